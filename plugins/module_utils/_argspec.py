@@ -1,0 +1,61 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
+# It may change or vanish in any release.
+
+"""Argument specifications as objects that carry their constraints and merge."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from ansible.module_utils.basic import AnsibleModule
+
+Groups = t.Sequence[t.Sequence[str]]
+
+
+@dataclasses.dataclass(frozen=True)
+class ArgumentSpec:
+    """Options of a module together with the rules between them."""
+
+    options: t.Mapping[str, t.Mapping[str, t.Any]] = dataclasses.field(default_factory=dict)
+    mutually_exclusive: Groups = ()
+    required_together: Groups = ()
+    required_one_of: Groups = ()
+    required_if: t.Sequence[t.Sequence[t.Any]] = ()
+    required_by: t.Mapping[str, str | t.Sequence[str]] = dataclasses.field(default_factory=dict)
+
+    def merge(self, other: ArgumentSpec) -> ArgumentSpec:
+        """Return both specifications as one; an option of ``other`` wins over one of the same name."""
+        return ArgumentSpec(
+            options={**self.options, **other.options},
+            mutually_exclusive=[*self.mutually_exclusive, *other.mutually_exclusive],
+            required_together=[*self.required_together, *other.required_together],
+            required_one_of=[*self.required_one_of, *other.required_one_of],
+            required_if=[*self.required_if, *other.required_if],
+            required_by={**self.required_by, **other.required_by},
+        )
+
+    def create_module(self, *, supports_check_mode: bool = True) -> AnsibleModule:
+        """Return the AnsibleModule of this specification; fails the task on invalid options."""
+        return AnsibleModule(
+            argument_spec={name: dict(option) for name, option in self.options.items()},
+            mutually_exclusive=self.mutually_exclusive,
+            required_together=self.required_together,
+            required_one_of=self.required_one_of,
+            required_if=self.required_if,
+            required_by=dict(self.required_by),
+            supports_check_mode=supports_check_mode,
+        )
+
+
+# Documented in doc_fragments/connection.py.
+CONNECTION = ArgumentSpec(
+    options={
+        "uri": {"type": "str", "default": "qemu:///system"},
+        "connect_timeout": {"type": "float", "default": 20.0},
+    }
+)

@@ -1,0 +1,96 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
+# It may change or vanish in any release.
+
+"""Our part of a domain's ``<metadata>``: what a machine is for and where it comes from.
+
+libvirt is the database of machines, so this is all that the collection knows of one beyond its definition.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._libvirt_dep import etree
+
+NAMESPACE: t.Final = "urn:headroom:libvirt:1"
+PREFIX: t.Final = "headroom"
+_ROOT: t.Final = f"{{{NAMESPACE}}}machine"
+_TEXTS: t.Final = ("fleet", "tenant", "appliance", "parent", "created")
+
+
+@dataclasses.dataclass(frozen=True, order=True)
+class VolumeRef:
+    """A storage volume by the names that libvirt has for it."""
+
+    pool: str
+    name: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Metadata:
+    """What a machine is for.
+
+    ``appliance`` is ``name:version``, ``parent`` the UUID of the domain or the ``name:version`` that it was cloned
+    from, ``created`` an ISO 8601 time in UTC, ``volumes`` the volumes that belong to this machine alone and go with it.
+    """
+
+    fleet: str | None = None
+    tenant: str | None = None
+    appliance: str | None = None
+    parent: str | None = None
+    created: str | None = None
+    protected: bool = False
+    volumes: tuple[VolumeRef, ...] = ()
+
+    def as_dict(self) -> dict[str, t.Any]:
+        """Return the values as JSON-able data."""
+        return dataclasses.asdict(self) | {"volumes": [dataclasses.asdict(volume) for volume in self.volumes]}
+
+
+def to_element(metadata: Metadata) -> etree._Element:
+    """Return the element that stands in ``<metadata>``."""
+    root = etree.Element(_ROOT, nsmap={PREFIX: NAMESPACE})
+    for name in _TEXTS:
+        value = getattr(metadata, name)
+        if value is not None:
+            etree.SubElement(root, f"{{{NAMESPACE}}}{name}").text = value
+    for volume in metadata.volumes:
+        etree.SubElement(root, f"{{{NAMESPACE}}}volume", pool=volume.pool).text = volume.name
+    if metadata.protected:
+        etree.SubElement(root, f"{{{NAMESPACE}}}protected")
+    return root
+
+
+def from_element(root: etree._Element | None) -> Metadata:
+    """Return what the element says; an absent element or an unknown child says nothing."""
+    if root is None:
+        return Metadata()
+    return Metadata(
+        protected=root.find(f"{{{NAMESPACE}}}protected") is not None,
+        volumes=tuple(
+            VolumeRef(pool=element.get("pool", ""), name=element.text or "")
+            for element in root.iterfind(f"{{{NAMESPACE}}}volume")
+        ),
+        **{name: root.findtext(f"{{{NAMESPACE}}}{name}") or None for name in _TEXTS},
+    )
+
+
+def find_in(domain: etree._Element) -> Metadata:
+    """Return the metadata of a parsed ``<domain>``."""
+    return from_element(domain.find(f"metadata/{_ROOT}"))
+
+
+def put_in(domain: etree._Element, metadata: Metadata) -> None:
+    """Set the metadata of a parsed ``<domain>``, leaving other namespaces' alone."""
+    container = domain.find("metadata")
+    if container is None:
+        container = etree.SubElement(domain, "metadata")
+    old = container.find(_ROOT)
+    if old is not None:
+        container.remove(old)
+    container.append(to_element(metadata))
