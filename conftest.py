@@ -1,0 +1,18 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Make `ansible_collections.headroom.libvirt` importable from a checkout of any name, for plain pytest too."""
+
+from __future__ import annotations
+
+import os
+
+from tools.checkout import collections_path
+
+# Before Ansible is imported: its configuration reads the environment once.
+os.environ["ANSIBLE_COLLECTIONS_PATH"] = str(collections_path())
+
+from ansible.plugins.loader import init_plugin_loader  # noqa: E402
+
+init_plugin_loader([os.environ["ANSIBLE_COLLECTIONS_PATH"]])
