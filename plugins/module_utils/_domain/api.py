@@ -52,6 +52,24 @@ def state(domain: Domain) -> tuple[int, int]:
     return number, reason
 
 
+def is_active(domain: Domain) -> bool:
+    """Return whether the domain has a running (or paused) process."""
+    with translated(f"ask whether {domain.name()!r} runs"):
+        return bool(domain.isActive())
+
+
+def is_persistent(domain: Domain) -> bool:
+    """Return whether the domain has a definition that outlives its process."""
+    with translated(f"ask whether {domain.name()!r} is persistent"):
+        return bool(domain.isPersistent())
+
+
+def autostart(domain: Domain) -> bool:
+    """Return whether the domain starts with its host."""
+    with translated(f"read autostart of {domain.name()!r}"):
+        return bool(domain.autostart())
+
+
 def definition_xml(domain: Domain) -> str:
     """Return the persistent definition, secrets left out."""
     with translated(f"read the definition of {domain.name()!r}"):

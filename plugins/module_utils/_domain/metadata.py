@@ -54,30 +54,40 @@ class Metadata:
 
 def to_element(metadata: Metadata) -> etree._Element:
     """Return the element that stands in ``<metadata>``."""
-    root = etree.Element(_ROOT, nsmap={PREFIX: NAMESPACE})
-    for name in _TEXTS:
-        value = getattr(metadata, name)
-        if value is not None:
-            etree.SubElement(root, f"{{{NAMESPACE}}}{name}").text = value
-    for volume in metadata.volumes:
-        etree.SubElement(root, f"{{{NAMESPACE}}}volume", pool=volume.pool).text = volume.name
-    if metadata.protected:
-        etree.SubElement(root, f"{{{NAMESPACE}}}protected")
-    return root
+    return _filled(etree.Element(_ROOT, nsmap={PREFIX: NAMESPACE}), metadata, f"{{{NAMESPACE}}}")
+
+
+def to_bare_element(metadata: Metadata) -> etree._Element:
+    """Return the element as virDomainSetMetadata wants it: in no namespace, as libvirt puts it into ours."""
+    return _filled(etree.Element("machine"), metadata, "")
 
 
 def from_element(root: etree._Element | None) -> Metadata:
-    """Return what the element says; an absent element or an unknown child says nothing."""
+    """Return what the element says; an absent element or an unknown child says nothing.
+
+    Names count in any namespace: virDomainGetMetadata takes ours away, the definition holds it.
+    """
     if root is None:
         return Metadata()
     return Metadata(
-        protected=root.find(f"{{{NAMESPACE}}}protected") is not None,
+        protected=root.find("{*}protected") is not None,
         volumes=tuple(
-            VolumeRef(pool=element.get("pool", ""), name=element.text or "")
-            for element in root.iterfind(f"{{{NAMESPACE}}}volume")
+            VolumeRef(pool=element.get("pool", ""), name=element.text or "") for element in root.iterfind("{*}volume")
         ),
-        **{name: root.findtext(f"{{{NAMESPACE}}}{name}") or None for name in _TEXTS},
+        **{name: root.findtext(f"{{*}}{name}") or None for name in _TEXTS},
     )
+
+
+def _filled(root: etree._Element, metadata: Metadata, namespace: str) -> etree._Element:
+    for name in _TEXTS:
+        value = getattr(metadata, name)
+        if value is not None:
+            etree.SubElement(root, namespace + name).text = value
+    for volume in metadata.volumes:
+        etree.SubElement(root, f"{namespace}volume", pool=volume.pool).text = volume.name
+    if metadata.protected:
+        etree.SubElement(root, f"{namespace}protected")
+    return root
 
 
 def find_in(domain: etree._Element) -> Metadata:

@@ -32,3 +32,60 @@ def state_name(number: int | None) -> State:
     if number is None or not 0 <= number < len(STATES):
         return "unknown"
     return STATES[number]
+
+
+# virDomainRunningReason and its kin, by number.
+_REASONS: t.Final[dict[State, tuple[str, ...]]] = {
+    "running": (
+        "unknown",
+        "booted",
+        "migrated",
+        "restored",
+        "from_snapshot",
+        "unpaused",
+        "migration_canceled",
+        "save_canceled",
+        "wakeup",
+        "crashed",
+        "postcopy",
+        "postcopy_failed",
+    ),
+    "paused": (
+        "unknown",
+        "user",
+        "migration",
+        "save",
+        "dump",
+        "ioerror",
+        "watchdog",
+        "from_snapshot",
+        "shutting_down",
+        "snapshot",
+        "crashed",
+        "starting_up",
+        "postcopy",
+        "postcopy_failed",
+        "api_error",
+    ),
+    "shutdown": ("unknown", "user"),
+    "shutoff": (
+        "unknown",
+        "shutdown",
+        "destroyed",
+        "crashed",
+        "migrated",
+        "saved",
+        "failed",
+        "from_snapshot",
+        "daemon",
+    ),
+    "crashed": ("unknown", "panicked"),
+}
+
+
+def reason_name(state: State, number: int | None) -> str:
+    """Return why a domain is in ``state``; ``unknown`` for a reason that this collection does not know."""
+    reasons = _REASONS.get(state, ())
+    if number is None or not 0 <= number < len(reasons):
+        return "unknown"
+    return reasons[number]

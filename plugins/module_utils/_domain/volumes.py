@@ -1,0 +1,97 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
+# It may change or vanish in any release.
+
+"""The volumes that a domain owns, and who else uses them."""
+
+from __future__ import annotations
+
+import functools
+import typing as t
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api, plan, xml
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain.metadata import VolumeRef
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import NotFound
+from ansible_collections.headroom.libvirt.plugins.module_utils._storage import api as storage
+from ansible_collections.headroom.libvirt.plugins.module_utils._storage import xml as storage_xml
+
+if t.TYPE_CHECKING:
+    from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection
+    from ansible_collections.headroom.libvirt.plugins.module_utils._libvirt_dep import libvirt
+
+
+class Uses:
+    """Who uses which path on a host; read once for all domains of a task, and only when it is asked."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._by_pool: dict[str, dict[str, str]] = {}
+
+    def owned_by(self, definition: xml.Definition) -> plan.OwnedVolumes:
+        """Return which of the volumes that ``definition`` claims may be deleted with it."""
+        paths = {}
+        for ref in definition.metadata.volumes:
+            volume = find(self._connection, ref)
+            if volume is not None:
+                paths[ref] = storage.volume_path(volume)
+        if not paths:
+            return plan.OwnedVolumes()
+        used = {path: user for path, user in self._by_domains if user != f"the domain {definition.name!r}"}
+        for pool in sorted({ref.pool for ref in paths}):
+            if pool not in self._by_pool:
+                self._by_pool[pool] = self._by_volumes(pool)
+            used.update(self._by_pool[pool])
+        return plan.sort_owned(definition, paths, used)
+
+    @functools.cached_property
+    def _by_domains(self) -> list[tuple[str, str]]:
+        """(path, user) for each disk, and what it is known to be backed by, of each domain."""
+        found = []
+        for domain in api.list_all(self._connection):
+            try:
+                disks = xml.parse(api.live_xml(domain)).disks
+            except NotFound:  # gone since it was listed
+                continue
+            user = f"the domain {domain.name()!r}"
+            found += [(path, user) for disk in disks for path in self._paths(disk)]
+        return found
+
+    def _paths(self, disk: xml.Disk) -> t.Iterator[str]:
+        if disk.source:
+            yield disk.source
+        elif disk.pool and disk.volume:
+            volume = find(self._connection, VolumeRef(disk.pool, disk.volume))
+            if volume is not None:
+                yield storage.volume_path(volume)
+        yield from disk.backing
+
+    def _by_volumes(self, pool_name: str) -> dict[str, str]:
+        """{path of a backing volume: who stands on it} of one pool; domains that are off do not tell their chains."""
+        found = {}
+        for volume in storage.list_volumes(storage.look_up_pool(self._connection, pool_name)):
+            try:
+                described = storage_xml.parse_volume(storage.volume_xml(volume))
+            except NotFound:
+                continue
+            if described.backing_path:
+                found[described.backing_path] = f"the volume {described.name!r}"
+        return found
+
+
+def find(connection: Connection, ref: VolumeRef) -> libvirt.virStorageVol | None:
+    """Return the volume, or None when it or its pool is not there."""
+    try:
+        pool = storage.look_up_pool(connection, ref.pool)
+    except NotFound:
+        return None
+    return storage.find_volume(pool, ref.name)
+
+
+def delete(connection: Connection, ref: VolumeRef) -> None:
+    """Delete the volume if it is still there."""
+    volume = find(connection, ref)
+    if volume is not None:
+        storage.delete(volume)

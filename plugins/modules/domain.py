@@ -1,0 +1,267 @@
+#!/usr/bin/python
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: domain
+short_description: Bring libvirt domains into a state
+version_added: 0.1.0
+author:
+  - The headroom.libvirt contributors (@headroom)
+description:
+  - Starts, shuts down, pauses, saves or removes domains, chosen by name, by fleet or by a pattern, or handed in as a
+    machine.
+  - Several domains are handled side by side; one that fails does not stop the others, and the task fails naming each.
+  - A domain that is removed is undefined for real, with NVRAM, TPM state, saved memory and snapshot metadata, and the
+    volumes that it owns are deleted. A volume is owned when the domain's metadata says so, as
+    M(headroom.libvirt.appliance_clone) records it. Base images of appliances, shared disks, and anything that another
+    domain or volume uses stay, whatever the metadata says.
+options:
+  name:
+    description:
+      - Names of the domains.
+      - A name that does not exist is an error, except with O(state=absent).
+    type: list
+    elements: str
+  fleet:
+    description:
+      - All members of this fleet on the host.
+    type: str
+  pattern:
+    description:
+      - All domains whose name matches this shell pattern, for example V(ci-*).
+      - It is matched case-sensitively against the whole name.
+    type: str
+  machine:
+    description:
+      - A machine out of any host's results or of the inventory, as a dictionary with C(uri) and C(name).
+      - With C(uuid) the task fails if the name belongs to another machine by now.
+      - Takes the place of O(uri) and O(name).
+    type: dict
+  state:
+    description:
+      - The state that the domains shall be in.
+      - V(running) starts, resumes, or restores saved memory, whichever it takes.
+      - V(shutdown) asks the guest to shut down and waits for it. A saved domain is off already and keeps its memory.
+      - V(paused) stops the vCPUs and keeps the memory; a domain that is off is started paused.
+      - V(saved) saves the memory to disk; V(running) continues from there.
+      - V(absent) shuts down, undefines, and deletes owned volumes. A protected domain is refused.
+    type: str
+    choices: [running, shutdown, paused, saved, absent]
+  timeout:
+    description:
+      - How many seconds a guest may take to shut down. The request is repeated every few seconds, as a guest that is
+        still booting does not hear the first one.
+    type: float
+    default: 60.0
+  force:
+    description:
+      - Whether to take the power away from a guest that has not shut down within O(timeout).
+      - Without it such a guest fails the task and goes on running.
+    type: bool
+    default: false
+  remove_volumes:
+    description:
+      - Whether O(state=absent) deletes the volumes that the domain owns.
+    type: bool
+    default: true
+  protected:
+    description:
+      - Whether the domain is protected from removal, by this module and by provisioning.
+      - Unset leaves it as it is.
+    type: bool
+  autostart:
+    description:
+      - Whether the domain starts with its host.
+      - Unset leaves it as it is.
+    type: bool
+extends_documentation_fragment:
+  - headroom.libvirt.attributes
+  - headroom.libvirt.attributes.actiongroup_all
+  - headroom.libvirt.connection
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+  idempotent:
+    support: full
+seealso:
+  - module: headroom.libvirt.appliance_clone
+    description: Makes domains.
+  - module: headroom.libvirt.domain_stats_info
+    description: Tells what they do.
+"""
+
+EXAMPLES = r"""
+- name: Start two guests
+  headroom.libvirt.domain:
+    name: [db-1, db-2]
+    state: running
+
+- name: Shut a fleet down gracefully, and take the power away after two minutes
+  headroom.libvirt.domain:
+    fleet: web
+    state: shutdown
+    timeout: 120
+    force: true
+
+- name: Remove what a CI run left behind, with its disks
+  headroom.libvirt.domain:
+    pattern: ci-4711-*
+    state: absent
+    force: true
+
+- name: Never let provisioning take this one
+  headroom.libvirt.domain:
+    name: web-1
+    protected: true
+
+- name: Start a guest that the inventory knows, wherever it is
+  headroom.libvirt.domain:
+    machine:
+      uri: "{{ hostvars['web-3'].libvirt_uri }}"
+      name: web-3
+    state: running
+  delegate_to: localhost
+"""
+
+RETURN = r"""
+domains:
+  description: The chosen domains, by name.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: The domain's name.
+      type: str
+      returned: success
+      sample: web-1
+    uuid:
+      description: The domain's UUID.
+      type: str
+      returned: success
+      sample: 5f0c1a52-6a0e-4b7e-9d53-9f1f6a5d5a55
+    state_before:
+      description: The situation that the domain was found in.
+      type: str
+      returned: success
+      sample: shutdown
+    state:
+      description: The state that it is in now, or would be in without check mode.
+      type: str
+      returned: success
+      sample: running
+    changed:
+      description: Whether anything about this domain changed.
+      type: bool
+      returned: success
+      sample: true
+    steps:
+      description: The steps that led there, in order.
+      type: list
+      elements: str
+      returned: success
+      sample: [shut down, undefine]
+    removed_volumes:
+      description: Owned volumes that were deleted with the domain.
+      type: list
+      elements: dict
+      returned: success
+      sample: [{pool: default, name: web-1.vda.qcow2}]
+    kept_volumes:
+      description: Volumes that the domain's metadata claims and that stayed, with the reason.
+      type: list
+      elements: dict
+      returned: success
+      sample: [{pool: default, name: data.qcow2, reason: the domain 'db-1' uses it}]
+missing:
+  description: Names that do not exist; only with O(state=absent).
+  returned: success
+  type: list
+  elements: str
+  sample: [web-9]
+"""
+
+import contextlib
+import typing as t
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import CONNECTION, ArgumentSpec
+from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection, open_connection
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain import apply
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain.machine import DefinedMachine, DetachedMachine
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain.plan import WANTED
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput, NotFound
+from ansible_collections.headroom.libvirt.plugins.module_utils._runner import run_module
+
+if t.TYPE_CHECKING:
+    from ansible.module_utils.basic import AnsibleModule
+
+ARGUMENTS = CONNECTION.merge(
+    ArgumentSpec(
+        options={
+            "name": {"type": "list", "elements": "str"},
+            "fleet": {"type": "str"},
+            "pattern": {"type": "str"},
+            "machine": {"type": "dict"},
+            "state": {"type": "str", "choices": list(WANTED)},
+            "timeout": {"type": "float", "default": 60.0},
+            "force": {"type": "bool", "default": False},
+            "remove_volumes": {"type": "bool", "default": True},
+            "protected": {"type": "bool"},
+            "autostart": {"type": "bool"},
+        },
+        required_one_of=[("name", "fleet", "pattern", "machine"), ("state", "protected", "autostart")],
+        mutually_exclusive=[("machine", "name"), ("machine", "fleet"), ("machine", "pattern")],
+    )
+)
+
+
+@contextlib.contextmanager
+def _chosen(params: dict[str, t.Any]) -> t.Iterator[tuple[Connection, list[DefinedMachine], list[str]]]:
+    """Yield the host, the machines on it that the options choose, and the names that do not exist."""
+    if params["machine"] is not None:
+        with DetachedMachine(params["machine"], connect_timeout=params["connect_timeout"]).defined() as machine:
+            yield machine.connection, [machine], []
+        return
+    names = params["name"] or []
+    for name in names:
+        if not name:
+            raise InvalidInput("name", name, "names no domain", "Write the domain's name, or leave the item out.")
+    with open_connection(params["uri"], timeout=params["connect_timeout"]) as connection:
+        machines, missing = apply.choose(connection, names=names, fleet=params["fleet"], pattern=params["pattern"])
+        yield connection, machines, missing
+
+
+def bring_into_state(module: AnsibleModule) -> dict[str, t.Any]:
+    """Return the result of the task; in check mode what it would be."""
+    params = module.params
+    request = apply.Request(
+        **{
+            option: params[option]
+            for option in ("state", "timeout", "force", "remove_volumes", "protected", "autostart")
+        }
+    )
+    with _chosen(params) as (connection, machines, missing):
+        if missing and request.state != "absent":
+            raise NotFound(
+                f"name: the host has no domain called {', '.join(map(repr, missing))}. Check the names with "
+                "`virsh list --all`, or make the domains first.",
+                missing=missing,
+            )
+        plans = apply.plan_all(connection, machines, request)
+        if not module.check_mode:
+            apply.carry_out(connection, plans)
+    return {**apply.merged_changes(plans).as_result(), "domains": [one.as_dict() for one in plans], "missing": missing}
+
+
+def main() -> None:
+    run_module(ARGUMENTS, "bring the domains into the state", bring_into_state)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,95 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import itertools
+import typing as t
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain import plan
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain.metadata import VolumeRef
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain.xml import Definition, Disk
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Conflict
+
+# Where each step leads, as libvirt does it.
+LEADS_TO: dict[plan.Step, plan.Situation] = {
+    "start": "running",
+    "start paused": "paused",
+    "resume": "running",
+    "wake": "running",
+    "pause": "paused",
+    "save": "saved",
+    "shut down": "shutdown",
+    "await power-off": "shutdown",
+    "power off": "shutdown",
+    "undefine": "absent",
+}
+# From where a step is possible at all.
+NEEDS: dict[plan.Step, set[plan.Situation]] = {
+    "start": {"shutdown", "saved"},
+    "start paused": {"shutdown", "saved"},
+    "resume": {"paused"},
+    "wake": {"suspended by the guest"},
+    "pause": {"running"},
+    "save": {"running", "paused"},
+    "shut down": {"running"},
+    "await power-off": {"shutting down"},
+    "power off": {"crashed"},
+    "undefine": {"shutdown", "saved"},
+}
+SITUATIONS: tuple[plan.Situation, ...] = tuple(t.get_args(plan.Situation))
+
+
+@pytest.mark.parametrize(("situation", "wanted"), list(itertools.product(SITUATIONS, plan.WANTED)))
+def test_steps_lead_there_and_end_there(situation: plan.Situation, wanted: plan.Wanted) -> None:
+    try:
+        steps = plan.steps_to(wanted, plan.Observed("web-1", situation))
+    except Conflict as error:
+        assert "web-1" in error.message  # noqa: PT017
+        return
+    for step in steps:
+        assert situation in NEEDS[step]
+        situation = LEADS_TO[step]
+    # A saved machine is off already, and keeps its memory.
+    assert situation == wanted or (situation, wanted) == ("saved", "shutdown")
+    assert plan.steps_to(wanted, plan.Observed("web-1", situation)) == ()
+
+
+@pytest.mark.parametrize("situation", SITUATIONS)
+def test_a_protected_machine_is_never_removed(situation: plan.Situation) -> None:
+    with pytest.raises(Conflict, match="protected: false"):
+        plan.steps_to("absent", plan.Observed("web-1", situation, protected=True))
+
+
+def test_what_is_off_cannot_be_saved() -> None:
+    with pytest.raises(Conflict, match="state: running first"):
+        plan.steps_to("saved", plan.Observed("web-1", "shutdown"))
+
+
+def test_a_transient_domain_is_not_undefined() -> None:
+    assert plan.steps_to("absent", plan.Observed("web-1", "running", persistent=False)) == ("shut down",)
+
+
+REFS = st.lists(
+    st.builds(VolumeRef, pool=st.just("default"), name=st.sampled_from(["a", "b", "c", "headroom-appliance.x"])), unique=True
+)
+PATHS = st.sampled_from(["/p/a", "/p/b", "/p/c", "/p/headroom-appliance.x"])
+
+
+@given(REFS, st.dictionaries(PATHS, st.just("the domain 'db-1'")), st.sets(PATHS))
+def test_only_what_nobody_else_needs_is_removed(
+    refs: list[VolumeRef], used: dict[str, str], shareable: set[str]
+) -> None:
+    own = Definition("web-1", disks=tuple(Disk("vda", source=path, shareable=True) for path in sorted(shareable)))
+    paths = {ref: f"/p/{ref.name}" for ref in refs}
+    owned = plan.sort_owned(own, paths, used)
+    assert set(owned.remove) | owned.keep.keys() == set(refs)
+    for ref in owned.remove:
+        assert paths[ref] not in used
+        assert paths[ref] not in shareable
+        assert not ref.name.startswith(plan.CATALOGUE_PREFIX)

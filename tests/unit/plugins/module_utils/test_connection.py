@@ -1,0 +1,55 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._connection import masked, open_connection
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import ConnectionFailed, InvalidInput, NotFound
+
+
+def test_opens_and_closes() -> None:
+    with open_connection("test:///default") as connection:
+        assert connection.handle.isAlive()
+    assert connection.uri == "test:///default"
+
+
+@pytest.mark.parametrize("uri", ["", "localhost", "qemu:///sys tem", "qemu:///system\n"])
+def test_refuses_what_is_no_uri(uri: str) -> None:
+    with pytest.raises(InvalidInput, match=r"^uri: .*Write for example qemu:///system"), open_connection(uri):
+        pass
+
+
+def test_names_the_unreachable_host_without_its_password() -> None:
+    with (
+        pytest.raises(ConnectionFailed, match=r"qemu\+tcp://me:\*\*\*@127\.0\.0\.1:1/system") as caught,
+        open_connection("qemu+tcp://me:secret@127.0.0.1:1/system"),
+    ):
+        pass
+    assert "secret" not in str(caught.value)
+    assert "secret" not in str(caught.value.as_result())
+
+
+@pytest.mark.parametrize(
+    ("uri", "shown"),
+    [
+        ("qemu+ssh://root:pa:ss@k1/system", "qemu+ssh://root:***@k1/system"),
+        ("qemu+ssh://root@k1/system", "qemu+ssh://root@k1/system"),
+        ("qemu+tcp://k1:16509/system", "qemu+tcp://k1:16509/system"),
+        ("esx://:pw@host/", "esx://:***@host/"),
+    ],
+)
+def test_masks_only_passwords(uri: str, shown: str) -> None:
+    assert masked(uri) == shown
+
+
+def test_translates_libvirt_errors() -> None:
+    with (
+        open_connection("test:///default") as connection,
+        pytest.raises(NotFound, match="could not look up the domain 'nope'") as caught,
+    ):
+        api.look_up(connection, "nope")
+    assert caught.value.as_result()["kind"] == "not_found"
