@@ -13,6 +13,6 @@ from tools.checkout import collections_path
 # Before Ansible is imported: its configuration reads the environment once.
 os.environ["ANSIBLE_COLLECTIONS_PATH"] = str(collections_path())
 
-from ansible.plugins.loader import init_plugin_loader  # noqa: E402
+from ansible.plugins.loader import init_plugin_loader
 
 init_plugin_loader([os.environ["ANSIBLE_COLLECTIONS_PATH"]])

@@ -30,13 +30,17 @@ def files() -> list[Path]:
     return [path for path in paths if (ROOT / path).is_symlink() or (ROOT / path).is_file()]
 
 
+def cache_path() -> Path:
+    """Where everything goes that is made once and kept."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "headroom-libvirt"
+
+
 def collections_path() -> Path:
     """A directory outside the tree in which `ansible_collections/headroom/libvirt` is a link to this checkout.
 
     One a checkout, so that a checkout may live in a folder of any name and never meets another one.
     """
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "headroom-libvirt"
-    base = cache / "checkouts" / hashlib.sha256(os.fsencode(ROOT)).hexdigest()[:12]
+    base = cache_path() / "checkouts" / hashlib.sha256(os.fsencode(ROOT)).hexdigest()[:12]
     link = base / "ansible_collections" / NAMESPACE / NAME
     if not link.is_symlink() or link.readlink() != ROOT:
         link.parent.mkdir(parents=True, exist_ok=True)
@@ -48,11 +52,20 @@ def collections_path() -> Path:
 
 
 def stage(base: Path) -> Path:
-    """Copy this checkout's own files to `base/ansible_collections/headroom/libvirt`; return that path."""
+    """Copy this checkout's own files to `base/ansible_collections/headroom/libvirt`; return that path.
+
+    An earlier copy there is replaced, but for what ansible-test keeps in it between runs.
+    """
     target = base / "ansible_collections" / NAMESPACE / NAME
+    kept = base / "kept"
+    if (target / "tests/output").exists():
+        (target / "tests/output").replace(kept)
+    shutil.rmtree(target, ignore_errors=True)
     for path in files():
         (target / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(ROOT / path, target / path, follow_symlinks=False)
+    if kept.exists():
+        kept.replace(target / "tests/output")
     return target
 
 

@@ -4,11 +4,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 # What ./dev sets up: Debian packages, a virtual environment and the collection's path. Sourced; needs $root.
+: "${root:?}"
 
 cache=${XDG_CACHE_HOME:-${HOME:?}/.cache}/headroom-libvirt
 # libvirt-python is compiled against the system's libvirt.
 venv_packages=(gcc git libvirt-dev pkg-config python3-dev python3-venv)
-lint_packages=(shellcheck)
 
 note() { printf '%s\n' "dev: $*" >&2; }
 
@@ -52,6 +52,7 @@ packages_of() {
     packages "${names[@]}"
 }
 
+lint_packages() { packages shellcheck; }
 lab_packages() { packages_of "$root/tests/lab/packages.txt"; }
 
 # The system's Python is the one for which libvirt-python's headers are packaged.
