@@ -1,0 +1,381 @@
+#!/usr/bin/python
+
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: host_info
+short_description: Capacity, promised and free resources of a libvirt host
+version_added: 0.1.0
+author:
+  - headroom.libvirt contributors (@headroom-libvirt)
+description:
+  - Says what a host has, what its domains were promised, what can still be given away, and whether its storage
+    pools and networks run.
+  - Promised is what a domain may grow to, whether it does now or not, namely its vCPUs and its maximum memory.
+    Domains that do not run count as well, since any of them may be started; a fleet parks its spare clones that way.
+  - No guest's monitor is asked, so a guest that hangs does not hold up the answer.
+options:
+  cpu_overcommit:
+    description:
+      - How many vCPUs may be promised for each CPU thread of the host.
+    type: float
+    default: 4.0
+  memory_overcommit:
+    description:
+      - How many bytes of guest memory may be promised for each byte of the host's, after O(memory_reserve) is
+        taken off.
+      - More than V(1.0) relies on ballooning, on KSM or on swap.
+    type: float
+    default: 1.0
+  memory_reserve:
+    description:
+      - Memory that stays with the host itself, for its kernel, its services and what QEMU needs beside its guests'
+        memory.
+      - A number with a unit, for example V(2GiB) or V(512MiB). Every unit is a power of 1024.
+    type: str
+    default: 1GiB
+  pools:
+    description:
+      - Names of the storage pools to report. Without it all are.
+      - A name that the host does not have fails the task.
+    type: list
+    elements: str
+  refresh_pools:
+    description:
+      - Have libvirt look at the storage of the pools again first.
+      - Without it, libvirt tells what it saw when the pool was started or refreshed, corrected by the volumes that were
+        made and deleted through it since. Volumes that grew in the meantime are not in these numbers.
+      - A pool that cannot be refreshed now is reported with its old numbers, and in RV(host.health).
+    type: bool
+    default: false
+seealso:
+  - module: headroom.libvirt.domain_stats_info
+extends_documentation_fragment:
+  - headroom.libvirt.connection
+  - headroom.libvirt.attributes
+  - headroom.libvirt.attributes.info_module
+  - headroom.libvirt.attributes.actiongroup_all
+"""
+
+EXAMPLES = r"""
+- name: Read what the host can still take
+  headroom.libvirt.host_info:
+    memory_reserve: 2GiB
+  register: this
+
+- name: Stop unless another guest of 4 GiB fits
+  ansible.builtin.assert:
+    that: this.host.free.memory_bytes >= 4 * 1024 ** 3
+
+- name: Look at one pool of another host, with sizes as they are now
+  headroom.libvirt.host_info:
+    uri: qemu+ssh://root@kvm2.example.com/system
+    pools:
+      - default
+    refresh_pools: true
+  delegate_to: localhost
+
+- name: Read what the host can take where CPUs are not shared and memory is ballooned
+  headroom.libvirt.host_info:
+    cpu_overcommit: 1
+    memory_overcommit: 1.5
+"""
+
+RETURN = r"""
+host:
+  description: What the host has and what of it is free.
+  type: dict
+  returned: success
+  contains:
+    uri:
+      description: The connection URI, with its password masked.
+      type: str
+      returned: success
+      sample: qemu:///system
+    hostname:
+      description: What the host calls itself.
+      type: str
+      returned: success
+      sample: kvm1.example.com
+    uuid:
+      description: The host's UUID, V(none) where the driver has none.
+      type: str
+      returned: success
+      sample: 5f0f7b1c-52c7-4a3a-9a50-6f5c1c1b2a10
+    libvirt_version:
+      description: The version of the host's libvirt.
+      type: str
+      returned: success
+      sample: 11.3.0
+    hypervisor:
+      description: The name of libvirt's driver.
+      type: str
+      returned: success
+      sample: QEMU
+    hypervisor_version:
+      description: The version of the hypervisor.
+      type: str
+      returned: success
+      sample: 10.0.2
+    cpu:
+      description: The host's CPUs.
+      type: dict
+      returned: success
+      contains:
+        threads:
+          description: How many CPU threads are online.
+          type: int
+          returned: success
+          sample: 32
+        arch:
+          description: The architecture, V(none) where the driver does not know.
+          type: str
+          returned: success
+          sample: x86_64
+        model:
+          description: The CPU model by libvirt's name, V(none) where the driver does not know.
+          type: str
+          returned: success
+          sample: EPYC-Rome
+        vendor:
+          description: The maker of the CPU, V(none) where the driver does not know.
+          type: str
+          returned: success
+          sample: AMD
+    memory:
+      description: The host's memory.
+      type: dict
+      returned: success
+      contains:
+        total_bytes:
+          description: All of it.
+          type: int
+          returned: success
+          sample: 137438953472
+        free_bytes:
+          description: Memory that nothing uses now, V(none) where the driver does not know.
+          type: int
+          returned: success
+          sample: 4294967296
+        available_bytes:
+          description: Free memory, buffers and caches together, V(none) where the driver does not know.
+          type: int
+          returned: success
+          sample: 68719476736
+    committed:
+      description: What domains were promised.
+      type: dict
+      returned: success
+      contains:
+        running:
+          description: What the active domains were promised.
+          type: dict
+          returned: success
+          sample:
+            vcpus: 12
+            memory_bytes: 25769803776
+        defined:
+          description: What all domains were promised, active or not.
+          type: dict
+          returned: success
+          sample:
+            vcpus: 16
+            memory_bytes: 34359738368
+    domains:
+      description: How many domains are in each state that occurs, and in C(total).
+      type: dict
+      returned: success
+      sample:
+        running: 6
+        shutoff: 2
+        total: 8
+    pools:
+      description: The storage pools, sorted by name.
+      type: list
+      elements: dict
+      returned: success
+      contains:
+        name:
+          description: The name of the pool.
+          type: str
+          returned: success
+          sample: default
+        type:
+          description: The type of the pool.
+          type: str
+          returned: success
+          sample: dir
+        path:
+          description: Where the pool's volumes appear on the host, V(none) for a pool without a path.
+          type: str
+          returned: success
+          sample: /var/lib/libvirt/images
+        state:
+          description:
+            - One of V(inactive), V(building), V(running), V(degraded), V(inaccessible), or V(unknown) where
+              libvirt knows more.
+          type: str
+          returned: success
+          sample: running
+        autostart:
+          description: Whether the pool starts with its host.
+          type: bool
+          returned: success
+          sample: true
+        capacity_bytes:
+          description: The size of the pool, V(none) unless it runs.
+          type: int
+          returned: success
+          sample: 1099511627776
+        allocation_bytes:
+          description: What of it is written, V(none) unless it runs.
+          type: int
+          returned: success
+          sample: 214748364800
+        available_bytes:
+          description: What of it can still be written, V(none) unless it runs.
+          type: int
+          returned: success
+          sample: 884763262976
+    networks:
+      description: The virtual networks, sorted by name.
+      type: list
+      elements: dict
+      returned: success
+      contains:
+        name:
+          description: The name of the network.
+          type: str
+          returned: success
+          sample: default
+        active:
+          description: Whether the network runs.
+          type: bool
+          returned: success
+          sample: true
+        autostart:
+          description: Whether the network starts with its host.
+          type: bool
+          returned: success
+          sample: true
+        bridge:
+          description: The bridge of the network, V(none) where it has none.
+          type: str
+          returned: success
+          sample: virbr0
+        forward:
+          description: How the network is connected to others, V(none) where it is isolated.
+          type: str
+          returned: success
+          sample: nat
+    free:
+      description:
+        - What can still be promised, which is never less than nothing.
+        - This is the host's CPUs and memory under the overcommit options and O(memory_reserve), less
+          RV(host.committed.defined).
+      type: dict
+      returned: success
+      contains:
+        vcpus:
+          description: vCPUs.
+          type: int
+          returned: success
+          sample: 112
+        memory_bytes:
+          description: Guest memory.
+          type: int
+          returned: success
+          sample: 102005473280
+        pools:
+          description: The bytes that can still be written, by the name of the pool, for those that run.
+          type: dict
+          returned: success
+          sample:
+            default: 884763262976
+    health:
+      description: What was looked at, and what was found.
+      type: list
+      elements: dict
+      returned: success
+      contains:
+        check:
+          description:
+            - What was looked at, one of V(cpu), V(memory), V(pool), V(network), or V(storage) and V(networks) where
+              libvirt's daemon for these does not answer.
+          type: str
+          returned: success
+          sample: pool
+        name:
+          description: The name of the pool or network, V(none) for other checks.
+          type: str
+          returned: success
+          sample: default
+        status:
+          description: One of V(ok), V(warning), V(error).
+          type: str
+          returned: success
+          sample: ok
+        detail:
+          description: The finding, for people.
+          type: str
+          returned: success
+          sample: the pool runs
+"""
+
+import typing as t
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import CONNECTION, ArgumentSpec
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
+from ansible_collections.headroom.libvirt.plugins.module_utils._host import facts
+from ansible_collections.headroom.libvirt.plugins.module_utils._host.capacity import Policy
+from ansible_collections.headroom.libvirt.plugins.module_utils._libvirt_dep import require_lxml
+from ansible_collections.headroom.libvirt.plugins.module_utils._runner import run_on_host
+from ansible_collections.headroom.libvirt.plugins.module_utils._sizes import parse_size
+
+if t.TYPE_CHECKING:
+    from ansible.module_utils.basic import AnsibleModule
+    from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection
+
+ARGUMENTS = CONNECTION.merge(
+    ArgumentSpec(
+        options={
+            "cpu_overcommit": {"type": "float", "default": 4.0},
+            "memory_overcommit": {"type": "float", "default": 1.0},
+            "memory_reserve": {"type": "str", "default": "1GiB"},
+            "pools": {"type": "list", "elements": "str"},
+            "refresh_pools": {"type": "bool", "default": False},
+        }
+    )
+)
+
+
+def collect(connection: Connection, module: AnsibleModule) -> dict[str, t.Any]:
+    """Return the task's result."""
+    require_lxml()
+    params = module.params
+    policy = Policy(
+        cpu_overcommit=_factor("cpu_overcommit", params["cpu_overcommit"]),
+        memory_overcommit=_factor("memory_overcommit", params["memory_overcommit"]),
+        memory_reserve_bytes=parse_size("memory_reserve", params["memory_reserve"]),
+    )
+    return {"host": facts.retrieve(connection, policy, pools=params["pools"], refresh=params["refresh_pools"])}
+
+
+def _factor(option: str, value: float) -> float:
+    # The comparison is written so that NaN fails it too.
+    if not 0 < value < float("inf"):
+        raise InvalidInput(option, value, "is not a factor above 0", "1 promises what there is, 4 four times as much.")
+    return value
+
+
+def main() -> None:
+    """Run the module."""
+    run_on_host(ARGUMENTS, "read the host's capacity", collect)
+
+
+if __name__ == "__main__":
+    main()

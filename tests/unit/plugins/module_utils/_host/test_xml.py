@@ -1,0 +1,58 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Reading the XML of a host, its pools and its networks."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._host import xml
+
+POOL = """
+<pool type='dir'>
+  <name>images</name>
+  <capacity unit='bytes'>1000</capacity>
+  <allocation unit='KiB'>0</allocation>
+  <available unit='bytes'>600</available>
+  <target><path>/srv/images</path></target>
+</pool>
+"""
+
+
+def test_a_pool_that_runs_has_sizes() -> None:
+    pool = xml.read_pool(POOL, state="running", autostart=True)
+    assert pool == xml.Pool("images", "dir", "/srv/images", "running", True, 1000, 0, 600)
+
+
+def test_a_pool_that_does_not_run_has_none_rather_than_zeros() -> None:
+    pool = xml.read_pool(POOL, state="inactive", autostart=False)
+    assert (pool.capacity_bytes, pool.allocation_bytes, pool.available_bytes) == (None, None, None)
+
+
+def test_a_pool_without_a_path() -> None:
+    assert xml.read_pool("<pool type='rbd'><name>ceph</name></pool>", state="inactive", autostart=False).path is None
+
+
+@pytest.mark.parametrize(("number", "name"), [(0, "inactive"), (2, "running"), (4, "inaccessible"), (5, "unknown")])
+def test_states_of_a_pool(number: int, name: str) -> None:
+    assert xml.pool_state_name(number) == name
+
+
+@pytest.mark.parametrize(
+    ("forward", "mode"),
+    [("", None), ("<forward/>", "nat"), ("<forward mode='route'/>", "route")],
+)
+def test_how_a_network_is_connected(forward: str, mode: str | None) -> None:
+    network = xml.read_network(f"<network><name>n</name>{forward}</network>", active=False, autostart=True)
+    assert network == xml.Network("n", False, True, None, mode)
+
+
+def test_capabilities_without_a_host_say_nothing() -> None:
+    assert xml.read_capabilities("<capabilities/>") == xml.Capabilities(None, None, None, None)
+
+
+def test_capabilities_of_a_host() -> None:
+    host = "<host><uuid>u</uuid><cpu><arch>a</arch><model>m</model><vendor>v</vendor></cpu></host>"
+    assert xml.read_capabilities(f"<capabilities>{host}</capabilities>") == xml.Capabilities("u", "a", "m", "v")

@@ -1,0 +1,49 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Sizes as people write them."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
+from ansible_collections.headroom.libvirt.plugins.module_utils._sizes import parse_size
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        ("0", 0),
+        ("4096", 4096),
+        ("1KiB", 1024),
+        ("512MiB", 512 * 1024**2),
+        ("10 GiB", 10 * 1024**3),
+        (" 10GB ", 10 * 1024**3),
+        ("10G", 10 * 1024**3),
+        ("1.5TiB", 1024**4 * 3 // 2),
+    ],
+)
+def test_sizes_are_read_with_binary_units(text: str, size: int) -> None:
+    assert parse_size("memory", text) == size
+
+
+@pytest.mark.parametrize(
+    "text", ["", "GiB", "-1", "-1GiB", "3x", "ten", "inf", "nan", "1e3GiB", "1GiBiB", "10 GiB/day"]
+)
+def test_what_is_no_size_names_option_and_value(text: str) -> None:
+    with pytest.raises(InvalidInput, match=r"memory: .* is not a size") as failure:
+        parse_size("memory", text)
+    assert failure.value.details["value"] == text
+
+
+@given(st.integers(0, 10**6), st.sampled_from("KMGTPE"))
+def test_every_spelling_of_a_unit_is_the_same_size(number: int, unit: str) -> None:
+    assert (
+        parse_size("o", f"{number}{unit}")
+        == parse_size("o", f"{number}{unit}B")
+        == parse_size("o", f"{number}{unit}iB")
+    )
