@@ -60,8 +60,9 @@ LINTERS: dict[str, t.Callable[[], Linter]] = {
     "test-types": lambda: mypy("3.11", TESTS, f"{ROOT}/conftest.py"),
     "yamllint": lambda: here("yamllint", "--strict", "."),
     "shellcheck": lambda: here("shellcheck", "--external-sources", *shell_scripts()),
-    "licences": lambda: here("reuse", "lint", "--lines"),
+    "licences": lambda: here("reuse", "lint-file", *map(str, files())),
     "changelog": lambda: as_collection("antsibull-changelog", "lint"),
+    "docs": lambda: as_collection("antsibull-docs", "lint-collection-docs", "--plugin-docs", "--skip-rstcheck", "."),
     "ansible-lint": lambda: as_collection("ansible-lint", "-q"),
 }
 

@@ -1,0 +1,81 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A lab for the session: an old and a new libvirt host, with real guests, reached by SSH."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import typing as t
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tools import checkout
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+
+RELEASES = "trixie,bookworm"  # libvirt 11.3 and 9.0
+
+
+@dataclass(frozen=True)
+class Lab:
+    """A lab that is up; `facts` is what `./dev lab up --json` said of it."""
+
+    name: str
+    facts: dict[str, t.Any]
+
+    def run(self, *command: str, cwd: Path = checkout.ROOT) -> subprocess.CompletedProcess[str]:
+        """Run a command on the controller's side of the lab; stdout and stderr come together, never raises."""
+        return _lab("run", "--name", self.name, "--", *command, cwd=cwd)
+
+    def playbook(self, playbook: Path, **variables: str) -> None:
+        """Run a playbook on the lab's hosts; the test fails with the whole output when it does."""
+        settings = [word for name, value in variables.items() for word in ("-e", f"{name}={value}")]
+        command = ["ansible-playbook", "-i", self.facts["inventory"], *settings, str(playbook)]
+        done = self.run(*command, cwd=playbook.parent)
+        if done.returncode != 0:
+            pytest.fail(f"{' '.join(command)}\n{done.stdout}", pytrace=False)
+
+
+def _lab(*arguments: str, cwd: Path = checkout.ROOT, capture_errors: bool = True) -> subprocess.CompletedProcess[str]:
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(checkout.ROOT / "tests"),
+        "ANSIBLE_ROLES_PATH": str(checkout.ROOT / "tests/integration/targets"),
+    }
+    return subprocess.run(
+        ["/usr/bin/python3", "-m", "lab", *arguments],  # the system's Python, as for ./dev lab
+        cwd=cwd,
+        env=environment,
+        check=False,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT if capture_errors else None,
+        text=True,
+    )
+
+
+@pytest.fixture(scope="session")
+def lab() -> Iterator[Lab]:
+    """Two hosts; taken down whatever happens, a termination from outside included."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    name = f"test-{os.getpid()}"
+    try:
+        up = _lab("up", "--name", name, "--hosts", "2", "--release", RELEASES, "--json", capture_errors=False)
+        if up.returncode != 0:
+            pytest.fail(
+                f"the lab did not come up (what it said is above or under 'Captured stderr'):\n{up.stdout}",
+                pytrace=False,
+            )
+        yield Lab(name, json.loads(up.stdout))
+    finally:
+        down = _lab("down", "--name", name)
+        if down.returncode != 0:
+            pytest.fail(f"the lab {name} did not go down:\n{down.stdout}", pytrace=False)

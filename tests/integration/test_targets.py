@@ -1,0 +1,30 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Every folder of `targets` is a test.
+
+One with a `playbook.yml` runs that, and decides itself where its tasks run. Any other is a role, run on every lab host.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from pathlib import Path
+
+import pytest
+
+if t.TYPE_CHECKING:
+    from .conftest import Lab
+
+HERE = Path(__file__).parent
+TARGETS = sorted(path.name for path in (HERE / "targets").iterdir() if path.is_dir())
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_target(lab: Lab, name: str) -> None:
+    own = HERE / "targets" / name / "playbook.yml"
+    if own.exists():
+        lab.playbook(own)
+    else:
+        lab.playbook(HERE / "target.yml", target=name)

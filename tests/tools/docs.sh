@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Build the documentation site into docs/build. Run by ./dev docs, inside its environment.
+set -euo pipefail
+root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd -P)
+site=$root/docs/build
+
+rm -rf "$site"
+mkdir -p "$site"
+antsibull-docs sphinx-init --use-current --squash-hierarchy --fail-on-error --sphinx-theme alabaster \
+    --project headroom.libvirt --title headroom.libvirt --dest-dir "$site" headroom.libvirt >/dev/null
+cat >>"$site/conf.py" <<'CONF'
+# Nothing is fetched, so links into other projects' documentation stay plain text.
+intersphinx_mapping = {}
+suppress_warnings = ["ref.ref"]
+CONF
+bash "$site/build.sh" >/dev/null
+echo "$site/build/html/index.html"
