@@ -1,0 +1,69 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
+# It may change or vanish in any release.
+"""libvirt's bulk statistics: one call a function, whatever the number of domains."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection, translated
+from ansible_collections.headroom.libvirt.plugins.module_utils._libvirt_dep import libvirt
+
+if t.TYPE_CHECKING:
+    Domain = libvirt.virDomain
+
+Record = tuple["Domain", t.Mapping[str, t.Any]]
+Group = t.Literal["state", "cpu-total", "balloon", "vcpu", "interface", "block"]
+
+GROUPS: t.Final[tuple[Group, ...]] = ("state", "cpu-total", "balloon", "vcpu", "interface", "block")
+
+
+def read_all(
+    connection: Connection, groups: t.Collection[Group], *, backing: bool = False, inactive: bool = True
+) -> list[Record]:
+    """Return the statistics of every domain (of every active one without ``inactive``)."""
+    flags = _flags(backing)
+    if not inactive:
+        flags |= libvirt.VIR_CONNECT_GET_ALL_DOMAINS_STATS_ACTIVE
+    with translated("read the statistics of the domains"):
+        return t.cast("list[Record]", connection.handle.getAllDomainStats(_groups(groups), flags))
+
+
+def read_some(
+    connection: Connection, domains: t.Sequence[Domain], groups: t.Collection[Group], *, backing: bool = False
+) -> list[Record]:
+    """Return the statistics of ``domains``; one that is gone by now is left out."""
+    if not domains:  # libvirt refuses an empty list
+        return []
+    with translated(f"read the statistics of {len(domains)} domains"):
+        return t.cast(
+            "list[Record]",
+            connection.handle.domainListGetStats(list(domains), _groups(groups), _flags(backing)),
+        )
+
+
+def _flags(backing: bool) -> int:
+    # A guest that is busy (migrating, its monitor hung) must not hold up the others.
+    flags = libvirt.VIR_CONNECT_GET_ALL_DOMAINS_STATS_NOWAIT
+    if backing:
+        flags |= libvirt.VIR_CONNECT_GET_ALL_DOMAINS_STATS_BACKING
+    return flags
+
+
+def _groups(groups: t.Collection[Group]) -> int:
+    constants: dict[Group, int] = {
+        "state": libvirt.VIR_DOMAIN_STATS_STATE,
+        "cpu-total": libvirt.VIR_DOMAIN_STATS_CPU_TOTAL,
+        "balloon": libvirt.VIR_DOMAIN_STATS_BALLOON,
+        "vcpu": libvirt.VIR_DOMAIN_STATS_VCPU,
+        "interface": libvirt.VIR_DOMAIN_STATS_INTERFACE,
+        "block": libvirt.VIR_DOMAIN_STATS_BLOCK,
+    }
+    asked = constants["state"]  # nothing else can be understood without it, and it costs nothing
+    for group in groups:
+        asked |= constants[group]
+    return asked

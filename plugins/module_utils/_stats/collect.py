@@ -1,0 +1,152 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
+# It may change or vanish in any release.
+"""Reading the statistics of a host's domains: choose, sample (twice for rates), join."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api as domain_api
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain import metadata as domain_metadata
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain.metadata import Metadata
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain.xml import parse_element
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import NotFound
+from ansible_collections.headroom.libvirt.plugins.module_utils._libvirt_dep import require_lxml
+from ansible_collections.headroom.libvirt.plugins.module_utils._stats import api, rates
+from ansible_collections.headroom.libvirt.plugins.module_utils._stats.sample import DomainSample, parse
+from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import SYSTEM_CLOCK, Clock
+
+if t.TYPE_CHECKING:
+    from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection
+
+
+@dataclasses.dataclass(frozen=True)
+class Request:
+    """What to read of which domains.
+
+    ``names`` None means every domain; ``fleet`` and ``tenant`` keep those whose metadata say so. They, and
+    ``metadata``, cost one call a domain, since libvirt has no bulk call for metadata; nothing else does. ``interval``
+    (seconds) takes two samples and gives rates.
+    """
+
+    names: t.Sequence[str] | None = None
+    fleet: str | None = None
+    tenant: str | None = None
+    metadata: bool = False
+    inactive: bool = True
+    groups: t.Collection[api.Group] = api.GROUPS
+    backing: bool = False
+    interval: float | None = None
+
+    @property
+    def needs_metadata(self) -> bool:
+        """Whether each domain's metadata have to be read."""
+        return self.metadata or self.fleet is not None or self.tenant is not None
+
+
+@dataclasses.dataclass(frozen=True)
+class Reading:
+    """What was read of one domain: ``metadata`` and ``rates`` are None unless the request needs them."""
+
+    sample: DomainSample
+    metadata: Metadata | None = None
+    rates: dict[str, t.Any] | None = None
+
+    def as_dict(self) -> dict[str, t.Any]:
+        """Return one element of the module's ``domains``."""
+        metadata = self.metadata or Metadata()
+        return {**self.sample.as_dict(), "fleet": metadata.fleet, "tenant": metadata.tenant, "rates": self.rates}
+
+
+@dataclasses.dataclass(frozen=True)
+class _Target:
+    domain: api.Domain
+    metadata: Metadata | None = None
+
+
+def collect(connection: Connection, request: Request, clock: Clock = SYSTEM_CLOCK) -> list[Reading]:
+    """Return a Reading of each domain that the request means, sorted by name.
+
+    Costs one bulk call a sample (and one to look names up). A domain that vanishes meanwhile is left out. Raises
+    NotFound for a name that no domain has.
+    """
+    targets = _choose(connection, request)
+    samples = _sample(connection, request, targets, clock)
+    changes: dict[str, t.Any] = {}
+    if request.interval is not None:
+        earlier = samples
+        clock.sleep(request.interval)
+        samples = _sample(connection, request, targets, clock)
+        changes = rates.all_between(earlier, samples)
+    metadata = {target.domain.UUIDString(): target.metadata for target in targets or ()}
+    return [Reading(sample, metadata.get(sample.uuid), changes.get(sample.uuid)) for sample in samples]
+
+
+def _choose(connection: Connection, request: Request) -> list[_Target] | None:
+    """Return the domains to read, None for all that the host has."""
+    if request.names is None and not request.needs_metadata:
+        return None
+    domains = domain_api.list_all(connection) if request.names is None else _named(connection, request.names)
+    if not request.inactive:
+        domains = [domain for domain in domains if domain.ID() != -1]
+    if not request.needs_metadata:
+        return [_Target(domain) for domain in domains]
+    require_lxml()
+    targets = (_with_metadata(domain) for domain in domains)
+    return [target for target in targets if target is not None and _is_meant(request, target.metadata)]
+
+
+def _named(connection: Connection, names: t.Sequence[str]) -> list[api.Domain]:
+    """Look the names up with one call: a single name by itself, several in the list of all."""
+    if len(set(names)) == 1:
+        found = domain_api.find(connection, names[0])
+        domains = {} if found is None else {found.name(): found}
+    else:
+        domains = {domain.name(): domain for domain in domain_api.list_all(connection)}
+    missing = [name for name in names if name not in domains]
+    if missing:
+        raise NotFound(
+            f"name: there is no domain {', '.join(map(repr, missing))} on {connection.uri}. "
+            "Check the spelling, or leave the option out to read every domain.",
+            option="name",
+            missing=missing,
+        )
+    return [domains[name] for name in dict.fromkeys(names)]
+
+
+def _with_metadata(domain: api.Domain) -> _Target | None:
+    try:
+        text = domain_api.metadata_xml(domain, domain_metadata.NAMESPACE)
+    except NotFound:
+        return None  # it vanished
+    return _Target(domain, Metadata() if text is None else domain_metadata.from_element(parse_element(text)))
+
+
+def _is_meant(request: Request, metadata: Metadata | None) -> bool:
+    metadata = metadata or Metadata()
+    return request.fleet in (None, metadata.fleet) and request.tenant in (None, metadata.tenant)
+
+
+def _sample(
+    connection: Connection, request: Request, targets: t.Sequence[_Target] | None, clock: Clock
+) -> list[DomainSample]:
+    started = clock.now()
+    if targets is None:
+        records = api.read_all(connection, request.groups, backing=request.backing, inactive=request.inactive)
+    else:
+        domains = [target.domain for target in targets]
+        records = api.read_some(connection, domains, request.groups, backing=request.backing)
+    taken_at = (started + clock.now()) / 2  # libvirt reads one domain after the other during the call
+    samples = [_of_record(record, taken_at) for record in records]
+    return sorted(samples, key=lambda sample: sample.name)
+
+
+def _of_record(record: api.Record, taken_at: float) -> DomainSample:
+    domain, values = record
+    number = domain.ID()
+    return DomainSample(domain.name(), domain.UUIDString(), None if number == -1 else number, taken_at, parse(values))

@@ -1,0 +1,118 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
+# It may change or vanish in any release.
+"""Rates: the difference of two samples over their true interval. Pure.
+
+A counter that fell was reset, and a device or domain that is new has no past: their rates are None, not negative
+and not measured from zero.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._stats import fields
+from ansible_collections.headroom.libvirt.plugins.module_utils._stats.totals import add_complete
+
+if t.TYPE_CHECKING:
+    from ansible_collections.headroom.libvirt.plugins.module_utils._stats.fields import Field
+    from ansible_collections.headroom.libvirt.plugins.module_utils._stats.sample import DomainSample
+
+Values = t.Mapping[str, t.Any]
+Table = t.Sequence["Field"]
+
+
+def between(previous: DomainSample | None, current: DomainSample) -> dict[str, t.Any] | None:
+    """Return ``{interval_seconds, cpu, vcpu, memory, block, interface}`` of changes a second.
+
+    None without a previous sample, and when the domain was started again in between (its ``id`` is another one):
+    then all counters began anew, even those that have passed their old values meanwhile. A group is None where either
+    sample lacks it. The samples must be of one domain, ``taken_at`` of one clock.
+    """
+    if previous is None or previous.uuid != current.uuid or previous.id != current.id:
+        return None
+    interval = current.taken_at - previous.taken_at
+    if interval <= 0:
+        return None
+    before, after = previous.stats, current.stats
+    return {
+        "interval_seconds": interval,
+        "cpu": _plain(fields.CPU, before["cpu"], after["cpu"], interval),
+        "vcpu": _by_device(fields.VCPU, before["vcpu"], after["vcpu"], interval),
+        "memory": _plain(fields.MEMORY, before["memory"], after["memory"], interval),
+        "block": _by_device(fields.BLOCK, before["block"], after["block"], interval),
+        "interface": _by_device(fields.INTERFACE, before["interface"], after["interface"], interval),
+    }
+
+
+def all_between(previous: t.Iterable[DomainSample], current: t.Iterable[DomainSample]) -> dict[str, t.Any]:
+    """Return what ``between`` says of each current sample, by the domain's UUID."""
+    past = {sample.uuid: sample for sample in previous}
+    return {sample.uuid: between(past.get(sample.uuid), sample) for sample in current}
+
+
+def _plain(table: Table, before: Values | None, after: Values | None, interval: float) -> dict[str, t.Any] | None:
+    if before is None or after is None:
+        return None
+    return _rates(table, before, after, interval)
+
+
+def _by_device(table: Table, before: Values | None, after: Values | None, interval: float) -> dict[str, t.Any] | None:
+    if before is None or after is None:
+        return None
+    past = _keyed(before["devices"])
+    nothing: Values = {}
+    devices = [
+        {
+            **{name: device[name] for name in ("index", "name", "layer") if name in device},
+            **_rates(table, past.get(key, nothing), device, interval),
+        }
+        for key, device in _keyed(after["devices"]).items()
+    ]
+    return {"devices": devices, "total": _total(table, after["devices"], devices)}
+
+
+def _rates(table: Table, before: Values, after: Values, interval: float) -> dict[str, t.Any]:
+    return {
+        field.rate: _rate(before.get(field.name), after.get(field.name), interval)
+        for field in table
+        if field.rate is not None
+    }
+
+
+def _rate(before: float | None, after: float | None, interval: float) -> float | None:
+    if before is None or after is None or after < before:
+        return None
+    return (after - before) / interval
+
+
+def _total(table: Table, devices: t.Sequence[Values], rates: t.Sequence[Values]) -> dict[str, t.Any]:
+    """Return the sums of the devices' rates; a device that counts but has no rate leaves the sum unknown."""
+    return {
+        field.rate: add_complete(
+            rate[field.rate] for device, rate in zip(devices, rates) if device.get(field.name) is not None
+        )
+        for field in table
+        if field.rate is not None
+    }
+
+
+def _keyed(devices: t.Iterable[Values]) -> dict[tuple[t.Any, int], Values]:
+    """Return the devices by what stays the same when another one is plugged or unplugged: the name.
+
+    Names repeat (the layers below a disk) and may be missing (vCPUs, passed-through NICs): then the occurrence, or
+    the index, tells them apart.
+    """
+    keyed: dict[tuple[t.Any, int], Values] = {}
+    seen: dict[str, int] = {}
+    for device in devices:
+        name = device.get("name")
+        if name is None:
+            keyed[None, device["index"]] = device
+        else:
+            keyed[name, seen.get(name, 0)] = device
+            seen[name] = seen.get(name, 0) + 1
+    return keyed

@@ -1,0 +1,179 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
+# It may change or vanish in any release.
+
+"""One domain's statistics, out of libvirt's flat dictionary of typed parameters. Pure.
+
+A number that libvirt does not give, or gives in another type, is None: never 0, never a guess. Unknown keys are
+passed over, so that a newer libvirt does not break an older collection.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain.states import (
+    ACTIVE_STATES,
+    reason_name,
+    state_name,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._stats import fields
+from ansible_collections.headroom.libvirt.plugins.module_utils._stats.totals import add_up
+
+Values = t.Mapping[str, t.Any]
+Stats = dict[str, t.Any]
+
+# A count above it is no count of devices: libvirt's own limit on what one message carries is far lower.
+_MOST_DEVICES: t.Final = 4096
+
+
+@dataclasses.dataclass(frozen=True)
+class DomainSample:
+    """The statistics of one domain at one instant.
+
+    ``stats`` is what ``parse`` returns. ``taken_at`` are seconds of the clock that the sampler was given. ``id`` is
+    libvirt's number of this run of the domain (another one after each start), None when it is off.
+    """
+
+    name: str
+    uuid: str
+    id: int | None
+    taken_at: float
+    stats: Stats
+
+    def as_dict(self) -> dict[str, t.Any]:
+        """Return ``{name, uuid, id, **stats}``, JSON-able."""
+        return {"name": self.name, "uuid": self.uuid, "id": self.id, **self.stats}
+
+
+def parse(record: Values) -> Stats:
+    """Return ``{state, state_reason, timed_out, cpu, vcpu, memory, block, interface}`` of one domain.
+
+    ``record`` are the typed parameters that libvirt's bulk call gives for the domain. A group is None when
+    the record has nothing of it. Units are in the names; devices have ``index`` (libvirt's own, may have holes).
+    """
+    groups = _split(record)
+    state = state_name(fields.count(record.get("state.state")))
+    stats: Stats = {
+        "state": state,
+        "state_reason": reason_name(state, fields.count(record.get("state.reason"))),
+        "cpu": _values(fields.CPU, groups["cpu"].own),
+        "vcpu": _vcpu(groups["vcpu"]),
+        "memory": _memory(groups["balloon"].own),
+        "block": _block(groups["block"]),
+        "interface": _interface(groups["net"]),
+    }
+    stats["timed_out"] = state in ACTIVE_STATES and _was_busy(stats)
+    return stats
+
+
+@dataclasses.dataclass
+class _Group:
+    """The values of one group by name, and those of its devices by index and name."""
+
+    own: dict[str, t.Any] = dataclasses.field(default_factory=dict)
+    devices: dict[int, dict[str, t.Any]] = dataclasses.field(default_factory=dict)
+
+    def indices(self) -> list[int]:
+        """Return the devices' indices: those counted, even if nothing is known of one, and those seen."""
+        counted = fields.count(self.own.get("count")) or 0
+        return sorted({*range(counted if counted <= _MOST_DEVICES else 0), *self.devices})
+
+
+def _split(record: Values) -> dict[str, _Group]:
+    groups = {name: _Group() for name in ("cpu", "vcpu", "balloon", "block", "net")}
+    for key, value in record.items():
+        prefix, _dot, rest = key.partition(".")
+        group = groups.get(prefix)
+        if group is None:
+            continue
+        index, dot, name = rest.partition(".")
+        if dot and index.isascii() and index.isdigit() and len(index) < 10:
+            group.devices.setdefault(int(index), {})[name] = value
+        else:
+            group.own[rest] = value
+    return groups
+
+
+def _values(table: t.Iterable[fields.Field], source: Values) -> Stats | None:
+    """Return every value of the table, None if none of them is known."""
+    values = {field.name: field.read(source.get(field.source)) for field in table}
+    return values if any(value is not None for value in values.values()) else None
+
+
+def _devices(table: t.Sequence[fields.Field], group: _Group, indices: t.Iterable[int]) -> list[Stats]:
+    empty: dict[str, t.Any] = {}
+    return [
+        {"index": index, **{field.name: field.read(source.get(field.source)) for field in table}}
+        for index in indices
+        for source in (group.devices.get(index, empty),)
+    ]
+
+
+def _vcpu(group: _Group) -> Stats | None:
+    if not group.own and not group.devices:
+        return None
+    # An offline vCPU is not reported, so that indices have holes: ``maximum`` says how many there could be.
+    devices = _devices(fields.VCPU, group, sorted(group.devices))
+    return {
+        "current": fields.count(group.own.get("current")),
+        "maximum": fields.count(group.own.get("maximum")),
+        "devices": devices,
+        "total": add_up(fields.VCPU, devices),
+    }
+
+
+def _memory(source: Values) -> Stats | None:
+    memory = _values(fields.MEMORY, source)
+    if memory is not None:
+        memory["used_bytes"] = _used(memory)
+    return memory
+
+
+def _used(memory: Values) -> int | None:
+    """Return the memory that the guest cannot give up.
+
+    Caches can be dropped, which is why ``usable`` is looked at first; guests without it tell only ``unused``.
+    """
+    available, free = memory["available_bytes"], memory["usable_bytes"]
+    if free is None:
+        free = memory["unused_bytes"]
+    if available is None or free is None or free > available:
+        return None
+    return t.cast(int, available - free)
+
+
+def _block(group: _Group) -> Stats | None:
+    if not group.own and not group.devices:
+        return None
+    devices = _devices(fields.BLOCK, group, group.indices())
+    seen: dict[str | None, int] = {}
+    for device in devices:
+        # libvirt lists a disk's image first and then, under the same name, what lies beneath it.
+        name = device["name"]
+        device["layer"] = 0 if name is None else seen.get(name, 0)
+        seen[name] = seen.get(name, 0) + 1
+    return {"devices": devices, "total": add_up(fields.BLOCK, [disk for disk in devices if disk["layer"] == 0])}
+
+
+def _interface(group: _Group) -> Stats | None:
+    if not group.own and not group.devices:
+        return None
+    devices = _devices(fields.INTERFACE, group, group.indices())
+    return {"devices": devices, "total": add_up(fields.INTERFACE, devices)}
+
+
+def _was_busy(stats: Stats) -> bool:
+    """Return whether libvirt left out what it has to ask QEMU for, because something else was asking.
+
+    It does not say so: the resident size and the disks' counters are what is there for every running QEMU otherwise.
+    """
+    memory, block = stats["memory"], stats["block"]
+    if memory is not None and memory["current_bytes"] is not None and memory["rss_bytes"] is None:
+        return True
+    disks = [] if block is None else [disk for disk in block["devices"] if disk["path"] is not None]
+    return bool(disks) and all(disk["rd_reqs"] is None for disk in disks)

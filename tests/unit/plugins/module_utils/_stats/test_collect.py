@@ -1,0 +1,180 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api as domain_api
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain.metadata import Metadata
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import NotFound
+from ansible_collections.headroom.libvirt.plugins.module_utils._libvirt_dep import libvirt
+from ansible_collections.headroom.libvirt.plugins.module_utils._stats import api
+from ansible_collections.headroom.libvirt.plugins.module_utils._stats.collect import Request, collect
+
+from .records import RECORD
+
+DOMAIN = """<domain type='test'><name>{name}</name><memory>8192</memory><os><type>hvm</type></os>
+<metadata><headroom:machine xmlns:headroom='urn:headroom:libvirt:1'>
+<headroom:fleet>{fleet}</headroom:fleet><headroom:tenant>{tenant}</headroom:tenant>
+</headroom:machine></metadata></domain>"""
+
+BARE = "<domain type='test'><name>web-3</name><memory>8192</memory><os><type>hvm</type></os></domain>"
+
+
+class Clock:
+    """Time that passes only by sleeping."""
+
+    def __init__(self) -> None:
+        self.time = 100.0
+
+    def now(self) -> float:
+        return self.time
+
+    def sleep(self, seconds: float) -> None:
+        self.time += seconds
+
+
+class Calls:
+    """A connection's handle that notes the names of the calls."""
+
+    def __init__(self, handle: libvirt.virConnect) -> None:
+        self.handle = handle
+        self.names: list[str] = []
+
+    def __getattr__(self, name: str) -> t.Any:
+        self.names.append(name)
+        return getattr(self.handle, name)
+
+
+@pytest.fixture
+def host(node: Connection) -> Connection:
+    """Running: web-1, web-2, db; off: web-3."""
+    for name, fleet, tenant in (("web-2", "web", "a"), ("web-1", "web", "b"), ("db", "data", "a")):
+        node.handle.defineXMLFlags(DOMAIN.format(name=name, fleet=fleet, tenant=tenant)).createWithFlags()
+    node.handle.defineXMLFlags(
+        "<domain type='test'><name>web-3</name><memory>8</memory><os><type>hvm</type></os></domain>"
+    )
+    return node
+
+
+def names(connection: Connection, request: Request) -> list[str]:
+    return [reading.sample.name for reading in collect(connection, request, Clock())]
+
+
+@pytest.mark.parametrize(
+    ("request_", "expected"),
+    [
+        (Request(), ["db", "web-1", "web-2", "web-3"]),
+        (Request(inactive=False), ["db", "web-1", "web-2"]),
+        (Request(names=["web-3"]), ["web-3"]),
+        (Request(names=["web-3", "db", "web-3"]), ["db", "web-3"]),
+        (Request(names=["web-3", "db"], inactive=False), ["db"]),
+        (Request(names=[]), []),
+        (Request(fleet="web"), ["web-1", "web-2"]),
+        (Request(tenant="a"), ["db", "web-2"]),
+        (Request(fleet="web", tenant="a"), ["web-2"]),
+        (Request(names=["db"], fleet="web"), []),
+        (Request(metadata=True, inactive=False), ["db", "web-1", "web-2"]),
+    ],
+)
+def test_the_chosen_domains_are_read_in_the_order_of_their_names(
+    host: Connection, request_: Request, expected: list[str]
+) -> None:
+    assert names(host, request_) == expected
+
+
+@pytest.mark.parametrize(
+    ("request_", "calls"),
+    [
+        (Request(), ["getAllDomainStats"]),
+        (Request(inactive=False, interval=5), ["getAllDomainStats", "getAllDomainStats"]),
+        (Request(names=["db"]), ["lookupByName", "domainListGetStats"]),
+        (Request(names=["db", "web-1", "web-2"]), ["listAllDomains", "domainListGetStats"]),
+    ],
+)
+def test_the_number_of_calls_does_not_depend_on_the_number_of_domains(
+    host: Connection, request_: Request, calls: list[str]
+) -> None:
+    spy = Calls(host.handle)
+    collect(Connection(t.cast("libvirt.virConnect", spy), host.uri), request_, Clock())
+    assert spy.names == calls
+
+
+def test_names_that_no_domain_has_are_all_named(host: Connection) -> None:
+    with pytest.raises(NotFound, match=r"name: there is no domain 'x/\.\.', 'y\\n' on test:") as caught:
+        collect(host, Request(names=["db", "x/..", "y\n"]))
+    assert caught.value.details["missing"] == ["x/..", "y\n"]
+    with pytest.raises(NotFound, match="name: there is no domain 'z'"):
+        collect(host, Request(names=["z"]))
+
+
+def test_metadata_are_read_only_when_asked_for(host: Connection) -> None:
+    (plain,) = collect(host, Request(names=["web-1"]))
+    assert (plain.metadata, plain.as_dict()["fleet"]) == (None, None)
+    (labelled,) = collect(host, Request(names=["web-1"], metadata=True))
+    assert labelled.as_dict().items() >= {"fleet": "web", "tenant": "b", "state": "running", "rates": None}.items()
+    (unlabelled,) = collect(host, Request(names=["web-3"], metadata=True))
+    assert unlabelled.metadata == Metadata()
+
+
+def test_rates_are_over_the_time_that_passed(host: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    counters = iter([0, 3_000_000_000])
+
+    def read_all(connection: Connection, *_groups: t.Any, **_options: t.Any) -> t.Any:
+        record = {**RECORD, "cpu.time": next(counters)}
+        return [(connection.handle.lookupByName("db"), record)]
+
+    monkeypatch.setattr(api, "read_all", read_all)
+    (reading,) = collect(host, Request(interval=6.0), Clock())
+    assert reading.rates is not None
+    assert (reading.rates["interval_seconds"], reading.rates["cpu"]["used_cores"]) == (6.0, 0.5)
+
+
+class VanishBetween(Clock):
+    """While it sleeps, a domain goes away and another one appears."""
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__()
+        self.connection = connection
+
+    def sleep(self, seconds: float) -> None:
+        super().sleep(seconds)
+        handle = self.connection.handle
+        handle.lookupByName("web-1").destroyFlags()
+        handle.lookupByName("web-1").undefineFlags()
+        handle.defineXMLFlags(DOMAIN.format(name="new", fleet="web", tenant="a")).createWithFlags()
+
+
+def test_a_domain_that_vanishes_is_left_out_and_a_new_one_has_no_rates(host: Connection) -> None:
+    readings = collect(host, Request(interval=1.0), VanishBetween(host))
+    assert [(reading.sample.name, reading.rates is None) for reading in readings] == [
+        ("db", False),
+        ("new", True),
+        ("web-2", False),
+        ("web-3", False),
+    ]
+
+
+def test_a_chosen_domain_that_vanishes_is_left_out(host: Connection) -> None:
+    readings = collect(host, Request(names=["db", "web-1"], interval=1.0), VanishBetween(host))
+    assert [reading.sample.name for reading in readings] == ["db"]
+
+
+def test_a_domain_that_vanishes_before_its_metadata_are_read_is_left_out(
+    host: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stale = host.handle.lookupByName("web-3")
+    listed = [*host.handle.listAllDomains()]
+    stale.undefineFlags()
+    monkeypatch.setattr(domain_api, "list_all", lambda _connection: listed)
+    assert names(host, Request(fleet="web")) == ["web-1", "web-2"]
+
+
+def test_a_domain_that_was_off_in_both_samples_has_rates_of_nothing(host: Connection) -> None:
+    (reading,) = collect(host, Request(names=["web-3"], interval=1.0), Clock())
+    assert reading.rates == {"interval_seconds": 1.0, **dict.fromkeys(("cpu", "vcpu", "memory", "block", "interface"))}
