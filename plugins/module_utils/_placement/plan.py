@@ -1,0 +1,132 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
+# It may change or vanish in any release.
+
+"""Where new clones go. Pure: dataclasses in, dataclasses out."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+
+@dataclasses.dataclass(frozen=True)
+class Size:
+    """What one machine takes of its host, or what a host has: vCPUs, bytes of memory, bytes of the pool."""
+
+    vcpus: int = 0
+    memory_bytes: int = 0
+    disk_bytes: int = 0
+
+    def times(self, size: Size) -> int:
+        """Return how many machines of ``size`` fit into this; a part that a machine does not need has no limit."""
+        fits = [have // need for have, need in zip(dataclasses.astuple(self), dataclasses.astuple(size)) if need > 0]
+        return max(0, min(fits)) if fits else _NO_LIMIT
+
+
+@dataclasses.dataclass(frozen=True)
+class Host:
+    """A host that could take clones.
+
+    ``members`` counts the fleet's machines there, ``free`` is what may still be promised (stopped machines
+    counted as taken), ``running`` what the running guests of any fleet hold.
+    """
+
+    name: str
+    free: Size
+    members: int = 0
+    running: Size = Size()
+
+
+@dataclasses.dataclass(frozen=True)
+class Placement:
+    """The host of each clone, in the order of placing; ``shortage`` says in words why some got none."""
+
+    hosts: tuple[str, ...]
+    missing: int = 0
+    shortage: str | None = None
+
+
+# More clones than anybody asks for in one plan.
+_NO_LIMIT: t.Final = 1_000_000
+
+
+@dataclasses.dataclass
+class _Space:
+    """A host while clones are being placed, everything counted in clones."""
+
+    name: str
+    members: int
+    room: int
+    to_evacuate: int
+
+
+def spread(hosts: t.Sequence[Host], size: Size, count: int, *, n_plus_one: bool = False) -> Placement:
+    """Place ``count`` clones of ``size`` evenly: each goes where the fleet has the fewest machines and there is room.
+
+    Equal hosts are taken by the room that they have, then by name, so that equal input gives equal output. With
+    ``n_plus_one``, a clone is only placed while whatever runs on any one host would still fit on the others together.
+    """
+    spaces = [_space(host, size) for host in hosts]
+    placed: list[str] = []
+    while len(placed) < count:
+        space = _best(spaces, n_plus_one)
+        if space is None:
+            break
+        _take(space)
+        placed.append(space.name)
+    missing = count - len(placed)
+    return Placement(tuple(placed), missing, _shortage(hosts, spaces, size) if missing else None)
+
+
+def _space(host: Host, size: Size) -> _Space:
+    evacuees = dataclasses.replace(host.running, disk_bytes=0)
+    return _Space(host.name, host.members, host.free.times(size), _machines_in(evacuees, size))
+
+
+def _machines_in(taken: Size, size: Size) -> int:
+    """Return how many clones' worth ``taken`` is, rounded up."""
+    pairs = zip(dataclasses.astuple(taken), dataclasses.astuple(size))
+    return max((-(-have // need) for have, need in pairs if need > 0), default=0)
+
+
+def _best(spaces: list[_Space], n_plus_one: bool) -> _Space | None:
+    for space in sorted(spaces, key=lambda space: (space.members, -space.room, space.name)):
+        if space.room > 0 and (not n_plus_one or _survives_a_loss(spaces, space)):
+            return space
+    return None
+
+
+def _survives_a_loss(spaces: list[_Space], taking: _Space) -> bool:
+    """Whether, with one more clone on ``taking``, the guests of each host would still fit on the others."""
+    room = sum(space.room for space in spaces) - 1
+    return all(space.to_evacuate + (space is taking) <= room - (space.room - (space is taking)) for space in spaces)
+
+
+def _take(space: _Space) -> None:
+    space.members += 1
+    space.room -= 1
+    space.to_evacuate += 1
+
+
+def _shortage(hosts: t.Sequence[Host], spaces: list[_Space], size: Size) -> str:
+    if not hosts:
+        return "no host that answers can take clones"
+    if any(space.room > 0 for space in spaces):
+        return "more would not survive the loss of a host (rule.n_plus_one)"
+    return "; ".join(f"{host.name} has no room ({_scarce(host, space, size)})" for host, space in zip(hosts, spaces))
+
+
+def _scarce(host: Host, space: _Space, size: Size) -> str:
+    taken = host.free.times(size) - space.room
+    if taken:
+        return f"this plan takes the last room for {taken}"
+    parts = (
+        (host.free.vcpus, size.vcpus, "vCPUs"),
+        (host.free.memory_bytes, size.memory_bytes, "bytes of memory"),
+        (host.free.disk_bytes, size.disk_bytes, "bytes of disk"),
+    )
+    return ", ".join(f"{have} {what} free, {need} needed" for have, need, what in parts if have < need)

@@ -1,0 +1,112 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
+# It may change or vanish in any release.
+
+"""The things that a plan is made of and consists of. Pure."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+if t.TYPE_CHECKING:
+    from ansible_collections.headroom.libvirt.plugins.module_utils._placement.plan import Host, Size
+    from ansible_collections.headroom.libvirt.plugins.module_utils._provision.alert import Alert
+    from ansible_collections.headroom.libvirt.plugins.module_utils._provision.need import Need
+    from ansible_collections.headroom.libvirt.plugins.module_utils._provision.series import Series
+
+Verb = t.Literal["create", "wake", "park", "remove"]
+
+RUNNING: t.Final = frozenset({"running", "blocked"})
+PARKED: t.Final = frozenset({"paused", "saved", "pmsuspended"})
+# In the order in which they wake: the quickest first, then those that are off although nobody parked them.
+SPARE: t.Final = ("paused", "pmsuspended", "saved", "shutoff", "crashed")
+
+
+@dataclasses.dataclass(frozen=True)
+class Member:
+    """A machine of the fleet. ``created`` are epoch seconds; ``activity`` orders machines by how busy they are.
+
+    ``state`` is libvirt's, and ``saved`` for one that is off with its memory saved.
+    """
+
+    name: str
+    host: str
+    state: str = "running"
+    uuid: str | None = None
+    protected: bool = False
+    created: float | None = None
+    activity: float | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Observed:
+    """What is known at ``now`` (epoch seconds).
+
+    ``series`` is the demand, summed over the hosts whose samples are known. ``size`` is one clone's. ``rooms`` are the
+    hosts that could take clones. ``unknown`` maps a host whose machines are not known to the reason, and
+    ``notes`` are sentences about what else is not known.
+    """
+
+    fleet: str
+    now: float
+    series: Series
+    size: Size
+    members: tuple[Member, ...] = ()
+    rooms: tuple[Host, ...] = ()
+    unknown: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    @property
+    def running(self) -> list[Member]:
+        """The machines that serve."""
+        return [member for member in self.members if member.state in RUNNING]
+
+    @property
+    def spare(self) -> list[Member]:
+        """The machines that could serve, in the order in which to wake them."""
+        spare = [member for member in self.members if member.state in SPARE]
+        return sorted(spare, key=lambda member: (SPARE.index(member.state), member.name))
+
+
+@dataclasses.dataclass(frozen=True)
+class Action:
+    """One thing to do to one machine."""
+
+    action: Verb
+    name: str
+    host: str
+    reason: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Part:
+    """The actions of one direction, and sentences on what was held back."""
+
+    actions: tuple[Action, ...] = ()
+    held_back: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """What to do, and why: ``running`` machines now, ``target`` of them after the actions."""
+
+    fleet: str
+    running: int
+    target: int
+    need: Need
+    alert: Alert
+    actions: tuple[Action, ...]
+    reasons: tuple[str, ...]
+    digest: str
+
+    def named(self, verb: Verb) -> dict[str, list[str]]:
+        """Return ``{host: [names]}`` of the actions of one kind."""
+        found: dict[str, list[str]] = {}
+        for action in self.actions:
+            if action.action == verb:
+                found.setdefault(action.host, []).append(action.name)
+        return found

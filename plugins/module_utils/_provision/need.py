@@ -1,0 +1,71 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
+# It may change or vanish in any release.
+
+"""How many machines demand asks for, now and during the cooldown. Pure."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.series import bridged
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.words import counted, duration
+
+if t.TYPE_CHECKING:
+    from ansible_collections.headroom.libvirt.plugins.module_utils._provision.forecast import Forecast, Forecaster
+    from ansible_collections.headroom.libvirt.plugins.module_utils._provision.rule import Rule
+    from ansible_collections.headroom.libvirt.plugins.module_utils._provision.series import Series
+
+
+@dataclasses.dataclass(frozen=True)
+class Need:
+    """What demand asks for, within the rule's limits.
+
+    ``now`` is None while no demand is known, and ``seen`` says whether the latest slot's is. ``keep`` is the most that
+    any slot of the cooldown asked for: what stays at least; None when that is not known, and ``blind`` says why.
+    """
+
+    now: int | None = None
+    seen: bool = False
+    keep: int | None = None
+    forecast: Forecast | None = None
+    blind: str | None = None
+
+
+def assess(series: Series, rule: Rule, forecaster: Forecaster) -> Need:
+    """Return the Need that follows from ``series`` under ``rule``.
+
+    Each slot of the cooldown is forecast again with what was known then, so that "fewer were enough for this long"
+    needs no memory of earlier runs.
+    """
+    whole = bridged(series)
+    forecasts = forecaster.forecasts(whole, rule.steps, last=rule.cooldown_slots)
+    values = whole.values[-rule.cooldown_slots :]
+    needs = [
+        rule.machines_for(max(value or 0.0, forecast.steps[forecast.peak].upper))
+        for value, forecast in zip(values, forecasts)
+        if forecast is not None
+    ]
+    latest = forecasts[-1] if forecasts else None
+    blind = _blind(values, rule)
+    return Need(
+        now=None if latest is None else needs[-1],
+        seen=series.current is not None,
+        keep=max(needs) if needs and blind is None else None,
+        forecast=latest,
+        blind=blind,
+    )
+
+
+def _blind(values: t.Sequence[float | None], rule: Rule) -> str | None:
+    missing = sum(value is None for value in values)
+    if missing:
+        return f"the demand of {missing} of the last {counted(len(values), 'interval')} is not known"
+    if len(values) < rule.cooldown_slots:
+        have = duration(max(0, len(values) - 1) * rule.interval)
+        return f"the history covers {have} of the {duration(rule.cooldown)} of cooldown"
+    return None

@@ -1,0 +1,97 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
+# It may change or vanish in any release.
+
+"""A plan in plain sentences. Pure."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.words import (
+    counted,
+    duration,
+    listing,
+    number,
+)
+
+if t.TYPE_CHECKING:
+    from ansible_collections.headroom.libvirt.plugins.module_utils._provision.forecast import Forecast, Growth
+    from ansible_collections.headroom.libvirt.plugins.module_utils._provision.model import Action, Observed
+    from ansible_collections.headroom.libvirt.plugins.module_utils._provision.need import Need
+    from ansible_collections.headroom.libvirt.plugins.module_utils._provision.rule import Rule
+
+_VERBS: t.Final[dict[str, str]] = {
+    "create": "created",
+    "wake": "woken",
+    "park": "parked",
+    "remove": "removed",
+}
+
+
+def of_need(need: Need, rule: Rule, running: int) -> list[str]:
+    """Say what demand did, what is expected, and how many machines that takes."""
+    if need.forecast is None or need.now is None:
+        machines = counted(running, "machine")
+        return [f"No demand is known yet: the fleet keeps its {machines}, at least {rule.min} (rule.min)."]
+    unseen = [] if need.seen else ["The demand of this interval is not known; the last one that is known counts."]
+    return [
+        *unseen,
+        _movement(need.forecast.growth),
+        _expectation(need.forecast, rule),
+        _machines(need.now, rule, running),
+    ]
+
+
+def of_actions(actions: t.Sequence[Action]) -> list[str]:
+    """Say what is done, a sentence for each kind of action."""
+    sentences: list[str] = []
+    for verb, participle in _VERBS.items():
+        named = [f"{action.name} on {action.host}" for action in actions if action.action == verb]
+        if named:
+            sentences.append(f"{counted(len(named), 'machine')} {_is(len(named))} {participle}: {listing(named)}.")
+    return sentences
+
+
+def of_unknown(observed: Observed) -> list[str]:
+    """Say what is not known, host by host."""
+    hosts = [f"{host} is not counted: {reason}." for host, reason in sorted(observed.unknown.items())]
+    return hosts + list(observed.notes)
+
+
+def _is(count: int) -> str:
+    return "is" if count == 1 else "are"
+
+
+def _movement(growth: Growth) -> str:
+    values = [number(value) for value in growth.values]
+    if len(growth.values) == 1:
+        return f"Demand is {values[-1]}."
+    if growth.ratio is not None:
+        again = f"; each gap is {number(growth.ratio)} times the one before" if growth.ratio > 1 else ""
+        return f"Demand rose {' → '.join(values)}{again}."
+    before, now = growth.values[-2:]
+    if before == now:
+        return f"Demand stays at {values[-1]}."
+    return f"Demand {'rose' if now > before else 'fell'} {' → '.join(values[-2:])}."
+
+
+def _expectation(forecast: Forecast, rule: Rule) -> str:
+    ahead = duration((forecast.peak + 1) * rule.interval)
+    step = forecast.steps[forecast.peak]
+    error = f", up to {number(step.upper)} with the usual error" if step.upper > step.value else ""
+    return f"In {ahead} {number(step.value)} is expected{error}."
+
+
+def _machines(needed: int, rule: Rule, running: int) -> str:
+    headroom = f" with {number(rule.headroom * 100)} % headroom" if rule.headroom else ""
+    limit = ""
+    if needed == rule.max:
+        limit = " (rule.max)"
+    elif needed == rule.min:
+        limit = " (rule.min)"
+    machines = f"{counted(needed, 'machine')}{limit} of {number(rule.capacity)} each"
+    return f"That takes {machines}{headroom}; {running} {'runs' if running == 1 else 'run'}."

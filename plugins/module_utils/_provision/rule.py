@@ -1,0 +1,166 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
+# It may change or vanish in any release.
+
+"""How a fleet turns demand into machines. Pure."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import typing as t
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
+
+
+@dataclasses.dataclass(frozen=True)
+class Rule:
+    """The rule of one fleet.
+
+    ``capacity`` is the demand that one machine carries, in the unit of the demand; times are in seconds; ``horizon``
+    None means one interval; ``scale_out_limit`` None means none.
+    """
+
+    capacity: float
+    max: int
+    min: int = 1
+    interval: int = 300
+    horizon: int | None = None
+    headroom: float = 0.1
+    risk: float = 0.05
+    cooldown: int = 900
+    scale_out_limit: int | None = None
+    scale_in_limit: int = 1
+    alert_growth: float = 2.0
+    parked: int = 0
+    n_plus_one: bool = False
+
+    @property
+    def steps(self) -> int:
+        """How many slots ahead demand is forecast."""
+        return math.ceil((self.horizon or self.interval) / self.interval)
+
+    @property
+    def cooldown_slots(self) -> int:
+        """How many of the latest slots have to agree before a machine goes."""
+        return math.ceil(self.cooldown / self.interval) + 1
+
+    def machines_for(self, demand: float) -> int:
+        """Return how many machines carry ``demand`` with the headroom kept free, within ``min`` and ``max``."""
+        # A quotient such as 3.0000000001 is the arithmetic's error, not a fourth machine's work.
+        quotient = demand * (1 + self.headroom) / self.capacity - 1e-9
+        return self.within_limits(self.max if quotient >= self.max else math.ceil(quotient))
+
+    def within_limits(self, machines: int) -> int:
+        """Return ``machines`` held within ``min`` and ``max``."""
+        return max(self.min, min(self.max, machines))
+
+
+def validate(rule: Rule) -> Rule:
+    """Return ``rule``; raises InvalidInput naming the option, what is wrong with its value, and the remedy."""
+    for option, holds, problem, remedy in _checks(rule):
+        if not holds:
+            raise InvalidInput(f"rule.{option}", getattr(rule, option), problem, remedy)
+    return rule
+
+
+def _checks(rule: Rule) -> t.Iterator[tuple[str, bool, str, str]]:
+    yield (
+        "capacity",
+        _finite(rule.capacity) and rule.capacity > 0,
+        "is not what one machine can carry",
+        "Write a number above 0 in the unit of the demand: if one machine serves 200 requests/s and the demand is in "
+        "requests/s, write 200.",
+    )
+    yield from _check_counts(rule)
+    yield from _check_times(rule)
+    yield from _check_shares(rule)
+
+
+def _check_counts(rule: Rule) -> t.Iterator[tuple[str, bool, str, str]]:
+    yield ("min", rule.min >= 0, "is below 0", "Write how many machines always run, 0 or more.")
+    yield ("max", rule.max >= 1, "leaves no machine at all", "Write how many machines may run at most, 1 or more.")
+    yield (
+        "min",
+        rule.min <= rule.max,
+        f"is above rule.max, which is {rule.max}",
+        "Lower min or raise max; with both the same the fleet has a fixed size.",
+    )
+    yield ("parked", rule.parked >= 0, "is below 0", "Write how many machines may stay parked, 0 for none.")
+    yield (
+        "scale_out_limit",
+        rule.scale_out_limit is None or rule.scale_out_limit >= 1,
+        "would let the fleet never grow",
+        "Write how many machines one interval may add, 1 or more, or leave the option out for no limit.",
+    )
+    yield (
+        "scale_in_limit",
+        rule.scale_in_limit >= 0,
+        "is below 0",
+        "Write how many machines one run may take away; 0 never takes one away.",
+    )
+
+
+def _check_times(rule: Rule) -> t.Iterator[tuple[str, bool, str, str]]:
+    yield (
+        "interval",
+        rule.interval >= 1,
+        "is no interval",
+        "Write the seconds from one run of the provisioning to the next, for example 300.",
+    )
+    yield (
+        "horizon",
+        rule.horizon is None or rule.horizon >= rule.interval,
+        f"is shorter than rule.interval, which is {rule.interval}: nothing could be decided ahead",
+        "Write the seconds that a new machine takes to be ready, at least one interval.",
+    )
+    yield (
+        "horizon",
+        rule.horizon is None or rule.steps <= _MOST_STEPS,
+        f"is more than {_MOST_STEPS} intervals ahead, further than a forecast is worth",
+        "Shorten horizon or lengthen interval.",
+    )
+    yield (
+        "cooldown",
+        rule.cooldown >= 0,
+        "is below 0",
+        "Write for how many seconds fewer machines must have been enough before one goes, for example 900.",
+    )
+    yield (
+        "cooldown",
+        rule.cooldown_slots <= _MOST_COOLDOWN_SLOTS,
+        f"is more than {_MOST_COOLDOWN_SLOTS} intervals",
+        "Shorten cooldown or lengthen interval.",
+    )
+
+
+def _check_shares(rule: Rule) -> t.Iterator[tuple[str, bool, str, str]]:
+    yield (
+        "headroom",
+        _finite(rule.headroom) and 0 <= rule.headroom <= 10,
+        "is not a share between 0 and 10",
+        "Write the share to keep free on top of the forecast: 0.2 keeps 20 %.",
+    )
+    yield (
+        "risk",
+        _finite(rule.risk) and 0 < rule.risk <= 0.5,
+        "is not a share above 0 and up to 0.5",
+        "Write the share of intervals in which demand may exceed the forecast's upper value: 0.05 is one in twenty.",
+    )
+    yield (
+        "alert_growth",
+        _finite(rule.alert_growth) and rule.alert_growth > 1,
+        "is no growth",
+        "Write a factor above 1: 2 alerts when demand doubles from one interval to the next.",
+    )
+
+
+_MOST_STEPS: t.Final = 288
+_MOST_COOLDOWN_SLOTS: t.Final = 2016
+
+
+def _finite(value: float) -> bool:
+    return math.isfinite(value)

@@ -1,0 +1,89 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
+# It may change or vanish in any release.
+
+"""Which machines go, or are parked. Pure."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.model import Action, Member, Observed, Part
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.words import counted, duration, listing
+
+if t.TYPE_CHECKING:
+    from ansible_collections.headroom.libvirt.plugins.module_utils._provision.need import Need
+    from ansible_collections.headroom.libvirt.plugins.module_utils._provision.rule import Rule
+
+
+def shrink(observed: Observed, rule: Rule, need: Need) -> Part:
+    """Return what is over the need of the whole cooldown; nothing while anything that matters is not known.
+
+    Machines that do not run go before those that run, and these most idle first; never a protected one.
+    """
+    if need.keep is None or observed.unknown:
+        return Part(held_back=_standstill(observed, need))
+    steps = _spare_steps(observed, rule, need.keep) + _running_steps(observed, rule, need.keep)
+    done = steps[: rule.scale_in_limit]
+    return Part(tuple(done), _held_back(observed, rule, need, len(steps) - len(done)))
+
+
+def _spare_steps(observed: Observed, rule: Rule, keep: int) -> list[Action]:
+    """Return what removes machines that do not run, beyond those to keep parked and those that the cooldown keeps."""
+    stay = max(rule.parked, keep - len(observed.running))
+    doomed = [member for member in observed.spare[stay:] if not member.protected]
+    return [
+        Action("remove", member.name, member.host, f"it is {member.state} and was not needed during the cooldown")
+        for member in reversed(doomed)
+    ]
+
+
+def _running_steps(observed: Observed, rule: Rule, keep: int) -> list[Action]:
+    surplus = max(0, len(observed.running) - keep)
+    idle = _most_idle_first([member for member in observed.running if not member.protected])[:surplus]
+    parked = max(0, rule.parked - len(observed.spare))
+    why = "fewer machines were enough during the whole cooldown"
+    return [
+        Action("park" if index < parked else "remove", member.name, member.host, why)
+        for index, member in enumerate(idle)
+    ]
+
+
+def _most_idle_first(members: list[Member]) -> list[Member]:
+    # Of equally busy machines the youngest goes: those that have served longest hold the most connections and caches.
+    by_number = sorted(members, key=lambda member: (len(member.name), member.name), reverse=True)
+    return sorted(by_number, key=lambda member: (member.activity or 0.0, -(member.created or 0.0)))
+
+
+def _over(observed: Observed, need: Need) -> int:
+    return 0 if need.now is None else max(0, len(observed.running) - need.now)
+
+
+def _standstill(observed: Observed, need: Need) -> tuple[str, ...]:
+    if not _over(observed, need):
+        return ()
+    silent = f"{listing(sorted(observed.unknown))} did not tell about its machines" if observed.unknown else None
+    return (f"Nothing is removed: {need.blind or silent}.",)
+
+
+def _held_back(observed: Observed, rule: Rule, need: Need, left: int) -> tuple[str, ...]:
+    sentences: list[str] = []
+    keep = need.keep or 0
+    if _over(observed, need) and need.now is not None and keep > need.now:
+        sentences.append(
+            f"{counted(min(keep, len(observed.running)), 'machine')} "
+            f"{'stays' if min(keep, len(observed.running)) == 1 else 'stay'}: within the last "
+            f"{duration(rule.cooldown)} (rule.cooldown) {keep} were needed."
+        )
+    if left:
+        sentences.append(
+            f"{counted(left, 'more machine')} can go in later runs: one run takes {rule.scale_in_limit} "
+            "(rule.scale_in_limit)."
+        )
+    protected = sum(member.protected for member in observed.running)
+    if len(observed.running) > keep and protected > keep:
+        sentences.append(f"{counted(protected, 'machine')} cannot go: protected.")
+    return tuple(sentences)

@@ -1,0 +1,46 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
+# It may change or vanish in any release.
+
+"""Numbers, times and lists as people read them. Pure."""
+
+from __future__ import annotations
+
+import typing as t
+
+_UNITS: t.Final = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
+
+
+def number(value: float) -> str:
+    """Return ``value`` with about four digits: ``0.125``, ``12.5``, ``18240``."""
+    if abs(value) >= 1000:
+        return f"{value:.0f}"
+    return f"{value:.4g}"
+
+
+def duration(seconds: float) -> str:
+    """Return ``seconds`` in its largest units: ``45 s``, ``5 min``, ``1 h 30 min``."""
+    left = round(seconds)
+    parts: list[str] = []
+    for size, unit in _UNITS:
+        if left >= size and len(parts) < 2:
+            parts.append(f"{left // size} {unit}")
+            left %= size
+    return " ".join(parts) or "0 s"
+
+
+def counted(count: int, singular: str, plural: str | None = None) -> str:
+    """Return ``1 machine``, ``2 machines``."""
+    return f"{count} {singular if count == 1 else plural or singular + 's'}"
+
+
+def listing(items: t.Sequence[str], limit: int = 8) -> str:
+    """Return ``a``, ``a and b``, ``a, b and c``, and for many ``a, b, … and 12 more``."""
+    if len(items) > limit:
+        return f"{', '.join(items[:limit])} and {len(items) - limit} more"
+    if len(items) < 2:
+        return "".join(items)
+    return f"{', '.join(items[:-1])} and {items[-1]}"

@@ -1,0 +1,79 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import collections
+import random
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._placement.plan import Host, Size, spread
+
+CLONE = Size(vcpus=1, memory_bytes=10, disk_bytes=100)
+SIZES = st.builds(Size, st.integers(0, 20), st.integers(0, 200), st.integers(0, 2000))
+HOSTS = st.lists(
+    st.builds(Host, st.text("abcdef", min_size=1, max_size=2), SIZES, st.integers(0, 5), SIZES),
+    max_size=5,
+    unique_by=lambda host: host.name,
+)
+
+
+def host(name: str, clones: int, members: int = 0, running: int = 0) -> Host:
+    """A host with room for so many clones, and so many clones' worth of guests running on it."""
+    return Host(name, Size(clones, clones * 10, clones * 100), members, Size(running, running * 10, 0))
+
+
+def test_clones_are_spread_evenly() -> None:
+    assert spread([host("b", 9), host("a", 9), host("c", 9)], CLONE, 6).hosts == ("a", "b", "c", "a", "b", "c")
+
+
+def test_the_host_with_the_fewest_of_the_fleet_comes_first() -> None:
+    assert spread([host("a", 9, members=2), host("b", 9)], CLONE, 3).hosts == ("b", "b", "a")
+
+
+def test_a_full_host_is_passed_over() -> None:
+    assert spread([host("a", 1), host("b", 3)], CLONE, 4).hosts == ("b", "a", "b", "b")
+
+
+def test_a_shortage_names_each_host_and_what_it_lacks() -> None:
+    placement = spread([Host("a", Size(4, 9, 999)), host("b", 1)], CLONE, 3)
+    assert (placement.hosts, placement.missing) == (("b",), 2)
+    assert placement.shortage == (
+        "a has no room (9 bytes of memory free, 10 needed); b has no room (this plan takes the last room for 1)"
+    )
+    assert spread([], CLONE, 1).shortage == "no host that answers can take clones"
+
+
+def test_what_a_clone_does_not_need_is_no_limit() -> None:
+    assert spread([host("a", 0)], Size(), 2).hosts == ("a", "a")
+
+
+def test_with_n_plus_one_the_loss_of_any_host_fits_on_the_others() -> None:
+    assert spread([host("a", 4), host("b", 4)], CLONE, 8, n_plus_one=True).hosts == ("a", "b", "a", "b")
+    assert spread([host("a", 9)], CLONE, 1, n_plus_one=True).hosts == ()
+    assert "n_plus_one" in (spread([host("a", 9)], CLONE, 1, n_plus_one=True).shortage or "")
+    assert spread([host("a", 4, running=4), host("b", 5)], CLONE, 2, n_plus_one=True).hosts == ("b",)
+
+
+@given(HOSTS, SIZES, st.integers(0, 30), st.booleans())
+def test_no_host_gets_more_than_fits_and_all_is_accounted_for(
+    hosts: list[Host], size: Size, count: int, n_plus_one: bool
+) -> None:
+    placement = spread(hosts, size, count, n_plus_one=n_plus_one)
+    assert len(placement.hosts) + placement.missing == count
+    assert (placement.shortage is None) == (placement.missing == 0)
+    for name, placed in collections.Counter(placement.hosts).items():
+        free = next(one.free for one in hosts if one.name == name)
+        assert placed * size.vcpus <= free.vcpus
+        assert placed * size.memory_bytes <= free.memory_bytes
+        assert placed * size.disk_bytes <= free.disk_bytes
+
+
+@given(HOSTS, st.integers(0, 30), st.randoms())
+def test_the_order_of_the_hosts_does_not_matter(hosts: list[Host], count: int, chance: random.Random) -> None:
+    shuffled = list(hosts)
+    chance.shuffle(shuffled)
+    assert spread(shuffled, CLONE, count).hosts == spread(hosts, CLONE, count).hosts

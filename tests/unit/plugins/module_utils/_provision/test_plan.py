@@ -1,0 +1,324 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import typing as t
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._placement.plan import Host, Size
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.forecast import TrendRule
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.model import Member, Observed, Plan
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.plan import decide, digest
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.rule import Rule
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.series import Series
+
+HOUR = 3600
+CLONE = Size(1, 10, 100)
+RULE = Rule(capacity=10, max=8, min=1, interval=HOUR, headroom=0, cooldown=2 * HOUR, scale_in_limit=8)
+
+
+def host(name: str, clones: int = 20, members: int = 0) -> Host:
+    """A host with room for so many clones."""
+    return Host(name, Size(clones, clones * 10, clones * 100), members)
+
+
+def fleet(*machines: str | Member) -> tuple[Member, ...]:
+    return tuple(one if isinstance(one, Member) else Member(one, "a", uuid=f"uuid of {one}") for one in machines)
+
+
+def running(count: int) -> tuple[Member, ...]:
+    return fleet(*(f"web-{number}" for number in range(1, count + 1)))
+
+
+def observed(values: t.Sequence[float | None], members: tuple[Member, ...], **more: t.Any) -> Observed:
+    """A fleet "web" with that demand, on the hosts a and b unless told otherwise."""
+    more.setdefault("rooms", (host("a", members=len(members)), host("b")))
+    now = max(0, len(values) - 1) * HOUR + 5
+    return Observed("web", now, Series(HOUR, 0, tuple(values)), CLONE, members, **more)
+
+
+def plan(values: t.Sequence[float | None], members: tuple[Member, ...], rule: Rule = RULE, **more: t.Any) -> Plan:
+    return decide(observed(values, members, **more), rule, TrendRule())
+
+
+def names(made: Plan, verb: str) -> list[str]:
+    return [action.name for action in made.actions if action.action == verb]
+
+
+def said(made: Plan) -> str:
+    return "\n".join(made.reasons)
+
+
+def after(state: Observed, made: Plan) -> Observed:
+    """What is observed when the plan has been carried out."""
+    gone = {action.name for action in made.actions if action.action == "remove"}
+    new_state = {"wake": "running", "park": "saved"}
+    states = {action.name: new_state[action.action] for action in made.actions if action.action in new_state}
+    created = [action for action in made.actions if action.action == "create"]
+    members = [
+        dataclasses.replace(member, state=states.get(member.name, member.state))
+        for member in state.members
+        if member.name not in gone
+    ]
+    members += [Member(action.name, action.host, created=state.now) for action in created]
+    freed = [member for member in state.members if member.name in gone]
+    rooms = tuple(_room_after(room, created, freed) for room in state.rooms)
+    return dataclasses.replace(state, members=tuple(members), rooms=rooms)
+
+
+def _room_after(room: Host, created: t.Sequence[t.Any], freed: t.Sequence[Member]) -> Host:
+    delta = sum(one.host == room.name for one in freed) - sum(one.host == room.name for one in created)
+    free = Size(
+        room.free.vcpus + delta * CLONE.vcpus,
+        room.free.memory_bytes + delta * CLONE.memory_bytes,
+        room.free.disk_bytes + delta * CLONE.disk_bytes,
+    )
+    return dataclasses.replace(room, free=free, members=room.members - delta)
+
+
+def test_the_seed_example_alerts_at_the_first_doubling_and_is_ready_for_hour_three() -> None:
+    calm = plan((5, 5), running(1))
+    assert (calm.alert.raised, calm.actions) == (False, ())
+    first = plan((5, 5, 10), running(1))
+    assert (first.alert.raised, first.target) == (True, 1)
+    second = plan((5, 5, 10, 20), running(1))
+    assert second.target == 4
+    assert second.target * RULE.capacity >= 40
+    assert "Demand rose 5 → 10 → 20; each gap is 2 times the one before." in second.reasons
+    assert "In 1 h 40 is expected." in second.reasons
+    assert second.named("create") == {"b": ["web-2", "web-4"], "a": ["web-3"]}
+
+
+def test_a_spike_alerts_once_takes_one_step_and_is_cleaned_up_after_the_cooldown() -> None:
+    state = observed((5,) * 10, running(1))
+    sizes, alerts = [], []
+    for values in itertools.accumulate([(50.0,), *[(5.0,)] * 4], initial=(5.0,) * 10):
+        made = decide(
+            dataclasses.replace(state, series=Series(HOUR, 0, values), now=len(values) * HOUR), RULE, TrendRule()
+        )
+        state = after(state, made)
+        sizes.append(made.target)
+        alerts.append(made.alert.raised)
+    assert sizes == [1, 5, 5, 5, 1, 1]
+    assert alerts == [False, True, False, False, False, False]
+
+
+def test_growth_stops_at_the_maximum() -> None:
+    assert plan((500,), running(1)).target == 8
+
+
+def test_growth_is_limited_for_the_interval_and_not_only_for_the_run() -> None:
+    rule = dataclasses.replace(RULE, scale_out_limit=3)
+    state = observed((500,), running(1))
+    made = decide(state, rule, TrendRule())
+    assert made.target == 4
+    assert "4 more machines are needed but not made: one interval may add 3 (rule.scale_out_limit)." in made.reasons
+    assert decide(after(state, made), rule, TrendRule()).actions == ()
+
+
+def test_growth_stops_at_the_hosts_resources_and_says_so() -> None:
+    made = plan((80,), running(1), rooms=(host("a", 1, members=1), host("b", 2)))
+    assert names(made, "create") == ["web-2", "web-3", "web-4"]
+    assert "4 more machines are needed but not made" in said(made)
+    assert "a has no room" in said(made)
+
+
+def test_what_exists_is_woken_before_anything_is_made_the_quickest_first() -> None:
+    members = fleet(
+        "web-1", Member("web-2", "a", "crashed"), Member("web-3", "a", "saved"), Member("web-4", "b", "paused")
+    )
+    assert names(plan((30,), members), "wake") == ["web-4", "web-3"]
+    made = plan((50,), members)
+    assert [(action.action, action.name) for action in made.actions] == [
+        ("wake", "web-4"),
+        ("wake", "web-3"),
+        ("wake", "web-2"),
+        ("create", "web-5"),
+    ]
+
+
+def test_a_machine_that_is_going_down_counts_towards_the_maximum() -> None:
+    made = plan((80,), (*running(6), Member("web-7", "a", "shutdown")))
+    assert names(made, "create") == ["web-8"]
+    assert "1 more machine is needed but not made" in said(made)
+
+
+def test_new_names_fill_the_holes() -> None:
+    assert names(plan((50,), fleet("web-1", "web-3", "web-x", "web-04", "webby-2")), "create") == []
+    assert names(plan((70,), fleet("web-1", "web-3", "web-x", "web-04", "webby-2")), "create") == ["web-2", "web-4"]
+
+
+def test_new_names_stay_clear_of_what_an_unreachable_host_may_have() -> None:
+    made = plan((30,), fleet("web-1", "web-12"), unknown={"c": "it did not answer"})
+    assert names(made, "create") == ["web-13"]
+    assert "c is not counted: it did not answer." in made.reasons
+
+
+def test_the_most_idle_go_and_the_youngest_of_equals() -> None:
+    members = fleet(
+        Member("web-1", "a", activity=0.5, created=1),
+        Member("web-2", "a", activity=0.1, created=2),
+        Member("web-3", "a", activity=0.1, created=3),
+        Member("web-4", "a", activity=0.9, created=4),
+    )
+    assert names(plan((15,) * 9, members), "remove") == ["web-3", "web-2"]
+
+
+def test_a_protected_machine_stays() -> None:
+    members = tuple(dataclasses.replace(member, protected=True) for member in running(3))
+    made = plan((5,) * 9, members)
+    assert made.actions == ()
+    assert "3 machines cannot go: protected." in made.reasons
+
+
+def test_one_run_takes_no_more_than_the_limit() -> None:
+    made = plan((5,) * 9, running(6), dataclasses.replace(RULE, scale_in_limit=2))
+    assert (len(made.actions), made.target) == (2, 4)
+    assert "3 more machines can go in later runs: one run takes 2 (rule.scale_in_limit)." in made.reasons
+
+
+def test_the_cooldown_keeps_what_was_needed_within_it() -> None:
+    made = plan((5, 5, 5, 5, 5, 38, 5, 5), running(4))
+    assert made.actions == ()
+    assert "4 machines stay: within the last 2 h (rule.cooldown) 4 were needed." in made.reasons
+    assert len(names(plan((5, 5, 5, 5, 5, 38, 5, 5, 5), running(4)), "remove")) == 3
+
+
+@pytest.mark.parametrize(
+    ("values", "unknown", "words"),
+    [
+        ((5, 5, 5, None), {}, "the demand of 1 of the last 3 intervals is not known"),
+        ((5, None, None, 5), {}, "the demand of 2 of the last 3 intervals is not known"),
+        ((5, 5), {}, "the history covers 1 h of the 2 h of cooldown"),
+        ((5, 5, 5, 5), {"c": "it did not answer"}, "c did not tell about its machines"),
+    ],
+)
+def test_what_is_not_known_never_shrinks(values: tuple[float | None, ...], unknown: dict[str, str], words: str) -> None:
+    made = plan(values, running(4), unknown=unknown)
+    assert made.actions == ()
+    assert f"Nothing is removed: {words}." in made.reasons
+
+
+def test_one_lost_sample_does_not_hold_the_fleet_up() -> None:
+    assert plan((5, 5, 5, None, 5), running(4)).target == 1
+
+
+def test_without_any_demand_the_fleet_keeps_its_size_and_its_minimum() -> None:
+    assert plan((), running(4)).target == 4
+    assert plan((None,), (), dataclasses.replace(RULE, min=2)).target == 2
+    assert (
+        "No demand is known yet: the fleet keeps its 4 machines, at least 1 (rule.min)." in plan((), running(4)).reasons
+    )
+
+
+def test_what_is_over_is_parked_first_and_removed_when_enough_are() -> None:
+    rule = dataclasses.replace(RULE, parked=2)
+    made = plan((5,) * 9, running(4), rule)
+    assert [(action.action, action.name) for action in made.actions] == [
+        ("park", "web-4"),
+        ("park", "web-3"),
+        ("remove", "web-2"),
+    ]
+
+
+def test_spare_machines_go_the_least_ready_first() -> None:
+    members = fleet("web-1", Member("web-2", "a", "saved"), Member("web-3", "a", "shutoff"))
+    assert names(plan((5,) * 9, members), "remove") == ["web-3", "web-2"]
+    assert names(plan((5,) * 9, members, dataclasses.replace(RULE, parked=1)), "remove") == ["web-3"]
+
+
+def test_the_digest_follows_the_machines_and_not_their_order() -> None:
+    first, second = running(2)
+    assert digest([first, second]) == digest([second, first])
+    assert digest([first]) != digest([first, second])
+    assert digest([first]) != digest([dataclasses.replace(first, state="paused")])
+    assert digest([first]) != digest([first], unknown={"c": "gone"})
+
+
+STATES = ["running", "running", "running", "paused", "saved", "shutoff", "crashed", "shutdown", "nostate"]
+MEMBERS = st.lists(
+    st.builds(
+        Member,
+        name=st.integers(1, 30).map("web-{}".format),
+        host=st.sampled_from("ab"),
+        state=st.sampled_from(STATES),
+        protected=st.booleans(),
+        created=st.one_of(st.none(), st.floats(0, 1e6)),
+        activity=st.one_of(st.none(), st.floats(0, 8)),
+    ),
+    max_size=10,
+    unique_by=lambda member: member.name,
+).map(tuple)
+DEMANDS = st.lists(st.one_of(st.none(), st.floats(0, 200)), max_size=12)
+ROOMS = st.tuples(st.integers(0, 12), st.integers(0, 12)).map(
+    lambda clones: (host("a", clones[0]), host("b", clones[1]))
+)
+RULES = st.builds(
+    lambda lower, more, **others: Rule(capacity=10, min=lower, max=max(1, lower + more), interval=HOUR, **others),
+    st.integers(0, 5),
+    st.integers(0, 10),
+    horizon=st.sampled_from([None, 2 * HOUR, 5 * HOUR]),
+    cooldown=st.sampled_from([0, HOUR, 3 * HOUR]),
+    scale_in_limit=st.integers(0, 20),
+    scale_out_limit=st.one_of(st.none(), st.integers(1, 5)),
+    parked=st.integers(0, 3),
+    n_plus_one=st.booleans(),
+)
+UNKNOWN = st.sampled_from([{}, {"c": "it did not answer"}])
+
+
+@given(DEMANDS, MEMBERS, ROOMS, RULES, UNKNOWN)
+def test_what_always_holds(
+    values: list[float | None],
+    members: tuple[Member, ...],
+    rooms: tuple[Host, ...],
+    rule: Rule,
+    unknown: dict[str, str],
+) -> None:
+    state = observed(values, members, rooms=rooms, unknown=unknown)
+    made = decide(state, rule, TrendRule())
+    done = after(state, made)
+    before, now = len(state.running), len(done.running)
+
+    assert made == decide(state, rule, TrendRule())
+    assert (made.running, made.target) == (before, now)
+    assert len({member.name for member in done.members}) == len(done.members)
+
+    removed = names(made, "remove")
+    assert not {member.name for member in members if member.protected} & {*removed, *names(made, "park")}
+    assert len(removed) + len(names(made, "park")) <= rule.scale_in_limit
+    if unknown or not values or values[-1] is None:
+        assert removed == names(made, "park") == []
+
+    assert now <= max(rule.max, before)
+    assert len(done.members) <= max(rule.max + rule.parked, len(members))
+    assert now >= min(rule.min, before)
+    if now < rule.min:  # only for want of room, or held back by a limit that the rule sets
+        assert "not made" in said(made)
+
+    for room in rooms:
+        created = sum(action.host == room.name for action in made.actions if action.action == "create")
+        assert created <= room.free.times(CLONE)
+
+
+@given(DEMANDS, MEMBERS, ROOMS, RULES, UNKNOWN)
+def test_a_plan_that_was_carried_out_leaves_nothing_to_do(
+    values: list[float | None],
+    members: tuple[Member, ...],
+    rooms: tuple[Host, ...],
+    rule: Rule,
+    unknown: dict[str, str],
+) -> None:
+    unhurried = dataclasses.replace(rule, scale_in_limit=1000, scale_out_limit=None, n_plus_one=False)
+    state = observed(values, members, rooms=rooms, unknown=unknown)
+    made = decide(state, unhurried, TrendRule())
+    left = decide(after(state, made), unhurried, TrendRule()).actions
+    # Only what removals set free may be taken by clones that there was no room for.
+    assert [action for action in left if action.action != "create" or not names(made, "remove")] == []

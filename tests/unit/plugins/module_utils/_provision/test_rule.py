@@ -1,0 +1,69 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import typing as t
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.rule import Rule, validate
+
+RULE = Rule(capacity=10, max=20)
+
+
+@pytest.mark.parametrize(
+    ("change", "option", "words"),
+    [
+        ({"capacity": 0}, "rule.capacity", "above 0"),
+        ({"capacity": math.nan}, "rule.capacity", "above 0"),
+        ({"capacity": math.inf}, "rule.capacity", "above 0"),
+        ({"min": -1}, "rule.min", "0 or more"),
+        ({"max": 0, "min": 0}, "rule.max", "1 or more"),
+        ({"min": 21}, "rule.min", "above rule.max, which is 20"),
+        ({"interval": 0}, "rule.interval", "seconds"),
+        ({"horizon": 60}, "rule.horizon", "shorter than rule.interval, which is 300"),
+        ({"horizon": 300 * 300}, "rule.horizon", "further than a forecast is worth"),
+        ({"cooldown": -1}, "rule.cooldown", "below 0"),
+        ({"cooldown": 10**9}, "rule.cooldown", "2016 intervals"),
+        ({"headroom": -0.1}, "rule.headroom", "0.2 keeps 20 %"),
+        ({"headroom": 20}, "rule.headroom", "0.2 keeps 20 %"),
+        ({"risk": 0}, "rule.risk", "one in twenty"),
+        ({"risk": 5}, "rule.risk", "one in twenty"),
+        ({"alert_growth": 1}, "rule.alert_growth", "above 1"),
+        ({"parked": -1}, "rule.parked", "0 for none"),
+        ({"scale_out_limit": 0}, "rule.scale_out_limit", "never grow"),
+        ({"scale_in_limit": -1}, "rule.scale_in_limit", "never takes one away"),
+    ],
+)
+def test_a_rule_that_cannot_be_meant_is_explained(change: dict[str, t.Any], option: str, words: str) -> None:
+    with pytest.raises(InvalidInput, match=words) as caught:
+        validate(dataclasses.replace(RULE, **change))
+    assert caught.value.details["option"] == option
+
+
+def test_a_rule_that_can_be_meant_is_returned() -> None:
+    assert validate(RULE) is RULE
+
+
+def test_times_are_counted_in_slots() -> None:
+    assert (RULE.steps, RULE.cooldown_slots) == (1, 4)
+    assert dataclasses.replace(RULE, horizon=301, cooldown=0).steps == 2
+    assert dataclasses.replace(RULE, horizon=301, cooldown=0).cooldown_slots == 1
+
+
+@pytest.mark.parametrize(("demand", "machines"), [(0, 1), (9, 1), (9.1, 2), (100, 11), (1e300, 20), (math.inf, 20)])
+def test_machines_carry_the_demand_with_headroom_within_limits(demand: float, machines: int) -> None:
+    assert RULE.machines_for(demand) == machines
+
+
+@given(st.integers(1, 19), st.floats(0.001, 1e6))
+def test_a_demand_of_whole_machines_takes_just_these(machines: int, capacity: float) -> None:
+    rule = Rule(capacity=capacity, max=20, headroom=0)
+    assert rule.machines_for(machines * capacity) == machines
