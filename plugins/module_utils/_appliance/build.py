@@ -1,0 +1,87 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
+# It may change or vanish in any release.
+
+"""The template of an appliance that comes without one: a plain virtio machine. Pure."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.template import OS_NAMESPACE
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain.xml import to_text
+from ansible_collections.headroom.libvirt.plugins.module_utils._libvirt_dep import etree
+
+AGENT_CHANNEL: t.Final = "org.qemu.guest_agent.0"
+DEFAULT_MACHINES: t.Final[dict[str, str]] = {"x86_64": "q35", "i686": "q35", "aarch64": "virt", "riscv64": "virt"}
+_PC: t.Final = frozenset({"x86_64", "i686"})
+
+
+@dataclasses.dataclass(frozen=True)
+class Hardware:
+    """The machine that a clone shall be. ``machine`` None leaves the choice to the architecture."""
+
+    memory_bytes: int
+    vcpus: int = 1
+    arch: str = "x86_64"
+    machine: str | None = None
+    firmware: str = "bios"
+    network: str | None = "default"
+    os_id: str | None = None
+
+
+def build(hardware: Hardware, targets: t.Sequence[str]) -> str:
+    """Return a template with a disk for each of ``targets`` (vda, …), a serial console and the agent's channel."""
+    root = etree.Element("domain", type="kvm")
+    if hardware.os_id is not None:
+        container = etree.SubElement(etree.SubElement(root, "metadata"), f"{{{OS_NAMESPACE}}}libosinfo")
+        etree.SubElement(container, f"{{{OS_NAMESPACE}}}os", id=hardware.os_id)
+    etree.SubElement(root, "memory", unit="KiB").text = str(-(-hardware.memory_bytes // 1024))
+    etree.SubElement(root, "vcpu").text = str(hardware.vcpus)
+    _add_system(root, hardware)
+    etree.SubElement(root, "cpu", mode="host-model")
+    etree.SubElement(root, "clock", offset="utc")
+    _add_devices(etree.SubElement(root, "devices"), hardware, targets)
+    return to_text(root)
+
+
+def _add_system(root: etree._Element, hardware: Hardware) -> None:
+    system = etree.SubElement(root, "os")
+    if hardware.firmware == "efi":
+        system.set("firmware", "efi")
+    machine = hardware.machine or DEFAULT_MACHINES.get(hardware.arch)
+    kind = etree.SubElement(system, "type", arch=hardware.arch)
+    kind.text = "hvm"
+    if machine:
+        kind.set("machine", machine)
+    etree.SubElement(system, "boot", dev="hd")
+    if hardware.arch in _PC:
+        features = etree.SubElement(root, "features")
+        etree.SubElement(features, "acpi")
+        etree.SubElement(features, "apic")
+
+
+def _add_devices(devices: etree._Element, hardware: Hardware, targets: t.Sequence[str]) -> None:
+    for target in targets:
+        disk = etree.SubElement(devices, "disk", type="file", device="disk")
+        etree.SubElement(disk, "driver", name="qemu", type="qcow2", discard="unmap")
+        etree.SubElement(disk, "target", dev=target, bus="virtio")
+    if hardware.network is not None:
+        add_interface(devices, hardware.network)
+    etree.SubElement(etree.SubElement(devices, "serial", type="pty"), "target", port="0")
+    etree.SubElement(etree.SubElement(devices, "console", type="pty"), "target", type="serial", port="0")
+    etree.SubElement(etree.SubElement(devices, "channel", type="unix"), "target", type="virtio", name=AGENT_CHANNEL)
+    source = etree.SubElement(devices, "rng", model="virtio")
+    etree.SubElement(source, "backend", model="random").text = "/dev/urandom"
+
+
+def add_interface(devices: etree._Element, network: str) -> etree._Element:
+    """Add a virtio interface on ``network`` and return it."""
+    interface = etree.SubElement(devices, "interface", type="network")
+    etree.SubElement(interface, "source", network=network)
+    etree.SubElement(interface, "model", type="virtio")
+    return interface

@@ -1,0 +1,205 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
+# It may change or vanish in any release.
+
+"""The appliances of one pool: read, found, removed.
+
+The volumes are all there is: an appliance exists when its manifest is a whole one. See names.py for their names.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import manifest as manifests
+from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import names
+from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.manifest import InvalidManifest, Manifest
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api as domains
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain import metadata, xml
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InUse, NotFound, Unsupported
+from ansible_collections.headroom.libvirt.plugins.module_utils._storage import api, content
+from ansible_collections.headroom.libvirt.plugins.module_utils._storage import xml as storage_xml
+
+if t.TYPE_CHECKING:
+    from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.names import ApplianceId
+    from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection
+    from ansible_collections.headroom.libvirt.plugins.module_utils._libvirt_dep import libvirt
+
+    Pool = libvirt.virStoragePool
+    Volume = libvirt.virStorageVol
+
+_LONGEST_MANIFEST_BYTES: t.Final = 4 * 1024 * 1024
+# A run that works writes all the time, except while it takes the checksum of what it wrote.
+_ABANDONED_AFTER_SECONDS: t.Final = 3600.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Catalogue:
+    """The appliances in one pool of a host."""
+
+    connection: Connection
+    pool: Pool
+    pool_name: str
+
+    def read_all(self) -> list[Manifest]:
+        """Return the manifest of each appliance, by name, the newest version first."""
+        found = [
+            manifest
+            for volume in api.list_volumes(self.pool)
+            if names.read_manifest_volume(volume.name())
+            for manifest in (self._read(volume),)
+            if manifest is not None
+        ]
+        return sorted(manifests.newest_first(found), key=lambda manifest: manifest.name)
+
+    def find(self, name: str, version: str | None) -> Manifest | None:
+        """Return that version, or without ``version`` the newest one; None when there is none.
+
+        What another host has put into a shared pool is seen after a refresh, so none is believed only after one.
+        """
+        return self._find(name, version) or (self._find(name, version) if api.refresh(self.pool) else None)
+
+    def get(self, name: str, version: str | None) -> Manifest:
+        """As find(); raises NotFound naming what there is."""
+        manifest = self.find(name, version)
+        if manifest is None:
+            there = ", ".join(str(one.id) for one in self.read_all()) or "none"
+            wanted = name if version is None else f"{name}:{version}"
+            raise NotFound(
+                f"appliance: the pool {self.pool_name!r} has no appliance {wanted!r} (it has: {there}). "
+                "Name one of these, or make it with headroom.libvirt.appliance.",
+                appliance=wanted,
+                pool=self.pool_name,
+            )
+        return manifest
+
+    def _find(self, name: str, version: str | None) -> Manifest | None:
+        if version is not None:
+            volume = api.find_volume(self.pool, names.manifest_volume(names.ApplianceId(name, version)))
+            return None if volume is None else self._read(volume)
+        return next((manifest for manifest in self.read_all() if manifest.name == name), None)
+
+    def _read(self, volume: Volume) -> Manifest | None:
+        try:
+            return manifests.from_json(content.read_bytes(self.connection, volume, _LONGEST_MANIFEST_BYTES))
+        except (InvalidManifest, NotFound):  # being written, left half-written, or gone since it was listed
+            return None
+
+    def paths(self, manifest: Manifest) -> dict[str, str]:
+        """Return {target: path on the host} of the appliance's disks; raises NotFound when one is missing."""
+        return {disk.target: api.volume_path(api.look_up_volume(self.pool, disk.volume)) for disk in manifest.disks}
+
+    def describe(self, manifest: Manifest) -> dict[str, t.Any]:
+        """Return the appliance as a module returns it, with the paths of its disks and the names of its clones."""
+        paths = self.paths(manifest)
+        return {
+            **description(manifest),
+            "pool": self.pool_name,
+            "disks": [{**dataclasses.asdict(disk), "path": paths[disk.target]} for disk in manifest.disks],
+            "clones": self.clones(manifest.id),
+            "manifest": manifest.as_dict(),
+        }
+
+    def clones(self, appliance: ApplianceId) -> list[str]:
+        """Return the names of the domains that say they are clones of this version."""
+        return sorted(
+            domain.name()
+            for domain in domains.list_all(self.connection)
+            if metadata_of(domain).appliance == str(appliance)
+        )
+
+    def remove(self, manifest: Manifest) -> None:
+        """Remove an appliance that nothing hangs on; from the first step on it is no longer visible."""
+        own = {manifest.id}
+        volumes = api.list_volumes(self.pool)
+        for volume in sorted(volumes, key=lambda one: names.read_manifest_volume(one.name()) is None):
+            disk = names.read_disk_volume(volume.name())
+            if names.read_manifest_volume(volume.name()) in own or (disk and disk.appliance in own):
+                api.delete(volume)
+
+    def leftovers(self, appliance: ApplianceId, now: float) -> list[Volume]:
+        """Return the volumes that interrupted runs left: of ``appliance`` all, of others those long untouched.
+
+        ``now`` is in epoch seconds; ``appliance`` must not be visible. A run that is still writing it loses its
+        volumes to this one, and then fails without harm, since it looks for them before it writes the manifest.
+        """
+        whole = {disk.volume for manifest in self.read_all() for disk in manifest.disks}
+        strays: dict[names.ApplianceId, list[Volume]] = {}
+        for volume in api.list_volumes(self.pool):
+            disk = names.read_disk_volume(volume.name())
+            owner = disk.appliance if disk else names.read_manifest_volume(volume.name())
+            if owner and volume.name() not in whole and (disk or self._read(volume) is None):
+                strays.setdefault(owner, []).append(volume)
+        mine = strays.pop(appliance, [])
+        return mine + [volume for group in strays.values() if _is_abandoned(group, now) for volume in group]
+
+
+def description(manifest: Manifest) -> dict[str, t.Any]:
+    """Return what a manifest says, its template as the size of the machine that it makes."""
+    facts = dataclasses.asdict(manifest)
+    del facts["template"], facts["disks"]
+    return {"id": str(manifest.id), **facts, **manifests.machine_size(manifest)}
+
+
+def open_catalogue(connection: Connection, pool_name: str) -> Catalogue:
+    """Return the catalogue in a pool; raises NotFound, or Unsupported for a pool whose volumes are not files."""
+    pool = api.look_up_pool(connection, pool_name)
+    described = storage_xml.parse_pool(api.pool_xml(pool))
+    if not described.holds_files:
+        raise Unsupported(
+            f"pool: {pool_name!r} is of the type {described.type!r}, whose volumes are not files. "
+            f"Name a pool of one of the types {', '.join(sorted(storage_xml.FILE_POOLS))}.",
+            pool=pool_name,
+        )
+    return Catalogue(connection, pool, pool_name)
+
+
+def metadata_of(domain: libvirt.virDomain) -> metadata.Metadata:
+    """Return what a domain's metadata says; nothing for one that is gone since it was listed."""
+    try:
+        text = domains.metadata_xml(domain, metadata.NAMESPACE)
+    except NotFound:
+        text = None
+    return metadata.from_element(None if text is None else xml.parse_element(text))
+
+
+def refuse_if_used(catalogue: Catalogue, manifest: Manifest) -> None:
+    """Raise InUse naming each domain and volume that stands on the appliance."""
+    bases = (api.find_volume(catalogue.pool, disk.volume) for disk in manifest.disks)
+    paths = {api.volume_path(base) for base in bases if base is not None}
+    users = {f"the domain {name!r}" for name in catalogue.clones(manifest.id)}
+    for domain in domains.list_all(catalogue.connection):
+        try:
+            disks = xml.parse(domains.live_xml(domain)).disks
+        except NotFound:
+            continue
+        if any(paths & {disk.source, *disk.backing} for disk in disks):
+            users.add(f"the domain {domain.name()!r}")
+    users |= {f"the volume {volume!r}" for volume in _volumes_on(catalogue.connection, paths)}
+    if users:
+        raise InUse(
+            f"{manifest.id} cannot go: {', '.join(sorted(users))} stand on it. Remove them first.",
+            appliance=str(manifest.id),
+            users=sorted(users),
+        )
+
+
+def _volumes_on(connection: Connection, paths: set[str]) -> t.Iterator[str]:
+    """Yield ``pool/volume`` of each volume of any active pool that is backed by one of ``paths``."""
+    for pool in api.list_pools(connection):
+        for volume in api.list_volumes(pool) if api.is_active(pool) else ():
+            try:
+                if storage_xml.parse_volume(api.volume_xml(volume)).backing_path in paths:
+                    yield f"{pool.name()}/{volume.name()}"
+            except NotFound:
+                continue
+
+
+def _is_abandoned(volumes: t.Sequence[Volume], now: float) -> bool:
+    """Return whether none of one appliance's volumes was written to lately; clocks may differ by some minutes."""
+    times = [storage_xml.parse_volume(api.volume_xml(volume)).modified for volume in volumes]
+    return all(time is not None and now - time > _ABANDONED_AFTER_SECONDS for time in times)

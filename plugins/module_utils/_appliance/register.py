@@ -1,0 +1,275 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
+# It may change or vanish in any release.
+
+"""Making an appliance: look at the source, plan, copy, and only then let it be seen."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import functools
+import typing as t
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import build, names, sources, template
+from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import manifest as manifests
+from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.catalogue import description
+from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.manifest import BaseDisk, Manifest
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api as domains
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain import xml
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
+    Conflict,
+    HeadroomError,
+    InvalidInput,
+    NoSpace,
+    NotFound,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._storage import api, content
+from ansible_collections.headroom.libvirt.plugins.module_utils._storage import xml as storage_xml
+from ansible_collections.headroom.libvirt.plugins.module_utils._undo import UndoStack
+
+if t.TYPE_CHECKING:
+    from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.catalogue import Catalogue
+    from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.names import ApplianceId
+    from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.sources import DiskSource
+
+
+class ChecksumMismatch(HeadroomError):
+    """The content is not the one that was announced."""
+
+    kind = "checksum_mismatch"
+
+
+@dataclasses.dataclass(frozen=True)
+class Request:
+    """What is to become an appliance. None leaves a property to the source or to ``known``.
+
+    ``files`` is {target or "": path}; ``known`` the manifest of the same appliance on another host; ``sha256`` what
+    the only file must have. ``created`` is ISO 8601, ``now`` epoch seconds, ``token`` 12 hexadecimal digits.
+    """
+
+    appliance: ApplianceId
+    created: str
+    now: float
+    token: str
+    domain: str | None = None
+    files: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
+    image_format: str = "auto"
+    template: str | None = None
+    hardware: build.Hardware | None = None
+    known: Manifest | None = None
+    sha256: str | None = None
+    os_id: str | None = None
+    min_ram_bytes: int | None = None
+    min_disk_bytes: int | None = None
+    description: str | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """What will be stored. The disks of ``manifest`` have no checksum and size yet."""
+
+    manifest: Manifest
+    disks: tuple[DiskSource, ...]
+    expected: t.Mapping[str, str]
+
+
+@contextlib.contextmanager
+def planned(catalogue: Catalogue, request: Request) -> t.Iterator[Plan]:
+    """Yield the Plan, its sources held open; raises before anything is touched when it cannot work."""
+    with contextlib.ExitStack() as stack:
+        if request.domain is not None:
+            text, disks, parent = _look_at_domain(catalogue, request.domain)
+        else:
+            text, targets = _template_for(request)
+            files = _assign(request.files, targets)
+            disks = stack.enter_context(sources.open_files(files, request.image_format))
+            parent = None if request.known is None else request.known.parent
+        manifest = _draft(request, text, disks, parent)
+        yield Plan(manifest, tuple(disks), _expected(request, manifest))
+
+
+def store(catalogue: Catalogue, plan: Plan, request: Request) -> Manifest:
+    """Carry the plan out and return the manifest as it is stored; leaves nothing behind on failure."""
+    for volume in catalogue.leftovers(request.appliance, request.now):
+        _delete_leftover(volume)
+    _check_room(catalogue, plan)
+    with UndoStack() as undo:
+        stored = tuple(
+            _store_disk(catalogue, disk, draft, plan.expected.get(disk.target), undo)
+            for disk, draft in zip(plan.disks, plan.manifest.disks)
+        )
+        manifest = dataclasses.replace(plan.manifest, disks=stored)
+        _publish(catalogue, manifest, undo)
+    return manifest
+
+
+def check_same(existing: Manifest, request: Request) -> None:
+    """Raise Conflict when the appliance that exists is known not to be the one that is asked for.
+
+    Only checksums that the task states are compared: versions are immutable, and reading a source of many gigabytes
+    again on each run would buy nothing.
+    """
+    for target, expected in _expected(request, existing).items():
+        disk = next((disk for disk in existing.disks if disk.target == target), None)
+        if disk is None or disk.sha256 != expected:
+            raise Conflict(
+                f"{existing.id} exists already with another content of the disk {target}. A version never changes: "
+                "give the new content another version, or remove this one first.",
+                appliance=str(existing.id),
+                disk=target,
+            )
+
+
+def summary(manifest: Manifest) -> dict[str, t.Any]:
+    """Return what a diff shows of an appliance: what is known of it before a byte is copied."""
+    facts = description(manifest)
+    disks = [f"{disk.target}: {disk.format}, {disk.virtual_size_bytes} bytes" for disk in manifest.disks]
+    return {**{name: value for name, value in facts.items() if name not in {"id", "created"}}, "disks": disks}
+
+
+def prediction(catalogue: Catalogue, manifest: Manifest) -> dict[str, t.Any]:
+    """Return what describe() will say of the planned ``manifest``; what only a copy can tell is None."""
+    unknown = {"volume": None, "path": None, "size_bytes": None, "sha256": None}
+    return {
+        **description(manifest),
+        "pool": catalogue.pool_name,
+        "disks": [{**dataclasses.asdict(disk), **unknown} for disk in manifest.disks],
+        "clones": [],
+        "manifest": None,
+    }
+
+
+def _look_at_domain(catalogue: Catalogue, name: str) -> tuple[str, list[DiskSource], str | None]:
+    domain = sources.stopped_domain(catalogue.connection, name)
+    text = domains.definition_xml(domain)
+    definition = xml.parse(text)
+    disks = sources.disks_of(catalogue.connection, definition)
+    if not disks:
+        raise InvalidInput("source.domain", name, "has no disk", "Name a domain with a disk of its own.")
+    return template.to_template(text), disks, definition.metadata.appliance
+
+
+def _template_for(request: Request) -> tuple[str, list[str]]:
+    """Return the template of an appliance from files, and the targets of its disks."""
+    given = request.template or (None if request.known is None else request.known.template)
+    if given is not None:
+        text = template.to_template(given)
+        return text, template.disk_targets(text)
+    targets = [target for target in request.files if target] or ["vda"]
+    return build.build(request.hardware or build.Hardware(memory_bytes=1024**3), targets), targets
+
+
+def _assign(files: t.Mapping[str, str], targets: t.Sequence[str]) -> dict[str, str]:
+    """Return {target: path}: a single file needs no target where the template has a single disk."""
+    named = {targets[0]: files[""]} if list(files) == [""] and len(targets) == 1 else dict(files)
+    if set(named) != set(targets):
+        raise InvalidInput(
+            "source.files",
+            sorted(target for target in named if target),
+            f"does not match the disks of the template ({', '.join(targets) or 'none'})",
+            "Give a file for each of these.",
+        )
+    return {target: named[target] for target in targets}
+
+
+def _draft(request: Request, text: str, disks: t.Sequence[DiskSource], parent: str | None) -> Manifest:
+    known, definition = request.known, xml.parse(text)
+
+    def chosen(name: str, otherwise: t.Any) -> t.Any:
+        asked = getattr(request, name)
+        return asked if asked is not None else getattr(known, name) if known is not None else otherwise
+
+    return Manifest(
+        name=request.appliance.name,
+        version=request.appliance.version,
+        created=request.created if known is None else known.created,
+        arch=definition.arch or "x86_64",
+        firmware=template.firmware(text),
+        template=text,
+        disks=tuple(
+            BaseDisk(
+                target=disk.target,
+                volume=names.disk_volume(request.appliance, request.token, disk.target, disk.format),
+                format=disk.format,
+                virtual_size_bytes=disk.virtual_size_bytes,
+                size_bytes=0,
+                sha256="",
+            )
+            for disk in disks
+        ),
+        min_ram_bytes=chosen("min_ram_bytes", 0),
+        min_disk_bytes=chosen("min_disk_bytes", sum(disk.virtual_size_bytes for disk in disks)),
+        os_id=chosen("os_id", template.os_id(text)),
+        parent=parent,
+        description=chosen("description", None),
+    )
+
+
+def _expected(request: Request, manifest: Manifest) -> dict[str, str]:
+    """Return {target: sha256} of what the task says about the contents."""
+    expected = {} if request.known is None else {disk.target: disk.sha256 for disk in request.known.disks}
+    if request.sha256 is not None and manifest.disks:
+        expected[manifest.disks[0].target] = request.sha256.lower()
+    return expected
+
+
+def _check_room(catalogue: Catalogue, plan: Plan) -> None:
+    api.refresh(catalogue.pool)
+    available = storage_xml.parse_pool(api.pool_xml(catalogue.pool)).available_bytes
+    needed = sum(disk.needed_bytes for disk in plan.disks)
+    if needed > available:
+        raise NoSpace(
+            f"pool: {catalogue.pool_name!r} has {available} bytes free, but {plan.manifest.id} needs about {needed}. "
+            "Free some, or name another pool.",
+            pool=catalogue.pool_name,
+            available_bytes=available,
+            needed_bytes=needed,
+        )
+
+
+def _store_disk(
+    catalogue: Catalogue, disk: DiskSource, draft: BaseDisk, expected: str | None, undo: UndoStack
+) -> BaseDisk:
+    volume = disk.create(catalogue.pool, draft.volume)
+    undo.push(f"the volume {draft.volume!r}", functools.partial(_delete_if_there, catalogue, draft.volume))
+    digest = disk.fill(catalogue.connection, volume)
+    if expected is not None and digest.sha256 != expected:
+        raise ChecksumMismatch(
+            f"the disk {draft.target} has the SHA-256 {digest.sha256}, not {expected}. Copy it again from where it was "
+            "published; do not use it as it is.",
+            disk=draft.target,
+            expected=expected,
+            found=digest.sha256,
+        )
+    return dataclasses.replace(draft, sha256=digest.sha256, size_bytes=digest.size_bytes)
+
+
+def _publish(catalogue: Catalogue, manifest: Manifest, undo: UndoStack) -> None:
+    """Write the manifest: from its last byte on, the appliance exists."""
+    for disk in manifest.disks:
+        if api.find_volume(catalogue.pool, disk.volume) is None:
+            raise Conflict(
+                f"another run took over making {manifest.id} and removed the volume {disk.volume!r}. "
+                "Run the task again.",
+                appliance=str(manifest.id),
+            )
+    name, text = names.manifest_volume(manifest.id), manifests.to_json(manifest)
+    new = storage_xml.NewVolume(name, len(text), "raw", mode=sources.READ_ONLY)
+    volume = api.create(catalogue.pool, name, storage_xml.volume_xml(new))
+    undo.push(f"the volume {name!r}", functools.partial(_delete_if_there, catalogue, name))
+    content.send_bytes(catalogue.connection, volume, text)
+
+
+def _delete_if_there(catalogue: Catalogue, name: str) -> None:
+    volume = api.find_volume(catalogue.pool, name)
+    if volume is not None:
+        api.delete(volume)
+
+
+def _delete_leftover(volume: api.Volume) -> None:
+    with contextlib.suppress(NotFound):
+        api.delete(volume)

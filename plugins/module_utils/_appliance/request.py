@@ -1,0 +1,120 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
+# It may change or vanish in any release.
+
+"""From the options of the module to what is to become an appliance."""
+
+from __future__ import annotations
+
+import platform
+import typing as t
+from pathlib import Path
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import manifest as manifests
+from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.build import Hardware
+from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.names import ApplianceId
+from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.register import Request
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput, NotFound
+from ansible_collections.headroom.libvirt.plugins.module_utils._names import check_name, check_version
+from ansible_collections.headroom.libvirt.plugins.module_utils._sizes import parse_size
+
+Params = t.Mapping[str, t.Any]
+
+_HARDWARE: t.Final = ("memory", "vcpus", "arch", "machine", "firmware", "network")
+_SHA256_DIGITS: t.Final = 64
+
+
+def appliance_id(params: Params) -> ApplianceId:
+    """Return the appliance that ``name`` and ``version`` name; raises InvalidInput."""
+    return ApplianceId(check_name("name", params["name"]), check_version("version", params["version"]))
+
+
+def request_from(params: Params, *, created: str, now: float, token: str) -> Request:
+    """Return the Request that the options make; raises InvalidInput for options that contradict one another."""
+    source = params["source"]
+    known = None if params["manifest"] is None else manifests.from_dict(params["manifest"])
+    _refuse_contradictions(params, known is not None)
+    files = {"": source["file"]} if source["file"] else dict(source["files"] or {})
+    for target in files:
+        if target:
+            check_name("source.files", target)
+    return Request(
+        appliance=appliance_id(params),
+        created=created,
+        now=now,
+        token=token,
+        domain=source["domain"],
+        files=files,
+        image_format=source["format"],
+        template=_template_text(params["template"]),
+        hardware=_hardware(params),
+        known=known,
+        sha256=_sha256(params["sha256"], files),
+        os_id=params["os_id"],
+        min_ram_bytes=_size(params, "min_ram"),
+        min_disk_bytes=_size(params, "min_disk"),
+        description=params["description"],
+    )
+
+
+def _refuse_contradictions(params: Params, has_manifest: bool) -> None:
+    given = [name for name in _HARDWARE if params[name] is not None]
+    taken_from = "source.domain" if params["source"]["domain"] else "manifest" if has_manifest else None
+    if taken_from and params["template"] is not None:
+        raise InvalidInput("template", "…", f"cannot be given together with {taken_from}", "Leave one of them out.")
+    if taken_from == "source.domain" and has_manifest:
+        raise InvalidInput("manifest", "…", "cannot be given together with source.domain", "Leave one of them out.")
+    if given and (taken_from or params["template"] is not None):
+        raise InvalidInput(
+            given[0],
+            params[given[0]],
+            f"is of no use here: the machine is that of {taken_from or 'template'}",
+            "Leave it out, and override it in headroom.libvirt.appliance_clone where a clone shall differ.",
+        )
+
+
+def _template_text(value: str | None) -> str | None:
+    """Return XML as it is, and the content of a file for anything else."""
+    if value is None or value.lstrip().startswith("<"):
+        return value
+    try:
+        return Path(value).read_text(encoding="utf-8")
+    except (OSError, UnicodeError) as error:
+        raise NotFound(
+            f"template: {value!r} is neither XML nor a file that can be read where this module runs ({error}).",
+            path=value,
+        ) from error
+
+
+def _hardware(params: Params) -> Hardware:
+    vcpus = 1 if params["vcpus"] is None else params["vcpus"]
+    if vcpus < 1:
+        raise InvalidInput("vcpus", vcpus, "is not a number of vCPUs", "Write 1 or more.")
+    network = "default" if params["network"] is None else params["network"]
+    return Hardware(
+        memory_bytes=_size(params, "memory") or 1024**3,
+        vcpus=vcpus,
+        arch=params["arch"] or platform.machine(),
+        machine=params["machine"],
+        firmware=params["firmware"] or "bios",
+        network=network or None,
+        os_id=params["os_id"],
+    )
+
+
+def _sha256(value: str | None, files: t.Mapping[str, str]) -> str | None:
+    if value is None:
+        return None
+    digits = value.lower().removeprefix("sha256:")
+    if len(digits) != _SHA256_DIGITS or set(digits) - set("0123456789abcdef"):
+        raise InvalidInput("sha256", value, "is not a SHA-256", f"Write {_SHA256_DIGITS} hexadecimal digits.")
+    if len(files) != 1:
+        raise InvalidInput("sha256", value, "is for one file", "Use source.file, or give manifest for several.")
+    return digits
+
+
+def _size(params: Params, option: str) -> int | None:
+    return None if params[option] is None else parse_size(option, params[option])
