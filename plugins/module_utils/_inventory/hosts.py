@@ -1,0 +1,62 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
+# It may change or vanish in any release.
+
+"""The hosts that an inventory file names. Pure."""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import typing as t
+from urllib.parse import urlsplit
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._connection import masked
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
+
+_LOCAL_NAME: t.Final = "localhost"
+
+
+@dataclasses.dataclass(frozen=True)
+class Host:
+    """A libvirt host by the name that the inventory has for it."""
+
+    name: str
+    uri: str
+
+
+def read_hosts(uris: t.Sequence[t.Any]) -> list[Host]:
+    """Return the hosts of the option ``uris``: texts, or dictionaries with ``uri`` and perhaps ``name``.
+
+    A host without a name is called by the host name in its URI. Raises InvalidInput.
+    """
+    hosts = [_read_host(item) for item in uris]
+    if not hosts:
+        raise InvalidInput("uris", [], "names no host", "List at least one libvirt URI.")
+    name, count = collections.Counter(host.name for host in hosts).most_common(1)[0]
+    if count > 1:
+        raise InvalidInput(
+            "uris", name, "is the name of more than one host", "Give each a name of its own: {uri: ..., name: ...}."
+        )
+    return hosts
+
+
+def _read_host(item: t.Any) -> Host:
+    values = item if isinstance(item, dict) else {"uri": item}
+    uri, name = values.get("uri"), values.get("name")
+    if not isinstance(uri, str) or not uri or not isinstance(name, (str, type(None))) or set(values) - {"uri", "name"}:
+        shown = masked(str(item))
+        raise InvalidInput("uris", shown, "is not a host", "Write a libvirt URI, or a dictionary of uri and name.")
+    return Host(name=name or _host_in(uri), uri=uri)
+
+
+def _host_in(uri: str) -> str:
+    try:
+        return urlsplit(uri).hostname or _LOCAL_NAME
+    except ValueError as error:
+        raise InvalidInput(
+            "uris", masked(uri), f"is not a URI ({error})", "Write for example qemu:///system."
+        ) from error

@@ -1,0 +1,89 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
+# It may change or vanish in any release.
+
+"""Which name and groups a domain gets in the inventory. Pure."""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import typing as t
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Conflict
+
+if t.TYPE_CHECKING:
+    from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.snapshot import Guest, HostSnapshot
+
+OnDuplicate = t.Literal["qualify", "error", "skip"]
+
+# Ansible gives these a meaning of its own; a domain called so must not be mistaken for the controller or for a group.
+_RESERVED: t.Final = frozenset({"localhost", "127.0.0.1", "::1", "all", "ungrouped"})
+
+
+@dataclasses.dataclass(frozen=True)
+class Entry:
+    """A domain under the name that the inventory has for it, and the host that it is on."""
+
+    name: str
+    host: str
+    guest: Guest
+
+
+def name_entries(snapshots: t.Mapping[str, HostSnapshot], policy: OnDuplicate) -> tuple[list[Entry], list[str]]:
+    """Return the domains of all hosts under names of their own, and the names that were left out.
+
+    ``snapshots`` is keyed by the names of the hosts. A name is ambiguous when two hosts have it, or when Ansible gives
+    it a meaning: with ``qualify`` it becomes ``domain.host``, with ``skip`` the domain is left out, with ``error``, and
+    when qualifying does not help, Conflict is raised. A name that ssh would take for an option is left out always.
+    """
+    every = [Entry(guest.name, host, guest) for host, snapshot in snapshots.items() for guest in snapshot.guests]
+    unusable = {entry.name for entry in every if entry.name.startswith("-")}
+    every = [entry for entry in every if entry.name not in unusable]
+    ambiguous = _ambiguous(every)
+    if policy == "error" and ambiguous:
+        raise _conflict(every, ambiguous)
+    if policy == "skip":
+        return [entry for entry in every if entry.name not in ambiguous], sorted(ambiguous | unusable)
+    qualified = [_qualify(entry) if entry.name in ambiguous else entry for entry in every]
+    still_ambiguous = _ambiguous(qualified)
+    if still_ambiguous:
+        raise _conflict(qualified, still_ambiguous)
+    return qualified, sorted(unusable)
+
+
+def default_groups(entry: Entry) -> list[str]:
+    """Return the groups of a domain by state, host, fleet, tenant and appliance, not yet safe as names.
+
+    The appliance ``web:1.2`` makes two: all its versions, and this one.
+    """
+    facts = entry.guest.facts
+    groups = [f"state_{entry.guest.state}", f"host_{entry.host}"]
+    groups += [f"{kind}_{facts[kind]}" for kind in ("fleet", "tenant", "appliance") if facts[kind]]
+    if facts["appliance"] and ":" in facts["appliance"]:
+        groups.append(f"appliance_{facts['appliance'].partition(':')[0]}")
+    return groups
+
+
+def _ambiguous(entries: t.Iterable[Entry]) -> set[str]:
+    counts = collections.Counter(entry.name for entry in entries)
+    return {name for name, count in counts.items() if count > 1 or name in _RESERVED}
+
+
+def _qualify(entry: Entry) -> Entry:
+    return dataclasses.replace(entry, name=f"{entry.name}.{entry.host}")
+
+
+def _conflict(entries: t.Iterable[Entry], ambiguous: t.Collection[str]) -> Conflict:
+    name = min(ambiguous)
+    hosts = sorted(entry.host for entry in entries if entry.name == name)
+    return Conflict(
+        f"on_duplicate: the name {name!r} is ambiguous, it is a domain's name on {' and '.join(hosts)}"
+        f"{' and has a meaning of its own for Ansible' if name in _RESERVED else ''}. Rename the domain, or set "
+        "on_duplicate to qualify or skip.",
+        name=name,
+        hosts=hosts,
+    )

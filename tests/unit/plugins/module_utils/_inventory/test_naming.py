@@ -1,0 +1,104 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Which name and groups a domain gets."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Conflict
+from ansible_collections.headroom.libvirt.plugins.module_utils._inventory import naming
+from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.snapshot import Guest, HostSnapshot
+
+NAMES = st.text("ab.-", min_size=1, max_size=3) | st.sampled_from(["localhost", "all", "-oProxyCommand=id"])
+
+
+def guest(name: str, **facts: str) -> Guest:
+    return Guest(name, f"uuid of {name}", "running", None, {"fleet": None, "tenant": None, "appliance": None, **facts})
+
+
+def hosts(**names: t.Iterable[str]) -> dict[str, HostSnapshot]:
+    return {host: HostSnapshot(tuple(guest(name) for name in on_it)) for host, on_it in names.items()}
+
+
+def named(entries: list[naming.Entry]) -> dict[str, tuple[str, str]]:
+    return {entry.name: (entry.host, entry.guest.name) for entry in entries}
+
+
+def test_a_name_on_two_hosts_is_qualified_on_both_and_others_are_left_alone() -> None:
+    entries, left_out = naming.name_entries(hosts(k1=["web", "db"], k2=["web"]), "qualify")
+    assert named(entries) == {"web.k1": ("k1", "web"), "db": ("k1", "db"), "web.k2": ("k2", "web")}
+    assert left_out == []
+
+
+def test_a_name_on_two_hosts_is_skipped_on_both() -> None:
+    entries, left_out = naming.name_entries(hosts(k1=["web", "db"], k2=["web"]), "skip")
+    assert named(entries) == {"db": ("k1", "db")}
+    assert left_out == ["web"]
+
+
+def test_a_name_on_two_hosts_is_an_error_that_says_where() -> None:
+    with pytest.raises(Conflict, match="'web' is ambiguous, it is a domain's name on k1 and k2") as failure:
+        naming.name_entries(hosts(k1=["web"], k2=["web"]), "error")
+    assert failure.value.details == {"name": "web", "hosts": ["k1", "k2"]}
+
+
+@pytest.mark.parametrize("name", ["localhost", "127.0.0.1", "all", "ungrouped"])
+def test_a_name_that_ansible_knows_is_never_given_to_a_domain(name: str) -> None:
+    entries, _left_out = naming.name_entries(hosts(k1=[name]), "qualify")
+    assert [entry.name for entry in entries] == [f"{name}.k1"]
+    assert naming.name_entries(hosts(k1=[name]), "skip") == ([], [name])
+    with pytest.raises(Conflict, match="has a meaning of its own for Ansible"):
+        naming.name_entries(hosts(k1=[name]), "error")
+
+
+@pytest.mark.parametrize("policy", ["qualify", "skip", "error"])
+def test_a_name_that_is_an_option_of_ssh_is_left_out(policy: naming.OnDuplicate) -> None:
+    assert naming.name_entries(hosts(k1=["-oProxyCommand=id"]), policy) == ([], ["-oProxyCommand=id"])
+
+
+def test_qualifying_that_makes_another_duplicate_is_an_error() -> None:
+    with pytest.raises(Conflict, match=r"'web\.k1' is ambiguous"):
+        naming.name_entries(hosts(k1=["web", "web.k1"], k2=["web"]), "qualify")
+
+
+@given(
+    st.dictionaries(st.sampled_from(["k1", "k2", "k3"]), st.sets(NAMES, max_size=4)),
+    st.sampled_from(["qualify", "skip"]),
+)
+def test_names_are_unique_and_nothing_is_lost_in_silence(
+    names: dict[str, set[str]], policy: t.Literal["qualify", "skip"]
+) -> None:
+    try:
+        entries, left_out = naming.name_entries(hosts(**names), policy)
+    except Conflict:
+        assert policy == "qualify"
+        return
+    assert len(named(entries)) == len(entries)
+    assert not any(entry.name.startswith("-") or entry.name in {"localhost", "all"} for entry in entries)
+    listed = {(entry.host, entry.guest.name) for entry in entries}
+    for host, on_it in names.items():
+        for name in on_it:
+            assert ((host, name) in listed) != (name in left_out)
+
+
+def test_groups_of_a_clone() -> None:
+    entry = naming.Entry("web-1", "k1", guest("web-1", fleet="web", tenant="acme", appliance="nginx:1.2"))
+    assert naming.default_groups(entry) == [
+        "state_running",
+        "host_k1",
+        "fleet_web",
+        "tenant_acme",
+        "appliance_nginx:1.2",
+        "appliance_nginx",
+    ]
+
+
+def test_groups_of_a_domain_that_is_not_ours() -> None:
+    assert naming.default_groups(naming.Entry("db", "k1", guest("db"))) == ["state_running", "host_k1"]
