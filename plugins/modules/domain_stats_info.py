@@ -1,0 +1,735 @@
+#!/usr/bin/python
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: domain_stats_info
+short_description: Read the statistics of all domains of a host in one call
+version_added: 0.1.0
+description:
+  - Reads counters and gauges of every domain of a host, or of chosen ones, with one bulk call of libvirt, however many
+    domains there are.
+  - Numbers are named, typed and in base units (bytes, seconds, counts), for each device and as totals over the
+    devices of a domain and over the domains.
+  - What libvirt does not tell is V(null), never 0.
+  - A domain that disappears while it is read is left out.
+options:
+  name:
+    description:
+      - The domains to read. Without it, every domain is read; an empty list reads none.
+      - It is an error if there is no domain of such a name.
+    type: list
+    elements: str
+  fleet:
+    description:
+      - Read only the domains of this fleet.
+      - This, O(tenant) and O(metadata) read the metadata of each domain, which costs a call a domain.
+    type: str
+  tenant:
+    description:
+      - Read only the domains of this tenant.
+    type: str
+  metadata:
+    description:
+      - Read the metadata of each domain, so that RV(domains[].fleet) and RV(domains[].tenant) are known.
+      - Implied by O(fleet) and O(tenant).
+    type: bool
+    default: false
+  inactive:
+    description:
+      - Also read domains that are off. They tell their state and sizes.
+    type: bool
+    default: true
+  groups:
+    description:
+      - What to read. What is not asked for is V(null); V(state) is always read.
+      - Each group costs time for each domain. V(block) and V(balloon) cost the most, V(state) and V(interface) next to
+        nothing.
+    type: list
+    elements: str
+    choices: [state, cpu-total, balloon, vcpu, interface, block]
+    default: [state, cpu-total, balloon, vcpu, interface, block]
+  backing:
+    description:
+      - Also list the images below each disk's own. Their sizes are told, and are no part of the totals.
+    type: bool
+    default: false
+  interval:
+    description:
+      - Take two samples this many seconds apart and return the changes a second as RV(domains[].rates).
+    type: float
+  query:
+    description:
+      - A JMESPath expression over RV(domains) and RV(totals), evaluated on the host. What it yields is returned as
+        RV(result) in their place, so that the statistics of many domains don't have to travel.
+      - Needs the Python library C(jmespath) where the module runs.
+    type: str
+extends_documentation_fragment:
+  - headroom.libvirt.connection
+  - headroom.libvirt.attributes
+  - headroom.libvirt.attributes.info_module
+  - headroom.libvirt.attributes.actiongroup_all
+notes:
+  - A domain that is busy with another call (it migrates, or its monitor does not answer) is listed with
+    RV(domains[].timed_out) and what is known of it; it does not hold up the others.
+seealso:
+  - name: libvirt's bulk statistics
+    description: What each number means.
+    link: https://libvirt.org/html/libvirt-libvirt-domain.html#virConnectGetAllDomainStats
+  - name: JMESPath
+    description: The language of O(query).
+    link: https://jmespath.org/specification.html
+author:
+  - The headroom.libvirt contributors (@headroom)
+"""
+
+EXAMPLES = r"""
+- name: Read everything of every domain
+  headroom.libvirt.domain_stats_info:
+  register: stats
+
+- name: Show what the guests of the host have written to their disks
+  ansible.builtin.debug:
+    msg: "{{ stats.totals.block.wr_bytes | human_readable }}"
+
+- name: Read the traffic of two domains over ten seconds
+  headroom.libvirt.domain_stats_info:
+    name: [web-1, web-2]
+    groups: [interface]
+    interval: 10
+  register: traffic
+
+- name: Show packets a second of each
+  ansible.builtin.debug:
+    msg: "{{ item.name }}: {{ item.rates.interface.total.rx_pkts_per_second }}"
+  loop: "{{ traffic.domains }}"
+  loop_control:
+    label: "{{ item.name }}"
+
+- name: Let the host pick out the busiest machine of a fleet
+  headroom.libvirt.domain_stats_info:
+    fleet: web
+    groups: [cpu-total]
+    inactive: false
+    interval: 5
+    query: max_by(domains[?rates.cpu.used_cores], &rates.cpu.used_cores).{name:name, cores:rates.cpu.used_cores}
+  register: busiest
+"""
+
+RETURN = r"""
+domains:
+  description: The domains, sorted by name.
+  returned: when O(query) is not used
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: The domain's name.
+      type: str
+      sample: "web-1"
+    uuid:
+      description: Its UUID.
+      type: str
+      sample: "8f6d1c9e-6a5b-4c1e-9d57-0a4f3c2b1e70"
+    id:
+      description: libvirt's number of this run of the domain; another one after each start. V(null) when it is off.
+      type: int
+      sample: 7
+    state:
+      description:
+        - V(running), V(paused), V(shutoff), V(crashed), V(pmsuspended), V(shutdown), V(blocked), V(nostate) or
+          V(unknown).
+      type: str
+      sample: "running"
+    state_reason:
+      description: Why it is in this state, by libvirt's name.
+      type: str
+      sample: "booted"
+    timed_out:
+      description: Whether the domain was busy, so that some of what was asked for is V(null).
+      type: bool
+      sample: false
+    fleet:
+      description: Its fleet. V(null) when it has none, or the metadata were not read.
+      type: str
+      sample: "web"
+    tenant:
+      description: Its tenant. V(null) when it has none, or the metadata were not read.
+      type: str
+      sample: null
+    cpu:
+      description: Processor time. V(null) when the domain is off.
+      type: dict
+      contains:
+        time_seconds:
+          description: Processor time that the domain has used, QEMU's own included.
+          type: float
+          sample: 12.75
+        user_seconds:
+          description: Processor time in user space.
+          type: float
+          sample: 10.5
+        system_seconds:
+          description: Processor time in the host's kernel.
+          type: float
+          sample: 2.25
+    vcpu:
+      description: The vCPUs.
+      type: dict
+      contains:
+        current:
+          description: How many vCPUs are on.
+          type: int
+          sample: 2
+        maximum:
+          description: How many vCPUs there can be.
+          type: int
+          sample: 4
+        devices:
+          description: The vCPUs that are on.
+          type: list
+          elements: dict
+          contains:
+            index:
+              description: The vCPU's number. A vCPU that is off is not listed, so that there may be holes.
+              type: int
+              sample: 0
+            state:
+              description: V(offline), V(running) or V(blocked).
+              type: str
+              sample: "running"
+            halted:
+              description: Whether the vCPU is halted, where libvirt tells.
+              type: bool
+              sample: false
+            time_seconds:
+              description: Processor time that the vCPU has used.
+              type: float
+              sample: 6.25
+            wait_seconds:
+              description:
+                - Time that the vCPU was ready to run but waited for a processor of the host, as the host's scheduler
+                  counts it.
+              type: float
+              sample: 0.5
+            delay_seconds:
+              description: Time that the vCPU spent in the run queue of the host.
+              type: float
+              sample: 0.25
+        total:
+          description: Their sums, by the same names.
+          type: dict
+          sample: {time_seconds: 6.25, wait_seconds: 0.5, delay_seconds: 0.25}
+    memory:
+      description: Memory.
+      type: dict
+      contains:
+        current_bytes:
+          description: Size of the balloon, which is the memory that the guest has now.
+          type: int
+          sample: 1073741824
+        maximum_bytes:
+          description: Memory that the guest can have at most.
+          type: int
+          sample: 2147483648
+        rss_bytes:
+          description: Memory of the host that QEMU occupies.
+          type: int
+          sample: 536870912
+        available_bytes:
+          description:
+            - Memory that the guest's kernel manages. Told by the guest's balloon driver, as all below but
+              RV(domains[].memory.used_bytes).
+          type: int
+          sample: 1006632960
+        unused_bytes:
+          description: Memory that the guest uses for nothing at all.
+          type: int
+          sample: 402653184
+        usable_bytes:
+          description: Memory that the guest could use without swapping, caches included.
+          type: int
+          sample: 671088640
+        disk_caches_bytes:
+          description: Memory that the guest uses for caches that it can drop.
+          type: int
+          sample: 268435456
+        swap_in_bytes:
+          description: What the guest has read from its swap.
+          type: int
+          sample: 0
+        swap_out_bytes:
+          description: What the guest has written to its swap.
+          type: int
+          sample: 0
+        major_faults:
+          description: Page faults that needed a disk.
+          type: int
+          sample: 210
+        minor_faults:
+          description: Page faults that needed no disk.
+          type: int
+          sample: 65536
+        hugetlb_pgalloc:
+          description: Successful allocations of huge pages.
+          type: int
+          sample: 0
+        hugetlb_pgfail:
+          description: Failed allocations of huge pages.
+          type: int
+          sample: 0
+        last_update:
+          description: When the guest told this, in seconds since the epoch. V(null) if it never did.
+          type: int
+          sample: 1767225600
+        used_bytes:
+          description:
+            - RV(domains[].memory.available_bytes) less RV(domains[].memory.usable_bytes), or less
+              RV(domains[].memory.unused_bytes) for a guest that does not tell the former.
+          type: int
+          sample: 335544320
+    block:
+      description: The disks.
+      type: dict
+      contains:
+        devices:
+          description: Each image.
+          type: list
+          elements: dict
+          contains:
+            index:
+              description: libvirt's index of it.
+              type: int
+              sample: 0
+            name:
+              description: The target, such as V(vda). Layers of one disk have the same.
+              type: str
+              sample: "vda"
+            path:
+              description: The file or device.
+              type: str
+              sample: "/var/lib/libvirt/images/web-1.qcow2"
+            backing_index:
+              description: libvirt's number of the image in its chain.
+              type: int
+              sample: 1
+            layer:
+              description:
+                - V(0) for the image that the guest writes to; more for what is below it, which O(backing) adds.
+              type: int
+              sample: 0
+            rd_reqs:
+              description: Reads.
+              type: int
+              sample: 1024
+            rd_bytes:
+              description: Bytes read.
+              type: int
+              sample: 33554432
+            rd_seconds:
+              description: Time spent on reads.
+              type: float
+              sample: 1.5
+            wr_reqs:
+              description: Writes.
+              type: int
+              sample: 512
+            wr_bytes:
+              description: Bytes written.
+              type: int
+              sample: 16777216
+            wr_seconds:
+              description: Time spent on writes.
+              type: float
+              sample: 0.75
+            fl_reqs:
+              description: Flushes.
+              type: int
+              sample: 64
+            fl_seconds:
+              description: Time spent on flushes.
+              type: float
+              sample: 0.125
+            errors:
+              description: Errors, where the hypervisor counts them.
+              type: int
+              sample: null
+            allocation_bytes:
+              description: The highest byte that is in use.
+              type: int
+              sample: 134217728
+            capacity_bytes:
+              description: The size that the guest sees.
+              type: int
+              sample: 10737418240
+            physical_bytes:
+              description: The space that the image takes.
+              type: int
+              sample: 134479872
+            threshold_bytes:
+              description: The position beyond which a write makes libvirt send an event, where one is set.
+              type: int
+              sample: null
+        total:
+          description: Their sums, by the same names.
+          type: dict
+          sample:
+            rd_reqs: 1024
+            rd_bytes: 33554432
+            rd_seconds: 1.5
+            wr_reqs: 512
+            wr_bytes: 16777216
+            wr_seconds: 0.75
+            fl_reqs: 64
+            fl_seconds: 0.125
+            errors: null
+            allocation_bytes: 134217728
+            capacity_bytes: 10737418240
+            physical_bytes: 134479872
+    interface:
+      description: The network interfaces.
+      type: dict
+      contains:
+        devices:
+          description: Each interface.
+          type: list
+          elements: dict
+          contains:
+            index:
+              description: libvirt's index of it.
+              type: int
+              sample: 0
+            name:
+              description: The device on the host. V(null) for one that was passed through.
+              type: str
+              sample: "vnet0"
+            rx_bytes:
+              description: Bytes that the guest has received.
+              type: int
+              sample: 1048576
+            rx_pkts:
+              description: Packets received.
+              type: int
+              sample: 2048
+            rx_errs:
+              description: Receive errors.
+              type: int
+              sample: 0
+            rx_drop:
+              description: Received packets that were dropped.
+              type: int
+              sample: 0
+            tx_bytes:
+              description: Bytes that the guest has sent.
+              type: int
+              sample: 524288
+            tx_pkts:
+              description: Packets sent.
+              type: int
+              sample: 1024
+            tx_errs:
+              description: Send errors.
+              type: int
+              sample: 0
+            tx_drop:
+              description: Sent packets that were dropped.
+              type: int
+              sample: 0
+        total:
+          description: Their sums, by the same names.
+          type: dict
+          sample:
+            rx_bytes: 1048576
+            rx_pkts: 2048
+            rx_errs: 0
+            rx_drop: 0
+            tx_bytes: 524288
+            tx_pkts: 1024
+            tx_errs: 0
+            tx_drop: 0
+    rates:
+      description:
+        - Changes a second. V(null) without O(interval), and for a domain that was started or appeared between the
+          samples. A single one is V(null) when its counter fell (it was reset) or its device is new. Seconds of
+          processor time a second are called cores.
+      type: dict
+      contains:
+        interval_seconds:
+          description: The time between the two samples, as measured.
+          type: float
+          sample: 5.003
+        cpu:
+          description: Processors in use.
+          type: dict
+          sample: {used_cores: 0.5, user_cores: 0.5, system_cores: 0.5}
+        memory:
+          description: Changes a second of the counters in RV(domains[].memory).
+          type: dict
+          sample:
+            swap_in_bytes_per_second: 0.0
+            swap_out_bytes_per_second: 0.0
+            major_faults_per_second: 3.28125
+            minor_faults_per_second: 1024.0
+            hugetlb_pgalloc_per_second: 0.0
+            hugetlb_pgfail_per_second: 0.0
+        vcpu:
+          description: Changes a second of the counters in RV(domains[].vcpu).
+          type: dict
+          contains:
+            devices:
+              description: Each device's changes a second.
+              type: list
+              elements: dict
+              sample: [{"index": 0, "used_cores": 0.5, "wait_cores": 0.5, "delay_cores": 0.5}]
+            total:
+              description: Their sums. V(null) where the change of one is not known.
+              type: dict
+              sample: {used_cores: 0.5, wait_cores: 0.5, delay_cores: 0.5}
+        block:
+          description: Changes a second of the counters in RV(domains[].block).
+          type: dict
+          contains:
+            devices:
+              description: Each device's changes a second.
+              type: list
+              elements: dict
+              sample:
+                - index: 0
+                  name: "vda"
+                  layer: 0
+                  rd_reqs_per_second: 16.0
+                  rd_bytes_per_second: 524288.0
+                  rd_seconds_per_second: 0.5
+                  wr_reqs_per_second: 8.0
+                  wr_bytes_per_second: 262144.0
+                  wr_seconds_per_second: 0.5
+                  fl_reqs_per_second: 1.0
+                  fl_seconds_per_second: 0.5
+                  errors_per_second: 0.0
+            total:
+              description: Their sums. V(null) where the change of one is not known.
+              type: dict
+              sample:
+                rd_reqs_per_second: 16.0
+                rd_bytes_per_second: 524288.0
+                rd_seconds_per_second: 0.5
+                wr_reqs_per_second: 8.0
+                wr_bytes_per_second: 262144.0
+                wr_seconds_per_second: 0.5
+                fl_reqs_per_second: 1.0
+                fl_seconds_per_second: 0.5
+                errors_per_second: 0.0
+        interface:
+          description: Changes a second of the counters in RV(domains[].interface).
+          type: dict
+          contains:
+            devices:
+              description: Each device's changes a second.
+              type: list
+              elements: dict
+              sample:
+                - index: 0
+                  name: "vnet0"
+                  rx_bytes_per_second: 16384.0
+                  rx_pkts_per_second: 32.0
+                  rx_errs_per_second: 0.0
+                  rx_drop_per_second: 0.0
+                  tx_bytes_per_second: 8192.0
+                  tx_pkts_per_second: 16.0
+                  tx_errs_per_second: 0.0
+                  tx_drop_per_second: 0.0
+            total:
+              description: Their sums. V(null) where the change of one is not known.
+              type: dict
+              sample:
+                rx_bytes_per_second: 16384.0
+                rx_pkts_per_second: 32.0
+                rx_errs_per_second: 0.0
+                rx_drop_per_second: 0.0
+                tx_bytes_per_second: 8192.0
+                tx_pkts_per_second: 16.0
+                tx_errs_per_second: 0.0
+                tx_drop_per_second: 0.0
+totals:
+  description: Sums over the domains, of what is known.
+  returned: when O(query) is not used
+  type: dict
+  contains:
+    domains:
+      description: What the sums are over.
+      type: dict
+      contains:
+        count:
+          description: How many domains were read.
+          type: int
+          sample: 2
+        states:
+          description: How many are in which state.
+          type: dict
+          sample: {running: 1, shutoff: 1}
+        timed_out:
+          description: How many were busy.
+          type: int
+          sample: 0
+        rated:
+          description: How many have rates.
+          type: int
+          sample: 1
+    cpu:
+      description: Sums of RV(domains[].cpu).
+      type: dict
+      sample: {time_seconds: 12.75, user_seconds: 10.5, system_seconds: 2.25}
+    vcpu:
+      description: Sums of RV(domains[].vcpu.total).
+      type: dict
+      sample: {current: 2, maximum: 4, time_seconds: 6.25, wait_seconds: 0.5, delay_seconds: 0.25}
+    memory:
+      description: Sums of RV(domains[].memory).
+      type: dict
+      sample:
+        current_bytes: 1073741824
+        maximum_bytes: 2147483648
+        rss_bytes: 536870912
+        available_bytes: 1006632960
+        unused_bytes: 402653184
+        usable_bytes: 671088640
+        disk_caches_bytes: 268435456
+        swap_in_bytes: 0
+        swap_out_bytes: 0
+        major_faults: 210
+        minor_faults: 65536
+        hugetlb_pgalloc: 0
+        hugetlb_pgfail: 0
+        used_bytes: 335544320
+    block:
+      description: Sums of RV(domains[].block.total).
+      type: dict
+      sample:
+        rd_reqs: 1024
+        rd_bytes: 33554432
+        rd_seconds: 1.5
+        wr_reqs: 512
+        wr_bytes: 16777216
+        wr_seconds: 0.75
+        fl_reqs: 64
+        fl_seconds: 0.125
+        errors: null
+        allocation_bytes: 134217728
+        capacity_bytes: 10737418240
+        physical_bytes: 134479872
+    interface:
+      description: Sums of RV(domains[].interface.total).
+      type: dict
+      sample:
+        rx_bytes: 1048576
+        rx_pkts: 2048
+        rx_errs: 0
+        rx_drop: 0
+        tx_bytes: 524288
+        tx_pkts: 1024
+        tx_errs: 0
+        tx_drop: 0
+    rates:
+      description: Sums of RV(domains[].rates), by group.
+      type: dict
+      sample:
+        cpu:
+          used_cores: 0.5
+          user_cores: 0.5
+          system_cores: 0.5
+        vcpu:
+          used_cores: 0.5
+          wait_cores: 0.5
+          delay_cores: 0.5
+        memory:
+          swap_in_bytes_per_second: 0.0
+          swap_out_bytes_per_second: 0.0
+          major_faults_per_second: 3.28125
+          minor_faults_per_second: 1024.0
+          hugetlb_pgalloc_per_second: 0.0
+          hugetlb_pgfail_per_second: 0.0
+        block:
+          rd_reqs_per_second: 16.0
+          rd_bytes_per_second: 524288.0
+          rd_seconds_per_second: 0.5
+          wr_reqs_per_second: 8.0
+          wr_bytes_per_second: 262144.0
+          wr_seconds_per_second: 0.5
+          fl_reqs_per_second: 1.0
+          fl_seconds_per_second: 0.5
+          errors_per_second: 0.0
+        interface:
+          rx_bytes_per_second: 16384.0
+          rx_pkts_per_second: 32.0
+          rx_errs_per_second: 0.0
+          rx_drop_per_second: 0.0
+          tx_bytes_per_second: 8192.0
+          tx_pkts_per_second: 16.0
+          tx_errs_per_second: 0.0
+          tx_drop_per_second: 0.0
+result:
+  description: What O(query) yields.
+  returned: when O(query) is used
+  type: raw
+  sample: {name: "web-1", cores: 0.5}
+"""
+
+import math
+import typing as t
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import CONNECTION, ArgumentSpec
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
+from ansible_collections.headroom.libvirt.plugins.module_utils._query import compile_query
+from ansible_collections.headroom.libvirt.plugins.module_utils._runner import run_on_host
+from ansible_collections.headroom.libvirt.plugins.module_utils._stats.api import GROUPS
+from ansible_collections.headroom.libvirt.plugins.module_utils._stats.collect import Request, collect
+from ansible_collections.headroom.libvirt.plugins.module_utils._stats.summary import totals
+
+if t.TYPE_CHECKING:
+    from ansible.module_utils.basic import AnsibleModule
+    from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection
+
+ARGUMENTS = CONNECTION.merge(
+    ArgumentSpec(
+        options={
+            "name": {"type": "list", "elements": "str"},
+            "fleet": {"type": "str"},
+            "tenant": {"type": "str"},
+            "metadata": {"type": "bool", "default": False},
+            "inactive": {"type": "bool", "default": True},
+            "groups": {"type": "list", "elements": "str", "choices": list(GROUPS), "default": list(GROUPS)},
+            "backing": {"type": "bool", "default": False},
+            "interval": {"type": "float"},
+            "query": {"type": "str"},
+        }
+    )
+)
+
+
+def read_statistics(connection: Connection, module: AnsibleModule) -> dict[str, t.Any]:
+    """Return ``{domains, totals}``, or ``{result}`` with a query."""
+    params = module.params
+    query = None if params["query"] is None else compile_query("query", params["query"])
+    domains = [reading.as_dict() for reading in collect(connection, _request(params))]
+    data = {"domains": domains, "totals": totals(domains)}
+    return data if query is None else {"result": query.evaluate(data)}
+
+
+def _request(params: t.Mapping[str, t.Any]) -> Request:
+    interval = params["interval"]
+    if interval is not None and not 0 < interval < math.inf:
+        raise InvalidInput("interval", interval, "is no time between two samples", "Give seconds, more than 0.")
+    alike = ("fleet", "tenant", "metadata", "inactive", "groups", "backing", "interval")
+    return Request(names=params["name"], **{option: params[option] for option in alike})
+
+
+def main() -> None:
+    """Run the module."""
+    run_on_host(ARGUMENTS, "read the statistics of the domains", read_statistics)
+
+
+if __name__ == "__main__":
+    main()

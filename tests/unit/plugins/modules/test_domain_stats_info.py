@@ -1,0 +1,120 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The module over libvirt's test driver, which has one domain and tells its state only."""
+
+from __future__ import annotations
+
+import json
+import math
+import types
+import typing as t
+
+import pytest
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput, NotFound
+from ansible_collections.headroom.libvirt.plugins.module_utils._query import InvalidQuery
+from ansible_collections.headroom.libvirt.plugins.module_utils._stats import api
+from ansible_collections.headroom.libvirt.plugins.modules import domain_stats_info
+
+if t.TYPE_CHECKING:
+    from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection
+
+GUEST = "<domain type='test'><name>guest</name><memory>8192</memory><os><type>hvm</type></os></domain>"
+
+RECORD: dict[str, t.Any] = {
+    "state.state": 1,
+    "cpu.time": 10**9,
+    "balloon.current": 1024,
+    "balloon.rss": 512,
+    "vcpu.current": 1,
+    "vcpu.0.time": 10**9,
+    "net.count": 1,
+    "net.0.name": "vnet0",
+    "block.count": 1,
+    "block.0.name": "vda",
+    "block.0.rd.reqs": 1,
+}
+
+
+@pytest.fixture
+def host(node: Connection) -> Connection:
+    node.handle.defineXMLFlags(GUEST).createWithFlags()
+    return node
+
+
+@pytest.fixture
+def full_host(host: Connection, monkeypatch: pytest.MonkeyPatch) -> Connection:
+    """A host whose guest tells everything, as QEMU does."""
+
+    def read_all(connection: Connection, *_groups: t.Any, **_options: t.Any) -> t.Any:
+        return [(connection.handle.lookupByName("guest"), RECORD)]
+
+    monkeypatch.setattr(api, "read_all", read_all)
+    return host
+
+
+def run(connection: Connection, **params: t.Any) -> dict[str, t.Any]:
+    options = domain_stats_info.ARGUMENTS.options
+    defaults = {name: option.get("default") for name, option in options.items() if name not in params}
+    module = t.cast("t.Any", types.SimpleNamespace(params={**defaults, **params}))
+    return domain_stats_info.read_statistics(connection, module)
+
+
+def test_a_host_is_read_by_default_as_a_whole(host: Connection) -> None:
+    result = run(host)
+    assert [(domain["name"], domain["state"], domain["timed_out"]) for domain in result["domains"]] == [
+        ("guest", "running", False)
+    ]
+    assert result["totals"]["domains"] == {"count": 1, "states": {"running": 1}, "timed_out": 0, "rated": 0}
+
+
+def test_a_query_takes_the_place_of_the_statistics(host: Connection) -> None:
+    assert run(host, query="[totals.domains.count, domains[0].name]") == {"result": [1, "guest"]}
+
+
+def test_a_broken_query_fails_before_anything_is_read() -> None:
+    with pytest.raises(InvalidQuery, match=r"query: .* at column 9"):
+        run(t.cast("Connection", None), query="domains[")
+
+
+@pytest.mark.parametrize("interval", [0.0, -1.0, math.inf, math.nan])
+def test_an_impossible_interval_is_refused(host: Connection, interval: float) -> None:
+    with pytest.raises(InvalidInput, match=r"interval: .* is no time between two samples"):
+        run(host, interval=interval)
+
+
+def test_an_unknown_name_is_named(host: Connection) -> None:
+    with pytest.raises(NotFound, match="name: there is no domain 'nope'"):
+        run(host, name=["guest", "nope"])
+
+
+def keys(documented: t.Any) -> t.Any:
+    """The tree of keys that RETURN describes, through ``contains`` or through a sample."""
+    if "contains" in documented:
+        return {name: keys(inner) for name, inner in documented["contains"].items()}
+    return shape(documented["sample"])
+
+
+def shape(value: t.Any) -> t.Any:
+    if isinstance(value, list) and value and isinstance(value[0], dict):
+        return shape(value[0])
+    return {name: shape(inner) for name, inner in value.items()} if isinstance(value, dict) else None
+
+
+def test_every_key_is_documented_and_every_documented_key_returned(full_host: Connection) -> None:
+    yaml = pytest.importorskip("yaml")
+    documented = yaml.safe_load(domain_stats_info.RETURN)
+    result = json.loads(json.dumps(run(full_host, interval=0.001)))
+    expected = keys(documented["totals"])
+    expected["domains"]["states"] = {"running": None}
+    assert shape(result["domains"]) == keys(documented["domains"])
+    assert shape(result["totals"]) == expected
+
+
+def test_options_are_documented() -> None:
+    yaml = pytest.importorskip("yaml")
+    documented = yaml.safe_load(domain_stats_info.DOCUMENTATION)["options"]
+    own = set(domain_stats_info.ARGUMENTS.options) - {"uri", "connect_timeout"}
+    assert set(documented) == own
