@@ -31,7 +31,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._libvirt_dep impo
 
 _KEEPALIVE_INTERVAL_SECONDS = 5
 _KEEPALIVE_COUNT = 3
-_SECRET_IN_URI = re.compile(r"(?P<user>//[^/@:]*):[^/@]*@")
+_SECRET_IN_URI = re.compile(r"(?P<user>//[^/@:]*):(?P<password>[^/@]*)@")
 _NO_SPACE = re.compile(
     r"no space left on device|not enough (free )?space|would exceed|larger than.*(free|available)", re.IGNORECASE
 )
@@ -48,6 +48,17 @@ class Connection:
 def masked(uri: str) -> str:
     """Return ``uri`` with its password, if it has one, replaced."""
     return _SECRET_IN_URI.sub(r"\g<user>:***@", uri)
+
+
+def passwords_in(options: object) -> set[str]:
+    """Return the passwords in all URIs among ``options``, however deep they lie."""
+    if isinstance(options, str):
+        return {match.group("password") for match in _SECRET_IN_URI.finditer(options)} - {""}
+    if isinstance(options, t.Mapping):
+        options = list(options.values())
+    if isinstance(options, (list, tuple)):
+        return {password for option in options for password in passwords_in(option)}
+    return set()
 
 
 @contextlib.contextmanager

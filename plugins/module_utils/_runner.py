@@ -11,7 +11,11 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection, open_connection
+from ansible_collections.headroom.libvirt.plugins.module_utils._connection import (
+    Connection,
+    open_connection,
+    passwords_in,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import HeadroomError, MissingDependency
 
 if t.TYPE_CHECKING:
@@ -27,6 +31,7 @@ def run_module(spec: ArgumentSpec, action: str, call: t.Callable[[AnsibleModule]
     ``action`` completes "Failed to …" when it raises a HeadroomError.
     """
     module = spec.create_module()
+    module.no_log_values |= passwords_in(module.params)  # Ansible returns the options with every result
     try:
         result = call(module)
     except HeadroomError as error:

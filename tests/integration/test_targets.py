@@ -4,7 +4,8 @@
 
 """Every folder of `targets` is a test.
 
-One with a `playbook.yml` runs that, and decides itself where its tasks run. Any other is a role, run on every lab host.
+One called `setup_…` is there for others to include. One with a `playbook.yml` runs that, and decides itself where its
+tasks run. Any other is a role, run on every lab host.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ if t.TYPE_CHECKING:
     from .conftest import Lab
 
 HERE = Path(__file__).parent
-TARGETS = sorted(path.name for path in (HERE / "targets").iterdir() if path.is_dir())
+TARGETS = sorted(path.name for path in (HERE / "targets").iterdir() if path.is_dir() and not path.name.startswith("setup_"))
 
 
 @pytest.mark.parametrize("name", TARGETS)

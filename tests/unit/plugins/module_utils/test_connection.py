@@ -6,7 +6,11 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._connection import masked, open_connection
+from ansible_collections.headroom.libvirt.plugins.module_utils._connection import (
+    masked,
+    open_connection,
+    passwords_in,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import ConnectionFailed, InvalidInput, NotFound
 
@@ -53,3 +57,12 @@ def test_translates_libvirt_errors() -> None:
     ):
         api.look_up(connection, "nope")
     assert caught.value.as_result()["kind"] == "not_found"
+
+
+def test_finds_passwords_wherever_they_lie() -> None:
+    options = {
+        "uri": "qemu+tcp://me:one@k1/system",
+        "machine": {"uris": ["qemu://me:two@k2/", "qemu:///system"]},
+        "n": 3,
+    }
+    assert passwords_in(options) == {"one", "two"}
