@@ -1,0 +1,213 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
+# It may change or vanish in any release.
+
+"""Which clones there shall be, and which of them are missing. Pure."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import re
+import typing as t
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._clone.rewrite import Overrides
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain.metadata import Metadata, VolumeRef
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Conflict, InvalidInput, NoSpace
+from ansible_collections.headroom.libvirt.plugins.module_utils._names import check_name
+
+if t.TYPE_CHECKING:
+    from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.manifest import Manifest
+
+# An overlay that holds nothing yet: header, refcounts and tables of a qcow2 image take 196 KiB.
+EMPTY_OVERLAY_BYTES: t.Final = 256 * 1024
+
+State = t.Literal["running", "shutdown"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Request:
+    """Which clones are asked for: either ``names``, or ``count`` of ``prefix-N``."""
+
+    appliance: str
+    version: str | None = None
+    names: tuple[str, ...] = ()
+    count: int | None = None
+    prefix: str | None = None
+    pool: str = "default"
+    fleet: str | None = None
+    tenant: str | None = None
+    protected: bool = False
+    autostart: bool = False
+    state: State = "running"
+    overrides: Overrides = dataclasses.field(default_factory=Overrides)
+
+    def is_met_by(self, appliance: str | None) -> bool:
+        """Return whether a domain whose metadata says ``appliance`` (name:version) is a clone as asked for.
+
+        Without a version in the request, every version of the appliance is.
+        """
+        name, _colon, version = (appliance or "").partition(":")
+        return name == self.appliance and self.version in {None, version}
+
+
+@dataclasses.dataclass(frozen=True)
+class Selection:
+    """The names of the clones that are there and of those that are missing."""
+
+    existing: tuple[str, ...]
+    missing: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Overlay:
+    """A disk of a clone: an empty overlay on a disk of the appliance."""
+
+    target: str
+    volume: VolumeRef
+    path: str
+    base_path: str
+    base_format: str
+    capacity_bytes: int
+
+
+@dataclasses.dataclass(frozen=True)
+class NewClone:
+    """A clone that is to be made."""
+
+    name: str
+    overlays: tuple[Overlay, ...]
+
+    @property
+    def volumes(self) -> tuple[VolumeRef, ...]:
+        """The volumes that it will own."""
+        return tuple(overlay.volume for overlay in self.overlays)
+
+
+def check_request(request: Request) -> Request:
+    """Return the request; raises InvalidInput naming the option that cannot be used."""
+    for name in request.names:
+        check_name("names", name)
+    twice = sorted({name for name in request.names if request.names.count(name) > 1})
+    if twice:
+        raise InvalidInput("names", twice[0], "is listed twice", "List each name once.")
+    if request.count is not None:
+        if request.count < 1:
+            raise InvalidInput(
+                "count",
+                request.count,
+                "is not a number of clones",
+                "Write 1 or more. To remove clones, use headroom.libvirt.domain with state: absent.",
+            )
+        if request.prefix is None:
+            raise InvalidInput("prefix", None, "is needed with count", "Give prefix, or fleet, which stands in for it.")
+        check_name("prefix", f"{request.prefix}-{request.count}")
+    elif not request.names:
+        raise InvalidInput("names", [], "names no clone", "List at least one name, or give count and prefix.")
+    for option in ("fleet", "tenant"):
+        value = getattr(request, option)
+        if value is not None:
+            check_name(option, value)
+    return request
+
+
+def candidates(request: Request, domain_names: t.Iterable[str]) -> list[str]:
+    """Return those of the host's domains that could be the clones asked for, by number where they have one."""
+    if request.count is None:
+        there = set(domain_names)
+        return [name for name in request.names if name in there]
+    numbered = re.compile(re.escape(request.prefix or "") + r"-([1-9][0-9]*)")
+    found = [(int(match[1]), name) for name in domain_names for match in (numbered.fullmatch(name),) if match]
+    return [name for _number, name in sorted(found)]
+
+
+def select(request: Request, domain_names: t.Collection[str], appliances: t.Mapping[str, str | None]) -> Selection:
+    """Return which clones are there and which are missing.
+
+    ``appliances`` holds what the metadata of each of the candidates() says. Raises Conflict for a domain that has one
+    of the ``names`` but is no clone of the appliance. With ``count`` such a domain only takes its number.
+    """
+    existing = tuple(name for name, appliance in appliances.items() if request.is_met_by(appliance))
+    if request.count is None:
+        for name, appliance in appliances.items():
+            if name not in existing:
+                raise _not_ours(request, name, appliance)
+        return Selection(existing, tuple(name for name in request.names if name not in existing))
+    taken = set(domain_names)
+    free = (name for number in itertools.count(1) for name in (f"{request.prefix}-{number}",) if name not in taken)
+    return Selection(existing, tuple(itertools.islice(free, max(0, request.count - len(existing)))))
+
+
+def _not_ours(request: Request, name: str, appliance: str | None) -> Conflict:
+    wanted = request.appliance if request.version is None else f"{request.appliance}:{request.version}"
+    what = f"is a clone of {appliance}" if appliance else "was not made from an appliance"
+    return Conflict(
+        f"names: a domain {name!r} exists already, but it {what}, not of {wanted}. Choose another name, or remove it "
+        "first.",
+        name=name,
+        appliance=appliance,
+    )
+
+
+def new_clone(
+    name: str,
+    manifest: Manifest,
+    base_paths: t.Mapping[str, str],
+    pool: str,
+    path_of: t.Callable[[str], str],
+) -> NewClone:
+    """Return the clone of that name: an overlay for each disk; ``path_of`` gives the path of a volume of ``pool``."""
+    return NewClone(
+        name,
+        tuple(
+            Overlay(
+                target=disk.target,
+                volume=VolumeRef(pool, f"{name}.{disk.target}.qcow2"),
+                path=path_of(f"{name}.{disk.target}.qcow2"),
+                base_path=base_paths[disk.target],
+                base_format=disk.format,
+                capacity_bytes=disk.virtual_size_bytes,
+            )
+            for disk in manifest.disks
+        ),
+    )
+
+
+def metadata_for(clone: NewClone, request: Request, manifest: Manifest, created: str) -> Metadata:
+    """Return what the clone's metadata will say."""
+    return Metadata(
+        fleet=request.fleet,
+        tenant=request.tenant,
+        appliance=str(manifest.id),
+        parent=str(manifest.id),
+        created=created,
+        protected=request.protected,
+        volumes=clone.volumes,
+    )
+
+
+def check_memory(manifest: Manifest, memory_bytes: int) -> None:
+    """Raise InvalidInput when a clone would have less memory than the appliance needs."""
+    if memory_bytes < manifest.min_ram_bytes:
+        raise InvalidInput(
+            "memory",
+            memory_bytes,
+            f"is less than {manifest.id} needs ({manifest.min_ram_bytes} bytes)",
+            "Give the clones more memory.",
+        )
+
+
+def check_room(clones: t.Sequence[NewClone], pool: str, available_bytes: int) -> None:
+    """Raise NoSpace when the pool has no room for the overlays as they are at the start."""
+    needed = sum(len(clone.overlays) for clone in clones) * EMPTY_OVERLAY_BYTES
+    if needed > available_bytes:
+        raise NoSpace(
+            f"pool: {pool!r} has {available_bytes} bytes free, but {len(clones)} clones need {needed} bytes to begin "
+            "with. Free some, make fewer, or name another pool.",
+            pool=pool,
+            available_bytes=available_bytes,
+            needed_bytes=needed,
+        )

@@ -1,0 +1,175 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
+# It may change or vanish in any release.
+
+"""From the template of an appliance to the XML of one clone. Pure.
+
+What is not named here stays as the template says it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.build import add_interface
+from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.template import own_disks
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain import metadata as metadata_
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain.xml import parse_element, to_text
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
+from ansible_collections.headroom.libvirt.plugins.module_utils._libvirt_dep import etree
+
+if t.TYPE_CHECKING:
+    from ansible_collections.headroom.libvirt.plugins.module_utils._clone.identity import Identity
+    from ansible_collections.headroom.libvirt.plugins.module_utils._domain.metadata import Metadata
+
+# libvirt's schema of a domain lets these come in any order, but people expect names on top.
+_TOP: t.Final = ("name", "uuid", "title", "description")
+
+
+@dataclasses.dataclass(frozen=True)
+class Platform:
+    """What the host runs a template as. None leaves what the template says."""
+
+    type: str
+    machine: str | None = None
+    keep_emulator: bool = False
+    emulated_cpu: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Overrides:
+    """What a clone has otherwise than its template. None leaves a property as it is."""
+
+    memory_bytes: int | None = None
+    vcpus: int | None = None
+    network: str | None = None
+    title: str | None = None
+    description: str | None = None
+
+
+def clone_xml(
+    template: str,
+    name: str,
+    identity: Identity,
+    disks: t.Mapping[str, str],
+    metadata: Metadata,
+    platform: Platform,
+    overrides: Overrides,
+) -> str:
+    """Return the XML of the clone ``name`` whose disks {target: path of its overlay} are qcow2 files."""
+    root = with_hardware(template, platform, overrides)
+    _put_names(root, {"name": name, "uuid": identity.uuid, "title": overrides.title}, overrides.description)
+    for disk in own_disks(root):
+        _put_disk(disk, disks[disk.find("target").get("dev", "")])  # type: ignore[union-attr]
+    for interface, mac in zip(root.iterfind("devices/interface"), identity.macs):
+        interface.insert(0, etree.Element("mac", address=mac))
+    metadata_.put_in(root, metadata)
+    return to_text(root)
+
+
+def with_hardware(template: str, platform: Platform, overrides: Overrides) -> etree._Element:
+    """Return the parsed template, as the host can run it and as large as it is asked for; raises InvalidInput."""
+    root = parse_element(template)
+    _put_platform(root, platform)
+    if overrides.memory_bytes is not None:
+        _put_memory(root, overrides.memory_bytes)
+    if overrides.vcpus is not None:
+        _put_vcpus(root, overrides.vcpus)
+    if overrides.network is not None:
+        _put_network(root, overrides.network)
+    return root
+
+
+def _put_names(root: etree._Element, names: t.Mapping[str, str | None], description: str | None) -> None:
+    texts = {**names, "description": description}
+    for tag in reversed(_TOP):
+        text = texts[tag]
+        if text is not None:
+            element = etree.Element(tag)
+            element.text = text
+            root.insert(0, element)
+
+
+def _put_disk(disk: etree._Element, path: str) -> None:
+    disk.set("type", "file")
+    driver = disk.find("driver")
+    if driver is None:
+        driver = etree.Element("driver", name="qemu")
+        disk.insert(0, driver)
+    driver.set("type", "qcow2")
+    driver.addnext(etree.Element("source", file=path))
+    for readonly in disk.findall("readonly"):
+        disk.remove(readonly)
+
+
+def _put_platform(root: etree._Element, platform: Platform) -> None:
+    root.set("type", platform.type)
+    kind = root.find("os/type")
+    if platform.machine is not None and kind is not None:
+        kind.set("machine", platform.machine)
+    if not platform.keep_emulator:
+        _drop(root, "devices/emulator")
+    if platform.emulated_cpu:
+        cpu = root.find("cpu")
+        if cpu is not None and cpu.get("mode") in {"host-passthrough", "host-model"}:
+            cpu.attrib.clear()
+            cpu.set("mode", "maximum")
+            for child in [child for child in cpu if child.tag not in {"topology", "numa"}]:
+                cpu.remove(child)
+        _drop(root, "features/kvm", "features/hyperv", "features/ioapic")
+        _drop(root, "clock/timer[@name='kvmclock']", "clock/timer[@name='hypervclock']")
+
+
+def _put_memory(root: etree._Element, size: int) -> None:
+    if root.find("cpu/numa") is not None or root.find("maxMemory") is not None:
+        raise InvalidInput(
+            "memory",
+            size,
+            "cannot be set, since the template divides its memory into NUMA cells or slots",
+            "Leave it out, or make an appliance from a template without them.",
+        )
+    for tag in ("memory", "currentMemory"):
+        element = root.find(tag)
+        if element is None and tag == "memory":
+            element = etree.SubElement(root, tag)
+        if element is not None:
+            element.attrib.clear()
+            element.set("unit", "KiB")
+            element.text = str(-(-size // 1024))
+
+
+def _put_vcpus(root: etree._Element, count: int) -> None:
+    vcpu = root.find("vcpu")
+    if vcpu is None:
+        vcpu = etree.SubElement(root, "vcpu")
+    if vcpu.text == str(count):
+        return
+    vcpu.text = str(count)
+    _drop(root, "cpu/topology", "cpu/numa")
+
+
+def _put_network(root: etree._Element, network: str) -> None:
+    """Attach the first interface to a libvirt network; a template without one gets one."""
+    devices, first = root.find("devices"), root.find("devices/interface")
+    if first is None:
+        if devices is None:
+            devices = etree.SubElement(root, "devices")
+        add_interface(devices, network)
+        return
+    first.set("type", "network")
+    for tag in ("source", "virtualport", "vlan"):
+        for element in first.findall(tag):
+            first.remove(element)
+    first.insert(0, etree.Element("source", network=network))
+
+
+def _drop(root: etree._Element, *paths: str) -> None:
+    for path in paths:
+        for element in root.findall(path):
+            parent = element.getparent()
+            if parent is not None:
+                parent.remove(element)

@@ -1,0 +1,328 @@
+#!/usr/bin/python
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: appliance_clone
+short_description: Make machines from an appliance
+version_added: 0.1.0
+author:
+  - The headroom.libvirt contributors (@headroom)
+description:
+  - Makes sure that clones of an appliance exist, by name or by number. A clone is a domain whose disks are overlays on
+    the disks of the appliance, so that it takes next to no time and room.
+  - Each clone has a UUID, MAC addresses and volumes of its own, and knows in its metadata which appliance, fleet and
+    tenant it belongs to and which volumes are its own. M(headroom.libvirt.domain) removes these with it.
+  - All clones of a task are made, or none. If a step fails, those that were made already are removed, the definition
+    first and then the volumes.
+  - Clones that exist already are left as they are, in whatever state they are and with whatever memory. Nothing is ever
+    removed, also if there are more than O(count).
+options:
+  appliance:
+    description:
+      - The appliance, as V(name:version), or as V(name) for its newest version.
+      - With V(name) alone, a clone of any version counts as being there.
+    type: str
+    required: true
+  names:
+    description:
+      - Names of the clones that shall exist.
+      - A domain of one of these names that is no clone of the appliance is an error.
+    type: list
+    elements: str
+  count:
+    description:
+      - How many clones called C(PREFIX-N) shall exist. Those of the appliance that are there count; for the missing
+        ones, the lowest numbers are taken that no domain has.
+    type: int
+  prefix:
+    description:
+      - The first part of the names with O(count). O(fleet) when not given.
+    type: str
+  mode:
+    description:
+      - How the disks come about. With V(linked), as overlays on those of the appliance.
+    type: str
+    choices: [linked]
+    default: linked
+  pool:
+    description:
+      - The storage pool for the disks of the clones. Its volumes must be files.
+    type: str
+    default: default
+  appliance_pool:
+    description:
+      - The storage pool that holds the catalogue. O(pool) when not given.
+    type: str
+  state:
+    description:
+      - The state of the clones that this task makes.
+    type: str
+    choices: [running, shutdown]
+    default: running
+  fleet:
+    description:
+      - The fleet that the clones belong to.
+    type: str
+  tenant:
+    description:
+      - The tenant that the clones belong to.
+    type: str
+  memory:
+    description:
+      - Memory of the clones, if other than that of the appliance. At least what it needs.
+    type: str
+  vcpus:
+    description:
+      - Number of vCPUs of the clones, if other than that of the appliance. A CPU topology in the template is then
+        dropped.
+    type: int
+  network:
+    description:
+      - The libvirt network that the first network card is attached to, if other than in the appliance. A machine
+        without network card gets one.
+    type: str
+  title:
+    description:
+      - A short text for people.
+    type: str
+  description:
+    description:
+      - A longer text for people.
+    type: str
+  protected:
+    description:
+      - Whether the clones may not be removed, by M(headroom.libvirt.domain) or by provisioning.
+    type: bool
+    default: false
+  autostart:
+    description:
+      - Whether the clones start with their host.
+    type: bool
+    default: false
+attributes:
+  check_mode:
+    support: full
+    details:
+      - The UUID and MAC addresses of a clone that does not exist yet are null in check mode, as they are chosen when it
+        is made.
+  diff_mode:
+    support: full
+  idempotent:
+    support: full
+notes:
+  - The virtual hardware is that of the appliance. On a host without KVM, clones of a KVM appliance run emulated; where
+    the host does not know the version of the machine type, they get its newest one. RV(notes) says so.
+  - A UEFI clone starts with a new NVRAM, and one with a TPM with an empty TPM.
+seealso:
+  - module: headroom.libvirt.appliance
+  - module: headroom.libvirt.domain
+extends_documentation_fragment:
+  - headroom.libvirt.connection
+  - headroom.libvirt.attributes
+  - headroom.libvirt.attributes.actiongroup_all
+"""
+
+EXAMPLES = r"""
+- name: Three web servers of the newest version
+  headroom.libvirt.appliance_clone:
+    appliance: web
+    count: 3
+    fleet: web
+
+- name: Two machines by name, for a customer, not started yet
+  headroom.libvirt.appliance_clone:
+    appliance: web:1.4
+    names:
+      - shop-a
+      - shop-b
+    tenant: shop
+    memory: 2GiB
+    vcpus: 2
+    network: customers
+    state: shutdown
+  register: made
+
+- name: Show their addresses
+  ansible.builtin.debug:
+    msg: "{{ item.name }} has {{ item.macs | join(', ') }}"
+  loop: "{{ made.clones }}"
+"""
+
+RETURN = r"""
+appliance:
+  description: The appliance that missing clones are made from.
+  returned: success
+  type: str
+  sample: web:1.4
+clones:
+  description: The clones, those that existed before and those that were made.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: Name of the domain.
+      type: str
+      sample: web-1
+    uuid:
+      description: UUID of the domain. Null in check mode for one that does not exist yet.
+      type: str
+      sample: 4dea22b3-1d52-4b8f-8c0c-0d9ed6f5a2bb
+    macs:
+      description:
+        - The MAC addresses, in the order of the network cards. Null in check mode for one that does not exist yet.
+      type: list
+      elements: str
+      sample: ["52:54:00:9c:41:07"]
+    volumes:
+      description: The volumes that belong to the clone alone.
+      type: list
+      elements: dict
+      contains:
+        pool:
+          description: The storage pool.
+          type: str
+          sample: default
+        name:
+          description: The volume.
+          type: str
+          sample: web-1.vda.qcow2
+        path:
+          description: Its path on the host. Null for one that is not there any more.
+          type: str
+          sample: /var/lib/libvirt/images/web-1.vda.qcow2
+    appliance:
+      description: The version that it is a clone of.
+      type: str
+      sample: web:1.4
+    state:
+      description: The state that it is in, in the words of M(headroom.libvirt.domain).
+      type: str
+      sample: running
+    created:
+      description: Whether this task made it, or would make it in check mode.
+      type: bool
+      sample: true
+    seconds:
+      description:
+        - The seconds that each stage of making it took. Null for one that existed, and in check mode.
+      type: dict
+      contains:
+        volumes:
+          description: Creating its volumes.
+          type: float
+          sample: 0.031
+        define:
+          description: Defining the domain.
+          type: float
+          sample: 0.008
+        start:
+          description: Starting it; up to four are started at once.
+          type: float
+          sample: 0.412
+notes:
+  description: Sentences about what on this host is other than the appliance says.
+  returned: success
+  type: list
+  elements: str
+  sample: ["This host has no KVM: the clones run under qemu, which is much slower."]
+"""
+
+import datetime as dt
+import secrets
+import typing as t
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.catalogue import open_catalogue
+from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.names import parse_reference
+from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import CONNECTION, ArgumentSpec
+from ansible_collections.headroom.libvirt.plugins.module_utils._changes import Changes
+from ansible_collections.headroom.libvirt.plugins.module_utils._clone.apply import Maker, existing_row
+from ansible_collections.headroom.libvirt.plugins.module_utils._clone.plan import Request, check_request
+from ansible_collections.headroom.libvirt.plugins.module_utils._clone.rewrite import Overrides
+from ansible_collections.headroom.libvirt.plugins.module_utils._clone.survey import make_plan
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
+from ansible_collections.headroom.libvirt.plugins.module_utils._runner import run_on_host
+from ansible_collections.headroom.libvirt.plugins.module_utils._sizes import parse_size
+from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import SYSTEM_CLOCK
+
+if t.TYPE_CHECKING:
+    from ansible.module_utils.basic import AnsibleModule
+    from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection
+
+ARGUMENTS = CONNECTION.merge(
+    ArgumentSpec(
+        options={
+            "appliance": {"type": "str", "required": True},
+            "names": {"type": "list", "elements": "str"},
+            "count": {"type": "int"},
+            "prefix": {"type": "str"},
+            "mode": {"type": "str", "choices": ["linked"], "default": "linked"},
+            "pool": {"type": "str", "default": "default"},
+            "appliance_pool": {"type": "str"},
+            "state": {"type": "str", "choices": ["running", "shutdown"], "default": "running"},
+            "fleet": {"type": "str"},
+            "tenant": {"type": "str"},
+            "memory": {"type": "str"},
+            "vcpus": {"type": "int"},
+            "network": {"type": "str"},
+            "title": {"type": "str"},
+            "description": {"type": "str"},
+            "protected": {"type": "bool", "default": False},
+            "autostart": {"type": "bool", "default": False},
+        },
+        mutually_exclusive=[("names", "count"), ("names", "prefix")],
+        required_one_of=[("names", "count")],
+    )
+)
+
+
+def request_from(params: t.Mapping[str, t.Any]) -> Request:
+    """Return what the options ask for; raises InvalidInput."""
+    name, version = parse_reference("appliance", params["appliance"])
+    if params["vcpus"] is not None and params["vcpus"] < 1:
+        raise InvalidInput("vcpus", params["vcpus"], "is not a number of vCPUs", "Write 1 or more.")
+    overrides = Overrides(
+        memory_bytes=None if params["memory"] is None else parse_size("memory", params["memory"]),
+        **{option: params[option] for option in ("vcpus", "network", "title", "description")},
+    )
+    same = ("count", "pool", "fleet", "tenant", "protected", "autostart", "state")
+    return check_request(
+        Request(
+            appliance=name,
+            version=version,
+            names=tuple(params["names"] or ()),
+            prefix=params["prefix"] or params["fleet"],
+            overrides=overrides,
+            **{option: params[option] for option in same},
+        )
+    )
+
+
+def bring_about(connection: Connection, module: AnsibleModule) -> dict[str, t.Any]:
+    """Make what is missing and return the task's result."""
+    request = request_from(module.params)
+    catalogue = open_catalogue(connection, module.params["appliance_pool"] or request.pool)
+    plan = make_plan(catalogue, request)
+    changes = Changes()
+    for clone in plan.clones:
+        changes.add(clone.name, None, plan.summary(clone))
+    rows = [existing_row(connection, name) for name in plan.selection.existing]
+    if module.check_mode:
+        rows += [plan.predicted_row(clone) for clone in plan.clones]
+    else:
+        created = dt.datetime.now(dt.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+        rows += Maker(connection, plan, created, SYSTEM_CLOCK, secrets.token_bytes).make()
+    return {**changes.as_result(), "appliance": str(plan.manifest.id), "clones": rows, "notes": list(plan.notes)}
+
+
+def main() -> None:
+    """Run the module."""
+    run_on_host(ARGUMENTS, "make the clones", bring_about)
+
+
+if __name__ == "__main__":
+    main()
