@@ -1,0 +1,20 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""`python3 ARCHIVE NAME ARGUMENTS…` on a host."""
+
+from __future__ import annotations
+
+import sys
+
+from bench import frame
+from bench.on_host import stats
+
+MEASURES = {"stats": stats.run}
+
+
+def main() -> None:
+    """Measure, and print the rows as JSON."""
+    name, *arguments = sys.argv[1:]
+    sys.stdout.write(frame.to_json(MEASURES[name](*arguments)))

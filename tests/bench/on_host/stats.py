@@ -1,0 +1,131 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The measurements of `./dev bench stats`, on the host.
+
+"connected" cases begin with a connection (and a virsh) that is open already; the others open one in every turn, as a
+module does and as `virsh` on a command line does. Ansible's own time is in none of them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import json
+import sys
+import typing as t
+from xml.etree import ElementTree as ET
+
+import libvirt
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection, open_connection
+from ansible_collections.headroom.libvirt.plugins.module_utils._stats.api import GROUPS, Group
+from ansible_collections.headroom.libvirt.plugins.module_utils._stats.collect import Request, collect
+from ansible_collections.headroom.libvirt.plugins.module_utils._stats.summary import totals
+
+from bench import frame
+from bench.on_host import virsh
+from bench.on_host.guests import guests
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+OURS = "domain_stats_info"
+DEVICES: tuple[Group, ...] = ("block", "interface")
+
+
+def run(domains: str, rounds: str) -> list[frame.Row]:
+    """Rows for each number of guests in `domains` (ascending, separated by commas)."""
+    rows: list[frame.Row] = []
+    with open_connection(virsh.URI) as connection, guests(connection.handle) as started, virsh.Shell() as shell:
+        for number in map(int, domains.split(",")):
+            print(f"bench: {number} guests", file=sys.stderr, flush=True)
+            started.grow_to(number)
+            check(connection, shell, number)
+            for case, contenders in cases(connection, shell):
+                medians = frame.Race(contenders).medians(int(rounds))
+                rows += frame.rows("stats", case, number, medians, OURS)
+    return rows
+
+
+def cases(connection: Connection, shell: virsh.Shell) -> Iterator[tuple[str, dict[str, frame.Contender]]]:
+    """The contenders of each case."""
+    for name, groups in (("six usual groups", GROUPS), ("block+interface", DEVICES)):
+        command = domstats(groups)
+        fresh: dict[str, frame.Contender] = {
+            OURS: functools.partial(ours_from_scratch, groups),
+            "virsh domstats": functools.partial(virsh.output, *command),
+        }
+        connected: dict[str, frame.Contender] = {
+            OURS: functools.partial(ours, connection, groups),
+            "virsh domstats": functools.partial(shell.output, *command),
+        }
+        if groups == DEVICES:
+            fresh["plain loop"] = loop_from_scratch
+            connected["plain loop"] = functools.partial(plain_loop, connection.handle)
+        yield name, fresh
+        yield f"{name}, connected", connected
+
+
+def domstats(groups: Sequence[Group]) -> list[str]:
+    """The virsh command that reads the same."""
+    return ["domstats", *(f"--{group}" for group in groups)]
+
+
+def ours(connection: Connection, groups: Sequence[Group]) -> dict[str, t.Any]:
+    """What the module does between its connection and its output, output included."""
+    domains = [reading.as_dict() for reading in collect(connection, Request(groups=groups))]
+    data = {"domains": domains, "totals": totals(domains)}
+    json.dumps(data)
+    return data
+
+
+def ours_from_scratch(groups: Sequence[Group]) -> None:
+    """The same, with a connection of its own."""
+    with open_connection(virsh.URI) as connection:
+        ours(connection, groups)
+
+
+@dataclasses.dataclass
+class Sums:
+    """What the plain loop adds up."""
+
+    devices: int = 0
+    bytes: int = 0
+
+
+def plain_loop(handle: libvirt.virConnect) -> Sums:
+    """What one writes first: for each guest its XML, then one call for each device in it."""
+    sums = Sums()
+    for domain in handle.listAllDomains(0):
+        root = ET.fromstring(domain.XMLDesc(0))  # noqa: S314 (it is libvirt's own)
+        for target in root.iterfind("devices/disk/target"):
+            sums.bytes += domain.blockStats(target.get("dev", ""))[1]
+            sums.devices += 1
+        for target in root.iterfind("devices/interface/target"):
+            sums.bytes += domain.interfaceStats(target.get("dev", ""))[0]
+            sums.devices += 1
+    return sums
+
+
+def loop_from_scratch() -> None:
+    """The same, with a connection of its own."""
+    handle = libvirt.open(virsh.URI)
+    try:
+        plain_loop(handle)
+    finally:
+        handle.close()
+
+
+def check(connection: Connection, shell: virsh.Shell, number: int) -> None:
+    """Raise RuntimeError unless all contenders see the same guests and devices: else the race is about nothing."""
+    data = ours(connection, DEVICES)
+    seen = {
+        "domains": len(data["domains"]),
+        "virsh's domains": shell.output(*domstats(DEVICES)).count("Domain: "),
+        "devices": sum(len(domain[group]["devices"]) for domain in data["domains"] for group in DEVICES),
+        "the loop's devices": plain_loop(connection.handle).devices,
+    }
+    if list(seen.values()) != [number, number, 2 * number, 2 * number]:
+        raise RuntimeError(f"the contenders do not read the same {number} guests: {seen}")

@@ -1,0 +1,39 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import typing as t
+
+import pytest
+
+from bench import bundle
+from bench.__main__ import parse
+
+if t.TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_the_archive_is_all_that_a_host_needs_beside_libvirt(tmp_path: Path) -> None:
+    archive = tmp_path / "bench.pyz"
+    archive.write_bytes(bundle.archive())
+    # The archive comes first on the path, and its `ansible` has nothing but module_utils.
+    program = "import sys; sys.path.insert(0, sys.argv[1]); import bench.on_host.main, ansible; print(ansible.__file__)"
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", program, str(archive)], check=True, stdout=subprocess.PIPE, text=True
+    )
+    assert done.stdout.startswith(str(archive))
+
+
+def test_numbers_of_guests_are_sorted_once_each() -> None:
+    assert parse(["stats", "--domains", "60,1,20,20"]).domains == [1, 20, 60]
+
+
+@pytest.mark.parametrize("numbers", ["0", "-1", "many", ""])
+def test_other_numbers_are_refused(numbers: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parse(["stats", f"--domains={numbers}"])
+    assert "--domains" in capsys.readouterr().err
