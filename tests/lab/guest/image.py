@@ -1,0 +1,101 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The guest's disk: MBR, a FAT partition with syslinux and the kernel, a small ext4 partition for its state.
+
+Made from files only: no loop device, no mount. It boots by itself, so it can be copied, captured and moved whole.
+"""
+
+from __future__ import annotations
+
+import gzip
+import shutil
+from pathlib import Path
+
+from .. import cache
+from ..shell import contained, run, say
+from .initramfs import contents, pack
+
+HERE = Path(__file__).parent
+BOOT_CODE = Path("/usr/lib/SYSLINUX/mbr.bin")
+
+# Debian 12's kernel: the one of Debian 13 panics in QEMU 7.2's emulation.
+RELEASE = "bookworm"
+PACKAGES = ("linux-image-cloud-amd64", "busybox-static", "qemu-guest-agent")
+
+MIB = 1024 * 1024
+BOOT_START, BOOT_SIZE = 1 * MIB, 32 * MIB
+STATE_START, STATE_SIZE = BOOT_START + BOOT_SIZE, 15 * MIB
+DISK_SIZE = STATE_START + STATE_SIZE
+
+
+def obtain() -> Path:
+    """The image's path, from the cache or built now."""
+    sources = sorted(path for path in HERE.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+    recipe = [part for path in sources for part in (str(path.relative_to(HERE)), path.read_text())]
+    return cache.obtain(cache.item_name("guest", *recipe), build) / "guest.qcow2"
+
+
+def build(target: Path) -> None:
+    """Make `target`/guest.qcow2."""
+    say("building the guest's image (once, about 20 s)")
+    work = target / "work"
+    work.mkdir()
+    tree = _unpack(work / "tree")
+    workd = _compile(work / "workd")
+    (work / "initrd").write_bytes(gzip.compress(pack(contents(tree, workd.read_bytes())), mtime=0))
+    (kernel,) = (tree / "boot").glob("vmlinuz-*")
+    shutil.copy(kernel, work / "vmlinuz")
+    disk = _assemble(work / "disk.raw", _boot_partition(work), _state_partition(work))
+    run("qemu-img", "convert", "-q", "-c", "-f", "raw", "-O", "qcow2", disk, target / "guest.qcow2")
+    shutil.rmtree(work)
+
+
+def _unpack(tree: Path) -> Path:
+    """Download the packages, checked by apt's signatures, and only unpack them and what they need."""
+    command = contained("mmdebstrap", "--quiet", "--variant=extract", f"--include={','.join(PACKAGES)}", RELEASE, tree)
+    run(*command)
+    return tree
+
+
+def _compile(program: Path) -> Path:
+    run("gcc", "-static", "-Os", "-s", "-Wall", "-Wextra", "-Werror", "-o", program, HERE / "workd.c")
+    return program
+
+
+def _boot_partition(work: Path) -> Path:
+    image = work / "boot.fat"
+    run("mkfs.vfat", "-C", image, str(BOOT_SIZE // 1024))
+    for file in (work / "vmlinuz", work / "initrd", HERE / "syslinux.cfg"):
+        run("mcopy", "-i", image, file, f"::{file.name}")
+    run("syslinux", "--install", image)
+    return image
+
+
+def _state_partition(work: Path) -> Path:
+    image = work / "state.ext4"
+    run("mkfs.ext4", "-q", "-L", "state", image, f"{STATE_SIZE // 1024}k")
+    return image
+
+
+def _assemble(disk: Path, boot: Path, state: Path) -> Path:
+    with disk.open("wb") as file:
+        file.truncate(DISK_SIZE)
+    partitions = [
+        f"start={BOOT_START // 512}, size={BOOT_SIZE // 512}, type=c, bootable",
+        f"start={STATE_START // 512}, size={STATE_SIZE // 512}, type=83",
+    ]
+    run(
+        "sfdisk",
+        "--quiet",
+        "--no-reread",
+        "--no-tell-kernel",
+        disk,
+        stdin="label: dos\n" + "\n".join(partitions) + "\n",
+    )
+    with disk.open("r+b") as file:
+        file.write(BOOT_CODE.read_bytes())  # 440 bytes: the partition table stays
+        for start, part in ((BOOT_START, boot), (STATE_START, state)):
+            file.seek(start)
+            file.write(part.read_bytes())
+    return disk

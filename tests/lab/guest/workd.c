@@ -1,0 +1,155 @@
+/*
+ * Copyright (c) 2026, headroom.libvirt contributors
+ * GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+ * SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The guest's web server: a demand that shows in the counters of its host.
+ *
+ *   GET /health          "ok"
+ *   GET /identity        JSON: hostname, machine_id, mac, uuid, boot_count, uptime
+ *   GET /work?units=N    N units (default 1) of a fixed amount of arithmetic, then a body of 16 KiB
+ */
+#include <arpa/inet.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define PORT 80
+#define BODY_BYTES 16384
+#define ROUNDS_PER_UNIT 4000000 /* about 30 ms of one emulated CPU */
+#define MAX_UNITS 1000
+#define MAX_CHILDREN 32 /* more clients than this wait in the backlog: the guest is small */
+
+static uint64_t next_random(uint64_t x)
+{
+    x ^= x << 13;
+    x ^= x >> 7;
+    return x ^ (x << 17);
+}
+
+static void respond(int client, const char *status, const char *type, const char *body, size_t bytes)
+{
+    char head[256];
+    int n = snprintf(head, sizeof head,
+                     "HTTP/1.1 %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\nConnection: close\r\n\r\n",
+                     status, type, bytes);
+    if (send(client, head, n, MSG_NOSIGNAL | MSG_MORE) < 0)
+        return;
+    for (ssize_t sent; bytes > 0; body += sent, bytes -= sent)
+        if ((sent = send(client, body, bytes, MSG_NOSIGNAL)) <= 0)
+            return;
+}
+
+static void work(int client, const char *query)
+{
+    static char body[BODY_BYTES];
+    uint64_t x = 88172645463325252ULL;
+    long units = strncmp(query, "?units=", 7) == 0 ? atol(query + 7) : 1;
+
+    if (units < 1 || units > MAX_UNITS) {
+        respond(client, "400 Bad Request", "text/plain", "units: 1 to 1000\n", 17);
+        return;
+    }
+    for (long i = units * ROUNDS_PER_UNIT; i > 0; i--)
+        x = next_random(x);
+    for (size_t i = 0; i < sizeof body; i++) /* printable, and different in each place: nothing can shrink it */
+        body[i] = 'a' + (x = next_random(x)) % 26;
+    respond(client, "200 OK", "text/plain", body, sizeof body);
+}
+
+static void read_fact(const char *name, char *value, int size)
+{
+    char path[64];
+    FILE *file;
+
+    value[0] = '\0';
+    snprintf(path, sizeof path, "/run/identity/%s", name);
+    if ((file = fopen(path, "r"))) {
+        if (fgets(value, size, file))
+            value[strcspn(value, "\n")] = '\0';
+        fclose(file);
+    }
+}
+
+static void identity(int client)
+{
+    static const char *names[] = {"hostname", "machine_id", "mac", "uuid"};
+    char body[1024], value[128];
+    struct timespec up;
+    int n = 0;
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        read_fact(names[i], value, sizeof value);
+        n += snprintf(body + n, sizeof body - n, "%s\"%s\": \"%s\"", i ? ", " : "{", names[i], value);
+    }
+    read_fact("boot_count", value, sizeof value);
+    clock_gettime(CLOCK_BOOTTIME, &up);
+    n += snprintf(body + n, sizeof body - n, ", \"boot_count\": %d, \"uptime\": %ld.%02ld}\n", atoi(value),
+                  (long)up.tv_sec, up.tv_nsec / 10000000);
+    respond(client, "200 OK", "application/json", body, n);
+}
+
+static void serve(int client)
+{
+    char request[2048], *path, *end;
+    struct timeval patience = {.tv_sec = 10};
+    ssize_t n;
+
+    setsockopt(client, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    if ((n = recv(client, request, sizeof request - 1, 0)) <= 0)
+        return;
+    request[n] = '\0';
+    if (strncmp(request, "GET ", 4) || !(end = strchr(path = request + 4, ' '))) {
+        respond(client, "400 Bad Request", "text/plain", "GET only\n", 9);
+        return;
+    }
+    *end = '\0';
+    if (strcmp(path, "/health") == 0)
+        respond(client, "200 OK", "text/plain", "ok\n", 3);
+    else if (strcmp(path, "/identity") == 0)
+        identity(client);
+    else if (strncmp(path, "/work", 5) == 0 && (path[5] == '\0' || path[5] == '?'))
+        work(client, path + 5);
+    else
+        respond(client, "404 Not Found", "text/plain", "no such page\n", 13);
+}
+
+static void reap(int *children)
+{
+    while (*children > 0 && waitpid(-1, NULL, *children < MAX_CHILDREN ? WNOHANG : 0) > 0)
+        --*children;
+}
+
+int main(void)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(PORT)};
+    int yes = 1, children = 0, client, listener = socket(AF_INET, SOCK_STREAM, 0);
+
+    setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+    if (bind(listener, (struct sockaddr *)&address, sizeof address) || listen(listener, 128)) {
+        perror("workd");
+        sleep(1); /* init starts it again: not in a busy loop */
+        return 1;
+    }
+    for (;;) {
+        reap(&children);
+        if ((client = accept(listener, NULL, NULL)) < 0)
+            continue;
+        pid_t child = fork();
+        if (child == 0) {
+            serve(client);
+            /* an orderly end: closing with unread input would reset the connection under the client's feet */
+            shutdown(client, SHUT_WR);
+            _exit(0);
+        }
+        children += child > 0;
+        close(client);
+    }
+}

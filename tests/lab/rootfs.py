@@ -1,0 +1,64 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A host's root file system: Debian with libvirt, QEMU and sshd, one a release, from the cache."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from . import cache
+from .shell import contained, run, say
+
+# What a hypervisor needs, and what Ansible's modules need on it. No recommended packages: they would be the half of it.
+PACKAGES = (
+    "systemd-sysv",
+    "dbus",
+    "openssh-server",
+    "libvirt-daemon-system",
+    "libvirt-daemon-driver-qemu",
+    "libvirt-clients",
+    "qemu-system-x86",
+    "qemu-utils",
+    "ovmf",
+    "swtpm",
+    "dnsmasq-base",
+    "iptables",  # libvirt 9.0's firewall
+    "nftables",  # libvirt 11.3's firewall
+    "iproute2",
+    "iputils-ping",
+    "procps",
+    "nbdkit",
+    "curl",
+    "rsync",
+    "python3-libvirt",
+    "python3-lxml",
+    "python3-jmespath",
+)
+UNWANTED = ("/usr/share/man/*", "/usr/share/doc/*", "/usr/share/locale/*", "/usr/share/info/*")
+
+
+def obtain(release: str) -> Path:
+    """The root file system's path. Read only by agreement: hosts stand on it with an overlay each."""
+    return (
+        cache.obtain(cache.item_name(f"rootfs-{release}", *_recipe(release)), lambda item: _build(release, item))
+        / "root"
+    )
+
+
+def _recipe(release: str) -> list[str]:
+    return [
+        "mmdebstrap",
+        "--quiet",
+        "--variant=minbase",
+        f"--include={','.join(PACKAGES)}",
+        *(f"--dpkgopt=path-exclude={pattern}" for pattern in UNWANTED),
+        # a host's own identity comes with the host, see hosts.py
+        "--customize-hook=rm -f $1/etc/ssh/ssh_host_* $1/etc/machine-id $1/etc/hostname $1/etc/resolv.conf",
+        release,
+    ]
+
+
+def _build(release: str, item: Path) -> None:
+    say(f"building the hosts' root file system from Debian {release} (once, about a minute)")
+    run(*contained(*_recipe(release), item / "root"))
