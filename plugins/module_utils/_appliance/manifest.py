@@ -25,7 +25,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import He
 FORMAT: t.Final = 1
 Firmware = t.Literal["bios", "efi"]
 
-_NUMBERS = re.compile(r"(\d+)")
+_PARTS = re.compile(r"([0-9]+)")
 
 
 class InvalidManifest(HeadroomError):
@@ -120,8 +120,12 @@ def newest_first(manifests: t.Iterable[Manifest]) -> list[Manifest]:
     return sorted(manifests, key=lambda one: (one.created, _natural(one.version)), reverse=True)
 
 
-def _natural(version: str) -> list[tuple[int, str]]:
-    return [(int(part), "") if part.isdigit() else (-1, part) for part in _NUMBERS.split(version) if part]
+def _natural(version: str) -> list[tuple[int, int, str]]:
+    """Return a key by which 1.9~rc1 < 1.9 < 1.9.1 < 1.10: as Debian orders versions."""
+    parts = [part for part in _PARTS.split(version) if part]
+    return [(2, int(part), "") if part.isdigit() else (0 if part.startswith("~") else 3, 0, part) for part in parts] + [
+        (1, 0, "")
+    ]
 
 
 def machine_size(manifest: Manifest) -> dict[str, int]:

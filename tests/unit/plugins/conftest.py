@@ -4,11 +4,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import typing as t
 
 import pytest
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection, open_connection
+from ansible_collections.headroom.libvirt.plugins.module_utils._storage import api as storage
 
 if t.TYPE_CHECKING:
     from pathlib import Path
@@ -27,3 +29,50 @@ def node(tmp_path: Path) -> t.Iterator[Connection]:
     description.write_text(_NODE)
     with open_connection(f"test://{description}") as connection:
         yield connection
+
+
+class MemoryStream:
+    """A stream with the protocol of libvirt-python, whose other end is a byte array."""
+
+    def __init__(self, content: bytes = b"") -> None:
+        self.content = bytearray(content)
+
+    def sendAll(self, handler: t.Any, opaque: t.Any) -> None:  # noqa: N802
+        while chunk := handler(self, 65536, opaque):
+            self.content.extend(chunk)
+
+    def sparseSendAll(self, handler: t.Any, hole_handler: t.Any, skip_handler: t.Any, opaque: t.Any) -> None:  # noqa: N802
+        while True:
+            in_data, length = hole_handler(self, opaque)
+            if not in_data and length > 0:
+                self.content.extend(bytes(length))
+                skip_handler(self, length, opaque)
+                continue
+            chunk = handler(self, min(length, 65536), opaque)
+            if not chunk:
+                return
+            self.content.extend(chunk)
+
+    def recvAll(self, handler: t.Any, opaque: t.Any) -> None:  # noqa: N802
+        for start in range(0, len(self.content), 65536):
+            handler(self, bytes(self.content[start : start + 65536]), opaque)
+
+
+@pytest.fixture
+def contents(monkeypatch: pytest.MonkeyPatch) -> dict[str, bytes]:
+    """What lies in the volumes of the test driver by path; it has no streams, so these stand in for them."""
+    held: dict[str, bytes] = {}
+
+    def upload(_connection: Connection, volume: t.Any, send: t.Callable[[t.Any], None]) -> None:
+        stream = MemoryStream()
+        with contextlib.ExitStack() as received:
+            # an upload that breaks off leaves what had arrived
+            received.callback(lambda: held.__setitem__(volume.path(), bytes(stream.content)))
+            send(stream)
+
+    def download(_connection: Connection, volume: t.Any, receive: t.Callable[[t.Any], None]) -> None:
+        receive(MemoryStream(held.get(volume.path(), b"")))
+
+    monkeypatch.setattr(storage, "upload", upload)
+    monkeypatch.setattr(storage, "download", download)
+    return held
