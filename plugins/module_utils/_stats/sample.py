@@ -61,7 +61,8 @@ def parse(record: Values) -> Stats:
     stats: Stats = {
         "state": state,
         "state_reason": reason_name(state, fields.count(record.get("state.reason"))),
-        "cpu": _values(fields.CPU, groups["cpu"].own),
+        # For a domain that is off libvirt (9.0 to 11.3) gives the processor time of its own daemon.
+        "cpu": None if state == "shutoff" else _values(fields.CPU, groups["cpu"].own),
         "vcpu": _vcpu(groups["vcpu"]),
         "memory": _memory(groups["balloon"].own),
         "block": _block(groups["block"]),

@@ -112,6 +112,10 @@ def test_a_domain_that_is_off_is_not_busy() -> None:
     assert parse(off)["timed_out"] is False
 
 
+def test_a_domain_that_is_off_has_no_processor_time_whatever_libvirt_says() -> None:
+    assert parse({"state.state": 5, "cpu.time": 710_000_000, "cpu.user": 350_000_000})["cpu"] is None
+
+
 def test_a_disk_without_counters_beside_one_that_has_them_is_not_busy() -> None:
     assert parse(without("block.2.rd"))["timed_out"] is False
 
