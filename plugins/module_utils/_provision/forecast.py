@@ -73,8 +73,8 @@ class TrendRule:
 
     With g the last gap and r its ratio to the gap before, held within 0.5 … 2, the next step adds ``g * r`` and each
     further step ``g`` times a ratio that is damped towards 1: a doubling is not believed for ever (Gardner and
-    McKenzie, 1985, damp trends for the same reason). So 5, 10, 20 expects 40. One jump alone, or a rise within the noise of the
-    series, is not extended; a fall never is, so a forecast is never below the last value that is known.
+    McKenzie, 1985, damp trends for the same reason). So 5, 10, 20 expects 40. One jump alone, or a rise within the
+    noise of the series, is not extended; a fall never is, so no forecast is below the last value that is known.
 
     The upper value adds the ``1 - risk`` quantile of the rule's own errors over the last ``window`` slots, scaled by
     the square root of the forecast (for counts, the spread grows with it). The single largest error is left out: one

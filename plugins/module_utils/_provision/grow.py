@@ -27,12 +27,14 @@ if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._provision.rule import Rule
 
 
-def grow(observed: Observed, rule: Rule, wanted: int) -> Part:
-    """Return what brings the running machines up to ``wanted``: what exists is woken before anything is made."""
+def grow(observed: Observed, rule: Rule, wanted: int, keep: int) -> Part:
+    """Return what brings the running machines up to ``wanted``: what exists is woken before anything is made.
+
+    Machines that went down during the cooldown are brought back up to ``keep``: an outage takes the demand with it, and
+    must not be taken for a need that fell.
+    """
     missing = wanted - len(observed.running)
-    if missing <= 0:
-        return Part()
-    woken = tuple(_wake(member) for member in observed.spare[:missing])
+    woken = tuple(_wake(member) for member in observed.spare[: max(0, missing, keep - len(observed.running))])
     made = _create(observed, rule, missing - len(woken))
     return Part(woken + made.actions, made.held_back)
 
@@ -67,7 +69,7 @@ def _create(observed: Observed, rule: Rule, missing: int) -> Part:
     if placed.missing:
         held_back.append(f"{_not_made(placed.missing)}: {placed.shortage}.")
     names = new_names(observed, rule, len(placed.hosts))
-    actions = (Action("create", name, host, "demand asks for it") for name, host in zip(names, placed.hosts))
+    actions = (Action("create", name, host, "the fleet needs it") for name, host in zip(names, placed.hosts))
     return Part(tuple(actions), tuple(held_back))
 
 

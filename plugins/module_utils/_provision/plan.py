@@ -36,7 +36,7 @@ def decide(observed: Observed, rule: Rule, forecaster: Forecaster) -> Plan:
     """
     need = assess(observed.series, rule, forecaster)
     running = len(observed.running)
-    growth = grow(observed, rule, rule.within_limits(running) if need.now is None else need.now)
+    growth = grow(observed, rule, rule.within_limits(running) if need.now is None else need.now, need.keep or 0)
     shrinkage = shrink(observed, rule, need)
     actions = growth.actions + shrinkage.actions
     judged = alert.judge(observed.series, rule)

@@ -16,10 +16,14 @@ import typing as t
 
 @dataclasses.dataclass(frozen=True)
 class Sample:
-    """What a host recorded at ``timestamp`` (epoch seconds); ``value`` is None where it could not tell."""
+    """What a host recorded at ``timestamp`` (epoch seconds); ``value`` is None where it could not tell.
+
+    ``whole`` says that the value was handed in for the fleet, so that it counts once and not once a host.
+    """
 
     timestamp: float
     value: float | None
+    whole: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,15 +63,20 @@ def merge(histories: t.Sequence[t.Sequence[Sample]], interval: int, now: float) 
     """Return the sum of what the hosts recorded, from the first slot that any of them has up to the one of ``now``.
 
     A slot is known when every host knows its part. Before its first record a host counts as 0 if it had no demand
-    when it was first seen (a host that joined empty), and as missing otherwise (its history was lost).
+    when it was first seen (a host that joined empty), and as missing otherwise (its history was lost). Where a host
+    recorded the fleet's whole demand, that is the slot's, whatever the others know.
     Samples later than ``now`` are ignored; several of one host in one slot are averaged.
     """
-    hosts = [by_slot for by_slot in (_by_slot(history, interval, now) for history in histories) if by_slot]
-    if not hosts:
-        return Series(interval, slot_start(now, interval))
-    first, last = min(min(by_slot) for by_slot in hosts), slot_start(now, interval)
-    columns = [_column(by_slot, range(first, last + interval, interval)) for by_slot in hosts]
-    return Series(interval, first, tuple(_total(parts) for parts in zip(*columns)))
+    last = slot_start(now, interval)
+    parts = [_by_slot([sample for sample in history if not sample.whole], interval, now) for history in histories]
+    wholes = [_by_slot([sample for sample in history if sample.whole], interval, now) for history in histories]
+    first = min((slot for by_slot in parts + wholes for slot in by_slot), default=None)
+    if first is None:
+        return Series(interval, last)
+    slots = range(first, last + interval, interval)
+    columns = [_column(by_slot, slots) for by_slot in parts if by_slot]
+    totals = [_total(column) for column in zip(*columns)] or [None] * len(slots)
+    return Series(interval, first, tuple(_whole(wholes, slot, total) for slot, total in zip(slots, totals)))
 
 
 def bridged(series: Series) -> Series:
@@ -97,6 +106,11 @@ def _column(by_slot: dict[int, float | None], slots: range) -> list[float | None
     first = min(by_slot)
     before = 0.0 if by_slot[first] == 0 else None
     return [by_slot.get(slot) if slot >= first else before for slot in slots]
+
+
+def _whole(wholes: t.Sequence[dict[int, float | None]], slot: int, total: float | None) -> float | None:
+    known = [value for value in (by_slot.get(slot) for by_slot in wholes) if value is not None]
+    return max(known, default=total)
 
 
 def _total(parts: t.Sequence[float | None]) -> float | None:

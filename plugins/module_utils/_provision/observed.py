@@ -1,0 +1,233 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
+# It may change or vanish in any release.
+
+"""From what tasks returned on the hosts to what a plan is made of. Pure.
+
+The hosts' results come through a playbook, so anything may be in them: each value is checked, and an error says where
+it stands, what it is and what belongs there.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import typing as t
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
+from ansible_collections.headroom.libvirt.plugins.module_utils._placement.plan import Host, Size
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.model import Member, Observed
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.series import Sample, merge
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.words import epoch
+
+_SAMPLE: t.Final = "Hand in what headroom.libvirt.demand_sample returned on the host, or null if it did not answer."
+_FACTS: t.Final = (
+    "Hand in the `host` that headroom.libvirt.host_info returned on the host, or null if it did not answer."
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Wanted:
+    """What is known of one clone's size before it is made; None where only its appliance knows."""
+
+    vcpus: int | None = None
+    memory_bytes: int | None = None
+    disk_bytes: int = 0
+    pool: str = "default"
+
+
+@dataclasses.dataclass(frozen=True)
+class _Value:
+    """A value and where it stands, such as ``hosts[1].sample.history[3].value``."""
+
+    path: str
+    value: t.Any
+    remedy: str
+
+    def wrong(self, expected: str) -> InvalidInput:
+        return InvalidInput(self.path, self.value, f"is not {expected}", self.remedy)
+
+    def __getitem__(self, name: str) -> _Value:
+        if not isinstance(self.value, dict):
+            raise self.wrong("a dictionary")
+        return _Value(f"{self.path}.{name}", self.value.get(name), self.remedy)
+
+    def items(self) -> list[_Value]:
+        if not isinstance(self.value, list):
+            raise self.wrong("a list")
+        return [_Value(f"{self.path}[{index}]", item, self.remedy) for index, item in enumerate(self.value)]
+
+    def number(self) -> float:
+        if isinstance(self.value, bool) or not isinstance(self.value, (int, float)) or not math.isfinite(self.value):
+            raise self.wrong("a number")
+        return float(self.value)
+
+    def count(self) -> int:
+        number = self.number()
+        if number < 0:
+            raise self.wrong("a number of 0 or more")
+        return int(number)
+
+    def demand(self) -> float | None:
+        return None if self.value is None else float(self.at_least_zero())
+
+    def at_least_zero(self) -> float:
+        number = self.number()
+        if number < 0:
+            raise self.wrong("a number of 0 or more")
+        return number
+
+    def text(self) -> str:
+        if not isinstance(self.value, str) or not self.value:
+            raise self.wrong("a text")
+        return self.value
+
+    def optional(self, read: t.Callable[[_Value], t.Any]) -> t.Any:
+        return None if self.value is None else read(self)
+
+
+def observe(
+    fleet: str, now: float, interval: int, hosts: t.Sequence[t.Mapping[str, t.Any]], wanted: Wanted
+) -> Observed:
+    """Return what the ``hosts`` (``{name, facts, sample}`` each) say of ``fleet`` at ``now``.
+
+    Raises InvalidInput for what is no host, no sample or no facts, and for a name that two machines have.
+    """
+    _check_hosts(hosts)
+    samples = {
+        host["name"]: _Value(f"hosts[{index}].sample", host.get("sample"), _SAMPLE)
+        for index, host in enumerate(hosts)
+        if _answered(host.get("sample"))
+    }
+    facts = {
+        host["name"]: _Value(f"hosts[{index}].facts", host.get("facts"), _FACTS)
+        for index, host in enumerate(hosts)
+        if host.get("facts") is not None
+    }
+    for sample in samples.values():
+        _check_fleet(sample, fleet)
+    members = _unique([member for name, sample in samples.items() for member in _members(sample, name)])
+    size, notes = _size(wanted, samples)
+    return Observed(
+        fleet=fleet,
+        now=now,
+        series=merge([_history(sample) for sample in samples.values()], interval, now),
+        size=size,
+        members=members,
+        rooms=tuple(_room(name, facts[name], wanted, members) for name in samples if name in facts),
+        unknown={host["name"]: "it did not answer" for host in hosts if host["name"] not in samples},
+        notes=(*notes, *_gaps(samples, facts)),
+    )
+
+
+def _answered(sample: t.Any) -> bool:
+    """Whether the task that took the sample succeeded."""
+    if not isinstance(sample, dict):
+        return sample is not None
+    return not (sample.get("failed") or sample.get("unreachable") or sample.get("skipped"))
+
+
+def _check_hosts(hosts: t.Sequence[t.Mapping[str, t.Any]]) -> None:
+    seen: set[str] = set()
+    for index, host in enumerate(hosts):
+        if host["name"] in seen:
+            raise InvalidInput(f"hosts[{index}].name", host["name"], "stands there twice", "Name each host once.")
+        seen.add(host["name"])
+
+
+def _check_fleet(sample: _Value, fleet: str) -> None:
+    found = sample["fleet"].value
+    if found is not None and found != fleet:
+        raise InvalidInput(
+            f"{sample.path}.fleet", found, f"is not the fleet {fleet!r}", "Hand in samples of one fleet."
+        )
+
+
+def _history(sample: _Value) -> list[Sample]:
+    return [
+        Sample(row["timestamp"].number(), row["value"].demand(), bool(row["whole"].value))
+        for row in sample["history"].items()
+    ]
+
+
+def _members(sample: _Value, host: str) -> list[Member]:
+    return [
+        Member(
+            name=member["name"].text(),
+            host=host,
+            state=member["state"].text(),
+            uuid=member["uuid"].optional(_Value.text),
+            protected=bool(member["protected"].value),
+            created=member["created"].optional(_moment),
+            activity=member["activity"].optional(_Value.number),
+        )
+        for member in sample["members"].items()
+    ]
+
+
+def _moment(value: _Value) -> float:
+    if isinstance(value.value, str):
+        try:
+            return epoch(value.value)
+        except ValueError:
+            raise value.wrong("a time in ISO 8601") from None
+    return value.number()
+
+
+def _unique(members: list[Member]) -> tuple[Member, ...]:
+    seen: dict[str, str] = {}
+    for member in members:
+        if member.name in seen:
+            raise InvalidInput(
+                "hosts",
+                member.name,
+                f"is a machine on {seen[member.name]} and on {member.host}",
+                "Names of a fleet's machines are unique over its hosts: rename or remove one of them.",
+            )
+        seen[member.name] = member.host
+    return tuple(members)
+
+
+def _size(wanted: Wanted, samples: t.Mapping[str, _Value]) -> tuple[Size, list[str]]:
+    """Return a clone's size: as the rule says, else as the fleet's largest machine; and a note when nobody knows."""
+    members = [member for sample in samples.values() for member in sample["members"].items()]
+    vcpus = [count for member in members if (count := member["vcpus"].optional(_Value.count))]
+    memory = [count for member in members if (count := member["memory_bytes"].optional(_Value.count))]
+    size = Size(
+        vcpus=max(vcpus, default=1) if wanted.vcpus is None else wanted.vcpus,
+        memory_bytes=max(memory, default=0) if wanted.memory_bytes is None else wanted.memory_bytes,
+        disk_bytes=wanted.disk_bytes,
+    )
+    if size.memory_bytes:
+        return size, []
+    return size, ["How much memory a machine takes is not known yet, so memory was not looked at (set machine.memory)."]
+
+
+def _room(name: str, facts: _Value, wanted: Wanted, members: t.Iterable[Member]) -> Host:
+    free, running = facts["free"], facts["committed"]["running"]
+    pool = free["pools"][wanted.pool] if wanted.disk_bytes else None
+    return Host(
+        name=name,
+        free=Size(
+            vcpus=free["vcpus"].count(),
+            memory_bytes=free["memory_bytes"].count(),
+            disk_bytes=0 if pool is None or pool.value is None else pool.count(),
+        ),
+        members=sum(member.host == name for member in members),
+        running=Size(running["vcpus"].count(), running["memory_bytes"].count()),
+    )
+
+
+def _gaps(samples: t.Mapping[str, _Value], facts: t.Mapping[str, _Value]) -> list[str]:
+    """Return sentences on hosts whose demand or resources are not known."""
+    told: list[str] = []
+    for name, sample in samples.items():
+        if name not in facts:
+            told.append(f"{name} takes no clones: its resources are not known.")
+        current = sample["sample"]
+        if current.value is not None and current["value"].value is None:
+            told.append(f"The demand on {name} is not known: {current['reason'].value or 'it did not say why'}.")
+    return told

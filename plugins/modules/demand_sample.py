@@ -1,0 +1,286 @@
+#!/usr/bin/python
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: demand_sample
+short_description: Record what a fleet is asked for on a host
+version_added: 0.1.0
+author:
+  - headroom.libvirt contributors (@headroom-libvirt)
+description:
+  - Evaluates the demand of a fleet over the statistics of its machines on this host, with rates against the run before,
+    and records it in the host's history, one row an interval.
+  - It is meant to run once an interval on every hypervisor. M(headroom.libvirt.provisioning_plan_info) adds the hosts
+    up and decides.
+  - What cannot be told is recorded as missing, with the reason, and never as 0. That is so for rates at the first run,
+    and while a machine does not answer. A host on which no machine of the fleet runs has a demand of 0.
+  - A machine that was made or started after the run before counts from its start, so demand does not seem to fall
+    whenever the fleet grows.
+options:
+  fleet:
+    description:
+      - The fleet's name. Its machines are those whose metadata name it.
+    type: str
+    required: true
+  demand:
+    description:
+      - A JMESPath expression that yields a number of 0 or more over C({domains, totals}), as
+        M(headroom.libvirt.domain_stats_info) returns them of this host's machines of the fleet, with rates against the
+        run before.
+      - Try it with O(headroom.libvirt.domain_stats_info#module:query) and an interval.
+    type: str
+  value:
+    description:
+      - The demand of the whole fleet, measured elsewhere. It counts once, on however many hosts it is recorded.
+    type: float
+  interval:
+    description:
+      - The seconds from one run to the next. A second run in the same interval records nothing.
+    type: int
+    default: 300
+  timestamp:
+    description:
+      - The time of this run in epoch seconds. Handing the same one to all hosts puts them into the same interval.
+      - Without it, the host's clock counts.
+    type: float
+  history:
+    description:
+      - The history database on the host. It is made, with its directory, when it is not there.
+      - One that is broken is kept beside it under another name, and a new one is begun, with a warning.
+    type: path
+    default: /var/lib/headroom/history.sqlite
+  keep:
+    description:
+      - For how many seconds rows are kept.
+    type: int
+    default: 7776000
+  window:
+    description:
+      - How many seconds of the history are returned.
+    type: int
+    default: 86400
+extends_documentation_fragment:
+  - headroom.libvirt.connection
+  - headroom.libvirt.attributes
+  - headroom.libvirt.attributes.actiongroup_all
+attributes:
+  check_mode:
+    support: full
+    details:
+      - The demand is evaluated and returned, and nothing is recorded.
+  diff_mode:
+    support: full
+  idempotent:
+    support: full
+    details:
+      - Within one interval.
+requirements:
+  - jmespath where the module runs, for O(demand) (packaged as C(python3-jmespath))
+seealso:
+  - module: headroom.libvirt.domain_stats_info
+    description: What the expression sees.
+  - module: headroom.libvirt.provisioning_plan_info
+    description: What becomes of the samples.
+"""
+
+EXAMPLES = r"""
+- name: Record the CPU cores that the fleet uses
+  headroom.libvirt.demand_sample:
+    fleet: web
+    demand: sum(domains[].rates.cpu.used_cores)
+    interval: 300
+
+- name: Record the packets that reach it
+  headroom.libvirt.demand_sample:
+    fleet: web
+    demand: totals.rates.interface.rx_pkts_per_second
+    timestamp: "{{ run_time }}"
+  register: sample
+
+- name: Record the length of a queue that was asked elsewhere
+  headroom.libvirt.demand_sample:
+    fleet: ci
+    value: "{{ queue.json.waiting }}"
+    interval: 60
+"""
+
+RETURN = r"""
+fleet:
+  description: The fleet.
+  returned: success
+  type: str
+  sample: web
+sample:
+  description: The row of this interval, as it is recorded, or would be without check mode.
+  returned: success
+  type: dict
+  sample: {timestamp: 1795392000.0, value: 12.5, reason: null}
+  contains:
+    timestamp:
+      description: The time of the run that recorded it, in epoch seconds.
+      type: float
+      returned: success
+      sample: 1795392000.0
+    value:
+      description: The demand, V(none) when it is not known.
+      type: float
+      returned: success
+      sample: 12.5
+    reason:
+      description: Why the demand is not known, or is 0 without a look at any machine; V(none) otherwise.
+      type: str
+      returned: success
+      sample: "this is the first sample: rates are known from the next one on"
+history:
+  description: The rows of the last O(window) seconds, oldest first.
+  returned: success
+  type: list
+  elements: dict
+  sample: [{timestamp: 1795391700.0, value: 11.75, whole: false}, {timestamp: 1795392000.0, value: 12.5, whole: false}]
+  contains:
+    timestamp:
+      description: The time of the run that recorded it, in epoch seconds.
+      type: float
+      returned: success
+      sample: 1795392000.0
+    value:
+      description: The demand, V(none) when it was not known.
+      type: float
+      returned: success
+      sample: 12.5
+    whole:
+      description: Whether it is the whole fleet's demand, handed in with O(value), and not this host's part.
+      type: bool
+      returned: success
+      sample: false
+members:
+  description: The fleet's machines on this host, by name.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: The domain's name.
+      type: str
+      returned: success
+      sample: web-1
+    uuid:
+      description: The domain's UUID.
+      type: str
+      returned: success
+      sample: 5f0c1a52-6a0e-4b7e-9d53-9f1f6a5d5a55
+    state:
+      description: libvirt's name of its state, or V(saved) for one that is off with its memory saved.
+      type: str
+      returned: success
+      sample: running
+    protected:
+      description: Whether it must not be removed.
+      type: bool
+      returned: success
+      sample: false
+    created:
+      description: When it was cloned, in ISO 8601, V(none) when that is not known.
+      type: str
+      returned: success
+      sample: "2026-11-23T00:14:32Z"
+    activity:
+      description: The CPU cores that it uses, by which the most idle is found; V(none) when that is not known.
+      type: float
+      returned: success
+      sample: 0.75
+    vcpus:
+      description: The vCPUs that it may have.
+      type: int
+      returned: success
+      sample: 2
+    memory_bytes:
+      description: The memory that it may have.
+      type: int
+      returned: success
+      sample: 2147483648
+"""
+
+import math
+import typing as t
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import CONNECTION, ArgumentSpec
+from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection, open_connection
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
+from ansible_collections.headroom.libvirt.plugins.module_utils._names import check_name
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.database import DEFAULT_PATH, Database
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.demand import check_value
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.sampling import Request, WallClock, take
+from ansible_collections.headroom.libvirt.plugins.module_utils._query import compile_query
+from ansible_collections.headroom.libvirt.plugins.module_utils._runner import run_module
+
+if t.TYPE_CHECKING:
+    from ansible.module_utils.basic import AnsibleModule
+
+# The year 5138: beyond it are milliseconds that were taken for seconds.
+_LATEST: t.Final = 1e11
+
+ARGUMENTS = CONNECTION.merge(
+    ArgumentSpec(
+        options={
+            "fleet": {"type": "str", "required": True},
+            "demand": {"type": "str"},
+            "value": {"type": "float"},
+            "interval": {"type": "int", "default": 300},
+            "timestamp": {"type": "float"},
+            "history": {"type": "path", "default": DEFAULT_PATH},
+            "keep": {"type": "int", "default": 7_776_000},
+            "window": {"type": "int", "default": 86_400},
+        },
+        mutually_exclusive=[("demand", "value")],
+        required_one_of=[("demand", "value")],
+    )
+)
+
+
+def sample(module: AnsibleModule) -> dict[str, t.Any]:
+    """Return the result of the task; the options are checked before the host is asked."""
+    params = module.params
+    clock = WallClock()
+    request = _request(params, clock.now())
+    with open_connection(params["uri"], timeout=params["connect_timeout"]) as connection:
+        return _sample(connection, request, module, clock)
+
+
+def _sample(connection: Connection, request: Request, module: AnsibleModule, clock: WallClock) -> dict[str, t.Any]:
+    result = take(connection, request, Database(module.params["history"], dry_run=module.check_mode), clock)
+    for warning in result.pop("warnings"):
+        module.warn(warning)
+    return result
+
+
+def _request(params: t.Mapping[str, t.Any], now: float) -> Request:
+    check_name("fleet", params["fleet"])
+    for option in ("interval", "keep", "window"):
+        if params[option] < 1:
+            raise InvalidInput(option, params[option], "is no length of time", "Write a number of seconds above 0.")
+    timestamp = now if params["timestamp"] is None else params["timestamp"]
+    if not 0 <= timestamp < _LATEST or not math.isfinite(timestamp):
+        raise InvalidInput("timestamp", timestamp, "is no time", "Write seconds since 1970, for example 1795392000.")
+    return Request(
+        fleet=params["fleet"],
+        timestamp=timestamp,
+        interval=params["interval"],
+        query=None if params["demand"] is None else compile_query("demand", params["demand"]),
+        value=None if params["value"] is None else check_value("value", params["value"]),
+        keep=params["keep"],
+        window=params["window"],
+    )
+
+
+def main() -> None:
+    """Run the module."""
+    run_module(ARGUMENTS, "sample the demand of the fleet", sample)
+
+
+if __name__ == "__main__":
+    main()
