@@ -1,0 +1,11 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+from hypothesis import settings
+
+# A busy machine makes an example slow, not wrong.
+settings.register_profile("headroom", deadline=None)
+settings.load_profile("headroom")
