@@ -19,7 +19,7 @@ if t.TYPE_CHECKING:
     from .conftest import Lab
 
 HERE = Path(__file__).parent
-TARGETS = sorted(path.name for path in (HERE / "targets").iterdir() if path.is_dir() and not path.name.startswith("setup_"))
+TARGETS = sorted(path.name for path in (HERE / "targets").glob("[!.]*/") if not path.name.startswith("setup_"))
 
 
 @pytest.mark.parametrize("name", TARGETS)

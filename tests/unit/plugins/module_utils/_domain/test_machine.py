@@ -23,12 +23,29 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     UnsupportedBehaviour,
 )
 
+if t.TYPE_CHECKING:
+    from pathlib import Path
+
 URI = "test:///default"
+UUID = "6695eb01-f6a4-8304-79aa-97f2502e193f"
+NODE = f"""<node>
+  <domain type='test'>
+    <name>test</name><uuid>{UUID}</uuid><memory>8192</memory><os><type>hvm</type></os>
+  </domain>
+</node>"""
 
 
 @pytest.fixture
-def connection() -> t.Iterator[Connection]:
-    with open_connection(URI) as connection:
+def uri(tmp_path: Path) -> str:
+    """A host with one running domain, anew for each test; test:///default is shared by a process."""
+    description = tmp_path / "node.xml"
+    description.write_text(NODE)
+    return f"test://{description}"
+
+
+@pytest.fixture
+def connection(uri: str) -> t.Iterator[Connection]:
+    with open_connection(uri) as connection:
         yield connection
 
 
@@ -60,8 +77,8 @@ def test_making_a_detached_machine_touches_no_host() -> None:
         machine.pause()
 
 
-def test_a_detached_machine_acts_on_the_host_that_it_names() -> None:
-    machine = DetachedMachine({"uri": URI, "name": "test", "uuid": "6695eb01-f6a4-8304-79aa-97f2502e193f"})
+def test_a_detached_machine_acts_on_the_host_that_it_names(uri: str) -> None:
+    machine = DetachedMachine({"uri": uri, "name": "test", "uuid": UUID})
     assert machine.observe().situation == "running"
     with machine.defined() as defined:
         machine_on_host: Machine = defined
@@ -69,8 +86,8 @@ def test_a_detached_machine_acts_on_the_host_that_it_names() -> None:
         assert defined.observe().situation == "paused"
 
 
-def test_a_detached_machine_refuses_another_machine_of_its_name() -> None:
-    machine = DetachedMachine({"uri": URI, "name": "test", "uuid": "00000000-0000-0000-0000-000000000001"})
+def test_a_detached_machine_refuses_another_machine_of_its_name(uri: str) -> None:
+    machine = DetachedMachine({"uri": uri, "name": "test", "uuid": "00000000-0000-0000-0000-000000000001"})
     with pytest.raises(Conflict, match="another machine by now"):
         machine.shutdown(timeout=1)
 
