@@ -40,15 +40,20 @@ class Clock:
 
 
 class Calls:
-    """A connection's handle that notes the names of the calls."""
+    """A connection's handle that notes the names of the calls, and the numbers handed over."""
 
     def __init__(self, handle: libvirt.virConnect) -> None:
         self.handle = handle
         self.names: list[str] = []
+        self.numbers: list[int] = []
 
     def __getattr__(self, name: str) -> t.Any:
-        self.names.append(name)
-        return getattr(self.handle, name)
+        def call(*arguments: t.Any) -> t.Any:
+            self.names.append(name)
+            self.numbers += [argument for argument in arguments if isinstance(argument, int)]
+            return getattr(self.handle, name)(*arguments)
+
+        return call
 
 
 @pytest.fixture
@@ -103,6 +108,28 @@ def test_the_number_of_calls_does_not_depend_on_the_number_of_domains(
     spy = Calls(host.handle)
     collect(Connection(t.cast("libvirt.virConnect", spy), host.uri), request_, Clock())
     assert spy.names == calls
+
+
+NOWAIT = libvirt.VIR_CONNECT_GET_ALL_DOMAINS_STATS_NOWAIT
+BACKING = libvirt.VIR_CONNECT_GET_ALL_DOMAINS_STATS_BACKING
+ACTIVE = libvirt.VIR_CONNECT_GET_ALL_DOMAINS_STATS_ACTIVE
+STATE, BLOCK, VCPU = (getattr(libvirt, f"VIR_DOMAIN_STATS_{group}") for group in ("STATE", "BLOCK", "VCPU"))
+
+
+@pytest.mark.parametrize(
+    ("request_", "groups", "flags"),
+    [
+        (Request(groups=["block"], backing=True), STATE | BLOCK, NOWAIT | BACKING),
+        (Request(groups=["vcpu"], inactive=False), STATE | VCPU, NOWAIT | ACTIVE),
+        (Request(groups=[], names=["db", "web-1"]), STATE, NOWAIT),
+    ],
+)
+def test_libvirt_is_asked_for_no_more_and_never_waits(
+    host: Connection, request_: Request, groups: int, flags: int
+) -> None:
+    spy = Calls(host.handle)
+    collect(Connection(t.cast("libvirt.virConnect", spy), host.uri), request_, Clock())
+    assert spy.numbers[-2:] == [groups, flags]
 
 
 def test_names_that_no_domain_has_are_all_named(host: Connection) -> None:
