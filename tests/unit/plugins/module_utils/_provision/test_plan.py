@@ -144,6 +144,13 @@ def test_what_exists_is_woken_before_anything_is_made_the_quickest_first() -> No
     ]
 
 
+def test_what_an_outage_took_down_is_brought_back_although_demand_went_with_it() -> None:
+    members = fleet(*(Member(f"web-{number}", "a", "crashed") for number in range(1, 5)))
+    made = plan((35, 35, 35, 0), members)
+    assert names(made, "wake") == ["web-1", "web-2", "web-3", "web-4"]
+    assert names(made, "create") == []
+
+
 def test_a_machine_that_is_going_down_counts_towards_the_maximum() -> None:
     made = plan((80,), (*running(6), Member("web-7", "a", "shutdown")))
     assert names(made, "create") == ["web-8"]

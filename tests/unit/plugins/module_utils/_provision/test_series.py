@@ -39,6 +39,12 @@ def test_a_host_that_lost_its_history_leaves_the_past_unknown(first_seen: float 
     assert merge([history(1, 2, 3), history(first_seen, 5, first=1)], 10, 25).values[0] is None
 
 
+def test_the_whole_fleets_demand_counts_once_whoever_recorded_it() -> None:
+    whole = [Sample(3, 7.0, whole=True), Sample(13, 8.0, whole=True)]
+    assert merge([whole, whole[:1]], 10, 25).values == (7, 8, None)
+    assert merge([whole, history(1, None, 3)], 10, 25).values == (7, 8, 3)
+
+
 def test_the_slots_up_to_now_are_missing_when_nobody_sampled() -> None:
     assert merge([history(1, 2)], 10, 45).values == (1, 2, None, None, None)
 
