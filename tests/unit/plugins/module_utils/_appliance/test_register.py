@@ -1,0 +1,254 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Making, finding and removing appliances on libvirt's test driver, with streams in memory."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import hashlib
+import typing as t
+
+import pytest
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import build, catalogue, names, register
+from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.names import ApplianceId
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
+    Conflict,
+    HeadroomError,
+    InUse,
+    InvalidInput,
+    NoSpace,
+    NotFound,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._storage import api as storage
+from ansible_collections.headroom.libvirt.plugins.module_utils._storage import content
+from ansible_collections.headroom.libvirt.plugins.module_utils._storage import xml as storage_xml
+
+if t.TYPE_CHECKING:
+    from pathlib import Path
+
+    from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.catalogue import Catalogue
+    from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.manifest import Manifest
+    from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection
+
+WEB = ApplianceId("web", "1")
+CONTENT = b"boot" + bytes(4092)
+HARDWARE = build.Hardware(memory_bytes=64 << 20, arch="i686", machine=None)
+
+
+@pytest.fixture
+def shelf(node: Connection, contents: dict[str, bytes]) -> Catalogue:
+    del contents
+    return catalogue.open_catalogue(node, "default")
+
+
+@pytest.fixture
+def ask(tmp_path: Path) -> t.Callable[..., register.Request]:
+    path = tmp_path / "disk.raw"
+    path.write_bytes(CONTENT)
+    request = register.Request(
+        WEB, created="2026-01-01T00:00:00Z", now=0.0, token="0" * 12, files={"": str(path)}, hardware=HARDWARE
+    )
+    return functools.partial(dataclasses.replace, request)
+
+
+def make(shelf: Catalogue, request: register.Request) -> Manifest:
+    with register.planned(shelf, request) as plan:
+        return register.store(shelf, plan, request)
+
+
+def volumes(shelf: Catalogue) -> list[str]:
+    return sorted(volume.name() for volume in storage.list_volumes(shelf.pool))
+
+
+def test_an_appliance_is_what_was_sent_and_is_found_again(
+    shelf: Catalogue, ask: t.Callable[..., register.Request], contents: dict[str, bytes]
+) -> None:
+    made = make(shelf, ask(min_ram_bytes=5, os_id="http://debian.org/debian/13"))
+    assert made.disks[0].sha256 == hashlib.sha256(CONTENT).hexdigest()
+    assert (made.disks[0].size_bytes, made.disks[0].virtual_size_bytes) == (4096, 4096)
+    assert shelf.find("web", "1") == made
+    assert shelf.find("web", None) == made
+    assert contents[shelf.paths(made)["vda"]] == CONTENT
+    assert [disk["path"] for disk in shelf.describe(made)["disks"]] == [f"/images/{made.disks[0].volume}"]
+    for volume in storage.list_volumes(shelf.pool):
+        assert "<mode>0444</mode>" in storage.volume_xml(volume)
+
+
+def test_what_is_not_there_is_named_with_what_is(shelf: Catalogue, ask: t.Callable[..., register.Request]) -> None:
+    with pytest.raises(NotFound, match=r"no appliance 'db' \(it has: none\)"):
+        shelf.get("db", None)
+    make(shelf, ask())
+    with pytest.raises(NotFound, match=r"no appliance 'web:2' \(it has: web:1\)"):
+        shelf.get("web", "2")
+
+
+def test_every_failure_half_way_leaves_nothing(
+    shelf: Catalogue, ask: t.Callable[..., register.Request], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = 0
+    fail_at: int | None = None
+
+    def counted(call: t.Callable[..., t.Any]) -> t.Callable[..., t.Any]:
+        def wrapped(*arguments: t.Any) -> t.Any:
+            nonlocal calls
+            calls += 1
+            if calls == fail_at:
+                raise NoSpace("the pool is full")
+            return call(*arguments)
+
+        return wrapped
+
+    for module, name in ((storage, "create"), (content, "send_file"), (content, "send_bytes")):
+        monkeypatch.setattr(module, name, counted(getattr(module, name)))
+    make(shelf, ask(appliance=ApplianceId("rehearsal", "1")))
+    before, steps = volumes(shelf), calls
+    assert steps == 4  # volume and content of the disk, volume and content of the manifest
+    for step in range(1, steps + 1):
+        calls, fail_at = 0, step
+        with pytest.raises(NoSpace):
+            make(shelf, ask())
+        assert volumes(shelf) == before
+        assert shelf.find("web", "1") is None
+
+
+def test_another_content_than_announced_is_never_visible(
+    shelf: Catalogue, ask: t.Callable[..., register.Request]
+) -> None:
+    with pytest.raises(register.ChecksumMismatch, match="has the SHA-256"):
+        make(shelf, ask(sha256="0" * 64))
+    assert volumes(shelf) == []
+
+
+def test_what_a_killed_run_left_is_removed_by_the_next(
+    shelf: Catalogue, ask: t.Callable[..., register.Request], contents: dict[str, bytes]
+) -> None:
+    left = names.disk_volume(WEB, "a" * 12, "vda", "raw"), names.manifest_volume(WEB)
+    other = names.disk_volume(ApplianceId("web", "1.2"), "a" * 12, "vda", "raw")
+    foreign = "web-1.vda.qcow2"
+    for name in (*left, other, foreign):
+        storage.create(shelf.pool, name, storage_xml.volume_xml(storage_xml.NewVolume(name, 10, "raw")))
+    contents[f"/images/{left[1]}"] = b'{"format": 1, "na'
+    assert shelf.find("web", "1") is None
+    made = make(shelf, ask())
+    assert volumes(shelf) == sorted([other, foreign, made.disks[0].volume, names.manifest_volume(WEB)])
+
+
+def test_leftovers_of_other_appliances_go_when_they_are_old(shelf: Catalogue, monkeypatch: pytest.MonkeyPatch) -> None:
+    old = names.disk_volume(ApplianceId("db", "1"), "a" * 12, "vda", "raw")
+    storage.create(shelf.pool, old, storage_xml.volume_xml(storage_xml.NewVolume(old, 10, "raw")))
+    assert shelf.leftovers(WEB, now=1e9) == []  # the test driver does not tell the time of its volumes
+    monkeypatch.setattr(storage_xml, "parse_volume", lambda _text: storage_xml.Volume(old, modified=1_000_000.0))
+    assert shelf.leftovers(WEB, now=1_003_600.0) == []
+    assert [volume.name() for volume in shelf.leftovers(WEB, now=1_003_601.0)] == [old]
+
+
+def test_a_run_whose_volumes_another_took_over_publishes_nothing(
+    shelf: Catalogue, ask: t.Callable[..., register.Request]
+) -> None:
+    with register.planned(shelf, ask()) as plan:
+        stored = plan.manifest  # whose disk was never created
+        with pytest.raises(Conflict, match="another run took over"):
+            register._publish(shelf, stored, t.cast(t.Any, None))
+    assert volumes(shelf) == []
+
+
+def test_a_version_never_changes(shelf: Catalogue, ask: t.Callable[..., register.Request]) -> None:
+    made = make(shelf, ask())
+    register.check_same(made, ask())
+    register.check_same(made, ask(sha256=made.disks[0].sha256))
+    register.check_same(made, ask(known=made))
+    with pytest.raises(Conflict, match="exists already with another content"):
+        register.check_same(made, ask(sha256="0" * 64))
+
+
+def test_a_second_host_gets_the_same_appliance(
+    node: Connection, shelf: Catalogue, ask: t.Callable[..., register.Request]
+) -> None:
+    made = make(shelf, ask(min_ram_bytes=7, description="text"))
+    second = catalogue.open_catalogue(node, "fast")
+    copied = make(second, ask(known=made, created="2027-01-01T00:00:00Z", token="1" * 12, hardware=None))
+    assert dataclasses.replace(copied, disks=()) == dataclasses.replace(made, disks=())
+    assert copied.disks[0].sha256 == made.disks[0].sha256
+    wrong = dataclasses.replace(made, disks=(dataclasses.replace(made.disks[0], sha256="0" * 64),))
+    second.remove(copied)
+    with pytest.raises(register.ChecksumMismatch):
+        make(second, ask(known=wrong))
+    assert volumes(second) == []
+
+
+def test_files_must_match_the_disks_of_the_template(shelf: Catalogue, ask: t.Callable[..., register.Request]) -> None:
+    template = build.build(HARDWARE, ["vda", "vdb"])
+    with pytest.raises(InvalidInput, match=r"does not match the disks of the template \(vda, vdb\)"):
+        make(shelf, ask(template=template))
+    path = ask().files[""]
+    made = make(shelf, ask(template=template, files={"vdb": path, "vda": path}))
+    assert [disk.target for disk in made.disks] == ["vda", "vdb"]
+
+
+def test_removing_takes_exactly_its_own_volumes(shelf: Catalogue, ask: t.Callable[..., register.Request]) -> None:
+    one, longer = make(shelf, ask()), make(shelf, ask(appliance=ApplianceId("web", "1.2")))
+    catalogue.refuse_if_used(shelf, one)
+    shelf.remove(one)
+    assert shelf.find("web", "1") is None
+    assert shelf.find("web", "1.2") == longer
+    assert volumes(shelf) == sorted([longer.disks[0].volume, names.manifest_volume(longer.id)])
+
+
+def test_what_others_stand_on_stays(shelf: Catalogue, ask: t.Callable[..., register.Request]) -> None:
+    made = make(shelf, ask())
+    base = shelf.paths(made)["vda"]
+    fast = storage.look_up_pool(shelf.connection, "fast")
+    overlay = storage_xml.NewVolume("x", 4096, backing_path=base)
+    volume = storage.create(fast, "x", storage_xml.volume_xml(overlay))
+    with pytest.raises(InUse, match="the volume 'fast/x' stand on it") as caught:
+        catalogue.refuse_if_used(shelf, made)
+    assert caught.value.details["users"] == ["the volume 'fast/x'"]
+    storage.delete(volume)
+    catalogue.refuse_if_used(shelf, made)
+
+
+@pytest.mark.parametrize("name", ["nope"])
+def test_a_domain_that_is_not_there(shelf: Catalogue, ask: t.Callable[..., register.Request], name: str) -> None:
+    with pytest.raises(NotFound, match="'nope'"):
+        make(shelf, ask(domain=name, files={}))
+
+
+DOMAIN = """<domain type='test'><name>golden</name><memory>65536</memory><os><type arch='i686'>hvm</type></os><devices>
+<disk type='file' device='disk'><source file='{source}'/><target dev='vda'/></disk>
+<disk type='file' device='cdrom'><source file='/images/seed.iso'/><target dev='hdc'/><readonly/></disk>
+</devices></domain>"""
+
+
+def test_a_domain_is_captured_when_it_is_off(
+    shelf: Catalogue, ask: t.Callable[..., register.Request], contents: dict[str, bytes]
+) -> None:
+    storage.create(shelf.pool, "golden", storage_xml.volume_xml(storage_xml.NewVolume("golden", 4096)))
+    domain = shelf.connection.handle.defineXMLFlags(DOMAIN.format(source="/images/golden"))
+    domain.createWithFlags()
+    with pytest.raises(Conflict, match=r"source\.domain: 'golden' is running.*Shut it down first"):
+        make(shelf, ask(domain="golden", files={}))
+    domain.destroyFlags()
+    contents[f"/images/{names.disk_volume(WEB, '0' * 12, 'vda', 'qcow2')}"] = CONTENT  # what libvirt would have copied
+    made = make(shelf, ask(domain="golden", files={}))
+    assert [(disk.target, disk.format, disk.virtual_size_bytes) for disk in made.disks] == [("vda", "qcow2", 4096)]
+    assert made.disks[0].sha256 == hashlib.sha256(CONTENT).hexdigest()
+    assert "golden" not in made.template
+    assert "seed.iso" not in made.template
+
+
+def test_a_disk_outside_of_every_pool_says_what_to_do(shelf: Catalogue, ask: t.Callable[..., register.Request]) -> None:
+    shelf.connection.handle.defineXMLFlags(DOMAIN.format(source="/home/golden"))
+    with pytest.raises(NotFound, match=r"the disk vda \(/home/golden\) lies in no active storage pool\. Define a pool"):
+        make(shelf, ask(domain="golden", files={}))
+
+
+def test_a_pool_without_files_holds_no_catalogue(node: Connection) -> None:
+    node.handle.storagePoolCreateXML(  # type: ignore[attr-defined]
+        "<pool type='logical'><name>vg</name><source><name>vg</name></source></pool>"
+    )
+    with pytest.raises(HeadroomError, match="of the type 'logical', whose volumes are not files"):
+        catalogue.open_catalogue(node, "vg")

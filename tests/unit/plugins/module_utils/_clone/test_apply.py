@@ -1,0 +1,252 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Clones on libvirt's test driver: made all or none, and found again."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import secrets
+import typing as t
+
+import pytest
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import build, catalogue, register
+from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.names import ApplianceId
+from ansible_collections.headroom.libvirt.plugins.module_utils._clone import apply, survey
+from ansible_collections.headroom.libvirt.plugins.module_utils._clone.plan import Request
+from ansible_collections.headroom.libvirt.plugins.module_utils._clone.rewrite import Overrides
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api as domains
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain.machine import DefinedMachine
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain.metadata import VolumeRef
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Conflict, LibvirtFailed, NotFound
+from ansible_collections.headroom.libvirt.plugins.module_utils._storage import api as storage
+from ansible_collections.headroom.libvirt.plugins.module_utils._storage import xml as storage_xml
+
+if t.TYPE_CHECKING:
+    from pathlib import Path
+
+    from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.catalogue import Catalogue
+    from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection
+
+THREE = Request("web", count=3, prefix="web", pool="fast", fleet="web", autostart=True)
+
+
+class Ticks:
+    """A clock that goes on by a second whenever it is read."""
+
+    def __init__(self) -> None:
+        self._ticks = itertools.count()
+
+    def now(self) -> float:
+        return float(next(self._ticks))
+
+    def sleep(self, seconds: float) -> None:
+        raise AssertionError(seconds)
+
+
+@pytest.fixture(autouse=True)
+def undefine_without_flags(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The test driver knows no NVRAM and no TPM, and refuses the flags that remove them."""
+    monkeypatch.setattr(domains, "undefine", lambda domain: domain.undefineFlags(0))
+
+
+@pytest.fixture
+def shelf(node: Connection, contents: dict[str, bytes], tmp_path: Path) -> Catalogue:
+    del contents
+    found = catalogue.open_catalogue(node, "default")
+    path = tmp_path / "disk.raw"
+    path.write_bytes(bytes(4096))
+    template = build.build(build.Hardware(64 << 20, arch="i686", machine=None), ["vda", "vdb"])
+    request = register.Request(
+        ApplianceId("web", "1"),
+        created="2026-01-01T00:00:00Z",
+        now=0.0,
+        token="0" * 12,
+        files={"vda": str(path), "vdb": str(path)},
+        template=template,
+    )
+    with register.planned(found, request) as plan:
+        register.store(found, plan, request)
+    return found
+
+
+def make(shelf: Catalogue, request: Request) -> tuple[survey.ClonePlan, list[apply.Row]]:
+    """Make the clones, with MAC addresses that count from 52:54:00:00:00:01 in each run."""
+    plan = survey.make_plan(shelf, request)
+    numbers = itertools.count(1)
+
+    def random_bytes(count: int) -> bytes:
+        return secrets.token_bytes(count) if count > 3 else next(numbers).to_bytes(count, "big")
+
+    return plan, apply.Maker(shelf.connection, plan, "now", Ticks(), random_bytes).make()
+
+
+def everything(shelf: Catalogue) -> set[str]:
+    pools = (storage.look_up_pool(shelf.connection, name) for name in ("default", "fast"))
+    return {volume.path() for pool in pools for volume in storage.list_volumes(pool)} | {
+        domain.name() for domain in domains.list_all(shelf.connection)
+    }
+
+
+def test_clones_are_made_as_the_plan_says(shelf: Catalogue) -> None:
+    plan, rows = make(shelf, THREE)
+    assert plan.notes == ("This host has no KVM: the clones run under test, which is much slower.",)
+    chosen = {"uuid", "macs", "seconds"}
+    for row, clone in zip(rows, plan.clones, strict=True):
+        predicted = plan.predicted_row(clone)
+        assert {name: row[name] for name in row if name not in chosen} == {
+            name: predicted[name] for name in predicted if name not in chosen
+        }
+        assert {predicted[name] for name in chosen} == {None}
+        machine = DefinedMachine.named(shelf.connection, row["name"])
+        assert machine.uuid == row["uuid"]
+        assert machine.autostart
+        assert machine.observe().situation == "running"
+        assert [one.mac for one in machine.definition.interfaces] == row["macs"]
+        assert machine.metadata.fleet == "web"
+        assert machine.metadata.appliance == "web:1"
+        assert machine.metadata.volumes == (
+            VolumeRef("fast", f"{row['name']}.vda.qcow2"),
+            VolumeRef("fast", f"{row['name']}.vdb.qcow2"),
+        )
+        for disk in machine.definition.disks:
+            volume = storage.find_volume_by_path(shelf.connection, disk.source or "")
+            assert volume is not None
+            described = storage_xml.parse_volume(storage.volume_xml(volume))
+            assert described.backing_path == shelf.paths(plan.manifest)[disk.target]
+            assert described.capacity_bytes == 4096
+    assert len({mac for row in rows for mac in row["macs"]}) == 3
+    assert all(set(row["seconds"]) == {"volumes", "define", "start"} for row in rows)
+    assert all(seconds > 0 for row in rows for seconds in row["seconds"].values())
+
+
+def test_a_second_run_finds_what_the_first_made(shelf: Catalogue) -> None:
+    _plan, rows = make(shelf, THREE)
+    again, nothing = make(shelf, THREE)
+    assert (again.clones, nothing) == ((), [])
+    assert again.selection.existing == ("web-1", "web-2", "web-3")
+    found = [apply.existing_row(shelf.connection, name) for name in again.selection.existing]
+    assert found == [{**row, "created": False, "seconds": None} for row in rows]
+
+
+def test_missing_numbers_are_filled(shelf: Catalogue) -> None:
+    make(shelf, THREE)
+    gone = DefinedMachine.named(shelf.connection, "web-2")
+    gone.power_off()
+    gone.undefine()
+    fast = storage.look_up_pool(shelf.connection, "fast")
+    for target in ("vda", "vdb"):
+        storage.delete(storage.look_up_volume(fast, f"web-2.{target}.qcow2"))
+    plan, rows = make(shelf, dataclasses.replace(THREE, count=4))
+    assert plan.selection.existing == ("web-1", "web-3")
+    assert [row["name"] for row in rows] == ["web-2", "web-4"]
+
+
+STEPS = [
+    *((storage, "create", number) for number in range(1, 7)),
+    *((domains, "define", number) for number in range(1, 4)),
+    *((domains, "set_autostart", number) for number in range(1, 4)),
+    *((domains, "start", number) for number in range(1, 4)),
+]
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "number"), STEPS, ids=[f"{name}-{number}" for _module, name, number in STEPS]
+)
+def test_a_failure_at_any_step_leaves_nothing(
+    shelf: Catalogue, monkeypatch: pytest.MonkeyPatch, module: t.Any, name: str, number: int
+) -> None:
+    before, real, calls = everything(shelf), getattr(module, name), itertools.count(1)
+
+    def failing(*arguments: t.Any) -> t.Any:
+        if next(calls) == number:
+            raise LibvirtFailed(f"{name} failed")
+        return real(*arguments)
+
+    monkeypatch.setattr(module, name, failing)
+    with pytest.raises(LibvirtFailed, match=f"^{name} failed$"):
+        make(shelf, THREE)
+    assert everything(shelf) == before
+    make(shelf, THREE)  # nothing is in the way of the next run either
+    assert len(everything(shelf) - before) == 9
+
+
+def test_the_definition_goes_before_the_volumes(shelf: Catalogue, monkeypatch: pytest.MonkeyPatch) -> None:
+    order: list[str] = []
+    for module, name in ((domains, "undefine"), (domains, "power_off"), (storage, "delete")):
+        real = getattr(module, name)
+        monkeypatch.setattr(module, name, lambda thing, real=real, name=name: (order.append(name), real(thing)))
+
+    def start(domain: t.Any) -> None:
+        domain.createWithFlags(0)
+        raise LibvirtFailed("started and then failed")
+
+    monkeypatch.setattr(domains, "start", start)
+    with pytest.raises(LibvirtFailed):
+        make(shelf, Request("web", names=("a",), pool="fast"))
+    assert order == ["power_off", "undefine", "delete", "delete"]
+
+
+def test_a_clone_that_shall_not_run_is_not_started(shelf: Catalogue) -> None:
+    _plan, rows = make(shelf, Request("web", names=("a",), pool="fast", state="shutdown"))
+    assert rows[0]["state"] == "shutdown"
+    assert DefinedMachine.named(shelf.connection, "a").observe().situation == "shutdown"
+
+
+def test_overrides_and_labels_reach_the_machine(shelf: Catalogue) -> None:
+    overrides = Overrides(memory_bytes=128 << 20, vcpus=3, title="Shop", description="of ACME")
+    make(shelf, Request("web", names=("a",), tenant="acme", protected=True, overrides=overrides))
+    machine = DefinedMachine.named(shelf.connection, "a")
+    read = machine.definition
+    assert (read.memory_bytes, read.vcpus, read.title, read.description) == (128 << 20, 3, "Shop", "of ACME")
+    assert (machine.metadata.tenant, machine.metadata.protected) == ("acme", True)
+
+
+@pytest.mark.parametrize(
+    ("request_", "error", "words"),
+    [
+        (Request("web", names=("a",), pool="nope"), NotFound, "no storage pool 'nope'"),
+        (
+            Request("web", names=("a",), overrides=Overrides(network="nope")),
+            NotFound,
+            r"no network 'nope' \(it has: default",
+        ),
+        (Request("db", names=("a",)), NotFound, r"no appliance 'db' \(it has: web:1\)"),
+    ],
+)
+def test_what_is_missing_is_found_before_anything_is_made(
+    shelf: Catalogue, request_: Request, error: type[Exception], words: str
+) -> None:
+    before = everything(shelf)
+    with pytest.raises(error, match=words):
+        survey.make_plan(shelf, request_)
+    assert everything(shelf) == before
+
+
+def test_a_network_that_is_off_is_found_before_a_start_fails(shelf: Catalogue) -> None:
+    shelf.connection.handle.networkLookupByName("default").destroy()  # type: ignore[attr-defined]
+    with pytest.raises(Conflict, match="virsh net-start default"):
+        survey.make_plan(shelf, THREE)
+    assert survey.make_plan(shelf, dataclasses.replace(THREE, state="shutdown")).clones
+
+
+def test_a_volume_in_the_way_is_never_overwritten(shelf: Catalogue) -> None:
+    fast = storage.look_up_pool(shelf.connection, "fast")
+    storage.create(fast, "web-2.vdb.qcow2", storage_xml.volume_xml(storage_xml.NewVolume("web-2.vdb.qcow2", 1)))
+    with pytest.raises(Conflict, match=r"holds a volume 'web-2\.vdb\.qcow2' already.*vol-delete --pool fast"):
+        survey.make_plan(shelf, THREE)
+
+
+def test_addresses_of_the_hosts_other_machines_are_not_given_again(shelf: Catalogue) -> None:
+    make(shelf, Request("web", names=("a",)))
+    assert survey.mac_addresses(shelf.connection) == {"52:54:00:00:00:01"}
+    _plan, rows = make(shelf, Request("web", names=("b",)))  # the same source of randomness again
+    assert rows[0]["macs"] == ["52:54:00:00:00:02"]
+
+
+def test_a_clone_keeps_its_appliance(shelf: Catalogue) -> None:
+    make(shelf, THREE)
+    assert shelf.clones(ApplianceId("web", "1")) == ["web-1", "web-2", "web-3"]

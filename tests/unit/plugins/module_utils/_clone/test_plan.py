@@ -1,0 +1,142 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.manifest import BaseDisk, Manifest
+from ansible_collections.headroom.libvirt.plugins.module_utils._clone import plan
+from ansible_collections.headroom.libvirt.plugins.module_utils._clone.plan import Request
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain.metadata import VolumeRef
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Conflict, InvalidInput, NoSpace
+
+DISKS = (BaseDisk("vda", "base-a", "qcow2", 10, 1, "00"), BaseDisk("vdb", "base-b", "raw", 20, 1, "00"))
+MANIFEST = Manifest("web", "1", "2026-01-01T00:00:00Z", "x86_64", "bios", "<domain/>", DISKS, min_ram_bytes=100)
+
+
+def select(request: Request, domains: t.Mapping[str, str | None]) -> plan.Selection:
+    chosen = plan.candidates(request, domains)
+    return plan.select(request, domains, {name: domains[name] for name in chosen})
+
+
+@pytest.mark.parametrize(
+    ("reference", "version", "said", "met"),
+    [
+        ("web", None, "web:1", True),
+        ("web", None, "web:2", True),
+        ("web", "1", "web:1", True),
+        ("web", "1", "web:2", False),
+        ("web", None, "webshop:1", False),
+        ("web", None, None, False),
+        ("web", None, "web", True),
+    ],
+)
+def test_a_clone_counts_when_it_is_of_the_version_asked_for(
+    reference: str, version: str | None, said: str | None, *, met: bool
+) -> None:
+    assert Request(reference, version).is_met_by(said) is met
+
+
+def test_names_are_made_in_the_order_asked_for() -> None:
+    found = select(Request("web", names=("b", "a", "c")), {"a": "web:1", "z": None})
+    assert found == plan.Selection(existing=("a",), missing=("b", "c"))
+
+
+@pytest.mark.parametrize(("said", "words"), [(None, "was not made from an appliance"), ("db:1", "is a clone of db:1")])
+def test_a_name_that_another_machine_has_is_a_conflict_that_names_it(said: str | None, words: str) -> None:
+    with pytest.raises(Conflict) as caught:
+        select(Request("web", "1", names=("a", "b")), {"b": said})
+    assert f"a domain 'b' exists already, but it {words}, not of web:1" in caught.value.message
+    assert caught.value.details == {"name": "b", "appliance": said}
+
+
+DOMAINS = st.dictionaries(
+    st.sampled_from([*(f"web-{number}" for number in range(8)), "web-01", "web-x", "web", "db-1"]),
+    st.sampled_from([None, "web:1", "web:2", "db:1"]),
+)
+
+
+@given(st.integers(1, 9), st.sampled_from([None, "1", "2"]), DOMAINS)
+def test_a_count_is_reached_with_the_lowest_free_numbers(
+    count: int, version: str | None, domains: dict[str, str | None]
+) -> None:
+    request = Request("web", version, count=count, prefix="web")
+    found = select(request, domains)
+    assert all(request.is_met_by(domains[name]) for name in found.existing)
+    assert not set(found.missing) & set(domains)
+    assert len(found.missing) == max(0, count - len(found.existing))
+    numbers = [int(name.removeprefix("web-")) for name in found.missing]
+    below = range(1, numbers[-1] + 1) if numbers else ()
+    assert [number for number in below if f"web-{number}" not in domains] == numbers
+    again = select(request, {**domains, **dict.fromkeys(found.missing, f"web:{version or 1}")})
+    assert again.missing == ()
+
+
+@pytest.mark.parametrize(
+    ("request_", "option"),
+    [
+        (Request("web", names=("a/b",)), "names"),
+        (Request("web", names=("..",)), "names"),
+        (Request("web", names=("a\nb",)), "names"),
+        (Request("web", names=("a", "a")), "names"),
+        (Request("web"), "names"),
+        (Request("web", count=0, prefix="web"), "count"),
+        (Request("web", count=-3, prefix="web"), "count"),
+        (Request("web", count=1), "prefix"),
+        (Request("web", count=1, prefix="../web"), "prefix"),
+        (Request("web", count=10, prefix="w" * 61), "prefix"),
+        (Request("web", names=("a",), fleet="a b"), "fleet"),
+        (Request("web", names=("a",), tenant="a\nb"), "tenant"),
+    ],
+)
+def test_what_cannot_be_asked_for_names_the_option(request_: Request, option: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        plan.check_request(request_)
+    assert caught.value.details["option"] == option
+    assert caught.value.details["remedy"]
+
+
+def test_a_clone_has_an_overlay_for_each_disk() -> None:
+    paths = {"vda": "/cat/a", "vdb": "/cat/b"}
+    clone = plan.new_clone("web-1", MANIFEST, paths, "fast", "/fast/{}".format)
+    assert clone.overlays == (
+        plan.Overlay("vda", VolumeRef("fast", "web-1.vda.qcow2"), "/fast/web-1.vda.qcow2", "/cat/a", "qcow2", 10),
+        plan.Overlay("vdb", VolumeRef("fast", "web-1.vdb.qcow2"), "/fast/web-1.vdb.qcow2", "/cat/b", "raw", 20),
+    )
+    said = plan.metadata_for(clone, Request("web", fleet="web", tenant="shop", protected=True), MANIFEST, "now")
+    assert said.volumes == clone.volumes
+    assert (said.fleet, said.tenant, said.appliance, said.parent, said.created, said.protected) == (
+        "web",
+        "shop",
+        "web:1",
+        "web:1",
+        "now",
+        True,
+    )
+
+
+def test_too_little_memory_is_refused() -> None:
+    plan.check_memory(MANIFEST, 100)
+    with pytest.raises(InvalidInput, match="memory: 99 is less than web:1 needs"):
+        plan.check_memory(MANIFEST, 99)
+
+
+def test_a_pool_without_room_is_refused_before_anything_is_made() -> None:
+    clones = [plan.new_clone(f"web-{number}", MANIFEST, {"vda": "a", "vdb": "b"}, "p", str) for number in range(3)]
+    needed = 6 * plan.EMPTY_OVERLAY_BYTES
+    plan.check_room(clones, "p", needed)
+    with pytest.raises(NoSpace) as caught:
+        plan.check_room(clones, "p", needed - 1)
+    assert caught.value.details == {"pool": "p", "available_bytes": needed - 1, "needed_bytes": needed}
+
+
+def test_a_request_cannot_be_changed_under_way() -> None:
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        Request("web").count = 3  # type: ignore[misc]

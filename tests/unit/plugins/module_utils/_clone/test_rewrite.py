@@ -1,0 +1,264 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The XML of clones: golden files for whole domains, properties for what must hold of any."""
+
+from __future__ import annotations
+
+import os
+import typing as t
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import build, template
+from ansible_collections.headroom.libvirt.plugins.module_utils._clone import rewrite
+from ansible_collections.headroom.libvirt.plugins.module_utils._clone.identity import Identity
+from ansible_collections.headroom.libvirt.plugins.module_utils._clone.rewrite import Overrides, Platform
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain import xml
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain.metadata import Metadata, VolumeRef
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import HeadroomError, InvalidInput, Unsupported
+from ansible_collections.headroom.libvirt.plugins.module_utils._libvirt_dep import etree
+
+GOLDEN = Path(__file__).parent / "golden"
+DOMAINS = sorted(GOLDEN.glob("*.domain.xml"))
+IDENTITY = Identity("0e6f0b0a-3f3b-4b7e-8a51-8f8f3c1d2e4f", ("52:54:00:aa:00:01", "52:54:00:aa:00:02"))
+METADATA = Metadata(fleet="web", appliance="web:1", parent="web:1", volumes=(VolumeRef("default", "web-1.vda.qcow2"),))
+KVM = Platform("kvm")
+
+
+def clone(text: str, platform: Platform = KVM, overrides: Overrides | None = None) -> str:
+    paths = {target: f"/pool/web-1.{target}.qcow2" for target in template.disk_targets(text)}
+    return rewrite.clone_xml(text, "web-1", IDENTITY, paths, METADATA, platform, overrides or Overrides())
+
+
+def root_of(text: str, platform: Platform = KVM, **overrides: t.Any) -> etree._Element:
+    return xml.parse_element(clone(text, platform, Overrides(**overrides)))
+
+
+def plain(*, network: str | None = "default", vcpus: int = 1) -> str:
+    return build.build(build.Hardware(memory_bytes=64 << 20, vcpus=vcpus, network=network), ["vda"])
+
+
+@pytest.mark.parametrize("domain", DOMAINS, ids=lambda path: path.name.split(".")[0])
+@pytest.mark.parametrize("kind", ["template", "clone"])
+def test_golden(domain: Path, kind: str) -> None:
+    """HEADROOM_GOLDEN=write writes the files anew; read what changed before committing them."""
+    text = template.to_template(domain.read_text())
+    if kind == "clone":
+        text = clone(text)
+    expected = domain.with_name(domain.name.replace(".domain.", f".{kind}."))
+    if os.environ.get("HEADROOM_GOLDEN") == "write":
+        expected.write_text(text)
+    assert text == expected.read_text()
+
+
+@pytest.mark.parametrize("domain", DOMAINS, ids=lambda path: path.name.split(".")[0])
+def test_nothing_of_the_original_itself_is_left(domain: Path) -> None:
+    made = clone(template.to_template(domain.read_text()))
+    for trace in (
+        "golden",
+        "6b1e8f0e",
+        "52:54:00:11:22",
+        "192.168.122.42",
+        "vnet7",
+        "hunter2",
+        "0042",
+        "/i/",
+        "5907",
+        "43dc0cf8",
+        "apparmor",
+        "6dd3e4a5",
+        "seed.iso",
+    ):
+        assert trace not in made, trace
+
+
+@pytest.mark.parametrize("domain", DOMAINS, ids=lambda path: path.name.split(".")[0])
+def test_a_template_is_a_template_of_itself(domain: Path) -> None:
+    text = template.to_template(domain.read_text())
+    assert template.to_template(text) == text
+
+
+def test_a_built_template_is_one_already() -> None:
+    assert template.to_template(plain()) == plain()
+
+
+@pytest.mark.parametrize(
+    ("device", "named"),
+    [
+        (
+            "<hostdev><source><address domain='0x0000' bus='0x65' slot='0x00' function='0x0'/></source></hostdev>",
+            "the host device 0000:65:00:0",
+        ),
+        (
+            "<hostdev type='mdev'><source><address uuid='c2177883-f1bb-47f0-914d-32a22e3a8804'/></source></hostdev>",
+            "the host device c2177883-f1bb-47f0-914d-32a22e3a8804",
+        ),
+        (
+            "<interface type='hostdev'><source><address domain='0x0000' bus='0x03' slot='0x10' function='0x1'/>"
+            "</source></interface>",
+            "the network interface 0000:03:10:1 (hostdev)",
+        ),
+        (
+            "<disk type='file' device='disk'><source file='/s'/><target dev='vdz'/><shareable/></disk>",
+            "the shared disk vdz",
+        ),
+        (
+            "<disk type='network' device='disk'><source protocol='rbd' name='p/i'/><target dev='vdz'/></disk>",
+            "the disk vdz on network",
+        ),
+        (
+            "<disk type='block' device='lun'><source dev='/dev/sdb'/><target dev='sdz'/></disk>",
+            "the pass-through disk sdz",
+        ),
+        ("<filesystem><source dir='/srv'/><target dir='share'/></filesystem>", "the shared folder share"),
+        ("<shmem name='shm0'/>", "the shared memory shm0"),
+        (
+            "<tpm><backend type='passthrough'><device path='/dev/tpm0'/></backend></tpm>",
+            "the TPM of the type passthrough",
+        ),
+        ("<memory model='nvdimm'><source><path>/nv</path></source></memory>", "the memory device nvdimm"),
+    ],
+)
+def test_what_there_is_only_one_of_is_refused_by_name_with_the_remedy(device: str, named: str) -> None:
+    with pytest.raises(Unsupported) as caught:
+        template.to_template(plain().replace("</devices>", f"{device}</devices>"))
+    assert caught.value.details["devices"] == [named]
+    assert named in caught.value.message
+    assert "Detach it" in caught.value.message
+
+
+@pytest.mark.parametrize("text", ["", "<domain", "hello", "<network/>"])
+def test_what_is_no_domain_is_refused(text: str) -> None:
+    with pytest.raises(HeadroomError):
+        template.to_template(text)
+
+
+def test_entities_stay_closed() -> None:
+    text = "<!DOCTYPE d [<!ENTITY x SYSTEM 'file:///etc/passwd'>]><domain><title>t</title><genid>&x;</genid></domain>"
+    assert "root:" not in template.to_template(text)
+
+
+WORDS = st.text("abcdefgh", min_size=1, max_size=6)
+ELEMENTS = st.recursive(
+    st.builds(
+        lambda tag, attributes: (f"kept-{tag}", attributes, []), WORDS, st.dictionaries(WORDS, WORDS, max_size=2)
+    ),
+    lambda children: st.builds(
+        lambda tag, attributes, inner: (f"kept-{tag}", attributes, inner),
+        WORDS,
+        st.dictionaries(WORDS, WORDS, max_size=2),
+        st.lists(children, max_size=3),
+    ),
+    max_leaves=6,
+)
+PLACES = ["", "os", "cpu", "devices", "devices/disk", "devices/interface", "devices/channel", "devices/graphics"]
+
+
+def to_element(described: t.Any) -> etree._Element:
+    tag, attributes, children = described
+    element = etree.Element(tag, attributes)
+    element.extend([to_element(child) for child in children])
+    return element
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.sampled_from(DOMAINS), st.lists(st.tuples(st.sampled_from(PLACES), ELEMENTS), max_size=6))
+def test_what_is_not_the_machines_own_is_kept(domain: Path, additions: list[tuple[str, t.Any]]) -> None:
+    root = xml.parse_element(domain.read_text())
+    expected: dict[str, list[bytes]] = {}
+    for place, described in additions:
+        parent = root.find(place) if place else root
+        if parent is not None:
+            parent.append(to_element(described))
+            expected.setdefault(place, []).append(etree.tostring(to_element(described), method="c14n"))
+    made = xml.parse_element(clone(template.to_template(xml.to_text(root))))
+    for place, elements in expected.items():
+        parent = made.find(place) if place else made
+        assert parent is not None
+        kept = [child for child in parent if str(child.tag).startswith("kept-")]
+        assert [etree.tostring(bare(child), method="c14n") for child in kept] == elements
+
+
+def bare(element: etree._Element) -> etree._Element:
+    """Return the element without the white space and the namespaces that stand around it in a document."""
+    return to_element(describe(element))
+
+
+def describe(element: etree._Element) -> t.Any:
+    return str(element.tag), dict(element.attrib), [describe(child) for child in element]
+
+
+def test_memory_is_set_at_once_with_what_the_balloon_leaves() -> None:
+    root = root_of(template.to_template((GOLDEN / "bios.domain.xml").read_text()), memory_bytes=512 << 20)
+    assert xml.size_in_bytes(root.find("memory")) == 512 << 20
+    assert xml.size_in_bytes(root.find("currentMemory")) == 512 << 20
+
+
+def test_memory_in_cells_is_not_guessed() -> None:
+    text = plain().replace('<cpu mode="host-model"/>', "<cpu><numa><cell id='0' cpus='0' memory='1'/></numa></cpu>")
+    with pytest.raises(InvalidInput, match="NUMA cells"):
+        clone(text, overrides=Overrides(memory_bytes=1 << 30))
+
+
+def test_another_number_of_vcpus_drops_the_topology_and_the_same_keeps_it() -> None:
+    text = template.to_template((GOLDEN / "bios.domain.xml").read_text())
+    assert root_of(text, vcpus=3).find("cpu/topology") is None
+    assert root_of(text, vcpus=3).findtext("vcpu") == "3"
+    assert root_of(text, vcpus=4).find("cpu/topology") is not None
+
+
+def test_the_first_interface_moves_to_another_network_and_keeps_its_model() -> None:
+    text = template.to_template((GOLDEN / "disks-and-cdrom.domain.xml").read_text())
+    read = xml.parse(clone(text, overrides=Overrides(network="lab")))
+    assert [(one.source, one.model, one.mac) for one in read.interfaces] == [
+        ("lab", "virtio", IDENTITY.macs[0]),
+        ("back", "e1000", IDENTITY.macs[1]),
+    ]
+
+
+def test_a_bridge_becomes_a_network_with_nothing_of_the_bridge_left() -> None:
+    root = root_of(template.to_template((GOLDEN / "uefi-nvram.domain.xml").read_text()), network="lab")
+    interface = root.find("devices/interface")
+    assert interface is not None
+    assert interface.get("type") == "network"
+    assert interface.find("virtualport") is None
+
+
+def test_a_machine_without_network_card_gets_one() -> None:
+    read = xml.parse(clone(plain(network=None), overrides=Overrides(network="lab")))
+    assert [(one.source, one.mac) for one in read.interfaces] == [("lab", IDENTITY.macs[0])]
+
+
+def test_text_for_people_is_data_not_markup() -> None:
+    read = xml.parse(clone(plain(), overrides=Overrides(title="<b>&", description="a\nb")))
+    assert (read.title, read.description) == ("<b>&", "a\nb")
+
+
+def test_an_emulated_machine_has_nothing_that_needs_kvm() -> None:
+    features = (
+        "<features><kvm><hidden state='on'/></kvm><hyperv mode='custom'/><ioapic driver='kvm'/><acpi/></features>"
+    )
+    text = plain().replace("<features>", f"{features}<x>").replace("</features>\n  <cpu", "</x><cpu")
+    text = text.replace(
+        '<clock offset="utc"/>', "<clock offset='utc'><timer name='kvmclock'/><timer name='rtc'/></clock>"
+    )
+    root = root_of(text, Platform("qemu", emulated_cpu=True))
+    assert root.get("type") == "qemu"
+    assert root.find("cpu").attrib == {"mode": "maximum"}  # type: ignore[union-attr]
+    assert [child.tag for child in root.find("features")] == ["acpi"]  # type: ignore[union-attr]
+    assert [timer.get("name") for timer in root.iterfind("clock/timer")] == ["rtc"]
+
+
+def test_every_disk_is_a_writable_qcow2_overlay_whatever_its_base_is() -> None:
+    for domain in DOMAINS:
+        for disk in xml.parse(clone(template.to_template(domain.read_text()))).disks:
+            if disk.device == "disk":
+                assert (disk.type, disk.format, disk.readonly) == ("file", "qcow2", False)
+                assert disk.source == f"/pool/web-1.{disk.target}.qcow2"
+            else:
+                assert disk.source is None
