@@ -17,6 +17,17 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._libvirt_dep impo
 
 _REMEDY: t.Final = "Correct the expression; https://jmespath.org/specification.html describes the language."
 
+# Of an element in an array jmespath tells Python's type, of everything else its own.
+_TYPES: t.Final = {
+    "NoneType": "null",
+    "bool": "boolean",
+    "dict": "object",
+    "float": "number",
+    "int": "number",
+    "list": "array",
+    "str": "string",
+}
+
 Node = t.Mapping[str, t.Any]
 
 
@@ -57,7 +68,8 @@ class Query:
     def _wrong_type(self, error: t.Any) -> InvalidQuery:
         # jmespath's own text quotes the whole value: with the statistics of a host in it, nobody finds the mistake.
         wanted = " or ".join(error.expected_types)
-        problem = f"the function {error.function_name}() needs {wanted}, but got {error.actual_type}"
+        got = _TYPES.get(error.actual_type, error.actual_type)
+        problem = f"the function {error.function_name}() needs {wanted}, but got {got}"
         return InvalidQuery(self.option, self.text, problem, _call_offset(self.text, error.function_name))
 
 

@@ -77,6 +77,15 @@ def test_a_wrong_type_names_function_place_and_types_without_quoting_the_data() 
     assert "web-1" not in caught.value.message
 
 
+@pytest.mark.parametrize(
+    ("values", "got"),
+    [(["x"], "string"), ([None], "null"), ([1, True], "boolean"), ([{}], "object"), ("x", "string"), (None, "null")],
+)
+def test_types_have_jmespaths_names(values: t.Any, got: str) -> None:
+    with pytest.raises(InvalidQuery, match=rf"sum\(\) needs array-number, but got {got}\."):
+        compile_query("query", "sum(@)").evaluate(values)
+
+
 def test_a_function_called_twice_is_named_without_a_place() -> None:
     with pytest.raises(InvalidQuery, match=r"expression: the function sum\(\) needs") as caught:
         compile_query("query", "[sum(domains[].cpu.time_seconds), sum(domains)]").evaluate(DOMAINS)
