@@ -5,9 +5,12 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 
 from .cli import main
 
 if __name__ == "__main__":
+    # Python ignores SIGPIPE, and what "run" turns into would inherit that.
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     sys.exit(main(sys.argv[1:]))

@@ -21,8 +21,9 @@ BOOT_SECONDS = 90
 # Exits 0 when systemd has started all it will and libvirt's network and pool are active; prints systemd's verdict.
 READY = """
 systemctl is-system-running --wait
-virsh -c qemu:///system net-info default | grep -Eq '^Active: *yes' &&
-virsh -c qemu:///system pool-info default | grep -Eq '^State: *running'
+for object in net pool; do
+    virsh -c qemu:///system $object-info default | grep -E '^(Active: *yes|State: *running)$' >&2 || exit 1
+done
 """
 
 
@@ -88,7 +89,9 @@ def await_ready(lab: Lab, host: Host) -> None:
         if time.monotonic() > deadline or not running(lab, host):
             console = state.host_directory(lab.name, host.name) / "console.log"
             tail = console.read_text(errors="replace")[-1500:] if console.exists() else ""
-            raise LabError(f"host {host.name} did not start: {done.stderr.strip() or 'not ready'}\n{console}:\n{tail}")
+            raise LabError(
+                f"host {host.name} is not ready (ssh {done.returncode}): {done.stdout}{done.stderr}\n{console}:\n{tail}"
+            )
         time.sleep(0.1)
 
 
