@@ -63,6 +63,18 @@ options:
     type: str
     choices: [running, shutdown]
     default: running
+  wait_for:
+    description:
+      - What is waited for. V(running) is when QEMU runs; V(address) is when DHCP of a libvirt network has given each
+        clone that runs an address, those that existed before included.
+    type: str
+    choices: [running, address]
+    default: running
+  timeout:
+    description:
+      - How many seconds to wait for addresses. Clones that are late are not removed, as they run.
+    type: float
+    default: 120.0
   fleet:
     description:
       - The fleet that the clones belong to.
@@ -144,11 +156,17 @@ EXAMPLES = r"""
     vcpus: 2
     network: customers
     state: shutdown
+
+- name: A machine that can be reached when the task ends
+  headroom.libvirt.appliance_clone:
+    appliance: web
+    names: [web-canary]
+    wait_for: address
   register: made
 
-- name: Show their addresses
+- name: Show its address
   ansible.builtin.debug:
-    msg: "{{ item.name }} has {{ item.macs | join(', ') }}"
+    msg: "{{ item.name }} is at {{ item.addresses | join(', ') }}"
   loop: "{{ made.clones }}"
 """
 
@@ -178,6 +196,12 @@ clones:
       type: list
       elements: str
       sample: ["52:54:00:9c:41:07"]
+    addresses:
+      description:
+        - The addresses that DHCP of the host's networks gave it. Empty while it has none, or for a network without.
+      type: list
+      elements: str
+      sample: [192.168.122.41]
     volumes:
       description: The volumes that belong to the clone alone.
       type: list
@@ -242,6 +266,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import C
 from ansible_collections.headroom.libvirt.plugins.module_utils._changes import Changes
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone.apply import Maker, existing_row
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone.plan import Request, check_request
+from ansible_collections.headroom.libvirt.plugins.module_utils._clone.ready import addresses, await_addresses
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone.rewrite import Overrides
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone.survey import make_plan
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
@@ -264,6 +289,8 @@ ARGUMENTS = CONNECTION.merge(
             "pool": {"type": "str", "default": "default"},
             "appliance_pool": {"type": "str"},
             "state": {"type": "str", "choices": ["running", "shutdown"], "default": "running"},
+            "wait_for": {"type": "str", "choices": ["running", "address"], "default": "running"},
+            "timeout": {"type": "float", "default": 120.0},
             "fleet": {"type": "str"},
             "tenant": {"type": "str"},
             "memory": {"type": "str"},
@@ -316,7 +343,16 @@ def bring_about(connection: Connection, module: AnsibleModule) -> dict[str, t.An
     else:
         created = dt.datetime.now(dt.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
         rows += Maker(connection, plan, created, SYSTEM_CLOCK, secrets.token_bytes).make()
+        if module.params["wait_for"] == "address":
+            running = [row for row in rows if row["state"] == "running"]
+            await_addresses(connection, _macs(running), module.params["timeout"], SYSTEM_CLOCK)
+    known = addresses(connection, _macs(rows))
+    rows = [{**row, "addresses": known[row["name"]]} for row in rows]
     return {**changes.as_result(), "appliance": str(plan.manifest.id), "clones": rows, "notes": list(plan.notes)}
+
+
+def _macs(rows: t.Sequence[t.Mapping[str, t.Any]]) -> dict[str, list[str]]:
+    return {row["name"]: row["macs"] or [] for row in rows}
 
 
 def main() -> None:

@@ -61,7 +61,7 @@ class Catalogue:
 
         What another host has put into a shared pool is seen after a refresh, so none is believed only after one.
         """
-        return self._find(name, version) or (self._find(name, version) if api.refresh(self.pool) else None)
+        return self._find(name, version) or (self._find(name, version) if api.try_to_refresh(self.pool) else None)
 
     def get(self, name: str, version: str | None) -> Manifest:
         """As find(); raises NotFound naming what there is."""

@@ -179,6 +179,6 @@ def _find_volume(connection: Connection, disk: xml.Disk) -> Volume | None:
         return found
     for pool in api.list_pools(connection):  # put there by hand: the pool learns of it when it looks again
         folder = storage_xml.parse_pool(api.pool_xml(pool)).path
-        if folder == os.path.dirname(disk.source) and api.is_active(pool) and api.refresh(pool):  # noqa: PTH120
+        if folder == os.path.dirname(disk.source) and api.is_active(pool) and api.try_to_refresh(pool):  # noqa: PTH120
             return api.find_volume_by_path(connection, disk.source)
     return None

@@ -140,7 +140,7 @@ def _check_networks(connection: Connection, hardware: xml.Definition, *, running
 
 
 def _check_volumes(pool: libvirt.virStoragePool, request: Request, clones: t.Sequence[NewClone]) -> None:
-    storage.refresh(pool)
+    storage.try_to_refresh(pool)
     plan.check_room(clones, request.pool, storage_xml.parse_pool(storage.pool_xml(pool)).available_bytes)
     for ref in (ref for clone in clones for ref in clone.volumes):
         if storage.find_volume(pool, ref.name) is not None:

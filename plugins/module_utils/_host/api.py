@@ -16,7 +16,6 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Un
 from ansible_collections.headroom.libvirt.plugins.module_utils._libvirt_dep import libvirt
 
 if t.TYPE_CHECKING:
-    Pool = libvirt.virStoragePool
     Network = libvirt.virNetwork
 
 
@@ -68,36 +67,6 @@ def domain_info(domain: libvirt.virDomain) -> list[int]:
         return domain.info()
 
 
-def list_pools(connection: Connection) -> list[Pool]:
-    """Return every storage pool, active or not."""
-    with translated("list the storage pools"):
-        return connection.handle.listAllStoragePools(0)
-
-
-def refresh_pool(pool: Pool) -> None:
-    """Have libvirt look at the pool's storage again."""
-    with translated(f"refresh the pool {pool.name()!r}"):
-        pool.refresh(0)
-
-
-def pool_state(pool: Pool) -> int:
-    """Return the pool's virStoragePoolState."""
-    with translated(f"read the state of the pool {pool.name()!r}"):
-        return pool.info()[0]
-
-
-def pool_xml(pool: Pool) -> str:
-    """Return the pool's XML, with its capacity where it is active."""
-    with translated(f"read the pool {pool.name()!r}"):
-        return pool.XMLDesc(0)
-
-
-def pool_autostart(pool: Pool) -> bool:
-    """Return whether the pool starts with its host."""
-    with translated(f"read autostart of the pool {pool.name()!r}"):
-        return bool(pool.autostart())
-
-
 def list_networks(connection: Connection) -> list[Network]:
     """Return every virtual network, active or not."""
     with translated("list the networks"):
@@ -120,3 +89,9 @@ def network_autostart(network: Network) -> bool:
     """Return whether the network starts with its host."""
     with translated(f"read autostart of the network {network.name()!r}"):
         return bool(network.autostart())
+
+
+def dhcp_leases(network: Network) -> list[dict[str, t.Any]]:
+    """Return the leases that the network has given out, as libvirt tells them."""
+    with translated(f"read the DHCP leases of the network {network.name()!r}"):
+        return network.DHCPLeases()

@@ -21,6 +21,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._host import api, capacity, xml
 from ansible_collections.headroom.libvirt.plugins.module_utils._libvirt_dep import split_version
+from ansible_collections.headroom.libvirt.plugins.module_utils._storage import api as storage
 
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection
@@ -108,7 +109,7 @@ def _share(domain: t.Any) -> capacity.Share:
 def _pools(
     connection: Connection, wanted: t.Collection[str] | None, refresh: bool
 ) -> tuple[list[xml.Pool], list[capacity.Check]]:
-    found, health = _list("storage", lambda: api.list_pools(connection))
+    found, health = _list("storage", lambda: storage.list_pools(connection))
     handles = {pool.name(): pool for pool in found}
     missing = sorted(set(wanted or ()) - set(handles))
     if missing:
@@ -123,10 +124,10 @@ def _pools(
     return pools, health + [capacity.check_pool(pool) for pool in pools]
 
 
-def _refresh(handle: api.Pool) -> list[capacity.Check]:
+def _refresh(handle: storage.Pool) -> list[capacity.Check]:
     # A pool cannot be refreshed while volumes of it are being written, or when it does not run.
     try:
-        api.refresh_pool(handle)
+        storage.refresh(handle)
     except ConnectionFailed:
         raise
     except HeadroomError as error:
@@ -134,9 +135,9 @@ def _refresh(handle: api.Pool) -> list[capacity.Check]:
     return []
 
 
-def _pool(handle: api.Pool) -> xml.Pool:
-    state = xml.pool_state_name(api.pool_state(handle))
-    return xml.read_pool(api.pool_xml(handle), state=state, autostart=api.pool_autostart(handle))
+def _pool(handle: storage.Pool) -> xml.Pool:
+    state = xml.pool_state_name(storage.state(handle))
+    return xml.read_pool(storage.pool_xml(handle), state=state, autostart=storage.autostart(handle))
 
 
 def _networks(connection: Connection) -> tuple[list[xml.Network], list[capacity.Check]]:

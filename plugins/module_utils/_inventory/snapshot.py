@@ -16,21 +16,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._domain.states im
 
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._domain.xml import Definition, Interface
-
-
-@dataclasses.dataclass(frozen=True)
-class Lease:
-    """An address that a network's DHCP server gave out.
-
-    ``hostname`` is what the guest called itself, ``expiry`` the time that the lease ends, in seconds since 1970.
-    """
-
-    network: str
-    mac: str
-    address: str
-    is_ipv6: bool
-    hostname: str | None
-    expiry: int
+    from ansible_collections.headroom.libvirt.plugins.module_utils._host.lease import Lease
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,21 +49,6 @@ class HostSnapshot:
     def from_dict(cls, data: t.Mapping[str, t.Any]) -> HostSnapshot:
         """Return the snapshot that as_dict() was called on."""
         return cls(guests=tuple(Guest(**guest) for guest in data["guests"]))
-
-
-def read_lease(network: str, lease: t.Mapping[str, t.Any], *, ipv6_type: int) -> Lease | None:
-    """Return the lease that libvirt tells as ``lease``; None for one without MAC address."""
-    mac, address = lease.get("mac"), lease.get("ipaddr")
-    if not mac or not address:
-        return None
-    return Lease(
-        network=network,
-        mac=mac.lower(),
-        address=address,
-        is_ipv6=lease.get("type") == ipv6_type,
-        hostname=lease.get("hostname") or None,
-        expiry=lease.get("expirytime") or 0,
-    )
 
 
 def assemble(definition: Definition, state: State, leases: t.Iterable[Lease]) -> Guest:

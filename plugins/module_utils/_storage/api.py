@@ -48,14 +48,31 @@ def is_active(pool: Pool) -> bool:
         return bool(pool.isActive())
 
 
-def refresh(pool: Pool) -> bool:
+def refresh(pool: Pool) -> None:
+    """Have libvirt look again at what is in the pool; raises when it does not run, or while a volume is written."""
+    with translated(f"refresh the pool {pool.name()!r}"):
+        pool.refresh(0)
+
+
+def try_to_refresh(pool: Pool) -> bool:
     """Have libvirt look again at what is in the pool; return False when it is too busy for that just now."""
     try:
-        with translated(f"refresh the pool {pool.name()!r}"):
-            pool.refresh(0)
+        refresh(pool)
     except HeadroomError:  # an upload or a copy is under way: what is known already is recent
         return False
     return True
+
+
+def state(pool: Pool) -> int:
+    """Return the pool's virStoragePoolState."""
+    with translated(f"read the state of the pool {pool.name()!r}"):
+        return pool.info()[0]
+
+
+def autostart(pool: Pool) -> bool:
+    """Return whether the pool starts with its host."""
+    with translated(f"read autostart of the pool {pool.name()!r}"):
+        return bool(pool.autostart())
 
 
 def pool_xml(pool: Pool) -> str:

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain.metadata import Metadata
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain.states import STATES, State
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain.xml import Definition, Disk, Interface
+from ansible_collections.headroom.libvirt.plugins.module_utils._host.lease import Lease
 from ansible_collections.headroom.libvirt.plugins.module_utils._inventory import snapshot
-from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.snapshot import HostSnapshot, Lease
+from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.snapshot import HostSnapshot
 
-IPV6 = 1
 MAC = "52:54:00:00:00:01"
 
 
@@ -41,29 +41,6 @@ def definition(*interfaces: Interface) -> Definition:
 
 def address(leases: list[Lease], *interfaces: Interface, state: State = "running") -> str | None:
     return snapshot.assemble(definition(*interfaces), state, leases).address
-
-
-def test_a_lease_is_read() -> None:
-    row = {
-        "iface": "virbr0",
-        "expirytime": 1700000000,
-        "type": 0,
-        "mac": "52:54:00:AA:BB:CC",
-        "ipaddr": "192.168.122.7",
-        "prefix": 24,
-        "hostname": "web-1",
-        "clientid": None,
-        "iaid": None,
-    }
-    read = snapshot.read_lease("default", row, ipv6_type=IPV6)
-    assert read == Lease("default", "52:54:00:aa:bb:cc", "192.168.122.7", False, "web-1", 1700000000)
-
-
-@given(
-    st.dictionaries(st.sampled_from(["mac", "ipaddr", "type", "hostname", "expirytime", "else"]), st.none(), max_size=6)
-)
-def test_a_lease_that_says_nothing_is_no_lease(row: dict[str, None]) -> None:
-    assert snapshot.read_lease("default", row, ipv6_type=IPV6) is None
 
 
 def test_the_longest_lived_ipv4_address_is_preferred() -> None:
