@@ -1,0 +1,79 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Where the demo plays: a lab of this checkout, a folder in it, and commands run inside its network."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+import shutil
+import subprocess
+import sys
+import typing as t
+from pathlib import Path
+
+_LAB = ["/usr/bin/python3", "-m", "lab"]
+PLAYS = Path(__file__).parent / "plays"
+
+
+class DemoError(Exception):
+    """The demo cannot go on, and why."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Stage:
+    """A lab that is up."""
+
+    lab: str
+    inventory: Path
+    folder: Path
+
+    def in_lab(self, *command: str) -> list[str]:
+        """Return `command` as it runs inside the lab's network."""
+        return [*_LAB, "run", "--name", self.lab, "--", *command]
+
+    def play(self, playbook: str, **variables: t.Any) -> str:
+        """Run a playbook against the lab's hosts and return what it printed; raises DemoError with all of it."""
+        given = json.dumps({"stage": str(self.folder), **variables})
+        result = subprocess.run(
+            self.in_lab("ansible-playbook", "-i", str(self.inventory), playbook, "-e", given),
+            env={**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_PIPELINING": "1"},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if result.returncode != 0:
+            raise DemoError(f"{playbook} failed:\n{result.stdout}\n{result.stderr}")
+        return result.stdout
+
+
+@contextlib.contextmanager
+def set_up(lab: str) -> t.Iterator[Stage]:
+    """Bring the lab up, yield it, and take everything down again, whatever happened."""
+    try:
+        yield _up(lab)
+    finally:
+        down(lab)
+
+
+def down(lab: str) -> None:
+    """Take the lab down. A second Ctrl-C must not leave half of it behind, so it is a session of its own."""
+    subprocess.run([*_LAB, "down", "--name", lab], start_new_session=True, check=False, stdout=sys.stderr)
+
+
+def _up(lab: str) -> Stage:
+    command = [*_LAB, "up", "--name", lab, "--hosts", "2", "--json"]
+    result = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+    if result.returncode != 0:
+        raise DemoError("the lab did not come up; its words are above")
+    shape = json.loads(result.stdout)
+    inventory = Path(shape["inventory"])
+    folder = inventory.parent / "demo"  # so it goes with the lab, whoever takes that down
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    return Stage(lab, inventory, folder)
