@@ -153,7 +153,8 @@ def _open_within(uri: str, timeout: float, read_only: bool) -> libvirt.virConnec
             uri=masked(uri),
         )
     raise ConnectionFailed(
-        f"uri: {masked(uri)} did not answer within {timeout:g} s. Check the host and the network, or raise connect_timeout.",
+        f"uri: {masked(uri)} did not answer within {timeout:g} s. Check the host and the network, or raise "
+        "connect_timeout.",
         uri=masked(uri),
     )
 
