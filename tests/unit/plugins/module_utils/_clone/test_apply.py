@@ -176,9 +176,16 @@ def test_a_failure_at_any_step_leaves_nothing(
 
 def test_the_definition_goes_before_the_volumes(shelf: Catalogue, monkeypatch: pytest.MonkeyPatch) -> None:
     order: list[str] = []
+
+    def noted(name: str, real: t.Callable[[t.Any], None]) -> t.Callable[[t.Any], None]:
+        def wrapped(thing: t.Any) -> None:
+            order.append(name)
+            real(thing)
+
+        return wrapped
+
     for module, name in ((domains, "undefine"), (domains, "power_off"), (storage, "delete")):
-        real = getattr(module, name)
-        monkeypatch.setattr(module, name, lambda thing, real=real, name=name: (order.append(name), real(thing)))
+        monkeypatch.setattr(module, name, noted(name, getattr(module, name)))
 
     def start(domain: t.Any) -> None:
         domain.createWithFlags(0)
@@ -227,7 +234,7 @@ def test_what_is_missing_is_found_before_anything_is_made(
 
 
 def test_a_network_that_is_off_is_found_before_a_start_fails(shelf: Catalogue) -> None:
-    shelf.connection.handle.networkLookupByName("default").destroy()  # type: ignore[attr-defined]
+    shelf.connection.handle.networkLookupByName("default").destroy()
     with pytest.raises(Conflict, match="virsh net-start default"):
         survey.make_plan(shelf, THREE)
     assert survey.make_plan(shelf, dataclasses.replace(THREE, state="shutdown")).clones

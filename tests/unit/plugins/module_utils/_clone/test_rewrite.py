@@ -144,7 +144,7 @@ def test_entities_stay_closed() -> None:
 
 
 WORDS = st.text("abcdefgh", min_size=1, max_size=6)
-ELEMENTS = st.recursive(
+ELEMENTS: st.SearchStrategy[t.Any] = st.recursive(
     st.builds(
         lambda tag, attributes: (f"kept-{tag}", attributes, []), WORDS, st.dictionaries(WORDS, WORDS, max_size=2)
     ),
