@@ -33,6 +33,13 @@ options:
         run before.
       - Try it with O(headroom.libvirt.domain_stats_info#module:query) and an interval.
     type: str
+  scale:
+    description:
+      - What O(demand) yields is multiplied by this, to have it in the unit that people think in. JMESPath does not
+        multiply. With one request making 17 kB of traffic, V(0.0000588) turns bytes into requests.
+      - Changing it changes what the history means, so begin a new one.
+    type: float
+    default: 1.0
   value:
     description:
       - The demand of the whole fleet, measured elsewhere. It counts once, on however many hosts it is recorded.
@@ -100,6 +107,12 @@ EXAMPLES = r"""
     demand: totals.rates.interface.rx_pkts_per_second
     timestamp: "{{ run_time }}"
   register: sample
+
+- name: Record the requests, by the traffic of one
+  headroom.libvirt.demand_sample:
+    fleet: web
+    demand: totals.rates.interface.tx_bytes_per_second
+    scale: "{{ 1 / 17000 }}"
 
 - name: Record the length of a queue that was asked elsewhere
   headroom.libvirt.demand_sample:
@@ -229,6 +242,7 @@ ARGUMENTS = CONNECTION.merge(
         options={
             "fleet": {"type": "str", "required": True},
             "demand": {"type": "str"},
+            "scale": {"type": "float", "default": 1.0},
             "value": {"type": "float"},
             "interval": {"type": "int", "default": 300},
             "timestamp": {"type": "float"},
@@ -263,6 +277,8 @@ def _request(params: t.Mapping[str, t.Any], now: float) -> Request:
     for option in ("interval", "keep", "window"):
         if params[option] < 1:
             raise InvalidInput(option, params[option], "is no length of time", "Write a number of seconds above 0.")
+    if not math.isfinite(params["scale"]) or params["scale"] <= 0:
+        raise InvalidInput("scale", params["scale"], "turns nothing into a demand", "Write a number above 0.")
     timestamp = now if params["timestamp"] is None else params["timestamp"]
     if not 0 <= timestamp < _LATEST or not math.isfinite(timestamp):
         raise InvalidInput("timestamp", timestamp, "is no time", "Write seconds since 1970, for example 1795392000.")
@@ -272,6 +288,7 @@ def _request(params: t.Mapping[str, t.Any], now: float) -> Request:
         interval=params["interval"],
         query=None if params["demand"] is None else compile_query("demand", params["demand"]),
         value=None if params["value"] is None else check_value("value", params["value"]),
+        scale=params["scale"],
         keep=params["keep"],
         window=params["window"],
     )

@@ -41,6 +41,11 @@ options:
           - The demand that one machine carries, in the unit of the demand.
         type: float
         required: true
+      unit:
+        description:
+          - What the demand is counted in, such as V(requests/s). It is for the sentences only.
+        type: str
+        default: ""
       max:
         description:
           - How many machines may run at most.
@@ -391,6 +396,7 @@ _RULE: t.Final[dict[str, dict[str, t.Any]]] = {
     "scale_in_limit": {"type": "int", "default": 1},
     "alert_growth": {"type": "float", "default": 2.0},
     "parked": {"type": "int", "default": 0},
+    "unit": {"type": "str", "default": ""},
     "n_plus_one": {"type": "bool", "default": False},
 }
 

@@ -127,8 +127,8 @@ def _provision(stage: staging.Stage, number: int, request_bytes: float, *, verbo
     return story.Chapter(
         number=number,
         offered=CROWD[number],
-        measured=_in_requests(plan["demand"]["current"], request_bytes),
-        forecast=_in_requests(plan["forecast"]["upper"], request_bytes),
+        measured=plan["demand"]["current"],
+        forecast=plan["forecast"]["upper"],
         alert=plan["alert"]["raised"],
         before=plan["machines"]["current"],
         after=after,
@@ -137,17 +137,14 @@ def _provision(stage: staging.Stage, number: int, request_bytes: float, *, verbo
     )
 
 
-def _in_requests(value: float | None, request_bytes: float) -> float | None:
-    return None if value is None else value / request_bytes
-
-
 def _run_provisioning(stage: staging.Stage, request_bytes: float) -> str:
     fleet = {
         "name": FLEET,
         "appliance": "web:1.0",
-        "demand": {"query": "sum(domains[].rates.interface.total.tx_bytes_per_second)"},
+        "demand": {"query": "sum(domains[].rates.interface.total.tx_bytes_per_second)", "scale": 1 / request_bytes},
         "rule": {
-            "capacity": CAPACITY * request_bytes,
+            "capacity": CAPACITY,
+            "unit": "requests/s",
             "min": 1,
             "max": 6,
             "interval": INTERVAL_SECONDS,

@@ -13,7 +13,7 @@ import dataclasses
 import statistics
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision.words import number
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.words import number, quantity
 
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._provision.rule import Rule
@@ -44,14 +44,15 @@ def judge(series: Series, rule: Rule) -> Alert:
     if growth < rule.alert_growth or not _unusual(known):
         return Alert(growth=growth)
     times = "doubled" if growth == 2 else f"grew {number(growth)}-fold"
-    return Alert(True, f"Demand {times} from one interval to the next ({number(before)} → {number(now)}).", growth)
+    jump = f"{number(before)} → {quantity(now, rule.unit)}"
+    return Alert(True, f"Demand {times} from one interval to the next ({jump}).", growth)
 
 
 def _from_nothing(now: float, rule: Rule) -> Alert:
     """No factor leads away from 0, so the work of one whole machine out of nothing is the measure."""
     if now < rule.capacity:
         return Alert()
-    return Alert(True, f"Demand appeared within one interval (0 → {number(now)}).")
+    return Alert(True, f"Demand appeared within one interval (0 → {quantity(now, rule.unit)}).")
 
 
 def _unusual(known: list[float]) -> bool:

@@ -16,6 +16,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._provision.words 
     duration,
     listing,
     number,
+    quantity,
 )
 
 if t.TYPE_CHECKING:
@@ -40,7 +41,7 @@ def of_need(need: Need, rule: Rule, running: int) -> list[str]:
     unseen = [] if need.seen else ["The demand of this interval is not known; the last one that is known counts."]
     return [
         *unseen,
-        _movement(need.forecast.growth),
+        _movement(need.forecast.growth, rule.unit),
         _expectation(need.forecast, rule),
         _machines(need.now, rule, running),
     ]
@@ -66,9 +67,10 @@ def _is(count: int) -> str:
     return "is" if count == 1 else "are"
 
 
-def _movement(growth: Growth) -> str:
+def _movement(growth: Growth, unit: str) -> str:
     values = [number(value) for value in growth.values]
-    if len(growth.values) == 1:
+    values[-1] = quantity(growth.values[-1], unit)
+    if len(values) == 1:
         return f"Demand is {values[-1]}."
     if growth.ratio is not None:
         again = f"; each gap is {number(growth.ratio)} times the one before" if growth.ratio > 1 else ""
@@ -83,7 +85,7 @@ def _expectation(forecast: Forecast, rule: Rule) -> str:
     ahead = duration((forecast.peak + 1) * rule.interval)
     step = forecast.steps[forecast.peak]
     error = f", up to {number(step.upper)} with the usual error" if step.upper > step.value else ""
-    return f"In {ahead} {number(step.value)} is expected{error}."
+    return f"In {ahead} {quantity(step.value, rule.unit)} is expected{error}."
 
 
 def _machines(needed: int, rule: Rule, running: int) -> str:
@@ -93,5 +95,5 @@ def _machines(needed: int, rule: Rule, running: int) -> str:
         limit = " (rule.max)"
     elif needed == rule.min:
         limit = " (rule.min)"
-    machines = f"{counted(needed, 'machine')}{limit} of {number(rule.capacity)} each"
+    machines = f"{counted(needed, 'machine')}{limit} of {quantity(rule.capacity, rule.unit)} each"
     return f"That takes {machines}{headroom}; {running} {'runs' if running == 1 else 'run'}."

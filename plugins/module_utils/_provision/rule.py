@@ -21,7 +21,7 @@ class Rule:
     """The rule of one fleet.
 
     ``capacity`` is the demand that one machine carries, in the unit of the demand; times are in seconds; ``horizon``
-    None means one interval; ``scale_out_limit`` None means none.
+    None means one interval; ``scale_out_limit`` None means none; ``unit`` is the demand's, for sentences.
     """
 
     capacity: float
@@ -36,6 +36,7 @@ class Rule:
     scale_in_limit: int = 1
     alert_growth: float = 2.0
     parked: int = 0
+    unit: str = ""
     n_plus_one: bool = False
 
     @property

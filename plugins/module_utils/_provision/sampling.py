@@ -47,13 +47,17 @@ class WallClock:
 
 @dataclasses.dataclass(frozen=True)
 class Request:
-    """What to sample: ``query`` over the members, or the fleet's ``value`` handed in. Times in (epoch) seconds."""
+    """What to sample: ``query`` over the members, or the fleet's ``value`` handed in. Times in (epoch) seconds.
+
+    ``scale`` turns what the query yields into the unit of the demand.
+    """
 
     fleet: str
     timestamp: float
     interval: int
     query: Query | None = None
     value: float | None = None
+    scale: float = 1.0
     keep: int = 7_776_000
     window: int = 86_400
 
@@ -155,4 +159,5 @@ def _measure(
     if request.query is None:
         return Record(slot, request.timestamp, request.value, taken_at=taken_at, whole=True)
     measured = demand.evaluate(request.query, machines, previous, request.interval, taken_at)
-    return Record(slot, request.timestamp, measured.value, measured.reason, taken_at)
+    value = None if measured.value is None else measured.value * request.scale
+    return Record(slot, request.timestamp, value, measured.reason, taken_at)

@@ -22,6 +22,11 @@ def number(value: float) -> str:
     return f"{value:.4g}"
 
 
+def quantity(value: float, unit: str) -> str:
+    """Return ``12.5 requests/s``, without a unit ``12.5``."""
+    return f"{number(value)} {unit}".rstrip()
+
+
 def duration(seconds: float) -> str:
     """Return ``seconds`` in its largest units: ``45 s``, ``5 min``, ``1 h 30 min``."""
     left = round(seconds)

@@ -96,6 +96,14 @@ def test_the_seed_example_alerts_at_the_first_doubling_and_is_ready_for_hour_thr
     assert second.named("create") == {"b": ["web-2", "web-4"], "a": ["web-3"]}
 
 
+def test_sentences_name_the_unit_of_the_demand() -> None:
+    made = plan((5, 5, 10, 20), running(1), rule=dataclasses.replace(RULE, unit="requests/h"))
+    assert made.alert.reason == "Demand doubled from one interval to the next (10 → 20 requests/h)."
+    assert "Demand rose 5 → 10 → 20 requests/h; each gap is 2 times the one before." in made.reasons
+    assert "In 1 h 40 requests/h is expected." in made.reasons
+    assert "That takes 4 machines of 10 requests/h each; 1 runs." in made.reasons
+
+
 def test_a_spike_alerts_once_takes_one_step_and_is_cleaned_up_after_the_cooldown() -> None:
     state = observed((5,) * 10, running(1))
     sizes, alerts = [], []

@@ -115,6 +115,12 @@ def test_a_value_that_is_handed_in_is_the_whole_fleets(host: Connection, path: s
     assert result["history"] == [{"timestamp": 1_795_392_003.0, "value": 7.5, "whole": True}]
 
 
+def test_what_the_expression_yields_is_scaled(host: Connection, path: str) -> None:
+    plain = sample(host, path, dry_run=True)["sample"]["value"]
+    assert plain > 0
+    assert sample(host, path, scale=0.25)["sample"]["value"] == plain / 4
+
+
 def test_an_expression_that_yields_no_demand_records_nothing(host: Connection, path: str) -> None:
     with pytest.raises(InvalidInput, match="yields a string"):
         sample(host, path, query=compile_query("demand", "domains[0].name"))
