@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import math
+import typing as t
 
 import pytest
 
@@ -35,7 +36,7 @@ def machine(
     busy: bool = False,
 ) -> Machine:
     """A machine that has used so many seconds of CPU, of 4096 bytes of memory, with one disk and one NIC."""
-    record = {"state.state": state, "balloon.current": 4}
+    record: dict[str, t.Any] = {"state.state": state, "balloon.current": 4}
     if state != OFF:
         record |= {"cpu.time": int(seconds * 1e9), "block.count": 1, "block.0.name": "vda", "block.0.path": "/a"}
         record |= {} if busy else {"balloon.rss": 2, "block.0.rd.reqs": int(seconds), "block.0.rd.bytes": 0}

@@ -46,7 +46,8 @@ def look(*hosts: dict[str, t.Any], wanted: Wanted = WANTED) -> Observed:
 def changed(value: dict[str, t.Any], path: str, new: t.Any) -> dict[str, t.Any]:
     """A copy of `value` with `new` at the dotted path."""
     result = copy.deepcopy(value)
-    *parents, last = [int(part) if part.isdigit() else part for part in path.split(".")]
+    parts: list[t.Any] = [int(part) if part.isdigit() else part for part in path.split(".")]
+    *parents, last = parts
     place: t.Any = result
     for part in parents:
         place = place[part]
@@ -56,7 +57,7 @@ def changed(value: dict[str, t.Any], path: str, new: t.Any) -> dict[str, t.Any]:
 
 def test_results_become_what_a_plan_is_made_of() -> None:
     observed = look({"name": "a", "facts": FACTS, "sample": SAMPLE})
-    assert observed.series.values == (None, 5)
+    assert list(observed.series.values) == [None, 5]
     assert observed.members == (Member("web-1", "a", "running", "uuid 1", True, 100.0, 0.5),)
     assert observed.rooms == (Host("a", Size(8, 800, 80), 1, Size(2, 200)),)
     assert observed.size == Size(2, 100, 10)
