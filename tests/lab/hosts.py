@@ -17,6 +17,7 @@ from .shell import LabError, run, say
 
 BOOT_SCRIPT = Path(__file__).with_name("boot-host.sh")
 BOOT_SECONDS = 90
+LAUNCH_SECONDS = 5
 
 # Exits 0 when systemd has started all it will and libvirt's network and pool are active; prints systemd's verdict.
 READY = """
@@ -73,7 +74,7 @@ def start(lab: Lab, host: Host, root: Path, guest_image: Path) -> None:
 
 def await_ready(lab: Lab, host: Host) -> None:
     """Returns when the host answers SSH and libvirt's network and pool are active; LabError if that takes too long."""
-    deadline = time.monotonic() + BOOT_SECONDS
+    began = time.monotonic()
     while True:
         done = subprocess.run(
             ["ip", "netns", "exec", namespace(lab.name), "ssh", host.name, READY],
@@ -86,7 +87,9 @@ def await_ready(lab: Lab, host: Host) -> None:
             if done.stdout.strip() != "running":
                 say(f"{host.name} is {done.stdout.strip()}; see: ./dev lab ssh {host.name} systemctl --failed")
             return
-        if time.monotonic() > deadline or not running(lab, host):
+        # Before nspawn itself runs there is no process to be seen yet, so one that died is only noticed a little later.
+        waited = time.monotonic() - began
+        if waited > BOOT_SECONDS or (waited > LAUNCH_SECONDS and not running(lab, host)):
             console = state.host_directory(lab.name, host.name) / "console.log"
             tail = console.read_text(errors="replace")[-1500:] if console.exists() else ""
             raise LabError(
