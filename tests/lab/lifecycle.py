@@ -52,6 +52,7 @@ def up(lab: Lab) -> None:
 def _up_host(lab: Lab, host: Host, root: Path, guest_image: Path) -> None:
     if not hosts.running(lab, host):
         say(f"starting {host.name} ({host.release})")
+        network.attach(lab, host)
         hosts.start(lab, host, root, guest_image)
     hosts.await_ready(lab, host)
 

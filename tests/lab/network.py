@@ -33,27 +33,35 @@ def labs() -> set[str]:
 
 
 def ensure(lab: Lab, files: Path) -> None:
-    """Make what is missing. `files` has ssh_config and known_hosts for the controller's side."""
+    """Make the controller's side, if it is missing. `files` has its ssh_config."""
     controller = namespace(lab.name)
+    _write_etc(lab, files)
     if controller not in namespaces(lab.name):
-        _write_etc(lab, files)
         run("ip", "netns", "add", controller)
-        _batch(controller, "link set lo up", f"link add {BRIDGE} type bridge", f"link set {BRIDGE} up")
-        _forward(controller)
-    _batch(controller, f"address replace {CONTROLLER_ADDRESS}/24 dev {BRIDGE}")
-    for host in lab.hosts:
-        _ensure_host(lab, host)
+    if BRIDGE not in _links(controller):
+        _batch(controller, "link set lo up", f"link add {BRIDGE} type bridge")
+    _forward(controller)
+    routes = [f"route replace {host.guests} via {host.address}" for host in lab.hosts]
+    _batch(controller, f"address replace {CONTROLLER_ADDRESS}/24 dev {BRIDGE}", f"link set {BRIDGE} up", *routes)
 
 
-def _ensure_host(lab: Lab, host: Host) -> None:
-    """A cable from the bridge, where it has the host's name, to the host's eth0."""
+def attach(lab: Lab, host: Host) -> None:
+    """A new namespace for the host, and a cable from the bridge, where it has the host's name, to the host's eth0.
+
+    What an earlier boot has left goes first: libvirt would take a bridge of its own for somebody else's.
+    """
     controller, own = namespace(lab.name), namespace(lab.name, host.name)
-    if own not in namespaces(lab.name):
-        run("ip", "netns", "add", own)
-        _forward(own)
-    if "eth0" not in _links(own):
-        _batch(controller, f"link add {host.name} type veth peer name eth0 netns {own}")
-    _batch(controller, f"link set {host.name} master {BRIDGE}", f"link set {host.name} up")
+    if host.name in _links(controller):
+        run("ip", "-n", controller, "link", "delete", host.name)  # with the namespace it would go too, but later
+    if own in namespaces(lab.name):
+        _delete(own)
+    run("ip", "netns", "add", own)
+    _forward(own)
+    _batch(
+        controller,
+        f"link add {host.name} type veth peer name eth0 netns {own}",
+        f"link set {host.name} master {BRIDGE} up",
+    )
     peers = [f"route replace {peer.guests} via {peer.address}" for peer in lab.hosts if peer != host]
     _batch(
         own,
@@ -63,7 +71,6 @@ def _ensure_host(lab: Lab, host: Host) -> None:
         f"route replace default via {CONTROLLER_ADDRESS}",
         *peers,
     )
-    _batch(controller, f"route replace {host.guests} via {host.address}")
 
 
 def set_rate(lab: Lab, host: Host, rate: str | None) -> None:
@@ -84,11 +91,7 @@ def set_link(lab: Lab, host: Host, up: bool) -> None:
 def remove(lab: str) -> None:
     """Delete the lab's namespaces (their processes are gone by now) and the files for them."""
     for name in namespaces(lab):
-        try:
-            run("ip", "netns", "delete", name)
-        except LabError:
-            # "ip netns add" was cut off between its two steps: the file is there, the mount is not
-            (NETNS / name).unlink(missing_ok=True)
+        _delete(name)
     shutil.rmtree(ETC_NETNS / namespace(lab), ignore_errors=True)
     if ETC_NETNS.is_dir() and not any(ETC_NETNS.iterdir()):
         ETC_NETNS.rmdir()
@@ -97,6 +100,14 @@ def remove(lab: str) -> None:
 def processes(lab: str) -> set[int]:
     """Ids of the processes in the lab's namespaces."""
     return {int(word) for name in namespaces(lab) for word in run("ip", "netns", "pids", name).split()}
+
+
+def _delete(name: str) -> None:
+    try:
+        run("ip", "netns", "delete", name)
+    except LabError:
+        # "ip netns add" was cut off between its two steps: the file is there, the mount is not
+        (NETNS / name).unlink(missing_ok=True)
 
 
 def _write_etc(lab: Lab, files: Path) -> None:
