@@ -142,7 +142,7 @@ def test_another_programs_database_is_not_touched(path: Path) -> None:
 def test_an_older_schema_is_migrated_and_a_newer_one_refused(path: Path) -> None:
     Database(str(path)).run(add, NOW)
     newer = (*database.MIGRATIONS, ("ALTER TABLE lease ADD COLUMN note TEXT DEFAULT 'kept'",))
-    with contextlib.closing(sqlite3.connect(path)) as opened, opened:
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as opened:
         database.migrate(opened, str(path), newer)
         assert opened.execute("SELECT fleet, note FROM lease").fetchall() == [("fleet-0", "kept")]
         database.migrate(opened, str(path), newer)
