@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import random
+import typing as t
 
 import pytest
 from hypothesis import given
@@ -16,7 +17,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._provision.foreca
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.series import Series
 
-Values = tuple[float | None, ...]
+Values: t.TypeAlias = "tuple[float | None, ...]"
 VALUES = st.lists(st.one_of(st.none(), st.floats(0, 1e9)), max_size=40).map(tuple)
 
 
@@ -83,7 +84,7 @@ def test_nothing_known_has_no_forecast() -> None:
 
 def test_the_upper_value_holds_for_the_share_that_was_asked() -> None:
     chance = random.Random(7)  # noqa: S311 - a reproducible series, not a secret
-    values = tuple(chance.gauss(100, 10) for _ in range(600))
+    values = tuple(chance.gauss(100, 10) for _slot in range(600))
     made = TrendRule(risk=0.1).forecasts(Series(60, 0, values), 1, last=400)
     breaches = sum(
         one is not None and value > one.steps[0].upper for one, value in zip(made[:-1], values[201:], strict=True)
