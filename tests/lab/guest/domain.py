@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from xml.sax.saxutils import escape
 
-# The kernel does not boot in 64 MiB; 80 is the least that worked.
+# The kernel does not start in 64 MiB, and runs out of memory at boot in 80.
 MEMORY_MIB = 96
 
 
