@@ -31,7 +31,8 @@ DISK_SIZE = STATE_START + STATE_SIZE
 
 def obtain() -> Path:
     """The image's path, from the cache or built now."""
-    sources = sorted(path for path in HERE.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+    overlay = (path for path in (HERE / "rootfs").rglob("*") if path.is_file())
+    sources = [*(HERE / name for name in ("image.py", "initramfs.py", "syslinux.cfg", "workd.c")), *sorted(overlay)]
     recipe = [part for path in sources for part in (str(path.relative_to(HERE)), path.read_text())]
     return cache.obtain(cache.item_name("guest", *recipe), build) / "guest.qcow2"
 
