@@ -23,8 +23,8 @@ from lab.cli import CHECKOUT
 from lab.naming import default_name
 
 # Requests a second in each interval: calm, a crowd that doubles and doubles, and calm again.
-CROWD: t.Final = (1.5, 1.5, 3.0, 6.0, 12.0, 16.0, 16.0, 6.0, 1.5, 1.5, 1.5)
-INTERVAL_SECONDS: t.Final = 20
+CROWD: t.Final = (1.5, 1.5, 3.0, 6.0, 12.0, 12.0, 4.0, 1.5, 1.5, 1.5)
+INTERVAL_SECONDS: t.Final = 24
 CAPACITY: t.Final = 4.0  # requests a second of one machine
 FLEET: t.Final = "web"
 UNITS: t.Final = 1  # of the guest's /work, a request
@@ -77,8 +77,12 @@ def play(stage: staging.Stage, *, verbose: bool) -> int:
     try:
         for number in range(len(CROWD)):
             _sleep_until(traffic.start + (number + 1) * INTERVAL_SECONDS)
+            began = time.monotonic()
             chapters.append(_provision(stage, number, request_bytes, verbose=verbose))
-            print("\n".join(story.tell(chapters[-1])), flush=True)
+            took = time.monotonic() - began
+            print(
+                "\n".join(story.tell(chapters[-1])), f"             (the run took {took:.0f} s)", sep="\n", flush=True
+            )
         traffic.process.wait(timeout=60)
     finally:
         traffic.process.terminate()
@@ -146,7 +150,7 @@ def _run_provisioning(stage: staging.Stage, request_bytes: float) -> str:
             "capacity": CAPACITY,
             "unit": "requests/s",
             "min": 1,
-            "max": 6,
+            "max": 4,
             "interval": INTERVAL_SECONDS,
             "cooldown": INTERVAL_SECONDS,
             "scale_in_limit": 2,
