@@ -99,19 +99,19 @@ class TrendRule:
             return None
         # The rise may have gone on while nobody looked, but is not trusted for longer than that.
         unseen = min(_missing_at_end(values), _LONGEST_BLIND_RISE)
-        path = _path(known, steps + unseen)[unseen:]
+        expected = path(known, steps + unseen)[unseen:]
         margins = self._margins(known, steps)
         return Forecast(
-            method="trend" if path[-1] > known[-1] else "last value",
-            steps=tuple(Step(value, value + margin * math.sqrt(value)) for value, margin in zip(path, margins)),
-            growth=_growth(known),
+            method="trend" if expected[-1] > known[-1] else "last value",
+            steps=tuple(Step(value, value + margin * math.sqrt(value)) for value, margin in zip(expected, margins)),
+            growth=growth_of(known),
         )
 
     def _margins(self, known: list[float], steps: int) -> list[float]:
         """Return, for each step ahead, the error quantile in units of the square root of the forecast."""
         errors: list[list[float]] = [[] for _ in range(steps)]
         for origin in range(max(1, len(known) - self.window), len(known)):
-            for ahead, value in enumerate(_path(known[:origin], min(steps, len(known) - origin))):
+            for ahead, value in enumerate(path(known[:origin], min(steps, len(known) - origin))):
                 errors[ahead].append((known[origin + ahead] - value) / math.sqrt(max(value, _SMALLEST_SCALE)))
         return [self._quantile(sorted(of_step)) for of_step in errors]
 
@@ -131,9 +131,9 @@ _DAMPING: t.Final = 0.5
 _SMALLEST_SCALE: t.Final = 1e-9
 
 
-def _path(known: list[float], steps: int) -> list[float]:
-    """Return the values that the rule expects in the next ``steps`` slots."""
-    growth = _growth(known)
+def path(known: list[float], steps: int) -> list[float]:
+    """Return the values that a rise which goes on leads to in the next ``steps`` slots; without one, the last value."""
+    growth = growth_of(known)
     value = known[-1]
     if not growth.sustained or growth.ratio is None:
         return [value] * steps
@@ -148,7 +148,8 @@ def _path(known: list[float], steps: int) -> list[float]:
     return path
 
 
-def _growth(known: list[float]) -> Growth:
+def growth_of(known: list[float]) -> Growth:
+    """Return how demand moved over the last of the ``known`` values."""
     values = tuple(known[-3:])
     if len(known) < 3:
         return Growth(values)

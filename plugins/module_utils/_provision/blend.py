@@ -1,0 +1,96 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
+# It may change or vanish in any release.
+
+"""A forecaster that finds days and weeks by itself and keeps the risk asked for. Pure.
+
+What it is made of: horizon.py. It works from the second sample on, and better with every week.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.forecast import Forecast, Growth, Step
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.tracker import Tracker
+
+if t.TYPE_CHECKING:
+    from ansible_collections.headroom.libvirt.plugins.module_utils._provision.series import Series
+
+_LONGEST_SECONDS: t.Final = 28 * 86_400
+_MOST_SLOTS: t.Final = 10_000
+_VERSION: t.Final = 1
+
+State = dict[str, t.Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class Blend:
+    """A Forecaster. ``risk`` is the share of slots in which demand may exceed the upper value.
+
+    Without kept state it goes through the latest 28 days, at most 10 000 slots.
+    """
+
+    risk: float = 0.05
+
+    def forecasts(self, series: Series, steps: int, last: int = 1) -> list[Forecast | None]:
+        """See Forecaster."""
+        return self.continued(series, steps, last)[0]
+
+    def continued(
+        self, series: Series, steps: int, last: int = 1, state: State | None = None
+    ) -> tuple[list[Forecast | None], State]:
+        """Return the forecasts, and a state from which the next run goes on at the cost of the new slots only.
+
+        ``state`` is what an earlier call returned, through JSON if need be. One that does not fit is not used: it is of
+        other options or another version, of a later slot, or ends before the series or ``last`` begins.
+        """
+        key = [_VERSION, self.risk, series.interval, steps]
+        seen = self._seen(series, last, state, key)
+        if state is not None and seen is not None:
+            made = [_from_json(forecast) for forecast in state["made"]]
+            tracker = Tracker(series.interval, steps, [1 - self.risk], state["tracker"])
+        else:
+            made, tracker = [], Tracker(series.interval, steps, [1 - self.risk])
+            seen = max(0, len(series.values) - min(_MOST_SLOTS, _LONGEST_SECONDS // series.interval))
+        for index in range(seen, len(series.values)):
+            tracker.observe(series.values[index])
+            if index >= len(series.values) - last:
+                made.append(tracker.forecast())
+        kept = {
+            "key": key,
+            "next": series.start + len(series.values) * series.interval,
+            "made": [_as_json(forecast) for forecast in made[-last:]],
+            "tracker": tracker.state(),
+        }
+        return made[-last:], kept
+
+    @staticmethod
+    def _seen(series: Series, last: int, state: State | None, key: list[t.Any]) -> int | None:
+        """Return how many slots of ``series`` went into ``state``; None if it cannot be used."""
+        if not state or state.get("key") != key:
+            return None
+        seen, between = divmod(state["next"] - series.start, series.interval)
+        fresh = len(series.values) - seen
+        if between or seen < 0 or fresh < 0 or len(state["made"]) < min(last, len(series.values)) - fresh:
+            return None
+        return int(seen)
+
+
+def _as_json(forecast: Forecast | None) -> State | None:
+    return None if forecast is None else dataclasses.asdict(forecast)
+
+
+def _from_json(kept: State | None) -> Forecast | None:
+    if kept is None:
+        return None
+    growth = kept["growth"]
+    return Forecast(
+        kept["method"],
+        tuple(Step(**step) for step in kept["steps"]),
+        Growth(tuple(growth["values"]), growth["ratio"], growth["sustained"]),
+    )

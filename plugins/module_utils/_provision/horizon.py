@@ -1,0 +1,158 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
+# It may change or vanish in any release.
+
+"""Upper forecasts so many slots ahead: a few experts, each corrected by its own past errors, blended. Pure.
+
+1. Experts say what to expect: the last value, two levels of different patience, and a regression on momentum, levels,
+   days and weeks (memory.py, regression.py).
+2. Each expert's upper value adds a quantile of its own latest errors, in units that grow with the forecast, with its
+   root, or with its root and the present unrest (quantile.py).
+3. The upper values are averaged with weights that follow their discounted pinball loss, which is least at the quantile
+   (Koenker and Bassett, 1978; exponential weights: Littlestone and Warmuth, 1994).
+"""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import math
+import typing as t
+from operator import mul
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.memory import FEATURES
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.quantile import ErrorWindow
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.regression import Regression
+
+if t.TYPE_CHECKING:
+    from ansible_collections.headroom.libvirt.plugins.module_utils._provision.memory import Memory
+
+_VOICES: t.Final = 7
+_SHARPNESS: t.Final = 8.0
+_UNREST_SHARE: t.Final = 0.8
+_UNREST_GAIN: t.Final = 0.1
+_SMALLEST_SHARE_OF_MEAN: t.Final = 0.02
+_MOST_GROWTH: t.Final = 2.0
+_LONGEST_WINDOW: t.Final = 1440
+
+
+@dataclasses.dataclass
+class Issued:
+    """A forecast made at one slot: the expected demand, the upper one for each level, and what to learn from it.
+
+    ``voices`` are pairs of what an expert expects and the unit of its errors; ``uppers[level]`` has a value for each.
+    """
+
+    value: float
+    upper: list[float]
+    root: float
+    features: list[float]
+    voices: list[tuple[float, float]]
+    uppers: list[list[float]]
+
+
+class Horizon:
+    """The forecasts ``ahead`` slots ahead, for each of ``levels`` (the probability that demand stays under)."""
+
+    def __init__(
+        self, ahead: int, levels: t.Sequence[float], cycle: int, state: dict[str, t.Any] | None = None
+    ) -> None:
+        state = state or {}
+        self.ahead = ahead
+        self._levels = levels
+        self._fade = 1 - 1 / (3 * cycle)
+        window = min(7 * cycle, _LONGEST_WINDOW)
+        self._regression = Regression(FEATURES, 28 * cycle, max(1, cycle // 12), state.get("regression"))
+        self._windows = [ErrorWindow(window, latest) for latest in state.get("errors", [()] * _VOICES)]
+        self._losses: list[list[float]] = state.get("losses", [[0.0] * _VOICES for _ in levels])
+        self._unrest, self._usual_unrest = state.get("unrest", (0.0, 0.0))
+        self._unrest_fade = 1 / window
+        self._pending = collections.deque(Issued(**issued) for issued in state.get("pending", ()))
+
+    def state(self) -> dict[str, t.Any]:
+        """Return what a new horizon needs to go on from here, as JSON can hold it."""
+        return {
+            "regression": self._regression.state(),
+            "errors": [window.latest() for window in self._windows],
+            "losses": self._losses,
+            "unrest": (self._unrest, self._usual_unrest),
+            "pending": [dataclasses.asdict(issued) for issued in self._pending],
+        }
+
+    def learn(self, value: float | None) -> Issued | None:
+        """Take in the demand of the slot; return what had been forecast for it, None if nothing had.
+
+        Nothing is learned of a slot without a value, nor while all demand was 0: errors would have no unit.
+        """
+        if len(self._pending) < self.ahead:
+            return None
+        issued = self._pending.popleft()
+        if value is None or not issued.voices:
+            return issued
+        self._regression.learn(issued.features, math.sqrt(value) - issued.root)
+        self._learn_unrest(issued, value)
+        for losses, uppers, level in zip(self._losses, issued.uppers, self._levels):
+            for voice, upper in enumerate(uppers):
+                short = value - upper
+                losses[voice] = self._fade * losses[voice] + (level * short if short > 0 else (level - 1) * short)
+        for window, (guess, scale) in zip(self._windows, issued.voices):
+            window.add((value - guess) / scale)
+        return issued
+
+    def issue(self, memory: Memory) -> Issued:
+        """Return the forecast that follows from ``memory``, and remember it until its demand is known."""
+        most = _MOST_GROWTH * memory.largest
+        features = memory.features(self.ahead)
+        fitted = _squared(memory.root + self._regression.predict(features), most)
+        trend = _squared(memory.trend(self.ahead), most)
+        voices = self._voices(fitted, trend, memory) if memory.mean else []
+        uppers = [self._uppers(level, voices) for level in self._levels]
+        upper = [min(most, _blended(*pair)) for pair in zip(uppers, self._losses)]
+        issued = Issued(fitted, upper, memory.root, features, voices, uppers)
+        self._pending.append(issued)
+        return issued
+
+    def _voices(self, fitted: float, trend: float, memory: Memory) -> list[tuple[float, float]]:
+        # Near zero a unit that follows the forecast would make any demand an endless multiple of it.
+        smallest = _SMALLEST_SHARE_OF_MEAN * memory.mean
+        last, drift, base = memory.root**2, memory.drift**2, memory.base**2
+        wide = max(fitted, smallest)
+        root = math.sqrt(wide)
+        unrest = self._unrest / self._usual_unrest if self._usual_unrest else 1.0
+        return [
+            (fitted, wide),
+            (fitted, root),
+            (fitted, root * (1 - _UNREST_SHARE + _UNREST_SHARE * unrest)),
+            (last, max(last, smallest)),
+            (trend, max(trend, smallest)),
+            (drift, math.sqrt(max(drift, smallest))),
+            (base, math.sqrt(max(base, smallest))),
+        ]
+
+    def _uppers(self, level: float, voices: list[tuple[float, float]]) -> list[float]:
+        if not len(self._windows[0]):
+            return [guess for guess, _ in voices]
+        return [
+            max(0.0, guess + scale * window.quantile(level)) for (guess, scale), window in zip(voices, self._windows)
+        ]
+
+    def _learn_unrest(self, issued: Issued, value: float) -> None:
+        guess, root = issued.voices[1]
+        error = abs(value - guess) / root
+        share = 1 / (len(self._windows[0]) + 1)
+        self._unrest += max(_UNREST_GAIN, share) * (error - self._unrest)
+        self._usual_unrest += max(self._unrest_fade, share) * (error - self._usual_unrest)
+
+
+def _blended(uppers: list[float], losses: list[float]) -> float:
+    least = max(min(losses), 1e-12)
+    weights = [math.exp(-_SHARPNESS * (loss / least - 1)) for loss in losses]
+    return float(sum(map(mul, weights, uppers))) / sum(weights)
+
+
+def _squared(root: float, most: float) -> float:
+    positive = max(0.0, root)
+    return min(most, positive * positive)

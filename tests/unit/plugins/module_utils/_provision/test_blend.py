@@ -1,0 +1,187 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import random
+import typing as t
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.blend import Blend
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.forecast import Forecast
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.series import Series
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.tracker import Tracker
+
+if t.TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    Value: t.TypeAlias = "float | None"
+
+HOUR = 3600
+VALUES = st.lists(st.one_of(st.none(), st.floats(0, 1e9)), max_size=60)
+
+
+def forecast(values: Sequence[Value], steps: int = 1, risk: float = 0.05) -> Forecast:
+    (made,) = Blend(risk).forecasts(Series(HOUR, 0, tuple(values)), steps)
+    assert made is not None
+    return made
+
+
+def missed(values: Sequence[Value], risk: float, start: int, interval: int = HOUR) -> float:
+    """The share of slots from `start` on in which demand exceeded what had been forecast a slot earlier."""
+    tracker = Tracker(interval, 1, [1 - risk])
+    outcomes: list[bool] = []
+    for index, value in enumerate(values):
+        made = tracker.forecast()
+        if index >= start and made is not None and value is not None:
+            outcomes.append(value > made.steps[0].upper)
+        tracker.observe(value)
+    return sum(outcomes) / len(outcomes)
+
+
+def poisson(source: random.Random, mean: float) -> float:
+    """A count with this mean, from the normal distribution that large ones come near."""
+    return max(0.0, round(source.gauss(mean, math.sqrt(mean))))
+
+
+def days(count: int, peak: float = 400, seed: int = 1, shift: t.Callable[[int], int] = lambda _hour: 0) -> list[float]:
+    """Hourly counts with a wave a day; `shift` moves the clock."""
+    source = random.Random(seed)  # noqa: S311
+    waves = (1 + math.sin(2 * math.pi * (hour + shift(hour)) / 24) for hour in range(24 * count))
+    return [poisson(source, 20 + peak * wave / 2) for wave in waves]
+
+
+# The seed example
+
+
+@pytest.mark.parametrize("before", [[], [5.0] * 4, [5.0] * 30, [5.0] * 400])
+def test_two_doublings_are_drawn_on(before: list[float]) -> None:
+    assert forecast([*before, 5.0, 10.0, 20.0]).steps[0].upper >= 40
+
+
+def test_a_spike_in_a_long_calm_is_no_surge() -> None:
+    made = forecast([5.0] * 400 + [50.0])
+    assert made.method == "blend"
+    assert made.steps[0].upper <= 50
+    assert forecast([5.0] * 400 + [50.0, 5.0, 5.0]).steps[0].upper < 10
+
+
+def test_nothing_is_forecast_from_nothing() -> None:
+    assert Blend().forecasts(Series(HOUR, 0, ()), 2) == []
+    assert Blend().forecasts(Series(HOUR, 0, (None, None)), 2, last=2) == [None, None]
+
+
+# Calibration
+
+
+@pytest.mark.parametrize("risk", [0.2, 0.1, 0.05])
+@pytest.mark.parametrize(
+    "values",
+    [
+        pytest.param([poisson(random.Random(hour), 50) for hour in range(3000)], id="noise"),  # noqa: S311
+        pytest.param([random.Random(hour).paretovariate(2.5) for hour in range(3000)], id="heavy tail"),  # noqa: S311
+        pytest.param(days(125), id="days"),
+        pytest.param([value * (1 + hour / 1000) for hour, value in enumerate(days(125))], id="growing days"),
+        pytest.param([poisson(random.Random(hour), 100 + 100 * (hour > 1500)) for hour in range(3000)], id="step"),  # noqa: S311
+    ],
+)
+def test_the_risk_is_kept(values: list[float], risk: float) -> None:
+    assert missed(values, risk, start=300) <= risk * 1.15 + 0.003
+
+
+def test_days_are_found_without_being_told() -> None:
+    values = days(30)
+    made = forecast(values, steps=1)
+    assert made.steps[0].value == pytest.approx(220, rel=0.3)  # the mean, and rising
+    at_dusk = forecast([*values, *days(31)[-24:][:12]]).steps[0]
+    assert at_dusk.value == pytest.approx(220, rel=0.3)
+    assert at_dusk.value < 210 < made.steps[0].value + 60
+
+
+def test_summer_time_costs_days_not_weeks() -> None:
+    values = days(60, shift=lambda hour: int(hour >= 24 * 40))
+    assert missed(values[: 24 * 42], 0.05, start=24 * 40) <= 0.25
+    assert missed(values, 0.05, start=24 * 44) <= 0.07
+
+
+# Gaps and outages
+
+
+def test_a_gap_is_bridged_by_what_was_expected() -> None:
+    values: list[Value] = [*days(20)]
+    with_gap = [*values[:-3], None, None, None]
+    assert forecast(with_gap).steps[0].upper == pytest.approx(forecast(values).steps[0].upper, rel=0.3)
+
+
+def test_sudden_zeros_are_an_outage_at_first_and_a_fact_after_a_while() -> None:
+    values = [poisson(random.Random(slot), 100) for slot in range(600)]  # noqa: S311
+    series = Series(300, 0, (*values, *[0.0] * 200))
+    made = Blend().forecasts(series, 1, last=200)
+    uppers = [one.steps[0].upper for one in made if one]
+    assert min(uppers[:6]) > 90
+    assert uppers[-1] < 10
+
+
+def test_zeros_of_every_night_are_believed() -> None:
+    values = [poisson(random.Random(hour), 100) if hour % 24 >= 12 else 0.0 for hour in range(24 * 20)]  # noqa: S311
+    assert forecast([*values, 0.0, 0.0]).steps[0].upper < 20
+    assert forecast([*values, *[0.0] * 12]).steps[0].upper > 80
+
+
+# Properties
+
+
+@settings(max_examples=60)
+@given(VALUES, st.integers(1, 20), st.integers(1, 5))
+def test_forecasts_are_finite_and_none_only_before_the_first_value(values: list[Value], steps: int, last: int) -> None:
+    made = Blend().forecasts(Series(HOUR, 0, tuple(values)), steps, last)
+    assert len(made) == min(last, len(values))
+    known = [any(value is not None for value in values[: end + 1]) for end in range(len(values))][-last:]
+    for forecast_, is_known in zip(made, known, strict=True):
+        assert (forecast_ is not None) == is_known
+        for step in forecast_.steps if forecast_ else ():
+            assert 0 <= step.value <= step.upper < math.inf
+
+
+@settings(max_examples=40)
+@given(st.lists(st.integers(0, 1000), min_size=1, max_size=80), st.sampled_from([0.25, 8, 1024]))
+def test_the_unit_of_demand_does_not_matter(values: list[int], unit: float) -> None:
+    made, scaled = forecast(values), forecast([value * unit for value in values])
+    if any(values):
+        assert scaled.steps[0].upper == pytest.approx(made.steps[0].upper * unit, rel=1e-6, abs=1e-6 * unit)
+
+
+@settings(max_examples=40)
+@given(VALUES.filter(len), st.integers(1, 4))
+def test_a_forecast_knows_nothing_of_the_future(values: list[Value], last: int) -> None:
+    made = Blend().forecasts(Series(HOUR, 0, tuple(values)), 2, last)
+    earlier = Blend().forecasts(Series(HOUR, 0, tuple(values[:-1])), 2, last)
+    assert made[:-1] == earlier[len(earlier) - len(made) + 1 :]
+
+
+@settings(max_examples=40)
+@given(VALUES, st.integers(0, 60), st.integers(1, 3), st.integers(1, 4))
+def test_kept_state_changes_nothing_but_the_time(values: list[Value], cut: int, steps: int, last: int) -> None:
+    whole = Series(HOUR, 7200, tuple(values))
+    part = dataclasses.replace(whole, values=whole.values[:cut])
+    _, state = Blend().continued(part, steps, last)
+    kept, _ = Blend().continued(whole, steps, last, json.loads(json.dumps(state)))
+    assert kept == Blend().forecasts(whole, steps, last)
+
+
+def test_state_that_does_not_fit_is_not_used() -> None:
+    series = Series(HOUR, 0, tuple(days(3)))
+    _, state = Blend(0.05).continued(series, 1)
+    shorter = dataclasses.replace(series, values=series.values[:-5])
+    assert Blend(0.05).continued(shorter, 1, state=state)[0] == Blend(0.05).forecasts(shorter, 1)
+    assert Blend(0.2).continued(series, 1, state=state)[0] == Blend(0.2).forecasts(series, 1)
+    assert Blend(0.05).continued(series, 2, state=state)[0] == Blend(0.05).forecasts(series, 2)
+    moved = dataclasses.replace(series, start=500 * HOUR)
+    assert Blend(0.05).continued(moved, 1, state=state)[0] == Blend(0.05).forecasts(moved, 1)
