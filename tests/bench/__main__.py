@@ -12,7 +12,11 @@ import sys
 import typing as t
 from pathlib import Path
 
-from bench import frame, stats
+from tools.checkout import collections_path
+
+sys.path.insert(0, str(collections_path()))  # for benchmarks of the collection's own code
+
+from bench import frame, provision, stats
 
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,12 +34,14 @@ class Bench(t.Protocol):
         """Measure."""
 
 
-BENCHES: dict[str, Bench] = {"stats": stats}
+BENCHES: dict[str, Bench] = {"stats": stats, "provision": provision}
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
     """The options, with the benchmark in `bench`."""
-    parser = argparse.ArgumentParser(prog="dev bench", description="Side-by-side measurements on real guests.")
+    parser = argparse.ArgumentParser(
+        prog="dev bench", description="Side-by-side measurements on real guests and recorded demand."
+    )
     commands = parser.add_subparsers(required=True, metavar="NAME")
     for name, bench in BENCHES.items():
         command = commands.add_parser(name, help=bench.HELP, description=bench.HELP)
@@ -56,7 +62,7 @@ def main(arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         print("bench: interrupted", file=sys.stderr)
         return 130
-    print(frame.table(rows))
+    print(getattr(options.bench, "table", frame.table)(rows))
     if options.json:
         options.json.write_text(frame.to_json(rows))
     return 0

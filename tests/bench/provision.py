@@ -1,0 +1,212 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Provisioning on recorded demand: the blend against target tracking and the gap rule. Exact, but for the times.
+
+Each method has one knob (the risk, or the target utilisation), which is swept: what a method costs is read where it is
+short of machines for 5 % of the time, and how long it is short where it costs as much as target tracking at 0.7.
+Between two settings both are read from the line. In the rows, `seconds` and `peer_seconds` hold the measure that the
+case names: only times are in seconds.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import json
+import statistics
+import time
+import typing as t
+from pathlib import Path
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision import methods
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.backtest import Outcome, Table, Terms, replay
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.blend import Blend
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.series import Series
+
+from bench import traces
+from bench.frame import Row
+
+if t.TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterable, Iterator, Sequence
+
+HELP = "Provisioning on recorded demand: under-provisioned time and cost against target tracking and the gap rule."
+
+_RISKS: t.Final = (0.6, 0.5, 0.4, 0.3, 0.2, 0.15, 0.1, 0.08, 0.07, 0.06, 0.05, 0.04, 0.03, 0.02)
+_TAILS: t.Final = (0.01, 0.005, 0.001, 0.0005, 0.0001)
+_TARGETS: t.Final = tuple(step / 20 for step in range(6, 21))
+_SHORT: t.Final = 0.05
+_TOLERANCE: t.Final = 0.1
+_SUBJECT: t.Final = "blend"
+
+Points = list[tuple[float, float]]
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of this benchmark."""
+    parser.add_argument(
+        "--trace",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help=f"a CSV file timestamp,demand; may be repeated (default: all in {traces.DEFAULT_FOLDER})",
+    )
+    parser.add_argument("--quick", action="store_true", help="only 20 machines and the shorter boot time")
+
+
+def run(options: argparse.Namespace) -> list[Row]:
+    """Measure all traces."""
+    rows: list[Row] = []
+    for trace in traces.find(options.trace):
+        rows += list(_decision_rows(trace))
+        for delay, machines in [(trace.delay, (20,))] if options.quick else _settings(trace):
+            rows += list(_Contest(trace, delay).rows(machines))
+    return rows
+
+
+def table(rows: Sequence[Row]) -> str:
+    """The rows for people, columns aligned, and the medians over the traces."""
+    lines = [("case", "n", "ours", "peer", "peer's", "ratio")]
+    lines += [
+        (row.case, str(row.n), f"{row.seconds:.4g}", row.peer, f"{row.peer_seconds:.4g}", f"{row.ratio:.3f}")
+        for row in rows
+    ]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    numbers = {1, 2, 4, 5}
+    text = [
+        "  ".join(
+            cell.rjust(width) if column in numbers else cell.ljust(width)
+            for column, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
+        for line in lines
+    ]
+    return "\n".join(text)
+
+
+def _settings(trace: traces.Trace) -> list[tuple[int, tuple[int, ...]]]:
+    return [(trace.delay, (20, 6)), (3 * trace.delay, (20,))]
+
+
+class _Contest:
+    """The methods on one trace with one boot time; the tables are made once, for fleets of every size."""
+
+    def __init__(self, trace: traces.Trace, delay: int) -> None:
+        self._trace, self._delay = trace, delay
+        demand = trace.demand
+        risks = _RISKS + _TAILS
+        self._blend = dict(zip(risks, methods.blend(demand, trace.interval, delay, risks), strict=True))
+        self._reactive = {target: methods.reactive(demand, target) for target in _TARGETS}
+        self._gap = {target: methods.gap_rule(demand, delay, target) for target in _TARGETS}
+
+    def rows(self, fleets: Iterable[int]) -> Iterator[Row]:
+        """The rows of fleets that need so many machines at the peak."""
+        for machines in fleets:
+            yield from self._rows(machines)
+
+    def _rows(self, machines: int) -> Iterator[Row]:
+        terms = self._terms(machines)
+        patient = dataclasses.replace(terms, out_tolerance=_TOLERANCE, in_tolerance=_TOLERANCE)
+        blend = {risk: self._replay(made, terms) for risk, made in self._blend.items()}
+        peers = {
+            "reactive": {target: self._replay(made, patient) for target, made in self._reactive.items()},
+            "gap rule": {target: self._replay(made, terms) for target, made in self._gap.items()},
+        }
+        case = f"{self._trace.name} K={machines} D={self._delay}"
+        same_cost = peers["reactive"][0.7].cost
+        ours = short_at(points(blend.values()), same_cost)
+        for peer, outcomes in peers.items():
+            theirs = (
+                peers["reactive"][0.7].tau_u if peer == "reactive" else short_at(points(outcomes.values()), same_cost)
+            )
+            yield from self._row(
+                f"{case}: short of machines, % of time, at reactive 0.7's cost", ours, peer, theirs, 100
+            )
+        cost = cost_at(points(blend.values()), _SHORT)
+        yield from self._row(f"{case}: cost where 5 % of time is short", cost, "need", 1.0)
+        for peer, outcomes in peers.items():
+            theirs = cost_at(points(outcomes.values()), _SHORT)
+            yield from self._row(f"{case}: cost where 5 % of time is short", cost, peer, theirs)
+        for risk in (0.1, 0.05):
+            yield from self._row(f"{case}: short, % of time", blend[risk].tau_u, f"risk {risk:.0%}", risk, 100)
+        yield from self._first_days(case, terms)
+        yield from self._calm(case, terms, blend[0.05], peers["reactive"][0.8])
+
+    def _terms(self, machines: int) -> Terms:
+        hold = 1 if self._trace.interval >= 1800 else 2
+        return Terms(self._trace.capacity(machines), self._delay, 1, 3 * machines, hold)
+
+    def _replay(self, made: Table, terms: Terms) -> Outcome:
+        return replay(self._trace.demand, made, terms, self._trace.interval, self._trace.start)
+
+    def _first_days(self, case: str, terms: Terms) -> Iterator[Row]:
+        slots = 2 * 86_400 // self._trace.interval
+        outcome = replay(self._trace.demand[:slots], self._blend[0.05][:slots], terms, self._trace.interval)
+        yield from self._row(f"{case}: short in the first 48 h, %", outcome.tau_u, "risk 5%", 0.05, 100)
+
+    def _calm(self, case: str, terms: Terms, plain: Outcome, reactive: Outcome) -> Iterator[Row]:
+        """What it costs to let machines go only when it is worth it, and what flaps are left."""
+        calm = self._replay(self._blend[0.05], calmer(terms))
+        yield from self._row(f"{case}: flaps a day, calm", calm.flaps_a_day, "reactive", reactive.flaps_a_day)
+        yield from self._row(f"{case}: cost, calm", calm.cost, "not calm", plain.cost)
+
+    def _row(self, case: str, ours: float | None, peer: str, theirs: float | None, scale: float = 1) -> Iterator[Row]:
+        """A row; none where a method does not get there with any setting."""
+        if ours is None or theirs is None:
+            return
+        ratio = ours / theirs if theirs else 1.0 if not ours else ours / 1e-4
+        yield Row("provision", case, len(self._trace.demand), _SUBJECT, scale * ours, peer, scale * theirs, ratio)
+
+
+def calmer(terms: Terms) -> Terms:
+    """The same fleet with hysteresis: fewer machines must do for a slot longer, and by a tenth, before one goes."""
+    return dataclasses.replace(terms, hold=terms.hold + 1, in_tolerance=0.1)
+
+
+def points(outcomes: Iterable[Outcome]) -> Points:
+    """(share of time short of machines, cost) of each outcome."""
+    return [(outcome.tau_u, outcome.cost) for outcome in outcomes]
+
+
+def cost_at(swept: Points, short: float) -> float | None:
+    """The least cost at which no more than the share `short` of time is short; None if that is out of reach."""
+    return _read(sorted(swept), short)
+
+
+def short_at(swept: Points, cost: float) -> float | None:
+    """The least share of time that is short at no more than `cost`; None if that is out of reach."""
+    return _read(sorted((paid, short) for short, paid in swept), cost)
+
+
+def _read(ordered: Points, limit: float) -> float | None:
+    within = [value for place, value in ordered if place <= limit]
+    within += [
+        value + (after - value) * (limit - place) / (beyond - place)
+        for (place, value), (beyond, after) in itertools.pairwise(ordered)
+        if place <= limit < beyond
+    ]
+    return min(within, default=None)
+
+
+def _decision_rows(trace: traces.Trace) -> Iterator[Row]:
+    """How long one decision takes on at most 28 days of history: from scratch, and from kept state."""
+    slots = min(len(trace.demand), 28 * 86_400 // trace.interval)
+    series = Series(trace.interval, 0, trace.demand[:slots])
+    earlier = dataclasses.replace(series, values=series.values[:-1])
+    kept = json.dumps(Blend().continued(earlier, trace.delay, last=4)[1])
+    cold = _median_seconds(lambda: Blend().forecasts(series, trace.delay, last=4))
+    warm = _median_seconds(lambda: json.dumps(Blend().continued(series, trace.delay, 4, json.loads(kept))[1]))
+    yield Row(
+        "provision", f"{trace.name}: seconds a decision", slots, "kept state", warm, "from scratch", cold, warm / cold
+    )
+
+
+def _median_seconds(work: t.Callable[[], object]) -> float:
+    times: list[float] = []
+    for _ in range(3):
+        started = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - started)
+    return statistics.median(times)
