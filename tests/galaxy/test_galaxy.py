@@ -7,8 +7,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import typing as t
 from pathlib import Path
 
@@ -16,6 +14,7 @@ import pytest
 import yaml
 
 from tools import checkout
+from tools.tarball import ansible
 
 FQCN = f"{checkout.NAMESPACE}.{checkout.NAME}"
 KINDS = {"module": "modules", "inventory": "inventory"}
@@ -25,29 +24,9 @@ def plugins(base: Path, kind: str) -> set[str]:
     return {path.stem for path in (base / "plugins" / KINDS[kind]).glob("[!_]*.py")}
 
 
-def ansible(collections: Path, *command: str) -> str:
-    """What a command prints that knows no collection but those below `collections`."""
-    environment = {**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(collections)}
-    done = subprocess.run(command, cwd=collections, env=environment, check=False, capture_output=True, text=True)
-    if done.returncode != 0:
-        pytest.fail(f"{' '.join(command)}:\n{done.stdout}{done.stderr}", pytrace=False)
-    return done.stdout
-
-
 @pytest.fixture(scope="module")
-def collections(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An empty path into which the built tarball was installed."""
-    source = checkout.stage(tmp_path_factory.mktemp("source"))
-    built, installed = tmp_path_factory.mktemp("built"), tmp_path_factory.mktemp("installed")
-    ansible(installed, "ansible-galaxy", "collection", "build", str(source), "--output-path", str(built))
-    (tarball,) = built.iterdir()
-    ansible(installed, "ansible-galaxy", "collection", "install", "--offline", "-p", str(installed), str(tarball))
-    return installed
-
-
-@pytest.fixture(scope="module")
-def collection(collections: Path) -> Path:
-    return collections / "ansible_collections" / checkout.NAMESPACE / checkout.NAME
+def collection(installed: Path) -> Path:
+    return installed / "ansible_collections" / checkout.NAMESPACE / checkout.NAME
 
 
 def test_ships_what_users_need_and_no_more(collection: Path) -> None:
@@ -57,12 +36,12 @@ def test_ships_what_users_need_and_no_more(collection: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_plugin_is_documented(collections: Path, collection: Path, kind: str) -> None:
+def test_every_plugin_is_documented(installed: Path, collection: Path, kind: str) -> None:
     names = plugins(collection, kind)
     assert names == plugins(checkout.ROOT, kind)
     if not names:
         pytest.fail(f"the collection has no {kind} plugin")
-    texts = ansible(collections, "ansible-doc", "-t", kind, "-j", *(f"{FQCN}.{name}" for name in sorted(names)))
+    texts = ansible(installed, "ansible-doc", "-t", kind, "-j", *(f"{FQCN}.{name}" for name in sorted(names)))
     documented: dict[str, dict[str, t.Any]] = json.loads(texts)
     assert set(documented) == {f"{FQCN}.{name}" for name in names}
     assert all(text["doc"]["description"] and text["examples"] for text in documented.values())

@@ -26,14 +26,15 @@ RELEASES = "trixie,bookworm"  # libvirt 11.3 and 9.0
 
 @dataclass(frozen=True)
 class Lab:
-    """A lab that is up; `facts` is what `./dev lab up --json` said of it."""
+    """A lab that is up; `facts` is what `./dev lab up --json` said of it, `collections` where ours is installed."""
 
     name: str
     facts: dict[str, t.Any]
+    collections: Path
 
     def run(self, *command: str, cwd: Path = checkout.ROOT) -> subprocess.CompletedProcess[str]:
         """Run a command on the controller's side of the lab; stdout and stderr come together, never raises."""
-        return _lab("run", "--name", self.name, "--", *command, cwd=cwd)
+        return _lab("run", "--name", self.name, "--", *command, cwd=cwd, collections=self.collections)
 
     def playbook(self, playbook: Path, **variables: str) -> None:
         """Run a playbook on the lab's hosts; the test fails with the whole output when it does."""
@@ -44,9 +45,13 @@ class Lab:
             pytest.fail(f"{' '.join(command)}\n{done.stdout}", pytrace=False)
 
 
-def _lab(*arguments: str, cwd: Path = checkout.ROOT, capture_errors: bool = True) -> subprocess.CompletedProcess[str]:
+def _lab(
+    *arguments: str, cwd: Path = checkout.ROOT, capture_errors: bool = True, collections: Path | None = None
+) -> subprocess.CompletedProcess[str]:
     environment = {
         **os.environ,
+        **({} if collections is None else {"ANSIBLE_COLLECTIONS_PATH": str(collections)}),
+        "ANSIBLE_PIPELINING": "1",
         "PYTHONPATH": str(checkout.ROOT / "tests"),
         "ANSIBLE_ROLES_PATH": str(checkout.ROOT / "tests/integration/targets"),
     }
@@ -63,8 +68,8 @@ def _lab(*arguments: str, cwd: Path = checkout.ROOT, capture_errors: bool = True
 
 
 @pytest.fixture(scope="session")
-def lab() -> Iterator[Lab]:
-    """Two hosts; taken down whatever happens, a termination from outside included."""
+def lab(installed: Path) -> Iterator[Lab]:
+    """Two hosts, and the collection as users install it; taken down whatever happens, a termination included."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     name = f"test-{os.getpid()}"
     try:
@@ -74,7 +79,7 @@ def lab() -> Iterator[Lab]:
                 f"the lab did not come up (what it said is above or under 'Captured stderr'):\n{up.stdout}",
                 pytrace=False,
             )
-        yield Lab(name, json.loads(up.stdout))
+        yield Lab(name, json.loads(up.stdout), installed)
     finally:
         down = _lab("down", "--name", name)
         if down.returncode != 0:
