@@ -156,19 +156,32 @@ def replay(demand: t.Sequence[float | None], uppers: Table, terms: Terms, interv
     return _measured(slots, terms, turns, days=len(slots) * interval / 86_400)
 
 
+class _Known(t.NamedTuple):
+    """A slot whose demand is known."""
+
+    demand: float
+    needed: int
+    ready: int
+    alive: int
+
+
 def _measured(slots: list[Slot], terms: Terms, turns: _Turns, days: float) -> Outcome:
-    known = [(slot.demand, slot.needed, slot) for slot in slots if slot.demand is not None and slot.needed is not None]
+    known = [
+        _Known(slot.demand, slot.needed, slot.ready, slot.alive)
+        for slot in slots
+        if slot.demand is not None and slot.needed is not None
+    ]
     count = max(1, len(known))
-    asked = sum(demand for demand, _, _ in known)
-    lost = sum(max(0.0, demand - terms.capacity * slot.ready) for demand, _, slot in known)
+    asked = sum(one.demand for one in known)
+    lost = sum(max(0.0, one.demand - terms.capacity * one.ready) for one in known)
     return Outcome(
-        tau_u=sum(slot.ready < needed for _, needed, slot in known) / count,
-        tau_o=sum(slot.ready > needed for _, needed, slot in known) / count,
-        theta_u=sum(max(0, needed - slot.ready) / max(1, needed) for _, needed, slot in known) / count,
-        theta_o=sum(max(0, slot.ready - needed) / max(1, needed) for _, needed, slot in known) / count,
+        tau_u=sum(one.ready < one.needed for one in known) / count,
+        tau_o=sum(one.ready > one.needed for one in known) / count,
+        theta_u=sum(max(0, one.needed - one.ready) / max(1, one.needed) for one in known) / count,
+        theta_o=sum(max(0, one.ready - one.needed) / max(1, one.needed) for one in known) / count,
         unmet=lost / asked if asked else 0.0,
-        machine_slots=sum(slot.alive for _, _, slot in known),
-        needed_slots=sum(needed for _, needed, _ in known),
+        machine_slots=sum(one.alive for one in known),
+        needed_slots=sum(one.needed for one in known),
         actions_a_day=turns.actions / days,
         flaps_a_day=turns.flaps / days,
         slots=tuple(slots),

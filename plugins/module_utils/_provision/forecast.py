@@ -109,7 +109,7 @@ class TrendRule:
 
     def _margins(self, known: list[float], steps: int) -> list[float]:
         """Return, for each step ahead, the error quantile in units of the square root of the forecast."""
-        errors: list[list[float]] = [[] for _ in range(steps)]
+        errors: list[list[float]] = [[] for _unused in range(steps)]
         for origin in range(max(1, len(known) - self.window), len(known)):
             for ahead, value in enumerate(path(known[:origin], min(steps, len(known) - origin))):
                 errors[ahead].append((known[origin + ahead] - value) / math.sqrt(max(value, _SMALLEST_SCALE)))
@@ -140,7 +140,7 @@ def path(known: list[float], steps: int) -> list[float]:
     ratio = min(max(growth.ratio, 0.5), 2.0)
     gap = known[-1] - known[-2]
     path: list[float] = []
-    for _ in range(steps):
+    for _unused in range(steps):
         gap *= ratio
         value += gap
         path.append(value)
@@ -189,7 +189,7 @@ def _continuous(values: t.Sequence[float | None]) -> list[float]:
     for (index, value), (following, target) in zip(points, points[1:]):
         slope = (target - value) / (following - index)
         line.extend(value + slope * step for step in range(following - index))
-    return line + [value for _, value in points[-1:]]
+    return line + [value for _unused, value in points[-1:]]
 
 
 def _without_outages(points: list[tuple[int, float]]) -> list[tuple[int, float]]:

@@ -10,7 +10,7 @@
 1. Experts say what to expect: the last value, two levels of different patience, and a regression on momentum, levels,
    days and weeks (memory.py, regression.py).
 2. Each expert's upper value adds a quantile of its own latest errors, in units that grow with the forecast, with its
-   root, or with its root and the present unrest (quantile.py).
+   root, with its root and the present unrest, or not at all (quantile.py).
 3. The upper values are averaged with weights that follow their discounted pinball loss, which is least at the quantile
    (Koenker and Bassett, 1978; exponential weights: Littlestone and Warmuth, 1994).
 """
@@ -67,7 +67,7 @@ class Horizon:
         window = min(7 * cycle, _LONGEST_WINDOW)
         self._regression = Regression(FEATURES, 28 * cycle, max(1, cycle // 12), state.get("regression"))
         self._windows = [ErrorWindow(window, latest) for latest in state.get("errors", [()] * _VOICES)]
-        self._losses: list[list[float]] = state.get("losses", [[0.0] * _VOICES for _ in levels])
+        self._losses: list[list[float]] = state.get("losses", [[0.0] * _VOICES for _unused in levels])
         self._unrest, self._usual_unrest = state.get("unrest", (0.0, 0.0))
         self._unrest_fade = 1 / window
         self._pending = collections.deque(Issued(**issued) for issued in state.get("pending", ()))
@@ -119,28 +119,28 @@ class Horizon:
         # Near zero a unit that follows the forecast would make any demand an endless multiple of it.
         smallest = _SMALLEST_SHARE_OF_MEAN * memory.mean
         last, drift, base = memory.root**2, memory.drift**2, memory.base**2
-        wide = max(fitted, smallest)
-        root = math.sqrt(wide)
+        root = math.sqrt(max(fitted, smallest))
         unrest = self._unrest / self._usual_unrest if self._usual_unrest else 1.0
+        steady = math.sqrt(memory.mean)
         return [
-            (fitted, wide),
             (fitted, root),
             (fitted, root * (1 - _UNREST_SHARE + _UNREST_SHARE * unrest)),
             (last, max(last, smallest)),
             (trend, max(trend, smallest)),
             (drift, math.sqrt(max(drift, smallest))),
-            (base, math.sqrt(max(base, smallest))),
+            (drift, steady),
+            (base, steady),
         ]
 
     def _uppers(self, level: float, voices: list[tuple[float, float]]) -> list[float]:
         if not len(self._windows[0]):
-            return [guess for guess, _ in voices]
+            return [guess for guess, _unused in voices]
         return [
             max(0.0, guess + scale * window.quantile(level)) for (guess, scale), window in zip(voices, self._windows)
         ]
 
     def _learn_unrest(self, issued: Issued, value: float) -> None:
-        guess, root = issued.voices[1]
+        guess, root = issued.voices[0]
         error = abs(value - guess) / root
         share = 1 / (len(self._windows[0]) + 1)
         self._unrest += max(_UNREST_GAIN, share) * (error - self._unrest)

@@ -26,7 +26,7 @@ Demand = t.Sequence[t.Optional[float]]
 def blend(demand: Demand, interval: int, steps: int, risks: t.Sequence[float]) -> list[Table]:
     """Return a table for each of ``risks``, all from one pass over the demand."""
     tracker = Tracker(interval, steps, [1 - risk for risk in risks])
-    tables: list[list[list[float]]] = [[] for _ in risks]
+    tables: list[list[list[float]]] = [[] for _unused in risks]
     for value in demand:
         tracker.observe(value)
         for level, table in enumerate(tables):
@@ -67,7 +67,7 @@ def perfect(demand: Demand, steps: int) -> Table:
 
 def _continued(value: float, gap: float, ratio: float, steps: int, target: float) -> list[float]:
     row: list[float] = []
-    for _ in range(steps):
+    for _unused in range(steps):
         gap *= ratio
         value += gap
         row.append(value / target)

@@ -54,7 +54,7 @@ class Tracker:
         self._horizons = [Horizon(ahead, levels, lags.cycle, kept) for ahead, kept in zip(anchors(steps), states)]
         self._issued = [Issued(**issued) for issued in state.get("issued", ())]
         self._recent = collections.deque(state.get("recent", ()), _RECENT)
-        self._breaches: list[int] = state.get("breaches", [0 for _ in levels])
+        self._breaches: list[int] = state.get("breaches", [0 for _unused in levels])
         self._zeros: int = state.get("zeros", 0)
         self._doubted: int = state.get("doubted", 0)
 
