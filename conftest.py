@@ -7,7 +7,11 @@
 from __future__ import annotations
 
 import os
+import typing as t
 
+import pytest
+
+from tools import tarball
 from tools.checkout import collections_path
 
 # Before Ansible is imported: its configuration reads the environment once.
@@ -15,4 +19,13 @@ os.environ["ANSIBLE_COLLECTIONS_PATH"] = str(collections_path())
 
 from ansible.plugins.loader import init_plugin_loader
 
+if t.TYPE_CHECKING:
+    from pathlib import Path
+
 init_plugin_loader([os.environ["ANSIBLE_COLLECTIONS_PATH"]])
+
+
+@pytest.fixture(scope="session")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty path into which the built tarball was installed."""
+    return tarball.install(tmp_path_factory.mktemp("tarball"))

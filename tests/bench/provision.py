@@ -205,7 +205,7 @@ def _decision_rows(trace: traces.Trace) -> Iterator[Row]:
 
 def _median_seconds(work: t.Callable[[], object]) -> float:
     times: list[float] = []
-    for _ in range(3):
+    for _unused in range(3):
         started = time.perf_counter()
         work()
         times.append(time.perf_counter() - started)

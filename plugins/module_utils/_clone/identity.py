@@ -34,12 +34,12 @@ def choose(interfaces: int, taken_macs: set[str], random_bytes: RandomBytes) -> 
     """Return a new identity and add its addresses to ``taken_macs`` (lower case)."""
     return Identity(
         uuid=str(uuid.UUID(bytes=random_bytes(16), version=4)),
-        macs=tuple(_choose_mac(taken_macs, random_bytes) for _ in range(interfaces)),
+        macs=tuple(_choose_mac(taken_macs, random_bytes) for _unused in range(interfaces)),
     )
 
 
 def _choose_mac(taken: set[str], random_bytes: RandomBytes) -> str:
-    for _ in range(_TRIES):
+    for _unused in range(_TRIES):
         mac = ":".join([MAC_PREFIX, *(f"{byte:02x}" for byte in random_bytes(3))])
         if mac not in taken:
             taken.add(mac)

@@ -21,7 +21,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import He
 def test_identities_are_valid_and_never_collide(interfaces: int, seed: int) -> None:
     source = random.Random(seed)  # noqa: S311 - repeatable on purpose
     taken = {"52:54:00:00:00:00"}
-    made = [identity.choose(interfaces, taken, source.randbytes) for _ in range(10)]
+    made = [identity.choose(interfaces, taken, source.randbytes) for _unused in range(10)]
     macs = [mac for one in made for mac in one.macs]
     assert len({one.uuid for one in made}) == len(made)
     assert len({*macs, "52:54:00:00:00:00"}) == interfaces * 10 + 1

@@ -76,7 +76,8 @@ def test_a_transient_domain_is_not_undefined() -> None:
 
 
 REFS = st.lists(
-    st.builds(VolumeRef, pool=st.just("default"), name=st.sampled_from(["a", "b", "c", "headroom-appliance.x"])), unique=True
+    st.builds(VolumeRef, pool=st.just("default"), name=st.sampled_from(["a", "b", "c", "headroom-appliance.x"])),
+    unique=True,
 )
 PATHS = st.sampled_from(["/p/a", "/p/b", "/p/c", "/p/headroom-appliance.x"])
 

@@ -23,7 +23,7 @@ REASONS = [
 ]
 
 
-@pytest.mark.parametrize(("constant", "state", "reason"), REASONS, ids=[constant for constant, _, _ in REASONS])
+@pytest.mark.parametrize(("constant", "state", "reason"), REASONS, ids=[row[0] for row in REASONS])
 def test_reasons_are_libvirts(constant: str, state: str, reason: str) -> None:
     number = getattr(libvirt, constant)
     assert reason_name(state_name(getattr(libvirt, f"VIR_DOMAIN_{state.upper()}")), number) == reason

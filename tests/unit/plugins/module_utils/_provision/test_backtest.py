@@ -117,5 +117,5 @@ METHODS = {
 @given(demand=DEMAND)
 def test_no_method_looks_ahead(name: str, demand: list[float | None]) -> None:
     whole: list[Table] = METHODS[name](demand)
-    part: list[Table] = METHODS[name](demand[:-1]) if demand[:-1] else [[] for _ in whole]
+    part: list[Table] = METHODS[name](demand[:-1]) if demand[:-1] else [[] for _unused in whole]
     assert [list(table)[:-1] for table in whole] == [list(table) for table in part]

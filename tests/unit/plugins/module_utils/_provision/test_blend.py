@@ -171,14 +171,14 @@ def test_a_forecast_knows_nothing_of_the_future(values: list[Value], last: int) 
 def test_kept_state_changes_nothing_but_the_time(values: list[Value], cut: int, steps: int, last: int) -> None:
     whole = Series(HOUR, 7200, tuple(values))
     part = dataclasses.replace(whole, values=whole.values[:cut])
-    _, state = Blend().continued(part, steps, last)
-    kept, _ = Blend().continued(whole, steps, last, json.loads(json.dumps(state)))
+    _made, state = Blend().continued(part, steps, last)
+    kept, _state = Blend().continued(whole, steps, last, json.loads(json.dumps(state)))
     assert kept == Blend().forecasts(whole, steps, last)
 
 
 def test_state_that_does_not_fit_is_not_used() -> None:
     series = Series(HOUR, 0, tuple(days(3)))
-    _, state = Blend(0.05).continued(series, 1)
+    _made, state = Blend(0.05).continued(series, 1)
     shorter = dataclasses.replace(series, values=series.values[:-5])
     assert Blend(0.05).continued(shorter, 1, state=state)[0] == Blend(0.05).forecasts(shorter, 1)
     assert Blend(0.2).continued(series, 1, state=state)[0] == Blend(0.2).forecasts(series, 1)

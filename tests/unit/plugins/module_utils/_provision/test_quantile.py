@@ -55,7 +55,7 @@ def test_a_window_goes_on_from_its_latest_errors(errors: list[float], level: flo
 
 def test_past_the_largest_error_the_tail_is_drawn_on() -> None:
     source = random.Random(5)  # noqa: S311
-    errors = window([source.expovariate(1) for _ in range(200)], 200)
+    errors = window([source.expovariate(1) for _unused in range(200)], 200)
     # The 0.9999 quantile of an exponential distribution is 9.2; 200 samples alone end near 5.
     assert errors.quantile(0.9999) == pytest.approx(9.2, rel=0.3)
 
@@ -63,7 +63,7 @@ def test_past_the_largest_error_the_tail_is_drawn_on() -> None:
 def test_the_next_error_exceeds_the_quantile_as_often_as_asked() -> None:
     source = random.Random(1)  # noqa: S311
     exceeded = 0
-    for _ in range(4000):
-        *errors, following = (source.gauss(0, 1) for _ in range(40))
+    for _unused in range(4000):
+        *errors, following = (source.gauss(0, 1) for _unused in range(40))
         exceeded += following > window(errors).quantile(0.9)
     assert exceeded / 4000 == pytest.approx(0.1, abs=0.015)

@@ -25,8 +25,8 @@ def products(samples: Matrix) -> Matrix:
 @given(st.integers(1, 8), st.integers(0, 2**32))
 def test_a_solution_solves(size: int, seed: int) -> None:
     source = random.Random(seed)  # noqa: S311
-    lower = products([[source.gauss(0, 1) for _ in range(size)] for _ in range(4 * size + 4)])
-    wanted = [source.gauss(0, 1) for _ in range(size)]
+    lower = products([[source.gauss(0, 1) for _unused in range(size)] for _unused in range(4 * size + 4)])
+    wanted = [source.gauss(0, 1) for _unused in range(size)]
     full = [[lower[max(i, j)][min(i, j)] for j in range(size)] for i in range(size)]
     targets = [sum(full[i][j] * wanted[j] for j in range(size)) for i in range(size)]
     assert solve(lower, targets, ridge=0.0) == pytest.approx(wanted, abs=1e-6)
@@ -41,7 +41,7 @@ def test_a_feature_that_says_nothing_new_gets_no_part() -> None:
 def test_a_linear_law_is_found() -> None:
     source = random.Random(3)  # noqa: S311
     regression = Regression(3, memory=500, patience=10)
-    for _ in range(2000):
+    for _unused in range(2000):
         features = [1.0, source.gauss(0, 1), source.gauss(0, 5)]
         regression.learn(features, 2 + 3 * features[1] - features[2] + source.gauss(0, 0.1))
     assert regression.coefficients == pytest.approx([2, 3, -1], abs=0.1)
@@ -73,7 +73,7 @@ def test_weights_never_overflow() -> None:
 
 def test_it_goes_on_from_its_state() -> None:
     source = random.Random(6)  # noqa: S311
-    samples = [([1.0, source.gauss(0, 1)], source.gauss(0, 1)) for _ in range(100)]
+    samples = [([1.0, source.gauss(0, 1)], source.gauss(0, 1)) for _unused in range(100)]
     whole, first = Regression(2, 50, 10), Regression(2, 50, 10)
     for features, target in samples:
         whole.learn(features, target)
