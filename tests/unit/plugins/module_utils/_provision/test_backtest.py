@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import typing as t
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -106,7 +108,7 @@ def test_the_gap_rule_draws_a_rise_on() -> None:
     assert gap_rule(demand, 2, 1.0) == [[5, 5], [15, 20], [40, 80], [15, 15]]
 
 
-METHODS = {
+METHODS: dict[str, t.Callable[[t.Sequence[float | None]], t.Sequence[Table]]] = {
     "reactive": lambda demand: [reactive(demand, 0.8)],
     "gap rule": lambda demand: [gap_rule(demand, 2, 0.8)],
     "blend": lambda demand: blend(demand, HOUR, 2, [0.1, 0.01]),
@@ -116,6 +118,6 @@ METHODS = {
 @pytest.mark.parametrize("name", METHODS)
 @given(demand=DEMAND)
 def test_no_method_looks_ahead(name: str, demand: list[float | None]) -> None:
-    whole: list[Table] = METHODS[name](demand)
-    part: list[Table] = METHODS[name](demand[:-1]) if demand[:-1] else [[] for _unused in whole]
+    whole = METHODS[name](demand)
+    part = METHODS[name](demand[:-1]) if demand[:-1] else [[] for _unused in whole]
     assert [list(table)[:-1] for table in whole] == [list(table) for table in part]
