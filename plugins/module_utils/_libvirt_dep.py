@@ -85,7 +85,7 @@ def _dotted(version: tuple[int, ...]) -> str:
 def _require(library: str, import_traceback: str | None) -> None:
     if import_traceback is not None:
         raise MissingDependency(
-            f"{missing_required_lib(library)} It is packaged as: {_PACKAGES[library]}.",
+            f"{missing_required_lib(library)}. It is packaged as: {_PACKAGES[library]}.",
             import_traceback=import_traceback,
             library=library,
         )
