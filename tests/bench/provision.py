@@ -68,7 +68,7 @@ def run(options: argparse.Namespace) -> list[Row]:
 
 
 def table(rows: Sequence[Row]) -> str:
-    """The rows for people, columns aligned, and the medians over the traces."""
+    """The rows for people, columns aligned."""
     lines = [("case", "n", "ours", "peer", "peer's", "ratio")]
     lines += [
         (row.case, str(row.n), f"{row.seconds:.4g}", row.peer, f"{row.peer_seconds:.4g}", f"{row.ratio:.3f}")
