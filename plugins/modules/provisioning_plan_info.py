@@ -67,6 +67,15 @@ options:
             there for the highest demand forecast within it.
           - Without it, one interval.
         type: int
+      forecaster:
+        description:
+          - How demand is forecast. V(trend) watches the distance between intervals and needs no history, so a rise
+            that goes on is expected to go on.
+          - V(blend) also learns days and weeks, and sets its upper value by its own past errors so that O(rule.risk) is
+            kept. It is the better one as soon as there are some days of history, up to four weeks of which it uses.
+        type: str
+        choices: [trend, blend]
+        default: trend
       headroom:
         description:
           - The share to keep free on top of the forecast. V(0.1) keeps 10 %.
@@ -372,6 +381,7 @@ import typing as t
 from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import ArgumentSpec
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
 from ansible_collections.headroom.libvirt.plugins.module_utils._names import check_name
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.blend import Blend
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.forecast import TrendRule
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.observed import Wanted, observe
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.plan import decide
@@ -389,6 +399,7 @@ _RULE: t.Final[dict[str, dict[str, t.Any]]] = {
     "min": {"type": "int", "default": 1},
     "interval": {"type": "int", "default": 300},
     "horizon": {"type": "int"},
+    "forecaster": {"type": "str", "choices": ["trend", "blend"], "default": "trend"},
     "headroom": {"type": "float", "default": 0.1},
     "risk": {"type": "float", "default": 0.05},
     "cooldown": {"type": "int", "default": 900},
@@ -434,7 +445,8 @@ def make_plan(module: AnsibleModule) -> dict[str, t.Any]:
     if not math.isfinite(now) or now < 0:
         raise InvalidInput("now", now, "is no time", "Write seconds since 1970, for example 1795392000.")
     observed = observe(fleet, now, rule.interval, params["hosts"], _wanted(params["machine"]))
-    return _result(observed, rule, decide(observed, rule, TrendRule(risk=rule.risk)))
+    forecaster = Blend(rule.risk) if rule.forecaster == "blend" else TrendRule(rule.risk)
+    return _result(observed, rule, decide(observed, rule, forecaster))
 
 
 def _wanted(machine: t.Mapping[str, t.Any]) -> Wanted:

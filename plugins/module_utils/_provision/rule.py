@@ -37,6 +37,7 @@ class Rule:
     alert_growth: float = 2.0
     parked: int = 0
     unit: str = ""
+    forecaster: str = "trend"
     n_plus_one: bool = False
 
     @property

@@ -77,6 +77,18 @@ def test_it_plans_ahead_of_the_third_hour() -> None:
     assert plan == call()
 
 
+def test_the_blend_knows_the_hour_of_the_day() -> None:
+    """Calm all day but for one busy hour: what comes next is known from the days before, and trend cannot know it."""
+    days = ([5.0] * 8 + [80.0] + [5.0] * 15) * 14
+    before_the_busy_hour = days[: 13 * 24 + 8]
+    params: dict[str, t.Any] = {
+        "hosts": [host("kvm1", *before_the_busy_hour, machines=["web-1"])],
+        "now": (len(before_the_busy_hour) - 1) * HOUR + 60,
+    }
+    assert call(**params, rule={"forecaster": "blend"})["machines"]["needed"] >= 8
+    assert call(**params)["machines"]["needed"] == 1
+
+
 def test_it_says_so_when_nothing_is_known() -> None:
     plan = call(hosts=[{"name": "kvm1"}])
     assert plan["forecast"] == {"value": None, "upper": None, "at": None, "method": None}
