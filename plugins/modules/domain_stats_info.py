@@ -7,11 +7,11 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: domain_stats_info
-short_description: Read the statistics of all domains of a host in one call
+short_description: Read the statistics of all domains of a host in bulk
 version_added: 0.1.0
 description:
-  - Reads counters and gauges of every domain of a host, or of chosen ones, with one bulk call of libvirt, however many
-    domains there are.
+  - Reads counters and gauges of every domain of a host, or of chosen ones, with libvirt's bulk calls, a few of them at a
+    time.
   - Numbers are named, typed and in base units (bytes, seconds, counts), for each device and as totals over the
     devices of a domain and over the domains.
   - What libvirt does not tell is V(null), never 0.
@@ -61,6 +61,20 @@ options:
     description:
       - Take two samples this many seconds apart and return the changes a second as RV(domains[].rates).
     type: float
+  workers:
+    description:
+      - How many requests are under way at a time, 1 to 32, each for a few domains. libvirt serves five requests of one
+        connection at a time, so more than four open further connections.
+      - Without it, as many as are worth it for the number of domains, and on a host with many processors that is
+        reached without a network, more than four.
+    type: int
+  timeout:
+    description:
+      - How many seconds libvirt may take for one request, before its domains are asked for again one by one, so that a
+        guest that hangs does not hold up the others. Such a domain is listed with RV(domains[].timed_out).
+      - Raise it on a host that is slow altogether. A request that is late is used if it ends before the others do.
+    type: float
+    default: 1.0
   query:
     description:
       - A JMESPath expression over RV(domains) and RV(totals), evaluated on the host. What it yields is returned as
@@ -74,7 +88,7 @@ extends_documentation_fragment:
   - headroom.libvirt.attributes.actiongroup_all
 notes:
   - A domain that is busy with another call (it migrates, or its monitor does not answer) is listed with
-    RV(domains[].timed_out) and what is known of it; it does not hold up the others.
+    RV(domains[].timed_out) and what is known of it; it does not hold up the others for longer than O(timeout).
 seealso:
   - name: libvirt's bulk statistics
     description: What each number means.
@@ -686,6 +700,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._query import com
 from ansible_collections.headroom.libvirt.plugins.module_utils._runner import run_on_host
 from ansible_collections.headroom.libvirt.plugins.module_utils._stats.api import GROUPS
 from ansible_collections.headroom.libvirt.plugins.module_utils._stats.collect import Request, collect
+from ansible_collections.headroom.libvirt.plugins.module_utils._stats.lanes import MOST_WORKERS
 from ansible_collections.headroom.libvirt.plugins.module_utils._stats.summary import totals
 
 if t.TYPE_CHECKING:
@@ -703,6 +718,8 @@ ARGUMENTS = CONNECTION.merge(
             "groups": {"type": "list", "elements": "str", "choices": list(GROUPS), "default": list(GROUPS)},
             "backing": {"type": "bool", "default": False},
             "interval": {"type": "float"},
+            "workers": {"type": "int"},
+            "timeout": {"type": "float", "default": 1.0},
             "query": {"type": "str"},
         }
     )
@@ -719,10 +736,14 @@ def read_statistics(connection: Connection, module: AnsibleModule) -> dict[str, 
 
 
 def _request(params: t.Mapping[str, t.Any]) -> Request:
-    interval = params["interval"]
+    interval, timeout, workers = params["interval"], params["timeout"], params["workers"]
     if interval is not None and not 0 < interval < math.inf:
         raise InvalidInput("interval", interval, "is no time between two samples", "Give seconds, more than 0.")
-    alike = ("fleet", "tenant", "metadata", "inactive", "groups", "backing", "interval")
+    if not 0 < timeout < math.inf:
+        raise InvalidInput("timeout", timeout, "is no time to wait", "Give seconds, more than 0.")
+    if workers is not None and not 1 <= workers <= MOST_WORKERS:
+        raise InvalidInput("workers", workers, "is no number of workers", f"Give 1 to {MOST_WORKERS}, or leave it out.")
+    alike = ("fleet", "tenant", "metadata", "inactive", "groups", "backing", "interval", "workers", "timeout")
     return Request(names=params["name"], **{option: params[option] for option in alike})
 
 

@@ -10,6 +10,7 @@ module does and as `virsh` on a command line does. Ansible's own time is in none
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import json
@@ -25,44 +26,69 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._stats.collect im
 from ansible_collections.headroom.libvirt.plugins.module_utils._stats.summary import totals
 
 from bench import frame
-from bench.on_host import virsh
+from bench.on_host import delay, virsh
 from bench.on_host.guests import guests
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 OURS = "domain_stats_info"
+_DELAYED_ROUNDS = 3  # the plain loop takes seconds then, and what differs is no noise
 DEVICES: tuple[Group, ...] = ("block", "interface")
 
 
-def run(domains: str, rounds: str) -> list[frame.Row]:
-    """Rows for each number of guests in `domains` (ascending, separated by commas)."""
+def run(domains: str, round_trips: str, rounds: str) -> list[frame.Row]:
+    """Rows for each number of guests in `domains` (ascending, separated by commas), and each round trip in ms."""
     rows: list[frame.Row] = []
-    with open_connection(virsh.URI) as connection, guests(connection.handle) as started, virsh.Shell() as shell:
+    with contextlib.ExitStack() as stack:
+        roads = [Road("", virsh.URI, int(rounds))]
+        for milliseconds in map(int, round_trips.split(",")):
+            uri = stack.enter_context(delay.delayed(milliseconds / 1000))
+            roads.append(Road(f", {milliseconds} ms", uri, _DELAYED_ROUNDS))
+        local = stack.enter_context(open_connection(virsh.URI))
+        started = stack.enter_context(guests(local.handle))
         for number in map(int, domains.split(",")):
-            print(f"bench: {number} guests", file=sys.stderr, flush=True)
             started.grow_to(number)
-            check(connection, shell, number)
-            for case, contenders in cases(connection, shell):
-                medians = frame.Race(contenders).medians(int(rounds))
-                rows += frame.rows("stats", case, number, medians, OURS)
+            for road in roads:
+                print(f"bench: {number} guests{road.suffix}", file=sys.stderr, flush=True)
+                rows += measure(road, number)
     return rows
 
 
-def cases(connection: Connection, shell: virsh.Shell) -> Iterator[tuple[str, dict[str, frame.Contender]]]:
+@dataclasses.dataclass(frozen=True)
+class Road:
+    """A way to the host: what its cases are called, its URI, how many turns each contender has."""
+
+    suffix: str
+    uri: str
+    rounds: int
+
+
+def measure(road: Road, number: int) -> list[frame.Row]:
+    """Rows of all cases on one way to the host."""
+    rows: list[frame.Row] = []
+    with open_connection(road.uri) as connection, virsh.Shell(road.uri) as shell:
+        check(connection, shell, number)
+        for case, contenders in cases(road.uri, connection, shell):
+            medians = frame.Race(contenders).medians(road.rounds)
+            rows += frame.rows("stats", f"{case}{road.suffix}", number, medians, OURS)
+    return rows
+
+
+def cases(uri: str, connection: Connection, shell: virsh.Shell) -> Iterator[tuple[str, dict[str, frame.Contender]]]:
     """The contenders of each case."""
     for name, groups in (("six usual groups", GROUPS), ("block+interface", DEVICES)):
         command = domstats(groups)
         fresh: dict[str, frame.Contender] = {
-            OURS: functools.partial(ours_from_scratch, groups),
-            "virsh domstats": functools.partial(virsh.output, *command),
+            OURS: functools.partial(ours_from_scratch, uri, groups),
+            "virsh domstats": functools.partial(virsh.output, uri, *command),
         }
         connected: dict[str, frame.Contender] = {
             OURS: functools.partial(ours, connection, groups),
             "virsh domstats": functools.partial(shell.output, *command),
         }
         if groups == DEVICES:
-            fresh["plain loop"] = loop_from_scratch
+            fresh["plain loop"] = functools.partial(loop_from_scratch, uri)
             connected["plain loop"] = functools.partial(plain_loop, connection.handle)
         yield name, fresh
         yield f"{name}, connected", connected
@@ -81,9 +107,9 @@ def ours(connection: Connection, groups: Sequence[Group]) -> dict[str, t.Any]:
     return data
 
 
-def ours_from_scratch(groups: Sequence[Group]) -> None:
+def ours_from_scratch(uri: str, groups: Sequence[Group]) -> None:
     """The same, with a connection of its own."""
-    with open_connection(virsh.URI) as connection:
+    with open_connection(uri) as connection:
         ours(connection, groups)
 
 
@@ -109,9 +135,9 @@ def plain_loop(handle: libvirt.virConnect) -> Sums:
     return sums
 
 
-def loop_from_scratch() -> None:
+def loop_from_scratch(uri: str) -> None:
     """The same, with a connection of its own."""
-    handle = libvirt.open(virsh.URI)
+    handle = libvirt.open(uri)
     try:
         plain_loop(handle)
     finally:
