@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import typing as t
 
@@ -33,8 +34,9 @@ class Request:
 
     ``names`` None means every domain; ``fleet`` and ``tenant`` keep those whose metadata say so. They, and
     ``metadata``, cost one call a domain, since libvirt has no bulk call for metadata; nothing else does. ``interval``
-    (seconds) takes two samples and gives rates. ``workers`` requests (None: as many as are worth it) are under way at
-    a time, and one that takes longer than ``timeout`` seconds does not hold up the others.
+    (seconds) takes two samples and gives rates; without it, rates are against the samples ``previous``. ``workers``
+    requests (None: as many as are worth it) are under way at a time, and one that takes longer than ``timeout`` seconds
+    does not hold up the others.
     """
 
     names: t.Sequence[str] | None = None
@@ -45,8 +47,9 @@ class Request:
     groups: t.Collection[api.Group] = api.GROUPS
     backing: bool = False
     interval: float | None = None
+    previous: t.Sequence[DomainSample] | None = None
     workers: int | None = None
-    timeout: float = 1.0
+    timeout: float = 5.0
 
     @property
     def needs_metadata(self) -> bool:
@@ -81,13 +84,12 @@ def collect(connection: Connection, request: Request, clock: Clock = SYSTEM_CLOC
     that vanishes meanwhile is left out. Raises NotFound for a name that no domain has.
     """
     targets = _choose(connection, request)
-    samples = _sample(connection, request, targets, clock)
-    changes: dict[str, t.Any] = {}
+    samples, earlier = _sample(connection, request, targets, clock), request.previous
     if request.interval is not None:
         earlier = samples
         clock.sleep(request.interval)
         samples = _sample(connection, request, targets, clock)
-        changes = rates.all_between(earlier, samples)
+    changes = {} if earlier is None else rates.all_between(earlier, samples)
     metadata = {target.domain.UUIDString(): target.metadata for target in targets or ()}
     return [Reading(sample, metadata.get(sample.uuid), changes.get(sample.uuid)) for sample in samples]
 
@@ -146,7 +148,7 @@ def _sample(
     domains = _listed(connection, request) if targets is None else [target.domain for target in targets]
     known = {domain.UUIDString(): domain for domain in domains}
     workers = request.workers or automatic_workers(connection, len(known))
-    with Lanes(connection, domains) as lanes:
+    with contextlib.closing(Lanes(connection, domains)) as lanes:
         asking = _Asking(request, clock)
         samples, hung = Gathering(lanes, workers, request.timeout, len(asking.attempts), asking.ask).run(list(known))
     lost = [_sample_of(known[uuid], clock.now(), {}, timed_out=True) for uuid in hung]

@@ -26,6 +26,8 @@ if t.TYPE_CHECKING:
 
 T = t.TypeVar("T")
 
+# A request is waited for so many times as long as others wait for it.
+_PATIENCE: t.Final = 1.75
 _LARGEST_CHUNK: t.Final = 16  # the most guests that have to be asked again on account of one
 
 
@@ -54,6 +56,7 @@ class _Request(t.Generic[T]):
     chunk: Chunk
     lane: Lane
     deadline: float
+    patience: float
     overdue: bool = False
     answer: dict[str, T] = dataclasses.field(default_factory=dict)
     error: BaseException | None = None
@@ -76,6 +79,7 @@ class Gathering(t.Generic[T]):
         self._ended: queue.SimpleQueue[_Request[T]] = queue.SimpleQueue()
         self._waiting: collections.deque[Chunk] = collections.deque()
         self._running: list[_Request[T]] = []
+        self._overdue: list[_Request[T]] = []
         self._answers: dict[str, T] = {}
         self._lost: set[str] = set()
 
@@ -86,6 +90,7 @@ class Gathering(t.Generic[T]):
             self._start()
             self._await_one()
             self._give_up_overdue()
+        self._await_late()
         return self._answers, self._lost - set(self._answers)
 
     def _start(self) -> None:
@@ -93,7 +98,9 @@ class Gathering(t.Generic[T]):
             lane = self._lanes.take(self._workers)
             if lane is None:
                 break
-            request: _Request[T] = _Request(self._waiting.popleft(), lane, time.monotonic() + self._timeout)
+            now = time.monotonic()
+            times = (now + self._timeout, now + _PATIENCE * self._timeout)
+            request: _Request[T] = _Request(self._waiting.popleft(), lane, *times)
             self._running.append(request)
             # Not waited for when the process ends, which a pool of the standard library would.
             threading.Thread(target=self._serve, args=(request,), name="stats", daemon=True).start()
@@ -110,15 +117,24 @@ class Gathering(t.Generic[T]):
 
     def _await_one(self) -> None:
         """Take what has ended, or wait for the next deadline."""
-        if not self._running:
-            return
-        left = min(request.deadline for request in self._running) - time.monotonic()
+        if self._running:
+            self._take_until(min(request.deadline for request in self._running))
+
+    def _await_late(self) -> None:
+        """Wait a little more for those that are late: what was slow but does not hang is complete then."""
+        while self._overdue and (latest := max(request.patience for request in self._overdue)) > time.monotonic():
+            self._take_until(latest)
+
+    def _take_until(self, moment: float) -> None:
+        left = moment - time.monotonic()
         try:
             request = self._ended.get(timeout=max(left, 0.0))
         except queue.Empty:
             return
         request.lane.busy -= 1
-        if not request.overdue:
+        if request.overdue:
+            self._overdue.remove(request)
+        else:
             self._running.remove(request)
             if request.error is not None:
                 raise request.error
@@ -130,6 +146,7 @@ class Gathering(t.Generic[T]):
         for request in [request for request in self._running if request.deadline <= now]:
             request.overdue = True
             self._running.remove(request)
+            self._overdue.append(request)
             if request.chunk.attempt + 1 < self._attempts:
                 self._waiting.extendleft(request.chunk.again())
             else:

@@ -23,9 +23,6 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._connection impor
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api as domain_api
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import HeadroomError
 
-if t.TYPE_CHECKING:
-    import types
-
 # libvirt's daemons serve this many requests of one client at a time (max_client_requests), and read no more of them.
 REQUESTS: t.Final = 5
 _WORKERS_A_LANE: t.Final = REQUESTS - 1  # so that one that hangs leaves room for another in its place
@@ -75,14 +72,9 @@ class Lanes:
             return self._lanes[-1]
         return None
 
-    def __enter__(self) -> Lanes:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: types.TracebackType | None
-    ) -> None:
-        # A lane with a request that hangs is not waited for: libvirt keeps it until that has ended.
-        self._others.__exit__(kind, error, trace)
+    def close(self) -> None:
+        """Close the others. One with a request that hangs is not waited for: libvirt keeps it until that has ended."""
+        self._others.close()
 
 
 def automatic_workers(connection: Connection, domains: int) -> int:

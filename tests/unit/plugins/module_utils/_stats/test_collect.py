@@ -11,7 +11,7 @@ import pytest
 from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api as domain_api
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain.metadata import Metadata
-from ansible_collections.headroom.libvirt.plugins.module_utils._errors import NotFound
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import NotFound, Unsupported
 from ansible_collections.headroom.libvirt.plugins.module_utils._libvirt_dep import libvirt
 from ansible_collections.headroom.libvirt.plugins.module_utils._stats import api
 from ansible_collections.headroom.libvirt.plugins.module_utils._stats.collect import Request, collect
@@ -129,6 +129,17 @@ def test_libvirt_is_asked_for_no_more_and_never_waits(
     spy = Calls(host.handle)
     collect(Connection(t.cast("libvirt.virConnect", spy), host.uri), request_, Clock())
     assert spy.numbers[-2:] == [groups, flags]
+
+
+def test_every_group_has_its_number_and_one_that_libvirt_lacks_is_named(
+    host: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spy = Calls(host.handle)
+    collect(Connection(t.cast("libvirt.virConnect", spy), host.uri), Request(groups=api.ALL_GROUPS), Clock())
+    assert spy.numbers[-2] == (1 << len(api.ALL_GROUPS)) - 1
+    monkeypatch.delattr(libvirt, "VIR_DOMAIN_STATS_VM")
+    with pytest.raises(Unsupported, match=r"groups: .* the group vm"):
+        collect(host, Request(groups=["vm"]))
 
 
 def test_names_that_no_domain_has_are_all_named(host: Connection) -> None:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import typing as t
 
 import pytest
@@ -48,7 +49,7 @@ def test_workers_follow_domains_and_processors(uri: str, processors: int, domain
 
 def test_connections_are_opened_when_they_are_needed_and_closed_but_the_first(node: Connection) -> None:
     domains = node.handle.listAllDomains()
-    with Lanes(node, domains) as lanes:
+    with contextlib.closing(Lanes(node, domains)) as lanes:
         first = [lanes.take(4) for _request in range(5)]
         another = lanes.take(4)
     assert [lane and lane.connection for lane in first] == [node] * 5
@@ -58,13 +59,13 @@ def test_connections_are_opened_when_they_are_needed_and_closed_but_the_first(no
 
 
 def test_more_workers_than_one_connection_carries_get_more_connections(node: Connection) -> None:
-    with Lanes(node, []) as lanes:
+    with contextlib.closing(Lanes(node, [])) as lanes:
         taken = [lanes.take(8) for _worker in range(8)]
     assert len({id(lane) for lane in taken}) == 2
 
 
 def test_there_is_an_end_to_them(node: Connection) -> None:
-    with Lanes(node, []) as lanes:
+    with contextlib.closing(Lanes(node, [])) as lanes:
         taken = [lanes.take(module.MOST_WORKERS) for _request in range(8 * module.REQUESTS)]
         assert None not in taken
         assert lanes.take(module.MOST_WORKERS) is None
@@ -75,5 +76,5 @@ def test_a_host_that_refuses_another_client_has_less_room(node: Connection, monk
         raise ConnectionFailed("too many clients")
 
     monkeypatch.setattr(module, "open_connection", refuse)
-    with Lanes(node, []) as lanes:
+    with contextlib.closing(Lanes(node, [])) as lanes:
         assert [lanes.take(8) is None for _request in range(6)] == [False] * 5 + [True]
