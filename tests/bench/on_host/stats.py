@@ -88,8 +88,9 @@ def cases(uri: str, connection: Connection, shell: virsh.Shell) -> Iterator[tupl
             "virsh domstats": functools.partial(shell.output, *command),
         }
         if groups == DEVICES:
-            fresh["plain loop"] = functools.partial(loop_from_scratch, uri)
-            connected["plain loop"] = functools.partial(plain_loop, connection.handle)
+            for peer, of_disk in (("plain loop", all_counters), ("plain loop, 4 counters", four_counters)):
+                fresh[peer] = functools.partial(loop_from_scratch, uri, of_disk)
+                connected[peer] = functools.partial(plain_loop, connection.handle, of_disk)
         yield name, fresh
         yield f"{name}, connected", connected
 
@@ -121,13 +122,26 @@ class Sums:
     bytes: int = 0
 
 
-def plain_loop(handle: libvirt.virConnect) -> Sums:
+def all_counters(domain: libvirt.virDomain, target: str) -> int:
+    """Bytes read of a disk, with the call that gives what the bulk call gives too: requests, bytes, times, flushes."""
+    return domain.blockStatsFlags(target)["rd_bytes"]
+
+
+def four_counters(domain: libvirt.virDomain, target: str) -> int:
+    """Bytes read of a disk, with the older call that gives requests and bytes only, for half the work in QEMU."""
+    return domain.blockStats(target)[1]
+
+
+OfDisk = t.Callable[["libvirt.virDomain", str], int]
+
+
+def plain_loop(handle: libvirt.virConnect, of_disk: OfDisk) -> Sums:
     """What one writes first: for each guest its XML, then one call for each device in it."""
     sums = Sums()
     for domain in handle.listAllDomains(0):
         root = ET.fromstring(domain.XMLDesc(0))  # noqa: S314 (it is libvirt's own)
         for target in root.iterfind("devices/disk/target"):
-            sums.bytes += domain.blockStats(target.get("dev", ""))[1]
+            sums.bytes += of_disk(domain, target.get("dev", ""))
             sums.devices += 1
         for target in root.iterfind("devices/interface/target"):
             sums.bytes += domain.interfaceStats(target.get("dev", ""))[0]
@@ -135,11 +149,11 @@ def plain_loop(handle: libvirt.virConnect) -> Sums:
     return sums
 
 
-def loop_from_scratch(uri: str) -> None:
+def loop_from_scratch(uri: str, of_disk: OfDisk) -> None:
     """The same, with a connection of its own."""
     handle = libvirt.open(uri)
     try:
-        plain_loop(handle)
+        plain_loop(handle, of_disk)
     finally:
         handle.close()
 
@@ -151,7 +165,7 @@ def check(connection: Connection, shell: virsh.Shell, number: int) -> None:
         "domains": len(data["domains"]),
         "virsh's domains": shell.output(*domstats(DEVICES)).count("Domain: "),
         "devices": sum(len(domain[group]["devices"]) for domain in data["domains"] for group in DEVICES),
-        "the loop's devices": plain_loop(connection.handle).devices,
+        "the loop's devices": plain_loop(connection.handle, all_counters).devices,
     }
     if list(seen.values()) != [number, number, 2 * number, 2 * number]:
         raise RuntimeError(f"the contenders do not read the same {number} guests: {seen}")
