@@ -112,7 +112,8 @@ options:
       - V(statistics) returns RV(domains), RV(totals) and RV(totals_by), or RV(result) in their place.
       - V(openmetrics) returns them as text in their place, by the names that Prometheus exporters for libvirt share, as
         RV(openmetrics).
-      - V(textfile) writes that to O(path) in the text format of Prometheus.
+      - V(textfile) writes that to O(path) in the text format of Prometheus. C(extensions/grafana/guests.json) of this
+        collection is a dashboard for it.
     type: str
     choices: [statistics, openmetrics, textfile]
     default: statistics
