@@ -7,14 +7,15 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: domain_stats_info
-short_description: Read the statistics of all domains of a host in one call
+short_description: Read the statistics of all domains of a host in bulk
 version_added: 0.1.0
 description:
-  - Reads counters and gauges of every domain of a host, or of chosen ones, with one bulk call of libvirt, however many
-    domains there are.
+  - Reads counters and gauges of every domain of a host, or of chosen ones, with libvirt's bulk calls, a few of them at
+    a time.
   - Numbers are named, typed and in base units (bytes, seconds, counts), for each device and as totals over the
     devices of a domain and over the domains.
   - What libvirt does not tell is V(null), never 0.
+  - The files that O(since) and O(output=textfile) write are no change in the sense of Ansible.
   - A domain that disappears while it is read is left out.
 options:
   name:
@@ -35,7 +36,7 @@ options:
   metadata:
     description:
       - Read the metadata of each domain, so that RV(domains[].fleet) and RV(domains[].tenant) are known.
-      - Implied by O(fleet) and O(tenant).
+      - Implied by O(fleet) and O(tenant), and by these in O(totals_by).
     type: bool
     default: false
   inactive:
@@ -48,9 +49,11 @@ options:
       - What to read. What is not asked for is V(null); V(state) is always read.
       - Each group costs time for each domain. V(block) and V(balloon) cost the most, V(state) and V(interface) next to
         nothing.
+      - V(iothread), V(memory) (bandwidth by resctrl monitor), V(perf), V(dirtyrate) and V(vm) (of KVM) are returned as
+        RV(domains[].other). It is an error to ask for one that this libvirt does not know.
     type: list
     elements: str
-    choices: [state, cpu-total, balloon, vcpu, interface, block]
+    choices: [state, cpu-total, balloon, vcpu, interface, block, iothread, memory, perf, dirtyrate, vm]
     default: [state, cpu-total, balloon, vcpu, interface, block]
   backing:
     description:
@@ -60,21 +63,79 @@ options:
   interval:
     description:
       - Take two samples this many seconds apart and return the changes a second as RV(domains[].rates).
+      - Mutually exclusive with O(since).
     type: float
+  since:
+    description:
+      - V(previous) returns the changes a second since the sample that the last such task kept in O(samples), without
+        waiting, and keeps this one in its place, except in check mode.
+      - The first run, and the first after a boot of the machine where the module runs, has no rates.
+    type: str
+    choices: [previous]
+  samples:
+    description:
+      - The file with the sample that O(since) needs, on the machine where the module runs.
+      - It holds what the last task read, and no more. Give tasks that read different hosts, domains or groups a file
+        each.
+    type: path
+    default: /var/lib/headroom/samples.json
+  totals_by:
+    description:
+      - Also sum up the domains of each fleet, tenant or state by themselves, as RV(totals_by).
+      - V(fleet) and V(tenant) imply O(metadata).
+    type: list
+    elements: str
+    choices: [fleet, tenant, state]
+    default: []
+  workers:
+    description:
+      - How many requests are under way at a time, 1 to 32, each for a few domains. libvirt serves five requests of one
+        connection at a time, so more than four open further connections.
+      - Without it, as many as are worth it for the number of domains; on a host with many processors that is
+        reached without a network that may be more than four.
+    type: int
+  timeout:
+    description:
+      - How many seconds libvirt may take for one request, before its domains are asked for again one by one, so that a
+        guest that hangs does not hold up the others. Such a domain is listed with RV(domains[].timed_out).
+      - Raise it on a host that is slow altogether. A request that is late is used if it ends before the others do.
+    type: float
+    default: 1.0
   query:
     description:
-      - A JMESPath expression over RV(domains) and RV(totals), evaluated on the host. What it yields is returned as
-        RV(result) in their place, so that the statistics of many domains don't have to travel.
+      - A JMESPath expression over RV(domains), RV(totals) and RV(totals_by), evaluated on the host. What it yields is
+        returned as RV(result) in their place, so that the statistics of many domains don't have to travel.
       - Needs the Python library C(jmespath) where the module runs.
     type: str
+  output:
+    description:
+      - V(statistics) returns RV(domains), RV(totals) and RV(totals_by), or RV(result) in their place.
+      - V(openmetrics) returns them as text in their place, by the names that Prometheus exporters for libvirt share, as
+        RV(openmetrics).
+      - V(textfile) writes that to O(path) in the text format of Prometheus. C(extensions/grafana/guests.json) of this
+        collection is a dashboard for it.
+    type: str
+    choices: [statistics, openmetrics, textfile]
+    default: statistics
+  path:
+    description:
+      - The file that O(output=textfile) writes on the machine where the module runs, for the textfile collector of
+        Prometheus' node exporter, which reads files that end in C(.prom).
+      - It is replaced as a whole, so that nobody reads half of it. In check mode it stays as it is.
+    type: path
 extends_documentation_fragment:
   - headroom.libvirt.connection
   - headroom.libvirt.attributes
   - headroom.libvirt.attributes.info_module
   - headroom.libvirt.attributes.actiongroup_all
+attributes:
+  check_mode:
+    support: full
+    details:
+      - The files of O(samples) and O(path) stay as they are.
 notes:
   - A domain that is busy with another call (it migrates, or its monitor does not answer) is listed with
-    RV(domains[].timed_out) and what is known of it; it does not hold up the others.
+    RV(domains[].timed_out) and what is known of it; it does not hold up the others for longer than O(timeout).
 seealso:
   - name: libvirt's bulk statistics
     description: What each number means.
@@ -109,6 +170,26 @@ EXAMPLES = r"""
   loop_control:
     label: "{{ item.name }}"
 
+- name: Read what each fleet has done since this task ran last
+  headroom.libvirt.domain_stats_info:
+    since: previous
+    samples: /var/lib/headroom/fleets.json
+    totals_by: [fleet]
+  register: fleets
+
+- name: Show the processors that each uses
+  ansible.builtin.debug:
+    msg: "{{ item.key }}: {{ item.value.rates.cpu.used_cores }}"
+  loop: "{{ fleets.totals_by.fleet | dict2items }}"
+  loop_control:
+    label: "{{ item.key }}"
+  when: item.value.rates is not none  # the first run has none
+
+- name: Hand them to Prometheus' node exporter
+  headroom.libvirt.domain_stats_info:
+    output: textfile
+    path: /var/lib/prometheus/node-exporter/libvirt.prom
+
 - name: Let the host pick out the busiest machine of a fleet
   headroom.libvirt.domain_stats_info:
     fleet: web
@@ -122,7 +203,7 @@ EXAMPLES = r"""
 RETURN = r"""
 domains:
   description: The domains, sorted by name.
-  returned: when O(query) is not used
+  returned: when O(query) is not used and O(output=statistics)
   type: list
   elements: dict
   contains:
@@ -176,6 +257,14 @@ domains:
           description: Processor time in the host's kernel.
           type: float
           sample: 2.25
+        haltpoll_success_seconds:
+          description: Time that the host polled for a halted vCPU, and was right to.
+          type: float
+          sample: 0.125
+        haltpoll_fail_seconds:
+          description: Time that the host polled for a halted vCPU in vain.
+          type: float
+          sample: 0.125
     vcpu:
       description: The vCPUs.
       type: dict
@@ -450,11 +539,17 @@ domains:
             tx_pkts: 1024
             tx_errs: 0
             tx_drop: 0
+    other:
+      description:
+        - The groups beside the usual ones that O(groups) asks for, each with libvirt's own names and units.
+        - V(null) when O(groups) asks for none, or libvirt has nothing to tell.
+      type: dict
+      sample: null
     rates:
       description:
-        - Changes a second. V(null) without O(interval), and for a domain that was started or appeared between the
-          samples. A single one is V(null) when its counter fell (it was reset) or its device is new. Seconds of
-          processor time a second are called cores.
+        - Changes a second. V(null) without O(interval) and O(since), and for a domain that was started or appeared
+          between the samples. A single one is V(null) when its counter fell (it was reset) or its device is new.
+          Seconds of processor time a second are called cores.
       type: dict
       contains:
         interval_seconds:
@@ -464,7 +559,12 @@ domains:
         cpu:
           description: Processors in use.
           type: dict
-          sample: {used_cores: 0.5, user_cores: 0.5, system_cores: 0.5}
+          sample:
+            used_cores: 0.5
+            user_cores: 0.5
+            system_cores: 0.5
+            haltpoll_success_cores: 0.0
+            haltpoll_fail_cores: 0.0
         memory:
           description: Changes a second of the counters in RV(domains[].memory).
           type: dict
@@ -555,7 +655,7 @@ domains:
                 tx_drop_per_second: 0.0
 totals:
   description: Sums over the domains, of what is known.
-  returned: when O(query) is not used
+  returned: when O(query) is not used and O(output=statistics)
   type: dict
   contains:
     domains:
@@ -581,7 +681,12 @@ totals:
     cpu:
       description: Sums of RV(domains[].cpu).
       type: dict
-      sample: {time_seconds: 12.75, user_seconds: 10.5, system_seconds: 2.25}
+      sample:
+        time_seconds: 12.75
+        user_seconds: 10.5
+        system_seconds: 2.25
+        haltpoll_success_seconds: 0.125
+        haltpoll_fail_seconds: 0.125
     vcpu:
       description: Sums of RV(domains[].vcpu.total).
       type: dict
@@ -640,6 +745,8 @@ totals:
           used_cores: 0.5
           user_cores: 0.5
           system_cores: 0.5
+          haltpoll_success_cores: 0.0
+          haltpoll_fail_cores: 0.0
         vcpu:
           used_cores: 0.5
           wait_cores: 0.5
@@ -670,6 +777,26 @@ totals:
           tx_pkts_per_second: 16.0
           tx_errs_per_second: 0.0
           tx_drop_per_second: 0.0
+totals_by:
+  description:
+    - For each label of O(totals_by), the sums over the domains of each of its values, by the same names as RV(totals).
+      A domain without a fleet or tenant is in none of them.
+  returned: when O(query) is not used and O(output=statistics)
+  type: dict
+  sample: {fleet: {web: {domains: {count: 2, states: {running: 2}, timed_out: 0, rated: 0}}}}
+openmetrics:
+  description: The statistics as OpenMetrics text.
+  returned: with O(output=openmetrics)
+  type: str
+  sample: |
+    # TYPE libvirt_domain_info_virtual_cpus gauge
+    libvirt_domain_info_virtual_cpus{domain="web-1",uuid="8f6d1c9e-6a5b-4c1e-9d57-0a4f3c2b1e70"} 2
+    # EOF
+path:
+  description: The file that was written.
+  returned: with O(output=textfile)
+  type: str
+  sample: /var/lib/prometheus/node-exporter/libvirt.prom
 result:
   description: What O(query) yields.
   returned: when O(query) is used
@@ -677,16 +804,26 @@ result:
   sample: {name: "web-1", cores: 0.5}
 """
 
+import dataclasses
 import math
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import CONNECTION, ArgumentSpec
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
+from ansible_collections.headroom.libvirt.plugins.module_utils._files import write_atomically
 from ansible_collections.headroom.libvirt.plugins.module_utils._query import compile_query
 from ansible_collections.headroom.libvirt.plugins.module_utils._runner import run_on_host
-from ansible_collections.headroom.libvirt.plugins.module_utils._stats.api import GROUPS
-from ansible_collections.headroom.libvirt.plugins.module_utils._stats.collect import Request, collect
-from ansible_collections.headroom.libvirt.plugins.module_utils._stats.summary import totals
+from ansible_collections.headroom.libvirt.plugins.module_utils._stats.api import ALL_GROUPS, GROUPS
+from ansible_collections.headroom.libvirt.plugins.module_utils._stats.collect import Reading, Request, collect
+from ansible_collections.headroom.libvirt.plugins.module_utils._stats.lanes import MOST_WORKERS
+from ansible_collections.headroom.libvirt.plugins.module_utils._stats.openmetrics import exposition
+from ansible_collections.headroom.libvirt.plugins.module_utils._stats.previous import (
+    DEFAULT_PATH,
+    BootClock,
+    Store,
+    current_boot,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._stats.summary import totals, totals_by
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
@@ -700,30 +837,67 @@ ARGUMENTS = CONNECTION.merge(
             "tenant": {"type": "str"},
             "metadata": {"type": "bool", "default": False},
             "inactive": {"type": "bool", "default": True},
-            "groups": {"type": "list", "elements": "str", "choices": list(GROUPS), "default": list(GROUPS)},
+            "groups": {"type": "list", "elements": "str", "choices": list(ALL_GROUPS), "default": list(GROUPS)},
             "backing": {"type": "bool", "default": False},
             "interval": {"type": "float"},
+            "since": {"type": "str", "choices": ["previous"]},
+            "samples": {"type": "path", "default": DEFAULT_PATH},
+            "totals_by": {"type": "list", "elements": "str", "choices": ["fleet", "tenant", "state"], "default": []},
+            "workers": {"type": "int"},
+            "timeout": {"type": "float", "default": 1.0},
             "query": {"type": "str"},
-        }
+            "output": {"type": "str", "choices": ["statistics", "openmetrics", "textfile"], "default": "statistics"},
+            "path": {"type": "path"},
+        },
+        mutually_exclusive=[("interval", "since")],
+        required_if=[("output", "textfile", ["path"])],
     )
 )
 
 
 def read_statistics(connection: Connection, module: AnsibleModule) -> dict[str, t.Any]:
-    """Return ``{domains, totals}``, or ``{result}`` with a query."""
+    """Return ``{domains, totals, totals_by}``, ``{result}`` with a query, or what the output is instead."""
     params = module.params
     query = None if params["query"] is None else compile_query("query", params["query"])
-    domains = [reading.as_dict() for reading in collect(connection, _request(params))]
-    data = {"domains": domains, "totals": totals(domains)}
+    domains = [reading.as_dict() for reading in _read(connection, module)]
+    if params["output"] != "statistics":
+        return _export(domains, module)
+    parts = {label: totals_by(label, domains) for label in params["totals_by"]}
+    data = {"domains": domains, "totals": totals(domains), "totals_by": parts}
     return data if query is None else {"result": query.evaluate(data)}
 
 
+def _export(domains: t.Sequence[t.Mapping[str, t.Any]], module: AnsibleModule) -> dict[str, t.Any]:
+    path = module.params["path"]
+    if module.params["output"] == "openmetrics":
+        return {"openmetrics": exposition(domains)}
+    if not module.check_mode:
+        write_atomically("path", path, exposition(domains, openmetrics=False), 0o644)
+    return {"path": path}
+
+
+def _read(connection: Connection, module: AnsibleModule) -> list[Reading]:
+    request = _request(module.params)
+    if module.params["since"] is None:
+        return collect(connection, request)
+    store = Store(module.params["samples"], connection.uri, current_boot())
+    readings = collect(connection, dataclasses.replace(request, previous=store.read()), BootClock())
+    if not module.check_mode:
+        store.write(reading.sample for reading in readings)
+    return readings
+
+
 def _request(params: t.Mapping[str, t.Any]) -> Request:
-    interval = params["interval"]
+    interval, timeout, workers = params["interval"], params["timeout"], params["workers"]
     if interval is not None and not 0 < interval < math.inf:
         raise InvalidInput("interval", interval, "is no time between two samples", "Give seconds, more than 0.")
-    alike = ("fleet", "tenant", "metadata", "inactive", "groups", "backing", "interval")
-    return Request(names=params["name"], **{option: params[option] for option in alike})
+    if not 0 < timeout < math.inf:
+        raise InvalidInput("timeout", timeout, "is no time to wait", "Give seconds, more than 0.")
+    if workers is not None and not 1 <= workers <= MOST_WORKERS:
+        raise InvalidInput("workers", workers, "is no number of workers", f"Give 1 to {MOST_WORKERS}, or leave it out.")
+    alike = ("fleet", "tenant", "inactive", "groups", "backing", "interval", "workers", "timeout")
+    metadata = params["metadata"] or not {"fleet", "tenant"}.isdisjoint(params["totals_by"])
+    return Request(names=params["name"], metadata=metadata, **{option: params[option] for option in alike})
 
 
 def main() -> None:

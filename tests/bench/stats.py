@@ -15,20 +15,28 @@ HELP = "domain_stats_info's collection against virsh domstats and one call a dev
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the benchmark's own options."""
-    parser.add_argument("--domains", type=_numbers, default="1,20,60", help="how many guests (default: %(default)s)")
+    parser.add_argument("--domains", type=_numbers, default="1,20,100", help="how many guests (default: %(default)s)")
     parser.add_argument("--rounds", type=int, default=11, help="turns of each contender (default: %(default)s)")
+    parser.add_argument(
+        "--round-trips",
+        type=_numbers,
+        default="10,50",
+        metavar="MS",
+        help="also through a proxy that delays by so many ms (default: %(default)s)",
+    )
     parser.add_argument("--release", default="trixie", help="the host's Debian release (default: %(default)s)")
 
 
 def run(options: argparse.Namespace) -> list[frame.Row]:
     """Measure on a lab host of its own."""
     with host.lab_host(options.release) as measured:
-        text = measured.measure("stats", ",".join(map(str, options.domains)), str(options.rounds))
+        numbers = (",".join(map(str, listed)) for listed in (options.domains, options.round_trips))
+        text = measured.measure("stats", *numbers, str(options.rounds))
     return frame.from_json(text)
 
 
 def _numbers(text: str) -> list[int]:
     numbers = sorted({int(number) for number in text.split(",")})
     if numbers[0] < 1:
-        raise argparse.ArgumentTypeError(f"{text!r}: numbers of guests are 1 or more")
+        raise argparse.ArgumentTypeError(f"{text!r}: write whole numbers from 1 on")
     return numbers

@@ -11,15 +11,19 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection, translated
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Unsupported
 from ansible_collections.headroom.libvirt.plugins.module_utils._libvirt_dep import libvirt
 
 if t.TYPE_CHECKING:
     Domain = libvirt.virDomain
 
 Record = tuple["Domain", t.Mapping[str, t.Any]]
-Group = t.Literal["state", "cpu-total", "balloon", "vcpu", "interface", "block"]
+Group = t.Literal[
+    "state", "cpu-total", "balloon", "vcpu", "interface", "block", "iothread", "memory", "perf", "dirtyrate", "vm"
+]
 
 GROUPS: t.Final[tuple[Group, ...]] = ("state", "cpu-total", "balloon", "vcpu", "interface", "block")
+ALL_GROUPS: t.Final[tuple[Group, ...]] = (*GROUPS, "iothread", "memory", "perf", "dirtyrate", "vm")
 
 
 def read_all(
@@ -55,15 +59,14 @@ def _flags(backing: bool) -> int:
 
 
 def _groups(groups: t.Collection[Group]) -> int:
-    constants: dict[Group, int] = {
-        "state": libvirt.VIR_DOMAIN_STATS_STATE,
-        "cpu-total": libvirt.VIR_DOMAIN_STATS_CPU_TOTAL,
-        "balloon": libvirt.VIR_DOMAIN_STATS_BALLOON,
-        "vcpu": libvirt.VIR_DOMAIN_STATS_VCPU,
-        "interface": libvirt.VIR_DOMAIN_STATS_INTERFACE,
-        "block": libvirt.VIR_DOMAIN_STATS_BLOCK,
-    }
-    asked = constants["state"]  # nothing else can be understood without it, and it costs nothing
+    asked: int = libvirt.VIR_DOMAIN_STATS_STATE  # nothing else can be understood without it, and it costs nothing
     for group in groups:
-        asked |= constants[group]
+        number = getattr(libvirt, f"VIR_DOMAIN_STATS_{group.upper().replace('-', '_')}", None)
+        if number is None:
+            raise Unsupported(
+                f"groups: this machine's libvirt knows no statistics of the group {group}. Leave it out, or upgrade.",
+                option="groups",
+                value=group,
+            )
+        asked |= number
     return asked

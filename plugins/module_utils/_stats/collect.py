@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import typing as t
 
@@ -18,6 +19,8 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._domain.xml impor
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import NotFound
 from ansible_collections.headroom.libvirt.plugins.module_utils._libvirt_dep import require_lxml
 from ansible_collections.headroom.libvirt.plugins.module_utils._stats import api, rates
+from ansible_collections.headroom.libvirt.plugins.module_utils._stats.gather import Chunk, Gathering
+from ansible_collections.headroom.libvirt.plugins.module_utils._stats.lanes import Lane, Lanes, automatic_workers
 from ansible_collections.headroom.libvirt.plugins.module_utils._stats.sample import DomainSample, parse
 from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import SYSTEM_CLOCK, Clock
 
@@ -31,7 +34,9 @@ class Request:
 
     ``names`` None means every domain; ``fleet`` and ``tenant`` keep those whose metadata say so. They, and
     ``metadata``, cost one call a domain, since libvirt has no bulk call for metadata; nothing else does. ``interval``
-    (seconds) takes two samples and gives rates.
+    (seconds) takes two samples and gives rates; without it, rates are against the samples ``previous``. ``workers``
+    requests (None: as many as are worth it) are under way at a time, and one that takes longer than ``timeout`` seconds
+    does not hold up the others.
     """
 
     names: t.Sequence[str] | None = None
@@ -42,6 +47,9 @@ class Request:
     groups: t.Collection[api.Group] = api.GROUPS
     backing: bool = False
     interval: float | None = None
+    previous: t.Sequence[DomainSample] | None = None
+    workers: int | None = None
+    timeout: float = 5.0
 
     @property
     def needs_metadata(self) -> bool:
@@ -72,17 +80,16 @@ class _Target:
 def collect(connection: Connection, request: Request, clock: Clock = SYSTEM_CLOCK) -> list[Reading]:
     """Return a Reading of each domain that the request means, sorted by name.
 
-    Costs one bulk call a sample (and one to look names up). A domain that vanishes meanwhile is left out. Raises
-    NotFound for a name that no domain has.
+    Costs one call that lists and, for each sample, one bulk call for every few domains, several at a time. A domain
+    that vanishes meanwhile is left out. Raises NotFound for a name that no domain has.
     """
     targets = _choose(connection, request)
-    samples = _sample(connection, request, targets, clock)
-    changes: dict[str, t.Any] = {}
+    samples, earlier = _sample(connection, request, targets, clock), request.previous
     if request.interval is not None:
         earlier = samples
         clock.sleep(request.interval)
         samples = _sample(connection, request, targets, clock)
-        changes = rates.all_between(earlier, samples)
+    changes = {} if earlier is None else rates.all_between(earlier, samples)
     metadata = {target.domain.UUIDString(): target.metadata for target in targets or ()}
     return [Reading(sample, metadata.get(sample.uuid), changes.get(sample.uuid)) for sample in samples]
 
@@ -91,14 +98,17 @@ def _choose(connection: Connection, request: Request) -> list[_Target] | None:
     """Return the domains to read, None for all that the host has."""
     if request.names is None and not request.needs_metadata:
         return None
-    domains = domain_api.list_all(connection) if request.names is None else _named(connection, request.names)
-    if not request.inactive:
-        domains = [domain for domain in domains if domain.ID() != -1]
+    domains = _listed(connection, request)
     if not request.needs_metadata:
         return [_Target(domain) for domain in domains]
     require_lxml()
     targets = (_with_metadata(domain) for domain in domains)
     return [target for target in targets if target is not None and _is_meant(request, target.metadata)]
+
+
+def _listed(connection: Connection, request: Request) -> list[api.Domain]:
+    domains = domain_api.list_all(connection) if request.names is None else _named(connection, request.names)
+    return [domain for domain in domains if request.inactive or domain.ID() != -1]
 
 
 def _named(connection: Connection, names: t.Sequence[str]) -> list[api.Domain]:
@@ -135,18 +145,45 @@ def _is_meant(request: Request, metadata: Metadata | None) -> bool:
 def _sample(
     connection: Connection, request: Request, targets: t.Sequence[_Target] | None, clock: Clock
 ) -> list[DomainSample]:
-    started = clock.now()
-    if targets is None:
-        records = api.read_all(connection, request.groups, backing=request.backing, inactive=request.inactive)
-    else:
-        domains = [target.domain for target in targets]
-        records = api.read_some(connection, domains, request.groups, backing=request.backing)
-    taken_at = (started + clock.now()) / 2  # libvirt reads one domain after the other during the call
-    samples = [_of_record(record, taken_at) for record in records]
-    return sorted(samples, key=lambda sample: sample.name)
+    domains = _listed(connection, request) if targets is None else [target.domain for target in targets]
+    known = {domain.UUIDString(): domain for domain in domains}
+    workers = request.workers or automatic_workers(connection, len(known))
+    with contextlib.closing(Lanes(connection, domains)) as lanes:
+        asking = _Asking(request, clock)
+        samples, hung = Gathering(lanes, workers, request.timeout, len(asking.attempts), asking.ask).run(list(known))
+    lost = [_sample_of(known[uuid], clock.now(), {}, timed_out=True) for uuid in hung]
+    return sorted([*samples.values(), *lost], key=lambda sample: sample.name)
 
 
-def _of_record(record: api.Record, taken_at: float) -> DomainSample:
-    domain, values = record
-    number = domain.ID()
-    return DomainSample(domain.name(), domain.UUIDString(), None if number == -1 else number, taken_at, parse(values))
+@dataclasses.dataclass(frozen=True)
+class _Asking:
+    """One request for the statistics of some domains; each attempt but the last for the same."""
+
+    request: Request
+    clock: Clock
+
+    @property
+    def attempts(self) -> t.Sequence[t.Collection[api.Group]]:
+        # The second attempt may be the first to touch another guest that hangs, and the third then passes it over.
+        # The last is for what even then does not answer, such as a disk on a server that is gone.
+        groups = self.request.groups
+        return (groups, groups, groups, ["state"])
+
+    def ask(self, lane: Lane, chunk: Chunk) -> dict[str, DomainSample]:
+        """Return the samples by UUID; a domain that has vanished has none."""
+        groups = self.attempts[chunk.attempt]
+        domains = [lane.domains[uuid] for uuid in chunk.keys if uuid in lane.domains]
+        started = self.clock.now()
+        records = api.read_some(lane.connection, domains, groups, backing=self.request.backing)
+        taken_at = (started + self.clock.now()) / 2  # libvirt reads one domain after the other during the call
+        is_last = chunk.attempt == len(self.attempts) - 1
+        samples = (_sample_of(domain, taken_at, values, timed_out=is_last) for domain, values in records)
+        return {sample.uuid: sample for sample in samples}
+
+
+def _sample_of(
+    domain: api.Domain, taken_at: float, values: t.Mapping[str, t.Any], *, timed_out: bool = False
+) -> DomainSample:
+    number, stats = domain.ID(), parse(values)
+    stats["timed_out"] |= timed_out
+    return DomainSample(domain.name(), domain.UUIDString(), None if number == -1 else number, taken_at, stats)

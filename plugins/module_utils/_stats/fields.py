@@ -65,6 +65,15 @@ def flag(value: object) -> bool | None:
     return value if isinstance(value, bool) else None
 
 
+def plain(value: object) -> Number | str | bool | None:
+    """Return a value as it is, if it is one that libvirt can give."""
+    if isinstance(value, (bool, str)):
+        return value
+    if isinstance(value, float):
+        return value if 0 <= value < _BEYOND else None
+    return count(value)
+
+
 def moment(value: object) -> int | None:
     """Return seconds since the epoch; libvirt says 0 for "never"."""
     return count(value) or None
@@ -93,7 +102,12 @@ CPU: t.Final = (
     _cores("time_seconds", "time", "used_cores"),
     _cores("user_seconds", "user", "user_cores"),
     _cores("system_seconds", "system", "system_cores"),
+    _cores("haltpoll_success_seconds", "haltpoll.success.time", "haltpoll_success_cores"),
+    _cores("haltpoll_fail_seconds", "haltpoll.fail.time", "haltpoll_fail_cores"),
 )
+
+# Groups whose names libvirt, KVM or the processor make up: they are passed on as they are.
+OTHER: t.Final = ("iothread", "memory", "perf", "dirtyrate", "vm")
 
 MEMORY: t.Final = (
     Field("current_bytes", "current", from_kib),

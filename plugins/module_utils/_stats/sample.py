@@ -51,7 +51,7 @@ class DomainSample:
 
 
 def parse(record: Values) -> Stats:
-    """Return ``{state, state_reason, timed_out, cpu, vcpu, memory, block, interface}`` of one domain.
+    """Return ``{state, state_reason, timed_out, cpu, vcpu, memory, block, interface, other}`` of one domain.
 
     ``record`` are the typed parameters that libvirt's bulk call gives for the domain. A group is None when
     the record has nothing of it. Units are in the names; devices have ``index`` (libvirt's own, may have holes).
@@ -67,6 +67,7 @@ def parse(record: Values) -> Stats:
         "memory": _memory(groups["balloon"].own),
         "block": _block(groups["block"]),
         "interface": _interface(groups["net"]),
+        "other": _other(record),
     }
     stats["timed_out"] = state in ACTIVE_STATES and _was_busy(stats)
     return stats
@@ -166,6 +167,16 @@ def _interface(group: _Group) -> Stats | None:
         return None
     devices = _devices(fields.INTERFACE, group, group.indices())
     return {"devices": devices, "total": add_up(fields.INTERFACE, devices)}
+
+
+def _other(record: Values) -> Stats | None:
+    """Return what the record has of the groups beside the usual ones, None if that is nothing."""
+    groups: Stats = {}
+    for key, value in record.items():
+        group, _dot, name = key.partition(".")
+        if group in fields.OTHER:
+            groups.setdefault(group, {})[name] = fields.plain(value)
+    return groups or None
 
 
 def _was_busy(stats: Stats) -> bool:

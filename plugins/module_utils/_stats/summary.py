@@ -48,6 +48,15 @@ def totals(domains: t.Sequence[Domain]) -> dict[str, t.Any]:
     }
 
 
+def totals_by(label: str, domains: t.Sequence[Domain]) -> dict[str, dict[str, t.Any]]:
+    """Return the totals of the domains with each value of ``label`` ("fleet"); those without one are in none."""
+    parts: dict[str, list[Domain]] = {}
+    for domain in domains:
+        if domain[label] is not None:
+            parts.setdefault(domain[label], []).append(domain)
+    return {value: totals(parts[value]) for value in sorted(parts)}
+
+
 def _sums(group: str, domains: t.Sequence[Domain]) -> dict[str, t.Any] | None:
     known = [domain[group] for domain in domains if domain[group] is not None]
     if domains and not known:

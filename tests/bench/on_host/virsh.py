@@ -15,18 +15,18 @@ _MARK = "-headroom-end-"
 _END = f"{_MARK}virsh # ".encode()  # what `echo` and then the next prompt make of it
 
 
-def output(*words: str) -> str:
+def output(uri: str, *words: str) -> str:
     """What a command prints, from a virsh started for it."""
     return subprocess.run(
-        ["virsh", "--quiet", "--connect", URI, *words], check=True, stdout=subprocess.PIPE, text=True
+        ["virsh", "--quiet", "--connect", uri, *words], check=True, stdout=subprocess.PIPE, text=True
     ).stdout
 
 
 class Shell:
     """A virsh that is connected already and runs one command after the other."""
 
-    def __init__(self) -> None:
-        command = ["virsh", "--quiet", "--connect", URI]
+    def __init__(self, uri: str = URI) -> None:
+        command = ["virsh", "--quiet", "--connect", uri]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self.output("uri")
 

@@ -19,6 +19,8 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._stats import api
 from ansible_collections.headroom.libvirt.plugins.modules import domain_stats_info
 
 if t.TYPE_CHECKING:
+    from pathlib import Path
+
     from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection
 
 GUEST = "<domain type='test'><name>guest</name><memory>8192</memory><os><type>hvm</type></os></domain>"
@@ -48,17 +50,18 @@ def host(node: Connection) -> Connection:
 def full_host(host: Connection, monkeypatch: pytest.MonkeyPatch) -> Connection:
     """A host whose guest tells everything, as QEMU does."""
 
-    def read_all(connection: Connection, *_groups: t.Any, **_options: t.Any) -> t.Any:
-        return [(connection.handle.lookupByName("guest"), RECORD)]
+    def read_some(_connection: Connection, domains: t.Any, *_groups: t.Any, **_options: t.Any) -> t.Any:
+        return [(domain, RECORD) for domain in domains]
 
-    monkeypatch.setattr(api, "read_all", read_all)
+    monkeypatch.setattr(api, "read_some", read_some)
     return host
 
 
 def run(connection: Connection, **params: t.Any) -> dict[str, t.Any]:
     options = domain_stats_info.ARGUMENTS.options
+    check_mode = params.pop("check_mode", False)
     defaults = {name: option.get("default") for name, option in options.items() if name not in params}
-    module = t.cast("t.Any", types.SimpleNamespace(params={**defaults, **params}))
+    module = t.cast("t.Any", types.SimpleNamespace(params={**defaults, **params}, check_mode=check_mode))
     return domain_stats_info.read_statistics(connection, module)
 
 
@@ -83,6 +86,42 @@ def test_a_broken_query_fails_before_anything_is_read() -> None:
 def test_an_impossible_interval_is_refused(host: Connection, interval: float) -> None:
     with pytest.raises(InvalidInput, match=r"interval: .* is no time between two samples"):
         run(host, interval=interval)
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [("timeout", 0.0), ("timeout", math.nan), ("workers", 0), ("workers", 33)]
+)
+def test_a_limit_that_is_none_is_refused(host: Connection, option: str, value: float) -> None:
+    with pytest.raises(InvalidInput, match=f"{option}: "):
+        run(host, **{option: value})
+
+
+def test_rates_are_against_the_sample_that_the_last_task_kept(full_host: Connection, tmp_path: Path) -> None:
+    kept = str(tmp_path / "new" / "samples.json")
+    rates = [
+        run(full_host, since="previous", samples=kept, check_mode=check_mode)["domains"][0]["rates"]
+        for check_mode in (True, False, True, False)
+    ]
+    assert rates[:2] == [None, None]
+    first, second = rates[2]["interval_seconds"], rates[3]["interval_seconds"]
+    assert 0 < first < second  # check mode kept nothing
+
+
+def test_totals_by_label(full_host: Connection) -> None:
+    parts = run(full_host, totals_by=["state", "fleet"])["totals_by"]
+    assert parts["fleet"] == {}
+    assert parts["state"]["running"]["cpu"]["time_seconds"] == 1.0
+    assert run(full_host, totals_by=["state"], query="totals_by.state.running.domains.count") == {"result": 1}
+
+
+def test_the_text_is_returned_or_written(full_host: Connection, tmp_path: Path) -> None:
+    text = run(full_host, output="openmetrics")["openmetrics"]
+    assert 'libvirt_domain_info_cpu_time_seconds_total{domain="guest",' in text
+    file = tmp_path / "libvirt.prom"
+    assert run(full_host, output="textfile", path=str(file), check_mode=True) == {"path": str(file)}
+    assert not file.exists()
+    assert run(full_host, output="textfile", path=str(file)) == {"path": str(file)}
+    assert "# TYPE libvirt_domain_info_cpu_time_seconds_total counter\n" in file.read_text()
 
 
 def test_an_unknown_name_is_named(host: Connection) -> None:

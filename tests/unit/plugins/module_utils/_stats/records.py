@@ -17,6 +17,7 @@ RECORD: dict[str, t.Any] = {
     "cpu.user": 2_000_000_000,
     "cpu.system": 1_500_000_000,
     "cpu.cache.monitor.count": 0,
+    "cpu.haltpoll.success.time": 250_000_000,
     "balloon.current": 1024,
     "balloon.maximum": 2048,
     "balloon.rss": 512,

@@ -11,7 +11,7 @@ import pytest
 from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api as domain_api
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain.metadata import Metadata
-from ansible_collections.headroom.libvirt.plugins.module_utils._errors import NotFound
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import NotFound, Unsupported
 from ansible_collections.headroom.libvirt.plugins.module_utils._libvirt_dep import libvirt
 from ansible_collections.headroom.libvirt.plugins.module_utils._stats import api
 from ansible_collections.headroom.libvirt.plugins.module_utils._stats.collect import Request, collect
@@ -96,8 +96,8 @@ def test_the_chosen_domains_are_read_in_the_order_of_their_names(
 @pytest.mark.parametrize(
     ("request_", "calls"),
     [
-        (Request(), ["getAllDomainStats"]),
-        (Request(inactive=False, interval=5), ["getAllDomainStats", "getAllDomainStats"]),
+        (Request(), ["listAllDomains", "domainListGetStats"]),
+        (Request(inactive=False, interval=5), ["listAllDomains", "domainListGetStats"] * 2),
         (Request(names=["db"]), ["lookupByName", "domainListGetStats"]),
         (Request(names=["db", "web-1", "web-2"]), ["listAllDomains", "domainListGetStats"]),
     ],
@@ -112,7 +112,6 @@ def test_the_number_of_calls_does_not_depend_on_the_number_of_domains(
 
 NOWAIT = libvirt.VIR_CONNECT_GET_ALL_DOMAINS_STATS_NOWAIT
 BACKING = libvirt.VIR_CONNECT_GET_ALL_DOMAINS_STATS_BACKING
-ACTIVE = libvirt.VIR_CONNECT_GET_ALL_DOMAINS_STATS_ACTIVE
 STATE, BLOCK, VCPU = (getattr(libvirt, f"VIR_DOMAIN_STATS_{group}") for group in ("STATE", "BLOCK", "VCPU"))
 
 
@@ -120,7 +119,7 @@ STATE, BLOCK, VCPU = (getattr(libvirt, f"VIR_DOMAIN_STATS_{group}") for group in
     ("request_", "groups", "flags"),
     [
         (Request(groups=["block"], backing=True), STATE | BLOCK, NOWAIT | BACKING),
-        (Request(groups=["vcpu"], inactive=False), STATE | VCPU, NOWAIT | ACTIVE),
+        (Request(groups=["vcpu"], inactive=False), STATE | VCPU, NOWAIT),
         (Request(groups=[], names=["db", "web-1"]), STATE, NOWAIT),
     ],
 )
@@ -130,6 +129,17 @@ def test_libvirt_is_asked_for_no_more_and_never_waits(
     spy = Calls(host.handle)
     collect(Connection(t.cast("libvirt.virConnect", spy), host.uri), request_, Clock())
     assert spy.numbers[-2:] == [groups, flags]
+
+
+def test_every_group_has_its_number_and_one_that_libvirt_lacks_is_named(
+    host: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spy = Calls(host.handle)
+    collect(Connection(t.cast("libvirt.virConnect", spy), host.uri), Request(groups=api.ALL_GROUPS), Clock())
+    assert spy.numbers[-2] == (1 << len(api.ALL_GROUPS)) - 1
+    monkeypatch.delattr(libvirt, "VIR_DOMAIN_STATS_VM")
+    with pytest.raises(Unsupported, match=r"groups: .* the group vm"):
+        collect(host, Request(groups=["vm"]))
 
 
 def test_names_that_no_domain_has_are_all_named(host: Connection) -> None:
@@ -152,12 +162,11 @@ def test_metadata_are_read_only_when_asked_for(host: Connection) -> None:
 def test_rates_are_over_the_time_that_passed(host: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
     counters = iter([0, 3_000_000_000])
 
-    def read_all(connection: Connection, *_groups: t.Any, **_options: t.Any) -> t.Any:
-        record = {**RECORD, "cpu.time": next(counters)}
-        return [(connection.handle.lookupByName("db"), record)]
+    def read_some(_connection: Connection, domains: t.Any, *_groups: t.Any, **_options: t.Any) -> t.Any:
+        return [(domain, {**RECORD, "cpu.time": next(counters)}) for domain in domains]
 
-    monkeypatch.setattr(api, "read_all", read_all)
-    (reading,) = collect(host, Request(interval=6.0), Clock())
+    monkeypatch.setattr(api, "read_some", read_some)
+    (reading,) = collect(host, Request(names=["db"], interval=6.0), Clock())
     assert reading.rates is not None
     assert (reading.rates["interval_seconds"], reading.rates["cpu"]["used_cores"]) == (6.0, 0.5)
 

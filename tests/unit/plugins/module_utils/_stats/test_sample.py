@@ -25,7 +25,13 @@ def without(*prefixes: str) -> dict[str, t.Any]:
 def test_values_are_named_and_in_base_units() -> None:
     stats = parse(RECORD)
     assert (stats["state"], stats["state_reason"], stats["timed_out"]) == ("running", "booted", False)
-    assert stats["cpu"] == {"time_seconds": 3.5, "user_seconds": 2.0, "system_seconds": 1.5}
+    assert stats["cpu"] == {
+        "time_seconds": 3.5,
+        "user_seconds": 2.0,
+        "system_seconds": 1.5,
+        "haltpoll_success_seconds": 0.25,
+        "haltpoll_fail_seconds": None,
+    }
     assert stats["memory"]["current_bytes"] == 1024 * 1024
     assert stats["memory"]["rss_bytes"] == 512 * 1024
     assert stats["memory"]["last_update"] == 1_700_000_000
@@ -92,7 +98,7 @@ def test_a_guest_that_never_told_its_memory_has_no_time_of_it() -> None:
 def test_a_group_that_is_not_there_is_none(prefix: str, group: str) -> None:
     stats = parse(without(prefix))
     assert stats[group] is None
-    assert [name for name, value in stats.items() if value is None] == [group]
+    assert [name for name, value in stats.items() if value is None] == [group, "other"]
 
 
 def test_no_devices_add_up_to_nothing() -> None:
@@ -169,9 +175,7 @@ def test_no_number_is_invented(record: dict[str, t.Any]) -> None:
     assert set(numbers(parse(record))) <= {0}
 
 
-@given(
-    record=RECORDS, extra=st.dictionaries(st.from_regex(r"(cpu|perf|dirtyrate|new)\.x[a-z.]*", fullmatch=True), WRONG)
-)
+@given(record=RECORDS, extra=st.dictionaries(st.from_regex(r"(cpu|cpus|job|new)\.x[a-z.]*", fullmatch=True), WRONG))
 def test_unknown_keys_change_nothing(record: dict[str, t.Any], extra: dict[str, t.Any]) -> None:
     assert parse({**record, **extra}) == parse(record)
 
@@ -182,3 +186,31 @@ def test_totals_are_exact(counters: list[int]) -> None:
     for index, counter in enumerate(counters):
         record |= {f"block.{index}.name": f"vd{index}", f"block.{index}.rd.bytes": counter}
     assert parse(record)["block"]["total"]["rd_bytes"] == sum(counters)
+
+
+def test_other_groups_are_passed_on_by_their_own_names() -> None:
+    record: dict[str, t.Any] = {
+        "iothread.count": 1,
+        "iothread.1.poll-max-ns": 32768,
+        "dirtyrate.calc_mode": "page-sampling",
+        "vm.remote_tlb_flush.sum": 5,
+        "perf.cmt": float("nan"),
+        "perf.": None,
+    }
+    assert parse(RECORD)["other"] is None
+    assert parse({**RECORD, **record})["other"] == {
+        "iothread": {"count": 1, "1.poll-max-ns": 32768},
+        "dirtyrate": {"calc_mode": "page-sampling"},
+        "vm": {"remote_tlb_flush.sum": 5},
+        "perf": {"cmt": None, "": None},
+    }
+
+
+OTHER_NAMES = st.builds("{}.{}".format, st.sampled_from(fields.OTHER), st.text())
+
+
+@given(st.dictionaries(OTHER_NAMES, WRONG))
+def test_no_other_group_makes_it_raise_or_give_what_json_cannot_carry(record: dict[str, t.Any]) -> None:
+    found = list(numbers(parse(record)["other"]))
+    json.dumps(parse(record), allow_nan=False)
+    assert all(number >= 0 and number in record.values() for number in found)

@@ -8,7 +8,7 @@ import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._stats.rates import between
 from ansible_collections.headroom.libvirt.plugins.module_utils._stats.sample import DomainSample, parse
-from ansible_collections.headroom.libvirt.plugins.module_utils._stats.summary import totals
+from ansible_collections.headroom.libvirt.plugins.module_utils._stats.summary import totals, totals_by
 
 from .records import RECORD
 
@@ -55,3 +55,10 @@ def test_over_no_domains_every_sum_is_zero() -> None:
 
 def test_a_busy_domain_is_counted() -> None:
     assert totals([domain({"balloon.rss": None})])["domains"]["timed_out"] == 1
+
+
+def test_parts_by_label_add_up_to_the_whole() -> None:
+    domains = [{**domain(), "fleet": fleet} for fleet in ("web", "data", "web", None)]
+    parts = totals_by("fleet", domains)
+    assert {fleet: sums["domains"]["count"] for fleet, sums in parts.items()} == {"data": 1, "web": 2}
+    assert parts["web"] == totals(domains[:2])

@@ -1,0 +1,153 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
+# It may change or vanish in any release.
+
+"""Many small requests at a time, none of which can hold up the others.
+
+The keys are shared out in chunks. A chunk that is not back in time is asked for again key by key, beside the request
+that hangs: libvirt skips a guest that another request waits for, so that only the first request is lost.
+"""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import math
+import queue
+import threading
+import time
+import typing as t
+
+if t.TYPE_CHECKING:
+    from ansible_collections.headroom.libvirt.plugins.module_utils._stats.lanes import Lane, Lanes
+
+T = t.TypeVar("T")
+
+# A request is waited for so many times as long as others wait for it.
+_PATIENCE: t.Final = 1.75
+_LARGEST_CHUNK: t.Final = 16  # the most guests that have to be asked again on account of one
+
+
+@dataclasses.dataclass(frozen=True)
+class Chunk:
+    """Keys to ask for in one request, for the ``attempt``-th time (from 0)."""
+
+    keys: tuple[str, ...]
+    attempt: int = 0
+
+    def again(self) -> list[Chunk]:
+        """Return what to ask for in its place, each key by itself."""
+        return [Chunk((key,), self.attempt + 1) for key in self.keys]
+
+
+def share_out(keys: t.Sequence[str], workers: int) -> list[Chunk]:
+    """Return the keys in chunks of nearly equal size, two a worker unless they get too large."""
+    if not keys:
+        return []
+    number = max(min(2 * workers, len(keys)) if workers > 1 else 1, math.ceil(len(keys) / _LARGEST_CHUNK))
+    return [Chunk(tuple(keys[start::number])) for start in range(number)]
+
+
+@dataclasses.dataclass
+class _Request(t.Generic[T]):
+    chunk: Chunk
+    lane: Lane
+    deadline: float
+    patience: float
+    overdue: bool = False
+    answer: dict[str, T] = dataclasses.field(default_factory=dict)
+    error: BaseException | None = None
+
+
+class Gathering(t.Generic[T]):
+    """Asks for every key on ``lanes``, ``workers`` requests at a time, each for ``timeout`` seconds at most.
+
+    ``ask(lane, chunk)`` runs in a thread of its own and returns answers by key; a key without one is left out.
+    """
+
+    def __init__(
+        self, lanes: Lanes, workers: int, timeout: float, attempts: int, ask: t.Callable[[Lane, Chunk], dict[str, T]]
+    ) -> None:
+        self._lanes = lanes
+        self._workers = workers
+        self._timeout = timeout
+        self._attempts = attempts
+        self._ask = ask
+        self._ended: queue.SimpleQueue[_Request[T]] = queue.SimpleQueue()
+        self._waiting: collections.deque[Chunk] = collections.deque()
+        self._running: list[_Request[T]] = []
+        self._overdue: list[_Request[T]] = []
+        self._answers: dict[str, T] = {}
+        self._lost: set[str] = set()
+
+    def run(self, keys: t.Sequence[str]) -> tuple[dict[str, T], set[str]]:
+        """Return the answers, and the keys for which every attempt hung. Raises what a request in time raised."""
+        self._waiting.extend(share_out(keys, self._workers))
+        while self._waiting or self._running:
+            self._start()
+            self._await_one()
+            self._give_up_overdue()
+        self._await_late()
+        return self._answers, self._lost - set(self._answers)
+
+    def _start(self) -> None:
+        while self._waiting and len(self._running) < self._workers:
+            lane = self._lanes.take(self._workers)
+            if lane is None:
+                break
+            now = time.monotonic()
+            times = (now + self._timeout, now + _PATIENCE * self._timeout)
+            request: _Request[T] = _Request(self._waiting.popleft(), lane, *times)
+            self._running.append(request)
+            # Not waited for when the process ends, which a pool of the standard library would.
+            threading.Thread(target=self._serve, args=(request,), name="stats", daemon=True).start()
+        if not self._running:  # every connection is full of requests that hang
+            self._lost.update(key for chunk in self._waiting for key in chunk.keys)
+            self._waiting.clear()
+
+    def _serve(self, request: _Request[T]) -> None:
+        try:
+            request.answer = self._ask(request.lane, request.chunk)
+        except BaseException as error:  # noqa: BLE001 (raised where it is waited for)
+            request.error = error
+        self._ended.put(request)
+
+    def _await_one(self) -> None:
+        """Take what has ended, or wait for the next deadline."""
+        if self._running:
+            self._take_until(min(request.deadline for request in self._running))
+
+    def _await_late(self) -> None:
+        """Wait a little more for those that are late: what was slow but does not hang is complete then."""
+        while self._overdue and (latest := max(request.patience for request in self._overdue)) > time.monotonic():
+            self._take_until(latest)
+
+    def _take_until(self, moment: float) -> None:
+        left = moment - time.monotonic()
+        try:
+            request = self._ended.get(timeout=max(left, 0.0))
+        except queue.Empty:
+            return
+        request.lane.busy -= 1
+        if request.overdue:
+            self._overdue.remove(request)
+        else:
+            self._running.remove(request)
+            if request.error is not None:
+                raise request.error
+        # One that was late tells more than those in its place, which had to pass its guest over.
+        self._answers.update(request.answer)
+
+    def _give_up_overdue(self) -> None:
+        now = time.monotonic()
+        for request in [request for request in self._running if request.deadline <= now]:
+            request.overdue = True
+            self._running.remove(request)
+            self._overdue.append(request)
+            if request.chunk.attempt + 1 < self._attempts:
+                self._waiting.extendleft(request.chunk.again())
+            else:
+                self._lost.update(request.chunk.keys)

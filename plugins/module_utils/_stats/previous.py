@@ -1,0 +1,72 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
+# It may change or vanish in any release.
+
+"""The sample that the next run's rates are measured against, kept in a file."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import pathlib
+import time
+import typing as t
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
+from ansible_collections.headroom.libvirt.plugins.module_utils._files import write_atomically
+from ansible_collections.headroom.libvirt.plugins.module_utils._stats.sample import DomainSample
+
+DEFAULT_PATH: t.Final = "/var/lib/headroom/samples.json"
+
+_BOOT: t.Final = pathlib.Path("/proc/sys/kernel/random/boot_id")
+_MODE: t.Final = 0o640  # names and paths of guests are nobody else's business
+
+
+class BootClock:
+    """Seconds since this machine has booted: they go on over runs, and nobody sets them."""
+
+    def now(self) -> float:
+        """Return seconds that only ever go forward, suspension included."""
+        return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+    def sleep(self, seconds: float) -> None:
+        """Sleep for real."""
+        time.sleep(seconds)
+
+
+@dataclasses.dataclass(frozen=True)
+class Store:
+    """The file at ``path``: one sample of each domain of the host ``uri``, by a clock that began with ``boot``."""
+
+    path: str
+    uri: str
+    boot: str
+
+    def read(self) -> list[DomainSample]:
+        """Return the samples; none if the file is missing, of another host, boot or format, or broken."""
+        try:
+            kept = json.loads(pathlib.Path(self.path).read_text(encoding="utf-8"))
+            if (kept["uri"], kept["boot"]) != (self.uri, self.boot):
+                return []
+            return [DomainSample(**sample) for sample in kept["samples"]]
+        except FileNotFoundError:
+            return []
+        except (ValueError, TypeError, KeyError, RecursionError):
+            return []  # it was no sample of this release: the next run finds one
+        except OSError as error:
+            remedy = "Give the path of a file that this task wrote before, or of none."
+            raise InvalidInput("samples", self.path, f"cannot be read: {error.strerror}", remedy) from error
+
+    def write(self, samples: t.Iterable[DomainSample]) -> None:
+        """Put ``samples`` in the place of those that were kept; raises what write_atomically raises."""
+        listed = [dataclasses.asdict(sample) for sample in samples]
+        kept = {"uri": self.uri, "boot": self.boot, "samples": listed}
+        write_atomically("samples", self.path, json.dumps(kept, separators=(",", ":")), _MODE)
+
+
+def current_boot() -> str:
+    """Return what tells this boot of the machine from every other."""
+    return _BOOT.read_text(encoding="ascii").strip()

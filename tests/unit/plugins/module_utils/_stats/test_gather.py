@@ -1,0 +1,142 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import typing as t
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._stats.gather import Chunk, Gathering, share_out
+from ansible_collections.headroom.libvirt.plugins.module_utils._stats.lanes import Lane, Lanes
+
+TIMEOUT = 0.03
+ATTEMPTS = 3
+
+
+class OneRoad:
+    """Lanes of one lane, with room for so many requests."""
+
+    def __init__(self, room: int = 99) -> None:
+        self.lane = Lane(t.cast("t.Any", None), {})
+        self.room = room
+        self.most = 0
+
+    def take(self, _workers: int) -> Lane | None:
+        if self.lane.busy >= self.room:
+            return None
+        self.lane.busy += 1
+        self.most = max(self.most, self.lane.busy)
+        return self.lane
+
+
+class Guests:
+    """Answers a key with its attempt; a guest that hangs holds up the first so many requests that touch it."""
+
+    def __init__(self, hangs: t.Mapping[str, int] | None = None) -> None:
+        self.hangs = dict(hangs or {})
+        self.freed = threading.Event()
+
+    def ask(self, _lane: Lane, chunk: Chunk) -> dict[str, int]:
+        for key in chunk.keys:
+            if self.hangs.get(key, 0):
+                self.hangs[key] -= 1
+                assert self.freed.wait(60)
+        return dict.fromkeys(chunk.keys, chunk.attempt)
+
+
+@contextlib.contextmanager
+def hanging(**hangs: int) -> t.Iterator[Guests]:
+    guests = Guests(hangs)
+    yield guests
+    guests.freed.set()
+
+
+def gather(guests: Guests, keys: t.Sequence[str], workers: int = 2, room: int = 99) -> tuple[dict[str, int], set[str]]:
+    lanes = t.cast("Lanes", OneRoad(room))
+    return Gathering(lanes, workers, TIMEOUT if guests.hangs else 60.0, ATTEMPTS, guests.ask).run(keys)
+
+
+KEYS = [f"k{number}" for number in range(40)]
+
+
+@given(st.integers(0, 500), st.integers(1, 32))
+def test_every_key_is_in_one_chunk_and_no_chunk_is_large(number: int, workers: int) -> None:
+    keys = [str(key) for key in range(number)]
+    chunks = share_out(keys, workers)
+    sizes = [len(chunk.keys) for chunk in chunks]
+    assert sorted(key for chunk in chunks for key in chunk.keys) == sorted(keys)
+    assert not sizes or (max(sizes) - min(sizes) <= 1 and min(sizes) >= 1 and max(sizes) <= 16)
+
+
+def test_few_domains_are_one_request() -> None:
+    assert [len(chunk.keys) for chunk in share_out(KEYS[:7], 1)] == [7]
+
+
+def test_all_are_answered_at_the_first_attempt() -> None:
+    assert gather(Guests(), KEYS) == (dict.fromkeys(KEYS, 0), set())
+    assert gather(Guests(), []) == ({}, set())
+
+
+def test_no_more_requests_at_a_time_than_there_are_workers() -> None:
+    road = OneRoad()
+    Gathering(t.cast("Lanes", road), 3, 60.0, ATTEMPTS, Guests().ask).run(KEYS)
+    assert road.most <= 3
+
+
+def test_one_that_hangs_does_not_hold_up_the_others() -> None:
+    with hanging(k3=1) as guests:
+        answers, lost = gather(guests, KEYS)
+    assert (set(answers), lost) == (set(KEYS), set())
+    again = {key for key, attempt in answers.items() if attempt}
+    assert "k3" in again
+    assert again == next(set(chunk.keys) for chunk in share_out(KEYS, 2) if "k3" in chunk.keys)
+
+
+def test_another_one_in_the_same_chunk_is_passed_over_by_the_third_attempt() -> None:
+    with hanging(k3=1, k7=1) as guests:
+        answers, lost = gather(guests, KEYS, workers=1)
+    assert (set(answers), lost) == (set(KEYS), set())
+
+
+def test_one_that_never_answers_is_lost_alone() -> None:
+    with hanging(k3=ATTEMPTS) as guests:
+        answers, lost = gather(guests, KEYS)
+    assert (set(answers), lost) == (set(KEYS) - {"k3"}, {"k3"})
+
+
+def test_when_every_connection_is_full_of_requests_that_hang_the_rest_is_lost() -> None:
+    with hanging(k0=9, k1=9) as guests:
+        answers, lost = gather(guests, ["k0", "k1", "k2"], workers=2, room=2)
+    assert lost >= {"k0", "k1"}
+    assert set(answers) | lost == {"k0", "k1", "k2"}
+
+
+def test_a_request_that_is_late_is_used() -> None:
+    with hanging(k0=1, k1=1) as guests:
+
+        def ask(lane: Lane, chunk: Chunk) -> dict[str, int]:
+            if chunk == Chunk(("k0",), 1):  # asked for in the place of the first one, which it lets go on
+                guests.freed.set()
+                return {}
+            return guests.ask(lane, chunk)
+
+        answers, lost = Gathering(t.cast("Lanes", OneRoad()), 1, TIMEOUT, ATTEMPTS, ask).run(["k0", "k1"])
+    assert lost == set()
+    assert "k1" in answers
+
+
+@pytest.mark.parametrize("workers", [1, 4])
+def test_an_error_is_raised(workers: int) -> None:
+    def fail(_lane: Lane, chunk: Chunk) -> dict[str, int]:
+        if "k5" in chunk.keys:
+            raise RuntimeError("refused")
+        return {}
+
+    with pytest.raises(RuntimeError, match="refused"):
+        Gathering(t.cast("Lanes", OneRoad()), workers, 60.0, ATTEMPTS, fail).run(KEYS)
