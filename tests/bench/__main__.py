@@ -12,7 +12,7 @@ import sys
 import typing as t
 from pathlib import Path
 
-from bench import frame, stats
+from bench import frame, inventory, stats
 
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,7 +30,7 @@ class Bench(t.Protocol):
         """Measure."""
 
 
-BENCHES: dict[str, Bench] = {"stats": stats}
+BENCHES: dict[str, Bench] = {"inventory": inventory, "stats": stats}
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:

@@ -56,7 +56,8 @@ def test_only_ip_addresses_come_through(said: t.Any) -> None:
 def test_reservations_of_a_network() -> None:
     xml = (
         "<network><ip address='10.0.0.1'><dhcp><host mac='52:54:00:00:00:0A' ip='10.0.0.9' name='web'/>"
-        "<host name='no-mac' ip='10.0.0.8'/></dhcp></ip><ip family='ipv6'><dhcp><host id='1' ip='fd00::2'/></dhcp></ip></network>"
+        "<host name='no-mac' ip='10.0.0.8'/></dhcp></ip>"
+        "<ip family='ipv6'><dhcp><host id='1' ip='fd00::2'/></dhcp></ip></network>"
     )
     assert list(read_reservations("default", xml)) == [
         Address("reservation", "52:54:00:00:00:0a", "10.0.0.9", network="default", hostname="web")
