@@ -176,11 +176,11 @@ def _simulated(options: argparse.Namespace, folder: Path) -> list[frame.Row]:
         [*words[:-1], "1", "-i", str(path), "--list"], check=True, env=_environment(), stdout=subprocess.PIPE
     )
     variables = json.loads(sample.stdout)["_meta"]["hostvars"]["h0-web-0"]
-    floor = folder / "floor.json"
+    floor = folder / "floor.yml"
     floor.write_text(json.dumps({"plugin": "floor", "number": number, "variables": variables}))
     contenders: dict[str, frame.Contender] = {
         OURS: lambda: _listing([*words, "-i", str(path), "--list"], number),
         FLOOR: lambda: _listing([*words, "-i", str(floor), "--list"], number),
     }
-    medians = frame.Race(contenders).medians(min(options.rounds, 3))
+    medians = frame.Race(contenders).medians(1)
     return frame.rows("inventory", "simulated", number, medians, OURS)

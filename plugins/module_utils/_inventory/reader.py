@@ -34,7 +34,10 @@ from pathlib import Path
 
 MAGIC = b"headroom-look-1:"
 _INDEX_VERSION = 1
-_WORKERS = 32  # calls in flight on one connection; libvirtd takes as many as it likes, the rest waits there
+# Calls in flight on one connection: enough to fill a line to a distant host, but near ones are faster with few.
+_WORKERS_NEAR = 4
+_WORKERS_FAR = 32
+_FAR_SECONDS = 0.004
 _STATISTICS = ("CPU_TOTAL", "BALLOON", "VCPU", "INTERFACE", "BLOCK")
 _AGENT_CHANNEL = "org.qemu.guest_agent.0"
 
@@ -77,15 +80,17 @@ class Reader:
         self._libvirt = libvirt
         self._handle = handle
         self._request = request
+        self._workers = _WORKERS_NEAR
 
     def look(self) -> dict[str, t.Any]:
         """Return JSON-able data: ``domains``, raw ``addresses``, definitions of ``networks``, and the counts."""
         index = Index(self._request.places)
-        # Before the definitions are read: a change in between is then seen as one by the next look, not missed.
+        started = time.monotonic()
         autostart = {domain.UUIDString() for domain in self._autostarting()}
+        self._workers = _WORKERS_FAR if time.monotonic() - started > _FAR_SECONDS else _WORKERS_NEAR
         domains = [self._domain(domain, stats, index) for domain, stats in self._states()]
         missing = [domain for domain in domains if domain.xml is None]
-        for domain, xml in each(missing, self._definition, _WORKERS):
+        for domain, xml in each(missing, self._definition, self._workers):
             domain.xml = xml
         domains = [domain for domain in domains if domain.xml is not None]  # the others have vanished
         index.save(domains)
@@ -132,6 +137,7 @@ class Reader:
 
     def _domain(self, domain: t.Any, stats: dict[str, t.Any], index: Index) -> Domain:
         found = Domain(domain, domain.name(), domain.UUIDString(), stats, domain.ID() != -1)
+        # Before the definition is read: a change in between is then one for the next look, and not missed.
         found.signature = index.signature(found.name, found.active)
         found.xml = index.definition(found.uuid, found.signature)
         return found
@@ -185,7 +191,7 @@ class Reader:
             with contextlib.suppress(OSError):
                 return list(read_neighbours(Path(self._request.places.neighbours).read_text(encoding="utf-8")))
         ask = self._asking("arp", self._libvirt.VIR_DOMAIN_INTERFACE_ADDRESSES_SRC_ARP)
-        return [row for _, rows in each(domains, ask, _WORKERS) for row in rows]
+        return [row for _, rows in each(domains, ask, self._workers) for row in rows]
 
     def _asking(self, source: str, number: int) -> t.Callable[[Domain], list[dict[str, t.Any]]]:
         def ask(domain: Domain) -> list[dict[str, t.Any]]:
