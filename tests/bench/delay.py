@@ -29,7 +29,12 @@ def delayed(socket: Path, target: Path, round_trip: float) -> Iterator[None]:
     async def serve() -> asyncio.Server:
         async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             there, back = await asyncio.open_unix_connection(str(target))
-            await asyncio.gather(_pass(reader, back, round_trip / 2), _pass(there, writer, round_trip / 2))
+            try:
+                await asyncio.gather(_pass(reader, back, round_trip / 2), _pass(there, writer, round_trip / 2))
+                await asyncio.sleep(round_trip)  # for what is still under way
+            finally:
+                back.close()
+                writer.close()
 
         return await asyncio.start_unix_server(accept, str(socket))
 
@@ -37,10 +42,20 @@ def delayed(socket: Path, target: Path, round_trip: float) -> Iterator[None]:
     try:
         yield
     finally:
-        loop.call_soon_threadsafe(server.close)
+        asyncio.run_coroutine_threadsafe(_end(server), loop).result()
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
+        loop.close()
         socket.unlink(missing_ok=True)
+
+
+async def _end(server: asyncio.Server) -> None:
+    server.close()
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    await asyncio.sleep(0)  # the transports close in the loop's next turn
 
 
 async def _pass(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, delay: float) -> None:
@@ -48,4 +63,4 @@ async def _pass(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, dela
     with contextlib.suppress(ConnectionError):
         while data := await reader.read(1 << 16):
             loop.call_later(delay, writer.write, data)
-    loop.call_later(delay, writer.close)
+        loop.call_later(delay, writer.write_eof)
