@@ -13,21 +13,25 @@ author:
 description:
   - Lists the domains of one or many libvirt hosts, in any state, with their addresses and facts, in groups by state,
     host, fleet, tenant and appliance.
-  - The hosts are read in parallel, each within O(timeout) seconds, over a read-only connection. No guest is asked, so
-    one that hangs does not hold up the inventory.
+  - The hosts are read in parallel, each within O(timeout) seconds, over a read-only connection. No guest is asked
+    unless an option asks for it, so one that hangs does not hold up the inventory.
   - The file must end in C(headroom.yml), C(headroom.yaml), C(headroom_libvirt.yml) or C(headroom_libvirt.yaml), for
     example C(kvm.headroom.yml).
-  - C(ansible_host) is set to the address that the domain leases from its libvirt network, IPv4 before IPv6. A domain
-    that does not run, or is addressed by other means, has none. How Ansible connects is otherwise left alone.
+  - C(ansible_host) is set to the address that O(address_sources) find. How Ansible connects is otherwise left alone,
+    unless O(connect) says so.
   - Text that a guest or its metadata says is never evaluated as a template.
 notes:
   - Ansible goes on after an inventory file that could not be read, with a warning. Set
     E(ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED=true) to make it stop.
   - A URI with C(ssh) must get in without a question. C(?no_tty=1) in the URI makes sure that none is asked.
+  - The number of libvirt calls for a host does not depend on its domains, where O(on_host) applies and nothing changed
+    since the last look. It is three, and one more for each active network; each definition that is new or changed
+    is a call more, as is each domain that O(address_sources) asks for. C(-vvv) tells the numbers of each host.
 requirements:
   - libvirt 8.0 or newer on the hosts
   - libvirt-python where Ansible runs (packaged as C(python3-libvirt))
   - lxml where Ansible runs (packaged as C(python3-lxml))
+  - jmespath where Ansible runs (packaged as C(python3-jmespath)), for O(filters)
 options:
   plugin:
     description: The name of this plugin.
@@ -41,9 +45,24 @@ options:
       - Each is a text such as V(qemu+ssh://root@kvm1/system), or a dictionary of C(uri) and C(name). The C(name) is
         what the host is called in facts, groups and qualified names. Without it that is the host name in the URI, and
         V(localhost) for a URI without one.
+      - Either this or O(hypervisors) names at least one host.
     type: list
     elements: raw
-    required: true
+    default: []
+  hypervisors:
+    description:
+      - A group whose hosts are read too, each called by its inventory name.
+      - The group must come from an inventory source that Ansible reads before this file. Sources are read in the order
+        of C(-i), and the files of a folder in the order of their names.
+    type: str
+  hypervisor_uri:
+    description:
+      - The URI of a host in the group O(hypervisors), as a Jinja expression over the variables that the inventory has
+        of it, for example V('qemu+tls://' ~ inventory_hostname ~ '/system'). Files in C(host_vars) and C(group_vars)
+        do not count.
+      - Without it the URI is C(qemu+ssh://ansible_user@ansible_host:ansible_port/system?no_tty=1), less what is not
+        set.
+    type: str
   timeout:
     description: How many seconds one host may take in all. It is given up on afterwards.
     type: float
@@ -52,20 +71,101 @@ options:
     description: How many hosts are read at a time.
     type: int
     default: 16
+  on_host:
+    description:
+      - Whether a host with a C(+ssh) URI is read by a small program that C(python3) runs there, which sends all in one
+        answer. Where that cannot run (no Python, no C(python3-libvirt), a restricted account), and with V(false),
+        libvirt's own connection is used, which takes a call for each definition.
+      - For C(root) the program keeps the definitions that it read in C(/var/cache/headroom/inventory.json) and next
+        time asks libvirt only for those that changed. The same is done for V(qemu:///system), without SSH.
+    type: bool
+    default: true
   unreachable:
     description:
       - What happens when a host cannot be read.
       - With V(warn) it is left out with a warning, with V(error) there is no inventory.
-      - When no host can be read, there is never an inventory.
+      - With V(cached) there is a warning, and its domains are listed as they were when the host was last read with this
+        setting, with the variable C(libvirt_stale_seconds) and in the group C(stale). One that was never read is left
+        out.
+      - When no host can be read or remembered, there is never an inventory.
     type: str
     choices:
       - warn
       - error
+      - cached
     default: warn
+  last_known:
+    description:
+      - The folder for what the hosts last said, for O(unreachable=cached).
+    type: path
+    default: ~/.cache/headroom-libvirt/last-known
+  address_sources:
+    description:
+      - Where the addresses of domains are looked for. The first source that knows one for a domain gives
+        C(ansible_host), IPv4 before IPv6; C(libvirt_interfaces) has all of them.
+      - V(lease) is what the DHCP servers of libvirt's networks gave out, V(reservation) what these networks keep for a
+        MAC address, V(arp) what the host has heard of its neighbours.
+      - V(agent) asks the guest agent of each running domain that has one, at the same time. It needs a user who may
+        change domains. It believes what the guest says, so ask only guests that you trust.
+      - Loopback and link-local addresses are left out. A domain that is off has reserved addresses only.
+    type: list
+    elements: str
+    choices:
+      - lease
+      - reservation
+      - arp
+      - agent
+    default:
+      - lease
+  agent_timeout:
+    description: How many seconds the agents of a host may take. Those that are late give no address.
+    type: float
+    default: 2.0
+  names:
+    description:
+      - Regular expressions. Only domains whose whole name matches one of them are listed.
+    type: list
+    elements: str
+    default: []
+  filters:
+    description:
+      - JMESPath expressions over the facts of a domain, which have their names without C(libvirt_). Only domains for
+        which all of them are true are listed, for example V(state == 'running') or V(contains(tags, 'edge')).
+    type: list
+    elements: str
+    default: []
+  inventory_hostname:
+    description:
+      - What a domain is called in the inventory, as a Jinja expression over its variables, for example
+        V(libvirt_name ~ '.' ~ libvirt_host). The name of the domain if it is left out.
+    type: str
+  connect:
+    description:
+      - How Ansible gets to the domains. With V(direct) only C(ansible_host) is set.
+      - With V(proxy_jump) it goes through the host of the domain, by C(ansible_ssh_common_args).
+      - With V(guest_agent) it uses the guest agent, by P(community.libvirt.libvirt_qemu#connection), which must be
+        installed.
+    type: str
+    choices:
+      - direct
+      - proxy_jump
+      - guest_agent
+    default: direct
+  statistics:
+    description:
+      - Whether to add C(libvirt_statistics), the counters of CPU, memory, block devices and interfaces by the names
+        that C(virsh domstats) has for them. This asks the guests' monitors; of one that is busy the counters are
+        missing.
+    type: bool
+    default: false
+  xml:
+    description: Whether to add C(libvirt_xml), the definition of the domain without secrets.
+    type: bool
+    default: false
   on_duplicate:
     description:
-      - What happens when domains of two hosts have the same name, or when a domain is called like something that
-        Ansible knows by that name, such as C(localhost) or C(all).
+      - What happens when two domains have the same name, or when a domain is called like something that Ansible knows
+        by that name, such as C(localhost) or C(all).
       - With V(qualify) each of them is listed as C(domain.host), with V(skip) they are left out with a warning, with
         V(error) there is no inventory.
       - A domain whose name begins with a dash is left out with a warning whatever this says, since C(ssh) would take
@@ -78,8 +178,10 @@ options:
     default: qualify
   default_groups:
     description:
-      - Whether to make groups by state, host, fleet, tenant and appliance, such as C(state_running), C(host_kvm1),
-        C(fleet_web), C(tenant_acme), C(appliance_web) for every version and C(appliance_web_1_2) for one.
+      - Whether to make groups by state, host, fleet, tenant, appliance and tag, such as C(state_running), C(host_kvm1),
+        C(fleet_web), C(tenant_acme), C(appliance_web) for every version and C(appliance_web_1_2) for one, C(tag_edge).
+      - Fleet, tenant, appliance and tags are what the metadata of the domain says in the namespace
+        C(urn:headroom:libvirt:1).
       - Characters that the name of a group cannot have become underscores.
     type: bool
     default: true
@@ -129,6 +231,30 @@ cache_plugin: ansible.builtin.jsonfile
 cache_connection: ~/.cache/ansible/inventory
 cache_timeout: 600
 
+# web.headroom.yml: the running web servers of the group hypervisors, reached through their hosts, also when one is down
+---
+plugin: headroom.libvirt.domains
+hypervisors: hypervisors
+address_sources: [reservation, lease, arp]
+names: ["web-.*"]
+filters: ["state == 'running'", "contains(tags, 'edge')"]
+inventory_hostname: libvirt_name ~ '.' ~ libvirt_host
+connect: proxy_jump
+unreachable: cached
+
+# inside.headroom.yml: domains that have no network, through their guest agents; hosts that are reached by TLS
+---
+plugin: headroom.libvirt.domains
+hypervisors: hypervisors
+hypervisor_uri: "'qemu+tls://' ~ inventory_hostname ~ '/system'"
+connect: guest_agent
+address_sources: [agent]
+agent_timeout: 1
+statistics: true
+xml: true
+on_host: false
+last_known: /var/lib/awx/last-known
+
 # What a domain gets, for example:
 # ansible_host: 192.168.122.17
 # libvirt_name: web-1
@@ -136,12 +262,15 @@ cache_timeout: 600
 # libvirt_host: kvm1
 # libvirt_uri: qemu+ssh://root@kvm1/system
 # libvirt_machine: {uri: qemu+ssh://root@kvm1/system, name: web-1, uuid: 9c1f6b3e-9b27-4b3e-8a6d-0e8f1f6b6d11}
+# libvirt_address: 192.168.122.17
 # libvirt_state: running
+# libvirt_autostart: true
 # libvirt_vcpus: 2
 # libvirt_memory_bytes: 2147483648
 # libvirt_fleet: web
 # libvirt_tenant: acme
 # libvirt_appliance: web:1.2
+# libvirt_tags: [edge]
 # libvirt_title: null
 # libvirt_description: null
 # libvirt_interfaces:
@@ -150,27 +279,37 @@ cache_timeout: 600
 # libvirt_disks:
 #   - {target: vda, device: disk, bus: virtio, type: file, source: /var/lib/libvirt/images/web-1.qcow2, pool: null,
 #      volume: null, format: qcow2, readonly: false}
+# libvirt_graphics:
+#   - {type: vnc, address: 127.0.0.1, port: 5900, tls_port: null, socket: null}
 """
 
+import functools
+import time
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._connection import masked, open_connection
+from ansible_collections.headroom.libvirt.plugins.module_utils._connection import masked
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     ConnectionFailed,
     HeadroomError,
     InvalidInput,
 )
-from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.hosts import Host, read_hosts
+from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.filters import read_filters
+from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.hosts import Host, read_hosts, ssh_uri
 from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.naming import (
     Entry,
     default_groups,
     name_entries,
 )
+from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.reader import Request
 from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.retrieve import retrieve
-from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.snapshot import HostSnapshot
+from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.snapshot import Guest, HostSnapshot
+from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.variables import facts_of, variables
 from ansible_collections.headroom.libvirt.plugins.module_utils._libvirt_dep import require_libvirt, require_lxml
 from ansible_collections.headroom.libvirt.plugins.plugin_utils._inventory import InventoryBase
+from ansible_collections.headroom.libvirt.plugins.plugin_utils._last_known import LastKnown
 from ansible_collections.headroom.libvirt.plugins.plugin_utils._parallel import run_each
+
+_LIMITS: t.Final = ("timeout", "parallel", "agent_timeout")
 
 
 class InventoryModule(InventoryBase):
@@ -183,62 +322,123 @@ class InventoryModule(InventoryBase):
 
     def fill(self, path: str, cache: bool) -> None:
         """Add the domains of every host that the file at ``path`` names."""
-        hosts = read_hosts(self.get_option("uris"))
+        filters = read_filters(self.get_option("names"), self.get_option("filters"))
+        hosts = self._hosts()
         snapshots = self._from_cache(path, hosts, cache)
-        snapshots |= self._from_hosts(path, [host for host in hosts if host not in snapshots])
-        by_name = {host.name: snapshots[host] for host in hosts if host in snapshots}
-        entries, left_out = name_entries(by_name, self.get_option("on_duplicate"))
+        read, failures = self._from_hosts(path, [host for host in hosts if host not in snapshots])
+        snapshots |= read
+        snapshots |= self._instead_of(failures, read, nothing_else=not snapshots)
+        by_name = {host.name: host for host in hosts}
+        entries, left_out = name_entries(
+            [
+                Entry(self._name(guest, host), host.name, guest)
+                for host in hosts
+                if host in snapshots
+                for guest in snapshots[host].guests
+                if filters.admit(guest.name, facts_of(guest, host))
+            ],
+            self.get_option("on_duplicate"),
+        )
         if left_out:
             self.display.warning(f"Left out for their names: {', '.join(map(repr, left_out))}")
-        uris = {host.name: masked(host.uri) for host in hosts}
+        connect, grouped = self.get_option("connect"), self.get_option("default_groups")
         for entry in entries:
-            groups = default_groups(entry) if self.get_option("default_groups") else []
-            self.add(entry.name, variables(entry, uris[entry.host]), groups)
+            groups = default_groups(entry) if grouped else []
+            groups += ["stale"] if "stale_seconds" in entry.guest.facts else []
+            self.add(entry.name, variables(entry.guest, by_name[entry.host], connect), groups)
+
+    def _hosts(self) -> list[Host]:
+        """Return the hosts of the options ``uris`` and ``hypervisors``."""
+        group = self.get_option("hypervisors")
+        members: list[dict[str, str]] = []
+        if group is not None:
+            if group not in self.inventory.groups:
+                raise InvalidInput(
+                    "hypervisors",
+                    group,
+                    "is no group that Ansible knows yet",
+                    "Name the inventory that has it in a -i before this one's.",
+                )
+            members = [
+                {"uri": self._uri(host.name, self.variables_of(host)), "name": host.name}
+                for host in self.inventory.groups[group].get_hosts()
+            ]
+        return read_hosts([*self.get_option("uris"), *members])
+
+    def _uri(self, name: str, known: dict[str, t.Any]) -> str:
+        expression = self.get_option("hypervisor_uri")
+        return ssh_uri(name, known) if expression is None else self.evaluate("hypervisor_uri", expression, known)
+
+    def _name(self, guest: Guest, host: Host) -> str:
+        expression = self.get_option("inventory_hostname")
+        if expression is None:
+            return guest.name
+        return self.evaluate("inventory_hostname", expression, variables(guest, host, self.get_option("connect")))
 
     def _from_cache(self, path: str, hosts: list[Host], cache: bool) -> dict[Host, HostSnapshot]:
         cached = self.read_cache(path, [host.uri for host in hosts], cache)
         return {host: HostSnapshot.from_dict(cached[host.uri]) for host in hosts if host.uri in cached}
 
-    def _from_hosts(self, path: str, hosts: list[Host]) -> dict[Host, HostSnapshot]:
-        """Read ``hosts``; those that fail are treated as the option ``unreachable`` says."""
+    def _from_hosts(self, path: str, hosts: list[Host]) -> tuple[dict[Host, HostSnapshot], dict[Host, HeadroomError]]:
+        """Read ``hosts``, and return what was read and what went wrong."""
         if not hosts:
-            return {}
+            return {}, {}
         require_libvirt()
         require_lxml()
         outcomes = self._read(hosts)
         failures = {host: outcome for host, outcome in outcomes.items() if isinstance(outcome, HeadroomError)}
         snapshots = {host: outcome for host, outcome in outcomes.items() if not isinstance(outcome, HeadroomError)}
+        for host, snapshot in snapshots.items():
+            self.display.vvv(
+                f"{host.name}: {len(snapshot.guests)} domains in {snapshot.calls} libvirt calls, "
+                f"{snapshot.definitions_read} of them for definitions"
+            )
         self.write_cache(path, {host.uri: snapshot.as_dict() for host, snapshot in snapshots.items()})
-        problems = [f"{host.name} ({masked(host.uri)}): {error.message}" for host, error in failures.items()]
-        if failures and (self.get_option("unreachable") == "error" or len(failures) == len(self.get_option("uris"))):
-            raise ConnectionFailed(f"{len(failures)} host(s) could not be read: {'; '.join(problems)}")
-        for problem in problems:
-            self.display.warning(f"Left out of the inventory: {problem}")
-        return snapshots
+        return snapshots, failures
+
+    def _instead_of(
+        self, failures: dict[Host, HeadroomError], read: dict[Host, HostSnapshot], *, nothing_else: bool
+    ) -> dict[Host, HostSnapshot]:
+        """Return what stands for the hosts that failed, and say so; raises ConnectionFailed where nothing may."""
+        policy = self.get_option("unreachable")
+        remembered = self._remember(failures, read) if policy == "cached" else {}
+        problems = {host: f"{host.name} ({masked(host.uri)}): {error.message}" for host, error in failures.items()}
+        if failures and (policy == "error" or (nothing_else and not remembered)):
+            raise ConnectionFailed(f"{len(failures)} host(s) could not be read: {'; '.join(problems.values())}")
+        for host, problem in problems.items():
+            done = "Listed as it was last known" if host in remembered else "Left out of the inventory"
+            self.display.warning(f"{done}: {problem}")
+        return remembered
+
+    def _remember(self, failures: t.Iterable[Host], read: dict[Host, HostSnapshot]) -> dict[Host, HostSnapshot]:
+        """Keep what was read, and return what is kept of the hosts that failed."""
+        store = LastKnown(self.get_option("last_known"))
+        try:
+            for host, snapshot in read.items():
+                store.keep(host.uri, snapshot.as_dict())
+        except OSError as error:
+            self.display.warning(f"last_known: what the hosts say could not be kept: {error}")
+        known = {host: store.recall(host.uri) for host in failures}
+        return {
+            host: HostSnapshot.from_dict(kept.data).stale(max(0.0, time.time() - kept.at))
+            for host, kept in known.items()
+            if kept is not None
+        }
 
     def _read(self, hosts: list[Host]) -> dict[Host, HostSnapshot | HeadroomError]:
-        timeout, parallel = self.get_option("timeout"), self.get_option("parallel")
-        for option, value in (("timeout", timeout), ("parallel", parallel)):
+        limits = {option: self.get_option(option) for option in _LIMITS}
+        for option, value in limits.items():
             if not value > 0:
                 raise InvalidInput(option, value, "is not above 0", "Leave it out for the default.")
-
-        def read(host: Host) -> HostSnapshot:
-            with open_connection(host.uri, timeout=timeout, read_only=True) as connection:
-                return retrieve(connection)
-
-        return run_each(hosts, read, timeout=timeout, parallel=parallel)
-
-
-def variables(entry: Entry, uri: str) -> dict[str, t.Any]:
-    """Return the variables of a domain on the host behind ``uri``; most of them hold text of others."""
-    guest = entry.guest
-    address = {} if guest.address is None else {"ansible_host": guest.address}
-    facts = {
-        "name": guest.name,
-        "host": entry.host,
-        "uri": uri,
-        # what the modules take as `machine`
-        "machine": {"uri": uri, "name": guest.name, "uuid": guest.uuid},
-        **guest.facts,
-    }
-    return {**address, **{f"libvirt_{name}": value for name, value in facts.items()}}
+        look = functools.partial(
+            retrieve,
+            request=Request(
+                tuple(dict.fromkeys(self.get_option("address_sources"))),
+                limits["agent_timeout"],
+                self.get_option("statistics"),
+            ),
+            timeout=limits["timeout"],
+            on_host=self.get_option("on_host"),
+            with_xml=self.get_option("xml"),
+        )
+        return run_each(hosts, lambda host: look(host.uri), timeout=limits["timeout"], parallel=limits["parallel"])

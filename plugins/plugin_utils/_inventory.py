@@ -12,13 +12,15 @@ from __future__ import annotations
 import hashlib
 import typing as t
 
-from ansible.errors import AnsibleParserError
+from ansible.errors import AnsibleError, AnsibleParserError
 from ansible.inventory.group import to_safe_group_name
+from ansible.inventory.helpers import get_group_vars
 from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
-from ansible_collections.headroom.libvirt.plugins.module_utils._errors import HeadroomError
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import HeadroomError, InvalidInput
 
 if t.TYPE_CHECKING:
     from ansible.inventory.data import InventoryData
+    from ansible.inventory.host import Host
     from ansible.parsing.dataloader import DataLoader
 
 
@@ -74,6 +76,22 @@ class InventoryBase(BaseInventoryPlugin, Constructable, Cacheable):  # type: ign
         for group in groups:
             self.inventory.add_child(self._group(group), name)
         self._construct(name, dict(variables))
+
+    def evaluate(self, option: str, expression: str, variables: dict[str, t.Any]) -> str:
+        """Return the text that the Jinja expression in ``option`` makes of ``variables``; raises InvalidInput."""
+        remedy = "Correct the expression."
+        try:
+            text = self._compose(expression, variables)
+        except AnsibleError as error:
+            raise InvalidInput(option, expression, f"could not be evaluated: {error}", remedy) from error
+        if not isinstance(text, str) or not text.strip():
+            raise InvalidInput(option, expression, f"is {text!r} and not a text", remedy)
+        return str(text)
+
+    @staticmethod
+    def variables_of(host: Host) -> dict[str, t.Any]:
+        """Return the variables that the inventory files read so far give a host, its groups' included."""
+        return {**get_group_vars(host.get_groups()), **host.get_vars()}
 
     def _construct(self, name: str, variables: dict[str, t.Any]) -> None:
         strict = self.get_option("strict")

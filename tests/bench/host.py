@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A lab of one host for a benchmark: up, measured on, down whatever happens."""
+"""A lab for a benchmark: up, measured on, down whatever happens."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import os
 import signal
 import subprocess
 import typing as t
+from pathlib import Path
 
 from bench import bundle
 from tools.checkout import ROOT
@@ -20,6 +21,8 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
 _ARCHIVE = "/root/bench.pyz"
+# the system's Python, as for ./dev lab
+_LAB = ("env", f"PYTHONPATH={ROOT / 'tests'}", "/usr/bin/python3", "-m", "lab")
 
 
 class Host:
@@ -29,6 +32,24 @@ class Host:
         self._lab = lab
         self._name = name
         self._ssh("cat", ">", _ARCHIVE, stdin=bundle.archive())
+
+    @property
+    def name(self) -> str:
+        """What the lab calls it."""
+        return self._name
+
+    @property
+    def socket(self) -> Path:
+        """The socket of its libvirtd, as this machine sees it: nothing but the kernel is in between."""
+        pids = subprocess.run(
+            ["ip", "netns", "pids", f"headroom.{self._lab}.{self._name}"], check=True, stdout=subprocess.PIPE, text=True
+        )
+        paths = (Path(f"/proc/{pid}/root/run/libvirt/libvirt-sock") for pid in pids.stdout.split())
+        return next(path for path in paths if path.exists())
+
+    def command(self, *words: str) -> list[str]:
+        """`words` as a command that runs in the lab's network."""
+        return [*_LAB, "run", "--name", self._lab, "--", *words]
 
     def measure(self, bench: str, *arguments: str) -> str:
         """What `bench.on_host.<bench>` prints on the host; its progress goes to standard error as it comes."""
@@ -41,19 +62,25 @@ class Host:
 @contextlib.contextmanager
 def lab_host(release: str) -> Iterator[Host]:
     """Yield the one host of a lab that nobody else uses."""
+    with lab_hosts(release, 1) as hosts:
+        yield hosts[0]
+
+
+@contextlib.contextmanager
+def lab_hosts(release: str, number: int) -> Iterator[list[Host]]:
+    """Yield the hosts of a lab that nobody else uses."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     lab = f"bench-{os.getpid()}"
     try:
-        up = _lab("up", "--name", lab, "--hosts", "1", "--release", release, "--json")
-        yield Host(lab, json.loads(up)["hosts"][0]["name"])
+        up = _lab("up", "--name", lab, "--hosts", str(number), "--release", release, "--json")
+        yield [Host(lab, host["name"]) for host in json.loads(up)["hosts"]]
     finally:
         _lab("down", "--name", lab)
 
 
 def _lab(*arguments: str, stdin: bytes = b"") -> bytes:
     return subprocess.run(
-        ["/usr/bin/python3", "-m", "lab", *arguments],  # the system's Python, as for ./dev lab
-        env={**os.environ, "PYTHONPATH": str(ROOT / "tests")},
+        [*_LAB, *arguments],
         input=stdin,
         check=True,
         stdout=subprocess.PIPE,

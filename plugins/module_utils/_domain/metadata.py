@@ -36,7 +36,8 @@ class Metadata:
     """What a machine is for.
 
     ``appliance`` is ``name:version``, ``parent`` the UUID of the domain or the ``name:version`` that it was cloned
-    from, ``created`` an ISO 8601 time in UTC, ``volumes`` the volumes that belong to this machine alone and go with it.
+    from, ``created`` an ISO 8601 time in UTC, ``volumes`` the volumes that belong to this machine alone and go with it,
+    ``tags`` words that the operator chose.
     """
 
     fleet: str | None = None
@@ -46,6 +47,7 @@ class Metadata:
     created: str | None = None
     protected: bool = False
     volumes: tuple[VolumeRef, ...] = ()
+    tags: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, t.Any]:
         """Return the values as JSON-able data."""
@@ -74,6 +76,7 @@ def from_element(root: etree._Element | None) -> Metadata:
         volumes=tuple(
             VolumeRef(pool=element.get("pool", ""), name=element.text or "") for element in root.iterfind("{*}volume")
         ),
+        tags=tuple(element.text for element in root.iterfind("{*}tag") if element.text),
         **{name: root.findtext(f"{{*}}{name}") or None for name in _TEXTS},
     )
 
@@ -85,6 +88,8 @@ def _filled(root: etree._Element, metadata: Metadata, namespace: str) -> etree._
             etree.SubElement(root, namespace + name).text = value
     for volume in metadata.volumes:
         etree.SubElement(root, f"{namespace}volume", pool=volume.pool).text = volume.name
+    for tag in metadata.tags:
+        etree.SubElement(root, f"{namespace}tag").text = tag
     if metadata.protected:
         etree.SubElement(root, f"{namespace}protected")
     return root

@@ -55,6 +55,17 @@ class Interface:
 
 
 @dataclasses.dataclass(frozen=True)
+class Graphics:
+    """One ``<graphics>``: where its screen listens. A port is None while there is none, as of a domain that is off."""
+
+    type: str
+    address: str | None = None
+    port: int | None = None
+    tls_port: int | None = None
+    socket: str | None = None
+
+
+@dataclasses.dataclass(frozen=True)
 class Definition:
     """What the collection reads of a ``<domain>``."""
 
@@ -70,6 +81,7 @@ class Definition:
     nvram: str | None = None
     disks: tuple[Disk, ...] = ()
     interfaces: tuple[Interface, ...] = ()
+    graphics: tuple[Graphics, ...] = ()
     metadata: Metadata = dataclasses.field(default_factory=Metadata)
 
 
@@ -108,6 +120,7 @@ def read(root: etree._Element) -> Definition:
         nvram=root.findtext("os/nvram"),
         disks=tuple(_read_disk(element) for element in root.iterfind("devices/disk")),
         interfaces=tuple(_read_interface(element) for element in root.iterfind("devices/interface")),
+        graphics=tuple(_read_graphics(element) for element in root.iterfind("devices/graphics")),
         metadata=_metadata.find_in(root),
     )
 
@@ -154,6 +167,22 @@ def _read_interface(element: etree._Element) -> Interface:
         target=_attribute(element.find("target"), "dev"),
         model=_attribute(element.find("model"), "type"),
     )
+
+
+def _read_graphics(element: etree._Element) -> Graphics:
+    listen = element.find("listen")
+    return Graphics(
+        type=element.get("type", ""),
+        address=element.get("listen") or _attribute(listen, "address"),
+        port=_port(element.get("port")),
+        tls_port=_port(element.get("tlsPort")),
+        socket=element.get("socket") or _attribute(listen, "socket"),
+    )
+
+
+def _port(text: str | None) -> int | None:
+    # -1 stands for "one that libvirt chooses when the domain starts"
+    return int(text) if text and text.isdecimal() and int(text) > 0 else None
 
 
 def _attribute(element: etree._Element | None, name: str) -> str | None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import collections
 import dataclasses
 import typing as t
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._connection import masked
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
@@ -42,6 +42,15 @@ def read_hosts(uris: t.Sequence[t.Any]) -> list[Host]:
             "uris", name, "is the name of more than one host", "Give each a name of its own: {uri: ..., name: ...}."
         )
     return hosts
+
+
+def ssh_uri(name: str, variables: t.Mapping[str, t.Any]) -> str:
+    """Return the URI of a hypervisor that Ansible reaches by SSH, by the variables that say how it does so."""
+    host = str(variables.get("ansible_host") or name)
+    user, port = variables.get("ansible_user"), variables.get("ansible_port")
+    address = f"[{host}]" if ":" in host else host
+    before, after = f"{quote(str(user), safe='')}@" if user else "", f":{int(port)}" if port else ""
+    return f"qemu+ssh://{before}{address}{after}/system?no_tty=1"
 
 
 def _read_host(item: t.Any) -> Host:

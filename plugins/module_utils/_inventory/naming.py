@@ -16,7 +16,7 @@ import typing as t
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Conflict
 
 if t.TYPE_CHECKING:
-    from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.snapshot import Guest, HostSnapshot
+    from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.snapshot import Guest
 
 OnDuplicate = t.Literal["qualify", "error", "skip"]
 
@@ -33,14 +33,13 @@ class Entry:
     guest: Guest
 
 
-def name_entries(snapshots: t.Mapping[str, HostSnapshot], policy: OnDuplicate) -> tuple[list[Entry], list[str]]:
+def name_entries(every: t.Sequence[Entry], policy: OnDuplicate) -> tuple[list[Entry], list[str]]:
     """Return the domains of all hosts under names of their own, and the names that were left out.
 
-    ``snapshots`` is keyed by the names of the hosts. A name is ambiguous when two hosts have it, or when Ansible gives
-    it a meaning: with ``qualify`` it becomes ``domain.host``, with ``skip`` the domain is left out, with ``error``, and
-    when qualifying does not help, Conflict is raised. A name that ssh would take for an option is left out always.
+    A name is ambiguous when two domains have it, or when Ansible gives it a meaning: with ``qualify`` it becomes
+    ``domain.host``, with ``skip`` the domain is left out, with ``error``, and when qualifying does not help, Conflict
+    is raised. A name that ssh would take for an option is left out always.
     """
-    every = [Entry(guest.name, host, guest) for host, snapshot in snapshots.items() for guest in snapshot.guests]
     unusable = {entry.name for entry in every if entry.name.startswith("-")}
     every = [entry for entry in every if entry.name not in unusable]
     ambiguous = _ambiguous(every)
@@ -56,7 +55,7 @@ def name_entries(snapshots: t.Mapping[str, HostSnapshot], policy: OnDuplicate) -
 
 
 def default_groups(entry: Entry) -> list[str]:
-    """Return the groups of a domain by state, host, fleet, tenant and appliance, not yet safe as names.
+    """Return the groups of a domain by state, host, fleet, tenant, appliance and tag, not yet safe as names.
 
     The appliance ``web:1.2`` makes two: all its versions, and this one.
     """
@@ -65,7 +64,7 @@ def default_groups(entry: Entry) -> list[str]:
     groups += [f"{kind}_{facts[kind]}" for kind in ("fleet", "tenant", "appliance") if facts[kind]]
     if facts["appliance"] and ":" in facts["appliance"]:
         groups.append(f"appliance_{facts['appliance'].partition(':')[0]}")
-    return groups
+    return groups + [f"tag_{tag}" for tag in facts.get("tags", ())]
 
 
 def _ambiguous(entries: t.Iterable[Entry]) -> set[str]:

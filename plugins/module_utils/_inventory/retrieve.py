@@ -9,37 +9,77 @@
 
 from __future__ import annotations
 
+import dataclasses
 import typing as t
+from urllib.parse import urlsplit
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api as domain_api
+from ansible_collections.headroom.libvirt.plugins.module_utils._connection import (
+    Connection,
+    open_connection,
+    translated,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain import xml
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain.states import state_name
-from ansible_collections.headroom.libvirt.plugins.module_utils._errors import NotFound
-from ansible_collections.headroom.libvirt.plugins.module_utils._host.leases import all_leases
+from ansible_collections.headroom.libvirt.plugins.module_utils._inventory import reader, remote
+from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.addresses import (
+    AddressBook,
+    read_address,
+    read_reservations,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.snapshot import Guest, HostSnapshot, assemble
-from ansible_collections.headroom.libvirt.plugins.module_utils._stats import api as stats_api
+from ansible_collections.headroom.libvirt.plugins.module_utils._libvirt_dep import libvirt
 
-if t.TYPE_CHECKING:
-    from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection
-    from ansible_collections.headroom.libvirt.plugins.module_utils._host.lease import Lease
+_STATE_FIELDS: t.Final = 2  # state and reason: what is there if no statistics were asked for
+_THIS_MACHINE: t.Final = "qemu:///system"
 
 
-def retrieve(connection: Connection) -> HostSnapshot:
-    """Return the host's domains, sorted by name.
+def retrieve(
+    uri: str, request: reader.Request, *, timeout: float, on_host: bool = True, with_xml: bool = False
+) -> HostSnapshot:
+    """Return the domains of the host behind ``uri``, sorted by name; raises HeadroomError.
 
-    Calls: one for all states, one for the networks, one a network for its leases, and one a domain for its
-    definition. None of them waits for a guest.
+    With ``on_host`` the reader runs on a host that is reached by SSH, where it can. No call waits for a guest, unless
+    the request is for what only guests know.
     """
-    leases = all_leases(connection)
-    records = stats_api.read_all(connection, ["state"])
-    guests = [guest for domain, stats in records for guest in _guest(domain, stats, leases)]
-    return HostSnapshot(guests=tuple(sorted(guests, key=lambda guest: guest.name)))
+    target = remote.target_of(uri) if on_host else None
+    report = None if target is None else remote.look(uri, target, request, timeout)
+    if report is None:
+        # An agent may only be asked by those who may write.
+        with open_connection(uri, timeout=timeout, read_only="agent" not in request.sources) as connection:
+            report = look(connection, _with_places(uri, request))
+    return snapshot(report, request.sources, with_xml=with_xml)
 
 
-def _guest(domain: domain_api.Domain, stats: t.Mapping[str, t.Any], leases: t.Sequence[Lease]) -> t.Iterator[Guest]:
-    """Yield the domain; nothing when it vanished between being listed and being read."""
-    try:
-        definition = xml.parse(domain_api.live_xml(domain))
-    except NotFound:
-        return
-    yield assemble(definition, state_name(stats.get("state.state")), leases)
+def look(connection: Connection, request: reader.Request) -> dict[str, t.Any]:
+    """Return what the reader sees over an open connection."""
+    with translated("read the domains"):
+        report: dict[str, t.Any] = reader.Reader(libvirt, connection.handle, request).look()
+        return report
+
+
+def snapshot(report: t.Mapping[str, t.Any], sources: t.Sequence[str], *, with_xml: bool = False) -> HostSnapshot:
+    """Return the domains that the reader's report describes, on request with their XML."""
+    told = [address for address in map(read_address, report["addresses"]) if address is not None]
+    reserved = [address for name, text in report["networks"] for address in read_reservations(name, text)]
+    book = AddressBook([*told, *reserved], sources)
+    guests = [_guest(domain, book, with_xml) for domain in report["domains"]]
+    return HostSnapshot(
+        guests=tuple(sorted(guests, key=lambda guest: guest.name)),
+        calls=report["calls"],
+        definitions_read=report["read"],
+    )
+
+
+def _guest(domain: t.Mapping[str, t.Any], book: AddressBook, with_xml: bool) -> Guest:
+    stats = domain["stats"]
+    extra = {"xml": domain["xml"]} if with_xml else {}
+    if len(stats) > _STATE_FIELDS:
+        extra["statistics"] = stats
+    state = state_name(stats.get("state.state"))
+    return assemble(xml.parse(domain["xml"]), state, book, autostart=domain["autostart"], extra=extra)
+
+
+def _with_places(uri: str, request: reader.Request) -> reader.Request:
+    parts = urlsplit(uri)
+    here = f"{parts.scheme}://{parts.netloc}{parts.path}" == _THIS_MACHINE and not parts.query
+    return dataclasses.replace(request, places=reader.local_places() if here else None)

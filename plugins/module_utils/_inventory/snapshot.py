@@ -5,7 +5,7 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""What the inventory knows of a host's domains. Pure: definitions and leases in, plain data out."""
+"""What the inventory knows of a host's domains. Pure: definitions and addresses in, plain data out."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ import typing as t
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain.states import ACTIVE_STATES, State
 
 if t.TYPE_CHECKING:
-    from ansible_collections.headroom.libvirt.plugins.module_utils._domain.xml import Definition, Interface
-    from ansible_collections.headroom.libvirt.plugins.module_utils._host.lease import Lease
+    from ansible_collections.headroom.libvirt.plugins.module_utils._domain.xml import Definition, Disk, Interface
+    from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.addresses import Address, AddressBook
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,13 +37,20 @@ class Guest:
 
 @dataclasses.dataclass(frozen=True)
 class HostSnapshot:
-    """The domains of one host at one time."""
+    """The domains of one host at one time; how many libvirt calls that took, and the definitions read among them."""
 
     guests: tuple[Guest, ...]
+    calls: int = dataclasses.field(default=0, compare=False)
+    definitions_read: int = dataclasses.field(default=0, compare=False)
 
     def as_dict(self) -> dict[str, t.Any]:
         """Return JSON-able data, for a cache."""
-        return dataclasses.asdict(self)
+        return {"guests": [{**vars(guest), "facts": dict(guest.facts)} for guest in self.guests]}
+
+    def stale(self, seconds: float) -> HostSnapshot:
+        """Return the same domains, with the fact how old they are."""
+        old = {"stale_seconds": round(seconds)}
+        return HostSnapshot(tuple(dataclasses.replace(guest, facts={**guest.facts, **old}) for guest in self.guests))
 
     @classmethod
     def from_dict(cls, data: t.Mapping[str, t.Any]) -> HostSnapshot:
@@ -51,19 +58,27 @@ class HostSnapshot:
         return cls(guests=tuple(Guest(**guest) for guest in data["guests"]))
 
 
-def assemble(definition: Definition, state: State, leases: t.Iterable[Lease]) -> Guest:
-    """Return the Guest that the definition, its state and its host's leases describe.
+def assemble(
+    definition: Definition,
+    state: State,
+    book: AddressBook,
+    *,
+    autostart: bool = False,
+    extra: t.Mapping[str, t.Any] | None = None,
+) -> Guest:
+    """Return the Guest that the definition, its state and what is known of addresses describe.
 
-    A domain that is off keeps no address: its lease may be another's tomorrow.
+    ``extra`` are facts beyond these. A domain that is off keeps only what is reserved for it: a lease may be another's
+    tomorrow.
     """
-    current = list(leases) if state in ACTIVE_STATES else []
-    held = [_leases_of(interface, current) for interface in definition.interfaces]
+    active = state in ACTIVE_STATES
+    held = [book.of(interface, definition.uuid, active=active) for interface in definition.interfaces]
     metadata = definition.metadata
     return Guest(
         name=definition.name,
         uuid=definition.uuid or "",
         state=state,
-        address=_preferred(lease for leases in held for lease in leases),
+        address=book.preferred(held),
         facts={
             "state": state,
             "uuid": definition.uuid,
@@ -71,50 +86,38 @@ def assemble(definition: Definition, state: State, leases: t.Iterable[Lease]) ->
             "description": definition.description,
             "vcpus": definition.vcpus,
             "memory_bytes": definition.memory_bytes,
+            "autostart": autostart,
             "fleet": metadata.fleet,
             "tenant": metadata.tenant,
             "appliance": metadata.appliance,
+            "tags": list(metadata.tags),
             "interfaces": [
-                _interface_facts(interface, leases) for interface, leases in zip(definition.interfaces, held)
+                _interface_facts(interface, addresses) for interface, addresses in zip(definition.interfaces, held)
             ],
-            "disks": [
-                {
-                    "target": disk.target,
-                    "device": disk.device,
-                    "bus": disk.bus,
-                    "type": disk.type,
-                    "source": disk.source,
-                    "pool": disk.pool,
-                    "volume": disk.volume,
-                    "format": disk.format,
-                    "readonly": disk.readonly,
-                }
-                for disk in definition.disks
-            ],
+            "disks": [_disk_facts(disk) for disk in definition.disks],
+            "graphics": [dict(vars(graphics)) for graphics in definition.graphics],
+            **(extra or {}),
         },
     )
 
 
-def _leases_of(interface: Interface, leases: t.Iterable[Lease]) -> list[Lease]:
-    """Return the leases of the interface's MAC address, of its own network if it names one; the longest-lived first."""
-    mac = (interface.mac or "").lower()
-    found = [
-        lease
-        for lease in leases
-        if lease.mac == mac and (interface.type != "network" or lease.network == interface.source)
-    ]
-    return sorted(found, key=lambda lease: (-lease.expiry, lease.address))
-
-
-def _preferred(leases: t.Iterable[Lease]) -> str | None:
-    """Return the address to reach the guest by: the first IPv4 one, else the first."""
-    ordered = sorted(leases, key=lambda lease: lease.is_ipv6)
-    return ordered[0].address if ordered else None
-
-
-def _interface_facts(interface: Interface, leases: t.Sequence[Lease]) -> dict[str, t.Any]:
+def _disk_facts(disk: Disk) -> dict[str, t.Any]:
     return {
-        **dataclasses.asdict(interface),
-        "addresses": [lease.address for lease in leases],
-        "hostname": next((lease.hostname for lease in leases if lease.hostname), None),
+        "target": disk.target,
+        "device": disk.device,
+        "bus": disk.bus,
+        "type": disk.type,
+        "source": disk.source,
+        "pool": disk.pool,
+        "volume": disk.volume,
+        "format": disk.format,
+        "readonly": disk.readonly,
+    }
+
+
+def _interface_facts(interface: Interface, addresses: t.Sequence[Address]) -> dict[str, t.Any]:
+    return {
+        **vars(interface),
+        "addresses": [address.address for address in addresses],
+        "hostname": next((address.hostname for address in addresses if address.hostname), None),
     }

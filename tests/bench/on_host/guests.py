@@ -37,9 +37,10 @@ _XML = """
 class Guests:
     """The guests that a benchmark has started on `connection`."""
 
-    def __init__(self, connection: libvirt.virConnect, folder: Path) -> None:
+    def __init__(self, connection: libvirt.virConnect, folder: Path, prefix: str = "bench") -> None:
         self._connection = connection
         self._folder = folder
+        self._prefix = prefix
         self._domains: list[libvirt.virDomain] = []
 
     def grow_to(self, number: int) -> None:
@@ -48,7 +49,7 @@ class Guests:
             disk = self._folder / f"{index}.img"
             with disk.open("wb") as image:
                 image.truncate(_DISK_BYTES)
-            xml = _XML.format(name=f"bench-{index}", disk=disk)
+            xml = _XML.format(name=f"{self._prefix}-{index}", disk=disk)
             self._domains.append(self._connection.createXML(xml, libvirt.VIR_DOMAIN_START_PAUSED))
 
     def stop(self) -> None:

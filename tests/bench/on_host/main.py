@@ -9,9 +9,9 @@ from __future__ import annotations
 import sys
 
 from bench import frame
-from bench.on_host import stats
+from bench.on_host import fleet, stats
 
-MEASURES = {"stats": stats.run}
+MEASURES = {"fleet": fleet.run, "stats": stats.run}
 
 
 def main() -> None:

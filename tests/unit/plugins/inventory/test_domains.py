@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -69,8 +70,9 @@ def warnings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return said
 
 
-def domain(name: str, *, title: str = "", description: str = "", **metadata: str) -> str:
-    ours = "".join(f"<h:{key}>{escape(value)}</h:{key}>" for key, value in metadata.items())
+def domain(name: str, *, title: str = "", description: str = "", tags: t.Sequence[str] = (), **metadata: str) -> str:
+    said = [*metadata.items(), *(("tag", tag) for tag in tags)]
+    ours = "".join(f"<h:{key}>{escape(value)}</h:{key}>" for key, value in said)
     return (
         f"<domain type='test'><name>{name}</name><title>{escape(title)}</title>"
         f"<description>{escape(description)}</description>"
@@ -129,6 +131,94 @@ def test_constructed_groups_and_variables(inventories: Inventories) -> None:
     assert members(inventory, "servers") == ["db", "web-1"]
     assert members(inventory, "serves_nobody") == ["db"]
     assert inventory.hosts["db"].vars["size"] == 64
+
+
+def test_tags_become_groups_and_facts(inventories: Inventories) -> None:
+    inventory = inventories.read(inventories.host("k1", domain("web-1", tags=["edge", "eu west"]), domain("db")))
+    assert members(inventory, "tag_edge") == members(inventory, "tag_eu_west") == ["web-1"]
+    assert inventory.hosts["web-1"].vars["libvirt_tags"] == ["edge", "eu west"]
+    assert inventory.hosts["db"].vars["libvirt_tags"] == []
+
+
+def test_only_what_names_and_filters_let_through_is_listed(inventories: Inventories) -> None:
+    host = inventories.host("k1", domain("web-1", tags=["edge"]), domain("web-2"), domain("db", tags=["edge"]))
+    assert sorted(inventories.read(host, names=["web-.*"]).hosts) == ["web-1", "web-2"]
+    assert list(inventories.read(host, names=["web-.*"], filters=["contains(tags, 'edge')"]).hosts) == ["web-1"]
+    assert list(inventories.read(host, filters=["host == 'k2'"]).hosts) == []
+    with pytest.raises(AnsibleParserError, match=r"names: .* is not a regular expression"):
+        inventories.read(host, names=["("])
+
+
+def test_the_name_in_the_inventory_is_an_expression(inventories: Inventories) -> None:
+    hosts = [inventories.host("k1", domain("web", title="{{ 1 + 1 }}")), inventories.host("k2", domain("web"))]
+    inventory = inventories.read(*hosts, inventory_hostname="libvirt_name ~ '.' ~ libvirt_host")
+    assert sorted(inventory.hosts) == ["web.k1", "web.k2"]
+    assert list(inventories.read(hosts[0], inventory_hostname="libvirt_title").hosts) == ["{{ 1 + 1 }}"]
+    assert list(inventories.read(hosts[0], inventory_hostname="'localhost'").hosts) == ["localhost.k1"]
+    for wrong in ("libvirt_vcpus", "nowhere.found", "libvirt_name ~"):
+        with pytest.raises(AnsibleParserError, match="inventory_hostname: "):
+            inventories.read(hosts[0], inventory_hostname=wrong)
+
+
+def test_hypervisors_of_another_inventory_are_hosts(inventories: Inventories) -> None:
+    hosts = [inventories.host("k1", domain("web")), inventories.host("k2", domain("db")), inventories.host("k3")]
+    earlier = inventories.folder / "1.yml"
+    earlier.write_text(
+        yaml.safe_dump(
+            {"hypervisors": {"hosts": {host["name"]: {"where": host["uri"]} for host in hosts}, "vars": {"end": ""}}}
+        )
+    )
+    path = inventories.file(hypervisors="hypervisors", hypervisor_uri="where ~ end")
+    inventory = InventoryManager(loader=DataLoader(), sources=[str(earlier), str(path)])
+    assert [host.name for host in inventory.get_hosts("host_k2")] == ["db"]
+    assert [host.name for host in inventory.get_hosts("host_k1")] == ["web"]
+    with pytest.raises(AnsibleParserError, match="hypervisors: 'nobody' is no group that Ansible knows yet"):
+        inventories.read(hypervisors="nobody")
+    with pytest.raises(AnsibleParserError, match=r"uris: .* names no host"):
+        inventories.read()
+
+
+def test_xml_and_statistics_only_if_asked(inventories: Inventories) -> None:
+    host = inventories.host("k1", domain("web"))
+    plain = inventories.read(host).hosts["web"].vars
+    assert not {"libvirt_xml", "libvirt_statistics"} & set(plain)
+    more = inventories.read(host, xml=True, statistics=True).hosts["web"].vars
+    assert "<name>web</name>" in more["libvirt_xml"]
+
+
+def test_a_guest_is_reached_as_asked(inventories: Inventories) -> None:
+    host = inventories.host("k1", domain("web"))
+    variables = inventories.read(host, connect="guest_agent").hosts["web"].vars
+    assert variables["ansible_connection"] == "community.libvirt.libvirt_qemu"
+    assert "ansible_connection" not in inventories.read(host, connect="proxy_jump").hosts["web"].vars
+
+
+def test_a_dead_host_is_listed_as_it_was_last_known(inventories: Inventories, warnings: list[str]) -> None:
+    hosts = [inventories.host("k1", domain("db")), inventories.host("k2", domain("web", fleet="web"))]
+    options = {"unreachable": "cached", "last_known": str(inventories.folder / "known")}
+    first = inventories.read(*hosts, **options)
+    assert "stale" not in first.groups
+    assert warnings == []
+    for label in ("k1", "k2"):
+        (inventories.folder / f"{label}.xml").unlink()
+        inventory = inventories.read(*hosts, **options)
+        assert sorted(inventory.hosts) == ["db", "web"]
+        assert members(inventory, "fleet_web") == ["web"]
+    assert members(inventory, "stale") == ["db", "web"]
+    assert inventory.hosts["db"].vars["libvirt_stale_seconds"] >= 0
+    assert warnings[0].startswith("Listed as it was last known: k1")
+    with pytest.raises(AnsibleParserError, match="could not be read: k1"):
+        inventories.read(hosts[0], unreachable="cached", last_known=str(inventories.folder / "nothing"))
+
+
+def test_a_host_that_was_never_read_is_left_out(inventories: Inventories, warnings: list[str]) -> None:
+    file = inventories.folder / "file"
+    file.write_text("no folder")
+    hosts = [inventories.host("k1", domain("db")), {"uri": "test:///missing.xml", "name": "k2"}]
+    inventory = inventories.read(*hosts, unreachable="cached", last_known=str(file))
+    assert list(inventory.hosts) == ["db"]
+    assert warnings[0].startswith("last_known: what the hosts say could not be kept")
+    assert warnings[1].startswith("Left out of the inventory: k2")
 
 
 def test_strict_decides_about_expressions_that_fail(inventories: Inventories) -> None:
@@ -195,7 +285,7 @@ def test_a_host_that_hangs_costs_its_timeout(
     assert "no answer within 0.5 s" in warnings[0]
 
 
-@pytest.mark.parametrize("option", ["timeout", "parallel"])
+@pytest.mark.parametrize("option", ["timeout", "parallel", "agent_timeout"])
 def test_limits_must_be_above_zero(inventories: Inventories, option: str) -> None:
     with pytest.raises(AnsibleParserError, match=f"{option}: .* is not above 0"):
         inventories.read(inventories.host("k1"), **t.cast("dict[str, t.Any]", {option: 0}))
@@ -292,6 +382,22 @@ def test_ansible_inventory_lists_what_a_guest_says_as_it_is(hostile: Path, attac
     assert attack in graph
     assert "web-1" in json.loads(run("inventory", "-i", str(hostile), "--list"))["state_running"]["hosts"]
     assert not proof.exists()
+
+
+def test_ansible_inventory_needs_no_home_and_no_terminal(hostile: Path, tmp_path: Path) -> None:
+    bare = {name: value for name, value in os.environ.items() if name in {"PATH", "ANSIBLE_COLLECTIONS_PATH", "LANG"}}
+    done = subprocess.run(
+        [sys.executable, "-m", "ansible", "inventory", "-i", str(hostile), "--list", "--limit", "web-1"],
+        env={**bare, "HOME": "/nonexistent", "ANSIBLE_LOCAL_TEMP": str(tmp_path), "ANSIBLE_HOME": str(tmp_path)},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        start_new_session=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert list(json.loads(done.stdout)["_meta"]["hostvars"]) == ["web-1"]
 
 
 def test_a_task_prints_what_a_guest_says_as_it_is(hostile: Path, attack: str, proof: Path) -> None:

@@ -14,17 +14,17 @@ from hypothesis import strategies as st
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Conflict
 from ansible_collections.headroom.libvirt.plugins.module_utils._inventory import naming
-from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.snapshot import Guest, HostSnapshot
+from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.snapshot import Guest
 
 NAMES = st.text("ab.-", min_size=1, max_size=3) | st.sampled_from(["localhost", "all", "-oProxyCommand=id"])
 
 
-def guest(name: str, **facts: str) -> Guest:
+def guest(name: str, **facts: str | list[str]) -> Guest:
     return Guest(name, f"uuid of {name}", "running", None, {"fleet": None, "tenant": None, "appliance": None, **facts})
 
 
-def hosts(**names: t.Iterable[str]) -> dict[str, HostSnapshot]:
-    return {host: HostSnapshot(tuple(guest(name) for name in on_it)) for host, on_it in names.items()}
+def hosts(**names: t.Iterable[str]) -> list[naming.Entry]:
+    return [naming.Entry(name, host, guest(name)) for host, on_it in names.items() for name in on_it]
 
 
 def named(entries: list[naming.Entry]) -> dict[str, tuple[str, str]]:
@@ -89,7 +89,9 @@ def test_names_are_unique_and_nothing_is_lost_in_silence(
 
 
 def test_groups_of_a_clone() -> None:
-    entry = naming.Entry("web-1", "k1", guest("web-1", fleet="web", tenant="acme", appliance="nginx:1.2"))
+    entry = naming.Entry(
+        "web-1", "k1", guest("web-1", fleet="web", tenant="acme", appliance="nginx:1.2", tags=["edge", "eu 1"])
+    )
     assert naming.default_groups(entry) == [
         "state_running",
         "host_k1",
@@ -97,6 +99,8 @@ def test_groups_of_a_clone() -> None:
         "tenant_acme",
         "appliance_nginx:1.2",
         "appliance_nginx",
+        "tag_edge",
+        "tag_eu 1",
     ]
 
 

@@ -12,7 +12,9 @@ import libvirt
 import pytest
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection, open_connection
-from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.retrieve import retrieve
+from ansible_collections.headroom.libvirt.plugins.module_utils._inventory import retrieve as service
+from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.reader import Request
+from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.snapshot import HostSnapshot
 
 MAC_OF_TEST = "aa:bb:cc:dd:ee:ff"
 
@@ -21,6 +23,10 @@ MAC_OF_TEST = "aa:bb:cc:dd:ee:ff"
 def connection() -> t.Iterator[Connection]:
     with open_connection("test:///default") as opened:
         yield opened
+
+
+def retrieve(connection: Connection, *sources: str) -> HostSnapshot:
+    return service.snapshot(service.look(connection, Request(sources or ("lease",))), sources or ("lease",))
 
 
 def define(connection: Connection, name: str) -> libvirt.virDomain:

@@ -15,16 +15,20 @@ from hypothesis import strategies as st
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain.metadata import Metadata
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain.states import STATES, State
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain.xml import Definition, Disk, Interface
-from ansible_collections.headroom.libvirt.plugins.module_utils._host.lease import Lease
 from ansible_collections.headroom.libvirt.plugins.module_utils._inventory import snapshot
+from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.addresses import Address, AddressBook
 from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.snapshot import HostSnapshot
 
 MAC = "52:54:00:00:00:01"
 
 
-def lease(address: str = "10.0.0.2", **other: t.Any) -> Lease:
-    values = {"network": "default", "mac": MAC, "is_ipv6": ":" in address, "hostname": None, "expiry": 100, **other}
-    return Lease(address=address, **values)
+def lease(address: str = "10.0.0.2", **other: t.Any) -> Address:
+    values = {"source": "lease", "network": "default", "mac": MAC, "expiry": 100, **other}
+    return Address(address=address, **values)
+
+
+def book(*addresses: Address) -> AddressBook:
+    return AddressBook(addresses, ["lease", "reservation"])
 
 
 def definition(*interfaces: Interface) -> Definition:
@@ -39,8 +43,8 @@ def definition(*interfaces: Interface) -> Definition:
     )
 
 
-def address(leases: list[Lease], *interfaces: Interface, state: State = "running") -> str | None:
-    return snapshot.assemble(definition(*interfaces), state, leases).address
+def address(leases: list[Address], *interfaces: Interface, state: State = "running") -> str | None:
+    return snapshot.assemble(definition(*interfaces), state, book(*leases)).address
 
 
 def test_the_longest_lived_ipv4_address_is_preferred() -> None:
@@ -75,13 +79,13 @@ def test_an_interface_without_mac_has_no_address() -> None:
 
 @given(st.sampled_from(STATES))
 def test_only_an_active_domain_has_an_address(state: State) -> None:
-    guest = snapshot.assemble(definition(), state, [lease(hostname="web-1")])
+    guest = snapshot.assemble(definition(), state, book(lease(hostname="web-1")))
     assert (guest.address is not None) == guest.active
     assert guest.facts["state"] == state
 
 
 def test_facts() -> None:
-    guest = snapshot.assemble(definition(), "running", [lease(), lease("fd00::2", hostname="web")])
+    guest = snapshot.assemble(definition(), "running", book(lease(), lease("fd00::2", hostname="web")))
     assert guest.facts["fleet"] == "web"
     assert guest.facts["tenant"] is None
     assert guest.facts["interfaces"] == [
@@ -99,5 +103,5 @@ def test_facts() -> None:
 
 
 def test_a_snapshot_survives_a_cache() -> None:
-    before = HostSnapshot((snapshot.assemble(definition(), "running", [lease()]),))
+    before = HostSnapshot((snapshot.assemble(definition(), "running", book(lease())),))
     assert HostSnapshot.from_dict(json.loads(json.dumps(before.as_dict()))) == before

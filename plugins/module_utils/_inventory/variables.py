@@ -1,0 +1,66 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
+# It may change or vanish in any release.
+
+"""The variables of a domain in the inventory. Pure."""
+
+from __future__ import annotations
+
+import shlex
+import typing as t
+from urllib.parse import unquote, urlsplit
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._connection import masked
+
+if t.TYPE_CHECKING:
+    from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.hosts import Host
+    from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.snapshot import Guest
+
+Connect = t.Literal["direct", "proxy_jump", "guest_agent"]
+
+
+def facts_of(guest: Guest, host: Host) -> dict[str, t.Any]:
+    """Return what is known of a domain, most of it text of others."""
+    uri = masked(host.uri)
+    return {
+        "name": guest.name,
+        "host": host.name,
+        "uri": uri,
+        # what the modules take as `machine`
+        "machine": {"uri": uri, "name": guest.name, "uuid": guest.uuid},
+        "address": guest.address,
+        **guest.facts,
+    }
+
+
+def variables(guest: Guest, host: Host, connect: Connect) -> dict[str, t.Any]:
+    """Return the variables of a domain: its facts, and how Ansible gets to it."""
+    prefixed = {f"libvirt_{name}": value for name, value in facts_of(guest, host).items()}
+    return {**_access(guest, host, connect), **prefixed}
+
+
+def _access(guest: Guest, host: Host, connect: Connect) -> dict[str, t.Any]:
+    if connect == "guest_agent":
+        return {
+            "ansible_connection": "community.libvirt.libvirt_qemu",
+            "ansible_libvirt_uri": masked(host.uri),
+            "ansible_host": guest.name,
+        }
+    address = {} if guest.address is None else {"ansible_host": guest.address}
+    jump = jump_host(host.uri) if connect == "proxy_jump" else None
+    return address if jump is None else {**address, "ansible_ssh_common_args": f"-o ProxyJump={shlex.quote(jump)}"}
+
+
+def jump_host(uri: str) -> str | None:
+    """Return the host of a URI as ProxyJump wants it; None for one that is not reached over a network."""
+    parts = urlsplit(uri)
+    if not parts.hostname:
+        return None
+    user = f"{unquote(parts.username)}@" if parts.username else ""
+    # only SSH's own port is one that SSH can jump through
+    port = f":{parts.port}" if parts.port and parts.scheme.endswith("ssh") else ""
+    name = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    return f"{user}{name}{port}"

@@ -1,0 +1,52 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this plugin_util is **PRIVATE** to the collection. Do not use it from outside.
+# It may change or vanish in any release.
+
+"""What each host last said, for times when it does not answer. Unlike Ansible's cache this never expires."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import json
+import tempfile
+import time
+import typing as t
+from pathlib import Path
+
+
+@dataclasses.dataclass(frozen=True)
+class Known:
+    """What a host said, and when: in seconds since 1970."""
+
+    data: dict[str, t.Any]
+    at: float
+
+
+class LastKnown:
+    """A folder with one file a host, readable by its owner alone."""
+
+    def __init__(self, folder: str, clock: t.Callable[[], float] = time.time) -> None:
+        self._folder = Path(folder).expanduser()
+        self._clock = clock
+
+    def keep(self, name: str, data: t.Mapping[str, t.Any]) -> None:
+        """Keep JSON-able ``data`` as what ``name`` says now; raises OSError."""
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=self._folder, delete=False) as fresh:
+            json.dump({"at": self._clock(), "data": data}, fresh)
+        Path(fresh.name).replace(self._path(name))
+
+    def recall(self, name: str) -> Known | None:
+        """Return what ``name`` last said; None when it never did, or not readably."""
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+            kept = json.loads(self._path(name).read_text(encoding="utf-8"))
+            return Known(data=dict(kept["data"]), at=float(kept["at"]))
+        return None
+
+    def _path(self, name: str) -> Path:
+        return self._folder / f"{hashlib.sha256(name.encode(), usedforsecurity=False).hexdigest()[:32]}.json"

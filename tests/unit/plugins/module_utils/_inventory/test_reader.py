@@ -1,0 +1,270 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The reader: how many calls it makes, and that its index never tells what is no longer true."""
+
+from __future__ import annotations
+
+import collections
+import json
+import subprocess
+import sys
+import threading
+import time
+import typing as t
+import zlib
+from pathlib import Path
+
+import libvirt
+import pytest
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection
+from ansible_collections.headroom.libvirt.plugins.module_utils._inventory import reader
+
+
+class Counting:
+    """A libvirt object whose calls are counted by name, as are those of the objects that it returns."""
+
+    def __init__(self, inner: t.Any, calls: collections.Counter[str]) -> None:
+        self._inner = inner
+        self._calls = calls
+
+    def __getattr__(self, name: str) -> t.Any:
+        attribute = getattr(self._inner, name)
+        if name in {"name", "UUIDString", "ID"}:  # what the binding knows without asking
+            return attribute
+
+        def call(*arguments: t.Any) -> t.Any:
+            self._calls[name] += 1
+            return self._wrapped(attribute(*arguments))
+
+        return call
+
+    def _wrapped(self, value: t.Any) -> t.Any:
+        if isinstance(value, (list, tuple)):
+            return type(value)(map(self._wrapped, value))
+        return Counting(value, self._calls) if isinstance(value, (libvirt.virDomain, libvirt.virNetwork)) else value
+
+
+class Host:
+    """A host of libvirt's test driver, and the files that QEMU's driver would write for its domains."""
+
+    def __init__(self, connection: Connection, folder: Path) -> None:
+        self.handle = connection.handle
+        self.places = reader.Places(
+            definitions=str(folder / "definitions"),
+            running=str(folder / "running"),
+            index=str(folder / "cache/index.json"),
+            neighbours=str(folder / "arp"),
+        )
+        Path(self.places.definitions).mkdir()
+        Path(self.places.running).mkdir()
+
+    def define(self, name: str, title: str = "first") -> libvirt.virDomain:
+        """Define a domain and do with its file what libvirt does: write a new one, then rename it."""
+        uuid = next((domain.UUIDString() for domain in self.handle.listAllDomains() if domain.name() == name), None)
+        xml = (
+            f"<domain type='test'><name>{name}</name>{f'<uuid>{uuid}</uuid>' if uuid else ''}<title>{title}</title>"
+            "<memory>8192</memory><os><type>hvm</type></os></domain>"
+        )
+        domain = self.handle.defineXMLFlags(xml, 0)
+        self.touch(self.places.definitions, name)
+        return domain
+
+    def touch(self, folder: str, name: str) -> None:
+        """Replace the file of a domain."""
+        fresh = Path(folder, f"{name}.xml.new")
+        fresh.write_text("only its state matters, never what it says")
+        fresh.rename(Path(folder, f"{name}.xml"))
+
+    def look(self, *sources: str, places: bool = True) -> tuple[dict[str, t.Any], collections.Counter[str]]:
+        """Look at the host; return the report and the calls that were really made."""
+        calls: collections.Counter[str] = collections.Counter()
+        request = reader.Request(sources or ("lease",), places=self.places if places else None)
+        return reader.Reader(libvirt, Counting(self.handle, calls), request).look(), calls
+
+
+@pytest.fixture
+def host(node: Connection, tmp_path: Path) -> Host:
+    return Host(node, tmp_path)
+
+
+def titles(report: dict[str, t.Any]) -> list[str]:
+    return sorted(domain["xml"].partition("<title>")[2].partition("<")[0] for domain in report["domains"])
+
+
+@pytest.mark.parametrize("number", [1, 10, 50])
+def test_the_number_of_calls_does_not_depend_on_the_number_of_domains(host: Host, number: int) -> None:
+    for index in range(number):
+        host.define(f"web-{index}")
+    first, calls = host.look()
+    assert calls["XMLDesc"] == first["read"] == number
+    second, calls = host.look()
+    assert calls == {"getAllDomainStats": 1, "listAllDomains": 1, "listAllNetworks": 1, "DHCPLeases": 1}
+    assert second["calls"] == 4
+    assert len(second["domains"]) == number
+    assert second["domains"] == first["domains"]
+
+
+def test_without_files_every_definition_is_a_call(host: Host) -> None:
+    host.define("web-1")
+    for _ in range(2):
+        report, calls = host.look(places=False)
+        assert calls["XMLDesc"] == 1
+        assert report["calls"] == calls.total()
+
+
+def test_a_changed_definition_is_read_again_and_only_that(host: Host) -> None:
+    host.define("web-1")
+    host.define("web-2")
+    host.look()
+    host.define("web-2", title="second")
+    report, calls = host.look()
+    assert titles(report) == ["first", "second"]
+    assert calls["XMLDesc"] == 1
+
+
+def test_a_domain_that_starts_or_stops_is_read_again(host: Host) -> None:
+    domain = host.define("web-1")
+    host.look()
+    domain.createWithFlags(0)
+    report, calls = host.look()
+    assert calls["XMLDesc"] == 1  # and no file of a running one: not kept
+    assert " id='" in report["domains"][0]["xml"]
+    host.touch(host.places.running, "web-1")
+    assert host.look()[1]["XMLDesc"] == 1
+    assert host.look()[1]["XMLDesc"] == 0
+    domain.destroyFlags(0)
+    Path(host.places.running, "web-1.xml").unlink()
+    assert " id='" not in host.look()[0]["domains"][0]["xml"]
+
+
+def test_a_definition_of_a_domain_that_starts_in_mid_look_is_not_kept(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    domain = host.define("web-1")
+    read = libvirt.virDomain.XMLDesc
+
+    def start_first(self: libvirt.virDomain, flags: int) -> str:
+        domain.createWithFlags(0)
+        return read(self, flags)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(libvirt.virDomain, "XMLDesc", start_first)
+        host.look()
+    domain.destroyFlags(0)
+    report, calls = host.look()
+    assert calls["XMLDesc"] == 1
+    assert " id='" not in report["domains"][0]["xml"]
+
+
+def test_another_domain_of_the_same_name_is_another(host: Host) -> None:
+    old = host.define("web-1")
+    host.look()
+    old.undefineFlags(0)
+    new = host.define("web-1", title="second")
+    report, _calls = host.look()
+    assert new.UUIDString() in report["domains"][0]["xml"]
+    assert titles(report) == ["second"]
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"version": 0, "domains": {}}', '{"version": 1, "domains": 7}'])
+def test_an_index_that_cannot_be_used_is_made_anew(host: Host, content: str) -> None:
+    host.define("web-1")
+    path = Path(host.places.index)
+    path.parent.mkdir()
+    path.write_text(content)
+    assert host.look()[1]["XMLDesc"] == 1
+    assert host.look()[1]["XMLDesc"] == 0
+
+
+def test_an_index_that_cannot_be_written_costs_calls_only(host: Host) -> None:
+    host.define("web-1")
+    Path(host.places.index).parent.write_text("no folder")
+    for _ in range(2):
+        report, calls = host.look()
+        assert titles(report) == ["first"]
+        assert calls["XMLDesc"] == 1
+
+
+def test_the_index_is_for_its_owner_alone(host: Host) -> None:
+    host.define("web-1")
+    host.look()
+    assert Path(host.places.index).stat().st_mode & 0o077 == 0
+    assert [path.name for path in Path(host.places.index).parent.iterdir()] == ["index.json"]
+
+
+def test_the_arp_table_is_read_where_the_host_is_here(host: Host) -> None:
+    Path(host.places.neighbours).write_text(
+        "IP address       HW type     Flags       HW address            Mask     Device\n"
+        "192.168.122.9    0x1         0x2         52:54:00:00:00:09     *        virbr0\n"
+        "192.168.122.8    0x1         0x0         00:00:00:00:00:00     *        virbr0\n"
+    )
+    host.define("web-1").createWithFlags(0)
+    report, calls = host.look("arp")
+    assert report["addresses"] == [{"source": "arp", "mac": "52:54:00:00:00:09", "address": "192.168.122.9"}]
+    assert calls["interfaceAddresses"] == 0
+    assert host.look("arp", places=False)[1]["interfaceAddresses"] == 1
+
+
+def test_networks_are_read_where_reservations_are_asked_for(host: Host) -> None:
+    report, calls = host.look("reservation")
+    assert [name for name, _xml in report["networks"]] == ["default"]
+    assert calls["DHCPLeases"] == 0
+    assert host.look("arp")[1]["listAllNetworks"] == 0
+
+
+AGENT = "<channel type='unix'><target type='virtio' name='org.qemu.guest_agent.0' state='connected'/></channel>"
+
+
+def test_agents_are_asked_at_the_same_time_and_late_ones_are_left_behind(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    never = threading.Event()
+    asked: list[str] = []
+    for name in ("quick", "silent", "broken", "off", "without"):
+        domain = host.define(name)
+        if name != "off":
+            domain.createWithFlags(0)
+
+    def definition(self: libvirt.virDomain, _flags: int) -> str:
+        return f"<domain><name>{self.name()}</name>{AGENT if self.name() != 'without' else ''}</domain>"
+
+    def answer(self: libvirt.virDomain, _source: int) -> dict[str, t.Any]:
+        asked.append(self.name())
+        if self.name() == "silent":
+            never.wait(30)
+        if self.name() == "broken":
+            raise libvirt.libvirtError("Guest agent is not responding")
+        return {"eth0": {"hwaddr": "52:54:00:00:00:01", "addrs": [{"addr": "10.0.0.1"}]}, "lo": {"addrs": None}}
+
+    monkeypatch.setattr(libvirt.virDomain, "XMLDesc", definition)
+    monkeypatch.setattr(libvirt.virDomain, "interfaceAddresses", answer)
+    started = time.monotonic()
+    try:
+        report = reader.Reader(libvirt, host.handle, reader.Request(("agent",), agent_timeout=0.3)).look()
+    finally:
+        never.set()
+    assert time.monotonic() - started < 5
+    assert [row["address"] for row in report["addresses"]] == ["10.0.0.1"]
+    assert sorted(asked) == ["broken", "quick", "silent"]
+
+
+def test_what_a_call_raises_is_raised() -> None:
+    with pytest.raises(ZeroDivisionError):
+        reader.each([1, 0], lambda number: 1 // number, 2)
+
+
+def test_the_program_says_what_it_saw(tmp_path: Path) -> None:
+    node = tmp_path / "node.xml"
+    node.write_text(
+        "<node><domain type='test'><name>a</name><memory>1</memory><os><type>hvm</type></os></domain></node>"
+    )
+    program = f"{Path(reader.__file__).read_text()}\nmain('test://{node}', ['lease'], 2.0, False)\n"
+    done = subprocess.run([sys.executable, "-"], input=program.encode(), capture_output=True, check=True)
+    report = json.loads(zlib.decompress(done.stdout.partition(reader.MAGIC)[2]))
+    assert "<name>a</name>" in report["domains"][0]["xml"]
+    broken = program.replace("node.xml", "missing.xml")
+    done = subprocess.run([sys.executable, "-"], input=broken.encode(), capture_output=True, check=True)
+    assert "missing.xml" in json.loads(zlib.decompress(done.stdout.partition(reader.MAGIC)[2]))["error"]

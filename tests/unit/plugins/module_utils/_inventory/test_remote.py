@@ -1,0 +1,96 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The look over SSH: the command that it is, and what comes back."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+import typing as t
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import ConnectionFailed, LibvirtFailed, TimedOut
+from ansible_collections.headroom.libvirt.plugins.module_utils._inventory import remote
+from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.reader import Request
+
+
+def command(uri: str) -> str | None:
+    target = remote.target_of(uri)
+    return None if target is None else " ".join(target.command)
+
+
+@pytest.mark.parametrize(
+    ("uri", "wanted"),
+    [
+        ("qemu+ssh://kvm1/system", "ssh -T -e none -- kvm1"),
+        ("qemu+ssh://root@kvm1:2222/system", "ssh -T -e none -p 2222 -l root -- kvm1"),
+        ("qemu+ssh://a%40b@[fd00::1]/session?no_tty=1", "ssh -T -e none -l a@b -o BatchMode=yes -- fd00::1"),
+        (
+            "qemu+ssh://kvm1/system?keyfile=/k&known_hosts=/h&no_verify=1&command=/bin/ssh",
+            "/bin/ssh -T -e none -i /k -o UserKnownHostsFile=/h -o StrictHostKeyChecking=no -- kvm1",
+        ),
+        ("qemu+ssh://-oProxyCommand=id/system", None),
+        ("qemu+ssh://root:secret@kvm1/system", None),
+        ("qemu+ssh://kvm1/system?socket=/run/other", None),
+        ("qemu+libssh://kvm1/system", None),
+        ("qemu+tls://kvm1/system", None),
+        ("qemu:///system", None),
+    ],
+)
+def test_ssh_is_called_as_libvirt_calls_it(uri: str, wanted: str | None) -> None:
+    assert command(uri) == wanted
+
+
+def test_the_libvirt_there_is_the_one_that_the_uri_names() -> None:
+    target = remote.target_of("qemu+ssh://kvm1/session?no_tty=1")
+    assert target is not None
+    assert target.uri == "qemu:///session"
+
+
+def look(folder: Path, script: str, timeout: float = 20.0) -> dict[str, t.Any] | None:
+    """What comes of a look when `ssh` is this script; its last two arguments are what the host would run."""
+    ssh = folder / "ssh"
+    ssh.write_text(f"#!/bin/sh\n{script}\n")
+    ssh.chmod(0o755)
+    target = remote.Target((str(ssh), "--", "kvm1"), f"test://{folder}/node.xml")
+    return remote.look("qemu+ssh://kvm1/system", target, Request(), timeout)
+
+
+def test_the_reader_runs_on_the_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # No places of this machine: the test's user may be root, and its index is not the test's to write.
+    monkeypatch.setattr(
+        remote.inspect,
+        "getsource",
+        lambda module: Path(module.__file__).read_text().replace("geteuid() == 0", "geteuid() < 0"),
+    )
+    (tmp_path / "node.xml").write_text("<node><network><name>n</name></network></node>")
+    report = look(tmp_path, f"echo welcome; exec {shlex.quote(sys.executable)} -")
+    assert report is not None
+    assert report["domains"] == []
+    (tmp_path / "node.xml").unlink()
+    with pytest.raises(LibvirtFailed, match=r"could not read the domains: .*node\.xml"):
+        look(tmp_path, f"exec {shlex.quote(sys.executable)} -")
+
+
+@pytest.mark.parametrize("script", ["echo restricted account; exit 1", "exit 127", "printf headroom-look-1:broken"])
+def test_a_host_that_cannot_run_it_is_left_to_libvirt(tmp_path: Path, script: str) -> None:
+    assert look(tmp_path, f"cat >/dev/null; {script}") is None
+
+
+def test_a_host_that_does_not_let_in_says_so(tmp_path: Path) -> None:
+    with pytest.raises(ConnectionFailed, match="Permission denied"):
+        look(tmp_path, "echo Permission denied >&2; exit 255")
+
+
+def test_a_host_that_swallows_everything_costs_its_timeout(tmp_path: Path) -> None:
+    with pytest.raises(TimedOut, match=r"no answer within 0\.2 s"):
+        look(tmp_path, "exec sleep 30", timeout=0.2)
+
+
+def test_without_ssh_it_says_so() -> None:
+    with pytest.raises(ConnectionFailed, match="could not run /missing/ssh"):
+        remote.look("qemu+ssh://k/system", remote.Target(("/missing/ssh", "k"), "qemu:///system"), Request(), 5)
