@@ -169,7 +169,11 @@ def test_no_record_makes_it_raise_or_give_what_json_cannot_carry(record: dict[st
     assert all(number >= 0 and math.isfinite(number) for number in found)
 
 
-@given(st.dictionaries(NAMES, st.none() | st.booleans() | st.text() | st.floats() | st.integers(max_value=-1)))
+# What has no type of its own here is passed on as libvirt gives it, so a fraction of it is no invention.
+TYPED = NAMES.filter(lambda name: not name.startswith("perf."))
+
+
+@given(st.dictionaries(TYPED, st.none() | st.booleans() | st.text() | st.floats() | st.integers(max_value=-1)))
 def test_no_number_is_invented(record: dict[str, t.Any]) -> None:
     # Nothing here is a number of the right type: the only numbers left are sums over no devices.
     assert set(numbers(parse(record))) <= {0}
