@@ -170,7 +170,7 @@ class Reader:
             # libvirt asks an agent for as long as it takes; so late ones are left behind in their threads.
             asked = [domain for domain in active if domain.has_agent]
             ask = self._asking("agent", self._libvirt.VIR_DOMAIN_INTERFACE_ADDRESSES_SRC_AGENT)
-            found += [row for _, rows in each(asked, ask, len(asked), self._request.agent_timeout) for row in rows]
+            found += [row for _asked, rows in each(asked, ask, len(asked), self._request.agent_timeout) for row in rows]
         return found
 
     def _leases(self, network: t.Any) -> t.Iterator[dict[str, t.Any]]:
@@ -191,7 +191,7 @@ class Reader:
             with contextlib.suppress(OSError):
                 return list(read_neighbours(Path(self._request.places.neighbours).read_text(encoding="utf-8")))
         ask = self._asking("arp", self._libvirt.VIR_DOMAIN_INTERFACE_ADDRESSES_SRC_ARP)
-        return [row for _, rows in each(domains, ask, self._workers) for row in rows]
+        return [row for _asked, rows in each(domains, ask, self._workers) for row in rows]
 
     def _asking(self, source: str, number: int) -> t.Callable[[Domain], list[dict[str, t.Any]]]:
         def ask(domain: Domain) -> list[dict[str, t.Any]]:
@@ -313,11 +313,11 @@ def each(
             except BaseException as error:  # noqa: BLE001 - raised again below
                 finished.put((item, None, error))
 
-    for _ in range(min(workers, len(items))):
+    for _unused in range(min(workers, len(items))):
         threading.Thread(target=work, daemon=True).start()
     deadline = None if seconds is None else time.monotonic() + seconds
     results = []
-    for _ in items:
+    for _result in items:
         try:
             left = None if deadline is None else max(0.0, deadline - time.monotonic())
             item, result, problem = finished.get(timeout=left)

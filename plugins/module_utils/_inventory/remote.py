@@ -44,7 +44,7 @@ def target_of(uri: str) -> Target | None:
     None when it is another transport, or says something that is libvirt's alone to understand.
     """
     parts = urlsplit(uri)
-    driver, _, transport = parts.scheme.partition("+")
+    driver, _plus, transport = parts.scheme.partition("+")
     parameters = {name: values[-1] for name, values in parse_qs(parts.query).items()}
     host = parts.hostname
     if transport != "ssh" or not host or host.startswith("-") or parts.password or set(parameters) - _KNOWN_PARAMETERS:

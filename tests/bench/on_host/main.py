@@ -7,11 +7,12 @@
 from __future__ import annotations
 
 import sys
+import typing as t
 
 from bench import frame
 from bench.on_host import fleet, stats
 
-MEASURES = {"fleet": fleet.run, "stats": stats.run}
+MEASURES: dict[str, t.Callable[..., list[frame.Row]]] = {"fleet": fleet.run, "stats": stats.run}
 
 
 def main() -> None:

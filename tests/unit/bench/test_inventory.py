@@ -33,7 +33,7 @@ def test_a_distant_socket_answers_late_and_many_questions_at_once(tmp_path: Path
     with delay.delayed(tmp_path / "far", tmp_path / "target", 0.05), socket.socket(socket.AF_UNIX) as client:
         client.connect(str(tmp_path / "far"))
         started = time.perf_counter()
-        for _ in range(20):
+        for _unused in range(20):
             client.sendall(b"x")
         answer = b""
         while len(answer) < 20:

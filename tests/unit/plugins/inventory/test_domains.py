@@ -195,9 +195,9 @@ def test_a_guest_is_reached_as_asked(inventories: Inventories) -> None:
 
 def test_a_dead_host_is_listed_as_it_was_last_known(inventories: Inventories, warnings: list[str]) -> None:
     hosts = [inventories.host("k1", domain("db")), inventories.host("k2", domain("web", fleet="web"))]
-    options = {"unreachable": "cached", "last_known": str(inventories.folder / "known")}
-    first = inventories.read(*hosts, **options)
-    assert "stale" not in first.groups
+    options: dict[str, t.Any] = {"unreachable": "cached", "last_known": str(inventories.folder / "known")}
+    inventory = inventories.read(*hosts, **options)
+    assert "stale" not in inventory.groups
     assert warnings == []
     for label in ("k1", "k2"):
         (inventories.folder / f"{label}.xml").unlink()

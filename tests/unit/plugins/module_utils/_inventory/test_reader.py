@@ -109,7 +109,7 @@ def test_the_number_of_calls_does_not_depend_on_the_number_of_domains(host: Host
 
 def test_without_files_every_definition_is_a_call(host: Host) -> None:
     host.define("web-1")
-    for _ in range(2):
+    for _unused in range(2):
         report, calls = host.look(places=False)
         assert calls["XMLDesc"] == 1
         assert report["calls"] == calls.total()
@@ -182,7 +182,7 @@ def test_an_index_that_cannot_be_used_is_made_anew(host: Host, content: str) -> 
 def test_an_index_that_cannot_be_written_costs_calls_only(host: Host) -> None:
     host.define("web-1")
     Path(host.places.index).parent.write_text("no folder")
-    for _ in range(2):
+    for _unused in range(2):
         report, calls = host.look()
         assert titles(report) == ["first"]
         assert calls["XMLDesc"] == 1

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import inspect
 import shlex
 import sys
 import typing as t
@@ -63,7 +64,7 @@ def look(folder: Path, script: str, timeout: float = 20.0) -> dict[str, t.Any] |
 def test_the_reader_runs_on_the_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # No places of this machine: the test's user may be root, and its index is not the test's to write.
     monkeypatch.setattr(
-        remote.inspect,
+        inspect,
         "getsource",
         lambda module: Path(module.__file__).read_text().replace("geteuid() == 0", "geteuid() < 0"),
     )

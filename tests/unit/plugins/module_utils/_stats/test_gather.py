@@ -58,7 +58,7 @@ def hanging(**hangs: int) -> t.Iterator[Guests]:
 
 
 def gather(guests: Guests, keys: t.Sequence[str], workers: int = 2, room: int = 99) -> tuple[dict[str, int], set[str]]:
-    lanes = t.cast("Lanes", OneRoad(room))
+    lanes = t.cast(Lanes, OneRoad(room))
     return Gathering(lanes, workers, TIMEOUT if guests.hangs else 60.0, ATTEMPTS, guests.ask).run(keys)
 
 
@@ -85,7 +85,7 @@ def test_all_are_answered_at_the_first_attempt() -> None:
 
 def test_no_more_requests_at_a_time_than_there_are_workers() -> None:
     road = OneRoad()
-    Gathering(t.cast("Lanes", road), 3, 60.0, ATTEMPTS, Guests().ask).run(KEYS)
+    Gathering(t.cast(Lanes, road), 3, 60.0, ATTEMPTS, Guests().ask).run(KEYS)
     assert road.most <= 3
 
 
@@ -126,7 +126,7 @@ def test_a_request_that_is_late_is_used() -> None:
                 return {}
             return guests.ask(lane, chunk)
 
-        answers, lost = Gathering(t.cast("Lanes", OneRoad()), 1, TIMEOUT, ATTEMPTS, ask).run(["k0", "k1"])
+        answers, lost = Gathering(t.cast(Lanes, OneRoad()), 1, TIMEOUT, ATTEMPTS, ask).run(["k0", "k1"])
     assert lost == set()
     assert "k1" in answers
 
@@ -139,4 +139,4 @@ def test_an_error_is_raised(workers: int) -> None:
         return {}
 
     with pytest.raises(RuntimeError, match="refused"):
-        Gathering(t.cast("Lanes", OneRoad()), workers, 60.0, ATTEMPTS, fail).run(KEYS)
+        Gathering(t.cast(Lanes, OneRoad()), workers, 60.0, ATTEMPTS, fail).run(KEYS)
