@@ -522,6 +522,11 @@ reasons:
     - In 1 h 40 is expected.
     - That takes 5 machines of 10 each with 10 % headroom; 2 run.
     - "3 machines are created: web-3 on kvm1, web-4 on kvm2 and web-5 on kvm1."
+decision:
+  description: The decision without the history that led to it, as M(headroom.libvirt.provisioning_decision) records it.
+  returned: when O(backtest) is not set
+  type: dict
+  sample: {timestamp: 1795392000.0, fleet: web, demand: 20.0, machines: {current: 2, needed: 5, target: 5}}
 mode:
   description: The O(rule.mode), for whoever carries the plan out.
   returned: when O(backtest) is not set
@@ -662,6 +667,7 @@ import typing as t
 from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import ArgumentSpec
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
 from ansible_collections.headroom.libvirt.plugins.module_utils._names import check_name
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision import decisions
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.blend import Blend
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.forecast import TrendRule
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.observed import Wanted, observe
@@ -756,14 +762,14 @@ def _wanted(machine: t.Mapping[str, t.Any]) -> Wanted:
 
 
 def _result(observed: Observed, rule: Rule, plan: Plan) -> dict[str, t.Any]:
-    series = observed.series
+    series, forecast = observed.series, _forecast(observed, rule, plan)
     return {
         "changed": False,
         "demand": {
             "current": series.current,
             "series": [{"timestamp": start, "value": value} for start, value in series.slots()],
         },
-        "forecast": _forecast(observed, rule, plan),
+        "forecast": forecast,
         "alert": dataclasses.asdict(plan.alert),
         "machines": {"current": plan.running, "needed": plan.need.wanted, "target": plan.target},
         "mode": rule.mode,
@@ -774,6 +780,7 @@ def _result(observed: Observed, rule: Rule, plan: Plan) -> dict[str, t.Any]:
         "remove": plan.named("remove"),
         "reasons": list(plan.reasons),
         "digest": plan.digest,
+        "decision": decisions.as_dict(observed, rule, plan, forecast),
     }
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Conflict, InvalidInput
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision import csv_text
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision import csv_text, decisions
 from ansible_collections.headroom.libvirt.plugins.modules import provisioning_plan_info
 
 from tools.checkout import collections_path
@@ -80,6 +80,15 @@ def test_it_plans_ahead_of_the_third_hour() -> None:
     assert plan["create"] == {"kvm2": ["web-2", "web-4"], "kvm1": ["web-3"]}
     assert plan["wake"] == plan["park"] == plan["remove"] == {}
     assert plan == call()
+
+
+def test_the_decision_leaves_the_history_out_and_can_be_kept() -> None:
+    plan = call(hosts=[host("kvm1", 5, 30, machines=["web-1"])], now=HOUR + 60)
+    decision = plan["decision"]
+    assert decisions.check("decision", json.loads(json.dumps(decision))) == decision
+    assert "series" not in json.dumps(decision)
+    assert decision["error"] == {"surplus_machines": 0, "short_machines": 2, "unmet": 20}
+    assert decision["machines"] == plan["machines"]
 
 
 def test_the_blend_knows_the_hour_of_the_day() -> None:
