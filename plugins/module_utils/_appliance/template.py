@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain.xml import parse_element, to_text
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain.xml import SEED_ALIAS, parse_element, to_text
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import HeadroomError, Unsupported
 
 if t.TYPE_CHECKING:
@@ -37,6 +37,7 @@ _OF_THE_INSTANCE: t.Final = (
     "cputune/emulatorpin",
     "cputune/iothreadpin",
     "numatune",
+    f"devices/disk/alias[@name='{SEED_ALIAS}']/..",
     "devices/*/alias",
     "devices/*/seclabel",
     "devices/*/source/seclabel",
@@ -93,8 +94,9 @@ def disk_targets(text: str) -> list[str]:
 
 
 def own_disks(root: Element) -> list[Element]:
-    """Return the ``<disk>`` elements that are disks, not CD-ROM or floppy drives."""
-    return [disk for disk in root.iterfind("devices/disk") if disk.get("device", "disk") == "disk"]
+    """Return the ``<disk>`` elements that are disks, not CD-ROM or floppy drives, nor a seed."""
+    disks = (disk for disk in root.iterfind("devices/disk") if disk.get("device", "disk") == "disk")
+    return [disk for disk in disks if disk.find(f"alias[@name='{SEED_ALIAS}']") is None]
 
 
 def _refuse_what_cannot_be_cloned(root: Element) -> None:

@@ -15,10 +15,18 @@ import dataclasses
 import functools
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._clone import identity, plan, rewrite, survey
+from ansible_collections.headroom.libvirt.plugins.module_utils._clone import (
+    companions,
+    identity,
+    neighbours,
+    plan,
+    rewrite,
+    survey,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api as domains
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain.machine import DefinedMachine
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import NotFound
+from ansible_collections.headroom.libvirt.plugins.module_utils._network import reservations
 from ansible_collections.headroom.libvirt.plugins.module_utils._storage import api as storage
 from ansible_collections.headroom.libvirt.plugins.module_utils._storage import xml as storage_xml
 from ansible_collections.headroom.libvirt.plugins.module_utils._undo import UndoStack
@@ -28,6 +36,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._clone.plan import NewClone, Overlay
     from ansible_collections.headroom.libvirt.plugins.module_utils._clone.survey import ClonePlan
     from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection
+    from ansible_collections.headroom.libvirt.plugins.module_utils._domain.metadata import ReservationRef
     from ansible_collections.headroom.libvirt.plugins.module_utils._libvirt_dep import libvirt
     from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import Clock
 
@@ -57,7 +66,7 @@ class Maker:
 
     def make(self) -> list[Row]:
         """Make the missing clones, all or none; return their rows of the result."""
-        taken = survey.mac_addresses(self.connection) if self.plan.clones else set()
+        taken = neighbours.mac_addresses(self.connection, self.plan.request.neighbours) if self.plan.clones else set()
         with UndoStack() as undo:
             made = [self._make_one(clone, taken, undo) for clone in self.plan.clones]
             if self.plan.request.state == "running":
@@ -68,8 +77,9 @@ class Maker:
         began = self.clock.now()
         for overlay in clone.overlays:
             self._create_volume(overlay, undo)
-        copied = self.clock.now()
         chosen = identity.choose(self.plan.interfaces, taken_macs, self.random_bytes)
+        chosen = self._create_seed(clone, chosen, undo)
+        copied = self.clock.now()
         domain = self._define(clone, chosen, undo)
         if self.plan.request.autostart:
             domains.set_autostart(domain, True)
@@ -85,13 +95,33 @@ class Maker:
         volume = storage.create(self.plan.pool, name, storage_xml.volume_xml(new))
         undo.push(f"the volume {name!r}", functools.partial(_if_there, storage.delete, volume))
 
+    def _create_seed(self, clone: NewClone, chosen: Identity, undo: UndoStack) -> Identity:
+        place, said = clone.extras.seed, self.plan.request.seed
+        if place is None or said is None:
+            return chosen
+        image = companions.seed_image(said, clone.name, chosen.uuid)
+        volume = companions.create_seed(self.plan.pool, place.volume.name, image)
+        undo.push(f"the volume {place.volume.name!r}", functools.partial(_if_there, storage.delete, volume))
+        companions.fill_seed(self.connection, volume, image)
+        return dataclasses.replace(chosen, seed=place.path)
+
+    def _reserve(self, clone: NewClone, chosen: Identity, undo: UndoStack) -> tuple[ReservationRef, ...]:
+        wanted = clone.extras.address
+        if wanted is None:
+            return ()
+        kept = wanted.ref(chosen.macs[0])
+        undo.push(f"the reservation of {kept.address}", functools.partial(reservations.release, self.connection, kept))
+        return (companions.reserve(self.connection, wanted, chosen.macs[0]),)
+
     def _define(self, clone: NewClone, chosen: Identity, undo: UndoStack) -> libvirt.virDomain:
+        metadata = plan.metadata_for(clone, self.plan.request, self.plan.manifest, self.created)
+        metadata = dataclasses.replace(metadata, reservations=self._reserve(clone, chosen, undo))
         text = rewrite.clone_xml(
             self.plan.manifest.template,
             clone.name,
             chosen,
             {overlay.target: overlay.path for overlay in clone.overlays},
-            plan.metadata_for(clone, self.plan.request, self.plan.manifest, self.created),
+            metadata,
             self.plan.platform,
             self.plan.request.overrides,
         )

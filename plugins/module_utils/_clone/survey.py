@@ -16,7 +16,16 @@ import dataclasses
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.catalogue import metadata_of
-from ansible_collections.headroom.libvirt.plugins.module_utils._clone import host, plan, rewrite
+from ansible_collections.headroom.libvirt.plugins.module_utils._clone import (
+    companions,
+    host,
+    iso,
+    plan,
+    quota,
+    rewrite,
+    tenants,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._clone.extras import extras_for, fixed_addresses
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api as domains
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain import xml
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Conflict, NotFound, Unsupported
@@ -58,7 +67,7 @@ class ClonePlan:
             "name": clone.name,
             "uuid": None,
             "macs": None,
-            "volumes": [{**dataclasses.asdict(one.volume), "path": one.path} for one in clone.overlays],
+            "volumes": [{**dataclasses.asdict(ref), "path": path} for ref, path in clone.paths.items()],
             "appliance": str(self.manifest.id),
             "state": self.request.state,
             "created": True,
@@ -73,7 +82,8 @@ class ClonePlan:
             "vcpus": self.hardware.vcpus,
             "memory_bytes": self.hardware.memory_bytes,
             "networks": [interface.source for interface in self.hardware.interfaces],
-            "volumes": [f"{one.volume.pool}/{one.volume.name}" for one in clone.overlays],
+            "volumes": [f"{ref.pool}/{ref.name}" for ref in clone.volumes],
+            "address": None if clone.extras.address is None else clone.extras.address.address,
             "fleet": self.request.fleet,
             "tenant": self.request.tenant,
             "protected": self.request.protected,
@@ -92,10 +102,13 @@ def make_plan(catalogue: Catalogue, request: Request) -> ClonePlan:
     hardware = xml.read(rewrite.with_hardware(manifest.template, platform, request.overrides))
     pool = storage.look_up_pool(connection, request.pool)
     clones = _new_clones(catalogue, manifest, request, selection, pool)
+    clones = _with_extras(clones, request, selection, hardware, pool)
     if clones:
+        _check_quota(connection, request, clones, hardware)
         plan.check_memory(manifest, hardware.memory_bytes)
         _check_networks(connection, hardware, running=request.state == "running")
         _check_volumes(pool, request, clones)
+        _check_extras(connection, request, clones)
     return ClonePlan(request, manifest, pool, platform, selection, clones, hardware, tuple(notes))
 
 
@@ -119,6 +132,50 @@ def _new_clones(
         )
     paths = catalogue.paths(manifest)
     return tuple(plan.new_clone(name, manifest, paths, request.pool, described.path_of) for name in selection.missing)
+
+
+def _with_extras(
+    clones: tuple[NewClone, ...],
+    request: Request,
+    selection: Selection,
+    hardware: xml.Definition,
+    pool: libvirt.virStoragePool,
+) -> tuple[NewClone, ...]:
+    addresses = fixed_addresses(request.addresses, {*selection.existing, *selection.missing}, hardware)
+    if request.seed is None and not addresses:
+        return clones
+    path_of = storage_xml.parse_pool(storage.pool_xml(pool)).path_of
+    return tuple(
+        dataclasses.replace(
+            clone,
+            extras=extras_for(
+                clone.name,
+                request.pool,
+                path_of,
+                seeded=request.seed is not None,
+                address=addresses.get(clone.name),
+            ),
+        )
+        for clone in clones
+    )
+
+
+def _check_quota(
+    connection: Connection, request: Request, clones: t.Sequence[NewClone], hardware: xml.Definition
+) -> None:
+    if request.tenant is None or not request.quota.limits:
+        return
+    disks = sum(overlay.capacity_bytes for clone in clones for overlay in clone.overlays)
+    wanted = quota.Usage(1, hardware.vcpus, hardware.memory_bytes) * len(clones) + quota.Usage(disk_bytes=disks)
+    quota.check(request.tenant, request.quota, tenants.usage(connection, request.tenant), wanted)
+
+
+def _check_extras(connection: Connection, request: Request, clones: t.Sequence[NewClone]) -> None:
+    if request.seed is not None:
+        iso.require_pycdlib()
+    for clone in clones:
+        if clone.extras.address is not None:
+            companions.check_address(connection, clone.extras.address)
 
 
 def _check_networks(connection: Connection, hardware: xml.Definition, *, running: bool) -> None:
@@ -150,18 +207,6 @@ def _check_volumes(pool: libvirt.virStoragePool, request: Request, clones: t.Seq
                 pool=request.pool,
                 volume=ref.name,
             )
-
-
-def mac_addresses(connection: Connection) -> set[str]:
-    """Return the MAC addresses of all domains of the host, in lower case."""
-    found = set()
-    for domain in domains.list_all(connection):
-        try:
-            interfaces = xml.parse(domains.definition_xml(domain)).interfaces
-        except NotFound:  # gone since it was listed
-            continue
-        found |= {interface.mac.lower() for interface in interfaces if interface.mac}
-    return found
 
 
 def volume_path(connection: Connection, ref: VolumeRef) -> str | None:

@@ -27,6 +27,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._undo import Undo
 
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection
+    from ansible_collections.headroom.libvirt.plugins.module_utils._domain.metadata import Metadata, ReservationRef
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,6 +94,26 @@ def plan_to_release(connection: Connection, network: str, wanted: Reservation) -
     wanted, sides = plan.checked(wanted), read_sides(connection, network)
     live, config = (() if side is None else tuple(plan.to_release(side, wanted)) for side in (sides.live, sides.config))
     return ReservationPlan(sides, live, config)
+
+
+def still_there(connection: Connection, metadata: Metadata) -> tuple[ReservationRef, ...]:
+    """Return those of a machine's reservations that its networks still hold."""
+    planned = ((ref, _releasing(connection, ref)) for ref in metadata.reservations)
+    return tuple(ref for ref, one in planned if one is not None and one.changes.changed)
+
+
+def release(connection: Connection, ref: ReservationRef) -> None:
+    """Give a machine's address back; what is gone, or belongs to another card by now, is left as it is."""
+    planned = _releasing(connection, ref)
+    if planned is not None:
+        carry_out(planned)
+
+
+def _releasing(connection: Connection, ref: ReservationRef) -> ReservationPlan | None:
+    try:
+        return plan_to_release(connection, ref.network, Reservation(ref.mac, ref.address))
+    except NotFound:  # the whole network is gone
+        return None
 
 
 def carry_out(planned: ReservationPlan) -> None:
