@@ -36,11 +36,29 @@ PACKAGES = (
 BOOT_SIZE = 64 * MIB
 ROOT_SIZE = 1024 * MIB
 
-# Only what a NoCloud seed says counts: probing for the clouds takes seconds. The network is systemd's.
+# An emulated boot takes time. So only a NoCloud seed is looked for, only modules that tests need are run, and devices
+# that units wait for may be late.
 SETTINGS = {
-    "etc/cloud/cloud.cfg.d/90_lab.cfg": "datasource_list: [NoCloud, None]\n",
-    "etc/fstab": "/dev/vda2 / ext4 defaults 0 1\n",
+    "etc/cloud/cloud.cfg.d/90_lab.cfg": """\
+datasource_list: [NoCloud, None]
+ssh_genkeytypes: [ed25519, ecdsa]
+cloud_init_modules: [write-files, set_hostname, update_hostname, users-groups, ssh]
+cloud_config_modules: [set-passwords, runcmd]
+cloud_final_modules: [scripts-user]
+""",
+    "etc/systemd/system.conf.d/lab.conf": """\
+[Manager]
+DefaultDeviceTimeoutSec=600
+DefaultTimeoutStartSec=600
+""",
 }
+MASKED = (
+    "apt-daily.timer",
+    "apt-daily-upgrade.timer",
+    "e2scrub_reap.service",
+    "systemd-timesyncd.service",
+    "getty@.service",
+)
 # As virt-sysprep does it: what makes a machine itself is made anew where it is missing.
 IDENTITY = ("etc/ssh/ssh_host_*", "etc/hostname", "etc/resolv.conf", "var/lib/dbus/machine-id", "var/lib/cloud/*")
 SYSLINUX = """\
@@ -84,7 +102,7 @@ def _recipe() -> list[str]:
         f"--include={','.join(PACKAGES)}",
         *(f"--dpkgopt=path-exclude={pattern}" for pattern in UNWANTED),
         "--customize-hook=systemctl --root=$1 enable systemd-networkd ssh",
-        "--customize-hook=systemctl --root=$1 mask apt-daily.timer apt-daily-upgrade.timer",
+        f"--customize-hook=systemctl --root=$1 mask {' '.join(MASKED)}",
         RELEASE,
     ]
 
