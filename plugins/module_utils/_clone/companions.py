@@ -19,7 +19,6 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._storage import x
 
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection
-    from ansible_collections.headroom.libvirt.plugins.module_utils._domain.metadata import ReservationRef
     from ansible_collections.headroom.libvirt.plugins.module_utils._libvirt_dep import libvirt
 
 # What a seed says may be secret; libvirt gives the file to the user that QEMU runs as when the clone starts.
@@ -31,14 +30,10 @@ def seed_image(said: seed.Seed, name: str, uuid: str) -> bytes:
     return iso.image(seed.LABEL, seed.files(said, name, uuid))
 
 
-def create_seed(pool: libvirt.virStoragePool, name: str, image: bytes) -> libvirt.virStorageVol:
-    """Create the volume of a seed, still without content; raises Conflict when the name is taken."""
-    return storage.create(pool, name, storage_xml.volume_xml(storage_xml.NewVolume(name, len(image), "raw", _PRIVATE)))
-
-
-def fill_seed(connection: Connection, volume: libvirt.virStorageVol, image: bytes) -> None:
-    """Write the seed into its volume."""
-    content.send_bytes(connection, volume, image)
+def make_seed(connection: Connection, pool: libvirt.virStoragePool, name: str, image: bytes) -> None:
+    """Make the volume of a seed; raises Conflict when the name is taken."""
+    new = storage_xml.NewVolume(name, len(image), "raw", _PRIVATE)
+    content.send_bytes(connection, storage.create(pool, name, storage_xml.volume_xml(new)), image)
 
 
 def check_address(connection: Connection, wanted: extras.FixedAddress) -> None:
@@ -46,7 +41,6 @@ def check_address(connection: Connection, wanted: extras.FixedAddress) -> None:
     reservations.plan_to_reserve(connection, wanted.network, wanted.for_mac(extras.UNKNOWN_MAC), force=False)
 
 
-def reserve(connection: Connection, wanted: extras.FixedAddress, mac: str) -> ReservationRef:
-    """Keep the address for the card; return what the clone's metadata says of it."""
+def reserve(connection: Connection, wanted: extras.FixedAddress, mac: str) -> None:
+    """Keep the address for the card; raises Taken when somebody has it."""
     reservations.carry_out(reservations.plan_to_reserve(connection, wanted.network, wanted.for_mac(mac), force=False))
-    return wanted.ref(mac)

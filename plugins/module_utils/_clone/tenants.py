@@ -21,9 +21,12 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._domain import ap
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain import volumes, xml
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import HeadroomError, NotFound
 from ansible_collections.headroom.libvirt.plugins.module_utils._storage import api as storage
+from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import Waiter
 
 if t.TYPE_CHECKING:
+    from ansible_collections.headroom.libvirt.plugins.module_utils._clone.plan import Request
     from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection
+    from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import Clock
 
 LOCKS: t.Final = "/run/lock"
 
@@ -49,11 +52,20 @@ def of_machine(connection: Connection, definition: xml.Definition) -> Usage:
     return Usage(1, definition.vcpus, definition.memory_bytes, size)
 
 
+def counted(
+    request: Request, timeout: float, clock: Clock, *, check_mode: bool = False
+) -> contextlib.AbstractContextManager[None]:
+    """Return the context in which what the tenant has stays as it was counted, where there is a quota to keep."""
+    if request.tenant is None or not request.quota.limits or check_mode:
+        return contextlib.nullcontext()
+    return alone(request.tenant, timeout, clock)
+
+
 @contextlib.contextmanager
-def alone(tenant: str, folder: str = LOCKS) -> t.Iterator[None]:
+def alone(tenant: str, timeout: float, clock: Clock, folder: str = LOCKS) -> t.Iterator[None]:
     """Wait until no other task on this machine adds to what the tenant has, and keep them waiting for the block.
 
-    The kernel gives the lock up with the process, however it ends.
+    The kernel gives the lock up with the process, however it ends. Raises TimedOut after ``timeout`` seconds.
     """
     path = pathlib.Path(folder) / f"headroom-tenant-{tenant}.lock"
     try:
@@ -64,7 +76,17 @@ def alone(tenant: str, folder: str = LOCKS) -> t.Iterator[None]:
             path=str(path),
         ) from error
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        Waiter(timeout, clock).until(
+            lambda: _locked(descriptor), f"quota: the end of another task that makes machines of the tenant {tenant!r}"
+        )
         yield
     finally:
         os.close(descriptor)
+
+
+def _locked(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

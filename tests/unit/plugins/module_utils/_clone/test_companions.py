@@ -32,6 +32,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     LibvirtFailed,
     Unsupported,
 )
+from ansible_collections.headroom.libvirt.plugins.module_utils._journal import Journal
 from ansible_collections.headroom.libvirt.plugins.module_utils._network import api as networks
 from ansible_collections.headroom.libvirt.plugins.module_utils._network import reservations
 from ansible_collections.headroom.libvirt.plugins.module_utils._network.plan import Taken
@@ -101,7 +102,8 @@ def make(shelf: Catalogue, request: Request, number: int = 1) -> list[apply.Row]
         return secrets.token_bytes(count) if count > 3 else next(numbers).to_bytes(count, "big")
 
     plan = survey.make_plan(shelf, request)
-    return apply.Maker(shelf.connection, plan, "now", Frozen(), random_bytes).make()
+    journal = Journal(f"{shelf.connection.uri.removeprefix('test://')}.sqlite", warn=pytest.fail)
+    return apply.Maker(shelf.connection, plan, "now", Frozen(), random_bytes, journal).make()
 
 
 def held(connection: Connection) -> list[Reservation]:

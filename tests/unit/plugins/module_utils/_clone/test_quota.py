@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone import quota, tenants
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone.quota import Quota, QuotaExceeded, Usage
-from ansible_collections.headroom.libvirt.plugins.module_utils._errors import HeadroomError, InvalidInput
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import HeadroomError, InvalidInput, TimedOut
+from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import SYSTEM_CLOCK
 
 if t.TYPE_CHECKING:
     from pathlib import Path
@@ -73,7 +74,7 @@ def test_what_passes_is_within_every_limit_that_it_adds_to(limits: Quota, used: 
 
 def add_one(folder: str, rounds: int) -> None:
     for _unused in range(rounds):
-        with tenants.alone("shop", folder), open(f"{folder}/count", "r+") as file:  # noqa: PTH123
+        with tenants.alone("shop", 60, SYSTEM_CLOCK, folder), open(f"{folder}/count", "r+") as file:  # noqa: PTH123
             number = int(file.read())
             file.seek(0)
             file.write(str(number + 1))
@@ -89,6 +90,17 @@ def test_tasks_that_add_for_a_tenant_wait_for_each_other(tmp_path: Path) -> None
     assert (tmp_path / "count").read_text() == "400"
 
 
+def taken(folder: Path) -> contextlib.AbstractContextManager[None]:
+    return tenants.alone("shop", 0, SYSTEM_CLOCK, str(folder))
+
+
+def test_one_that_waits_too_long_says_for_what(tmp_path: Path) -> None:
+    with taken(tmp_path), pytest.raises(TimedOut, match="makes machines of the tenant 'shop'"), taken(tmp_path):
+        pytest.fail("it was taken twice")
+    with taken(tmp_path):
+        pass
+
+
 def test_a_lock_that_cannot_be_taken_says_why(tmp_path: Path) -> None:
-    with pytest.raises(HeadroomError, match="No such file or directory"), tenants.alone("shop", str(tmp_path / "none")):
+    with pytest.raises(HeadroomError, match="No such file or directory"), taken(tmp_path / "none"):
         pytest.fail("it was taken")
