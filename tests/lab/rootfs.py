@@ -22,6 +22,7 @@ PACKAGES = (
     "qemu-utils",
     "ovmf",
     "swtpm",
+    "swtpm-tools",  # without it libvirt knows of no TPM
     "dnsmasq-base",
     "iptables",  # libvirt 9.0's firewall
     "nftables",  # libvirt 11.3's firewall
