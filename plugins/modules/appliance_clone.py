@@ -114,6 +114,57 @@ options:
       - The libvirt network that the first network card is attached to, if other than in the appliance. A machine
         without network card gets one.
     type: str
+  addresses:
+    description:
+      - Addresses that DHCP of the libvirt network of the first network card keeps for clones, as C(NAME-OF-CLONE) and
+        address. Reservations are made as M(headroom.libvirt.network_reservation) makes them, and go with the clones.
+    type: dict
+  other_hosts:
+    description:
+      - The URIs of hosts whose guests are in the same networks. No clone gets a MAC address that one of theirs has.
+      - A host that does not answer makes the task fail, as its addresses cannot be known.
+    type: list
+    elements: str
+  seed:
+    description:
+      - Whether the clones get a seed for cloud-init, a small read-only disk with the label C(cidata). It tells each its
+        hostname, which is its name, and that it is a new instance, by its UUID, whereupon cloud-init makes new SSH host
+        keys.
+      - The default is V(true) if one of O(user_data), O(meta_data) and O(network_config) is given, else V(false).
+    type: bool
+  user_data:
+    description:
+      - What cloud-init in each clone shall do, as text that cloud-init knows (C(#cloud-config), a script, MIME), or as
+        the dict of a cloud-config.
+      - With C(## template) in its first line, cloud-init fills in what differs from clone to clone.
+    type: raw
+  meta_data:
+    description:
+      - Further meta-data for cloud-init. C(local-hostname) replaces the name; C(instance-id) cannot be set.
+    type: dict
+  network_config:
+    description:
+      - The network configuration for cloud-init, of version 1 or 2. Without it, the first card asks DHCP.
+    type: dict
+  quota:
+    description:
+      - The most that O(tenant) may have on this host, counted over all of its machines as they are defined, running or
+        not. What exists already never makes the task fail, only what would be added.
+      - Tasks that run on the same machine count one after the other.
+    type: dict
+    suboptions:
+      machines:
+        description: Number of machines.
+        type: int
+      vcpus:
+        description: Number of vCPUs.
+        type: int
+      memory:
+        description: Memory, with a unit.
+        type: str
+      disk:
+        description: Disks as large as their guests see them, with a unit.
+        type: str
   title:
     description:
       - A short text for people.
@@ -145,10 +196,14 @@ attributes:
 notes:
   - The virtual hardware is that of the appliance. On a host without KVM, clones of a KVM appliance run emulated; where
     the host does not know the version of the machine type, they get its newest one. RV(notes) says so.
-  - A UEFI clone starts with a new NVRAM, and one with a TPM with an empty TPM.
+  - A UEFI clone starts with an NVRAM of its own, a copy of its firmware's template, and one with a TPM with an empty
+    TPM.
+requirements:
+  - pycdlib >= 1.11.0, for O(seed) only (Debian, Ubuntu and Fedora call it python3-pycdlib)
 seealso:
   - module: headroom.libvirt.appliance
   - module: headroom.libvirt.domain
+  - module: headroom.libvirt.network_reservation
 extends_documentation_fragment:
   - headroom.libvirt.connection
   - headroom.libvirt.journal
@@ -174,6 +229,21 @@ EXAMPLES = r"""
     vcpus: 2
     network: customers
     state: shutdown
+
+- name: A machine with a fixed address that cloud-init sets up, as far as the tenant's quota goes
+  headroom.libvirt.appliance_clone:
+    appliance: debian
+    names: [shop-db]
+    tenant: shop
+    addresses:
+      shop-db: 192.168.122.30
+    user_data:
+      packages: [postgresql]
+      ssh_authorized_keys: ["{{ lookup('ansible.builtin.file', '~/.ssh/id_ed25519.pub') }}"]
+    quota:
+      machines: 10
+      memory: 32GiB
+      disk: 500GiB
 
 - name: A machine that can be reached when the task ends
   headroom.libvirt.appliance_clone:
@@ -292,6 +362,7 @@ import typing as t
 from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.catalogue import open_catalogue
 from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import CONNECTION, JOURNAL, ArgumentSpec
 from ansible_collections.headroom.libvirt.plugins.module_utils._changes import Changes
+from ansible_collections.headroom.libvirt.plugins.module_utils._clone import tenants
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone.apply import Maker, existing_row
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone.ready import addresses, await_addresses
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone.recovery import leftovers, settle
@@ -303,6 +374,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import SY
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
+    from ansible_collections.headroom.libvirt.plugins.module_utils._clone.plan import Request
     from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection
 
 ARGUMENTS = CONNECTION.merge(JOURNAL).merge(
@@ -324,6 +396,21 @@ ARGUMENTS = CONNECTION.merge(JOURNAL).merge(
             "memory": {"type": "str"},
             "vcpus": {"type": "int"},
             "network": {"type": "str"},
+            "addresses": {"type": "dict"},
+            "other_hosts": {"type": "list", "elements": "str"},
+            "seed": {"type": "bool"},
+            "user_data": {"type": "raw"},
+            "meta_data": {"type": "dict"},
+            "network_config": {"type": "dict"},
+            "quota": {
+                "type": "dict",
+                "options": {
+                    "machines": {"type": "int"},
+                    "vcpus": {"type": "int"},
+                    "memory": {"type": "str"},
+                    "disk": {"type": "str"},
+                },
+            },
             "title": {"type": "str"},
             "description": {"type": "str"},
             "protected": {"type": "bool", "default": False},
@@ -337,7 +424,14 @@ ARGUMENTS = CONNECTION.merge(JOURNAL).merge(
 
 def bring_about(connection: Connection, module: AnsibleModule) -> dict[str, t.Any]:
     """Make what is missing and return the task's result."""
-    request, journal = request_from(module.params), journal_of(module)
+    request, timeout = request_from(module.params), module.params["timeout"]
+    with tenants.counted(request, timeout, SYSTEM_CLOCK, check_mode=module.check_mode):
+        return make_missing(connection, module, request)
+
+
+def make_missing(connection: Connection, module: AnsibleModule, request: Request) -> dict[str, t.Any]:
+    """Make what is missing of the request and return the task's result."""
+    journal = journal_of(module)
     options = {name: value for name, value in module.params.items() if name not in CONNECTION.options}
     catalogue = open_catalogue(connection, module.params["appliance_pool"] or request.pool)
     left = leftovers(journal, connection)

@@ -12,7 +12,15 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._clone import disks, identity, plan, rewrite, survey
+from ansible_collections.headroom.libvirt.plugins.module_utils._clone import (
+    companions,
+    disks,
+    identity,
+    neighbours,
+    plan,
+    rewrite,
+    survey,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone.recovery import KIND, CloneRecovery
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api as domains
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain.machine import DefinedMachine
@@ -23,6 +31,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._clone.plan import NewClone
     from ansible_collections.headroom.libvirt.plugins.module_utils._clone.survey import ClonePlan
     from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection
+    from ansible_collections.headroom.libvirt.plugins.module_utils._domain.metadata import ReservationRef
     from ansible_collections.headroom.libvirt.plugins.module_utils._journal import Journal, Record, Transaction
     from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import Clock
 
@@ -52,7 +61,7 @@ class Maker:
         clones = self.plan.clones
         if not clones:
             return []
-        taken = survey.mac_addresses(self.connection)
+        taken = neighbours.mac_addresses(self.connection, self.plan.request.neighbours)
         identities = [identity.choose(self.plan.interfaces, taken, self.random_bytes) for _unused in clones]
         intent = {"uri": self.connection.uri, "appliance": str(self.plan.manifest.id), "options": dict(self.options)}
         names, undo = ", ".join(clone.name for clone in clones), CloneRecovery(self.connection, clock=self.clock)
@@ -93,15 +102,38 @@ class _Making:
             step = self.transaction.step("volume", pool=disk.volume.pool, name=disk.volume.name)
             make(self.maker.connection, self.maker.plan.pool, disk)
             self.transaction.done(step)
+        self._make_seed()
+
+    def _make_seed(self) -> None:
+        place, said = self.clone.extras.seed, self.maker.plan.request.seed
+        if place is None or said is None:
+            return
+        image = companions.seed_image(said, self.clone.name, self.identity.uuid)
+        step = self.transaction.step("volume", pool=place.volume.pool, name=place.volume.name)
+        companions.make_seed(self.maker.connection, self.maker.plan.pool, place.volume.name, image)
+        self.transaction.done(step)
+        self.identity = dataclasses.replace(self.identity, seed=place.path)
+
+    def _reserve(self) -> tuple[ReservationRef, ...]:
+        wanted = self.clone.extras.address
+        if wanted is None:
+            return ()
+        ref = wanted.ref(self.identity.macs[0])
+        step = self.transaction.step("reservation", **dataclasses.asdict(ref))
+        companions.reserve(self.maker.connection, wanted, ref.mac)
+        self.transaction.done(step)
+        return (ref,)
 
     def _define(self) -> None:
         planned = self.maker.plan
+        metadata = plan.metadata_for(self.clone, planned.request, planned.manifest, self.maker.created)
+        metadata = dataclasses.replace(metadata, reservations=self._reserve())
         text = rewrite.clone_xml(
             planned.manifest.template,
             self.clone.name,
             self.identity,
             {disk.target: disk for disk in self.clone.overlays},
-            plan.metadata_for(self.clone, planned.request, planned.manifest, self.maker.created),
+            metadata,
             planned.platform,
             planned.request.overrides,
         )

@@ -17,13 +17,14 @@ import typing as t
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone import plan
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api as domains
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain import xml
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain.metadata import VolumeRef
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain.metadata import ReservationRef, VolumeRef
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     Conflict,
     HeadroomError,
     NotFound,
     Unsupported,
 )
+from ansible_collections.headroom.libvirt.plugins.module_utils._network import reservations
 from ansible_collections.headroom.libvirt.plugins.module_utils._storage import api as storage
 from ansible_collections.headroom.libvirt.plugins.module_utils._transaction.undo import undo_steps
 from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import SYSTEM_CLOCK, Waiter
@@ -38,6 +39,7 @@ KIND: t.Final = "clone"
 
 _UNDOING: t.Final = {
     "volume": "Delete the volume {name} of the pool {pool}.",
+    "reservation": "Give the address {address} of the network {network} back.",
     "domain": "Undefine the domain {name} ({uuid}).",
     "start": "Power off the domain {name} ({uuid}).",
 }
@@ -48,7 +50,7 @@ _COPY_SECONDS: t.Final = 600.0
 
 @dataclasses.dataclass(frozen=True)
 class CloneRecovery:
-    """Undoes the steps ``volume``, ``domain`` and ``start``; ``again`` makes the clones of a record anew."""
+    """Undoes the steps ``volume``, ``reservation``, ``domain`` and ``start``; ``again`` makes clones anew."""
 
     connection: Connection
     again: t.Callable[[Record], None] | None = None
@@ -65,6 +67,7 @@ class CloneRecovery:
         """Undo the steps; what another machine uses by now stays."""
         undo: dict[str, t.Callable[[t.Mapping[str, t.Any]], None]] = {
             "volume": self._delete_volume,
+            "reservation": self._release,
             "domain": self._remove_domain,
             "start": self._power_off,
         }
@@ -79,6 +82,9 @@ class CloneRecovery:
     def _remove_domain(self, step: t.Mapping[str, t.Any]) -> None:
         with contextlib.suppress(NotFound):
             domains.undefine(domains.look_up_uuid(self.connection, step["uuid"]))
+
+    def _release(self, step: t.Mapping[str, t.Any]) -> None:
+        reservations.release(self.connection, ReservationRef(**step))
 
     def _delete_volume(self, step: t.Mapping[str, t.Any]) -> None:
         pool = storage.look_up_pool(self.connection, step["pool"])
@@ -145,6 +151,7 @@ def leftovers(journal: Journal, connection: Connection) -> plan.Leftovers:
     return plan.Leftovers(
         domains=frozenset(one.name() for one in domains.list_all(connection) if uuids and one.UUIDString() in uuids),
         volumes=frozenset(VolumeRef(**step.arguments) for step in steps if step.name == "volume"),
+        addresses=frozenset(step.arguments["address"] for step in steps if step.name == "reservation"),
         notes=tuple(_note(record) for record in dead),
     )
 

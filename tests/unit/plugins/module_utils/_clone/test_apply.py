@@ -15,7 +15,7 @@ import pytest
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import build, catalogue, register
 from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.names import ApplianceId
-from ansible_collections.headroom.libvirt.plugins.module_utils._clone import apply, survey
+from ansible_collections.headroom.libvirt.plugins.module_utils._clone import apply, neighbours, survey
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone.plan import Request
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone.rewrite import Overrides
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api as domains
@@ -257,7 +257,7 @@ def test_a_volume_in_the_way_is_never_overwritten(shelf: Catalogue) -> None:
 
 def test_addresses_of_the_hosts_other_machines_are_not_given_again(shelf: Catalogue, journal: Journal) -> None:
     make(shelf, journal, Request("web", names=("a",)))
-    assert survey.mac_addresses(shelf.connection) == {"52:54:00:00:00:01"}
+    assert neighbours.mac_addresses(shelf.connection) == {"52:54:00:00:00:01"}
     _plan, rows = make(shelf, journal, Request("web", names=("b",)))  # the same source of randomness again
     assert rows[0]["macs"] == ["52:54:00:00:00:02"]
 
