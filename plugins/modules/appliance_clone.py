@@ -81,14 +81,22 @@ options:
     default: running
   wait_for:
     description:
-      - What is waited for. V(running) is when QEMU runs; V(address) is when DHCP of a libvirt network has given each
-        clone that runs an address, those that existed before included.
+      - What is waited for, of the clones that run, those that existed before included.
+      - V(defined) and V(running) wait for nothing more than O(state) makes of them; QEMU runs when it has been started.
+      - V(address) is when DHCP of a libvirt network has given the clone an address.
+      - V(agent) is when the guest agent answers.
+      - V(port) is when the clone has an address and takes connections on O(port), from the machine where this module
+        runs.
     type: str
-    choices: [running, address]
+    choices: [defined, running, address, agent, port]
     default: running
+  port:
+    description:
+      - The TCP port that O(wait_for=port) waits for.
+    type: int
   timeout:
     description:
-      - How many seconds to wait for addresses. Clones that are late are not removed, as they run.
+      - How many seconds to wait for that. Clones that are late are not removed, as they run.
       - As long it also waits for another run that is at work on the same clones.
     type: float
     default: 120.0
@@ -336,6 +344,18 @@ clones:
           description: Starting it.
           type: float
           sample: 0.412
+        address:
+          description: From its start until it had an address. Only if that was waited for.
+          type: float
+          sample: 6.81
+        agent:
+          description: From its start until its guest agent answered. Only if that was waited for.
+          type: float
+          sample: 7.304
+        port:
+          description: From its start until it took connections on O(port). Only if that was waited for.
+          type: float
+          sample: 7.112
 mode:
   description: How the disks of missing clones come about.
   returned: success
@@ -364,7 +384,13 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import C
 from ansible_collections.headroom.libvirt.plugins.module_utils._changes import Changes
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone import tenants
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone.apply import Maker, existing_row
-from ansible_collections.headroom.libvirt.plugins.module_utils._clone.ready import addresses, await_addresses
+from ansible_collections.headroom.libvirt.plugins.module_utils._clone.ready import (
+    STAGES,
+    Watch,
+    Wish,
+    addresses,
+    check_wish,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone.recovery import leftovers, settle
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone.request import request_from
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone.survey import make_plan
@@ -375,7 +401,9 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import SY
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
     from ansible_collections.headroom.libvirt.plugins.module_utils._clone.plan import Request
+    from ansible_collections.headroom.libvirt.plugins.module_utils._clone.survey import ClonePlan
     from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection
+    from ansible_collections.headroom.libvirt.plugins.module_utils._journal import Journal
 
 ARGUMENTS = CONNECTION.merge(JOURNAL).merge(
     ArgumentSpec(
@@ -389,7 +417,8 @@ ARGUMENTS = CONNECTION.merge(JOURNAL).merge(
             "pool": {"type": "str", "default": "default"},
             "appliance_pool": {"type": "str"},
             "state": {"type": "str", "choices": ["running", "shutdown"], "default": "running"},
-            "wait_for": {"type": "str", "choices": ["running", "address"], "default": "running"},
+            "wait_for": {"type": "str", "choices": list(STAGES), "default": "running"},
+            "port": {"type": "int"},
             "timeout": {"type": "float", "default": 120.0},
             "fleet": {"type": "str"},
             "tenant": {"type": "str"},
@@ -418,6 +447,7 @@ ARGUMENTS = CONNECTION.merge(JOURNAL).merge(
         },
         mutually_exclusive=[("names", "count"), ("names", "prefix")],
         required_one_of=[("names", "count")],
+        required_if=[("wait_for", "port", ["port"])],
     )
 )
 
@@ -431,13 +461,14 @@ def bring_about(connection: Connection, module: AnsibleModule) -> dict[str, t.An
 
 def make_missing(connection: Connection, module: AnsibleModule, request: Request) -> dict[str, t.Any]:
     """Make what is missing of the request and return the task's result."""
-    journal = journal_of(module)
-    options = {name: value for name, value in module.params.items() if name not in CONNECTION.options}
-    catalogue = open_catalogue(connection, module.params["appliance_pool"] or request.pool)
+    params, journal = module.params, journal_of(module)
+    wish = Wish(params["wait_for"], params["timeout"], params["port"])
+    catalogue = open_catalogue(connection, params["appliance_pool"] or request.pool)
     left = leftovers(journal, connection)
     if not module.check_mode:
-        left = settle(journal, connection, request, SYSTEM_CLOCK, module.params["timeout"], module.warn)
+        left = settle(journal, connection, request, SYSTEM_CLOCK, wish.timeout, module.warn)
     plan = make_plan(catalogue, request, left)
+    check_wish(wish, plan.manifest.template)
     changes = Changes()
     for clone in plan.clones:
         changes.add(clone.name, None, plan.summary(clone))
@@ -445,11 +476,7 @@ def make_missing(connection: Connection, module: AnsibleModule, request: Request
     if module.check_mode:
         rows += [plan.predicted_row(clone) for clone in plan.clones]
     else:
-        created = dt.datetime.now(dt.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-        rows += Maker(connection, plan, created, SYSTEM_CLOCK, secrets.token_bytes, journal, options).make()
-        if module.params["wait_for"] == "address":
-            running = [row for row in rows if row["state"] == "running"]
-            await_addresses(connection, _macs(running), module.params["timeout"], SYSTEM_CLOCK)
+        rows = _make_and_wait(connection, plan, rows, wish, journal, params)
     known = addresses(connection, _macs(rows))
     return {
         **changes.as_result(),
@@ -459,6 +486,27 @@ def make_missing(connection: Connection, module: AnsibleModule, request: Request
         "mode_reason": plan.choice.reason,
         "notes": [*left.notes, *plan.notes],
     }
+
+
+def _make_and_wait(
+    connection: Connection,
+    plan: ClonePlan,
+    existing: list[dict[str, t.Any]],
+    wish: Wish,
+    journal: Journal,
+    params: t.Mapping[str, t.Any],
+) -> list[dict[str, t.Any]]:
+    created = dt.datetime.now(dt.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    options = {name: value for name, value in params.items() if name not in CONNECTION.options}
+    maker = Maker(connection, plan, created, SYSTEM_CLOCK, secrets.token_bytes, journal, options)
+    rows = existing + maker.make()
+    running = _macs([row for row in rows if row["state"] == "running"])
+    watch = Watch(connection, running, maker.started, SYSTEM_CLOCK)
+    watch.until(wish)
+    return [
+        {**row, "seconds": {**row["seconds"], **watch.seconds.get(row["name"], {})}} if row["created"] else row
+        for row in rows
+    ]
 
 
 def _macs(rows: t.Sequence[t.Mapping[str, t.Any]]) -> dict[str, list[str]]:
