@@ -73,7 +73,8 @@ def lab(installed: Path) -> Iterator[Lab]:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     name = f"test-{os.getpid()}"
     try:
-        up = _lab("up", "--name", name, "--hosts", "2", "--release", RELEASES, "--json", capture_errors=False)
+        full = ["--full-size"] if os.environ.get("HEADROOM_FULL") else []
+        up = _lab("up", "--name", name, "--hosts", "2", "--release", RELEASES, *full, "--json", capture_errors=False)
         if up.returncode != 0:
             pytest.fail(
                 f"the lab did not come up (what it said is above or under 'Captured stderr'):\n{up.stdout}",

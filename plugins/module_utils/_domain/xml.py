@@ -25,6 +25,9 @@ _UNITS: t.Final[dict[str, int]] = {
     **{f"{letter}b": 1000**power for power, letter in enumerate("kmgtpe", start=1)},
 }
 
+# The disk that shows a clone its cloud-init seed. libvirt keeps aliases that begin so as they are.
+SEED_ALIAS: t.Final = "ua-headroom-seed"
+
 
 @dataclasses.dataclass(frozen=True)
 class Disk:
@@ -41,6 +44,7 @@ class Disk:
     readonly: bool = False
     shareable: bool = False
     backing: tuple[str, ...] = ()
+    alias: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -154,6 +158,7 @@ def _read_disk(element: etree._Element) -> Disk:
             for path in (backing.get("file") or backing.get("dev"),)
             if path
         ),
+        alias=_attribute(element.find("alias"), "name"),
     )
 
 
