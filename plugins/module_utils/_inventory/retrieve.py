@@ -44,8 +44,9 @@ def retrieve(
     target = remote.target_of(uri) if on_host else None
     report = None if target is None else remote.look(uri, target, request, timeout)
     if report is None:
-        # An agent may only be asked by those who may write.
-        with open_connection(uri, timeout=timeout, read_only="agent" not in request.sources) as connection:
+        # An agent may only be asked by those who may write. Each host is given up on after a time, so needs no keepalive.
+        read_only = "agent" not in request.sources
+        with open_connection(uri, timeout=timeout, read_only=read_only, keepalive=False) as connection:
             report = look(connection, _with_places(uri, request))
     return snapshot(report, request.sources, with_xml=with_xml)
 
