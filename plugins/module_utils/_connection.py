@@ -67,8 +67,7 @@ def open_connection(
 ) -> t.Iterator[Connection]:
     """Yield an open Connection to ``uri`` and close it afterwards.
 
-    Who has a deadline of their own for a host that dies in mid-call can do without ``keepalive``, and without the thread
-    that it needs.
+    Who has a deadline of their own for a host that dies in mid-call can do without ``keepalive`` and its thread.
 
     Raises InvalidInput for what is no libvirt URI, ConnectionFailed when the host does not answer within
     ``timeout`` seconds or refuses, MissingDependency without libvirt-python.

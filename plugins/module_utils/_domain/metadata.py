@@ -71,7 +71,7 @@ def from_element(root: etree._Element | None) -> Metadata:
     """
     if root is None:
         return Metadata()
-    children = [(child.tag.rpartition("}")[2], child) for child in root.iterchildren("*")]
+    children = [(etree.QName(child).localname, child) for child in root.iterchildren("*")]
     texts = {name: child.text or None for name, child in reversed(children) if name in _TEXTS}
     return Metadata(
         protected=any(name == "protected" for name, _child in children),

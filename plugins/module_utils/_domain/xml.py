@@ -136,7 +136,7 @@ def read(root: etree._Element) -> Definition:
 
 def _by_tag(element: etree._Element | None) -> dict[str, etree._Element]:
     """Return the first child of each name: one pass instead of a search for each."""
-    return {} if element is None else {child.tag: child for child in reversed(element)}
+    return {} if element is None else {str(child.tag): child for child in reversed(element)}
 
 
 def _children(element: etree._Element | None, tag: str) -> t.Iterator[etree._Element]:
