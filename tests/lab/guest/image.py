@@ -21,7 +21,7 @@ BOOT_CODE = Path("/usr/lib/SYSLINUX/mbr.bin")
 
 # Debian 12's kernel: the one of Debian 13 panics in QEMU 7.2's emulation.
 RELEASE = "bookworm"
-PACKAGES = ("linux-image-cloud-amd64", "busybox-static", "qemu-guest-agent")
+PACKAGES = ("linux-image-cloud-amd64", "busybox-static", "qemu-guest-agent", "dropbear-bin")
 
 MIB = 1024 * 1024
 BOOT_START, BOOT_SIZE = 1 * MIB, 32 * MIB
