@@ -16,6 +16,7 @@ import yaml
 
 from ansible import constants
 from ansible.plugins.loader import inventory_loader
+
 from tools.checkout import ROOT
 from tools.inventories import PLUGIN, Inventories, domain
 
@@ -94,7 +95,7 @@ def test_groups_may_do_without_a_leading_separator(inventories: Inventories, lea
 def test_extra_variables_are_for_expressions_if_asked(
     inventories: Inventories, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ansible.plugins.inventory.load_extra_vars", lambda loader: {"size": 7})
+    monkeypatch.setattr("ansible.plugins.inventory.load_extra_vars", lambda _loader: {"size": 7})
     host = inventories.host("k1", domain("a"))
     for used in (True, False):
         variables = inventories.read(host, compose={"twice": "size * 2"}, use_extra_vars=used).hosts["a"].vars
