@@ -55,7 +55,8 @@ def say(lab: Lab, folder: Path, host: str, python: str, command: str, **options:
     path = folder / "reach.headroom.yml"
     uris = [{"name": host, "uri": f"qemu+ssh://root@{host}/system?no_tty=1"}]
     path.write_text(json.dumps({"plugin": "headroom.libvirt.domains", "uris": uris, "names": [GUEST], **options}))
-    settings = ["env", "ANSIBLE_HOST_KEY_CHECKING=false"]
+    # A connection of its own each time: one that is kept open would be used again, whichever way it goes.
+    settings = ["env", "ANSIBLE_HOST_KEY_CHECKING=false", "ANSIBLE_SSH_ARGS=-o ControlMaster=no"]
     done = lab.run(*settings, python, "-m", "ansible", "adhoc", GUEST, "-i", str(path), "-m", "raw", "-a", command)
     assert done.returncode == 0, done.stdout
     return done.stdout
