@@ -15,7 +15,6 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.catalogue import metadata_of
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone import host, plan, rewrite
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api as domains
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain import xml
@@ -102,7 +101,8 @@ def make_plan(catalogue: Catalogue, request: Request) -> ClonePlan:
 def _select(connection: Connection, request: Request) -> Selection:
     by_name = {domain.name(): domain for domain in domains.list_all(connection)}
     chosen = plan.candidates(request, by_name)
-    return plan.select(request, by_name, {name: metadata_of(by_name[name]).appliance for name in chosen})
+    read = {name: domains.metadata_if_there(by_name[name]) for name in chosen}
+    return plan.select(request, by_name, {name: found and found.appliance for name, found in read.items()})
 
 
 def _new_clones(

@@ -37,6 +37,15 @@ RECORD: dict[str, t.Any] = {
     "block.count": 1,
     "block.0.name": "vda",
     "block.0.rd.reqs": 1,
+    "iothread.count": 1,
+    "iothread.1.poll-max-ns": 32768,
+    "dirtyrate.calc_status": 2,
+    "dirtyrate.vcpu.0.megabytes_per_second": 1,
+    "memory.bandwidth.monitor.count": 1,
+    "memory.bandwidth.monitor.0.name": "vcpus_0",
+    "memory.bandwidth.monitor.0.node.0.id": 0,
+    "perf.cmt": 1,
+    "perf.instructions": 1,
 }
 
 
@@ -112,6 +121,19 @@ def test_totals_by_label(full_host: Connection) -> None:
     assert parts["fleet"] == {}
     assert parts["state"]["running"]["cpu"]["time_seconds"] == 1.0
     assert run(full_host, totals_by=["state"], query="totals_by.state.running.domains.count") == {"result": 1}
+
+
+def test_the_sum_of_a_host_has_its_name(full_host: Connection) -> None:
+    result = run(full_host, totals_by=["host"])
+    name = full_host.handle.getHostname()
+    assert [domain["host"] for domain in result["domains"]] == [name]
+    assert result["totals_by"]["host"] == {name: result["totals"]}
+
+
+@pytest.mark.parametrize("period", [-1, 2**31])
+def test_a_period_that_is_none_is_refused(host: Connection, period: int) -> None:
+    with pytest.raises(InvalidInput, match="balloon_period: "):
+        run(host, balloon_period=period)
 
 
 def test_the_text_is_returned_or_written(full_host: Connection, tmp_path: Path) -> None:
