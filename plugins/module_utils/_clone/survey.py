@@ -18,6 +18,7 @@ import typing as t
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone import host, plan, rewrite
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api as domains
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain import xml
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain.metadata import Metadata
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Conflict, NotFound, Unsupported
 from ansible_collections.headroom.libvirt.plugins.module_utils._host import api as host_api
 from ansible_collections.headroom.libvirt.plugins.module_utils._storage import api as storage
@@ -101,8 +102,8 @@ def make_plan(catalogue: Catalogue, request: Request) -> ClonePlan:
 def _select(connection: Connection, request: Request) -> Selection:
     by_name = {domain.name(): domain for domain in domains.list_all(connection)}
     chosen = plan.candidates(request, by_name)
-    read = {name: domains.metadata_if_there(by_name[name]) for name in chosen}
-    return plan.select(request, by_name, {name: found and found.appliance for name, found in read.items()})
+    read = {name: domains.metadata_if_there(by_name[name]) or Metadata() for name in chosen}
+    return plan.select(request, by_name, {name: found.appliance for name, found in read.items()})
 
 
 def _new_clones(

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import typing as t
 
 import pytest
@@ -31,7 +32,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._stats.lanes impo
 def test_workers_follow_domains_and_processors(
     uri: str, processors: int, domains: int, workers: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module.os, "cpu_count", lambda: processors)
+    monkeypatch.setattr(os, "cpu_count", lambda: processors)
     assert automatic_workers(Connection(t.cast("t.Any", None), uri), domains) == workers
 
 
