@@ -614,9 +614,9 @@ domains:
       sample: {instructions: 1024, cache_bytes: 65536}
     other:
       description:
-        - What else the groups beside the usual ones hold, with libvirt's own names and units; with V(vm) KVM's own
-          counters of the machine and of each vCPU.
-        - V(null) when O(groups) asks for none of them, or libvirt has nothing else to tell.
+        - What else these groups hold, with libvirt's own names and units. With V(vm), KVM's own counters of the machine
+          and of each vCPU; with V(cpu-total), monitors of caches (resctrl).
+        - V(null) when libvirt has nothing else to tell.
       type: dict
       sample: null
     rates:

@@ -23,7 +23,7 @@ _MOST_DEVICES: t.Final = 4096
 _EXTRA: t.Final = ("iothread", "dirtyrate", "memory", "perf", "vm")
 _DIRTY_VCPU: t.Final = re.compile(r"vcpu\.(\d{1,9})\.(.+)")
 _MONITOR: t.Final = re.compile(r"bandwidth\.monitor\.(\d{1,9})\.(?:node\.(\d{1,9})\.)?(.+)", re.ASCII)
-_COUNTS: t.Final = re.compile(r"count|bandwidth\.monitor\.(?:\d+\.node\.)?count|cache\.monitor\.count")
+_COUNTS: t.Final = re.compile(r"(?:(?:bandwidth|cache)\.monitor\.(?:\d+\.(?:node|bank)\.)?)?count")
 
 
 @dataclasses.dataclass
@@ -56,12 +56,12 @@ def parse(groups: Groups) -> Stats:
     """Return ``{iothread, dirty_rate, memory_bandwidth, perf, other}``, each None where there is nothing of it."""
     nothing: Stats = dict.fromkeys(("iothread", "dirty_rate", "memory_bandwidth", "perf", "other"))
     found = {name: groups[name] for name in _EXTRA if name in groups}
-    if not found:
-        return nothing
+    # KVM counts some sixty things of each vCPU, which few want to know of every guest at every reading.
+    beside = ("cpu", "vcpu") if "vm" in found else ("cpu",)
     return {
         **nothing,
         **{name: read(found[group]) for group, (name, read) in _READERS.items() if group in found},
-        "other": _other({**groups, **found}),
+        "other": _other({**found, **{name: groups[name] for name in beside if name in groups}}),
     }
 
 
@@ -124,16 +124,13 @@ _KNOWN_OF_DEVICE: t.Final = {
 
 
 def _other(groups: Groups) -> Stats | None:
-    """Return what no table knows of these groups, and of the vCPUs KVM's own counters, by libvirt's names."""
-    named: Stats = {}
-    for group in (*_EXTRA, "vcpu"):
-        if group in groups and (rest := _unknown(group, groups[group])):
-            named[group] = rest
-    return named or None
+    """Return what no table knows of these groups, by libvirt's names."""
+    named = {group: _unknown(group, values) for group, values in groups.items()}
+    return {group: rest for group, rest in named.items() if rest} or None
 
 
 def _unknown(group: str, values: Group) -> Stats:
-    own = {} if group == "vcpu" else {name: value for name, value in values.own.items() if not _is_known(group, name)}
+    own = {name: value for name, value in values.own.items() if not _is_known(group, name)}
     known = _KNOWN_OF_DEVICE.get(group, set())
     of_devices = {
         f"{index}.{name}": value
@@ -147,6 +144,8 @@ def _unknown(group: str, values: Group) -> Stats:
 def _is_known(group: str, name: str) -> bool:
     if name in _KNOWN.get(group, ()) or _COUNTS.fullmatch(name):
         return True
+    if group in ("cpu", "vcpu"):
+        return not name.startswith("cache.")  # the monitors of caches (resctrl)
     if group == "dirtyrate":
         match = _DIRTY_VCPU.fullmatch(name)
         return match is not None and match[2] == "megabytes_per_second"

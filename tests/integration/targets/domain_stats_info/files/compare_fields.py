@@ -59,11 +59,12 @@ FIELDS: dict[str, tuple[str, Unit]] = {
     r"perf\.mbml": ("perf.memory_local_bytes_per_second", 1),
     r"perf\.(cpu|task)_clock": (r"perf.\1_clock_seconds", NANOSECONDS),
     r"perf\.(\w+)": (r"perf.\1", 1),
+    r"(cpu)\.(cache\..*)": (r"other.\1:\2", None),
     r"(vm)\.(.*)": (r"other.\1:\2", None),
     r"(vcpu)\.(\d+\.\w+\.\w+)": (r"other.\1:\2", None),
 }
 # How many there are: the module returns so many. The state's names are asserted beside this.
-APART = re.compile(r"state\..*|(net|block|cpu\.cache\.monitor|memory\.bandwidth\.monitor(\.\d+\.node)?)\.count")
+APART = re.compile(r"state\..*|(net|block|(cpu\.cache|memory\.bandwidth)\.monitor(\.\d+\.(node|bank))?)\.count")
 
 
 def main() -> int:

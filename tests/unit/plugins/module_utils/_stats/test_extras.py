@@ -97,8 +97,21 @@ def test_events_of_perf_have_units_and_those_that_are_not_counted_are_absent() -
 
 
 def test_what_is_known_is_not_told_twice() -> None:
-    assert extra({**RECORD, **IOTHREADS, **DIRTY_RATE, **BANDWIDTH, "perf.cmt": 1}, "other") == {
-        "vcpu": {"2.exits.sum": 7}
+    assert extra({**RECORD, **IOTHREADS, **DIRTY_RATE, **BANDWIDTH, "perf.cmt": 1}, "other") is None
+
+
+def test_counters_of_kvm_are_told_for_vcpus_too_where_they_are_asked_for() -> None:
+    assert extra({**RECORD, "vm.remote_tlb_flush.sum": 8}, "other") == {
+        "vm": {"remote_tlb_flush.sum": 8},
+        "vcpu": {"2.exits.sum": 7},
+    }
+
+
+def test_monitors_of_caches_are_passed_on() -> None:
+    monitors = {"cpu.cache.monitor.0.name": "vcpus_0", "cpu.cache.monitor.0.bank.0.bytes": 65536}
+    counts = {"cpu.cache.monitor.count": 1, "cpu.cache.monitor.0.bank.count": 1}
+    assert extra({**RECORD, **monitors, **counts}, "other") == {
+        "cpu": {"cache.monitor.0.name": "vcpus_0", "cache.monitor.0.bank.0.bytes": 65536}
     }
 
 
