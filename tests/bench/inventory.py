@@ -94,7 +94,7 @@ def _real(options: argparse.Namespace, python: Path, hosts: list[host.Host], fol
     rows: list[frame.Row] = []
     sockets = {one.name: one.socket for one in hosts}
     for case, round_trip in (("local", 0.0), (f"{options.round_trip * 1000:g} ms", options.round_trip)):
-        with _reached(sockets, folder, round_trip) as uris:
+        with _reached(sockets, round_trip) as uris:
             rows += _plugin(python, f"plugin {case}", course(folder, uris), options.rounds, number)
             if not round_trip:
                 rows += _command(python, course(folder, uris), options.rounds, number)
@@ -103,17 +103,13 @@ def _real(options: argparse.Namespace, python: Path, hosts: list[host.Host], fol
 
 
 @contextlib.contextmanager
-def _reached(sockets: dict[str, Path], folder: Path, round_trip: float) -> Iterator[dict[str, str]]:
+def _reached(sockets: dict[str, Path], round_trip: float) -> Iterator[dict[str, str]]:
     """Yield the hosts' URIs over their sockets, or over such that answer late."""
     with contextlib.ExitStack() as stack:
-        uris = {}
-        for name, socket in sockets.items():
-            path = socket
-            if round_trip:
-                path = folder / f"{name}.sock"
-                stack.enter_context(delay.delayed(path, socket, round_trip))
-            uris[name] = f"qemu+unix:///system?socket={path}"
-        yield uris
+        yield {
+            name: stack.enter_context(delay.delayed(round_trip, str(socket))) if round_trip else host.uri_of(socket)
+            for name, socket in sockets.items()
+        }
 
 
 def _environment() -> dict[str, str]:
