@@ -37,6 +37,15 @@ class Lab:
         """Run a command on the controller's side of the lab; stdout and stderr come together, never raises."""
         return _lab("run", "--name", self.name, "--", *command, cwd=cwd, collections=self.collections)
 
+    def start(self, *command: str, cwd: Path) -> subprocess.Popen[bytes]:
+        """Start a command on the controller's side of the lab, which the caller ends; its output goes to `cwd`."""
+        words = ["/usr/bin/python3", "-m", "lab", "run", "--name", self.name, "--", *command]
+        environment = {**os.environ, "PYTHONPATH": str(checkout.ROOT / "tests")}
+        with (cwd / f"{Path(command[0]).name}.log").open("w") as log:
+            return subprocess.Popen(
+                words, cwd=cwd, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
+            )
+
     def playbook(self, playbook: Path, **variables: str) -> None:
         """Run a playbook on the lab's hosts; the test fails with the whole output when it does."""
         settings = [word for name, value in variables.items() for word in ("-e", f"{name}={value}")]

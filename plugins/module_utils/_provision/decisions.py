@@ -125,7 +125,7 @@ def between(connection: sqlite3.Connection, fleet: str, since: float, until: flo
     return [json.loads(text) for (text,) in rows]
 
 
-def balance(made: t.Sequence[Decision]) -> dict[str, t.Any]:
+def balance(made: t.Sequence[t.Mapping[str, t.Any]]) -> dict[str, t.Any]:
     """Return what the decisions came to: machine-hours too many and too few, and the share of the demand unmet."""
     known = [(one["error"], one["interval"] / 3600, one["demand"]) for one in made if one["error"] is not None]
     asked = sum(demand for _unused, _hours, demand in known)
