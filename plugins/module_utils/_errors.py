@@ -84,6 +84,12 @@ class NoSpace(HeadroomError):
     kind = "no_space"
 
 
+class ChecksumMismatch(HeadroomError):
+    """The content is not the one that was announced."""
+
+    kind = "checksum_mismatch"
+
+
 class TimedOut(HeadroomError):
     """A state was not reached in the time that the task allows."""
 

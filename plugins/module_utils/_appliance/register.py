@@ -14,19 +14,20 @@ import dataclasses
 import functools
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import build, names, sources, template
+from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import build, images, names, sources, template
 from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import manifest as manifests
 from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.catalogue import description
 from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.manifest import BaseDisk, Manifest
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api as domains
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain import xml
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
+    ChecksumMismatch,
     Conflict,
-    HeadroomError,
     InvalidInput,
     NoSpace,
     NotFound,
 )
+from ansible_collections.headroom.libvirt.plugins.module_utils._names import check_name
 from ansible_collections.headroom.libvirt.plugins.module_utils._storage import api, content
 from ansible_collections.headroom.libvirt.plugins.module_utils._storage import xml as storage_xml
 from ansible_collections.headroom.libvirt.plugins.module_utils._undo import UndoStack
@@ -37,18 +38,13 @@ if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.sources import DiskSource
 
 
-class ChecksumMismatch(HeadroomError):
-    """The content is not the one that was announced."""
-
-    kind = "checksum_mismatch"
-
-
 @dataclasses.dataclass(frozen=True)
 class Request:
     """What is to become an appliance. None leaves a property to the source or to ``known``.
 
-    ``files`` is {target or "": path}; ``known`` the manifest of the same appliance on another host; ``sha256`` what
-    the only file must have. ``created`` is ISO 8601, ``now`` epoch seconds, ``token`` 12 hexadecimal digits.
+    ``files`` is {target or "": where it is}; ``known`` the manifest of the same appliance on another host; ``sha256``
+    what the only file must have; ``told`` the options that say something of the machine. ``created`` is ISO 8601,
+    ``now`` epoch seconds, ``token`` 12 hexadecimal digits.
     """
 
     appliance: ApplianceId
@@ -56,16 +52,18 @@ class Request:
     now: float
     token: str
     domain: str | None = None
-    files: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
-    image_format: str = "auto"
+    files: t.Mapping[str, images.Location] = dataclasses.field(default_factory=dict)
+    means: images.Means = dataclasses.field(default_factory=images.Means)
     template: str | None = None
     hardware: build.Hardware | None = None
+    told: tuple[str, ...] = ()
     known: Manifest | None = None
     sha256: str | None = None
     os_id: str | None = None
     min_ram_bytes: int | None = None
     min_disk_bytes: int | None = None
     description: str | None = None
+    origin: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,7 +84,7 @@ def planned(catalogue: Catalogue, request: Request) -> t.Iterator[Plan]:
         else:
             text, targets = _template_for(request)
             files = _assign(request.files, targets)
-            disks = stack.enter_context(sources.open_files(files, request.image_format))
+            disks = stack.enter_context(images.opened(files, request.means))
             parent = None if request.known is None else request.known.parent
         manifest = _draft(request, text, disks, parent)
         yield Plan(manifest, tuple(disks), _expected(request, manifest))
@@ -115,7 +113,7 @@ def check_same(existing: Manifest, request: Request) -> None:
     """
     for target, expected in _expected(request, existing).items():
         disk = next((disk for disk in existing.disks if disk.target == target), None)
-        if disk is None or disk.sha256 != expected:
+        if disk is None or expected not in {disk.sha256, disk.source_sha256}:
             raise Conflict(
                 f"{existing.id} exists already with another content of the disk {target}. A version never changes: "
                 "give the new content another version, or remove this one first.",
@@ -163,8 +161,10 @@ def _template_for(request: Request) -> tuple[str, list[str]]:
     return build.build(request.hardware or build.Hardware(memory_bytes=1024**3), targets), targets
 
 
-def _assign(files: t.Mapping[str, str], targets: t.Sequence[str]) -> dict[str, str]:
-    """Return {target: path}: a single file needs no target where the template has a single disk."""
+def _assign(files: t.Mapping[str, images.Location], targets: t.Sequence[str]) -> dict[str, images.Location]:
+    """Return {target: where it is}: a single file needs no target where the template has a single disk."""
+    for target in targets:
+        check_name("template", target)
     named = {targets[0]: files[""]} if list(files) == [""] and len(targets) == 1 else dict(files)
     if set(named) != set(targets):
         raise InvalidInput(
@@ -206,6 +206,7 @@ def _draft(request: Request, text: str, disks: t.Sequence[DiskSource], parent: s
         os_id=chosen("os_id", template.os_id(text)),
         parent=parent,
         description=chosen("description", None),
+        origin=request.origin,
     )
 
 
@@ -237,15 +238,18 @@ def _store_disk(
     volume = disk.create(catalogue.pool, draft.volume)
     undo.push(f"the volume {draft.volume!r}", functools.partial(_delete_if_there, catalogue, draft.volume))
     digest = disk.fill(catalogue.connection, volume)
-    if expected is not None and digest.sha256 != expected:
+    if expected not in {None, digest.sha256, disk.source_sha256}:
+        found = disk.source_sha256 or digest.sha256
         raise ChecksumMismatch(
-            f"the disk {draft.target} has the SHA-256 {digest.sha256}, not {expected}. Copy it again from where it was "
+            f"the disk {draft.target} has the SHA-256 {found}, not {expected}. Copy it again from where it was "
             "published; do not use it as it is.",
             disk=draft.target,
             expected=expected,
-            found=digest.sha256,
+            found=found,
         )
-    return dataclasses.replace(draft, sha256=digest.sha256, size_bytes=digest.size_bytes)
+    return dataclasses.replace(
+        draft, sha256=digest.sha256, size_bytes=digest.size_bytes, source_sha256=disk.source_sha256
+    )
 
 
 def _publish(catalogue: Catalogue, manifest: Manifest, undo: UndoStack) -> None:

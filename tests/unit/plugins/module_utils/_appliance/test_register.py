@@ -14,8 +14,10 @@ import typing as t
 import pytest
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import build, catalogue, names, register
+from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.images import Location
 from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.names import ApplianceId
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
+    ChecksumMismatch,
     Conflict,
     HeadroomError,
     InUse,
@@ -50,7 +52,7 @@ def ask(tmp_path: Path) -> t.Callable[..., register.Request]:
     path = tmp_path / "disk.raw"
     path.write_bytes(CONTENT)
     request = register.Request(
-        WEB, created="2026-01-01T00:00:00Z", now=0.0, token="0" * 12, files={"": str(path)}, hardware=HARDWARE
+        WEB, created="2026-01-01T00:00:00Z", now=0.0, token="0" * 12, files={"": Location(str(path))}, hardware=HARDWARE
     )
     return functools.partial(dataclasses.replace, request)
 
@@ -118,7 +120,7 @@ def test_every_failure_half_way_leaves_nothing(
 def test_another_content_than_announced_is_never_visible(
     shelf: Catalogue, ask: t.Callable[..., register.Request]
 ) -> None:
-    with pytest.raises(register.ChecksumMismatch, match="has the SHA-256"):
+    with pytest.raises(ChecksumMismatch, match="has the SHA-256"):
         make(shelf, ask(sha256="0" * 64))
     assert volumes(shelf) == []
 
@@ -175,7 +177,7 @@ def test_a_second_host_gets_the_same_appliance(
     assert copied.disks[0].sha256 == made.disks[0].sha256
     wrong = dataclasses.replace(made, disks=(dataclasses.replace(made.disks[0], sha256="0" * 64),))
     second.remove(copied)
-    with pytest.raises(register.ChecksumMismatch):
+    with pytest.raises(ChecksumMismatch):
         make(second, ask(known=wrong))
     assert volumes(second) == []
 
