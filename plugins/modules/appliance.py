@@ -62,12 +62,28 @@ options:
     suboptions:
       domain:
         description:
-          - A domain of the host that is shut down. All its disks are copied; what is in its CD-ROM and floppy drives is
-            not.
+          - A domain of the host. All its disks are copied; what is in its CD-ROM and floppy drives is not.
           - Its XML becomes the template, without what makes it this one machine on this one host (name, UUID, MAC
             addresses, NVRAM, paths, ports, pinning). The addresses of devices inside the guest stay.
           - A domain with devices of which there is only one (host devices, shared disks and folders) is refused.
         type: str
+      when_running:
+        description:
+          - What happens when O(source.domain) runs.
+          - V(live) captures it as it runs. It never stops. Its disks are taken at one instant, and it writes into
+            overlays while they are copied, which are merged afterwards. This is a transaction, so that after a crash
+            the next run merges them.
+          - V(shutdown) shuts it down, after sealing it if O(seal) is V(agent), and leaves it off.
+        type: str
+        choices: [refuse, live, shutdown]
+        default: refuse
+      quiesce:
+        description:
+          - Whether the file systems of a domain that is captured V(live) are frozen by its agent for the instant.
+          - V(auto) does so when the agent is connected. Otherwise the disks are as after a power cut.
+        type: str
+        choices: [auto, always, never]
+        default: auto
       file:
         description:
           - Path of an image, where the module runs. It becomes the only disk.
@@ -83,6 +99,20 @@ options:
             or a time that it still has the same content. Redirections are followed to C(http) and C(https) only, and
             never from C(https) to C(http).
         type: str
+      uri:
+        description:
+          - The libvirt URI of another host that has the appliance, such as C(qemu+ssh://root@kvm1/system). Its disks
+            come through libvirt's API, with its template and all that its manifest says.
+        type: str
+      appliance:
+        description:
+          - Which appliance O(source.uri) has it as, C(name:version). O(name) and O(version) when not given.
+        type: str
+      pool:
+        description:
+          - The storage pool that holds the catalogue on O(source.uri).
+        type: str
+        default: default
       feed:
         description:
           - A feed of images and what of it is wanted.
@@ -137,6 +167,27 @@ options:
         type: str
         choices: [auto, qcow2, raw]
         default: auto
+  seal:
+    description:
+      - How what makes a captured machine itself is taken out of its disks. Of such are machine-id, SSH host keys, DHCP
+        leases, logs, rules of udev and the state of cloud-init; the default operations of virt-sysprep, except that
+        users' own SSH keys stay.
+      - V(libguestfs) does it in the copy, by C(virt-sysprep) on the host.
+      - V(agent) does it in the guest, which must run, and must be allowed to be shut down by
+        O(source.when_running=shutdown). The machine itself is sealed then.
+      - V(none) leaves all of it in. Clones get a UUID and addresses of their own, but are the same machine inside.
+      - When not given, it is V(libguestfs) where that is installed, else V(agent) where that is possible, and else the
+        task fails.
+    type: str
+    choices: [libguestfs, agent, none]
+  flatten:
+    description:
+      - Whether O(state=absent) first gives the domains that stand on the appliance disks of their own, instead of
+        refusing.
+      - Domains that run pull their disks in and notice nothing. The disks of those that are off are copied; a domain
+        that is saved must be started first. Each needs as much room as its disk holds.
+    type: bool
+    default: false
   keep:
     description:
       - How many versions of each product O(state=synced) keeps.
@@ -230,6 +281,7 @@ options:
     type: path
 requirements:
   - gpgv, for feeds that are signed
+  - virt-sysprep (guestfs-tools), for O(seal=libguestfs)
   - zstd, for images packed by it
 attributes:
   check_mode:
@@ -250,6 +302,7 @@ seealso:
     description: Capture, publish and consume, step by step.
 extends_documentation_fragment:
   - headroom.libvirt.connection
+  - headroom.libvirt.journal
   - headroom.libvirt.attributes
   - headroom.libvirt.attributes.actiongroup_all
 """
@@ -305,6 +358,22 @@ EXAMPLES = r"""
       url: https://cloud.debian.org/images/cloud/trixie/latest/debian-13-genericcloud-amd64.qcow2
     sha256: "{{ published_sha256 }}"
 
+- name: Copy an appliance from another host
+  headroom.libvirt.appliance:
+    name: web
+    version: "1.4"
+    source:
+      uri: qemu+ssh://root@kvm1/system
+
+- name: Capture a machine that stays in service, sealed in the copy
+  headroom.libvirt.appliance:
+    name: web
+    version: "1.5"
+    source:
+      domain: web-golden
+      when_running: live
+    seal: libguestfs
+
 - name: Register the same appliance on a second host, after its file was copied there
   headroom.libvirt.appliance:
     name: web
@@ -312,6 +381,13 @@ EXAMPLES = r"""
     source:
       file: /var/tmp/web-1.4.qcow2
     manifest: "{{ hostvars['kvm1'].captured.appliance.manifest }}"
+
+- name: Remove a version whose clones shall live on
+  headroom.libvirt.appliance:
+    name: web
+    version: "1.2"
+    state: absent
+    flatten: true
 
 - name: Remove a version that nothing stands on any more
   headroom.libvirt.appliance:
@@ -466,7 +542,8 @@ import time
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import apply
-from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import CONNECTION, ArgumentSpec
+from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import CONNECTION, JOURNAL, ArgumentSpec
+from ansible_collections.headroom.libvirt.plugins.module_utils._journal import journal_of
 from ansible_collections.headroom.libvirt.plugins.module_utils._runner import run_on_host
 
 if t.TYPE_CHECKING:
@@ -486,22 +563,27 @@ _FEED: t.Mapping[str, t.Any] = {
     },
     "mutually_exclusive": [("product", "products")],
 }
-_SOURCES: t.Final = ("domain", "file", "files", "url", "feed")
+_SOURCES: t.Final = ("domain", "file", "files", "url", "feed", "uri")
 _SOURCE: t.Mapping[str, t.Any] = {
     "type": "dict",
     "options": {
         "domain": {"type": "str"},
+        "when_running": {"type": "str", "choices": ["refuse", "live", "shutdown"], "default": "refuse"},
+        "quiesce": {"type": "str", "choices": ["auto", "always", "never"], "default": "auto"},
         "file": {"type": "path"},
         "files": {"type": "dict"},
         "url": {"type": "str"},
         "feed": _FEED,
+        "uri": {"type": "str"},
+        "appliance": {"type": "str"},
+        "pool": {"type": "str", "default": "default"},
         "format": {"type": "str", "choices": ["auto", "qcow2", "raw"], "default": "auto"},
     },
     "mutually_exclusive": [_SOURCES],
     "required_one_of": [_SOURCES],
 }
 
-ARGUMENTS = CONNECTION.merge(
+ARGUMENTS = CONNECTION.merge(JOURNAL).merge(
     ArgumentSpec(
         options={
             "name": {"type": "str"},
@@ -509,6 +591,8 @@ ARGUMENTS = CONNECTION.merge(
             "pool": {"type": "str", "default": "default"},
             "state": {"type": "str", "choices": ["present", "absent", "synced"], "default": "present"},
             "source": _SOURCE,
+            "flatten": {"type": "bool", "default": False},
+            "seal": {"type": "str", "choices": ["libguestfs", "agent", "none"]},
             "keep": {"type": "int", "default": 2},
             "manifest": {"type": "dict"},
             "template": {"type": "str"},
@@ -541,7 +625,7 @@ ARGUMENTS = CONNECTION.merge(
 def bring_about(connection: Connection, module: AnsibleModule) -> dict[str, t.Any]:
     """Do what ``state`` asks for and return the task's result."""
     act = {"present": apply.present, "absent": apply.absent, "synced": apply.synced}[module.params["state"]]
-    run = apply.Run(module.check_mode, time.time(), lambda: secrets.token_hex(6))
+    run = apply.Run(module.check_mode, time.time(), lambda: secrets.token_hex(6), journal_of(module))
     return act(connection, module.params, run)
 
 

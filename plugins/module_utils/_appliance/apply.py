@@ -15,7 +15,14 @@ import platform
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import catalogue as catalogues
-from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import offer, register, sync
+from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import (
+    flatten,
+    offer,
+    register,
+    remote,
+    sync,
+    users,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.names import ApplianceId
 from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.request import (
     appliance_id,
@@ -23,6 +30,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.reques
     request_from,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._changes import Changes
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
 from ansible_collections.headroom.libvirt.plugins.module_utils._feed.entry import kernel_arch, select
 from ansible_collections.headroom.libvirt.plugins.module_utils._names import check_name, check_version
 
@@ -31,17 +39,19 @@ if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.manifest import Manifest
     from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.register import Request
     from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection
+    from ansible_collections.headroom.libvirt.plugins.module_utils._journal import Journal
 
 Params = t.Mapping[str, t.Any]
 
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-    """What one run is given beside its options: whether it may act, the time in epoch seconds, a random token."""
+    """What a run is given beside its options: whether it may act, the time in epoch seconds, tokens, the journal."""
 
     check_mode: bool
     now: float
     token: t.Callable[[], str]
+    journal: Journal
 
 
 def present(connection: Connection, params: Params, run: Run) -> dict[str, t.Any]:
@@ -58,7 +68,10 @@ def present(connection: Connection, params: Params, run: Run) -> dict[str, t.Any
         existing = catalogue.find(request.appliance.name, request.appliance.version)
         if existing is not None:
             return _unchanged(catalogue, existing, request)
-    return _make(catalogue, request or _request(params, appliance_id(params), run), check_mode=run.check_mode)
+    request = request or _request(params, appliance_id(params), run)
+    if params["source"]["uri"]:
+        return _from_host(catalogue, params, request, check_mode=run.check_mode)
+    return _make(catalogue, request, check_mode=run.check_mode)
 
 
 def absent(connection: Connection, params: Params, run: Run) -> dict[str, t.Any]:
@@ -68,9 +81,17 @@ def absent(connection: Connection, params: Params, run: Run) -> dict[str, t.Any]
     existing = catalogue.find(wanted.name, wanted.version)
     changes = Changes()
     if existing is not None:
-        catalogues.refuse_if_used(catalogue, existing)
+        standing = users.find(catalogue, existing)
+        if params["flatten"]:
+            flatten.check(connection, standing)
+        else:
+            users.refuse(existing, standing)
         changes.add(str(existing.id), register.summary(existing), None)
+        for name in standing.domains:
+            changes.add(f"disks of {name}", f"stand on {existing.id}", "stand alone")
         if not run.check_mode:
+            flatten.flatten(connection, standing, run.journal, run.token())
+            users.refuse(existing, users.find(catalogue, existing))
             catalogue.remove(existing)
     return {**changes.as_result(), "appliance": None}
 
@@ -107,9 +128,23 @@ def _from_feed(params: Params, run: Run) -> Request:
     return offer.request_for(feed, entry, _request(params, ApplianceId(name, entry.version), run))
 
 
+def _from_host(catalogue: Catalogue, params: Params, request: Request, *, check_mode: bool) -> dict[str, t.Any]:
+    """Copy the appliance of another host; what the task says of the machine would contradict what it is."""
+    if request.told:
+        raise InvalidInput(
+            request.told[0],
+            "…",
+            "is of no use here: the appliance of another host comes with its machine",
+            "Leave it out, and override it in headroom.libvirt.appliance_clone where a clone shall differ.",
+        )
+    with remote.opened(params["source"], str(request.appliance), params["connect_timeout"]) as distant:
+        filled = dataclasses.replace(request, distant=distant, known=distant.manifest)
+        return _make(catalogue, filled, check_mode=check_mode)
+
+
 def _request(params: Params, appliance: ApplianceId, run: Run) -> Request:
     means = means_from(params, look_only=run.check_mode)
-    return request_from(params, appliance, means, now=run.now, token=run.token())
+    return request_from(params, appliance, means, run.journal, now=run.now, token=run.token())
 
 
 def _arch(params: Params) -> str:

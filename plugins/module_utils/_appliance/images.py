@@ -34,8 +34,8 @@ DOWNLOADS: t.Final = Path("/var/lib/headroom/downloads")
 
 # What comes without a length may be so long, unless the task says more.
 _LONGEST_UNKNOWN_BYTES: t.Final = 64 * 1024**3
-# Enough of a packed image for its first 64 KiB.
-_PACKED_HEAD_BYTES: t.Final = 256 * 1024
+# Enough of a packed image for its first 64 KiB: bzip2 packs 900 kB at a time.
+_PACKED_HEAD_BYTES: t.Final = 1024 * 1024
 
 
 @dataclasses.dataclass(frozen=True)

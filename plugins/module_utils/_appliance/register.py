@@ -14,11 +14,19 @@ import dataclasses
 import functools
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import build, images, names, sources, template
+from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import (
+    build,
+    images,
+    names,
+    remote,
+    sources,
+    template,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import capture as captures
 from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import manifest as manifests
+from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import seal as seals
 from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.catalogue import description
 from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.manifest import BaseDisk, Manifest
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api as domains
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain import xml
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     ChecksumMismatch,
@@ -51,7 +59,8 @@ class Request:
     created: str
     now: float
     token: str
-    domain: str | None = None
+    capture: captures.Capture | None = None
+    distant: remote.Distant | None = None
     files: t.Mapping[str, images.Location] = dataclasses.field(default_factory=dict)
     means: images.Means = dataclasses.field(default_factory=images.Means)
     template: str | None = None
@@ -73,21 +82,26 @@ class Plan:
     manifest: Manifest
     disks: tuple[DiskSource, ...]
     expected: t.Mapping[str, str]
+    seal: seals.Method = "none"
 
 
 @contextlib.contextmanager
 def planned(catalogue: Catalogue, request: Request) -> t.Iterator[Plan]:
     """Yield the Plan, its sources held open; raises before anything is touched when it cannot work."""
     with contextlib.ExitStack() as stack:
-        if request.domain is not None:
-            text, disks, parent = _look_at_domain(catalogue, request.domain)
+        if request.capture is not None:
+            look_only = request.means.look_only
+            found = stack.enter_context(captures.opened(catalogue.connection, request.capture, look_only=look_only))
         else:
             text, targets = _template_for(request)
-            files = _assign(request.files, targets)
-            disks = stack.enter_context(images.opened(files, request.means))
+            if request.distant is not None:
+                disks = stack.enter_context(remote.disks(request.distant, request.means))
+            else:
+                disks = stack.enter_context(images.opened(_assign(request.files, targets), request.means))
             parent = None if request.known is None else request.known.parent
-        manifest = _draft(request, text, disks, parent)
-        yield Plan(manifest, tuple(disks), _expected(request, manifest))
+            found = captures.Captured(text, disks, parent, "none")
+        manifest = _draft(request, found)
+        yield Plan(manifest, tuple(found.disks), _expected(request, manifest), found.seal)
 
 
 def store(catalogue: Catalogue, plan: Plan, request: Request) -> Manifest:
@@ -96,9 +110,12 @@ def store(catalogue: Catalogue, plan: Plan, request: Request) -> Manifest:
         _delete_leftover(volume)
     _check_room(catalogue, plan)
     with UndoStack() as undo:
+        volumes = [_create(catalogue, disk, draft, undo) for disk, draft in zip(plan.disks, plan.manifest.disks)]
+        if plan.seal == "libguestfs":
+            seals.by_libguestfs([api.volume_path(volume) for volume in volumes])
         stored = tuple(
-            _store_disk(catalogue, disk, draft, plan.expected.get(disk.target), undo)
-            for disk, draft in zip(plan.disks, plan.manifest.disks)
+            _fill(catalogue, disk, draft, volume, plan.expected.get(disk.target))
+            for disk, draft, volume in zip(plan.disks, plan.manifest.disks, volumes)
         )
         manifest = dataclasses.replace(plan.manifest, disks=stored)
         _publish(catalogue, manifest, undo)
@@ -141,16 +158,6 @@ def prediction(catalogue: Catalogue, manifest: Manifest) -> dict[str, t.Any]:
     }
 
 
-def _look_at_domain(catalogue: Catalogue, name: str) -> tuple[str, list[DiskSource], str | None]:
-    domain = sources.stopped_domain(catalogue.connection, name)
-    text = domains.definition_xml(domain)
-    definition = xml.parse(text)
-    disks = sources.disks_of(catalogue.connection, definition)
-    if not disks:
-        raise InvalidInput("source.domain", name, "has no disk", "Name a domain with a disk of its own.")
-    return template.to_template(text), disks, definition.metadata.appliance
-
-
 def _template_for(request: Request) -> tuple[str, list[str]]:
     """Return the template of an appliance from files, and the targets of its disks."""
     given = request.template or (None if request.known is None else request.known.template)
@@ -176,8 +183,9 @@ def _assign(files: t.Mapping[str, images.Location], targets: t.Sequence[str]) ->
     return {target: named[target] for target in targets}
 
 
-def _draft(request: Request, text: str, disks: t.Sequence[DiskSource], parent: str | None) -> Manifest:
-    known, definition = request.known, xml.parse(text)
+def _draft(request: Request, found: captures.Captured) -> Manifest:
+    known, text, disks = request.known, found.template, found.disks
+    definition = xml.parse(text)
 
     def chosen(name: str, otherwise: t.Any) -> t.Any:
         asked = getattr(request, name)
@@ -204,9 +212,10 @@ def _draft(request: Request, text: str, disks: t.Sequence[DiskSource], parent: s
         min_ram_bytes=chosen("min_ram_bytes", 0),
         min_disk_bytes=chosen("min_disk_bytes", sum(disk.virtual_size_bytes for disk in disks)),
         os_id=chosen("os_id", template.os_id(text)),
-        parent=parent,
+        parent=found.parent,
         description=chosen("description", None),
         origin=request.origin,
+        sealed=None if found.seal == "none" else found.seal,
     )
 
 
@@ -232,11 +241,15 @@ def _check_room(catalogue: Catalogue, plan: Plan) -> None:
         )
 
 
-def _store_disk(
-    catalogue: Catalogue, disk: DiskSource, draft: BaseDisk, expected: str | None, undo: UndoStack
-) -> BaseDisk:
+def _create(catalogue: Catalogue, disk: DiskSource, draft: BaseDisk, undo: UndoStack) -> api.Volume:
     volume = disk.create(catalogue.pool, draft.volume)
     undo.push(f"the volume {draft.volume!r}", functools.partial(_delete_if_there, catalogue, draft.volume))
+    return volume
+
+
+def _fill(
+    catalogue: Catalogue, disk: DiskSource, draft: BaseDisk, volume: api.Volume, expected: str | None
+) -> BaseDisk:
     digest = disk.fill(catalogue.connection, volume)
     if expected not in {None, digest.sha256, disk.source_sha256}:
         found = disk.source_sha256 or digest.sha256

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import manifest as manifests
 from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.build import Hardware
+from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.capture import Capture
 from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.images import Location, Means
 from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.names import ApplianceId
 from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.register import Request
@@ -25,6 +26,9 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._feed.entry impor
 from ansible_collections.headroom.libvirt.plugins.module_utils._feed.http import Web, check_url
 from ansible_collections.headroom.libvirt.plugins.module_utils._names import check_name, check_version
 from ansible_collections.headroom.libvirt.plugins.module_utils._sizes import parse_size
+
+if t.TYPE_CHECKING:
+    from ansible_collections.headroom.libvirt.plugins.module_utils._journal import Journal
 
 Params = t.Mapping[str, t.Any]
 
@@ -45,7 +49,9 @@ def means_from(params: Params, *, look_only: bool) -> Means:
     return Means(web, Path(params["download_dir"]), _size(params, "max_size"), look_only)
 
 
-def request_from(params: Params, appliance: ApplianceId, means: Means, *, now: float, token: str) -> Request:
+def request_from(
+    params: Params, appliance: ApplianceId, means: Means, journal: Journal, *, now: float, token: str
+) -> Request:
     """Return the Request that the options make; raises InvalidInput for options that contradict one another.
 
     Of a source that is a feed or another host it holds only what the task says. ``now`` is in epoch seconds.
@@ -53,6 +59,8 @@ def request_from(params: Params, appliance: ApplianceId, means: Means, *, now: f
     source = params["source"]
     known = None if params["manifest"] is None else manifests.from_dict(params["manifest"])
     _refuse_contradictions(params, known is not None)
+    if params["seal"] not in {None, "none"} and source["domain"] is None:
+        raise InvalidInput("seal", params["seal"], "is for captured domains", "Leave it out.")
     files = _files(source)
     is_made = source["domain"] is None and known is None and params["template"] is None
     digits = _sha256(params["sha256"], files)
@@ -63,7 +71,7 @@ def request_from(params: Params, appliance: ApplianceId, means: Means, *, now: f
         created=dt.datetime.fromtimestamp(now, dt.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
         now=now,
         token=token,
-        domain=source["domain"],
+        capture=_capture(params, journal, token),
         files=files,
         means=means,
         template=_template_text(params["template"]),
@@ -76,6 +84,13 @@ def request_from(params: Params, appliance: ApplianceId, means: Means, *, now: f
         min_disk_bytes=_size(params, "min_disk"),
         description=params["description"],
     )
+
+
+def _capture(params: Params, journal: Journal, token: str) -> Capture | None:
+    source = params["source"]
+    if source["domain"] is None:
+        return None
+    return Capture(source["domain"], journal, token, source["when_running"], source["quiesce"], params["seal"])
 
 
 def _files(source: Params) -> dict[str, Location]:

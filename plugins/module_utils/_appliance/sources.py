@@ -84,7 +84,10 @@ class VolumeDisk:
 def stopped_domain(connection: Connection, name: str) -> libvirt.virDomain:
     """Return the domain called ``name``; raises Conflict unless it is off for good."""
     domain = domains.look_up(connection, name)
-    remedy = f"Shut it down first: headroom.libvirt.domain with name: {name} and state: shutdown."
+    remedy = (
+        f"Shut it down first: headroom.libvirt.domain with name: {name} and state: shutdown. Or set "
+        "source.when_running."
+    )
     if domains.is_active(domain):
         raise Conflict(f"source.domain: {name!r} is running, so its disks are not at rest. {remedy}", domain=name)
     if domains.has_saved_memory(domain):
@@ -101,6 +104,14 @@ def disks_of(connection: Connection, definition: xml.Definition) -> list[DiskSou
 
 
 def _volume_disk(connection: Connection, disk: xml.Disk) -> VolumeDisk:
+    volume = volume_of(connection, disk)
+    described = storage_xml.parse_volume(api.volume_xml(volume))
+    needed = described.allocation_bytes if described.backing_path is None else described.capacity_bytes
+    return VolumeDisk(disk.target, volume, described.capacity_bytes, needed)
+
+
+def volume_of(connection: Connection, disk: xml.Disk) -> Volume:
+    """Return the volume that a domain's disk is; raises NotFound for one that lies in no storage pool."""
     volume = _find_volume(connection, disk)
     if volume is None:
         raise NotFound(
@@ -108,9 +119,7 @@ def _volume_disk(connection: Connection, disk: xml.Disk) -> VolumeDisk:
             "Define a pool over its folder, or register the image with source.file.",
             disk=disk.target,
         )
-    described = storage_xml.parse_volume(api.volume_xml(volume))
-    needed = described.allocation_bytes if described.backing_path is None else described.capacity_bytes
-    return VolumeDisk(disk.target, volume, described.capacity_bytes, needed)
+    return volume
 
 
 def _find_volume(connection: Connection, disk: xml.Disk) -> Volume | None:

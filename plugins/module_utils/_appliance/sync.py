@@ -12,10 +12,9 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import catalogue as catalogues
-from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import register
+from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import register, users
 from ansible_collections.headroom.libvirt.plugins.module_utils._connection import masked
-from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InUse, InvalidInput, NotFound
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput, NotFound
 from ansible_collections.headroom.libvirt.plugins.module_utils._feed import entry as entries
 from ansible_collections.headroom.libvirt.plugins.module_utils._feed.errors import InvalidFeed
 
@@ -72,10 +71,9 @@ def plan(feed: Feed, have: t.Sequence[Manifest], patterns: t.Sequence[str], arch
 
 def remove(catalogue: Catalogue, manifest: Manifest, changes: Changes, *, check_mode: bool) -> dict[str, t.Any]:
     """Remove a surplus version; one that something stands on stays, and the result says for whom."""
-    try:
-        catalogues.refuse_if_used(catalogue, manifest)
-    except InUse as error:
-        return {"id": str(manifest.id), "action": "in_use", "reason": ", ".join(error.details["users"])}
+    standing = users.find(catalogue, manifest).words
+    if standing:
+        return {"id": str(manifest.id), "action": "in_use", "reason": ", ".join(standing)}
     changes.add(str(manifest.id), register.summary(manifest), None)
     if not check_mode:
         catalogue.remove(manifest)

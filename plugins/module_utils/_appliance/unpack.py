@@ -63,16 +63,16 @@ def head(option: str, path: str, content: bytes, compression: str, count: int) -
         source.write(content)
         source.flush()
         with contextlib.suppress(InvalidInput), _reader(source.fileno(), compression) as read:
-            for chunk in _chunks(option, path, read):
+            for chunk in _chunks(option, path, read, count):
                 found += chunk
                 if len(found) >= count:
                     break
     return found[:count]
 
 
-def _chunks(option: str, path: str, read: t.Callable[[int], bytes]) -> t.Iterator[bytes]:
+def _chunks(option: str, path: str, read: t.Callable[[int], bytes], amount: int = _CHUNK_BYTES) -> t.Iterator[bytes]:
     try:
-        while chunk := read(_CHUNK_BYTES):
+        while chunk := read(amount):
             yield chunk
     except _DAMAGE as error:
         raise InvalidInput(option, path, f"cannot be unpacked: {error}", "Copy it again.") from error
