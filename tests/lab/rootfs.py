@@ -30,6 +30,10 @@ PACKAGES = (
     "iputils-ping",
     "procps",
     "nbdkit",
+    "gpg",  # signs feeds,
+    "gpg-agent",
+    "gpgv",  # and checks them
+    "zstd",
     "curl",
     "rsync",
     "python3-libvirt",
