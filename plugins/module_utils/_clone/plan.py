@@ -14,6 +14,8 @@ import itertools
 import re
 import typing as t
 
+from ansible_collections.headroom.libvirt.plugins.module_utils._clone.extras import Extras
+from ansible_collections.headroom.libvirt.plugins.module_utils._clone.quota import Quota
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone.rewrite import Overrides
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain.metadata import Metadata, VolumeRef
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Conflict, InvalidInput, NoSpace
@@ -21,16 +23,25 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._names import che
 
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.manifest import Manifest
+    from ansible_collections.headroom.libvirt.plugins.module_utils._clone.modes import Mode
+    from ansible_collections.headroom.libvirt.plugins.module_utils._clone.seed import Seed
 
 # An overlay that holds nothing yet: header, refcounts and tables of a qcow2 image take 196 KiB.
 EMPTY_OVERLAY_BYTES: t.Final = 256 * 1024
+
+# QEMU rounds sizes up to whole sectors.
+_SECTOR_BYTES: t.Final = 512
 
 State = t.Literal["running", "shutdown"]
 
 
 @dataclasses.dataclass(frozen=True)
 class Request:
-    """Which clones are asked for: either ``names``, or ``count`` of ``prefix-N``."""
+    """Which clones are asked for: either ``names``, or ``count`` of ``prefix-N``.
+
+    ``addresses`` maps names of clones to addresses that are kept for them; ``neighbours`` are the URIs of hosts whose
+    MAC addresses they must not have either.
+    """
 
     appliance: str
     version: str | None = None
@@ -43,7 +54,13 @@ class Request:
     protected: bool = False
     autostart: bool = False
     state: State = "running"
+    mode: str = "auto"
+    disk_size_bytes: int | None = None
     overrides: Overrides = dataclasses.field(default_factory=Overrides)
+    seed: Seed | None = None
+    addresses: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
+    neighbours: tuple[str, ...] = ()
+    quota: Quota = dataclasses.field(default_factory=Quota)
 
     def is_met_by(self, appliance: str | None) -> bool:
         """Return whether a domain whose metadata says ``appliance`` (name:version) is a clone as asked for.
@@ -52,6 +69,19 @@ class Request:
         """
         name, _colon, version = (appliance or "").partition(":")
         return name == self.appliance and self.version in {None, version}
+
+
+@dataclasses.dataclass(frozen=True)
+class Leftovers:
+    """Names of domains, volumes and addresses that are taken only because a run broke off, and are as good as free.
+
+    ``notes`` says so in sentences.
+    """
+
+    domains: frozenset[str] = frozenset()
+    volumes: frozenset[VolumeRef] = frozenset()
+    addresses: frozenset[str] = frozenset()
+    notes: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,14 +94,20 @@ class Selection:
 
 @dataclasses.dataclass(frozen=True)
 class Overlay:
-    """A disk of a clone: an empty overlay on a disk of the appliance."""
+    """A disk of a clone: an overlay on a disk of the appliance, or a copy of it.
+
+    The ``base_`` ones are the appliance's; ``capacity_bytes`` is what the guest sees, and not less than theirs.
+    """
 
     target: str
     volume: VolumeRef
     path: str
+    format: str
+    capacity_bytes: int
     base_path: str
     base_format: str
-    capacity_bytes: int
+    base_capacity_bytes: int
+    base_size_bytes: int
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,11 +116,19 @@ class NewClone:
 
     name: str
     overlays: tuple[Overlay, ...]
+    extras: Extras = dataclasses.field(default_factory=Extras)
 
     @property
     def volumes(self) -> tuple[VolumeRef, ...]:
         """The volumes that it will own."""
-        return tuple(overlay.volume for overlay in self.overlays)
+        seed = () if self.extras.seed is None else (self.extras.seed.volume,)
+        return (*(overlay.volume for overlay in self.overlays), *seed)
+
+    @property
+    def paths(self) -> dict[VolumeRef, str]:
+        """Where its volumes will lie."""
+        seed = {} if self.extras.seed is None else {self.extras.seed.volume: self.extras.seed.path}
+        return {**{overlay.volume: overlay.path for overlay in self.overlays}, **seed}
 
 
 def check_request(request: Request) -> Request:
@@ -156,24 +200,46 @@ def new_clone(
     name: str,
     manifest: Manifest,
     base_paths: t.Mapping[str, str],
-    pool: str,
+    request: Request,
+    mode: Mode,
     path_of: t.Callable[[str], str],
 ) -> NewClone:
-    """Return the clone of that name: an overlay for each disk; ``path_of`` gives the path of a volume of ``pool``."""
-    return NewClone(
-        name,
-        tuple(
+    """Return the clone of that name with its disks; ``path_of`` gives the path of a volume of the pool.
+
+    Raises InvalidInput for a size of the first disk that is less than the appliance's.
+    """
+    disks = []
+    for number, base in enumerate(manifest.disks):
+        image_format = base.format if mode == "reflink" else "qcow2"
+        volume = f"{name}.{base.target}.{image_format}"
+        asked = request.disk_size_bytes if number == 0 else None
+        disks.append(
             Overlay(
-                target=disk.target,
-                volume=VolumeRef(pool, f"{name}.{disk.target}.qcow2"),
-                path=path_of(f"{name}.{disk.target}.qcow2"),
-                base_path=base_paths[disk.target],
-                base_format=disk.format,
-                capacity_bytes=disk.virtual_size_bytes,
+                target=base.target,
+                volume=VolumeRef(request.pool, volume),
+                path=path_of(volume),
+                format=image_format,
+                capacity_bytes=_grown(manifest, base.virtual_size_bytes, asked),
+                base_path=base_paths[base.target],
+                base_format=base.format,
+                base_capacity_bytes=base.virtual_size_bytes,
+                base_size_bytes=base.size_bytes,
             )
-            for disk in manifest.disks
-        ),
-    )
+        )
+    return NewClone(name, tuple(disks))
+
+
+def _grown(manifest: Manifest, size: int, asked: int | None) -> int:
+    if asked is None:
+        return size
+    if asked < size:
+        raise InvalidInput(
+            "disk_size",
+            asked,
+            f"is less than the {size} bytes of the first disk of {manifest.id}, and a disk that shrinks loses data",
+            f"Ask for {size} or more, or leave it out.",
+        )
+    return -(-asked // _SECTOR_BYTES) * _SECTOR_BYTES
 
 
 def metadata_for(clone: NewClone, request: Request, manifest: Manifest, created: str) -> Metadata:
@@ -200,13 +266,14 @@ def check_memory(manifest: Manifest, memory_bytes: int) -> None:
         )
 
 
-def check_room(clones: t.Sequence[NewClone], pool: str, available_bytes: int) -> None:
-    """Raise NoSpace when the pool has no room for the overlays as they are at the start."""
-    needed = sum(len(clone.overlays) for clone in clones) * EMPTY_OVERLAY_BYTES
+def check_room(clones: t.Sequence[NewClone], pool: str, mode: Mode, available_bytes: int) -> None:
+    """Raise NoSpace when the pool has no room for the disks as they are at the start."""
+    disks = [disk for clone in clones for disk in clone.overlays]
+    needed = sum(disk.base_size_bytes if mode == "full" else EMPTY_OVERLAY_BYTES for disk in disks)
     if needed > available_bytes:
         raise NoSpace(
-            f"pool: {pool!r} has {available_bytes} bytes free, but {len(clones)} clones need {needed} bytes to begin "
-            "with. Free some, make fewer, or name another pool.",
+            f"pool: {pool!r} has {available_bytes} bytes free, but {len(clones)} clones (mode: {mode}) need {needed} "
+            "bytes to begin with. Free some, make fewer, or name another pool.",
             pool=pool,
             available_bytes=available_bytes,
             needed_bytes=needed,

@@ -17,6 +17,7 @@ import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.build import add_interface
 from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.template import own_disks
+from ansible_collections.headroom.libvirt.plugins.module_utils._clone import rewrite_seed
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain import metadata as metadata_
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain.xml import parse_element, to_text
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
@@ -24,6 +25,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._libvirt_dep impo
 
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._clone.identity import Identity
+    from ansible_collections.headroom.libvirt.plugins.module_utils._clone.plan import Overlay
     from ansible_collections.headroom.libvirt.plugins.module_utils._domain.metadata import Metadata
 
 # libvirt's schema of a domain lets these come in any order, but people expect names on top.
@@ -55,18 +57,21 @@ def clone_xml(
     template: str,
     name: str,
     identity: Identity,
-    disks: t.Mapping[str, str],
+    disks: t.Mapping[str, Overlay],
     metadata: Metadata,
     platform: Platform,
     overrides: Overrides,
 ) -> str:
-    """Return the XML of the clone ``name`` whose disks {target: path of its overlay} are qcow2 files."""
+    """Return the XML of the clone ``name`` with its ``disks`` by target."""
     root = with_hardware(template, platform, overrides)
     _put_names(root, {"name": name, "uuid": identity.uuid, "title": overrides.title}, overrides.description)
+    _put_system_uuid(root, identity.uuid)
     for disk in own_disks(root):
         _put_disk(disk, disks[disk.find("target").get("dev", "")])  # type: ignore[union-attr]
     for interface, mac in zip(root.iterfind("devices/interface"), identity.macs):
         interface.insert(0, etree.Element("mac", address=mac))
+    if identity.seed is not None:
+        rewrite_seed.add(root, identity.seed)
     metadata_.put_in(root, metadata)
     return to_text(root)
 
@@ -94,14 +99,21 @@ def _put_names(root: etree._Element, names: t.Mapping[str, str | None], descript
             root.insert(0, element)
 
 
-def _put_disk(disk: etree._Element, path: str) -> None:
+def _put_system_uuid(root: etree._Element, uuid: str) -> None:
+    """Have the SMBIOS that the template describes tell the clone's UUID; libvirt refuses any other there."""
+    system = root.find("sysinfo[@type='smbios']/system")
+    if system is not None:
+        etree.SubElement(system, "entry", name="uuid").text = uuid
+
+
+def _put_disk(disk: etree._Element, made: Overlay) -> None:
     disk.set("type", "file")
     driver = disk.find("driver")
     if driver is None:
         driver = etree.Element("driver", name="qemu")
         disk.insert(0, driver)
-    driver.set("type", "qcow2")
-    driver.addnext(etree.Element("source", file=path))
+    driver.set("type", made.format)
+    driver.addnext(etree.Element("source", file=made.path))
     for readonly in disk.findall("readonly"):
         disk.remove(readonly)
 

@@ -122,6 +122,12 @@ def volume_xml(volume: Volume) -> str:
         return volume.XMLDesc(0)
 
 
+def capacity(volume: Volume) -> int:
+    """Return the bytes that a guest sees of a volume."""
+    with translated(f"read the size of the volume {volume.name()!r}"):
+        return volume.info()[1]
+
+
 def volume_path(volume: Volume) -> str:
     """Return the path of a volume on its host."""
     with translated(f"read the path of the volume {volume.name()!r}"):
@@ -138,6 +144,17 @@ def create_from(pool: Pool, name: str, xml: str, source: Volume) -> Volume:
     """Create a volume with the content of ``source``, flattened; returns when the copy is complete."""
     with translated(f"copy the volume {source.name()!r} to {name!r} in the pool {pool.name()!r}"):
         return pool.createXMLFrom(xml, source, 0)
+
+
+def is_being_written(error: HeadroomError) -> bool:
+    """Return whether ``error`` of delete() says that libvirt is still copying into the volume."""
+    return error.details.get("libvirt_code") == libvirt.VIR_ERR_OPERATION_INVALID
+
+
+def resize(volume: Volume, capacity_bytes: int) -> None:
+    """Make what a guest sees of the volume larger."""
+    with translated(f"grow the volume {volume.name()!r} to {capacity_bytes} bytes"):
+        volume.resize(capacity_bytes)
 
 
 def delete(volume: Volume) -> None:
