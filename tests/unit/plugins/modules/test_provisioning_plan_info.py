@@ -120,7 +120,12 @@ def test_a_forecast_goes_on_from_what_was_kept(tmp_path: Path, monkeypatch: pyte
     assert plan(300) == told
     observed: list[float | None] = []
     observe = Tracker.observe
-    monkeypatch.setattr(Tracker, "observe", lambda self, value: (observed.append(value), observe(self, value))[1])
+
+    def noted(tracker: Tracker, value: float | None) -> None:
+        observed.append(value)
+        observe(tracker, value)
+
+    monkeypatch.setattr(Tracker, "observe", noted)
     gone_on = plan(301)
     assert len(observed) == 1
     assert gone_on == plan(301, forecast_state=None)
