@@ -31,6 +31,10 @@ PACKAGES = (
     "procps",
     "xfsprogs",  # a file system that can share blocks
     "nbdkit",
+    "gpg",  # signs feeds,
+    "gpg-agent",
+    "gpgv",  # and checks them
+    "zstd",
     "curl",
     "rsync",
     "python3-libvirt",
