@@ -29,6 +29,7 @@ PACKAGES = (
     "iproute2",
     "iputils-ping",
     "procps",
+    "xfsprogs",  # a file system that can share blocks
     "nbdkit",
     "gpg",  # signs feeds,
     "gpg-agent",

@@ -30,7 +30,12 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import SY
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.users import Users
     from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection
-    from ansible_collections.headroom.libvirt.plugins.module_utils._journal import Journal, Record, Transaction
+    from ansible_collections.headroom.libvirt.plugins.module_utils._journal import (
+        Direction,
+        Journal,
+        Record,
+        Transaction,
+    )
     from ansible_collections.headroom.libvirt.plugins.module_utils._libvirt_dep import libvirt
     from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import Clock
 
@@ -154,3 +159,13 @@ def redirected(text: str, target: str, path: str, old: VolumeRef, new: VolumeRef
 
 def _source(text: str, target: str) -> str | None:
     return next((disk.source for disk in xml.parse(text).disks if disk.target == target), None)
+
+
+def prospects(record: Record, _direction: Direction) -> list[str]:
+    """Return in sentences what FlattenRecovery does with the record, in either direction."""
+    return [
+        f"Delete that one of the volumes {step.arguments['name']} and {step.arguments['overlay']} of the pool "
+        f"{step.arguments['pool']} on which {record.subject} does not stand."
+        for step in record.steps
+        if step.name == "copy"
+    ]

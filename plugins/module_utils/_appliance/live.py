@@ -27,7 +27,12 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import SY
 
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection
-    from ansible_collections.headroom.libvirt.plugins.module_utils._journal import Journal, Record, Transaction
+    from ansible_collections.headroom.libvirt.plugins.module_utils._journal import (
+        Direction,
+        Journal,
+        Record,
+        Transaction,
+    )
     from ansible_collections.headroom.libvirt.plugins.module_utils._libvirt_dep import libvirt
     from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import Clock
 
@@ -158,3 +163,12 @@ def _delete(connection: Connection, pool_name: str, name: str) -> None:
     with contextlib.suppress(NotFound):
         pool = storage.look_up_pool(connection, pool_name)
         storage.delete(storage.look_up_volume(pool, name))
+
+
+def prospects(record: Record, _direction: Direction) -> list[str]:
+    """Return in sentences what CaptureRecovery does with the record, in either direction."""
+    steps = [step.arguments for step in record.steps if step.name == "overlay"]
+    merged = [
+        f"Merge the overlay {step['name']} of {record.subject} back into its disk {step['target']}." for step in steps
+    ]
+    return [*merged, *(f"Delete the volume {step['name']} of the pool {step['pool']}." for step in steps)]
