@@ -374,7 +374,9 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import SY
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
+    from ansible_collections.headroom.libvirt.plugins.module_utils._clone.apply import Row
     from ansible_collections.headroom.libvirt.plugins.module_utils._clone.plan import Request
+    from ansible_collections.headroom.libvirt.plugins.module_utils._clone.survey import ClonePlan
     from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection
 
 ARGUMENTS = CONNECTION.merge(JOURNAL).merge(
@@ -426,29 +428,13 @@ def bring_about(connection: Connection, module: AnsibleModule) -> dict[str, t.An
     """Make what is missing and return the task's result."""
     request, timeout = request_from(module.params), module.params["timeout"]
     with tenants.counted(request, timeout, SYSTEM_CLOCK, check_mode=module.check_mode):
-        return make_missing(connection, module, request)
-
-
-def make_missing(connection: Connection, module: AnsibleModule, request: Request) -> dict[str, t.Any]:
-    """Make what is missing of the request and return the task's result."""
-    journal = journal_of(module)
-    catalogue = open_catalogue(connection, module.params["appliance_pool"] or request.pool)
-    settled: tuple[str, ...] = ()
-    if not module.check_mode:
-        settled = settle(journal, connection, request, SYSTEM_CLOCK, module.params["timeout"], module.warn)
-    plan = make_plan(catalogue, request, leftovers(journal, connection))
+        plan, made, notes = make_missing(connection, module, request)
     changes = Changes()
     for clone in plan.clones:
         changes.add(clone.name, None, plan.summary(clone))
-    rows = [existing_row(connection, name) for name in plan.selection.existing]
-    if module.check_mode:
-        rows += [plan.predicted_row(clone) for clone in plan.clones]
-    else:
-        created = dt.datetime.now(dt.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-        rows += Maker(connection, plan, created, SYSTEM_CLOCK, secrets.token_bytes, journal, module.params).make()
-        if module.params["wait_for"] == "address":
-            running = [row for row in rows if row["state"] == "running"]
-            await_addresses(connection, _macs(running), module.params["timeout"], SYSTEM_CLOCK)
+    rows = [*(existing_row(connection, name) for name in plan.selection.existing), *made]
+    if module.params["wait_for"] == "address" and not module.check_mode:
+        await_addresses(connection, _macs([row for row in rows if row["state"] == "running"]), timeout, SYSTEM_CLOCK)
     known = addresses(connection, _macs(rows))
     return {
         **changes.as_result(),
@@ -456,8 +442,26 @@ def make_missing(connection: Connection, module: AnsibleModule, request: Request
         "clones": [{**row, "addresses": known[row["name"]]} for row in rows],
         "mode": plan.choice.mode,
         "mode_reason": plan.choice.reason,
-        "notes": [*settled, *plan.notes],
+        "notes": [*notes, *plan.notes],
     }
+
+
+def make_missing(
+    connection: Connection, module: AnsibleModule, request: Request
+) -> tuple[ClonePlan, list[Row], tuple[str, ...]]:
+    """Return the plan, the rows of the clones that were made (or would be), and what was left of dead runs."""
+    journal = journal_of(module)
+    catalogue = open_catalogue(connection, module.params["appliance_pool"] or request.pool)
+    left = leftovers(journal, connection)
+    if not module.check_mode:
+        left = settle(journal, connection, request, SYSTEM_CLOCK, module.params["timeout"], module.warn)
+    plan = make_plan(catalogue, request, left)
+    if module.check_mode:
+        return plan, [plan.predicted_row(clone) for clone in plan.clones], left.notes
+    options = {name: value for name, value in module.params.items() if name not in CONNECTION.options}
+    created = dt.datetime.now(dt.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    maker = Maker(connection, plan, created, SYSTEM_CLOCK, secrets.token_bytes, journal, options)
+    return plan, maker.make(), left.notes
 
 
 def _macs(rows: t.Sequence[t.Mapping[str, t.Any]]) -> dict[str, list[str]]:

@@ -73,11 +73,15 @@ class Request:
 
 @dataclasses.dataclass(frozen=True)
 class Leftovers:
-    """Names of domains, volumes and addresses that are taken only because a run broke off, and are as good as free."""
+    """Names of domains, volumes and addresses that are taken only because a run broke off, and are as good as free.
+
+    ``notes`` says so in sentences.
+    """
 
     domains: frozenset[str] = frozenset()
     volumes: frozenset[VolumeRef] = frozenset()
     addresses: frozenset[str] = frozenset()
+    notes: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
