@@ -192,22 +192,22 @@ class Journal:
     def _leave(self, record: Record, recovery: Recovery | None, error: BaseException) -> None:
         """Undo what can be undone after ``error``, and add to it what could not."""
         record = dataclasses.replace(record, problem=_told(error))
+        not_undone = ""
         try:
             if recovery is not None:
                 recovery.roll_back(record)
                 self._store.end(record, "rolled_back", self.keep)
                 return
             self._store.write(record)
-            why = ""
         except HeadroomError as failed:
-            why = f" ({failed.message})"
+            not_undone = f" Not everything was undone ({failed.message}):"
             with contextlib.suppress(HeadroomError):  # a full disk; the record is there as of the last step
                 self._store.write(record)
         if isinstance(error, HeadroomError):
             error.details["transaction"] = record.id
             error.message += (
-                f". Not everything was undone{why}: {record} stays unfinished. Run the task again, or "
-                f"headroom.libvirt.transaction with id: {record.id}"
+                f".{not_undone} {record} stays unfinished. Run the task again, or headroom.libvirt.transaction with "
+                f"id: {record.id}"
             )
 
     @property

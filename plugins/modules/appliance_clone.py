@@ -81,14 +81,22 @@ options:
     default: running
   wait_for:
     description:
-      - What is waited for. V(running) is when QEMU runs; V(address) is when DHCP of a libvirt network has given each
-        clone that runs an address, those that existed before included.
+      - What is waited for, of the clones that run, those that existed before included.
+      - V(defined) and V(running) wait for nothing more than O(state) makes of them; QEMU runs when it has been started.
+      - V(address) is when DHCP of a libvirt network has given the clone an address.
+      - V(agent) is when the guest agent answers.
+      - V(port) is when the clone has an address and takes connections on O(port), from the machine where this module
+        runs.
     type: str
-    choices: [running, address]
+    choices: [defined, running, address, agent, port]
     default: running
+  port:
+    description:
+      - The TCP port that O(wait_for=port) waits for.
+    type: int
   timeout:
     description:
-      - How many seconds to wait for addresses. Clones that are late are not removed, as they run.
+      - How many seconds to wait for that. Clones that are late are not removed, as they run.
       - As long it also waits for another run that is at work on the same clones.
     type: float
     default: 120.0
@@ -336,6 +344,18 @@ clones:
           description: Starting it.
           type: float
           sample: 0.412
+        address:
+          description: From its start until it had an address. Only if that was waited for.
+          type: float
+          sample: 6.81
+        agent:
+          description: From its start until its guest agent answered. Only if that was waited for.
+          type: float
+          sample: 7.304
+        port:
+          description: From its start until it took connections on O(port). Only if that was waited for.
+          type: float
+          sample: 7.112
 mode:
   description: How the disks of missing clones come about.
   returned: success
@@ -355,6 +375,7 @@ notes:
   sample: ["This host has no KVM: the clones run under qemu, which is much slower."]
 """
 
+import dataclasses
 import datetime as dt
 import secrets
 import typing as t
@@ -364,7 +385,13 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import C
 from ansible_collections.headroom.libvirt.plugins.module_utils._changes import Changes
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone import tenants
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone.apply import Maker, existing_row
-from ansible_collections.headroom.libvirt.plugins.module_utils._clone.ready import addresses, await_addresses
+from ansible_collections.headroom.libvirt.plugins.module_utils._clone.ready import (
+    STAGES,
+    Watch,
+    Wish,
+    addresses,
+    check_wish,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone.recovery import leftovers, settle
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone.request import request_from
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone.survey import make_plan
@@ -391,7 +418,8 @@ ARGUMENTS = CONNECTION.merge(JOURNAL).merge(
             "pool": {"type": "str", "default": "default"},
             "appliance_pool": {"type": "str"},
             "state": {"type": "str", "choices": ["running", "shutdown"], "default": "running"},
-            "wait_for": {"type": "str", "choices": ["running", "address"], "default": "running"},
+            "wait_for": {"type": "str", "choices": list(STAGES), "default": "running"},
+            "port": {"type": "int"},
             "timeout": {"type": "float", "default": 120.0},
             "fleet": {"type": "str"},
             "tenant": {"type": "str"},
@@ -420,21 +448,33 @@ ARGUMENTS = CONNECTION.merge(JOURNAL).merge(
         },
         mutually_exclusive=[("names", "count"), ("names", "prefix")],
         required_one_of=[("names", "count")],
+        required_if=[("wait_for", "port", ["port"])],
     )
 )
 
 
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """What a task planned and made. ``started`` says when each clone was started; ``notes`` tell of dead runs."""
+
+    plan: ClonePlan
+    made: list[Row]
+    notes: tuple[str, ...]
+    started: t.Mapping[str, float] = dataclasses.field(default_factory=dict)
+
+
 def bring_about(connection: Connection, module: AnsibleModule) -> dict[str, t.Any]:
     """Make what is missing and return the task's result."""
-    request, timeout = request_from(module.params), module.params["timeout"]
-    with tenants.counted(request, timeout, SYSTEM_CLOCK, check_mode=module.check_mode):
-        plan, made, notes = make_missing(connection, module, request)
-    changes = Changes()
+    params, request = module.params, request_from(module.params)
+    wish = Wish(params["wait_for"], params["timeout"], params["port"])
+    with tenants.counted(request, wish.timeout, SYSTEM_CLOCK, check_mode=module.check_mode):
+        outcome = make_missing(connection, module, request, wish)
+    plan, changes = outcome.plan, Changes()
     for clone in plan.clones:
         changes.add(clone.name, None, plan.summary(clone))
-    rows = [*(existing_row(connection, name) for name in plan.selection.existing), *made]
-    if module.params["wait_for"] == "address" and not module.check_mode:
-        await_addresses(connection, _macs([row for row in rows if row["state"] == "running"]), timeout, SYSTEM_CLOCK)
+    rows = [*(existing_row(connection, name) for name in plan.selection.existing), *outcome.made]
+    if not module.check_mode:
+        rows = _waited(connection, rows, outcome.started, wish)
     known = addresses(connection, _macs(rows))
     return {
         **changes.as_result(),
@@ -442,26 +482,35 @@ def bring_about(connection: Connection, module: AnsibleModule) -> dict[str, t.An
         "clones": [{**row, "addresses": known[row["name"]]} for row in rows],
         "mode": plan.choice.mode,
         "mode_reason": plan.choice.reason,
-        "notes": [*notes, *plan.notes],
+        "notes": [*outcome.notes, *plan.notes],
     }
 
 
-def make_missing(
-    connection: Connection, module: AnsibleModule, request: Request
-) -> tuple[ClonePlan, list[Row], tuple[str, ...]]:
-    """Return the plan, the rows of the clones that were made (or would be), and what was left of dead runs."""
-    journal = journal_of(module)
-    catalogue = open_catalogue(connection, module.params["appliance_pool"] or request.pool)
+def make_missing(connection: Connection, module: AnsibleModule, request: Request, wish: Wish) -> Outcome:
+    """Plan, and make what is missing; in check mode the rows are those that there would be."""
+    params, journal = module.params, journal_of(module)
+    catalogue = open_catalogue(connection, params["appliance_pool"] or request.pool)
     left = leftovers(journal, connection)
     if not module.check_mode:
-        left = settle(journal, connection, request, SYSTEM_CLOCK, module.params["timeout"], module.warn)
+        left = settle(journal, connection, request, SYSTEM_CLOCK, wish.timeout, module.warn)
     plan = make_plan(catalogue, request, left)
+    check_wish(wish, plan.manifest.template)
     if module.check_mode:
-        return plan, [plan.predicted_row(clone) for clone in plan.clones], left.notes
-    options = {name: value for name, value in module.params.items() if name not in CONNECTION.options}
+        return Outcome(plan, [plan.predicted_row(clone) for clone in plan.clones], left.notes)
     created = dt.datetime.now(dt.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    options = {name: value for name, value in params.items() if name not in CONNECTION.options}
     maker = Maker(connection, plan, created, SYSTEM_CLOCK, secrets.token_bytes, journal, options)
-    return plan, maker.make(), left.notes
+    return Outcome(plan, maker.make(), left.notes, maker.started)
+
+
+def _waited(connection: Connection, rows: list[Row], started: t.Mapping[str, float], wish: Wish) -> list[Row]:
+    """Return the rows with the seconds that what was waited for took."""
+    watch = Watch(connection, _macs([row for row in rows if row["state"] == "running"]), started, SYSTEM_CLOCK)
+    watch.until(wish)
+    return [
+        {**row, "seconds": {**row["seconds"], **watch.seconds.get(row["name"], {})}} if row["created"] else row
+        for row in rows
+    ]
 
 
 def _macs(rows: t.Sequence[t.Mapping[str, t.Any]]) -> dict[str, list[str]]:

@@ -45,7 +45,8 @@ Row = t.Dict[str, t.Any]  # noqa: UP006 - evaluated at run time, on Python 3.9 t
 class Maker:
     """Carries a plan out. ``created`` is an ISO 8601 time in UTC; ``random_bytes`` makes the identities.
 
-    ``options`` is what the journal keeps of the task, so that it can be done again after a crash.
+    ``options`` is what the journal keeps of the task, so that it can be done again after a crash; ``started`` becomes
+    the time at which each clone was started, by the clock.
     """
 
     connection: Connection
@@ -55,6 +56,7 @@ class Maker:
     random_bytes: RandomBytes
     journal: Journal
     options: t.Mapping[str, t.Any] = dataclasses.field(default_factory=dict)
+    started: dict[str, float] = dataclasses.field(default_factory=dict)
 
     def make(self, instead_of: Record | None = None) -> list[Row]:
         """Make the missing clones, all or none; return their rows of the result."""
@@ -148,6 +150,7 @@ class _Making:
             step = self.transaction.step("start", name=self.clone.name, uuid=self.identity.uuid)
             domains.start(domains.look_up_uuid(self.maker.connection, self.identity.uuid))
             self.transaction.done(step)
+            self.maker.started[self.clone.name] = self.maker.clock.now()
 
 
 def existing_row(connection: Connection, name: str) -> Row:

@@ -16,7 +16,7 @@ import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone import plan
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api as domains
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain import xml
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain import volumes
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain.metadata import ReservationRef, VolumeRef
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     Conflict,
@@ -89,7 +89,7 @@ class CloneRecovery:
     def _delete_volume(self, step: t.Mapping[str, t.Any]) -> None:
         pool = storage.look_up_pool(self.connection, step["pool"])
         volume = storage.find_volume(pool, step["name"])
-        if volume is None or storage.volume_path(volume) in self._used():
+        if volume is None or storage.volume_path(volume) in volumes.paths_in_use(self.connection):
             return
 
         def is_gone() -> bool:
@@ -104,14 +104,6 @@ class CloneRecovery:
             return True
 
         Waiter(_COPY_SECONDS, self.clock).until(is_gone, f"the end of the copying of {step['name']!r}")
-
-    def _used(self) -> set[str]:
-        """Return the paths of the disks of all domains of the host."""
-        found: set[str] = set()
-        for domain in domains.list_all(self.connection):
-            with contextlib.suppress(NotFound):  # gone since it was listed
-                found.update(disk.source for disk in xml.parse(domains.definition_xml(domain)).disks if disk.source)
-        return found
 
 
 def settle(

@@ -138,6 +138,12 @@ def ask_to_shut_down(domain: Domain) -> None:
         domain.shutdown()
 
 
+def agent_time(domain: Domain) -> int:
+    """Return the guest's time in epoch seconds, as its agent tells it; raises when none answers."""
+    with translated(f"ask the guest agent of {domain.name()!r}"):
+        return domain.getTime(0)["seconds"]
+
+
 def power_off(domain: Domain) -> None:
     """Take the power away; QEMU gets the time to flush its caches."""
     with translated(f"power {domain.name()!r} off"):

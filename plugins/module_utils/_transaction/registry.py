@@ -14,6 +14,7 @@ import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone import again as clone_again
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone import recovery as clone_recovery
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain import removal
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Unsupported
 
 if t.TYPE_CHECKING:
@@ -34,6 +35,7 @@ class Kind:
 
 KINDS: t.Final[t.Mapping[str, Kind]] = {
     clone_recovery.KIND: Kind(clone_again.recovery, clone_recovery.prospects),
+    removal.KIND: Kind(lambda connection, _journal: removal.RemovalRecovery(connection), removal.prospects),
 }
 
 

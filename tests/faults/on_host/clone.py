@@ -8,26 +8,23 @@ from __future__ import annotations
 
 import random
 import sys
+import tempfile
 import time
 import typing as t
 
 from faults.on_host import inventory, module
 
 NAMES = [f"killed-{number}" for number in range(1, 6)]
-_OPTIONS: dict[str, t.Any] = {"appliance": "killed", "names": NAMES, "state": "running"}
+_OPTIONS: dict[str, t.Any] = {"appliance": "killed", "names": NAMES, "state": "running", "seed": True}
+_DISK_BYTES = 64 << 20
 _MODES = ("linked", "full")
 
 
 def run(kills: str, seed: str) -> list[dict[str, t.Any]]:
     """Kill so many runs; what came of each."""
+    _OPTIONS["addresses"] = dict(zip(NAMES, inventory.free_addresses(len(NAMES)), strict=True))
     chance = random.Random(int(seed))  # noqa: S311 - moments, not secrets
-    module.run(
-        "appliance",
-        name="killed",
-        version="1",
-        source={"file": "/var/lib/headroom-lab/guest.qcow2"},
-        memory="96MiB",
-    )
+    _make_appliance()
     empty = inventory.take()
     undisturbed = {mode: _undisturbed(mode, empty) for mode in _MODES}
     found = []
@@ -39,6 +36,15 @@ def run(kills: str, seed: str) -> list[dict[str, t.Any]]:
         found.append({**_kill(mode, at_seconds, expected, empty), "mode": mode, "at_seconds": round(at_seconds, 3)})
         print(f"{number + 1}/{kills} {found[-1]}", file=sys.stderr)
     return found
+
+
+def _make_appliance() -> None:
+    """An appliance whose clones have something to copy, and start, but nothing to boot: this is not about guests."""
+    with tempfile.NamedTemporaryFile() as image:
+        image.write(random.Random(0).randbytes(_DISK_BYTES))  # noqa: S311 - content, not a secret
+        image.flush()
+        source = {"file": image.name, "format": "raw"}
+        module.run("appliance", name="killed", version="1", source=source, memory="32MiB")
 
 
 def _undisturbed(mode: str, empty: inventory.Inventory) -> tuple[float, inventory.Inventory]:
@@ -80,5 +86,5 @@ def _told(left: list[dict[str, t.Any]]) -> str:
 
 def _remove(empty: inventory.Inventory) -> list[str]:
     """Remove the clones; what is there then that should not be."""
-    module.run("domain", name=NAMES, state="absent", force=True)
+    module.run("domain", name=NAMES, state="absent", timeout=0.1, force=True)
     return [f"after removal, {difference}" for difference in inventory.take().differences(empty)]

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import dataclasses
+import ipaddress
 import typing as t
 from pathlib import Path
 
@@ -50,6 +51,18 @@ def take() -> Inventory:
             files=frozenset(str(path) for folder in _FOLDERS for path in folder.glob("*") if path.is_file()),
             reservations=tuple(sorted(_reservations(connection))),
         )
+    finally:
+        connection.close()
+
+
+def free_addresses(number: int) -> list[str]:
+    """So many addresses of the network of the guests, from its end."""
+    connection = libvirt.open("qemu:///system")
+    try:
+        own = etree.fromstring(connection.networkLookupByName("default").XMLDesc(0)).find("ip")
+        assert own is not None
+        network = ipaddress.ip_interface(f"{own.get('address')}/{own.get('prefix') or own.get('netmask')}").network
+        return [str(network.broadcast_address - distance) for distance in range(2, 2 + number)]
     finally:
         connection.close()
 

@@ -127,7 +127,7 @@ def test_a_clone_has_its_seed_and_its_address_and_knows_of_them(shelf: Catalogue
     assert held(shelf.connection) == [Reservation("52:54:00:00:00:01", "10.0.0.50", "web-1")]
 
 
-def test_all_of_it_goes_with_the_clone(shelf: Catalogue) -> None:
+def test_all_of_it_goes_with_the_clone(shelf: Catalogue, journal: Journal) -> None:
     before = volumes(shelf.connection)
     make(shelf, ONE)
     machine = DefinedMachine.named(shelf.connection, "web_1")
@@ -136,18 +136,18 @@ def test_all_of_it_goes_with_the_clone(shelf: Catalogue) -> None:
     assert plan.as_dict()["removed_reservations"] == [
         {"network": "default", "mac": "52:54:00:00:00:01", "address": "10.0.0.50"}
     ]
-    domain_apply.carry_out(shelf.connection, [plan])
+    domain_apply.carry_out(shelf.connection, [plan], journal)
     assert (volumes(shelf.connection), held(shelf.connection)) == (before, [])
 
 
-def test_an_address_that_another_has_by_now_is_left_to_it(shelf: Catalogue) -> None:
+def test_an_address_that_another_has_by_now_is_left_to_it(shelf: Catalogue, journal: Journal) -> None:
     make(shelf, ONE)
     other = Reservation("52:54:00:00:00:99", "10.0.0.50")
     reservations.carry_out(reservations.plan_to_reserve(shelf.connection, "default", other, force=True))
     machine = DefinedMachine.named(shelf.connection, "web_1")
     machine.power_off()
     (plan,) = domain_apply.plan_all(shelf.connection, [machine], domain_apply.Request(state="absent"))
-    domain_apply.carry_out(shelf.connection, [plan])
+    domain_apply.carry_out(shelf.connection, [plan], journal)
     assert (plan.reservations, held(shelf.connection)) == ((), [other])
 
 

@@ -23,19 +23,10 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._domain.machine i
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Conflict, UnsupportedBehaviour
 from ansible_collections.headroom.libvirt.plugins.module_utils._journal import Journal
 
-from .test_apply import make, shelf
+from .test_apply import make
 
 if t.TYPE_CHECKING:
-    from pathlib import Path
-
     from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.catalogue import Catalogue
-
-__all__ = ["shelf"]
-
-
-@pytest.fixture
-def journal(tmp_path: Path) -> Journal:
-    return Journal(str(tmp_path / "journal.sqlite"), warn=pytest.fail)
 
 
 @pytest.fixture
