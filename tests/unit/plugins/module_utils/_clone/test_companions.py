@@ -177,12 +177,13 @@ def test_a_failure_leaves_nothing_of_it(
     ("addresses", "error", "words"),
     [
         ({"other": "10.0.0.50"}, InvalidInput, "is none of the clones of this task.*They are: web_1"),
+        ({"web_1": 5}, InvalidInput, "addresses.web_1: 5 is not an IP address"),
         ({"web_1": "10.1.0.50"}, InvalidInput, "is not in the network 'default'"),
         ({"web_1": "10.0.0.51"}, Taken, "10.0.0.51 for db"),
     ],
 )
 def test_an_address_that_cannot_be_is_found_before_anything_is_made(
-    shelf: Catalogue, addresses: dict[str, str], error: type[Exception], words: str
+    shelf: Catalogue, addresses: dict[str, t.Any], error: type[Exception], words: str
 ) -> None:
     db = Reservation("52:54:00:00:00:88", "10.0.0.51", "db")
     reservations.carry_out(reservations.plan_to_reserve(shelf.connection, "default", db, force=False))
