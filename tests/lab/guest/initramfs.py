@@ -1,7 +1,7 @@
 # Copyright (c) 2026, headroom.libvirt contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The guest's initramfs, put together in memory: busybox, kernel modules, the guest agent, our own programs and rootfs/."""
+"""The guest's initramfs, put together in memory: busybox, kernel modules, the guest agent, our programs and rootfs/."""
 
 from __future__ import annotations
 
