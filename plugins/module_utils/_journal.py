@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import os
 import pathlib
 import secrets
 import threading
@@ -39,7 +40,10 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._transaction.reco
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._transaction.store import DEFAULT_PATH, Store
 
-__all__ = ["DEFAULT_PATH", "Direction", "Journal", "Record", "Recovery", "Step", "Transaction", "default_path"]
+if t.TYPE_CHECKING:
+    from ansible.module_utils.basic import AnsibleModule
+
+__all__ = ["Direction", "Journal", "Record", "Recovery", "Step", "Transaction", "default_path", "journal_of"]
 
 Direction = t.Literal["resume", "roll_back"]
 
@@ -120,15 +124,22 @@ class Journal:
 
     @contextlib.contextmanager
     def transaction(
-        self, kind: str, subject: str, intent: t.Mapping[str, t.Any], recovery: Recovery | None = None
+        self,
+        kind: str,
+        subject: str,
+        intent: t.Mapping[str, t.Any],
+        recovery: Recovery | None = None,
+        instead_of: Record | None = None,
     ) -> t.Iterator[Transaction]:
         """Begin a transaction; raises Conflict when a live one is about the same subject on the same host.
+
+        A recovery that makes anew what the record ``instead_of`` was to make does so beside that one.
 
         A block that ends normally finishes it, one that raises has it rolled back. Without ``recovery``, or when that
         fails, it stays unfinished, and the error says so. Stopped by a signal, this raises Interrupted.
         """
         record = Record(secrets.token_hex(4), kind, subject, dict(intent), started=self.now())
-        with interruptible() as interrupts, self._store.begun(record):
+        with interruptible() as interrupts, self._store.begun(record, instead_of):
             transaction = Transaction(record, self._store.write)
             try:
                 yield transaction
@@ -143,19 +154,17 @@ class Journal:
                 raise
             self._store.end(transaction.record, "finished", self.keep)
 
-    def records(self) -> list[Record]:
-        """Return all records that are kept, the oldest first."""
-        return self._store.read()
-
-    def unfinished(self, kind: str | None = None, subject: str | None = None) -> list[Record]:
-        """Return the records of transactions that have not ended, the oldest first."""
+    def records(self, kind: str | None = None, subject: str | None = None) -> list[Record]:
+        """Return the records that are kept, of that kind and about that subject, the oldest first."""
         return [
             record
-            for record in self.records()
-            if record.state == "unfinished"
-            and kind in {None, record.kind}
-            and (subject is None or subject in record.subjects)
+            for record in self._store.read()
+            if kind in {None, record.kind} and (subject is None or subject in record.subjects)
         ]
+
+    def unfinished(self, kind: str | None = None, subject: str | None = None) -> list[Record]:
+        """As records(), only of those transactions that have not ended."""
+        return [record for record in self.records(kind, subject) if record.state == "unfinished"]
 
     def recover(self, record: Record, handler: Recovery, direction: Direction = "roll_back") -> bool:
         """Finish or undo what a dead run left; return False when another run has done so since ``record`` was read.
@@ -204,6 +213,11 @@ class Journal:
     @property
     def _store(self) -> Store:
         return Store(self.path, self.warn, self.now)
+
+
+def journal_of(module: AnsibleModule) -> Journal:
+    """Return the journal that the ``journal`` option names, or the one of the user whom the module runs as."""
+    return Journal(module.params["journal"] or default_path(os.environ, os.geteuid()), warn=module.warn)
 
 
 def default_path(environ: t.Mapping[str, str], user_id: int) -> str:

@@ -2,4 +2,4 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Things that go wrong while the collection works on real guests, provoked; and the proof that nothing was lost."""
+"""Faults provoked on real hosts and guests: `./dev faults NAME`."""

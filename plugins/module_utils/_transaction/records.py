@@ -31,7 +31,8 @@ class Record:
     """A transaction as the journal holds it.
 
     ``subject`` names what it is about, several things with ``", "`` between them; ``intent`` is all that finishing or
-    undoing it needs to know, with the ``uri`` of the host that it works on. ``started`` is in epoch seconds.
+    undoing it needs to know: the ``uri`` of the host that it works on, and the ``options`` of its task if it is to be
+    done again. ``started`` is in epoch seconds.
     ``problem`` is why it was left. ``alive``: the ``process`` (its id) that works on it runs.
     """
 
@@ -55,6 +56,11 @@ class Record:
     def uri(self) -> str | None:
         """The host that it works on."""
         return self.intent.get("uri")
+
+    def ended(self, state: State) -> Record:
+        """Return the record as it is kept: without the options of its task, which may hold secrets."""
+        intent = {name: value for name, value in self.intent.items() if name != "options"}
+        return dataclasses.replace(self, state=state, intent=intent)
 
     def collides_with(self, other: Record) -> bool:
         """Return whether both are about the same thing on the same host."""

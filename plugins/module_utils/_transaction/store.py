@@ -87,7 +87,7 @@ class Store:
         """Record how it ended; only the last ``keep`` of those that have are kept."""
 
         def work(opened: sqlite3.Connection) -> None:
-            opened.execute(_UPSERT, records.to_row(dataclasses.replace(record, state=state)))
+            opened.execute(_UPSERT, records.to_row(record.ended(state)))
             opened.execute(
                 "DELETE FROM record WHERE state != 'unfinished' AND number NOT IN "
                 "(SELECT number FROM record WHERE state != 'unfinished' ORDER BY number DESC LIMIT ?)",
@@ -98,14 +98,18 @@ class Store:
         self._run(work)
 
     @contextlib.contextmanager
-    def begun(self, record: Record) -> t.Iterator[None]:
-        """Make a new record durable, and hold its lock for the block; raises Conflict when a live one collides."""
+    def begun(self, record: Record, instead_of: Record | None = None) -> t.Iterator[None]:
+        """Make a new record durable, and hold its lock for the block.
+
+        Raises Conflict when a live one, other than ``instead_of``, collides.
+        """
 
         def work(opened: sqlite3.Connection) -> None:
             there = self._read(opened)
             self._remove_strays({one.id for one in there})
             for other in there:
-                if other.alive and other.collides_with(record):
+                mine = instead_of is not None and instead_of.id == other.id
+                if other.alive and not mine and other.collides_with(record):
                     raise _at_work(other)
             opened.execute(_UPSERT, records.to_row(record))
 
