@@ -196,14 +196,11 @@ options:
       - How many domains are moved at a time.
     type: int
     default: 2
-  journal:
-    description:
-      - The journal's file. Unset, C(/var/lib/headroom/journal.sqlite), or one of the user's own where that is not root.
-    type: path
 extends_documentation_fragment:
   - headroom.libvirt.attributes
   - headroom.libvirt.attributes.actiongroup_all
   - headroom.libvirt.connection
+  - headroom.libvirt.journal
 attributes:
   check_mode:
     support: full
@@ -370,14 +367,13 @@ domains:
       sample: 1f2e3d4c
 """
 
-import os
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import CONNECTION, ArgumentSpec
 from ansible_collections.headroom.libvirt.plugins.module_utils._changes import Changes
 from ansible_collections.headroom.libvirt.plugins.module_utils._connection import masked
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
-from ansible_collections.headroom.libvirt.plugins.module_utils._journal import Journal, default_path
+from ansible_collections.headroom.libvirt.plugins.module_utils._journal import journal_of
 from ansible_collections.headroom.libvirt.plugins.module_utils._migrate import apply
 from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.model import (
     COPY_STORAGE,
@@ -477,7 +473,7 @@ def migrate(module: AnsibleModule) -> dict[str, t.Any]:
         preflight_only=only,
         parallel=params["parallel"],
         connect_timeout=params["connect_timeout"],
-        journal=Journal(params["journal"] or default_path(os.environ, os.geteuid()), module.warn),
+        journal=journal_of(module),
     )
     changes = Changes()
     moved = apply.move_all(task)

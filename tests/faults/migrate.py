@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Each mode of domain_migrate × each phase × each fault: one running guest, no data lost, and the command that recovers.
+"""Faults in each phase of each mode of domain_migrate: one running guest, no data lost, and the command that recovers.
 
 A guest that writes a ledger and serves it is moved to and fro between two hosts. In every cell a fault is provoked in one
-phase; when the module has ended, and again after the documented command (the task, run once more), the hosts are asked
+phase; when the module has ended, and again after the documented command (the task, once more), the hosts are asked
 who runs the guest. Then every block of its ledger is read.
 """
 
@@ -83,7 +83,6 @@ TARGET_LIBVIRTD = Fault("target's libvirtd restarted", "ssh {target} systemctl r
 TARGET_QEMU = Fault("target's QEMU killed", "ssh {target} pkill -9 -f guest={name}")
 TARGET_QEMU_LATE = dataclasses.replace(TARGET_QEMU, kills_guest=True)
 CUT = Fault("link cut for 20 s", cut_seconds=20)
-FULL = Fault("target's disk full", "ssh {target} fallocate -l $(ssh {target} df -B1 --output=avail {pool} | tail -1) {pool}/fill")
 
 _STREAMING: t.Final = {
     "volumes made": ("volume", (KILL, TERM)),
@@ -201,7 +200,9 @@ def _recover(hosts: Hosts, guest: Guest, source: str, task: dict[str, t.Any], ve
     """Do what the guide says: run the task again; of a guest that died with its QEMU, start it before."""
     done = []
     if verdict.cell.fault.kills_guest:
-        hosts.ssh(task["destination_uri"].rpartition("@")[2].partition("/")[0], f"virsh -q start {guest.name}", check=False)
+        hosts.ssh(
+            task["destination_uri"].rpartition("@")[2].partition("/")[0], f"virsh -q start {guest.name}", check=False
+        )
         done.append("virsh start")
     again = result(hosts.module(source, "domain_migrate", **task))
     done.append("task")
@@ -244,7 +245,19 @@ def _row(verdict: Verdict) -> tuple[str, ...]:
 
 def table(verdicts: t.Sequence[Verdict]) -> str:
     """The verdicts for people, columns aligned."""
-    head = ("mode", "phase", "fault", "module", "ran on", "recovered by", "runs on", "ledger", "gap s", "left", "verdict")
+    head = (
+        "mode",
+        "phase",
+        "fault",
+        "module",
+        "ran on",
+        "recovered by",
+        "runs on",
+        "ledger",
+        "gap s",
+        "left",
+        "verdict",
+    )
     lines = [head, *(_row(verdict) for verdict in verdicts)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return "\n".join(

@@ -82,6 +82,8 @@ class Guest:
         """Helper domains and files that no longer should be there, as HOST:NAME."""
         found = []
         for host in self.hosts.names:
-            text = self.hosts.ssh(host, f"virsh list --all --name | grep ^headroom-; ls {_IMAGES} | grep headroom-", check=False)
+            text = self.hosts.ssh(
+                host, f"virsh list --all --name | grep ^headroom-; ls {_IMAGES} | grep headroom-", check=False
+            )
             found += [f"{host}:{name}" for name in text.split()]
         return found

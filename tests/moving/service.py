@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import itertools
 import json
 import subprocess
 import threading
@@ -76,7 +77,7 @@ class Service:
 
 def longest_gap(times: t.Sequence[float]) -> float:
     """The longest interval between two that follow each other."""
-    return max((later - earlier for earlier, later in zip(times, times[1:], strict=False)), default=0.0)
+    return max((later - earlier for earlier, later in itertools.pairwise(times)), default=0.0)
 
 
 @contextlib.contextmanager

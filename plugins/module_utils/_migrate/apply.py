@@ -23,7 +23,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._domain import ap
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Conflict, HeadroomError, NotFound
 from ansible_collections.headroom.libvirt.plugins.module_utils._interrupt import Stopped, interruptible
 from ansible_collections.headroom.libvirt.plugins.module_utils._migrate import api, plan, preflight, survey, xml
-from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.intent import KIND, Intent, intent_of
+from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.intent import KIND, intent_of
 from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.model import Finding, Outcome
 from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.mover import GoesOn, Mover
 from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.recovery import MigrationRecovery
@@ -34,6 +34,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection
     from ansible_collections.headroom.libvirt.plugins.module_utils._journal import Journal, Record
     from ansible_collections.headroom.libvirt.plugins.module_utils._libvirt_dep import libvirt
+    from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.intent import Intent
     from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.model import MigrationPlan, Request
 
 _TOKEN_BYTES: t.Final = 8
@@ -57,6 +58,28 @@ class Task:
     def is_local(self) -> bool:
         """Whether this runs on the source."""
         return not urlsplit(self.uri).hostname
+
+    @property
+    def recovery(self) -> MigrationRecovery:
+        """What takes these migrations back, or finishes them."""
+        uris = (self.uri, self.request.destination_uri)
+        return MigrationRecovery(clock=self.clock, connect_timeout=self.connect_timeout, uris=uris)
+
+    def unfinished(self, name: str) -> list[Record]:
+        """Return what the journal holds of migrations of ``name`` between these hosts that have not ended."""
+        hosts = (masked(self.uri), masked(self.request.destination_uri))
+        records = self.journal.unfinished(KIND, name)
+        return [record for record in records if (record.uri, record.intent.get("destination_uri")) == hosts]
+
+    def in_the_way(self, name: str) -> str | None:
+        """Return the migrations of ``name`` that this task neither finishes nor takes back; None without any."""
+        own = [record.id for record in self.unfinished(name) if not record.alive]
+        others = [
+            str(record)
+            for record in self.journal.unfinished(KIND, name)
+            if record.uri == masked(self.uri) and record.id not in own
+        ]
+        return ", ".join(others) or None
 
 
 @dataclasses.dataclass
@@ -142,28 +165,24 @@ def _move_one(task: Task, name: str, cancelled: threading.Event) -> Moved:
 def _recover_earlier(task: Task, name: str) -> bool:
     """Finish, or take back, what an earlier run of this task has left of ``name``; return whether it was finished."""
     finished = False
-    for record in _unfinished(task, name):
-        recovery = MigrationRecovery(clock=task.clock, connect_timeout=task.connect_timeout)
+    for record in task.unfinished(name):
+        if record.alive:  # the preflight says so
+            continue
         if _has_switched(task, record):
-            task.journal.recover(record, recovery, "resume")
+            task.journal.recover(record, task.recovery, "resume")
             finished = True
         else:
-            task.journal.recover(record, recovery, "roll_back")
+            task.journal.recover(record, task.recovery, "roll_back")
     return finished
 
 
-def _unfinished(task: Task, name: str) -> list[Record]:
-    return [record for record in task.journal.unfinished(KIND, name) if record.uri == task.uri and not record.alive]
-
-
 def _has_switched(task: Task, record: Record) -> bool:
-    intent = Intent.from_dict(record.intent)
     with contextlib.ExitStack() as stack:
         source, destination = (
             stack.enter_context(open_connection(uri, timeout=task.connect_timeout))
-            for uri in (intent.uri, intent.destination_uri)
+            for uri in (task.uri, task.request.destination_uri)
         )
-        sides = Sides(source, destination, intent.uuid)
+        sides = Sides(source, destination, record.intent["uuid"])
         return sides.whereabouts() in ("destination", "postcopy") or sides.at_source() is None
 
 
@@ -228,10 +247,7 @@ class _One:
         made = plan.make_plan(survey.guest(sides.source, sides.destination, self._domain), request, pools)
         plan.check_streamable(made)
         facts = survey.facts(sides.source, sides.destination, self._domain, made, is_local=task.is_local)
-        unfinished = [
-            str(record) for record in task.journal.unfinished(KIND, made.guest.name) if record.uri == task.uri
-        ]
-        facts = dataclasses.replace(facts, unfinished=", ".join(unfinished) or None)
+        facts = dataclasses.replace(facts, unfinished=task.in_the_way(made.guest.name))
         result = Moved(
             name=made.guest.name,
             uuid=made.guest.uuid,
@@ -268,10 +284,11 @@ class _One:
 
     def _act(self, made: MigrationPlan, result: Moved) -> None:
         intent = self._intent(made)
-        recovery = MigrationRecovery(clock=self._task.clock, connect_timeout=self._task.connect_timeout)
         mover: Mover | None = None
         try:
-            with self._task.journal.transaction(KIND, made.guest.name, intent.as_dict(), recovery) as transaction:
+            with self._task.journal.transaction(
+                KIND, made.guest.name, intent.as_dict(), self._task.recovery
+            ) as transaction:
                 result.transaction = transaction.id
                 mover = Mover(self._sides, made, intent, transaction)
                 mover.run()

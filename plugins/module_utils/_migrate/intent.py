@@ -15,6 +15,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
+from ansible_collections.headroom.libvirt.plugins.module_utils._connection import masked
 from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.model import DiskPlan, MigrationPlan
 from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.xml import Export, PlacedDisk, Platform
 
@@ -106,8 +107,8 @@ def intent_of(
     """Return the intent of ``plan``; ``token`` is random, and part of every name that is made."""
     request = plan.request
     return Intent(
-        uri=uri,
-        destination_uri=request.destination_uri,
+        uri=masked(uri),
+        destination_uri=masked(request.destination_uri),
         uuid=plan.guest.uuid,
         name=plan.guest.name,
         destination_name=plan.destination_name,

@@ -28,7 +28,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import SY
 
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection
-    from ansible_collections.headroom.libvirt.plugins.module_utils._journal import Record
+    from ansible_collections.headroom.libvirt.plugins.module_utils._journal import Direction, Journal, Record
 
 _CONNECT_SECONDS: t.Final = 20.0
 _ABORT_SECONDS: t.Final = 60.0
@@ -37,11 +37,18 @@ _ARRIVAL_SECONDS: t.Final = 3600.0
 
 
 class MigrationRecovery:
-    """Recovery of the kind ``migrate``."""
+    """Recovery of the kind ``migrate``. ``uris`` are source and destination, with passwords that no journal keeps."""
 
-    def __init__(self, *, clock: Clock = SYSTEM_CLOCK, connect_timeout: float = _CONNECT_SECONDS) -> None:
+    def __init__(
+        self,
+        *,
+        clock: Clock = SYSTEM_CLOCK,
+        connect_timeout: float = _CONNECT_SECONDS,
+        uris: tuple[str, str] | None = None,
+    ) -> None:
         self._clock = clock
         self._connect_timeout = connect_timeout
+        self._uris = uris
 
     def resume(self, record: Record) -> None:
         """Finish a migration whose guest has arrived; raises Conflict for one that has not begun to run there."""
@@ -62,9 +69,10 @@ class MigrationRecovery:
     def roll_back(self, record: Record) -> None:
         """Take a migration back whose guest is still on its source; raises Conflict for one that has moved."""
         intent = Intent.from_dict(record.intent)
-        with self._open(intent.uri) as source:
+        source_uri, destination_uri = self._uris or (intent.uri, intent.destination_uri)
+        with self._open(source_uri) as source:
             try:
-                with self._open(intent.destination_uri) as destination:
+                with self._open(destination_uri) as destination:
                     self._take_back(record, intent, Sides(source, destination, intent.uuid, self._clock))
             except ConnectionFailed:
                 self._take_back_alone(intent, source)
@@ -96,11 +104,30 @@ class MigrationRecovery:
 
     @contextlib.contextmanager
     def _sides(self, intent: Intent) -> t.Iterator[Sides]:
-        with self._open(intent.uri) as source, self._open(intent.destination_uri) as destination:
+        source_uri, destination_uri = self._uris or (intent.uri, intent.destination_uri)
+        with self._open(source_uri) as source, self._open(destination_uri) as destination:
             yield Sides(source, destination, intent.uuid, self._clock)
 
     def _open(self, uri: str) -> contextlib.AbstractContextManager[Connection]:
         return open_connection(uri, timeout=self._connect_timeout)
+
+
+def recovery(_connection: Connection, _journal: Journal) -> MigrationRecovery:
+    """Return the handler of this kind; it opens both hosts by itself."""
+    return MigrationRecovery()
+
+
+def prospects(record: Record, direction: Direction) -> list[str]:
+    """Return what recovering the record would do, in sentences. Pure."""
+    intent = Intent.from_dict(record.intent)
+    if direction == "resume":
+        disks = ", ".join(disk.target for disk in intent.streamed)
+        pulled = [f"pull the disks {disks} of {intent.name} in, as far as they are not there yet"] if disks else []
+        left = [disk.source_path for disk in intent.moved] if intent.remove_source_volumes else []
+        return [*pulled, *(f"delete {path} on {intent.uri}, unless somebody uses it" for path in left)]
+    merged = [f"merge {disk.overlay_path} back into {disk.base_path}" for disk in intent.streamed]
+    made = [f"delete the volume {ref.pool}/{ref.name} on {intent.destination_uri}" for ref in made_volumes(record)]
+    return [*merged, *made]
 
 
 def port_of(record: Record) -> int:

@@ -15,6 +15,8 @@ import typing as t
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone import again as clone_again
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone import recovery as clone_recovery
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Unsupported
+from ansible_collections.headroom.libvirt.plugins.module_utils._migrate import intent as migrate_intent
+from ansible_collections.headroom.libvirt.plugins.module_utils._migrate import recovery as migrate_recovery
 
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection
@@ -34,6 +36,7 @@ class Kind:
 
 KINDS: t.Final[t.Mapping[str, Kind]] = {
     clone_recovery.KIND: Kind(clone_again.recovery, clone_recovery.prospects),
+    migrate_intent.KIND: Kind(migrate_recovery.recovery, migrate_recovery.prospects),
 }
 
 
