@@ -4,8 +4,8 @@
 
 """Faults in each phase of each mode of domain_migrate: one running guest, no data lost, and the command that recovers.
 
-A guest that writes a ledger and serves it is moved to and fro between two hosts. In every cell a fault is provoked in one
-phase; when the module has ended, and again after the documented command (the task, once more), the hosts are asked
+A guest that writes a ledger and serves it is moved to and fro between two hosts. In every cell a fault is provoked in
+one phase; when the module has ended, and again after the documented command (the task, once more), the hosts are asked
 who runs the guest. Then every block of its ledger is read.
 """
 

@@ -2,10 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A lab for the session: an old and a new libvirt host, with real guests, reached by SSH."""
+"""Labs for the session: an old and a new libvirt host, and two that are alike; with real guests, reached by SSH."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -22,6 +23,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
 RELEASES = "trixie,bookworm"  # libvirt 11.3 and 9.0
+TWINS = "trixie"  # guests move to and fro between hosts of the same release only
 
 
 @dataclass(frozen=True)
@@ -69,11 +71,24 @@ def _lab(
 
 @pytest.fixture(scope="session")
 def lab(installed: Path) -> Iterator[Lab]:
-    """Two hosts, and the collection as users install it; taken down whatever happens, a termination included."""
+    """Two hosts, an old and a new one, and the collection as users install it."""
+    with _up(f"test-{os.getpid()}", RELEASES, installed) as up:
+        yield up
+
+
+@pytest.fixture(scope="session")
+def twins(installed: Path) -> Iterator[Lab]:
+    """Two hosts that are alike."""
+    with _up(f"twins-{os.getpid()}", TWINS, installed) as up:
+        yield up
+
+
+@contextlib.contextmanager
+def _up(name: str, releases: str, installed: Path) -> Iterator[Lab]:
+    """Yield a lab; it is taken down whatever happens, a termination included."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    name = f"test-{os.getpid()}"
     try:
-        up = _lab("up", "--name", name, "--hosts", "2", "--release", RELEASES, "--json", capture_errors=False)
+        up = _lab("up", "--name", name, "--hosts", "2", "--release", releases, "--json", capture_errors=False)
         if up.returncode != 0:
             pytest.fail(
                 f"the lab did not come up (what it said is above or under 'Captured stderr'):\n{up.stdout}",

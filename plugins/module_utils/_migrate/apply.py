@@ -241,7 +241,7 @@ class _One:
         self._domain = domain
 
     def move(self) -> Moved:
-        task, sides = self._task, self._sides
+        task, sides, began = self._task, self._sides, self._task.clock.now()
         pools = survey.active_pools(sides.destination)
         request = self._with_defaults()
         made = plan.make_plan(survey.guest(sides.source, sides.destination, self._domain), request, pools)
@@ -263,7 +263,7 @@ class _One:
             return result
         self._refuse_if_failed(result)
         if task.act:
-            self._act(made, result)
+            self._act(made, result, began)
         return result
 
     def _with_defaults(self) -> Request:
@@ -277,12 +277,12 @@ class _One:
         if found:
             raise Conflict(
                 f"{result.name!r} was not touched, since the preflight found: "
-                + "; ".join(f"{finding.detail}. {finding.remedy}" for finding in found),
+                + " ".join(f"{finding.detail}. {finding.remedy}" for finding in found),
                 preflight=[finding.as_dict() for finding in result.preflight],
                 name=result.name,
             )
 
-    def _act(self, made: MigrationPlan, result: Moved) -> None:
+    def _act(self, made: MigrationPlan, result: Moved, began: float) -> None:
         intent = self._intent(made)
         mover: Mover | None = None
         try:
@@ -290,7 +290,7 @@ class _One:
                 KIND, made.guest.name, intent.as_dict(), self._task.recovery
             ) as transaction:
                 result.transaction = transaction.id
-                mover = Mover(self._sides, made, intent, transaction)
+                mover = Mover(self._sides, made, intent, transaction, began)
                 mover.run()
         except GoesOn:  # its record stays, for whoever finishes it
             pass

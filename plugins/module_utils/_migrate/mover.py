@@ -40,33 +40,36 @@ class GoesOn(HeadroomError):
 
 @dataclasses.dataclass
 class Mover:
-    """Moves one guest as planned. What it has done when it fails is undone by the journal's recovery."""
+    """Moves one guest as planned, of which the outcome counts the seconds since ``began``.
+
+    What it has done when it fails is undone by the journal's recovery.
+    """
 
     sides: Sides
     plan: MigrationPlan
     intent: Intent
     transaction: Transaction
+    began: float
     outcome: Outcome = dataclasses.field(default_factory=Outcome)
     kept: dict[str, str] = dataclasses.field(default_factory=dict)
 
     def run(self) -> None:
         """Move the guest; raises GoesOn when the task does not wait for its disks."""
-        began = self.sides.clock.now()
         self._make_volumes()
         if self.plan.mode == "offline":
             self._copy()
         port = self._serve() if self.intent.streamed else 0
-        self._migrate(port, began)
+        self._migrate(port)
         step = self.transaction.step("settle")
         finish.settle(self.sides, self.intent, port)
         self.transaction.done(step)
         if self.intent.streamed and self.plan.request.wait == "switched":
-            self.outcome.elapsed = self.sides.clock.now() - began
+            self.outcome.elapsed = self.sides.clock.now() - self.began
             raise GoesOn(f"{self.intent.name!r} runs on the destination, and its disks are being pulled in")
         step = self.transaction.step("complete")
         self.kept = finish.complete(self.sides, self.intent, port)
         self.transaction.done(step)
-        self.outcome.elapsed = self.sides.clock.now() - began
+        self.outcome.elapsed = self.sides.clock.now() - self.began
 
     def _make_volumes(self) -> None:
         for disk in self.plan.moved:
@@ -117,12 +120,12 @@ class Mover:
             f"no free port was found on the source among {exports.PORTS.start} to {exports.PORTS.stop - 1}",
         )
 
-    def _migrate(self, port: int, began: float) -> None:
+    def _migrate(self, port: int) -> None:
         step = self.transaction.step("migrate")
         inspect = (lambda text: self._inspect(text, port)) if self.intent.streamed else None
         self.outcome = LiveMigration(self.sides, self.plan, self.intent.placed(port), inspect).run()
         if self.plan.guest.running:
-            self.outcome.switch_over_seconds = self.sides.clock.now() - began
+            self.outcome.switch_over_seconds = self.sides.clock.now() - self.began
         self.transaction.done(step)
 
     def _inspect(self, text: str, port: int) -> None:
