@@ -299,7 +299,8 @@ class _One:
 
     def _intent(self, made: MigrationPlan) -> Intent:
         text = domains.live_xml(self._domain)
-        every = xml.policies(text)
+        # the definition's, since a guest that was streamed before still runs with the policies of that move
+        every = xml.policies(domains.definition_xml(self._domain))
         return intent_of(
             made,
             uri=self._task.uri,
