@@ -382,6 +382,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.model im
     WANTED,
     Request,
 )
+from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.task import Task
 from ansible_collections.headroom.libvirt.plugins.module_utils._runner import run_module
 
 if t.TYPE_CHECKING:
@@ -465,7 +466,7 @@ def migrate(module: AnsibleModule) -> dict[str, t.Any]:
     if params["parallel"] < 1:
         raise InvalidInput("parallel", params["parallel"], "moves nothing", "Write 1 or more.")
     only = params["preflight"] == "only"
-    task = apply.Task(
+    task = Task(
         uri=uri,
         names=names,
         request=_request(params),

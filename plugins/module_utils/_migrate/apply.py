@@ -22,98 +22,27 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._connection impor
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api as domains
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Conflict, HeadroomError, NotFound
 from ansible_collections.headroom.libvirt.plugins.module_utils._interrupt import Stopped, interruptible
-from ansible_collections.headroom.libvirt.plugins.module_utils._migrate import api, plan, preflight, survey, xml
+from ansible_collections.headroom.libvirt.plugins.module_utils._migrate import (
+    api,
+    inspection,
+    plan,
+    preflight,
+    survey,
+    xml,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.intent import KIND, intent_of
-from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.model import Finding, Outcome
 from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.mover import GoesOn, Mover
-from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.recovery import MigrationRecovery
 from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.sides import Sides, seen, whereabouts
-from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import SYSTEM_CLOCK, Clock
+from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.task import Moved, Task
 
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection
-    from ansible_collections.headroom.libvirt.plugins.module_utils._journal import Journal, Record
+    from ansible_collections.headroom.libvirt.plugins.module_utils._journal import Record
     from ansible_collections.headroom.libvirt.plugins.module_utils._libvirt_dep import libvirt
     from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.intent import Intent
     from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.model import MigrationPlan, Request
 
 _TOKEN_BYTES: t.Final = 8
-
-
-@dataclasses.dataclass(frozen=True)
-class Task:
-    """What the module is asked. ``act`` is False in check mode and for a preflight alone."""
-
-    uri: str
-    names: tuple[str, ...]
-    request: Request
-    act: bool
-    preflight_only: bool
-    parallel: int
-    connect_timeout: float
-    journal: Journal
-    clock: Clock = SYSTEM_CLOCK
-
-    @property
-    def is_local(self) -> bool:
-        """Whether this runs on the source."""
-        return not urlsplit(self.uri).hostname
-
-    @property
-    def recovery(self) -> MigrationRecovery:
-        """What takes these migrations back, or finishes them."""
-        uris = (self.uri, self.request.destination_uri)
-        return MigrationRecovery(clock=self.clock, connect_timeout=self.connect_timeout, uris=uris)
-
-    def unfinished(self, name: str) -> list[Record]:
-        """Return what the journal holds of migrations of ``name`` between these hosts that have not ended."""
-        hosts = (masked(self.uri), masked(self.request.destination_uri))
-        records = self.journal.unfinished(KIND, name)
-        return [record for record in records if (record.uri, record.intent.get("destination_uri")) == hosts]
-
-    def in_the_way(self, name: str) -> str | None:
-        """Return the migrations of ``name`` that this task neither finishes nor takes back; None without any."""
-        own = [record.id for record in self.unfinished(name) if not record.alive]
-        others = [
-            str(record)
-            for record in self.journal.unfinished(KIND, name)
-            if record.uri == masked(self.uri) and record.id not in own
-        ]
-        return ", ".join(others) or None
-
-
-@dataclasses.dataclass
-class Moved:
-    """One domain's part of the result."""
-
-    name: str
-    uuid: str
-    changed: bool
-    running_host: str | None
-    source_uri: str
-    destination_uri: str
-    plan: MigrationPlan | None = None
-    preflight: tuple[Finding, ...] = ()
-    outcome: Outcome = dataclasses.field(default_factory=Outcome)
-    kept: dict[str, str] = dataclasses.field(default_factory=dict)
-    transaction: str | None = None
-
-    def as_dict(self) -> dict[str, t.Any]:
-        """Return the domain's row of the result."""
-        return {
-            "name": self.name,
-            "uuid": self.uuid,
-            "changed": self.changed,
-            "source_uri": masked(self.source_uri),
-            "destination_uri": masked(self.destination_uri),
-            "running_host": self.running_host,
-            "mode": None if self.plan is None else self.plan.mode,
-            "plan": None if self.plan is None else self.plan.as_dict(),
-            "preflight": [finding.as_dict() for finding in self.preflight],
-            **self.outcome.as_dict(),
-            "kept_on_source": dict(self.kept),
-            "transaction": self.transaction,
-        }
 
 
 def move_all(task: Task) -> list[Moved]:
@@ -246,7 +175,7 @@ class _One:
         request = self._with_defaults()
         made = plan.make_plan(survey.guest(sides.source, sides.destination, self._domain), request, pools)
         plan.check_streamable(made)
-        facts = survey.facts(sides.source, sides.destination, self._domain, made, is_local=task.is_local)
+        facts = inspection.facts(sides.source, sides.destination, self._domain, made, is_local=task.is_local)
         facts = dataclasses.replace(facts, unfinished=task.in_the_way(made.guest.name))
         result = Moved(
             name=made.guest.name,
@@ -269,7 +198,7 @@ class _One:
     def _with_defaults(self) -> Request:
         request = self._task.request
         if request.migrate_uri is None:
-            request = dataclasses.replace(request, migrate_uri=survey.default_migrate_uri(request.destination_uri))
+            request = dataclasses.replace(request, migrate_uri=inspection.default_migrate_uri(request.destination_uri))
         return request
 
     def _refuse_if_failed(self, result: Moved) -> None:

@@ -9,84 +9,14 @@
 
 from __future__ import annotations
 
-import dataclasses
-import posixpath
 import typing as t
 
+from ansible_collections.headroom.libvirt.plugins.module_utils._migrate import storage_checks
 from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.model import Finding
 
 if t.TYPE_CHECKING:
-    from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.model import DiskPlan, MigrationPlan
-    from ansible_collections.headroom.libvirt.plugins.module_utils._storage.xml import Pool
-
-_SAFE_CACHE: t.Final = frozenset({"none", "directsync", "default", None})
-
-
-@dataclasses.dataclass(frozen=True)
-class Hardware:
-    """What of the guest depends on its host. ``networks`` and ``bridges`` are those that it is attached to."""
-
-    arch: str | None = None
-    machine: str | None = None
-    type: str = "kvm"
-    networks: tuple[str, ...] = ()
-    bridges: tuple[str, ...] = ()
-    host_devices: tuple[str, ...] = ()
-    hugepage_bytes: int | None = None
-    numa_nodes: str | None = None
-    has_tpm: bool = False
-    nvram: str | None = None
-    cdroms: tuple[tuple[str, str], ...] = ()
-
-
-@dataclasses.dataclass(frozen=True)
-class Cpu:
-    """How the destination's CPU compares; ``common_model`` is one that both hosts have. None: could not be asked."""
-
-    compatible: bool | None = None
-    detail: str = ""
-    common_model: str | None = None
-
-
-@dataclasses.dataclass(frozen=True)
-class Reach:
-    """Whether the destination can be reached from the source: ``address`` is None if its name does not resolve.
-
-    Known only where this module runs on the source; elsewhere ``tried`` is False.
-    """
-
-    tried: bool = False
-    host: str = ""
-    address: str | None = None
-    answers: bool = False
-    problem: str = ""
-
-
-@dataclasses.dataclass(frozen=True)
-class Facts:
-    """What the two hosts say; None for what could not be asked."""
-
-    hardware: Hardware
-    source_uuid: str | None
-    destination_uuid: str | None
-    machines: t.Mapping[str, tuple[frozenset[str], frozenset[str]]]
-    """{architecture: (domain types, machine types)} of the destination."""
-    pools: tuple[Pool, ...]
-    volumes: frozenset[str]
-    """Paths that the destination has volumes at, of those that matter."""
-    networks: t.Mapping[str, bool]
-    bridges: frozenset[str] | None
-    free_memory_bytes: int | None
-    free_hugepages_bytes: int | None
-    numa_nodes: int
-    cpu: Cpu
-    reach: Reach
-    name_taken_by: str | None = None
-    """UUID of the destination's domain that has the guest's name there."""
-    uuid_there: bool = False
-    source_job: bool = False
-    unfinished: str | None = None
-    missing_on_destination: tuple[str, ...] = ()
+    from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.facts import Facts
+    from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.model import MigrationPlan
 
 
 def evaluate(plan: MigrationPlan, facts: Facts) -> tuple[Finding, ...]:
@@ -102,9 +32,9 @@ def evaluate(plan: MigrationPlan, facts: Facts) -> tuple[Finding, ...]:
         _memory,
         _hugepages,
         _numa,
-        _disks,
-        _space,
-        _cache,
+        storage_checks.disks,
+        storage_checks.space,
+        storage_checks.cache,
         _cdroms,
         _networks,
         _devices,
@@ -277,76 +207,6 @@ def _numa(_plan: MigrationPlan, facts: Facts) -> t.Iterator[Finding]:
         )
     else:
         yield Finding("numa", "ok", f"the destination has the NUMA nodes {wanted}")
-
-
-def _disks(plan: MigrationPlan, facts: Facts) -> t.Iterator[Finding]:
-    paths = {disk.target: disk for disk in plan.guest.disks}
-    for disk in plan.disks:
-        yield _disk(disk, paths[disk.target].there, paths[disk.target].shared, facts)
-
-
-def _disk(disk: DiskPlan, there: bool, shared: bool, facts: Facts) -> Finding:
-    where = f"{disk.target} ({disk.source_path})"
-    if disk.action == "leave":
-        if shared or there:
-            return Finding("disk", "ok", f"{where}: the destination has it")
-        return Finding(
-            "disk",
-            "failed",
-            f"{where}: the destination has no volume there, and nothing is to be copied",
-            "Write copy_storage: all, or mode: streaming; or put the disk on storage that both hosts have.",
-        )
-    if disk.pool is None:
-        return Finding(
-            "disk",
-            "failed",
-            f"{where}: the destination has no active pool at {posixpath.dirname(disk.source_path)}",
-            "Define one there, or write destination_pool.",
-        )
-    if disk.destination_path in facts.volumes:
-        return Finding(
-            "disk",
-            "failed",
-            f"{where}: {disk.destination_path} exists on the destination, and it is another volume",
-            "Remove it if it is a left-over, or write destination_pool.",
-        )
-    if disk.backing_path is not None and disk.backing_path in facts.missing_on_destination:
-        return Finding(
-            "disk",
-            "failed",
-            f"{where} stands on {disk.backing_path}, which the destination does not have",
-            "Bring it there (headroom.libvirt.appliance), or write copy_storage: all.",
-        )
-    return Finding("disk", "ok", f"{where}: {disk.reason}")
-
-
-def _space(plan: MigrationPlan, facts: Facts) -> t.Iterator[Finding]:
-    for pool in facts.pools:
-        moved = [disk for disk in plan.moved if disk.pool == pool.name]
-        needed = sum(disk.allocation_bytes for disk in moved)
-        if moved and needed > pool.available_bytes:
-            yield Finding(
-                "space",
-                "failed",
-                f"the pool {pool.name!r} has {pool.available_bytes} bytes left, the disks hold {needed}",
-                "Free some there, or write destination_pool.",
-            )
-        elif moved:
-            yield Finding(
-                "space", "ok", f"the pool {pool.name!r} has {pool.available_bytes} bytes left of {needed} needed"
-            )
-
-
-def _cache(plan: MigrationPlan, _facts: Facts) -> t.Iterator[Finding]:
-    left = {disk.target for disk in plan.disks if not disk.is_moved}
-    for disk in plan.guest.disks:
-        if plan.guest.running and disk.target in left and disk.cache not in _SAFE_CACHE:
-            yield Finding(
-                "cache",
-                "failed",
-                f"{disk.target} is shared and has cache={disk.cache}, which could lose writes in a migration",
-                "Give the disk cache='none' at the guest's next start.",
-            )
 
 
 def _cdroms(_plan: MigrationPlan, facts: Facts) -> t.Iterator[Finding]:

@@ -10,6 +10,7 @@ import typing as t
 import pytest
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._migrate import plan, preflight
+from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.facts import Cpu, Facts, Hardware, Reach
 from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.model import (
     Finding,
     Guest,
@@ -17,7 +18,6 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.model im
     Request,
     SourceDisk,
 )
-from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.preflight import Cpu, Facts, Hardware, Reach
 from ansible_collections.headroom.libvirt.plugins.module_utils._storage.xml import Pool
 
 MIB = 1024**2
