@@ -16,11 +16,10 @@ import statistics
 import time
 import typing as t
 
+from bench import frame
 from moving.guest import Guest
 from moving.hosts import Hosts, lab, result
 from moving.service import Service, watched
-
-from bench import frame
 
 HELP = "switch-over, downtime and time to fully local of streaming against virsh migrate --copy-storage-all"
 CASES = ("switch-over", "downtime", "fully local", "gap in service")

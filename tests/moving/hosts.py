@@ -76,9 +76,9 @@ class Hosts:
 def result(running: subprocess.Popen[str]) -> dict[str, t.Any]:
     """What a module returned; `{"failed": True, "msg": …}` for one that did not live to say anything."""
     text, _errors = running.communicate()
-    place = text.find("{")
+    _head, _arrow, said = text.partition(" => ")
     try:
-        found = json.loads(text[place:])
+        found = json.loads(said)
     except ValueError:
         return {"failed": True, "msg": text}
     return {**found, "failed": running.returncode != 0}

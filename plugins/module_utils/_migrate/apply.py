@@ -22,6 +22,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._connection impor
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api as domains
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Conflict, HeadroomError, NotFound
 from ansible_collections.headroom.libvirt.plugins.module_utils._interrupt import Stopped, interruptible
+from ansible_collections.headroom.libvirt.plugins.module_utils._journal import Interrupted
 from ansible_collections.headroom.libvirt.plugins.module_utils._migrate import (
     api,
     inspection,
@@ -60,10 +61,13 @@ def move_all(task: Task) -> list[Moved]:
             for future in running.values():
                 future.cancel()
             concurrent.futures.wait(running.values())
-    results, errors = [], {}
+    results: list[Moved] = []
+    errors: dict[str, HeadroomError] = {}
     for name, future in running.items():
         try:
             results.append(future.result())
+        except concurrent.futures.CancelledError:
+            errors[name] = Interrupted(f"the task was interrupted before {name!r} was touched")
         except HeadroomError as error:
             errors[name] = error
     if len(errors) == 1:
@@ -175,7 +179,7 @@ class _One:
         request = self._with_defaults()
         made = plan.make_plan(survey.guest(sides.source, sides.destination, self._domain), request, pools)
         plan.check_streamable(made)
-        facts = inspection.facts(sides.source, sides.destination, self._domain, made, is_local=task.is_local)
+        facts = inspection.facts(sides.source, sides.destination, self._domain, made, pools, is_local=task.is_local)
         facts = dataclasses.replace(facts, unfinished=task.in_the_way(made.guest.name))
         result = Moved(
             name=made.guest.name,

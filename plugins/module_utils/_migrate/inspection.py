@@ -23,13 +23,14 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import He
 from ansible_collections.headroom.libvirt.plugins.module_utils._host import api as hosts
 from ansible_collections.headroom.libvirt.plugins.module_utils._host.xml import read_capabilities
 from ansible_collections.headroom.libvirt.plugins.module_utils._libvirt_dep import libvirt
-from ansible_collections.headroom.libvirt.plugins.module_utils._migrate import api, survey
+from ansible_collections.headroom.libvirt.plugins.module_utils._migrate import api
 from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.facts import Cpu, Facts, Hardware, Reach
 from ansible_collections.headroom.libvirt.plugins.module_utils._storage import api as storage
 
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._libvirt_dep import etree
     from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.model import MigrationPlan
+    from ansible_collections.headroom.libvirt.plugins.module_utils._storage.xml import Pool
 
 # The first of the ports that libvirt lets QEMU take for migrations. Nobody listens there now: what counts is that
 # the host answers, if only to say so.
@@ -38,9 +39,15 @@ _REACH_SECONDS: t.Final = 5.0
 
 
 def facts(
-    source: Connection, destination: Connection, domain: libvirt.virDomain, plan: MigrationPlan, *, is_local: bool
+    source: Connection,
+    destination: Connection,
+    domain: libvirt.virDomain,
+    plan: MigrationPlan,
+    pools: tuple[Pool, ...],
+    *,
+    is_local: bool,
 ) -> Facts:
-    """Return what the preflight needs; ``is_local`` says that this runs on the source."""
+    """Return what the preflight needs, but ``pools`` (the destination's); ``is_local``: this runs on the source."""
     root = xml.parse_element(domains.live_xml(domain))
     hardware = read_hardware(root)
     capabilities = hosts.capabilities_xml(destination)
@@ -54,7 +61,7 @@ def facts(
         source_uuid=read_capabilities(hosts.capabilities_xml(source)).uuid,
         destination_uuid=read_capabilities(capabilities).uuid,
         machines={arch: (guest.types, guest.machines) for arch, guest in read_guests(capabilities).items()},
-        pools=survey.active_pools(destination),
+        pools=pools,
         volumes=frozenset(path for path in wanted if storage.find_volume_by_path(destination, path)),
         networks={network.name(): hosts.network_active(network) for network in hosts.list_networks(destination)},
         bridges=_bridges(destination),

@@ -219,8 +219,7 @@ def _copy_storage(disks: t.Sequence[DiskPlan]) -> CopyStorage:
 
 
 def _flags(mode: Mode, storage: CopyStorage, request: Request) -> tuple[str, ...]:
-    if request.timeout_action == "postcopy" and mode == "precopy":
-        mode = "postcopy"
+    may_become_postcopy = request.timeout_action == "postcopy" and mode != "offline"
     storage_flags = {"none": False, "all": "NON_SHARED_DISK", "inc": "NON_SHARED_INC"}
     wanted = {
         "OFFLINE": mode == "offline",
@@ -230,7 +229,7 @@ def _flags(mode: Mode, storage: CopyStorage, request: Request) -> tuple[str, ...
         "UNDEFINE_SOURCE": request.undefine_source,
         "CHANGE_PROTECTION": mode != "offline" and not request.peer_to_peer,
         "ABORT_ON_ERROR": mode != "offline",
-        "POSTCOPY": mode == "postcopy",
+        "POSTCOPY": mode == "postcopy" or may_become_postcopy,
         "AUTO_CONVERGE": request.auto_converge,
         "COMPRESSED": bool(request.compression),
         "PARALLEL": request.parallel_connections is not None,

@@ -138,6 +138,11 @@ def test_options_become_libvirts_flags_and_parameters() -> None:
     assert made.parameters["compression"] == ["zstd"]
 
 
+@pytest.mark.parametrize("mode", ["precopy", "streaming"])
+def test_post_copy_can_be_what_happens_after_the_timeout(mode: t.Any) -> None:
+    assert "POSTCOPY" in planned(disk(), mode=mode, timeout_action="postcopy").flags
+
+
 DISKS = st.builds(
     disk,
     target=st.sampled_from(["vda", "vdb", "vdc"]),
