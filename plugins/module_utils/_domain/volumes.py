@@ -41,10 +41,17 @@ class Uses:
             return plan.OwnedVolumes()
         used = {path: user for path, user in self.by_domains if user != f"the domain {definition.name!r}"}
         for pool in sorted({ref.pool for ref in paths}):
-            if pool not in self._by_pool:
-                self._by_pool[pool] = self._by_volumes(pool)
-            used.update(self._by_pool[pool])
+            used.update(self._in_pool(pool))
         return plan.sort_owned(definition, paths, used)
+
+    def user_of(self, pool: str, path: str) -> str | None:
+        """Return who uses the volume at ``path`` in ``pool``: a domain, or a volume that it is the base of."""
+        return dict(self._by_domains).get(path) or self._in_pool(pool).get(path)
+
+    def _in_pool(self, pool: str) -> dict[str, str]:
+        if pool not in self._by_pool:
+            self._by_pool[pool] = self._by_volumes(pool)
+        return self._by_pool[pool]
 
     @functools.cached_property
     def by_domains(self) -> list[tuple[str, str]]:

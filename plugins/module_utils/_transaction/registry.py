@@ -17,6 +17,8 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._clone import aga
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone import recovery as clone_recovery
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain import removal
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Unsupported
+from ansible_collections.headroom.libvirt.plugins.module_utils._migrate import intent as migrate_intent
+from ansible_collections.headroom.libvirt.plugins.module_utils._migrate import recovery as migrate_recovery
 
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection
@@ -38,6 +40,7 @@ KINDS: t.Final[t.Mapping[str, Kind]] = {
     live.KIND: Kind(lambda connection, _journal: live.CaptureRecovery(connection), live.prospects),
     clone_recovery.KIND: Kind(clone_again.recovery, clone_recovery.prospects),
     flatten.KIND: Kind(lambda connection, _journal: flatten.FlattenRecovery(connection), flatten.prospects),
+    migrate_intent.KIND: Kind(migrate_recovery.recovery, migrate_recovery.prospects),
     removal.KIND: Kind(lambda connection, _journal: removal.RemovalRecovery(connection), removal.prospects),
 }
 
