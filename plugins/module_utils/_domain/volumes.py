@@ -46,7 +46,7 @@ class Uses:
 
     def user_of(self, pool: str, path: str) -> str | None:
         """Return who uses the volume at ``path`` in ``pool``: a domain, or a volume that it is the base of."""
-        return dict(self._by_domains).get(path) or self._in_pool(pool).get(path)
+        return dict(self.by_domains).get(path) or self._in_pool(pool).get(path)
 
     def _in_pool(self, pool: str) -> dict[str, str]:
         if pool not in self._by_pool:
