@@ -62,18 +62,25 @@ def passwords_in(options: object) -> set[str]:
 
 
 @contextlib.contextmanager
-def open_connection(uri: str, *, timeout: float = 20.0, read_only: bool = False) -> t.Iterator[Connection]:
+def open_connection(
+    uri: str, *, timeout: float = 20.0, read_only: bool = False, keepalive: bool = True
+) -> t.Iterator[Connection]:
     """Yield an open Connection to ``uri`` and close it afterwards.
+
+    Who has a deadline of their own for a host that dies in mid-call can do without ``keepalive`` and its thread.
 
     Raises InvalidInput for what is no libvirt URI, ConnectionFailed when the host does not answer within
     ``timeout`` seconds or refuses, MissingDependency without libvirt-python.
     """
     require_libvirt()
     _check_uri(uri)
-    _start_event_loop()
+    if keepalive:
+        _start_event_loop()
+    libvirt.registerErrorHandler(lambda _context, _error: None, None)  # errors are raised, not printed
     handle = _open_within(uri, timeout, read_only)
     try:
-        _keep_alive(handle)
+        if keepalive:
+            _keep_alive(handle)
         yield Connection(handle, masked(uri))
     finally:
         with contextlib.suppress(libvirt.libvirtError):
@@ -175,7 +182,6 @@ def _start_event_loop() -> None:
         if _event_loop_threads:
             return
         libvirt.virEventRegisterDefaultImpl()
-        libvirt.registerErrorHandler(lambda _context, _error: None, None)  # errors are raised, not printed
         thread = threading.Thread(target=_run_event_loop, name="libvirt-events", daemon=True)
         thread.start()
         _event_loop_threads.append(thread)

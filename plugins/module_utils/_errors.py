@@ -84,6 +84,12 @@ class NoSpace(HeadroomError):
     kind = "no_space"
 
 
+class NotEnoughMemory(HeadroomError):
+    """What is asked takes more memory than the limits of this process leave."""
+
+    kind = "not_enough_memory"
+
+
 class ChecksumMismatch(HeadroomError):
     """The content is not the one that was announced."""
 

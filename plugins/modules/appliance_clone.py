@@ -81,14 +81,22 @@ options:
     default: running
   wait_for:
     description:
-      - What is waited for. V(running) is when QEMU runs; V(address) is when DHCP of a libvirt network has given each
-        clone that runs an address, those that existed before included.
+      - What is waited for, of the clones that run, those that existed before included.
+      - V(defined) and V(running) wait for nothing more than O(state) makes of them; QEMU runs when it has been started.
+      - V(address) is when DHCP of a libvirt network has given the clone an address.
+      - V(agent) is when the guest agent answers.
+      - V(port) is when the clone has an address and takes connections on O(port), from the machine where this module
+        runs.
     type: str
-    choices: [running, address]
+    choices: [defined, running, address, agent, port]
     default: running
+  port:
+    description:
+      - The TCP port that O(wait_for=port) waits for.
+    type: int
   timeout:
     description:
-      - How many seconds to wait for addresses. Clones that are late are not removed, as they run.
+      - How many seconds to wait for that. Clones that are late are not removed, as they run.
       - As long it also waits for another run that is at work on the same clones.
     type: float
     default: 120.0
@@ -114,6 +122,57 @@ options:
       - The libvirt network that the first network card is attached to, if other than in the appliance. A machine
         without network card gets one.
     type: str
+  addresses:
+    description:
+      - Addresses that DHCP of the libvirt network of the first network card keeps for clones, as C(NAME-OF-CLONE) and
+        address. Reservations are made as M(headroom.libvirt.network_reservation) makes them, and go with the clones.
+    type: dict
+  other_hosts:
+    description:
+      - The URIs of hosts whose guests are in the same networks. No clone gets a MAC address that one of theirs has.
+      - A host that does not answer makes the task fail, as its addresses cannot be known.
+    type: list
+    elements: str
+  seed:
+    description:
+      - Whether the clones get a seed for cloud-init, a small read-only disk with the label C(cidata). It tells each its
+        hostname, which is its name, and that it is a new instance, by its UUID, whereupon cloud-init makes new SSH host
+        keys.
+      - The default is V(true) if one of O(user_data), O(meta_data) and O(network_config) is given, else V(false).
+    type: bool
+  user_data:
+    description:
+      - What cloud-init in each clone shall do, as text that cloud-init knows (C(#cloud-config), a script, MIME), or as
+        the dict of a cloud-config.
+      - With C(## template) in its first line, cloud-init fills in what differs from clone to clone.
+    type: raw
+  meta_data:
+    description:
+      - Further meta-data for cloud-init. C(local-hostname) replaces the name; C(instance-id) cannot be set.
+    type: dict
+  network_config:
+    description:
+      - The network configuration for cloud-init, of version 1 or 2. Without it, the first card asks DHCP.
+    type: dict
+  quota:
+    description:
+      - The most that O(tenant) may have on this host, counted over all of its machines as they are defined, running or
+        not. What exists already never makes the task fail, only what would be added.
+      - Tasks that run on the same machine count one after the other.
+    type: dict
+    suboptions:
+      machines:
+        description: Number of machines.
+        type: int
+      vcpus:
+        description: Number of vCPUs.
+        type: int
+      memory:
+        description: Memory, with a unit.
+        type: str
+      disk:
+        description: Disks as large as their guests see them, with a unit.
+        type: str
   title:
     description:
       - A short text for people.
@@ -145,10 +204,14 @@ attributes:
 notes:
   - The virtual hardware is that of the appliance. On a host without KVM, clones of a KVM appliance run emulated; where
     the host does not know the version of the machine type, they get its newest one. RV(notes) says so.
-  - A UEFI clone starts with a new NVRAM, and one with a TPM with an empty TPM.
+  - A UEFI clone starts with an NVRAM of its own, a copy of its firmware's template, and one with a TPM with an empty
+    TPM.
+requirements:
+  - pycdlib >= 1.11.0, for O(seed) only (Debian, Ubuntu and Fedora call it python3-pycdlib)
 seealso:
   - module: headroom.libvirt.appliance
   - module: headroom.libvirt.domain
+  - module: headroom.libvirt.network_reservation
 extends_documentation_fragment:
   - headroom.libvirt.connection
   - headroom.libvirt.journal
@@ -174,6 +237,21 @@ EXAMPLES = r"""
     vcpus: 2
     network: customers
     state: shutdown
+
+- name: A machine with a fixed address that cloud-init sets up, as far as the tenant's quota goes
+  headroom.libvirt.appliance_clone:
+    appliance: debian
+    names: [shop-db]
+    tenant: shop
+    addresses:
+      shop-db: 192.168.122.30
+    user_data:
+      packages: [postgresql]
+      ssh_authorized_keys: ["{{ lookup('ansible.builtin.file', '~/.ssh/id_ed25519.pub') }}"]
+    quota:
+      machines: 10
+      memory: 32GiB
+      disk: 500GiB
 
 - name: A machine that can be reached when the task ends
   headroom.libvirt.appliance_clone:
@@ -266,6 +344,18 @@ clones:
           description: Starting it.
           type: float
           sample: 0.412
+        address:
+          description: From its start until it had an address. Only if that was waited for.
+          type: float
+          sample: 6.81
+        agent:
+          description: From its start until its guest agent answered. Only if that was waited for.
+          type: float
+          sample: 7.304
+        port:
+          description: From its start until it took connections on O(port). Only if that was waited for.
+          type: float
+          sample: 7.112
 mode:
   description: How the disks of missing clones come about.
   returned: success
@@ -292,8 +382,15 @@ import typing as t
 from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.catalogue import open_catalogue
 from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import CONNECTION, JOURNAL, ArgumentSpec
 from ansible_collections.headroom.libvirt.plugins.module_utils._changes import Changes
+from ansible_collections.headroom.libvirt.plugins.module_utils._clone import tenants
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone.apply import Maker, existing_row
-from ansible_collections.headroom.libvirt.plugins.module_utils._clone.ready import addresses, await_addresses
+from ansible_collections.headroom.libvirt.plugins.module_utils._clone.ready import (
+    STAGES,
+    Watch,
+    Wish,
+    addresses,
+    check_wish,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone.recovery import leftovers, settle
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone.request import request_from
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone.survey import make_plan
@@ -303,7 +400,10 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import SY
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
+    from ansible_collections.headroom.libvirt.plugins.module_utils._clone.plan import Request
+    from ansible_collections.headroom.libvirt.plugins.module_utils._clone.survey import ClonePlan
     from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection
+    from ansible_collections.headroom.libvirt.plugins.module_utils._journal import Journal
 
 ARGUMENTS = CONNECTION.merge(JOURNAL).merge(
     ArgumentSpec(
@@ -317,13 +417,29 @@ ARGUMENTS = CONNECTION.merge(JOURNAL).merge(
             "pool": {"type": "str", "default": "default"},
             "appliance_pool": {"type": "str"},
             "state": {"type": "str", "choices": ["running", "shutdown"], "default": "running"},
-            "wait_for": {"type": "str", "choices": ["running", "address"], "default": "running"},
+            "wait_for": {"type": "str", "choices": list(STAGES), "default": "running"},
+            "port": {"type": "int"},
             "timeout": {"type": "float", "default": 120.0},
             "fleet": {"type": "str"},
             "tenant": {"type": "str"},
             "memory": {"type": "str"},
             "vcpus": {"type": "int"},
             "network": {"type": "str"},
+            "addresses": {"type": "dict"},
+            "other_hosts": {"type": "list", "elements": "str"},
+            "seed": {"type": "bool"},
+            "user_data": {"type": "raw"},
+            "meta_data": {"type": "dict"},
+            "network_config": {"type": "dict"},
+            "quota": {
+                "type": "dict",
+                "options": {
+                    "machines": {"type": "int"},
+                    "vcpus": {"type": "int"},
+                    "memory": {"type": "str"},
+                    "disk": {"type": "str"},
+                },
+            },
             "title": {"type": "str"},
             "description": {"type": "str"},
             "protected": {"type": "bool", "default": False},
@@ -331,18 +447,28 @@ ARGUMENTS = CONNECTION.merge(JOURNAL).merge(
         },
         mutually_exclusive=[("names", "count"), ("names", "prefix")],
         required_one_of=[("names", "count")],
+        required_if=[("wait_for", "port", ["port"])],
     )
 )
 
 
 def bring_about(connection: Connection, module: AnsibleModule) -> dict[str, t.Any]:
     """Make what is missing and return the task's result."""
-    request, journal = request_from(module.params), journal_of(module)
-    catalogue = open_catalogue(connection, module.params["appliance_pool"] or request.pool)
-    settled: tuple[str, ...] = ()
+    request, timeout = request_from(module.params), module.params["timeout"]
+    with tenants.counted(request, timeout, SYSTEM_CLOCK, check_mode=module.check_mode):
+        return make_missing(connection, module, request)
+
+
+def make_missing(connection: Connection, module: AnsibleModule, request: Request) -> dict[str, t.Any]:
+    """Make what is missing of the request and return the task's result."""
+    params, journal = module.params, journal_of(module)
+    wish = Wish(params["wait_for"], params["timeout"], params["port"])
+    catalogue = open_catalogue(connection, params["appliance_pool"] or request.pool)
+    left = leftovers(journal, connection)
     if not module.check_mode:
-        settled = settle(journal, connection, request, SYSTEM_CLOCK, module.params["timeout"], module.warn)
-    plan = make_plan(catalogue, request, leftovers(journal, connection))
+        left = settle(journal, connection, request, SYSTEM_CLOCK, wish.timeout, module.warn)
+    plan = make_plan(catalogue, request, left)
+    check_wish(wish, plan.manifest.template)
     changes = Changes()
     for clone in plan.clones:
         changes.add(clone.name, None, plan.summary(clone))
@@ -350,11 +476,7 @@ def bring_about(connection: Connection, module: AnsibleModule) -> dict[str, t.An
     if module.check_mode:
         rows += [plan.predicted_row(clone) for clone in plan.clones]
     else:
-        created = dt.datetime.now(dt.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-        rows += Maker(connection, plan, created, SYSTEM_CLOCK, secrets.token_bytes, journal, module.params).make()
-        if module.params["wait_for"] == "address":
-            running = [row for row in rows if row["state"] == "running"]
-            await_addresses(connection, _macs(running), module.params["timeout"], SYSTEM_CLOCK)
+        rows = _make_and_wait(connection, plan, rows, wish, journal, params)
     known = addresses(connection, _macs(rows))
     return {
         **changes.as_result(),
@@ -362,8 +484,29 @@ def bring_about(connection: Connection, module: AnsibleModule) -> dict[str, t.An
         "clones": [{**row, "addresses": known[row["name"]]} for row in rows],
         "mode": plan.choice.mode,
         "mode_reason": plan.choice.reason,
-        "notes": [*settled, *plan.notes],
+        "notes": [*left.notes, *plan.notes],
     }
+
+
+def _make_and_wait(
+    connection: Connection,
+    plan: ClonePlan,
+    existing: list[dict[str, t.Any]],
+    wish: Wish,
+    journal: Journal,
+    params: t.Mapping[str, t.Any],
+) -> list[dict[str, t.Any]]:
+    created = dt.datetime.now(dt.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    options = {name: value for name, value in params.items() if name not in CONNECTION.options}
+    maker = Maker(connection, plan, created, SYSTEM_CLOCK, secrets.token_bytes, journal, options)
+    rows = existing + maker.make()
+    running = _macs([row for row in rows if row["state"] == "running"])
+    watch = Watch(connection, running, maker.started, SYSTEM_CLOCK)
+    watch.until(wish)
+    return [
+        {**row, "seconds": {**row["seconds"], **watch.seconds.get(row["name"], {})}} if row["created"] else row
+        for row in rows
+    ]
 
 
 def _macs(rows: t.Sequence[t.Mapping[str, t.Any]]) -> dict[str, list[str]]:

@@ -173,6 +173,12 @@ domains:
       elements: dict
       returned: success
       sample: [{pool: default, name: web-1.vda.qcow2}]
+    removed_reservations:
+      description: Addresses that networks kept for the domain alone, and keep no more.
+      type: list
+      elements: dict
+      returned: success
+      sample: [{network: default, mac: "52:54:00:9c:41:07", address: 192.168.122.30}]
     kept_volumes:
       description: Volumes that the domain's metadata claims and that stayed, with the reason.
       type: list

@@ -4,12 +4,13 @@
 
 """Every folder of `targets` is a test.
 
-One called `setup_…` is there for others to include. One with a `playbook.yml` runs that, and decides itself where its
-tasks run. Any other is a role, run on every lab host.
+One called `setup_…` is there for others to include; one called `full_…` takes its time and runs with `--full` only. One
+with a `playbook.yml` runs that, and decides itself where its tasks run. Any other is a role, run on every lab host.
 """
 
 from __future__ import annotations
 
+import os
 import typing as t
 from pathlib import Path
 
@@ -20,9 +21,15 @@ if t.TYPE_CHECKING:
 
 HERE = Path(__file__).parent
 TARGETS = sorted(path.name for path in (HERE / "targets").glob("[!.]*/") if not path.name.startswith("setup_"))
+FULL = bool(os.environ.get("HEADROOM_FULL"))
 
 
-@pytest.mark.parametrize("name", TARGETS)
+def target(name: str) -> t.Any:
+    skipped = name.startswith("full_") and not FULL
+    return pytest.param(name, marks=[pytest.mark.skip("./dev test --full runs it")] if skipped else [])
+
+
+@pytest.mark.parametrize("name", map(target, TARGETS))
 def test_target(lab: Lab, name: str) -> None:
     own = HERE / "targets" / name / "playbook.yml"
     if own.exists():

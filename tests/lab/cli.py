@@ -14,6 +14,7 @@ import typing as t
 from pathlib import Path
 
 from . import cache, hosts, lifecycle, machine, network, state
+from .guest import debian
 from .guest.domain import MEMORY_MIB, domain_xml
 from .naming import RELEASES, Lab, check_name, default_name, namespace, plan_lab
 from .shell import LabError, require_root_and_tools
@@ -57,6 +58,7 @@ def parse(arguments: t.Sequence[str]) -> argparse.Namespace:
     up = add_named("up", _up, "start a lab, or what is missing of it; builds what it needs")
     up.add_argument("--hosts", type=int, default=2, help="how many (default: 2)")
     up.add_argument("--release", default=RELEASES[0], help="Debian release(s), with commas, dealt over the hosts")
+    up.add_argument("--full-size", action="store_true", help="build the full-size guest's image too")
     up.add_argument("--json", action="store_true", help="describe the lab as JSON on standard output")
     down = add_named("down", _down, "remove a lab: processes, namespaces, mounts and files, whatever state it is in")
     down.add_argument("--all", action="store_true", help="every lab on this machine")
@@ -77,8 +79,10 @@ def parse(arguments: t.Sequence[str]) -> argparse.Namespace:
     xml.add_argument("--name", required=True, help="the domain")
     xml.add_argument("--memory", type=int, default=MEMORY_MIB, metavar="MIB", help="default: %(default)s")
     xml.add_argument("--disk", help="a file on the host (default: NAME.qcow2 in the pool)")
+    add("full-size-guest", _full_size_guest, "print the path of the full-size guest's image, which is built if missing")
     make = add("build", _build, "fill the cache, start nothing")
     make.add_argument("--release", default=RELEASES[0], help="Debian release(s), with commas")
+    make.add_argument("--full-size", action="store_true", help="the full-size guest's image too")
     stock = add("cache", _cache, "show what is cached", root=False)
     stock.add_argument("--clean", action="store_true", help="remove it (no lab may be up)")
     return parser.parse_args(arguments)
@@ -96,6 +100,8 @@ def _rate(text: str) -> str:
 
 def _up(options: argparse.Namespace) -> None:
     lab = plan_lab(options.name, options.hosts, options.release.split(","))
+    if options.full_size:
+        lifecycle.build((host.release for host in lab.hosts), full_size=True)
     lifecycle.up(lab)
     _show(lab, options.json)
 
@@ -167,7 +173,11 @@ def _guest_xml(options: argparse.Namespace) -> None:
 
 
 def _build(options: argparse.Namespace) -> None:
-    lifecycle.build(options.release.split(","))
+    lifecycle.build(options.release.split(","), full_size=options.full_size)
+
+
+def _full_size_guest(_options: argparse.Namespace) -> None:
+    print(debian.obtain())
 
 
 def _cache(options: argparse.Namespace) -> None:

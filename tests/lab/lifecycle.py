@@ -15,19 +15,22 @@ from contextlib import suppress
 from pathlib import Path
 
 from . import cgroups, hosts, network, render, rootfs, state
-from .guest import image
+from .guest import debian, image
 from .naming import Host, Lab, namespace
 from .shell import LabError, run, say
 
 NSPAWN_RUN = Path("/run/systemd/nspawn")
 
 
-def build(releases: t.Iterable[str]) -> tuple[dict[str, Path], Path]:
+def build(releases: t.Iterable[str], *, full_size: bool = False) -> tuple[dict[str, Path], Path]:
     """Root file systems by release, and the guest's image: from the cache, or made now, side by side."""
     releases = sorted(set(releases))
     with ThreadPoolExecutor() as pool:
         guest = pool.submit(image.obtain)
+        larger = pool.submit(debian.obtain) if full_size else None
         roots = list(pool.map(rootfs.obtain, releases))
+        if larger is not None:
+            larger.result()
         return dict(zip(releases, roots, strict=True)), guest.result()
 
 

@@ -22,6 +22,7 @@ PACKAGES = (
     "qemu-utils",
     "ovmf",
     "swtpm",
+    "swtpm-tools",  # without it libvirt knows of no TPM
     "dnsmasq-base",
     "iptables",  # libvirt 9.0's firewall
     "nftables",  # libvirt 11.3's firewall
@@ -38,6 +39,7 @@ PACKAGES = (
     "python3-libvirt",
     "python3-lxml",
     "python3-jmespath",
+    "python3-pycdlib",
 )
 UNWANTED = ("/usr/share/man/*", "/usr/share/doc/*", "/usr/share/locale/*", "/usr/share/info/*")
 

@@ -19,7 +19,6 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import
 from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import names
 from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.manifest import InvalidManifest, Manifest
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api as domains
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain import metadata, xml
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import NotFound, Unsupported
 from ansible_collections.headroom.libvirt.plugins.module_utils._storage import api, content
 from ansible_collections.headroom.libvirt.plugins.module_utils._storage import xml as storage_xml
@@ -109,7 +108,7 @@ class Catalogue:
         return sorted(
             domain.name()
             for domain in domains.list_all(self.connection)
-            if metadata_of(domain).appliance == str(appliance)
+            if (found := domains.metadata_if_there(domain)) and found.appliance == str(appliance)
         )
 
     def remove(self, manifest: Manifest) -> None:
@@ -156,15 +155,6 @@ def open_catalogue(connection: Connection, pool_name: str) -> Catalogue:
             pool=pool_name,
         )
     return Catalogue(connection, pool, pool_name)
-
-
-def metadata_of(domain: libvirt.virDomain) -> metadata.Metadata:
-    """Return what a domain's metadata says; nothing for one that is gone since it was listed."""
-    try:
-        text = domains.metadata_xml(domain, metadata.NAMESPACE)
-    except NotFound:
-        text = None
-    return metadata.from_element(None if text is None else xml.parse_element(text))
 
 
 def _is_abandoned(volumes: t.Sequence[Volume], now: float) -> bool:

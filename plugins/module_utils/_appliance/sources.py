@@ -99,8 +99,9 @@ def stopped_domain(connection: Connection, name: str) -> libvirt.virDomain:
 
 
 def disks_of(connection: Connection, definition: xml.Definition) -> list[DiskSource]:
-    """Return the disks of a domain; raises NotFound for one that lies in no storage pool."""
-    return [_volume_disk(connection, disk) for disk in definition.disks if disk.device == "disk"]
+    """Return the disks of a domain, less its seed; raises NotFound for one that lies in no storage pool."""
+    own = (disk for disk in definition.disks if disk.device == "disk" and disk.alias != xml.SEED_ALIAS)
+    return [_volume_disk(connection, disk) for disk in own]
 
 
 def _volume_disk(connection: Connection, disk: xml.Disk) -> VolumeDisk:

@@ -15,8 +15,9 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain.xml import parse_element, to_text
-from ansible_collections.headroom.libvirt.plugins.module_utils._errors import HeadroomError, Unsupported
+from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import unclonable
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain.xml import SEED_ALIAS, parse_element, to_text
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import HeadroomError
 
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._libvirt_dep import etree
@@ -37,6 +38,7 @@ _OF_THE_INSTANCE: t.Final = (
     "cputune/emulatorpin",
     "cputune/iothreadpin",
     "numatune",
+    f"devices/disk/alias[@name='{SEED_ALIAS}']/..",
     "devices/*/alias",
     "devices/*/seclabel",
     "devices/*/source/seclabel",
@@ -50,7 +52,6 @@ _OF_THE_INSTANCE: t.Final = (
     "sysinfo/system/entry[@name='uuid']",
     "sysinfo/system/entry[@name='serial']",
 )
-_REMEDY = "Detach it from the domain, or give a template without it."
 
 
 def to_template(text: str) -> str:
@@ -61,7 +62,7 @@ def to_template(text: str) -> str:
     root = parse_element(text)
     if root.tag != "domain":
         raise HeadroomError(f"template: the XML is a <{root.tag!s}>, not a <domain>. Give the XML of a domain.")
-    _refuse_what_cannot_be_cloned(root)
+    unclonable.refuse(root)
     root.attrib.pop("id", None)
     for path in _OF_THE_INSTANCE:
         for element in root.findall(path):
@@ -89,45 +90,13 @@ def firmware(text: str) -> str:
 
 def disk_targets(text: str) -> list[str]:
     """Return the targets (vda, …) of the disks that each clone has for itself, in the order of the XML."""
-    return [_target(disk) for disk in own_disks(parse_element(text))]
+    return [_attribute(disk.find("target"), "dev") for disk in own_disks(parse_element(text))]
 
 
 def own_disks(root: Element) -> list[Element]:
-    """Return the ``<disk>`` elements that are disks, not CD-ROM or floppy drives."""
-    return [disk for disk in root.iterfind("devices/disk") if disk.get("device", "disk") == "disk"]
-
-
-def _refuse_what_cannot_be_cloned(root: Element) -> None:
-    problems = [
-        *(f"the shared disk {_target(disk)}" for disk in own_disks(root) if disk.find("shareable") is not None),
-        *(f"the pass-through disk {_target(disk)}" for disk in root.findall("devices/disk[@device='lun']")),
-        *(
-            f"the disk {_target(disk)} on {disk.get('type')}"
-            for disk in own_disks(root)
-            if disk.get("type", "file") not in {"file", "block", "volume"}
-        ),
-        *(f"the host device {_address(device)}" for device in root.iterfind("devices/hostdev")),
-        *(
-            f"the network interface {_address(interface)} ({interface.get('type')})"
-            for interface in root.iterfind("devices/interface")
-            if interface.get("type") in {"hostdev", "vdpa", "vhostuser"}
-        ),
-        *(
-            f"the shared folder {_attribute(folder.find('target'), 'dir')}"
-            for folder in root.iterfind("devices/filesystem")
-        ),
-        *(f"the shared memory {device.get('name')}" for device in root.iterfind("devices/shmem")),
-        *(
-            f"the TPM of the type {backend.get('type')}"
-            for backend in root.iterfind("devices/tpm/backend")
-            if backend.get("type") != "emulator"
-        ),
-        *(f"the memory device {device.get('model')}" for device in root.iterfind("devices/memory[source]")),
-    ]
-    if problems:
-        raise Unsupported(
-            f"a clone cannot have {', '.join(problems)}: there is only one of it. {_REMEDY}", devices=problems
-        )
+    """Return the ``<disk>`` elements that are disks, not CD-ROM or floppy drives, nor a seed."""
+    disks = (disk for disk in root.iterfind("devices/disk") if disk.get("device", "disk") == "disk")
+    return [disk for disk in disks if disk.find(f"alias[@name='{SEED_ALIAS}']") is None]
 
 
 def _strip_metadata(root: Element) -> None:
@@ -198,6 +167,8 @@ def _strip_graphics(device: Element) -> None:
         device.attrib.pop(name, None)
     if device.get("type") in {"vnc", "spice", "rdp"}:
         device.set("autoport", "yes")
+    if device.get("type") == "dbus":
+        device.attrib.pop("address", None)
     for listen in device.findall("listen"):
         listen.attrib.pop("socket", None)
 
@@ -226,19 +197,5 @@ def _remove(element: Element) -> None:
         parent.remove(element)
 
 
-def _target(disk: Element) -> str:
-    return _attribute(disk.find("target"), "dev") or "without target"
-
-
 def _attribute(element: Element | None, name: str) -> str:
     return "" if element is None else element.get(name, "")
-
-
-def _address(device: Element) -> str:
-    """Return what the XML says of where the device is on its host."""
-    address = device.find("source/address")
-    if address is None:
-        return _attribute(device.find("source"), "dev") or _attribute(device.find("mac"), "address") or "without source"
-    if address.get("uuid"):
-        return str(address.get("uuid"))
-    return ":".join(str(address.get(part, "?")).removeprefix("0x") for part in ("domain", "bus", "slot", "function"))

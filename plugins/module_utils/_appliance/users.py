@@ -13,7 +13,6 @@ import contextlib
 import dataclasses
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.catalogue import metadata_of
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api as domains
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain import xml
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import HeadroomError, InUse, NotFound
@@ -77,9 +76,10 @@ def _may_stand(
     connection: Connection, domain: libvirt.virDomain, manifest: Manifest, own: t.Mapping[str, str | None]
 ) -> bool:
     """Return whether a domain says that it is a clone, and a disk of it lies where it cannot be seen."""
-    return metadata_of(domain).appliance == str(manifest.id) and any(
-        path is None or api.find_volume_by_path(connection, path) is None for path in own.values()
-    )
+    said = domains.metadata_if_there(domain)
+    if said is None or said.appliance != str(manifest.id):
+        return False
+    return any(path is None or api.find_volume_by_path(connection, path) is None for path in own.values())
 
 
 def _path(connection: Connection, disk: xml.Disk) -> str | None:

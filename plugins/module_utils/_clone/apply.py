@@ -12,7 +12,15 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._clone import disks, identity, plan, rewrite, survey
+from ansible_collections.headroom.libvirt.plugins.module_utils._clone import (
+    companions,
+    disks,
+    identity,
+    neighbours,
+    plan,
+    rewrite,
+    survey,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone.recovery import KIND, CloneRecovery
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api as domains
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain.machine import DefinedMachine
@@ -23,6 +31,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._clone.plan import NewClone
     from ansible_collections.headroom.libvirt.plugins.module_utils._clone.survey import ClonePlan
     from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection
+    from ansible_collections.headroom.libvirt.plugins.module_utils._domain.metadata import ReservationRef
     from ansible_collections.headroom.libvirt.plugins.module_utils._journal import Journal, Record, Transaction
     from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import Clock
 
@@ -36,7 +45,8 @@ Row = t.Dict[str, t.Any]  # noqa: UP006 - evaluated at run time, on Python 3.9 t
 class Maker:
     """Carries a plan out. ``created`` is an ISO 8601 time in UTC; ``random_bytes`` makes the identities.
 
-    ``options`` is what the journal keeps of the task, so that it can be done again after a crash.
+    ``options`` is what the journal keeps of the task, so that it can be done again after a crash; ``started`` becomes
+    the time at which each clone was started, by the clock.
     """
 
     connection: Connection
@@ -46,13 +56,14 @@ class Maker:
     random_bytes: RandomBytes
     journal: Journal
     options: t.Mapping[str, t.Any] = dataclasses.field(default_factory=dict)
+    started: dict[str, float] = dataclasses.field(default_factory=dict)
 
     def make(self, instead_of: Record | None = None) -> list[Row]:
         """Make the missing clones, all or none; return their rows of the result."""
         clones = self.plan.clones
         if not clones:
             return []
-        taken = survey.mac_addresses(self.connection)
+        taken = neighbours.mac_addresses(self.connection, self.plan.request.neighbours)
         identities = [identity.choose(self.plan.interfaces, taken, self.random_bytes) for _unused in clones]
         intent = {"uri": self.connection.uri, "appliance": str(self.plan.manifest.id), "options": dict(self.options)}
         names, undo = ", ".join(clone.name for clone in clones), CloneRecovery(self.connection, clock=self.clock)
@@ -93,15 +104,38 @@ class _Making:
             step = self.transaction.step("volume", pool=disk.volume.pool, name=disk.volume.name)
             make(self.maker.connection, self.maker.plan.pool, disk)
             self.transaction.done(step)
+        self._make_seed()
+
+    def _make_seed(self) -> None:
+        place, said = self.clone.extras.seed, self.maker.plan.request.seed
+        if place is None or said is None:
+            return
+        image = companions.seed_image(said, self.clone.name, self.identity.uuid)
+        step = self.transaction.step("volume", pool=place.volume.pool, name=place.volume.name)
+        companions.make_seed(self.maker.connection, self.maker.plan.pool, place.volume.name, image)
+        self.transaction.done(step)
+        self.identity = dataclasses.replace(self.identity, seed=place.path)
+
+    def _reserve(self) -> tuple[ReservationRef, ...]:
+        wanted = self.clone.extras.address
+        if wanted is None:
+            return ()
+        ref = wanted.ref(self.identity.macs[0])
+        step = self.transaction.step("reservation", **dataclasses.asdict(ref))
+        companions.reserve(self.maker.connection, wanted, ref.mac)
+        self.transaction.done(step)
+        return (ref,)
 
     def _define(self) -> None:
         planned = self.maker.plan
+        metadata = plan.metadata_for(self.clone, planned.request, planned.manifest, self.maker.created)
+        metadata = dataclasses.replace(metadata, reservations=self._reserve())
         text = rewrite.clone_xml(
             planned.manifest.template,
             self.clone.name,
             self.identity,
             {disk.target: disk for disk in self.clone.overlays},
-            plan.metadata_for(self.clone, planned.request, planned.manifest, self.maker.created),
+            metadata,
             planned.platform,
             planned.request.overrides,
         )
@@ -116,6 +150,7 @@ class _Making:
             step = self.transaction.step("start", name=self.clone.name, uuid=self.identity.uuid)
             domains.start(domains.look_up_uuid(self.maker.connection, self.identity.uuid))
             self.transaction.done(step)
+            self.maker.started[self.clone.name] = self.maker.clock.now()
 
 
 def existing_row(connection: Connection, name: str) -> Row:

@@ -24,10 +24,14 @@ RandomBytes = t.Callable[[int], bytes]
 
 @dataclasses.dataclass(frozen=True)
 class Identity:
-    """A UUID, and a MAC address for each interface."""
+    """A UUID, a MAC address for each interface, and the path of the seed that tells the guest, if it has one.
+
+    Everything else follows from these, or libvirt makes it anew for each domain: see the guide of appliances.
+    """
 
     uuid: str
     macs: tuple[str, ...]
+    seed: str | None = None
 
 
 def choose(interfaces: int, taken_macs: set[str], random_bytes: RandomBytes) -> Identity:

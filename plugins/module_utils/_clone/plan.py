@@ -14,6 +14,8 @@ import itertools
 import re
 import typing as t
 
+from ansible_collections.headroom.libvirt.plugins.module_utils._clone.extras import Extras
+from ansible_collections.headroom.libvirt.plugins.module_utils._clone.quota import Quota
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone.rewrite import Overrides
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain.metadata import Metadata, VolumeRef
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Conflict, InvalidInput, NoSpace
@@ -22,6 +24,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._names import che
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.manifest import Manifest
     from ansible_collections.headroom.libvirt.plugins.module_utils._clone.modes import Mode
+    from ansible_collections.headroom.libvirt.plugins.module_utils._clone.seed import Seed
 
 # An overlay that holds nothing yet: header, refcounts and tables of a qcow2 image take 196 KiB.
 EMPTY_OVERLAY_BYTES: t.Final = 256 * 1024
@@ -34,7 +37,11 @@ State = t.Literal["running", "shutdown"]
 
 @dataclasses.dataclass(frozen=True)
 class Request:
-    """Which clones are asked for: either ``names``, or ``count`` of ``prefix-N``."""
+    """Which clones are asked for: either ``names``, or ``count`` of ``prefix-N``.
+
+    ``addresses`` maps names of clones to addresses that are kept for them; ``neighbours`` are the URIs of hosts whose
+    MAC addresses they must not have either.
+    """
 
     appliance: str
     version: str | None = None
@@ -50,6 +57,10 @@ class Request:
     mode: str = "auto"
     disk_size_bytes: int | None = None
     overrides: Overrides = dataclasses.field(default_factory=Overrides)
+    seed: Seed | None = None
+    addresses: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
+    neighbours: tuple[str, ...] = ()
+    quota: Quota = dataclasses.field(default_factory=Quota)
 
     def is_met_by(self, appliance: str | None) -> bool:
         """Return whether a domain whose metadata says ``appliance`` (name:version) is a clone as asked for.
@@ -62,10 +73,15 @@ class Request:
 
 @dataclasses.dataclass(frozen=True)
 class Leftovers:
-    """Names of domains, and volumes, that are there only because a run broke off, and are as good as gone."""
+    """Names of domains, volumes and addresses that are taken only because a run broke off, and are as good as free.
+
+    ``notes`` says so in sentences.
+    """
 
     domains: frozenset[str] = frozenset()
     volumes: frozenset[VolumeRef] = frozenset()
+    addresses: frozenset[str] = frozenset()
+    notes: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,11 +116,19 @@ class NewClone:
 
     name: str
     overlays: tuple[Overlay, ...]
+    extras: Extras = dataclasses.field(default_factory=Extras)
 
     @property
     def volumes(self) -> tuple[VolumeRef, ...]:
         """The volumes that it will own."""
-        return tuple(overlay.volume for overlay in self.overlays)
+        seed = () if self.extras.seed is None else (self.extras.seed.volume,)
+        return (*(overlay.volume for overlay in self.overlays), *seed)
+
+    @property
+    def paths(self) -> dict[VolumeRef, str]:
+        """Where its volumes will lie."""
+        seed = {} if self.extras.seed is None else {self.extras.seed.volume: self.extras.seed.path}
+        return {**{overlay.volume: overlay.path for overlay in self.overlays}, **seed}
 
 
 def check_request(request: Request) -> Request:

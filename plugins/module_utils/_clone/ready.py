@@ -5,13 +5,20 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""Waiting until clones can be reached."""
+"""Waiting until clones have come as far as a task wants: an address, an answer of the guest agent, an open port."""
 
 from __future__ import annotations
 
+import concurrent.futures
+import dataclasses
+import functools
+import socket
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._errors import TimedOut
+from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.build import AGENT_CHANNEL
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api as domains
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain.xml import parse_element
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import HeadroomError, InvalidInput, TimedOut
 from ansible_collections.headroom.libvirt.plugins.module_utils._host.leases import all_leases
 from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import Waiter
 
@@ -20,6 +27,47 @@ if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import Clock
 
 Addresses = t.Dict[str, t.List[str]]  # noqa: UP006 - evaluated at run time, on Python 3.9 too
+Stage = t.Literal["address", "agent", "port"]
+
+# What has to be there before, and itself.
+STAGES: t.Final[t.Mapping[str, tuple[Stage, ...]]] = {
+    "defined": (),
+    "running": (),
+    "address": ("address",),
+    "agent": ("agent",),
+    "port": ("address", "port"),
+}
+
+_PROBES_AT_ONCE: t.Final = 16
+_CONNECT_SECONDS: t.Final = 1.0
+_LACK: t.Final[t.Mapping[Stage, str]] = {
+    "address": "took no address by DHCP",
+    "agent": "gave no answer by the guest agent",
+    "port": "did not open the port",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Wish:
+    """How far clones shall come, and by when; ``port`` is a TCP port."""
+
+    wait_for: str
+    timeout: float
+    port: int | None = None
+
+
+def check_wish(wish: Wish, template: str) -> None:
+    """Raise InvalidInput for what clones of ``template`` can never come to."""
+    if wish.wait_for == "port" and not 1 <= (wish.port or 0) <= 65535:
+        raise InvalidInput("port", wish.port, "is no TCP port", "Write a number from 1 to 65535.")
+    channels = parse_element(template).findall("devices/channel/target")
+    if wish.wait_for == "agent" and all(channel.get("name") != AGENT_CHANNEL for channel in channels):
+        raise InvalidInput(
+            "wait_for",
+            "agent",
+            "is never reached, since the appliance has no channel for the guest agent",
+            f"Make an appliance from a template with the channel {AGENT_CHANNEL}, or wait for something else.",
+        )
 
 
 def addresses(connection: Connection, macs: t.Mapping[str, t.Sequence[str]]) -> Addresses:
@@ -33,21 +81,77 @@ def addresses(connection: Connection, macs: t.Mapping[str, t.Sequence[str]]) -> 
     return {name: [address for mac in own for address in found.get(mac.lower(), [])] for name, own in macs.items()}
 
 
-def await_addresses(
-    connection: Connection, macs: t.Mapping[str, t.Sequence[str]], timeout: float, clock: Clock
-) -> Addresses:
-    """Return addresses() once each machine has one; raises TimedOut naming those that have none."""
-    latest: Addresses = {}
+@dataclasses.dataclass
+class Watch:
+    """Running clones as they come up: ``macs`` by name, ``since`` when each was started, by the clock.
 
-    def all_reachable() -> bool:
-        latest.update(addresses(connection, macs))
-        return all(latest.values())
+    ``seconds`` is how long each then took for each stage that it has come to.
+    """
 
-    if not Waiter(timeout, clock, first_pause=0.1).holds(all_reachable):
-        missing = [name for name, own in latest.items() if not own]
-        raise TimedOut(
-            f"{', '.join(missing)} took no address by DHCP within {timeout:g} s. The machines run and stay. Look at "
-            "their console, raise timeout, or wait for running only if their network has no DHCP of libvirt's.",
-            missing=missing,
+    connection: Connection
+    macs: t.Mapping[str, t.Sequence[str]]
+    since: t.Mapping[str, float]
+    clock: Clock
+    seconds: dict[str, dict[str, float]] = dataclasses.field(default_factory=dict)
+
+    def until(self, wish: Wish) -> None:
+        """Return once all have come as far; raise TimedOut naming those that have not."""
+        began, stages = self.clock.now(), STAGES[wish.wait_for]
+        self.seconds = {name: {} for name in self.macs}
+
+        def all_there() -> bool:
+            for number, stage in enumerate(stages):
+                waiting = [name for name, reached in self.seconds.items() if len(reached) == number]
+                for name in self._come_to(stage, waiting, wish.port):
+                    self.seconds[name][stage] = round(self.clock.now() - self.since.get(name, began), 3)
+            return all(len(reached) == len(stages) for reached in self.seconds.values())
+
+        if not Waiter(wish.timeout, self.clock, first_pause=0.1).holds(all_there):
+            self._give_up(wish)
+
+    def _come_to(self, stage: Stage, names: t.Sequence[str], port: int | None) -> list[str]:
+        """Return which of the machines, that are at the stage before, are at this one."""
+        if not names:
+            return []
+        if stage == "agent":
+            return _those(names, functools.partial(_agent_answers, self.connection))
+        known = addresses(self.connection, {name: self.macs[name] for name in names})
+        if stage == "address":
+            return [name for name in names if known[name]]
+        return _those(names, lambda name: any(_is_open(address, port or 0) for address in known[name]))
+
+    def _give_up(self, wish: Wish) -> None:
+        stages = STAGES[wish.wait_for]
+        missing = {name: stages[len(done)] for name, done in self.seconds.items() if len(done) < len(stages)}
+        told = "; ".join(
+            f"{', '.join(name for name in missing if missing[name] == stage)} {_LACK[stage]}"
+            for stage in stages
+            if stage in missing.values()
         )
-    return latest
+        raise TimedOut(
+            f"{told} within {wish.timeout:g} s. The machines run and stay. Look at their console, raise timeout, or "
+            "wait for running only if their network has no DHCP of libvirt's or their guests no such service.",
+            missing=sorted(missing),
+            reached=self.seconds,
+        )
+
+
+def _those(names: t.Sequence[str], test: t.Callable[[str], bool]) -> list[str]:
+    with concurrent.futures.ThreadPoolExecutor(_PROBES_AT_ONCE) as threads:
+        return [name for name, holds in zip(names, threads.map(test, names)) if holds]
+
+
+def _agent_answers(connection: Connection, name: str) -> bool:
+    try:
+        domains.agent_time(domains.look_up(connection, name))
+    except HeadroomError:  # no channel open yet, or a guest that is too busy
+        return False
+    return True
+
+
+def _is_open(address: str, port: int) -> bool:
+    try:
+        socket.create_connection((address, port), _CONNECT_SECONDS).close()
+    except OSError:
+        return False
+    return True

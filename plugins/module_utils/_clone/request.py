@@ -12,6 +12,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.names import parse_reference
+from ansible_collections.headroom.libvirt.plugins.module_utils._clone import quota, seed
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone.plan import Request, check_request
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone.rewrite import Overrides
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
@@ -39,9 +40,21 @@ def request_from(options: t.Mapping[str, t.Any]) -> Request:
             prefix=options["prefix"] or options["fleet"],
             disk_size_bytes=_size("disk_size", options),
             overrides=overrides,
+            seed=_seed(options),
+            addresses=options["addresses"] or {},
+            neighbours=tuple(options["other_hosts"] or ()),
+            quota=quota.read(options["quota"], options["tenant"]),
             **{option: options[option] for option in same},
         )
     )
+
+
+def _seed(options: t.Mapping[str, t.Any]) -> seed.Seed | None:
+    said = {option: options[option] for option in ("user_data", "meta_data", "network_config")}
+    given = [option for option, value in said.items() if value is not None]
+    if given and options["seed"] is False:
+        raise InvalidInput("seed", False, f"leaves no way to tell the clones {given[0]}", f"Leave {given[0]} out.")
+    return seed.read(**said) if given or options["seed"] else None
 
 
 def _size(option: str, options: t.Mapping[str, t.Any]) -> int | None:

@@ -17,6 +17,7 @@ import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.build import add_interface
 from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.template import own_disks
+from ansible_collections.headroom.libvirt.plugins.module_utils._clone import rewrite_seed
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain import metadata as metadata_
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain.xml import parse_element, to_text
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
@@ -64,10 +65,13 @@ def clone_xml(
     """Return the XML of the clone ``name`` with its ``disks`` by target."""
     root = with_hardware(template, platform, overrides)
     _put_names(root, {"name": name, "uuid": identity.uuid, "title": overrides.title}, overrides.description)
+    _put_system_uuid(root, identity.uuid)
     for disk in own_disks(root):
         _put_disk(disk, disks[disk.find("target").get("dev", "")])  # type: ignore[union-attr]
     for interface, mac in zip(root.iterfind("devices/interface"), identity.macs):
         interface.insert(0, etree.Element("mac", address=mac))
+    if identity.seed is not None:
+        rewrite_seed.add(root, identity.seed)
     metadata_.put_in(root, metadata)
     return to_text(root)
 
@@ -93,6 +97,13 @@ def _put_names(root: etree._Element, names: t.Mapping[str, str | None], descript
             element = etree.Element(tag)
             element.text = text
             root.insert(0, element)
+
+
+def _put_system_uuid(root: etree._Element, uuid: str) -> None:
+    """Have the SMBIOS that the template describes tell the clone's UUID; libvirt refuses any other there."""
+    system = root.find("sysinfo[@type='smbios']/system")
+    if system is not None:
+        etree.SubElement(system, "entry", name="uuid").text = uuid
 
 
 def _put_disk(disk: etree._Element, made: Overlay) -> None:

@@ -16,10 +16,10 @@ import dataclasses
 import typing as t
 from urllib.parse import urlsplit
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.catalogue import metadata_of
-from ansible_collections.headroom.libvirt.plugins.module_utils._clone import host, modes, plan, rewrite
+from ansible_collections.headroom.libvirt.plugins.module_utils._clone import host, modes, plan, rewrite, survey_extras
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api as domains
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain import xml
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain.metadata import Metadata
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Conflict, NotFound
 from ansible_collections.headroom.libvirt.plugins.module_utils._host import api as host_api
 from ansible_collections.headroom.libvirt.plugins.module_utils._storage import api as storage
@@ -64,7 +64,7 @@ class ClonePlan:
             "name": clone.name,
             "uuid": None,
             "macs": None,
-            "volumes": [{**dataclasses.asdict(one.volume), "path": one.path} for one in clone.overlays],
+            "volumes": [{**dataclasses.asdict(ref), "path": path} for ref, path in clone.paths.items()],
             "appliance": str(self.manifest.id),
             "state": self.request.state,
             "created": True,
@@ -80,7 +80,8 @@ class ClonePlan:
             "vcpus": self.hardware.vcpus,
             "memory_bytes": self.hardware.memory_bytes,
             "networks": [interface.source for interface in self.hardware.interfaces],
-            "volumes": [f"{one.volume.pool}/{one.volume.name}" for one in clone.overlays],
+            "volumes": [f"{ref.pool}/{ref.name}" for ref in clone.volumes],
+            "address": None if clone.extras.address is None else clone.extras.address.address,
             "fleet": self.request.fleet,
             "tenant": self.request.tenant,
             "protected": self.request.protected,
@@ -103,10 +104,12 @@ def make_plan(catalogue: Catalogue, request: Request, gone: plan.Leftovers = _NO
     clones = tuple(
         plan.new_clone(name, manifest, paths, request, choice.mode, described.path_of) for name in selection.missing
     )
+    clones = survey_extras.add(clones, request, {*selection.existing, *selection.missing}, hardware, described.path_of)
     if clones:
         plan.check_memory(manifest, hardware.memory_bytes)
         _check_networks(connection, hardware, running=request.state == "running")
         _check_volumes(pool, request, choice.mode, clones, gone)
+        survey_extras.check(connection, request, clones, hardware, gone)
     return ClonePlan(request, manifest, pool, platform, selection, choice, clones, hardware, tuple(notes))
 
 
@@ -114,7 +117,8 @@ def _select(connection: Connection, request: Request, gone: plan.Leftovers) -> S
     named = {domain.name(): domain for domain in domains.list_all(connection)}
     by_name = {name: domain for name, domain in named.items() if name not in gone.domains}
     chosen = plan.candidates(request, by_name)
-    return plan.select(request, by_name, {name: metadata_of(by_name[name]).appliance for name in chosen})
+    read = {name: domains.metadata_if_there(by_name[name]) or Metadata() for name in chosen}
+    return plan.select(request, by_name, {name: found.appliance for name, found in read.items()})
 
 
 def _look_at_place(
@@ -163,18 +167,6 @@ def _check_volumes(
                 pool=request.pool,
                 volume=ref.name,
             )
-
-
-def mac_addresses(connection: Connection) -> set[str]:
-    """Return the MAC addresses of all domains of the host, in lower case."""
-    found = set()
-    for domain in domains.list_all(connection):
-        try:
-            interfaces = xml.parse(domains.definition_xml(domain)).interfaces
-        except NotFound:  # gone since it was listed
-            continue
-        found |= {interface.mac.lower() for interface in interfaces if interface.mac}
-    return found
 
 
 def volume_path(connection: Connection, ref: VolumeRef) -> str | None:

@@ -19,9 +19,11 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._changes import C
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api, plan, volumes
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain.machine import DefinedMachine
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import HeadroomError, NotFound
+from ansible_collections.headroom.libvirt.plugins.module_utils._network import reservations
 
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection
+    from ansible_collections.headroom.libvirt.plugins.module_utils._domain.metadata import ReservationRef
 
 # Waiting for guests to shut down costs nothing here; the bound is for libvirtd, which serves few calls at once.
 _WORKERS = 8
@@ -49,6 +51,7 @@ class DomainPlan:
     volumes: plan.OwnedVolumes
     changes: Changes
     request: Request
+    reservations: tuple[ReservationRef, ...] = ()
 
     def as_dict(self) -> dict[str, t.Any]:
         """Return the domain's row of the result."""
@@ -63,6 +66,7 @@ class DomainPlan:
             "kept_volumes": [
                 {**dataclasses.asdict(ref), "reason": reason} for ref, reason in self.volumes.keep.items()
             ],
+            "removed_reservations": [dataclasses.asdict(ref) for ref in self.reservations],
         }
 
 
@@ -122,7 +126,9 @@ def _plan_one(machine: DefinedMachine, request: Request, uses: volumes.Uses) -> 
     if request.state == "absent" and request.remove_volumes:
         owned = uses.owned_by(machine.definition)
         changes.add("volumes", [f"{ref.pool}/{ref.name}" for ref in owned.remove], [])
-    return DomainPlan(machine, observed, steps, owned, changes, request)
+    kept = reservations.still_there(machine.connection, machine.metadata) if request.state == "absent" else ()
+    changes.add("reservations", [f"{ref.network}/{ref.address}" for ref in kept], [])
+    return DomainPlan(machine, observed, steps, owned, changes, request, kept)
 
 
 def merged_changes(plans: t.Sequence[DomainPlan]) -> Changes:
@@ -168,6 +174,8 @@ def _carry_out_one(connection: Connection, one: DomainPlan) -> None:
         _take(step, machine, request)
     for ref in one.volumes.remove:  # last: a definition must never point at volumes that are gone
         volumes.delete(connection, ref)
+    for kept in one.reservations:
+        reservations.release(connection, kept)
 
 
 def _take(step: plan.Step, machine: DefinedMachine, request: Request) -> None:

@@ -31,13 +31,22 @@ class VolumeRef:
     name: str
 
 
+@dataclasses.dataclass(frozen=True, order=True)
+class ReservationRef:
+    """An address that DHCP of a libvirt network keeps for a card."""
+
+    network: str
+    mac: str
+    address: str
+
+
 @dataclasses.dataclass(frozen=True)
 class Metadata:
     """What a machine is for.
 
     ``appliance`` is ``name:version``, ``parent`` the UUID of the domain or the ``name:version`` that it was cloned
-    from, ``created`` an ISO 8601 time in UTC, ``volumes`` the volumes that belong to this machine alone and go with it,
-    ``tags`` words that the operator chose.
+    from, ``created`` an ISO 8601 time in UTC, ``volumes`` and ``reservations`` what belongs to this machine alone and
+    goes with it, ``tags`` words that the operator chose.
     """
 
     fleet: str | None = None
@@ -47,11 +56,15 @@ class Metadata:
     created: str | None = None
     protected: bool = False
     volumes: tuple[VolumeRef, ...] = ()
+    reservations: tuple[ReservationRef, ...] = ()
     tags: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, t.Any]:
         """Return the values as JSON-able data."""
-        return dataclasses.asdict(self) | {"volumes": [dataclasses.asdict(volume) for volume in self.volumes]}
+        return dataclasses.asdict(self) | {
+            "volumes": [dataclasses.asdict(volume) for volume in self.volumes],
+            "reservations": [dataclasses.asdict(reservation) for reservation in self.reservations],
+        }
 
 
 def to_element(metadata: Metadata) -> etree._Element:
@@ -71,13 +84,20 @@ def from_element(root: etree._Element | None) -> Metadata:
     """
     if root is None:
         return Metadata()
+    children = [(etree.QName(child).localname, child) for child in root.iterchildren("*")]
+    texts = {name: child.text or None for name, child in reversed(children) if name in _TEXTS}
     return Metadata(
-        protected=root.find("{*}protected") is not None,
+        protected=any(name == "protected" for name, _child in children),
         volumes=tuple(
-            VolumeRef(pool=element.get("pool", ""), name=element.text or "") for element in root.iterfind("{*}volume")
+            VolumeRef(pool=child.get("pool", ""), name=child.text or "") for name, child in children if name == "volume"
         ),
-        tags=tuple(element.text for element in root.iterfind("{*}tag") if element.text),
-        **{name: root.findtext(f"{{*}}{name}") or None for name in _TEXTS},
+        reservations=tuple(
+            ReservationRef(child.get("network", ""), child.get("mac", ""), child.text or "")
+            for name, child in children
+            if name == "reservation"
+        ),
+        tags=tuple(child.text for name, child in children if name == "tag" and child.text),
+        **texts,
     )
 
 
@@ -88,6 +108,9 @@ def _filled(root: etree._Element, metadata: Metadata, namespace: str) -> etree._
             etree.SubElement(root, namespace + name).text = value
     for volume in metadata.volumes:
         etree.SubElement(root, f"{namespace}volume", pool=volume.pool).text = volume.name
+    for one in metadata.reservations:
+        element = etree.SubElement(root, f"{namespace}reservation", network=one.network, mac=one.mac)
+        element.text = one.address
     for tag in metadata.tags:
         etree.SubElement(root, f"{namespace}tag").text = tag
     if metadata.protected:

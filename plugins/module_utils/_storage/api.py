@@ -122,6 +122,12 @@ def volume_xml(volume: Volume) -> str:
         return volume.XMLDesc(0)
 
 
+def capacity(volume: Volume) -> int:
+    """Return the bytes that a guest sees of a volume."""
+    with translated(f"read the size of the volume {volume.name()!r}"):
+        return volume.info()[1]
+
+
 def volume_path(volume: Volume) -> str:
     """Return the path of a volume on its host."""
     with translated(f"read the path of the volume {volume.name()!r}"):

@@ -14,25 +14,24 @@ from pathlib import Path
 
 from .. import cache
 from ..shell import contained, run, say
+from .disk import MIB, assemble, boot_partition
 from .initramfs import contents, pack
 
 HERE = Path(__file__).parent
-BOOT_CODE = Path("/usr/lib/SYSLINUX/mbr.bin")
 
 # Debian 12's kernel: the one of Debian 13 panics in QEMU 7.2's emulation.
 RELEASE = "bookworm"
-PACKAGES = ("linux-image-cloud-amd64", "busybox-static", "qemu-guest-agent")
+PACKAGES = ("linux-image-cloud-amd64", "busybox-static", "qemu-guest-agent", "dropbear-bin")
 
-MIB = 1024 * 1024
-BOOT_START, BOOT_SIZE = 1 * MIB, 32 * MIB
-STATE_START, STATE_SIZE = BOOT_START + BOOT_SIZE, 15 * MIB
-DISK_SIZE = STATE_START + STATE_SIZE
+BOOT_SIZE = 32 * MIB
+STATE_SIZE = 15 * MIB
 
 
 def obtain() -> Path:
     """The image's path, from the cache or built now."""
     overlay = (path for path in (HERE / "rootfs").rglob("*") if path.is_file())
-    sources = [*(HERE / name for name in ("image.py", "initramfs.py", "syslinux.cfg", "workd.c")), *sorted(overlay)]
+    names = ("image.py", "disk.py", "initramfs.py", "syslinux.cfg", "workd.c")
+    sources = [*(HERE / name for name in names), *sorted(overlay)]
     recipe = [part for path in sources for part in (str(path.relative_to(HERE)), path.read_text())]
     return cache.obtain(cache.item_name("guest", *recipe), build) / "guest.qcow2"
 
@@ -47,7 +46,9 @@ def build(target: Path) -> None:
     (work / "initrd").write_bytes(gzip.compress(pack(contents(tree, workd.read_bytes())), mtime=0))
     (kernel,) = (tree / "boot").glob("vmlinuz-*")
     shutil.copy(kernel, work / "vmlinuz")
-    disk = _assemble(work / "disk.raw", _boot_partition(work), _state_partition(work))
+    files = {file.name: file for file in (work / "vmlinuz", work / "initrd", HERE / "syslinux.cfg")}
+    boot = boot_partition(work / "boot.fat", BOOT_SIZE, files)
+    disk = assemble(work / "disk.raw", boot, _state_partition(work))
     run("qemu-img", "convert", "-q", "-c", "-f", "raw", "-O", "qcow2", disk, target / "guest.qcow2")
     shutil.rmtree(work)
 
@@ -64,39 +65,7 @@ def _compile(program: Path) -> Path:
     return program
 
 
-def _boot_partition(work: Path) -> Path:
-    image = work / "boot.fat"
-    run("mkfs.vfat", "-C", image, str(BOOT_SIZE // 1024))
-    for file in (work / "vmlinuz", work / "initrd", HERE / "syslinux.cfg"):
-        run("mcopy", "-i", image, file, f"::{file.name}")
-    run("syslinux", "--install", image)
-    return image
-
-
 def _state_partition(work: Path) -> Path:
     image = work / "state.ext4"
     run("mkfs.ext4", "-q", "-L", "state", image, f"{STATE_SIZE // 1024}k")
     return image
-
-
-def _assemble(disk: Path, boot: Path, state: Path) -> Path:
-    with disk.open("wb") as file:
-        file.truncate(DISK_SIZE)
-    partitions = [
-        f"start={BOOT_START // 512}, size={BOOT_SIZE // 512}, type=c, bootable",
-        f"start={STATE_START // 512}, size={STATE_SIZE // 512}, type=83",
-    ]
-    run(
-        "sfdisk",
-        "--quiet",
-        "--no-reread",
-        "--no-tell-kernel",
-        disk,
-        stdin="label: dos\n" + "\n".join(partitions) + "\n",
-    )
-    with disk.open("r+b") as file:
-        file.write(BOOT_CODE.read_bytes())  # 440 bytes: the partition table stays
-        for start, part in ((BOOT_START, boot), (STATE_START, state)):
-            file.seek(start)
-            file.write(part.read_bytes())
-    return disk

@@ -13,10 +13,8 @@ import typing as t
 
 import pytest
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import build, catalogue, register
-from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.images import Location
 from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.names import ApplianceId
-from ansible_collections.headroom.libvirt.plugins.module_utils._clone import apply, survey
+from ansible_collections.headroom.libvirt.plugins.module_utils._clone import apply, neighbours, survey
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone.plan import Request
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone.rewrite import Overrides
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api as domains
@@ -28,10 +26,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._storage import a
 from ansible_collections.headroom.libvirt.plugins.module_utils._storage import xml as storage_xml
 
 if t.TYPE_CHECKING:
-    from pathlib import Path
-
     from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.catalogue import Catalogue
-    from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection
 
 THREE = Request("web", count=3, prefix="web", pool="fast", fleet="web", autostart=True)
 
@@ -47,37 +42,6 @@ class Ticks:
 
     def sleep(self, seconds: float) -> None:
         raise AssertionError(seconds)
-
-
-@pytest.fixture(autouse=True)
-def undefine_without_flags(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The test driver knows no NVRAM and no TPM, and refuses the flags that remove them."""
-    monkeypatch.setattr(domains, "undefine", lambda domain: domain.undefineFlags(0))
-
-
-@pytest.fixture
-def shelf(node: Connection, contents: dict[str, bytes], tmp_path: Path) -> Catalogue:
-    del contents
-    found = catalogue.open_catalogue(node, "default")
-    path = tmp_path / "disk.raw"
-    path.write_bytes(bytes(4096))
-    template = build.build(build.Hardware(64 << 20, arch="i686", machine=None), ["vda", "vdb"])
-    request = register.Request(
-        ApplianceId("web", "1"),
-        created="2026-01-01T00:00:00Z",
-        now=0.0,
-        token="0" * 12,
-        files={target: Location(str(path)) for target in ("vda", "vdb")},
-        template=template,
-    )
-    with register.planned(found, request) as plan:
-        register.store(found, plan, request)
-    return found
-
-
-@pytest.fixture
-def journal(tmp_path: Path) -> Journal:
-    return Journal(str(tmp_path / "journal.sqlite"), warn=pytest.fail)
 
 
 def make(shelf: Catalogue, journal: Journal, request: Request) -> tuple[survey.ClonePlan, list[apply.Row]]:
@@ -258,7 +222,7 @@ def test_a_volume_in_the_way_is_never_overwritten(shelf: Catalogue) -> None:
 
 def test_addresses_of_the_hosts_other_machines_are_not_given_again(shelf: Catalogue, journal: Journal) -> None:
     make(shelf, journal, Request("web", names=("a",)))
-    assert survey.mac_addresses(shelf.connection) == {"52:54:00:00:00:01"}
+    assert neighbours.mac_addresses(shelf.connection) == {"52:54:00:00:00:01"}
     _plan, rows = make(shelf, journal, Request("web", names=("b",)))  # the same source of randomness again
     assert rows[0]["macs"] == ["52:54:00:00:00:02"]
 

@@ -6,12 +6,16 @@
 
 from __future__ import annotations
 
+import socket
 import typing as t
 
 import pytest
 
+from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import build
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone import ready
-from ansible_collections.headroom.libvirt.plugins.module_utils._errors import TimedOut
+from ansible_collections.headroom.libvirt.plugins.module_utils._clone.ready import Wish
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api as domains
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput, LibvirtFailed, TimedOut
 from ansible_collections.headroom.libvirt.plugins.module_utils._host.lease import Lease
 
 CONNECTION: t.Any = object()
@@ -50,19 +54,84 @@ def test_addresses_are_found_by_mac_in_any_case(clock: FakeClock) -> None:
     assert clock.time == 0
 
 
-def test_waits_until_each_machine_has_one(clock: FakeClock) -> None:
-    found = ready.await_addresses(CONNECTION, {"web-1": [ONE], "web-2": [TWO]}, 30, clock)
-    assert found == {"web-1": ["192.168.122.11"], "web-2": ["192.168.122.12"]}
+def watch(clock: FakeClock, *names: str) -> ready.Watch:
+    macs = {"web-1": [ONE], "web-2": [TWO]}
+    return ready.Watch(CONNECTION, {name: macs[name] for name in names}, {"web-2": -2.0}, clock)
+
+
+def test_waits_until_each_machine_has_an_address(clock: FakeClock) -> None:
+    watched = watch(clock, "web-1", "web-2")
+    watched.until(Wish("address", 30))
     assert 5 <= clock.time < 6
+    assert watched.seconds["web-1"] == {"address": 0.0}
+    assert 7 <= watched.seconds["web-2"]["address"] < 8  # counted from its start
 
 
 def test_names_the_machines_that_have_none(clock: FakeClock) -> None:
     with pytest.raises(
         TimedOut, match=r"web-2 took no address by DHCP within 3 s\. The machines run and stay"
     ) as caught:
-        ready.await_addresses(CONNECTION, {"web-1": [ONE], "web-2": [TWO]}, 3, clock)
-    assert caught.value.as_result()["missing"] == ["web-2"]
+        watch(clock, "web-1", "web-2").until(Wish("address", 3))
+    assert caught.value.details["missing"] == ["web-2"]
+    assert caught.value.details["reached"] == {"web-1": {"address": 0.0}, "web-2": {}}
+
+
+@pytest.mark.parametrize("wait_for", ["defined", "running"])
+def test_what_needs_no_wait_takes_none(clock: FakeClock, wait_for: str) -> None:
+    watched = watch(clock, "web-1", "web-2")
+    watched.until(Wish(wait_for, 3))
+    assert watched.seconds == {"web-1": {}, "web-2": {}}
 
 
 def test_no_machine_is_no_wait(clock: FakeClock) -> None:
-    assert ready.await_addresses(CONNECTION, {}, 3, clock) == {}
+    watched = watch(clock)
+    watched.until(Wish("port", 3, 22))
+    assert (watched.seconds, clock.time) == ({}, 0)
+
+
+def test_a_port_is_waited_for_at_the_address(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, int]] = []
+
+    class Socket:
+        def close(self) -> None:
+            pass
+
+    def connect(address: tuple[str, int], _timeout: float) -> Socket:
+        asked.append(address)
+        if clock.time < 7:
+            raise ConnectionRefusedError
+        return Socket()
+
+    monkeypatch.setattr(socket, "create_connection", connect)
+    watched = watch(clock, "web-1", "web-2")
+    watched.until(Wish("port", 30, 80))
+    assert set(asked) == {("192.168.122.11", 80), ("192.168.122.12", 80)}
+    assert watched.seconds["web-1"]["address"] == 0
+    assert 7 <= watched.seconds["web-1"]["port"] < 8
+    assert 9 <= watched.seconds["web-2"]["port"] < 10
+
+
+def test_the_agent_is_asked_until_it_answers(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    def answer(_domain: object) -> int:
+        if clock.time < 4:
+            raise LibvirtFailed("Guest agent is not responding")
+        return 1
+
+    monkeypatch.setattr(domains, "look_up", lambda _connection, name: name)
+    monkeypatch.setattr(domains, "agent_time", answer)
+    watched = watch(clock, "web-1")
+    with pytest.raises(TimedOut, match="web-1 gave no answer by the guest agent within 1 s"):
+        watched.until(Wish("agent", 1))
+    watched.until(Wish("agent", 30))
+    assert 3 <= watched.seconds["web-1"]["agent"] < 5
+
+
+def test_what_can_never_be_is_refused_at_once() -> None:
+    template = build.build(build.Hardware(64 << 20), ["vda"])
+    ready.check_wish(Wish("agent", 1), template)
+    ready.check_wish(Wish("port", 1, 22), template)
+    with pytest.raises(InvalidInput, match="wait_for: 'agent' is never reached"):
+        ready.check_wish(Wish("agent", 1), "<domain><devices/></domain>")
+    for port in (0, 65536, None):
+        with pytest.raises(InvalidInput, match=r"port: .* is no TCP port"):
+            ready.check_wish(Wish("port", 1, port), template)

@@ -8,7 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain import metadata, xml
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain.metadata import Metadata, VolumeRef
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain.metadata import (
+    Metadata,
+    ReservationRef,
+    VolumeRef,
+)
 
 # What XML 1.0 can carry, and libvirt keeps: no control characters, and no white space alone.
 TEXT = st.text(st.characters(min_codepoint=33, exclude_categories=["Cs", "Cc", "Cn"]), min_size=1, max_size=20)
@@ -21,6 +25,7 @@ METADATA = st.builds(
     created=st.none() | TEXT,
     protected=st.booleans(),
     volumes=st.lists(st.builds(VolumeRef, pool=TEXT, name=TEXT), max_size=3).map(tuple),
+    reservations=st.lists(st.builds(ReservationRef, network=TEXT, mac=TEXT, address=TEXT), max_size=3).map(tuple),
 )
 
 

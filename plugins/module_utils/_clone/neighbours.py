@@ -1,0 +1,75 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
+# It may change or vanish in any release.
+
+"""The MAC addresses that new clones must not have: those of their own host, and of others in the same networks."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import functools
+import typing as t
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._connection import open_connection
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api as domains
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain import xml
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import NotFound, Unsupported
+from ansible_collections.headroom.libvirt.plugins.module_utils._host import api as host_api
+from ansible_collections.headroom.libvirt.plugins.module_utils._network import xml as network_xml
+
+if t.TYPE_CHECKING:
+    from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection
+
+_HOSTS_AT_ONCE: t.Final = 8
+
+
+def mac_addresses(connection: Connection, neighbours: t.Sequence[str] = (), *, timeout: float = 20.0) -> set[str]:
+    """Return every MAC address that is known on the host and on its ``neighbours`` (URIs), in lower case.
+
+    Raises ConnectionFailed when a neighbour does not answer: an address that may be taken is not given.
+    """
+    found = of_host(connection)
+    if neighbours:
+        with concurrent.futures.ThreadPoolExecutor(_HOSTS_AT_ONCE) as threads:
+            for addresses in threads.map(functools.partial(_of_uri, timeout=timeout), neighbours):
+                found |= addresses
+    return found
+
+
+def of_host(connection: Connection) -> set[str]:
+    """Return the MAC addresses of all domains of a host and of all that its networks keep addresses for."""
+    return _of_domains(connection) | _reserved(connection)
+
+
+def _of_uri(uri: str, timeout: float) -> set[str]:
+    with open_connection(uri, timeout=timeout, read_only=True) as connection:
+        return of_host(connection)
+
+
+def _of_domains(connection: Connection) -> set[str]:
+    found = set()
+    for domain in domains.list_all(connection):
+        try:
+            interfaces = xml.parse(domains.definition_xml(domain)).interfaces
+        except NotFound:  # gone since it was listed
+            continue
+        found |= {interface.mac.lower() for interface in interfaces if interface.mac}
+    return found
+
+
+def _reserved(connection: Connection) -> set[str]:
+    try:
+        networks = host_api.list_networks(connection)
+    except Unsupported:  # a driver without networks
+        return set()
+    found = set()
+    for network in networks:
+        try:
+            parsed = network_xml.parse(host_api.network_xml(network))
+        except NotFound:
+            continue
+        found |= {one.mac for _subnet, one in parsed.reservations if one.mac}
+    return found

@@ -1,0 +1,92 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
+# It may change or vanish in any release.
+
+"""What each tenant has on a host, by libvirt's definitions; and one task at a time that adds to it."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import pathlib
+import typing as t
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._clone.extras import SEED_SUFFIX
+from ansible_collections.headroom.libvirt.plugins.module_utils._clone.quota import Usage
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api as domains
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain import volumes, xml
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import HeadroomError, NotFound
+from ansible_collections.headroom.libvirt.plugins.module_utils._storage import api as storage
+from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import Waiter
+
+if t.TYPE_CHECKING:
+    from ansible_collections.headroom.libvirt.plugins.module_utils._clone.plan import Request
+    from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection
+    from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import Clock
+
+LOCKS: t.Final = "/run/lock"
+
+
+def usage(connection: Connection, tenant: str) -> Usage:
+    """Return what the machines of the tenant take together; their disks are counted as large as guests see them."""
+    total = Usage()
+    for domain in domains.list_all(connection):
+        try:
+            definition = xml.parse(domains.definition_xml(domain))
+        except NotFound:  # gone since it was listed
+            continue
+        if definition.metadata.tenant == tenant:
+            total += of_machine(connection, definition)
+    return total
+
+
+def of_machine(connection: Connection, definition: xml.Definition) -> Usage:
+    """Return what one machine takes."""
+    disks = (ref for ref in definition.metadata.volumes if not ref.name.endswith(SEED_SUFFIX))
+    owned = (volumes.find(connection, ref) for ref in disks)
+    size = sum(storage.capacity(volume) for volume in owned if volume is not None)
+    return Usage(1, definition.vcpus, definition.memory_bytes, size)
+
+
+def counted(
+    request: Request, timeout: float, clock: Clock, *, check_mode: bool = False
+) -> contextlib.AbstractContextManager[None]:
+    """Return the context in which what the tenant has stays as it was counted, where there is a quota to keep."""
+    if request.tenant is None or not request.quota.limits or check_mode:
+        return contextlib.nullcontext()
+    return alone(request.tenant, timeout, clock)
+
+
+@contextlib.contextmanager
+def alone(tenant: str, timeout: float, clock: Clock, folder: str = LOCKS) -> t.Iterator[None]:
+    """Wait until no other task on this machine adds to what the tenant has, and keep them waiting for the block.
+
+    The kernel gives the lock up with the process, however it ends. Raises TimedOut after ``timeout`` seconds.
+    """
+    path = pathlib.Path(folder) / f"headroom-tenant-{tenant}.lock"
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    except OSError as error:
+        raise HeadroomError(
+            f"quota: the lock {path} of the tenant {tenant!r} cannot be used: {error.strerror}. Run the task as root.",
+            path=str(path),
+        ) from error
+    try:
+        Waiter(timeout, clock).until(
+            lambda: _locked(descriptor), f"quota: the end of another task that makes machines of the tenant {tenant!r}"
+        )
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _locked(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -1,0 +1,53 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import build, catalogue, register
+from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.images import Location
+from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.names import ApplianceId
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api as domains
+from ansible_collections.headroom.libvirt.plugins.module_utils._journal import Journal
+
+if t.TYPE_CHECKING:
+    from pathlib import Path
+
+    from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.catalogue import Catalogue
+    from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection
+
+
+@pytest.fixture
+def _undefine_without_flags(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The test driver knows no NVRAM and no TPM, and refuses the flags that remove them."""
+    monkeypatch.setattr(domains, "undefine", lambda domain: domain.undefineFlags(0))
+
+
+@pytest.fixture
+def shelf(node: Connection, contents: dict[str, bytes], tmp_path: Path, _undefine_without_flags: None) -> Catalogue:
+    """A catalogue with the appliance web:1 of two disks, on a host of libvirt's test driver."""
+    del contents
+    found = catalogue.open_catalogue(node, "default")
+    path = tmp_path / "disk.raw"
+    path.write_bytes(bytes(4096))
+    template = build.build(build.Hardware(64 << 20, arch="i686", machine=None), ["vda", "vdb"])
+    request = register.Request(
+        ApplianceId("web", "1"),
+        created="2026-01-01T00:00:00Z",
+        now=0.0,
+        token="0" * 12,
+        files={target: Location(str(path)) for target in ("vda", "vdb")},
+        template=template,
+    )
+    with register.planned(found, request) as plan:
+        register.store(found, plan, request)
+    return found
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Journal:
+    return Journal(str(tmp_path / "journal.sqlite"), warn=pytest.fail)

@@ -1,0 +1,213 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Reservations of a network: reading them, and the steps to others."""
+
+from __future__ import annotations
+
+import dataclasses
+import ipaddress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput, Unsupported
+from ansible_collections.headroom.libvirt.plugins.module_utils._network import plan, xml
+from ansible_collections.headroom.libvirt.plugins.module_utils._network.plan import Step, Taken
+from ansible_collections.headroom.libvirt.plugins.module_utils._network.xml import Network, Reservation
+
+WEB = Reservation("52:54:00:00:00:01", "192.168.122.50", "web")
+TEXT = """<network>
+  <name>default</name>
+  <ip family='ipv6' address='fd00::1' prefix='64'/>
+  <ip address='192.168.122.1' netmask='255.255.255.0'>
+    <dhcp>
+      <range start='192.168.122.100' end='192.168.122.200'/>
+      <host mac='52:54:00:00:00:01' name='web' ip='192.168.122.50'/>
+      <host name='printer' ip='192.168.122.51'/>
+    </dhcp>
+  </ip>
+  <ip address='10.0.0.1' prefix='8'/>
+</network>"""
+DEFAULT = xml.parse(TEXT)
+
+
+def test_a_network_is_read() -> None:
+    assert DEFAULT.name == "default"
+    assert [str(subnet.interface) for subnet in DEFAULT.subnets] == ["fd00::1/64", "192.168.122.1/24", "10.0.0.1/8"]
+    assert [(place.index, one) for place, one in DEFAULT.reservations] == [
+        (1, WEB),
+        (1, Reservation(None, "192.168.122.51", "printer")),
+    ]
+
+
+def test_a_reservation_is_written_as_libvirt_reads_it() -> None:
+    text = TEXT.replace("<host name='printer' ip='192.168.122.51'/>", xml.host_xml(dataclasses.replace(WEB, name=None)))
+    assert xml.parse(text).reservations[1][1] == dataclasses.replace(WEB, name=None)
+
+
+def test_what_is_there_needs_no_step() -> None:
+    assert plan.to_reserve(DEFAULT, WEB, force=False) == []
+    assert plan.to_reserve(DEFAULT, dataclasses.replace(WEB, name=None), force=False) == []  # the name stays
+
+
+def test_a_new_one_is_added_where_dhcp_serves() -> None:
+    new = Reservation("52:54:00:00:00:02", "192.168.122.60")
+    assert plan.to_reserve(DEFAULT, new, force=False) == [Step("add", 1, new)]
+
+
+@pytest.mark.parametrize(
+    "after",
+    [
+        dataclasses.replace(WEB, address="192.168.122.60"),
+        dataclasses.replace(WEB, name="www"),
+        dataclasses.replace(WEB, address="192.168.122.60", name="www"),
+    ],
+)
+def test_the_machines_own_entry_is_changed_in_place(after: Reservation) -> None:
+    assert plan.to_reserve(DEFAULT, after, force=False) == [Step("modify", 1, after, WEB)]
+
+
+def test_a_machine_known_by_its_name_gets_another_address() -> None:
+    before = Reservation(None, "192.168.122.51", "printer")
+    after = dataclasses.replace(before, address="192.168.122.52")
+    assert plan.to_reserve(DEFAULT, after, force=False) == [Step("modify", 1, after, before)]
+    card = dataclasses.replace(after, mac="52:54:00:00:00:09")  # and is known by its card from now on
+    assert plan.to_reserve(DEFAULT, card, force=False) == [Step("modify", 1, card, before)]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "holder"),
+    [
+        (Reservation("52:54:00:00:00:02", "192.168.122.50"), "192.168.122.50 for web 52:54:00:00:00:01"),
+        (Reservation("52:54:00:00:00:02", "192.168.122.60", "web"), "192.168.122.50 for web 52:54:00:00:00:01"),
+        (Reservation("52:54:00:00:00:02", "192.168.122.51"), "192.168.122.51 for printer"),
+        (dataclasses.replace(WEB, address="192.168.122.51"), "192.168.122.51 for printer"),
+    ],
+)
+def test_who_has_it_is_named(wanted: Reservation, holder: str) -> None:
+    with pytest.raises(Taken) as caught:
+        plan.to_reserve(DEFAULT, wanted, force=False)
+    assert holder in caught.value.message
+    assert "force: true" in caught.value.message
+    assert len(caught.value.details["holders"]) == 1
+
+
+def test_force_takes_it_from_all_who_have_it() -> None:
+    wanted = dataclasses.replace(WEB, address="192.168.122.51")
+    steps = plan.to_reserve(DEFAULT, wanted, force=True)
+    assert [(step.command, step.reservation.name) for step in steps] == [
+        ("delete", "web"),
+        ("delete", "printer"),
+        ("add", "web"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [
+        ("172.16.0.5", r"is not in the network 'default' \(fd00::/64, 192\.168\.122\.0/24, 10\.0\.0\.0/8\)"),
+        ("192.168.122.1", "is the host's own"),
+        ("192.168.122.0", "names the network"),
+        ("192.168.122.255", "names the network"),
+        ("10.0.0.5", r"DHCP of 'default' serves 192\.168\.122\.0/24 only"),
+        ("192.168.122", "is not an IP address"),
+        ("", "is not an IP address"),
+    ],
+)
+def test_an_address_that_cannot_be_kept_is_explained(address: str, words: str) -> None:
+    with pytest.raises(InvalidInput, match=words) as caught:
+        plan.to_reserve(DEFAULT, dataclasses.replace(WEB, address=address), force=True)
+    assert caught.value.details["option"] == "address"
+
+
+def test_ipv6_and_networks_without_addresses_name_the_way_out() -> None:
+    with pytest.raises(Unsupported, match=r"DUID.*network_config"):
+        plan.to_reserve(DEFAULT, dataclasses.replace(WEB, address="fd00::5"), force=False)
+    with pytest.raises(Unsupported, match="where the DHCP server of that network is"):
+        plan.to_reserve(Network("bridged"), WEB, force=False)
+
+
+def test_the_dynamic_range_is_mentioned() -> None:
+    assert plan.notes(DEFAULT, WEB) == []
+    (note,) = plan.notes(DEFAULT, dataclasses.replace(WEB, address="192.168.122.150"))
+    assert "it goes to nobody else" in note
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("mac", "52:54:00"),
+        ("mac", "01:00:5e:00:00:01"),  # a group's
+        ("mac", "x"),
+        ("name", "1web"),
+        ("name", "web_1"),
+        ("name", "-"),
+        ("name", "a" * 64),
+        ("address", "fe80::1%eth0/x"),
+    ],
+)
+def test_what_cannot_be_said_names_its_option(option: str, value: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        plan.checked(dataclasses.replace(WEB, **{option: value}))
+    assert caught.value.details["option"] == option
+
+
+def test_spellings_are_brought_to_libvirts() -> None:
+    assert plan.checked(Reservation("52-54-00-AA-BB-CC", "192.168.122.50")).mac == "52:54:00:aa:bb:cc"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "gone"),
+    [
+        (Reservation(mac=WEB.mac), ["web"]),
+        (Reservation(name="printer"), ["printer"]),
+        (Reservation(address="192.168.122.50"), ["web"]),
+        (WEB, ["web"]),
+        (dataclasses.replace(WEB, address="192.168.122.51"), []),
+        (Reservation(mac="52:54:00:00:00:09"), []),
+    ],
+)
+def test_what_has_all_that_is_named_is_released(wanted: Reservation, gone: list[str]) -> None:
+    assert [step.reservation.name for step in plan.to_release(DEFAULT, wanted)] == gone
+
+
+MACS = st.sampled_from([None, *(f"52:54:00:00:00:0{number}" for number in range(1, 5))])
+NAMES = st.sampled_from([None, "a", "b", "c", "d"])
+ADDRESSES = st.sampled_from([f"10.0.0.{number}" for number in range(2, 7)])
+RESERVATIONS = st.builds(Reservation, MACS, ADDRESSES, NAMES).filter(lambda one: one.mac or one.name)
+
+
+def network_of(held: list[Reservation]) -> Network:
+    return Network("n", (xml.Subnet(0, ipaddress.ip_interface("10.0.0.1/24"), (), tuple(held)),))
+
+
+@given(st.lists(RESERVATIONS, max_size=4), RESERVATIONS, st.booleans())
+def test_the_steps_lead_there_and_touch_no_one_else(
+    candidates: list[Reservation], wanted: Reservation, force: bool
+) -> None:
+    held: list[Reservation] = []
+    for one in candidates:
+        if not any(one.shares_with(other) for other in held):  # as libvirt keeps them
+            held.append(one)
+    try:
+        steps = plan.to_reserve(network_of(held), wanted, force=force)
+    except Taken:
+        assert not force
+        return
+    after = list(held)
+    for step in steps:
+        if step.command != "add":
+            after.remove(step.before or step.reservation)
+        if step.command != "delete":
+            assert not any(step.reservation.shares_with(other) for other in after)  # libvirt would refuse it
+            after.append(step.reservation)
+    (there,) = [one for one in after if one.shares_with(wanted)]
+    assert there.address == wanted.address
+    assert wanted.mac in {None, there.mac}
+    assert wanted.name in {None, there.name}
+    if not force:
+        assert [one for one in held if not one.shares_with(there)] == [one for one in after if one is not there]
+    assert plan.to_reserve(network_of(after), wanted, force=force) == []
