@@ -104,7 +104,7 @@ def frozen(
     settle(journal, connection, name)
     domain = domains.look_up(connection, name)
     text = domains.live_xml(domain)
-    with_agent = _is_to_quiesce(name, text, quiesce)
+    with_agent = _is_to_quiesce(domain, quiesce)
     definition = xml.parse(text)
     disks = sources.disks_of(connection, definition)
     intent = {"uri": connection.uri, "domain": name}
@@ -129,8 +129,8 @@ def settle(journal: Journal, connection: Connection, name: str) -> None:
             journal.recover(record, CaptureRecovery(connection))
 
 
-def _is_to_quiesce(name: str, text: str, quiesce: str) -> bool:
-    connected = agent.is_connected(text)
+def _is_to_quiesce(domain: libvirt.virDomain, quiesce: str) -> bool:
+    name, connected = domain.name(), agent.is_connected(domain)
     if quiesce == "always" and not connected:
         raise Conflict(
             f"source.quiesce: the guest agent of {name!r} is not connected, so its file systems cannot be frozen. "

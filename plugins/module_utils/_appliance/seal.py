@@ -24,6 +24,8 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     TimedOut,
     Unsupported,
 )
+from ansible_collections.headroom.libvirt.plugins.module_utils._libvirt_dep import require_libvirt_qemu
+from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import SYSTEM_CLOCK
 
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._libvirt_dep import libvirt
@@ -126,18 +128,19 @@ def by_libguestfs(paths: t.Sequence[str]) -> None:
 
 def by_agent(domain: libvirt.virDomain) -> None:
     """Seal from within the guest, which is to be shut down next."""
-    ended = agent.run(domain, SCRIPT, _SCRIPT_SECONDS)
-    if ended.code != 0:
+    require_libvirt_qemu()
+    try:
+        agent.run(domain, ["/bin/sh", "-c", SCRIPT], _SCRIPT_SECONDS, SYSTEM_CLOCK)
+    except HeadroomError as error:
         raise SealingFailed(
-            f"seal: the script in {domain.name()!r} ended with {ended.code}: {ended.output.strip()!r}. The guest "
-            "still runs; see to it, or choose another seal.",
+            f"seal: {error.message.rstrip('.')}. The guest still runs; see to it, or choose another seal.",
             domain=domain.name(),
-        )
+        ) from error
 
 
 def has_agent(domain: libvirt.virDomain) -> bool:
     """Return whether the domain's agent is connected."""
-    return domains.is_active(domain) and agent.is_connected(domains.live_xml(domain))
+    return domains.is_active(domain) and agent.is_connected(domain)
 
 
 def _format(path: str) -> str:

@@ -5,84 +5,64 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""Running a program inside a guest, by its agent. What a guest answers is not trusted."""
+"""Running a program in a guest, through its agent. What it answers is the guest's word, and only read as numbers."""
 
 from __future__ import annotations
 
-import base64
-import binascii
-import dataclasses
 import json
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._connection import translated
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain.xml import parse_element
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import HeadroomError
-from ansible_collections.headroom.libvirt.plugins.module_utils._libvirt_dep import libvirt_qemu, require_libvirt_qemu
-from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import SYSTEM_CLOCK, Clock, Waiter
+from ansible_collections.headroom.libvirt.plugins.module_utils._libvirt_dep import libvirt_qemu
+from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import Waiter
 
 if t.TYPE_CHECKING:
-    from ansible_collections.headroom.libvirt.plugins.module_utils._libvirt_dep import libvirt
+    from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import Clock
 
-    Domain = libvirt.virDomain
-
-_CHANNEL: t.Final = "org.qemu.guest_agent.0"
+CHANNEL: t.Final = "org.qemu.guest_agent.0"
 _ANSWER_SECONDS: t.Final = 10
-_LONGEST_OUTPUT: t.Final = 2000
 
 
-class AgentFailed(HeadroomError):
-    """The guest's agent did not do what it was asked."""
-
-    kind = "agent_failed"
-
-
-@dataclasses.dataclass(frozen=True)
-class Ended:
-    """How a program ended, and the end of what it wrote, as printable text."""
-
-    code: int
-    output: str
+def is_connected(domain: api.Domain) -> bool:
+    """Return whether the agent in the guest has opened its channel; asks libvirt, not the guest."""
+    targets = parse_element(api.live_xml(domain)).iterfind(f"devices/channel/target[@name='{CHANNEL}']")
+    return any(target.get("state") == "connected" for target in targets)
 
 
-def is_connected(live_xml: str) -> bool:
-    """Return whether a domain's running XML says that its agent is there. Pure."""
-    targets = parse_element(live_xml).iterfind("devices/channel/target")
-    return any(one.get("name") == _CHANNEL and one.get("state") == "connected" for one in targets)
-
-
-def run(domain: Domain, script: str, timeout: float, clock: Clock = SYSTEM_CLOCK) -> Ended:
-    """Run a shell script in the guest; raises AgentFailed, or TimedOut when it does not end within ``timeout`` s."""
-    arguments = {"path": "/bin/sh", "arg": ["-c", script], "capture-output": True}
-    pid = _ask(domain, "guest-exec", arguments).get("pid")
-    if not isinstance(pid, int):
-        raise AgentFailed(f"the agent of {domain.name()!r} did not say which process it started")
-    latest: dict[str, t.Any] = {}
+def run(domain: api.Domain, words: t.Sequence[str], timeout: float, clock: Clock) -> None:
+    """Run a program in the guest; raises HeadroomError unless it ends with 0 within ``timeout`` seconds."""
+    started = _ask(domain, "guest-exec", path=words[0], arg=list(words[1:]))
+    process = _number(domain, started, "pid")
+    status: dict[str, t.Any] = {}
 
     def has_ended() -> bool:
-        latest.update(_ask(domain, "guest-exec-status", {"pid": pid}))
-        return latest.get("exited") is True
+        status.update(_ask(domain, "guest-exec-status", pid=process))
+        return status.get("exited") is True
 
-    Waiter(timeout, clock, first_pause=0.1).until(has_ended, f"the end of a script in {domain.name()!r}")
-    code = latest.get("exitcode")
-    return Ended(code if isinstance(code, int) else -1, _text(latest.get("out-data")) + _text(latest.get("err-data")))
+    Waiter(timeout, clock, longest_pause=0.1).until(has_ended, f"the end of {words[0]} in {domain.name()!r}")
+    if status.get("exitcode") != 0:
+        code = _number(domain, {"exitcode": status.get("exitcode", status.get("signal"))}, "exitcode")
+        raise HeadroomError(f"{words[0]} failed in the guest of {domain.name()!r} with {code}.", name=domain.name())
 
 
-def _ask(domain: Domain, command: str, arguments: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
-    require_libvirt_qemu()
+def _ask(domain: api.Domain, command: str, **arguments: t.Any) -> dict[str, t.Any]:
     request = json.dumps({"execute": command, "arguments": arguments})
     with translated(f"ask the agent of {domain.name()!r} for {command}"):
         answer = libvirt_qemu.qemuAgentCommand(domain, request, _ANSWER_SECONDS, 0)
     try:
-        said = json.loads(answer).get("return")
-    except (ValueError, AttributeError, RecursionError) as error:
-        raise AgentFailed(f"the agent of {domain.name()!r} answered what is no JSON") from error
-    return said if isinstance(said, dict) else {}
+        facts = json.loads(answer)["return"]
+    except (ValueError, KeyError, TypeError):
+        facts = None
+    if not isinstance(facts, dict):
+        raise HeadroomError(f"the agent of {domain.name()!r} gave an answer to {command} that is none.")
+    return facts
 
 
-def _text(data: object) -> str:
-    try:
-        decoded = base64.b64decode(data).decode(errors="replace") if isinstance(data, str) else ""
-    except binascii.Error:
-        return ""
-    return "".join(letter if letter.isprintable() else " " for letter in decoded[-_LONGEST_OUTPUT:])
+def _number(domain: api.Domain, facts: t.Mapping[str, t.Any], name: str) -> int:
+    value = facts.get(name)
+    if not isinstance(value, int):
+        raise HeadroomError(f"the agent of {domain.name()!r} gave no {name}.")
+    return value

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain import agent, overlays
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain import overlays
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain.xml import parse_element
 
 
@@ -22,10 +22,3 @@ def test_only_a_mirror_of_this_disk_counts() -> None:
     </devices></domain>"""
     assert [overlays.is_ready(text.format("no"), target) for target in ("vda", "vdb", "vdc")] == [False, True, False]
     assert overlays.is_ready(text.format("yes"), "vda")
-
-
-def test_an_agent_is_there_when_its_channel_is_connected() -> None:
-    text = "<domain><devices><channel><target name='{}' state='{}'/></channel></devices></domain>"
-    assert agent.is_connected(text.format("org.qemu.guest_agent.0", "connected"))
-    assert not agent.is_connected(text.format("org.qemu.guest_agent.0", "disconnected"))
-    assert not agent.is_connected(text.format("com.redhat.spice.0", "connected"))
