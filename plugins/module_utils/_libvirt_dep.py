@@ -25,9 +25,10 @@ JMESPATH_IMPORT_ERROR: str | None = None
 
 try:
     import libvirt
+    import libvirt_qemu
 except ImportError:
     LIBVIRT_IMPORT_ERROR = traceback.format_exc()
-    libvirt = t.cast(t.Any, None)
+    libvirt = libvirt_qemu = t.cast(t.Any, None)
 
 try:
     from lxml import etree
@@ -95,6 +96,7 @@ __all__ = [
     "etree",
     "jmespath",
     "libvirt",
+    "libvirt_qemu",
     "require_jmespath",
     "require_libvirt",
     "require_lxml",

@@ -102,6 +102,15 @@ def set_metadata(domain: Domain, xml: str, prefix: str, namespace: str) -> None:
         domain.setMetadata(libvirt.VIR_DOMAIN_METADATA_ELEMENT, xml, prefix, namespace, flags)
 
 
+def remove_metadata(domain: Domain, namespace: str) -> None:
+    """Remove a namespace's element from the metadata, in the definition and the running domain at once."""
+    flags = libvirt.VIR_DOMAIN_AFFECT_CONFIG
+    if domain.isActive():
+        flags |= libvirt.VIR_DOMAIN_AFFECT_LIVE
+    with translated(f"remove metadata of {domain.name()!r}"):
+        domain.setMetadata(libvirt.VIR_DOMAIN_METADATA_ELEMENT, None, None, namespace, flags)
+
+
 def define(connection: Connection, xml: str) -> Domain:
     """Define a domain; raises Conflict when its name is taken by another UUID."""
     with translated("define the domain"):

@@ -1,0 +1,206 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
+# It may change or vanish in any release.
+
+"""Clones that run before their disks are there: started on their source, pulled in, watched, and mended."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._clone import export, stream_state
+from ansible_collections.headroom.libvirt.plugins.module_utils._clone import stream_xml as xml
+from ansible_collections.headroom.libvirt.plugins.module_utils._connection import masked, open_connection
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api, blocks, states
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain.machine import DefinedMachine
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import HeadroomError, NotFound
+from ansible_collections.headroom.libvirt.plugins.module_utils._libvirt_dep import split_version
+from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import Waiter
+
+if t.TYPE_CHECKING:
+    from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.manifest import Manifest
+    from ansible_collections.headroom.libvirt.plugins.module_utils._clone.stream_state import Progress
+    from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection
+    from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import Clock
+
+# QEMU notices only with the first request that a server it had lost is there again, and that request fails.
+_PULL_TRIES: t.Final = 3
+_PULL_LOOK_SECONDS: t.Final = 2.0
+# Longer than a network that somebody plugs out and in again is away.
+_STALLED_SECONDS: t.Final = 60.0
+_RECONNECT_SINCE: t.Final = (9, 5, 0)
+_TITLE: t.Final = "Serves {appliance} to clones that are not local yet"
+
+
+class WrongSource(HeadroomError):
+    """What the disks of a clone stand on is not what was exported for it."""
+
+    kind = "wrong_source"
+
+
+class StreamingFailed(HeadroomError):
+    """A clone is not local, and nothing makes it so just now. It is not damaged."""
+
+    kind = "streaming_failed"
+
+
+def title(appliance: str) -> str:
+    """Return the title of the domain that serves ``appliance``."""
+    return _TITLE.format(appliance=appliance)
+
+
+def reconnects(connection: Connection) -> bool:
+    """Return whether this libvirt can have a guest wait for a lost source."""
+    return split_version(connection.handle.getLibVersion()) >= _RECONNECT_SINCE
+
+
+def start(connection: Connection, domain: api.Domain, record: xml.Record, manifest: Manifest) -> None:
+    """Start a clone on its source and begin to pull; its first instruction runs once the chain is what it must be."""
+    api.start(domain, paused=True)
+    check_chain(connection, domain, record, manifest)
+    _pull(domain, [disk.target for disk in manifest.disks], record.bytes_per_second)
+    api.resume(domain)
+
+
+def check_chain(connection: Connection, domain: api.Domain, record: xml.Record, manifest: Manifest) -> None:
+    """Raise WrongSource unless each disk stands on its own export, and that has the size of the appliance's disk."""
+    under, layers = xml.backings(api.live_xml(domain)), blocks.layers(connection, domain)
+    for disk in manifest.disks:
+        expected = (xml.url_of(record.export, disk.target),)
+        if under.get(disk.target) != expected or layers.get(disk.target, [])[1:] != [disk.virtual_size_bytes]:
+            raise WrongSource(
+                f"the disk {disk.target} of {domain.name()!r} does not stand on {expected[0]} with "
+                f"{disk.virtual_size_bytes} bytes, but on {', '.join(under.get(disk.target, ())) or 'nothing'} with "
+                f"{layers.get(disk.target, [])[1:]}.",
+                disk=disk.target,
+            )
+
+
+def record_of(domain: api.Domain) -> xml.Record | None:
+    """Return how the clone is streamed; None for a machine that is whole."""
+    return xml.read_record(api.metadata_xml(domain, xml.RECORD_NAMESPACE))
+
+
+def observe(domain: api.Domain, *, source: bool | None = None) -> Progress:
+    """Return how far the clone is."""
+    number, reason = api.state(domain)
+    state = states.state_name(number)
+    running = state in states.ACTIVE_STATES
+    jobs = {
+        target: blocks.job(domain, target) if running else None
+        for target, under in xml.backings(api.live_xml(domain)).items()
+        if any(layer.startswith("nbd:") for layer in under)
+    }
+    return stream_state.progress(stream_state.Observed(state, states.reason_name(state, reason), jobs, source))
+
+
+def finish(connection: Connection, domain: api.Domain, record: xml.Record, source: Connection) -> None:
+    """Let a clone that is local be as any other, and end the export when no clone needs it any more."""
+    api.define(connection, xml.without_backing(api.definition_xml(domain)))
+    others = (record_of(other) for other in _others(connection, domain))
+    if all(other is None or other.export.token != record.export.token for other in others):
+        export.stop(source, record.export)
+    api.remove_metadata(domain, xml.RECORD_NAMESPACE)
+
+
+def mend(connection: Connection, domain: api.Domain, record: xml.Record, source: Connection) -> None:
+    """Serve the disks again where the clone looks for them, let it run, and pull what is missing."""
+    catalogue, manifest = export.manifest_at(source, record.export.source_pool, record.appliance)
+    export.serve_again(catalogue, manifest, record.export, title(record.appliance))
+    if not api.is_active(domain):
+        api.start(domain, paused=True)
+        check_chain(connection, domain, record, manifest)
+    _pull(domain, sorted(xml.backings(api.live_xml(domain))), record.bytes_per_second)
+    if states.state_name(api.state(domain)[0]) == "paused":
+        api.resume(domain)
+
+
+def mend_patiently(
+    connection: Connection, domain: api.Domain, record: xml.Record, source: Connection, clock: Clock
+) -> Progress:
+    """As mend(), until it holds for a moment; return how far the clone is. Raises StreamingFailed."""
+    found = observe(domain)
+    for _unused in range(_PULL_TRIES):
+        mend(connection, domain, record, source)
+        failed = Waiter(_PULL_LOOK_SECONDS, clock).holds(lambda: observe(domain).state != "streaming")
+        found = observe(domain)
+        if not failed or found.state == "local":
+            return found
+    raise _failed(domain, record, found)
+
+
+def _pull(domain: api.Domain, targets: t.Iterable[str], bytes_per_second: int) -> None:
+    for target in targets:
+        if blocks.job(domain, target) is None:
+            blocks.pull(domain, target, bytes_per_second)
+
+
+def _others(connection: Connection, domain: api.Domain) -> t.Iterator[api.Domain]:
+    return (other for other in api.list_all(connection) if other.UUIDString() != domain.UUIDString())
+
+
+def await_local(domain: api.Domain, record: xml.Record, timeout: float, clock: Clock) -> bool:
+    """Return whether the clone became local within ``timeout`` seconds; raises StreamingFailed when it cannot."""
+    moved = (-1, clock.now())
+    latest = observe(domain)
+
+    def is_over() -> bool:
+        nonlocal latest, moved
+        latest = observe(domain)
+        if latest.done_bytes != moved[0]:
+            moved = (latest.done_bytes, clock.now())
+        return latest.state != "streaming" or clock.now() - moved[1] > _STALLED_SECONDS
+
+    over = Waiter(timeout, clock, longest_pause=1.0).holds(is_over)
+    if over and latest.state != "local":
+        stalled = dataclasses.replace(
+            latest,
+            state="streaming-failed",
+            reason=latest.reason or f"Nothing has come from the source for {_STALLED_SECONDS:g} s.",
+        )
+        raise _failed(domain, record, stalled)
+    return over
+
+
+def _failed(domain: api.Domain, record: xml.Record, found: Progress) -> StreamingFailed:
+    where = masked(record.export.source_uri)
+    return StreamingFailed(
+        f"{domain.name()!r} is not local: {found.reason} Its disks are not damaged, but it needs {record.appliance} "
+        f"from {where} again. When that host is back, run the task again, which goes on where it stopped. "
+        "If it is gone for good, remove the clone and make it from another source.",
+        name=domain.name(),
+        source_uri=where,
+        **found.as_dict(),
+    )
+
+
+def settle(connection: Connection, name: str, clock: Clock, *, connect_timeout: float, act: bool) -> Progress | None:
+    """Bring a clone that is there further: finish one that is local, mend one whose streaming failed.
+
+    Returns how far it then is; None for a machine that is not streamed. Without ``act`` it only looks. A source that
+    cannot be reached is no error here, but makes the streaming a failed one.
+    """
+    try:
+        domain = DefinedMachine.named(connection, name).domain
+    except NotFound:
+        return None
+    record = record_of(domain)
+    if record is None:
+        return None
+    try:
+        with open_connection(record.export.source_uri, timeout=connect_timeout) as source:
+            found = observe(domain, source=export.is_served(source, record.export))
+            if act and found.state == "local":
+                finish(connection, domain, record, source)
+            elif act and found.state == "streaming-failed":
+                found = mend_patiently(connection, domain, record, source, clock)
+            return found
+    except HeadroomError as error:
+        found = observe(domain, source=False)
+        if found.state == "local":
+            return dataclasses.replace(found, reason=f"The export on the source could not be ended: {error.message}")
+        return dataclasses.replace(found, reason=f"{found.reason} {error.message}")
