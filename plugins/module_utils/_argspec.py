@@ -52,6 +52,9 @@ class ArgumentSpec:
         )
 
 
+# Documented in doc_fragments/journal.py.
+JOURNAL = ArgumentSpec(options={"journal": {"type": "path"}})
+
 # Documented in doc_fragments/connection.py.
 CONNECTION = ArgumentSpec(
     options={

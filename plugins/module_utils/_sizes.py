@@ -9,20 +9,25 @@
 
 from __future__ import annotations
 
+import fractions
 import re
 
 from ansible.module_utils.common.text.formatters import human_to_bytes
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
 
 _IEC_UNIT = re.compile(r"(?<=[KMGTPE])iB$", re.IGNORECASE)
+_DECIMAL = re.compile(r"(?P<number>[0-9.]+)\s*(?P<unit>[KMGTPE])B", re.IGNORECASE)
 
 
 def parse_size(option: str, value: str) -> int:
-    """Return the bytes that ``value`` says, such as ``10GiB``, ``512M`` or ``4096``.
+    """Return the bytes that ``value`` says, such as ``10GiB``, ``10GB``, ``512M`` or ``4096``.
 
-    Every unit is a power of 1024, ``GB`` too, as everywhere in Ansible. Raises InvalidInput naming ``option``.
+    As in libvirt: ``G`` and ``GiB`` are powers of 1024, ``GB`` is one of 1000. Raises InvalidInput naming ``option``.
     """
     try:
+        decimal = _DECIMAL.fullmatch(value.strip())
+        if decimal:
+            return int(fractions.Fraction(decimal["number"]) * 1000 ** ("KMGTPE".index(decimal["unit"].upper()) + 1))
         size = human_to_bytes(_IEC_UNIT.sub("", value.strip()))
     except ValueError as error:
         raise InvalidInput(

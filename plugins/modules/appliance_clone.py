@@ -12,12 +12,14 @@ version_added: 0.1.0
 author:
   - The headroom.libvirt contributors (@headroom)
 description:
-  - Makes sure that clones of an appliance exist, by name or by number. A clone is a domain whose disks are overlays on
-    the disks of the appliance, so that it takes next to no time and room.
+  - Makes sure that clones of an appliance exist, by name or by number. By default a clone is a domain whose disks are
+    overlays on the disks of the appliance, so that it takes next to no time and room.
   - Each clone has a UUID, MAC addresses and volumes of its own, and knows in its metadata which appliance, fleet and
     tenant it belongs to and which volumes are its own. M(headroom.libvirt.domain) removes these with it.
-  - All clones of a task are made, or none. If a step fails, those that were made already are removed, the definition
-    first and then the volumes.
+  - All clones of a task are made, up to four at a time, or none. If a step fails, or the task is stopped by a signal,
+    those that were made already are removed, the definition first and then the volumes.
+  - Each step is recorded in a journal first. What a run that was killed left is removed by the next one on the same
+    host, before it makes its own. See M(headroom.libvirt.transaction_info).
   - Clones that exist already are left as they are, in whatever state they are and with whatever memory. Nothing is ever
     removed, also if there are more than O(count).
 options:
@@ -44,10 +46,24 @@ options:
     type: str
   mode:
     description:
-      - How the disks come about. With V(linked), as overlays on those of the appliance.
+      - How the disks come about. What exists already stays as it is, whatever its mode.
+      - V(linked) makes overlays on the disks of the appliance. It copies nothing; the appliance cannot be removed while
+        there are such clones.
+      - V(reflink) makes files that share the blocks of the appliance's disks until they are written to. It copies
+        nothing either, and the clones stand on their own. It needs a file system that can do this, such as XFS or
+        btrfs, with the appliance in the same one, and has to run on the host itself, not on a machine that reaches its
+        O(uri).
+      - V(full) copies the disks. The clones stand on their own.
+      - V(auto) is the fastest of these that the pool allows; RV(mode) says which one that is, and RV(mode_reason) why.
     type: str
-    choices: [linked]
-    default: linked
+    choices: [auto, linked, reflink, full]
+    default: auto
+  disk_size:
+    description:
+      - The size of the first disk, if it is to be larger than that of the appliance, for example V(20GiB) or V(20GB).
+        As in libvirt, V(GiB) and V(G) are powers of 1024, V(GB) is one of 1000.
+      - The guest sees a larger disk. Its partitions and file systems are its own matter; cloud-init grows them.
+    type: str
   pool:
     description:
       - The storage pool for the disks of the clones. Its volumes must be files.
@@ -73,6 +89,7 @@ options:
   timeout:
     description:
       - How many seconds to wait for addresses. Clones that are late are not removed, as they run.
+      - As long it also waits for another run that is at work on the same clones.
     type: float
     default: 120.0
   fleet:
@@ -134,6 +151,7 @@ seealso:
   - module: headroom.libvirt.domain
 extends_documentation_fragment:
   - headroom.libvirt.connection
+  - headroom.libvirt.journal
   - headroom.libvirt.attributes
   - headroom.libvirt.attributes.actiongroup_all
 """
@@ -237,7 +255,7 @@ clones:
       type: dict
       contains:
         volumes:
-          description: Creating its volumes.
+          description: Making its volumes. Up to four clones are made at once, so that the stages of several overlap.
           type: float
           sample: 0.031
         define:
@@ -245,11 +263,22 @@ clones:
           type: float
           sample: 0.008
         start:
-          description: Starting it; up to four are started at once.
+          description: Starting it.
           type: float
           sample: 0.412
+mode:
+  description: How the disks of missing clones come about.
+  returned: success
+  type: str
+  sample: linked
+mode_reason:
+  description: Why it is this mode.
+  returned: success
+  type: str
+  sample: Overlays on the appliance's disks copy nothing, and the pool 'default' allows it.
 notes:
-  description: Sentences about what on this host is other than the appliance says.
+  description: Sentences about what on this host is other than the appliance says, and about what was left by runs that
+    broke off.
   returned: success
   type: list
   elements: str
@@ -261,31 +290,30 @@ import secrets
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.catalogue import open_catalogue
-from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.names import parse_reference
-from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import CONNECTION, ArgumentSpec
+from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import CONNECTION, JOURNAL, ArgumentSpec
 from ansible_collections.headroom.libvirt.plugins.module_utils._changes import Changes
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone.apply import Maker, existing_row
-from ansible_collections.headroom.libvirt.plugins.module_utils._clone.plan import Request, check_request
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone.ready import addresses, await_addresses
-from ansible_collections.headroom.libvirt.plugins.module_utils._clone.rewrite import Overrides
+from ansible_collections.headroom.libvirt.plugins.module_utils._clone.recovery import leftovers, settle
+from ansible_collections.headroom.libvirt.plugins.module_utils._clone.request import request_from
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone.survey import make_plan
-from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
+from ansible_collections.headroom.libvirt.plugins.module_utils._journal import journal_of
 from ansible_collections.headroom.libvirt.plugins.module_utils._runner import run_on_host
-from ansible_collections.headroom.libvirt.plugins.module_utils._sizes import parse_size
 from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import SYSTEM_CLOCK
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
     from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection
 
-ARGUMENTS = CONNECTION.merge(
+ARGUMENTS = CONNECTION.merge(JOURNAL).merge(
     ArgumentSpec(
         options={
             "appliance": {"type": "str", "required": True},
             "names": {"type": "list", "elements": "str"},
             "count": {"type": "int"},
             "prefix": {"type": "str"},
-            "mode": {"type": "str", "choices": ["linked"], "default": "linked"},
+            "mode": {"type": "str", "choices": ["auto", "linked", "reflink", "full"], "default": "auto"},
+            "disk_size": {"type": "str"},
             "pool": {"type": "str", "default": "default"},
             "appliance_pool": {"type": "str"},
             "state": {"type": "str", "choices": ["running", "shutdown"], "default": "running"},
@@ -307,33 +335,14 @@ ARGUMENTS = CONNECTION.merge(
 )
 
 
-def request_from(params: t.Mapping[str, t.Any]) -> Request:
-    """Return what the options ask for; raises InvalidInput."""
-    name, version = parse_reference("appliance", params["appliance"])
-    if params["vcpus"] is not None and params["vcpus"] < 1:
-        raise InvalidInput("vcpus", params["vcpus"], "is not a number of vCPUs", "Write 1 or more.")
-    overrides = Overrides(
-        memory_bytes=None if params["memory"] is None else parse_size("memory", params["memory"]),
-        **{option: params[option] for option in ("vcpus", "network", "title", "description")},
-    )
-    same = ("count", "pool", "fleet", "tenant", "protected", "autostart", "state")
-    return check_request(
-        Request(
-            appliance=name,
-            version=version,
-            names=tuple(params["names"] or ()),
-            prefix=params["prefix"] or params["fleet"],
-            overrides=overrides,
-            **{option: params[option] for option in same},
-        )
-    )
-
-
 def bring_about(connection: Connection, module: AnsibleModule) -> dict[str, t.Any]:
     """Make what is missing and return the task's result."""
-    request = request_from(module.params)
+    request, journal = request_from(module.params), journal_of(module)
     catalogue = open_catalogue(connection, module.params["appliance_pool"] or request.pool)
-    plan = make_plan(catalogue, request)
+    settled: tuple[str, ...] = ()
+    if not module.check_mode:
+        settled = settle(journal, connection, request, SYSTEM_CLOCK, module.params["timeout"], module.warn)
+    plan = make_plan(catalogue, request, leftovers(journal, connection))
     changes = Changes()
     for clone in plan.clones:
         changes.add(clone.name, None, plan.summary(clone))
@@ -342,13 +351,19 @@ def bring_about(connection: Connection, module: AnsibleModule) -> dict[str, t.An
         rows += [plan.predicted_row(clone) for clone in plan.clones]
     else:
         created = dt.datetime.now(dt.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-        rows += Maker(connection, plan, created, SYSTEM_CLOCK, secrets.token_bytes).make()
+        rows += Maker(connection, plan, created, SYSTEM_CLOCK, secrets.token_bytes, journal, module.params).make()
         if module.params["wait_for"] == "address":
             running = [row for row in rows if row["state"] == "running"]
             await_addresses(connection, _macs(running), module.params["timeout"], SYSTEM_CLOCK)
     known = addresses(connection, _macs(rows))
-    rows = [{**row, "addresses": known[row["name"]]} for row in rows]
-    return {**changes.as_result(), "appliance": str(plan.manifest.id), "clones": rows, "notes": list(plan.notes)}
+    return {
+        **changes.as_result(),
+        "appliance": str(plan.manifest.id),
+        "clones": [{**row, "addresses": known[row["name"]]} for row in rows],
+        "mode": plan.choice.mode,
+        "mode_reason": plan.choice.reason,
+        "notes": [*settled, *plan.notes],
+    }
 
 
 def _macs(rows: t.Sequence[t.Mapping[str, t.Any]]) -> dict[str, list[str]]:

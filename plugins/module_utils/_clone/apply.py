@@ -5,134 +5,117 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""Making clones: retrieve, plan, act. A failure at any step undoes all of them."""
+"""Making clones: retrieve, plan, act. A failure at any step undoes all of them, and so does the run after a crash."""
 
 from __future__ import annotations
 
-import concurrent.futures
-import contextlib
 import dataclasses
-import functools
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._clone import identity, plan, rewrite, survey
+from ansible_collections.headroom.libvirt.plugins.module_utils._clone import disks, identity, plan, rewrite, survey
+from ansible_collections.headroom.libvirt.plugins.module_utils._clone.recovery import KIND, CloneRecovery
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api as domains
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain.machine import DefinedMachine
-from ansible_collections.headroom.libvirt.plugins.module_utils._errors import NotFound
-from ansible_collections.headroom.libvirt.plugins.module_utils._storage import api as storage
-from ansible_collections.headroom.libvirt.plugins.module_utils._storage import xml as storage_xml
-from ansible_collections.headroom.libvirt.plugins.module_utils._undo import UndoStack
+from ansible_collections.headroom.libvirt.plugins.module_utils._parallel import run_all
 
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._clone.identity import Identity, RandomBytes
-    from ansible_collections.headroom.libvirt.plugins.module_utils._clone.plan import NewClone, Overlay
+    from ansible_collections.headroom.libvirt.plugins.module_utils._clone.plan import NewClone
     from ansible_collections.headroom.libvirt.plugins.module_utils._clone.survey import ClonePlan
     from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection
-    from ansible_collections.headroom.libvirt.plugins.module_utils._libvirt_dep import libvirt
+    from ansible_collections.headroom.libvirt.plugins.module_utils._journal import Journal, Record, Transaction
     from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import Clock
 
-# QEMU starts of libvirtd run side by side; more of them than this only compete for the host's processors.
-_STARTS_AT_ONCE: t.Final = 4
+# Copies and starts run side by side in libvirtd; more of them than this only compete for disks and processors.
+_AT_ONCE: t.Final = 4
 
 Row = t.Dict[str, t.Any]  # noqa: UP006 - evaluated at run time, on Python 3.9 too
 
 
-@dataclasses.dataclass
-class _Made:
-    clone: NewClone
-    identity: Identity
-    domain: libvirt.virDomain
-    seconds: dict[str, float]
-
-
 @dataclasses.dataclass(frozen=True)
 class Maker:
-    """Carries a plan out. ``created`` is an ISO 8601 time in UTC; ``random_bytes`` makes the identities."""
+    """Carries a plan out. ``created`` is an ISO 8601 time in UTC; ``random_bytes`` makes the identities.
+
+    ``options`` is what the journal keeps of the task, so that it can be done again after a crash.
+    """
 
     connection: Connection
     plan: ClonePlan
     created: str
     clock: Clock
     random_bytes: RandomBytes
+    journal: Journal
+    options: t.Mapping[str, t.Any] = dataclasses.field(default_factory=dict)
 
-    def make(self) -> list[Row]:
+    def make(self, instead_of: Record | None = None) -> list[Row]:
         """Make the missing clones, all or none; return their rows of the result."""
-        taken = survey.mac_addresses(self.connection) if self.plan.clones else set()
-        with UndoStack() as undo:
-            made = [self._make_one(clone, taken, undo) for clone in self.plan.clones]
-            if self.plan.request.state == "running":
-                self._start_all(made, undo)
-        return [self._row(one) for one in made]
+        clones = self.plan.clones
+        if not clones:
+            return []
+        taken = survey.mac_addresses(self.connection)
+        identities = [identity.choose(self.plan.interfaces, taken, self.random_bytes) for _unused in clones]
+        intent = {"uri": self.connection.uri, "appliance": str(self.plan.manifest.id), "options": dict(self.options)}
+        names, undo = ", ".join(clone.name for clone in clones), CloneRecovery(self.connection, clock=self.clock)
+        with self.journal.transaction(KIND, names, intent, undo, instead_of) as transaction:
+            calls = [_Making(self, transaction, clone, chosen).make for clone, chosen in zip(clones, identities)]
+            return run_all(calls, _AT_ONCE)
 
-    def _make_one(self, clone: NewClone, taken_macs: set[str], undo: UndoStack) -> _Made:
-        began = self.clock.now()
-        for overlay in clone.overlays:
-            self._create_volume(overlay, undo)
-        copied = self.clock.now()
-        chosen = identity.choose(self.plan.interfaces, taken_macs, self.random_bytes)
-        domain = self._define(clone, chosen, undo)
-        if self.plan.request.autostart:
-            domains.set_autostart(domain, True)
-        return _Made(
-            clone, chosen, domain, {"volumes": copied - began, "define": self.clock.now() - copied, "start": 0.0}
-        )
 
-    def _create_volume(self, overlay: Overlay, undo: UndoStack) -> None:
-        name = overlay.volume.name
-        new = storage_xml.NewVolume(
-            name, overlay.capacity_bytes, backing_path=overlay.base_path, backing_format=overlay.base_format
-        )
-        volume = storage.create(self.plan.pool, name, storage_xml.volume_xml(new))
-        undo.push(f"the volume {name!r}", functools.partial(_if_there, storage.delete, volume))
+@dataclasses.dataclass
+class _Making:
+    """One clone being made, step by step; each one's ``seconds`` are noted."""
 
-    def _define(self, clone: NewClone, chosen: Identity, undo: UndoStack) -> libvirt.virDomain:
-        text = rewrite.clone_xml(
-            self.plan.manifest.template,
-            clone.name,
-            chosen,
-            {overlay.target: overlay.path for overlay in clone.overlays},
-            plan.metadata_for(clone, self.plan.request, self.plan.manifest, self.created),
-            self.plan.platform,
-            self.plan.request.overrides,
-        )
-        domain = domains.define(self.connection, text)
-        undo.push(f"the domain {clone.name!r}", functools.partial(_if_there, domains.undefine, domain))
-        return domain
+    maker: Maker
+    transaction: Transaction
+    clone: NewClone
+    identity: Identity
+    seconds: dict[str, float] = dataclasses.field(default_factory=dict)
 
-    def _start_all(self, made: list[_Made], undo: UndoStack) -> None:
-        for one in made:
-            undo.push(f"the running domain {one.clone.name!r}", functools.partial(_if_there, _power_off, one.domain))
-        with concurrent.futures.ThreadPoolExecutor(_STARTS_AT_ONCE) as threads:
-            starts = [threads.submit(self._start, one) for one in made]
-            concurrent.futures.wait(starts, return_when=concurrent.futures.FIRST_EXCEPTION)
-            for start in starts:
-                start.cancel()  # of no use once one has failed; those that have begun are awaited
-        for start in starts:
-            if not start.cancelled():
-                start.result()
-
-    def _start(self, one: _Made) -> None:
-        began = self.clock.now()
-        domains.start(one.domain)
-        one.seconds["start"] = self.clock.now() - began
-
-    def _row(self, one: _Made) -> Row:
+    def make(self) -> Row:
+        self._timed("volumes", self._make_disks)
+        self._timed("define", self._define)
+        self._timed("start", self._start)
         return {
-            **self.plan.predicted_row(one.clone),
-            "uuid": one.identity.uuid,
-            "macs": list(one.identity.macs),
-            "seconds": {stage: round(seconds, 3) for stage, seconds in one.seconds.items()},
+            **self.maker.plan.predicted_row(self.clone),
+            "uuid": self.identity.uuid,
+            "macs": list(self.identity.macs),
+            "seconds": self.seconds,
         }
 
+    def _timed(self, stage: str, act: t.Callable[[], None]) -> None:
+        began = self.maker.clock.now()
+        act()
+        self.seconds[stage] = round(self.maker.clock.now() - began, 3)
 
-def _power_off(domain: libvirt.virDomain) -> None:
-    if domains.is_active(domain):
-        domains.power_off(domain)
+    def _make_disks(self) -> None:
+        make = disks.MAKERS[self.maker.plan.choice.mode]
+        for disk in self.clone.overlays:
+            step = self.transaction.step("volume", pool=disk.volume.pool, name=disk.volume.name)
+            make(self.maker.connection, self.maker.plan.pool, disk)
+            self.transaction.done(step)
 
+    def _define(self) -> None:
+        planned = self.maker.plan
+        text = rewrite.clone_xml(
+            planned.manifest.template,
+            self.clone.name,
+            self.identity,
+            {disk.target: disk for disk in self.clone.overlays},
+            plan.metadata_for(self.clone, planned.request, planned.manifest, self.maker.created),
+            planned.platform,
+            planned.request.overrides,
+        )
+        step = self.transaction.step("domain", name=self.clone.name, uuid=self.identity.uuid)
+        domain = domains.define(self.maker.connection, text)
+        if planned.request.autostart:
+            domains.set_autostart(domain, True)
+        self.transaction.done(step)
 
-def _if_there(act: t.Callable[[t.Any], None], thing: t.Any) -> None:
-    with contextlib.suppress(NotFound):
-        act(thing)
+    def _start(self) -> None:
+        if self.maker.plan.request.state == "running":
+            step = self.transaction.step("start", name=self.clone.name, uuid=self.identity.uuid)
+            domains.start(domains.look_up_uuid(self.maker.connection, self.identity.uuid))
+            self.transaction.done(step)
 
 
 def existing_row(connection: Connection, name: str) -> Row:

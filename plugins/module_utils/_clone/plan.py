@@ -21,9 +21,13 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._names import che
 
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.manifest import Manifest
+    from ansible_collections.headroom.libvirt.plugins.module_utils._clone.modes import Mode
 
 # An overlay that holds nothing yet: header, refcounts and tables of a qcow2 image take 196 KiB.
 EMPTY_OVERLAY_BYTES: t.Final = 256 * 1024
+
+# QEMU rounds sizes up to whole sectors.
+_SECTOR_BYTES: t.Final = 512
 
 State = t.Literal["running", "shutdown"]
 
@@ -43,6 +47,8 @@ class Request:
     protected: bool = False
     autostart: bool = False
     state: State = "running"
+    mode: str = "auto"
+    disk_size_bytes: int | None = None
     overrides: Overrides = dataclasses.field(default_factory=Overrides)
 
     def is_met_by(self, appliance: str | None) -> bool:
@@ -55,6 +61,14 @@ class Request:
 
 
 @dataclasses.dataclass(frozen=True)
+class Leftovers:
+    """Names of domains, and volumes, that are there only because a run broke off, and are as good as gone."""
+
+    domains: frozenset[str] = frozenset()
+    volumes: frozenset[VolumeRef] = frozenset()
+
+
+@dataclasses.dataclass(frozen=True)
 class Selection:
     """The names of the clones that are there and of those that are missing."""
 
@@ -64,14 +78,20 @@ class Selection:
 
 @dataclasses.dataclass(frozen=True)
 class Overlay:
-    """A disk of a clone: an empty overlay on a disk of the appliance."""
+    """A disk of a clone: an overlay on a disk of the appliance, or a copy of it.
+
+    The ``base_`` ones are the appliance's; ``capacity_bytes`` is what the guest sees, and not less than theirs.
+    """
 
     target: str
     volume: VolumeRef
     path: str
+    format: str
+    capacity_bytes: int
     base_path: str
     base_format: str
-    capacity_bytes: int
+    base_capacity_bytes: int
+    base_size_bytes: int
 
 
 @dataclasses.dataclass(frozen=True)
@@ -156,24 +176,46 @@ def new_clone(
     name: str,
     manifest: Manifest,
     base_paths: t.Mapping[str, str],
-    pool: str,
+    request: Request,
+    mode: Mode,
     path_of: t.Callable[[str], str],
 ) -> NewClone:
-    """Return the clone of that name: an overlay for each disk; ``path_of`` gives the path of a volume of ``pool``."""
-    return NewClone(
-        name,
-        tuple(
+    """Return the clone of that name with its disks; ``path_of`` gives the path of a volume of the pool.
+
+    Raises InvalidInput for a size of the first disk that is less than the appliance's.
+    """
+    disks = []
+    for number, base in enumerate(manifest.disks):
+        image_format = base.format if mode == "reflink" else "qcow2"
+        volume = f"{name}.{base.target}.{image_format}"
+        asked = request.disk_size_bytes if number == 0 else None
+        disks.append(
             Overlay(
-                target=disk.target,
-                volume=VolumeRef(pool, f"{name}.{disk.target}.qcow2"),
-                path=path_of(f"{name}.{disk.target}.qcow2"),
-                base_path=base_paths[disk.target],
-                base_format=disk.format,
-                capacity_bytes=disk.virtual_size_bytes,
+                target=base.target,
+                volume=VolumeRef(request.pool, volume),
+                path=path_of(volume),
+                format=image_format,
+                capacity_bytes=_grown(manifest, base.virtual_size_bytes, asked),
+                base_path=base_paths[base.target],
+                base_format=base.format,
+                base_capacity_bytes=base.virtual_size_bytes,
+                base_size_bytes=base.size_bytes,
             )
-            for disk in manifest.disks
-        ),
-    )
+        )
+    return NewClone(name, tuple(disks))
+
+
+def _grown(manifest: Manifest, size: int, asked: int | None) -> int:
+    if asked is None:
+        return size
+    if asked < size:
+        raise InvalidInput(
+            "disk_size",
+            asked,
+            f"is less than the {size} bytes of the first disk of {manifest.id}, and a disk that shrinks loses data",
+            f"Ask for {size} or more, or leave it out.",
+        )
+    return -(-asked // _SECTOR_BYTES) * _SECTOR_BYTES
 
 
 def metadata_for(clone: NewClone, request: Request, manifest: Manifest, created: str) -> Metadata:
@@ -200,13 +242,14 @@ def check_memory(manifest: Manifest, memory_bytes: int) -> None:
         )
 
 
-def check_room(clones: t.Sequence[NewClone], pool: str, available_bytes: int) -> None:
-    """Raise NoSpace when the pool has no room for the overlays as they are at the start."""
-    needed = sum(len(clone.overlays) for clone in clones) * EMPTY_OVERLAY_BYTES
+def check_room(clones: t.Sequence[NewClone], pool: str, mode: Mode, available_bytes: int) -> None:
+    """Raise NoSpace when the pool has no room for the disks as they are at the start."""
+    disks = [disk for clone in clones for disk in clone.overlays]
+    needed = sum(disk.base_size_bytes if mode == "full" else EMPTY_OVERLAY_BYTES for disk in disks)
     if needed > available_bytes:
         raise NoSpace(
-            f"pool: {pool!r} has {available_bytes} bytes free, but {len(clones)} clones need {needed} bytes to begin "
-            "with. Free some, make fewer, or name another pool.",
+            f"pool: {pool!r} has {available_bytes} bytes free, but {len(clones)} clones (mode: {mode}) need {needed} "
+            "bytes to begin with. Free some, make fewer, or name another pool.",
             pool=pool,
             available_bytes=available_bytes,
             needed_bytes=needed,

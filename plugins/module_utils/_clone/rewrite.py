@@ -24,6 +24,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._libvirt_dep impo
 
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._clone.identity import Identity
+    from ansible_collections.headroom.libvirt.plugins.module_utils._clone.plan import Overlay
     from ansible_collections.headroom.libvirt.plugins.module_utils._domain.metadata import Metadata
 
 # libvirt's schema of a domain lets these come in any order, but people expect names on top.
@@ -55,12 +56,12 @@ def clone_xml(
     template: str,
     name: str,
     identity: Identity,
-    disks: t.Mapping[str, str],
+    disks: t.Mapping[str, Overlay],
     metadata: Metadata,
     platform: Platform,
     overrides: Overrides,
 ) -> str:
-    """Return the XML of the clone ``name`` whose disks {target: path of its overlay} are qcow2 files."""
+    """Return the XML of the clone ``name`` with its ``disks`` by target."""
     root = with_hardware(template, platform, overrides)
     _put_names(root, {"name": name, "uuid": identity.uuid, "title": overrides.title}, overrides.description)
     for disk in own_disks(root):
@@ -94,14 +95,14 @@ def _put_names(root: etree._Element, names: t.Mapping[str, str | None], descript
             root.insert(0, element)
 
 
-def _put_disk(disk: etree._Element, path: str) -> None:
+def _put_disk(disk: etree._Element, made: Overlay) -> None:
     disk.set("type", "file")
     driver = disk.find("driver")
     if driver is None:
         driver = etree.Element("driver", name="qemu")
         disk.insert(0, driver)
-    driver.set("type", "qcow2")
-    driver.addnext(etree.Element("source", file=path))
+    driver.set("type", made.format)
+    driver.addnext(etree.Element("source", file=made.path))
     for readonly in disk.findall("readonly"):
         disk.remove(readonly)
 

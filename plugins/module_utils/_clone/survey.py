@@ -14,14 +14,16 @@ from __future__ import annotations
 
 import dataclasses
 import typing as t
+from urllib.parse import urlsplit
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.catalogue import metadata_of
-from ansible_collections.headroom.libvirt.plugins.module_utils._clone import host, plan, rewrite
+from ansible_collections.headroom.libvirt.plugins.module_utils._clone import host, modes, plan, rewrite
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api as domains
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain import xml
-from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Conflict, NotFound, Unsupported
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Conflict, NotFound
 from ansible_collections.headroom.libvirt.plugins.module_utils._host import api as host_api
 from ansible_collections.headroom.libvirt.plugins.module_utils._storage import api as storage
+from ansible_collections.headroom.libvirt.plugins.module_utils._storage import reflink
 from ansible_collections.headroom.libvirt.plugins.module_utils._storage import xml as storage_xml
 
 if t.TYPE_CHECKING:
@@ -34,6 +36,9 @@ if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._libvirt_dep import libvirt
 
 
+_NOTHING_LEFT: t.Final = plan.Leftovers()
+
+
 @dataclasses.dataclass(frozen=True)
 class ClonePlan:
     """The clones that will be made, and of what. Check mode returns it, a real run carries it out."""
@@ -43,6 +48,7 @@ class ClonePlan:
     pool: libvirt.virStoragePool
     platform: Platform
     selection: Selection
+    choice: modes.Choice
     clones: tuple[NewClone, ...]
     hardware: xml.Definition
     notes: tuple[str, ...]
@@ -70,6 +76,7 @@ class ClonePlan:
         return {
             "appliance": str(self.manifest.id),
             "state": self.request.state,
+            "mode": self.choice.mode,
             "vcpus": self.hardware.vcpus,
             "memory_bytes": self.hardware.memory_bytes,
             "networks": [interface.source for interface in self.hardware.interfaces],
@@ -81,44 +88,48 @@ class ClonePlan:
         }
 
 
-def make_plan(catalogue: Catalogue, request: Request) -> ClonePlan:
-    """Return what has to be done for the request; raises when it cannot be done."""
+def make_plan(catalogue: Catalogue, request: Request, gone: plan.Leftovers = _NOTHING_LEFT) -> ClonePlan:
+    """Return what has to be done for the request, where ``gone`` is no longer there; raises when it cannot be done."""
     connection = catalogue.connection
     manifest = catalogue.get(request.appliance, request.version)
-    selection = _select(connection, request)
+    selection = _select(connection, request, gone)
     root = xml.parse_element(manifest.template)
     guests = host.read_guests(host_api.capabilities_xml(connection))
     platform, notes = host.choose_platform(xml.read(root), root.findtext("devices/emulator"), guests)
     hardware = xml.read(rewrite.with_hardware(manifest.template, platform, request.overrides))
     pool = storage.look_up_pool(connection, request.pool)
-    clones = _new_clones(catalogue, manifest, request, selection, pool)
+    described, paths = storage_xml.parse_pool(storage.pool_xml(pool)), catalogue.paths(manifest)
+    choice = modes.choose(request.mode, _look_at_place(connection, request, described, paths.values()))
+    clones = tuple(
+        plan.new_clone(name, manifest, paths, request, choice.mode, described.path_of) for name in selection.missing
+    )
     if clones:
         plan.check_memory(manifest, hardware.memory_bytes)
         _check_networks(connection, hardware, running=request.state == "running")
-        _check_volumes(pool, request, clones)
-    return ClonePlan(request, manifest, pool, platform, selection, clones, hardware, tuple(notes))
+        _check_volumes(pool, request, choice.mode, clones, gone)
+    return ClonePlan(request, manifest, pool, platform, selection, choice, clones, hardware, tuple(notes))
 
 
-def _select(connection: Connection, request: Request) -> Selection:
-    by_name = {domain.name(): domain for domain in domains.list_all(connection)}
+def _select(connection: Connection, request: Request, gone: plan.Leftovers) -> Selection:
+    named = {domain.name(): domain for domain in domains.list_all(connection)}
+    by_name = {name: domain for name, domain in named.items() if name not in gone.domains}
     chosen = plan.candidates(request, by_name)
     return plan.select(request, by_name, {name: metadata_of(by_name[name]).appliance for name in chosen})
 
 
-def _new_clones(
-    catalogue: Catalogue, manifest: Manifest, request: Request, selection: Selection, pool: libvirt.virStoragePool
-) -> tuple[NewClone, ...]:
-    if not selection.missing:
-        return ()
-    described = storage_xml.parse_pool(storage.pool_xml(pool))
-    if not described.holds_files:
-        raise Unsupported(
-            f"pool: {request.pool!r} is of the type {described.type!r}, where no overlay can lie. "
-            f"Name a pool of one of the types {', '.join(sorted(storage_xml.FILE_POOLS))}.",
-            pool=request.pool,
-        )
-    paths = catalogue.paths(manifest)
-    return tuple(plan.new_clone(name, manifest, paths, request.pool, described.path_of) for name in selection.missing)
+def _look_at_place(
+    connection: Connection, request: Request, pool: storage_xml.Pool, base_paths: t.Iterable[str]
+) -> modes.Place:
+    no_reflink = None
+    if request.mode == "reflink" and pool.holds_files:
+        if urlsplit(connection.uri).netloc:
+            no_reflink = (
+                f"this module shares blocks itself, and so has to run on the host, not to reach {connection.uri}."
+            )
+        else:
+            obstacles = (reflink.obstacle(path, pool.path or "") for path in base_paths)
+            no_reflink = next((obstacle for obstacle in obstacles if obstacle is not None), None)
+    return modes.Place(request.pool, pool.type, pool.holds_files, no_reflink)
 
 
 def _check_networks(connection: Connection, hardware: xml.Definition, *, running: bool) -> None:
@@ -139,10 +150,12 @@ def _check_networks(connection: Connection, hardware: xml.Definition, *, running
             )
 
 
-def _check_volumes(pool: libvirt.virStoragePool, request: Request, clones: t.Sequence[NewClone]) -> None:
+def _check_volumes(
+    pool: libvirt.virStoragePool, request: Request, mode: modes.Mode, clones: t.Sequence[NewClone], gone: plan.Leftovers
+) -> None:
     storage.try_to_refresh(pool)
-    plan.check_room(clones, request.pool, storage_xml.parse_pool(storage.pool_xml(pool)).available_bytes)
-    for ref in (ref for clone in clones for ref in clone.volumes):
+    plan.check_room(clones, request.pool, mode, storage_xml.parse_pool(storage.pool_xml(pool)).available_bytes)
+    for ref in {ref for clone in clones for ref in clone.volumes} - gone.volumes:
         if storage.find_volume(pool, ref.name) is not None:
             raise Conflict(
                 f"pool: {request.pool!r} holds a volume {ref.name!r} already, which belongs to no clone. "

@@ -140,6 +140,17 @@ def create_from(pool: Pool, name: str, xml: str, source: Volume) -> Volume:
         return pool.createXMLFrom(xml, source, 0)
 
 
+def is_being_written(error: HeadroomError) -> bool:
+    """Return whether ``error`` of delete() says that libvirt is still copying into the volume."""
+    return error.details.get("libvirt_code") == libvirt.VIR_ERR_OPERATION_INVALID
+
+
+def resize(volume: Volume, capacity_bytes: int) -> None:
+    """Make what a guest sees of the volume larger."""
+    with translated(f"grow the volume {volume.name()!r} to {capacity_bytes} bytes"):
+        volume.resize(capacity_bytes)
+
+
 def delete(volume: Volume) -> None:
     """Delete a volume and its data."""
     with translated(f"delete the volume {volume.name()!r}"):

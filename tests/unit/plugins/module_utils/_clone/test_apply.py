@@ -22,6 +22,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._domain import ap
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain.machine import DefinedMachine
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain.metadata import VolumeRef
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Conflict, LibvirtFailed, NotFound
+from ansible_collections.headroom.libvirt.plugins.module_utils._journal import Journal
 from ansible_collections.headroom.libvirt.plugins.module_utils._storage import api as storage
 from ansible_collections.headroom.libvirt.plugins.module_utils._storage import xml as storage_xml
 
@@ -73,7 +74,12 @@ def shelf(node: Connection, contents: dict[str, bytes], tmp_path: Path) -> Catal
     return found
 
 
-def make(shelf: Catalogue, request: Request) -> tuple[survey.ClonePlan, list[apply.Row]]:
+@pytest.fixture
+def journal(tmp_path: Path) -> Journal:
+    return Journal(str(tmp_path / "journal.sqlite"), warn=pytest.fail)
+
+
+def make(shelf: Catalogue, journal: Journal, request: Request) -> tuple[survey.ClonePlan, list[apply.Row]]:
     """Make the clones, with MAC addresses that count from 52:54:00:00:00:01 in each run."""
     plan = survey.make_plan(shelf, request)
     numbers = itertools.count(1)
@@ -81,7 +87,7 @@ def make(shelf: Catalogue, request: Request) -> tuple[survey.ClonePlan, list[app
     def random_bytes(count: int) -> bytes:
         return secrets.token_bytes(count) if count > 3 else next(numbers).to_bytes(count, "big")
 
-    return plan, apply.Maker(shelf.connection, plan, "now", Ticks(), random_bytes).make()
+    return plan, apply.Maker(shelf.connection, plan, "now", Ticks(), random_bytes, journal).make()
 
 
 def everything(shelf: Catalogue) -> set[str]:
@@ -91,8 +97,8 @@ def everything(shelf: Catalogue) -> set[str]:
     }
 
 
-def test_clones_are_made_as_the_plan_says(shelf: Catalogue) -> None:
-    plan, rows = make(shelf, THREE)
+def test_clones_are_made_as_the_plan_says(shelf: Catalogue, journal: Journal) -> None:
+    plan, rows = make(shelf, journal, THREE)
     assert plan.notes == ("This host has no KVM: the clones run under test, which is much slower.",)
     chosen = {"uuid", "macs", "seconds"}
     for row, clone in zip(rows, plan.clones, strict=True):
@@ -123,24 +129,24 @@ def test_clones_are_made_as_the_plan_says(shelf: Catalogue) -> None:
     assert all(seconds > 0 for row in rows for seconds in row["seconds"].values())
 
 
-def test_a_second_run_finds_what_the_first_made(shelf: Catalogue) -> None:
-    _plan, rows = make(shelf, THREE)
-    again, nothing = make(shelf, THREE)
+def test_a_second_run_finds_what_the_first_made(shelf: Catalogue, journal: Journal) -> None:
+    _plan, rows = make(shelf, journal, THREE)
+    again, nothing = make(shelf, journal, THREE)
     assert (again.clones, nothing) == ((), [])
     assert again.selection.existing == ("web-1", "web-2", "web-3")
     found = [apply.existing_row(shelf.connection, name) for name in again.selection.existing]
     assert found == [{**row, "created": False, "seconds": None} for row in rows]
 
 
-def test_missing_numbers_are_filled(shelf: Catalogue) -> None:
-    make(shelf, THREE)
+def test_missing_numbers_are_filled(shelf: Catalogue, journal: Journal) -> None:
+    make(shelf, journal, THREE)
     gone = DefinedMachine.named(shelf.connection, "web-2")
     gone.power_off()
     gone.undefine()
     fast = storage.look_up_pool(shelf.connection, "fast")
     for target in ("vda", "vdb"):
         storage.delete(storage.look_up_volume(fast, f"web-2.{target}.qcow2"))
-    plan, rows = make(shelf, dataclasses.replace(THREE, count=4))
+    plan, rows = make(shelf, journal, dataclasses.replace(THREE, count=4))
     assert plan.selection.existing == ("web-1", "web-3")
     assert [row["name"] for row in rows] == ["web-2", "web-4"]
 
@@ -157,7 +163,7 @@ STEPS = [
     ("module", "name", "number"), STEPS, ids=[f"{name}-{number}" for _module, name, number in STEPS]
 )
 def test_a_failure_at_any_step_leaves_nothing(
-    shelf: Catalogue, monkeypatch: pytest.MonkeyPatch, module: t.Any, name: str, number: int
+    shelf: Catalogue, journal: Journal, monkeypatch: pytest.MonkeyPatch, module: t.Any, name: str, number: int
 ) -> None:
     before, real, calls = everything(shelf), getattr(module, name), itertools.count(1)
 
@@ -168,13 +174,15 @@ def test_a_failure_at_any_step_leaves_nothing(
 
     monkeypatch.setattr(module, name, failing)
     with pytest.raises(LibvirtFailed, match=f"^{name} failed$"):
-        make(shelf, THREE)
+        make(shelf, journal, THREE)
     assert everything(shelf) == before
-    make(shelf, THREE)  # nothing is in the way of the next run either
+    make(shelf, journal, THREE)  # nothing is in the way of the next run either
     assert len(everything(shelf) - before) == 9
 
 
-def test_the_definition_goes_before_the_volumes(shelf: Catalogue, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_definition_goes_before_the_volumes(
+    shelf: Catalogue, journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
     order: list[str] = []
 
     def noted(name: str, real: t.Callable[[t.Any], None]) -> t.Callable[[t.Any], None]:
@@ -193,19 +201,19 @@ def test_the_definition_goes_before_the_volumes(shelf: Catalogue, monkeypatch: p
 
     monkeypatch.setattr(domains, "start", start)
     with pytest.raises(LibvirtFailed):
-        make(shelf, Request("web", names=("a",), pool="fast"))
+        make(shelf, journal, Request("web", names=("a",), pool="fast"))
     assert order == ["power_off", "undefine", "delete", "delete"]
 
 
-def test_a_clone_that_shall_not_run_is_not_started(shelf: Catalogue) -> None:
-    _plan, rows = make(shelf, Request("web", names=("a",), pool="fast", state="shutdown"))
+def test_a_clone_that_shall_not_run_is_not_started(shelf: Catalogue, journal: Journal) -> None:
+    _plan, rows = make(shelf, journal, Request("web", names=("a",), pool="fast", state="shutdown"))
     assert rows[0]["state"] == "shutdown"
     assert DefinedMachine.named(shelf.connection, "a").observe().situation == "shutdown"
 
 
-def test_overrides_and_labels_reach_the_machine(shelf: Catalogue) -> None:
+def test_overrides_and_labels_reach_the_machine(shelf: Catalogue, journal: Journal) -> None:
     overrides = Overrides(memory_bytes=128 << 20, vcpus=3, title="Shop", description="of ACME")
-    make(shelf, Request("web", names=("a",), tenant="acme", protected=True, overrides=overrides))
+    make(shelf, journal, Request("web", names=("a",), tenant="acme", protected=True, overrides=overrides))
     machine = DefinedMachine.named(shelf.connection, "a")
     read = machine.definition
     assert (read.memory_bytes, read.vcpus, read.title, read.description) == (128 << 20, 3, "Shop", "of ACME")
@@ -247,13 +255,13 @@ def test_a_volume_in_the_way_is_never_overwritten(shelf: Catalogue) -> None:
         survey.make_plan(shelf, THREE)
 
 
-def test_addresses_of_the_hosts_other_machines_are_not_given_again(shelf: Catalogue) -> None:
-    make(shelf, Request("web", names=("a",)))
+def test_addresses_of_the_hosts_other_machines_are_not_given_again(shelf: Catalogue, journal: Journal) -> None:
+    make(shelf, journal, Request("web", names=("a",)))
     assert survey.mac_addresses(shelf.connection) == {"52:54:00:00:00:01"}
-    _plan, rows = make(shelf, Request("web", names=("b",)))  # the same source of randomness again
+    _plan, rows = make(shelf, journal, Request("web", names=("b",)))  # the same source of randomness again
     assert rows[0]["macs"] == ["52:54:00:00:00:02"]
 
 
-def test_a_clone_keeps_its_appliance(shelf: Catalogue) -> None:
-    make(shelf, THREE)
+def test_a_clone_keeps_its_appliance(shelf: Catalogue, journal: Journal) -> None:
+    make(shelf, journal, THREE)
     assert shelf.clones(ApplianceId("web", "1")) == ["web-1", "web-2", "web-3"]

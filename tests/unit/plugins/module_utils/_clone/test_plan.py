@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.manifest import BaseDisk, Manifest
-from ansible_collections.headroom.libvirt.plugins.module_utils._clone import plan
+from ansible_collections.headroom.libvirt.plugins.module_utils._clone import modes, plan
+from ansible_collections.headroom.libvirt.plugins.module_utils._clone.modes import Mode
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone.plan import Request
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain.metadata import VolumeRef
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Conflict, InvalidInput, NoSpace
@@ -103,12 +104,19 @@ def test_what_cannot_be_asked_for_names_the_option(request_: Request, option: st
     assert caught.value.details["remedy"]
 
 
-def test_a_clone_has_an_overlay_for_each_disk() -> None:
+def new_clone(request: Request, mode: Mode) -> plan.NewClone:
     paths = {"vda": "/cat/a", "vdb": "/cat/b"}
-    clone = plan.new_clone("web-1", MANIFEST, paths, "fast", "/fast/{}".format)
-    assert clone.overlays == (
-        plan.Overlay("vda", VolumeRef("fast", "web-1.vda.qcow2"), "/fast/web-1.vda.qcow2", "/cat/a", "qcow2", 10),
-        plan.Overlay("vdb", VolumeRef("fast", "web-1.vdb.qcow2"), "/fast/web-1.vdb.qcow2", "/cat/b", "raw", 20),
+    return plan.new_clone("web-1", MANIFEST, paths, request, mode, "/fast/{}".format)
+
+
+def test_a_clone_has_an_overlay_for_each_disk() -> None:
+    clone = new_clone(Request("web", pool="fast"), "linked")
+    assert clone.overlays == tuple(
+        plan.Overlay(target, VolumeRef("fast", name), f"/fast/{name}", "qcow2", size, base, image_format, size, 1)
+        for target, name, size, base, image_format in (
+            ("vda", "web-1.vda.qcow2", 10, "/cat/a", "qcow2"),
+            ("vdb", "web-1.vdb.qcow2", 20, "/cat/b", "raw"),
+        )
     )
     said = plan.metadata_for(clone, Request("web", fleet="web", tenant="shop", protected=True), MANIFEST, "now")
     assert said.volumes == clone.volumes
@@ -122,18 +130,43 @@ def test_a_clone_has_an_overlay_for_each_disk() -> None:
     )
 
 
+def test_only_what_shares_blocks_keeps_the_format() -> None:
+    names: dict[Mode, list[str]] = {
+        mode: [disk.volume.name for disk in new_clone(Request("web"), mode).overlays] for mode in modes.MODES
+    }
+    assert names["full"] == names["linked"] == ["web-1.vda.qcow2", "web-1.vdb.qcow2"]
+    assert names["reflink"] == ["web-1.vda.qcow2", "web-1.vdb.raw"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "sizes"), [(None, [10, 20]), (10, [512, 20]), (1024, [1024, 20]), (1025, [1536, 20])]
+)
+def test_the_first_disk_may_be_larger(asked: int | None, sizes: list[int]) -> None:
+    clone = new_clone(Request("web", disk_size_bytes=asked), "full")
+    assert [disk.capacity_bytes for disk in clone.overlays] == sizes
+    assert [disk.base_capacity_bytes for disk in clone.overlays] == [10, 20]
+
+
+def test_a_disk_never_shrinks() -> None:
+    with pytest.raises(InvalidInput, match="disk_size: 9 is less than the 10 bytes of the first disk of web:1"):
+        new_clone(Request("web", disk_size_bytes=9), "linked")
+
+
 def test_too_little_memory_is_refused() -> None:
     plan.check_memory(MANIFEST, 100)
     with pytest.raises(InvalidInput, match="memory: 99 is less than web:1 needs"):
         plan.check_memory(MANIFEST, 99)
 
 
-def test_a_pool_without_room_is_refused_before_anything_is_made() -> None:
-    clones = [plan.new_clone(f"web-{number}", MANIFEST, {"vda": "a", "vdb": "b"}, "p", str) for number in range(3)]
-    needed = 6 * plan.EMPTY_OVERLAY_BYTES
-    plan.check_room(clones, "p", needed)
+@pytest.mark.parametrize(
+    ("mode", "needed"),
+    [("linked", 6 * plan.EMPTY_OVERLAY_BYTES), ("reflink", 6 * plan.EMPTY_OVERLAY_BYTES), ("full", 6)],
+)
+def test_a_pool_without_room_is_refused_before_anything_is_made(mode: Mode, needed: int) -> None:
+    clones = [new_clone(Request("web"), mode)] * 3
+    plan.check_room(clones, "p", mode, needed)
     with pytest.raises(NoSpace) as caught:
-        plan.check_room(clones, "p", needed - 1)
+        plan.check_room(clones, "p", mode, needed - 1)
     assert caught.value.details == {"pool": "p", "available_bytes": needed - 1, "needed_bytes": needed}
 
 

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import build, template
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone import rewrite
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone.identity import Identity
+from ansible_collections.headroom.libvirt.plugins.module_utils._clone.plan import Overlay
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone.rewrite import Overrides, Platform
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain import xml
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain.metadata import Metadata, VolumeRef
@@ -31,8 +32,23 @@ KVM = Platform("kvm")
 
 
 def clone(text: str, platform: Platform = KVM, overrides: Overrides | None = None) -> str:
-    paths = {target: f"/pool/web-1.{target}.qcow2" for target in template.disk_targets(text)}
-    return rewrite.clone_xml(text, "web-1", IDENTITY, paths, METADATA, platform, overrides or Overrides())
+    disks = {target: overlay(target) for target in template.disk_targets(text)}
+    return rewrite.clone_xml(text, "web-1", IDENTITY, disks, METADATA, platform, overrides or Overrides())
+
+
+def overlay(target: str, image_format: str = "qcow2") -> Overlay:
+    volume = f"web-1.{target}.{image_format}"
+    return Overlay(
+        target, VolumeRef("default", volume), f"/pool/{volume}", image_format, 1, "/base", image_format, 1, 1
+    )
+
+
+def test_a_raw_disk_is_said_to_be_raw() -> None:
+    text = rewrite.clone_xml(plain(), "web-1", IDENTITY, {"vda": overlay("vda", "raw")}, METADATA, KVM, Overrides())
+    disk = xml.parse_element(text).find("devices/disk")
+    assert disk is not None
+    assert disk.find("driver").attrib["type"] == "raw"  # type: ignore[union-attr]
+    assert disk.find("source").attrib == {"file": "/pool/web-1.vda.raw"}  # type: ignore[union-attr]
 
 
 def root_of(text: str, platform: Platform = KVM, **overrides: t.Any) -> etree._Element:

@@ -10,7 +10,8 @@ import typing as t
 
 import pytest
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision.database import migrate
+from ansible_collections.headroom.libvirt.plugins.module_utils import _sqlite
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.database import SCHEMA
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.history import History, Record
 from ansible_collections.headroom.libvirt.plugins.module_utils._stats.sample import DomainSample, parse
 
@@ -18,7 +19,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._stats.sample imp
 @pytest.fixture
 def connection() -> t.Iterator[sqlite3.Connection]:
     with contextlib.closing(sqlite3.connect(":memory:", isolation_level=None)) as opened:
-        migrate(opened, ":memory:")
+        _sqlite.migrate(opened, ":memory:", SCHEMA)
         yield opened
 
 

@@ -14,8 +14,9 @@ import typing as t
 
 import pytest
 
+from ansible_collections.headroom.libvirt.plugins.module_utils import _sqlite
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision import lease
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision.database import Database, migrate
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.database import SCHEMA, Database
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.lease import Lease
 
 from tools.checkout import collections_path
@@ -27,7 +28,7 @@ if t.TYPE_CHECKING:
 @pytest.fixture
 def connection() -> t.Iterator[sqlite3.Connection]:
     with contextlib.closing(sqlite3.connect(":memory:", isolation_level=None)) as opened:
-        migrate(opened, ":memory:")
+        _sqlite.migrate(opened, ":memory:", SCHEMA)
         yield opened
 
 

@@ -2,9 +2,12 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
+"""The files, shown on the history's."""
+
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 import sqlite3
 import stat
@@ -12,14 +15,14 @@ import typing as t
 
 import pytest
 
+from ansible_collections.headroom.libvirt.plugins.module_utils import _sqlite
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     Conflict,
     InvalidInput,
     NoSpace,
     Unsupported,
 )
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision import database
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision.database import Database
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.database import SCHEMA, Database
 
 if t.TYPE_CHECKING:
     from pathlib import Path
@@ -55,7 +58,7 @@ def test_the_file_and_its_directory_are_made_for_their_owner_and_group(path: Pat
     assert stat.S_IMODE(path.parent.stat().st_mode) & 0o027 == 0
     with contextlib.closing(sqlite3.connect(path)) as opened:
         assert opened.execute("PRAGMA journal_mode").fetchone() == ("wal",)
-        assert opened.execute("PRAGMA user_version").fetchone() == (len(database.MIGRATIONS),)
+        assert opened.execute("PRAGMA user_version").fetchone() == (len(SCHEMA.migrations),)
 
 
 def test_a_dry_run_leaves_nothing(path: Path) -> None:
@@ -121,9 +124,9 @@ def test_a_dry_run_moves_no_broken_file(path: Path) -> None:
 def test_the_second_who_finds_a_file_broken_leaves_the_fresh_one(path: Path) -> None:
     write(path, b"broken" * 1000)
     identity = (path.stat().st_dev, path.stat().st_ino)
-    assert database.set_aside(str(path), identity, NOW) is not None
+    assert _sqlite.set_aside(str(path), identity, NOW) is not None
     Database(str(path)).run(add, NOW)
-    assert database.set_aside(str(path), identity, NOW) is None
+    assert _sqlite.set_aside(str(path), identity, NOW) is None
     assert Database(str(path)).run(count, NOW) == (1, [])
 
 
@@ -141,14 +144,15 @@ def test_another_programs_database_is_not_touched(path: Path) -> None:
 
 def test_an_older_schema_is_migrated_and_a_newer_one_refused(path: Path) -> None:
     Database(str(path)).run(add, NOW)
-    newer = (*database.MIGRATIONS, ("ALTER TABLE lease ADD COLUMN note TEXT DEFAULT 'kept'",))
+    more = ("ALTER TABLE lease ADD COLUMN note TEXT DEFAULT 'kept'",)
+    newer = dataclasses.replace(SCHEMA, migrations=(*SCHEMA.migrations, more))
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as opened:
-        database.migrate(opened, str(path), newer)
+        _sqlite.migrate(opened, str(path), newer)
         assert opened.execute("SELECT fleet, note FROM lease").fetchall() == [("fleet-0", "kept")]
-        database.migrate(opened, str(path), newer)
+        _sqlite.migrate(opened, str(path), newer)
     with pytest.raises(Unsupported, match="Upgrade the collection") as caught:
         Database(str(path)).run(count, NOW)
-    assert caught.value.details == {"found": len(newer), "known": len(database.MIGRATIONS)}
+    assert caught.value.details == {"found": len(newer.migrations), "known": len(SCHEMA.migrations)}
 
 
 def test_a_file_that_others_hold_for_too_long_is_a_conflict(path: Path) -> None:

@@ -1,0 +1,57 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
+# It may change or vanish in any release.
+
+"""Making the disk of a clone, one function a mode. Each makes the volume that the journal has named before."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import NotFound
+from ansible_collections.headroom.libvirt.plugins.module_utils._storage import api, reflink
+from ansible_collections.headroom.libvirt.plugins.module_utils._storage import xml as storage_xml
+
+if t.TYPE_CHECKING:
+    from ansible_collections.headroom.libvirt.plugins.module_utils._clone.modes import Mode
+    from ansible_collections.headroom.libvirt.plugins.module_utils._clone.plan import Overlay
+    from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection
+
+    DiskMaker = t.Callable[[Connection, api.Pool, Overlay], None]
+
+
+def link(_connection: Connection, pool: api.Pool, disk: Overlay) -> None:
+    """Make an empty overlay on the appliance's disk."""
+    name = disk.volume.name
+    new = storage_xml.NewVolume(name, disk.capacity_bytes, backing_path=disk.base_path, backing_format=disk.base_format)
+    api.create(pool, name, storage_xml.volume_xml(new))
+
+
+def copy(connection: Connection, pool: api.Pool, disk: Overlay) -> None:
+    """Copy the appliance's disk, by ``qemu-img convert`` under libvirt's control, so that holes stay holes."""
+    source = api.find_volume_by_path(connection, disk.base_path)
+    if source is None:
+        raise NotFound(f"the appliance's disk {disk.base_path} is in no active pool of the host", path=disk.base_path)
+    name = disk.volume.name
+    new = storage_xml.NewVolume(name, disk.base_capacity_bytes, disk.format)
+    _grow(api.create_from(pool, name, storage_xml.volume_xml(new), source), disk)
+
+
+def share(_connection: Connection, pool: api.Pool, disk: Overlay) -> None:
+    """Make a file that shares the blocks of the appliance's disk; libvirt makes it first, and so knows it."""
+    name = disk.volume.name
+    new = storage_xml.NewVolume(name, disk.base_capacity_bytes, disk.format)
+    volume = api.create(pool, name, storage_xml.volume_xml(new))
+    reflink.share(disk.base_path, api.volume_path(volume))
+    _grow(volume, disk)
+
+
+MAKERS: t.Final[t.Mapping[Mode, DiskMaker]] = {"linked": link, "reflink": share, "full": copy}
+
+
+def _grow(volume: api.Volume, disk: Overlay) -> None:
+    if disk.capacity_bytes > disk.base_capacity_bytes:
+        api.resize(volume, disk.capacity_bytes)

@@ -1,0 +1,48 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
+# It may change or vanish in any release.
+
+"""From the options of a task to the request for clones. Pure."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.names import parse_reference
+from ansible_collections.headroom.libvirt.plugins.module_utils._clone.plan import Request, check_request
+from ansible_collections.headroom.libvirt.plugins.module_utils._clone.rewrite import Overrides
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
+from ansible_collections.headroom.libvirt.plugins.module_utils._sizes import parse_size
+
+
+def request_from(options: t.Mapping[str, t.Any]) -> Request:
+    """Return what the options ask for; raises InvalidInput.
+
+    The options are those of a task, or those that the journal kept of one.
+    """
+    name, version = parse_reference("appliance", options["appliance"])
+    if options["vcpus"] is not None and options["vcpus"] < 1:
+        raise InvalidInput("vcpus", options["vcpus"], "is not a number of vCPUs", "Write 1 or more.")
+    overrides = Overrides(
+        memory_bytes=_size("memory", options),
+        **{option: options[option] for option in ("vcpus", "network", "title", "description")},
+    )
+    same = ("count", "pool", "fleet", "tenant", "protected", "autostart", "state", "mode")
+    return check_request(
+        Request(
+            appliance=name,
+            version=version,
+            names=tuple(options["names"] or ()),
+            prefix=options["prefix"] or options["fleet"],
+            disk_size_bytes=_size("disk_size", options),
+            overrides=overrides,
+            **{option: options[option] for option in same},
+        )
+    )
+
+
+def _size(option: str, options: t.Mapping[str, t.Any]) -> int | None:
+    return None if options[option] is None else parse_size(option, options[option])

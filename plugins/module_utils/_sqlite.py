@@ -1,0 +1,278 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
+# It may change or vanish in any release.
+
+"""SQLite files of the collection: opened, migrated, locked, and set aside when they are broken."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import datetime as dt
+import fcntl
+import os
+import pathlib
+import sqlite3
+import stat
+import typing as t
+from urllib.parse import quote
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
+    Conflict,
+    HeadroomError,
+    InvalidInput,
+    NoSpace,
+    Unsupported,
+)
+
+T = t.TypeVar("T")
+
+# SQLite's own words for SQLITE_CORRUPT and SQLITE_NOTADB; Python has error codes only from 3.11 on.
+_BROKEN: t.Final = ("malformed", "not a database", "unsupported file format")
+
+
+class _Broken(Exception):
+    """The file is no sound SQLite database; leaves this module only as a warning."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Schema:
+    """What a file holds, and how people are told of it.
+
+    ``option`` names the file in messages, ``what`` in warnings ("The history"), ``loss`` is a sentence about what is
+    lost with a broken one, ``more_room`` completes "Free some". ``application_id`` marks the file as ours, so that no
+    other program's database is ever written to. ``migrations`` are the statements that lead from each version of the
+    schema to the next: what has been released is never edited.
+    """
+
+    option: str
+    what: str
+    default_path: str
+    loss: str
+    more_room: str
+    application_id: int
+    migrations: t.Sequence[t.Sequence[str]]
+    # In WAL mode both are safe against corruption, also by power loss; with FULL not even the last transaction is lost.
+    synchronous: t.Literal["NORMAL", "FULL"] = "NORMAL"
+    directory_mode: int = 0o750
+    file_mode: int = 0o640
+
+    @property
+    def remedy(self) -> str:
+        """What to do about a path that cannot be used."""
+        return f"Give the path of a file of its own, for example {self.default_path}."
+
+
+@dataclasses.dataclass(frozen=True)
+class Database:
+    """The file at ``path``. With ``dry_run`` everything happens and nothing of it stays, not even a new file."""
+
+    path: str
+    dry_run: bool = False
+    busy_timeout: float = 15.0
+
+    schema: t.ClassVar[Schema]
+
+    def run(self, work: t.Callable[[sqlite3.Connection], T], now: float) -> tuple[T, list[str]]:
+        """Return what ``work`` returns, and warnings.
+
+        ``work`` runs in one transaction that excludes every other run's, and may run twice: a broken file is set
+        aside (never deleted) and a fresh one started. ``now`` (epoch seconds) dates the name of the broken file.
+
+        Raises InvalidInput for a path that cannot be used, Conflict when others hold the file for longer than
+        ``busy_timeout`` seconds, NoSpace, and Unsupported for a file of a newer release.
+        """
+        self._check()
+        identity = _identity(self.path)
+        with contextlib.ExitStack() as opened:
+            try:
+                return self._transact(work, self._source(identity is not None), opened), []
+            except _Broken as broken:
+                warning = self._put_aside(identity, now, broken, opened)
+        with contextlib.ExitStack() as opened:
+            return self._transact(work, ":memory:" if self.dry_run else self._source(exists=False), opened), [warning]
+
+    @contextlib.contextmanager
+    def kept_open(self) -> t.Iterator[None]:
+        """Make the transactions of the block cheap: only the last one to close a file copies its WAL into it.
+
+        The file need not be sound, or there; then this does nothing.
+        """
+        with contextlib.ExitStack() as opened:
+            if _identity(self.path) is not None:
+                with contextlib.suppress(sqlite3.Error, HeadroomError):
+                    self._connect(self._source(exists=True), opened).execute("SELECT 1 FROM sqlite_master").fetchone()
+            yield
+
+    def _put_aside(
+        self, identity: tuple[int, int] | None, now: float, broken: _Broken, opened: contextlib.ExitStack
+    ) -> str:
+        if self.dry_run:
+            return self._warning(broken, "would be set aside")
+        aside = set_aside(self.path, identity, now, opened.close)
+        return self._warning(broken, f"is kept as {aside}" if aside else "was set aside by another run")
+
+    def _warning(self, broken: _Broken, fate: str) -> str:
+        what, loss = self.schema.what, self.schema.loss
+        return f"{what} {self.path} could not be read ({broken}). It {fate}, and a new one begins: {loss}"
+
+    def _source(self, exists: bool) -> str:
+        if self.dry_run and not exists:
+            return ":memory:"
+        if not exists:
+            self._make()
+        return f"file:{quote(self.path)}?mode=rw"
+
+    def _transact(self, work: t.Callable[[sqlite3.Connection], T], source: str, opened: contextlib.ExitStack) -> T:
+        with self._explained():
+            connection = self._connect(source, opened)
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                migrate(connection, self.path, self.schema)
+                result = work(connection)
+            except BaseException:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                raise
+            connection.execute("ROLLBACK" if self.dry_run else "COMMIT")
+            return result
+
+    def _connect(self, source: str, opened: contextlib.ExitStack) -> sqlite3.Connection:
+        """Return a connection that ``opened`` closes, however far this gets.
+
+        It must outlive the finding that the file is broken: closing lets SQLite delete the -wal that is to be kept.
+        """
+        connection = sqlite3.connect(source, timeout=self.busy_timeout, isolation_level=None, uri=source != ":memory:")
+        opened.callback(connection.close)
+        connection.execute(f"PRAGMA synchronous = {self.schema.synchronous}")
+        if not self.dry_run and connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+            with contextlib.suppress(sqlite3.OperationalError):  # another run is switching it just now
+                connection.execute("PRAGMA journal_mode = WAL")
+        return connection
+
+    def _check(self) -> None:
+        if not pathlib.Path(self.path).is_absolute() or "\0" in self.path:
+            raise InvalidInput(self.schema.option, self.path, "is not an absolute path", self.schema.remedy)
+        try:
+            mode = os.lstat(self.path).st_mode
+        except FileNotFoundError:
+            return
+        except (OSError, ValueError) as error:
+            raise self._unusable(error) from error
+        if stat.S_ISLNK(mode):
+            raise InvalidInput(self.schema.option, self.path, "is a symbolic link", "Give the path of the file itself.")
+        if not stat.S_ISREG(mode):
+            raise InvalidInput(self.schema.option, self.path, "is not a regular file", self.schema.remedy)
+
+    def _make(self) -> None:
+        """Make the empty file, for its owner (and group) alone, and its directory."""
+        file = pathlib.Path(self.path)
+        try:
+            file.parent.mkdir(mode=self.schema.directory_mode, parents=True, exist_ok=True)
+            with _locked(file.parent):
+                flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+                os.close(os.open(file, flags, self.schema.file_mode))
+        except OSError as error:
+            raise self._unusable(error) from error
+
+    def _unusable(self, error: Exception) -> HeadroomError:
+        told = error.strerror if isinstance(error, OSError) and error.strerror else error
+        return InvalidInput(self.schema.option, self.path, f"cannot be used: {told}", self.schema.remedy)
+
+    @contextlib.contextmanager
+    def _explained(self) -> t.Iterator[None]:
+        """Turn SQLite's errors into the collection's."""
+        option, path = self.schema.option, self.path
+        try:
+            yield
+        except sqlite3.DatabaseError as error:
+            text = str(error)
+            if any(words in text for words in _BROKEN):
+                raise _Broken(text) from error
+            if "locked" in text or "busy" in text:
+                raise Conflict(f"{option}: {path} is in use by another run. Try again when that has ended.") from error
+            if "full" in text:
+                raise NoSpace(
+                    f"{option}: there is no room left for {path}. Free some{self.schema.more_room}."
+                ) from error
+            if "unable to open" in text or "readonly" in text:
+                raise self._unusable(error) from error
+            raise HeadroomError(f"{option}: {path} could not be used: {text}") from error
+
+
+def migrate(connection: sqlite3.Connection, path: str, schema: Schema) -> None:
+    """Bring the schema up to date, inside the transaction that is open.
+
+    Raises Unsupported for a newer schema than this release knows, InvalidInput for another program's database.
+    """
+    known = len(schema.migrations)
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    if tables and application != schema.application_id:
+        raise InvalidInput(schema.option, path, "is another program's SQLite database", schema.remedy)
+    if version > known:
+        raise Unsupported(
+            f"{schema.option}: {path} was written by a newer release of headroom.libvirt (schema {version}, this one "
+            f"knows {known}). Upgrade the collection on the controller.",
+            found=version,
+            known=known,
+        )
+    for statements in schema.migrations[version:]:
+        for statement in statements:
+            connection.execute(statement)
+    if version < known:
+        connection.execute(f"PRAGMA application_id = {schema.application_id}")
+        connection.execute(f"PRAGMA user_version = {known}")
+
+
+def set_aside(
+    path: str, identity: tuple[int, int] | None, now: float, close: t.Callable[[], None] = lambda: None
+) -> str | None:
+    """Rename the broken file to ``PATH.corrupt-TIME``; return its new name.
+
+    Returns None when it is no longer the file that ``identity`` (device, inode) means: two runs may find the same
+    file broken, and the second must not set the first one's fresh file aside. ``close`` closes the broken file: after
+    it was moved, and before anyone can make a fresh one, whose -wal SQLite would take for its own.
+    """
+    file = pathlib.Path(path)
+    with _locked(file.parent):
+        if identity is None or _identity(path) != identity:
+            return None
+        time = dt.datetime.fromtimestamp(now, dt.timezone.utc).strftime("%Y%m%dT%H%M%SZ")
+        aside = _unused(f"{path}.corrupt-{time}")
+        file.rename(aside)
+        for suffix in ("-wal", "-shm"):  # what they hold belongs to the broken file, and would be read into a new one
+            with contextlib.suppress(FileNotFoundError):
+                pathlib.Path(path + suffix).rename(aside + suffix)
+        close()
+        return aside
+
+
+def _unused(path: str) -> str:
+    candidate, number = path, 1
+    while os.path.lexists(candidate):
+        number += 1
+        candidate = f"{path}-{number}"
+    return candidate
+
+
+@contextlib.contextmanager
+def _locked(directory: pathlib.Path) -> t.Iterator[None]:
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _identity(path: str) -> tuple[int, int] | None:
+    try:
+        found = os.lstat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino

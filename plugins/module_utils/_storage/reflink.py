@@ -1,0 +1,64 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
+# It may change or vanish in any release.
+
+"""Files that share their blocks until one is written to (reflinks), on the machine where this runs."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import typing as t
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import HeadroomError, NoSpace, Unsupported
+
+# linux/fs.h: _IOW(0x94, 9, int). libvirt has VIR_STORAGE_VOL_CREATE_REFLINK, but only between raw volumes.
+_FICLONE = 0x40049409
+_UNSUPPORTED = (errno.EOPNOTSUPP, errno.ENOTTY, errno.EXDEV, errno.EINVAL)
+
+
+def obstacle(source: str, directory: str) -> str | None:
+    """Return why no file in ``directory`` can share the blocks of ``source``, in a sentence; None when one can.
+
+    Tries it, with a file that has no name and is gone at once.
+    """
+    try:
+        with _opened(source, os.O_RDONLY) as original, _opened(directory, os.O_TMPFILE | os.O_RDWR) as copy:
+            fcntl.ioctl(copy.fileno(), _FICLONE, original.fileno())
+    except FileNotFoundError:
+        return (
+            f"{source} and {directory} are not both on the machine where this module runs, and it shares blocks itself."
+        )
+    except OSError as error:
+        if error.errno in _UNSUPPORTED:
+            return (
+                f"the file system of {directory} cannot share the blocks of {source} (XFS and btrfs can, within one)."
+            )
+        return f"{directory} cannot be written to by this module: {error.strerror}."
+    return None
+
+
+def share(source: str, target: str) -> None:
+    """Give the existing file ``target`` the content of ``source``, without copying it.
+
+    Raises Unsupported when the file system cannot, NoSpace when it is full.
+    """
+    try:
+        with _opened(source, os.O_RDONLY) as original, _opened(target, os.O_WRONLY | os.O_TRUNC) as copy:
+            fcntl.ioctl(copy.fileno(), _FICLONE, original.fileno())
+            os.fsync(copy.fileno())
+    except OSError as error:
+        told = f"{target} could not share the blocks of {source}: {error.strerror}"
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise NoSpace(f"{told}. Free some.") from error
+        if error.errno in _UNSUPPORTED:
+            raise Unsupported(f"{told}. Use mode: full or linked.") from error
+        raise HeadroomError(told) from error
+
+
+def _opened(path: str, flags: int) -> t.BinaryIO:
+    return os.fdopen(os.open(path, flags | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600), "rb" if flags == os.O_RDONLY else "wb")
