@@ -27,9 +27,10 @@ if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection
     from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import Clock
 
-# QEMU notices only with the first request that a server it had lost is there again, and that request fails.
-_PULL_TRIES: t.Final = 3
-_PULL_LOOK_SECONDS: t.Final = 2.0
+# QEMU connects to a server that it had lost behind the back of the first request that needs it, and that request fails.
+_MEND_TRIES: t.Final = 5
+_MEND_LOOK_SECONDS: t.Final = 2.0
+_MEND_PAUSE_SECONDS: t.Final = 1.0
 # Longer than a network that somebody plugs out and in again is away.
 _STALLED_SECONDS: t.Final = 60.0
 _RECONNECT_SINCE: t.Final = (9, 5, 0)
@@ -124,12 +125,13 @@ def mend_patiently(
 ) -> Progress:
     """As mend(), until it holds for a moment; return how far the clone is. Raises StreamingFailed."""
     found = observe(domain)
-    for _unused in range(_PULL_TRIES):
+    for _unused in range(_MEND_TRIES):
         mend(connection, domain, record, source)
-        failed = Waiter(_PULL_LOOK_SECONDS, clock).holds(lambda: observe(domain).state != "streaming")
+        over = Waiter(_MEND_LOOK_SECONDS, clock).holds(lambda: observe(domain).state != "streaming")
         found = observe(domain)
-        if not failed or found.state == "local":
+        if not over or found.state == "local":
             return found
+        clock.sleep(_MEND_PAUSE_SECONDS)
     raise _failed(domain, record, found)
 
 
