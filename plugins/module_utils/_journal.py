@@ -154,19 +154,17 @@ class Journal:
                 raise
             self._store.end(transaction.record, "finished", self.keep)
 
-    def records(self) -> list[Record]:
-        """Return all records that are kept, the oldest first."""
-        return self._store.read()
-
-    def unfinished(self, kind: str | None = None, subject: str | None = None) -> list[Record]:
-        """Return the records of transactions that have not ended, the oldest first."""
+    def records(self, kind: str | None = None, subject: str | None = None) -> list[Record]:
+        """Return the records that are kept, of that kind and about that subject, the oldest first."""
         return [
             record
-            for record in self.records()
-            if record.state == "unfinished"
-            and kind in {None, record.kind}
-            and (subject is None or subject in record.subjects)
+            for record in self._store.read()
+            if kind in {None, record.kind} and (subject is None or subject in record.subjects)
         ]
+
+    def unfinished(self, kind: str | None = None, subject: str | None = None) -> list[Record]:
+        """As records(), only of those transactions that have not ended."""
+        return [record for record in self.records(kind, subject) if record.state == "unfinished"]
 
     def recover(self, record: Record, handler: Recovery, direction: Direction = "roll_back") -> bool:
         """Finish or undo what a dead run left; return False when another run has done so since ``record`` was read.

@@ -338,11 +338,12 @@ ARGUMENTS = CONNECTION.merge(JOURNAL).merge(
 def bring_about(connection: Connection, module: AnsibleModule) -> dict[str, t.Any]:
     """Make what is missing and return the task's result."""
     request, journal = request_from(module.params), journal_of(module)
+    options = {name: value for name, value in module.params.items() if name not in CONNECTION.options}
     catalogue = open_catalogue(connection, module.params["appliance_pool"] or request.pool)
-    settled: tuple[str, ...] = ()
+    left = leftovers(journal, connection)
     if not module.check_mode:
-        settled = settle(journal, connection, request, SYSTEM_CLOCK, module.params["timeout"], module.warn)
-    plan = make_plan(catalogue, request, leftovers(journal, connection))
+        left = settle(journal, connection, request, SYSTEM_CLOCK, module.params["timeout"], module.warn)
+    plan = make_plan(catalogue, request, left)
     changes = Changes()
     for clone in plan.clones:
         changes.add(clone.name, None, plan.summary(clone))
@@ -351,7 +352,7 @@ def bring_about(connection: Connection, module: AnsibleModule) -> dict[str, t.An
         rows += [plan.predicted_row(clone) for clone in plan.clones]
     else:
         created = dt.datetime.now(dt.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-        rows += Maker(connection, plan, created, SYSTEM_CLOCK, secrets.token_bytes, journal, module.params).make()
+        rows += Maker(connection, plan, created, SYSTEM_CLOCK, secrets.token_bytes, journal, options).make()
         if module.params["wait_for"] == "address":
             running = [row for row in rows if row["state"] == "running"]
             await_addresses(connection, _macs(running), module.params["timeout"], SYSTEM_CLOCK)
@@ -362,7 +363,7 @@ def bring_about(connection: Connection, module: AnsibleModule) -> dict[str, t.An
         "clones": [{**row, "addresses": known[row["name"]]} for row in rows],
         "mode": plan.choice.mode,
         "mode_reason": plan.choice.reason,
-        "notes": [*settled, *plan.notes],
+        "notes": [*left.notes, *plan.notes],
     }
 
 

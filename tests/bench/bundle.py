@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One archive with all that a benchmark needs on a host that has Python and libvirt, but no Ansible.
+"""One archive with all that a benchmark or a test of faults needs on a host with Python and libvirt, but no Ansible.
 
 The same code that Ansible would ship with a module, without the time that Ansible takes to ship it.
 """
@@ -22,15 +22,15 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
 _COLLECTION = Path("ansible_collections/headroom/libvirt")
-_MAIN = "from bench.on_host.main import main\n\nmain()\n"
+_MAIN = "from {package}.on_host.main import main\n\nmain()\n"
 
 
-def archive() -> bytes:
-    """The bytes of a file that `python3 FILE NAME ARGUMENTS…` runs: `bench.on_host.NAME.run(ARGUMENTS)`."""
-    contents = {place: source.read_text() for place, source in _files()}
+def archive(package: str) -> bytes:
+    """The bytes of a file that `python3 FILE ARGUMENTS…` runs: `main()` of `PACKAGE.on_host.main`."""
+    contents = {place: source.read_text() for place, source in _files(package)}
     # Python finds no packages without this file in an archive. Ansible's own would ask for the rest of Ansible.
     packages = {folder / "__init__.py" for place in contents for folder in place.parents if folder.name}
-    contents = {**dict.fromkeys(packages, ""), **contents, Path("__main__.py"): _MAIN}
+    contents = {**dict.fromkeys(packages, ""), **contents, Path("__main__.py"): _MAIN.format(package=package)}
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as target:
         for place, content in contents.items():
@@ -38,11 +38,12 @@ def archive() -> bytes:
     return buffer.getvalue()
 
 
-def _files() -> Iterator[tuple[Path, Path]]:
+def _files(package: str) -> Iterator[tuple[Path, Path]]:
     trees = (
         (Path("ansible/module_utils"), Path(ansible.module_utils.__path__[0])),
         (_COLLECTION / "plugins/module_utils", ROOT / "plugins/module_utils"),
-        (Path("bench"), ROOT / "tests/bench"),
+        (_COLLECTION / "plugins/modules", ROOT / "plugins/modules"),
+        (Path(package), ROOT / "tests" / package),
     )
     for place, tree in trees:
         for source in sorted(tree.rglob("*.py")):

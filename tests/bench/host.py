@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A lab for a benchmark: up, measured on, down whatever happens."""
+"""A lab for a benchmark, or a test of faults: up, measured on, down whatever happens."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tools.checkout import ROOT
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
-_ARCHIVE = "/root/bench.pyz"
+_ARCHIVE = "/root/on_host.pyz"
 # the system's Python, as for ./dev lab
 _LAB = ("env", f"PYTHONPATH={ROOT / 'tests'}", "/usr/bin/python3", "-m", "lab")
 
@@ -28,10 +28,10 @@ _LAB = ("env", f"PYTHONPATH={ROOT / 'tests'}", "/usr/bin/python3", "-m", "lab")
 class Host:
     """A lab host that is up."""
 
-    def __init__(self, lab: str, name: str) -> None:
+    def __init__(self, lab: str, name: str, package: str = "bench") -> None:
         self._lab = lab
         self._name = name
-        self._ssh("cat", ">", _ARCHIVE, stdin=bundle.archive())
+        self._ssh("cat", ">", _ARCHIVE, stdin=bundle.archive(package))
 
     @property
     def name(self) -> str:
@@ -52,7 +52,7 @@ class Host:
         return [*_LAB, "run", "--name", self._lab, "--", *words]
 
     def measure(self, bench: str, *arguments: str) -> str:
-        """What `bench.on_host.<bench>` prints on the host; its progress goes to standard error as it comes."""
+        """What `on_host.<bench>` of the package prints on the host; its progress goes to standard error as it comes."""
         return self._ssh("python3", _ARCHIVE, bench, *arguments).decode()
 
     def _ssh(self, *words: str, stdin: bytes = b"") -> bytes:
@@ -60,20 +60,20 @@ class Host:
 
 
 @contextlib.contextmanager
-def lab_host(release: str) -> Iterator[Host]:
+def lab_host(release: str, package: str = "bench") -> Iterator[Host]:
     """Yield the one host of a lab that nobody else uses."""
-    with lab_hosts(release, 1) as hosts:
+    with lab_hosts(release, 1, package) as hosts:
         yield hosts[0]
 
 
 @contextlib.contextmanager
-def lab_hosts(release: str, number: int) -> Iterator[list[Host]]:
+def lab_hosts(release: str, number: int, package: str = "bench") -> Iterator[list[Host]]:
     """Yield the hosts of a lab that nobody else uses."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    lab = f"bench-{os.getpid()}"
+    lab = f"{package}-{os.getpid()}"
     try:
         up = _lab("up", "--name", lab, "--hosts", str(number), "--release", release, "--json")
-        yield [Host(lab, host["name"]) for host in json.loads(up)["hosts"]]
+        yield [Host(lab, host["name"], package) for host in json.loads(up)["hosts"]]
     finally:
         _lab("down", "--name", lab)
 

@@ -62,10 +62,14 @@ class Request:
 
 @dataclasses.dataclass(frozen=True)
 class Leftovers:
-    """Names of domains, and volumes, that are there only because a run broke off, and are as good as gone."""
+    """Names of domains, and volumes, that are there only because a run broke off, and are as good as gone.
+
+    ``notes`` says so in sentences.
+    """
 
     domains: frozenset[str] = frozenset()
     volumes: frozenset[VolumeRef] = frozenset()
+    notes: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)

@@ -31,10 +31,16 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import SY
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._clone.plan import Request
     from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection
-    from ansible_collections.headroom.libvirt.plugins.module_utils._journal import Journal, Record, Step
+    from ansible_collections.headroom.libvirt.plugins.module_utils._journal import Direction, Journal, Record
     from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import Clock
 
 KIND: t.Final = "clone"
+
+_UNDOING: t.Final = {
+    "volume": "Delete the volume {name} of the pool {pool}.",
+    "domain": "Undefine the domain {name} ({uuid}).",
+    "start": "Power off the domain {name} ({uuid}).",
+}
 
 # libvirt goes on copying a volume after the run that asked for it is gone, and deletes none that is being written.
 _COPY_SECONDS: t.Final = 600.0
@@ -109,8 +115,8 @@ def settle(
     clock: Clock,
     timeout: float,
     warn: t.Callable[[str], None],
-) -> tuple[str, ...]:
-    """Let the host be as if no run had broken off, and none were at work on the same clones; say what was undone.
+) -> plan.Leftovers:
+    """Let the host be as if no run had broken off, and none were at work on the same clones; return what then is gone.
 
     Waits up to ``timeout`` seconds for a run that makes clones of the names that are asked for; raises Conflict naming
     it when it takes longer. What dead runs left is undone; where that fails, it is an error if it is in the way of the
@@ -123,12 +129,12 @@ def settle(
             continue
         try:
             if journal.recover(record, CloneRecovery(connection, clock=clock)):
-                notes.append(f"Undid what a run that broke off had left of {record.subject} ({record.id}).")
+                notes.append(_note(record))
         except HeadroomError as error:
             if is_about(record, request):
                 raise
             warn(f"{record} broke off, and what it left cannot be undone: {error.message}")
-    return tuple(notes)
+    return plan.Leftovers(notes=tuple(notes))
 
 
 def leftovers(journal: Journal, connection: Connection) -> plan.Leftovers:
@@ -139,7 +145,12 @@ def leftovers(journal: Journal, connection: Connection) -> plan.Leftovers:
     return plan.Leftovers(
         domains=frozenset(one.name() for one in domains.list_all(connection) if uuids and one.UUIDString() in uuids),
         volumes=frozenset(VolumeRef(**step.arguments) for step in steps if step.name == "volume"),
+        notes=tuple(_note(record) for record in dead),
     )
+
+
+def _note(record: Record) -> str:
+    return f"A run that made {record.subject} broke off; what it left is removed (transaction {record.id})."
 
 
 def await_others(journal: Journal, connection: Connection, request: Request, clock: Clock, timeout: float) -> None:
@@ -171,6 +182,7 @@ def _of_host(journal: Journal, connection: Connection) -> list[Record]:
     return [record for record in journal.unfinished(KIND) if record.uri == connection.uri]
 
 
-def describe(step: Step) -> str:
-    """Return what undoing the step does, for people."""
-    return {"volume": "delete the volume", "domain": "undefine the domain", "start": "power off the domain"}[step.name]
+def prospects(record: Record, direction: Direction) -> list[str]:
+    """Return in sentences what CloneRecovery does with the record."""
+    undone = [_UNDOING[step.name].format(**step.arguments) for step in reversed(record.steps)]
+    return [*undone, f"Make {record.subject} anew."] if direction == "resume" else undone

@@ -17,11 +17,14 @@ if t.TYPE_CHECKING:
     from pathlib import Path
 
 
-def test_the_archive_is_all_that_a_host_needs_beside_libvirt(tmp_path: Path) -> None:
-    archive = tmp_path / "bench.pyz"
-    archive.write_bytes(bundle.archive())
+@pytest.mark.parametrize("package", ["bench", "faults"])
+def test_the_archive_is_all_that_a_host_needs_beside_libvirt(tmp_path: Path, package: str) -> None:
+    archive = tmp_path / "on_host.pyz"
+    archive.write_bytes(bundle.archive(package))
     # The archive comes first on the path, and its `ansible` has nothing but module_utils.
-    program = "import sys; sys.path.insert(0, sys.argv[1]); import bench.on_host.main, ansible; print(ansible.__file__)"
+    program = (
+        f"import sys; sys.path.insert(0, sys.argv[1]); import {package}.on_host.main, ansible; print(ansible.__file__)"
+    )
     done = subprocess.run(
         [sys.executable, "-I", "-c", program, str(archive)], check=True, stdout=subprocess.PIPE, text=True
     )

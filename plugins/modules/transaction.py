@@ -1,0 +1,147 @@
+#!/usr/bin/python
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: transaction
+short_description: Finish or undo what a run has left unfinished
+version_added: 0.1.0
+author:
+  - The headroom.libvirt contributors (@headroom)
+description:
+  - Resumes or rolls back transactions that M(headroom.libvirt.transaction_info) lists as unfinished, because their run
+    was killed or its machine failed.
+  - One that a process is still at work on is never touched; it is an error.
+options:
+  state:
+    description:
+      - V(rolled_back) undoes the steps of the transaction, the newest first.
+      - V(resumed) brings about what it was to bring about. For a C(clone) that is to undo its steps and to make the
+        clones anew, since a copy that broke off cannot be gone on with.
+    type: str
+    choices: [resumed, rolled_back]
+    required: true
+  id:
+    description:
+      - The transaction.
+    type: str
+  subject:
+    description:
+      - All unfinished transactions about this, such as the name of a machine. There may be none.
+    type: str
+  kind:
+    description:
+      - Only those about O(subject) that are of this kind.
+    type: str
+  uri:
+    description:
+      - The libvirt connection URI of the host that the transaction is about. The journal knows it, so that it need not
+        be given, unless it holds a password, which the journal does not keep.
+      - A transaction about another host than this one is an error.
+    type: str
+  connect_timeout:
+    description:
+      - How many seconds the host may take to answer before the task fails.
+    type: float
+    default: 20.0
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+  idempotent:
+    support: full
+requirements:
+  - libvirt 8.0 or newer on the host
+  - python >= 3.9 where the module runs
+  - libvirt-python where the module runs (packaged as C(python3-libvirt))
+  - lxml where the module runs (packaged as C(python3-lxml))
+seealso:
+  - module: headroom.libvirt.transaction_info
+  - module: headroom.libvirt.appliance_clone
+extends_documentation_fragment:
+  - headroom.libvirt.journal
+  - headroom.libvirt.attributes
+  - headroom.libvirt.attributes.actiongroup_all
+"""
+
+EXAMPLES = r"""
+- name: Undo whatever was left half done about a machine
+  headroom.libvirt.transaction:
+    subject: web-7
+    state: rolled_back
+
+- name: See what finishing all that was left would do
+  headroom.libvirt.transaction:
+    id: "{{ item.id }}"
+    state: resumed
+  loop: "{{ journal.transactions | rejectattr('alive') }}"
+  check_mode: true
+"""
+
+RETURN = r"""
+transactions:
+  description:
+    - The transactions that were chosen, as M(headroom.libvirt.transaction_info) returns them, with the state that they
+      have now, or would have in check mode.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - id: 5f0c9a1e
+      kind: clone
+      subject: web-1, web-2
+      state: rolled_back
+      alive: false
+actions:
+  description: What was done, or would be done in check mode, in sentences.
+  returned: success
+  type: list
+  elements: str
+  sample: ["Delete the volume web-1.vda.qcow2 of the pool default."]
+"""
+
+import time
+import typing as t
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import CONNECTION, JOURNAL, ArgumentSpec
+from ansible_collections.headroom.libvirt.plugins.module_utils._journal import journal_of
+from ansible_collections.headroom.libvirt.plugins.module_utils._runner import run_module
+from ansible_collections.headroom.libvirt.plugins.module_utils._transaction.apply import Choice, bring_about
+
+if t.TYPE_CHECKING:
+    from ansible.module_utils.basic import AnsibleModule
+
+ARGUMENTS = JOURNAL.merge(
+    ArgumentSpec(
+        options={
+            "state": {"type": "str", "choices": ["resumed", "rolled_back"], "required": True},
+            "id": {"type": "str"},
+            "subject": {"type": "str"},
+            "kind": {"type": "str"},
+            "uri": {"type": "str"},
+            "connect_timeout": CONNECTION.options["connect_timeout"],
+        },
+        mutually_exclusive=[("id", "subject"), ("id", "kind")],
+        required_one_of=[("id", "subject")],
+    )
+)
+
+
+def recover(module: AnsibleModule) -> dict[str, t.Any]:
+    """Return the result of the task; in check mode what it would be."""
+    options = ("state", "id", "subject", "kind", "uri", "connect_timeout")
+    choice = Choice(**{option: module.params[option] for option in options})
+    return bring_about(journal_of(module), choice, time.time(), dry_run=module.check_mode)
+
+
+def main() -> None:
+    """Run the module."""
+    run_module(ARGUMENTS, "recover the transaction", recover)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,172 @@
+#!/usr/bin/python
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: transaction_info
+short_description: List what runs have left unfinished
+version_added: 0.1.0
+author:
+  - The headroom.libvirt contributors (@headroom)
+description:
+  - Modules that do several things in a row, such as M(headroom.libvirt.appliance_clone), record each step in a journal
+    before they take it. A run that is killed leaves its record there. This module lists them.
+  - The next run of the same module on the same host cleans up by itself what such a run left. To do so at once, use
+    M(headroom.libvirt.transaction).
+options:
+  kind:
+    description:
+      - Only transactions of this kind, such as V(clone).
+    type: str
+  subject:
+    description:
+      - Only transactions about this, such as the name of a machine.
+    type: str
+  state:
+    description:
+      - V(unfinished) lists those that have not ended, V(all) also those that have, as far as the journal keeps them.
+    type: str
+    choices: [unfinished, all]
+    default: unfinished
+seealso:
+  - module: headroom.libvirt.transaction
+extends_documentation_fragment:
+  - headroom.libvirt.journal
+  - headroom.libvirt.attributes
+  - headroom.libvirt.attributes.actiongroup_all
+  - headroom.libvirt.attributes.info_module
+"""
+
+EXAMPLES = r"""
+- name: Is anything unfinished on this host?
+  headroom.libvirt.transaction_info:
+  register: journal
+
+- name: Show what was left, and what rolling it back would do
+  ansible.builtin.debug:
+    msg: "{{ item.kind }} of {{ item.subject }}, begun at {{ item.started }}: {{ item.roll_back | join(' ') }}"
+  loop: "{{ journal.transactions | rejectattr('alive') }}"
+"""
+
+RETURN = r"""
+transactions:
+  description: The transactions, the oldest first.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    id:
+      description: What names it.
+      type: str
+      sample: 5f0c9a1e
+    kind:
+      description: What was being done.
+      type: str
+      sample: clone
+    subject:
+      description: What it is about, several things with commas between them.
+      type: str
+      sample: web-1, web-2
+    uri:
+      description: The host that it works on.
+      type: str
+      sample: qemu:///system
+    state:
+      description: V(unfinished), V(finished), V(rolled_back) or V(resumed).
+      type: str
+      sample: unfinished
+    alive:
+      description: Whether a process is at work on it. Nothing has to be done about such a one.
+      type: bool
+      sample: false
+    process:
+      description: The id of the process that works, or worked last, on it.
+      type: int
+      sample: 4711
+    started:
+      description: When it began.
+      type: str
+      sample: "2026-05-04T09:30:00Z"
+    age_seconds:
+      description: How long ago that was.
+      type: float
+      sample: 512.3
+    problem:
+      description: Why it was left, where its run could say so. Null for one that was killed.
+      type: str
+      sample: "could not delete the volume 'web-1.vda.qcow2': cannot unlink file"
+    steps:
+      description: Its steps, in their order.
+      type: list
+      elements: dict
+      contains:
+        name:
+          description: What the step does.
+          type: str
+          sample: volume
+        arguments:
+          description: What it does it with.
+          type: dict
+          sample: {pool: default, name: web-1.vda.qcow2}
+        state:
+          description: V(begun), which may have happened or not, or V(done).
+          type: str
+          sample: done
+        facts:
+          description: What became known by it.
+          type: dict
+          sample: {}
+    roll_back:
+      description: What rolling it back would do, in sentences. Empty for one that has ended.
+      type: list
+      elements: str
+      sample: ["Delete the volume web-1.vda.qcow2 of the pool default."]
+    resume:
+      description: What resuming it would do, in sentences. Empty for one that has ended.
+      type: list
+      elements: str
+      sample: ["Delete the volume web-1.vda.qcow2 of the pool default.", "Make web-1, web-2 anew."]
+"""
+
+import time
+import typing as t
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import JOURNAL, ArgumentSpec
+from ansible_collections.headroom.libvirt.plugins.module_utils._journal import journal_of
+from ansible_collections.headroom.libvirt.plugins.module_utils._runner import run_module
+from ansible_collections.headroom.libvirt.plugins.module_utils._transaction.report import row
+
+if t.TYPE_CHECKING:
+    from ansible.module_utils.basic import AnsibleModule
+
+ARGUMENTS = JOURNAL.merge(
+    ArgumentSpec(
+        options={
+            "kind": {"type": "str"},
+            "subject": {"type": "str"},
+            "state": {"type": "str", "choices": ["unfinished", "all"], "default": "unfinished"},
+        }
+    )
+)
+
+
+def collect(module: AnsibleModule) -> dict[str, t.Any]:
+    """Return the transactions that the options choose."""
+    params, now = module.params, time.time()
+    chosen = journal_of(module).records(kind=params["kind"], subject=params["subject"])
+    return {
+        "changed": False,
+        "transactions": [row(record, now) for record in chosen if params["state"] in {"all", record.state}],
+    }
+
+
+def main() -> None:
+    """Run the module."""
+    run_module(ARGUMENTS, "list the transactions", collect)
+
+
+if __name__ == "__main__":
+    main()
