@@ -289,14 +289,15 @@ import datetime as dt
 import secrets
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.catalogue import open_catalogue
 from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import CONNECTION, JOURNAL, ArgumentSpec
 from ansible_collections.headroom.libvirt.plugins.module_utils._changes import Changes
-from ansible_collections.headroom.libvirt.plugins.module_utils._clone.apply import Maker, existing_row
+from ansible_collections.headroom.libvirt.plugins.module_utils._clone.apply import Maker, Row, existing_row
+from ansible_collections.headroom.libvirt.plugins.module_utils._clone.origin import opened, way_of
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone.ready import addresses, await_addresses
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone.recovery import leftovers, settle
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone.request import request_from
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone.survey import make_plan
+from ansible_collections.headroom.libvirt.plugins.module_utils._clone.watch import Watch, streaming
 from ansible_collections.headroom.libvirt.plugins.module_utils._journal import journal_of
 from ansible_collections.headroom.libvirt.plugins.module_utils._runner import run_on_host
 from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import SYSTEM_CLOCK
@@ -312,12 +313,22 @@ ARGUMENTS = CONNECTION.merge(JOURNAL).merge(
             "names": {"type": "list", "elements": "str"},
             "count": {"type": "int"},
             "prefix": {"type": "str"},
-            "mode": {"type": "str", "choices": ["auto", "linked", "reflink", "full"], "default": "auto"},
+            "mode": {
+                "type": "str",
+                "choices": ["auto", "linked", "reflink", "full", "streamed", "warm"],
+                "default": "auto",
+            },
+            "source_uri": {"type": "str"},
+            "source_pool": {"type": "str"},
+            "source_address": {"type": "str"},
+            "source_ports": {"type": "str", "default": "10809-10872"},
+            "bandwidth": {"type": "str"},
+            "warm_settle": {"type": "float", "default": 5.0},
             "disk_size": {"type": "str"},
             "pool": {"type": "str", "default": "default"},
             "appliance_pool": {"type": "str"},
             "state": {"type": "str", "choices": ["running", "shutdown"], "default": "running"},
-            "wait_for": {"type": "str", "choices": ["running", "address"], "default": "running"},
+            "wait_for": {"type": "str", "choices": ["running", "address", "local"], "default": "running"},
             "timeout": {"type": "float", "default": 120.0},
             "fleet": {"type": "str"},
             "tenant": {"type": "str"},
@@ -339,32 +350,50 @@ def bring_about(connection: Connection, module: AnsibleModule) -> dict[str, t.An
     """Make what is missing and return the task's result."""
     request, journal = request_from(module.params), journal_of(module)
     options = {name: value for name, value in module.params.items() if name not in CONNECTION.options}
-    catalogue = open_catalogue(connection, module.params["appliance_pool"] or request.pool)
     left = leftovers(journal, connection)
     if not module.check_mode:
         left = settle(journal, connection, request, SYSTEM_CLOCK, module.params["timeout"], module.warn)
-    plan = make_plan(catalogue, request, left)
+    watch = Watch(connection, SYSTEM_CLOCK, module.params["connect_timeout"], act=not module.check_mode)
     changes = Changes()
-    for clone in plan.clones:
-        changes.add(clone.name, None, plan.summary(clone))
-    rows = [existing_row(connection, name) for name in plan.selection.existing]
-    if module.check_mode:
-        rows += [plan.predicted_row(clone) for clone in plan.clones]
-    else:
-        created = dt.datetime.now(dt.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-        rows += Maker(connection, plan, created, SYSTEM_CLOCK, secrets.token_bytes, journal, options).make()
-        if module.params["wait_for"] == "address":
-            running = [row for row in rows if row["state"] == "running"]
-            await_addresses(connection, _macs(running), module.params["timeout"], SYSTEM_CLOCK)
-    known = addresses(connection, _macs(rows))
+    for name, course in watch.settle_all(request).items():
+        if course.is_changed:
+            changes.add(f"{name} streaming", course.before.state, course.after and course.after.state)
+    with opened(connection, options, request) as origin:
+        plan = make_plan(origin.catalogue, origin.request, left, connection)
+        way = way_of(plan, origin, connection, options, SYSTEM_CLOCK)
+        for clone in plan.clones:
+            changes.add(clone.name, None, plan.summary(clone))
+        rows = [existing_row(connection, name) for name in plan.selection.existing]
+        if module.check_mode:
+            rows += [plan.predicted_row(clone) for clone in plan.clones]
+        else:
+            created = dt.datetime.now(dt.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+            rows += Maker(connection, plan, created, SYSTEM_CLOCK, secrets.token_bytes, journal, options, way).make()
+    if not module.check_mode:
+        _await(rows, watch, module.params)
     return {
         **changes.as_result(),
         "appliance": str(plan.manifest.id),
-        "clones": [{**row, "addresses": known[row["name"]]} for row in rows],
+        "clones": _as_they_are(connection, rows),
         "mode": plan.choice.mode,
         "mode_reason": plan.choice.reason,
         "notes": [*left.notes, *plan.notes],
     }
+
+
+def _await(rows: t.Sequence[Row], watch: Watch, params: t.Mapping[str, t.Any]) -> None:
+    if params["wait_for"] == "address":
+        running = [row for row in rows if row["state"] == "running"]
+        await_addresses(watch.connection, _macs(running), params["timeout"], SYSTEM_CLOCK)
+    if params["wait_for"] == "local":
+        for row in rows:
+            watch.await_local(row["name"], params["timeout"])
+
+
+def _as_they_are(connection: Connection, rows: t.Sequence[Row]) -> list[Row]:
+    """Return the rows with what changes by itself."""
+    known = addresses(connection, _macs(rows))
+    return [{**row, "addresses": known[row["name"]], "streaming": streaming(connection, row["name"])} for row in rows]
 
 
 def _macs(rows: t.Sequence[t.Mapping[str, t.Any]]) -> dict[str, list[str]]:

@@ -12,8 +12,9 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._clone import disks, identity, plan, rewrite, survey
+from ansible_collections.headroom.libvirt.plugins.module_utils._clone import identity, plan, rewrite, survey
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone.recovery import KIND, CloneRecovery
+from ansible_collections.headroom.libvirt.plugins.module_utils._clone.ways import PlainWay
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api as domains
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain.machine import DefinedMachine
 from ansible_collections.headroom.libvirt.plugins.module_utils._parallel import run_all
@@ -22,6 +23,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._clone.identity import Identity, RandomBytes
     from ansible_collections.headroom.libvirt.plugins.module_utils._clone.plan import NewClone
     from ansible_collections.headroom.libvirt.plugins.module_utils._clone.survey import ClonePlan
+    from ansible_collections.headroom.libvirt.plugins.module_utils._clone.ways import Way
     from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection
     from ansible_collections.headroom.libvirt.plugins.module_utils._journal import Journal, Record, Transaction
     from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import Clock
@@ -36,7 +38,8 @@ Row = t.Dict[str, t.Any]  # noqa: UP006 - evaluated at run time, on Python 3.9 t
 class Maker:
     """Carries a plan out. ``created`` is an ISO 8601 time in UTC; ``random_bytes`` makes the identities.
 
-    ``options`` is what the journal keeps of the task, so that it can be done again after a crash.
+    ``options`` is what the journal keeps of the task, so that it can be done again after a crash. ``way`` is how the
+    clones come about; without it, as the plan's mode alone says.
     """
 
     connection: Connection
@@ -46,6 +49,12 @@ class Maker:
     random_bytes: RandomBytes
     journal: Journal
     options: t.Mapping[str, t.Any] = dataclasses.field(default_factory=dict)
+    way: Way | None = None
+
+    @property
+    def chosen_way(self) -> Way:
+        """How the clones come about."""
+        return self.way or PlainWay(self.connection, self.plan.choice.mode)
 
     def make(self, instead_of: Record | None = None) -> list[Row]:
         """Make the missing clones, all or none; return their rows of the result."""
@@ -57,6 +66,7 @@ class Maker:
         intent = {"uri": self.connection.uri, "appliance": str(self.plan.manifest.id), "options": dict(self.options)}
         names, undo = ", ".join(clone.name for clone in clones), CloneRecovery(self.connection, clock=self.clock)
         with self.journal.transaction(KIND, names, intent, undo, instead_of) as transaction:
+            self.chosen_way.prepare(transaction)
             calls = [_Making(self, transaction, clone, chosen).make for clone, chosen in zip(clones, identities)]
             return run_all(calls, _AT_ONCE)
 
@@ -88,10 +98,9 @@ class _Making:
         self.seconds[stage] = round(self.maker.clock.now() - began, 3)
 
     def _make_disks(self) -> None:
-        make = disks.MAKERS[self.maker.plan.choice.mode]
         for disk in self.clone.overlays:
             step = self.transaction.step("volume", pool=disk.volume.pool, name=disk.volume.name)
-            make(self.maker.connection, self.maker.plan.pool, disk)
+            self.maker.chosen_way.make_disk(self.maker.plan.pool, disk)
             self.transaction.done(step)
 
     def _define(self) -> None:
@@ -106,7 +115,7 @@ class _Making:
             planned.request.overrides,
         )
         step = self.transaction.step("domain", name=self.clone.name, uuid=self.identity.uuid)
-        domain = domains.define(self.maker.connection, text)
+        domain = self.maker.chosen_way.define(text)
         if planned.request.autostart:
             domains.set_autostart(domain, True)
         self.transaction.done(step)
@@ -114,7 +123,8 @@ class _Making:
     def _start(self) -> None:
         if self.maker.plan.request.state == "running":
             step = self.transaction.step("start", name=self.clone.name, uuid=self.identity.uuid)
-            domains.start(domains.look_up_uuid(self.maker.connection, self.identity.uuid))
+            domain = domains.look_up_uuid(self.maker.connection, self.identity.uuid)
+            self.maker.chosen_way.start(domain, self.identity)
             self.transaction.done(step)
 
 

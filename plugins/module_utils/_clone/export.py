@@ -105,7 +105,7 @@ def serve(source: Source, manifest: Manifest, token: str, first: int, title: str
 def serve_again(catalogue: Catalogue, manifest: Manifest, export: xml.Export, title: str) -> None:
     """Serve an export that was lost, where its clones look for it; one that is served already stays."""
     if not is_served(catalogue.connection, export):
-        stop(catalogue.connection, export)
+        stop(catalogue.connection, export.helper)
         _serve_at(catalogue, manifest, export, title)
 
 
@@ -120,9 +120,9 @@ def is_served(connection: Connection, export: xml.Export) -> bool:
         return False
 
 
-def stop(connection: Connection, export: xml.Export) -> None:
-    """End an export; with its domain everything of it goes."""
-    helper = api.find(connection, export.helper)
+def stop(connection: Connection, name: str) -> None:
+    """End the export whose domain has that name; with it everything of it goes."""
+    helper = api.find(connection, name)
     if helper is not None:
         try:
             api.power_off(helper)

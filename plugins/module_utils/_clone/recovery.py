@@ -14,7 +14,8 @@ import dataclasses
 import re
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._clone import plan
+from ansible_collections.headroom.libvirt.plugins.module_utils._clone import export, plan, warm
+from ansible_collections.headroom.libvirt.plugins.module_utils._connection import open_connection
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api as domains
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain import xml
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain.metadata import VolumeRef
@@ -39,6 +40,8 @@ KIND: t.Final = "clone"
 _UNDOING: t.Final = {
     "volume": "Delete the volume {name} of the pool {pool}.",
     "domain": "Undefine the domain {name} ({uuid}).",
+    "export": "Stop the export {name} on {uri}.",
+    "image": "Remove the warm image {name}, unless it is whole.",
     "start": "Power off the domain {name} ({uuid}).",
 }
 
@@ -48,7 +51,7 @@ _COPY_SECONDS: t.Final = 600.0
 
 @dataclasses.dataclass(frozen=True)
 class CloneRecovery:
-    """Undoes the steps ``volume``, ``domain`` and ``start``; ``again`` makes the clones of a record anew."""
+    """Undoes what ways and clones are made of; ``again`` makes the clones of a record anew."""
 
     connection: Connection
     again: t.Callable[[Record], None] | None = None
@@ -67,6 +70,8 @@ class CloneRecovery:
             "volume": self._delete_volume,
             "domain": self._remove_domain,
             "start": self._power_off,
+            "export": self._stop_export,
+            "image": self._remove_image,
         }
         undo_steps(record, lambda step: undo[step.name](step.arguments))
 
@@ -98,6 +103,15 @@ class CloneRecovery:
             return True
 
         Waiter(_COPY_SECONDS, self.clock).until(is_gone, f"the end of the copying of {step['name']!r}")
+
+    def _stop_export(self, step: t.Mapping[str, t.Any]) -> None:
+        with open_connection(step["uri"]) as source:
+            export.stop(source, step["name"])
+
+    def _remove_image(self, step: t.Mapping[str, t.Any]) -> None:
+        if warm.find_image(self.connection, step["name"]) is None:
+            pool = storage.look_up_pool(self.connection, step["pool"])
+            warm.remove(self.connection, pool, step["name"], step["targets"])
 
     def _used(self) -> set[str]:
         """Return the paths of the disks of all domains of the host."""

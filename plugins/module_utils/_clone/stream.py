@@ -9,15 +9,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone import export, stream_state
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone import stream_xml as xml
-from ansible_collections.headroom.libvirt.plugins.module_utils._connection import masked, open_connection
+from ansible_collections.headroom.libvirt.plugins.module_utils._connection import masked
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api, blocks, states
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain.machine import DefinedMachine
-from ansible_collections.headroom.libvirt.plugins.module_utils._errors import HeadroomError, NotFound
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import HeadroomError
 from ansible_collections.headroom.libvirt.plugins.module_utils._libvirt_dep import split_version
 from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import Waiter
 
@@ -31,8 +29,6 @@ if t.TYPE_CHECKING:
 _MEND_TRIES: t.Final = 5
 _MEND_LOOK_SECONDS: t.Final = 2.0
 _MEND_PAUSE_SECONDS: t.Final = 1.0
-# Longer than a network that somebody plugs out and in again is away.
-_STALLED_SECONDS: t.Final = 60.0
 _RECONNECT_SINCE: t.Final = (9, 5, 0)
 _TITLE: t.Final = "Serves {appliance} to clones that are not local yet"
 
@@ -104,7 +100,7 @@ def finish(connection: Connection, domain: api.Domain, record: xml.Record, sourc
     api.define(connection, xml.without_backing(api.definition_xml(domain)))
     others = (record_of(other) for other in _others(connection, domain))
     if all(other is None or other.export.token != record.export.token for other in others):
-        export.stop(source, record.export)
+        export.stop(source, record.export.helper)
     api.remove_metadata(domain, xml.RECORD_NAMESPACE)
 
 
@@ -132,7 +128,7 @@ def mend_patiently(
         if not over or found.state == "local":
             return found
         clock.sleep(_MEND_PAUSE_SECONDS)
-    raise _failed(domain, record, found)
+    raise failed(domain, record, found)
 
 
 def _pull(domain: api.Domain, targets: t.Iterable[str], bytes_per_second: int) -> None:
@@ -145,64 +141,14 @@ def _others(connection: Connection, domain: api.Domain) -> t.Iterator[api.Domain
     return (other for other in api.list_all(connection) if other.UUIDString() != domain.UUIDString())
 
 
-def await_local(domain: api.Domain, record: xml.Record, timeout: float, clock: Clock) -> bool:
-    """Return whether the clone became local within ``timeout`` seconds; raises StreamingFailed when it cannot."""
-    moved = (-1, clock.now())
-    latest = observe(domain)
-
-    def is_over() -> bool:
-        nonlocal latest, moved
-        latest = observe(domain)
-        if latest.done_bytes != moved[0]:
-            moved = (latest.done_bytes, clock.now())
-        return latest.state != "streaming" or clock.now() - moved[1] > _STALLED_SECONDS
-
-    over = Waiter(timeout, clock, longest_pause=1.0).holds(is_over)
-    if over and latest.state != "local":
-        stalled = dataclasses.replace(
-            latest,
-            state="streaming-failed",
-            reason=latest.reason or f"Nothing has come from the source for {_STALLED_SECONDS:g} s.",
-        )
-        raise _failed(domain, record, stalled)
-    return over
-
-
-def _failed(domain: api.Domain, record: xml.Record, found: Progress) -> StreamingFailed:
+def failed(domain: api.Domain, record: xml.Record, found: Progress) -> StreamingFailed:
+    """Return the error for a clone that ``found`` says does not become local."""
     where = masked(record.export.source_uri)
     return StreamingFailed(
         f"{domain.name()!r} is not local: {found.reason} Its disks are not damaged, but it needs {record.appliance} "
-        f"from {where} again. When that host is back, run the task again, which goes on where it stopped. "
-        "If it is gone for good, remove the clone and make it from another source.",
+        f"from {where} again. When that host is back, run the task again, which goes on where it stopped. If it is "
+        "gone for good, remove the clone and make it from another source.",
         name=domain.name(),
         source_uri=where,
         **found.as_dict(),
     )
-
-
-def settle(connection: Connection, name: str, clock: Clock, *, connect_timeout: float, act: bool) -> Progress | None:
-    """Bring a clone that is there further: finish one that is local, mend one whose streaming failed.
-
-    Returns how far it then is; None for a machine that is not streamed. Without ``act`` it only looks. A source that
-    cannot be reached is no error here, but makes the streaming a failed one.
-    """
-    try:
-        domain = DefinedMachine.named(connection, name).domain
-    except NotFound:
-        return None
-    record = record_of(domain)
-    if record is None:
-        return None
-    try:
-        with open_connection(record.export.source_uri, timeout=connect_timeout) as source:
-            found = observe(domain, source=export.is_served(source, record.export))
-            if act and found.state == "local":
-                finish(connection, domain, record, source)
-            elif act and found.state == "streaming-failed":
-                found = mend_patiently(connection, domain, record, source, clock)
-            return found
-    except HeadroomError as error:
-        found = observe(domain, source=False)
-        if found.state == "local":
-            return dataclasses.replace(found, reason=f"The export on the source could not be ended: {error.message}")
-        return dataclasses.replace(found, reason=f"{found.reason} {error.message}")

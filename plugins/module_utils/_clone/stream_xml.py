@@ -47,7 +47,7 @@ class Export:
     @property
     def helper(self) -> str:
         """The name of the domain that serves."""
-        return PREFIX + self.token[:12]
+        return helper_name(self.token)
 
     def name_of(self, target: str) -> str:
         """Return the name under which a disk is served."""
@@ -71,6 +71,11 @@ class Served:
     path: str
     format: str
     scratch: str
+
+
+def helper_name(token: str) -> str:
+    """Return the name of the domain that serves the export of that token."""
+    return PREFIX + token[:12]
 
 
 def helper_xml(export: Export, disks: t.Sequence[Served], arch: str, kind: str, title: str) -> str:

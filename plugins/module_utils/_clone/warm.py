@@ -18,8 +18,9 @@ import dataclasses
 import functools
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._clone import rewrite, warm_guest
+from ansible_collections.headroom.libvirt.plugins.module_utils._clone import disks, plan, rewrite, warm_guest
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone import warm_xml as xml
+from ansible_collections.headroom.libvirt.plugins.module_utils._clone.plan import Request
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain import agent, api, snapshots
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain.metadata import Metadata, VolumeRef
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain.xml import parse, parse_element, to_text
@@ -33,8 +34,10 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import Wa
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.manifest import Manifest
     from ansible_collections.headroom.libvirt.plugins.module_utils._clone.identity import Identity
+    from ansible_collections.headroom.libvirt.plugins.module_utils._clone.plan import Overlay
     from ansible_collections.headroom.libvirt.plugins.module_utils._clone.rewrite import Overrides, Platform
     from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection
+    from ansible_collections.headroom.libvirt.plugins.module_utils._libvirt_dep import etree
     from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import Clock
 
 
@@ -47,11 +50,23 @@ class Hardware:
     overrides: Overrides
 
     @property
+    def root(self) -> etree._Element:
+        """The machine's XML, parsed."""
+        return rewrite.with_hardware(self.manifest.template, self.platform, self.overrides)
+
+    @property
     def image(self) -> str:
-        """The name of the image; raises Unsupported when there can be none."""
-        root = rewrite.with_hardware(self.manifest.template, self.platform, self.overrides)
-        xml.check_hardware(root)
-        return xml.image_name(str(self.manifest.id), to_text(root))
+        """The name of the image."""
+        return xml.image_name(str(self.manifest.id), to_text(self.root))
+
+    @property
+    def number_of_cards(self) -> int:
+        """How many network cards a clone has."""
+        return len(self.root.findall("devices/interface"))
+
+    def check(self) -> None:
+        """Raise Unsupported when there can be no image."""
+        xml.check_hardware(self.root)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,11 +101,10 @@ def find_image(connection: Connection, name: str) -> Image | None:
 
 @dataclasses.dataclass(frozen=True)
 class Preparer:
-    """Makes images in one pool. ``created`` is an ISO 8601 time in UTC."""
+    """Makes images in one pool."""
 
     connection: Connection
     pool: storage.Pool
-    created: str
     clock: Clock
     patience: Patience
 
@@ -99,8 +113,8 @@ class Preparer:
         name = hardware.image
         remove(self.connection, self.pool, name, [disk.target for disk in hardware.manifest.disks])
         with UndoStack() as undo:
-            paths = self._create_volumes(hardware.manifest, name, bases, undo)
-            domain, cards = self._define(hardware, name, identity, paths, undo)
+            overlays = self._create_volumes(hardware.manifest, name, bases, undo)
+            domain, cards = self._define(hardware, name, identity, overlays, undo)
             api.start(domain)
             undo.push(f"the running domain {name!r}", functools.partial(_power_off, domain))
             self._await_guest(domain)
@@ -119,28 +133,28 @@ class Preparer:
 
     def _create_volumes(
         self, manifest: Manifest, name: str, bases: t.Mapping[str, str], undo: UndoStack
-    ) -> dict[str, str]:
-        paths = {}
-        for disk in manifest.disks:
-            volume = volume_name(name, disk.target)
-            new = storage_xml.NewVolume(
-                volume, disk.virtual_size_bytes, backing_path=bases[disk.target], backing_format=disk.format
-            )
-            made = storage.create(self.pool, volume, storage_xml.volume_xml(new))
-            undo.push(f"the volume {volume!r}", functools.partial(storage.delete, made))
-            paths[disk.target] = storage.volume_path(made)
-        return paths
+    ) -> dict[str, Overlay]:
+        request = Request(appliance=manifest.name, pool=self.pool.name())
+        described = storage_xml.parse_pool(storage.pool_xml(self.pool))
+        clone = plan.new_clone(name, manifest, bases, request, "linked", described.path_of)
+        for disk in clone.overlays:
+            disks.link(self.connection, self.pool, disk)
+            undo.push(f"the volume {disk.volume.name!r}", functools.partial(self._delete_volume, disk.volume.name))
+        return {disk.target: disk for disk in clone.overlays}
+
+    def _delete_volume(self, name: str) -> None:
+        storage.delete(storage.look_up_volume(self.pool, name))
 
     def _define(
-        self, hardware: Hardware, name: str, identity: Identity, paths: t.Mapping[str, str], undo: UndoStack
+        self, hardware: Hardware, name: str, identity: Identity, overlays: t.Mapping[str, Overlay], undo: UndoStack
     ) -> tuple[api.Domain, list[str]]:
         """Define the machine twice: with its cards, so that libvirt gives them addresses, and then without."""
         appliance = str(hardware.manifest.id)
-        volumes = tuple(VolumeRef(self.pool.name(), volume_name(name, target)) for target in paths)
-        metadata = Metadata(appliance=appliance, parent=appliance, created=self.created, volumes=volumes)
+        volumes = tuple(disk.volume for disk in overlays.values())
+        metadata = Metadata(appliance=appliance, parent=appliance, volumes=volumes)
         root = parse_element(
             rewrite.clone_xml(
-                hardware.manifest.template, name, identity, paths, metadata, hardware.platform, hardware.overrides
+                hardware.manifest.template, name, identity, overlays, metadata, hardware.platform, hardware.overrides
             )
         )
         xml.with_genid(root)
@@ -183,20 +197,20 @@ def copy_disk(connection: Connection, image: Image, target: str, pool: storage.P
     return made
 
 
-def define(connection: Connection, image: Image, fork: xml.Fork) -> api.Domain:
-    """Define a fork of the image, which its snapshot comes with."""
-    domain = api.define(connection, xml.fork_definition(api.definition_xml(image.domain), fork))
-    snapshots.adopt(domain, xml.fork_snapshot(snapshots.snapshot_xml(image.domain, xml.SNAPSHOT), fork))
+def define(connection: Connection, image: Image, clone: str, genid: str) -> api.Domain:
+    """Define the machine of the XML ``clone`` as a fork of the image, which its snapshot comes with."""
+    domain = api.define(connection, xml.fork_definition(api.definition_xml(image.domain), clone, genid))
+    snapshots.adopt(domain, xml.fork_snapshot(snapshots.snapshot_xml(image.domain, xml.SNAPSHOT), clone, genid))
     return domain
 
 
-def start(domain: api.Domain, image: Image, fork: xml.Fork, told: warm_guest.Told, clock: Clock) -> None:
+def start(domain: api.Domain, image: Image, macs: t.Sequence[str], told: warm_guest.Told, clock: Clock) -> None:
     """Let the fork run: first its guest learns who it is, then it gets its network cards."""
     snapshot = snapshots.look_up(domain, xml.SNAPSHOT)
     snapshots.run_from(domain, snapshot)
     _await_agent(domain, warm_guest.SECONDS, clock)
     agent.run(domain, warm_guest.command(told), warm_guest.SECONDS, clock)
-    for card, mac in zip(image.cards, fork.identity.macs):
+    for card, mac in zip(image.cards, macs):
         snapshots.attach(domain, xml.card_xml(card, mac))
     snapshots.delete(domain, snapshot)
 

@@ -13,19 +13,14 @@ gets cards of its own plugged in, at the addresses that were kept free for them.
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain import metadata as metadata_
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain.xml import parse_element, to_text
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Unsupported
 from ansible_collections.headroom.libvirt.plugins.module_utils._libvirt_dep import etree
 
 if t.TYPE_CHECKING:
-    from ansible_collections.headroom.libvirt.plugins.module_utils._clone.identity import Identity
-    from ansible_collections.headroom.libvirt.plugins.module_utils._domain.metadata import Metadata
-
     Element = etree._Element
 
 PREFIX: t.Final = "headroom-warm-"
@@ -33,19 +28,8 @@ SNAPSHOT: t.Final = "warm"
 RECORD_NAMESPACE: t.Final = "urn:headroom:libvirt:1:warm"
 RECORD_PREFIX: t.Final = "headroom-warm"
 _DIGITS: t.Final = 12
-
-
-@dataclasses.dataclass(frozen=True)
-class Fork:
-    """What a machine that goes on from an image has for itself; ``disks`` is {target: path of its file}."""
-
-    name: str
-    identity: Identity
-    genid: str
-    disks: t.Mapping[str, str]
-    metadata: Metadata
-    title: str | None = None
-    description: str | None = None
+_DISKS: t.Final = "devices/disk"
+_OWN: t.Final = ("name", "uuid", "title", "description", "metadata")
 
 
 def image_name(appliance: str, hardware: str) -> str:
@@ -120,54 +104,49 @@ def snapshot_xml() -> str:
     return to_text(root)
 
 
-def fork_definition(definition: str, fork: Fork) -> str:
-    """Return the definition of the image as that of a fork."""
+def fork_definition(definition: str, clone: str, genid: str) -> str:
+    """Return the definition of the image as that of the machine that the XML ``clone`` describes.
+
+    What says who a machine is comes from ``clone``, what the guest sees of its hardware from the image.
+    """
     root = parse_element(definition)
-    _make(root, fork)
+    _become(root, parse_element(clone), genid)
     return to_text(root)
 
 
-def fork_snapshot(snapshot: str, fork: Fork) -> str:
-    """Return the snapshot of the image as that of a fork, which runs from it."""
+def fork_snapshot(snapshot: str, clone: str, genid: str) -> str:
+    """Return the snapshot of the image as that of the machine ``clone``, which runs from it."""
     root = parse_element(snapshot)
     for domain in (*root.iterfind("domain"), *root.iterfind("inactiveDomain")):
-        _make(domain, fork)
+        _become(domain, parse_element(clone), genid)
     state = root.find("state")
     if state is not None:
         state.text = "running"
     return to_text(root)
 
 
-def _make(root: Element, fork: Fork) -> None:
-    for tag in ("title", "description"):
+def _become(root: Element, clone: Element, genid: str) -> None:
+    root.attrib.pop("id", None)
+    for tag in reversed(_OWN):
         for element in root.findall(tag):
             root.remove(element)
-    root.attrib.pop("id", None)
-    for tag, text in (("name", fork.name), ("uuid", fork.identity.uuid), ("genid", fork.genid)):
-        for element in root.findall(tag):
-            element.text = text
-    for tag, value in (("title", fork.title), ("description", fork.description)):
-        if value is not None:
-            added = etree.Element(tag)
-            added.text = value
-            root.insert(2, added)
-    for disk in root.iterfind("devices/disk"):
-        _stand_on(disk, fork.disks)
-    _put_metadata(root, fork.metadata)
+        for element in clone.findall(tag):
+            root.insert(0, element)
+    for element in root.findall("genid"):
+        element.text = genid
+    sources = {_target(disk): disk.find("source") for disk in clone.iterfind(_DISKS)}
+    for disk in root.iterfind(_DISKS):
+        _stand_on(disk, sources.get(_target(disk)))
 
 
-def _stand_on(disk: Element, paths: t.Mapping[str, str]) -> None:
-    target, source = disk.find("target"), disk.find("source")
-    path = None if target is None else paths.get(target.get("dev", ""))
-    if path is not None and source is not None:
-        source.set("file", path)
+def _stand_on(disk: Element, source: Element | None) -> None:
+    old = disk.find("source")
+    if source is not None and old is not None:
+        old.set("file", source.get("file", ""))
         for backing in disk.findall("backingStore"):
             disk.remove(backing)
 
 
-def _put_metadata(root: Element, metadata: Metadata) -> None:
-    for element in root.findall(f"metadata/{{{RECORD_NAMESPACE}}}warm"):
-        parent = element.getparent()
-        if parent is not None:
-            parent.remove(element)
-    metadata_.put_in(root, metadata)
+def _target(disk: Element) -> str:
+    target = disk.find("target")
+    return "" if target is None else target.get("dev", "")
