@@ -34,6 +34,7 @@ PACKAGES = (
     "python3-libvirt",
     "python3-lxml",
     "python3-jmespath",
+    "virtinst",  # virt-clone, for ./dev bench clone
 )
 UNWANTED = ("/usr/share/man/*", "/usr/share/doc/*", "/usr/share/locale/*", "/usr/share/info/*")
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone import stream_xml
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone.stream_xml import Export, Record, Served
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain.xml import parse_element, to_text
+from ansible_collections.headroom.libvirt.plugins.module_utils._libvirt_dep import etree
 
 EXPORT = Export("0123456789abcdef" * 2, "10.0.0.1", 10810, "qemu+ssh://root@kvm1/system", "default")
 DISKS = [Served("vda", "/pool/a.qcow2", "qcow2", "/pool/s.vda"), Served("vdb", "/pool/b.raw", "raw", "/pool/s.vdb")]
@@ -23,13 +24,19 @@ CLONE = """<domain type='kvm'><name>web-1</name><devices>
 </devices></domain>"""
 
 
+def one(root: etree._Element, path: str) -> etree._Element:
+    found = root.find(path)
+    assert found is not None
+    return found
+
+
 def test_the_helper_serves_the_disks_read_only_and_owns_nothing() -> None:
     root = parse_element(stream_xml.helper_xml(EXPORT, DISKS, "x86_64", "qemu", "Serves <web>"))
     assert root.findtext("name") == EXPORT.helper == "headroom-export-0123456789ab"
     assert root.findtext("title") == "Serves <web>"
     disks = root.findall("devices/disk")
-    assert [disk.find("source").attrib["file"] for disk in disks] == ["/pool/a.qcow2", "/pool/b.raw"]
-    assert [disk.find("driver").attrib["type"] for disk in disks] == ["qcow2", "raw"]
+    assert [one(disk, "source").attrib["file"] for disk in disks] == ["/pool/a.qcow2", "/pool/b.raw"]
+    assert [one(disk, "driver").attrib["type"] for disk in disks] == ["qcow2", "raw"]
     assert all(disk.find("readonly") is not None for disk in disks)
     assert root.find("devices/interface") is None
     assert root.find("metadata") is None
@@ -37,7 +44,7 @@ def test_the_helper_serves_the_disks_read_only_and_owns_nothing() -> None:
 
 def test_each_disk_is_served_under_a_name_that_only_this_export_has() -> None:
     root = parse_element(stream_xml.backup_xml(EXPORT, DISKS))
-    assert dict(root.find("server").attrib) == {"transport": "tcp", "name": "10.0.0.1", "port": "10810"}
+    assert dict(one(root, "server").attrib) == {"transport": "tcp", "name": "10.0.0.1", "port": "10810"}
     assert {disk.attrib["exportname"] for disk in root.iterfind("disks/disk")} == {
         f"{EXPORT.token}-vda",
         f"{EXPORT.token}-vdb",
@@ -47,18 +54,18 @@ def test_each_disk_is_served_under_a_name_that_only_this_export_has() -> None:
 @pytest.mark.parametrize("reconnect", [False, True])
 def test_a_disk_stands_on_its_export_and_stops_its_guest_where_that_is_gone(reconnect: bool) -> None:
     root = parse_element(CLONE)
-    disk = root.find("devices/disk")
+    disk = one(root, "devices/disk")
     stream_xml.put_backing(disk, EXPORT, reconnect=reconnect)
     assert stream_xml.backings(to_text(root)) == {"vda": (stream_xml.url_of(EXPORT, "vda"),)}
-    assert (disk.find("driver").attrib["error_policy"], disk.find("driver").attrib["rerror_policy"]) == ("stop", "stop")
+    assert (one(disk, "driver").attrib["error_policy"], one(disk, "driver").attrib["rerror_policy"]) == ("stop", "stop")
     assert (disk.find("backingStore/source/reconnect") is not None) is reconnect
     # the chain ends there: an open end would be probed
-    assert len(disk.find("backingStore/backingStore")) == 0
+    assert len(one(disk, "backingStore/backingStore")) == 0
 
 
 def test_a_clone_that_is_local_is_as_if_it_had_never_been_streamed() -> None:
     root = parse_element(CLONE)
-    stream_xml.put_backing(root.find("devices/disk"), EXPORT, reconnect=True)
+    stream_xml.put_backing(one(root, "devices/disk"), EXPORT, reconnect=True)
     assert stream_xml.without_backing(to_text(root)) == to_text(parse_element(CLONE))
 
 

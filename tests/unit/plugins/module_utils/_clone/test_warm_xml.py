@@ -13,6 +13,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._clone import war
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain.metadata import find_in
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain.xml import parse, parse_element, to_text
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Unsupported
+from ansible_collections.headroom.libvirt.plugins.module_utils._libvirt_dep import etree
 
 TEMPLATE = build.build(build.Hardware(64 << 20), ["vda"])
 IMAGE = """<domain type='qemu' id='7'><name>headroom-warm-web-1-0</name>
@@ -33,6 +34,12 @@ CLONE = """<domain type='qemu'><name>web-1</name><uuid>33333333-3333-4333-8333-3
   <memory unit='KiB'>1</memory><os><type machine='q35'>hvm</type></os>
   <devices><disk type='file' device='disk'><source file='/pool/mine'/><target dev='vda'/></disk></devices></domain>"""
 GENID = "44444444-4444-4444-8444-444444444444"
+
+
+def one(root: etree._Element, path: str) -> etree._Element:
+    found = root.find(path)
+    assert found is not None
+    return found
 
 
 def test_a_fork_is_itself_on_the_hardware_of_the_image() -> None:
@@ -73,8 +80,8 @@ def test_cards_are_taken_out_and_plugged_in_with_an_address_of_their_own() -> No
     (card,) = cards
     assert "52:54" not in card
     plugged = parse_element(warm_xml.card_xml(card, "52:54:00:00:00:02"))
-    assert plugged.find("mac").attrib["address"] == "52:54:00:00:00:02"
-    assert plugged.find("source").attrib["network"] == "default"
+    assert one(plugged, "mac").attrib["address"] == "52:54:00:00:00:02"
+    assert one(plugged, "source").attrib["network"] == "default"
 
 
 def test_cards_come_back_from_the_metadata_and_an_image_without_is_not_whole() -> None:
