@@ -54,10 +54,49 @@ options:
         btrfs, with the appliance in the same one, and has to run on the host itself, not on a machine that reaches its
         O(uri).
       - V(full) copies the disks. The clones stand on their own.
-      - V(auto) is the fastest of these that the pool allows; RV(mode) says which one that is, and RV(mode_reason) why.
+      - V(streamed) is for a host that does not have the appliance. The clone runs at once, its disks read over the
+        network from O(source_uri), and copied from there in the background until it is local. See
+        RV(clones[].streaming).
+      - V(warm) does not boot. The first such task boots the appliance once and keeps its memory, in an image that is a
+        domain called C(headroom-warm-NAME-VERSION-HARDWARE); the clones go on from there. Their guests are told who
+        they are by the guest agent, which the appliance must have, and get network cards of their own plugged in. Not
+        for machines with UEFI or a TPM.
+      - V(auto) is the fastest of V(linked), V(reflink) and V(full) that the pool allows, or V(streamed) where
+        O(source_uri) is given and the host does not have the appliance; RV(mode) says which one that is, and RV(mode_reason) why.
     type: str
-    choices: [auto, linked, reflink, full]
+    choices: [auto, linked, reflink, full, streamed, warm]
     default: auto
+  source_uri:
+    description:
+      - The libvirt URI of the host that has the appliance, for O(mode=streamed). It is kept in the clone's metadata
+        until the clone is local, so it must not contain a password.
+      - It is opened from where the module runs.
+    type: str
+  source_pool:
+    description:
+      - The storage pool with the catalogue on O(source_uri). O(appliance_pool) or O(pool) when not given.
+    type: str
+  source_address:
+    description:
+      - The address of the source at which the disks are served, and which the host of the clones reads them from. The
+        host of O(source_uri) when not given.
+    type: str
+  source_ports:
+    description:
+      - The TCP ports of the source of which one is used for each task, as C(FIRST-LAST).
+    type: str
+    default: 10809-10872
+  bandwidth:
+    description:
+      - How many bytes a second each disk of a streamed clone may take at most in the background, such as V(50MiB). What
+        its guest reads itself is not limited.
+    type: str
+  warm_settle:
+    description:
+      - How many seconds the appliance goes on after its guest agent has come up, before its memory is kept. Its
+        services should run by then.
+    type: float
+    default: 5.0
   disk_size:
     description:
       - The size of the first disk, if it is to be larger than that of the appliance, for example V(20GiB) or V(20GB).
@@ -83,12 +122,14 @@ options:
     description:
       - What is waited for. V(running) is when QEMU runs; V(address) is when DHCP of a libvirt network has given each
         clone that runs an address, those that existed before included.
+      - V(local) is when no streamed clone needs its source any more.
     type: str
-    choices: [running, address]
+    choices: [running, address, local]
     default: running
   timeout:
     description:
-      - How many seconds to wait for addresses. Clones that are late are not removed, as they run.
+      - How many seconds to wait for addresses, or until clones are local. Clones that are late are not removed, as they
+        run. Also how long the guest of a warm image may take to boot.
       - As long it also waits for another run that is at work on the same clones.
     type: float
     default: 120.0
@@ -146,6 +187,13 @@ notes:
   - The virtual hardware is that of the appliance. On a host without KVM, clones of a KVM appliance run emulated; where
     the host does not know the version of the machine type, they get its newest one. RV(notes) says so.
   - A UEFI clone starts with a new NVRAM, and one with a TPM with an empty TPM.
+  - A streamed clone needs its source until it is local. The source serves the disks read-only by a paused domain
+    C(headroom-export-TOKEN) with a backup in pull mode, over NBD and in clear, so use a network that you trust. When the
+    source does not answer, the guest waits or is paused, but sees no error, and no data is lost. The next run of the
+    same task serves the disks anew and goes on, or fails with RV(ignore:error.kind=streaming_failed), and once the clone
+    is local it ends the export.
+  - A warm clone sees the SMBIOS UUID of its image until it boots for the first time; all else is its own at once. What
+    the guest runs to become another machine is F(/etc/headroom/refresh) with its UUID and name, where it has that.
 seealso:
   - module: headroom.libvirt.appliance
   - module: headroom.libvirt.domain
@@ -181,6 +229,29 @@ EXAMPLES = r"""
     names: [web-canary]
     wait_for: address
   register: made
+
+- name: A machine on a new host, which answers before its disk is there
+  headroom.libvirt.appliance_clone:
+    appliance: web
+    names: [web-far]
+    source_uri: qemu+ssh://root@kvm1/system
+    bandwidth: 50MiB
+    wait_for: address
+
+- name: Wait until it needs the other host no more
+  headroom.libvirt.appliance_clone:
+    appliance: web
+    names: [web-far]
+    source_uri: qemu+ssh://root@kvm1/system
+    wait_for: local
+    timeout: 3600
+
+- name: Ten more machines in seconds, for a peak
+  headroom.libvirt.appliance_clone:
+    appliance: web
+    count: 10
+    fleet: web
+    mode: warm
 
 - name: Show its address
   ansible.builtin.debug:
@@ -249,6 +320,28 @@ clones:
       description: Whether this task made it, or would make it in check mode.
       type: bool
       sample: true
+    streaming:
+      description: How far a streamed clone is. Null for one that is local, and for every other machine.
+      type: dict
+      contains:
+        state:
+          description:
+            - V(streaming) while it is copied in the background, V(local) when that is done and the export is still to be
+              ended, which the next run does, V(streaming-failed) when nothing goes on by itself.
+          type: str
+          sample: streaming
+        done_bytes:
+          description: How much of the disks that are not local yet is.
+          type: int
+          sample: 268435456
+        total_bytes:
+          description: How much these disks are.
+          type: int
+          sample: 1073741824
+        reason:
+          description: Why streaming failed. Null otherwise.
+          type: str
+          sample: Nothing copies the rest of vda.
     seconds:
       description:
         - The seconds that each stage of making it took. Null for one that existed, and in check mode.
