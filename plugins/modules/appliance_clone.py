@@ -62,7 +62,8 @@ options:
         they are by the guest agent, which the appliance must have, and get network cards of their own plugged in. Not
         for machines with UEFI or a TPM.
       - V(auto) is the fastest of V(linked), V(reflink) and V(full) that the pool allows, or V(streamed) where
-        O(source_uri) is given and the host does not have the appliance; RV(mode) says which one that is, and RV(mode_reason) why.
+        O(source_uri) is given and the host does not have the appliance. RV(mode) says which one that is, and
+        RV(mode_reason) why.
     type: str
     choices: [auto, linked, reflink, full, streamed, warm]
     default: auto
@@ -188,10 +189,11 @@ notes:
     the host does not know the version of the machine type, they get its newest one. RV(notes) says so.
   - A UEFI clone starts with a new NVRAM, and one with a TPM with an empty TPM.
   - A streamed clone needs its source until it is local. The source serves the disks read-only by a paused domain
-    C(headroom-export-TOKEN) with a backup in pull mode, over NBD and in clear, so use a network that you trust. When the
-    source does not answer, the guest waits or is paused, but sees no error, and no data is lost. The next run of the
-    same task serves the disks anew and goes on, or fails with RV(ignore:error.kind=streaming_failed), and once the clone
-    is local it ends the export.
+    C(headroom-export-TOKEN) with a backup in pull mode, over NBD and in clear, so use a network that you trust.
+  - When the source of a streamed clone does not answer, its guest waits or is paused, and its disks stay whole. The
+    next run of the same task serves the disks anew and goes on, or fails with RV(ignore:error.kind=streaming_failed).
+    Once the clone is local, it ends the export. A guest that lost the source while its boot loader was reading may have
+    to be reset afterwards, as boot loaders do not take every pause well.
   - A warm clone sees the SMBIOS UUID of its image until it boots for the first time; all else is its own at once. What
     the guest runs to become another machine is F(/etc/headroom/refresh) with its UUID and name, where it has that.
 seealso:
@@ -326,8 +328,8 @@ clones:
       contains:
         state:
           description:
-            - V(streaming) while it is copied in the background, V(local) when that is done and the export is still to be
-              ended, which the next run does, V(streaming-failed) when nothing goes on by itself.
+            - V(streaming) while it is copied in the background, V(local) when that is done and the export is still to
+              be ended, which the next run does, V(streaming-failed) when nothing goes on by itself.
           type: str
           sample: streaming
         done_bytes:
