@@ -25,8 +25,8 @@ if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection
     from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import Clock
 
-# QEMU connects to a server that it had lost behind the back of the first request that needs it, and that request fails.
-_MEND_TRIES: t.Final = 5
+# QEMU looks for a server that it has lost at growing intervals of up to 16 s, whoever asks for its disks meanwhile.
+_MEND_TRIES: t.Final = 30
 _MEND_LOOK_SECONDS: t.Final = 2.0
 _MEND_PAUSE_SECONDS: t.Final = 1.0
 _RECONNECT_SINCE: t.Final = (9, 5, 0)
@@ -86,12 +86,7 @@ def observe(domain: api.Domain, *, source: bool | None = None) -> Progress:
     """Return how far the clone is."""
     number, reason = api.state(domain)
     state = states.state_name(number)
-    running = state in states.ACTIVE_STATES
-    jobs = {
-        target: blocks.job(domain, target) if running else None
-        for target, under in xml.backings(api.live_xml(domain)).items()
-        if any(layer.startswith("nbd:") for layer in under)
-    }
+    jobs = _jobs(domain) if state in states.ACTIVE_STATES else dict.fromkeys(xml.backings(api.live_xml(domain)))
     return stream_state.progress(stream_state.Observed(state, states.reason_name(state, reason), jobs, source))
 
 
@@ -104,31 +99,35 @@ def finish(connection: Connection, domain: api.Domain, record: xml.Record, sourc
     api.remove_metadata(domain, xml.RECORD_NAMESPACE)
 
 
-def mend(connection: Connection, domain: api.Domain, record: xml.Record, source: Connection) -> None:
-    """Serve the disks again where the clone looks for them, let it run, and pull what is missing."""
+def mend(connection: Connection, domain: api.Domain, record: xml.Record, source: Connection, clock: Clock) -> Progress:
+    """Serve the disks again where the clone looks for them, go on pulling, and then let it run; return how far it is.
+
+    The guest runs last: by then its own reads find the source. Raises StreamingFailed.
+    """
     catalogue, manifest = export.manifest_at(source, record.export.source_pool, record.appliance)
     export.serve_again(catalogue, manifest, record.export, title(record.appliance))
     if not api.is_active(domain):
         api.start(domain, paused=True)
         check_chain(connection, domain, record, manifest)
-    _pull(domain, sorted(xml.backings(api.live_xml(domain))), record.bytes_per_second)
+    for _unused in range(_MEND_TRIES):
+        _pull(domain, sorted(_jobs(domain)), record.bytes_per_second)
+        if not Waiter(_MEND_LOOK_SECONDS, clock).holds(lambda: None in _jobs(domain).values()):
+            break
+        clock.sleep(_MEND_PAUSE_SECONDS)
+    else:
+        raise failed(domain, record, observe(domain))
     if states.state_name(api.state(domain)[0]) == "paused":
         api.resume(domain)
+    return observe(domain)
 
 
-def mend_patiently(
-    connection: Connection, domain: api.Domain, record: xml.Record, source: Connection, clock: Clock
-) -> Progress:
-    """As mend(), until it holds for a moment; return how far the clone is. Raises StreamingFailed."""
-    found = observe(domain)
-    for _unused in range(_MEND_TRIES):
-        mend(connection, domain, record, source)
-        over = Waiter(_MEND_LOOK_SECONDS, clock).holds(lambda: observe(domain).state != "streaming")
-        found = observe(domain)
-        if not over or found.state == "local":
-            return found
-        clock.sleep(_MEND_PAUSE_SECONDS)
-    raise failed(domain, record, found)
+def _jobs(domain: api.Domain) -> dict[str, blocks.Job | None]:
+    """Return the job of each disk of a running domain that still stands on its source."""
+    return {
+        target: blocks.job(domain, target)
+        for target, under in xml.backings(api.live_xml(domain)).items()
+        if any(layer.startswith("nbd:") for layer in under)
+    }
 
 
 def _pull(domain: api.Domain, targets: t.Iterable[str], bytes_per_second: int) -> None:

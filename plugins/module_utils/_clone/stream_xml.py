@@ -26,7 +26,7 @@ RECORD_PREFIX: t.Final = "headroom-stream"
 
 # How long QEMU tries to reach a lost export before the guest is told, that is, paused. A libvirt that does not know it
 # refuses the XML; there a broken connection pauses the guest at once.
-_RECONNECT_SECONDS: t.Final = 30
+_RECONNECT_SECONDS: t.Final = 10
 _HELPER_MEMORY_MIB: t.Final = 8
 
 

@@ -86,7 +86,7 @@ class Watch:
         if found.state == "streaming-failed":
             if not self.act:
                 return Course(found, Progress("streaming"))
-            return Course(found, stream.mend_patiently(self.connection, domain, record, source, self.clock))
+            return Course(found, stream.mend(self.connection, domain, record, source, self.clock))
         return Course(found, found)
 
     def await_local(self, name: str, timeout: float) -> None:
