@@ -17,6 +17,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import typing as t
+from urllib.parse import urlsplit
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone import disks, plan, rewrite, warm_guest
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone import warm_xml as xml
@@ -26,7 +27,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._domain.metadata 
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain.xml import parse, parse_element, to_text
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import NotFound, TimedOut
 from ansible_collections.headroom.libvirt.plugins.module_utils._storage import api as storage
-from ansible_collections.headroom.libvirt.plugins.module_utils._storage import content
+from ansible_collections.headroom.libvirt.plugins.module_utils._storage import content, reflink
 from ansible_collections.headroom.libvirt.plugins.module_utils._storage import xml as storage_xml
 from ansible_collections.headroom.libvirt.plugins.module_utils._undo import UndoStack
 from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import Waiter
@@ -166,7 +167,7 @@ class Preparer:
     def _await_guest(self, domain: api.Domain) -> None:
         _await_agent(domain, self.patience.boot, self.clock)
         self.clock.sleep(self.patience.settle)
-        agent.run(domain, ["/bin/sync"], self.patience.boot, self.clock)
+        agent.run(domain, warm_guest.settling(), self.patience.boot, self.clock)
 
 
 def remove(connection: Connection, pool: storage.Pool, name: str, targets: t.Iterable[str]) -> None:
@@ -193,7 +194,9 @@ def copy_disk(connection: Connection, image: Image, target: str, pool: storage.P
     described = storage_xml.parse_volume(storage.volume_xml(source))
     size = described.allocation_bytes if described.size_bytes is None else described.size_bytes
     made = storage.create(pool, name, storage_xml.volume_xml(storage_xml.NewVolume(name, size, "raw")))
-    content.copy(connection, source, made)
+    is_here = not urlsplit(connection.uri).netloc and "socket=" not in connection.uri
+    if not (is_here and reflink.copy(storage.volume_path(source), storage.volume_path(made))):
+        content.copy(connection, source, made)
     return made
 
 
@@ -216,7 +219,7 @@ def start(domain: api.Domain, image: Image, macs: t.Sequence[str], told: warm_gu
 
 
 def _await_agent(domain: api.Domain, seconds: float, clock: Clock) -> None:
-    if not Waiter(seconds, clock).holds(lambda: agent.is_connected(domain)):
+    if not Waiter(seconds, clock, longest_pause=0.1).holds(lambda: agent.is_connected(domain)):
         raise TimedOut(
             f"timeout: no agent came up in the guest of {domain.name()!r} within {seconds:g} s. Install the QEMU guest "
             "agent in the appliance, raise timeout, or use another mode.",
