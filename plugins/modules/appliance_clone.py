@@ -453,7 +453,7 @@ def bring_about(connection: Connection, module: AnsibleModule) -> dict[str, t.An
     for name, course in watch.settle_all(request).items():
         if course.is_changed:
             changes.add(f"{name} streaming", course.before.state, course.after and course.after.state)
-    with opened(connection, options, request) as origin:
+    with opened(connection, module.params, request) as origin:
         plan = make_plan(origin.catalogue, origin.request, left, connection)
         way = way_of(plan, origin, connection, options, SYSTEM_CLOCK)
         for clone in plan.clones:

@@ -91,8 +91,13 @@ def observe(domain: api.Domain, *, source: bool | None = None) -> Progress:
 
 
 def finish(connection: Connection, domain: api.Domain, record: xml.Record, source: Connection) -> None:
-    """Let a clone that is local be as any other, and end the export when no clone needs it any more."""
-    api.define(connection, xml.without_backing(api.definition_xml(domain)))
+    """Let a clone that is local be as any other, and end the export when no clone needs it any more.
+
+    That a disk which cannot be read or written stops its guest stays: few would want it otherwise.
+    """
+    definition = api.definition_xml(domain)
+    if xml.backings(definition):  # libvirt takes it out itself, where it was there when the last byte came
+        api.define(connection, xml.without_backing(definition))
     others = (record_of(other) for other in _others(connection, domain))
     if all(other is None or other.export.token != record.export.token for other in others):
         export.stop(source, record.export.helper)

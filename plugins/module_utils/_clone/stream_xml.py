@@ -159,12 +159,9 @@ def _layer(source: etree._Element) -> str:
 
 
 def without_backing(definition: str) -> str:
-    """Return the definition of a clone that has become local: what streaming had put there is gone."""
+    """Return the definition of a clone that has become local: its disks stand on nothing."""
     root = parse_element(definition)
     for disk in root.iterfind("devices/disk"):
-        driver = disk.find("driver")
-        if driver is not None and driver.get("rerror_policy") == "stop":
-            del driver.attrib["error_policy"], driver.attrib["rerror_policy"]
         for backing in disk.findall("backingStore"):
             disk.remove(backing)
     return to_text(root)

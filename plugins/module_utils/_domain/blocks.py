@@ -51,12 +51,6 @@ def pull(domain: Domain, target: str, bytes_per_second: int) -> None:
         domain.blockPull(target, bytes_per_second, libvirt.VIR_DOMAIN_BLOCK_PULL_BANDWIDTH_BYTES)
 
 
-def set_speed(domain: Domain, target: str, bytes_per_second: int) -> None:
-    """Change the limit of a disk's job; 0 is without limit."""
-    with translated(f"set the speed of the disk {target} of {domain.name()!r}"):
-        domain.blockJobSetSpeed(target, bytes_per_second, libvirt.VIR_DOMAIN_BLOCK_JOB_SPEED_BANDWIDTH_BYTES)
-
-
 def job(domain: Domain, target: str) -> Job | None:
     """Return the job that runs on a disk, None when there is none."""
     with translated(f"read the job of the disk {target} of {domain.name()!r}"):
