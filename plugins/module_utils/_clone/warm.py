@@ -167,7 +167,7 @@ class Preparer:
     def _await_guest(self, domain: api.Domain) -> None:
         _await_agent(domain, self.patience.boot, self.clock)
         self.clock.sleep(self.patience.settle)
-        agent.run(domain, warm_guest.settling(), self.patience.boot, self.clock)
+        agent.run(domain, ["/bin/sync"], self.patience.boot, self.clock)
 
 
 def remove(connection: Connection, pool: storage.Pool, name: str, targets: t.Iterable[str]) -> None:

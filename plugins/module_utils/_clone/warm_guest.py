@@ -40,25 +40,6 @@ fi
 rm -f /var/lib/dhcp/* /var/lib/NetworkManager/*.lease /run/systemd/netif/leases/* 2> /dev/null || true
 """
 
-# Memory that is free still holds what was in it, and would be kept and copied with every clone; zeros are not. A file
-# of zeros takes seven tenths of what is available, and goes again.
-_SETTLE: t.Final = """\
-sync
-free=$(awk '/^MemAvailable:/ { print int($2 * 7 / 10240) }' /proc/meminfo)
-for folder in /dev/shm /run; do
-    if [ -d "$folder" ] && [ "$free" -gt 0 ]; then
-        dd if=/dev/zero of="$folder/headroom-zeros" bs=1M count="$free" 2> /dev/null || true
-        rm -f "$folder/headroom-zeros"
-        break
-    fi
-done
-"""
-
-
-def settling() -> list[str]:
-    """Return the words of the program that the agent runs before the memory is kept."""
-    return ["/bin/sh", "-c", _SETTLE]
-
 
 @dataclasses.dataclass(frozen=True)
 class Told:
