@@ -26,9 +26,10 @@ JMESPATH_IMPORT_ERROR: str | None = None
 
 try:
     import libvirt
+    import libvirt_qemu
 except ImportError:
     LIBVIRT_IMPORT_ERROR = traceback.format_exc()
-    libvirt = t.cast(t.Any, None)
+    libvirt = libvirt_qemu = t.cast(t.Any, None)
 
 try:
     import libvirt_qemu

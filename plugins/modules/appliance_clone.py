@@ -54,10 +54,50 @@ options:
         btrfs, with the appliance in the same one, and has to run on the host itself, not on a machine that reaches its
         O(uri).
       - V(full) copies the disks. The clones stand on their own.
-      - V(auto) is the fastest of these that the pool allows; RV(mode) says which one that is, and RV(mode_reason) why.
+      - V(streamed) is for a host that does not have the appliance. The clone runs at once, its disks read over the
+        network from O(source_uri), and copied from there in the background until it is local. See
+        RV(clones[].streaming).
+      - V(warm) does not boot. The first such task boots the appliance once and keeps its memory, in an image that is a
+        domain called C(headroom-warm-NAME-VERSION-HARDWARE); the clones go on from there. Their guests are told who
+        they are by the guest agent, which the appliance must have, and get network cards of their own plugged in. Not
+        for machines with UEFI or a TPM.
+      - V(auto) is the fastest of V(linked), V(reflink) and V(full) that the pool allows, or V(streamed) where
+        O(source_uri) is given and the host does not have the appliance. RV(mode) says which one that is, and
+        RV(mode_reason) why.
     type: str
-    choices: [auto, linked, reflink, full]
+    choices: [auto, linked, reflink, full, streamed, warm]
     default: auto
+  source_uri:
+    description:
+      - The libvirt URI of the host that has the appliance, for O(mode=streamed). It is kept in the clone's metadata
+        until the clone is local, so it must not contain a password.
+      - It is opened from where the module runs.
+    type: str
+  source_pool:
+    description:
+      - The storage pool with the catalogue on O(source_uri). O(appliance_pool) or O(pool) when not given.
+    type: str
+  source_address:
+    description:
+      - The address of the source at which the disks are served, and which the host of the clones reads them from. The
+        host of O(source_uri) when not given.
+    type: str
+  source_ports:
+    description:
+      - The TCP ports of the source of which one is used for each task, as C(FIRST-LAST).
+    type: str
+    default: 10809-10872
+  bandwidth:
+    description:
+      - How many bytes a second each disk of a streamed clone may take at most in the background, such as V(50MiB). What
+        its guest reads itself is not limited.
+    type: str
+  warm_settle:
+    description:
+      - How many seconds the appliance goes on after its guest agent has come up, before its memory is kept. Its
+        services should run by then.
+    type: float
+    default: 5.0
   disk_size:
     description:
       - The size of the first disk, if it is to be larger than that of the appliance, for example V(20GiB) or V(20GB).
@@ -87,8 +127,9 @@ options:
       - V(agent) is when the guest agent answers.
       - V(port) is when the clone has an address and takes connections on O(port), from the machine where this module
         runs.
+      - V(local) is when no streamed clone needs its source any more.
     type: str
-    choices: [defined, running, address, agent, port]
+    choices: [defined, running, address, agent, port, local]
     default: running
   port:
     description:
@@ -96,7 +137,8 @@ options:
     type: int
   timeout:
     description:
-      - How many seconds to wait for that. Clones that are late are not removed, as they run.
+      - How many seconds to wait for that. Clones that are late are not removed, as they
+        run. Also how long the guest of a warm image may take to boot.
       - As long it also waits for another run that is at work on the same clones.
     type: float
     default: 120.0
@@ -206,6 +248,14 @@ notes:
     the host does not know the version of the machine type, they get its newest one. RV(notes) says so.
   - A UEFI clone starts with an NVRAM of its own, a copy of its firmware's template, and one with a TPM with an empty
     TPM.
+  - A streamed clone needs its source until it is local. The source serves the disks read-only by a paused domain
+    C(headroom-export-TOKEN) with a backup in pull mode, over NBD and in clear, so use a network that you trust.
+  - When the source of a streamed clone does not answer, its guest waits or is paused, and its disks stay whole. The
+    next run of the same task serves the disks anew and goes on, or fails with RV(ignore:error.kind=streaming_failed).
+    Once the clone is local, it ends the export. A guest that lost the source while its boot loader was reading may have
+    to be reset afterwards, as boot loaders do not take every pause well.
+  - A warm clone sees the SMBIOS UUID of its image until it boots for the first time; all else is its own at once. What
+    the guest runs to become another machine is F(/etc/headroom/refresh) with its UUID and name, where it has that.
 requirements:
   - pycdlib >= 1.11.0, for O(seed) only (Debian, Ubuntu and Fedora call it python3-pycdlib)
 seealso:
@@ -259,6 +309,29 @@ EXAMPLES = r"""
     names: [web-canary]
     wait_for: address
   register: made
+
+- name: A machine on a new host, which answers before its disk is there
+  headroom.libvirt.appliance_clone:
+    appliance: web
+    names: [web-far]
+    source_uri: qemu+ssh://root@kvm1/system
+    bandwidth: 50MiB
+    wait_for: address
+
+- name: Wait until it needs the other host no more
+  headroom.libvirt.appliance_clone:
+    appliance: web
+    names: [web-far]
+    source_uri: qemu+ssh://root@kvm1/system
+    wait_for: local
+    timeout: 3600
+
+- name: Ten more machines in seconds, for a peak
+  headroom.libvirt.appliance_clone:
+    appliance: web
+    count: 10
+    fleet: web
+    mode: warm
 
 - name: Show its address
   ansible.builtin.debug:
@@ -327,6 +400,28 @@ clones:
       description: Whether this task made it, or would make it in check mode.
       type: bool
       sample: true
+    streaming:
+      description: How far a streamed clone is. Null for one that is local, and for every other machine.
+      type: dict
+      contains:
+        state:
+          description:
+            - V(streaming) while it is copied in the background, V(local) when that is done and the export is still to
+              be ended, which the next run does, V(streaming-failed) when nothing goes on by itself.
+          type: str
+          sample: streaming
+        done_bytes:
+          description: How much of the disks that are not local yet is.
+          type: int
+          sample: 268435456
+        total_bytes:
+          description: How much these disks are.
+          type: int
+          sample: 1073741824
+        reason:
+          description: Why streaming failed. Null otherwise.
+          type: str
+          sample: Nothing copies the rest of vda.
     seconds:
       description:
         - The seconds that each stage of making it took. Null for one that existed, and in check mode.
@@ -380,11 +475,11 @@ import datetime as dt
 import secrets
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.catalogue import open_catalogue
 from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import CONNECTION, JOURNAL, ArgumentSpec
 from ansible_collections.headroom.libvirt.plugins.module_utils._changes import Changes
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone import tenants
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone.apply import Maker, existing_row
+from ansible_collections.headroom.libvirt.plugins.module_utils._clone.origin import opened, way_of
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone.ready import (
     STAGES,
     Watch,
@@ -395,6 +490,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._clone.ready impo
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone.recovery import leftovers, settle
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone.request import request_from
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone.survey import make_plan
+from ansible_collections.headroom.libvirt.plugins.module_utils._clone.watch import StreamWatch, streaming
 from ansible_collections.headroom.libvirt.plugins.module_utils._journal import journal_of
 from ansible_collections.headroom.libvirt.plugins.module_utils._runner import run_on_host
 from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import SYSTEM_CLOCK
@@ -404,6 +500,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._clone.apply import Row
     from ansible_collections.headroom.libvirt.plugins.module_utils._clone.plan import Request
     from ansible_collections.headroom.libvirt.plugins.module_utils._clone.survey import ClonePlan
+    from ansible_collections.headroom.libvirt.plugins.module_utils._clone.watch import Course
     from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection
 
 ARGUMENTS = CONNECTION.merge(JOURNAL).merge(
@@ -413,7 +510,17 @@ ARGUMENTS = CONNECTION.merge(JOURNAL).merge(
             "names": {"type": "list", "elements": "str"},
             "count": {"type": "int"},
             "prefix": {"type": "str"},
-            "mode": {"type": "str", "choices": ["auto", "linked", "reflink", "full"], "default": "auto"},
+            "mode": {
+                "type": "str",
+                "choices": ["auto", "linked", "reflink", "full", "streamed", "warm"],
+                "default": "auto",
+            },
+            "source_uri": {"type": "str"},
+            "source_pool": {"type": "str"},
+            "source_address": {"type": "str"},
+            "source_ports": {"type": "str", "default": "10809-10872"},
+            "bandwidth": {"type": "str"},
+            "warm_settle": {"type": "float", "default": 5.0},
             "disk_size": {"type": "str"},
             "pool": {"type": "str", "default": "default"},
             "appliance_pool": {"type": "str"},
@@ -460,6 +567,7 @@ class Outcome:
     plan: ClonePlan
     made: list[Row]
     notes: tuple[str, ...]
+    streams: t.Mapping[str, Course] = dataclasses.field(default_factory=dict)
     started: t.Mapping[str, float] = dataclasses.field(default_factory=dict)
 
 
@@ -467,40 +575,50 @@ def bring_about(connection: Connection, module: AnsibleModule) -> dict[str, t.An
     """Make what is missing and return the task's result."""
     params, request = module.params, request_from(module.params)
     wish = Wish(params["wait_for"], params["timeout"], params["port"])
+    streams = StreamWatch(connection, SYSTEM_CLOCK, params["connect_timeout"], act=not module.check_mode)
     with tenants.counted(request, wish.timeout, SYSTEM_CLOCK, check_mode=module.check_mode):
-        outcome = make_missing(connection, module, request, wish)
+        outcome = make_missing(connection, module, request, wish, streams)
     plan, changes = outcome.plan, Changes()
+    for name, course in outcome.streams.items():
+        if course.is_changed:
+            changes.add(f"{name} streaming", course.before.state, course.after and course.after.state)
     for clone in plan.clones:
         changes.add(clone.name, None, plan.summary(clone))
     rows = [*(existing_row(connection, name) for name in plan.selection.existing), *outcome.made]
     if not module.check_mode:
         rows = _waited(connection, rows, outcome.started, wish)
-    known = addresses(connection, _macs(rows))
+        if wish.wait_for == "local":
+            for row in rows:
+                streams.await_local(row["name"], wish.timeout)
     return {
         **changes.as_result(),
         "appliance": str(plan.manifest.id),
-        "clones": [{**row, "addresses": known[row["name"]]} for row in rows],
+        "clones": _as_they_are(connection, rows),
         "mode": plan.choice.mode,
         "mode_reason": plan.choice.reason,
         "notes": [*outcome.notes, *plan.notes],
     }
 
 
-def make_missing(connection: Connection, module: AnsibleModule, request: Request, wish: Wish) -> Outcome:
+def make_missing(
+    connection: Connection, module: AnsibleModule, request: Request, wish: Wish, streams: StreamWatch
+) -> Outcome:
     """Plan, and make what is missing; in check mode the rows are those that there would be."""
     params, journal = module.params, journal_of(module)
-    catalogue = open_catalogue(connection, params["appliance_pool"] or request.pool)
     left = leftovers(journal, connection)
     if not module.check_mode:
         left = settle(journal, connection, request, SYSTEM_CLOCK, wish.timeout, module.warn)
-    plan = make_plan(catalogue, request, left)
-    check_wish(wish, plan.manifest.template)
-    if module.check_mode:
-        return Outcome(plan, [plan.predicted_row(clone) for clone in plan.clones], left.notes)
-    created = dt.datetime.now(dt.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-    options = {name: value for name, value in params.items() if name not in CONNECTION.options}
-    maker = Maker(connection, plan, created, SYSTEM_CLOCK, secrets.token_bytes, journal, options)
-    return Outcome(plan, maker.make(), left.notes, maker.started)
+    courses = streams.settle_all(request)
+    with opened(connection, params, request) as origin:
+        plan = make_plan(origin.catalogue, origin.request, left, connection)
+        check_wish(wish, plan.manifest.template)
+        options = {name: value for name, value in params.items() if name not in CONNECTION.options}
+        way = way_of(plan, origin, connection, options, SYSTEM_CLOCK)
+        if module.check_mode:
+            return Outcome(plan, [plan.predicted_row(clone) for clone in plan.clones], left.notes, courses)
+        created = dt.datetime.now(dt.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+        maker = Maker(connection, plan, created, SYSTEM_CLOCK, secrets.token_bytes, journal, options, way)
+        return Outcome(plan, maker.make(), left.notes, courses, maker.started)
 
 
 def _waited(connection: Connection, rows: list[Row], started: t.Mapping[str, float], wish: Wish) -> list[Row]:
@@ -511,6 +629,12 @@ def _waited(connection: Connection, rows: list[Row], started: t.Mapping[str, flo
         {**row, "seconds": {**row["seconds"], **watch.seconds.get(row["name"], {})}} if row["created"] else row
         for row in rows
     ]
+
+
+def _as_they_are(connection: Connection, rows: t.Sequence[Row]) -> list[Row]:
+    """Return the rows with what changes by itself."""
+    known = addresses(connection, _macs(rows))
+    return [{**row, "addresses": known[row["name"]], "streaming": streaming(connection, row["name"])} for row in rows]
 
 
 def _macs(rows: t.Sequence[t.Mapping[str, t.Any]]) -> dict[str, list[str]]:

@@ -23,7 +23,10 @@ Contender = t.Callable[[], object]
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """One comparison; seconds are medians of one run, `ratio` is ours divided by the peer's."""
+    """One comparison; seconds are medians of one run, `ratio` is ours divided by the peer's.
+
+    Where `unit` is bytes, both `seconds` are bytes: what the same work takes of the disk.
+    """
 
     bench: str
     case: str
@@ -33,22 +36,30 @@ class Row:
     peer: str
     peer_seconds: float
     ratio: float
+    unit: str = "seconds"
 
 
 class Race:
-    """Contenders that do the same work, by name."""
+    """Contenders that do the same work, by name. `tidy` comes after each turn, off the clock."""
 
-    def __init__(self, contenders: Mapping[str, Contender], clock: Callable[[], float] = time.perf_counter) -> None:
+    def __init__(
+        self,
+        contenders: Mapping[str, Contender],
+        clock: Callable[[], float] = time.perf_counter,
+        tidy: Callable[[], object] = lambda: None,
+    ) -> None:
         self._contenders = list(contenders.items())
         self._clock = clock
+        self._tidy = tidy
 
-    def medians(self, rounds: int) -> dict[str, float]:
+    def medians(self, rounds: int, *, warm_up: bool = True) -> dict[str, float]:
         """Each contender's median of `rounds` turns, after one that does not count.
 
         Who goes first changes with every round, so that nobody always follows the same one.
         """
-        for _name, contender in self._contenders:
+        for _name, contender in self._contenders if warm_up else ():
             contender()
+            self._tidy()
         seconds: dict[str, list[float]] = {name: [] for name, _contender in self._contenders}
         for turn in range(rounds):
             first = turn % len(self._contenders)
@@ -59,7 +70,9 @@ class Race:
     def _time(self, contender: Contender) -> float:
         started = self._clock()
         contender()
-        return self._clock() - started
+        seconds = self._clock() - started
+        self._tidy()
+        return seconds
 
 
 def rows(bench: str, case: str, n: int, medians: Mapping[str, float], subject: str) -> list[Row]:
@@ -81,9 +94,9 @@ def table(comparisons: Iterable[Row]) -> str:
             row.case,
             str(row.n),
             row.subject,
-            f"{row.seconds * 1000:.1f}",
+            _shown(row.seconds, row.unit),
             row.peer,
-            f"{row.peer_seconds * 1000:.1f}",
+            _shown(row.peer_seconds, row.unit),
             f"{row.ratio:.2f}",
         )
         for row in comparisons
@@ -99,9 +112,15 @@ def table(comparisons: Iterable[Row]) -> str:
     )
 
 
+def _shown(value: float, unit: str) -> str:
+    return f"{value / 1024**2:.1f} MiB" if unit == "bytes" else f"{value * 1000:.1f}"
+
+
 def to_json(comparisons: Iterable[Row]) -> str:
-    """The rows as a JSON list."""
-    return json.dumps([dataclasses.asdict(row) for row in comparisons], indent=2) + "\n"
+    """The rows as a JSON list; the unit is said where it is not seconds."""
+    facts = (dataclasses.asdict(row) for row in comparisons)
+    said = [{key: value for key, value in row.items() if (key, value) != ("unit", "seconds")} for row in facts]
+    return json.dumps(said, indent=2) + "\n"
 
 
 def from_json(text: str) -> list[Row]:

@@ -39,13 +39,24 @@ class Host:
         return self._name
 
     @property
+    def process(self) -> int:
+        """The id of a process in it, as this machine counts."""
+        return self._processes()[0]
+
+    @property
     def socket(self) -> Path:
         """The socket of its libvirtd, as this machine sees it: nothing but the kernel is in between."""
-        pids = subprocess.run(
-            ["ip", "netns", "pids", f"headroom.{self._lab}.{self._name}"], check=True, stdout=subprocess.PIPE, text=True
-        )
-        paths = (Path(f"/proc/{pid}/root/run/libvirt/libvirt-sock") for pid in pids.stdout.split())
+        paths = (Path(f"/proc/{pid}/root/run/libvirt/libvirt-sock") for pid in self._processes())
         return next(path for path in paths if path.exists())
+
+    def _processes(self) -> list[int]:
+        space = f"headroom.{self._lab}.{self._name}"
+        pids = subprocess.run(["ip", "netns", "pids", space], check=True, stdout=subprocess.PIPE, text=True)
+        return sorted(map(int, pids.stdout.split()))
+
+    def link(self, *words: str) -> None:
+        """Throttle, cut or restore its link, in the words of `./dev lab link`."""
+        _lab("link", "--name", self._lab, self._name, *words)
 
     def command(self, *words: str) -> list[str]:
         """`words` as a command that runs in the lab's network."""

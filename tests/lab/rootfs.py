@@ -41,6 +41,7 @@ PACKAGES = (
     "python3-lxml",
     "python3-jmespath",
     "python3-pycdlib",
+    "virtinst",  # virt-clone, for ./dev bench clone
 )
 UNWANTED = ("/usr/share/man/*", "/usr/share/doc/*", "/usr/share/locale/*", "/usr/share/info/*")
 

@@ -14,9 +14,9 @@ import functools
 import secrets
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.catalogue import open_catalogue
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone import tenants
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone.apply import Maker
+from ansible_collections.headroom.libvirt.plugins.module_utils._clone.origin import opened, way_of
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone.recovery import CloneRecovery
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone.request import request_from
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone.survey import make_plan
@@ -37,14 +37,16 @@ def make_again(connection: Connection, journal: Journal, record: Record) -> None
     """Make what is missing of the clones that the record's task asked for."""
     options = record.intent.get("options") or {}
     try:
-        request, pool, timeout = request_from(options), options["appliance_pool"], options["timeout"]
+        request, timeout = request_from(options), options["timeout"]
     except KeyError as error:
         raise Unsupported(
             f"{record} was begun by another release of headroom.libvirt, and does not say {error}. Roll it back, and "
             "run its task again.",
             transaction=record.id,
         ) from error
-    with tenants.counted(request, timeout, SYSTEM_CLOCK):
-        plan = make_plan(open_catalogue(connection, pool or request.pool), request)
-        created = dt.datetime.now(dt.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-        Maker(connection, plan, created, SYSTEM_CLOCK, secrets.token_bytes, journal, options).make(instead_of=record)
+    created = dt.datetime.now(dt.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    with tenants.counted(request, timeout, SYSTEM_CLOCK), opened(connection, options, request) as origin:
+        plan = make_plan(origin.catalogue, origin.request, connection=connection)
+        way = way_of(plan, origin, connection, options, SYSTEM_CLOCK)
+        maker = Maker(connection, plan, created, SYSTEM_CLOCK, secrets.token_bytes, journal, options, way)
+        maker.make(instead_of=record)

@@ -14,7 +14,6 @@ import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone import (
     companions,
-    disks,
     identity,
     neighbours,
     plan,
@@ -22,6 +21,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._clone import (
     survey,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone.recovery import KIND, CloneRecovery
+from ansible_collections.headroom.libvirt.plugins.module_utils._clone.ways import PlainWay
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api as domains
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain.machine import DefinedMachine
 from ansible_collections.headroom.libvirt.plugins.module_utils._parallel import run_all
@@ -30,6 +30,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._clone.identity import Identity, RandomBytes
     from ansible_collections.headroom.libvirt.plugins.module_utils._clone.plan import NewClone
     from ansible_collections.headroom.libvirt.plugins.module_utils._clone.survey import ClonePlan
+    from ansible_collections.headroom.libvirt.plugins.module_utils._clone.ways import Way
     from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection
     from ansible_collections.headroom.libvirt.plugins.module_utils._domain.metadata import ReservationRef
     from ansible_collections.headroom.libvirt.plugins.module_utils._journal import Journal, Record, Transaction
@@ -45,8 +46,9 @@ Row = t.Dict[str, t.Any]  # noqa: UP006 - evaluated at run time, on Python 3.9 t
 class Maker:
     """Carries a plan out. ``created`` is an ISO 8601 time in UTC; ``random_bytes`` makes the identities.
 
-    ``options`` is what the journal keeps of the task, so that it can be done again after a crash; ``started`` becomes
-    the time at which each clone was started, by the clock.
+    ``options`` is what the journal keeps of the task, so that it can be done again after a crash. ``way`` is how the
+    clones come about; without it, as the plan's mode alone says. ``started`` becomes the time at which each clone was
+    started, by the clock.
     """
 
     connection: Connection
@@ -56,7 +58,13 @@ class Maker:
     random_bytes: RandomBytes
     journal: Journal
     options: t.Mapping[str, t.Any] = dataclasses.field(default_factory=dict)
+    way: Way | None = None
     started: dict[str, float] = dataclasses.field(default_factory=dict)
+
+    @property
+    def chosen_way(self) -> Way:
+        """How the clones come about."""
+        return self.way or PlainWay(self.connection, self.plan.choice.mode)
 
     def make(self, instead_of: Record | None = None) -> list[Row]:
         """Make the missing clones, all or none; return their rows of the result."""
@@ -68,6 +76,7 @@ class Maker:
         intent = {"uri": self.connection.uri, "appliance": str(self.plan.manifest.id), "options": dict(self.options)}
         names, undo = ", ".join(clone.name for clone in clones), CloneRecovery(self.connection, clock=self.clock)
         with self.journal.transaction(KIND, names, intent, undo, instead_of) as transaction:
+            self.chosen_way.prepare(transaction)
             calls = [_Making(self, transaction, clone, chosen).make for clone, chosen in zip(clones, identities)]
             return run_all(calls, _AT_ONCE)
 
@@ -99,10 +108,9 @@ class _Making:
         self.seconds[stage] = round(self.maker.clock.now() - began, 3)
 
     def _make_disks(self) -> None:
-        make = disks.MAKERS[self.maker.plan.choice.mode]
         for disk in self.clone.overlays:
             step = self.transaction.step("volume", pool=disk.volume.pool, name=disk.volume.name)
-            make(self.maker.connection, self.maker.plan.pool, disk)
+            self.maker.chosen_way.make_disk(self.maker.plan.pool, disk)
             self.transaction.done(step)
         self._make_seed()
 
@@ -140,7 +148,7 @@ class _Making:
             planned.request.overrides,
         )
         step = self.transaction.step("domain", name=self.clone.name, uuid=self.identity.uuid)
-        domain = domains.define(self.maker.connection, text)
+        domain = self.maker.chosen_way.define(text)
         if planned.request.autostart:
             domains.set_autostart(domain, True)
         self.transaction.done(step)
@@ -148,7 +156,8 @@ class _Making:
     def _start(self) -> None:
         if self.maker.plan.request.state == "running":
             step = self.transaction.step("start", name=self.clone.name, uuid=self.identity.uuid)
-            domains.start(domains.look_up_uuid(self.maker.connection, self.identity.uuid))
+            domain = domains.look_up_uuid(self.maker.connection, self.identity.uuid)
+            self.maker.chosen_way.start(domain, self.identity)
             self.transaction.done(step)
             self.maker.started[self.clone.name] = self.maker.clock.now()
 

@@ -14,10 +14,11 @@ import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Unsupported
 
-Mode = t.Literal["linked", "reflink", "full"]
+Mode = t.Literal["linked", "reflink", "full", "streamed", "warm"]
 
-# The fastest first.
+# Those that auto chooses from, the fastest first.
 MODES: t.Final[tuple[Mode, ...]] = ("linked", "reflink", "full")
+ALL_MODES: t.Final[tuple[Mode, ...]] = (*MODES, "streamed", "warm")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,7 +44,7 @@ def choose(asked: str, place: Place) -> Choice:
 
     Raises Unsupported when the place does not allow it, naming the way out.
     """
-    obstacles = {mode: _obstacle(mode, place) for mode in MODES}
+    obstacles = {mode: _obstacle(mode, place) for mode in ALL_MODES}
     if asked == "auto":
         mode = next((mode for mode in MODES if obstacles[mode] is None), None)
         if mode is None:

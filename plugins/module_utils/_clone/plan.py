@@ -155,7 +155,22 @@ def check_request(request: Request) -> Request:
         value = getattr(request, option)
         if value is not None:
             check_name(option, value)
+    _check_mode(request)
     return request
+
+
+def _check_mode(request: Request) -> None:
+    if request.mode in {"streamed", "warm"} and request.state != "running":
+        raise InvalidInput(
+            "state", request.state, f"is not for mode: {request.mode}", "Such a clone begins by running."
+        )
+    if request.mode == "warm" and request.disk_size_bytes is not None:
+        raise InvalidInput(
+            "disk_size",
+            request.disk_size_bytes,
+            "is not for mode: warm, whose guests have seen their disks already",
+            "Leave it out, or use another mode.",
+        )
 
 
 def candidates(request: Request, domain_names: t.Iterable[str]) -> list[str]:
@@ -269,7 +284,7 @@ def check_memory(manifest: Manifest, memory_bytes: int) -> None:
 def check_room(clones: t.Sequence[NewClone], pool: str, mode: Mode, available_bytes: int) -> None:
     """Raise NoSpace when the pool has no room for the disks as they are at the start."""
     disks = [disk for clone in clones for disk in clone.overlays]
-    needed = sum(disk.base_size_bytes if mode == "full" else EMPTY_OVERLAY_BYTES for disk in disks)
+    needed = sum(disk.base_size_bytes if mode in {"full", "streamed"} else EMPTY_OVERLAY_BYTES for disk in disks)
     if needed > available_bytes:
         raise NoSpace(
             f"pool: {pool!r} has {available_bytes} bytes free, but {len(clones)} clones (mode: {mode}) need {needed} "

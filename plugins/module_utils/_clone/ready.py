@@ -36,6 +36,7 @@ STAGES: t.Final[t.Mapping[str, tuple[Stage, ...]]] = {
     "address": ("address",),
     "agent": ("agent",),
     "port": ("address", "port"),
+    "local": (),  # what streams in is watched by watch.py
 }
 
 _PROBES_AT_ONCE: t.Final = 16

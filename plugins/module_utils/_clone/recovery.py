@@ -14,8 +14,8 @@ import dataclasses
 import re
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._clone import plan
-from ansible_collections.headroom.libvirt.plugins.module_utils._connection import living
+from ansible_collections.headroom.libvirt.plugins.module_utils._clone import export, plan, warm
+from ansible_collections.headroom.libvirt.plugins.module_utils._connection import living, open_connection
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api as domains
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain import volumes
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain.metadata import ReservationRef, VolumeRef
@@ -42,6 +42,8 @@ _UNDOING: t.Final = {
     "volume": "Delete the volume {name} of the pool {pool}.",
     "reservation": "Give the address {address} of the network {network} back.",
     "domain": "Undefine the domain {name} ({uuid}).",
+    "export": "Stop the export {name} on {uri}.",
+    "image": "Remove the warm image {name}, unless it is whole.",
     "start": "Power off the domain {name} ({uuid}).",
 }
 
@@ -51,7 +53,7 @@ _COPY_SECONDS: t.Final = 600.0
 
 @dataclasses.dataclass(frozen=True)
 class CloneRecovery:
-    """Undoes the steps ``volume``, ``reservation``, ``domain`` and ``start``; ``again`` makes clones anew."""
+    """Undoes what ways and clones are made of; ``again`` makes the clones of a record anew."""
 
     connection: Connection
     again: t.Callable[[Record], None] | None = None
@@ -75,6 +77,8 @@ class CloneRecovery:
             "reservation": self._release,
             "domain": self._remove_domain,
             "start": self._power_off,
+            "export": self._stop_export,
+            "image": self._remove_image,
         }
         undo_steps(record, lambda step: undo[step.name](step.arguments))
 
@@ -109,6 +113,15 @@ class CloneRecovery:
             return True
 
         Waiter(_COPY_SECONDS, self.clock).until(is_gone, f"the end of the copying of {step['name']!r}")
+
+    def _stop_export(self, step: t.Mapping[str, t.Any]) -> None:
+        with open_connection(step["uri"]) as source:
+            export.stop(source, step["name"])
+
+    def _remove_image(self, step: t.Mapping[str, t.Any]) -> None:
+        if warm.find_image(self.connection, step["name"]) is None:
+            pool = storage.look_up_pool(self.connection, step["pool"])
+            warm.remove(self.connection, pool, step["name"], step["targets"])
 
 
 def settle(

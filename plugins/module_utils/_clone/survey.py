@@ -52,6 +52,7 @@ class ClonePlan:
     clones: tuple[NewClone, ...]
     hardware: xml.Definition
     notes: tuple[str, ...]
+    base_paths: t.Mapping[str, str]
 
     @property
     def interfaces(self) -> int:
@@ -89,9 +90,17 @@ class ClonePlan:
         }
 
 
-def make_plan(catalogue: Catalogue, request: Request, gone: plan.Leftovers = _NOTHING_LEFT) -> ClonePlan:
-    """Return what has to be done for the request, where ``gone`` is no longer there; raises when it cannot be done."""
-    connection = catalogue.connection
+def make_plan(
+    catalogue: Catalogue,
+    request: Request,
+    gone: plan.Leftovers = _NOTHING_LEFT,
+    connection: Connection | None = None,
+) -> ClonePlan:
+    """Return what has to be done for the request, where ``gone`` is no longer there; raises when it cannot be done.
+
+    ``connection`` is to the host of the clones, where it is not that of the catalogue.
+    """
+    connection = connection or catalogue.connection
     manifest = catalogue.get(request.appliance, request.version)
     selection = _select(connection, request, gone)
     root = xml.parse_element(manifest.template)
@@ -110,7 +119,7 @@ def make_plan(catalogue: Catalogue, request: Request, gone: plan.Leftovers = _NO
         _check_networks(connection, hardware, running=request.state == "running")
         _check_volumes(pool, request, choice.mode, clones, gone)
         survey_extras.check(connection, request, clones, hardware, gone)
-    return ClonePlan(request, manifest, pool, platform, selection, choice, clones, hardware, tuple(notes))
+    return ClonePlan(request, manifest, pool, platform, selection, choice, clones, hardware, tuple(notes), paths)
 
 
 def _select(connection: Connection, request: Request, gone: plan.Leftovers) -> Selection:

@@ -85,16 +85,21 @@ def live_xml(domain: Domain) -> str:
         return domain.XMLDesc(0)
 
 
-def metadata(domain: Domain) -> _metadata.Metadata:
-    """Return what our metadata say of the domain, nothing if it has none; raises NotFound for a domain that is gone."""
+def metadata_xml(domain: Domain, namespace: str) -> str | None:
+    """Return the element of a namespace in the domain's metadata, None if it has none."""
     try:
         with translated(f"read the metadata of {domain.name()!r}"):
-            text = domain.metadata(libvirt.VIR_DOMAIN_METADATA_ELEMENT, _metadata.NAMESPACE, 0)
+            return domain.metadata(libvirt.VIR_DOMAIN_METADATA_ELEMENT, namespace, 0)
     except NotFound as error:
         if error.details.get("libvirt_code") == libvirt.VIR_ERR_NO_DOMAIN_METADATA:
-            return _metadata.Metadata()
+            return None
         raise
-    return _metadata.from_element(_xml.parse_element(text))
+
+
+def metadata(domain: Domain) -> _metadata.Metadata:
+    """Return what our metadata say of the domain, nothing if it has none; raises NotFound for a domain that is gone."""
+    text = metadata_xml(domain, _metadata.NAMESPACE)
+    return _metadata.Metadata() if text is None else _metadata.from_element(_xml.parse_element(text))
 
 
 def metadata_if_there(domain: Domain) -> _metadata.Metadata | None:
@@ -105,14 +110,28 @@ def metadata_if_there(domain: Domain) -> _metadata.Metadata | None:
         return None
 
 
-def set_metadata(domain: Domain, value: _metadata.Metadata) -> None:
-    """Set our element in the domain's metadata, in the definition and the running domain at once."""
-    text = _xml.to_text(_metadata.to_bare_element(value))
+def set_metadata_xml(domain: Domain, xml: str, prefix: str, namespace: str) -> None:
+    """Set a namespace's element in the domain's metadata, in the definition and the running domain at once."""
     flags = libvirt.VIR_DOMAIN_AFFECT_CONFIG
     if domain.isActive():
         flags |= libvirt.VIR_DOMAIN_AFFECT_LIVE
     with translated(f"set the metadata of {domain.name()!r}"):
-        domain.setMetadata(libvirt.VIR_DOMAIN_METADATA_ELEMENT, text, _metadata.PREFIX, _metadata.NAMESPACE, flags)
+        domain.setMetadata(libvirt.VIR_DOMAIN_METADATA_ELEMENT, xml, prefix, namespace, flags)
+
+
+def set_metadata(domain: Domain, value: _metadata.Metadata) -> None:
+    """Set our metadata of the domain, in the definition and the running domain at once."""
+    text = _xml.to_text(_metadata.to_bare_element(value))
+    set_metadata_xml(domain, text, _metadata.PREFIX, _metadata.NAMESPACE)
+
+
+def remove_metadata(domain: Domain, namespace: str) -> None:
+    """Remove a namespace's element from the metadata, in the definition and the running domain at once."""
+    flags = libvirt.VIR_DOMAIN_AFFECT_CONFIG
+    if domain.isActive():
+        flags |= libvirt.VIR_DOMAIN_AFFECT_LIVE
+    with translated(f"remove metadata of {domain.name()!r}"):
+        domain.setMetadata(libvirt.VIR_DOMAIN_METADATA_ELEMENT, None, None, namespace, flags)
 
 
 def define(connection: Connection, xml: str) -> Domain:

@@ -21,6 +21,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._domain import ap
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     Conflict,
     InvalidInput,
+    LibvirtFailed,
     NotFound,
     TimedOut,
     UnsupportedBehaviour,
@@ -227,11 +228,19 @@ def _shut_down(domain: api.Domain, timeout: float, force: bool, clock: Clock) ->
     while not off and clock.now() < deadline:
         with contextlib.suppress(NotFound, Conflict):
             if _is_active(domain):
-                api.ask_to_shut_down(domain)
+                _ask_to_shut_down(domain)
         patience = Waiter(min(_ASK_AGAIN_SECONDS, deadline - clock.now()), clock)
         off = patience.holds(lambda: not _is_active(domain))
     if not off:
         _give_up_or_force(domain, timeout, force)
+
+
+def _ask_to_shut_down(domain: api.Domain) -> None:
+    try:
+        api.ask_to_shut_down(domain)
+    except LibvirtFailed:
+        if states.state_name(api.state(domain)[0]) != "paused":  # as by an I/O error: it cannot hear
+            raise
 
 
 def _give_up_or_force(domain: api.Domain, timeout: float, force: bool) -> None:

@@ -132,6 +132,21 @@ def send_bytes(connection: Connection, volume: libvirt.virStorageVol, content: b
     api.upload(connection, volume, lambda stream: stream.sendAll(read, None))
 
 
+def copy(connection: Connection, source: libvirt.virStorageVol, target: libvirt.virStorageVol) -> None:
+    """Copy the file of ``source`` into ``target`` byte for byte, what no image format shows included."""
+
+    def send(outgoing: libvirt.virStream) -> None:
+        def pass_on(_stream: libvirt.virStream, chunk: bytes, _opaque: object) -> int:
+            rest = memoryview(chunk)
+            while rest:
+                rest = rest[outgoing.send(bytes(rest)) :]
+            return len(chunk)
+
+        api.download(connection, source, lambda incoming: incoming.recvAll(pass_on, None))
+
+    api.upload(connection, target, send)
+
+
 def read_bytes(connection: Connection, volume: libvirt.virStorageVol, limit: int) -> bytes:
     """Return the content of ``volume``; raises HeadroomError when it is longer than ``limit`` bytes."""
     content = bytearray()

@@ -18,6 +18,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import He
 
 # libvirt has VIR_STORAGE_VOL_CREATE_REFLINK, but only between raw volumes. The number is for Python before 3.12.
 _FICLONE = getattr(fcntl, "FICLONE", 0x40049409)
+_CHUNK_BYTES = 1 << 26
 _UNSUPPORTED = (errno.EOPNOTSUPP, errno.ENOTTY, errno.EXDEV, errno.EINVAL)
 
 
@@ -57,6 +58,31 @@ def share(source: str, target: str) -> None:
         if error.errno in _UNSUPPORTED:
             raise Unsupported(f"{told}. Use mode: full or linked.") from error
         raise HeadroomError(told) from error
+
+
+def copy(source: str, target: str) -> bool:
+    """Give the existing file ``target`` the content of ``source``, blocks shared where the file system can.
+
+    Returns False when both are not files that this machine can reach. Raises NoSpace when the file system is full.
+    """
+    try:
+        with _opened(source, os.O_RDONLY) as original, _opened(target, os.O_WRONLY | os.O_TRUNC) as made:
+            _share_or_copy(original.fileno(), made.fileno())
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise NoSpace(f"{target} could not take the content of {source}: {error.strerror}. Free some.") from error
+        return False
+    return True
+
+
+def _share_or_copy(original: int, made: int) -> None:
+    try:
+        fcntl.ioctl(made, _FICLONE, original)
+    except OSError as error:
+        if error.errno not in _UNSUPPORTED:
+            raise
+        while os.sendfile(made, original, None, _CHUNK_BYTES):
+            pass
 
 
 def _opened(path: str, flags: int) -> t.BinaryIO:

@@ -59,6 +59,19 @@ def test_the_table_is_aligned() -> None:
     ]
 
 
+def test_bytes_are_shown_as_such_and_survive_as_json() -> None:
+    row = Row("clone", "linked, disk", 20, "ours", 4 * 1024**2, "peer", 80 * 1024**2, 0.05, unit="bytes")
+    assert "4.0 MiB" in table([row])
+    assert from_json(to_json([row])) == [row]
+
+
+def test_what_is_tidied_up_is_not_timed() -> None:
+    track = Track()
+    race = Race({"ours": track.runner("ours", 1.0)}, track.now, tidy=track.runner("tidy", 100.0))
+    assert race.medians(1, warm_up=False) == {"ours": 1.0}
+    assert track.order == ["ours", "tidy"]
+
+
 def test_a_contender_that_fails_ends_the_race() -> None:
     def fail() -> None:
         raise RuntimeError("no such guest")

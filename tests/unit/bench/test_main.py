@@ -34,6 +34,14 @@ def test_the_archive_is_all_that_a_host_needs_beside_libvirt(tmp_path: Path, pac
     assert done.stdout.startswith(str(archive))
 
 
+def test_cases_come_in_their_own_order_and_others_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert parse(["clone", "--cases", "warm,linked"]).cases == ["linked", "warm"]
+    assert parse(["clone"]).cases == ["linked", "linked+start", "full", "reflink", "streamed", "warm"]
+    with pytest.raises(SystemExit):
+        parse(["clone", "--cases", "linked,cold"])
+    assert "'cold'" in capsys.readouterr().err
+
+
 def test_numbers_of_guests_are_sorted_once_each() -> None:
     assert parse(["stats", "--domains", "60,1,20,20"]).domains == [1, 20, 60]
 

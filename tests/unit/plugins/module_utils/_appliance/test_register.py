@@ -265,8 +265,6 @@ def test_a_disk_outside_of_every_pool_says_what_to_do(
 
 
 def test_a_pool_without_files_holds_no_catalogue(node: Connection) -> None:
-    node.handle.storagePoolCreateXML(  # type: ignore[attr-defined]
-        "<pool type='logical'><name>vg</name><source><name>vg</name></source></pool>"
-    )
+    node.handle.storagePoolCreateXML("<pool type='logical'><name>vg</name><source><name>vg</name></source></pool>")
     with pytest.raises(HeadroomError, match="of the type 'logical', whose volumes are not files"):
         catalogue.open_catalogue(node, "vg")

@@ -21,7 +21,7 @@ def test_auto_takes_the_fastest_and_says_why() -> None:
     assert chosen.reason == "Overlays on the appliance's disks copy nothing, and the pool 'default' allows it."
 
 
-@pytest.mark.parametrize("mode", modes.MODES)
+@pytest.mark.parametrize("mode", modes.ALL_MODES)
 def test_what_is_asked_for_is_taken(mode: modes.Mode) -> None:
     assert modes.choose(mode, FILES) == Choice(mode, f"The task asks for {mode}.")
 
@@ -33,7 +33,7 @@ def test_a_file_system_without_reflinks_is_told_with_the_way_out() -> None:
     assert modes.choose("full", NO_REFLINK).mode == "full"
 
 
-@pytest.mark.parametrize("asked", ["auto", *modes.MODES])
+@pytest.mark.parametrize("asked", ["auto", *modes.ALL_MODES])
 def test_a_pool_without_files_is_refused_by_name(asked: str) -> None:
     with pytest.raises(Unsupported, match=r"the pool 'vg' is of the type 'logical'"):
         modes.choose(asked, BLOCKS)

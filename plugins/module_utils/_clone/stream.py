@@ -1,0 +1,158 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
+# It may change or vanish in any release.
+
+"""Clones that run before their disks are there: started on their source, pulled in, watched, and mended."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._clone import export, stream_state
+from ansible_collections.headroom.libvirt.plugins.module_utils._clone import stream_xml as xml
+from ansible_collections.headroom.libvirt.plugins.module_utils._connection import masked
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api, blocks, states
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import HeadroomError
+from ansible_collections.headroom.libvirt.plugins.module_utils._libvirt_dep import split_version
+from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import Waiter
+
+if t.TYPE_CHECKING:
+    from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.manifest import Manifest
+    from ansible_collections.headroom.libvirt.plugins.module_utils._clone.stream_state import Progress
+    from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection
+    from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import Clock
+
+# QEMU looks for a server that it has lost at growing intervals of up to 16 s, whoever asks for its disks meanwhile.
+_MEND_TRIES: t.Final = 30
+_MEND_LOOK_SECONDS: t.Final = 2.0
+_MEND_PAUSE_SECONDS: t.Final = 1.0
+_RECONNECT_SINCE: t.Final = (9, 5, 0)
+_TITLE: t.Final = "Serves {appliance} to clones that are not local yet"
+
+
+class WrongSource(HeadroomError):
+    """What the disks of a clone stand on is not what was exported for it."""
+
+    kind = "wrong_source"
+
+
+class StreamingFailed(HeadroomError):
+    """A clone is not local, and nothing makes it so just now. It is not damaged."""
+
+    kind = "streaming_failed"
+
+
+def title(appliance: str) -> str:
+    """Return the title of the domain that serves ``appliance``."""
+    return _TITLE.format(appliance=appliance)
+
+
+def reconnects(connection: Connection) -> bool:
+    """Return whether this libvirt can have a guest wait for a lost source."""
+    return split_version(connection.handle.getLibVersion()) >= _RECONNECT_SINCE
+
+
+def start(connection: Connection, domain: api.Domain, record: xml.Record, manifest: Manifest) -> None:
+    """Start a clone on its source and begin to pull; its first instruction runs once the chain is what it must be."""
+    api.start(domain, paused=True)
+    check_chain(connection, domain, record, manifest)
+    _pull(domain, [disk.target for disk in manifest.disks], record.bytes_per_second)
+    api.resume(domain)
+
+
+def check_chain(connection: Connection, domain: api.Domain, record: xml.Record, manifest: Manifest) -> None:
+    """Raise WrongSource unless each disk stands on its own export, and that has the size of the appliance's disk."""
+    under, layers = xml.backings(api.live_xml(domain)), blocks.layers(connection, domain)
+    for disk in manifest.disks:
+        expected = (xml.url_of(record.export, disk.target),)
+        if under.get(disk.target) != expected or layers.get(disk.target, [])[1:] != [disk.virtual_size_bytes]:
+            raise WrongSource(
+                f"the disk {disk.target} of {domain.name()!r} does not stand on {expected[0]} with "
+                f"{disk.virtual_size_bytes} bytes, but on {', '.join(under.get(disk.target, ())) or 'nothing'} with "
+                f"{layers.get(disk.target, [])[1:]}.",
+                disk=disk.target,
+            )
+
+
+def record_of(domain: api.Domain) -> xml.Record | None:
+    """Return how the clone is streamed; None for a machine that is whole."""
+    return xml.read_record(api.metadata_xml(domain, xml.RECORD_NAMESPACE))
+
+
+def observe(domain: api.Domain, *, source: bool | None = None) -> Progress:
+    """Return how far the clone is."""
+    number, reason = api.state(domain)
+    state = states.state_name(number)
+    jobs = _jobs(domain) if state in states.ACTIVE_STATES else dict.fromkeys(xml.backings(api.live_xml(domain)))
+    return stream_state.progress(stream_state.Observed(state, states.reason_name(state, reason), jobs, source))
+
+
+def finish(connection: Connection, domain: api.Domain, record: xml.Record, source: Connection) -> None:
+    """Let a clone that is local be as any other, and end the export when no clone needs it any more.
+
+    That a disk which cannot be read or written stops its guest stays: few would want it otherwise.
+    """
+    definition = api.definition_xml(domain)
+    if xml.backings(definition):  # libvirt takes it out itself, where it was there when the last byte came
+        api.define(connection, xml.without_backing(definition))
+    others = (record_of(other) for other in _others(connection, domain))
+    if all(other is None or other.export.token != record.export.token for other in others):
+        export.stop(source, record.export.helper)
+    api.remove_metadata(domain, xml.RECORD_NAMESPACE)
+
+
+def mend(connection: Connection, domain: api.Domain, record: xml.Record, source: Connection, clock: Clock) -> Progress:
+    """Serve the disks again where the clone looks for them, go on pulling, and then let it run; return how far it is.
+
+    The guest runs last: by then its own reads find the source. Raises StreamingFailed.
+    """
+    catalogue, manifest = export.manifest_at(source, record.export.source_pool, record.appliance)
+    export.serve_again(catalogue, manifest, record.export, title(record.appliance))
+    if not api.is_active(domain):
+        api.start(domain, paused=True)
+        check_chain(connection, domain, record, manifest)
+    for _unused in range(_MEND_TRIES):
+        _pull(domain, sorted(_jobs(domain)), record.bytes_per_second)
+        if not Waiter(_MEND_LOOK_SECONDS, clock).holds(lambda: None in _jobs(domain).values()):
+            break
+        clock.sleep(_MEND_PAUSE_SECONDS)
+    else:
+        raise failed(domain, record, observe(domain))
+    if states.state_name(api.state(domain)[0]) == "paused":
+        api.resume(domain)
+    return observe(domain)
+
+
+def _jobs(domain: api.Domain) -> dict[str, blocks.Job | None]:
+    """Return the job of each disk of a running domain that still stands on its source."""
+    return {
+        target: blocks.job(domain, target)
+        for target, under in xml.backings(api.live_xml(domain)).items()
+        if any(layer.startswith("nbd:") for layer in under)
+    }
+
+
+def _pull(domain: api.Domain, targets: t.Iterable[str], bytes_per_second: int) -> None:
+    for target in targets:
+        if blocks.job(domain, target) is None:
+            blocks.pull(domain, target, bytes_per_second)
+
+
+def _others(connection: Connection, domain: api.Domain) -> t.Iterator[api.Domain]:
+    return (other for other in api.list_all(connection) if other.UUIDString() != domain.UUIDString())
+
+
+def failed(domain: api.Domain, record: xml.Record, found: Progress) -> StreamingFailed:
+    """Return the error for a clone that ``found`` says does not become local."""
+    where = masked(record.export.source_uri)
+    return StreamingFailed(
+        f"{domain.name()!r} is not local: {found.reason} Its disks are not damaged, but it needs {record.appliance} "
+        f"from {where} again. When that host is back, run the task again, which goes on where it stopped. If it is "
+        "gone for good, remove the clone and make it from another source.",
+        name=domain.name(),
+        source_uri=where,
+        **found.as_dict(),
+    )

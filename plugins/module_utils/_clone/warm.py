@@ -1,0 +1,232 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
+# It may change or vanish in any release.
+
+"""Clones that do not boot: an image with the memory of an appliance that has booted, and machines that go on from it.
+
+An image is a domain that is off, defined beside the machines of the host: its disks are overlays on the appliance, and
+hold a snapshot with memory. A clone is a copy of these disks whose definition and snapshot say that it is another
+machine. All of that is libvirt's API. What the guest itself must change, its agent is told.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import typing as t
+from urllib.parse import urlsplit
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._clone import disks, plan, rewrite, warm_guest
+from ansible_collections.headroom.libvirt.plugins.module_utils._clone import warm_xml as xml
+from ansible_collections.headroom.libvirt.plugins.module_utils._clone.plan import Request
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain import agent, api, snapshots
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain.metadata import Metadata, VolumeRef
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain.xml import parse, parse_element, to_text
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import NotFound, TimedOut
+from ansible_collections.headroom.libvirt.plugins.module_utils._storage import api as storage
+from ansible_collections.headroom.libvirt.plugins.module_utils._storage import content, reflink
+from ansible_collections.headroom.libvirt.plugins.module_utils._storage import xml as storage_xml
+from ansible_collections.headroom.libvirt.plugins.module_utils._undo import UndoStack
+from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import Waiter
+
+if t.TYPE_CHECKING:
+    from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.manifest import Manifest
+    from ansible_collections.headroom.libvirt.plugins.module_utils._clone.identity import Identity
+    from ansible_collections.headroom.libvirt.plugins.module_utils._clone.plan import Overlay
+    from ansible_collections.headroom.libvirt.plugins.module_utils._clone.rewrite import Overrides, Platform
+    from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection
+    from ansible_collections.headroom.libvirt.plugins.module_utils._libvirt_dep import etree
+    from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import Clock
+
+
+@dataclasses.dataclass(frozen=True)
+class Hardware:
+    """The machine that an image is of: the template of an appliance, on this host, as large as the clones shall be."""
+
+    manifest: Manifest
+    platform: Platform
+    overrides: Overrides
+
+    @property
+    def root(self) -> etree._Element:
+        """The machine's XML, parsed."""
+        return rewrite.with_hardware(self.manifest.template, self.platform, self.overrides)
+
+    @property
+    def image(self) -> str:
+        """The name of the image."""
+        return xml.image_name(str(self.manifest.id), to_text(self.root))
+
+    @property
+    def number_of_cards(self) -> int:
+        """How many network cards a clone has."""
+        return len(self.root.findall("devices/interface"))
+
+    def check(self) -> None:
+        """Raise Unsupported when there can be no image."""
+        xml.check_hardware(self.root)
+
+
+@dataclasses.dataclass(frozen=True)
+class Image:
+    """A whole image: its domain, the cards that are plugged into clones, and {target: volume} of its disks."""
+
+    domain: api.Domain
+    cards: tuple[str, ...]
+    volumes: t.Mapping[str, VolumeRef]
+
+
+@dataclasses.dataclass(frozen=True)
+class Patience:
+    """How long a guest may take to boot, and how long its services settle after its agent has come up; seconds."""
+
+    boot: float
+    settle: float
+
+
+def find_image(connection: Connection, name: str) -> Image | None:
+    """Return the image of that name; None when there is none, or only a part of one."""
+    domain = api.find(connection, name)
+    if domain is None:
+        return None
+    cards = xml.read_cards(api.metadata_xml(domain, xml.RECORD_NAMESPACE))
+    if cards is None:
+        return None
+    definition = parse(api.definition_xml(domain))
+    targets = [disk.target for disk in definition.disks if disk.device == "disk"]
+    return Image(domain, tuple(cards), dict(zip(targets, definition.metadata.volumes)))
+
+
+@dataclasses.dataclass(frozen=True)
+class Preparer:
+    """Makes images in one pool."""
+
+    connection: Connection
+    pool: storage.Pool
+    clock: Clock
+    patience: Patience
+
+    def prepare(self, hardware: Hardware, bases: t.Mapping[str, str], identity: Identity) -> Image:
+        """Boot the appliance once and keep its memory; ``bases`` is {target: path}. Leaves nothing when it fails."""
+        name = hardware.image
+        remove(self.connection, self.pool, name, [disk.target for disk in hardware.manifest.disks])
+        with UndoStack() as undo:
+            overlays = self._create_volumes(hardware.manifest, name, bases, undo)
+            domain, cards = self._define(hardware, name, identity, overlays, undo)
+            api.start(domain)
+            undo.push(f"the running domain {name!r}", functools.partial(_power_off, domain))
+            self._await_guest(domain)
+            snapshots.create(domain, xml.snapshot_xml())
+            api.power_off(domain)
+            api.set_metadata_xml(
+                domain,
+                xml.record_element(str(hardware.manifest.id), cards),
+                xml.RECORD_PREFIX,
+                xml.RECORD_NAMESPACE,
+            )
+        image = find_image(self.connection, name)
+        if image is None:
+            raise NotFound(f"the image {name!r} was removed while it was being made. Run the task again.", name=name)
+        return image
+
+    def _create_volumes(
+        self, manifest: Manifest, name: str, bases: t.Mapping[str, str], undo: UndoStack
+    ) -> dict[str, Overlay]:
+        request = Request(appliance=manifest.name, pool=self.pool.name())
+        described = storage_xml.parse_pool(storage.pool_xml(self.pool))
+        clone = plan.new_clone(name, manifest, bases, request, "linked", described.path_of)
+        for disk in clone.overlays:
+            disks.link(self.connection, self.pool, disk)
+            undo.push(f"the volume {disk.volume.name!r}", functools.partial(self._delete_volume, disk.volume.name))
+        return {disk.target: disk for disk in clone.overlays}
+
+    def _delete_volume(self, name: str) -> None:
+        storage.delete(storage.look_up_volume(self.pool, name))
+
+    def _define(
+        self, hardware: Hardware, name: str, identity: Identity, overlays: t.Mapping[str, Overlay], undo: UndoStack
+    ) -> tuple[api.Domain, list[str]]:
+        """Define the machine twice: with its cards, so that libvirt gives them addresses, and then without."""
+        appliance = str(hardware.manifest.id)
+        volumes = tuple(disk.volume for disk in overlays.values())
+        metadata = Metadata(appliance=appliance, parent=appliance, volumes=volumes)
+        root = parse_element(
+            rewrite.clone_xml(
+                hardware.manifest.template, name, identity, overlays, metadata, hardware.platform, hardware.overrides
+            )
+        )
+        xml.with_genid(root)
+        domain = api.define(self.connection, to_text(root))
+        undo.push(f"the domain {name!r}", functools.partial(api.undefine, domain))
+        bare, cards = xml.take_cards(api.definition_xml(domain))
+        return api.define(self.connection, bare), cards
+
+    def _await_guest(self, domain: api.Domain) -> None:
+        _await_agent(domain, self.patience.boot, self.clock)
+        self.clock.sleep(self.patience.settle)
+        agent.run(domain, ["/bin/sync"], self.patience.boot, self.clock)
+
+
+def remove(connection: Connection, pool: storage.Pool, name: str, targets: t.Iterable[str]) -> None:
+    """Remove an image, or what there is of one."""
+    domain = api.find(connection, name)
+    if domain is not None:
+        _power_off(domain)
+        api.undefine(domain)
+    for target in targets:
+        volume = storage.find_volume(pool, volume_name(name, target))
+        if volume is not None:
+            storage.delete(volume)
+
+
+def volume_name(machine: str, target: str) -> str:
+    """Return the name of a machine's disk."""
+    return f"{machine}.{target}.qcow2"
+
+
+def copy_disk(connection: Connection, image: Image, target: str, pool: storage.Pool, name: str) -> storage.Volume:
+    """Copy a disk of the image with the memory in it, which copies of images elsewhere in libvirt leave out."""
+    ref = image.volumes[target]
+    source = storage.look_up_volume(storage.look_up_pool(connection, ref.pool), ref.name)
+    described = storage_xml.parse_volume(storage.volume_xml(source))
+    size = described.allocation_bytes if described.size_bytes is None else described.size_bytes
+    made = storage.create(pool, name, storage_xml.volume_xml(storage_xml.NewVolume(name, size, "raw")))
+    is_here = not urlsplit(connection.uri).netloc and "socket=" not in connection.uri
+    if not (is_here and reflink.copy(storage.volume_path(source), storage.volume_path(made))):
+        content.copy(connection, source, made)
+    return made
+
+
+def define(connection: Connection, image: Image, clone: str, genid: str) -> api.Domain:
+    """Define the machine of the XML ``clone`` as a fork of the image, which its snapshot comes with."""
+    domain = api.define(connection, xml.fork_definition(api.definition_xml(image.domain), clone, genid))
+    snapshots.adopt(domain, xml.fork_snapshot(snapshots.snapshot_xml(image.domain, xml.SNAPSHOT), clone, genid))
+    return domain
+
+
+def start(domain: api.Domain, image: Image, macs: t.Sequence[str], told: warm_guest.Told, clock: Clock) -> None:
+    """Let the fork run: first its guest learns who it is, then it gets its network cards."""
+    snapshot = snapshots.look_up(domain, xml.SNAPSHOT)
+    snapshots.run_from(domain, snapshot)
+    _await_agent(domain, warm_guest.SECONDS, clock)
+    agent.run(domain, warm_guest.command(told), warm_guest.SECONDS, clock)
+    for card, mac in zip(image.cards, macs):
+        snapshots.attach(domain, xml.card_xml(card, mac))
+    snapshots.delete(domain, snapshot)
+
+
+def _await_agent(domain: api.Domain, seconds: float, clock: Clock) -> None:
+    if not Waiter(seconds, clock, longest_pause=0.1).holds(lambda: agent.is_connected(domain)):
+        raise TimedOut(
+            f"timeout: no agent came up in the guest of {domain.name()!r} within {seconds:g} s. Install the QEMU guest "
+            "agent in the appliance, raise timeout, or use another mode.",
+            name=domain.name(),
+        )
+
+
+def _power_off(domain: api.Domain) -> None:
+    if api.is_active(domain):
+        api.power_off(domain)
