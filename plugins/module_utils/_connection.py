@@ -37,6 +37,12 @@ _NO_SPACE = re.compile(
 )
 
 
+# What libvirt says of a connection that broke in mid-call comes under several codes.
+_LOST = re.compile(
+    r"client socket is closed|end of file while reading|keepalive timeout|broken pipe|connection reset", re.IGNORECASE
+)
+
+
 @dataclasses.dataclass(frozen=True)
 class Connection:
     """An open libvirt connection and the URI that it was asked for, safe to show."""
@@ -88,6 +94,26 @@ def open_connection(
 
 
 @contextlib.contextmanager
+def living(connection: Connection, *, timeout: float = 20.0) -> t.Iterator[Connection]:
+    """Yield the connection, or where it has broken a new one to the same host, as when libvirtd was restarted.
+
+    Raises ConnectionFailed when there is none within ``timeout`` seconds, or its URI holds a password.
+    """
+    if _is_alive(connection):
+        yield connection
+    else:
+        with open_connection(connection.uri, timeout=timeout) as fresh:
+            yield fresh
+
+
+def _is_alive(connection: Connection) -> bool:
+    try:
+        return bool(connection.handle.isAlive())
+    except libvirt.libvirtError:
+        return False
+
+
+@contextlib.contextmanager
 def translated(action: str) -> t.Iterator[None]:
     """Turn a libvirtError of the block into the collection's errors.
 
@@ -103,7 +129,9 @@ def from_libvirt(error: libvirt.libvirtError, action: str) -> HeadroomError:
     """Return the HeadroomError that stands for ``error``."""
     text = masked((error.get_error_message() or str(error)).strip())
     code = error.get_error_code()
-    family = NoSpace if _NO_SPACE.search(text) else _families().get(code, LibvirtFailed)
+    if _NO_SPACE.search(text):
+        return NoSpace(f"could not {action}: {text}", libvirt_code=code)
+    family = ConnectionFailed if _LOST.search(text) else _families().get(code, LibvirtFailed)
     return family(f"could not {action}: {text}", libvirt_code=code)
 
 

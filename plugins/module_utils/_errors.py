@@ -90,6 +90,12 @@ class NotEnoughMemory(HeadroomError):
     kind = "not_enough_memory"
 
 
+class ChecksumMismatch(HeadroomError):
+    """The content is not the one that was announced."""
+
+    kind = "checksum_mismatch"
+
+
 class TimedOut(HeadroomError):
     """A state was not reached in the time that the task allows."""
 

@@ -156,15 +156,11 @@ class Journal:
 
     def records(self, kind: str | None = None, subject: str | None = None) -> list[Record]:
         """Return the records that are kept, of that kind and about that subject, the oldest first."""
-        return [
-            record
-            for record in self._store.read()
-            if kind in {None, record.kind} and (subject is None or subject in record.subjects)
-        ]
+        return _chosen(self._store.read(), kind, subject)
 
     def unfinished(self, kind: str | None = None, subject: str | None = None) -> list[Record]:
         """As records(), only of those transactions that have not ended."""
-        return [record for record in self.records(kind, subject) if record.state == "unfinished"]
+        return _chosen(self._store.read(unfinished=True), kind, subject)
 
     def recover(self, record: Record, handler: Recovery, direction: Direction = "roll_back") -> bool:
         """Finish or undo what a dead run left; return False when another run has done so since ``record`` was read.
@@ -192,22 +188,22 @@ class Journal:
     def _leave(self, record: Record, recovery: Recovery | None, error: BaseException) -> None:
         """Undo what can be undone after ``error``, and add to it what could not."""
         record = dataclasses.replace(record, problem=_told(error))
+        not_undone = ""
         try:
             if recovery is not None:
                 recovery.roll_back(record)
                 self._store.end(record, "rolled_back", self.keep)
                 return
             self._store.write(record)
-            why = ""
         except HeadroomError as failed:
-            why = f" ({failed.message})"
+            not_undone = f" Not everything was undone ({failed.message}):"
             with contextlib.suppress(HeadroomError):  # a full disk; the record is there as of the last step
                 self._store.write(record)
         if isinstance(error, HeadroomError):
             error.details["transaction"] = record.id
             error.message += (
-                f". Not everything was undone{why}: {record} stays unfinished. Run the task again, or "
-                f"headroom.libvirt.transaction with id: {record.id}"
+                f".{not_undone} {record} stays unfinished. Run the task again, or headroom.libvirt.transaction with "
+                f"id: {record.id}"
             )
 
     @property
@@ -226,6 +222,12 @@ def default_path(environ: t.Mapping[str, str], user_id: int) -> str:
         return DEFAULT_PATH
     state = environ.get("XDG_STATE_HOME") or str(pathlib.Path(environ.get("HOME", "/")) / ".local" / "state")
     return str(pathlib.Path(state) / "headroom" / "journal.sqlite")
+
+
+def _chosen(records: t.Iterable[Record], kind: str | None, subject: str | None) -> list[Record]:
+    return [
+        record for record in records if kind in {None, record.kind} and (subject is None or subject in record.subjects)
+    ]
 
 
 def _acts(handler: Recovery) -> dict[Direction, tuple[t.Callable[[Record], None], State]]:

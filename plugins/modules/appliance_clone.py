@@ -375,6 +375,7 @@ notes:
   sample: ["This host has no KVM: the clones run under qemu, which is much slower."]
 """
 
+import dataclasses
 import datetime as dt
 import secrets
 import typing as t
@@ -400,10 +401,10 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import SY
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
+    from ansible_collections.headroom.libvirt.plugins.module_utils._clone.apply import Row
     from ansible_collections.headroom.libvirt.plugins.module_utils._clone.plan import Request
     from ansible_collections.headroom.libvirt.plugins.module_utils._clone.survey import ClonePlan
     from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection
-    from ansible_collections.headroom.libvirt.plugins.module_utils._journal import Journal
 
 ARGUMENTS = CONNECTION.merge(JOURNAL).merge(
     ArgumentSpec(
@@ -452,31 +453,28 @@ ARGUMENTS = CONNECTION.merge(JOURNAL).merge(
 )
 
 
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """What a task planned and made. ``started`` says when each clone was started; ``notes`` tell of dead runs."""
+
+    plan: ClonePlan
+    made: list[Row]
+    notes: tuple[str, ...]
+    started: t.Mapping[str, float] = dataclasses.field(default_factory=dict)
+
+
 def bring_about(connection: Connection, module: AnsibleModule) -> dict[str, t.Any]:
     """Make what is missing and return the task's result."""
-    request, timeout = request_from(module.params), module.params["timeout"]
-    with tenants.counted(request, timeout, SYSTEM_CLOCK, check_mode=module.check_mode):
-        return make_missing(connection, module, request)
-
-
-def make_missing(connection: Connection, module: AnsibleModule, request: Request) -> dict[str, t.Any]:
-    """Make what is missing of the request and return the task's result."""
-    params, journal = module.params, journal_of(module)
+    params, request = module.params, request_from(module.params)
     wish = Wish(params["wait_for"], params["timeout"], params["port"])
-    catalogue = open_catalogue(connection, params["appliance_pool"] or request.pool)
-    left = leftovers(journal, connection)
-    if not module.check_mode:
-        left = settle(journal, connection, request, SYSTEM_CLOCK, wish.timeout, module.warn)
-    plan = make_plan(catalogue, request, left)
-    check_wish(wish, plan.manifest.template)
-    changes = Changes()
+    with tenants.counted(request, wish.timeout, SYSTEM_CLOCK, check_mode=module.check_mode):
+        outcome = make_missing(connection, module, request, wish)
+    plan, changes = outcome.plan, Changes()
     for clone in plan.clones:
         changes.add(clone.name, None, plan.summary(clone))
-    rows = [existing_row(connection, name) for name in plan.selection.existing]
-    if module.check_mode:
-        rows += [plan.predicted_row(clone) for clone in plan.clones]
-    else:
-        rows = _make_and_wait(connection, plan, rows, wish, journal, params)
+    rows = [*(existing_row(connection, name) for name in plan.selection.existing), *outcome.made]
+    if not module.check_mode:
+        rows = _waited(connection, rows, outcome.started, wish)
     known = addresses(connection, _macs(rows))
     return {
         **changes.as_result(),
@@ -484,24 +482,30 @@ def make_missing(connection: Connection, module: AnsibleModule, request: Request
         "clones": [{**row, "addresses": known[row["name"]]} for row in rows],
         "mode": plan.choice.mode,
         "mode_reason": plan.choice.reason,
-        "notes": [*left.notes, *plan.notes],
+        "notes": [*outcome.notes, *plan.notes],
     }
 
 
-def _make_and_wait(
-    connection: Connection,
-    plan: ClonePlan,
-    existing: list[dict[str, t.Any]],
-    wish: Wish,
-    journal: Journal,
-    params: t.Mapping[str, t.Any],
-) -> list[dict[str, t.Any]]:
+def make_missing(connection: Connection, module: AnsibleModule, request: Request, wish: Wish) -> Outcome:
+    """Plan, and make what is missing; in check mode the rows are those that there would be."""
+    params, journal = module.params, journal_of(module)
+    catalogue = open_catalogue(connection, params["appliance_pool"] or request.pool)
+    left = leftovers(journal, connection)
+    if not module.check_mode:
+        left = settle(journal, connection, request, SYSTEM_CLOCK, wish.timeout, module.warn)
+    plan = make_plan(catalogue, request, left)
+    check_wish(wish, plan.manifest.template)
+    if module.check_mode:
+        return Outcome(plan, [plan.predicted_row(clone) for clone in plan.clones], left.notes)
     created = dt.datetime.now(dt.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
     options = {name: value for name, value in params.items() if name not in CONNECTION.options}
     maker = Maker(connection, plan, created, SYSTEM_CLOCK, secrets.token_bytes, journal, options)
-    rows = existing + maker.make()
-    running = _macs([row for row in rows if row["state"] == "running"])
-    watch = Watch(connection, running, maker.started, SYSTEM_CLOCK)
+    return Outcome(plan, maker.make(), left.notes, maker.started)
+
+
+def _waited(connection: Connection, rows: list[Row], started: t.Mapping[str, float], wish: Wish) -> list[Row]:
+    """Return the rows with the seconds that what was waited for took."""
+    watch = Watch(connection, _macs([row for row in rows if row["state"] == "running"]), started, SYSTEM_CLOCK)
     watch.until(wish)
     return [
         {**row, "seconds": {**row["seconds"], **watch.seconds.get(row["name"], {})}} if row["created"] else row

@@ -82,6 +82,7 @@ extends_documentation_fragment:
   - headroom.libvirt.attributes
   - headroom.libvirt.attributes.actiongroup_all
   - headroom.libvirt.connection
+  - headroom.libvirt.journal
 attributes:
   check_mode:
     support: full
@@ -196,18 +197,19 @@ missing:
 import contextlib
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import CONNECTION, ArgumentSpec
+from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import CONNECTION, JOURNAL, ArgumentSpec
 from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection, open_connection
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain import apply
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain import apply, removal
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain.machine import DefinedMachine, DetachedMachine
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain.plan import WANTED
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput, NotFound
+from ansible_collections.headroom.libvirt.plugins.module_utils._journal import journal_of
 from ansible_collections.headroom.libvirt.plugins.module_utils._runner import run_module
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
 
-ARGUMENTS = CONNECTION.merge(
+ARGUMENTS = CONNECTION.merge(JOURNAL).merge(
     ArgumentSpec(
         options={
             "name": {"type": "list", "elements": "str"},
@@ -260,9 +262,14 @@ def bring_into_state(module: AnsibleModule) -> dict[str, t.Any]:
                 missing=missing,
             )
         plans = apply.plan_all(connection, machines, request)
+        changes, journal = apply.merged_changes(plans), journal_of(module)
+        left = removal.unfinished(journal, connection) if request.state == "absent" else []
+        for record in left:
+            changes.add(f"what a run that broke off left of {record.subject}", removal.prospects(record, "resume"), [])
         if not module.check_mode:
-            apply.carry_out(connection, plans)
-    return {**apply.merged_changes(plans).as_result(), "domains": [one.as_dict() for one in plans], "missing": missing}
+            removal.finish(journal, connection, left, module.warn)
+            apply.carry_out(connection, plans, journal)
+    return {**changes.as_result(), "domains": [one.as_dict() for one in plans], "missing": missing}
 
 
 def main() -> None:

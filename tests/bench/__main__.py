@@ -16,7 +16,7 @@ from tools.checkout import collections_path
 
 sys.path.insert(0, str(collections_path()))  # for benchmarks of the collection's own code
 
-from bench import frame, inventory, planning, provision, stats
+from bench import frame, inventory, migrate, planning, provision, stats
 
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,6 +36,7 @@ class Bench(t.Protocol):
 
 BENCHES: dict[str, Bench] = {
     "inventory": inventory,
+    "migrate": migrate,
     "planning": planning,
     "provision": provision,
     "stats": stats,

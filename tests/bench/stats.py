@@ -26,7 +26,7 @@ HELP = (
 )
 
 
-_PEER_ROUNDS = 3  # theirs takes seconds: for each guest it lists all of them
+_PEER_ROUNDS = 3
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -67,7 +67,7 @@ def _community(python: str, measured: host.Host, number: int, rounds: int) -> li
     measured.measure("fleet", "peer", str(number))
     job = {"uri": host.uri_of(measured.socket), "rounds": min(rounds, _PEER_ROUNDS), "number": number}
     done = _run(python, "-m", "bench.stats_race", json.dumps(job))
-    return frame.rows("stats", "six usual groups against `info`", number, done, OURS)
+    return frame.rows("stats", "six usual groups, theirs: `info`, asks no QEMU", number, done, OURS)
 
 
 def _simulated(number: int) -> list[frame.Row]:

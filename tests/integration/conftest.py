@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Labs: for the session an old and a new libvirt host, with real guests, reached by SSH; three to lose one of."""
+"""Labs: an old and a new libvirt host, two that are alike, three to lose one of; with real guests, reached by SSH."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
 RELEASES = "trixie,bookworm"  # libvirt 11.3 and 9.0
+TWINS = "trixie"  # guests move to and fro between hosts of the same release only
 
 
 @dataclass(frozen=True)
@@ -84,25 +85,32 @@ def _lab(
 
 @pytest.fixture(scope="session")
 def lab(installed: Path) -> Iterator[Lab]:
-    """Two hosts, and the collection as users install it."""
-    with _up(f"test-{os.getpid()}", 2, installed) as up:
+    """Two hosts, an old and a new one, and the collection as users install it."""
+    with _up(f"test-{os.getpid()}", 2, RELEASES, installed) as up:
+        yield up
+
+
+@pytest.fixture(scope="module")
+def twins(installed: Path) -> Iterator[Lab]:
+    """Two hosts that are alike, for a module of tests."""
+    with _up(f"twins-{os.getpid()}", 2, TWINS, installed) as up:
         yield up
 
 
 @pytest.fixture(scope="module")
 def three_hosts(installed: Path) -> Iterator[Lab]:
     """Three hosts of its own for a module of tests that cuts hosts off."""
-    with _up(f"test-{os.getpid()}-three", 3, installed) as up:
+    with _up(f"test-{os.getpid()}-three", 3, RELEASES, installed) as up:
         yield up
 
 
 @contextlib.contextmanager
-def _up(name: str, hosts: int, installed: Path) -> Iterator[Lab]:
+def _up(name: str, hosts: int, releases: str, installed: Path) -> Iterator[Lab]:
     """Yield a lab that is up; it is taken down whatever happens, a termination included."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         full = ["--full-size"] if os.environ.get("HEADROOM_FULL") else []
-        shape = ["--hosts", str(hosts), "--release", RELEASES, *full]
+        shape = ["--hosts", str(hosts), "--release", releases, *full]
         up = _lab("up", "--name", name, *shape, "--json", capture_errors=False)
         if up.returncode != 0:
             pytest.fail(

@@ -79,6 +79,8 @@ def parse(arguments: t.Sequence[str]) -> argparse.Namespace:
     xml.add_argument("--name", required=True, help="the domain")
     xml.add_argument("--memory", type=int, default=MEMORY_MIB, metavar="MIB", help="default: %(default)s")
     xml.add_argument("--disk", help="a file on the host (default: NAME.qcow2 in the pool)")
+    xml.add_argument("--ledger", metavar="FILE", help="a second disk that the guest writes entries to, see ledger.c")
+    xml.add_argument("--address", help="on the hosts' own network, such as 10.77.0.200 (default: the host's DHCP)")
     add("full-size-guest", _full_size_guest, "print the path of the full-size guest's image, which is built if missing")
     make = add("build", _build, "fill the cache, start nothing")
     make.add_argument("--release", default=RELEASES[0], help="Debian release(s), with commas")
@@ -169,7 +171,15 @@ def _link(options: argparse.Namespace) -> None:
 
 
 def _guest_xml(options: argparse.Namespace) -> None:
-    print(domain_xml(options.name, machine.domain_type(), options.memory, options.disk), end="")
+    text = domain_xml(
+        options.name,
+        machine.domain_type(),
+        options.memory,
+        options.disk,
+        ledger=options.ledger,
+        address=options.address,
+    )
+    print(text, end="")
 
 
 def _build(options: argparse.Namespace) -> None:

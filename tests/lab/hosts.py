@@ -48,14 +48,14 @@ def running(lab: Lab, host: Host) -> bool:
     return cgroups.populated(cgroups.path(lab.name, host.name))
 
 
-def start(lab: Lab, host: Host, root: Path, guest_image: Path) -> None:
+def start(lab: Lab, host: Host, root: Path, guest: Path) -> None:
     """Boot the host on its overlay, which is filled first if it is new. Does not wait for it."""
     directory = state.host_directory(lab.name, host.name)
     if not (directory / "filled").exists():
         shutil.rmtree(directory, ignore_errors=True)
         for name in ("upper", "work", "merged"):
             (directory / name).mkdir(parents=True)
-        Seed(lab, host, root, directory / "upper").fill(guest_image)
+        Seed(lab, host, root, directory / "upper").fill(guest)
         (directory / "filled").touch()
     group = cgroups.path(lab.name, host.name)
     cgroups.remove(group)  # whatever a crash has left of an earlier start
@@ -108,7 +108,7 @@ class Seed:
         self.upper = upper
         self.keys = state.directory(lab.name) / "ssh"
 
-    def fill(self, guest_image: Path) -> None:
+    def fill(self, guest: Path) -> None:
         for path, (content, mode) in self._files().items():
             target = self._make_parents(path)
             target.write_text(content)
@@ -116,7 +116,8 @@ class Seed:
         for kind in ("qemu/networks", "storage"):
             link = self._make_parents(f"/etc/libvirt/{kind}/autostart/default.xml")
             link.symlink_to(f"/etc/libvirt/{kind}/default.xml")
-        shutil.copy(guest_image, self._make_parents(render.GUEST_IMAGE))
+        for path in (render.GUEST_IMAGE, render.LEDGER):
+            shutil.copy(guest / Path(path).name, self._make_parents(path))
 
     def _files(self) -> dict[str, tuple[str, int]]:
         libvirtd = (self.root / "etc/libvirt/libvirtd.conf").read_text()

@@ -23,7 +23,7 @@ NSPAWN_RUN = Path("/run/systemd/nspawn")
 
 
 def build(releases: t.Iterable[str], *, full_size: bool = False) -> tuple[dict[str, Path], Path]:
-    """Root file systems by release, and the guest's image: from the cache, or made now, side by side."""
+    """Root file systems by release, and the folder of the guest's image: from the cache, or made now, side by side."""
     releases = sorted(set(releases))
     with ThreadPoolExecutor() as pool:
         guest = pool.submit(image.obtain)
@@ -44,19 +44,19 @@ def up(lab: Lab) -> None:
             raise LabError(
                 f"lab {lab.name} is there with other hosts ({shape}). Remove it first: ./dev lab down --name {lab.name}"
             )
-        roots, guest_image = build(host.release for host in lab.hosts)
+        roots, guest = build(host.release for host in lab.hosts)
         state.save(lab)
         (state.directory(lab.name) / "inventory.yml").write_text(render.inventory(lab))
         network.ensure(lab, hosts.make_keys(lab))
         with ThreadPoolExecutor(max_workers=len(lab.hosts)) as pool:
-            list(pool.map(lambda host: _up_host(lab, host, roots[host.release], guest_image), lab.hosts))
+            list(pool.map(lambda host: _up_host(lab, host, roots[host.release], guest), lab.hosts))
 
 
-def _up_host(lab: Lab, host: Host, root: Path, guest_image: Path) -> None:
+def _up_host(lab: Lab, host: Host, root: Path, guest: Path) -> None:
     if not hosts.running(lab, host):
         say(f"starting {host.name} ({host.release})")
         network.attach(lab, host)
-        hosts.start(lab, host, root, guest_image)
+        hosts.start(lab, host, root, guest)
     hosts.await_ready(lab, host)
 
 

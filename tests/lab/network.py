@@ -19,6 +19,7 @@ from .shell import LabError, run
 NETNS = Path("/run/netns")
 ETC_NETNS = Path("/etc/netns")
 BRIDGE = "hosts"
+GUESTS_BRIDGE = "lan0"  # on each host: guests there are on the hosts' own network, whichever host they run on
 
 
 def namespaces(lab: str) -> list[str]:
@@ -48,11 +49,14 @@ def ensure(lab: Lab, files: Path) -> None:
 def attach(lab: Lab, host: Host) -> None:
     """A new namespace for the host, and a cable from the bridge, where it has the host's name, to the host's eth0.
 
+    A second one, for guests that keep their address wherever they run, goes to a bridge of the host's own.
+
     What an earlier boot has left goes first: libvirt would take a bridge of its own for somebody else's.
     """
     controller, own = namespace(lab.name), namespace(lab.name, host.name)
-    if host.name in _links(controller):
-        run("ip", "-n", controller, "link", "delete", host.name)  # with the namespace it would go too, but later
+    for cable in _cables(host):
+        if cable in _links(controller):
+            run("ip", "-n", controller, "link", "delete", cable)  # with the namespace it would go too, but later
     if own in namespaces(lab.name):
         _delete(own)
     run("ip", "netns", "add", own)
@@ -60,7 +64,8 @@ def attach(lab: Lab, host: Host) -> None:
     _batch(
         controller,
         f"link add {host.name} type veth peer name eth0 netns {own}",
-        f"link set {host.name} master {BRIDGE} up",
+        f"link add {host.name}-guests type veth peer name eth1 netns {own}",
+        *(f"link set {cable} master {BRIDGE} up" for cable in _cables(host)),
     )
     peers = [f"route replace {peer.guests} via {peer.address}" for peer in lab.hosts if peer != host]
     _batch(
@@ -68,13 +73,16 @@ def attach(lab: Lab, host: Host) -> None:
         "link set lo up",
         f"address replace {host.address}/24 dev eth0",
         "link set eth0 up",
+        f"link add {GUESTS_BRIDGE} type bridge",
+        f"link set eth1 master {GUESTS_BRIDGE} up",
+        f"link set {GUESTS_BRIDGE} up",
         f"route replace default via {CONTROLLER_ADDRESS}",
         *peers,
     )
 
 
 def set_rate(lab: Lab, host: Host, rate: str | None) -> None:
-    """Limit the link, each way, to a rate in tc's words ("100mbit"); None: no limit."""
+    """Limit the host's own link, each way, to a rate in tc's words ("100mbit"); None: no limit."""
     for space, device in ((namespace(lab.name), host.name), (namespace(lab.name, host.name), "eth0")):
         if rate is not None:
             words = f"rate {rate} burst 128kb latency 100ms"
@@ -84,8 +92,13 @@ def set_rate(lab: Lab, host: Host, rate: str | None) -> None:
 
 
 def set_link(lab: Lab, host: Host, up: bool) -> None:
-    """Pull the host's cable out of the bridge, or plug it in."""
-    run("ip", "-n", namespace(lab.name), "link", "set", host.name, "up" if up else "down")
+    """Pull the host's cables out of the bridge, or plug them in."""
+    _batch(namespace(lab.name), *(f"link set {cable} {'up' if up else 'down'}" for cable in _cables(host)))
+
+
+def _cables(host: Host) -> tuple[str, str]:
+    """What the host's own cable and its guests' are called on the controller's side."""
+    return host.name, f"{host.name}-guests"
 
 
 def remove(lab: str) -> None:

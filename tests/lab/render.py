@@ -11,6 +11,7 @@ from pathlib import Path
 from .naming import CONTROLLER_ADDRESS, Host, Lab
 
 GUEST_IMAGE = "/var/lib/headroom-lab/guest.qcow2"
+LEDGER = "/var/lib/headroom-lab/ledger"
 
 
 def hosts_file(lab: Lab) -> str:

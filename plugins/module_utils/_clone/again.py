@@ -15,6 +15,7 @@ import secrets
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.catalogue import open_catalogue
+from ansible_collections.headroom.libvirt.plugins.module_utils._clone import tenants
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone.apply import Maker
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone.recovery import CloneRecovery
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone.request import request_from
@@ -36,13 +37,14 @@ def make_again(connection: Connection, journal: Journal, record: Record) -> None
     """Make what is missing of the clones that the record's task asked for."""
     options = record.intent.get("options") or {}
     try:
-        request, pool = request_from(options), options["appliance_pool"]
+        request, pool, timeout = request_from(options), options["appliance_pool"], options["timeout"]
     except KeyError as error:
         raise Unsupported(
             f"{record} was begun by another release of headroom.libvirt, and does not say {error}. Roll it back, and "
             "run its task again.",
             transaction=record.id,
         ) from error
-    plan = make_plan(open_catalogue(connection, pool or request.pool), request)
-    created = dt.datetime.now(dt.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-    Maker(connection, plan, created, SYSTEM_CLOCK, secrets.token_bytes, journal, options).make(instead_of=record)
+    with tenants.counted(request, timeout, SYSTEM_CLOCK):
+        plan = make_plan(open_catalogue(connection, pool or request.pool), request)
+        created = dt.datetime.now(dt.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+        Maker(connection, plan, created, SYSTEM_CLOCK, secrets.token_bytes, journal, options).make(instead_of=record)

@@ -68,17 +68,19 @@ def extras_for(
 
 
 def fixed_addresses(
-    addresses: t.Mapping[str, str], names: t.Collection[str], hardware: Definition
+    addresses: t.Mapping[str, t.Any], names: t.Collection[str], hardware: Definition
 ) -> dict[str, FixedAddress]:
     """Return the address of each of the clones ``names`` that has one; raises InvalidInput or Unsupported.
 
     ``addresses`` maps names of clones to addresses of the network of the first interface of ``hardware``.
     """
-    for name in addresses:
+    for name, address in addresses.items():
         if name not in names:
             raise InvalidInput(
                 "addresses", name, "is none of the clones of this task", f"They are: {', '.join(sorted(names))}."
             )
+        if not isinstance(address, str):
+            raise InvalidInput(f"addresses.{name}", address, "is not an IP address", "Write it as 192.168.122.50.")
     twice = {value for value in addresses.values() if list(addresses.values()).count(value) > 1}
     if twice:
         raise InvalidInput("addresses", min(twice), "is given to two clones", "Give each its own.")

@@ -25,6 +25,7 @@ try:
     import pycdlib
 except ImportError:
     PYCDLIB_IMPORT_ERROR = traceback.format_exc()
+    pycdlib = t.cast(t.Any, None)
 
 
 def require_pycdlib() -> None:

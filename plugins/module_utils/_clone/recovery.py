@@ -15,8 +15,9 @@ import re
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone import plan
+from ansible_collections.headroom.libvirt.plugins.module_utils._connection import living
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api as domains
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain import xml
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain import volumes
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain.metadata import ReservationRef, VolumeRef
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     Conflict,
@@ -64,7 +65,11 @@ class CloneRecovery:
         self.again(record)
 
     def roll_back(self, record: Record) -> None:
-        """Undo the steps; what another machine uses by now stays."""
+        """Undo the steps, over a new connection if this one broke; what another machine uses by now stays."""
+        with living(self.connection) as connection:
+            dataclasses.replace(self, connection=connection)._undo(record)
+
+    def _undo(self, record: Record) -> None:
         undo: dict[str, t.Callable[[t.Mapping[str, t.Any]], None]] = {
             "volume": self._delete_volume,
             "reservation": self._release,
@@ -89,7 +94,7 @@ class CloneRecovery:
     def _delete_volume(self, step: t.Mapping[str, t.Any]) -> None:
         pool = storage.look_up_pool(self.connection, step["pool"])
         volume = storage.find_volume(pool, step["name"])
-        if volume is None or storage.volume_path(volume) in self._used():
+        if volume is None or storage.volume_path(volume) in volumes.paths_in_use(self.connection):
             return
 
         def is_gone() -> bool:
@@ -104,14 +109,6 @@ class CloneRecovery:
             return True
 
         Waiter(_COPY_SECONDS, self.clock).until(is_gone, f"the end of the copying of {step['name']!r}")
-
-    def _used(self) -> set[str]:
-        """Return the paths of the disks of all domains of the host."""
-        found: set[str] = set()
-        for domain in domains.list_all(self.connection):
-            with contextlib.suppress(NotFound):  # gone since it was listed
-                found.update(disk.source for disk in xml.parse(domains.definition_xml(domain)).disks if disk.source)
-        return found
 
 
 def settle(

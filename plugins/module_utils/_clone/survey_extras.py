@@ -49,7 +49,7 @@ def check(
     connection: Connection, request: Request, clones: t.Sequence[NewClone], hardware: Definition, gone: Leftovers
 ) -> None:
     """Raise what would keep the clones from being made; what is ``gone`` will be undone before they are."""
-    _check_quota(connection, request, clones, hardware)
+    _check_quota(connection, request, clones, hardware, gone)
     if request.seed is not None:
         iso.require_pycdlib()
     for wanted in (clone.extras.address for clone in clones):
@@ -57,9 +57,11 @@ def check(
             companions.check_address(connection, wanted)
 
 
-def _check_quota(connection: Connection, request: Request, clones: t.Sequence[NewClone], hardware: Definition) -> None:
+def _check_quota(
+    connection: Connection, request: Request, clones: t.Sequence[NewClone], hardware: Definition, gone: Leftovers
+) -> None:
     if request.tenant is None or not request.quota.limits:
         return
     disks = sum(overlay.capacity_bytes for clone in clones for overlay in clone.overlays)
     wanted = quota.Usage(1, hardware.vcpus, hardware.memory_bytes) * len(clones) + quota.Usage(disk_bytes=disks)
-    quota.check(request.tenant, request.quota, tenants.usage(connection, request.tenant), wanted)
+    quota.check(request.tenant, request.quota, tenants.usage(connection, request.tenant, gone.domains), wanted)

@@ -31,15 +31,18 @@ if t.TYPE_CHECKING:
 LOCKS: t.Final = "/run/lock"
 
 
-def usage(connection: Connection, tenant: str) -> Usage:
-    """Return what the machines of the tenant take together; their disks are counted as large as guests see them."""
+def usage(connection: Connection, tenant: str, gone: t.Collection[str] = ()) -> Usage:
+    """Return what the machines of the tenant take together, less those called as in ``gone``.
+
+    Their disks are counted as large as guests see them.
+    """
     total = Usage()
     for domain in domains.list_all(connection):
         try:
             definition = xml.parse(domains.definition_xml(domain))
         except NotFound:  # gone since it was listed
             continue
-        if definition.metadata.tenant == tenant:
+        if definition.metadata.tenant == tenant and definition.name not in gone:
             total += of_machine(connection, definition)
     return total
 

@@ -72,10 +72,11 @@ def autostart(domain: Domain) -> bool:
         return bool(domain.autostart())
 
 
-def definition_xml(domain: Domain) -> str:
-    """Return the persistent definition, secrets left out."""
+def definition_xml(domain: Domain, *, secrets: bool = False) -> str:
+    """Return the persistent definition; with ``secrets`` as it is to be defined again, which is never to be shown."""
+    flags = libvirt.VIR_DOMAIN_XML_INACTIVE | (libvirt.VIR_DOMAIN_XML_SECURE if secrets else 0)
     with translated(f"read the definition of {domain.name()!r}"):
-        return domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE)
+        return domain.XMLDesc(flags)
 
 
 def live_xml(domain: Domain) -> str:

@@ -10,13 +10,14 @@
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
 import dataclasses
 import functools
 import typing as t
 from fnmatch import fnmatchcase
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._changes import Changes
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api, plan, volumes
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api, plan, removal, volumes
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain.machine import DefinedMachine
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import HeadroomError, NotFound
 from ansible_collections.headroom.libvirt.plugins.module_utils._network import reservations
@@ -24,6 +25,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._network import r
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection
     from ansible_collections.headroom.libvirt.plugins.module_utils._domain.metadata import ReservationRef
+    from ansible_collections.headroom.libvirt.plugins.module_utils._journal import Journal
 
 # Waiting for guests to shut down costs nothing here; the bound is for libvirtd, which serves few calls at once.
 _WORKERS = 8
@@ -140,12 +142,12 @@ def merged_changes(plans: t.Sequence[DomainPlan]) -> Changes:
     return merged
 
 
-def carry_out(connection: Connection, plans: t.Sequence[DomainPlan]) -> None:
+def carry_out(connection: Connection, plans: t.Sequence[DomainPlan], journal: Journal) -> None:
     """Carry the plans out, side by side; one that fails does not stop the others.
 
     Raises the first error when it is the only one, else a HeadroomError that names each.
     """
-    act = functools.partial(_carry_out_one, connection)
+    act = functools.partial(_carry_out_one, connection, journal)
     errors: dict[str, HeadroomError] = {}
     with concurrent.futures.ThreadPoolExecutor(_WORKERS) as pool:
         running = {pool.submit(act, one): one.observed.name for one in plans if one.changes.changed}
@@ -164,18 +166,20 @@ def carry_out(connection: Connection, plans: t.Sequence[DomainPlan]) -> None:
         )
 
 
-def _carry_out_one(connection: Connection, one: DomainPlan) -> None:
+def _carry_out_one(connection: Connection, journal: Journal, one: DomainPlan) -> None:
     machine, request = one.machine, one.request
     if "protected" in one.changes.diff["after"]:
         machine.metadata = dataclasses.replace(machine.metadata, protected=one.observed.protected)
     if "autostart" in one.changes.diff["after"]:
         machine.autostart = bool(request.autostart)
+    belongings = removal.Belongings(machine.uuid, tuple(one.volumes.remove), tuple(one.reservations))
     for step in one.steps:
-        _take(step, machine, request)
-    for ref in one.volumes.remove:  # last: a definition must never point at volumes that are gone
-        volumes.delete(connection, ref)
-    for kept in one.reservations:
-        reservations.release(connection, kept)
+        if step != "undefine":
+            _take(step, machine, request)
+    with removal.begun(journal, connection, machine.name, belongings) if belongings else contextlib.nullcontext():
+        if "undefine" in one.steps:
+            machine.undefine()  # first: a definition must never point at volumes that are gone
+        removal.clear(connection, belongings)
 
 
 def _take(step: plan.Step, machine: DefinedMachine, request: Request) -> None:
@@ -189,6 +193,5 @@ def _take(step: plan.Step, machine: DefinedMachine, request: Request) -> None:
         "shut down": functools.partial(machine.shutdown, timeout=request.timeout, force=request.force),
         "await power-off": functools.partial(machine.await_power_off, timeout=request.timeout, force=request.force),
         "power off": machine.power_off,
-        "undefine": machine.undefine,
     }
     steps[step]()

@@ -31,6 +31,13 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import SY
 _ASK_AGAIN_SECONDS = 5.0
 
 
+class Cloner(t.Protocol):
+    """Makes clones of machines: ``_clone.sibling``, which stands on this file and so is handed in."""
+
+    def __call__(self, machine: DefinedMachine, name: str) -> t.Mapping[str, t.Any]:
+        """Return the row of the new machine."""
+
+
 class Machine:
     """What every machine can do. Defines no data; ``_defined`` says how a level reaches its domain."""
 
@@ -81,6 +88,11 @@ class Machine:
         """Remove the definition, with NVRAM, TPM state, saved memory and snapshot metadata. Volumes stay."""
         with self._defined("undefine") as machine:
             api.undefine(machine.domain)
+
+    def clone(self, name: str, cloner: Cloner) -> t.Mapping[str, t.Any]:
+        """Have ``cloner`` make another machine like this one, called ``name``, on the same host; return its row."""
+        with self._defined("clone") as machine:
+            return cloner(machine, name)
 
     def observe(self) -> plan.Observed:
         """Return the situation of the machine now."""

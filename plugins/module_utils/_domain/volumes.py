@@ -39,16 +39,23 @@ class Uses:
                 paths[ref] = storage.volume_path(volume)
         if not paths:
             return plan.OwnedVolumes()
-        used = {path: user for path, user in self._by_domains if user != f"the domain {definition.name!r}"}
+        used = {path: user for path, user in self.by_domains if user != f"the domain {definition.name!r}"}
         for pool in sorted({ref.pool for ref in paths}):
-            if pool not in self._by_pool:
-                self._by_pool[pool] = self._by_volumes(pool)
-            used.update(self._by_pool[pool])
+            used.update(self._in_pool(pool))
         return plan.sort_owned(definition, paths, used)
 
+    def user_of(self, pool: str, path: str) -> str | None:
+        """Return who uses the volume at ``path`` in ``pool``: a domain, or a volume that it is the base of."""
+        return dict(self.by_domains).get(path) or self._in_pool(pool).get(path)
+
+    def _in_pool(self, pool: str) -> dict[str, str]:
+        if pool not in self._by_pool:
+            self._by_pool[pool] = self._by_volumes(pool)
+        return self._by_pool[pool]
+
     @functools.cached_property
-    def _by_domains(self) -> list[tuple[str, str]]:
-        """(path, user) for each disk, and what it is known to be backed by, of each domain."""
+    def by_domains(self) -> list[tuple[str, str]]:
+        """Return (path, user) for each disk, and what it is known to be backed by, of each domain."""
         found = []
         for domain in api.list_all(self._connection):
             try:
@@ -90,8 +97,13 @@ def find(connection: Connection, ref: VolumeRef) -> libvirt.virStorageVol | None
     return storage.find_volume(pool, ref.name)
 
 
-def delete(connection: Connection, ref: VolumeRef) -> None:
-    """Delete the volume if it is still there."""
+def delete(connection: Connection, ref: VolumeRef, *, unless_at: t.Collection[str] = ()) -> None:
+    """Delete the volume if it is still there, and not at one of the paths ``unless_at``."""
     volume = find(connection, ref)
-    if volume is not None:
+    if volume is not None and (not unless_at or storage.volume_path(volume) not in unless_at):
         storage.delete(volume)
+
+
+def paths_in_use(connection: Connection) -> frozenset[str]:
+    """Return the path of each disk, and what it is known to be backed by, of each domain of the host."""
+    return frozenset(path for path, _user in Uses(connection).by_domains)

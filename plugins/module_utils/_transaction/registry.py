@@ -12,9 +12,13 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
+from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import flatten, live
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone import again as clone_again
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone import recovery as clone_recovery
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain import removal
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Unsupported
+from ansible_collections.headroom.libvirt.plugins.module_utils._migrate import intent as migrate_intent
+from ansible_collections.headroom.libvirt.plugins.module_utils._migrate import recovery as migrate_recovery
 
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection
@@ -33,7 +37,11 @@ class Kind:
 
 
 KINDS: t.Final[t.Mapping[str, Kind]] = {
+    live.KIND: Kind(lambda connection, _journal: live.CaptureRecovery(connection), live.prospects),
     clone_recovery.KIND: Kind(clone_again.recovery, clone_recovery.prospects),
+    flatten.KIND: Kind(lambda connection, _journal: flatten.FlattenRecovery(connection), flatten.prospects),
+    migrate_intent.KIND: Kind(migrate_recovery.recovery, migrate_recovery.prospects),
+    removal.KIND: Kind(lambda connection, _journal: removal.RemovalRecovery(connection), removal.prospects),
 }
 
 

@@ -52,9 +52,8 @@ _SCHEMA: t.Final = _sqlite.Schema(
     file_mode=0o600,
 )
 
-_SELECT: t.Final = (
-    "SELECT id, kind, subject, intent, steps, started, state, problem, process FROM record ORDER BY number"
-)
+_ALL: t.Final = "SELECT id, kind, subject, intent, steps, started, state, problem, process FROM record ORDER BY number"
+_UNFINISHED: t.Final = _ALL.replace("ORDER", "WHERE state = 'unfinished' ORDER")
 _UPSERT: t.Final = """INSERT INTO record (id, kind, subject, intent, steps, started, state, problem, process)
     VALUES (:id, :kind, :subject, :intent, :steps, :started, :state, :problem, :process)
     ON CONFLICT (id) DO UPDATE SET intent = :intent, steps = :steps, state = :state, problem = :problem"""
@@ -75,9 +74,10 @@ class Store:
     warn: t.Callable[[str], None]
     now: t.Callable[[], float]
 
-    def read(self) -> list[Record]:
-        """Return all records, the oldest first; makes and changes nothing."""
-        return self._run(self._read, dry_run=True)
+    def read(self, *, unfinished: bool = False) -> list[Record]:
+        """Return the records, or only those that have not ended, the oldest first; makes and changes nothing."""
+        query = _UNFINISHED if unfinished else _ALL
+        return self._run(lambda opened: self._read(opened, query), dry_run=True)
 
     def write(self, record: Record) -> None:
         """Make ``record`` durable as it is."""
@@ -153,8 +153,8 @@ class Store:
             self.warn(warning)
         return result
 
-    def _read(self, opened: sqlite3.Connection) -> list[Record]:
-        rows = opened.execute(_SELECT).fetchall()
+    def _read(self, opened: sqlite3.Connection, query: str = _UNFINISHED) -> list[Record]:
+        rows = opened.execute(query).fetchall()
         found = [records.from_row(row) for row in rows]
         return [
             dataclasses.replace(one, alive=one.state == "unfinished" and self._locks.is_held(one.id)) for one in found

@@ -86,5 +86,5 @@ def _told(left: list[dict[str, t.Any]]) -> str:
 
 def _remove(empty: inventory.Inventory) -> list[str]:
     """Remove the clones; what is there then that should not be."""
-    module.run("domain", name=NAMES, state="absent", force=True)
+    module.run("domain", name=NAMES, state="absent", timeout=0.1, force=True)
     return [f"after removal, {difference}" for difference in inventory.take().differences(empty)]

@@ -60,6 +60,7 @@ def free_addresses(number: int) -> list[str]:
     connection = libvirt.open("qemu:///system")
     try:
         own = etree.fromstring(connection.networkLookupByName("default").XMLDesc(0)).find("ip")
+        assert own is not None
         network = ipaddress.ip_interface(f"{own.get('address')}/{own.get('prefix') or own.get('netmask')}").network
         return [str(network.broadcast_address - distance) for distance in range(2, 2 + number)]
     finally:

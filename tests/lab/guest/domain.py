@@ -5,20 +5,31 @@
 
 from __future__ import annotations
 
+import ipaddress
 from xml.sax.saxutils import escape
 
 # The kernel does not start in 64 MiB, and runs out of memory at boot in 80.
 MEMORY_MIB = 96
 
 
-def domain_xml(name: str, domain_type: str, memory_mib: int = MEMORY_MIB, disk: str | None = None) -> str:
+def domain_xml(
+    name: str,
+    domain_type: str,
+    memory_mib: int = MEMORY_MIB,
+    disk: str | None = None,
+    *,
+    ledger: str | None = None,
+    address: str | None = None,
+) -> str:
     """A guest of the lab, ready for "virsh define".
 
-    `domain_type` is `kvm` or `qemu`; `disk` a qcow2 file on the host, by default NAME.qcow2 in the pool `default`.
+    `domain_type` is `kvm` or `qemu`; `disk` a qcow2 file on the host, by default NAME.qcow2 in the pool `default`;
+    `ledger` the qcow2 file of a second disk that the guest writes entries to, see ledger.c. With `address` the guest is
+    on the hosts' own network under that address, else on the host's network `default`.
     An emulated CPU is QEMU's plainest model: the richest costs 2 s at boot, and cannot move between QEMU versions.
     """
     cpu = "<cpu mode='host-passthrough'/>" if domain_type == "kvm" else "<cpu mode='custom'><model>qemu64</model></cpu>"
-    source = escape(disk or f"/var/lib/libvirt/images/{name}.qcow2", {"'": "&apos;"})
+    source = _quoted(disk or f"/var/lib/libvirt/images/{name}.qcow2")
     return f"""\
 <domain type='{domain_type}'>
   <name>{escape(name)}</name>
@@ -42,17 +53,13 @@ def domain_xml(name: str, domain_type: str, memory_mib: int = MEMORY_MIB, disk: 
       <source file='{source}'/>
       <target dev='vda' bus='virtio'/>
       <boot order='1'/>
-    </disk>
-    <interface type='network'>
-      <source network='default'/>
-      <model type='virtio'/>
-      <rom enabled='no'/>
-    </interface>
+    </disk>{_ledger(ledger) if ledger else ""}
+    {_interface(address)}
     <channel type='unix'>
       <target type='virtio' name='org.qemu.guest_agent.0'/>
     </channel>
     <serial type='pty'>
-      <log file='/var/log/libvirt/qemu/{escape(name, {"'": "&apos;"})}-serial.log' append='off'/>
+      <log file='/var/log/libvirt/qemu/{_quoted(name)}-serial.log' append='off'/>
     </serial>
     <controller type='usb' model='none'/>
     <memballoon model='virtio'>
@@ -61,3 +68,28 @@ def domain_xml(name: str, domain_type: str, memory_mib: int = MEMORY_MIB, disk: 
   </devices>
 </domain>
 """
+
+
+def _ledger(file: str) -> str:
+    return f"""
+    <disk type='file' device='disk'>
+      <driver name='qemu' type='qcow2'/>
+      <source file='{_quoted(file)}'/>
+      <target dev='vdb' bus='virtio'/>
+    </disk>"""
+
+
+def _interface(address: str | None) -> str:
+    type_, source, mac = "network", "network='default'", ""
+    if address is not None:  # which the guest reads from its MAC
+        type_, source = "bridge", "bridge='lan0'"
+        mac = f"<mac address='52:54:{ipaddress.IPv4Address(address).packed.hex(':')}'/>"
+    return f"""<interface type='{type_}'>
+      {mac}<source {source}/>
+      <model type='virtio'/>
+      <rom enabled='no'/>
+    </interface>"""
+
+
+def _quoted(text: str) -> str:
+    return escape(text, {"'": "&apos;"})

@@ -18,6 +18,8 @@ from .disk import MIB, assemble, boot_partition
 from .initramfs import contents, pack
 
 HERE = Path(__file__).parent
+SOURCES = ("image.py", "disk.py", "initramfs.py", "syslinux.cfg", "workd.c", "ledger.c", "ledger.h")
+PROGRAMS = ("workd", "ledger")
 
 # Debian 12's kernel: the one of Debian 13 panics in QEMU 7.2's emulation.
 RELEASE = "bookworm"
@@ -28,28 +30,28 @@ STATE_SIZE = 15 * MIB
 
 
 def obtain() -> Path:
-    """The image's path, from the cache or built now."""
+    """A folder with guest.qcow2 and the program `ledger`, from the cache or built now."""
     overlay = (path for path in (HERE / "rootfs").rglob("*") if path.is_file())
-    names = ("image.py", "disk.py", "initramfs.py", "syslinux.cfg", "workd.c")
-    sources = [*(HERE / name for name in names), *sorted(overlay)]
+    sources = [*(HERE / name for name in SOURCES), *sorted(overlay)]
     recipe = [part for path in sources for part in (str(path.relative_to(HERE)), path.read_text())]
-    return cache.obtain(cache.item_name("guest", *recipe), build) / "guest.qcow2"
+    return cache.obtain(cache.item_name("guest", *recipe), build)
 
 
 def build(target: Path) -> None:
-    """Make `target`/guest.qcow2."""
+    """Make `target`/guest.qcow2 and `target`/ledger."""
     say("building the guest's image (once, about 20 s)")
     work = target / "work"
     work.mkdir()
     tree = _unpack(work / "tree")
-    workd = _compile(work / "workd")
-    (work / "initrd").write_bytes(gzip.compress(pack(contents(tree, workd.read_bytes())), mtime=0))
+    programs = {name: _compile(work / name).read_bytes() for name in PROGRAMS}
+    (work / "initrd").write_bytes(gzip.compress(pack(contents(tree, programs)), mtime=0))
     (kernel,) = (tree / "boot").glob("vmlinuz-*")
     shutil.copy(kernel, work / "vmlinuz")
     files = {file.name: file for file in (work / "vmlinuz", work / "initrd", HERE / "syslinux.cfg")}
     boot = boot_partition(work / "boot.fat", BOOT_SIZE, files)
     disk = assemble(work / "disk.raw", boot, _state_partition(work))
     run("qemu-img", "convert", "-q", "-c", "-f", "raw", "-O", "qcow2", disk, target / "guest.qcow2")
+    shutil.move(work / "ledger", target / "ledger")
     shutil.rmtree(work)
 
 
@@ -61,7 +63,7 @@ def _unpack(tree: Path) -> Path:
 
 
 def _compile(program: Path) -> Path:
-    run("gcc", "-static", "-Os", "-s", "-Wall", "-Wextra", "-Werror", "-o", program, HERE / "workd.c")
+    run("gcc", "-static", "-Os", "-s", "-Wall", "-Wextra", "-Werror", "-o", program, HERE / f"{program.name}.c")
     return program
 
 

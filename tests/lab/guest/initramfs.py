@@ -1,7 +1,7 @@
 # Copyright (c) 2026, headroom.libvirt contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The guest's initramfs, put together in memory: busybox, kernel modules, the guest agent, sshd, workd and rootfs/."""
+"""The guest's initramfs, made in memory: busybox, kernel modules, the guest agent, sshd, our programs and rootfs/."""
 
 from __future__ import annotations
 
@@ -96,15 +96,15 @@ def load_order(wanted: t.Iterable[str], depends: t.Callable[[str], t.Iterable[st
     return order
 
 
-def contents(tree: Path, workd: bytes) -> list[Entry]:
-    """Everything in the initramfs. `tree` holds unpacked Debian packages, `workd` is the compiled web server."""
+def contents(tree: Path, programs: t.Mapping[str, bytes]) -> list[Entry]:
+    """Everything in the initramfs. `tree` holds unpacked Debian packages, `programs` our own, compiled, by name."""
     return with_parents(
         [
             *(directory(path) for path in ("/proc", "/sys", "/dev", "/run", "/tmp", "/state")),
             *_busybox(tree),
             *_modules(tree),
             *_programs(tree),
-            executable("/sbin/workd", workd),
+            *(executable(f"/sbin/{name}", code) for name, code in programs.items()),
             *_overlay(),
         ]
     )

@@ -8,8 +8,10 @@
  *   GET /health          "ok"
  *   GET /identity        JSON: hostname, machine_id, mac, uuid, boot_count, uptime
  *   GET /work?units=N    N units (default 1) of a fixed amount of arithmetic, then a body of 16 KiB
+ *   GET /ledger          JSON: acked, reads, bad, errors of the ledger on the second disk, see ledger.c
  */
 #include <arpa/inet.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -20,6 +22,8 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "ledger.h"
 
 #define PORT 80
 #define BODY_BYTES 16384
@@ -94,6 +98,24 @@ static void identity(int client)
     respond(client, "200 OK", "application/json", body, n);
 }
 
+static void ledger(int client)
+{
+    struct ledger state;
+    char body[256];
+    FILE *file = fopen(LEDGER_PATH, "r");
+
+    if (!file || fread(&state, sizeof state, 1, file) != 1)
+        respond(client, "503 Service Unavailable", "text/plain", "no ledger\n", 10);
+    else
+        respond(client, "200 OK", "application/json", body,
+                snprintf(body, sizeof body,
+                         "{\"acked\": %" PRIu64 ", \"reads\": %" PRIu64 ", \"bad\": %" PRIu64 ", \"errors\": %" PRIu64
+                         "}\n",
+                         state.acked, state.reads, state.bad, state.errors));
+    if (file)
+        fclose(file);
+}
+
 static void serve(int client)
 {
     char request[2048], *path, *end;
@@ -113,6 +135,8 @@ static void serve(int client)
         respond(client, "200 OK", "text/plain", "ok\n", 3);
     else if (strcmp(path, "/identity") == 0)
         identity(client);
+    else if (strcmp(path, "/ledger") == 0)
+        ledger(client);
     else if (strncmp(path, "/work", 5) == 0 && (path[5] == '\0' || path[5] == '?'))
         work(client, path + 5);
     else

@@ -27,6 +27,12 @@ def test_the_default_lab_is_the_checkouts_or_the_one_that_a_command_runs_in(monk
     assert cli.parse(["status"]).name == "other"
 
 
+def test_the_full_size_guest_is_built_when_it_is_asked_for() -> None:
+    assert not cli.parse(["up"]).full_size
+    assert cli.parse(["up", "--full-size"]).full_size
+    assert cli.parse(["build", "--full-size"]).full_size
+
+
 @pytest.mark.parametrize("rate", ["100mbit", "1.5gbit", "none", "64kbps"])
 def test_rates(rate: str) -> None:
     assert cli.parse(["link", "k1", "--rate", rate]).rate == rate

@@ -155,7 +155,7 @@ def test_a_failure_is_rolled_back_with_all_that_was_begun(journal: Journal) -> N
     ("recovery", "words"),
     [
         (Undoer(HeadroomError("web-1 is busy")), r"Not everything was undone \(web-1 is busy\)"),
-        (None, "Not everything"),
+        (None, "the transaction "),
     ],
 )
 def test_what_is_not_undone_stays_and_is_told(journal: Journal, recovery: Undoer | None, words: str) -> None:

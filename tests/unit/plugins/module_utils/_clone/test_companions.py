@@ -15,6 +15,7 @@ import typing as t
 import pytest
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import build, catalogue, register
+from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.images import Location
 from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.names import ApplianceId
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone import apply, neighbours, survey, tenants
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone.plan import Request
@@ -86,7 +87,7 @@ def shelf(tmp_path: Path, contents: dict[str, bytes]) -> t.Iterator[Catalogue]:
             created="2026-01-01T00:00:00Z",
             now=0.0,
             token="0" * 12,
-            files={"vda": str(tmp_path / "disk.raw")},
+            files={"vda": Location(str(tmp_path / "disk.raw"))},
             template=template,
         )
         with register.planned(found, request) as plan:
@@ -127,7 +128,7 @@ def test_a_clone_has_its_seed_and_its_address_and_knows_of_them(shelf: Catalogue
     assert held(shelf.connection) == [Reservation("52:54:00:00:00:01", "10.0.0.50", "web-1")]
 
 
-def test_all_of_it_goes_with_the_clone(shelf: Catalogue) -> None:
+def test_all_of_it_goes_with_the_clone(shelf: Catalogue, journal: Journal) -> None:
     before = volumes(shelf.connection)
     make(shelf, ONE)
     machine = DefinedMachine.named(shelf.connection, "web_1")
@@ -136,18 +137,18 @@ def test_all_of_it_goes_with_the_clone(shelf: Catalogue) -> None:
     assert plan.as_dict()["removed_reservations"] == [
         {"network": "default", "mac": "52:54:00:00:00:01", "address": "10.0.0.50"}
     ]
-    domain_apply.carry_out(shelf.connection, [plan])
+    domain_apply.carry_out(shelf.connection, [plan], journal)
     assert (volumes(shelf.connection), held(shelf.connection)) == (before, [])
 
 
-def test_an_address_that_another_has_by_now_is_left_to_it(shelf: Catalogue) -> None:
+def test_an_address_that_another_has_by_now_is_left_to_it(shelf: Catalogue, journal: Journal) -> None:
     make(shelf, ONE)
     other = Reservation("52:54:00:00:00:99", "10.0.0.50")
     reservations.carry_out(reservations.plan_to_reserve(shelf.connection, "default", other, force=True))
     machine = DefinedMachine.named(shelf.connection, "web_1")
     machine.power_off()
     (plan,) = domain_apply.plan_all(shelf.connection, [machine], domain_apply.Request(state="absent"))
-    domain_apply.carry_out(shelf.connection, [plan])
+    domain_apply.carry_out(shelf.connection, [plan], journal)
     assert (plan.reservations, held(shelf.connection)) == ((), [other])
 
 
@@ -176,12 +177,13 @@ def test_a_failure_leaves_nothing_of_it(
     ("addresses", "error", "words"),
     [
         ({"other": "10.0.0.50"}, InvalidInput, "is none of the clones of this task.*They are: web_1"),
+        ({"web_1": 5}, InvalidInput, "addresses.web_1: 5 is not an IP address"),
         ({"web_1": "10.1.0.50"}, InvalidInput, "is not in the network 'default'"),
         ({"web_1": "10.0.0.51"}, Taken, "10.0.0.51 for db"),
     ],
 )
 def test_an_address_that_cannot_be_is_found_before_anything_is_made(
-    shelf: Catalogue, addresses: dict[str, str], error: type[Exception], words: str
+    shelf: Catalogue, addresses: dict[str, t.Any], error: type[Exception], words: str
 ) -> None:
     db = Reservation("52:54:00:00:00:88", "10.0.0.51", "db")
     reservations.carry_out(reservations.plan_to_reserve(shelf.connection, "default", db, force=False))

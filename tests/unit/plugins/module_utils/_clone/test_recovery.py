@@ -108,8 +108,8 @@ def test_the_next_run_is_as_an_undisturbed_one(
     make(shelf, journal)
     undisturbed = everything(shelf)
     for domain in domains.list_all(shelf.connection):
-        domain.destroy()
-        domain.undefine()
+        domain.destroyFlags(0)
+        domain.undefineFlags(0)
     for volume in storage.list_volumes(storage.look_up_pool(shelf.connection, "fast")):
         storage.delete(volume)
     record = crash(shelf, journal, module, name, number)
@@ -166,7 +166,9 @@ def test_what_another_machine_uses_by_now_stays(shelf: Catalogue, journal: Journ
 def test_a_machine_of_the_same_name_stays(shelf: Catalogue, journal: Journal) -> None:
     crash(shelf, journal, domains, "define", 1)
     for domain in domains.list_all(shelf.connection):
-        domain.undefine()
+        if domain.isActive():
+            domain.destroyFlags(0)
+        domain.undefineFlags(0)
     text = "<domain type='test'><name>web-1</name><memory>8192</memory><os><type>hvm</type></os></domain>"
     domains.define(shelf.connection, text)
     settle(shelf, journal)

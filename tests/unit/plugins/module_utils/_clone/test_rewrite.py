@@ -193,6 +193,20 @@ def describe(element: etree._Element) -> t.Any:
     return str(element.tag), dict(element.attrib), [describe(child) for child in element]
 
 
+@pytest.mark.parametrize(("last", "expected"), [("vdb", "vdc"), ("vdz", "vdaa")])
+def test_a_seed_takes_the_name_after_the_last_disk(last: str, expected: str) -> None:
+    text = build.build(build.Hardware(memory_bytes=64 << 20), ["vda", last])
+    seeded = dataclasses.replace(IDENTITY, seed="/pool/web-1.seed.iso")
+    disks = xml.parse(clone(text, identity=seeded)).disks
+    assert [(disk.target, disk.alias) for disk in disks] == [("vda", None), (last, None), (expected, xml.SEED_ALIAS)]
+
+
+def test_a_machine_without_disks_gets_a_drive_for_its_seed() -> None:
+    seeded = dataclasses.replace(IDENTITY, seed="/pool/web-1.seed.iso")
+    (disk,) = xml.parse(clone("<domain type='kvm'/>", identity=seeded)).disks
+    assert (disk.device, disk.bus, disk.target) == ("cdrom", "sata", "sda")
+
+
 def test_memory_is_set_at_once_with_what_the_balloon_leaves() -> None:
     root = root_of(template.to_template((GOLDEN / "bios.domain.xml").read_text()), memory_bytes=512 << 20)
     assert xml.size_in_bytes(root.find("memory")) == 512 << 20

@@ -1,0 +1,68 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
+# It may change or vanish in any release.
+
+"""Running a program in a guest, through its agent. What it answers is the guest's word, and only read as numbers."""
+
+from __future__ import annotations
+
+import json
+import typing as t
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._connection import translated
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain.xml import parse_element
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import HeadroomError
+from ansible_collections.headroom.libvirt.plugins.module_utils._libvirt_dep import libvirt_qemu
+from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import Waiter
+
+if t.TYPE_CHECKING:
+    from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import Clock
+
+CHANNEL: t.Final = "org.qemu.guest_agent.0"
+_ANSWER_SECONDS: t.Final = 10
+
+
+def is_connected(domain: api.Domain) -> bool:
+    """Return whether the agent in the guest has opened its channel; asks libvirt, not the guest."""
+    targets = parse_element(api.live_xml(domain)).iterfind(f"devices/channel/target[@name='{CHANNEL}']")
+    return any(target.get("state") == "connected" for target in targets)
+
+
+def run(domain: api.Domain, words: t.Sequence[str], timeout: float, clock: Clock) -> None:
+    """Run a program in the guest; raises HeadroomError unless it ends with 0 within ``timeout`` seconds."""
+    started = _ask(domain, "guest-exec", path=words[0], arg=list(words[1:]))
+    process = _number(domain, started, "pid")
+    status: dict[str, t.Any] = {}
+
+    def has_ended() -> bool:
+        status.update(_ask(domain, "guest-exec-status", pid=process))
+        return status.get("exited") is True
+
+    Waiter(timeout, clock, longest_pause=0.1).until(has_ended, f"the end of {words[0]} in {domain.name()!r}")
+    if status.get("exitcode") != 0:
+        code = _number(domain, {"exitcode": status.get("exitcode", status.get("signal"))}, "exitcode")
+        raise HeadroomError(f"{words[0]} failed in the guest of {domain.name()!r} with {code}.", name=domain.name())
+
+
+def _ask(domain: api.Domain, command: str, **arguments: t.Any) -> dict[str, t.Any]:
+    request = json.dumps({"execute": command, "arguments": arguments})
+    with translated(f"ask the agent of {domain.name()!r} for {command}"):
+        answer = libvirt_qemu.qemuAgentCommand(domain, request, _ANSWER_SECONDS, 0)
+    try:
+        facts = json.loads(answer)["return"]
+    except (ValueError, KeyError, TypeError):
+        facts = None
+    if not isinstance(facts, dict):
+        raise HeadroomError(f"the agent of {domain.name()!r} gave an answer to {command} that is none.")
+    return facts
+
+
+def _number(domain: api.Domain, facts: t.Mapping[str, t.Any], name: str) -> int:
+    value = facts.get(name)
+    if not isinstance(value, int):
+        raise HeadroomError(f"the agent of {domain.name()!r} gave no {name}.")
+    return value

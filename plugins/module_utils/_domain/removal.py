@@ -1,0 +1,134 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
+# It may change or vanish in any release.
+
+"""What a machine that is removed leaves for a moment: recorded, so that a run that is killed then loses no trace of it.
+
+Once a machine is undefined, nothing else knows which volumes and reservations were its own.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api, volumes
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain.metadata import ReservationRef, VolumeRef
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
+    Conflict,
+    HeadroomError,
+    NotFound,
+    Unsupported,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._network import reservations
+
+if t.TYPE_CHECKING:
+    import contextlib
+
+    from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection
+    from ansible_collections.headroom.libvirt.plugins.module_utils._journal import (
+        Direction,
+        Journal,
+        Record,
+        Transaction,
+    )
+
+KIND: t.Final = "removal"
+
+
+@dataclasses.dataclass(frozen=True)
+class Belongings:
+    """What goes with a machine."""
+
+    uuid: str
+    volumes: tuple[VolumeRef, ...] = ()
+    reservations: tuple[ReservationRef, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.volumes or self.reservations)
+
+    @classmethod
+    def of(cls, record: Record) -> Belongings:
+        """Return what the record of a removal says."""
+        return cls(
+            record.intent["uuid"],
+            tuple(VolumeRef(**ref) for ref in record.intent["volumes"]),
+            tuple(ReservationRef(**ref) for ref in record.intent["reservations"]),
+        )
+
+
+def begun(
+    journal: Journal, connection: Connection, name: str, belongings: Belongings
+) -> contextlib.AbstractContextManager[Transaction]:
+    """Record the removal of a machine for the block. One that breaks off is finished by the next run, never undone."""
+    return journal.transaction(KIND, name, {"uri": connection.uri, **dataclasses.asdict(belongings)})
+
+
+def clear(connection: Connection, belongings: Belongings) -> None:
+    """Remove what belonged to a machine that is not defined any more; what another one uses by now stays."""
+    used = volumes.paths_in_use(connection) if belongings.volumes else frozenset()
+    for ref in belongings.volumes:
+        volumes.delete(connection, ref, unless_at=used)
+    for kept in belongings.reservations:
+        reservations.release(connection, kept)
+
+
+@dataclasses.dataclass(frozen=True)
+class RemovalRecovery:
+    """Finishes removals."""
+
+    connection: Connection
+
+    def resume(self, record: Record) -> None:
+        """Remove the machine, if it is still defined, and what belonged to it; raises Conflict when it runs again."""
+        belongings = Belongings.of(record)
+        try:
+            domain = api.look_up_uuid(self.connection, belongings.uuid)
+        except NotFound:
+            clear(self.connection, belongings)
+            return
+        if api.is_active(domain):
+            raise Conflict(f"{record.subject!r} runs again. Remove it by headroom.libvirt.domain.", name=record.subject)
+        api.undefine(domain)
+        clear(self.connection, belongings)
+
+    def roll_back(self, record: Record) -> None:
+        """Do nothing for a machine that is still whole; raises Unsupported for one that is not."""
+        try:
+            api.look_up_uuid(self.connection, record.intent["uuid"])
+        except NotFound:
+            raise Unsupported(
+                f"{record.subject!r} is not defined any more, and nothing brings it back. Resume {record} instead.",
+                transaction=record.id,
+            ) from None
+
+
+def unfinished(journal: Journal, connection: Connection) -> list[Record]:
+    """Return the removals on this host that broke off."""
+    return [record for record in journal.unfinished(KIND) if record.uri == connection.uri and not record.alive]
+
+
+def finish(
+    journal: Journal, connection: Connection, records: t.Iterable[Record], warn: t.Callable[[str], None]
+) -> None:
+    """Finish removals that broke off; what cannot be is told to ``warn``, and stays unfinished."""
+    for record in records:
+        try:
+            journal.recover(record, RemovalRecovery(connection), "resume")
+        except HeadroomError as error:
+            warn(f"{record} broke off, and cannot be finished: {error.message}")
+
+
+def prospects(record: Record, direction: Direction) -> list[str]:
+    """Return in sentences what RemovalRecovery does with the record."""
+    if direction == "roll_back":
+        return [f"Nothing, if {record.subject} is still defined; else this fails."]
+    belongings = Belongings.of(record)
+    return [
+        f"Undefine the domain {record.subject} ({belongings.uuid}), if it is still defined.",
+        *(f"Delete the volume {ref.name} of the pool {ref.pool}." for ref in belongings.volumes),
+        *(f"Give the address {ref.address} of the network {ref.network} back." for ref in belongings.reservations),
+    ]

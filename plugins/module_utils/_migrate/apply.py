@@ -1,0 +1,271 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
+# It may change or vanish in any release.
+
+"""Moving domains: what earlier runs left is finished first, then retrieve, plan, act."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import contextlib
+import dataclasses
+import secrets
+import socket
+import threading
+import typing as t
+from urllib.parse import urlsplit
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._connection import masked, open_connection
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api as domains
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Conflict, HeadroomError, NotFound
+from ansible_collections.headroom.libvirt.plugins.module_utils._interrupt import Stopped, interruptible
+from ansible_collections.headroom.libvirt.plugins.module_utils._journal import Interrupted
+from ansible_collections.headroom.libvirt.plugins.module_utils._migrate import (
+    api,
+    inspection,
+    plan,
+    preflight,
+    survey,
+    xml,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.intent import KIND, intent_of
+from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.mover import GoesOn, Mover
+from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.sides import Sides, seen, whereabouts
+from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.task import Moved, Task
+
+if t.TYPE_CHECKING:
+    from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection
+    from ansible_collections.headroom.libvirt.plugins.module_utils._journal import Record
+    from ansible_collections.headroom.libvirt.plugins.module_utils._libvirt_dep import libvirt
+    from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.intent import Intent
+    from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.model import MigrationPlan, Request
+
+_TOKEN_BYTES: t.Final = 8
+
+
+def move_all(task: Task) -> list[Moved]:
+    """Move the domains, several at a time; one that fails does not stop the others.
+
+    A signal stops each of them in order. Raises the first error when it is the only one, else one that names each.
+    """
+    cancelled = threading.Event()
+    with interruptible(), concurrent.futures.ThreadPoolExecutor(task.parallel) as threads:
+        running = {name: threads.submit(_move_one, task, name, cancelled) for name in task.names}
+        try:
+            concurrent.futures.wait(running.values())
+        except Stopped:
+            cancelled.set()
+            for future in running.values():
+                future.cancel()
+            concurrent.futures.wait(running.values())
+    results: list[Moved] = []
+    errors: dict[str, HeadroomError] = {}
+    for name, future in running.items():
+        try:
+            results.append(future.result())
+        except concurrent.futures.CancelledError:
+            errors[name] = Interrupted(f"the task was interrupted before {name!r} was touched")
+        except HeadroomError as error:
+            errors[name] = error
+    if len(errors) == 1:
+        raise next(iter(errors.values()))
+    if errors:
+        raise HeadroomError(
+            f"{len(errors)} of {len(running)} domains were not moved: "
+            + "; ".join(error.message for error in errors.values()),
+            failed={name: error.as_result() for name, error in sorted(errors.items())},
+            moved=[moved.as_dict() for moved in results],
+        )
+    return results
+
+
+def _move_one(task: Task, name: str, cancelled: threading.Event) -> Moved:
+    with contextlib.ExitStack() as stack:
+        source = stack.enter_context(open_connection(task.uri, timeout=task.connect_timeout))
+        destination = stack.enter_context(open_connection(task.request.destination_uri, timeout=task.connect_timeout))
+        recovered = task.act and _recover_earlier(task, name)
+        domain = domains.find(source, name)
+        there = _look_up_arrived(destination, name, task.request.destination_name, domain)
+        if domain is None or (there is not None and _is_there_already(domain, there)):
+            return _already_there(task, name, destination, there, recovered)
+        sides = Sides(source, destination, domain.UUIDString(), task.clock, cancelled)
+        return _One(task, sides, domain).move()
+
+
+def _recover_earlier(task: Task, name: str) -> bool:
+    """Finish, or take back, what an earlier run of this task has left of ``name``; return whether it was finished."""
+    finished = False
+    for record in task.unfinished(name):
+        if record.alive:  # the preflight says so
+            continue
+        if _has_switched(task, record):
+            task.journal.recover(record, task.recovery, "resume")
+            finished = True
+        else:
+            task.journal.recover(record, task.recovery, "roll_back")
+    return finished
+
+
+def _has_switched(task: Task, record: Record) -> bool:
+    with contextlib.ExitStack() as stack:
+        source, destination = (
+            stack.enter_context(open_connection(uri, timeout=task.connect_timeout))
+            for uri in (task.uri, task.request.destination_uri)
+        )
+        sides = Sides(source, destination, record.intent["uuid"])
+        return sides.whereabouts() in ("destination", "postcopy") or sides.at_source() is None
+
+
+def _look_up_arrived(
+    destination: Connection, name: str, new_name: str | None, domain: libvirt.virDomain | None
+) -> libvirt.virDomain | None:
+    """Return the destination's domain that is, or would be, this one."""
+    if domain is None:
+        return domains.find(destination, new_name or name)
+    with contextlib.suppress(NotFound):
+        return domains.look_up_uuid(destination, domain.UUIDString())
+    return None
+
+
+def _is_there_already(domain: libvirt.virDomain, there: libvirt.virDomain) -> bool:
+    """Return whether the guest runs on the destination; raises Conflict when it runs on both hosts."""
+    place = whereabouts(seen(domain), seen(there))
+    if place == "both":
+        raise Conflict(
+            f"{domain.name()!r} runs on both hosts. Power off the one that should not: this can corrupt its disks.",
+            name=domain.name(),
+        )
+    return place == "destination"
+
+
+def _already_there(
+    task: Task, name: str, destination: Connection, there: libvirt.virDomain | None, recovered: bool
+) -> Moved:
+    if there is None:
+        raise NotFound(
+            f"name: neither {masked(task.uri)} nor {destination.uri} has a domain {name!r}. Check the names with "
+            "`virsh list --all`.",
+            name=name,
+        )
+    changed = recovered
+    if task.request.persistent and not domains.is_persistent(there):
+        changed = True
+        if task.act:
+            domains.define(destination, api.migratable_xml(there, inactive=True))
+    return Moved(
+        name=name,
+        uuid=there.UUIDString(),
+        changed=changed,
+        running_host=destination.uri if domains.is_active(there) else None,
+        source_uri=task.uri,
+        destination_uri=task.request.destination_uri,
+    )
+
+
+class _One:
+    """One domain that is to be moved."""
+
+    def __init__(self, task: Task, sides: Sides, domain: libvirt.virDomain) -> None:
+        self._task = task
+        self._sides = sides
+        self._domain = domain
+
+    def move(self) -> Moved:
+        task, sides, began = self._task, self._sides, self._task.clock.now()
+        pools = survey.active_pools(sides.destination)
+        request = self._with_defaults()
+        made = plan.make_plan(survey.guest(sides.source, sides.destination, self._domain), request, pools)
+        plan.check_streamable(made)
+        facts = inspection.facts(sides.source, sides.destination, self._domain, made, pools, is_local=task.is_local)
+        facts = dataclasses.replace(facts, unfinished=task.in_the_way(made.guest.name))
+        result = Moved(
+            name=made.guest.name,
+            uuid=made.guest.uuid,
+            changed=not task.preflight_only,
+            running_host=sides.destination.uri if made.guest.running else None,
+            source_uri=task.uri,
+            destination_uri=request.destination_uri,
+            plan=made,
+            preflight=preflight.evaluate(made, facts),
+        )
+        if task.preflight_only:
+            result.running_host = sides.source.uri if made.guest.running else None
+            return result
+        self._refuse_if_failed(result)
+        if task.act:
+            self._act(made, result, began)
+        return result
+
+    def _with_defaults(self) -> Request:
+        request = self._task.request
+        if request.migrate_uri is None:
+            request = dataclasses.replace(request, migrate_uri=inspection.default_migrate_uri(request.destination_uri))
+        return request
+
+    def _refuse_if_failed(self, result: Moved) -> None:
+        found = preflight.failed(result.preflight)
+        if found:
+            raise Conflict(
+                f"{result.name!r} was not touched, since the preflight found: "
+                + " ".join(f"{finding.detail}. {finding.remedy}" for finding in found),
+                preflight=[finding.as_dict() for finding in result.preflight],
+                name=result.name,
+            )
+
+    def _act(self, made: MigrationPlan, result: Moved, began: float) -> None:
+        intent = self._intent(made)
+        mover: Mover | None = None
+        try:
+            with self._task.journal.transaction(
+                KIND, made.guest.name, intent.as_dict(), self._task.recovery
+            ) as transaction:
+                result.transaction = transaction.id
+                mover = Mover(self._sides, made, intent, transaction, began)
+                mover.run()
+        except GoesOn:  # its record stays, for whoever finishes it
+            pass
+        if mover is not None:
+            result.outcome, result.kept = mover.outcome, mover.kept
+
+    def _intent(self, made: MigrationPlan) -> Intent:
+        text = domains.live_xml(self._domain)
+        # the definition's, since a guest that was streamed before still runs with the policies of that move
+        every = xml.policies(domains.definition_xml(self._domain))
+        return intent_of(
+            made,
+            uri=self._task.uri,
+            platform=xml.platform_of(text),
+            token=secrets.token_hex(_TOKEN_BYTES),
+            export_host=self._export_host() if made.streamed else "",
+            policies={disk.target: every.get(disk.target, {}) for disk in made.streamed},
+        )
+
+    def _export_host(self) -> str:
+        """Return the source's address that the destination can reach."""
+        given = self._task.request.export_address or urlsplit(self._task.uri).hostname
+        if given:
+            return given
+        peer = urlsplit(self._task.request.migrate_uri or self._task.request.destination_uri).hostname
+        if peer is None:
+            raise Conflict(
+                "export_address: the address of the source that the destination reaches cannot be told from the URIs. "
+                "Write it.",
+            )
+        try:
+            return _own_address_towards(peer)
+        except OSError as error:
+            raise Conflict(
+                f"export_address: no way to {peer!r} was found ({error}). Write the address of the source that the "
+                "destination reaches.",
+            ) from error
+
+
+def _own_address_towards(peer: str) -> str:
+    """Return the address that this host has on its way to ``peer``; nothing is sent."""
+    family, kind, protocol, _name, address = socket.getaddrinfo(peer, 9, type=socket.SOCK_DGRAM)[0]
+    with socket.socket(family, kind, protocol) as probe:
+        probe.connect(address)
+        return str(probe.getsockname()[0])

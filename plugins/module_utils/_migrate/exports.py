@@ -1,0 +1,125 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
+# It may change or vanish in any release.
+
+"""Serving a disk's base over NBD from the source, by libvirt alone; and trying on the destination what is served.
+
+A helper domain that never runs holds an overlay on the base, and a pull-mode backup of it makes QEMU serve the base as
+it is. It outlives this process and libvirtd, and needs no shell on the host.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import posixpath
+import typing as t
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api as domains
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Conflict, HeadroomError, NotFound
+from ansible_collections.headroom.libvirt.plugins.module_utils._libvirt_dep import libvirt
+from ansible_collections.headroom.libvirt.plugins.module_utils._migrate import api, volumes, xml
+from ansible_collections.headroom.libvirt.plugins.module_utils._storage import api as storage
+from ansible_collections.headroom.libvirt.plugins.module_utils._storage import xml as storage_xml
+
+if t.TYPE_CHECKING:
+    from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection
+    from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.intent import Intent, Streamed
+
+# Above libvirt's own range for migrations, which ends at 49215; a firewall between the hosts must admit it.
+PORTS: t.Final = range(49216, 49280)
+
+
+def start(connection: Connection, intent: Intent, port: int) -> None:
+    """Serve every streamed disk's base at ``port``; raises Conflict when the port is taken."""
+    for disk in intent.streamed:
+        _make_overlay(connection, disk)
+    helper = _start_helper(connection, intent)
+    _serve(helper, intent, port)
+
+
+def ensure(connection: Connection, intent: Intent, port: int) -> None:
+    """Serve again what is not served any more, at the same place under the same names."""
+    helper = domains.find(connection, intent.helper)
+    if helper is not None and api.job_type(helper) != libvirt.VIR_DOMAIN_JOB_NONE:
+        return
+    if helper is not None:
+        api.destroy(helper)
+    volumes.delete_paths(
+        connection, [path for disk in intent.streamed for path in (disk.helper_path, disk.scratch_path)]
+    )
+    start(connection, intent, port)
+
+
+def stop(connection: Connection, intent: Intent) -> None:
+    """Stop serving, and leave nothing of it behind."""
+    with contextlib.suppress(NotFound):
+        api.destroy(domains.look_up(connection, intent.helper))
+    volumes.delete_paths(
+        connection, [path for disk in intent.streamed for path in (disk.helper_path, disk.scratch_path)]
+    )
+
+
+def rehearse(connection: Connection, intent: Intent, port: int) -> None:
+    """Prove that the destination's QEMU opens the disks as it will at switch-over, and sees the base through them.
+
+    A disk without its base would be an empty one, which no later step would notice. Raises Conflict.
+    """
+    placed = [disk for disk in intent.placed(port) if disk.backing is not None]
+    disks = [xml.HelperDisk(disk.path, disk.format, backing=disk.backing) for disk in placed]
+    name = intent.helper.replace("export", "rehearsal")
+    text = xml.helper_xml(name, intent.platform, disks, f"Tries the disks of {intent.name}; gone in a moment")
+    helper = api.start_helper(connection, text)
+    try:
+        sizes = api.chain_capacities(connection, helper)
+    finally:
+        with contextlib.suppress(NotFound):
+            api.destroy(helper)
+    wanted = {disk.target: disk.capacity_bytes for disk in intent.moved}
+    expected = [wanted[disk.target] for disk in placed for _layer in ("top", "base")]
+    if sizes != expected:
+        raise Conflict(
+            f"the destination does not see the exported disks as they are: layers of {sizes} bytes, expected "
+            f"{expected}. Nothing has moved.",
+            seen_bytes=sizes,
+            expected_bytes=expected,
+        )
+
+
+def stop_rehearsal(connection: Connection, intent: Intent) -> None:
+    """Remove what a rehearsal that was cut off has left."""
+    with contextlib.suppress(NotFound):
+        api.destroy(domains.look_up(connection, intent.helper.replace("export", "rehearsal")))
+
+
+def _make_overlay(connection: Connection, disk: Streamed) -> None:
+    base = storage.find_volume_by_path(connection, disk.base_path)
+    if base is None:
+        raise NotFound(f"{disk.base_path} is in no active pool of the source any more", path=disk.base_path)
+    pool = storage.pool_of(base)
+    name = posixpath.basename(disk.helper_path)
+    read = storage_xml.parse_volume(storage.volume_xml(base))
+    new = storage_xml.NewVolume(name, read.capacity_bytes, backing_path=disk.base_path, backing_format=disk.base_format)
+    storage.create(pool, name, storage_xml.volume_xml(new))
+
+
+def _start_helper(connection: Connection, intent: Intent) -> libvirt.virDomain:
+    disks = [
+        xml.HelperDisk(disk.helper_path, base_path=disk.base_path, base_format=disk.base_format)
+        for disk in intent.streamed
+    ]
+    purpose = f"Serves the disks of {intent.name} until it has them on the host that it moved to"
+    return api.start_helper(connection, xml.helper_xml(intent.helper, intent.platform, disks, purpose))
+
+
+def _serve(helper: libvirt.virDomain, intent: Intent, port: int) -> None:
+    exports = [export for disk in intent.streamed for export in [intent.export_of(disk.target, port)] if export]
+    text = xml.backup_xml(exports, [disk.scratch_path for disk in intent.streamed])
+    try:
+        api.begin_backup(helper, text)
+    except HeadroomError as error:
+        if "in use" in error.message.lower():
+            raise Conflict(f"the port {port} of the source is taken", port=port) from error
+        raise

@@ -1,0 +1,212 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
+# It may change or vanish in any release.
+
+"""Asking both hosts what the preflight needs to know. Changes nothing."""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+import socket
+import typing as t
+from urllib.parse import urlsplit
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._clone.host import read_guests
+from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection, translated
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api as domains
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain import xml
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import HeadroomError, NotFound
+from ansible_collections.headroom.libvirt.plugins.module_utils._host import api as hosts
+from ansible_collections.headroom.libvirt.plugins.module_utils._host.xml import read_capabilities
+from ansible_collections.headroom.libvirt.plugins.module_utils._libvirt_dep import libvirt
+from ansible_collections.headroom.libvirt.plugins.module_utils._migrate import api
+from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.facts import Cpu, Facts, Hardware, Reach
+from ansible_collections.headroom.libvirt.plugins.module_utils._storage import api as storage
+
+if t.TYPE_CHECKING:
+    from ansible_collections.headroom.libvirt.plugins.module_utils._libvirt_dep import etree
+    from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.model import MigrationPlan
+    from ansible_collections.headroom.libvirt.plugins.module_utils._storage.xml import Pool
+
+# The first of the ports that libvirt lets QEMU take for migrations. Nobody listens there now: what counts is that
+# the host answers, if only to say so.
+_MIGRATION_PORT: t.Final = 49152
+_REACH_SECONDS: t.Final = 5.0
+
+
+def facts(
+    source: Connection,
+    destination: Connection,
+    domain: libvirt.virDomain,
+    plan: MigrationPlan,
+    pools: tuple[Pool, ...],
+    *,
+    is_local: bool,
+) -> Facts:
+    """Return what the preflight needs, but ``pools`` (the destination's); ``is_local``: this runs on the source."""
+    root = xml.parse_element(domains.live_xml(domain))
+    hardware = read_hardware(root)
+    capabilities = hosts.capabilities_xml(destination)
+    named = domains.find(destination, plan.destination_name)
+    wanted = [disk.destination_path for disk in plan.moved]
+    needed = [path for _target, path in hardware.cdroms]
+    needed += [disk.backing_path for disk in plan.moved if disk.backing_path]
+    needed += [hardware.nvram] if hardware.nvram else []
+    return Facts(
+        hardware=hardware,
+        source_uuid=read_capabilities(hosts.capabilities_xml(source)).uuid,
+        destination_uuid=read_capabilities(capabilities).uuid,
+        machines={arch: (guest.types, guest.machines) for arch, guest in read_guests(capabilities).items()},
+        pools=pools,
+        volumes=frozenset(path for path in wanted if storage.find_volume_by_path(destination, path)),
+        networks={network.name(): hosts.network_active(network) for network in hosts.list_networks(destination)},
+        bridges=_bridges(destination),
+        free_memory_bytes=_free_memory(destination),
+        free_hugepages_bytes=_free_hugepages(destination, hardware.hugepage_bytes),
+        numa_nodes=int(hosts.node_info(destination)[4]),
+        cpu=_compare_cpu(source, destination, domain, root),
+        reach=_reach(destination, plan) if is_local else Reach(),
+        name_taken_by=None if named is None else named.UUIDString(),
+        uuid_there=_has_uuid(destination, plan.guest.uuid),
+        source_job=api.job_type(domain) != libvirt.VIR_DOMAIN_JOB_NONE if plan.guest.running else False,
+        missing_on_destination=tuple(path for path in needed if not storage.find_volume_by_path(destination, path)),
+    )
+
+
+def read_hardware(root: etree._Element) -> Hardware:
+    """Return what of a parsed domain depends on its host."""
+    definition = xml.read(root)
+    page = root.find("memoryBacking/hugepages")
+    size = None if page is None else page.find("page")
+    numa = root.find("numatune/memory")
+    return Hardware(
+        arch=definition.arch,
+        machine=definition.machine,
+        type=definition.type,
+        networks=_sources(definition, "network"),
+        bridges=_sources(definition, "bridge"),
+        host_devices=tuple(element.get("type", "device") for element in root.iterfind("devices/hostdev")),
+        hugepage_bytes=None if page is None else _page_bytes(size),
+        numa_nodes=None if numa is None else numa.get("nodeset"),
+        has_tpm=root.find("devices/tpm") is not None,
+        nvram=definition.nvram,
+        cdroms=tuple(
+            (disk.target, disk.source) for disk in definition.disks if disk.device != "disk" and disk.source is not None
+        ),
+    )
+
+
+def _sources(definition: xml.Definition, kind: str) -> tuple[str, ...]:
+    return tuple(sorted({one.source for one in definition.interfaces if one.type == kind and one.source}))
+
+
+def _page_bytes(page: etree._Element | None) -> int:
+    if page is None:
+        return 2 * 1024 * 1024
+    units = {"KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
+    return int(page.get("size", "2048")) * units.get(page.get("unit", "KiB"), 1024)
+
+
+def _bridges(connection: Connection) -> frozenset[str] | None:
+    """Return the host's bridges and cards, None where its libvirt cannot list them."""
+    try:
+        with translated("list the host's interfaces"):
+            return frozenset(interface.name() for interface in connection.handle.listAllInterfaces(0))
+    except HeadroomError:
+        return None
+
+
+def _free_memory(connection: Connection) -> int | None:
+    stats = hosts.memory_stats(connection)
+    if not stats:
+        return None
+    return 1024 * sum(stats.get(name, 0) for name in ("free", "buffers", "cached"))
+
+
+def _free_hugepages(connection: Connection, size: int | None) -> int | None:
+    if size is None:
+        return None
+    try:
+        with translated("count the free huge pages"):
+            cells = connection.handle.getFreePages([size // 1024], 0, int(hosts.node_info(connection)[4]))
+    except HeadroomError:
+        return None
+    return sum(count * size for cell in cells.values() for count in cell.values())
+
+
+def _compare_cpu(source: Connection, destination: Connection, domain: libvirt.virDomain, root: etree._Element) -> Cpu:
+    if not domains.is_active(domain):
+        return Cpu()
+    guest_root = xml.parse_element(api.migratable_xml(domain))
+    cpu = guest_root.find("cpu")
+    if cpu is None:
+        return Cpu(True, "the guest has QEMU's plain CPU")
+    if cpu.get("mode") == "host-passthrough":
+        cpu = xml.parse_element(hosts.capabilities_xml(source)).find("host/cpu")
+    if cpu is None:
+        return Cpu(detail="the source does not tell its CPU")
+    text = xml.to_text(cpu)
+    kind = (root.findtext("devices/emulator"), None, None, root.get("type"))
+    try:
+        with translated("compare the CPUs"):
+            result = destination.handle.compareHypervisorCPU(*kind, text, 0)
+    except HeadroomError as error:
+        return Cpu(detail=error.message)
+    if result != libvirt.VIR_CPU_COMPARE_INCOMPATIBLE:
+        return Cpu(True)
+    return Cpu(False, f"model {cpu.findtext('model') or cpu.get('mode')}", _common_model(source, destination, kind))
+
+
+def _common_model(
+    source: Connection, destination: Connection, kind: tuple[str | None, str | None, str | None, str | None]
+) -> str | None:
+    cpus = []
+    for connection in (source, destination):
+        found = xml.parse_element(hosts.capabilities_xml(connection)).find("host/cpu")
+        if found is None:
+            return None
+        cpus.append(xml.to_text(found))
+    try:
+        with translated("find a CPU model that fits both hosts"):
+            text = destination.handle.baselineHypervisorCPU(*kind, cpus, 0)
+    except HeadroomError:
+        return None
+    return xml.parse_element(text).findtext("model")
+
+
+def _has_uuid(connection: Connection, uuid: str) -> bool:
+    with contextlib.suppress(NotFound):
+        domains.look_up_uuid(connection, uuid)
+        return True
+    return False
+
+
+def _reach(destination: Connection, plan: MigrationPlan) -> Reach:
+    """Return whether this host, being the source, reaches the destination under the name that libvirt will use."""
+    uri = plan.parameters.get("migrate_uri")
+    host = urlsplit(uri).hostname if uri else hosts.hostname(destination)
+    if not host:
+        return Reach(True, str(uri), None, problem="it names no host")
+    try:
+        address = str(socket.getaddrinfo(host, _MIGRATION_PORT, type=socket.SOCK_STREAM)[0][4][0])
+    except OSError as error:
+        return Reach(True, host, None, problem=str(error))
+    if ipaddress.ip_address(address).is_loopback:
+        return Reach(True, host, address, problem="that is the source itself")
+    try:
+        socket.create_connection((address, _MIGRATION_PORT), _REACH_SECONDS).close()
+    except ConnectionRefusedError:
+        pass
+    except OSError as error:
+        return Reach(True, host, address, problem=str(error))
+    return Reach(True, host, address, answers=True)
+
+
+def default_migrate_uri(destination_uri: str) -> str | None:
+    """Return ``tcp://HOST`` for the host that a remote URI names: a name that is known to lead there."""
+    parts = urlsplit(destination_uri)
+    return f"tcp://{parts.hostname}" if parts.hostname else None

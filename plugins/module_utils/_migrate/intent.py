@@ -1,0 +1,142 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
+# It may change or vanish in any release.
+
+"""What the journal holds of a migration: all that is needed to take it back or to finish it. Pure.
+
+Everything is decided before the first act, but for the export's port, which is known when one was free.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._connection import masked
+from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.model import DiskPlan, MigrationPlan
+from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.xml import Export, PlacedDisk, Platform
+
+KIND: t.Final = "migrate"
+
+
+@dataclasses.dataclass(frozen=True)
+class Streamed:
+    """A disk that is streamed: its overlay on the source, and how what lies below is served."""
+
+    target: str
+    base_path: str
+    base_format: str
+    overlay_path: str
+    export_name: str
+    helper_path: str
+    scratch_path: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Intent:
+    """One migration. ``policies`` are {target: the error policies that the guest's definition had}."""
+
+    uri: str
+    destination_uri: str
+    uuid: str
+    name: str
+    destination_name: str
+    mode: str
+    was_running: bool
+    autostart: bool
+    persistent: bool
+    undefine_source: bool
+    remove_source_volumes: bool
+    platform: Platform
+    disks: tuple[DiskPlan, ...] = ()
+    streamed: tuple[Streamed, ...] = ()
+    helper: str = ""
+    export_host: str = ""
+    tls: bool = False
+    pull_bandwidth: int | None = None
+    policies: t.Mapping[str, t.Mapping[str, str]] = dataclasses.field(default_factory=dict)
+
+    def as_dict(self) -> dict[str, t.Any]:
+        """Return the intent as JSON-able data."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: t.Mapping[str, t.Any]) -> Intent:
+        """Return what as_dict() gave, also after a way through JSON."""
+        return cls(
+            **{
+                **data,
+                "platform": Platform(**data["platform"]),
+                "disks": tuple(DiskPlan(**disk) for disk in data["disks"]),
+                "streamed": tuple(Streamed(**disk) for disk in data["streamed"]),
+            }
+        )
+
+    @property
+    def moved(self) -> tuple[DiskPlan, ...]:
+        """The disks that the destination gets volumes for."""
+        return tuple(disk for disk in self.disks if disk.is_moved)
+
+    def export_of(self, target: str, port: int) -> Export | None:
+        """Return where the disk ``target`` is read from until it is local; None for one that is not streamed."""
+        for disk in self.streamed:
+            if disk.target == target:
+                return Export(disk.export_name, self.export_host, port, self.tls)
+        return None
+
+    def placed(self, port: int) -> tuple[PlacedDisk, ...]:
+        """Return the moved disks as the destination has them at switch-over."""
+        return tuple(
+            PlacedDisk(disk.target, disk.destination_path, disk.format, self.export_of(disk.target, port))
+            for disk in self.moved
+        )
+
+
+def intent_of(
+    plan: MigrationPlan,
+    *,
+    uri: str,
+    platform: Platform,
+    token: str,
+    export_host: str,
+    policies: t.Mapping[str, t.Mapping[str, str]],
+) -> Intent:
+    """Return the intent of ``plan``; ``token`` is random, and part of every name that is made."""
+    request = plan.request
+    return Intent(
+        uri=masked(uri),
+        destination_uri=masked(request.destination_uri),
+        uuid=plan.guest.uuid,
+        name=plan.guest.name,
+        destination_name=plan.destination_name,
+        mode=plan.mode,
+        was_running=plan.guest.running,
+        autostart=plan.guest.autostart,
+        persistent=request.persistent or plan.mode == "offline",
+        undefine_source=request.undefine_source,
+        remove_source_volumes=request.remove_source_volumes and request.undefine_source,
+        platform=platform,
+        disks=plan.disks,
+        streamed=tuple(_streamed(disk, token) for disk in plan.streamed),
+        helper=f"headroom-export-{token}",
+        export_host=export_host,
+        tls=request.tls,
+        pull_bandwidth=request.pull_bandwidth,
+        policies=policies,
+    )
+
+
+def _streamed(disk: DiskPlan, token: str) -> Streamed:
+    stem = f"{disk.source_path}.headroom-{token}"
+    return Streamed(
+        target=disk.target,
+        base_path=disk.source_path,
+        base_format=disk.source_format,
+        overlay_path=f"{stem}.overlay",
+        export_name=f"{token}-{disk.target}",
+        helper_path=f"{stem}.export",
+        scratch_path=f"{stem}.scratch",
+    )

@@ -1,0 +1,249 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
+# It may change or vanish in any release.
+
+"""The migration of a running guest's memory, and of the disks that go with it: led, watched, and stopped in order."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import threading
+import typing as t
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api as domains
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import HeadroomError, NotFound, TimedOut
+from ansible_collections.headroom.libvirt.plugins.module_utils._migrate import api, xml
+from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.model import Outcome
+
+if t.TYPE_CHECKING:
+    from ansible_collections.headroom.libvirt.plugins.module_utils._libvirt_dep import libvirt
+    from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.model import MigrationPlan, Request
+    from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.sides import Sides
+
+_LOOK_EVERY_SECONDS: t.Final = 0.2
+_GIB: t.Final = 1024**3
+# How long libvirt may take to end a migration that it was told to abort, before that is an error of its own.
+_ABORT_SECONDS: t.Final = 60.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Progress:
+    """How far a migration is, as libvirt tells; bytes of memory and disks together."""
+
+    sent_bytes: int = 0
+    left_bytes: int = 0
+    total_bytes: int = 0
+    iteration: int = 0
+    dirty_bytes_per_second: int = 0
+    bytes_per_second: int = 0
+
+    @classmethod
+    def of(cls, stats: t.Mapping[str, t.Any]) -> Progress:
+        """Return what the job's figures say."""
+        return cls(
+            sent_bytes=int(stats.get("data_processed", 0)),
+            left_bytes=int(stats.get("data_remaining", 0)),
+            total_bytes=int(stats.get("data_total", 0)),
+            iteration=int(stats.get("memory_iteration", 0)),
+            dirty_bytes_per_second=int(stats.get("memory_dirty_rate", 0)) * int(stats.get("memory_page_size", 4096)),
+            bytes_per_second=int(stats.get("memory_bps", 0)) + int(stats.get("disk_bps", 0)),
+        )
+
+    def __str__(self) -> str:
+        done = 100 * (1 - self.left_bytes / self.total_bytes) if self.total_bytes else 0.0
+        ends = f", {self.left_bytes / self.bytes_per_second:.0f} s to go" if self.bytes_per_second else ""
+        return (
+            f"{done:.0f} %, {self.left_bytes >> 20} MiB left, pass {self.iteration}, dirtied at "
+            f"{self.dirty_bytes_per_second >> 20} MiB/s, sent at {self.bytes_per_second >> 20} MiB/s{ends}"
+        )
+
+
+class Limits:
+    """When a migration that runs has taken too long. Pure but for what it remembers."""
+
+    def __init__(self, request: Request, size_bytes: int, began: float) -> None:
+        per_gib = request.completion_timeout_per_gib
+        whole = per_gib * size_bytes / _GIB if per_gib else None
+        given = [limit for limit in (request.timeout, whole) if limit]
+        self._deadline = began + min(given) if given else None
+        self._patience = request.progress_timeout
+        self._least_left: int | None = None
+        self._last_progress = began
+
+    def exceeded(self, progress: Progress, now: float) -> str | None:
+        """Return why the migration has taken too long at ``now``; None while it has not."""
+        if self._least_left is None or progress.left_bytes < self._least_left:
+            self._least_left, self._last_progress = progress.left_bytes, now
+        if self._deadline is not None and now >= self._deadline:
+            return "it did not end within its timeout"
+        if self._patience and now - self._last_progress >= self._patience:
+            return f"it came no further for {self._patience:g} s"
+        return None
+
+
+class LiveMigration:
+    """One migration. ``inspect`` is called with the destination's XML of the guest as soon as there is one."""
+
+    def __init__(
+        self,
+        sides: Sides,
+        plan: MigrationPlan,
+        placed: t.Sequence[xml.PlacedDisk],
+        inspect: t.Callable[[str], None] | None = None,
+    ) -> None:
+        self._sides = sides
+        self._plan = plan
+        self._placed = placed
+        self._inspect = inspect
+        self.progress = Progress()
+
+    def run(self) -> Outcome:
+        """Move the guest; returns when it runs on the destination. Raises with the guest where it was before."""
+        domain = self._sides.at_source()
+        if domain is None:
+            raise NotFound(f"the source has no domain {self._plan.guest.name!r} any more")
+        call = _Call(lambda: self._migrate(domain))
+        began = self._sides.clock.now()
+        call.start()
+        try:
+            self._watch(domain, call, began)
+        except BaseException:
+            self._abort(domain, call)
+            raise
+        call.result()
+        return self._outcome(self._sides.clock.now() - began)
+
+    def _migrate(self, domain: libvirt.virDomain) -> None:
+        parameters = {**self._plan.parameters, **self._xml(domain)}
+        flags = api.flag_bits(self._plan.flags)
+        if self._plan.request.peer_to_peer:
+            api.migrate_peer_to_peer(domain, self._plan.request.destination_uri, parameters, flags)
+        else:
+            api.migrate_managed(domain, self._sides.destination, parameters, flags)
+
+    def _xml(self, domain: libvirt.virDomain) -> dict[str, str]:
+        if not self._placed:
+            return {}
+        texts = {"destination_xml": destination_xml(domain, self._plan, self._placed, inactive=False)}
+        if "PERSIST_DEST" in self._plan.flags:
+            texts["persistent_xml"] = destination_xml(domain, self._plan, self._placed, inactive=True)
+        return texts
+
+    def _watch(self, domain: libvirt.virDomain, call: _Call, began: float) -> None:
+        request, clock = self._plan.request, self._sides.clock
+        size = self._plan.guest.memory_bytes + sum(disk.allocation_bytes for disk in self._plan.moved)
+        limits = Limits(request, size, began)
+        due = {"downtime": request.max_downtime_ms is not None, "inspect": self._inspect is not None}
+        acted = self._plan.mode != "postcopy"
+        while not call.ended():
+            self._sides.stop_if_cancelled()
+            self.progress = self._look(domain) or self.progress
+            self._do_when_possible(domain, due)
+            if not acted and self.progress.iteration >= 2:  # all memory was sent once: fewer pages to wait for
+                api.start_postcopy(domain)
+                acted = True
+            reason = limits.exceeded(self.progress, clock.now())
+            if reason and self._give_up(domain, reason):
+                limits = Limits(dataclasses.replace(request, timeout=None, progress_timeout=None), 0, clock.now())
+            clock.sleep(_LOOK_EVERY_SECONDS)
+
+    def _look(self, domain: libvirt.virDomain) -> Progress | None:
+        try:
+            return Progress.of(api.job_stats(domain))
+        except HeadroomError:  # it has just ended
+            return None
+
+    def _do_when_possible(self, domain: libvirt.virDomain, due: dict[str, bool]) -> None:
+        """Do what needs a migration that has begun, once."""
+        if due["inspect"]:
+            arrived = self._sides.at_destination()
+            text = "" if arrived is None else _xml_if_there(arrived)
+            if text and self._inspect is not None:
+                self._inspect(text)
+                due["inspect"] = False
+        if due["downtime"] and self.progress.total_bytes:
+            api.set_max_downtime(domain, self._plan.request.max_downtime_ms or 0)
+            due["downtime"] = False
+
+    def _give_up(self, domain: libvirt.virDomain, reason: str) -> bool:
+        """Do what the task wants when it takes too long; raises TimedOut for ``abort``."""
+        action = self._plan.request.timeout_action
+        if action == "abort":
+            raise TimedOut(
+                f"the migration of {self._plan.guest.name!r} was aborted: {reason} ({self.progress}). Raise timeout or "
+                "bandwidth, or choose another timeout_action."
+            )
+        if action == "postcopy":
+            api.start_postcopy(domain)
+        elif action == "suspend":
+            api.suspend_quietly(domain)
+        return True
+
+    def _abort(self, domain: libvirt.virDomain, call: _Call) -> None:
+        """Stop the migration, and wait until the source has the guest back. Harmless when it had ended already."""
+        deadline = self._sides.clock.now() + _ABORT_SECONDS
+        while not call.ended() and self._sides.clock.now() < deadline:
+            with contextlib.suppress(HeadroomError):  # it is just beginning or ending
+                api.abort_job(domain)
+            self._sides.clock.sleep(_LOOK_EVERY_SECONDS)
+
+    def _outcome(self, elapsed: float) -> Outcome:
+        outcome = Outcome(
+            elapsed=elapsed, bytes=self.progress.sent_bytes or None, iterations=self.progress.iteration or None
+        )
+        arrived = self._sides.at_destination()
+        try:
+            stats = api.job_stats(arrived, completed=True) if arrived is not None else {}
+        except HeadroomError:  # this libvirt does not keep the figures there
+            return outcome
+        outcome.downtime_ms = stats.get("downtime")
+        # the destination's figures are of the end, but without the disks
+        outcome.bytes = max(outcome.bytes or 0, stats.get("data_processed") or 0) or None
+        outcome.iterations = stats.get("memory_iteration") or outcome.iterations
+        return outcome
+
+
+def destination_xml(
+    domain: libvirt.virDomain, plan: MigrationPlan, placed: t.Iterable[xml.PlacedDisk], *, inactive: bool
+) -> str:
+    """Return the guest's XML for the destination."""
+    sources = {disk.target: disk for disk in plan.guest.disks}
+    moved = {
+        (sources[disk.target].pool or "", disk.source_path.rpartition("/")[2]): (disk.pool or "", disk.volume or "")
+        for disk in plan.moved
+    }
+    return xml.destination_xml(api.migratable_xml(domain, inactive=inactive), placed, moved)
+
+
+def _xml_if_there(domain: libvirt.virDomain) -> str:
+    try:
+        return domains.live_xml(domain) if domains.is_active(domain) else ""
+    except HeadroomError:
+        return ""
+
+
+class _Call(threading.Thread):
+    """A call that takes its time; what it raises is raised by result()."""
+
+    def __init__(self, call: t.Callable[[], None]) -> None:
+        super().__init__(name="migrate", daemon=True)
+        self._call = call
+        self._error: BaseException | None = None
+
+    def run(self) -> None:
+        try:
+            self._call()
+        except BaseException as error:  # noqa: BLE001 - handed to whoever waits
+            self._error = error
+
+    def ended(self) -> bool:
+        return not self.is_alive()
+
+    def result(self) -> None:
+        self.join()
+        if self._error is not None:
+            raise self._error

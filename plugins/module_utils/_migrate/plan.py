@@ -1,0 +1,270 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
+# It may change or vanish in any release.
+
+"""How a guest is moved, and why that way. Pure: dataclasses in, dataclasses out."""
+
+from __future__ import annotations
+
+import posixpath
+import typing as t
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput, Unsupported
+from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.model import (
+    CopyStorage,
+    DiskPlan,
+    Guest,
+    MigrationPlan,
+    Mode,
+    Request,
+    SourceDisk,
+)
+
+if t.TYPE_CHECKING:
+    from ansible_collections.headroom.libvirt.plugins.module_utils._storage.xml import Pool
+
+# Where no bandwidth is given, what a usual network carries, for the decision only.
+_USUAL_MIB_PER_SECOND: t.Final = 110
+# A copy that takes no longer than this is not worth an overlay, an export and a pull.
+_WORTH_STREAMING_SECONDS: t.Final = 5.0
+_MIB: t.Final = 1024 * 1024
+
+
+def make_plan(guest: Guest, request: Request, pools: t.Sequence[Pool]) -> MigrationPlan:
+    """Return how ``guest`` gets to the destination, which has ``pools``.
+
+    Raises InvalidInput for options that contradict the guest or each other. What the hosts cannot do is the
+    preflight's to find.
+    """
+    written = _to_consider(guest, request)
+    to_move = [disk for disk in written if not disk.shared and request.copy_storage != "none"]
+    mode, reason = _choose_mode(guest, request, to_move)
+    actions = _choose_actions(to_move, mode, request)
+    disks = tuple(_plan_disk(disk, actions.get(disk.target), mode, request, pools) for disk in written)
+    storage = _copy_storage(disks)
+    return MigrationPlan(
+        guest=guest,
+        request=request,
+        mode=mode,
+        copy_storage=storage,
+        disks=disks,
+        reasons=(reason, *(f"{disk.target}: {disk.reason}" for disk in disks)),
+        flags=_flags(mode, storage, request),
+        parameters=_parameters(mode, disks, request),
+    )
+
+
+def _to_consider(guest: Guest, request: Request) -> list[SourceDisk]:
+    written = [disk for disk in guest.disks if disk.is_written]
+    if request.migrate_disks is None:
+        return written
+    known = {disk.target for disk in written}
+    for target in request.migrate_disks:
+        if target not in known:
+            raise InvalidInput(
+                "migrate_disks",
+                target,
+                f"is no disk of {guest.name!r} that could be copied",
+                f"Name any of: {', '.join(sorted(known)) or 'none'}.",
+            )
+    return [disk for disk in written if disk.target in request.migrate_disks]
+
+
+def _choose_mode(guest: Guest, request: Request, to_move: t.Sequence[SourceDisk]) -> tuple[Mode, str]:
+    if not guest.running:
+        if request.mode not in ("auto", "offline"):
+            raise InvalidInput(
+                "mode",
+                request.mode,
+                f"needs a running guest, and {guest.name!r} is off",
+                "Write mode: auto or offline.",
+            )
+        return "offline", "offline, since the guest is off"
+    if request.mode == "offline":
+        raise InvalidInput(
+            "mode",
+            "offline",
+            f"needs a guest that is off, and {guest.name!r} runs",
+            "Shut it down first, or write mode: auto.",
+        )
+    if request.mode == "streaming" and not to_move:
+        return "precopy", "precopy in place of streaming, since no disk has to be moved"
+    if request.mode != "auto":
+        return request.mode, f"{request.mode}, since the task says so"
+    return _choose_freely(request, to_move)
+
+
+def _choose_freely(request: Request, to_move: t.Sequence[SourceDisk]) -> tuple[Mode, str]:
+    if not to_move:
+        return "precopy", "precopy, since no disk has to be moved"
+    if request.copy_storage is not None:
+        return "precopy", f"precopy, since the task says copy_storage: {request.copy_storage}"
+    whole = [disk for disk in to_move if not disk.base_is_same]
+    if not whole:
+        return "precopy", "precopy, since the destination has what the disks stand on, and only the rest is sent"
+    speed = request.bandwidth or _USUAL_MIB_PER_SECOND
+    seconds = sum(disk.allocation_bytes for disk in whole) / _MIB / speed
+    sent = f"sending the disks would take about {seconds:.0f} s at {speed} MiB/s"
+    if seconds <= _WORTH_STREAMING_SECONDS:
+        return "precopy", f"precopy, since {sent}"
+    blocked = [f"{disk.target} {why}" for disk in whole for why in [why_not_streamed(disk)] if why]
+    if blocked:
+        return "precopy", f"precopy, although {sent}: {'; '.join(blocked)}"
+    return "streaming", f"streaming, since {sent}, which the guest need not wait for"
+
+
+def why_not_streamed(disk: SourceDisk) -> str | None:
+    """Return why a disk cannot be streamed, as a sentence's end; None if it can."""
+    if disk.format not in ("raw", "qcow2"):
+        return f"has the format {disk.format}"
+    if disk.pool is None:
+        return "lies in no active pool of the source"
+    if disk.path is not None and disk.path.startswith("/dev/"):
+        return "is a block device"
+    return None
+
+
+def _choose_actions(
+    to_move: t.Sequence[SourceDisk], mode: Mode, request: Request
+) -> dict[str, t.Literal["copy", "copy top", "stream"]]:
+    """Return what is done with each disk.
+
+    libvirt sends either whole disks or top layers, of all alike; a top without its base would be silent corruption.
+    """
+    if mode == "streaming":
+        return {disk.target: "copy top" if disk.base_is_same else "stream" for disk in to_move}
+    tops = {disk.target for disk in to_move if disk.base_is_same or (request.copy_storage == "inc" and disk.chain)}
+    if request.copy_storage == "all" or any(disk.chain and disk.target not in tops for disk in to_move):
+        tops = set()
+    return {disk.target: "copy top" if disk.target in tops else "copy" for disk in to_move}
+
+
+def _plan_disk(
+    disk: SourceDisk,
+    action: t.Literal["copy", "copy top", "stream"] | None,
+    mode: Mode,
+    request: Request,
+    pools: t.Sequence[Pool],
+) -> DiskPlan:
+    path = disk.path or ""
+    if action is None:
+        reason = (
+            "is on storage that both hosts have" if disk.shared else "is left to the destination: copy_storage: none"
+        )
+        return DiskPlan(disk.target, "leave", reason, path, path, source_format=disk.format, format=disk.format)
+    pool = _pool_for(path, request, pools)
+    # an overlay that still reads through to the source can only be a qcow2
+    image_format = "qcow2" if action == "stream" else disk.format
+    volume = _volume_name(path, disk.format, image_format)
+    # offline copies files as they are, so what they stand on must be there too
+    stands = action == "copy top" or mode == "offline"
+    backing = disk.base_there or disk.chain[0] if disk.chain and stands else None
+    return DiskPlan(
+        target=disk.target,
+        action=action,
+        reason=_REASONS[action],
+        source_path=path,
+        destination_path=pool.path_of(volume) if pool else path,
+        pool=pool.name if pool else None,
+        volume=volume,
+        source_format=disk.format,
+        format=image_format,
+        capacity_bytes=disk.capacity_bytes,
+        allocation_bytes=disk.allocation_bytes,
+        backing_path=backing,
+    )
+
+
+_REASONS: t.Final[t.Mapping[str, str]] = {
+    "copy": "is copied whole",
+    "copy top": "only what differs from its base is copied, since the destination has the base",
+    "stream": "is read through from the source at first, and pulled in behind the running guest",
+}
+
+
+def _pool_for(path: str, request: Request, pools: t.Sequence[Pool]) -> Pool | None:
+    for pool in pools:
+        if request.destination_pool is not None:
+            if pool.name == request.destination_pool:
+                return pool
+        elif pool.path == posixpath.dirname(path):
+            return pool
+    if request.destination_pool is not None:
+        raise InvalidInput(
+            "destination_pool",
+            request.destination_pool,
+            "is no active pool of the destination",
+            f"It has: {', '.join(pool.name for pool in pools) or 'none'}.",
+        )
+    return None
+
+
+def _volume_name(path: str, old_format: str, new_format: str) -> str:
+    name = posixpath.basename(path)
+    if old_format == new_format:
+        return name
+    stem, dot, extension = name.rpartition(".")
+    return f"{stem if dot and extension in ('raw', 'img') else name}.{new_format}"
+
+
+def _copy_storage(disks: t.Sequence[DiskPlan]) -> CopyStorage:
+    actions = {disk.action for disk in disks} - {"leave"}
+    if not actions:
+        return "none"
+    # With "inc" libvirt sends top layers only: of a disk that stands on nothing that is all of it.
+    return "all" if actions == {"copy"} else "inc"
+
+
+def _flags(mode: Mode, storage: CopyStorage, request: Request) -> tuple[str, ...]:
+    may_become_postcopy = request.timeout_action == "postcopy" and mode != "offline"
+    storage_flags = {"none": False, "all": "NON_SHARED_DISK", "inc": "NON_SHARED_INC"}
+    wanted = {
+        "OFFLINE": mode == "offline",
+        "LIVE": mode != "offline",
+        "PEER2PEER": request.peer_to_peer,
+        "PERSIST_DEST": request.persistent or mode == "offline",
+        "UNDEFINE_SOURCE": request.undefine_source,
+        "CHANGE_PROTECTION": mode != "offline" and not request.peer_to_peer,
+        "ABORT_ON_ERROR": mode != "offline",
+        "POSTCOPY": mode == "postcopy" or may_become_postcopy,
+        "AUTO_CONVERGE": request.auto_converge,
+        "COMPRESSED": bool(request.compression),
+        "PARALLEL": request.parallel_connections is not None,
+        "TLS": request.tls and mode != "offline",
+    }
+    flags = [name for name, is_set in wanted.items() if is_set]
+    if mode != "offline" and storage_flags[storage]:
+        flags.append(str(storage_flags[storage]))
+    return tuple(flags)
+
+
+def _parameters(mode: Mode, disks: t.Sequence[DiskPlan], request: Request) -> dict[str, t.Any]:
+    if mode == "offline":
+        return {"destination_name": request.destination_name} if request.destination_name else {}
+    parameters = {
+        "destination_name": request.destination_name,
+        "migrate_uri": request.migrate_uri,
+        "listen_address": request.listen_address,
+        "bandwidth": request.bandwidth,
+        "bandwidth.postcopy": request.postcopy_bandwidth,
+        "parallel.connections": request.parallel_connections,
+        "compression": list(request.compression),
+        "migrate_disks": [disk.target for disk in disks if disk.is_moved],
+    }
+    return {name: value for name, value in parameters.items() if value not in (None, [])}
+
+
+def check_streamable(plan: MigrationPlan) -> None:
+    """Raise Unsupported when a disk that is to be streamed cannot be."""
+    sources = {disk.target: disk for disk in plan.guest.disks}
+    for disk in plan.streamed:
+        why = why_not_streamed(sources[disk.target])
+        if why:
+            raise Unsupported(
+                f"mode: streaming is not possible: the disk {disk.target} of {plan.guest.name!r} {why}. "
+                "Write mode: precopy.",
+                disk=disk.target,
+            )

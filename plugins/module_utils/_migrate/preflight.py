@@ -1,0 +1,284 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
+# It may change or vanish in any release.
+
+"""What would keep a migration from succeeding, found before anything is changed. Pure: facts in, findings out."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._migrate import storage_checks
+from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.model import Finding
+
+if t.TYPE_CHECKING:
+    from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.facts import Facts
+    from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.model import MigrationPlan
+
+
+def evaluate(plan: MigrationPlan, facts: Facts) -> tuple[Finding, ...]:
+    """Return every finding, those that are fine too, in an order that is always the same."""
+    findings: list[Finding] = []
+    for check in (
+        _hosts,
+        _name,
+        _job,
+        _reach,
+        _machine,
+        _cpu,
+        _memory,
+        _hugepages,
+        _numa,
+        storage_checks.disks,
+        storage_checks.space,
+        storage_checks.cache,
+        _cdroms,
+        _networks,
+        _devices,
+        _nvram,
+    ):
+        findings += check(plan, facts)
+    return tuple(findings)
+
+
+def failed(findings: t.Iterable[Finding]) -> tuple[Finding, ...]:
+    """Return those that a migration must not begin with."""
+    return tuple(finding for finding in findings if finding.status == "failed")
+
+
+def _hosts(_plan: MigrationPlan, facts: Facts) -> t.Iterator[Finding]:
+    if facts.source_uuid and facts.source_uuid == facts.destination_uuid:
+        yield Finding(
+            "host_uuid",
+            "failed",
+            f"both hosts have the UUID {facts.source_uuid}, so libvirt takes them for one",
+            'Set host_uuid_source = "machine-id" in libvirtd.conf (or virtqemud.conf) of one of them and restart its '
+            "libvirt; or correct destination_uri if it is the same host.",
+        )
+    else:
+        yield Finding("host_uuid", "ok", "the hosts' UUIDs differ")
+
+
+def _name(plan: MigrationPlan, facts: Facts) -> t.Iterator[Finding]:
+    taken = facts.name_taken_by
+    if taken and taken != plan.guest.uuid:
+        yield Finding(
+            "name",
+            "failed",
+            f"the destination has another domain {plan.destination_name!r}, with the UUID {taken}",
+            "Rename one of them, or write destination_name.",
+        )
+    elif facts.uuid_there:
+        yield Finding(
+            "name",
+            "warning",
+            f"the destination has a definition of {plan.guest.name!r} already; it will be replaced",
+        )
+    else:
+        yield Finding("name", "ok", "name and UUID are free on the destination")
+
+
+def _job(plan: MigrationPlan, facts: Facts) -> t.Iterator[Finding]:
+    if facts.unfinished:
+        yield Finding(
+            "job",
+            "failed",
+            f"an earlier migration of {plan.guest.name!r} is not finished: {facts.unfinished}",
+            "Finish it or take it back first, with headroom.libvirt.transaction.",
+        )
+    elif facts.source_job:
+        yield Finding(
+            "job",
+            "failed",
+            f"someone is migrating, saving or backing up {plan.guest.name!r} just now",
+            f"Wait for it: virsh domjobinfo {plan.guest.name}. Or stop it: virsh domjobabort {plan.guest.name}.",
+        )
+    else:
+        yield Finding("job", "ok", "nobody else works on the domain")
+
+
+def _reach(_plan: MigrationPlan, facts: Facts) -> t.Iterator[Finding]:
+    reach = facts.reach
+    if not reach.tried:
+        yield Finding("reach", "skipped", "whether the source reaches the destination can only be tried on the source")
+    elif reach.address is None:
+        yield Finding(
+            "reach",
+            "failed",
+            f"the source cannot resolve the destination's name {reach.host!r}",
+            "Put it into the DNS or /etc/hosts of the source, or write migrate_uri: tcp://ADDRESS.",
+        )
+    elif not reach.answers:
+        yield Finding(
+            "reach",
+            "failed",
+            f"{reach.host} ({reach.address}) does not answer the source: {reach.problem}",
+            "Check the network between the hosts, and that its firewall admits the ports 49152 to 49215.",
+        )
+    else:
+        yield Finding("reach", "ok", f"{reach.host} ({reach.address}) answers the source")
+
+
+def _machine(_plan: MigrationPlan, facts: Facts) -> t.Iterator[Finding]:
+    hardware = facts.hardware
+    arch = hardware.arch or "x86_64"
+    types, machines = facts.machines.get(arch, (frozenset(), frozenset()))
+    if not types:
+        yield Finding("machine", "failed", f"the destination runs no {arch} guests", "Choose another destination.")
+    elif hardware.type not in types:
+        yield Finding(
+            "machine",
+            "failed",
+            f"the destination has no {hardware.type} (it has: {', '.join(sorted(types))})",
+            "Enable virtualisation there, or choose another destination.",
+        )
+    elif hardware.machine and machines and hardware.machine not in machines:
+        yield Finding(
+            "machine",
+            "failed",
+            f"the destination's QEMU does not know the machine type {hardware.machine}",
+            "Upgrade QEMU there, or give the domain an older machine type at its next start.",
+        )
+    else:
+        yield Finding("machine", "ok", f"the destination knows {hardware.machine or 'the machine type'}")
+
+
+def _cpu(plan: MigrationPlan, facts: Facts) -> t.Iterator[Finding]:
+    cpu = facts.cpu
+    if not plan.guest.running:
+        return
+    if cpu.compatible is None:
+        yield Finding("cpu", "skipped", cpu.detail or "the destination could not compare CPUs")
+    elif cpu.compatible:
+        yield Finding("cpu", "ok", "the destination has the guest's CPU")
+    else:
+        remedy = "Choose another destination."
+        if cpu.common_model:
+            remedy = f"Give the domain the CPU model {cpu.common_model}, which fits both hosts, at its next start."
+        yield Finding("cpu", "failed", f"the destination lacks the guest's CPU: {cpu.detail}", remedy)
+
+
+def _memory(plan: MigrationPlan, facts: Facts) -> t.Iterator[Finding]:
+    needed, free = plan.guest.memory_bytes, facts.free_memory_bytes
+    if not plan.guest.running or facts.hardware.hugepage_bytes:
+        return
+    if free is None:
+        yield Finding("memory", "skipped", "the destination does not tell its free memory")
+    elif free < needed:
+        yield Finding(
+            "memory",
+            "failed",
+            f"the guest has {needed} bytes of memory, and the destination {free} bytes free",
+            "Move or stop guests there first.",
+        )
+    else:
+        yield Finding("memory", "ok", f"{free} bytes of memory are free, {needed} are needed")
+
+
+def _hugepages(plan: MigrationPlan, facts: Facts) -> t.Iterator[Finding]:
+    size, free = facts.hardware.hugepage_bytes, facts.free_hugepages_bytes
+    if size is None or not plan.guest.running:
+        return
+    if free is not None and free >= plan.guest.memory_bytes:
+        yield Finding("hugepages", "ok", f"{free} bytes are free in huge pages")
+    else:
+        yield Finding(
+            "hugepages",
+            "failed",
+            f"the guest needs {plan.guest.memory_bytes} bytes in huge pages, the destination has {free or 0} free",
+            "Reserve them there: virsh allocpages, or hugepages= on the kernel's command line.",
+        )
+
+
+def _numa(_plan: MigrationPlan, facts: Facts) -> t.Iterator[Finding]:
+    wanted = facts.hardware.numa_nodes
+    if wanted is None:
+        return
+    missing = sorted(node for node in node_set(wanted) if node >= facts.numa_nodes)
+    if missing:
+        yield Finding(
+            "numa",
+            "failed",
+            f"the guest is bound to the NUMA nodes {wanted}, and the destination has {facts.numa_nodes}",
+            "Remove or change <numatune> in the definition.",
+        )
+    else:
+        yield Finding("numa", "ok", f"the destination has the NUMA nodes {wanted}")
+
+
+def _cdroms(_plan: MigrationPlan, facts: Facts) -> t.Iterator[Finding]:
+    for target, path in facts.hardware.cdroms:
+        if path in facts.missing_on_destination:
+            yield Finding(
+                "cdrom",
+                "failed",
+                f"{target} holds {path}, which the destination does not have",
+                f"Eject it (virsh change-media {{name}} {target} --eject), or copy it there.".replace(
+                    "{name}", _plan.guest.name
+                ),
+            )
+        else:
+            yield Finding("cdrom", "ok", f"{target}: the destination has {path}")
+
+
+def _networks(plan: MigrationPlan, facts: Facts) -> t.Iterator[Finding]:
+    for name in facts.hardware.networks:
+        if facts.networks.get(name):
+            yield Finding("network", "ok", f"the destination's network {name!r} is active")
+        else:
+            state = "is not active" if name in facts.networks else "does not exist"
+            yield Finding(
+                "network",
+                "failed" if plan.guest.running else "warning",
+                f"the network {name!r} {state} on the destination",
+                f"Define and start it there: virsh net-start {name}.",
+            )
+    for name in facts.hardware.bridges:
+        if facts.bridges is None:
+            yield Finding("network", "skipped", f"the destination does not tell whether it has the bridge {name!r}")
+        elif name in facts.bridges:
+            yield Finding("network", "ok", f"the destination has the bridge {name!r}")
+        else:
+            yield Finding("network", "failed", f"the destination has no bridge {name!r}", "Make it there.")
+
+
+def _devices(plan: MigrationPlan, facts: Facts) -> t.Iterator[Finding]:
+    if facts.hardware.host_devices and plan.guest.running:
+        yield Finding(
+            "devices",
+            "failed",
+            f"the guest holds devices of its host: {', '.join(facts.hardware.host_devices)}",
+            "Detach them first, or shut the guest down and move it offline.",
+        )
+    if facts.hardware.has_tpm and not plan.guest.running:
+        yield Finding(
+            "tpm",
+            "failed",
+            "the state of the guest's TPM stays on the source when a guest moves that is off",
+            "Start the guest and move it while it runs.",
+        )
+
+
+def _nvram(plan: MigrationPlan, facts: Facts) -> t.Iterator[Finding]:
+    nvram = facts.hardware.nvram
+    if nvram and not plan.guest.running and nvram in facts.missing_on_destination:
+        yield Finding(
+            "nvram",
+            "failed",
+            f"the guest's firmware keeps its settings in {nvram}, which stays on the source when a guest moves that is "
+            "off",
+            "Start the guest and move it while it runs, or copy the file.",
+        )
+
+
+def node_set(text: str) -> set[int]:
+    """Return the numbers in a set as libvirt writes it: ``0-2,^1,4``."""
+    nodes: set[int] = set()
+    for part in text.split(","):
+        low, dash, high = part.strip().lstrip("^").partition("-")
+        numbers = set(range(int(low), int(high if dash else low) + 1))
+        nodes = nodes - numbers if part.strip().startswith("^") else nodes | numbers
+    return nodes

@@ -1,0 +1,129 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
+# It may change or vanish in any release.
+
+"""What both hosts say about a guest that is to move. Changes nothing, but for a probe of shared storage."""
+
+from __future__ import annotations
+
+import posixpath
+import secrets
+import typing as t
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import names as appliances
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api as domains
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain import xml
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import HeadroomError
+from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.model import Guest, SourceDisk
+from ansible_collections.headroom.libvirt.plugins.module_utils._storage import api as storage
+from ansible_collections.headroom.libvirt.plugins.module_utils._storage import xml as storage_xml
+
+if t.TYPE_CHECKING:
+    from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection
+    from ansible_collections.headroom.libvirt.plugins.module_utils._libvirt_dep import libvirt
+
+
+def active_pools(connection: Connection) -> tuple[storage_xml.Pool, ...]:
+    """Return the host's active pools, as they are now."""
+    found = []
+    for pool in storage.list_pools(connection):
+        if storage.is_active(pool):
+            storage.try_to_refresh(pool)
+            found.append(storage_xml.parse_pool(storage.pool_xml(pool)))
+    return tuple(found)
+
+
+def guest(source: Connection, destination: Connection, domain: libvirt.virDomain) -> Guest:
+    """Return the guest, with what is to be known of each of its disks."""
+    text = domains.live_xml(domain)
+    definition = xml.parse(text)
+    probe = _SharedStorage(source, destination)
+    return Guest(
+        name=definition.name,
+        uuid=definition.uuid or "",
+        running=domains.is_active(domain),
+        memory_bytes=definition.memory_bytes,
+        disks=tuple(_disk(source, destination, disk, probe) for disk in definition.disks),
+        persistent=domains.is_persistent(domain),
+        autostart=domains.is_persistent(domain) and domains.autostart(domain),
+    )
+
+
+def _disk(source: Connection, destination: Connection, disk: xml.Disk, probe: _SharedStorage) -> SourceDisk:
+    path = disk.source
+    if disk.pool and disk.volume:
+        pool = storage.look_up_pool(source, disk.pool)
+        path = storage.volume_path(storage.look_up_volume(pool, disk.volume))
+    volume = None if path is None else storage.find_volume_by_path(source, path)
+    read = storage_xml.Volume("") if volume is None else storage_xml.parse_volume(storage.volume_xml(volume))
+    chain = disk.backing or ((read.backing_path,) if read.backing_path else ())
+    there = path is not None and storage.find_volume_by_path(destination, path) is not None
+    base, same = _base(destination, chain)
+    return SourceDisk(
+        target=disk.target,
+        device=disk.device,
+        path=path,
+        format=disk.format or "raw",
+        capacity_bytes=read.capacity_bytes,
+        allocation_bytes=read.allocation_bytes,
+        pool=None if volume is None else storage.pool_of(volume).name(),
+        chain=chain,
+        readonly=disk.readonly,
+        shareable=disk.shareable,
+        there=there,
+        shared=there and volume is not None and probe.proves(volume),
+        base_there=base,
+        base_is_same=same,
+    )
+
+
+def _base(destination: Connection, chain: tuple[str, ...]) -> tuple[str | None, bool]:
+    """Return the destination's path of what a disk stands on, and whether it is the same for certain."""
+    if not chain:
+        return None, False
+    name = posixpath.basename(chain[0])
+    if len(chain) == 1 and appliances.read_disk_volume(name):
+        for pool in storage.list_pools(destination):
+            volume = storage.find_volume(pool, name) if storage.is_active(pool) else None
+            if volume is not None:
+                return storage.volume_path(volume), True
+    at_path = storage.find_volume_by_path(destination, chain[0])
+    return None if at_path is None else chain[0], False
+
+
+class _SharedStorage:
+    """Proves that a pool is the same storage on both hosts: a volume made on one is seen by the other."""
+
+    def __init__(self, source: Connection, destination: Connection) -> None:
+        self._source = source
+        self._destination = destination
+        self._proven: dict[str, bool] = {}
+
+    def proves(self, volume: libvirt.virStorageVol) -> bool:
+        """Return whether the destination sees what is made beside ``volume``; made once a pool, and removed."""
+        pool = storage.pool_of(volume)
+        if pool.name() not in self._proven:
+            self._proven[pool.name()] = self._try(pool)
+        return self._proven[pool.name()]
+
+    def _try(self, pool: libvirt.virStoragePool) -> bool:
+        name = f"headroom-probe.{secrets.token_hex(8)}"
+        new = storage_xml.NewVolume(name, capacity_bytes=512, format="raw")
+        try:
+            probe = storage.create(pool, name, storage_xml.volume_xml(new))
+        except HeadroomError:
+            return False
+        try:
+            path = storage.volume_path(probe)
+            for other in storage.list_pools(self._destination):
+                if storage.is_active(other):
+                    storage.try_to_refresh(other)
+            return storage.find_volume_by_path(self._destination, path) is not None
+        finally:
+            storage.delete(probe)
+            for other in storage.list_pools(self._destination):
+                if storage.is_active(other):
+                    storage.try_to_refresh(other)

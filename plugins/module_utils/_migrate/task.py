@@ -1,0 +1,100 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
+# It may change or vanish in any release.
+
+"""What the module is asked to do, and what it says of each domain."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+from urllib.parse import urlsplit
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._connection import masked
+from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.intent import KIND
+from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.model import Finding, Outcome
+from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.recovery import MigrationRecovery
+from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import SYSTEM_CLOCK, Clock
+
+if t.TYPE_CHECKING:
+    from ansible_collections.headroom.libvirt.plugins.module_utils._journal import Journal, Record
+    from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.model import MigrationPlan, Request
+
+
+@dataclasses.dataclass(frozen=True)
+class Task:
+    """What the module is asked. ``act`` is False in check mode and for a preflight alone."""
+
+    uri: str
+    names: tuple[str, ...]
+    request: Request
+    act: bool
+    preflight_only: bool
+    parallel: int
+    connect_timeout: float
+    journal: Journal
+    clock: Clock = SYSTEM_CLOCK
+
+    @property
+    def is_local(self) -> bool:
+        """Whether this runs on the source."""
+        return not urlsplit(self.uri).hostname
+
+    @property
+    def recovery(self) -> MigrationRecovery:
+        """What takes these migrations back, or finishes them."""
+        uris = (self.uri, self.request.destination_uri)
+        return MigrationRecovery(clock=self.clock, connect_timeout=self.connect_timeout, uris=uris)
+
+    def unfinished(self, name: str) -> list[Record]:
+        """Return what the journal holds of migrations of ``name`` between these hosts that have not ended."""
+        hosts = (masked(self.uri), masked(self.request.destination_uri))
+        records = self.journal.unfinished(KIND, name)
+        return [record for record in records if (record.uri, record.intent.get("destination_uri")) == hosts]
+
+    def in_the_way(self, name: str) -> str | None:
+        """Return the migrations of ``name`` that this task neither finishes nor takes back; None without any."""
+        own = [record.id for record in self.unfinished(name) if not record.alive]
+        others = [
+            str(record)
+            for record in self.journal.unfinished(KIND, name)
+            if record.uri == masked(self.uri) and record.id not in own
+        ]
+        return ", ".join(others) or None
+
+
+@dataclasses.dataclass
+class Moved:
+    """One domain's part of the result."""
+
+    name: str
+    uuid: str
+    changed: bool
+    running_host: str | None
+    source_uri: str
+    destination_uri: str
+    plan: MigrationPlan | None = None
+    preflight: tuple[Finding, ...] = ()
+    outcome: Outcome = dataclasses.field(default_factory=Outcome)
+    kept: dict[str, str] = dataclasses.field(default_factory=dict)
+    transaction: str | None = None
+
+    def as_dict(self) -> dict[str, t.Any]:
+        """Return the domain's row of the result."""
+        return {
+            "name": self.name,
+            "uuid": self.uuid,
+            "changed": self.changed,
+            "source_uri": masked(self.source_uri),
+            "destination_uri": masked(self.destination_uri),
+            "running_host": self.running_host,
+            "mode": None if self.plan is None else self.plan.mode,
+            "plan": None if self.plan is None else self.plan.as_dict(),
+            "preflight": [finding.as_dict() for finding in self.preflight],
+            **self.outcome.as_dict(),
+            "kept_on_source": dict(self.kept),
+            "transaction": self.transaction,
+        }

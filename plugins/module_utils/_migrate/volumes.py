@@ -1,0 +1,70 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
+# It may change or vanish in any release.
+
+"""The volumes that a migration makes on the destination, and those that it leaves behind on the source."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain import volumes as owned
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain.plan import CATALOGUE_PREFIX
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import HeadroomError, Unsupported
+from ansible_collections.headroom.libvirt.plugins.module_utils._storage import api as storage
+from ansible_collections.headroom.libvirt.plugins.module_utils._storage import xml as storage_xml
+
+if t.TYPE_CHECKING:
+    from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection
+    from ansible_collections.headroom.libvirt.plugins.module_utils._domain.metadata import VolumeRef
+    from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.model import DiskPlan
+
+
+def create(connection: Connection, disk: DiskPlan) -> None:
+    """Make the empty volume that ``disk`` will fill; raises Conflict when there is one of that name."""
+    if disk.pool is None or disk.volume is None:
+        raise Unsupported(f"the destination has no pool for the disk {disk.target}", disk=disk.target)
+    pool = storage.look_up_pool(connection, disk.pool)
+    new = storage_xml.NewVolume(disk.volume, disk.capacity_bytes, format=disk.format, backing_path=disk.backing_path)
+    storage.create(pool, disk.volume, storage_xml.volume_xml(new))
+
+
+def delete(connection: Connection, refs: t.Iterable[VolumeRef]) -> None:
+    """Delete the volumes that are still there."""
+    for ref in refs:
+        owned.delete(connection, ref)
+
+
+def delete_paths(connection: Connection, paths: t.Iterable[str]) -> None:
+    """Delete the volumes at ``paths`` that are still there, also those that no libvirt call made."""
+    wanted = set(paths)
+    for pool in storage.list_pools(connection):
+        if wanted and storage.is_active(pool):
+            storage.try_to_refresh(pool)
+    for path in sorted(wanted):
+        volume = storage.find_volume_by_path(connection, path)
+        if volume is not None:
+            storage.delete(volume)
+
+
+def delete_unused(connection: Connection, paths: t.Iterable[str]) -> dict[str, str]:
+    """Delete the volumes at ``paths`` that nobody uses; return {path: reason} of those that stay."""
+    uses = owned.Uses(connection)
+    kept = {}
+    for path in paths:
+        volume = storage.find_volume_by_path(connection, path)
+        if volume is None:
+            continue
+        name, pool = volume.name(), storage.pool_of(volume).name()
+        user = "an appliance" if name.startswith(CATALOGUE_PREFIX) else uses.user_of(pool, path)
+        if user is not None:
+            kept[path] = f"{user} uses it"
+            continue
+        try:
+            storage.delete(volume)
+        except HeadroomError as error:
+            kept[path] = error.message
+    return kept

@@ -1,0 +1,265 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Faults in each phase of each mode of domain_migrate: one running guest, no data lost, and the command that recovers.
+
+A guest that writes a ledger and serves it is moved to and fro between two hosts. In every cell a fault is provoked in
+one phase; when the module has ended, and again after the documented command (the task, once more), the hosts are asked
+who runs the guest. Then every block of its ledger is read.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import itertools
+import shlex
+import subprocess
+import threading
+import time
+import typing as t
+from pathlib import Path
+
+from moving.guest import Guest
+from moving.hosts import Hosts, lab, result
+from moving.service import Service, watched
+
+HELP = "faults in every phase of a migration: exactly one running guest, no data lost, and it is recovered"
+
+_AT_STEP = Path(__file__).with_name("at_step.py").read_text()
+_SETTLE_SECONDS = 60.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Fault:
+    """What goes wrong. `script` runs on the source as soon as the phase is there; `cut_seconds` cuts the target's link.
+
+    `kills_guest`: a guest that dies with its QEMU is off until its operator starts it; physics allows no more.
+    """
+
+    name: str
+    script: str = "true"
+    cut_seconds: float | None = None
+    kills_guest: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Cell:
+    """One fault in one phase of one mode."""
+
+    mode: str
+    phase: str
+    step: str
+    fault: Fault
+
+
+@dataclasses.dataclass
+class Verdict:
+    """What became of a cell."""
+
+    cell: Cell
+    said: str = ""
+    running_after: list[str] = dataclasses.field(default_factory=list)
+    recovered_by: str = ""
+    running: list[str] = dataclasses.field(default_factory=list)
+    ledger: dict[str, t.Any] = dataclasses.field(default_factory=dict)
+    gap_seconds: float = 0.0
+    left_behind: list[str] = dataclasses.field(default_factory=list)
+    problem: str = ""
+
+    @property
+    def holds(self) -> bool:
+        """One running guest, nothing lost or changed, nothing left behind."""
+        one = len(self.running) == 1 and (len(self.running_after) == 1 or self.cell.fault.kills_guest)
+        whole = self.ledger.get("changed") == 0 and self.ledger.get("lost") == 0
+        return one and whole and not self.left_behind and not self.problem
+
+
+KILL = Fault("module killed with -9", "kill -9 $PID")
+TERM = Fault("module told to stop", "kill -TERM $PID")
+SOURCE_LIBVIRTD = Fault("source's libvirtd restarted", "systemctl restart libvirtd")
+TARGET_LIBVIRTD = Fault("target's libvirtd restarted", "ssh {target} systemctl restart libvirtd")
+TARGET_QEMU = Fault("target's QEMU killed", "ssh {target} pkill -9 -f guest={name}")
+TARGET_QEMU_LATE = dataclasses.replace(TARGET_QEMU, kills_guest=True)
+CUT = Fault("link cut for 20 s", cut_seconds=20)
+
+_STREAMING: t.Final = {
+    "volumes made": ("volume", (KILL, TERM)),
+    "frozen": ("freeze", (KILL, TERM)),
+    "exported": ("export", (KILL,)),
+    "rehearsed": ("rehearse", (KILL,)),
+    "memory under way": (".rehearse", (KILL, TERM, SOURCE_LIBVIRTD, TARGET_LIBVIRTD, TARGET_QEMU, CUT)),
+    "switched over": ("settle", (KILL, TERM)),
+    "pulling": (".settle", (KILL, TERM, SOURCE_LIBVIRTD, TARGET_LIBVIRTD, TARGET_QEMU_LATE, CUT)),
+}
+_PRECOPY: t.Final = {
+    "volumes made": ("volume", (KILL,)),
+    "memory under way": ("migrate", (KILL, TERM, SOURCE_LIBVIRTD, TARGET_LIBVIRTD, TARGET_QEMU, CUT)),
+}
+MATRIX: t.Final = {"streaming": _STREAMING, "precopy": _PRECOPY}
+
+
+def cells(mode: str | None, phase: str | None, fault: str | None) -> list[Cell]:
+    """The cells of the matrix whose names contain these words."""
+    every = [
+        Cell(mode_name, phase_name, step, one)
+        for mode_name, phases in MATRIX.items()
+        for phase_name, (step, faults) in phases.items()
+        for one in faults
+    ]
+    return [
+        cell
+        for cell in every
+        if (mode or "") in cell.mode and (phase or "") in cell.phase and (fault or "") in cell.fault.name
+    ]
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options."""
+    parser.add_argument("--mode", help="only modes with this word in their name")
+    parser.add_argument("--phase", help="only phases with this word in their name")
+    parser.add_argument("--fault", help="only faults with this word in their name")
+    parser.add_argument("--mib", type=int, default=256, help="the size of the ledger (default: %(default)s)")
+    parser.add_argument("--rate", default="400mbit", help="of the link between the hosts (default: %(default)s)")
+    parser.add_argument("--release", default="trixie", help="the hosts' Debian release (default: %(default)s)")
+    parser.add_argument("--lab", help="a lab that is up, in place of one of its own")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the cells, print each as it ends and the table at the end; 1 unless every cell holds."""
+    chosen = cells(options.mode, options.phase, options.fault)
+    verdicts = []
+    with lab(options.release, name=options.lab) as hosts:
+        guest = Guest(hosts, "moving", "10.77.0.210")
+        guest.remove()
+        try:
+            for host in hosts.names:
+                hosts.link(host, "--rate", options.rate, "--up")
+            guest.create(hosts.names[0], options.mib)
+            with watched(hosts, guest.address) as service:
+                service.await_answer()
+                for cell in chosen:
+                    verdicts.append(_run_cell(cell, hosts, guest, service))
+                    print(_line(verdicts[-1]), flush=True)
+        finally:
+            for host in hosts.names:
+                hosts.link(host, "--rate", "none", "--up")
+            guest.remove()
+    print(table(verdicts))
+    return 0 if verdicts and all(verdict.holds for verdict in verdicts) else 1
+
+
+def _run_cell(cell: Cell, hosts: Hosts, guest: Guest, service: Service) -> Verdict:
+    verdict = Verdict(cell)
+    try:
+        source = guest.running_on()[0]
+        target = next(name for name in hosts.names if name != source)
+        began = time.monotonic()
+        task = {"name": guest.name, "destination_uri": f"qemu+ssh://root@{target}/system", "mode": cell.mode}
+        said = _provoke(cell, hosts, guest, (source, target), task)
+        verdict.said = str(said.get("error", {}).get("kind", "died") if said["failed"] else "moved")
+        verdict.running_after = _settled(guest, cell.fault)
+        verdict.recovered_by = _recover(hosts, guest, source, task, verdict)
+        verdict.running = _settled(guest, cell.fault)
+        service.await_answer()
+        verdict.gap_seconds = service.longest_gap_seconds(began)
+        verdict.ledger = guest.check(verdict.running[0], service.acked)
+        verdict.left_behind = guest.left_behind()
+        if service.troubles():
+            verdict.problem = f"the guest saw {service.troubles()} errors of its disk"
+    except (RuntimeError, TimeoutError, IndexError, subprocess.SubprocessError) as error:
+        verdict.problem = f"{type(error).__name__}: {error}"[-2000:]
+    return verdict
+
+
+def _provoke(
+    cell: Cell, hosts: Hosts, guest: Guest, places: tuple[str, str], task: dict[str, t.Any]
+) -> dict[str, t.Any]:
+    """Run the module with its fault; what it returned."""
+    source, target = places
+    script = cell.fault.script.format(target=target, name=guest.name, pool="")
+    awaiting = f"python3 - {shlex.quote(cell.step)} {shlex.quote(script)} <<'SCRIPT'\n{_AT_STEP}\nSCRIPT"
+
+    def act() -> None:
+        hosts.ssh(source, awaiting)
+        if cell.fault.cut_seconds is not None:
+            time.sleep(1)
+            hosts.link(target, "--down")
+            time.sleep(cell.fault.cut_seconds)
+            hosts.link(target, "--up")
+
+    thread = threading.Thread(target=act, daemon=True)
+    thread.start()
+    said = result(hosts.module(source, "domain_migrate", **task))
+    thread.join()
+    return said
+
+
+def _recover(hosts: Hosts, guest: Guest, source: str, task: dict[str, t.Any], verdict: Verdict) -> str:
+    """Do what the guide says: run the task again; of a guest that died with its QEMU, start it before."""
+    done = []
+    if verdict.cell.fault.kills_guest:
+        hosts.ssh(
+            task["destination_uri"].rpartition("@")[2].partition("/")[0], f"virsh -q start {guest.name}", check=False
+        )
+        done.append("virsh start")
+    again = result(hosts.module(source, "domain_migrate", **task))
+    done.append("task")
+    if again["failed"]:
+        verdict.problem = f"the task, run again, failed: {again['msg']}"
+    return ", ".join(done)
+
+
+def _settled(guest: Guest, fault: Fault) -> list[str]:
+    """Who runs the guest, once a migration that goes on without its module has ended."""
+    deadline = time.monotonic() + _SETTLE_SECONDS
+    for _turn in itertools.count():
+        running = guest.running_on()
+        if len(running) == 1 or fault.kills_guest or time.monotonic() > deadline:
+            return running
+        time.sleep(1)
+    raise AssertionError
+
+
+def _line(verdict: Verdict) -> str:
+    return "  ".join(_row(verdict)) + (f"\n    {verdict.problem}" if verdict.problem else "")
+
+
+def _row(verdict: Verdict) -> tuple[str, ...]:
+    ledger = verdict.ledger
+    return (
+        verdict.cell.mode,
+        verdict.cell.phase,
+        verdict.cell.fault.name,
+        verdict.said,
+        ",".join(verdict.running_after) or "none",
+        verdict.recovered_by,
+        ",".join(verdict.running) or "none",
+        f"{ledger.get('lost', '?')} lost, {ledger.get('changed', '?')} changed of {ledger.get('acked', '?')}",
+        f"{verdict.gap_seconds:.1f}",
+        ",".join(verdict.left_behind) or "-",
+        "holds" if verdict.holds else "FAILS",
+    )
+
+
+def table(verdicts: t.Sequence[Verdict]) -> str:
+    """The verdicts for people, columns aligned."""
+    head = (
+        "mode",
+        "phase",
+        "fault",
+        "module",
+        "ran on",
+        "recovered by",
+        "runs on",
+        "ledger",
+        "gap s",
+        "left",
+        "verdict",
+    )
+    lines = [head, *(_row(verdict) for verdict in verdicts)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
+    )

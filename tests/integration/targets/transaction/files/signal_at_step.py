@@ -1,0 +1,36 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""`python3 signal_at_step.py SUBJECT STEPS SIGNAL`: signal the run about SUBJECT when it has begun so many steps."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sqlite3
+import sys
+import time
+
+QUERY = "SELECT process, steps FROM record WHERE state = 'unfinished' AND subject = ? ORDER BY number DESC"
+
+
+def main(subject: str, steps: str, name: str) -> None:
+    """Signal; exit code 1 when no such run came within a minute."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        try:
+            opened = sqlite3.connect("file:/var/lib/headroom/journal.sqlite?mode=ro", uri=True)
+            found = opened.execute(QUERY, (subject,)).fetchone()
+            opened.close()
+        except sqlite3.Error:  # not there yet, or being made
+            found = None
+        if found and found[0] and len(json.loads(found[1])) >= int(steps):
+            os.kill(found[0], signal.Signals[f"SIG{name}"])
+            return
+        time.sleep(0.002)
+    sys.exit(f"no run about {subject} began {steps} steps")
+
+
+main(*sys.argv[1:])

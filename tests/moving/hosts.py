@@ -1,0 +1,100 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Two lab hosts between which guests move, and what is done to them on the way."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import typing as t
+
+from tools.checkout import ROOT, collections_path
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# the system's Python, as for ./dev lab
+_LAB = ("/usr/bin/python3", "-m", "lab")
+_ENVIRONMENT = {
+    **os.environ,
+    "PYTHONPATH": str(ROOT / "tests"),
+    "ANSIBLE_COLLECTIONS_PATH": str(collections_path()),
+    "ANSIBLE_PIPELINING": "1",
+    "ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.minimal",
+    "ANSIBLE_LOAD_CALLBACK_PLUGINS": "1",
+}
+
+
+class Hosts:
+    """The hosts of a lab that is up."""
+
+    def __init__(self, lab: str, names: tuple[str, ...], inventory: str) -> None:
+        self.lab = lab
+        self.names = names
+        self._inventory = inventory
+
+    def command(self, *words: str) -> list[str]:
+        """`words` as a command that runs in the lab's network."""
+        return ["env", f"PYTHONPATH={ROOT / 'tests'}", *_LAB, "run", "--name", self.lab, "--", *words]
+
+    def ssh(self, host: str, script: str, *, check: bool = True) -> str:
+        """What a shell script on `host` prints."""
+        done = subprocess.run(
+            [*_LAB, "ssh", "--name", self.lab, host, script],
+            env=_ENVIRONMENT,
+            check=False,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+        )
+        if check and done.returncode != 0:
+            raise RuntimeError(f"{host}: {script}\n{done.stdout}{done.stderr}")
+        return done.stdout
+
+    def link(self, host: str, *words: str) -> None:
+        """Throttle, cut or mend a host's link, in the words of `./dev lab link`."""
+        subprocess.run([*_LAB, "link", "--name", self.lab, host, *words], env=_ENVIRONMENT, check=True)
+
+    def module(self, host: str, module: str, /, **options: t.Any) -> subprocess.Popen[str]:
+        """A module of ours, begun on `host`; result() waits for it."""
+        ad_hoc = ["ansible", "-i", self._inventory, host, "-m", f"headroom.libvirt.{module}", "-a", json.dumps(options)]
+        return subprocess.Popen(
+            [*_LAB, "run", "--name", self.lab, "--", *ad_hoc],
+            env=_ENVIRONMENT,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+
+def result(running: subprocess.Popen[str]) -> dict[str, t.Any]:
+    """What a module returned; `{"failed": True, "msg": …}` for one that did not live to say anything."""
+    text, _errors = running.communicate()
+    _head, _arrow, said = text.partition(" => ")
+    try:
+        found = json.loads(said)
+    except ValueError:
+        return {"failed": True, "msg": text}
+    return {**found, "failed": running.returncode != 0}
+
+
+@contextlib.contextmanager
+def lab(release: str, number: int = 2, name: str | None = None) -> Iterator[Hosts]:
+    """Yield the hosts of a lab of our own; of one that is up already if that is named."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    own = name or f"moving-{os.getpid()}"
+    try:
+        up = [*_LAB, "up", "--name", own, "--hosts", str(number), "--release", release, "--json"]
+        if name is not None:
+            up = [*_LAB, "status", "--name", own, "--json"]
+        facts = json.loads(subprocess.run(up, env=_ENVIRONMENT, check=True, stdout=subprocess.PIPE, text=True).stdout)
+        yield Hosts(own, tuple(host["name"] for host in facts["hosts"]), facts["inventory"])
+    finally:
+        if name is None:
+            subprocess.run([*_LAB, "down", "--name", own], env=_ENVIRONMENT, check=False)

@@ -1,0 +1,7 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from libvirt import virDomain
+
+def qemuAgentCommand(domain: virDomain, cmd: str, timeout: int, flags: int) -> str: ...

@@ -1,0 +1,61 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from faults.migrate import CUT, MATRIX, Cell, Verdict, cells, table
+from moving.service import Answer, Service, longest_gap
+
+GOOD = Verdict(
+    Cell("streaming", "pulling", ".settle", CUT),
+    said="moved",
+    running_after=["k2"],
+    recovered_by="task",
+    running=["k2"],
+    ledger={"acked": 9, "lost": 0, "changed": 0},
+)
+
+
+def test_cells_are_chosen_by_words_of_their_names() -> None:
+    assert len(cells(None, None, None)) == sum(
+        len(faults) for phases in MATRIX.values() for _step, faults in phases.values()
+    )
+    assert {cell.phase for cell in cells("streaming", "pull", None)} == {"pulling"}
+    assert {cell.fault for cell in cells(None, None, "cut")} == {CUT}
+
+
+def test_a_cell_holds_only_with_one_guest_whole_and_alone() -> None:
+    assert GOOD.holds
+    changes: tuple[dict[str, t.Any], ...] = (
+        {"running_after": []},
+        {"running_after": ["k1", "k2"]},
+        {"running": []},
+        {"ledger": {"lost": 1, "changed": 0}},
+        {"ledger": {"lost": 0, "changed": 1}},
+        {"ledger": {}},
+        {"left_behind": ["k1:headroom-export-1"]},
+        {"problem": "the guest saw an error"},
+    )
+    for change in changes:
+        assert not dataclasses.replace(GOOD, **change).holds
+
+
+def test_the_table_says_what_failed() -> None:
+    lines = table([GOOD, dataclasses.replace(GOOD, running=[])]).splitlines()
+    assert lines[1].endswith("holds")
+    assert lines[2].endswith("FAILS")
+
+
+def test_a_gap_is_the_longest_time_without_an_answer() -> None:
+    assert longest_gap([]) == 0
+    assert longest_gap([1.0, 1.5, 4.0, 4.1]) == 2.5
+    service = Service()
+    for number, at in enumerate([1.0, 5.0, 5.5, 6.5]):
+        service.add(Answer(at - 0.1, at, number, 0, 0, 0))
+    assert service.longest_gap_seconds(since=4.0) == 1.0
+    assert service.acked == 3
+    assert service.troubles() == 0

@@ -1,0 +1,126 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api, apply, removal
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain.machine import DefinedMachine
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain.removal import RemovalRecovery
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Conflict, LibvirtFailed, Unsupported
+from ansible_collections.headroom.libvirt.plugins.module_utils._journal import Journal
+from ansible_collections.headroom.libvirt.plugins.module_utils._storage import api as storage
+from ansible_collections.headroom.libvirt.plugins.module_utils._storage import xml as storage_xml
+
+if t.TYPE_CHECKING:
+    from pathlib import Path
+
+    from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection
+    from ansible_collections.headroom.libvirt.plugins.module_utils._journal import Record
+
+_DOMAIN = """<domain type='test'><name>{name}</name><memory>8192</memory><os><type>hvm</type></os>
+  <metadata><h:machine xmlns:h='urn:headroom:libvirt:1'>{volumes}</h:machine></metadata>
+  <devices><disk type='file'><source file='/images/a.qcow2'/><target dev='vda'/></disk></devices></domain>"""
+_VOLUMES = "<h:volume pool='default'>a.qcow2</h:volume><h:volume pool='default'>b.qcow2</h:volume>"
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Journal:
+    return Journal(str(tmp_path / "journal.sqlite"), warn=pytest.fail)
+
+
+@pytest.fixture
+def machine(node: Connection, monkeypatch: pytest.MonkeyPatch) -> DefinedMachine:
+    """A machine with two volumes of its own, on a host whose driver knows no NVRAM and no TPM."""
+    monkeypatch.setattr(api, "undefine", lambda domain: domain.undefineFlags(0))
+    pool = storage.look_up_pool(node, "default")
+    for name in ("a.qcow2", "b.qcow2"):
+        storage.create(pool, name, storage_xml.volume_xml(storage_xml.NewVolume(name, 1)))
+    api.define(node, _DOMAIN.format(name="web-1", volumes=_VOLUMES))
+    return DefinedMachine.named(node, "web-1")
+
+
+def remove(journal: Journal, machine: DefinedMachine) -> None:
+    plans = apply.plan_all(machine.connection, [machine], apply.Request(state="absent"))
+    apply.carry_out(machine.connection, plans, journal)
+
+
+def left(connection: Connection) -> set[str]:
+    pool = storage.look_up_pool(connection, "default")
+    return {volume.name() for volume in storage.list_volumes(pool)} | {one.name() for one in api.list_all(connection)}
+
+
+def break_off(journal: Journal, machine: DefinedMachine) -> Record:
+    """Remove the machine as far as its first volume."""
+
+    def fail(_volume: object) -> None:
+        raise LibvirtFailed("cannot unlink")
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(storage, "delete", fail)
+        with pytest.raises(LibvirtFailed) as caught:
+            remove(journal, machine)
+    (record,) = removal.unfinished(journal, machine.connection)
+    assert f"{record} stays unfinished" in caught.value.message
+    return record
+
+
+def test_all_goes_and_nothing_is_left_in_the_journal(journal: Journal, machine: DefinedMachine) -> None:
+    remove(journal, machine)
+    assert left(machine.connection) == set()
+    assert [(record.kind, record.subject, record.state) for record in journal.records()] == [
+        ("removal", "web-1", "finished")
+    ]
+
+
+def test_what_broke_off_is_finished_by_the_next_run(journal: Journal, machine: DefinedMachine) -> None:
+    record = break_off(journal, machine)
+    assert left(machine.connection) == {"a.qcow2", "b.qcow2"}
+    removal.finish(journal, machine.connection, [record], pytest.fail)
+    assert left(machine.connection) == set()
+    assert removal.unfinished(journal, machine.connection) == []
+
+
+def test_what_another_machine_uses_by_now_stays(journal: Journal, machine: DefinedMachine) -> None:
+    record = break_off(journal, machine)
+    api.define(machine.connection, _DOMAIN.format(name="other", volumes=""))
+    removal.finish(journal, machine.connection, [record], pytest.fail)
+    assert left(machine.connection) == {"a.qcow2", "other"}
+
+
+def test_what_cannot_be_finished_is_told_and_stays(
+    journal: Journal, machine: DefinedMachine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = break_off(journal, machine)
+
+    def fail(_volume: object) -> None:
+        raise LibvirtFailed("cannot unlink")
+
+    monkeypatch.setattr(storage, "delete", fail)
+    warnings: list[str] = []
+    removal.finish(journal, machine.connection, [record], warnings.append)
+    assert warnings == [f"{record} broke off, and cannot be finished: cannot unlink"]
+    assert len(removal.unfinished(journal, machine.connection)) == 1
+
+
+def test_a_machine_that_is_still_whole(journal: Journal, machine: DefinedMachine) -> None:
+    belongings = removal.Belongings(machine.uuid, machine.metadata.volumes)
+    with removal.begun(journal, machine.connection, "web-1", belongings) as transaction:
+        record = transaction.record
+    recovery = RemovalRecovery(machine.connection)
+    recovery.roll_back(record)
+    machine.start()
+    with pytest.raises(Conflict, match="'web-1' runs again"):
+        recovery.resume(record)
+    assert left(machine.connection) == {"a.qcow2", "b.qcow2", "web-1"}
+    machine.power_off()
+    recovery.resume(record)
+    assert left(machine.connection) == set()
+    with pytest.raises(Unsupported, match="nothing brings it back"):
+        recovery.roll_back(record)
+    assert len(removal.prospects(record, "resume")) == 3
+    assert len(removal.prospects(record, "roll_back")) == 1

@@ -1,0 +1,46 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.live import Limits, Progress
+from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.model import Request
+
+GIB = 1024**3
+
+
+def limits(**options: float) -> Limits:
+    return Limits(Request("qemu+ssh://b/system", **options), 2 * GIB, began=100.0)  # type: ignore[arg-type]
+
+
+def test_without_limits_a_migration_takes_as_long_as_it_needs() -> None:
+    assert limits().exceeded(Progress(left_bytes=1), 1e9) is None
+
+
+def test_the_smaller_of_both_timeouts_counts() -> None:
+    both = limits(timeout=60.0, completion_timeout_per_gib=10.0)
+    assert both.exceeded(Progress(), 119.9) is None
+    assert "timeout" in (both.exceeded(Progress(), 120.0) or "")
+
+
+def test_only_a_new_low_is_progress() -> None:
+    patient = limits(progress_timeout=5.0)
+    assert patient.exceeded(Progress(left_bytes=10), 101.0) is None
+    assert patient.exceeded(Progress(left_bytes=9), 105.0) is None
+    assert patient.exceeded(Progress(left_bytes=12), 109.9) is None
+    assert "no further for 5 s" in (patient.exceeded(Progress(left_bytes=11), 110.0) or "")
+
+
+def test_progress_is_read_and_told() -> None:
+    stats = {
+        "data_processed": 3 << 20,
+        "data_remaining": 1 << 20,
+        "data_total": 4 << 20,
+        "memory_iteration": 2,
+        "memory_dirty_rate": 256,
+        "memory_page_size": 4096,
+        "memory_bps": 1 << 20,
+    }
+    assert str(Progress.of(stats)) == ("75 %, 1 MiB left, pass 2, dirtied at 1 MiB/s, sent at 1 MiB/s, 1 s to go")
+    assert str(Progress.of({})).startswith("0 %")

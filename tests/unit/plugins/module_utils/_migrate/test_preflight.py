@@ -1,0 +1,139 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+import pytest
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._migrate import plan, preflight
+from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.facts import Cpu, Facts, Hardware, Reach
+from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.model import (
+    Finding,
+    Guest,
+    MigrationPlan,
+    Request,
+    SourceDisk,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._storage.xml import Pool
+
+MIB = 1024**2
+POOL = Pool("default", "dir", "/images", 100 * MIB)
+DISK = SourceDisk("vda", "disk", "/images/a.qcow2", "qcow2", 10 * MIB, 10 * MIB, "default")
+GUEST = Guest("a", "u-a", True, 64 * MIB, (DISK,))
+HARDWARE = Hardware(
+    "x86_64", "pc-q35-10.0", "kvm", networks=("default",), bridges=("br0",), cdroms=(("sda", "/seed.iso"),)
+)
+GOOD = Facts(
+    hardware=HARDWARE,
+    source_uuid="1",
+    destination_uuid="2",
+    machines={"x86_64": (frozenset({"kvm", "qemu"}), frozenset({"pc-q35-10.0"}))},
+    pools=(POOL,),
+    volumes=frozenset(),
+    networks={"default": True},
+    bridges=frozenset({"br0"}),
+    free_memory_bytes=1000 * MIB,
+    free_hugepages_bytes=None,
+    numa_nodes=1,
+    cpu=Cpu(True),
+    reach=Reach(True, "b", "10.0.0.2", answers=True),
+)
+
+
+def made(guest: Guest = GUEST, pool: Pool = POOL, **options: t.Any) -> MigrationPlan:
+    return plan.make_plan(guest, Request("qemu+ssh://b/system", **options), [pool])
+
+
+def failed(facts: Facts, migration: MigrationPlan | None = None) -> list[Finding]:
+    return list(preflight.failed(preflight.evaluate(migration or made(), facts)))
+
+
+def hardware(**change: t.Any) -> dict[str, t.Any]:
+    return {"hardware": dataclasses.replace(HARDWARE, **change)}
+
+
+def test_hosts_that_fit_have_no_fault() -> None:
+    assert failed(GOOD) == []
+
+
+@pytest.mark.parametrize(
+    ("check", "change"),
+    [
+        ("host_uuid", {"destination_uuid": "1"}),
+        ("name", {"name_taken_by": "u-other"}),
+        ("job", {"source_job": True}),
+        ("job", {"unfinished": "the transaction 12 (migrate of a)"}),
+        ("reach", {"reach": Reach(True, "b", None)}),
+        ("reach", {"reach": Reach(True, "b", "10.0.0.2", problem="timed out")}),
+        ("machine", {"machines": {}}),
+        ("machine", {"machines": {"x86_64": (frozenset({"qemu"}), frozenset())}}),
+        ("machine", {"machines": {"x86_64": (frozenset({"kvm"}), frozenset({"pc-q35-7.2"}))}}),
+        ("cpu", {"cpu": Cpu(False, "model EPYC", "Haswell")}),
+        ("memory", {"free_memory_bytes": 63 * MIB}),
+        ("hugepages", hardware(hugepage_bytes=2 * MIB)),
+        ("numa", hardware(numa_nodes="0-1")),
+        ("disk", {"volumes": frozenset({"/images/a.qcow2"})}),
+        ("space", {"pools": (dataclasses.replace(POOL, available_bytes=9 * MIB),)}),
+        ("cdrom", {"missing_on_destination": ("/seed.iso",)}),
+        ("network", {"networks": {"default": False}}),
+        ("network", {"networks": {}}),
+        ("network", {"bridges": frozenset({"br1"})}),
+        ("devices", hardware(host_devices=("pci",))),
+    ],
+)
+def test_every_fault_is_found_alone_and_with_a_remedy(check: str, change: dict[str, t.Any]) -> None:
+    (finding,) = failed(dataclasses.replace(GOOD, **change))
+    assert finding.check == check
+    assert finding.remedy.endswith((".", "`"))
+
+
+def test_the_remedy_of_a_cpu_names_a_model_for_both() -> None:
+    (finding,) = failed(dataclasses.replace(GOOD, cpu=Cpu(False, "model EPYC", "Haswell")))
+    assert "Haswell" in finding.remedy
+
+
+def test_a_pool_that_is_missing_and_a_base_that_is_missing_are_found() -> None:
+    elsewhere = dataclasses.replace(POOL, path="/else")
+    (finding,) = failed(GOOD, made(pool=elsewhere))
+    assert "destination_pool" in finding.remedy
+    linked = dataclasses.replace(GUEST, disks=(dataclasses.replace(DISK, chain=("/images/base",)),))
+    (finding,) = failed(
+        dataclasses.replace(GOOD, missing_on_destination=("/images/base",)), made(linked, copy_storage="inc")
+    )
+    assert "copy_storage: all" in finding.remedy
+
+
+def test_a_disk_that_nobody_copies_must_be_there() -> None:
+    (finding,) = failed(GOOD, made(copy_storage="none"))
+    assert "copy_storage: all" in finding.remedy
+    shared = dataclasses.replace(GUEST, disks=(dataclasses.replace(DISK, there=True, shared=True, cache="writeback"),))
+    (finding,) = failed(GOOD, made(shared))
+    assert finding.check == "cache"
+
+
+def test_what_stays_on_the_source_keeps_a_guest_that_is_off_there() -> None:
+    off = made(dataclasses.replace(GUEST, running=False))
+    facts = dataclasses.replace(GOOD, missing_on_destination=("/nvram",), **hardware(has_tpm=True, nvram="/nvram"))
+    assert [finding.check for finding in failed(facts, off)] == ["tpm", "nvram"]
+    assert failed(dataclasses.replace(GOOD, **hardware(has_tpm=True, nvram="/nvram"))) == []
+
+
+def test_what_cannot_be_asked_is_no_fault() -> None:
+    unknown = dataclasses.replace(GOOD, reach=Reach(), cpu=Cpu(), free_memory_bytes=None, bridges=None)
+    findings = preflight.evaluate(made(), unknown)
+    assert preflight.failed(findings) == ()
+    assert {finding.check for finding in findings if finding.status == "skipped"} == {
+        "reach",
+        "cpu",
+        "memory",
+        "network",
+    }
+
+
+@pytest.mark.parametrize(("text", "nodes"), [("0", {0}), ("0-2", {0, 1, 2}), ("0-3,^1", {0, 2, 3}), ("1,4", {1, 4})])
+def test_sets_of_nodes_are_read(text: str, nodes: set[int]) -> None:
+    assert preflight.node_set(text) == nodes
