@@ -31,7 +31,7 @@ def target(name: str) -> t.Any:
     return pytest.param(name, marks=[pytest.mark.skip("./dev test --full runs it")] if skipped else [])
 
 
-@pytest.mark.parametrize("name", map(target, TARGETS))
+@pytest.mark.parametrize("name", [*map(target, TARGETS)])
 def test_target(request: pytest.FixtureRequest, name: str) -> None:
     lab: Lab = request.getfixturevalue("twins" if name in ON_TWINS else "lab")
     own = HERE / "targets" / name / "playbook.yml"

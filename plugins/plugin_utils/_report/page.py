@@ -49,7 +49,7 @@ class Report:
         own = [one for one in self.fleets if one.tenant == name]
         return dataclasses.replace(
             self,
-            fleets=[dataclasses.replace(one, decided=[_without_hosts(made) for made in one.decided]) for one in own],
+            fleets=[_fleet_of_tenant(one) for one in own],
             hosts=(),
             guests=[dataclasses.replace(one, host="") for one in self.guests if one.tenant == name],
             tenants=[_summed(one) for one in self.tenants if one.name == name],
@@ -57,6 +57,11 @@ class Report:
             backtest=None,
             tenant=name,
         )
+
+
+def _fleet_of_tenant(fleet: fleets.Fleet) -> fleets.Fleet:
+    latest = None if fleet.latest is None else _without_hosts(fleet.latest)
+    return dataclasses.replace(fleet, latest=latest, decided=[_without_hosts(made) for made in fleet.decided])
 
 
 def _without_hosts(made: Dict) -> Dict:
