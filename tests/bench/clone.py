@@ -51,7 +51,10 @@ def run(options: argparse.Namespace) -> list[frame.Row]:
 
 def _measure(measured: host.Host, case: str, *arguments: str) -> list[frame.Row]:
     print(f"bench: {case}", file=sys.stderr, flush=True)
-    return frame.from_json(measured.measure("clone", case, *arguments))
+    rows = frame.from_json(measured.measure("clone", case, *arguments))
+    if rows:  # now, in case that a later one fails
+        print(frame.table(rows), file=sys.stderr, flush=True)
+    return rows
 
 
 def _streamed(source: host.Host, target: host.Host, rate: str) -> list[frame.Row]:
