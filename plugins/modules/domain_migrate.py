@@ -336,7 +336,9 @@ domains:
       returned: success
       sample: 98.2
     switch_over_seconds:
-      description: How many seconds it took until the guest ran on the destination; null if it did not run.
+      description:
+        - How many seconds it took until the guest ran on the destination; null if it did not run.
+        - With O(mode=postcopy), until all of its memory was there, since that is what libvirt tells.
       type: float
       returned: success
       sample: 12.7

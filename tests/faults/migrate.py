@@ -80,7 +80,8 @@ KILL = Fault("module killed with -9", "kill -9 $PID")
 TERM = Fault("module told to stop", "kill -TERM $PID")
 SOURCE_LIBVIRTD = Fault("source's libvirtd restarted", "systemctl restart libvirtd")
 TARGET_LIBVIRTD = Fault("target's libvirtd restarted", "ssh {target} systemctl restart libvirtd")
-TARGET_QEMU = Fault("target's QEMU killed", "ssh {target} pkill -9 -f guest={name}")
+# It is there only a moment after the step that is awaited; the brackets keep pkill from finding its own shell.
+TARGET_QEMU = Fault("target's QEMU killed", "until ssh {target} pkill -9 -f [g]uest={name},; do sleep 0.1; done")
 TARGET_QEMU_LATE = dataclasses.replace(TARGET_QEMU, kills_guest=True)
 CUT = Fault("link cut for 20 s", cut_seconds=20)
 
