@@ -118,7 +118,8 @@ options:
     default:
       - lease
   agent_timeout:
-    description: How many seconds the agents of a host may take. Those that are late give no address.
+    description:
+      - How many seconds to wait for the next agent's answer. When none comes, those that still owe one give no address.
     type: float
     default: 2.0
   names:
@@ -154,8 +155,8 @@ options:
   statistics:
     description:
       - Whether to add C(libvirt_statistics), the counters of CPU, memory, block devices and interfaces by the names
-        that C(virsh domstats) has for them. This asks the guests' monitors; of one that is busy the counters are
-        missing.
+        that C(virsh domstats) has for them. This asks the guests' monitors; of one that is busy or hangs the counters
+        are missing. It takes eight calls a host, and a few more when a monitor hangs.
     type: bool
     default: false
   xml:

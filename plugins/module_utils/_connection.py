@@ -37,6 +37,12 @@ _NO_SPACE = re.compile(
 )
 
 
+# What libvirt says of a connection that broke in mid-call comes under several codes.
+_LOST = re.compile(
+    r"client socket is closed|end of file while reading|keepalive timeout|broken pipe|connection reset", re.IGNORECASE
+)
+
+
 @dataclasses.dataclass(frozen=True)
 class Connection:
     """An open libvirt connection and the URI that it was asked for, safe to show."""
@@ -62,22 +68,49 @@ def passwords_in(options: object) -> set[str]:
 
 
 @contextlib.contextmanager
-def open_connection(uri: str, *, timeout: float = 20.0, read_only: bool = False) -> t.Iterator[Connection]:
+def open_connection(
+    uri: str, *, timeout: float = 20.0, read_only: bool = False, keepalive: bool = True
+) -> t.Iterator[Connection]:
     """Yield an open Connection to ``uri`` and close it afterwards.
+
+    Who has a deadline of their own for a host that dies in mid-call can do without ``keepalive`` and its thread.
 
     Raises InvalidInput for what is no libvirt URI, ConnectionFailed when the host does not answer within
     ``timeout`` seconds or refuses, MissingDependency without libvirt-python.
     """
     require_libvirt()
     _check_uri(uri)
-    _start_event_loop()
+    if keepalive:
+        _start_event_loop()
+    libvirt.registerErrorHandler(lambda _context, _error: None, None)  # errors are raised, not printed
     handle = _open_within(uri, timeout, read_only)
     try:
-        _keep_alive(handle)
+        if keepalive:
+            _keep_alive(handle)
         yield Connection(handle, masked(uri))
     finally:
         with contextlib.suppress(libvirt.libvirtError):
             handle.close()
+
+
+@contextlib.contextmanager
+def living(connection: Connection, *, timeout: float = 20.0) -> t.Iterator[Connection]:
+    """Yield the connection, or where it has broken a new one to the same host, as when libvirtd was restarted.
+
+    Raises ConnectionFailed when there is none within ``timeout`` seconds, or its URI holds a password.
+    """
+    if _is_alive(connection):
+        yield connection
+    else:
+        with open_connection(connection.uri, timeout=timeout) as fresh:
+            yield fresh
+
+
+def _is_alive(connection: Connection) -> bool:
+    try:
+        return bool(connection.handle.isAlive())
+    except libvirt.libvirtError:
+        return False
 
 
 @contextlib.contextmanager
@@ -96,7 +129,9 @@ def from_libvirt(error: libvirt.libvirtError, action: str) -> HeadroomError:
     """Return the HeadroomError that stands for ``error``."""
     text = masked((error.get_error_message() or str(error)).strip())
     code = error.get_error_code()
-    family = NoSpace if _NO_SPACE.search(text) else _families().get(code, LibvirtFailed)
+    if _NO_SPACE.search(text):
+        return NoSpace(f"could not {action}: {text}", libvirt_code=code)
+    family = ConnectionFailed if _LOST.search(text) else _families().get(code, LibvirtFailed)
     return family(f"could not {action}: {text}", libvirt_code=code)
 
 
@@ -175,7 +210,6 @@ def _start_event_loop() -> None:
         if _event_loop_threads:
             return
         libvirt.virEventRegisterDefaultImpl()
-        libvirt.registerErrorHandler(lambda _context, _error: None, None)  # errors are raised, not printed
         thread = threading.Thread(target=_run_event_loop, name="libvirt-events", daemon=True)
         thread.start()
         _event_loop_threads.append(thread)

@@ -84,6 +84,18 @@ class NoSpace(HeadroomError):
     kind = "no_space"
 
 
+class NotEnoughMemory(HeadroomError):
+    """What is asked takes more memory than the limits of this process leave."""
+
+    kind = "not_enough_memory"
+
+
+class ChecksumMismatch(HeadroomError):
+    """The content is not the one that was announced."""
+
+    kind = "checksum_mismatch"
+
+
 class TimedOut(HeadroomError):
     """A state was not reached in the time that the task allows."""
 

@@ -25,25 +25,30 @@ def write_atomically(option: str, path: str, text: str, mode: int) -> None:
 
     Missing directories are made. Raises InvalidInput for a path that cannot be used, NoSpace for a full disk.
     """
+    replace_atomically(option, path, text.encode(), mode)
+
+
+def replace_atomically(option: str, path: str, content: bytes, mode: int) -> None:
+    """As write_atomically(), for bytes."""
     file = pathlib.Path(path)
     if not file.is_absolute() or file.is_dir():
         raise InvalidInput(option, path, "is not the absolute path of a file", _REMEDY)
     try:
         file.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-        _replace(file, text, mode)
+        _replace(file, content, mode)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise NoSpace(f"{option}: there is no room left for {path}. Free some.", option=option) from error
         raise InvalidInput(option, path, f"cannot be written: {error.strerror}", _REMEDY) from error
 
 
-def _replace(file: pathlib.Path, text: str, mode: int) -> None:
+def _replace(file: pathlib.Path, content: bytes, mode: int) -> None:
     # Beside it, since only within a file system a rename is atomic; hidden, since collectors read whole directories.
     descriptor, name = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)
     temporary = pathlib.Path(name)
     try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-            stream.write(text)
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(content)
             stream.flush()
             os.fsync(stream.fileno())
             os.fchmod(stream.fileno(), mode)

@@ -20,6 +20,7 @@ from ansible.module_utils.basic import missing_required_lib
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import MissingDependency, Unsupported
 
 LIBVIRT_IMPORT_ERROR: str | None = None
+LIBVIRT_QEMU_IMPORT_ERROR: str | None = None
 LXML_IMPORT_ERROR: str | None = None
 JMESPATH_IMPORT_ERROR: str | None = None
 
@@ -28,6 +29,12 @@ try:
 except ImportError:
     LIBVIRT_IMPORT_ERROR = traceback.format_exc()
     libvirt = t.cast(t.Any, None)
+
+try:
+    import libvirt_qemu
+except ImportError:
+    LIBVIRT_QEMU_IMPORT_ERROR = traceback.format_exc()
+    libvirt_qemu = t.cast(t.Any, None)
 
 try:
     from lxml import etree
@@ -46,6 +53,7 @@ MINIMUM_LIBVIRT = (8, 0, 0)
 
 _PACKAGES = {
     "libvirt": "Debian and Ubuntu: python3-libvirt; Fedora and RHEL: python3-libvirt; PyPI: libvirt-python",
+    "libvirt_qemu": "a part of libvirt-python; Debian and Ubuntu: python3-libvirt; Fedora and RHEL: python3-libvirt",
     "lxml": "Debian and Ubuntu: python3-lxml; Fedora and RHEL: python3-lxml; PyPI: lxml",
     "jmespath": "Debian and Ubuntu: python3-jmespath; Fedora and RHEL: python3-jmespath; PyPI: jmespath",
 }
@@ -61,6 +69,11 @@ def require_libvirt() -> None:
             found=_dotted(version),
             minimum=_dotted(MINIMUM_LIBVIRT),
         )
+
+
+def require_libvirt_qemu() -> None:
+    """Raise MissingDependency unless guest agents can be asked."""
+    _require("libvirt_qemu", LIBVIRT_QEMU_IMPORT_ERROR)
 
 
 def require_lxml() -> None:
@@ -95,8 +108,10 @@ __all__ = [
     "etree",
     "jmespath",
     "libvirt",
+    "libvirt_qemu",
     "require_jmespath",
     "require_libvirt",
+    "require_libvirt_qemu",
     "require_lxml",
     "split_version",
 ]

@@ -14,27 +14,32 @@ author:
 description:
   - An appliance is one or more immutable disks, the template of a domain, and a manifest that says what both are. It is
     named by name and version; M(headroom.libvirt.appliance_clone) makes machines of it.
-  - It is made from a stopped domain or from an image file, and kept as read-only volumes in a storage pool of the host.
-    Their names begin with C(headroom-appliance.).
+  - It is made from a domain, an image file, an address on a web server or an entry of a feed, and kept as read-only
+    volumes in a storage pool of the host. Their names begin with C(headroom-appliance.).
   - The source is copied whole and flat; nothing refers back to it. The manifest is written last, so that an appliance
     is visible only when it is complete. What an interrupted run left is removed by the next run that makes the same
     version, and by any run after an hour.
   - Everything goes through libvirt's API, so the module works on the host and from afar. The checksum is taken of what
     was sent, or of what lies in the pool.
-  - An image that names other files (a backing file, a data file) is refused, whatever it names.
+  - An image is not trusted, wherever it comes from. One that names other files (a backing file, a data file), that is
+    encrypted, that claims what a file of its length cannot hold, or that is in a format of which parts may lie in other
+    files (VMDK, VHD) is refused, each with its reason. Files packed by gzip, bzip2, xz or zstd are unpacked within
+    limits.
+  - A feed is believed only when a pinned key has signed it, when it is not older than it was the last time, and when
+    each file is what the signed index says. Nothing of it appears in the pool before that.
 options:
   name:
     description:
       - Name of the appliance. Letters, digits, C(.), C(_) and C(-).
+      - Needed unless O(state=synced), where it is the only product to follow.
     type: str
-    required: true
   version:
     description:
       - Version of the appliance. Letters, digits, C(.), C(_), C(-), C(+) and C(~).
       - A version never changes. If it exists, the task changes nothing, and the source is not read again. It fails if
         O(sha256) or O(manifest) says that the content should be another.
+      - Of O(source.feed) the newest version is taken when it is not given. Otherwise it is needed.
     type: str
-    required: true
   pool:
     description:
       - The storage pool that holds the catalogue. Its volumes must be files.
@@ -44,22 +49,41 @@ options:
     description:
       - Whether the appliance is there.
       - V(absent) refuses while anything stands on its disks, and names what does.
+      - V(synced) brings the catalogue to what O(source.feed) offers, the O(keep) newest versions of each product. It
+        removes older ones that came from the same feed, except those that something stands on, which RV(appliances)
+        names. A product that the feed no longer has stays.
     type: str
-    choices: [present, absent]
+    choices: [present, absent, synced]
     default: present
   source:
     description:
-      - Where the appliance comes from. Needed for O(state=present).
+      - Where the appliance comes from. Needed for O(state=present), and for O(state=synced) with O(source.feed).
     type: dict
     suboptions:
       domain:
         description:
-          - A domain of the host that is shut down. All its disks are copied; what is in its CD-ROM and floppy drives is
-            not.
+          - A domain of the host. All its disks are copied; what is in its CD-ROM and floppy drives is not.
           - Its XML becomes the template, without what makes it this one machine on this one host (name, UUID, MAC
             addresses, NVRAM, paths, ports, pinning). The addresses of devices inside the guest stay.
           - A domain with devices of which there is only one (host devices, shared disks and folders) is refused.
         type: str
+      when_running:
+        description:
+          - What happens when O(source.domain) runs.
+          - V(live) captures it as it runs. It never stops. Its disks are taken at one instant, and it writes into
+            overlays while they are copied, which are merged afterwards. This is a transaction, so that after a crash
+            the next run merges them.
+          - V(shutdown) shuts it down, after sealing it if O(seal) is V(agent), and leaves it off.
+        type: str
+        choices: [refuse, live, shutdown]
+        default: refuse
+      quiesce:
+        description:
+          - Whether the file systems of a domain that is captured V(live) are frozen by its agent for the instant.
+          - V(auto) does so when the agent is connected. Otherwise the disks are as after a power cut.
+        type: str
+        choices: [auto, always, never]
+        default: auto
       file:
         description:
           - Path of an image, where the module runs. It becomes the only disk.
@@ -68,6 +92,73 @@ options:
         description:
           - Paths of several images by the targets that they have in the template, such as C(vda) and C(vdb).
         type: dict
+      url:
+        description:
+          - Address of an image, C(http) or C(https). It becomes the only disk.
+          - A transfer that breaks off is continued, by the same run and by the next one, if the server says by an ETag
+            or a time that it still has the same content. Redirections are followed to C(http) and C(https) only, and
+            never from C(https) to C(http).
+        type: str
+      uri:
+        description:
+          - The libvirt URI of another host that has the appliance, such as C(qemu+ssh://root@kvm1/system). Its disks
+            come through libvirt's API, with its template and all that its manifest says.
+        type: str
+      appliance:
+        description:
+          - Which appliance O(source.uri) has it as, C(name:version). O(name) and O(version) when not given.
+        type: str
+      pool:
+        description:
+          - The storage pool that holds the catalogue on O(source.uri).
+        type: str
+        default: default
+      feed:
+        description:
+          - A feed of images and what of it is wanted.
+        type: dict
+        suboptions:
+          url:
+            description:
+              - Address of the feed, C(http) or C(https). That of a simplestreams tree is the folder above C(streams).
+            type: str
+            required: true
+          format:
+            description:
+              - V(simplestreams) is what M(headroom.libvirt.appliance_feed) publishes, and Ubuntu and LXD too.
+              - V(virt-builder) is a clearsigned index of virt-builder, of which O(source.feed.url) is the address.
+            type: str
+            choices: [simplestreams, virt-builder]
+            default: simplestreams
+          key:
+            description:
+              - The publisher's public key, armored, or the path of a file with it where the module runs.
+              - Several keys may follow one another.
+            type: str
+          fingerprint:
+            description:
+              - The full fingerprints of the keys that may sign the feed, primary keys or subkeys. No other is believed,
+                even if O(source.feed.key) holds it.
+              - Two are of use while a publisher goes from one key to the next.
+            type: list
+            elements: str
+            default: []
+          verify:
+            description:
+              - Whether the feed must be signed. Without a signature whoever controls the server or the way to it
+                decides what the hosts run, and an old feed is not told from a new one.
+            type: bool
+            default: true
+          product:
+            description:
+              - Which product, by its name or an alias. The appliance's name when not given.
+            type: str
+          products:
+            description:
+              - Which products O(state=synced) follows, as shell patterns of names or aliases. All when not given.
+            type: list
+            elements: str
+            default: []
       format:
         description:
           - Format of the files. V(auto) takes for qcow2 what has its header, and refuses what has the header of another
@@ -76,6 +167,32 @@ options:
         type: str
         choices: [auto, qcow2, raw]
         default: auto
+  seal:
+    description:
+      - How what makes a captured machine itself is taken out of its disks. Of such are machine-id, SSH host keys, DHCP
+        leases, logs, rules of udev and the state of cloud-init; the default operations of virt-sysprep, except that
+        users' own SSH keys stay.
+      - V(libguestfs) does it in the copy, by C(virt-sysprep) on the host.
+      - V(agent) does it in the guest, which must run, and must be allowed to be shut down by
+        O(source.when_running=shutdown). The machine itself is sealed then.
+      - V(none) leaves all of it in. Clones get a UUID and addresses of their own, but are the same machine inside.
+      - When not given, it is V(libguestfs) where that is installed, else V(agent) where that is possible, and else the
+        task fails.
+    type: str
+    choices: [libguestfs, agent, none]
+  flatten:
+    description:
+      - Whether O(state=absent) first gives the domains that stand on the appliance disks of their own, instead of
+        refusing.
+      - Domains that run pull their disks in and notice nothing. The disks of those that are off are copied; a domain
+        that is saved must be started first. Each needs as much room as its disk holds.
+    type: bool
+    default: false
+  keep:
+    description:
+      - How many versions of each product O(state=synced) keeps.
+    type: int
+    default: 2
   manifest:
     description:
       - The manifest that M(headroom.libvirt.appliance_info) or this module returned on another host, for registering
@@ -98,7 +215,8 @@ options:
     type: int
   arch:
     description:
-      - Architecture, in the template that is made. That of the machine where the module runs when not given.
+      - Architecture, in the template that is made, and of what is taken from a feed. That of the machine where the
+        module runs when not given.
     type: str
   machine:
     description:
@@ -132,13 +250,46 @@ options:
     type: str
   sha256:
     description:
-      - The SHA-256 that the file must have. It is checked before the appliance becomes visible.
+      - The SHA-256 that the file must have, as it comes, packed or not. It is checked before the appliance becomes
+        visible.
     type: str
+  max_size:
+    description:
+      - The largest disk that an image may make or unpack to.
+      - 100 times the length of the file, at least 1 GiB, when not given. A disk of many gigabytes in a file of some
+        kilobytes is what a bomb looks like.
+    type: str
+  download_dir:
+    description:
+      - Folder for what is being fetched or unpacked, where the module runs. It must have room for whole images.
+      - What a broken transfer left is continued by the next run, and removed after a week.
+    type: path
+    default: /var/lib/headroom/downloads
+  timeout:
+    description:
+      - How long a web server may be silent, in seconds.
+    type: float
+    default: 30
+  validate_certs:
+    description:
+      - Whether the certificates of C(https) servers are checked.
+    type: bool
+    default: true
+  ca_path:
+    description:
+      - File with the certificates of authorities to believe, instead of the system's.
+    type: path
+requirements:
+  - gpgv, for feeds that are signed
+  - virt-sysprep (guestfs-tools), for O(seal=libguestfs)
+  - zstd, for images packed by it
 attributes:
   check_mode:
     support: full
     details:
       - Checksums, sizes of files and the names of volumes are null in check mode, as nothing was copied.
+      - Of an image on a web server only the beginning is fetched. The size of a disk that is packed and raw is 0 then,
+        unless a feed says it.
   diff_mode:
     support: full
   idempotent:
@@ -146,8 +297,12 @@ attributes:
 seealso:
   - module: headroom.libvirt.appliance_info
   - module: headroom.libvirt.appliance_clone
+  - module: headroom.libvirt.appliance_feed
+  - ref: Appliances <ansible_collections.headroom.libvirt.docsite.guide_appliances>
+    description: Capture, publish and consume, step by step.
 extends_documentation_fragment:
   - headroom.libvirt.connection
+  - headroom.libvirt.journal
   - headroom.libvirt.attributes
   - headroom.libvirt.attributes.actiongroup_all
 """
@@ -173,6 +328,52 @@ EXAMPLES = r"""
     vcpus: 2
     os_id: http://debian.org/debian/13
 
+- name: Follow a feed, two versions of each of its web servers
+  headroom.libvirt.appliance:
+    state: synced
+    source:
+      feed:
+        url: https://images.example.org/
+        key: /etc/headroom/images.asc
+        fingerprint: 8F3B1D0C5A7E9F2B4D6C8A0E1F3B5D7C9E0A2B4C
+        products: ["web*"]
+    keep: 2
+
+- name: Keep Ubuntu's newest image of 24.04
+  headroom.libvirt.appliance:
+    name: noble
+    source:
+      feed:
+        url: https://cloud-images.ubuntu.com/releases/
+        key: /usr/share/keyrings/ubuntu-cloudimage-keyring.gpg
+        fingerprint: D2EB44626FDDC30B513D5BB71A5D6C4C7DB87C81
+        product: com.ubuntu.cloud:server:24.04:amd64
+    memory: 2GiB
+
+- name: Keep an image from a web server
+  headroom.libvirt.appliance:
+    name: debian
+    version: "13.1"
+    source:
+      url: https://cloud.debian.org/images/cloud/trixie/latest/debian-13-genericcloud-amd64.qcow2
+    sha256: "{{ published_sha256 }}"
+
+- name: Copy an appliance from another host
+  headroom.libvirt.appliance:
+    name: web
+    version: "1.4"
+    source:
+      uri: qemu+ssh://root@kvm1/system
+
+- name: Capture a machine that stays in service, sealed in the copy
+  headroom.libvirt.appliance:
+    name: web
+    version: "1.5"
+    source:
+      domain: web-golden
+      when_running: live
+    seal: libguestfs
+
 - name: Register the same appliance on a second host, after its file was copied there
   headroom.libvirt.appliance:
     name: web
@@ -180,6 +381,13 @@ EXAMPLES = r"""
     source:
       file: /var/tmp/web-1.4.qcow2
     manifest: "{{ hostvars['kvm1'].captured.appliance.manifest }}"
+
+- name: Remove a version whose clones shall live on
+  headroom.libvirt.appliance:
+    name: web
+    version: "1.2"
+    state: absent
+    flatten: true
 
 - name: Remove a version that nothing stands on any more
   headroom.libvirt.appliance:
@@ -190,7 +398,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 appliance:
-  description: The appliance. Null after O(state=absent).
+  description: The appliance. Null after O(state=absent) and O(state=synced).
   returned: success
   type: dict
   contains:
@@ -234,6 +442,14 @@ appliance:
       description: A text for people. Null when there is none.
       type: str
       sample: The web servers of the shop
+    origin:
+      description: Address of the feed that it came from. Null when it came from elsewhere.
+      type: str
+      sample: https://images.example.org/
+    sealed:
+      description: How what makes one machine itself was taken out of its disks. Null when that was not done here.
+      type: str
+      sample: libguestfs
     min_ram_bytes:
       description: The least memory that a clone must have.
       type: int
@@ -292,50 +508,92 @@ appliance:
           description: The SHA-256 of the file. Null in check mode.
           type: str
           sample: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+        source_sha256:
+          description: The SHA-256 of the packed file that it came as. Null when that was not packed.
+          type: str
+          sample: null
     manifest:
       description: All of this as it is stored, with the template, for O(manifest) on another host. Null in check mode.
       type: dict
       sample: {"format": 1, "name": "web", "version": "1.4"}
+appliances:
+  description: What became of each appliance that is, or was, in the catalogue from the feed.
+  returned: O(state=synced)
+  type: list
+  elements: dict
+  contains:
+    id:
+      description: Name and version.
+      type: str
+      sample: web:1.3
+    action:
+      description:
+        - V(added), V(kept) or V(removed); V(in_use) for one that would go, but something stands on it.
+      type: str
+      sample: in_use
+    reason:
+      description: What stands on it. Null otherwise.
+      type: str
+      sample: the domain 'web-1'
 """
 
-import datetime as dt
 import secrets
 import time
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import catalogue as catalogues
-from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import register
-from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.request import appliance_id, request_from
-from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import CONNECTION, ArgumentSpec
-from ansible_collections.headroom.libvirt.plugins.module_utils._changes import Changes
+from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import apply
+from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import CONNECTION, JOURNAL, ArgumentSpec
+from ansible_collections.headroom.libvirt.plugins.module_utils._journal import journal_of
 from ansible_collections.headroom.libvirt.plugins.module_utils._runner import run_on_host
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
-    from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.catalogue import Catalogue
-    from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.manifest import Manifest
     from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection
 
+_FEED: t.Mapping[str, t.Any] = {
+    "type": "dict",
+    "options": {
+        "url": {"type": "str", "required": True},
+        "format": {"type": "str", "choices": ["simplestreams", "virt-builder"], "default": "simplestreams"},
+        "key": {"type": "str", "no_log": False},
+        "fingerprint": {"type": "list", "elements": "str", "default": []},
+        "verify": {"type": "bool", "default": True},
+        "product": {"type": "str"},
+        "products": {"type": "list", "elements": "str", "default": []},
+    },
+    "mutually_exclusive": [("product", "products")],
+}
+_SOURCES: t.Final = ("domain", "file", "files", "url", "feed", "uri")
 _SOURCE: t.Mapping[str, t.Any] = {
     "type": "dict",
     "options": {
         "domain": {"type": "str"},
+        "when_running": {"type": "str", "choices": ["refuse", "live", "shutdown"], "default": "refuse"},
+        "quiesce": {"type": "str", "choices": ["auto", "always", "never"], "default": "auto"},
         "file": {"type": "path"},
         "files": {"type": "dict"},
+        "url": {"type": "str"},
+        "feed": _FEED,
+        "uri": {"type": "str"},
+        "appliance": {"type": "str"},
+        "pool": {"type": "str", "default": "default"},
         "format": {"type": "str", "choices": ["auto", "qcow2", "raw"], "default": "auto"},
     },
-    "mutually_exclusive": [("domain", "file", "files")],
-    "required_one_of": [("domain", "file", "files")],
+    "mutually_exclusive": [_SOURCES],
+    "required_one_of": [_SOURCES],
 }
 
-ARGUMENTS = CONNECTION.merge(
+ARGUMENTS = CONNECTION.merge(JOURNAL).merge(
     ArgumentSpec(
         options={
-            "name": {"type": "str", "required": True},
-            "version": {"type": "str", "required": True},
+            "name": {"type": "str"},
+            "version": {"type": "str"},
             "pool": {"type": "str", "default": "default"},
-            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+            "state": {"type": "str", "choices": ["present", "absent", "synced"], "default": "present"},
             "source": _SOURCE,
+            "flatten": {"type": "bool", "default": False},
+            "seal": {"type": "str", "choices": ["libguestfs", "agent", "none"]},
+            "keep": {"type": "int", "default": 2},
             "manifest": {"type": "dict"},
             "template": {"type": "str"},
             "memory": {"type": "str"},
@@ -349,48 +607,26 @@ ARGUMENTS = CONNECTION.merge(
             "min_disk": {"type": "str"},
             "description": {"type": "str"},
             "sha256": {"type": "str"},
+            "max_size": {"type": "str"},
+            "download_dir": {"type": "path", "default": "/var/lib/headroom/downloads"},
+            "timeout": {"type": "float", "default": 30.0},
+            "validate_certs": {"type": "bool", "default": True},
+            "ca_path": {"type": "path"},
         },
-        required_if=[("state", "present", ["source"])],
+        required_if=[
+            ("state", "present", ["name", "source"]),
+            ("state", "absent", ["name", "version"]),
+            ("state", "synced", ["source"]),
+        ],
     )
 )
 
 
 def bring_about(connection: Connection, module: AnsibleModule) -> dict[str, t.Any]:
-    """Make or remove the appliance and return the task's result."""
-    wanted = appliance_id(module.params)
-    if module.params["state"] == "absent":
-        catalogue = catalogues.open_catalogue(connection, module.params["pool"])
-        existing = catalogue.find(wanted.name, wanted.version)
-        return _remove(catalogue, existing, check_mode=module.check_mode)
-    now = time.time()
-    created = dt.datetime.fromtimestamp(now, dt.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-    request = request_from(module.params, created=created, now=now, token=secrets.token_hex(6))
-    catalogue = catalogues.open_catalogue(connection, module.params["pool"])
-    existing = catalogue.find(wanted.name, wanted.version)
-    if existing is not None:
-        register.check_same(existing, request)
-        return {**Changes().as_result(), "appliance": catalogue.describe(existing)}
-    return _make(catalogue, request, check_mode=module.check_mode)
-
-
-def _make(catalogue: Catalogue, request: register.Request, *, check_mode: bool) -> dict[str, t.Any]:
-    changes = Changes()
-    with register.planned(catalogue, request) as plan:
-        changes.add(str(request.appliance), None, register.summary(plan.manifest))
-        if check_mode:
-            return {**changes.as_result(), "appliance": register.prediction(catalogue, plan.manifest)}
-        manifest = register.store(catalogue, plan, request)
-    return {**changes.as_result(), "appliance": catalogue.describe(manifest)}
-
-
-def _remove(catalogue: Catalogue, existing: Manifest | None, *, check_mode: bool) -> dict[str, t.Any]:
-    changes = Changes()
-    if existing is not None:
-        catalogues.refuse_if_used(catalogue, existing)
-        changes.add(str(existing.id), register.summary(existing), None)
-        if not check_mode:
-            catalogue.remove(existing)
-    return {**changes.as_result(), "appliance": None}
+    """Do what ``state`` asks for and return the task's result."""
+    act = {"present": apply.present, "absent": apply.absent, "synced": apply.synced}[module.params["state"]]
+    run = apply.Run(module.check_mode, time.time(), lambda: secrets.token_hex(6), journal_of(module))
+    return act(connection, module.params, run)
 
 
 def main() -> None:

@@ -33,10 +33,46 @@ options:
         run before.
       - Try it with O(headroom.libvirt.domain_stats_info#module:query) and an interval.
     type: str
+  prometheus:
+    description:
+      - Ask a Prometheus server for the demand of the whole fleet. It counts once, on however many hosts it is recorded.
+      - The whole O(window) is asked for, so that the history is there from the first run on, and RV(history) is what
+        the server knows. The database O(history) then only keeps what the rates of machines are measured against, and
+        is no loss when it is lost.
+      - What the server does not know, and what is no number (C(NaN)), is missing data, and never 0.
+      - A server that cannot be reached, and a query that it refuses, fail the task.
+    type: dict
+    suboptions:
+      url:
+        description:
+          - The address of the server, without C(/api).
+        type: str
+        required: true
+      query:
+        description:
+          - A query in PromQL that yields one series of numbers of 0 or more.
+          - It is evaluated once an interval, so a C(rate()) should look back at least that long.
+        type: str
+        required: true
+      headers:
+        description:
+          - Headers to send, such as C(Authorization). They are not logged.
+        type: dict
+        default: {}
+      ca:
+        description:
+          - A file with the certificates of the authority that signed the server's. Without it, those of the system
+            count.
+        type: path
+      timeout:
+        description:
+          - For how many seconds the server may keep silent.
+        type: float
+        default: 10.0
   scale:
     description:
-      - What O(demand) yields is multiplied by this, to have it in the unit that people think in. JMESPath does not
-        multiply. With one request making 17 kB of traffic, V(0.0000588) turns bytes into requests.
+      - What O(demand) or O(prometheus) yields is multiplied by this, to have it in the unit that people think in.
+        JMESPath does not multiply. With one request making 17 kB of traffic, V(0.0000588) turns bytes into requests.
       - Changing it changes what the history means, so begin a new one.
     type: float
     default: 1.0
@@ -113,6 +149,17 @@ EXAMPLES = r"""
     fleet: web
     demand: totals.rates.interface.tx_bytes_per_second
     scale: "{{ 1 / 17000 }}"
+
+- name: Record the requests as Prometheus knows them, with four weeks of history
+  headroom.libvirt.demand_sample:
+    fleet: web
+    prometheus:
+      url: https://prometheus.example:9090
+      query: sum(rate(haproxy_frontend_http_requests_total{proxy="web"}[5m]))
+      headers:
+        Authorization: "Bearer {{ prometheus_token }}"
+      ca: /etc/ssl/certs/site-ca.pem
+    window: 2419200
 
 - name: Record the length of a queue that was asked elsewhere
   headroom.libvirt.demand_sample:
@@ -225,6 +272,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import C
 from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection, open_connection
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
 from ansible_collections.headroom.libvirt.plugins.module_utils._names import check_name
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision import prometheus
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.database import DEFAULT_PATH, Database
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.demand import check_value
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.sampling import Request, WallClock, take
@@ -244,14 +292,15 @@ ARGUMENTS = CONNECTION.merge(
             "demand": {"type": "str"},
             "scale": {"type": "float", "default": 1.0},
             "value": {"type": "float"},
+            "prometheus": {"type": "dict", "options": prometheus.OPTIONS},
             "interval": {"type": "int", "default": 300},
             "timestamp": {"type": "float"},
             "history": {"type": "path", "default": DEFAULT_PATH},
             "keep": {"type": "int", "default": 7_776_000},
             "window": {"type": "int", "default": 86_400},
         },
-        mutually_exclusive=[("demand", "value")],
-        required_one_of=[("demand", "value")],
+        mutually_exclusive=[("demand", "value", "prometheus")],
+        required_one_of=[("demand", "value", "prometheus")],
     )
 )
 
@@ -282,12 +331,14 @@ def _request(params: t.Mapping[str, t.Any], now: float) -> Request:
     timestamp = now if params["timestamp"] is None else params["timestamp"]
     if not 0 <= timestamp < _LATEST or not math.isfinite(timestamp):
         raise InvalidInput("timestamp", timestamp, "is no time", "Write seconds since 1970, for example 1795392000.")
+    server = params["prometheus"]
     return Request(
         fleet=params["fleet"],
         timestamp=timestamp,
         interval=params["interval"],
         query=None if params["demand"] is None else compile_query("demand", params["demand"]),
         value=None if params["value"] is None else check_value("value", params["value"]),
+        prometheus=server and prometheus.check(prometheus.Prometheus(**server)),
         scale=params["scale"],
         keep=params["keep"],
         window=params["window"],

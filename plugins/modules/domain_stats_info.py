@@ -49,8 +49,10 @@ options:
       - What to read. What is not asked for is V(null); V(state) is always read.
       - Each group costs time for each domain. V(block) and V(balloon) cost the most, V(state) and V(interface) next to
         nothing.
-      - V(iothread), V(memory) (bandwidth by resctrl monitor), V(perf), V(dirtyrate) and V(vm) (of KVM) are returned as
-        RV(domains[].other). It is an error to ask for one that this libvirt does not know.
+      - V(iothread), V(dirtyrate), V(memory) (bandwidth by resctrl monitor) and V(perf) are returned as
+        RV(domains[].iothread), RV(domains[].dirty_rate), RV(domains[].memory_bandwidth) and RV(domains[].perf);
+        V(vm), which are KVM's own counters, as RV(domains[].other). It is an error to ask for one that this libvirt
+        does not know.
     type: list
     elements: str
     choices: [state, cpu-total, balloon, vcpu, interface, block, iothread, memory, perf, dirtyrate, vm]
@@ -60,6 +62,14 @@ options:
       - Also list the images below each disk's own. Their sizes are told, and are no part of the totals.
     type: bool
     default: false
+  balloon_period:
+    description:
+      - Have the guests that are read tell of their memory every so many seconds, until they stop; V(0) ends it.
+        Without a period most guests never do, and RV(domains[].memory.used_bytes) is V(null) or old.
+      - It is the only option that changes anything on the host, and only where the period is another one. A guest
+        without a virtio balloon is passed over, as is one that is busy. Each running guest costs two calls more.
+      - The first numbers come a period later, and so with the next task.
+    type: int
   interval:
     description:
       - Take two samples this many seconds apart and return the changes a second as RV(domains[].rates).
@@ -82,17 +92,18 @@ options:
   totals_by:
     description:
       - Also sum up the domains of each fleet, tenant or state by themselves, as RV(totals_by).
-      - V(fleet) and V(tenant) imply O(metadata).
+      - V(fleet) and V(tenant) imply O(metadata). V(host) is one sum under the host's own name, so that the results of
+        many hosts can be combined.
     type: list
     elements: str
-    choices: [fleet, tenant, state]
+    choices: [fleet, tenant, state, host]
     default: []
   workers:
     description:
       - How many requests are under way at a time, 1 to 32, each for a few domains. libvirt serves five requests of one
-        connection at a time, so more than four open further connections.
+        connection at a time, so more than five open further connections.
       - Without it, as many as are worth it for the number of domains; on a host with many processors that is
-        reached without a network that may be more than four.
+        reached without a network that may be more than five.
     type: int
   timeout:
     description:
@@ -132,10 +143,19 @@ attributes:
   check_mode:
     support: full
     details:
-      - The files of O(samples) and O(path) stay as they are.
+      - The files of O(samples) and O(path) stay as they are, and so does what O(balloon_period) would set.
+  diff_mode:
+    support: full
+    details:
+      - Shows what O(balloon_period) changes; nothing else does.
+  idempotent:
+    support: full
 notes:
   - A domain that is busy with another call (it migrates, or its monitor does not answer) is listed with
-    RV(domains[].timed_out) and what is known of it; it does not hold up the others for longer than O(timeout).
+    RV(domains[].timed_out) and what is known of it; it does not hold up the others for longer than O(timeout). One that
+    another client just reads is asked once more before that is said.
+  - Where the memory of this process is limited (C(ulimit -v), a control group), the task fails before the statistics of
+    the domains, and the result made of them, go beyond the limit.
 seealso:
   - name: libvirt's bulk statistics
     description: What each number means.
@@ -184,6 +204,11 @@ EXAMPLES = r"""
   loop_control:
     label: "{{ item.key }}"
   when: item.value.rates is not none  # the first run has none
+
+- name: Have the guests tell of their memory every ten seconds
+  headroom.libvirt.domain_stats_info:
+    groups: [balloon]
+    balloon_period: 10
 
 - name: Hand them to Prometheus' node exporter
   headroom.libvirt.domain_stats_info:
@@ -239,6 +264,10 @@ domains:
       sample: "web"
     tenant:
       description: Its tenant. V(null) when it has none, or the metadata were not read.
+      type: str
+      sample: null
+    host:
+      description: The name of its host. V(null) unless O(totals_by) has V(host).
       type: str
       sample: null
     cpu:
@@ -380,6 +409,12 @@ domains:
               RV(domains[].memory.unused_bytes) for a guest that does not tell the former.
           type: int
           sample: 335544320
+        age_seconds:
+          description:
+            - How long ago RV(domains[].memory.last_update) was when it was read, by the clock of the machine where the
+              module runs. O(balloon_period) keeps it low.
+          type: float
+          sample: 4.25
     block:
       description: The disks.
       type: dict
@@ -539,10 +574,49 @@ domains:
             tx_pkts: 1024
             tx_errs: 0
             tx_drop: 0
+    iothread:
+      description: The threads for disks. V(null) unless O(groups) asks for them.
+      type: dict
+      contains:
+        count:
+          description: How many there are.
+          type: int
+          sample: 1
+        devices:
+          description: Each thread.
+          type: list
+          elements: dict
+          sample: [{index: 1, poll_max_seconds: 3.2768e-05, poll_grow: 0, poll_shrink: 0}]
+    dirty_rate:
+      description:
+        - How fast the guest writes to its memory, as last measured (C(virsh domdirtyrate-calc)). V(null) unless
+          O(groups) has V(dirtyrate).
+      type: dict
+      sample:
+        status: measured
+        mode: page-sampling
+        started_at: 1767225600
+        period_seconds: 1
+        bytes_per_second: 2097152
+        vcpus: [{index: 0, bytes_per_second: 2097152}]
+    memory_bandwidth:
+      description: The monitors of memory bandwidth (resctrl). V(null) unless O(groups) has V(memory).
+      type: dict
+      sample:
+        monitors:
+          - index: 0
+            name: "vcpus_0-1"
+            vcpus: "0-1"
+            nodes: [{index: 0, id: 0, local_bytes: 4096, total_bytes: 8192}]
+    perf:
+      description: The events of perf that the domain's definition counts. V(null) unless O(groups) has V(perf).
+      type: dict
+      sample: {instructions: 1024, cache_bytes: 65536}
     other:
       description:
-        - The groups beside the usual ones that O(groups) asks for, each with libvirt's own names and units.
-        - V(null) when O(groups) asks for none, or libvirt has nothing to tell.
+        - What else these groups hold, with libvirt's own names and units. With V(vm), KVM's own counters of the machine
+          and of each vCPU; with V(cpu-total), monitors of caches (resctrl).
+        - V(null) when libvirt has nothing else to tell.
       type: dict
       sample: null
     rates:
@@ -811,8 +885,10 @@ import typing as t
 from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import CONNECTION, ArgumentSpec
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
 from ansible_collections.headroom.libvirt.plugins.module_utils._files import write_atomically
-from ansible_collections.headroom.libvirt.plugins.module_utils._query import compile_query
+from ansible_collections.headroom.libvirt.plugins.module_utils._host.api import hostname
+from ansible_collections.headroom.libvirt.plugins.module_utils._query import Query, compile_query
 from ansible_collections.headroom.libvirt.plugins.module_utils._runner import run_on_host
+from ansible_collections.headroom.libvirt.plugins.module_utils._stats import balloon
 from ansible_collections.headroom.libvirt.plugins.module_utils._stats.api import ALL_GROUPS, GROUPS
 from ansible_collections.headroom.libvirt.plugins.module_utils._stats.collect import Reading, Request, collect
 from ansible_collections.headroom.libvirt.plugins.module_utils._stats.lanes import MOST_WORKERS
@@ -839,10 +915,16 @@ ARGUMENTS = CONNECTION.merge(
             "inactive": {"type": "bool", "default": True},
             "groups": {"type": "list", "elements": "str", "choices": list(ALL_GROUPS), "default": list(GROUPS)},
             "backing": {"type": "bool", "default": False},
+            "balloon_period": {"type": "int"},
             "interval": {"type": "float"},
             "since": {"type": "str", "choices": ["previous"]},
             "samples": {"type": "path", "default": DEFAULT_PATH},
-            "totals_by": {"type": "list", "elements": "str", "choices": ["fleet", "tenant", "state"], "default": []},
+            "totals_by": {
+                "type": "list",
+                "elements": "str",
+                "choices": ["fleet", "tenant", "state", "host"],
+                "default": [],
+            },
             "workers": {"type": "int"},
             "timeout": {"type": "float", "default": 1.0},
             "query": {"type": "str"},
@@ -857,14 +939,33 @@ ARGUMENTS = CONNECTION.merge(
 
 def read_statistics(connection: Connection, module: AnsibleModule) -> dict[str, t.Any]:
     """Return ``{domains, totals, totals_by}``, ``{result}`` with a query, or what the output is instead."""
+    query = None if module.params["query"] is None else compile_query("query", module.params["query"])
+    readings = _read(connection, module)
+    changes = _set_balloon_period(connection, readings, module)
+    return {**_told(connection, readings, query, module), **changes}
+
+
+def _told(
+    connection: Connection, readings: t.Sequence[Reading], query: Query | None, module: AnsibleModule
+) -> dict[str, t.Any]:
     params = module.params
-    query = None if params["query"] is None else compile_query("query", params["query"])
-    domains = [reading.as_dict() for reading in _read(connection, module)]
+    host = hostname(connection) if "host" in params["totals_by"] else None
+    domains = [{**reading.as_dict(), "host": host} for reading in readings]
     if params["output"] != "statistics":
         return _export(domains, module)
     parts = {label: totals_by(label, domains) for label in params["totals_by"]}
     data = {"domains": domains, "totals": totals(domains), "totals_by": parts}
     return data if query is None else {"result": query.evaluate(data)}
+
+
+def _set_balloon_period(
+    connection: Connection, readings: t.Iterable[Reading], module: AnsibleModule
+) -> dict[str, t.Any]:
+    seconds = module.params["balloon_period"]
+    if seconds is None:
+        return {}
+    samples = (reading.sample for reading in readings)
+    return balloon.set_periods(connection, samples, seconds, check_mode=module.check_mode).as_result()
 
 
 def _export(domains: t.Sequence[t.Mapping[str, t.Any]], module: AnsibleModule) -> dict[str, t.Any]:
@@ -889,6 +990,10 @@ def _read(connection: Connection, module: AnsibleModule) -> list[Reading]:
 
 def _request(params: t.Mapping[str, t.Any]) -> Request:
     interval, timeout, workers = params["interval"], params["timeout"], params["workers"]
+    if params["balloon_period"] is not None and not 0 <= params["balloon_period"] < 2**31:
+        raise InvalidInput(
+            "balloon_period", params["balloon_period"], "is no period", "Give whole seconds, or 0 for none."
+        )
     if interval is not None and not 0 < interval < math.inf:
         raise InvalidInput("interval", interval, "is no time between two samples", "Give seconds, more than 0.")
     if not 0 < timeout < math.inf:

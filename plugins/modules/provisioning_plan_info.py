@@ -76,6 +76,43 @@ options:
         type: str
         choices: [trend, blend]
         default: trend
+      schedule:
+        description:
+          - Known events, such as a newsletter that goes out. Machines are ready when one begins, whatever the forecast
+            says, and stay until O(rule.cooldown) has passed after its end. O(rule.max) and the hosts' resources still
+            count.
+        type: list
+        elements: dict
+        default: []
+        suboptions:
+          name:
+            description:
+              - What it is called in the reasons.
+            type: str
+            required: true
+          start:
+            description:
+              - When it begins, in ISO 8601 with its offset. Without an offset it is UTC.
+            type: str
+            required: true
+          end:
+            description:
+              - When it is over, likewise.
+            type: str
+            required: true
+          every:
+            description:
+              - It comes again each day or week, counted in seconds. A change to summer time does not move it.
+            type: str
+            choices: [day, week]
+          machines:
+            description:
+              - How many machines run at least.
+            type: int
+          demand:
+            description:
+              - The demand to be ready for, O(rule.headroom) on top.
+            type: float
       headroom:
         description:
           - The share to keep free on top of the forecast. V(0.1) keeps 10 %.
@@ -85,6 +122,7 @@ options:
         description:
           - The share of intervals in which demand may exceed the forecast's upper value. That value follows the errors
             of the forecasts before, as soon as there are enough of them.
+          - In other words, machines are there for the quantile V(1 - risk) of the demand.
         type: float
         default: 0.05
       cooldown:
@@ -92,6 +130,37 @@ options:
           - For how many seconds fewer machines must have been enough before one goes.
         type: int
         default: 900
+      hysteresis:
+        description:
+          - The share of the fleet that may be too much before any of it goes. V(0.1) lets a fleet of 20 keep 2 that are
+            not needed, and then not make them again an hour later.
+        type: float
+        default: 0.0
+      on_missing_data:
+        description:
+          - What happens while the demand of this interval is not known. No choice ever removes a machine then.
+          - V(forecast) goes on with the forecast from what was known last.
+          - V(hold) neither grows nor shrinks the fleet, within O(rule.min) and O(rule.max).
+          - V(max) grows it to O(rule.max), for those who would rather pay than guess.
+        type: str
+        choices: [forecast, hold, max]
+        default: forecast
+      mode:
+        description:
+          - V(act) is to grow and shrink.
+          - V(scale_out_only) plans no parking and no removal.
+          - V(shadow) plans as V(act) does. Whoever carries plans out, as the role
+            P(headroom.libvirt.optimistic_provisioning#role) does, leaves this fleet alone.
+        type: str
+        choices: [act, shadow, scale_out_only]
+        default: act
+      protected:
+        description:
+          - Patterns of machines' names, with V(*), V(?) and V([12]), that are never parked nor removed, beside those
+            that are protected in their metadata.
+        type: list
+        elements: str
+        default: []
       scale_out_limit:
         description:
           - How many machines may be created within one interval. Waking is not limited.
@@ -117,12 +186,24 @@ options:
           - Whether to create a machine only while the guests of any one host would still fit on the others.
         type: bool
         default: false
+      spread:
+        description:
+          - V(even) places machines where the fleet has the fewest, so that a host's loss takes as few as possible.
+          - V(pack) fills hosts that the fleet is on already before it takes others, so that others can be switched off.
+        type: str
+        choices: [even, pack]
+        default: even
+      max_per_host:
+        description:
+          - How many of the fleet's machines one host may hold. Without it, as many as there is room for.
+        type: int
   hosts:
     description:
       - What is known of each host. A host that did not answer belongs here too, without facts and sample.
+      - Only a backtest of O(backtest.csv) does without.
     type: list
     elements: dict
-    required: true
+    default: []
     suboptions:
       name:
         description:
@@ -174,6 +255,60 @@ options:
         O(headroom.libvirt.demand_sample#module:timestamp).
       - Without it, the clock counts.
     type: float
+  expected_digest:
+    description:
+      - RV(digest) of a plan that somebody has looked at. The task fails if the machines of the fleet are no longer
+        those that it was made for.
+    type: str
+  backtest:
+    description:
+      - Replay the recorded history, or that of a file, under O(rule) and others, and return what would have happened in
+        place of a plan.
+      - Limits of a single run (O(rule.scale_in_limit) and O(rule.scale_out_limit)) and of the hosts are not replayed.
+    type: dict
+    suboptions:
+      csv:
+        description:
+          - A CSV file with the columns C(timestamp) (ISO 8601 or seconds since 1970) and C(demand) (empty where it is
+            not known), on the machine where the task runs. Without it, the history of O(hosts) is replayed.
+        type: path
+      rules:
+        description:
+          - Rules to compare O(rule) with. Each is a dictionary with a C(name) and those options of O(rule) that differ.
+        type: list
+        elements: dict
+        default: []
+      tune:
+        description:
+          - Look for the cheapest O(rule.risk), O(rule.headroom) and O(rule.cooldown) with O(rule.forecaster=blend) on
+            the first part of the history, and compare all rules on the rest, which the search has not seen.
+        type: bool
+        default: false
+      most_short:
+        description:
+          - For which share of the time the rule that is looked for may have too few machines.
+        type: float
+        default: 0.05
+      training_share:
+        description:
+          - How much of the history O(backtest.tune) searches on.
+        type: float
+        default: 0.6
+      warm_up_share:
+        description:
+          - How much of the history the forecast may learn from before the comparison begins.
+        type: float
+        default: 0.1
+      reactive_target:
+        description:
+          - To which share a reactive autoscaler, which is compared as well, uses its machines.
+        type: float
+        default: 0.7
+      slots:
+        description:
+          - Also return the demand and each rule's machines, interval by interval, which is what a chart is made of.
+        type: bool
+        default: false
 extends_documentation_fragment:
   - headroom.libvirt.attributes
   - headroom.libvirt.attributes.info_module
@@ -221,6 +356,27 @@ EXAMPLES = r"""
   run_once: true
   register: plan
 
+- name: Compare rules on a recorded day
+  headroom.libvirt.provisioning_plan_info:
+    fleet: web
+    rule:
+      capacity: 200
+      max: 40
+    backtest:
+      csv: /root/demand.csv
+      tune: true
+      rules:
+        - {name: more headroom, headroom: 0.3}
+        - {name: learns days and weeks, forecaster: blend}
+  delegate_to: localhost
+  run_once: true
+  register: replay
+
+- name: Show the comparison
+  ansible.builtin.debug:
+    msg: "{{ replay.backtest.table }}"
+  run_once: true
+
 - name: Say what will be done and why
   ansible.builtin.debug:
     msg: "{{ plan.reasons }}"
@@ -230,7 +386,7 @@ EXAMPLES = r"""
 RETURN = r"""
 demand:
   description: The fleet's demand.
-  returned: success
+  returned: when O(backtest) is not set
   type: dict
   contains:
     current:
@@ -246,7 +402,7 @@ demand:
       sample: [{timestamp: 1795384800, value: 5.0}, {timestamp: 1795388400, value: 10.0}]
 forecast:
   description: The highest demand expected within the horizon.
-  returned: success
+  returned: when O(backtest) is not set
   type: dict
   contains:
     value:
@@ -271,7 +427,7 @@ forecast:
       sample: trend
 alert:
   description: Whether demand jumped.
-  returned: success
+  returned: when O(backtest) is not set
   type: dict
   contains:
     raised:
@@ -291,7 +447,7 @@ alert:
       sample: 2.0
 machines:
   description: Numbers of running machines.
-  returned: success
+  returned: when O(backtest) is not set
   type: dict
   contains:
     current:
@@ -311,7 +467,7 @@ machines:
       sample: 5
 actions:
   description: What to do, in this order.
-  returned: success
+  returned: when O(backtest) is not set
   type: list
   elements: dict
   sample: [{action: create, name: web-3, host: kvm1, reason: the fleet needs it}]
@@ -338,27 +494,27 @@ actions:
       sample: the fleet needs it
 create:
   description: The names of the machines to create, by host. Hosts with none are left out.
-  returned: success
+  returned: when O(backtest) is not set
   type: dict
   sample: {kvm1: [web-3], kvm2: [web-4, web-5]}
 wake:
   description: The names of the machines to wake, by host.
-  returned: success
+  returned: when O(backtest) is not set
   type: dict
   sample: {}
 park:
   description: The names of the machines to park, by host.
-  returned: success
+  returned: when O(backtest) is not set
   type: dict
   sample: {}
 remove:
   description: The names of the machines to remove, by host.
-  returned: success
+  returned: when O(backtest) is not set
   type: dict
   sample: {}
 reasons:
   description: The decision in plain sentences, with what held it back and what is not known.
-  returned: success
+  returned: when O(backtest) is not set
   type: list
   elements: str
   sample:
@@ -366,9 +522,139 @@ reasons:
     - In 1 h 40 is expected.
     - That takes 5 machines of 10 each with 10 % headroom; 2 run.
     - "3 machines are created: web-3 on kvm1, web-4 on kvm2 and web-5 on kvm1."
+decision:
+  description: The decision without the history that led to it, as M(headroom.libvirt.provisioning_decision) records it.
+  returned: when O(backtest) is not set
+  type: dict
+  sample: {timestamp: 1795392000.0, fleet: web, demand: 20.0, machines: {current: 2, needed: 5, target: 5}}
+mode:
+  description: The O(rule.mode), for whoever carries the plan out.
+  returned: when O(backtest) is not set
+  type: str
+  sample: act
+backtest:
+  description: What would have happened.
+  returned: when O(backtest) is set
+  type: dict
+  contains:
+    table:
+      description: The measures of all rules as aligned lines of text.
+      type: list
+      elements: str
+      returned: success
+      sample:
+        - rule          short %  by %  over %   by %  unmet %  machine-hours   cost  actions/day  flaps/day
+        - rule             0.53  0.12   95.25  52.56     0.01          30398  1.419         24.3        6.1
+        - tuned            5.50  0.57   44.55   7.47     0.16          22432  1.047         29.9        8.3
+        - reactive 0.7     1.87  0.36   93.24  61.26     0.12          32273  1.507         17.8        2.1
+        - perfect          0.00  0.00    0.00   0.00     0.00          21417  1.000         29.5        7.3
+    rules:
+      description: A row for O(rule), called V(rule), for each other rule, for the one that was found, called V(tuned),
+        for the reactive autoscaler, and for V(perfect), one who knows the future.
+      type: list
+      elements: dict
+      returned: success
+      contains:
+        name:
+          description: The row's name.
+          type: str
+          returned: success
+          sample: rule
+        changes:
+          description: In which options the rule differs from O(rule), V(none) for what is no rule.
+          type: dict
+          returned: success
+          sample: {headroom: 0.3}
+        under_provisioned_share:
+          description: The share of time with too few machines.
+          type: float
+          returned: success
+          sample: 0.041
+        under_provisioned_by:
+          description: By how much on average, as a share of the machines needed.
+          type: float
+          returned: success
+          sample: 0.0035
+        over_provisioned_share:
+          description: The share of time with more machines than needed.
+          type: float
+          returned: success
+          sample: 0.713
+        over_provisioned_by:
+          description: By how much on average, as a share of the machines needed.
+          type: float
+          returned: success
+          sample: 0.1402
+        unmet_share:
+          description: The share of the demand that found no machine.
+          type: float
+          returned: success
+          sample: 0.0005
+        machine_hours:
+          description: The hours that machines ran, booting included.
+          type: float
+          returned: success
+          sample: 2101.0
+        needed_machine_hours:
+          description: The hours that machines were needed.
+          type: float
+          returned: success
+          sample: 1861.0
+        cost:
+          description: The former as a multiple of the latter.
+          type: float
+          returned: success
+          sample: 1.129
+        actions_a_day:
+          description: How often a day the fleet grew or shrank.
+          type: float
+          returned: success
+          sample: 61.2
+        flaps_a_day:
+          description: How often a day it changed its mind within six intervals.
+          type: float
+          returned: success
+          sample: 9.1
+        machines:
+          description: The machines that were ready in each interval, V(none) without O(backtest.slots).
+          type: list
+          elements: int
+          returned: success
+          sample: [4, 4, 5]
+    demand:
+      description: The demand of each interval, V(none) without O(backtest.slots).
+      type: list
+      elements: float
+      returned: success
+      sample: [31.0, 33.5, null]
+    tuned:
+      description: What to change in O(rule), V(none) without O(backtest.tune).
+      type: dict
+      returned: success
+      sample: {forecaster: blend, risk: 0.1, headroom: 0.0, cooldown: 300}
+    start:
+      description: Where the comparison starts, in epoch seconds.
+      type: int
+      returned: success
+      sample: 1795384800
+    end:
+      description: Where it ends.
+      type: int
+      returned: success
+      sample: 1797804000
+    interval:
+      description: The seconds of an interval.
+      type: int
+      returned: success
+      sample: 300
+    known_share:
+      description: The share of intervals whose demand is known.
+      type: float
+      returned: success
+      sample: 0.998
 digest:
   description: A fingerprint of the machines that the plan was made for. Another one means that they have changed since.
-  returned: success
+  returned: when O(backtest) is not set
   type: str
   sample: 0c5a5c4b6c1d3c6ed4d9bd7f0b0cf5f7f4f8e9f7b4a2b6a1d0c3e2f1a0b9c8d7
 """
@@ -381,35 +667,24 @@ import typing as t
 from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import ArgumentSpec
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
 from ansible_collections.headroom.libvirt.plugins.module_utils._names import check_name
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision import decisions
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.blend import Blend
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.forecast import TrendRule
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.observed import Wanted, observe
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision.plan import decide
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision.rule import Rule, validate
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.options import RULE, rule_of
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.plan import check_unchanged, decide
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.replaying import (
+    BACKTEST,
+    backtested,
+    series_of,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._runner import run_module
 from ansible_collections.headroom.libvirt.plugins.module_utils._sizes import parse_size
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
     from ansible_collections.headroom.libvirt.plugins.module_utils._provision.model import Observed, Plan
-
-_RULE: t.Final[dict[str, dict[str, t.Any]]] = {
-    "capacity": {"type": "float", "required": True},
-    "max": {"type": "int", "required": True},
-    "min": {"type": "int", "default": 1},
-    "interval": {"type": "int", "default": 300},
-    "horizon": {"type": "int"},
-    "forecaster": {"type": "str", "choices": ["trend", "blend"], "default": "trend"},
-    "headroom": {"type": "float", "default": 0.1},
-    "risk": {"type": "float", "default": 0.05},
-    "cooldown": {"type": "int", "default": 900},
-    "scale_out_limit": {"type": "int"},
-    "scale_in_limit": {"type": "int", "default": 1},
-    "alert_growth": {"type": "float", "default": 2.0},
-    "parked": {"type": "int", "default": 0},
-    "unit": {"type": "str", "default": ""},
-    "n_plus_one": {"type": "bool", "default": False},
-}
+    from ansible_collections.headroom.libvirt.plugins.module_utils._provision.rule import Rule
 
 _MACHINE: t.Final[dict[str, dict[str, t.Any]]] = {
     "vcpus": {"type": "int"},
@@ -428,25 +703,50 @@ _HOST: t.Final[dict[str, dict[str, t.Any]]] = {
 ARGUMENTS = ArgumentSpec(
     options={
         "fleet": {"type": "str", "required": True},
-        "rule": {"type": "dict", "required": True, "options": _RULE},
-        "hosts": {"type": "list", "elements": "dict", "required": True, "options": _HOST},
+        "rule": {"type": "dict", "required": True, "options": RULE},
+        "hosts": {"type": "list", "elements": "dict", "default": [], "options": _HOST},
         "machine": {"type": "dict", "default": {}, "options": _MACHINE},
         "now": {"type": "float"},
+        "expected_digest": {"type": "str"},
+        "backtest": {"type": "dict", "options": BACKTEST},
     }
 )
 
 
-def make_plan(module: AnsibleModule) -> dict[str, t.Any]:
-    """Return the result of the task."""
+def run(module: AnsibleModule) -> dict[str, t.Any]:
+    """Return the result of the task: a plan, or what a backtest found."""
     params = module.params
-    fleet = check_name("fleet", params["fleet"])
-    rule = validate(Rule(**params["rule"]))
-    now = time.time() if params["now"] is None else params["now"]
+    check_name("fleet", params["fleet"])
+    rule = rule_of(params["rule"])
+    backtest = params["backtest"]
+    if backtest is not None and backtest["csv"] is not None:
+        series = series_of(backtest["csv"], rule.interval)
+    elif not params["hosts"]:
+        remedy = "Hand in what is known of each host; a backtest can also read a file (backtest.csv)."
+        raise InvalidInput("hosts", params["hosts"], "names no host", remedy)
+    else:
+        observed = observe(
+            params["fleet"], _now(params["now"]), rule.interval, params["hosts"], _wanted(params["machine"])
+        )
+        if backtest is None:
+            return make_plan(observed, rule, params["expected_digest"])
+        series = observed.series
+    return {"changed": False, "backtest": backtested(series, params["rule"], backtest)}
+
+
+def make_plan(observed: Observed, rule: Rule, expected_digest: str | None) -> dict[str, t.Any]:
+    """Return the plan; raises Conflict if the machines are not those of ``expected_digest``."""
+    plan = decide(observed, rule, Blend(rule.risk) if rule.forecaster == "blend" else TrendRule(rule.risk))
+    if expected_digest is not None:
+        check_unchanged(expected_digest, plan)
+    return _result(observed, rule, plan)
+
+
+def _now(given: float | None) -> float:
+    now = time.time() if given is None else given
     if not math.isfinite(now) or now < 0:
         raise InvalidInput("now", now, "is no time", "Write seconds since 1970, for example 1795392000.")
-    observed = observe(fleet, now, rule.interval, params["hosts"], _wanted(params["machine"]))
-    forecaster = Blend(rule.risk) if rule.forecaster == "blend" else TrendRule(rule.risk)
-    return _result(observed, rule, decide(observed, rule, forecaster))
+    return now
 
 
 def _wanted(machine: t.Mapping[str, t.Any]) -> Wanted:
@@ -462,16 +762,17 @@ def _wanted(machine: t.Mapping[str, t.Any]) -> Wanted:
 
 
 def _result(observed: Observed, rule: Rule, plan: Plan) -> dict[str, t.Any]:
-    series = observed.series
+    series, forecast = observed.series, _forecast(observed, rule, plan)
     return {
         "changed": False,
         "demand": {
             "current": series.current,
             "series": [{"timestamp": start, "value": value} for start, value in series.slots()],
         },
-        "forecast": _forecast(observed, rule, plan),
+        "forecast": forecast,
         "alert": dataclasses.asdict(plan.alert),
-        "machines": {"current": plan.running, "needed": plan.need.now, "target": plan.target},
+        "machines": {"current": plan.running, "needed": plan.need.wanted, "target": plan.target},
+        "mode": rule.mode,
         "actions": [dataclasses.asdict(action) for action in plan.actions],
         "create": plan.named("create"),
         "wake": plan.named("wake"),
@@ -479,6 +780,7 @@ def _result(observed: Observed, rule: Rule, plan: Plan) -> dict[str, t.Any]:
         "remove": plan.named("remove"),
         "reasons": list(plan.reasons),
         "digest": plan.digest,
+        "decision": decisions.as_dict(observed, rule, plan, forecast),
     }
 
 
@@ -493,7 +795,7 @@ def _forecast(observed: Observed, rule: Rule, plan: Plan) -> dict[str, t.Any]:
 
 def main() -> None:
     """Run the module."""
-    run_module(ARGUMENTS, "plan for the fleet", make_plan)
+    run_module(ARGUMENTS, "plan for the fleet", run)
 
 
 if __name__ == "__main__":

@@ -59,6 +59,11 @@ class Host:
         return _lab("ssh", "--name", self._lab, self._name, *words, stdin=stdin)
 
 
+def uri_of(socket: Path) -> str:
+    """The URI of the libvirtd behind a socket."""
+    return f"qemu+unix:///system?socket={socket}"
+
+
 @contextlib.contextmanager
 def lab_host(release: str, package: str = "bench") -> Iterator[Host]:
     """Yield the one host of a lab that nobody else uses."""

@@ -131,7 +131,7 @@ def _provision(stage: staging.Stage, number: int, request_bytes: float, *, verbo
     return story.Chapter(
         number=number,
         offered=CROWD[number],
-        measured=plan["demand"]["current"],
+        measured=plan["demand"],
         forecast=plan["forecast"]["upper"],
         alert=plan["alert"]["raised"],
         before=plan["machines"]["current"],

@@ -2,10 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A lab for the session: an old and a new libvirt host, with real guests, reached by SSH."""
+"""Labs: for the session an old and a new libvirt host, with real guests, reached by SSH; three to lose one of."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -36,6 +37,15 @@ class Lab:
         """Run a command on the controller's side of the lab; stdout and stderr come together, never raises."""
         return _lab("run", "--name", self.name, "--", *command, cwd=cwd, collections=self.collections)
 
+    def start(self, *command: str, cwd: Path) -> subprocess.Popen[bytes]:
+        """Start a command on the controller's side of the lab, which the caller ends; its output goes to `cwd`."""
+        words = ["/usr/bin/python3", "-m", "lab", "run", "--name", self.name, "--", *command]
+        environment = {**os.environ, "PYTHONPATH": str(checkout.ROOT / "tests")}
+        with (cwd / f"{Path(command[0]).name}.log").open("w") as log:
+            return subprocess.Popen(
+                words, cwd=cwd, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
+            )
+
     def playbook(self, playbook: Path, **variables: str) -> None:
         """Run a playbook on the lab's hosts; the test fails with the whole output when it does."""
         settings = [word for name, value in variables.items() for word in ("-e", f"{name}={value}")]
@@ -43,6 +53,11 @@ class Lab:
         done = self.run(*command, cwd=playbook.parent)
         if done.returncode != 0:
             pytest.fail(f"{' '.join(command)}\n{done.stdout}", pytrace=False)
+
+    def link(self, host: str, *change: str) -> None:
+        """Change the network link of a host, with the options of `./dev lab link`."""
+        done = _lab("link", "--name", self.name, host, *change)
+        assert done.returncode == 0, done.stdout
 
 
 def _lab(
@@ -69,12 +84,26 @@ def _lab(
 
 @pytest.fixture(scope="session")
 def lab(installed: Path) -> Iterator[Lab]:
-    """Two hosts, and the collection as users install it; taken down whatever happens, a termination included."""
+    """Two hosts, and the collection as users install it."""
+    with _up(f"test-{os.getpid()}", 2, installed) as up:
+        yield up
+
+
+@pytest.fixture(scope="module")
+def three_hosts(installed: Path) -> Iterator[Lab]:
+    """Three hosts of its own for a module of tests that cuts hosts off."""
+    with _up(f"test-{os.getpid()}-three", 3, installed) as up:
+        yield up
+
+
+@contextlib.contextmanager
+def _up(name: str, hosts: int, installed: Path) -> Iterator[Lab]:
+    """Yield a lab that is up; it is taken down whatever happens, a termination included."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    name = f"test-{os.getpid()}"
     try:
         full = ["--full-size"] if os.environ.get("HEADROOM_FULL") else []
-        up = _lab("up", "--name", name, "--hosts", "2", "--release", RELEASES, *full, "--json", capture_errors=False)
+        shape = ["--hosts", str(hosts), "--release", RELEASES, *full]
+        up = _lab("up", "--name", name, *shape, "--json", capture_errors=False)
         if up.returncode != 0:
             pytest.fail(
                 f"the lab did not come up (what it said is above or under 'Captured stderr'):\n{up.stdout}",

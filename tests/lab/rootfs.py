@@ -29,7 +29,12 @@ PACKAGES = (
     "iproute2",
     "iputils-ping",
     "procps",
+    "xfsprogs",  # a file system that can share blocks
     "nbdkit",
+    "gpg",  # signs feeds,
+    "gpg-agent",
+    "gpgv",  # and checks them
+    "zstd",
     "curl",
     "rsync",
     "python3-libvirt",

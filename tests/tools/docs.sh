@@ -15,7 +15,9 @@ antsibull-docs sphinx-init --use-current --squash-hierarchy --fail-on-error --sp
 cat >>"$site/conf.py" <<'CONF'
 # Nothing is fetched, so links into other projects' documentation stay plain text.
 intersphinx_mapping = {}
-suppress_warnings = ["ref.ref"]
+suppress_warnings = ["ref.ref", "ref.envvar"]
 CONF
+# Guides show pictures, which antsibull-docs does not know of: they join what it wrote just before Sphinx reads it.
+sed -i "s|^sphinx-build |cp -r '$root/docs/docsite/images' rst/images\n&|" "$site/build.sh"
 bash "$site/build.sh" >/dev/null
 echo "$site/build/html/index.html"

@@ -53,6 +53,7 @@ packages_of() {
 }
 
 lint_packages() { packages shellcheck; }
+browser_packages() { packages chromium chromium-driver fonts-dejavu-core; }
 lab_packages() { packages_of "$root/tests/lab/packages.txt"; }
 
 # The system's Python is the one for which libvirt-python's headers are packaged.

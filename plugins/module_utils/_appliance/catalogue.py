@@ -19,8 +19,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import
 from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import names
 from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.manifest import InvalidManifest, Manifest
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api as domains
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain import metadata, xml
-from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InUse, NotFound, Unsupported
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import NotFound, Unsupported
 from ansible_collections.headroom.libvirt.plugins.module_utils._storage import api, content
 from ansible_collections.headroom.libvirt.plugins.module_utils._storage import xml as storage_xml
 
@@ -109,7 +108,7 @@ class Catalogue:
         return sorted(
             domain.name()
             for domain in domains.list_all(self.connection)
-            if metadata_of(domain).appliance == str(appliance)
+            if (found := domains.metadata_if_there(domain)) and found.appliance == str(appliance)
         )
 
     def remove(self, manifest: Manifest) -> None:
@@ -156,47 +155,6 @@ def open_catalogue(connection: Connection, pool_name: str) -> Catalogue:
             pool=pool_name,
         )
     return Catalogue(connection, pool, pool_name)
-
-
-def metadata_of(domain: libvirt.virDomain) -> metadata.Metadata:
-    """Return what a domain's metadata says; nothing for one that is gone since it was listed."""
-    try:
-        text = domains.metadata_xml(domain, metadata.NAMESPACE)
-    except NotFound:
-        text = None
-    return metadata.from_element(None if text is None else xml.parse_element(text))
-
-
-def refuse_if_used(catalogue: Catalogue, manifest: Manifest) -> None:
-    """Raise InUse naming each domain and volume that stands on the appliance."""
-    bases = (api.find_volume(catalogue.pool, disk.volume) for disk in manifest.disks)
-    paths = {api.volume_path(base) for base in bases if base is not None}
-    users = {f"the domain {name!r}" for name in catalogue.clones(manifest.id)}
-    for domain in domains.list_all(catalogue.connection):
-        try:
-            disks = xml.parse(domains.live_xml(domain)).disks
-        except NotFound:
-            continue
-        if any(paths & {disk.source, *disk.backing} for disk in disks):
-            users.add(f"the domain {domain.name()!r}")
-    users |= {f"the volume {volume!r}" for volume in _volumes_on(catalogue.connection, paths)}
-    if users:
-        raise InUse(
-            f"{manifest.id} cannot go: {', '.join(sorted(users))} stand on it. Remove them first.",
-            appliance=str(manifest.id),
-            users=sorted(users),
-        )
-
-
-def _volumes_on(connection: Connection, paths: set[str]) -> t.Iterator[str]:
-    """Yield ``pool/volume`` of each volume of any active pool that is backed by one of ``paths``."""
-    for pool in api.list_pools(connection):
-        for volume in api.list_volumes(pool) if api.is_active(pool) else ():
-            try:
-                if storage_xml.parse_volume(api.volume_xml(volume)).backing_path in paths:
-                    yield f"{pool.name()}/{volume.name()}"
-            except NotFound:
-                continue
 
 
 def _is_abandoned(volumes: t.Sequence[Volume], now: float) -> bool:

@@ -36,7 +36,10 @@ class InvalidManifest(HeadroomError):
 
 @dataclasses.dataclass(frozen=True)
 class BaseDisk:
-    """An immutable disk. ``size_bytes`` and ``sha256`` are of the file as it lies in the pool."""
+    """An immutable disk. ``size_bytes`` and ``sha256`` are of the file as it lies in the pool.
+
+    ``source_sha256`` is of the file that it came as, where that was packed.
+    """
 
     target: str
     volume: str
@@ -44,13 +47,16 @@ class BaseDisk:
     virtual_size_bytes: int
     size_bytes: int
     sha256: str
+    source_sha256: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
 class Manifest:
     """An appliance. ``template`` is the domain XML of its clones, less all that makes one machine itself.
 
-    ``created`` is an ISO 8601 time in UTC; ``parent`` the ``name:version`` that the captured domain was a clone of.
+    ``created`` is an ISO 8601 time in UTC; ``parent`` the ``name:version`` that the captured domain was a clone of;
+    ``origin`` the address of the feed that it came from; ``sealed`` how what makes one machine itself was taken out of
+    its disks.
     """
 
     name: str
@@ -65,6 +71,8 @@ class Manifest:
     os_id: str | None = None
     parent: str | None = None
     description: str | None = None
+    origin: str | None = None
+    sealed: str | None = None
 
     @property
     def id(self) -> ApplianceId:
@@ -117,10 +125,10 @@ def _fields(kind: type[Manifest | BaseDisk], data: t.Mapping[str, t.Any]) -> dic
 
 def newest_first(manifests: t.Iterable[Manifest]) -> list[Manifest]:
     """Return the manifests, the latest created first; of one time, the higher version."""
-    return sorted(manifests, key=lambda one: (one.created, _natural(one.version)), reverse=True)
+    return sorted(manifests, key=lambda one: (one.created, version_order(one.version)), reverse=True)
 
 
-def _natural(version: str) -> list[tuple[int, int, str]]:
+def version_order(version: str) -> list[tuple[int, int, str]]:
     """Return a key by which 1.9~rc1 < 1.9 < 1.9.1 < 1.10: as Debian orders versions."""
     parts = [part for part in _PARTS.split(version) if part]
     return [(2, int(part), "") if part.isdigit() else (0 if part.startswith("~") else 3, 0, part) for part in parts] + [

@@ -14,19 +14,28 @@ import dataclasses
 import functools
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import build, names, sources, template
+from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import (
+    build,
+    images,
+    names,
+    remote,
+    sources,
+    template,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import capture as captures
 from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import manifest as manifests
+from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import seal as seals
 from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.catalogue import description
 from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.manifest import BaseDisk, Manifest
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api as domains
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain import xml
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
+    ChecksumMismatch,
     Conflict,
-    HeadroomError,
     InvalidInput,
     NoSpace,
     NotFound,
 )
+from ansible_collections.headroom.libvirt.plugins.module_utils._names import check_name
 from ansible_collections.headroom.libvirt.plugins.module_utils._storage import api, content
 from ansible_collections.headroom.libvirt.plugins.module_utils._storage import xml as storage_xml
 from ansible_collections.headroom.libvirt.plugins.module_utils._undo import UndoStack
@@ -37,35 +46,33 @@ if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.sources import DiskSource
 
 
-class ChecksumMismatch(HeadroomError):
-    """The content is not the one that was announced."""
-
-    kind = "checksum_mismatch"
-
-
 @dataclasses.dataclass(frozen=True)
 class Request:
     """What is to become an appliance. None leaves a property to the source or to ``known``.
 
-    ``files`` is {target or "": path}; ``known`` the manifest of the same appliance on another host; ``sha256`` what
-    the only file must have. ``created`` is ISO 8601, ``now`` epoch seconds, ``token`` 12 hexadecimal digits.
+    ``files`` is {target or "": where it is}; ``known`` the manifest of the same appliance on another host; ``sha256``
+    what the only file must have; ``told`` the options that say something of the machine. ``created`` is ISO 8601,
+    ``now`` epoch seconds, ``token`` 12 hexadecimal digits.
     """
 
     appliance: ApplianceId
     created: str
     now: float
     token: str
-    domain: str | None = None
-    files: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
-    image_format: str = "auto"
+    capture: captures.Capture | None = None
+    distant: remote.Distant | None = None
+    files: t.Mapping[str, images.Location] = dataclasses.field(default_factory=dict)
+    means: images.Means = dataclasses.field(default_factory=images.Means)
     template: str | None = None
     hardware: build.Hardware | None = None
+    told: tuple[str, ...] = ()
     known: Manifest | None = None
     sha256: str | None = None
     os_id: str | None = None
     min_ram_bytes: int | None = None
     min_disk_bytes: int | None = None
     description: str | None = None
+    origin: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,21 +82,26 @@ class Plan:
     manifest: Manifest
     disks: tuple[DiskSource, ...]
     expected: t.Mapping[str, str]
+    seal: seals.Method = "none"
 
 
 @contextlib.contextmanager
 def planned(catalogue: Catalogue, request: Request) -> t.Iterator[Plan]:
     """Yield the Plan, its sources held open; raises before anything is touched when it cannot work."""
     with contextlib.ExitStack() as stack:
-        if request.domain is not None:
-            text, disks, parent = _look_at_domain(catalogue, request.domain)
+        if request.capture is not None:
+            look_only = request.means.look_only
+            found = stack.enter_context(captures.opened(catalogue.connection, request.capture, look_only=look_only))
         else:
             text, targets = _template_for(request)
-            files = _assign(request.files, targets)
-            disks = stack.enter_context(sources.open_files(files, request.image_format))
+            if request.distant is not None:
+                disks = stack.enter_context(remote.disks(request.distant, request.means))
+            else:
+                disks = stack.enter_context(images.opened(_assign(request.files, targets), request.means))
             parent = None if request.known is None else request.known.parent
-        manifest = _draft(request, text, disks, parent)
-        yield Plan(manifest, tuple(disks), _expected(request, manifest))
+            found = captures.Captured(text, disks, parent, "none")
+        manifest = _draft(request, found)
+        yield Plan(manifest, tuple(found.disks), _expected(request, manifest), found.seal)
 
 
 def store(catalogue: Catalogue, plan: Plan, request: Request) -> Manifest:
@@ -98,9 +110,12 @@ def store(catalogue: Catalogue, plan: Plan, request: Request) -> Manifest:
         _delete_leftover(volume)
     _check_room(catalogue, plan)
     with UndoStack() as undo:
+        volumes = [_create(catalogue, disk, draft, undo) for disk, draft in zip(plan.disks, plan.manifest.disks)]
+        if plan.seal == "libguestfs":
+            seals.by_libguestfs([api.volume_path(volume) for volume in volumes])
         stored = tuple(
-            _store_disk(catalogue, disk, draft, plan.expected.get(disk.target), undo)
-            for disk, draft in zip(plan.disks, plan.manifest.disks)
+            _fill(catalogue, disk, draft, volume, plan.expected.get(disk.target))
+            for disk, draft, volume in zip(plan.disks, plan.manifest.disks, volumes)
         )
         manifest = dataclasses.replace(plan.manifest, disks=stored)
         _publish(catalogue, manifest, undo)
@@ -115,7 +130,7 @@ def check_same(existing: Manifest, request: Request) -> None:
     """
     for target, expected in _expected(request, existing).items():
         disk = next((disk for disk in existing.disks if disk.target == target), None)
-        if disk is None or disk.sha256 != expected:
+        if disk is None or expected not in {disk.sha256, disk.source_sha256}:
             raise Conflict(
                 f"{existing.id} exists already with another content of the disk {target}. A version never changes: "
                 "give the new content another version, or remove this one first.",
@@ -143,16 +158,6 @@ def prediction(catalogue: Catalogue, manifest: Manifest) -> dict[str, t.Any]:
     }
 
 
-def _look_at_domain(catalogue: Catalogue, name: str) -> tuple[str, list[DiskSource], str | None]:
-    domain = sources.stopped_domain(catalogue.connection, name)
-    text = domains.definition_xml(domain)
-    definition = xml.parse(text)
-    disks = sources.disks_of(catalogue.connection, definition)
-    if not disks:
-        raise InvalidInput("source.domain", name, "has no disk", "Name a domain with a disk of its own.")
-    return template.to_template(text), disks, definition.metadata.appliance
-
-
 def _template_for(request: Request) -> tuple[str, list[str]]:
     """Return the template of an appliance from files, and the targets of its disks."""
     given = request.template or (None if request.known is None else request.known.template)
@@ -163,8 +168,10 @@ def _template_for(request: Request) -> tuple[str, list[str]]:
     return build.build(request.hardware or build.Hardware(memory_bytes=1024**3), targets), targets
 
 
-def _assign(files: t.Mapping[str, str], targets: t.Sequence[str]) -> dict[str, str]:
-    """Return {target: path}: a single file needs no target where the template has a single disk."""
+def _assign(files: t.Mapping[str, images.Location], targets: t.Sequence[str]) -> dict[str, images.Location]:
+    """Return {target: where it is}: a single file needs no target where the template has a single disk."""
+    for target in targets:
+        check_name("template", target)
     named = {targets[0]: files[""]} if list(files) == [""] and len(targets) == 1 else dict(files)
     if set(named) != set(targets):
         raise InvalidInput(
@@ -176,8 +183,9 @@ def _assign(files: t.Mapping[str, str], targets: t.Sequence[str]) -> dict[str, s
     return {target: named[target] for target in targets}
 
 
-def _draft(request: Request, text: str, disks: t.Sequence[DiskSource], parent: str | None) -> Manifest:
-    known, definition = request.known, xml.parse(text)
+def _draft(request: Request, found: captures.Captured) -> Manifest:
+    known, text, disks = request.known, found.template, found.disks
+    definition = xml.parse(text)
 
     def chosen(name: str, otherwise: t.Any) -> t.Any:
         asked = getattr(request, name)
@@ -204,8 +212,10 @@ def _draft(request: Request, text: str, disks: t.Sequence[DiskSource], parent: s
         min_ram_bytes=chosen("min_ram_bytes", 0),
         min_disk_bytes=chosen("min_disk_bytes", sum(disk.virtual_size_bytes for disk in disks)),
         os_id=chosen("os_id", template.os_id(text)),
-        parent=parent,
+        parent=found.parent,
         description=chosen("description", None),
+        origin=request.origin,
+        sealed=None if found.seal == "none" else found.seal,
     )
 
 
@@ -231,21 +241,28 @@ def _check_room(catalogue: Catalogue, plan: Plan) -> None:
         )
 
 
-def _store_disk(
-    catalogue: Catalogue, disk: DiskSource, draft: BaseDisk, expected: str | None, undo: UndoStack
-) -> BaseDisk:
+def _create(catalogue: Catalogue, disk: DiskSource, draft: BaseDisk, undo: UndoStack) -> api.Volume:
     volume = disk.create(catalogue.pool, draft.volume)
     undo.push(f"the volume {draft.volume!r}", functools.partial(_delete_if_there, catalogue, draft.volume))
+    return volume
+
+
+def _fill(
+    catalogue: Catalogue, disk: DiskSource, draft: BaseDisk, volume: api.Volume, expected: str | None
+) -> BaseDisk:
     digest = disk.fill(catalogue.connection, volume)
-    if expected is not None and digest.sha256 != expected:
+    if expected not in {None, digest.sha256, disk.source_sha256}:
+        found = disk.source_sha256 or digest.sha256
         raise ChecksumMismatch(
-            f"the disk {draft.target} has the SHA-256 {digest.sha256}, not {expected}. Copy it again from where it was "
+            f"the disk {draft.target} has the SHA-256 {found}, not {expected}. Copy it again from where it was "
             "published; do not use it as it is.",
             disk=draft.target,
             expected=expected,
-            found=digest.sha256,
+            found=found,
         )
-    return dataclasses.replace(draft, sha256=digest.sha256, size_bytes=digest.size_bytes)
+    return dataclasses.replace(
+        draft, sha256=digest.sha256, size_bytes=digest.size_bytes, source_sha256=disk.source_sha256
+    )
 
 
 def _publish(catalogue: Catalogue, manifest: Manifest, undo: UndoStack) -> None:

@@ -9,17 +9,26 @@
 
 from __future__ import annotations
 
+import dataclasses
+import datetime as dt
 import platform
 import typing as t
 from pathlib import Path
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import manifest as manifests
 from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.build import Hardware
+from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.capture import Capture
+from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.images import Location, Means
 from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.names import ApplianceId
 from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.register import Request
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput, NotFound
+from ansible_collections.headroom.libvirt.plugins.module_utils._feed.entry import Checksum
+from ansible_collections.headroom.libvirt.plugins.module_utils._feed.http import Web, check_url
 from ansible_collections.headroom.libvirt.plugins.module_utils._names import check_name, check_version
 from ansible_collections.headroom.libvirt.plugins.module_utils._sizes import parse_size
+
+if t.TYPE_CHECKING:
+    from ansible_collections.headroom.libvirt.plugins.module_utils._journal import Journal
 
 Params = t.Mapping[str, t.Any]
 
@@ -29,35 +38,70 @@ _SHA256_DIGITS: t.Final = 64
 
 def appliance_id(params: Params) -> ApplianceId:
     """Return the appliance that ``name`` and ``version`` name; raises InvalidInput."""
+    if params["version"] is None:
+        raise InvalidInput("version", None, "is needed", "Only of a feed the newest version can be asked for.")
     return ApplianceId(check_name("name", params["name"]), check_version("version", params["version"]))
 
 
-def request_from(params: Params, *, created: str, now: float, token: str) -> Request:
-    """Return the Request that the options make; raises InvalidInput for options that contradict one another."""
+def means_from(params: Params, *, look_only: bool) -> Means:
+    """Return how images are obtained."""
+    web = Web(params["timeout"], params["ca_path"], params["validate_certs"])
+    return Means(web, Path(params["download_dir"]), _size(params, "max_size"), look_only)
+
+
+def request_from(
+    params: Params, appliance: ApplianceId, means: Means, journal: Journal, *, now: float, token: str
+) -> Request:
+    """Return the Request that the options make; raises InvalidInput for options that contradict one another.
+
+    Of a source that is a feed or another host it holds only what the task says. ``now`` is in epoch seconds.
+    """
     source = params["source"]
     known = None if params["manifest"] is None else manifests.from_dict(params["manifest"])
     _refuse_contradictions(params, known is not None)
-    files = {"": source["file"]} if source["file"] else dict(source["files"] or {})
-    for target in files:
-        if target:
-            check_name("source.files", target)
+    if params["seal"] not in {None, "none"} and source["domain"] is None:
+        raise InvalidInput("seal", params["seal"], "is for captured domains", "Leave it out.")
+    files = _files(source)
+    is_made = source["domain"] is None and known is None and params["template"] is None
+    digits = _sha256(params["sha256"], files)
+    if source["url"] and digits:
+        files = {"": dataclasses.replace(files[""], checksum=Checksum("sha256", digits))}
     return Request(
-        appliance=appliance_id(params),
-        created=created,
+        appliance=appliance,
+        created=dt.datetime.fromtimestamp(now, dt.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
         now=now,
         token=token,
-        domain=source["domain"],
+        capture=_capture(params, journal, token),
         files=files,
-        image_format=source["format"],
+        means=means,
         template=_template_text(params["template"]),
-        hardware=_hardware(params),
+        hardware=_hardware(params) if is_made else None,
+        told=tuple(name for name in (*_HARDWARE, "template") if params[name] is not None),
         known=known,
-        sha256=_sha256(params["sha256"], files),
+        sha256=digits,
         os_id=params["os_id"],
         min_ram_bytes=_size(params, "min_ram"),
         min_disk_bytes=_size(params, "min_disk"),
         description=params["description"],
     )
+
+
+def _capture(params: Params, journal: Journal, token: str) -> Capture | None:
+    source = params["source"]
+    if source["domain"] is None:
+        return None
+    return Capture(source["domain"], journal, token, source["when_running"], source["quiesce"], params["seal"])
+
+
+def _files(source: Params) -> dict[str, Location]:
+    """Return {target, or "" where there is one only: where it is}."""
+    if source["url"]:
+        return {"": Location(check_url("source.url", source["url"]), remote=True, image_format=source["format"])}
+    paths = {"": source["file"]} if source["file"] else dict(source["files"] or {})
+    for target in paths:
+        if target:
+            check_name("source.files", target)
+    return {target: Location(path, image_format=source["format"]) for target, path in paths.items()}
 
 
 def _refuse_contradictions(params: Params, has_manifest: bool) -> None:
@@ -105,14 +149,16 @@ def _hardware(params: Params) -> Hardware:
     )
 
 
-def _sha256(value: str | None, files: t.Mapping[str, str]) -> str | None:
+def _sha256(value: str | None, files: t.Mapping[str, Location]) -> str | None:
     if value is None:
         return None
     digits = value.lower().removeprefix("sha256:")
     if len(digits) != _SHA256_DIGITS or set(digits) - set("0123456789abcdef"):
         raise InvalidInput("sha256", value, "is not a SHA-256", f"Write {_SHA256_DIGITS} hexadecimal digits.")
     if len(files) != 1:
-        raise InvalidInput("sha256", value, "is for one file", "Use source.file, or give manifest for several.")
+        raise InvalidInput(
+            "sha256", value, "is for one file", "Use source.file or source.url, or give manifest for several."
+        )
     return digits
 
 

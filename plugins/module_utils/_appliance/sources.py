@@ -5,19 +5,17 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""Where the disks of an appliance come from: image files beside the module, or the disks of a domain."""
+"""Where the disks of an appliance come from: what each kind of source must do, and the disks of a domain."""
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import os
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import image
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api as domains
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain import xml
-from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Conflict, InvalidInput, NotFound
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Conflict, NotFound
 from ansible_collections.headroom.libvirt.plugins.module_utils._storage import api, content
 from ansible_collections.headroom.libvirt.plugins.module_utils._storage import xml as storage_xml
 
@@ -51,45 +49,15 @@ class DiskSource(t.Protocol):
     def needed_bytes(self) -> int:
         """The room that it needs."""
 
+    @property
+    def source_sha256(self) -> str | None:
+        """The SHA-256 of the file that it came as, where that was packed."""
+
     def create(self, pool: Pool, name: str) -> Volume:
         """Create the base volume, with its content where libvirt can copy it."""
 
     def fill(self, connection: Connection, volume: Volume) -> Digest:
         """Bring the content into the volume where create() did not; return the Digest of the volume's file."""
-
-
-@dataclasses.dataclass(frozen=True)
-class FileDisk:
-    """An image file, open as long as the task runs, so that what was inspected is what is sent."""
-
-    target: str
-    path: str
-    descriptor: int
-    image: image.Image
-
-    @property
-    def format(self) -> str:
-        """The image's format, which the base keeps."""
-        return self.image.format
-
-    @property
-    def virtual_size_bytes(self) -> int:
-        """The size that a guest sees."""
-        return self.image.virtual_size_bytes
-
-    @property
-    def needed_bytes(self) -> int:
-        """What the file takes where it is, holes not counted."""
-        return os.fstat(self.descriptor).st_blocks * 512
-
-    def create(self, pool: Pool, name: str) -> Volume:
-        """Create an empty file of the image's length: a header that libvirt wrote would show through its holes."""
-        new = storage_xml.NewVolume(name, os.fstat(self.descriptor).st_size, "raw", mode=READ_ONLY)
-        return api.create(pool, name, storage_xml.volume_xml(new))
-
-    def fill(self, connection: Connection, volume: Volume) -> Digest:
-        """Upload the file."""
-        return content.send_file(connection, volume, self.descriptor)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -101,6 +69,7 @@ class VolumeDisk:
     virtual_size_bytes: int
     needed_bytes: int
     format: str = "qcow2"
+    source_sha256: str | None = None
 
     def create(self, pool: Pool, name: str) -> Volume:
         """Have libvirt make a flat copy."""
@@ -112,35 +81,13 @@ class VolumeDisk:
         return content.digest(connection, volume)
 
 
-@contextlib.contextmanager
-def open_files(paths: t.Mapping[str, str], image_format: str) -> t.Iterator[list[DiskSource]]:
-    """Yield the disks {target: path}; raises InvalidInput for a file that cannot become a base.
-
-    ``image_format`` is ``auto``, ``qcow2`` or ``raw``.
-    """
-    with contextlib.ExitStack() as opened:
-        disks: list[DiskSource] = []
-        for target, path in paths.items():
-            descriptor = content.open_source("source.file", path)
-            opened.callback(os.close, descriptor)
-            disks.append(FileDisk(target, path, descriptor, _inspect(path, descriptor, image_format)))
-        yield disks
-
-
-def _inspect(path: str, descriptor: int, image_format: str) -> image.Image:
-    size = os.fstat(descriptor).st_size
-    if image_format == "raw":
-        return image.raw("source.file", path, size)
-    found = image.inspect("source.file", path, os.pread(descriptor, image.HEADER_BYTES, 0), size)
-    if image_format not in {"auto", found.format}:
-        raise InvalidInput("source.format", image_format, f"is not the format of {path!r}", f"It is {found.format}.")
-    return found
-
-
 def stopped_domain(connection: Connection, name: str) -> libvirt.virDomain:
     """Return the domain called ``name``; raises Conflict unless it is off for good."""
     domain = domains.look_up(connection, name)
-    remedy = f"Shut it down first: headroom.libvirt.domain with name: {name} and state: shutdown."
+    remedy = (
+        f"Shut it down first: headroom.libvirt.domain with name: {name} and state: shutdown. Or set "
+        "source.when_running."
+    )
     if domains.is_active(domain):
         raise Conflict(f"source.domain: {name!r} is running, so its disks are not at rest. {remedy}", domain=name)
     if domains.has_saved_memory(domain):
@@ -158,6 +105,14 @@ def disks_of(connection: Connection, definition: xml.Definition) -> list[DiskSou
 
 
 def _volume_disk(connection: Connection, disk: xml.Disk) -> VolumeDisk:
+    volume = volume_of(connection, disk)
+    described = storage_xml.parse_volume(api.volume_xml(volume))
+    needed = described.allocation_bytes if described.backing_path is None else described.capacity_bytes
+    return VolumeDisk(disk.target, volume, described.capacity_bytes, needed)
+
+
+def volume_of(connection: Connection, disk: xml.Disk) -> Volume:
+    """Return the volume that a domain's disk is; raises NotFound for one that lies in no storage pool."""
     volume = _find_volume(connection, disk)
     if volume is None:
         raise NotFound(
@@ -165,9 +120,7 @@ def _volume_disk(connection: Connection, disk: xml.Disk) -> VolumeDisk:
             "Define a pool over its folder, or register the image with source.file.",
             disk=disk.target,
         )
-    described = storage_xml.parse_volume(api.volume_xml(volume))
-    needed = described.allocation_bytes if described.backing_path is None else described.capacity_bytes
-    return VolumeDisk(disk.target, volume, described.capacity_bytes, needed)
+    return volume
 
 
 def _find_volume(connection: Connection, disk: xml.Disk) -> Volume | None:

@@ -15,6 +15,7 @@ import re
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone import plan
+from ansible_collections.headroom.libvirt.plugins.module_utils._connection import living
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api as domains
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain import volumes
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain.metadata import ReservationRef, VolumeRef
@@ -64,7 +65,11 @@ class CloneRecovery:
         self.again(record)
 
     def roll_back(self, record: Record) -> None:
-        """Undo the steps; what another machine uses by now stays."""
+        """Undo the steps, over a new connection if this one broke; what another machine uses by now stays."""
+        with living(self.connection) as connection:
+            dataclasses.replace(self, connection=connection)._undo(record)
+
+    def _undo(self, record: Record) -> None:
         undo: dict[str, t.Callable[[t.Mapping[str, t.Any]], None]] = {
             "volume": self._delete_volume,
             "reservation": self._release,

@@ -16,10 +16,10 @@ import dataclasses
 import typing as t
 from urllib.parse import urlsplit
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.catalogue import metadata_of
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone import host, modes, plan, rewrite, survey_extras
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api as domains
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain import xml
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain.metadata import Metadata
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Conflict, NotFound
 from ansible_collections.headroom.libvirt.plugins.module_utils._host import api as host_api
 from ansible_collections.headroom.libvirt.plugins.module_utils._storage import api as storage
@@ -117,7 +117,8 @@ def _select(connection: Connection, request: Request, gone: plan.Leftovers) -> S
     named = {domain.name(): domain for domain in domains.list_all(connection)}
     by_name = {name: domain for name, domain in named.items() if name not in gone.domains}
     chosen = plan.candidates(request, by_name)
-    return plan.select(request, by_name, {name: metadata_of(by_name[name]).appliance for name in chosen})
+    read = {name: domains.metadata_if_there(by_name[name]) or Metadata() for name in chosen}
+    return plan.select(request, by_name, {name: found.appliance for name, found in read.items()})
 
 
 def _look_at_place(

@@ -12,6 +12,8 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection, translated
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain import metadata as _metadata
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain import xml as _xml
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import NotFound
 from ansible_collections.headroom.libvirt.plugins.module_utils._libvirt_dep import libvirt
 
@@ -70,10 +72,11 @@ def autostart(domain: Domain) -> bool:
         return bool(domain.autostart())
 
 
-def definition_xml(domain: Domain) -> str:
-    """Return the persistent definition, secrets left out."""
+def definition_xml(domain: Domain, *, secrets: bool = False) -> str:
+    """Return the persistent definition; with ``secrets`` as it is to be defined again, which is never to be shown."""
+    flags = libvirt.VIR_DOMAIN_XML_INACTIVE | (libvirt.VIR_DOMAIN_XML_SECURE if secrets else 0)
     with translated(f"read the definition of {domain.name()!r}"):
-        return domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE)
+        return domain.XMLDesc(flags)
 
 
 def live_xml(domain: Domain) -> str:
@@ -82,24 +85,34 @@ def live_xml(domain: Domain) -> str:
         return domain.XMLDesc(0)
 
 
-def metadata_xml(domain: Domain, namespace: str) -> str | None:
-    """Return our element in the domain's metadata, None when there is none."""
+def metadata(domain: Domain) -> _metadata.Metadata:
+    """Return what our metadata say of the domain, nothing if it has none; raises NotFound for a domain that is gone."""
     try:
         with translated(f"read the metadata of {domain.name()!r}"):
-            return domain.metadata(libvirt.VIR_DOMAIN_METADATA_ELEMENT, namespace, 0)
+            text = domain.metadata(libvirt.VIR_DOMAIN_METADATA_ELEMENT, _metadata.NAMESPACE, 0)
     except NotFound as error:
         if error.details.get("libvirt_code") == libvirt.VIR_ERR_NO_DOMAIN_METADATA:
-            return None
+            return _metadata.Metadata()
         raise
+    return _metadata.from_element(_xml.parse_element(text))
 
 
-def set_metadata(domain: Domain, xml: str, prefix: str, namespace: str) -> None:
+def metadata_if_there(domain: Domain) -> _metadata.Metadata | None:
+    """Return what our metadata say of the domain, None if it is gone since it was listed."""
+    try:
+        return metadata(domain)
+    except NotFound:
+        return None
+
+
+def set_metadata(domain: Domain, value: _metadata.Metadata) -> None:
     """Set our element in the domain's metadata, in the definition and the running domain at once."""
+    text = _xml.to_text(_metadata.to_bare_element(value))
     flags = libvirt.VIR_DOMAIN_AFFECT_CONFIG
     if domain.isActive():
         flags |= libvirt.VIR_DOMAIN_AFFECT_LIVE
     with translated(f"set the metadata of {domain.name()!r}"):
-        domain.setMetadata(libvirt.VIR_DOMAIN_METADATA_ELEMENT, xml, prefix, namespace, flags)
+        domain.setMetadata(libvirt.VIR_DOMAIN_METADATA_ELEMENT, text, _metadata.PREFIX, _metadata.NAMESPACE, flags)
 
 
 def define(connection: Connection, xml: str) -> Domain:
@@ -130,6 +143,12 @@ def suspend(domain: Domain) -> None:
     """Stop the vCPUs of the domain, keeping its memory."""
     with translated(f"pause {domain.name()!r}"):
         domain.suspend()
+
+
+def set_balloon_period(domain: Domain, seconds: int) -> None:
+    """Have the guest's balloon driver tell its memory every so many seconds, until the domain stops; 0: never."""
+    with translated(f"set the period of the memory statistics of {domain.name()!r}"):
+        domain.setMemoryStatsPeriod(seconds, libvirt.VIR_DOMAIN_AFFECT_LIVE)
 
 
 def ask_to_shut_down(domain: Domain) -> None:

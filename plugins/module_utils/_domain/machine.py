@@ -25,6 +25,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     TimedOut,
     UnsupportedBehaviour,
 )
+from ansible_collections.headroom.libvirt.plugins.module_utils._stats import collect
 from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import SYSTEM_CLOCK, Clock, Waiter
 
 _ASK_AGAIN_SECONDS = 5.0
@@ -97,6 +98,15 @@ class Machine:
         """Return the situation of the machine now."""
         with self._defined("tell its situation") as machine:
             return machine.observe()
+
+    def stats(self) -> dict[str, t.Any]:
+        """Return what domain_stats_info returns of it: counters and gauges of the usual groups, with our labels."""
+        with self._defined("tell its statistics") as machine:
+            request = collect.Request(names=[machine.name], metadata=True)
+            readings = collect.collect(machine.connection, request)
+            if not readings:
+                raise NotFound(f"{machine.name!r} is no longer there.", name=machine.name)
+            return readings[0].as_dict()
 
     def defined(self) -> contextlib.AbstractContextManager[DefinedMachine]:
         """Yield the defined machine that this one stands for, for as long as the block lasts."""
@@ -178,13 +188,11 @@ class DefinedMachine(Machine):
     @property
     def metadata(self) -> metadata.Metadata:
         """Our metadata, read now. Setting it writes the definition and the running domain."""
-        text = api.metadata_xml(self.domain, metadata.NAMESPACE)
-        return metadata.Metadata() if text is None else metadata.from_element(xml.parse_element(text))
+        return api.metadata(self.domain)
 
     @metadata.setter
     def metadata(self, value: metadata.Metadata) -> None:
-        text = xml.to_text(metadata.to_bare_element(value))
-        api.set_metadata(self.domain, text, metadata.PREFIX, metadata.NAMESPACE)
+        api.set_metadata(self.domain, value)
 
     @property
     def autostart(self) -> bool:

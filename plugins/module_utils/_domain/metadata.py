@@ -84,17 +84,20 @@ def from_element(root: etree._Element | None) -> Metadata:
     """
     if root is None:
         return Metadata()
+    children = [(etree.QName(child).localname, child) for child in root.iterchildren("*")]
+    texts = {name: child.text or None for name, child in reversed(children) if name in _TEXTS}
     return Metadata(
-        protected=root.find("{*}protected") is not None,
+        protected=any(name == "protected" for name, _child in children),
         volumes=tuple(
-            VolumeRef(pool=element.get("pool", ""), name=element.text or "") for element in root.iterfind("{*}volume")
+            VolumeRef(pool=child.get("pool", ""), name=child.text or "") for name, child in children if name == "volume"
         ),
         reservations=tuple(
-            ReservationRef(element.get("network", ""), element.get("mac", ""), element.text or "")
-            for element in root.iterfind("{*}reservation")
+            ReservationRef(child.get("network", ""), child.get("mac", ""), child.text or "")
+            for name, child in children
+            if name == "reservation"
         ),
-        tags=tuple(element.text for element in root.iterfind("{*}tag") if element.text),
-        **{name: root.findtext(f"{{*}}{name}") or None for name in _TEXTS},
+        tags=tuple(child.text for name, child in children if name == "tag" and child.text),
+        **texts,
     )
 
 

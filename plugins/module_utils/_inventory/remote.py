@@ -22,12 +22,20 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._connection import masked
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import ConnectionFailed, LibvirtFailed, TimedOut
-from ansible_collections.headroom.libvirt.plugins.module_utils._inventory import reader
+from ansible_collections.headroom.libvirt.plugins.module_utils._inventory import calls, index, reader
 
 # What libvirt knows beyond these changes where it connects to, or how: such a URI is left to libvirt.
 _KNOWN_PARAMETERS: t.Final = frozenset({"keyfile", "no_tty", "no_verify", "command", "sshauth", "known_hosts"})
 _SSH_FAILED: t.Final = 255
 _MANY_DIGITS: t.Final = 400
+
+_PROGRAM: t.Final = """
+import sys, types
+for name, source in {sources!r}:
+    module = sys.modules[name] = types.ModuleType(name)
+    exec(compile(source, name, "exec"), vars(module))
+sys.modules[{main!r}].main(*{arguments!r})
+"""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,11 +79,13 @@ def look(uri: str, target: Target, request: reader.Request, timeout: float) -> d
     Raises ConnectionFailed when SSH does not get in, TimedOut, and LibvirtFailed for what libvirt said there.
     """
     arguments = (target.uri, list(request.sources), request.agent_timeout, request.statistics)
-    call = f"main({', '.join(map(repr, arguments))})"
-    program = f"{inspect.getsource(reader)}\n{call}\n"
     try:
         done = subprocess.run(
-            [*target.command, "python3", "-"], input=program.encode(), capture_output=True, timeout=timeout, check=False
+            [*target.command, "python3", "-"],
+            input=program(arguments),
+            capture_output=True,
+            timeout=timeout,
+            check=False,
         )
     except subprocess.TimeoutExpired as error:
         raise TimedOut(f"no answer within {timeout:g} s") from error
@@ -86,6 +96,12 @@ def look(uri: str, target: Target, request: reader.Request, timeout: float) -> d
         problem = done.stderr.decode(errors="replace").strip()[-_MANY_DIGITS:]
         raise ConnectionFailed(f"ssh could not connect to {masked(uri)}: {problem}")
     return _answer(said)
+
+
+def program(arguments: tuple[t.Any, ...]) -> bytes:
+    """Return the program that calls the reader's main(): its files under their own names, each before who needs it."""
+    sources = [(part.__name__, inspect.getsource(part)) for part in (calls, index, reader)]
+    return _PROGRAM.format(sources=sources, main=reader.__name__, arguments=arguments).encode()
 
 
 def _answer(said: bytes) -> dict[str, t.Any] | None:

@@ -26,6 +26,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.addres
     read_address,
     read_reservations,
 )
+from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.index import local_places
 from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.snapshot import Guest, HostSnapshot, assemble
 from ansible_collections.headroom.libvirt.plugins.module_utils._libvirt_dep import libvirt
 
@@ -44,8 +45,9 @@ def retrieve(
     target = remote.target_of(uri) if on_host else None
     report = None if target is None else remote.look(uri, target, request, timeout)
     if report is None:
-        # An agent may only be asked by those who may write.
-        with open_connection(uri, timeout=timeout, read_only="agent" not in request.sources) as connection:
+        # An agent may only be asked by those who may write. A host has a deadline already, so it needs no keepalive.
+        read_only = "agent" not in request.sources
+        with open_connection(uri, timeout=timeout, read_only=read_only, keepalive=False) as connection:
             report = look(connection, _with_places(uri, request))
     return snapshot(report, request.sources, with_xml=with_xml)
 
@@ -82,4 +84,4 @@ def _guest(domain: t.Mapping[str, t.Any], book: AddressBook, with_xml: bool) -> 
 def _with_places(uri: str, request: reader.Request) -> reader.Request:
     parts = urlsplit(uri)
     here = f"{parts.scheme}://{parts.netloc}{parts.path}" == _THIS_MACHINE and not parts.query
-    return dataclasses.replace(request, places=reader.local_places() if here else None)
+    return dataclasses.replace(request, places=local_places() if here else None)

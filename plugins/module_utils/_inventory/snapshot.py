@@ -73,32 +73,34 @@ def assemble(
     """
     active = state in ACTIVE_STATES
     held = [book.of(interface, definition.uuid, active=active) for interface in definition.interfaces]
-    metadata = definition.metadata
     return Guest(
         name=definition.name,
         uuid=definition.uuid or "",
         state=state,
         address=book.preferred(held),
-        facts={
-            "state": state,
-            "uuid": definition.uuid,
-            "title": definition.title,
-            "description": definition.description,
-            "vcpus": definition.vcpus,
-            "memory_bytes": definition.memory_bytes,
-            "autostart": autostart,
-            "fleet": metadata.fleet,
-            "tenant": metadata.tenant,
-            "appliance": metadata.appliance,
-            "tags": list(metadata.tags),
-            "interfaces": [
-                _interface_facts(interface, addresses) for interface, addresses in zip(definition.interfaces, held)
-            ],
-            "disks": [_disk_facts(disk) for disk in definition.disks],
-            "graphics": [dict(vars(graphics)) for graphics in definition.graphics],
-            **(extra or {}),
-        },
+        facts={"state": state, "autostart": autostart, **_facts(definition, held), **(extra or {})},
     )
+
+
+def _facts(definition: Definition, held: t.Sequence[t.Sequence[Address]]) -> dict[str, t.Any]:
+    """Return what the definition says, and the addresses that each of its interfaces holds."""
+    metadata = definition.metadata
+    return {
+        "uuid": definition.uuid,
+        "title": definition.title,
+        "description": definition.description,
+        "vcpus": definition.vcpus,
+        "memory_bytes": definition.memory_bytes,
+        "fleet": metadata.fleet,
+        "tenant": metadata.tenant,
+        "appliance": metadata.appliance,
+        "tags": list(metadata.tags),
+        "interfaces": [
+            _interface_facts(interface, addresses) for interface, addresses in zip(definition.interfaces, held)
+        ],
+        "disks": [_disk_facts(disk) for disk in definition.disks],
+        "graphics": [dict(vars(graphics)) for graphics in definition.graphics],
+    }
 
 
 def _disk_facts(disk: Disk) -> dict[str, t.Any]:

@@ -64,22 +64,31 @@ class _Space:
     to_evacuate: int
 
 
-def spread(hosts: t.Sequence[Host], size: Size, count: int, *, n_plus_one: bool = False) -> Placement:
+def spread(
+    hosts: t.Sequence[Host],
+    size: Size,
+    count: int,
+    *,
+    n_plus_one: bool = False,
+    pack: bool = False,
+    most: int | None = None,
+) -> Placement:
     """Place ``count`` clones of ``size`` evenly: each goes where the fleet has the fewest machines and there is room.
 
     Equal hosts are taken by the room that they have, then by name, so that equal input gives equal output. With
     ``n_plus_one``, a clone is only placed while whatever runs on any one host would still fit on the others together.
+    ``pack`` fills the hosts that the fleet is on already before it takes others. No host gets more than ``most``.
     """
     spaces = [_space(host, size) for host in hosts]
     placed: list[str] = []
     while len(placed) < count:
-        space = _best(spaces, n_plus_one)
+        space = _best([space for space in spaces if most is None or space.members < most], spaces, n_plus_one, pack)
         if space is None:
             break
         _take(space)
         placed.append(space.name)
     missing = count - len(placed)
-    return Placement(tuple(placed), missing, _shortage(hosts, spaces, size) if missing else None)
+    return Placement(tuple(placed), missing, _shortage(hosts, spaces, size, most) if missing else None)
 
 
 def _space(host: Host, size: Size) -> _Space:
@@ -93,8 +102,9 @@ def _machines_in(taken: Size, size: Size) -> int:
     return max((-(-have // need) for have, need in pairs if need > 0), default=0)
 
 
-def _best(spaces: list[_Space], n_plus_one: bool) -> _Space | None:
-    for space in sorted(spaces, key=lambda space: (space.members, -space.room, space.name)):
+def _best(open_to: list[_Space], spaces: list[_Space], n_plus_one: bool, pack: bool) -> _Space | None:
+    sign = -1 if pack else 1
+    for space in sorted(open_to, key=lambda space: (sign * space.members, sign * -space.room, space.name)):
         if space.room > 0 and (not n_plus_one or _survives_a_loss(spaces, space)):
             return space
     return None
@@ -112,10 +122,13 @@ def _take(space: _Space) -> None:
     space.to_evacuate += 1
 
 
-def _shortage(hosts: t.Sequence[Host], spaces: list[_Space], size: Size) -> str:
+def _shortage(hosts: t.Sequence[Host], spaces: list[_Space], size: Size, most: int | None) -> str:
     if not hosts:
         return "no host that answers can take clones"
-    if any(space.room > 0 for space in spaces):
+    roomy = [space for space in spaces if space.room > 0]
+    if most is not None and roomy and all(space.members >= most for space in roomy):
+        return f"hosts with room have {most} of the fleet's machines already (rule.max_per_host)"
+    if roomy:
         return "more would not survive the loss of a host (rule.n_plus_one)"
     return "; ".join(f"{host.name} has no room ({_scarce(host, space, size)})" for host, space in zip(hosts, spaces))
 

@@ -35,6 +35,15 @@ MIGRATIONS: t.Final[tuple[tuple[str, ...], ...]] = (
             fleet TEXT NOT NULL PRIMARY KEY, holder TEXT NOT NULL, since REAL NOT NULL, until REAL NOT NULL
         ) WITHOUT ROWID""",
     ),
+    (
+        # What was decided in a slot, as JSON, and what had become of the decisions before by then.
+        """CREATE TABLE decision (
+            fleet TEXT NOT NULL, slot INTEGER NOT NULL, decision TEXT NOT NULL,
+            PRIMARY KEY (fleet, slot)
+        ) WITHOUT ROWID""",
+        # From where a forecaster goes on, as compressed JSON: it is always the latest, and may be lost without harm.
+        "CREATE TABLE forecaster (fleet TEXT NOT NULL PRIMARY KEY, state BLOB NOT NULL)",
+    ),
 )
 
 SCHEMA: t.Final = _sqlite.Schema(

@@ -84,6 +84,9 @@ def evaluate(
 
     Raises InvalidInput, naming the expression and what came out, for anything but a number of 0 or more.
     """
+    silent = [machine.sample.name for machine in machines if machine.sample.stats["state"] == "unknown"]
+    if silent:
+        return Demand(None, f"{listing(silent)} did not tell: not even whether it runs")
     if not any(machine.runs for machine in machines):
         return Demand(0.0, "no member runs on this host")
     changes = rates_since(previous, machines)

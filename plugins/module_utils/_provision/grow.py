@@ -65,7 +65,14 @@ def _create(observed: Observed, rule: Rule, missing: int) -> Part:
     if missing <= 0:
         return Part()
     count, held_back = _allowed(observed, rule, missing)
-    placed = spread(observed.rooms, observed.size, count, n_plus_one=rule.n_plus_one)
+    placed = spread(
+        observed.rooms,
+        observed.size,
+        count,
+        n_plus_one=rule.n_plus_one,
+        pack=rule.spread == "pack",
+        most=rule.max_per_host,
+    )
     if placed.missing:
         held_back.append(f"{_not_made(placed.missing)}: {placed.shortage}.")
     names = new_names(observed, rule, len(placed.hosts))

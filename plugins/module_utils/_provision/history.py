@@ -67,6 +67,11 @@ class History:
             (self.fleet, *row),
         )
 
+    def put(self, record: Record) -> None:
+        """Record one slot, in the place of its row if it has one."""
+        self.connection.execute("DELETE FROM sample WHERE fleet = ? AND slot = ?", (self.fleet, record.slot))
+        self.add(record)
+
     def forget_before(self, slot: int) -> None:
         """Delete the rows before ``slot``."""
         self.connection.execute("DELETE FROM sample WHERE fleet = ? AND slot < ?", (self.fleet, slot))

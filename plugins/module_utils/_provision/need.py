@@ -12,12 +12,13 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision.series import bridged
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.series import bridged, slot_start
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.words import counted, duration
 
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._provision.forecast import Forecast, Forecaster
     from ansible_collections.headroom.libvirt.plugins.module_utils._provision.rule import Rule
+    from ansible_collections.headroom.libvirt.plugins.module_utils._provision.schedule import Event
     from ansible_collections.headroom.libvirt.plugins.module_utils._provision.series import Series
 
 
@@ -27,6 +28,7 @@ class Need:
 
     ``now`` is None while no demand is known, and ``seen`` says whether the latest slot's is. ``keep`` is the most that
     any slot of the cooldown asked for: what stays at least; None when that is not known, and ``blind`` says why.
+    ``scheduled`` machines are wanted for ``events`` whatever the demand.
     """
 
     now: int | None = None
@@ -34,14 +36,24 @@ class Need:
     keep: int | None = None
     forecast: Forecast | None = None
     blind: str | None = None
+    scheduled: int = 0
+    events: tuple[Event, ...] = ()
+
+    @property
+    def wanted(self) -> int | None:
+        """What demand and events ask for; None while neither says anything."""
+        if self.now is None and not self.events:
+            return None
+        return max(self.now or 0, self.scheduled)
 
 
-def assess(series: Series, rule: Rule, forecaster: Forecaster) -> Need:
-    """Return the Need that follows from ``series`` under ``rule``.
+def assess(series: Series, rule: Rule, forecaster: Forecaster, now: float) -> Need:
+    """Return the Need that follows from ``series`` under ``rule`` at ``now`` (epoch seconds).
 
     Each slot of the cooldown is forecast again with what was known then, so that "fewer were enough for this long"
     needs no memory of earlier runs.
     """
+    now = slot_start(now, rule.interval)
     whole = bridged(series)
     forecasts = forecaster.forecasts(whole, rule.steps, last=rule.cooldown_slots)
     values = whole.values[-rule.cooldown_slots :]
@@ -52,12 +64,16 @@ def assess(series: Series, rule: Rule, forecaster: Forecaster) -> Need:
     ]
     latest = forecasts[-1] if forecasts else None
     blind = _blind(values, rule)
+    scheduled, events = rule.machines_scheduled(now)
+    past = [rule.machines_scheduled(now - ago * rule.interval)[0] for ago in range(rule.cooldown_slots)]
     return Need(
         now=None if latest is None else needs[-1],
         seen=series.current is not None,
-        keep=max(needs) if needs and blind is None else None,
+        keep=max(needs + past) if needs and blind is None else None,
         forecast=latest,
         blind=blind,
+        scheduled=scheduled,
+        events=events,
     )
 
 

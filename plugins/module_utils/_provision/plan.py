@@ -17,6 +17,7 @@ import hashlib
 import json
 import typing as t
 
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Conflict
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision import alert, reasons
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.grow import grow
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.model import RUNNING, Member, Observed, Plan
@@ -25,6 +26,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._provision.shrink
 
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._provision.forecast import Forecaster
+    from ansible_collections.headroom.libvirt.plugins.module_utils._provision.need import Need
     from ansible_collections.headroom.libvirt.plugins.module_utils._provision.rule import Rule
 
 
@@ -34,9 +36,9 @@ def decide(observed: Observed, rule: Rule, forecaster: Forecaster) -> Plan:
     Growth is prompt: as many machines as the forecast asks for, as far as limits and resources go. Shrinking needs
     every slot of the cooldown to be known and to have asked for fewer, and every host to have answered.
     """
-    need = assess(observed.series, rule, forecaster)
+    need = assess(observed.series, rule, forecaster, observed.now)
     running = len(observed.running)
-    growth = grow(observed, rule, rule.within_limits(running) if need.now is None else need.now, need.keep or 0)
+    growth = grow(observed, rule, _wanted(need, rule, running), need.keep or 0)
     shrinkage = shrink(observed, rule, need)
     actions = growth.actions + shrinkage.actions
     judged = alert.judge(observed.series, rule)
@@ -50,6 +52,7 @@ def decide(observed: Observed, rule: Rule, forecaster: Forecaster) -> Plan:
         reasons=(
             *([judged.reason] if judged.reason else []),
             *reasons.of_need(need, rule, running),
+            *reasons.of_events(need),
             *reasons.of_actions(actions),
             *growth.held_back,
             *shrinkage.held_back,
@@ -66,6 +69,26 @@ def digest(members: t.Iterable[Member], unknown: t.Iterable[str] = ()) -> str:
     """
     facts = [sorted([m.name, m.uuid or "", m.host, m.state] for m in members), sorted(unknown)]
     return hashlib.sha256(json.dumps(facts, separators=(",", ":")).encode()).hexdigest()
+
+
+def check_unchanged(expected: str, plan: Plan) -> None:
+    """Raise Conflict if the machines are no longer those that the plan with the digest ``expected`` was made for."""
+    if expected != plan.digest:
+        raise Conflict(
+            f"expected_digest: the machines of the fleet {plan.fleet} are no longer those that the plan {expected} was "
+            "made for: one came, went, moved or changed its state, or a host did not answer. Make a new plan and look "
+            "at it.",
+            expected=expected,
+            found=plan.digest,
+        )
+
+
+def _wanted(need: Need, rule: Rule, running: int) -> int:
+    """Return how many machines shall run, the scheduled ones included; without any demand, as many as do."""
+    asked = rule.within_limits(running) if need.now is None else need.now
+    if not need.seen and rule.on_missing_data != "forecast":
+        asked = rule.max if rule.on_missing_data == "max" else rule.within_limits(running)
+    return max(asked, need.scheduled)
 
 
 def _stopped(observed: Observed, names: t.Container[str]) -> int:

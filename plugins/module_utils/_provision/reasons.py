@@ -38,13 +38,20 @@ def of_need(need: Need, rule: Rule, running: int) -> list[str]:
     if need.forecast is None or need.now is None:
         machines = counted(running, "machine")
         return [f"No demand is known yet: the fleet keeps its {machines}, at least {rule.min} (rule.min)."]
-    unseen = [] if need.seen else ["The demand of this interval is not known; the last one that is known counts."]
     return [
-        *unseen,
+        *([] if need.seen else [_unseen(rule)]),
         _movement(need.forecast.growth, rule.unit),
         _expectation(need.forecast, rule),
         _machines(need.now, rule, running),
     ]
+
+
+def of_events(need: Need) -> list[str]:
+    """Say which known events machines are kept ready for."""
+    if not need.events:
+        return []
+    machines = counted(need.scheduled, "machine")
+    return [f"{machines} at least for what is scheduled: {listing([event.name for event in need.events])}."]
 
 
 def of_actions(actions: t.Sequence[Action]) -> list[str]:
@@ -61,6 +68,15 @@ def of_unknown(observed: Observed) -> list[str]:
     """Say what is not known, host by host."""
     hosts = [f"{host} is not counted: {reason}." for host, reason in sorted(observed.unknown.items())]
     return hosts + list(observed.notes)
+
+
+def _unseen(rule: Rule) -> str:
+    what = {
+        "forecast": "the last one that is known counts",
+        "hold": "the fleet keeps its size until it is (rule.on_missing_data)",
+        "max": "the fleet grows to rule.max until it is (rule.on_missing_data)",
+    }
+    return f"The demand of this interval is not known; {what[rule.on_missing_data]}."
 
 
 def _is(count: int) -> str:

@@ -10,10 +10,18 @@
 from __future__ import annotations
 
 import dataclasses
+import fnmatch
 import math
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
+
+if t.TYPE_CHECKING:
+    from ansible_collections.headroom.libvirt.plugins.module_utils._provision.schedule import Event
+
+Mode = t.Literal["act", "shadow", "scale_out_only"]
+OnMissingData = t.Literal["forecast", "hold", "max"]
+Spread = t.Literal["even", "pack"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,7 +29,9 @@ class Rule:
     """The rule of one fleet.
 
     ``capacity`` is the demand that one machine carries, in the unit of the demand; times are in seconds; ``horizon``
-    None means one interval; ``scale_out_limit`` None means none; ``unit`` is the demand's, for sentences.
+    None means one interval; ``scale_out_limit`` and ``max_per_host`` None mean none; ``unit`` is the demand's, for
+    sentences. ``hysteresis`` is the share of the fleet that may be too much before any of it goes, and ``protected``
+    are patterns of names.
     """
 
     capacity: float
@@ -39,6 +49,13 @@ class Rule:
     unit: str = ""
     forecaster: str = "trend"
     n_plus_one: bool = False
+    hysteresis: float = 0.0
+    on_missing_data: OnMissingData = "forecast"
+    spread: Spread = "even"
+    max_per_host: int | None = None
+    protected: tuple[str, ...] = ()
+    schedule: tuple[Event, ...] = ()
+    mode: Mode = "act"
 
     @property
     def steps(self) -> int:
@@ -55,6 +72,17 @@ class Rule:
         # A quotient such as 3.0000000001 is the arithmetic's error, not a fourth machine's work.
         quotient = demand * (1 + self.headroom) / self.capacity - 1e-9
         return self.within_limits(self.max if quotient >= self.max else math.ceil(quotient))
+
+    def machines_scheduled(self, slot: float) -> tuple[int, tuple[Event, ...]]:
+        """Return how many machines the events ask for that are to be ready for in the slot (its start), and which."""
+        finish = slot + (self.steps + 1) * self.interval
+        events = tuple(event for event in self.schedule if event.within(slot, finish))
+        wanted = [max(event.machines, self.machines_for(event.demand) if event.demand else 0) for event in events]
+        return (self.within_limits(max(wanted)) if wanted else 0), events
+
+    def protects(self, name: str) -> bool:
+        """Return whether the machine of this name never goes."""
+        return any(fnmatch.fnmatchcase(name, pattern) for pattern in self.protected)
 
     def within_limits(self, machines: int) -> int:
         """Return ``machines`` held within ``min`` and ``max``."""
@@ -104,6 +132,12 @@ def _check_counts(rule: Rule) -> t.Iterator[tuple[str, bool, str, str]]:
         "is below 0",
         "Write how many machines one run may take away; 0 never takes one away.",
     )
+    yield (
+        "max_per_host",
+        rule.max_per_host is None or rule.max_per_host >= 1,
+        "would leave every host empty",
+        "Write how many of the fleet's machines one host may hold, 1 or more, or leave the option out for no limit.",
+    )
 
 
 def _check_times(rule: Rule) -> t.Iterator[tuple[str, bool, str, str]]:
@@ -151,6 +185,12 @@ def _check_shares(rule: Rule) -> t.Iterator[tuple[str, bool, str, str]]:
         _finite(rule.risk) and 0 < rule.risk <= 0.5,
         "is not a share above 0 and up to 0.5",
         "Write the share of intervals in which demand may exceed the forecast's upper value: 0.05 is one in twenty.",
+    )
+    yield (
+        "hysteresis",
+        _finite(rule.hysteresis) and 0 <= rule.hysteresis < 1,
+        "is not a share from 0 to less than 1",
+        "Write the share of the fleet that may be too much before any of it goes: 0.1 lets a fleet of 20 keep 2.",
     )
     yield (
         "alert_growth",

@@ -18,7 +18,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._changes import C
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api as domain_api
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain.metadata import Metadata
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import NotFound
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision import demand
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision import demand, prometheus
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.history import History, Record
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.series import slot_start
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.words import epoch
@@ -29,6 +29,8 @@ if t.TYPE_CHECKING:
 
     from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection
     from ansible_collections.headroom.libvirt.plugins.module_utils._provision.database import Database
+    from ansible_collections.headroom.libvirt.plugins.module_utils._provision.prometheus import Prometheus
+    from ansible_collections.headroom.libvirt.plugins.module_utils._provision.series import Sample
     from ansible_collections.headroom.libvirt.plugins.module_utils._query import Query
     from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import Clock
 
@@ -47,9 +49,9 @@ class WallClock:
 
 @dataclasses.dataclass(frozen=True)
 class Request:
-    """What to sample: ``query`` over the members, or the fleet's ``value`` handed in. Times in (epoch) seconds.
+    """What to sample: ``query`` over the members, the fleet's ``value`` handed in, or what ``prometheus`` knows.
 
-    ``scale`` turns what the query yields into the unit of the demand.
+    Times in (epoch) seconds. ``scale`` turns what a query yields into the unit of the demand.
     """
 
     fleet: str
@@ -57,6 +59,7 @@ class Request:
     interval: int
     query: Query | None = None
     value: float | None = None
+    prometheus: Prometheus | None = None
     scale: float = 1.0
     keep: int = 7_776_000
     window: int = 86_400
@@ -89,10 +92,22 @@ def take(connection: Connection, request: Request, database: Database, clock: Cl
     A slot that has a row already keeps it. Raises InvalidInput for an expression that yields no demand, and what
     Database.run and the statistics raise.
     """
+    known = _known(request)
     members = _read_members(connection, request.fleet, clock)
     taken_at = max((member.machine.sample.taken_at for member in members), default=clock.now())
-    result, warnings = database.run(lambda opened: _record(opened, request, members, taken_at), clock.now())
+    result, warnings = database.run(lambda opened: _record(opened, request, members, taken_at, known), clock.now())
     return {**result, "fleet": request.fleet, "warnings": warnings}
+
+
+def _known(request: Request) -> list[Sample] | None:
+    """Return the history as Prometheus knows it; None where the database keeps it."""
+    if request.prometheus is None:
+        return None
+    samples = prometheus.fetch(request.prometheus, request.timestamp, request.interval, request.window)
+    return [
+        dataclasses.replace(sample, value=None if sample.value is None else sample.value * request.scale)
+        for sample in samples
+    ]
 
 
 def _read_members(connection: Connection, fleet: str, clock: Clock) -> list[_Member]:
@@ -120,7 +135,11 @@ def _created(metadata: Metadata) -> float | None:
 
 
 def _record(
-    connection: sqlite3.Connection, request: Request, members: list[_Member], taken_at: float
+    connection: sqlite3.Connection,
+    request: Request,
+    members: list[_Member],
+    taken_at: float,
+    known: list[Sample] | None,
 ) -> dict[str, t.Any]:
     history = History(connection, request.fleet)
     slot = slot_start(request.timestamp, request.interval)
@@ -132,7 +151,11 @@ def _record(
     changes, record = Changes(), history.at(slot)
     rates = demand.rates_since(previous, machines) if record is None else {}
     if record is None:
-        record = _measure(request, slot, machines, previous, taken_at)
+        record = (
+            _told(request, slot, known[-1], taken_at)
+            if known
+            else _measure(request, slot, machines, previous, taken_at)
+        )
         history.add(record)
         history.keep_counters(machine.sample for machine in machines)
         history.forget_before(slot - request.keep)
@@ -142,11 +165,15 @@ def _record(
         "sample": {"timestamp": record.timestamp, "value": record.value, "reason": record.reason},
         "history": [
             {"timestamp": row.timestamp, "value": row.value, "whole": row.whole}
-            for row in history.since(slot - request.window)
-            if row.slot <= slot
+            for row in known or (row for row in history.since(slot - request.window) if row.slot <= slot)
         ],
         "members": [member.as_dict(rates.get(member.machine.sample.uuid)) for member in members],
     }
+
+
+def _told(request: Request, slot: int, sample: Sample, taken_at: float) -> Record:
+    reason = "Prometheus does not know it" if sample.value is None else None
+    return Record(slot, request.timestamp, sample.value, reason, taken_at, whole=True)
 
 
 def _measure(

@@ -12,7 +12,12 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.model import Action, Member, Observed, Part
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision.words import counted, duration, listing
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.words import (
+    counted,
+    duration,
+    listing,
+    number,
+)
 
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._provision.need import Need
@@ -24,8 +29,8 @@ def shrink(observed: Observed, rule: Rule, need: Need) -> Part:
 
     Machines that do not run go before those that run, and these most idle first; never a protected one.
     """
-    if need.keep is None or observed.unknown:
-        return Part(held_back=_standstill(observed, need))
+    if need.keep is None or observed.unknown or rule.mode == "scale_out_only":
+        return Part(held_back=_standstill(observed, rule, need))
     steps = _spare_steps(observed, rule, need.keep) + _running_steps(observed, rule, need.keep)
     done = steps[: rule.scale_in_limit]
     return Part(tuple(done), _held_back(observed, rule, need, len(steps) - len(done)))
@@ -34,7 +39,7 @@ def shrink(observed: Observed, rule: Rule, need: Need) -> Part:
 def _spare_steps(observed: Observed, rule: Rule, keep: int) -> list[Action]:
     """Return what removes machines that do not run, beyond those to keep parked and those that the cooldown keeps."""
     stay = max(rule.parked, keep - len(observed.running))
-    doomed = [member for member in observed.spare[stay:] if not member.protected]
+    doomed = [member for member in observed.spare[stay:] if not _stays(member, rule)]
     return [
         Action("remove", member.name, member.host, f"it is {member.state} and was not needed during the cooldown")
         for member in reversed(doomed)
@@ -43,13 +48,19 @@ def _spare_steps(observed: Observed, rule: Rule, keep: int) -> list[Action]:
 
 def _running_steps(observed: Observed, rule: Rule, keep: int) -> list[Action]:
     surplus = max(0, len(observed.running) - keep)
-    idle = _most_idle_first([member for member in observed.running if not member.protected])[:surplus]
+    if surplus <= rule.hysteresis * len(observed.running):
+        return []
+    idle = _most_idle_first([member for member in observed.running if not _stays(member, rule)])[:surplus]
     parked = max(0, rule.parked - len(observed.spare))
     why = "fewer machines were enough during the whole cooldown"
     return [
         Action("park" if index < parked else "remove", member.name, member.host, why)
         for index, member in enumerate(idle)
     ]
+
+
+def _stays(member: Member, rule: Rule) -> bool:
+    return member.protected or rule.protects(member.name)
 
 
 def _most_idle_first(members: list[Member]) -> list[Member]:
@@ -62,9 +73,11 @@ def _over(observed: Observed, need: Need) -> int:
     return 0 if need.now is None else max(0, len(observed.running) - need.now)
 
 
-def _standstill(observed: Observed, need: Need) -> tuple[str, ...]:
+def _standstill(observed: Observed, rule: Rule, need: Need) -> tuple[str, ...]:
     if not _over(observed, need):
         return ()
+    if rule.mode == "scale_out_only":
+        return ("Nothing is removed: the fleet only grows (rule.mode).",)
     silent = f"{listing(sorted(observed.unknown))} did not tell about its machines" if observed.unknown else None
     return (f"Nothing is removed: {need.blind or silent}.",)
 
@@ -78,12 +91,18 @@ def _held_back(observed: Observed, rule: Rule, need: Need, left: int) -> tuple[s
             f"{'stays' if min(keep, len(observed.running)) == 1 else 'stay'}: within the last "
             f"{duration(rule.cooldown)} (rule.cooldown) {keep} were needed."
         )
+    surplus = len(observed.running) - keep
+    if 0 < surplus <= rule.hysteresis * len(observed.running):
+        share = number(rule.hysteresis * 100)
+        sentences.append(
+            f"{counted(surplus, 'machine')} too many, which is within {share} % of the fleet (rule.hysteresis)."
+        )
     if left:
         sentences.append(
             f"{counted(left, 'more machine')} can go in later runs: one run takes {rule.scale_in_limit} "
             "(rule.scale_in_limit)."
         )
-    protected = sum(member.protected for member in observed.running)
+    protected = sum(_stays(member, rule) for member in observed.running)
     if len(observed.running) > keep and protected > keep:
         sentences.append(f"{counted(protected, 'machine')} cannot go: protected.")
     return tuple(sentences)

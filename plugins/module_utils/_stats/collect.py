@@ -10,15 +10,14 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import time
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api as domain_api
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain import metadata as domain_metadata
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain.metadata import Metadata
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain.xml import parse_element
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import NotFound
 from ansible_collections.headroom.libvirt.plugins.module_utils._libvirt_dep import require_lxml
-from ansible_collections.headroom.libvirt.plugins.module_utils._stats import api, rates
+from ansible_collections.headroom.libvirt.plugins.module_utils._stats import api, memory, rates
 from ansible_collections.headroom.libvirt.plugins.module_utils._stats.gather import Chunk, Gathering
 from ansible_collections.headroom.libvirt.plugins.module_utils._stats.lanes import Lane, Lanes, automatic_workers
 from ansible_collections.headroom.libvirt.plugins.module_utils._stats.sample import DomainSample, parse
@@ -102,8 +101,8 @@ def _choose(connection: Connection, request: Request) -> list[_Target] | None:
     if not request.needs_metadata:
         return [_Target(domain) for domain in domains]
     require_lxml()
-    targets = (_with_metadata(domain) for domain in domains)
-    return [target for target in targets if target is not None and _is_meant(request, target.metadata)]
+    targets = (_Target(domain, domain_api.metadata_if_there(domain)) for domain in domains)
+    return [target for target in targets if target.metadata is not None and _is_meant(request, target.metadata)]
 
 
 def _listed(connection: Connection, request: Request) -> list[api.Domain]:
@@ -129,16 +128,7 @@ def _named(connection: Connection, names: t.Sequence[str]) -> list[api.Domain]:
     return [domains[name] for name in dict.fromkeys(names)]
 
 
-def _with_metadata(domain: api.Domain) -> _Target | None:
-    try:
-        text = domain_api.metadata_xml(domain, domain_metadata.NAMESPACE)
-    except NotFound:
-        return None  # it vanished
-    return _Target(domain, Metadata() if text is None else domain_metadata.from_element(parse_element(text)))
-
-
-def _is_meant(request: Request, metadata: Metadata | None) -> bool:
-    metadata = metadata or Metadata()
+def _is_meant(request: Request, metadata: Metadata) -> bool:
     return request.fleet in (None, metadata.fleet) and request.tenant in (None, metadata.tenant)
 
 
@@ -150,7 +140,10 @@ def _sample(
     workers = request.workers or automatic_workers(connection, len(known))
     with contextlib.closing(Lanes(connection, domains)) as lanes:
         asking = _Asking(request, clock)
-        samples, hung = Gathering(lanes, workers, request.timeout, len(asking.attempts), asking.ask).run(list(known))
+        gathering = Gathering(
+            lanes, workers, request.timeout, len(asking.attempts), asking.ask, _was_busy, memory.Guard().check
+        )
+        samples, hung = gathering.run(list(known))
     lost = [_sample_of(known[uuid], clock.now(), {}, timed_out=True) for uuid in hung]
     return sorted([*samples.values(), *lost], key=lambda sample: sample.name)
 
@@ -181,9 +174,13 @@ class _Asking:
         return {sample.uuid: sample for sample in samples}
 
 
+def _was_busy(sample: DomainSample) -> bool:
+    return t.cast(bool, sample.stats["timed_out"])
+
+
 def _sample_of(
     domain: api.Domain, taken_at: float, values: t.Mapping[str, t.Any], *, timed_out: bool = False
 ) -> DomainSample:
-    number, stats = domain.ID(), parse(values)
+    number, stats = domain.ID(), parse(values, time.time())
     stats["timed_out"] |= timed_out
     return DomainSample(domain.name(), domain.UUIDString(), None if number == -1 else number, taken_at, stats)

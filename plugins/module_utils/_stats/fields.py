@@ -74,6 +74,12 @@ def plain(value: object) -> Number | str | bool | None:
     return count(value)
 
 
+def from_mib(value: object) -> int | None:
+    """Return MiB as bytes."""
+    number = count(value)
+    return None if number is None else number * 1024**2
+
+
 def moment(value: object) -> int | None:
     """Return seconds since the epoch; libvirt says 0 for "never"."""
     return count(value) or None
@@ -83,6 +89,13 @@ def vcpu_state(value: object) -> str | None:
     """Return the name of a virVcpuState."""
     number = count(value)
     names = ("offline", "running", "blocked")
+    return names[number] if number is not None and number < len(names) else None
+
+
+def dirty_rate_status(value: object) -> str | None:
+    """Return the name of a virDomainDirtyRateStatus."""
+    number = count(value)
+    names = ("unstarted", "measuring", "measured")
     return names[number] if number is not None and number < len(names) else None
 
 
@@ -105,9 +118,6 @@ CPU: t.Final = (
     _cores("haltpoll_success_seconds", "haltpoll.success.time", "haltpoll_success_cores"),
     _cores("haltpoll_fail_seconds", "haltpoll.fail.time", "haltpoll_fail_cores"),
 )
-
-# Groups whose names libvirt, KVM or the processor make up: they are passed on as they are.
-OTHER: t.Final = ("iothread", "memory", "perf", "dirtyrate", "vm")
 
 MEMORY: t.Final = (
     Field("current_bytes", "current", from_kib),
@@ -163,4 +173,55 @@ INTERFACE: t.Final = (
     _counter("tx_pkts", "tx.pkts"),
     _counter("tx_errs", "tx.errs"),
     _counter("tx_drop", "tx.drop"),
+)
+
+IOTHREAD: t.Final = (
+    Field("poll_max_seconds", "poll-max-ns", seconds, summed=False),
+    Field("poll_grow", "poll-grow", count, summed=False),
+    Field("poll_shrink", "poll-shrink", count, summed=False),
+)
+
+DIRTY_RATE: t.Final = (
+    Field("status", "calc_status", dirty_rate_status, summed=False),
+    Field("mode", "calc_mode", text, summed=False),
+    Field("started_at", "calc_start_time", count, summed=False),
+    Field("period_seconds", "calc_period", count, summed=False),
+    Field("bytes_per_second", "megabytes_per_second", from_mib),
+)
+DIRTY_RATE_VCPU: t.Final = (Field("bytes_per_second", "megabytes_per_second", from_mib),)
+
+MONITOR: t.Final = (Field("name", "name", text, summed=False), Field("vcpus", "vcpus", text, summed=False))
+MONITOR_NODE: t.Final = (
+    Field("id", "id", count, summed=False),
+    Field("local_bytes", "bytes.local", count),
+    Field("total_bytes", "bytes.total", count),
+)
+
+# https://libvirt.org/formatdomain.html#performance-monitoring-events
+_PERF_COUNTS: t.Final = (
+    "cache_misses",
+    "cache_references",
+    "instructions",
+    "cpu_cycles",
+    "branch_instructions",
+    "branch_misses",
+    "bus_cycles",
+    "stalled_cycles_frontend",
+    "stalled_cycles_backend",
+    "ref_cpu_cycles",
+    "page_faults",
+    "context_switches",
+    "cpu_migrations",
+    "page_faults_min",
+    "page_faults_maj",
+    "alignment_faults",
+    "emulation_faults",
+)
+PERF: t.Final = (
+    Field("cache_bytes", "cmt", count),
+    Field("memory_total_bytes_per_second", "mbmt", count),
+    Field("memory_local_bytes_per_second", "mbml", count),
+    Field("cpu_clock_seconds", "cpu_clock", seconds),
+    Field("task_clock_seconds", "task_clock", seconds),
+    *(Field(name, name, count) for name in _PERF_COUNTS),
 )

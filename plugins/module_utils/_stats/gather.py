@@ -26,6 +26,8 @@ if t.TYPE_CHECKING:
 
 T = t.TypeVar("T")
 
+# Two clients that read the same guest at once collide: the second is told nothing, and asks once more after this.
+_COLLISION_SECONDS: t.Final = 0.05
 # A request is waited for so many times as long as others wait for it.
 _PATIENCE: t.Final = 1.75
 _LARGEST_CHUNK: t.Final = 16  # the most guests that have to be asked again on account of one
@@ -33,10 +35,11 @@ _LARGEST_CHUNK: t.Final = 16  # the most guests that have to be asked again on a
 
 @dataclasses.dataclass(frozen=True)
 class Chunk:
-    """Keys to ask for in one request, for the ``attempt``-th time (from 0)."""
+    """Keys to ask for in one request, for the ``attempt``-th time (from 0), ``pause`` seconds from now."""
 
     keys: tuple[str, ...]
     attempt: int = 0
+    pause: float = 0.0
 
     def again(self) -> list[Chunk]:
         """Return what to ask for in its place, each key by itself."""
@@ -65,17 +68,27 @@ class _Request(t.Generic[T]):
 class Gathering(t.Generic[T]):
     """Asks for every key on ``lanes``, ``workers`` requests at a time, each for ``timeout`` seconds at most.
 
-    ``ask(lane, chunk)`` runs in a thread of its own and returns answers by key; a key without one is left out.
+    ``ask(lane, chunk)`` runs in a thread of its own and returns answers by key; a key without one is left out. One
+    whose first answer ``is_busy`` is asked for once more. ``note(answered, asked)`` hears of progress, and may raise.
     """
 
     def __init__(
-        self, lanes: Lanes, workers: int, timeout: float, attempts: int, ask: t.Callable[[Lane, Chunk], dict[str, T]]
+        self,
+        lanes: Lanes,
+        workers: int,
+        timeout: float,
+        attempts: int,
+        ask: t.Callable[[Lane, Chunk], dict[str, T]],
+        is_busy: t.Callable[[T], bool] = lambda _answer: False,
+        note: t.Callable[[int, int], None] = lambda _answered, _asked: None,
     ) -> None:
         self._lanes = lanes
         self._workers = workers
         self._timeout = timeout
         self._attempts = attempts
         self._ask = ask
+        self._is_busy = is_busy
+        self._note = note
         self._ended: queue.SimpleQueue[_Request[T]] = queue.SimpleQueue()
         self._waiting: collections.deque[Chunk] = collections.deque()
         self._running: list[_Request[T]] = []
@@ -90,12 +103,13 @@ class Gathering(t.Generic[T]):
             self._start()
             self._await_one()
             self._give_up_overdue()
+            self._note(len(self._answers), len(keys))
         self._await_late()
         return self._answers, self._lost - set(self._answers)
 
     def _start(self) -> None:
         while self._waiting and len(self._running) < self._workers:
-            lane = self._lanes.take(self._workers)
+            lane = self._lanes.take()
             if lane is None:
                 break
             now = time.monotonic()
@@ -110,6 +124,7 @@ class Gathering(t.Generic[T]):
 
     def _serve(self, request: _Request[T]) -> None:
         try:
+            time.sleep(request.chunk.pause)
             request.answer = self._ask(request.lane, request.chunk)
         except BaseException as error:  # noqa: BLE001 (raised where it is waited for)
             request.error = error
@@ -140,6 +155,15 @@ class Gathering(t.Generic[T]):
                 raise request.error
         # One that was late tells more than those in its place, which had to pass its guest over.
         self._answers.update(request.answer)
+        self._ask_busy_again(request)
+
+    def _ask_busy_again(self, request: _Request[T]) -> None:
+        chunk = request.chunk
+        if chunk.attempt or chunk.pause or request.overdue:  # then the one that it is busy with may be our own
+            return
+        busy = tuple(key for key, answer in request.answer.items() if self._is_busy(answer))
+        if busy:
+            self._waiting.append(Chunk(busy, pause=_COLLISION_SECONDS))
 
     def _give_up_overdue(self) -> None:
         now = time.monotonic()

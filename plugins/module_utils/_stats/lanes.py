@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import math
+import os
 import typing as t
 from urllib.parse import urlsplit
 
@@ -25,10 +26,9 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import He
 
 # libvirt's daemons serve this many requests of one client at a time (max_client_requests), and read no more of them.
 REQUESTS: t.Final = 5
-_WORKERS_A_LANE: t.Final = REQUESTS - 1  # so that one that hangs leaves room for another in its place
 _MOST_LANES: t.Final = 8
-MOST_WORKERS: t.Final = _MOST_LANES * _WORKERS_A_LANE
-_DOMAINS_A_WORKER: t.Final = 8  # with fewer, starting a worker takes as long as it saves
+MOST_WORKERS: t.Final = 32  # fewer than the connections carry, so that there is room in the place of those that hang
+_DOMAINS_A_WORKER: t.Final = 4  # with fewer, starting a worker takes as long as it saves
 _MOST_AUTOMATIC: t.Final = 16
 
 
@@ -48,16 +48,13 @@ class Lanes:
         self._lanes = [Lane(connection, {domain.UUIDString(): domain for domain in domains})]
         self._others = contextlib.ExitStack()
 
-    def take(self, workers: int) -> Lane | None:
-        """Return a lane with room for a request among ``workers``, None if there is none and none could be opened."""
-        lane = min(self._lanes, key=lambda one: one.busy)
-        wanted = min(_MOST_LANES, math.ceil(workers / _WORKERS_A_LANE))
-        is_full = lane.busy >= REQUESTS
-        if is_full or (lane.busy >= _WORKERS_A_LANE and len(self._lanes) < wanted):
-            lane = self._open() or lane
-        if lane.busy >= REQUESTS:
-            return None
-        lane.busy += 1
+    def take(self) -> Lane | None:
+        """Return a lane with room for a request, None if there is none and none could be opened."""
+        lane: Lane | None = min(self._lanes, key=lambda one: one.busy)
+        if lane is not None and lane.busy >= REQUESTS:
+            lane = self._open()
+        if lane is not None:
+            lane.busy += 1
         return lane
 
     def _open(self) -> Lane | None:
@@ -81,12 +78,10 @@ def automatic_workers(connection: Connection, domains: int) -> int:
     """Return how many requests at a time are worth their cost for so many domains.
 
     Up to what one connection carries, requests at a time cost nothing. Beyond that connections do, and so does the
-    processors' time: only hosts with more of them, reached without a network, get more.
+    processors' time: only a host with more of them, reached without a network and thus this machine, gets more.
     """
     wanted = max(1, math.ceil(domains / _DOMAINS_A_WORKER))
-    if wanted <= _WORKERS_A_LANE:
+    if wanted <= REQUESTS:
         return wanted
-    with translated("ask the host for its processors"):
-        is_local = not urlsplit(connection.handle.getURI()).netloc
-        processors = connection.handle.getInfo()[2]
-    return min(wanted, max(_WORKERS_A_LANE, processors), _MOST_AUTOMATIC) if is_local else _WORKERS_A_LANE
+    is_local = not urlsplit(connection.uri).netloc
+    return min(wanted, max(REQUESTS, os.cpu_count() or 1), _MOST_AUTOMATIC) if is_local else REQUESTS

@@ -104,14 +104,15 @@ def exposition(domains: t.Sequence[Domain], *, openmetrics: bool = True) -> str:
     ``openmetrics`` False gives the older text format, which the textfile collector reads. What is not known has no
     sample: there is no 0 that was not counted.
     """
-    lines = [*_own("libvirt_domain_info_vstate", "The state, by libvirt's number.", _states(domains))]
-    lines += _own("libvirt_domain_timed_out", "Whether the domain was busy when it was read.", _busy(domains))
+    lines = [*gauge("libvirt_domain_info_vstate", "The state, by libvirt's number.", _states(domains))]
+    lines += gauge("libvirt_domain_timed_out", "Whether the domain was busy when it was read.", _busy(domains))
     for metric in METRICS:
         lines += _family(metric, domains, openmetrics=openmetrics)
     return "".join(f"{line}\n" for line in (*lines, *(["# EOF"] if openmetrics else [])))
 
 
-def _own(name: str, text: str, samples: Samples) -> t.Iterator[str]:
+def gauge(name: str, text: str, samples: Samples) -> t.Iterator[str]:
+    """Yield the lines of one gauge of ours; without samples there are only its two lines of explanation."""
     yield from (f"# HELP {name} {text}", f"# TYPE {name} gauge")
     yield from (_line(name, labels, value) for labels, value in samples)
 

@@ -13,7 +13,9 @@ passed over, so that a newer libvirt does not break an older collection.
 
 from __future__ import annotations
 
+import collections
 import dataclasses
+import functools
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain.states import (
@@ -21,14 +23,12 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._domain.states im
     reason_name,
     state_name,
 )
-from ansible_collections.headroom.libvirt.plugins.module_utils._stats import fields
+from ansible_collections.headroom.libvirt.plugins.module_utils._stats import extras, fields
+from ansible_collections.headroom.libvirt.plugins.module_utils._stats.extras import Group, devices
 from ansible_collections.headroom.libvirt.plugins.module_utils._stats.totals import add_up
 
 Values = t.Mapping[str, t.Any]
 Stats = dict[str, t.Any]
-
-# A count above it is no count of devices: libvirt's own limit on what one message carries is far lower.
-_MOST_DEVICES: t.Final = 4096
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,11 +50,12 @@ class DomainSample:
         return {"name": self.name, "uuid": self.uuid, "id": self.id, **self.stats}
 
 
-def parse(record: Values) -> Stats:
-    """Return ``{state, state_reason, timed_out, cpu, vcpu, memory, block, interface, other}`` of one domain.
+def parse(record: Values, now: float | None = None) -> Stats:
+    """Return ``{state, state_reason, timed_out, cpu, vcpu, memory, block, interface, …, other}`` of one domain.
 
-    ``record`` are the typed parameters that libvirt's bulk call gives for the domain. A group is None when
-    the record has nothing of it. Units are in the names; devices have ``index`` (libvirt's own, may have holes).
+    ``record`` are the typed parameters that libvirt's bulk call gives for the domain, ``now`` (seconds since the epoch)
+    when it gave them. A group is None when the record has nothing of it. Units are in the names; devices have ``index``
+    (libvirt's own, may have holes). The groups between ``interface`` and ``other`` are those of extras.py.
     """
     groups = _split(record)
     state = state_name(fields.count(record.get("state.state")))
@@ -64,41 +65,34 @@ def parse(record: Values) -> Stats:
         # For a domain that is off libvirt (9.0 to 11.3) gives the processor time of its own daemon.
         "cpu": None if state == "shutoff" else _values(fields.CPU, groups["cpu"].own),
         "vcpu": _vcpu(groups["vcpu"]),
-        "memory": _memory(groups["balloon"].own),
+        "memory": _memory(groups["balloon"].own, now),
         "block": _block(groups["block"]),
         "interface": _interface(groups["net"]),
-        "other": _other(record),
+        **extras.parse(groups),
     }
     stats["timed_out"] = state in ACTIVE_STATES and _was_busy(stats)
     return stats
 
 
-@dataclasses.dataclass
-class _Group:
-    """The values of one group by name, and those of its devices by index and name."""
-
-    own: dict[str, t.Any] = dataclasses.field(default_factory=dict)
-    devices: dict[int, dict[str, t.Any]] = dataclasses.field(default_factory=dict)
-
-    def indices(self) -> list[int]:
-        """Return the devices' indices: those counted, even if nothing is known of one, and those seen."""
-        counted = fields.count(self.own.get("count")) or 0
-        return sorted({*range(counted if counted <= _MOST_DEVICES else 0), *self.devices})
-
-
-def _split(record: Values) -> dict[str, _Group]:
-    groups = {name: _Group() for name in ("cpu", "vcpu", "balloon", "block", "net")}
+def _split(record: Values) -> dict[str, Group]:
+    groups: dict[str, Group] = collections.defaultdict(Group)
     for key, value in record.items():
-        prefix, _dot, rest = key.partition(".")
-        group = groups.get(prefix)
-        if group is None:
-            continue
-        index, dot, name = rest.partition(".")
-        if dot and index.isascii() and index.isdigit() and len(index) < 10:
-            group.devices.setdefault(int(index), {})[name] = value
+        prefix, index, name = _place(key)
+        if index is None:
+            groups[prefix].own[name] = value
         else:
-            group.own[rest] = value
+            groups[prefix].devices.setdefault(index, {})[name] = value
     return groups
+
+
+@functools.lru_cache(maxsize=4096)  # every domain has the same names
+def _place(key: str) -> tuple[str, int | None, str]:
+    """Return group, device and name: "block.0.rd.reqs" is ("block", 0, "rd.reqs")."""
+    prefix, _dot, rest = key.partition(".")
+    index, dot, name = rest.partition(".")
+    if dot and index.isascii() and index.isdigit() and len(index) < 10:
+        return prefix, int(index), name
+    return prefix, None, rest
 
 
 def _values(table: t.Iterable[fields.Field], source: Values) -> Stats | None:
@@ -107,32 +101,26 @@ def _values(table: t.Iterable[fields.Field], source: Values) -> Stats | None:
     return values if any(value is not None for value in values.values()) else None
 
 
-def _devices(table: t.Sequence[fields.Field], group: _Group, indices: t.Iterable[int]) -> list[Stats]:
-    empty: dict[str, t.Any] = {}
-    return [
-        {"index": index, **{field.name: field.read(source.get(field.source)) for field in table}}
-        for index in indices
-        for source in (group.devices.get(index, empty),)
-    ]
-
-
-def _vcpu(group: _Group) -> Stats | None:
+def _vcpu(group: Group) -> Stats | None:
     if not group.own and not group.devices:
         return None
     # An offline vCPU is not reported, so that indices have holes: ``maximum`` says how many there could be.
-    devices = _devices(fields.VCPU, group, sorted(group.devices))
+    vcpus = devices(fields.VCPU, group, sorted(group.devices))
     return {
         "current": fields.count(group.own.get("current")),
         "maximum": fields.count(group.own.get("maximum")),
-        "devices": devices,
-        "total": add_up(fields.VCPU, devices),
+        "devices": vcpus,
+        "total": add_up(fields.VCPU, vcpus),
     }
 
 
-def _memory(source: Values) -> Stats | None:
+def _memory(source: Values, now: float | None) -> Stats | None:
     memory = _values(fields.MEMORY, source)
     if memory is not None:
         memory["used_bytes"] = _used(memory)
+        told = memory["last_update"]
+        # The guest's host may have another clock than the machine that asks.
+        memory["age_seconds"] = None if told is None or now is None else max(0.0, round(now - told, 3))
     return memory
 
 
@@ -149,34 +137,24 @@ def _used(memory: Values) -> int | None:
     return t.cast(int, available - free)
 
 
-def _block(group: _Group) -> Stats | None:
+def _block(group: Group) -> Stats | None:
     if not group.own and not group.devices:
         return None
-    devices = _devices(fields.BLOCK, group, group.indices())
+    images = devices(fields.BLOCK, group, group.indices())
     seen: dict[str | None, int] = {}
-    for device in devices:
+    for image in images:
         # libvirt lists a disk's image first and then, under the same name, what lies beneath it.
-        name = device["name"]
-        device["layer"] = 0 if name is None else seen.get(name, 0)
+        name = image["name"]
+        image["layer"] = 0 if name is None else seen.get(name, 0)
         seen[name] = seen.get(name, 0) + 1
-    return {"devices": devices, "total": add_up(fields.BLOCK, [disk for disk in devices if disk["layer"] == 0])}
+    return {"devices": images, "total": add_up(fields.BLOCK, [image for image in images if image["layer"] == 0])}
 
 
-def _interface(group: _Group) -> Stats | None:
+def _interface(group: Group) -> Stats | None:
     if not group.own and not group.devices:
         return None
-    devices = _devices(fields.INTERFACE, group, group.indices())
-    return {"devices": devices, "total": add_up(fields.INTERFACE, devices)}
-
-
-def _other(record: Values) -> Stats | None:
-    """Return what the record has of the groups beside the usual ones, None if that is nothing."""
-    groups: Stats = {}
-    for key, value in record.items():
-        group, _dot, name = key.partition(".")
-        if group in fields.OTHER:
-            groups.setdefault(group, {})[name] = fields.plain(value)
-    return groups or None
+    nics = devices(fields.INTERFACE, group, group.indices())
+    return {"devices": nics, "total": add_up(fields.INTERFACE, nics)}
 
 
 def _was_busy(stats: Stats) -> bool:

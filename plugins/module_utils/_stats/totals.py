@@ -37,6 +37,8 @@ def add_complete(numbers: t.Iterable[Number | None]) -> Number | None:
 
 def add_up(table: t.Iterable[Field], items: t.Sequence[Values]) -> dict[str, t.Any]:
     """Return the sums over ``items`` of what a sum means something for, by the table's names."""
+    if len(items) == 1:  # as most guests have of each device
+        return {field.name: items[0][field.name] for field in table if field.summed}
     return {field.name: _rounded(add(item[field.name] for item in items)) for field in table if field.summed}
 
 

@@ -99,6 +99,28 @@ def send_file(connection: Connection, volume: libvirt.virStorageVol, descriptor:
     return Digest(sender.hash.hexdigest(), sender.position)
 
 
+def receive_file(connection: Connection, volume: libvirt.virStorageVol, descriptor: int) -> Digest:
+    """Write the content of ``volume`` into the open empty file, with holes where it is zero, and return its Digest."""
+    running, size = hashlib.sha256(), [0]
+
+    def take(_stream: libvirt.virStream, chunk: bytes, _opaque: object) -> int:
+        running.update(chunk)
+        if chunk != _ZEROS[: len(chunk)]:
+            _write_all(descriptor, chunk, size[0])
+        size[0] += len(chunk)
+        return len(chunk)
+
+    api.download(connection, volume, lambda stream: stream.recvAll(take, None))
+    os.ftruncate(descriptor, size[0])
+    return Digest(running.hexdigest(), size[0])
+
+
+def _write_all(descriptor: int, chunk: bytes, position: int) -> None:
+    while chunk:
+        written = os.pwrite(descriptor, chunk, position)
+        chunk, position = chunk[written:], position + written
+
+
 def send_bytes(connection: Connection, volume: libvirt.virStorageVol, content: bytes) -> None:
     """Upload ``content`` into ``volume``."""
     rest = [content]

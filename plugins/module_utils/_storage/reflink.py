@@ -16,8 +16,8 @@ import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import HeadroomError, NoSpace, Unsupported
 
-# linux/fs.h: _IOW(0x94, 9, int). libvirt has VIR_STORAGE_VOL_CREATE_REFLINK, but only between raw volumes.
-_FICLONE = 0x40049409
+# libvirt has VIR_STORAGE_VOL_CREATE_REFLINK, but only between raw volumes. The number is for Python before 3.12.
+_FICLONE = getattr(fcntl, "FICLONE", 0x40049409)
 _UNSUPPORTED = (errno.EOPNOTSUPP, errno.ENOTTY, errno.EXDEV, errno.EINVAL)
 
 
@@ -50,7 +50,6 @@ def share(source: str, target: str) -> None:
     try:
         with _opened(source, os.O_RDONLY) as original, _opened(target, os.O_WRONLY | os.O_TRUNC) as copy:
             fcntl.ioctl(copy.fileno(), _FICLONE, original.fileno())
-            os.fsync(copy.fileno())
     except OSError as error:
         told = f"{target} could not share the blocks of {source}: {error.strerror}"
         if error.errno in (errno.ENOSPC, errno.EDQUOT):

@@ -12,6 +12,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
+from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import flatten, live
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone import again as clone_again
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone import recovery as clone_recovery
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain import removal
@@ -34,7 +35,9 @@ class Kind:
 
 
 KINDS: t.Final[t.Mapping[str, Kind]] = {
+    live.KIND: Kind(lambda connection, _journal: live.CaptureRecovery(connection), live.prospects),
     clone_recovery.KIND: Kind(clone_again.recovery, clone_recovery.prospects),
+    flatten.KIND: Kind(lambda connection, _journal: flatten.FlattenRecovery(connection), flatten.prospects),
     removal.KIND: Kind(lambda connection, _journal: removal.RemovalRecovery(connection), removal.prospects),
 }
 

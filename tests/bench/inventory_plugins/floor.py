@@ -24,7 +24,7 @@ options:
     required: true
 """
 
-import copy
+import json
 import typing as t
 
 from ansible.plugins.inventory import BaseInventoryPlugin
@@ -34,14 +34,15 @@ class InventoryModule(BaseInventoryPlugin):  # type: ignore[misc]  # Ansible has
     """The plugin that Ansible loads."""
 
     NAME = "floor"
+    trusted_by_default = False  # as ours: it costs Ansible time to mark what it trusts
 
     def parse(self, inventory: t.Any, loader: t.Any, path: str, cache: bool = True) -> None:
         """Add the hosts; each has values of its own, as a plugin that reads them has."""
         super().parse(inventory, loader, path, cache)
         self._read_config_data(path)
-        variables = self.get_option("variables")
+        variables = json.dumps(self.get_option("variables"))  # without what Ansible notes on values from a file
         for index in range(self.get_option("number")):
             name = f"guest-{index}"
             inventory.add_host(name)
-            for variable, value in copy.deepcopy(variables).items():
+            for variable, value in json.loads(variables).items():
                 inventory.set_variable(name, variable, value)

@@ -6,6 +6,11 @@
 
 "connected" cases begin with a connection (and a virsh) that is open already; the others open one in every turn, as a
 module does and as `virsh` on a command line does. Ansible's own time is in none of them.
+
+The "plain loop" is what one writes first: listAllDomains(), and for each guest XMLDesc() to find its devices,
+blockStatsFlags() for each disk and interfaceStats() for each NIC. It yields the counters that the bulk call yields,
+but for the sizes of the disks. "plain loop, 4 counters" calls blockStats() instead: requests and bytes only, for which
+QEMU is asked once a guest where the bulk call and `virsh domstats` ask it twice.
 """
 
 from __future__ import annotations
@@ -25,8 +30,8 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._stats.api import
 from ansible_collections.headroom.libvirt.plugins.module_utils._stats.collect import Request, collect
 from ansible_collections.headroom.libvirt.plugins.module_utils._stats.summary import totals
 
-from bench import frame
-from bench.on_host import delay, virsh
+from bench import delay, frame
+from bench.on_host import virsh
 from bench.on_host.guests import guests
 
 if t.TYPE_CHECKING:

@@ -21,7 +21,7 @@ HERE = Path(__file__).parent
 
 # Debian 12's kernel: the one of Debian 13 panics in QEMU 7.2's emulation.
 RELEASE = "bookworm"
-PACKAGES = ("linux-image-cloud-amd64", "busybox-static", "qemu-guest-agent")
+PACKAGES = ("linux-image-cloud-amd64", "busybox-static", "qemu-guest-agent", "dropbear-bin")
 
 BOOT_SIZE = 32 * MIB
 STATE_SIZE = 15 * MIB

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, headroom.libvirt contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The guest's initramfs, put together in memory: busybox, kernel modules, the guest agent, workd and rootfs/."""
+"""The guest's initramfs, put together in memory: busybox, kernel modules, the guest agent, sshd, workd and rootfs/."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pathlib import Path
 from ..shell import run
 
 OVERLAY = Path(__file__).with_name("rootfs")
-AGENT = "/usr/sbin/qemu-ga"
+PROGRAMS = ("/usr/sbin/qemu-ga", "/usr/sbin/dropbear")
 
 # In what order they are loaded follows from their own dependencies, see load_order().
 MODULES = (
@@ -103,7 +103,7 @@ def contents(tree: Path, workd: bytes) -> list[Entry]:
             *(directory(path) for path in ("/proc", "/sys", "/dev", "/run", "/tmp", "/state")),
             *_busybox(tree),
             *_modules(tree),
-            *_agent(tree),
+            *_programs(tree),
             executable("/sbin/workd", workd),
             *_overlay(),
         ]
@@ -131,10 +131,12 @@ def _modules(tree: Path) -> t.Iterator[Entry]:
     yield plain("/modules/order", "".join(f"/modules/{module}.ko\n" for module in order).encode())
 
 
-def _agent(tree: Path) -> t.Iterator[Entry]:
+def _programs(tree: Path) -> t.Iterator[Entry]:
+    """What is not busybox's, and the libraries that it needs."""
     loader = "/lib64/ld-linux-x86-64.so.2"
-    libraries = re.findall(r"=> (/\S+)", run("chroot", tree, loader, "--list", AGENT))
-    for path in (AGENT, loader, *(name for name in libraries if name != loader)):
+    said = [run("chroot", tree, loader, "--list", program) for program in PROGRAMS]
+    libraries = dict.fromkeys(re.findall(r"=> (/\S+)", "".join(said)))
+    for path in (*PROGRAMS, loader, *(name for name in libraries if name != loader)):
         yield executable(path, (tree / path.lstrip("/")).read_bytes())
 
 

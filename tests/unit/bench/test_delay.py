@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from bench.on_host.delay import delayed
+from bench.delay import delayed
 
 if t.TYPE_CHECKING:
     from pathlib import Path

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import subprocess
 import sys
 import typing as t
@@ -12,6 +14,7 @@ import pytest
 
 from bench import bundle
 from bench.__main__ import parse
+from tools import checkout
 
 if t.TYPE_CHECKING:
     from pathlib import Path
@@ -33,6 +36,17 @@ def test_the_archive_is_all_that_a_host_needs_beside_libvirt(tmp_path: Path, pac
 
 def test_numbers_of_guests_are_sorted_once_each() -> None:
     assert parse(["stats", "--domains", "60,1,20,20"]).domains == [1, 20, 60]
+
+
+def test_simulated_guests_are_read_whole() -> None:
+    paths = {"PYTHONPATH": str(checkout.ROOT / "tests"), "ANSIBLE_COLLECTIONS_PATH": str(checkout.collections_path())}
+    done = subprocess.run(
+        [sys.executable, "-m", "bench.simulated_stats", "70"],
+        check=True,
+        stdout=subprocess.PIPE,
+        env={**os.environ, **paths},
+    )
+    assert 0 < json.loads(done.stdout)["floor_seconds"] < json.loads(done.stdout)["seconds"]
 
 
 @pytest.mark.parametrize("numbers", ["0", "-1", "many", ""])

@@ -7,12 +7,16 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._connection import (
+    Connection,
+    from_libvirt,
+    living,
     masked,
     open_connection,
     passwords_in,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import ConnectionFailed, InvalidInput, NotFound
+from ansible_collections.headroom.libvirt.plugins.module_utils._libvirt_dep import libvirt
 
 
 def test_opens_and_closes() -> None:
@@ -66,3 +70,28 @@ def test_finds_passwords_wherever_they_lie() -> None:
         "n": 3,
     }
     assert passwords_in(options) == {"one", "two"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "internal error: client socket is closed",
+        "End of file while reading data: Input/output error",
+        "internal error: connection closed due to keepalive timeout",
+        "Cannot write data: Broken pipe",
+    ],
+)
+def test_a_connection_that_breaks_in_mid_call_is_told_as_such(text: str) -> None:
+    error = libvirt.libvirtError("")
+    vars(error)["err"] = (libvirt.VIR_ERR_INTERNAL_ERROR, 0, text, 0, None, None, None, 0, 0)
+    assert isinstance(from_libvirt(error, "start 'web-1'"), ConnectionFailed)
+
+
+def test_a_connection_that_lives_is_used_and_a_broken_one_replaced(node: Connection) -> None:
+    with living(node) as same:
+        assert same is node
+    node.handle.close()
+    with living(node) as fresh:
+        assert fresh is not node
+        assert fresh.uri == node.uri
+        assert fresh.handle.isAlive()

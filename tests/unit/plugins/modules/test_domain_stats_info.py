@@ -13,16 +13,20 @@ import typing as t
 
 import pytest
 
+from ansible_collections.headroom.libvirt.plugins.doc_fragments.connection import ModuleDocFragment
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput, NotFound
 from ansible_collections.headroom.libvirt.plugins.module_utils._query import InvalidQuery
 from ansible_collections.headroom.libvirt.plugins.module_utils._stats import api
 from ansible_collections.headroom.libvirt.plugins.modules import domain_stats_info
+
+from tools import checkout
 
 if t.TYPE_CHECKING:
     from pathlib import Path
 
     from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection
 
+NAME = "headroom.libvirt.domain_stats_info"
 GUEST = "<domain type='test'><name>guest</name><memory>8192</memory><os><type>hvm</type></os></domain>"
 
 RECORD: dict[str, t.Any] = {
@@ -37,6 +41,15 @@ RECORD: dict[str, t.Any] = {
     "block.count": 1,
     "block.0.name": "vda",
     "block.0.rd.reqs": 1,
+    "iothread.count": 1,
+    "iothread.1.poll-max-ns": 32768,
+    "dirtyrate.calc_status": 2,
+    "dirtyrate.vcpu.0.megabytes_per_second": 1,
+    "memory.bandwidth.monitor.count": 1,
+    "memory.bandwidth.monitor.0.name": "vcpus_0",
+    "memory.bandwidth.monitor.0.node.0.id": 0,
+    "perf.cmt": 1,
+    "perf.instructions": 1,
 }
 
 
@@ -114,6 +127,19 @@ def test_totals_by_label(full_host: Connection) -> None:
     assert run(full_host, totals_by=["state"], query="totals_by.state.running.domains.count") == {"result": 1}
 
 
+def test_the_sum_of_a_host_has_its_name(full_host: Connection) -> None:
+    result = run(full_host, totals_by=["host"])
+    name = full_host.handle.getHostname()
+    assert [domain["host"] for domain in result["domains"]] == [name]
+    assert result["totals_by"]["host"] == {name: result["totals"]}
+
+
+@pytest.mark.parametrize("period", [-1, 2**31])
+def test_a_period_that_is_none_is_refused(host: Connection, period: int) -> None:
+    with pytest.raises(InvalidInput, match="balloon_period: "):
+        run(host, balloon_period=period)
+
+
 def test_the_text_is_returned_or_written(full_host: Connection, tmp_path: Path) -> None:
     text = run(full_host, output="openmetrics")["openmetrics"]
     assert 'libvirt_domain_info_cpu_time_seconds_total{domain="guest",' in text
@@ -152,8 +178,32 @@ def test_every_key_is_documented_and_every_documented_key_returned(full_host: Co
     assert shape(result["totals"]) == expected
 
 
-def test_options_are_documented() -> None:
+def test_every_option_is_documented_as_it_is() -> None:
     yaml = pytest.importorskip("yaml")
-    documented = yaml.safe_load(domain_stats_info.DOCUMENTATION)["options"]
-    own = set(domain_stats_info.ARGUMENTS.options) - {"uri", "connect_timeout"}
-    assert set(documented) == own
+    documented = {
+        name: {key: option[key] for key in ("type", "elements", "choices", "default", "required") if key in option}
+        for document in (domain_stats_info.DOCUMENTATION, ModuleDocFragment.DOCUMENTATION)
+        for name, option in yaml.safe_load(document)["options"].items()
+    }
+    assert documented == domain_stats_info.ARGUMENTS.options
+
+
+def uses(tasks: t.Any) -> t.Iterator[dict[str, t.Any]]:
+    """The options of every task with the module, however deep it lies."""
+    if isinstance(tasks, dict):
+        yield from [tasks[NAME] or {}] if NAME in tasks else []
+        yield from (use for inner in tasks.values() for use in uses(inner))
+    elif isinstance(tasks, list):
+        yield from (use for inner in tasks for use in uses(inner))
+
+
+def test_every_option_and_choice_is_exercised_on_real_hosts() -> None:
+    yaml = pytest.importorskip("yaml")
+    target = checkout.ROOT / "tests/integration/targets/domain_stats_info/tasks"
+    used = [use for path in target.glob("*.yml") for use in uses(yaml.safe_load(path.read_text()))]
+    options = domain_stats_info.ARGUMENTS.options
+    assert {name for use in used for name in use} == set(options)
+    for name, option in options.items():
+        given = [use[name] for use in used if name in use] + [option.get("default")]
+        values = {value for entry in given for value in (entry if isinstance(entry, list) else [entry])}
+        assert set(option.get("choices", ())) <= values

@@ -16,9 +16,10 @@ import sys
 import typing as t
 
 NANOSECONDS, KIB = 1_000_000_000, 1024
+Unit = t.Union[float, "list[str]", None]
 
 # virsh's names, and the way to the module's with its unit in virsh's. Written down apart from the module's own tables.
-FIELDS = {
+FIELDS: dict[str, tuple[str, Unit]] = {
     r"cpu\.time": ("cpu.time_seconds", NANOSECONDS),
     r"cpu\.(user|system)": (r"cpu.\1_seconds", NANOSECONDS),
     r"cpu\.haltpoll\.(success|fail)\.time": (r"cpu.haltpoll_\1_seconds", NANOSECONDS),
@@ -28,7 +29,7 @@ FIELDS = {
     r"balloon\.(hugetlb_\w+)": (r"memory.\1", 1),
     r"balloon\.(\w+)": (r"memory.\1_bytes", 1 / KIB),
     r"vcpu\.(current|maximum)": (r"vcpu.\1", 1),
-    r"vcpu\.(\d+)\.state": (r"vcpu.devices.\1.state", None),
+    r"vcpu\.(\d+)\.state": (r"vcpu.devices.\1.state", ["offline", "running", "blocked"]),
     r"vcpu\.(\d+)\.halted": (r"vcpu.devices.\1.halted", None),
     r"vcpu\.(\d+)\.(time|wait|delay)": (r"vcpu.devices.\1.\2_seconds", NANOSECONDS),
     r"net\.(\d+)\.name": (r"interface.devices.\1.name", None),
@@ -38,11 +39,32 @@ FIELDS = {
     r"block\.(\d+)\.(rd|wr|fl)\.times": (r"block.devices.\1.\2_seconds", NANOSECONDS),
     r"block\.(\d+)\.(rd|wr|fl)\.(\w+)": (r"block.devices.\1.\2_\3", 1),
     r"block\.(\d+)\.(allocation|capacity|physical|threshold)": (r"block.devices.\1.\2_bytes", 1),
-    r"(iothread|memory|perf|dirtyrate|vm)\.(.*)": (r"other.\1:\2", None),
+    r"iothread\.count": ("iothread.count", 1),
+    r"iothread\.(\d+)\.poll-max-ns": (r"iothread.devices.\1.poll_max_seconds", NANOSECONDS),
+    r"iothread\.(\d+)\.poll-(grow|shrink)": (r"iothread.devices.\1.poll_\2", 1),
+    r"dirtyrate\.calc_status": ("dirty_rate.status", ["unstarted", "measuring", "measured"]),
+    r"dirtyrate\.calc_start_time": ("dirty_rate.started_at", 1),
+    r"dirtyrate\.calc_period": ("dirty_rate.period_seconds", 1),
+    r"dirtyrate\.calc_mode": ("dirty_rate.mode", None),
+    r"dirtyrate\.megabytes_per_second": ("dirty_rate.bytes_per_second", 1 / KIB**2),
+    r"dirtyrate\.vcpu\.(\d+)\.megabytes_per_second": (r"dirty_rate.vcpus.\1.bytes_per_second", 1 / KIB**2),
+    r"memory\.bandwidth\.monitor\.(\d+)\.(name|vcpus)": (r"memory_bandwidth.monitors.\1.\2", None),
+    r"memory\.bandwidth\.monitor\.(\d+)\.node\.(\d+)\.id": (r"memory_bandwidth.monitors.\1.nodes.\2.id", 1),
+    r"memory\.bandwidth\.monitor\.(\d+)\.node\.(\d+)\.bytes\.(\w+)": (
+        r"memory_bandwidth.monitors.\1.nodes.\2.\3_bytes",
+        1,
+    ),
+    r"perf\.cmt": ("perf.cache_bytes", 1),
+    r"perf\.mbmt": ("perf.memory_total_bytes_per_second", 1),
+    r"perf\.mbml": ("perf.memory_local_bytes_per_second", 1),
+    r"perf\.(cpu|task)_clock": (r"perf.\1_clock_seconds", NANOSECONDS),
+    r"perf\.(\w+)": (r"perf.\1", 1),
+    r"(cpu)\.(cache\..*)": (r"other.\1:\2", None),
+    r"(vm)\.(.*)": (r"other.\1:\2", None),
+    r"(vcpu)\.(\d+\.\w+\.\w+)": (r"other.\1:\2", None),
 }
-# Numbers of which the module returns names, how many there are, and what the module leaves out.
-APART = re.compile(r"state\..*|(net|block)\.count|cpu\.cache\.monitor\.count|vcpu\.\d+\.(exits|halt|\w+)\.\w+")
-VCPU_STATES = ["offline", "running", "blocked"]
+# How many there are: the module returns so many. The state's names are asserted beside this.
+APART = re.compile(r"state\..*|(net|block|(cpu\.cache|memory\.bandwidth)\.monitor(\.\d+\.(node|bank))?)\.count")
 
 
 def main() -> int:
@@ -65,9 +87,10 @@ def judge(key: str, before: str, after: str, domain: dict[str, t.Any]) -> list[s
         return []
     path, unit = counterpart(key)
     ours = find(domain, path) if path else None
-    if unit is None:
-        theirs = VCPU_STATES[int(before)] if path and path.endswith(".state") else before
-        same = str(ours) == theirs or ours is {"yes": True, "no": False}.get(theirs)
+    if isinstance(unit, list):
+        same = ours == unit[int(before)]
+    elif unit is None:
+        same = str(ours) == before or ours is {"yes": True, "no": False}.get(before, "neither")
     else:
         low, high = sorted((int(before), int(after)))
         if path == "memory.last_update" and low == 0:
@@ -76,8 +99,8 @@ def judge(key: str, before: str, after: str, domain: dict[str, t.Any]) -> list[s
     return [] if same else [f"{key}: virsh says {before}, then {after}; the module says {ours!r} ({path})"]
 
 
-def counterpart(key: str) -> tuple[str, float | None]:
-    """The way to the module's value, and how many of virsh's units make one of its own."""
+def counterpart(key: str) -> tuple[str, Unit]:
+    """The way to the module's value, and how many of virsh's units make one of its own, or the names of numbers."""
     for pattern, (path, unit) in FIELDS.items():
         if match := re.fullmatch(pattern, key):
             return match.expand(path), unit

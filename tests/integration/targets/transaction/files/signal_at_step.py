@@ -27,7 +27,7 @@ def main(subject: str, steps: str, name: str) -> None:
         except sqlite3.Error:  # not there yet, or being made
             found = None
         if found and found[0] and len(json.loads(found[1])) >= int(steps):
-            os.kill(found[0], signal.Signals[name])
+            os.kill(found[0], signal.Signals[f"SIG{name}"])
             return
         time.sleep(0.002)
     sys.exit(f"no run about {subject} began {steps} steps")

@@ -16,7 +16,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import In
 PATH = "/srv/disk"
 
 
-def qcow2(
+def qcow2(  # noqa: PLR0913 - one a field
     *,
     version: int = 3,
     backing_offset: int = 0,
@@ -24,24 +24,30 @@ def qcow2(
     encryption: int = 0,
     incompatible: int = 0,
     extensions: bytes = b"",
+    l1: tuple[int, int] | None = None,
+    reftable: int = 1,
+    snapshots: int = 0,
 ) -> bytes:
-    """A qcow2 header by the field table of the specification, one struct code a field."""
+    """A qcow2 header by the field table of the specification, one struct code a field; ``l1`` is (entries, offset)."""
+    entries, offset = l1 or (min(size // (512 << 20) + 1, 1 << 32 - 1), 0x30000)
     head = b"QFI\xfb" + struct.pack(">I", version)
     head += struct.pack(">QI", backing_offset, 11 if backing_offset else 0)
     head += struct.pack(">IQI", 16, size, encryption)
-    head += struct.pack(">IQQIIQ", 1, 0x30000, 0x10000, 1, 0, 0)
+    head += struct.pack(">IQQIIQ", entries, offset, 0x10000, reftable, snapshots, 0)
     if version >= 3:
         head += struct.pack(">QQQII", incompatible, 0, 0, 4, 104)
     return (head + extensions + struct.pack(">II", 0, 0)).ljust(65536, b"\0")
 
 
-def inspect(head: bytes, size: int | None = None) -> image.Image:
-    return image.inspect("source.file", PATH, head, len(head) if size is None else size)
+def inspect(head: bytes, size: int = 1 << 20) -> image.Image:
+    return image.inspect("source.file", PATH, head, size)
 
 
 @pytest.mark.parametrize("version", [2, 3])
 def test_a_plain_qcow2_image_says_its_size(version: int) -> None:
-    assert inspect(qcow2(version=version, size=10 << 30)) == image.Image("qcow2", 10 << 30)
+    found = inspect(qcow2(version=version, size=10 << 30))
+    assert (found.format, found.virtual_size_bytes) == ("qcow2", 10 << 30)
+    assert found.tables == image.Tables(0x30000, 21, 65536, 8)
 
 
 def test_harmless_extensions_do_not_matter() -> None:
@@ -69,8 +75,17 @@ def test_harmless_extensions_do_not_matter() -> None:
         (b"\xfd7zXZ\x00" + bytes(506), "is in the format xz"),
         (b"KDMV" + bytes(508), "is in the format VMDK"),
         (b"LUKS\xba\xbe" + bytes(506), "is in the format LUKS"),
-        (b"", "is no raw disk image"),
-        (b"hello\n", "is no raw disk image"),
+        (b"COWD" + bytes(508), "is in the format VMDK"),
+        (b"conectix" + bytes(504), "is in the format VHD"),
+        (qcow2(extensions=struct.pack(">II", 0x0537BE77, 16) + bytes(16)), "is encrypted"),
+        (qcow2(incompatible=1 << 9), "has features that are not known here"),
+        (qcow2(l1=(1, 0x30000)), "claims a disk of 1073741824 bytes, for which its table is too small"),
+        (qcow2(l1=(1 << 30, 0x30000)), "claims tables of 8589934592 bytes, more than QEMU takes"),
+        (qcow2(reftable=1 << 20), "claims tables of 68719476736 bytes, more than QEMU takes"),
+        (qcow2(l1=(3, 1 << 40)), "claims tables beyond its end"),
+        (qcow2(l1=(3, 0x30008)), "claims tables where none can be"),
+        (qcow2(l1=(3, 0)), "claims tables where none can be"),
+        (qcow2(snapshots=1 << 16), "claims 65536 snapshots"),
     ],
 )
 def test_each_image_that_cannot_be_trusted_is_refused_in_its_own_words(head: bytes, problem: str) -> None:
@@ -80,6 +95,27 @@ def test_each_image_that_cannot_be_trusted_is_refused_in_its_own_words(head: byt
     assert caught.value.details["remedy"]
 
 
+@pytest.mark.parametrize("content", [b"", b"hello\n"])
+def test_a_raw_disk_is_of_whole_sectors(content: bytes) -> None:
+    with pytest.raises(InvalidInput, match=f"is no raw disk image: it is {len(content)} bytes long"):
+        inspect(content, len(content))
+
+
+def test_a_disk_that_is_far_larger_than_its_file_must_be_asked_for() -> None:
+    found = inspect(qcow2(size=10 << 30))
+    with pytest.raises(
+        InvalidInput, match=r"claims a disk of 10737418240 bytes in a file of 200000.*max_size: 10737418240"
+    ):
+        image.refuse_bomb("source.file", PATH, found, 200_000, None)
+    image.refuse_bomb("source.file", PATH, found, 200_000, 10 << 30)
+    image.refuse_bomb("source.file", PATH, found, 600 << 20, None)
+
+
+def test_packed_files_are_known_by_their_first_bytes() -> None:
+    assert image.compression(b"\xfd7zXZ\x00...") == "xz"
+    assert image.compression(qcow2()) is None
+
+
 def test_what_has_no_header_is_raw() -> None:
     assert inspect(bytes(512), size=1 << 20) == image.Image("raw", 1 << 20)
 
@@ -87,7 +123,7 @@ def test_what_has_no_header_is_raw() -> None:
 @given(st.binary(max_size=400), st.booleans())
 def test_no_content_does_anything_but_pass_or_be_refused(content: bytes, magic: bool) -> None:
     try:
-        found = inspect(b"QFI\xfb" + content if magic else content)
+        found = inspect(b"QFI\xfb" + content if magic else content, 1 << 20 if magic else len(content))
     except InvalidInput:
         return
     assert found.virtual_size_bytes > 0

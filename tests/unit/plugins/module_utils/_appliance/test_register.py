@@ -13,9 +13,18 @@ import typing as t
 
 import pytest
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import build, catalogue, names, register
+from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import (
+    build,
+    catalogue,
+    names,
+    register,
+    users,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.capture import Capture
+from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.images import Location
 from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.names import ApplianceId
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
+    ChecksumMismatch,
     Conflict,
     HeadroomError,
     InUse,
@@ -23,6 +32,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     NoSpace,
     NotFound,
 )
+from ansible_collections.headroom.libvirt.plugins.module_utils._journal import Journal
 from ansible_collections.headroom.libvirt.plugins.module_utils._storage import api as storage
 from ansible_collections.headroom.libvirt.plugins.module_utils._storage import content
 from ansible_collections.headroom.libvirt.plugins.module_utils._storage import xml as storage_xml
@@ -50,7 +60,7 @@ def ask(tmp_path: Path) -> t.Callable[..., register.Request]:
     path = tmp_path / "disk.raw"
     path.write_bytes(CONTENT)
     request = register.Request(
-        WEB, created="2026-01-01T00:00:00Z", now=0.0, token="0" * 12, files={"": str(path)}, hardware=HARDWARE
+        WEB, created="2026-01-01T00:00:00Z", now=0.0, token="0" * 12, files={"": Location(str(path))}, hardware=HARDWARE
     )
     return functools.partial(dataclasses.replace, request)
 
@@ -58,6 +68,10 @@ def ask(tmp_path: Path) -> t.Callable[..., register.Request]:
 def make(shelf: Catalogue, request: register.Request) -> Manifest:
     with register.planned(shelf, request) as plan:
         return register.store(shelf, plan, request)
+
+
+def capturing(tmp_path: Path, name: str = "golden") -> Capture:
+    return Capture(name, Journal(str(tmp_path / "journal.sqlite")), "0" * 12)
 
 
 def volumes(shelf: Catalogue) -> list[str]:
@@ -118,7 +132,7 @@ def test_every_failure_half_way_leaves_nothing(
 def test_another_content_than_announced_is_never_visible(
     shelf: Catalogue, ask: t.Callable[..., register.Request]
 ) -> None:
-    with pytest.raises(register.ChecksumMismatch, match="has the SHA-256"):
+    with pytest.raises(ChecksumMismatch, match="has the SHA-256"):
         make(shelf, ask(sha256="0" * 64))
     assert volumes(shelf) == []
 
@@ -175,7 +189,7 @@ def test_a_second_host_gets_the_same_appliance(
     assert copied.disks[0].sha256 == made.disks[0].sha256
     wrong = dataclasses.replace(made, disks=(dataclasses.replace(made.disks[0], sha256="0" * 64),))
     second.remove(copied)
-    with pytest.raises(register.ChecksumMismatch):
+    with pytest.raises(ChecksumMismatch):
         make(second, ask(known=wrong))
     assert volumes(second) == []
 
@@ -191,7 +205,7 @@ def test_files_must_match_the_disks_of_the_template(shelf: Catalogue, ask: t.Cal
 
 def test_removing_takes_exactly_its_own_volumes(shelf: Catalogue, ask: t.Callable[..., register.Request]) -> None:
     one, longer = make(shelf, ask()), make(shelf, ask(appliance=ApplianceId("web", "1.2")))
-    catalogue.refuse_if_used(shelf, one)
+    users.refuse(one, users.find(shelf, one))
     shelf.remove(one)
     assert shelf.find("web", "1") is None
     assert shelf.find("web", "1.2") == longer
@@ -205,16 +219,18 @@ def test_what_others_stand_on_stays(shelf: Catalogue, ask: t.Callable[..., regis
     overlay = storage_xml.NewVolume("x", 4096, backing_path=base)
     volume = storage.create(fast, "x", storage_xml.volume_xml(overlay))
     with pytest.raises(InUse, match="the volume 'fast/x' stand on it") as caught:
-        catalogue.refuse_if_used(shelf, made)
+        users.refuse(made, users.find(shelf, made))
     assert caught.value.details["users"] == ["the volume 'fast/x'"]
     storage.delete(volume)
-    catalogue.refuse_if_used(shelf, made)
+    users.refuse(made, users.find(shelf, made))
 
 
 @pytest.mark.parametrize("name", ["nope"])
-def test_a_domain_that_is_not_there(shelf: Catalogue, ask: t.Callable[..., register.Request], name: str) -> None:
+def test_a_domain_that_is_not_there(
+    shelf: Catalogue, ask: t.Callable[..., register.Request], name: str, tmp_path: Path
+) -> None:
     with pytest.raises(NotFound, match="'nope'"):
-        make(shelf, ask(domain=name, files={}))
+        make(shelf, ask(capture=capturing(tmp_path, name), files={}))
 
 
 DOMAIN = """<domain type='test'><name>golden</name><memory>65536</memory><os><type arch='i686'>hvm</type></os><devices>
@@ -224,26 +240,28 @@ DOMAIN = """<domain type='test'><name>golden</name><memory>65536</memory><os><ty
 
 
 def test_a_domain_is_captured_when_it_is_off(
-    shelf: Catalogue, ask: t.Callable[..., register.Request], contents: dict[str, bytes]
+    shelf: Catalogue, ask: t.Callable[..., register.Request], contents: dict[str, bytes], tmp_path: Path
 ) -> None:
     storage.create(shelf.pool, "golden", storage_xml.volume_xml(storage_xml.NewVolume("golden", 4096)))
     domain = shelf.connection.handle.defineXMLFlags(DOMAIN.format(source="/images/golden"))
     domain.createWithFlags()
     with pytest.raises(Conflict, match=r"source\.domain: 'golden' is running.*Shut it down first"):
-        make(shelf, ask(domain="golden", files={}))
+        make(shelf, ask(capture=capturing(tmp_path), files={}))
     domain.destroyFlags()
     contents[f"/images/{names.disk_volume(WEB, '0' * 12, 'vda', 'qcow2')}"] = CONTENT  # what libvirt would have copied
-    made = make(shelf, ask(domain="golden", files={}))
+    made = make(shelf, ask(capture=capturing(tmp_path), files={}))
     assert [(disk.target, disk.format, disk.virtual_size_bytes) for disk in made.disks] == [("vda", "qcow2", 4096)]
     assert made.disks[0].sha256 == hashlib.sha256(CONTENT).hexdigest()
     assert "golden" not in made.template
     assert "seed.iso" not in made.template
 
 
-def test_a_disk_outside_of_every_pool_says_what_to_do(shelf: Catalogue, ask: t.Callable[..., register.Request]) -> None:
+def test_a_disk_outside_of_every_pool_says_what_to_do(
+    shelf: Catalogue, ask: t.Callable[..., register.Request], tmp_path: Path
+) -> None:
     shelf.connection.handle.defineXMLFlags(DOMAIN.format(source="/home/golden"))
     with pytest.raises(NotFound, match=r"the disk vda \(/home/golden\) lies in no active storage pool\. Define a pool"):
-        make(shelf, ask(domain="golden", files={}))
+        make(shelf, ask(capture=capturing(tmp_path), files={}))
 
 
 def test_a_pool_without_files_holds_no_catalogue(node: Connection) -> None:

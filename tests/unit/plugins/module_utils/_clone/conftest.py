@@ -9,6 +9,7 @@ import typing as t
 import pytest
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import build, catalogue, register
+from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.images import Location
 from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.names import ApplianceId
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api as domains
 from ansible_collections.headroom.libvirt.plugins.module_utils._journal import Journal
@@ -39,7 +40,7 @@ def shelf(node: Connection, contents: dict[str, bytes], tmp_path: Path, _undefin
         created="2026-01-01T00:00:00Z",
         now=0.0,
         token="0" * 12,
-        files={"vda": str(path), "vdb": str(path)},
+        files={target: Location(str(path)) for target in ("vda", "vdb")},
         template=template,
     )
     with register.planned(found, request) as plan:

@@ -59,6 +59,7 @@ BEHAVIOURS: dict[str, t.Callable[[Machine], object]] = {
     "shut down": lambda machine: machine.shutdown(timeout=1),
     "undefine": lambda machine: machine.undefine(),
     "tell its situation": lambda machine: machine.observe(),
+    "tell its statistics": lambda machine: machine.stats(),
 }
 
 
@@ -84,6 +85,14 @@ def test_a_detached_machine_acts_on_the_host_that_it_names(uri: str) -> None:
         machine_on_host: Machine = defined
         machine_on_host.pause()
         assert defined.observe().situation == "paused"
+
+
+def test_statistics_are_those_of_the_machine_on_its_host(uri: str, connection: Connection) -> None:
+    defined = DefinedMachine.named(connection, "test")
+    defined.metadata = dataclasses.replace(defined.metadata, fleet="web")
+    expected = {"name": "test", "uuid": UUID, "state": "running", "fleet": "web", "timed_out": False}
+    assert defined.stats().items() >= expected.items()
+    assert DetachedMachine({"uri": uri, "name": "test"}).stats().items() >= {"name": "test", "state": "running"}.items()
 
 
 def test_a_detached_machine_refuses_another_machine_of_its_name(uri: str) -> None:

@@ -20,7 +20,7 @@ import libvirt
 import pytest
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection
-from ansible_collections.headroom.libvirt.plugins.module_utils._inventory import reader
+from ansible_collections.headroom.libvirt.plugins.module_utils._inventory import index, reader, remote
 
 
 class Counting:
@@ -52,7 +52,7 @@ class Host:
 
     def __init__(self, connection: Connection, folder: Path) -> None:
         self.handle = connection.handle
-        self.places = reader.Places(
+        self.places = index.Places(
             definitions=str(folder / "definitions"),
             running=str(folder / "running"),
             index=str(folder / "cache/index.json"),
@@ -94,10 +94,14 @@ def titles(report: dict[str, t.Any]) -> list[str]:
     return sorted(domain["xml"].partition("<title>")[2].partition("<")[0] for domain in report["domains"])
 
 
+def name(domain: dict[str, t.Any]) -> str:
+    return str(domain["xml"]).partition("<name>")[2].partition("<")[0]
+
+
 @pytest.mark.parametrize("number", [1, 10, 50])
 def test_the_number_of_calls_does_not_depend_on_the_number_of_domains(host: Host, number: int) -> None:
-    for index in range(number):
-        host.define(f"web-{index}")
+    for position in range(number):
+        host.define(f"web-{position}")
     first, calls = host.look()
     assert calls["XMLDesc"] == first["read"] == number
     second, calls = host.look()
@@ -251,9 +255,25 @@ def test_agents_are_asked_at_the_same_time_and_late_ones_are_left_behind(
     assert sorted(asked) == ["broken", "quick", "silent"]
 
 
-def test_what_a_call_raises_is_raised() -> None:
-    with pytest.raises(ZeroDivisionError):
-        reader.each([1, 0], lambda number: 1 // number, 2)
+def test_a_monitor_that_hangs_costs_only_its_own_statistics(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    for position in range(20):
+        host.define(f"web-{position}")
+    never, busy = threading.Event(), set()
+
+    def hang_at_first(_self: libvirt.virConnect, domains: list[libvirt.virDomain], *_rest: int) -> t.Any:
+        if "web-7" in {domain.name() for domain in domains} and "web-7" not in busy:
+            busy.add("web-7")  # from now on NOWAIT passes over it
+            never.wait(30)
+        return [(domain, {} if domain.name() in busy else {"cpu.time": 1}) for domain in domains]
+
+    monkeypatch.setattr(libvirt.virConnect, "domainListGetStats", hang_at_first)
+    try:
+        report = reader.Reader(libvirt, host.handle, reader.Request(statistics=True)).look()
+    finally:
+        never.set()
+    told = {name(domain): "cpu.time" in domain["stats"] for domain in report["domains"]}
+    assert len(told) == 20
+    assert [title for title, whole in told.items() if not whole] == ["web-7"]
 
 
 def test_the_program_says_what_it_saw(tmp_path: Path) -> None:
@@ -261,10 +281,10 @@ def test_the_program_says_what_it_saw(tmp_path: Path) -> None:
     node.write_text(
         "<node><domain type='test'><name>a</name><memory>1</memory><os><type>hvm</type></os></domain></node>"
     )
-    program = f"{Path(reader.__file__).read_text()}\nmain('test://{node}', ['lease'], 2.0, False)\n"
-    done = subprocess.run([sys.executable, "-"], input=program.encode(), capture_output=True, check=True)
+    program = remote.program((f"test://{node}", ["lease"], 2.0, False))
+    done = subprocess.run([sys.executable, "-I", "-"], input=program, capture_output=True, check=True)
     report = json.loads(zlib.decompress(done.stdout.partition(reader.MAGIC)[2]))
     assert "<name>a</name>" in report["domains"][0]["xml"]
-    broken = program.replace("node.xml", "missing.xml")
-    done = subprocess.run([sys.executable, "-"], input=broken.encode(), capture_output=True, check=True)
-    assert "missing.xml" in json.loads(zlib.decompress(done.stdout.partition(reader.MAGIC)[2]))["error"]
+    node.unlink()
+    done = subprocess.run([sys.executable, "-I", "-"], input=program, capture_output=True, check=True)
+    assert "node.xml" in json.loads(zlib.decompress(done.stdout.partition(reader.MAGIC)[2]))["error"]

@@ -72,6 +72,12 @@ def test_a_sample_before_that_is_too_old_is_none() -> None:
     assert found == Demand(None, "the sample before is 50 s old: rates are known from the next one on")
 
 
+def test_a_machine_of_which_not_even_the_state_is_known_leaves_the_sample_missing() -> None:
+    for others in ([], [machine("b", 5)], [machine("b", state=OFF)]):
+        found = demand("length(domains)", machine("a", state=99), *others)
+        assert (found.value, found.reason) == (None, "a did not tell: not even whether it runs")
+
+
 def test_no_machine_is_no_demand_whether_or_not_there_was_a_sample() -> None:
     for expression in (CORES, "length(domains)", "max(domains[].cpu.time_seconds)"):
         assert demand(expression).value == 0

@@ -12,11 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Conflict
 from ansible_collections.headroom.libvirt.plugins.module_utils._placement.plan import Host, Size
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.forecast import TrendRule
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.model import Member, Observed, Plan
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision.plan import decide, digest
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.plan import check_unchanged, decide, digest
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.rule import Rule
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.schedule import Event
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.series import Series
 
 HOUR = 3600
@@ -40,7 +42,7 @@ def running(count: int) -> tuple[Member, ...]:
 def observed(values: t.Sequence[float | None], members: tuple[Member, ...], **more: t.Any) -> Observed:
     """A fleet "web" with that demand, on the hosts a and b unless told otherwise."""
     more.setdefault("rooms", (host("a", members=len(members)), host("b")))
-    now = max(0, len(values) - 1) * HOUR + 5
+    now = more.pop("now", max(0, len(values) - 1) * HOUR + 5)
     return Observed("web", now, Series(HOUR, 0, tuple(values)), CLONE, members, **more)
 
 
@@ -233,6 +235,66 @@ def test_without_any_demand_the_fleet_keeps_its_size_and_its_minimum() -> None:
     )
 
 
+def test_what_is_scheduled_is_there_whatever_the_forecast_says() -> None:
+    sale = Event("the sale", start=5 * HOUR, end=7 * HOUR, machines=6)
+    rule = dataclasses.replace(RULE, schedule=(sale,))
+    assert plan((5,) * 4, running(1), rule).target == 1
+    made = plan((5,) * 5, running(1), rule)
+    assert made.target == 6
+    assert "6 machines at least for what is scheduled: the sale." in made.reasons
+    assert plan((), (), rule, now=5 * HOUR).target == 6
+    assert plan((5,) * 9, running(6), rule).actions == ()  # the cooldown begins when it is over
+    assert plan((5,) * 10, running(6), rule).target == 1
+
+
+def test_a_fleet_that_only_grows_says_so() -> None:
+    rule = dataclasses.replace(RULE, mode="scale_out_only")
+    assert plan((5,) * 9, running(4), rule).actions == ()
+    assert "Nothing is removed: the fleet only grows (rule.mode)." in plan((5,) * 9, running(4), rule).reasons
+    assert plan((40,) * 9, running(1), rule).target == 4
+
+
+@pytest.mark.parametrize(("choice", "target"), [("forecast", 4), ("hold", 2), ("max", 8)])
+def test_missing_data_is_met_as_the_rule_says(choice: t.Any, target: int) -> None:
+    rule = dataclasses.replace(RULE, on_missing_data=choice)
+    assert plan((35, 35, None), running(2), rule).target == target
+    assert plan((35, 35, 35), running(2), rule).target == 4
+
+
+def test_a_surplus_within_the_hysteresis_stays() -> None:
+    rule = dataclasses.replace(RULE, hysteresis=0.25)
+    made = plan((55,) * 9, running(8), rule)
+    assert made.actions == ()
+    assert "2 machines too many, which is within 25 % of the fleet (rule.hysteresis)." in made.reasons
+    assert plan((45,) * 9, running(8), rule).target == 5
+
+
+def test_machines_that_the_rule_protects_stay() -> None:
+    made = plan((5,) * 9, running(3), dataclasses.replace(RULE, protected=("web-[23]",)))
+    assert names(made, "remove") == ["web-1"]
+
+
+def test_a_fleet_is_packed_when_the_rule_says_so() -> None:
+    rooms = (host("a", 2), host("b", 3))
+    assert plan((40,), (), dataclasses.replace(RULE, spread="pack"), rooms=rooms).named("create") == {
+        "a": ["web-1", "web-2"],
+        "b": ["web-3", "web-4"],
+    }
+
+
+def test_no_host_holds_more_than_the_rule_allows() -> None:
+    made = plan((60,), running(1), dataclasses.replace(RULE, max_per_host=2))
+    assert {where: len(made_there) for where, made_there in made.named("create").items()} == {"a": 1, "b": 2}
+    assert "hosts with room have 2 of the fleet's machines already (rule.max_per_host)" in said(made)
+
+
+def test_a_plan_for_other_machines_is_refused() -> None:
+    reviewed = plan((5,), running(2))
+    check_unchanged(reviewed.digest, plan((50,), running(2)))
+    with pytest.raises(Conflict, match="Make a new plan"):
+        check_unchanged(reviewed.digest, plan((5,), running(3)))
+
+
 def test_what_is_over_is_parked_first_and_removed_when_enough_are() -> None:
     rule = dataclasses.replace(RULE, parked=2)
     made = plan((5,) * 9, running(4), rule)
@@ -285,6 +347,15 @@ RULES = st.builds(
     scale_out_limit=st.one_of(st.none(), st.integers(1, 5)),
     parked=st.integers(0, 3),
     n_plus_one=st.booleans(),
+    hysteresis=st.sampled_from([0.0, 0.3]),
+    on_missing_data=st.sampled_from(["forecast", "hold", "max"]),
+    spread=st.sampled_from(["even", "pack"]),
+    max_per_host=st.one_of(st.none(), st.integers(1, 6)),
+    protected=st.sampled_from([(), ("web-1*",)]),
+    mode=st.sampled_from(["act", "scale_out_only"]),
+    schedule=st.lists(
+        st.builds(Event, st.just("sale"), st.just(2 * HOUR), st.just(4 * HOUR), machines=st.integers(0, 20)), max_size=1
+    ).map(tuple),
 )
 UNKNOWN = st.sampled_from([{}, {"c": "it did not answer"}])
 
@@ -307,9 +378,10 @@ def test_what_always_holds(
     assert len({member.name for member in done.members}) == len(done.members)
 
     removed = names(made, "remove")
-    assert not {member.name for member in members if member.protected} & {*removed, *names(made, "park")}
+    stay = {member.name for member in members if member.protected or rule.protects(member.name)}
+    assert not stay & {*removed, *names(made, "park")}
     assert len(removed) + len(names(made, "park")) <= rule.scale_in_limit
-    if unknown or not values or values[-1] is None:
+    if unknown or not values or values[-1] is None or rule.mode == "scale_out_only":
         assert removed == names(made, "park") == []
 
     assert now <= max(rule.max, before)

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.rule import Rule, validate
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.schedule import Event
 
 RULE = Rule(capacity=10, max=20)
 
@@ -40,6 +41,9 @@ RULE = Rule(capacity=10, max=20)
         ({"parked": -1}, "rule.parked", "0 for none"),
         ({"scale_out_limit": 0}, "rule.scale_out_limit", "never grow"),
         ({"scale_in_limit": -1}, "rule.scale_in_limit", "never takes one away"),
+        ({"max_per_host": 0}, "rule.max_per_host", "leave every host empty"),
+        ({"hysteresis": 1.0}, "rule.hysteresis", "a fleet of 20 keep 2"),
+        ({"hysteresis": -0.1}, "rule.hysteresis", "a fleet of 20 keep 2"),
     ],
 )
 def test_a_rule_that_cannot_be_meant_is_explained(change: dict[str, t.Any], option: str, words: str) -> None:
@@ -50,6 +54,26 @@ def test_a_rule_that_cannot_be_meant_is_explained(change: dict[str, t.Any], opti
 
 def test_a_rule_that_can_be_meant_is_returned() -> None:
     assert validate(RULE) is RULE
+
+
+def test_names_are_protected_by_pattern() -> None:
+    rule = dataclasses.replace(RULE, protected=("web-1", "web-db*"))
+    assert [name for name in ("web-1", "web-10", "web-db2", "WEB-1") if rule.protects(name)] == ["web-1", "web-db2"]
+
+
+def test_what_is_scheduled_is_ready_when_it_begins() -> None:
+    """Two slots ahead: the one in which it is decided, and the one in which the machines boot."""
+    sale = Event("sale", start=10 * 300, end=12 * 300, machines=7)
+    rule = dataclasses.replace(RULE, horizon=600, schedule=(sale,))
+    counts = [rule.machines_scheduled(slot * 300)[0] for slot in range(6, 14)]
+    assert counts == [0, 0, 7, 7, 7, 7, 0, 0]
+    assert rule.machines_scheduled(8 * 300)[1] == (sale,)
+
+
+def test_what_is_scheduled_as_demand_becomes_machines_within_the_limits() -> None:
+    events = (Event("a", 0, 600, demand=50), Event("b", 0, 600, demand=1e9))
+    assert dataclasses.replace(RULE, schedule=events[:1]).machines_scheduled(0)[0] == 6
+    assert dataclasses.replace(RULE, schedule=events).machines_scheduled(0)[0] == RULE.max
 
 
 def test_times_are_counted_in_slots() -> None:

@@ -27,7 +27,7 @@ class OneRoad:
         self.room = room
         self.most = 0
 
-    def take(self, _workers: int) -> Lane | None:
+    def take(self) -> Lane | None:
         if self.lane.busy >= self.room:
             return None
         self.lane.busy += 1
@@ -129,6 +129,45 @@ def test_a_request_that_is_late_is_used() -> None:
         answers, lost = Gathering(t.cast(Lanes, OneRoad()), 1, TIMEOUT, ATTEMPTS, ask).run(["k0", "k1"])
     assert lost == set()
     assert "k1" in answers
+
+
+def test_one_that_another_client_reads_is_asked_for_once_more_by_itself() -> None:
+    asked: list[Chunk] = []
+
+    def ask(_lane: Lane, chunk: Chunk) -> dict[str, str]:
+        asked.append(chunk)
+        busy = {"k1"} if len(asked) == 1 else {"k2"}
+        return {key: "busy" if key in busy else "free" for key in chunk.keys}
+
+    gathering = Gathering(t.cast(Lanes, OneRoad()), 1, 60.0, ATTEMPTS, ask, lambda answer: answer == "busy")
+    assert gathering.run(["k1", "k2"]) == ({"k1": "free", "k2": "free"}, set())
+    assert [chunk.keys for chunk in asked] == [("k1", "k2"), ("k1",)]
+    assert asked[1].pause > 0
+
+
+def test_one_that_stays_busy_is_asked_for_no_third_time() -> None:
+    asked: list[Chunk] = []
+
+    def ask(_lane: Lane, chunk: Chunk) -> dict[str, str]:
+        asked.append(chunk)
+        return dict.fromkeys(chunk.keys, "busy")
+
+    gathering = Gathering(t.cast(Lanes, OneRoad()), 1, 60.0, ATTEMPTS, ask, lambda answer: answer == "busy")
+    assert gathering.run(["k1"]) == ({"k1": "busy"}, set())
+    assert len(asked) == 2
+
+
+def test_progress_is_told_and_may_end_it() -> None:
+    progress: list[tuple[int, int]] = []
+
+    def note(answered: int, asked: int) -> None:
+        progress.append((answered, asked))
+        if answered > 20:
+            raise MemoryError
+
+    with pytest.raises(MemoryError):
+        Gathering(t.cast(Lanes, OneRoad()), 1, 60.0, ATTEMPTS, Guests().ask, note=note).run(KEYS)
+    assert progress == [(14, 40), (27, 40)]
 
 
 @pytest.mark.parametrize("workers", [1, 4])

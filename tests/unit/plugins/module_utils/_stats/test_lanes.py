@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import typing as t
 
 import pytest
@@ -15,43 +16,31 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._stats import lan
 from ansible_collections.headroom.libvirt.plugins.module_utils._stats.lanes import Lanes, automatic_workers
 
 
-class Host:
-    """A handle that tells where it is and how many processors it has."""
-
-    def __init__(self, uri: str, processors: int) -> None:
-        self.uri = uri
-        self.processors = processors
-
-    def getURI(self) -> str:  # noqa: N802
-        return self.uri
-
-    def getInfo(self) -> list[t.Any]:  # noqa: N802
-        return ["x86_64", 1, self.processors]
-
-
 @pytest.mark.parametrize(
     ("uri", "processors", "domains", "workers"),
     [
         ("qemu:///system", 64, 0, 1),
         ("qemu:///system", 64, 1, 1),
-        ("qemu:///system", 64, 9, 2),
-        ("qemu:///system", 2, 100, 4),
-        ("qemu:///system", 64, 100, 13),
+        ("qemu:///system", 64, 9, 3),
+        ("qemu:///system", 2, 100, 5),
+        ("qemu:///system", 64, 50, 13),
         ("qemu:///system", 64, 5000, 16),
-        ("qemu+ssh://root@k1/system", 64, 5000, 4),
+        ("qemu+ssh://root@k1/system", 64, 5000, 5),
         ("qemu+unix:///system?socket=/run/x", 8, 5000, 8),
     ],
 )
-def test_workers_follow_domains_and_processors(uri: str, processors: int, domains: int, workers: int) -> None:
-    connection = Connection(t.cast("t.Any", Host(uri, processors)), uri)
-    assert automatic_workers(connection, domains) == workers
+def test_workers_follow_domains_and_processors(
+    uri: str, processors: int, domains: int, workers: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: processors)
+    assert automatic_workers(Connection(t.cast("t.Any", None), uri), domains) == workers
 
 
 def test_connections_are_opened_when_they_are_needed_and_closed_but_the_first(node: Connection) -> None:
     domains = node.handle.listAllDomains()
     with contextlib.closing(Lanes(node, domains)) as lanes:
-        first = [lanes.take(4) for _request in range(5)]
-        another = lanes.take(4)
+        first = [lanes.take() for _request in range(5)]
+        another = lanes.take()
     assert [lane and lane.connection for lane in first] == [node] * 5
     assert another is not None
     assert another.connection.handle is not node.handle
@@ -60,15 +49,15 @@ def test_connections_are_opened_when_they_are_needed_and_closed_but_the_first(no
 
 def test_more_workers_than_one_connection_carries_get_more_connections(node: Connection) -> None:
     with contextlib.closing(Lanes(node, [])) as lanes:
-        taken = [lanes.take(8) for _worker in range(8)]
+        taken = [lanes.take() for _worker in range(8)]
     assert len({id(lane) for lane in taken}) == 2
 
 
 def test_there_is_an_end_to_them(node: Connection) -> None:
     with contextlib.closing(Lanes(node, [])) as lanes:
-        taken = [lanes.take(module.MOST_WORKERS) for _request in range(8 * module.REQUESTS)]
+        taken = [lanes.take() for _request in range(8 * module.REQUESTS)]
         assert None not in taken
-        assert lanes.take(module.MOST_WORKERS) is None
+        assert lanes.take() is None
 
 
 def test_a_host_that_refuses_another_client_has_less_room(node: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -77,4 +66,4 @@ def test_a_host_that_refuses_another_client_has_less_room(node: Connection, monk
 
     monkeypatch.setattr(module, "open_connection", refuse)
     with contextlib.closing(Lanes(node, [])) as lanes:
-        assert [lanes.take(8) is None for _request in range(6)] == [False] * 5 + [True]
+        assert [lanes.take() is None for _request in range(6)] == [False] * 5 + [True]

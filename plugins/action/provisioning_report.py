@@ -1,0 +1,99 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The report is made on the controller, where its library is and what the hosts returned; `copy` puts it in place."""
+
+from __future__ import annotations
+
+import pathlib
+import time
+import typing as t
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import HeadroomError, InvalidInput
+from ansible_collections.headroom.libvirt.plugins.module_utils._names import check_name
+from ansible_collections.headroom.libvirt.plugins.plugin_utils._report import page
+
+_FLEET: t.Final = {
+    "name": {"type": "str", "required": True},
+    "tenant": {"type": "str"},
+    "interval": {"type": "int"},
+    "past": {"type": "list", "elements": "dict", "default": []},
+}
+_HOST: t.Final = {
+    "name": {"type": "str", "required": True},
+    "facts": {"type": "dict"},
+    "domains": {"type": "list", "elements": "dict", "default": []},
+}
+_MACHINE: t.Final = {"vcpus": {"type": "int"}, "memory": {"type": "str"}, "disk": {"type": "str"}}
+_OPTIONS: t.Final[dict[str, t.Any]] = {
+    "dest": {"type": "path", "required": True},
+    "tenant_dest": {"type": "path"},
+    "title": {"type": "str", "default": "Provisioning"},
+    "fleets": {"type": "list", "elements": "dict", "default": [], "options": _FLEET},
+    "hosts": {"type": "list", "elements": "dict", "default": [], "options": _HOST},
+    "machine": {"type": "dict", "default": {}, "options": _MACHINE},
+    "quotas": {"type": "dict", "default": {}},
+    "transactions": {"type": "list", "elements": "dict", "default": []},
+    "backtest": {"type": "dict"},
+    "templates": {"type": "path"},
+    "now": {"type": "float"},
+    "mode": {"type": "raw", "default": "0640"},
+}
+
+
+class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core has no types
+    """The action of ``provisioning_report``."""
+
+    _requires_connection = False
+    _supports_check_mode = True
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+        """Render the pages and hand each to ``copy``, which knows check mode, diffs and atomic replacement."""
+        super().run(tmp, task_vars)
+        _validated, params = self.validate_argument_spec(argument_spec=_OPTIONS)
+        try:
+            pages = self._pages(params)
+        except HeadroomError as error:
+            raise AnsibleActionFail(
+                f"Failed to make the report: {error.message}", result={"error": error.as_result()}
+            ) from error
+        results = [self._write(path, text, params["mode"], task_vars or {}) for path, text in pages.items()]
+        return {
+            "changed": any(result.get("changed") for result in results),
+            "diff": [diff for result in results for diff in result.get("diff") or []],
+            "pages": [{"path": path, "size": len(text.encode())} for path, text in pages.items()],
+        }
+
+    def _pages(self, params: dict[str, t.Any]) -> dict[str, str]:
+        """Return the text of each page by its path."""
+        templates = params["templates"]
+        if templates is not None and not pathlib.Path(templates).is_dir():
+            remedy = "Write the path of a folder on the controller."
+            raise InvalidInput("templates", templates, "is no folder", remedy)
+        report = page.report(params, time.time() if params["now"] is None else params["now"])
+        pages = {params["dest"]: page.render(report, templates)}
+        for tenant in report.tenants if params["tenant_dest"] else ():
+            name = check_name("tenant", tenant.name)
+            path = str(pathlib.Path(params["tenant_dest"]) / f"{name}.html")
+            pages[path] = page.render(report.of_tenant(tenant.name), templates)
+        return pages
+
+    def _write(self, path: str, text: str, mode: t.Any, task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
+        task = self._task.copy()
+        task.args = {"content": text, "dest": path, "mode": mode}
+        action = self._shared_loader_obj.action_loader.get(
+            "ansible.builtin.copy",
+            task=task,
+            connection=self._connection,
+            play_context=self._play_context,
+            loader=self._loader,
+            templar=self._templar,
+            shared_loader_obj=self._shared_loader_obj,
+        )
+        result: dict[str, t.Any] = action.run(task_vars=task_vars)
+        if result.get("failed"):
+            raise AnsibleActionFail(f"Failed to write {path}: {result.get('msg')}", result=result)
+        return result

@@ -1,0 +1,167 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
+# It may change or vanish in any release.
+
+"""Bringing about what the module appliance is asked for: one appliance there, gone, or all that a feed offers."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import platform
+import typing as t
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import catalogue as catalogues
+from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import (
+    flatten,
+    offer,
+    register,
+    remote,
+    sync,
+    users,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.names import ApplianceId
+from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.request import (
+    appliance_id,
+    means_from,
+    request_from,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._changes import Changes
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
+from ansible_collections.headroom.libvirt.plugins.module_utils._feed.entry import kernel_arch, select
+from ansible_collections.headroom.libvirt.plugins.module_utils._names import check_name, check_version
+
+if t.TYPE_CHECKING:
+    from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.catalogue import Catalogue
+    from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.manifest import Manifest
+    from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.register import Request
+    from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection
+    from ansible_collections.headroom.libvirt.plugins.module_utils._journal import Journal
+
+Params = t.Mapping[str, t.Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """What a run is given beside its options: whether it may act, the time in epoch seconds, tokens, the journal."""
+
+    check_mode: bool
+    now: float
+    token: t.Callable[[], str]
+    journal: Journal
+
+
+def present(connection: Connection, params: Params, run: Run) -> dict[str, t.Any]:
+    """Make the appliance, if it is not there, and return the task's result."""
+    catalogue = catalogues.open_catalogue(connection, params["pool"])
+    request = None
+    if params["version"] is not None:
+        request = _request(params, appliance_id(params), run)
+        existing = catalogue.find(request.appliance.name, request.appliance.version)
+        if existing is not None:
+            return _unchanged(catalogue, existing, request)
+    if params["source"]["feed"]:
+        request = _from_feed(params, run)
+        existing = catalogue.find(request.appliance.name, request.appliance.version)
+        if existing is not None:
+            return _unchanged(catalogue, existing, request)
+    request = request or _request(params, appliance_id(params), run)
+    if params["source"]["uri"]:
+        return _from_host(catalogue, params, request, check_mode=run.check_mode)
+    return _make(catalogue, request, check_mode=run.check_mode)
+
+
+def absent(connection: Connection, params: Params, run: Run) -> dict[str, t.Any]:
+    """Remove the appliance, if it is there and nothing stands on it, and return the task's result."""
+    wanted = appliance_id(params)
+    catalogue = catalogues.open_catalogue(connection, params["pool"])
+    existing = catalogue.find(wanted.name, wanted.version)
+    changes = Changes()
+    if existing is not None:
+        standing = users.find(catalogue, existing)
+        if params["flatten"]:
+            flatten.check(connection, standing)
+        else:
+            users.refuse(existing, standing)
+        changes.add(str(existing.id), register.summary(existing), None)
+        for name in standing.domains:
+            changes.add(f"disks of {name}", f"stand on {existing.id}", "stand alone")
+        if not run.check_mode:
+            flatten.flatten(connection, standing, run.journal, run.token())
+            users.refuse(existing, users.find(catalogue, existing))
+            catalogue.remove(existing)
+    return {**changes.as_result(), "appliance": None}
+
+
+def synced(connection: Connection, params: Params, run: Run) -> dict[str, t.Any]:
+    """Bring the catalogue to what a feed offers, and return the task's result."""
+    catalogue = catalogues.open_catalogue(connection, params["pool"])
+    means = means_from(params, look_only=run.check_mode)
+    options = params["source"]["feed"]
+    feed = offer.open_feed(options, means, run.now)
+    patterns = options["products"] or ([params["name"]] if params["name"] else ["*"])
+    plan = sync.plan(feed, catalogue.read_all(), patterns, _arch(params), params["keep"])
+    changes, results = Changes(), []
+    for entry in plan.missing:
+        request = _request(params, ApplianceId(entry.name, entry.version), run)
+        made = _make(catalogue, offer.request_for(feed, entry, request), check_mode=run.check_mode)
+        changes.add(f"{entry.name}:{entry.version}", None, made["diff"]["after"].get(f"{entry.name}:{entry.version}"))
+        results.append({"id": f"{entry.name}:{entry.version}", "action": "added", "reason": None})
+    results += [{"id": str(one.id), "action": "kept", "reason": None} for one in plan.there]
+    for manifest in plan.surplus:
+        results.append(sync.remove(catalogue, manifest, changes, check_mode=run.check_mode))
+    results.sort(key=lambda result: str(result["id"]))
+    return {**changes.as_result(), "appliance": None, "appliances": results}
+
+
+def _from_feed(params: Params, run: Run) -> Request:
+    """Return the request for what the feed has of the product; its version where the task names none."""
+    means = means_from(params, look_only=run.check_mode)
+    options = params["source"]["feed"]
+    name = check_name("name", params["name"])
+    version = None if params["version"] is None else check_version("version", params["version"])
+    feed = offer.open_feed(options, means, run.now)
+    entry = select(feed.entries, options["product"] or name, version, _arch(params))
+    return offer.request_for(feed, entry, _request(params, ApplianceId(name, entry.version), run))
+
+
+def _from_host(catalogue: Catalogue, params: Params, request: Request, *, check_mode: bool) -> dict[str, t.Any]:
+    """Copy the appliance of another host; what the task says of the machine would contradict what it is."""
+    if request.told:
+        raise InvalidInput(
+            request.told[0],
+            "…",
+            "is of no use here: the appliance of another host comes with its machine",
+            "Leave it out, and override it in headroom.libvirt.appliance_clone where a clone shall differ.",
+        )
+    with remote.opened(params["source"], str(request.appliance), params["connect_timeout"]) as distant:
+        filled = dataclasses.replace(request, distant=distant, known=distant.manifest)
+        return _make(catalogue, filled, check_mode=check_mode)
+
+
+def _request(params: Params, appliance: ApplianceId, run: Run) -> Request:
+    means = means_from(params, look_only=run.check_mode)
+    return request_from(params, appliance, means, run.journal, now=run.now, token=run.token())
+
+
+def _arch(params: Params) -> str:
+    return kernel_arch(params["arch"] or platform.machine())
+
+
+def _unchanged(catalogue: Catalogue, existing: Manifest, request: Request) -> dict[str, t.Any]:
+    register.check_same(existing, request)
+    return {**Changes().as_result(), "appliance": catalogue.describe(existing)}
+
+
+def _make(catalogue: Catalogue, request: Request, *, check_mode: bool) -> dict[str, t.Any]:
+    changes = Changes()
+    with contextlib.ExitStack() as stack:
+        plan = stack.enter_context(register.planned(catalogue, request))
+        changes.add(str(request.appliance), None, register.summary(plan.manifest))
+        if check_mode:
+            return {**changes.as_result(), "appliance": register.prediction(catalogue, plan.manifest)}
+        manifest = register.store(catalogue, plan, request)
+    return {**changes.as_result(), "appliance": catalogue.describe(manifest)}

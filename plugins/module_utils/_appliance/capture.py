@@ -1,0 +1,85 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
+# It may change or vanish in any release.
+
+"""From a domain to the disks and the template of an appliance: off, running, or to be sealed and shut down first."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import typing as t
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import live, seal, sources, template
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api as domains
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain import xml
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain.machine import DefinedMachine
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
+
+if t.TYPE_CHECKING:
+    from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.sources import DiskSource
+    from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection
+    from ansible_collections.headroom.libvirt.plugins.module_utils._journal import Journal
+
+_SHUTDOWN_SECONDS: t.Final = 300.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Capture:
+    """A domain to capture. ``when_running``, ``quiesce`` and ``seal`` are as the options; ``token`` is random."""
+
+    domain: str
+    journal: Journal
+    token: str
+    when_running: str = "refuse"
+    quiesce: str = "auto"
+    seal: str | None = "none"
+
+
+@dataclasses.dataclass(frozen=True)
+class Captured:
+    """What a domain gives: its template, its disks, the appliance that it was cloned from, how it is sealed."""
+
+    template: str
+    disks: t.Sequence[DiskSource]
+    parent: str | None
+    seal: seal.Method
+
+
+@contextlib.contextmanager
+def opened(connection: Connection, wanted: Capture, *, look_only: bool) -> t.Iterator[Captured]:
+    """Yield what the domain gives, which stays so for the block. With ``look_only`` nothing is done to the domain."""
+    domain = domains.look_up(connection, wanted.domain)
+    running = domains.is_active(domain)
+    if not running or wanted.when_running == "refuse":
+        sources.stopped_domain(connection, wanted.domain)
+    will_stop = running and wanted.when_running == "shutdown"
+    method = seal.choose(
+        wanted.seal, uri=connection.uri, will_stop=will_stop, has_agent=will_stop and seal.has_agent(domain)
+    )
+    text = domains.definition_xml(domain)
+    definition = xml.parse(text)
+    made = template.to_template(text)  # refuses what cannot be cloned before anything is done to the domain
+    if not template.disk_targets(made):
+        raise InvalidInput("source.domain", wanted.domain, "has no disk", "Name a domain with a disk of its own.")
+    with contextlib.ExitStack() as stack:
+        if look_only:
+            disks = sources.disks_of(connection, definition)
+        elif running and wanted.when_running == "live":
+            frozen = live.frozen(connection, wanted.domain, wanted.journal, wanted.token, quiesce=wanted.quiesce)
+            disks = stack.enter_context(frozen)
+        else:
+            if will_stop:
+                _stop(connection, wanted.domain, method)
+            live.settle(wanted.journal, connection, wanted.domain)
+            disks = sources.disks_of(connection, xml.parse(domains.definition_xml(domain)))
+        yield Captured(made, disks, definition.metadata.appliance, method)
+
+
+def _stop(connection: Connection, name: str, method: seal.Method) -> None:
+    if method == "agent":
+        seal.by_agent(domains.look_up(connection, name))
+    DefinedMachine.named(connection, name).shutdown(timeout=_SHUTDOWN_SECONDS)

@@ -1,0 +1,171 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
+# It may change or vanish in any release.
+
+"""Giving domains disks of their own, so that the appliance that they stand on can go.
+
+A domain that runs pulls its disks in and notices nothing. Of one that is off each overlay is copied flat, the
+definition led to the copy, and the overlay deleted; a run that dies in between leaves a record by which the next one
+finishes that or undoes it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import typing as t
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import sources
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api as domains
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain import metadata, overlays, xml
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain.metadata import VolumeRef
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Conflict, HeadroomError, NotFound
+from ansible_collections.headroom.libvirt.plugins.module_utils._storage import api as storage
+from ansible_collections.headroom.libvirt.plugins.module_utils._storage import xml as storage_xml
+from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import SYSTEM_CLOCK, Waiter
+
+if t.TYPE_CHECKING:
+    from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.users import Users
+    from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection
+    from ansible_collections.headroom.libvirt.plugins.module_utils._journal import (
+        Direction,
+        Journal,
+        Record,
+        Transaction,
+    )
+    from ansible_collections.headroom.libvirt.plugins.module_utils._libvirt_dep import libvirt
+    from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import Clock
+
+KIND: t.Final = "flatten"
+
+_PULL_SECONDS: t.Final = 4 * 3600.0
+
+
+@dataclasses.dataclass(frozen=True)
+class FlattenRecovery:
+    """Deletes, of each copy and its overlay, the one that the domain does not stand on."""
+
+    connection: Connection
+
+    def resume(self, record: Record) -> None:
+        """As roll_back(): whoever asked for it asks again."""
+        self.roll_back(record)
+
+    def roll_back(self, record: Record) -> None:
+        """Leave each disk with one volume."""
+        for step in (step.arguments for step in record.steps if step.name == "copy"):
+            domain = domains.find(self.connection, record.subject)
+            stands_on = None if domain is None else _source(domains.definition_xml(domain), step["target"])
+            for name in (step["name"], step["overlay"]):
+                self._delete_unless(stands_on, step["pool"], name)
+
+    def _delete_unless(self, stands_on: str | None, pool_name: str, name: str) -> None:
+        with contextlib.suppress(NotFound):
+            volume = storage.look_up_volume(storage.look_up_pool(self.connection, pool_name), name)
+            if stands_on is not None and storage.volume_path(volume) != stands_on:
+                storage.delete(volume)
+
+
+def check(connection: Connection, users: Users) -> None:
+    """Raise Conflict naming what cannot be flattened."""
+    saved = [name for name in users.domains if domains.has_saved_memory(domains.look_up(connection, name))]
+    unseen = [name for name, targets in users.domains.items() if not targets]
+    if saved or unseen or users.volumes:
+        problems = [
+            *(f"the domain {name!r} is saved (start it)" for name in saved),
+            *(f"the disks of {name!r} lie in no active pool (start its pool)" for name in unseen),
+            *(f"the volume {name!r} belongs to no domain (delete it)" for name in users.volumes),
+        ]
+        raise Conflict(f"flatten: {'; '.join(problems)}.", problems=problems)
+
+
+def flatten(connection: Connection, users: Users, journal: Journal, token: str, clock: Clock = SYSTEM_CLOCK) -> None:
+    """Give the domains disks of their own; check() has let them pass."""
+    for name, targets in users.domains.items():
+        settle(journal, connection, name)
+        domain = domains.look_up(connection, name)
+        if domains.is_active(domain):
+            for target in targets:
+                _pull(domain, target, clock)
+        else:
+            _copy(connection, domain, targets, journal, token)
+
+
+def settle(journal: Journal, connection: Connection, name: str) -> None:
+    """Finish or undo what a run that died has left of flattening that domain."""
+    for record in journal.unfinished(KIND, name):
+        if record.uri == connection.uri and not record.alive:
+            journal.recover(record, FlattenRecovery(connection))
+
+
+def _pull(domain: libvirt.virDomain, target: str, clock: Clock) -> None:
+    if not overlays.has_job(domain, target):
+        overlays.pull(domain, target)
+    waiter = Waiter(_PULL_SECONDS, clock)
+    waiter.until(lambda: not overlays.has_job(domain, target), f"pulling the disk {target} of {domain.name()!r}")
+    left = next((disk.backing for disk in xml.parse(domains.live_xml(domain)).disks if disk.target == target), ())
+    if left:
+        raise HeadroomError(
+            f"the disk {target} of {domain.name()!r} still stands on {left[0]}: pulling it in broke off"
+        )
+
+
+def _copy(
+    connection: Connection, domain: libvirt.virDomain, targets: t.Sequence[str], journal: Journal, token: str
+) -> None:
+    name, recovery = domain.name(), FlattenRecovery(connection)
+    with journal.transaction(KIND, name, {"uri": connection.uri, "domain": name}, recovery) as transaction:
+        for disk in xml.parse(domains.definition_xml(domain)).disks:
+            if disk.target in targets:
+                _copy_disk(connection, domain, disk, transaction, token)
+        recovery.roll_back(transaction.record)
+
+
+def _copy_disk(
+    connection: Connection, domain: libvirt.virDomain, disk: xml.Disk, transaction: Transaction, token: str
+) -> None:
+    overlay = sources.volume_of(connection, disk)
+    pool, described = storage.pool_of(overlay), storage_xml.parse_volume(storage.volume_xml(overlay))
+    new = VolumeRef(pool.name(), f"{domain.name()}.{token}.{disk.target}.qcow2")
+    step = transaction.step("copy", target=disk.target, pool=new.pool, name=new.name, overlay=overlay.name())
+    made = storage.create_from(
+        pool, new.name, storage_xml.volume_xml(storage_xml.NewVolume(new.name, described.capacity_bytes)), overlay
+    )
+    text = domains.definition_xml(domain, secrets=True)
+    old = VolumeRef(new.pool, overlay.name())
+    domains.define(connection, redirected(text, disk.target, storage.volume_path(made), old, new))
+    transaction.done(step)
+
+
+def redirected(text: str, target: str, path: str, old: VolumeRef, new: VolumeRef) -> str:
+    """Return a domain's XML with another file as its disk, and ``new`` owned in place of ``old``. Pure."""
+    root = xml.parse_element(text)
+    for disk in root.iterfind("devices/disk"):
+        named = disk.find("target")
+        if named is not None and named.get("dev") == target:
+            for element in [*disk.findall("source"), *disk.findall("backingStore")]:
+                disk.remove(element)
+            disk.set("type", "file")
+            source = disk.makeelement("source", {"file": path})
+            named.addprevious(source)
+    said = metadata.find_in(root)
+    owned = tuple(new if ref == old else ref for ref in said.volumes)
+    metadata.put_in(root, dataclasses.replace(said, volumes=owned))
+    return xml.to_text(root)
+
+
+def _source(text: str, target: str) -> str | None:
+    return next((disk.source for disk in xml.parse(text).disks if disk.target == target), None)
+
+
+def prospects(record: Record, _direction: Direction) -> list[str]:
+    """Return in sentences what FlattenRecovery does with the record, in either direction."""
+    return [
+        f"Delete that one of the volumes {step.arguments['name']} and {step.arguments['overlay']} of the pool "
+        f"{step.arguments['pool']} on which {record.subject} does not stand."
+        for step in record.steps
+        if step.name == "copy"
+    ]

@@ -1,0 +1,236 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
+# It may change or vanish in any release.
+
+"""Image files that become bases: beside the module or on a web server, packed or not, never trusted."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import os
+import typing as t
+from pathlib import Path
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import image, tables, unpack
+from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.sources import READ_ONLY, DiskSource
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import HeadroomError, InvalidInput
+from ansible_collections.headroom.libvirt.plugins.module_utils._feed import http
+from ansible_collections.headroom.libvirt.plugins.module_utils._feed.download import Wanted, fetched
+from ansible_collections.headroom.libvirt.plugins.module_utils._storage import api, content
+from ansible_collections.headroom.libvirt.plugins.module_utils._storage import xml as storage_xml
+
+if t.TYPE_CHECKING:
+    from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection
+    from ansible_collections.headroom.libvirt.plugins.module_utils._feed.entry import Checksum
+    from ansible_collections.headroom.libvirt.plugins.module_utils._feed.http import Web
+    from ansible_collections.headroom.libvirt.plugins.module_utils._storage.content import Digest
+
+DOWNLOADS: t.Final = Path("/var/lib/headroom/downloads")
+
+# What comes without a length may be so long, unless the task says more.
+_LONGEST_UNKNOWN_BYTES: t.Final = 64 * 1024**3
+# Enough of a packed image for its first 64 KiB: bzip2 packs 900 kB at a time.
+_PACKED_HEAD_BYTES: t.Final = 1024 * 1024
+
+
+@dataclasses.dataclass(frozen=True)
+class Location:
+    """Where an image is: the path ``place``, or the address ``place`` when ``remote``.
+
+    ``size_bytes`` and ``checksum`` are what the file must have; ``virtual_size_bytes`` is what a feed says that a guest
+    will see.
+    """
+
+    place: str
+    remote: bool = False
+    image_format: str = "auto"
+    size_bytes: int | None = None
+    checksum: Checksum | None = None
+    virtual_size_bytes: int | None = None
+
+    @property
+    def option(self) -> str:
+        """The option that named it."""
+        return "source.url" if self.remote else "source.file"
+
+
+@dataclasses.dataclass(frozen=True)
+class Means:
+    """How images are obtained: what is allowed, and where they may lie meanwhile.
+
+    ``max_size`` is the largest disk in bytes, None for what is likely of the file. With ``look_only`` nothing is
+    fetched but the beginning of what is far away.
+    """
+
+    web: Web = dataclasses.field(default_factory=http.Web)
+    folder: Path = DOWNLOADS
+    max_size: int | None = None
+    look_only: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class FileDisk:
+    """An image file, open as long as the task runs, so that what was inspected is what is sent."""
+
+    target: str
+    path: str
+    descriptor: int
+    image: image.Image
+    source_sha256: str | None = None
+
+    @property
+    def format(self) -> str:
+        """The image's format, which the base keeps."""
+        return self.image.format
+
+    @property
+    def virtual_size_bytes(self) -> int:
+        """The size that a guest sees."""
+        return self.image.virtual_size_bytes
+
+    @property
+    def needed_bytes(self) -> int:
+        """What the file takes where it is, holes not counted."""
+        return os.fstat(self.descriptor).st_blocks * 512
+
+    def create(self, pool: api.Pool, name: str) -> api.Volume:
+        """Create an empty file of the image's length: a header that libvirt wrote would show through its holes."""
+        new = storage_xml.NewVolume(name, os.fstat(self.descriptor).st_size, "raw", mode=READ_ONLY)
+        return api.create(pool, name, storage_xml.volume_xml(new))
+
+    def fill(self, connection: Connection, volume: api.Volume) -> Digest:
+        """Upload the file."""
+        return content.send_file(connection, volume, self.descriptor)
+
+
+@dataclasses.dataclass(frozen=True)
+class DistantDisk:
+    """An image of which only the beginning was looked at: enough for a plan, not for making it."""
+
+    target: str
+    place: str
+    format: str
+    virtual_size_bytes: int
+    needed_bytes: int
+    source_sha256: str | None = None
+
+    def create(self, pool: api.Pool, name: str) -> api.Volume:
+        """Refuse."""
+        del pool, name
+        raise HeadroomError(f"{self.place} was not fetched")
+
+    def fill(self, connection: Connection, volume: api.Volume) -> Digest:
+        """Refuse."""
+        del connection, volume
+        raise HeadroomError(f"{self.place} was not fetched")
+
+
+@contextlib.contextmanager
+def opened(places: t.Mapping[str, Location], means: Means) -> t.Iterator[list[DiskSource]]:
+    """Yield the disks {target: Location}; raises InvalidInput for an image that cannot become a base."""
+    with contextlib.ExitStack() as stack:
+        disks: list[DiskSource] = []
+        for target, location in places.items():
+            if location.remote and means.look_only:
+                disks.append(_look_from_afar(target, location, means))
+                continue
+            descriptor = stack.enter_context(_fetched(location, means) if location.remote else _local(location))
+            disks.append(stack.enter_context(as_disk(target, location, descriptor, means)))
+        yield disks
+
+
+@contextlib.contextmanager
+def as_disk(target: str, location: Location, descriptor: int, means: Means) -> t.Iterator[FileDisk]:
+    """Yield the disk that the open file holds, unpacked where it is packed; raises InvalidInput."""
+    head, size = os.pread(descriptor, image.HEADER_BYTES, 0), os.fstat(descriptor).st_size
+    packed = None if location.image_format == "raw" else image.compression(head)
+    if packed is None:
+        yield FileDisk(target, location.place, descriptor, _inspect(location, descriptor, size, means))
+        return
+    limit = image.largest(size, means.max_size)
+    name = location.place
+    with unpack.unpacked(location.option, name, descriptor, packed, means.folder, limit) as whole:
+        found = _inspect(location, whole, size, means)
+        yield FileDisk(target, name, whole, found, _sha256(descriptor))
+
+
+def _inspect(location: Location, descriptor: int, packed_size: int, means: Means) -> image.Image:
+    option, place, size = location.option, location.place, os.fstat(descriptor).st_size
+    head = os.pread(descriptor, image.HEADER_BYTES, 0)
+    found = _recognized(location, head, size)
+    if found.tables is not None:
+        image.refuse_bomb(option, place, found, packed_size, means.max_size)
+        tables.check(option, place, found.tables, size, lambda offset, count: os.pread(descriptor, count, offset))
+    _check_claim(location, found)
+    return found
+
+
+def _recognized(location: Location, head: bytes, size: int) -> image.Image:
+    wanted = location.image_format
+    if wanted == "raw":
+        return image.raw(location.option, location.place, size)
+    found = image.inspect(location.option, location.place, head, size)
+    if wanted not in {"auto", found.format}:
+        raise InvalidInput(
+            "source.format", wanted, f"is not the format of {location.place!r}", f"It is {found.format}."
+        )
+    return found
+
+
+def _check_claim(location: Location, found: image.Image) -> None:
+    claimed = location.virtual_size_bytes
+    if claimed is not None and claimed != found.virtual_size_bytes:
+        raise InvalidInput(
+            location.option,
+            location.place,
+            f"is a disk of {found.virtual_size_bytes} bytes, but the feed says {claimed}",
+            "Tell the feed's publisher; it is not used.",
+        )
+
+
+@contextlib.contextmanager
+def _local(location: Location) -> t.Iterator[int]:
+    descriptor = content.open_source(location.option, location.place)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _fetched(location: Location, means: Means) -> t.ContextManager[int]:
+    limit = location.size_bytes or means.max_size or _LONGEST_UNKNOWN_BYTES
+    return fetched(means.web, Wanted(location.place, limit, location.size_bytes, location.checksum), means.folder)
+
+
+def _look_from_afar(target: str, location: Location, means: Means) -> DistantDisk:
+    """Return what the first bytes tell; of a packed raw image only a feed knows the size, else it shows as 0."""
+    content_head, announced = http.get_head(means.web, location.place, _PACKED_HEAD_BYTES)
+    size = location.size_bytes or announced or 0
+    packed = None if location.image_format == "raw" else image.compression(content_head)
+    if packed is None:
+        found = _recognized(location, content_head[: image.HEADER_BYTES], size)
+        image.refuse_bomb(location.option, location.place, found, size, means.max_size)
+    else:
+        found = _look_into(location, content_head, packed)
+    _check_claim(location, found)
+    return DistantDisk(target, location.place, found.format, found.virtual_size_bytes, size)
+
+
+def _look_into(location: Location, packed_head: bytes, compression: str) -> image.Image:
+    head = unpack.head(location.option, location.place, packed_head, compression, image.HEADER_BYTES)
+    if head.startswith(b"QFI\xfb"):
+        return image.inspect(location.option, location.place, head, image.LARGEST_TABLES_BYTES)
+    return image.Image("raw", location.virtual_size_bytes or 0)
+
+
+def _sha256(descriptor: int) -> str:
+    running = hashlib.sha256()
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    while chunk := os.read(descriptor, http.CHUNK_BYTES):
+        running.update(chunk)
+    return running.hexdigest()

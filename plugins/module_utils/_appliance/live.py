@@ -1,0 +1,174 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
+# It may change or vanish in any release.
+
+"""The disks of a running domain as they are at one instant, while its guest runs on.
+
+The guest writes into overlays as long as its disks are copied; afterwards these are merged back. It is a transaction: a
+run that dies in between leaves a guest that runs, on overlays, and a record by which the next run merges them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import typing as t
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import sources
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain import agent, overlays, xml
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api as domains
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Conflict, HeadroomError, NotFound
+from ansible_collections.headroom.libvirt.plugins.module_utils._storage import api as storage
+from ansible_collections.headroom.libvirt.plugins.module_utils._storage import xml as storage_xml
+from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import SYSTEM_CLOCK, Waiter
+
+if t.TYPE_CHECKING:
+    from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection
+    from ansible_collections.headroom.libvirt.plugins.module_utils._journal import (
+        Direction,
+        Journal,
+        Record,
+        Transaction,
+    )
+    from ansible_collections.headroom.libvirt.plugins.module_utils._libvirt_dep import libvirt
+    from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import Clock
+
+KIND: t.Final = "capture"
+
+_MERGE_SECONDS: t.Final = 3600.0
+
+
+@dataclasses.dataclass(frozen=True)
+class CaptureRecovery:
+    """Merges the overlays of a record back, whatever of that is left to do."""
+
+    connection: Connection
+    clock: Clock = SYSTEM_CLOCK
+
+    def resume(self, record: Record) -> None:
+        """As roll_back(): what was copied so far is of no use."""
+        self.roll_back(record)
+
+    def roll_back(self, record: Record) -> None:
+        """Let the domain be as it was before."""
+        steps = [step.arguments for step in record.steps if step.name == "overlay"]
+        domain = domains.find(self.connection, record.subject)
+        for step in steps:
+            self._merge(domain, record.subject, step)
+        for step in steps:
+            _delete(self.connection, step["pool"], step["name"])
+
+    def _merge(self, domain: libvirt.virDomain | None, name: str, step: t.Mapping[str, t.Any]) -> None:
+        """Merge an overlay that a domain stands on; raises Conflict for one that is off, where libvirt cannot."""
+        if domain is None:
+            return
+        target, path = step["target"], step["path"]
+        if _source(domains.definition_xml(domain), target) != path and not (
+            domains.is_active(domain) and _source(domains.live_xml(domain), target) == path
+        ):
+            return
+        if not domains.is_active(domain):
+            raise Conflict(
+                f"{name!r} stopped while it was captured, so its disk {target} stays on the overlay {path}. Nothing "
+                "of it is lost. Start it, and run the task again, or recover the transaction.",
+                domain=name,
+            )
+        if not overlays.has_job(domain, target):
+            overlays.commit(domain, target)
+        self._until_ready(domain, target)
+        overlays.pivot(domain, target)
+        waiter = Waiter(_MERGE_SECONDS, self.clock)
+        waiter.until(lambda: not overlays.has_job(domain, target), f"leaving the overlay of the disk {target}")
+
+    def _until_ready(self, domain: libvirt.virDomain, target: str) -> None:
+        def ready() -> bool:
+            if not overlays.has_job(domain, target):
+                raise HeadroomError(f"the overlay of the disk {target} of {domain.name()!r} could not be merged")
+            return overlays.is_ready(domains.live_xml(domain), target)
+
+        Waiter(_MERGE_SECONDS, self.clock).until(ready, f"merging the overlay of the disk {target}")
+
+
+@contextlib.contextmanager
+def frozen(
+    connection: Connection, name: str, journal: Journal, token: str, *, quiesce: str = "auto"
+) -> t.Iterator[list[sources.DiskSource]]:
+    """Yield the disks of the running domain called ``name`` as they are now; merges the overlays afterwards.
+
+    ``quiesce`` ``auto`` has file systems frozen where an agent is connected, ``always`` insists on it.
+    """
+    recovery = CaptureRecovery(connection)
+    settle(journal, connection, name)
+    domain = domains.look_up(connection, name)
+    text = domains.live_xml(domain)
+    with_agent = _is_to_quiesce(name, text, quiesce)
+    definition = xml.parse(text)
+    disks = sources.disks_of(connection, definition)
+    intent = {"uri": connection.uri, "domain": name}
+    with journal.transaction(KIND, name, intent, recovery) as transaction:
+        places = {
+            disk.target: _make_overlay(connection, transaction, name, token, disk)
+            for disk in definition.disks
+            if disk.device == "disk"
+        }
+        others = [disk.target for disk in definition.disks if disk.target not in places]
+        step = transaction.step("freeze", domain=name)
+        overlays.put(domain, overlays.snapshot_xml(places, others), quiesce=with_agent)
+        transaction.done(step)
+        yield disks
+        recovery.roll_back(transaction.record)
+
+
+def settle(journal: Journal, connection: Connection, name: str) -> None:
+    """Merge what a run that died has left of a capture of that domain."""
+    for record in journal.unfinished(KIND, name):
+        if record.uri == connection.uri and not record.alive:
+            journal.recover(record, CaptureRecovery(connection))
+
+
+def _is_to_quiesce(name: str, text: str, quiesce: str) -> bool:
+    connected = agent.is_connected(text)
+    if quiesce == "always" and not connected:
+        raise Conflict(
+            f"source.quiesce: the guest agent of {name!r} is not connected, so its file systems cannot be frozen. "
+            "Start it in the guest, or take the disks as after a power cut: quiesce: never.",
+            domain=name,
+        )
+    return connected and quiesce != "never"
+
+
+def _make_overlay(connection: Connection, transaction: Transaction, name: str, token: str, disk: xml.Disk) -> str:
+    base = sources.volume_of(connection, disk)
+    pool = storage.pool_of(base)
+    volume_name = f"headroom-capture.{name}.{token}.{disk.target}.qcow2"
+    path = storage_xml.parse_pool(storage.pool_xml(pool)).path_of(volume_name)
+    step = transaction.step("overlay", pool=pool.name(), name=volume_name, target=disk.target, path=path)
+    capacity = storage_xml.parse_volume(storage.volume_xml(base)).capacity_bytes
+    new = storage_xml.NewVolume(
+        volume_name, capacity, backing_path=storage.volume_path(base), backing_format=disk.format or "raw"
+    )
+    storage.create(pool, volume_name, storage_xml.volume_xml(new))
+    transaction.done(step)
+    return path
+
+
+def _source(text: str, target: str) -> str | None:
+    return next((disk.source for disk in xml.parse(text).disks if disk.target == target), None)
+
+
+def _delete(connection: Connection, pool_name: str, name: str) -> None:
+    with contextlib.suppress(NotFound):
+        pool = storage.look_up_pool(connection, pool_name)
+        storage.delete(storage.look_up_volume(pool, name))
+
+
+def prospects(record: Record, _direction: Direction) -> list[str]:
+    """Return in sentences what CaptureRecovery does with the record, in either direction."""
+    steps = [step.arguments for step in record.steps if step.name == "overlay"]
+    merged = [
+        f"Merge the overlay {step['name']} of {record.subject} back into its disk {step['target']}." for step in steps
+    ]
+    return [*merged, *(f"Delete the volume {step['name']} of the pool {step['pool']}." for step in steps)]

@@ -1,0 +1,131 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
+# It may change or vanish in any release.
+
+"""From an entry of a feed to what can be made an appliance of."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import typing as t
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import foreign, images
+from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import manifest as manifests
+from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.manifest import InvalidManifest, Manifest
+from ansible_collections.headroom.libvirt.plugins.module_utils._connection import masked
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import ChecksumMismatch, InvalidInput
+from ansible_collections.headroom.libvirt.plugins.module_utils._feed import entry as entries
+from ansible_collections.headroom.libvirt.plugins.module_utils._feed import http, read, signature
+from ansible_collections.headroom.libvirt.plugins.module_utils._feed.errors import InvalidFeed
+from ansible_collections.headroom.libvirt.plugins.module_utils._feed.seen import Seen
+
+if t.TYPE_CHECKING:
+    from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.register import Request
+    from ansible_collections.headroom.libvirt.plugins.module_utils._feed.entry import Entry
+    from ansible_collections.headroom.libvirt.plugins.module_utils._feed.read import Address, Feed
+
+Params = t.Mapping[str, t.Any]
+
+_LONGEST_MANIFEST_BYTES: t.Final = 4 * 1024 * 1024
+
+
+def address(options: Params) -> Address:
+    """Return where the feed of the option ``source.feed`` is; raises InvalidInput when nothing says whom to believe."""
+    url = http.check_url("source.feed.url", options["url"])
+    if not options["verify"]:
+        return read.Address(url, None, options["format"])
+    if not options["key"] or not options["fingerprint"]:
+        raise InvalidInput(
+            "source.feed.fingerprint",
+            options["fingerprint"],
+            "and key are needed to check the feed's signature",
+            "Give both, or set verify: false to take what the server sends.",
+        )
+    return read.Address(url, signature.trust(options["key"], options["fingerprint"]), options["format"])
+
+
+def open_feed(options: Params, means: images.Means, now: float) -> Feed:
+    """Return the feed as it is now; remembers how new it is, except when only looking. ``now`` is in epoch seconds."""
+    place = address(options)
+    seen = Seen(place.url)
+    feed = read.read(means.web, place, seen, now)
+    if not means.look_only:
+        seen.remember(feed.times)
+    return feed
+
+
+def request_for(feed: Feed, entry: Entry, request: Request) -> Request:
+    """Return ``request`` with all that the feed says of the entry; what the task says stays."""
+    known = None if entry.manifest is None else _manifest(feed, entry, request.means)
+    told = [option for option in request.told if option != "arch"]
+    if known is not None and told:
+        raise InvalidInput(
+            told[0],
+            "…",
+            f"is of no use here: {entry.product} comes with the machine that it is for",
+            "Leave it out, and override it in headroom.libvirt.appliance_clone where a clone shall differ.",
+        )
+    files = {
+        file.target if known else "": images.Location(
+            place=feed.url_of(file),
+            remote=True,
+            image_format="auto" if entry.image_format is None else entry.image_format,
+            size_bytes=file.size_bytes,
+            checksum=file.checksum,
+            virtual_size_bytes=entry.virtual_size_bytes if file is entry.disks[0] else None,
+        )
+        for file in entry.disks
+    }
+    filled = dataclasses.replace(request, files=files, known=known, origin=masked(feed.address.url))
+    return filled if known else _with_hints(filled, entry)
+
+
+def _with_hints(request: Request, entry: Entry) -> Request:
+    """Let an entry without manifest say what the task does not."""
+    only = entry.disks[0].checksum
+    hardware = request.hardware
+    if hardware is not None:
+        hardware = dataclasses.replace(
+            hardware,
+            memory_bytes=hardware.memory_bytes
+            if "memory" in request.told
+            else max(hardware.memory_bytes, entry.min_ram_bytes or 0),
+            firmware=hardware.firmware if "firmware" in request.told else entry.firmware or hardware.firmware,
+            arch=entry.arch,
+        )
+    return dataclasses.replace(
+        request,
+        hardware=hardware,
+        sha256=only.digits if only.algorithm == "sha256" else None,
+        os_id=request.os_id or entry.os_id,
+        min_ram_bytes=entry.min_ram_bytes if request.min_ram_bytes is None else request.min_ram_bytes,
+        min_disk_bytes=entry.min_disk_bytes if request.min_disk_bytes is None else request.min_disk_bytes,
+        description=request.description or entry.description,
+    )
+
+
+def _manifest(feed: Feed, entry: Entry, means: images.Means) -> Manifest:
+    file = t.cast(entries.FeedFile, entry.manifest)
+    text = http.get(means.web, feed.url_of(file), min(file.size_bytes or 0, _LONGEST_MANIFEST_BYTES))
+    found = hashlib.sha256(text).hexdigest()
+    if found != file.checksum.digits:
+        raise ChecksumMismatch(
+            f"{masked(feed.url_of(file))} has the SHA-256 {found}, not {file.checksum.digits}: it is not what was "
+            "published. It is not used.",
+            expected=file.checksum.digits,
+            found=found,
+        )
+    try:
+        manifest = foreign.checked(manifests.from_json(text))
+    except InvalidManifest as error:
+        raise InvalidFeed(f"{entry.product} {entry.version}: {error.message}") from error
+    targets = [disk.target for disk in manifest.disks]
+    if (manifest.name, manifest.version) != (entry.name, entry.version) or targets != [f.target for f in entry.disks]:
+        raise InvalidFeed(
+            f"{entry.product} {entry.version}: the manifest is that of {manifest.id}. Tell its publisher."
+        )
+    return manifest

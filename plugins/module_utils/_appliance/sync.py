@@ -1,0 +1,91 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
+# It may change or vanish in any release.
+
+"""What a catalogue lacks of a feed, and what it has too much of."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import register, users
+from ansible_collections.headroom.libvirt.plugins.module_utils._connection import masked
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput, NotFound
+from ansible_collections.headroom.libvirt.plugins.module_utils._feed import entry as entries
+from ansible_collections.headroom.libvirt.plugins.module_utils._feed.errors import InvalidFeed
+
+if t.TYPE_CHECKING:
+    from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.catalogue import Catalogue
+    from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.manifest import Manifest
+    from ansible_collections.headroom.libvirt.plugins.module_utils._changes import Changes
+    from ansible_collections.headroom.libvirt.plugins.module_utils._feed.entry import Entry
+    from ansible_collections.headroom.libvirt.plugins.module_utils._feed.read import Feed
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """What is to be fetched, what is there already, and what goes unless something stands on it."""
+
+    missing: tuple[Entry, ...]
+    there: tuple[Manifest, ...]
+    surplus: tuple[Manifest, ...]
+
+
+def plan(feed: Feed, have: t.Sequence[Manifest], patterns: t.Sequence[str], arch: str, keep: int) -> Plan:
+    """Return how the catalogue comes to hold the ``keep`` newest versions of the products that match. Pure.
+
+    Only what came from this feed is ever removed. A product that the feed no longer has stays: a publisher's mistake
+    must not empty the hosts. Raises NotFound when nothing matches, InvalidFeed for what cannot be used.
+    """
+    if keep < 1:
+        raise InvalidInput("keep", keep, "is not a number of versions", "Write 1 or more.")
+    found = entries.matching(feed.entries, patterns, arch)
+    if not found:
+        raise NotFound(
+            f"source.feed.products: the feed has nothing for {arch} that {', '.join(patterns)} matches. See what it "
+            "has: name a product that it cannot have, and the error lists them.",
+            products=list(patterns),
+        )
+    products: dict[str, list[Entry]] = {}
+    for entry in found:
+        products.setdefault(entry.product, []).append(entry)
+    wanted = [entries.checked(one) for group in products.values() for one in entries.newest_first(group)[:keep]]
+    _refuse_doubles(wanted)
+    names = {(entry.name, entry.version) for entry in wanted}
+    ids = {(manifest.name, manifest.version): manifest for manifest in have}
+    origin, synced = masked(feed.address.url), {entry.name for entry in wanted}
+    return Plan(
+        missing=tuple(entry for entry in wanted if (entry.name, entry.version) not in ids),
+        there=tuple(manifest for key, manifest in ids.items() if key in names),
+        surplus=tuple(
+            manifest
+            for key, manifest in ids.items()
+            if key not in names and manifest.origin == origin and manifest.name in synced
+        ),
+    )
+
+
+def remove(catalogue: Catalogue, manifest: Manifest, changes: Changes, *, check_mode: bool) -> dict[str, t.Any]:
+    """Remove a surplus version; one that something stands on stays, and the result says for whom."""
+    standing = users.find(catalogue, manifest).words
+    if standing:
+        return {"id": str(manifest.id), "action": "in_use", "reason": ", ".join(standing)}
+    changes.add(str(manifest.id), register.summary(manifest), None)
+    if not check_mode:
+        catalogue.remove(manifest)
+    return {"id": str(manifest.id), "action": "removed", "reason": None}
+
+
+def _refuse_doubles(wanted: t.Sequence[Entry]) -> None:
+    owners: dict[tuple[str, str], str] = {}
+    for entry in wanted:
+        other = owners.setdefault((entry.name, entry.version), entry.product)
+        if other != entry.product:
+            raise InvalidFeed(
+                f"the products {other!r} and {entry.product!r} would both become {entry.name}:{entry.version}. Choose "
+                "one of them with source.feed.products."
+            )

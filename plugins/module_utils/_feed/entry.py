@@ -1,0 +1,185 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
+# It may change or vanish in any release.
+
+"""What a feed offers, whichever its format: entries, each an appliance to be. Pure.
+
+A feed is written by someone else. What it says becomes an Entry only through the checks of this file.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import fnmatch
+import re
+import typing as t
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.manifest import version_order
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput, NotFound
+from ansible_collections.headroom.libvirt.plugins.module_utils._feed.errors import InvalidFeed
+from ansible_collections.headroom.libvirt.plugins.module_utils._names import LONGEST_NAME, check_name, check_version
+
+# Debian's names, which simplestreams uses, and the kernel's, which libvirt uses.
+ARCHITECTURES: t.Final[dict[str, str]] = {
+    "amd64": "x86_64",
+    "arm64": "aarch64",
+    "i386": "i686",
+    "ppc64el": "ppc64le",
+    "armhf": "armv7l",
+}
+LARGEST_FILE_BYTES: t.Final = 16 * 1024**4
+
+_DIGITS: t.Final[dict[str, int]] = {"sha256": 64, "sha512": 128}
+_NOT_IN_PATHS = re.compile(r"[\x00-\x20\x7f-\x9f\\?#%]")
+_NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]+")
+
+
+@dataclasses.dataclass(frozen=True)
+class Checksum:
+    """What a content must hash to; ``algorithm`` is ``sha256`` or ``sha512``."""
+
+    algorithm: str
+    digits: str
+
+
+@dataclasses.dataclass(frozen=True)
+class FeedFile:
+    """A file of a feed; ``path`` is relative to the feed's top. ``target`` is the disk that it becomes.
+
+    ``size_bytes`` is None where the format of the feed need not say it.
+    """
+
+    path: str
+    checksum: Checksum
+    size_bytes: int | None
+    target: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Entry:
+    """One version of one product.
+
+    ``manifest`` is there in feeds of this collection. ``virtual_size_bytes`` is what a guest will see of the first
+    disk, where the feed says it; ``image_format`` None leaves it to the file's header. ``problem`` is why the entry
+    cannot be used: one that is damaged must not keep the others from being used.
+    """
+
+    product: str
+    name: str
+    version: str
+    arch: str
+    disks: tuple[FeedFile, ...]
+    manifest: FeedFile | None = None
+    aliases: tuple[str, ...] = ()
+    image_format: str | None = None
+    virtual_size_bytes: int | None = None
+    firmware: str | None = None
+    os_id: str | None = None
+    min_ram_bytes: int | None = None
+    min_disk_bytes: int | None = None
+    description: str | None = None
+    problem: str | None = None
+
+
+def kernel_arch(name: str) -> str:
+    """Return libvirt's name of an architecture."""
+    return ARCHITECTURES.get(name, name)
+
+
+def debian_arch(name: str) -> str:
+    """Return Debian's name of an architecture."""
+    return next((debian for debian, kernel in ARCHITECTURES.items() if kernel == name), name)
+
+
+def check_path(what: str, path: object) -> str:
+    """Return a path that stays below the feed's top; raises InvalidFeed naming ``what`` it is the path of."""
+    parts = path.split("/") if isinstance(path, str) else []
+    if not isinstance(path, str) or not path or _NOT_IN_PATHS.search(path) or len(path) > 1024:
+        problem = "holds characters that no path of a feed has"
+    elif path.startswith("/") or "://" in path or (":" in parts[0] and len(parts) == 1):
+        problem = "is not relative to the feed"
+    elif any(part in {"", ".", ".."} for part in parts):
+        problem = "leads out of the feed"
+    else:
+        return path
+    raise InvalidFeed(f"the feed names {path!r} as the path of {what}, which {problem}. Nothing was fetched.")
+
+
+def check_checksum(what: str, algorithm: str, digits: object) -> Checksum:
+    """Return the Checksum; raises InvalidFeed for what is none."""
+    text = digits.lower() if isinstance(digits, str) else ""
+    if len(text) != _DIGITS[algorithm] or set(text) - set("0123456789abcdef"):
+        raise InvalidFeed(f"the feed gives no {algorithm} for {what}, so it could not be checked. It is not used.")
+    return Checksum(algorithm, text)
+
+
+def check_size(what: str, size: object) -> int:
+    """Return a number of bytes that a feed says; raises InvalidFeed for what is none."""
+    text = str(size) if isinstance(size, (int, str)) and not isinstance(size, bool) else ""
+    if not text.isdecimal() or not 0 < int(text[:20]) <= LARGEST_FILE_BYTES:
+        raise InvalidFeed(f"the feed gives {size!r} as the size of {what}, which is no size. It is not used.")
+    return int(text)
+
+
+def check_names(name: str, version: str) -> None:
+    """Raise InvalidFeed unless ``name`` and ``version`` can name an appliance."""
+    try:
+        check_name("name", name)
+        check_version("version", version)
+    except InvalidInput as error:
+        raise InvalidFeed(f"the feed names an appliance that cannot be named so: {error.message}") from error
+
+
+def plain_name(product: str) -> str:
+    """Return the name of the appliance that a product of another's feed becomes (``com.ubuntu.cloud-server-24.04``)."""
+    return _NOT_IN_NAMES.sub("-", product).strip("-._")[:LONGEST_NAME]
+
+
+def matching(entries: t.Iterable[Entry], patterns: t.Sequence[str], arch: str) -> list[Entry]:
+    """Return the entries of an architecture whose product, name or alias one of the shell ``patterns`` matches."""
+    return [
+        entry
+        for entry in entries
+        if entry.arch == arch
+        and any(
+            fnmatch.fnmatchcase(word, pattern)
+            for pattern in patterns
+            for word in (entry.product, entry.name, *entry.aliases)
+        )
+    ]
+
+
+def newest_first(entries: t.Iterable[Entry]) -> list[Entry]:
+    """Return entries by version, the highest first."""
+    return sorted(entries, key=lambda entry: version_order(entry.version), reverse=True)
+
+
+def select(entries: t.Sequence[Entry], product: str, version: str | None, arch: str) -> Entry:
+    """Return that version of the product, or without ``version`` its newest; raises NotFound saying what there is."""
+    mine = [entry for entry in entries if entry.arch == arch]
+    found = newest_first(entry for entry in mine if product in {entry.product, entry.name, *entry.aliases})
+    chosen = next((entry for entry in found if version in {None, entry.version}), None)
+    if chosen is None:
+        kind, there = (
+            ("versions", [one.version for one in found]) if found else ("products", [one.product for one in mine])
+        )
+        shown = sorted(set(there))
+        more = f" and {len(shown) - 10} more" if len(shown) > 10 else ""
+        raise NotFound(
+            f"source.feed: there is no {product!r}{'' if version is None else f' of the version {version!r}'} for "
+            f"{arch}; its {kind}: {', '.join(shown[:10]) or 'none'}{more}. Name one of these.",
+            product=product,
+            version=version,
+        )
+    return checked(chosen)
+
+
+def checked(entry: Entry) -> Entry:
+    """Return ``entry``; raises InvalidFeed when it cannot be used or cannot be named so."""
+    if entry.problem is not None:
+        raise InvalidFeed(entry.problem, product=entry.product)
+    check_names(entry.name, entry.version)
+    return entry

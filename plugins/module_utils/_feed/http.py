@@ -1,0 +1,185 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
+# It may change or vanish in any release.
+
+"""Reading from a web server that may not be friendly: no other schemes, bounded sizes, bounded time."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import http.client
+import typing as t
+import urllib.error
+from urllib.parse import urljoin, urlsplit
+
+from ansible.module_utils.urls import open_url
+from ansible_collections.headroom.libvirt.plugins.module_utils._connection import masked
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
+from ansible_collections.headroom.libvirt.plugins.module_utils._feed.errors import TooLarge, TransferFailed, Truncated
+from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import SYSTEM_CLOCK, Clock
+
+CHUNK_BYTES: t.Final = 1024 * 1024
+
+_MOST_REDIRECTIONS: t.Final = 5
+_SCHEMES: t.Final = frozenset({"http", "https"})
+# A server that keeps a connection barely alive would hold the task for ever otherwise.
+_LEAST_BYTES_PER_SECOND: t.Final = 4096
+_NETWORK_ERRORS: t.Final = (OSError, http.client.HTTPException, urllib.error.URLError)
+
+
+@dataclasses.dataclass(frozen=True)
+class Web:
+    """How to reach web servers. ``timeout`` is how long one may be silent, in seconds."""
+
+    timeout: float = 30.0
+    ca_path: str | None = None
+    validate_certs: bool = True
+    clock: Clock = SYSTEM_CLOCK
+
+
+class Answer(t.Protocol):
+    """What open_url returns, as far as it is used."""
+
+    status: int
+    headers: t.Mapping[str, str]
+
+    def read(self, amount: int) -> bytes:
+        """Return up to ``amount`` bytes, nothing at the end."""
+
+    def close(self) -> None:
+        """Drop the connection."""
+
+
+class Missing(TransferFailed):
+    """The server says that there is no such file."""
+
+    kind = "not_found"
+
+
+class NotSatisfiable(TransferFailed):
+    """The server has nothing of the range that was asked for."""
+
+
+def check_url(option: str, url: str) -> str:
+    """Return an address of a web server; raises InvalidInput naming ``option``."""
+    parts = urlsplit(url)
+    if parts.scheme not in _SCHEMES or not parts.hostname or any(ord(letter) <= 32 for letter in url):
+        raise InvalidInput(option, masked(url), "is not the address of a web server", "Write http://… or https://…")
+    return url
+
+
+@contextlib.contextmanager
+def opened(web: Web, url: str, headers: t.Mapping[str, str] | None = None) -> t.Iterator[Answer]:
+    """Yield the server's answer, after redirections; raises TransferFailed."""
+    answer = _follow(web, url, {"Accept-Encoding": "identity", **(headers or {})})
+    try:
+        yield answer
+    finally:
+        answer.close()
+
+
+def get(web: Web, url: str, limit: int) -> bytes:
+    """Return a whole small file; raises TooLarge past ``limit`` bytes, Truncated when it ends too early."""
+    with opened(web, url) as answer:
+        return b"".join(chunks(web, answer, url, limit))
+
+
+def get_head(web: Web, url: str, count: int) -> tuple[bytes, int | None]:
+    """Return the first ``count`` bytes of a file, or all it has, and its length where the server says it."""
+    with opened(web, url) as answer:
+        length = announced(answer)
+        wanted = count if length is None else min(count, length)
+        content = b""
+        for chunk in chunks(web, answer, url, None):
+            content += chunk
+            if len(content) >= wanted:
+                break
+        return content[:count], length
+
+
+def chunks(web: Web, answer: Answer, url: str, limit: int | None) -> t.Iterator[bytes]:
+    """Yield the body in pieces; raises TooLarge, Truncated, or TransferFailed for a server that is too slow."""
+    expected, received, started = announced(answer), 0, web.clock.now()
+    if limit is not None and expected is not None and expected > limit:
+        raise TooLarge(f"{masked(url)} is {expected} bytes long, but at most {limit} are expected. It was not fetched.")
+    while True:
+        try:
+            chunk = answer.read(CHUNK_BYTES)
+        except _NETWORK_ERRORS as error:
+            raise _ended_early(url, received, expected, str(error) or type(error).__name__) from error
+        if not chunk:
+            break
+        received += len(chunk)
+        if limit is not None and received > limit:
+            raise TooLarge(
+                f"{masked(url)} is longer than the {limit} bytes that are expected. The rest was not fetched."
+            )
+        yield chunk
+        if web.clock.now() - started > web.timeout + received / _LEAST_BYTES_PER_SECOND:
+            raise TransferFailed(
+                f"{masked(url)} comes at less than {_LEAST_BYTES_PER_SECOND} bytes a second. Try later."
+            )
+    if expected is not None and received < expected:
+        raise _ended_early(url, received, expected, "the server closed the connection")
+
+
+def announced(answer: Answer) -> int | None:
+    """Return how many bytes of body the server announces, None when it does not."""
+    text = answer.headers.get("Content-Length", "")
+    return int(text) if text.isdecimal() else None
+
+
+def _ended_early(url: str, received: int, expected: int | None, why: str) -> Truncated:
+    of_all = "" if expected is None else f" of {expected}"
+    return Truncated(f"the transfer of {masked(url)} ended after {received}{of_all} bytes: {why}. Run the task again.")
+
+
+def _follow(web: Web, url: str, headers: t.Mapping[str, str]) -> Answer:
+    here = url
+    for _unused in range(_MOST_REDIRECTIONS + 1):
+        try:
+            return t.cast(Answer, _request(web, here, headers))
+        except urllib.error.HTTPError as error:
+            error.close()
+            if error.code not in {301, 302, 303, 307, 308}:
+                raise _refused(here, error) from error
+            here = _redirected(here, error.headers.get("Location", ""))
+        except _NETWORK_ERRORS as error:
+            reason = getattr(error, "reason", None) or error
+            raise TransferFailed(f"{masked(here)} could not be reached: {reason}. Check the address.") from error
+    raise TransferFailed(f"{masked(url)} redirects more than {_MOST_REDIRECTIONS} times. Give the final address.")
+
+
+def _request(web: Web, url: str, headers: t.Mapping[str, str]) -> t.Any:
+    return open_url(
+        url,
+        headers=dict(headers),
+        timeout=web.timeout,
+        follow_redirects="none",
+        validate_certs=web.validate_certs,
+        ca_path=web.ca_path,
+        decompress=False,
+        http_agent="headroom.libvirt",
+    )
+
+
+def _redirected(here: str, location: str) -> str:
+    there = urljoin(here, location)
+    before, after = urlsplit(here).scheme, urlsplit(there).scheme
+    if not location or after not in _SCHEMES or (before == "https" and after == "http"):
+        raise TransferFailed(
+            f"{masked(here)} redirects to {masked(location)!r}, which is not followed: only http and https are, and "
+            "never from https to http. Give the final address, if it can be trusted."
+        )
+    return there
+
+
+def _refused(url: str, error: urllib.error.HTTPError) -> TransferFailed:
+    family = Missing if error.code in {404, 410} else NotSatisfiable if error.code == 416 else TransferFailed
+    return family(
+        f"{masked(url)}: the server answers {error.code} {error.reason}. Check the address.", status=error.code
+    )

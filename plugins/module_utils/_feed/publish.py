@@ -1,0 +1,233 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
+# It may change or vanish in any release.
+
+"""Publishing: the files first, the products, the index last, and only then what is offered no longer goes."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import errno
+import fcntl
+import functools
+import json
+import os
+import typing as t
+from pathlib import Path
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._changes import Changes
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
+    ChecksumMismatch,
+    Conflict,
+    HeadroomError,
+    InvalidInput,
+    NoSpace,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._feed import publication, signature, simplestreams
+from ansible_collections.headroom.libvirt.plugins.module_utils._feed.errors import FeedRefused
+from ansible_collections.headroom.libvirt.plugins.module_utils._files import replace_atomically
+from ansible_collections.headroom.libvirt.plugins.module_utils._storage import api, content
+
+if t.TYPE_CHECKING:
+    from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.catalogue import Catalogue
+    from ansible_collections.headroom.libvirt.plugins.module_utils._feed.publication import Data, DiskFile, Offered
+    from ansible_collections.headroom.libvirt.plugins.module_utils._feed.sign import Signer
+
+_READABLE: t.Final = 0o644
+
+
+@dataclasses.dataclass(frozen=True)
+class Folder:
+    """A feed's folder, which a web server serves. ``signer`` None leaves it unsigned."""
+
+    path: Path
+    signer: Signer | None
+
+    def products(self) -> Data:
+        """Return what the feed offers now; raises HeadroomError for another feed, or a damaged one."""
+        file = self.path / f"{publication.PRODUCTS}.json"
+        try:
+            data = simplestreams.parse(file.read_bytes(), "products:1.0")
+            publication.summary(dict(data))
+            publication.files(dict(data))
+        except FileNotFoundError:
+            return publication.empty()
+        except (OSError, FeedRefused, LookupError, TypeError, ValueError, AttributeError) as error:
+            raise HeadroomError(
+                f"path: {file} is not what this module wrote: {error}. Give another folder, or remove the feed to "
+                "make it anew.",
+                path=str(file),
+            ) from error
+        return {name: value for name, value in data.items() if name != "updated"}
+
+    def is_published(self, products: Data) -> bool:
+        """Return whether exactly this lies there, signed as it is to be."""
+        return all(self.is_there(path, size) for path, size in publication.files(products).items()) and all(
+            self._is_signed(name, what)
+            for name, what in ((publication.PRODUCTS, products), (simplestreams.INDEX, None))
+        )
+
+    def write(self, products: Data, now: float) -> None:
+        """Write the products, then the index that leads to them. ``now`` is in epoch seconds."""
+        updated = max(now, self._updated())  # a clock that went back must not make the feed look old to its readers
+        index = publication.index(products, updated)
+        dated = {**products, "updated": index["updated"]}
+        for name, data in ((publication.PRODUCTS, dated), (simplestreams.INDEX, index)):
+            text = publication.to_text(data)
+            signed = None if self.signer is None else self.signer.clearsign(publication.to_text(_signed_twin(data)))
+            self._put(f"{name}.json", text)
+            if signed is None:
+                (self.path / f"{name}.sjson").unlink(missing_ok=True)
+            else:
+                self._put(f"{name}.sjson", signed)
+
+    def remove_unnamed(self, products: Data) -> None:
+        """Remove the files below ``appliances`` that the products do not name: withdrawn ones, and leftovers."""
+        top, named = self.path / "appliances", {self.path / path for path in publication.files(products)}
+        for folder, _folders, files in os.walk(top, topdown=False):
+            for file in files:
+                if Path(folder, file) not in named:
+                    Path(folder, file).unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # it still holds something
+                Path(folder).rmdir()
+
+    def _put(self, name: str, text: bytes) -> None:
+        replace_atomically("path", str(self.path / name), text, _READABLE)
+
+    def is_there(self, path: str, size: int) -> bool:
+        """Return whether a file of that size lies at ``path`` of the feed."""
+        try:
+            return (self.path / path).stat().st_size == size
+        except OSError:
+            return False
+
+    def _updated(self) -> float:
+        try:
+            return simplestreams.updated(json.loads((self.path / f"{simplestreams.INDEX}.json").read_bytes())) or 0.0
+        except (OSError, ValueError, AttributeError):
+            return 0.0
+
+    def _is_signed(self, name: str, products: Data | None) -> bool:
+        """Return whether a file and its signed twin are there, and say what they are to say."""
+        plain, signed = self.path / f"{name}.json", self.path / f"{name}.sjson"
+        try:
+            data = json.loads(plain.read_bytes())
+            if products is not None and {**products, "updated": data["updated"]} != data:
+                return False
+            if self.signer is None:
+                return not signed.exists()
+            verified = signature.verify(signed.read_bytes(), self._trust, str(signed))
+            return bool(json.loads(verified.text) == _signed_twin(data))
+        except (OSError, ValueError, LookupError, TypeError, FeedRefused):
+            return False
+
+    @functools.cached_property
+    def _trust(self) -> signature.Trust:
+        signer = t.cast("Signer", self.signer)
+        return signature.Trust(signer.public_key(), (signer.fingerprint(),))
+
+
+@contextlib.contextmanager
+def opened(path: str, signer: Signer | None, *, check_mode: bool) -> t.Iterator[Folder]:
+    """Yield the feed's folder, locked against other runs; raises InvalidInput, or Conflict while one works."""
+    folder = Path(path)
+    if not folder.is_absolute():
+        raise InvalidInput("path", path, "is not an absolute path", "Write the path of the folder that is served.")
+    if check_mode:
+        yield Folder(folder, signer)
+        return
+    try:
+        folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+        descriptor = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise InvalidInput("path", path, f"cannot be written: {error.strerror}", "Name another folder.") from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield Folder(folder, signer)
+    except BlockingIOError as error:
+        raise Conflict(f"path: another run publishes into {path}. Run the task again when it is done.") from error
+    finally:
+        os.close(descriptor)
+
+
+def bring_to(folder: Folder, catalogue: Catalogue, after: Data, offered: t.Sequence[Offered], run: Run) -> Changes:
+    """Make the feed say ``after``, whose new appliances are ``offered``; return what that changes."""
+    before = folder.products()
+    changes = Changes()
+    old, new = publication.summary(before), publication.summary(after)
+    for name in sorted({*old, *new}):
+        changes.add(name, old.get(name), new.get(name))
+    if not changes.changed and not folder.is_published(after):
+        changes.add("index", "not as it is to be signed, or files are missing", "written and signed")
+    if changes.changed and not run.check_mode:
+        _write_files(folder, catalogue, after, offered)
+        folder.write(after, run.now)
+        folder.remove_unnamed(after)
+    return changes
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """Whether a run may act, and the time in epoch seconds."""
+
+    check_mode: bool
+    now: float
+
+
+def _write_files(folder: Folder, catalogue: Catalogue, after: Data, offered: t.Sequence[Offered]) -> None:
+    """Copy the files that the feed is to have and does not."""
+    wanted = {path for path, size in publication.files(after).items() if not folder.is_there(path, size)}
+    for one in offered:
+        for file in one.disks:
+            if file.path in wanted:
+                _copy(catalogue, file, folder.path / file.path)
+        if one.manifest_path in wanted:
+            replace_atomically("path", str(folder.path / one.manifest_path), one.manifest_text, _READABLE)
+    missing = sorted(path for path in wanted if not (folder.path / path).exists())
+    if missing:
+        raise HeadroomError(
+            f"path: the feed offers {', '.join(missing)}, but these files are gone, and their appliances are not "
+            "among those to publish. Publish them again, or withdraw them by state: absent.",
+            missing=missing,
+        )
+
+
+def _copy(catalogue: Catalogue, file: DiskFile, target: Path) -> None:
+    """Copy a disk out of the pool; raises ChecksumMismatch when it is not what its manifest says."""
+    target.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+    temporary = target.with_name(f".{target.name}.new")
+    try:
+        descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        try:
+            volume = api.look_up_volume(catalogue.pool, file.disk.volume)
+            digest = content.receive_file(catalogue.connection, volume, descriptor)
+            os.fchmod(descriptor, _READABLE)
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        if digest.sha256 != file.disk.sha256:
+            raise ChecksumMismatch(
+                f"the volume {file.disk.volume!r} has the SHA-256 {digest.sha256}, not {file.disk.sha256} as when it "
+                "was made. It was changed or damaged; it is not published.",
+                expected=file.disk.sha256,
+                found=digest.sha256,
+            )
+        temporary.replace(target)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise NoSpace(f"path: there is no room left for {target}. Free some.", path=str(target)) from error
+        raise HeadroomError(f"path: {target} cannot be written: {error.strerror}.", path=str(target)) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _signed_twin(data: Data) -> Data:
+    """Return what the signed file says: its index leads to signed products."""
+    if "index" not in data:
+        return data
+    listed = {name: {**said, "path": said["path"][:-5] + ".sjson"} for name, said in data["index"].items()}
+    return {**data, "index": listed}

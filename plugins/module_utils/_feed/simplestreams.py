@@ -1,0 +1,173 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
+# It may change or vanish in any release.
+
+"""Simplestreams, the format of public image feeds: read and written. Pure.
+
+An index (``index:1.0``) names files of products (``products:1.0``); a product has versions, a version items, and an
+item is a file. What an item does not say, its version or product may say for it. The format is described at
+https://git.launchpad.net/simplestreams/tree/doc; feeds of Ubuntu and of LXD images are such trees.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import email.utils
+import json
+import typing as t
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._feed import entry as entries
+from ansible_collections.headroom.libvirt.plugins.module_utils._feed.entry import Entry, FeedFile
+from ansible_collections.headroom.libvirt.plugins.module_utils._feed.errors import InvalidFeed
+
+Data = t.Mapping[str, t.Any]
+
+FOLDER: t.Final = "streams/v1"
+INDEX: t.Final = f"{FOLDER}/index"
+MANIFEST: t.Final = "headroom.manifest.json"
+DATATYPE: t.Final = "image-downloads"
+# What holds a whole disk, the most general first.
+_DISKS: t.Final = ("disk1.img", "uefi1.img", "disk.qcow2", "qcow2", "disk-kvm.img", "disk.img", "img", "raw")
+
+
+def parse(text: bytes, kind: str) -> Data:
+    """Return the JSON of an index (``kind`` ``index:1.0``) or of products (``products:1.0``); raises InvalidFeed."""
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise InvalidFeed(f"the feed's {kind} is not JSON: {error}") from error
+    if not isinstance(data, dict) or data.get("format") != kind:
+        raise InvalidFeed(f"the feed's {kind} is of another format. Check the address of the feed.")
+    return data
+
+
+def updated(data: Data) -> float | None:
+    """Return when the file was made, in epoch seconds; None when it does not say so in a way that can be read."""
+    text = data.get("updated")
+    if not isinstance(text, str):
+        return None
+    for read in (
+        email.utils.parsedate_to_datetime,
+        lambda value: dt.datetime.fromisoformat(value.replace("Z", "+00:00")),
+    ):
+        try:
+            moment = read(text)
+        except (ValueError, TypeError):
+            continue
+        return (moment if moment.tzinfo else moment.replace(tzinfo=dt.timezone.utc)).timestamp()
+    return None
+
+
+def product_files(index: Data) -> list[str]:
+    """Return the paths of the products that an index names, those of disk images only."""
+    listed = _mapping(index, "index", "the index")
+    return [
+        entries.check_path(f"the products {name!r}", _as_mapping(said, name).get("path"))
+        for name, said in listed.items()
+        if _as_mapping(said, name).get("format") == "products:1.0"
+        and _as_mapping(said, name).get("datatype", DATATYPE) == DATATYPE
+    ]
+
+
+def read_products(data: Data) -> list[Entry]:
+    """Return an Entry for each version that has a disk image, in the order of the file."""
+    found = []
+    for product, said in _mapping(data, "products", "the products").items():
+        for version, about in _mapping(_as_mapping(said, product), "versions", product).items():
+            items = _mapping(_as_mapping(about, version), "items", f"{product} {version}")
+            entry = _entry(product, version, {**_scalars(data), **_scalars(said), **_scalars(about)}, items)
+            if entry is not None:
+                found.append(entry)
+    return found
+
+
+def _entry(product: str, version: str, inherited: Data, items: Data) -> Entry | None:
+    said = {name: {**inherited, **_as_mapping(item, name)} for name, item in items.items()}
+    manifest = next((item for item in said.values() if item.get("ftype") == MANIFEST), None)
+    disks = _own_disks(said) if manifest else _foreign_disk(said)
+    if not disks:
+        return None
+    first = disks[0]
+    entry = Entry(
+        product=product,
+        name=(_text(first, "appliance") or "") if manifest else entries.plain_name(product),
+        version=version,
+        arch=entries.kernel_arch(_text(first, "arch") or product.rpartition(":")[2]),
+        disks=(),
+        aliases=tuple(word.strip() for word in (_text(first, "aliases") or "").split(",") if word.strip()),
+        firmware=_firmware(first),
+        os_id=_text(first, "os_id"),
+        description=_text(first, "description") or _text(first, "release_title"),
+    )
+    try:
+        return _with_files(entry, disks, manifest)
+    except InvalidFeed as error:
+        return dataclasses.replace(entry, problem=error.message)
+
+
+def _with_files(entry: Entry, disks: t.Sequence[Data], manifest: Data | None) -> Entry:
+    what = f"{entry.product} {entry.version}"
+    return dataclasses.replace(
+        entry,
+        disks=tuple(_file(f"{what} {disk['ftype']}", disk) for disk in disks),
+        manifest=None if manifest is None else _file(f"{what} {MANIFEST}", manifest),
+        virtual_size_bytes=_size(disks[0], "virtual_size"),
+        min_ram_bytes=_size(disks[0], "min_ram"),
+        min_disk_bytes=_size(disks[0], "min_disk"),
+    )
+
+
+def _own_disks(items: t.Mapping[str, Data]) -> list[Data]:
+    numbered = {item["ftype"]: item for item in items.values() if _is_numbered_disk(item.get("ftype"))}
+    return [numbered[name] for name in sorted(numbered, key=lambda name: int(name[4:-4]))]
+
+
+def _is_numbered_disk(kind: object) -> bool:
+    return isinstance(kind, str) and kind.startswith("disk") and kind.endswith(".img") and kind[4:-4].isdecimal()
+
+
+def _foreign_disk(items: t.Mapping[str, Data]) -> list[Data]:
+    by_kind = {str(item.get("ftype")): item for item in items.values()}
+    return [by_kind[kind] for kind in _DISKS if kind in by_kind][:1]
+
+
+def _file(what: str, item: Data) -> FeedFile:
+    return FeedFile(
+        path=entries.check_path(what, item.get("path")),
+        checksum=entries.check_checksum(what, "sha256", item.get("sha256")),
+        size_bytes=entries.check_size(what, item.get("size")),
+        target=_text(item, "target") or "",
+    )
+
+
+def _firmware(item: Data) -> str | None:
+    said = _text(item, "firmware")
+    return said if said in {"bios", "efi"} else "efi" if item.get("ftype") == "uefi1.img" else None
+
+
+def _scalars(data: Data) -> dict[str, t.Any]:
+    return {name: value for name, value in data.items() if not isinstance(value, (dict, list))}
+
+
+def _mapping(data: Data, name: str, what: str) -> Data:
+    return _as_mapping(data.get(name, {}), f"{name} of {what}")
+
+
+def _as_mapping(value: object, what: str) -> Data:
+    if not isinstance(value, dict):
+        raise InvalidFeed(f"the feed's {what} is not a mapping. Check the address of the feed.")
+    return value
+
+
+def _text(item: Data, name: str) -> str | None:
+    value = item.get(name)
+    return value if isinstance(value, str) and value.isprintable() and value else None
+
+
+def _size(item: Data, name: str) -> int | None:
+    value = item.get(name)
+    return None if value is None else entries.check_size(name, value)

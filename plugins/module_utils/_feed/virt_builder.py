@@ -1,0 +1,96 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
+# It may change or vanish in any release.
+
+"""Indexes of virt-builder: read. Pure.
+
+Sections of ``key=value`` lines, one for each template, of which several may have the same name for different
+architectures; a line that begins with a space goes on with the value before it. The format is described in
+https://libguestfs.org/virt-builder.1.html under "Creating and signing the index file".
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import typing as t
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._feed import entry as entries
+from ansible_collections.headroom.libvirt.plugins.module_utils._feed.entry import Checksum, Entry, FeedFile
+from ansible_collections.headroom.libvirt.plugins.module_utils._feed.errors import InvalidFeed
+
+_SECTION = re.compile(r"\[(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)\]\s*")
+_FIELD = re.compile(r"(?P<key>[A-Za-z0-9_.]+(\[[^\]]+\])?)\s*=\s*(?P<value>.*)")
+_CHECKSUMS: t.Final = (("checksum[sha512]", "sha512"), ("checksum[sha256]", "sha256"), ("checksum", "sha512"))
+
+
+def read_index(text: bytes) -> list[Entry]:
+    """Return an Entry for each template that holds a whole disk; raises InvalidFeed."""
+    try:
+        sections = _sections(text.decode())
+    except UnicodeError as error:
+        raise InvalidFeed("the index is not text. Check the address of the feed.") from error
+    return [
+        _entry(name, fields) for name, fields in sections if fields.get("hidden", "") != "true" and "file" in fields
+    ]
+
+
+def _sections(text: str) -> list[tuple[str, dict[str, str]]]:
+    found: list[tuple[str, dict[str, str]]] = []
+    key: str | None = None
+    for number, line in enumerate(text.splitlines(), start=1):
+        if not line.strip() or line.startswith("#"):
+            continue
+        section, field = _SECTION.fullmatch(line), _FIELD.fullmatch(line)
+        if section:
+            found.append((section["name"], {}))
+            key = None
+        elif field and found:
+            key = field["key"]
+            found[-1][1][key] = field["value"].strip()
+        elif line[0].isspace() and key is not None:
+            found[-1][1][key] += "\n" + line.strip()
+        else:
+            raise InvalidFeed(
+                f"line {number} of the index is none of a virt-builder index. Check the address of the feed."
+            )
+    return found
+
+
+def _entry(name: str, fields: t.Mapping[str, str]) -> Entry:
+    osinfo = fields.get("osinfo", "")
+    entry = Entry(
+        product=name,
+        name=name,
+        version=fields.get("revision") or "1",
+        arch=entries.kernel_arch(fields.get("arch", "x86_64")),
+        disks=(),
+        image_format=fields.get("format") if fields.get("format") in {"raw", "qcow2"} else None,
+        os_id=osinfo if "://" in osinfo else None,  # most say a short id, which is not what domains say
+        description=fields.get("name"),
+    )
+    try:
+        return _with_files(entry, fields)
+    except InvalidFeed as error:
+        return dataclasses.replace(entry, problem=error.message)
+
+
+def _with_files(entry: Entry, fields: t.Mapping[str, str]) -> Entry:
+    what = f"{entry.product} {entry.arch}"
+    length, virtual = (
+        None if key not in fields else entries.check_size(what, fields[key]) for key in ("compressed_size", "size")
+    )
+    path = entries.check_path(what, fields["file"])
+    return dataclasses.replace(
+        entry, disks=(FeedFile(path, _checksum(what, fields), length),), virtual_size_bytes=virtual
+    )
+
+
+def _checksum(what: str, fields: t.Mapping[str, str]) -> Checksum:
+    for key, algorithm in _CHECKSUMS:
+        if key in fields:
+            return entries.check_checksum(what, algorithm, fields[key])
+    return entries.check_checksum(what, "sha512", None)

@@ -1,0 +1,137 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
+# It may change or vanish in any release.
+
+"""Decisions as they are kept, and what they came to."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import typing as t
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.series import slot_start
+
+if t.TYPE_CHECKING:
+    import sqlite3
+
+    from ansible_collections.headroom.libvirt.plugins.module_utils._provision.model import Observed, Plan
+    from ansible_collections.headroom.libvirt.plugins.module_utils._provision.rule import Rule
+
+Decision = dict[str, t.Any]
+
+_REMEDY: t.Final = "Hand in `decision` of what headroom.libvirt.provisioning_plan_info returned."
+_NUMBER: t.Final = (int, float)
+_MAYBE: t.Final = (int, float, type(None))
+_SHAPE: t.Final[dict[str, t.Any]] = {
+    "timestamp": _NUMBER,
+    "interval": int,
+    "fleet": str,
+    "demand": _MAYBE,
+    "capacity": _NUMBER,
+    "forecast": {"value": _MAYBE, "upper": _MAYBE},
+    "alert": {"raised": bool},
+    "machines": {"current": int, "needed": _MAYBE, "target": int},
+    "actions": [{"action": str}],
+}
+_ERROR: t.Final = {"surplus_machines": int, "short_machines": int, "unmet": _NUMBER}
+
+
+def as_dict(observed: Observed, rule: Rule, plan: Plan, forecast: t.Mapping[str, t.Any]) -> Decision:
+    """Return the decision of one run without the history that led to it, for JSON."""
+    return {
+        "timestamp": observed.now,
+        "interval": rule.interval,
+        "fleet": observed.fleet,
+        "mode": rule.mode,
+        "demand": observed.series.current,
+        "unit": rule.unit,
+        "capacity": rule.capacity,
+        "forecast": dict(forecast),
+        "alert": dataclasses.asdict(plan.alert),
+        "machines": {"current": plan.running, "needed": plan.need.wanted, "target": plan.target},
+        "actions": [dataclasses.asdict(action) for action in plan.actions],
+        "reasons": list(plan.reasons),
+        "error": _error(observed.series.current, plan.running, rule),
+        "digest": plan.digest,
+    }
+
+
+def _error(demand: float | None, running: int, rule: Rule) -> dict[str, t.Any] | None:
+    """Return how far this interval's machines, to which the decisions before led, were from what it needed.
+
+    ``unmet`` is the demand beyond what they carry. None while the demand is not known.
+    """
+    if demand is None:
+        return None
+    needed = dataclasses.replace(rule, headroom=0.0).machines_for(demand)
+    return {
+        "surplus_machines": max(0, running - needed),
+        "short_machines": max(0, needed - running),
+        "unmet": max(0.0, demand - rule.capacity * running),
+    }
+
+
+def check(option: str, decision: t.Mapping[str, t.Any]) -> Decision:
+    """Return a decision that came through a playbook; raises InvalidInput for what is none."""
+    shapes = _SHAPE if decision.get("error") is None else {**_SHAPE, "error": _ERROR}
+    wrong = [name for name, shape in shapes.items() if not _fits(decision.get(name), shape)]
+    if wrong:
+        raise InvalidInput(option, sorted(decision), f"is no decision (look at {', '.join(wrong)})", _REMEDY)
+    return dict(decision)
+
+
+def _fits(value: t.Any, shape: t.Any) -> bool:
+    """Return whether ``value`` is of the type(s) ``shape``, or a dictionary or list of what ``shape`` holds."""
+    if isinstance(shape, dict):
+        return isinstance(value, dict) and all(_fits(value.get(name), part) for name, part in shape.items())
+    if isinstance(shape, list):
+        return isinstance(value, list) and all(_fits(item, shape[0]) for item in value)
+    return isinstance(value, shape)
+
+
+def latest(connection: sqlite3.Connection) -> list[Decision]:
+    """Return the latest decision of each fleet, by name."""
+    rows = connection.execute(
+        "SELECT decision FROM decision AS one "
+        "WHERE slot = (SELECT max(slot) FROM decision WHERE fleet = one.fleet) ORDER BY fleet"
+    )
+    return [json.loads(text) for (text,) in rows]
+
+
+def record(connection: sqlite3.Connection, decision: Decision, keep: int) -> bool:
+    """Keep the decision unless its interval has one already; return whether it was kept.
+
+    Decisions older than ``keep`` seconds go.
+    """
+    fleet, slot = decision["fleet"], slot_start(decision["timestamp"], decision["interval"])
+    done = connection.execute(
+        "INSERT OR IGNORE INTO decision (fleet, slot, decision) VALUES (?, ?, ?)",
+        (fleet, slot, json.dumps(decision, separators=(",", ":"))),
+    )
+    connection.execute("DELETE FROM decision WHERE fleet = ? AND slot < ?", (fleet, slot - keep))
+    return done.rowcount == 1
+
+
+def between(connection: sqlite3.Connection, fleet: str, since: float, until: float) -> list[Decision]:
+    """Return the decisions of the intervals that start within ``since`` … ``until``, oldest first."""
+    rows = connection.execute(
+        "SELECT decision FROM decision WHERE fleet = ? AND slot BETWEEN ? AND ? ORDER BY slot", (fleet, since, until)
+    )
+    return [json.loads(text) for (text,) in rows]
+
+
+def balance(made: t.Sequence[t.Mapping[str, t.Any]]) -> dict[str, t.Any]:
+    """Return what the decisions came to: machine-hours too many and too few, and the share of the demand unmet."""
+    known = [(one["error"], one["interval"] / 3600, one["demand"]) for one in made if one["error"] is not None]
+    asked = sum(demand for _unused, _hours, demand in known)
+    return {
+        "decisions": len(made),
+        "surplus_machine_hours": sum(error["surplus_machines"] * hours for error, hours, _unused in known),
+        "short_machine_hours": sum(error["short_machines"] * hours for error, hours, _unused in known),
+        "unmet_share": sum(error["unmet"] for error, _hours, _unused in known) / asked if asked else None,
+    }

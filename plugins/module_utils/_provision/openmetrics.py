@@ -1,0 +1,58 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
+# It may change or vanish in any release.
+
+"""Decisions as text for Prometheus; what is not known has no sample. Pure."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._stats.openmetrics import gauge
+
+Decision = t.Mapping[str, t.Any]
+
+# Name (after headroom_fleet_), where its value is in a decision, and what it says.
+_METRICS: t.Final = (
+    ("demand", ("demand",), "The demand of the interval."),
+    ("forecast_demand", ("forecast", "value"), "The highest demand expected within the horizon."),
+    ("forecast_upper_demand", ("forecast", "upper"), "What that demand should stay under."),
+    ("capacity_demand", ("capacity",), "The demand that one machine carries."),
+    ("machines", ("machines", "current"), "Machines that ran when it was decided."),
+    ("machines_needed", ("machines", "needed"), "Machines that the forecast and known events ask for."),
+    ("machines_target", ("machines", "target"), "Machines that run when the decision has been carried out."),
+    ("surplus_machines", ("error", "surplus_machines"), "Machines that ran and were not needed."),
+    ("short_machines", ("error", "short_machines"), "Machines that were needed and did not run."),
+    ("unmet_demand", ("error", "unmet"), "The demand beyond what the machines that ran carry."),
+    ("alert", ("alert", "raised"), "Whether demand jumped."),
+    ("decided_timestamp_seconds", ("timestamp",), "When it was decided."),
+)
+_VERBS: t.Final = ("create", "wake", "park", "remove")
+
+
+def exposition(decisions: t.Sequence[Decision]) -> str:
+    """Return the latest decision of each fleet in the format that the node exporter's textfile collector reads."""
+    lines: list[str] = []
+    for name, path, text in _METRICS:
+        lines += gauge(f"headroom_fleet_{name}", text, _samples(decisions, path))
+    lines += gauge("headroom_fleet_actions", "Machines that the decision acts on.", _actions(decisions))
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _samples(decisions: t.Sequence[Decision], path: tuple[str, ...]) -> t.Iterator[tuple[dict[str, str], float]]:
+    for decision in decisions:
+        value: t.Any = decision
+        for name in path:
+            value = None if value is None else value[name]
+        if value is not None:
+            yield {"fleet": decision["fleet"]}, float(value)
+
+
+def _actions(decisions: t.Sequence[Decision]) -> t.Iterator[tuple[dict[str, str], float]]:
+    for decision in decisions:
+        for verb in _VERBS:
+            count = sum(action["action"] == verb for action in decision["actions"])
+            yield {"fleet": decision["fleet"], "action": verb}, float(count)

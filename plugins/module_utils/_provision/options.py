@@ -1,0 +1,83 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
+# It may change or vanish in any release.
+
+"""The options of a rule: what they are, and the Rule that they make."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision import schedule
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.rule import Rule, validate
+
+Spec = dict[str, dict[str, t.Any]]
+
+EVENT: t.Final[Spec] = {
+    "name": {"type": "str", "required": True},
+    "start": {"type": "str", "required": True},
+    "end": {"type": "str", "required": True},
+    "every": {"type": "str", "choices": ["day", "week"]},
+    "machines": {"type": "int"},
+    "demand": {"type": "float"},
+}
+
+RULE: t.Final[Spec] = {
+    "capacity": {"type": "float", "required": True},
+    "max": {"type": "int", "required": True},
+    "min": {"type": "int", "default": 1},
+    "interval": {"type": "int", "default": 300},
+    "horizon": {"type": "int"},
+    "forecaster": {"type": "str", "choices": ["trend", "blend"], "default": "trend"},
+    "headroom": {"type": "float", "default": 0.1},
+    "risk": {"type": "float", "default": 0.05},
+    "cooldown": {"type": "int", "default": 900},
+    "hysteresis": {"type": "float", "default": 0.0},
+    "scale_out_limit": {"type": "int"},
+    "scale_in_limit": {"type": "int", "default": 1},
+    "alert_growth": {"type": "float", "default": 2.0},
+    "parked": {"type": "int", "default": 0},
+    "unit": {"type": "str", "default": ""},
+    "n_plus_one": {"type": "bool", "default": False},
+    "spread": {"type": "str", "choices": ["even", "pack"], "default": "even"},
+    "max_per_host": {"type": "int"},
+    "protected": {"type": "list", "elements": "str", "default": []},
+    "on_missing_data": {"type": "str", "choices": ["forecast", "hold", "max"], "default": "forecast"},
+    "mode": {"type": "str", "choices": ["act", "shadow", "scale_out_only"], "default": "act"},
+    "schedule": {"type": "list", "elements": "dict", "default": [], "options": EVENT},
+}
+
+
+def rule_of(options: t.Mapping[str, t.Any]) -> Rule:
+    """Return the Rule of options that Ansible has checked; raises InvalidInput for one that cannot be meant."""
+    events = schedule.read(options["schedule"])
+    return validate(Rule(**{**options, "protected": tuple(options["protected"]), "schedule": events}))
+
+
+def variation(option: str, given: t.Mapping[str, t.Any], change: t.Mapping[str, t.Any]) -> Rule:
+    """Return the Rule of the options ``given`` with ``change`` put over them; ``option`` is where the change stands.
+
+    Raises InvalidInput, naming ``option``, for what is no option of a rule.
+    """
+    checked = ArgumentSpecValidator(RULE).validate({**given, **change})
+    if checked.error_messages:
+        remedy = "Write options of `rule` and their values; what is left out is as in `rule`."
+        raise InvalidInput(option, dict(change), f"is no variation of the rule ({checked.error_messages[0]})", remedy)
+    try:
+        return rule_of(checked.validated_parameters)
+    except InvalidInput as error:
+        raise InvalidInput(
+            option, dict(change), f"is no rule that can be meant ({error.message})", "Change it."
+        ) from None
+
+
+def changed_options(given: Rule, other: Rule) -> dict[str, t.Any]:
+    """Return the options in which ``other`` differs."""
+    names = [field.name for field in dataclasses.fields(Rule)]
+    return {name: getattr(other, name) for name in names if getattr(given, name) != getattr(other, name)}

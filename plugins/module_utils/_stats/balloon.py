@@ -1,0 +1,67 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
+# It may change or vanish in any release.
+
+
+"""How often guests tell of their memory: without a period, their balloon drivers do so once or never."""
+
+from __future__ import annotations
+
+import contextlib
+import typing as t
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._changes import Changes
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api as domain_api
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain.xml import parse_element
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import HeadroomError, NotFound
+from ansible_collections.headroom.libvirt.plugins.module_utils._libvirt_dep import require_lxml
+
+if t.TYPE_CHECKING:
+    from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection
+    from ansible_collections.headroom.libvirt.plugins.module_utils._stats.sample import DomainSample
+
+_NO_PERIOD: t.Final = "0"  # what libvirt leaves out of the XML
+
+
+def set_periods(
+    connection: Connection, samples: t.Iterable[DomainSample], seconds: int, *, check_mode: bool
+) -> Changes:
+    """Set the period of each domain that runs and is free to; return what changed, or would, by the domain's name.
+
+    Costs two calls a domain, and one more where the period is another one. A domain without a balloon is passed over,
+    as is one that is busy or has stopped since.
+    """
+    require_lxml()
+    changes = Changes()
+    for sample in samples:
+        if sample.id is None or sample.stats["timed_out"]:
+            continue
+        with contextlib.suppress(NotFound):
+            _set_period(domain_api.look_up_uuid(connection, sample.uuid), seconds, changes, check_mode=check_mode)
+    return changes
+
+
+def _set_period(domain: domain_api.Domain, seconds: int, changes: Changes, *, check_mode: bool) -> None:
+    before = period_of(domain_api.live_xml(domain))
+    if before is None or before == seconds:
+        return
+    try:
+        if not check_mode:
+            domain_api.set_balloon_period(domain, seconds)
+    except HeadroomError:
+        if domain_api.is_active(domain):
+            raise
+    else:
+        changes.add(domain.name(), {"balloon_period": before}, {"balloon_period": seconds})
+
+
+def period_of(xml: str) -> int | None:
+    """Return the period in seconds that a running definition has, 0 for none; None without a balloon that tells."""
+    balloon = parse_element(xml).find("devices/memballoon")
+    if balloon is None or not (balloon.get("model") or "").startswith("virtio"):
+        return None
+    stats = balloon.find("stats")
+    return int((_NO_PERIOD if stats is None else stats.get("period")) or _NO_PERIOD)

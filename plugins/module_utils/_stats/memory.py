@@ -1,0 +1,120 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
+# It may change or vanish in any release.
+
+"""A limit on this process' memory is noticed while there is still room to say so.
+
+The kernel ends a process that goes beyond its control group's limit without a word, and Python's own error comes
+anywhere, also while the result is written.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+import resource
+import typing as t
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import NotEnoughMemory
+
+# For each byte of statistics that is held: the copy that Ansible makes of a result, and its text, measured.
+_RESULT: t.Final = 2.0
+# Fewer domains do not tell how much one takes.
+_MEANINGFUL: t.Final = 64
+# Version 1 of control groups has no word for "no limit".
+_BEYOND: t.Final = 2**60
+_CGROUPS: t.Final = pathlib.Path("/sys/fs/cgroup")
+_MIB: t.Final = 1024**2
+
+
+@dataclasses.dataclass(frozen=True)
+class Limit:
+    """What sets the limit, and how many bytes of memory this process can still get."""
+
+    source: str
+    room_bytes: int
+
+
+class Guard:
+    """Projects what the rest will take from what was taken so far."""
+
+    def __init__(
+        self,
+        tightest: t.Callable[[], Limit | None] | None = None,
+        resident: t.Callable[[], int] | None = None,
+    ) -> None:
+        self._tightest = tightest or tightest_limit
+        self._resident = resident or resident_bytes
+        self._before = self._resident()
+
+    def check(self, answered: int, asked: int) -> None:
+        """Raise NotEnoughMemory unless there is room for the rest of ``asked`` domains, and for the result."""
+        if answered < _MEANINGFUL:
+            return
+        each = max(0, self._resident() - self._before) / answered
+        needed = each * (asked - answered) + each * asked * _RESULT
+        limit = self._tightest()
+        if limit is not None and needed > limit.room_bytes:
+            raise NotEnoughMemory(
+                f"the statistics of {asked} domains take about {(needed + each * answered) / _MIB:.0f} MiB, and "
+                f"{limit.source} leaves {(limit.room_bytes + each * answered) / _MIB:.0f} MiB. Raise that limit, or "
+                "read less in one task: with name, fleet, tenant, or fewer groups.",
+                domains=asked,
+                limit=limit.source,
+            )
+
+
+def resident_bytes() -> int:
+    """Return the memory that this process occupies."""
+    return _statm()[1]
+
+
+def tightest_limit() -> Limit | None:
+    """Return the limit that leaves the least, None without any."""
+    limits = [*_address_space(), *_control_groups(_CGROUPS, pathlib.Path("/proc/self/cgroup"))]
+    return min(limits, key=lambda limit: limit.room_bytes, default=None)
+
+
+def _statm() -> tuple[int, int]:
+    size, resident = pathlib.Path("/proc/self/statm").read_text(encoding="ascii").split()[:2]
+    return int(size) * resource.getpagesize(), int(resident) * resource.getpagesize()
+
+
+def _address_space() -> t.Iterator[Limit]:
+    soft, _hard = resource.getrlimit(resource.RLIMIT_AS)
+    if soft != resource.RLIM_INFINITY:
+        yield Limit("the limit of the address space (ulimit -v)", soft - _statm()[0])
+
+
+def _control_groups(mounted: pathlib.Path, memberships: pathlib.Path) -> t.Iterator[Limit]:
+    """Yield the limits of this process' groups and of those that these are in, for both versions of control groups."""
+    for line in memberships.read_text(encoding="utf-8").splitlines():
+        _number, controllers, path = line.split(":", 2)
+        if not controllers:
+            yield from _up_from(mounted, path, "memory.max", "memory.current", "inactive_file")
+        elif "memory" in controllers.split(","):
+            names = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
+            yield from _up_from(mounted / "memory", path, *names)
+
+
+def _up_from(root: pathlib.Path, path: str, maximum: str, usage: str, cache: str) -> t.Iterator[Limit]:
+    group = root / path.lstrip("/")
+    while group == root or root in group.parents:
+        most, used = _number_in(group / maximum), _number_in(group / usage)
+        if most is not None and most < _BEYOND and used is not None:
+            yield Limit(f"{group / maximum}", most - used + (_number_in(group / "memory.stat", cache) or 0))
+        group = group.parent
+
+
+def _number_in(path: pathlib.Path, key: str | None = None) -> int | None:
+    """Return the number that the file holds (as ``key``, if one is given); None if there is none, as for "max"."""
+    try:
+        words = path.read_text(encoding="ascii").split()
+    except (OSError, ValueError):
+        return None
+    if key is not None:
+        words = words[words.index(key) + 1 :] if key in words else []
+    return int(words[0]) if words and words[0].isdigit() else None

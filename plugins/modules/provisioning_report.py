@@ -1,0 +1,211 @@
+#!/usr/bin/python
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: provisioning_report
+short_description: Write a page about fleets, hosts, guests and tenants
+version_added: 0.1.0
+author:
+  - headroom.libvirt contributors (@headroom-libvirt)
+description:
+  - Writes one self-contained HTML page, without scripts and without anything from the network, that is light or dark as
+    the reader's browser is, and can be read on a phone.
+  - It shows each fleet's demand with what was forecast for it, its machines over time and why they were decided on,
+    each host's capacity and how many more clones fit, the guests with their figures, what tenants use of their quotas,
+    and unfinished transactions.
+  - It is made on the controller out of what tasks before returned on the hosts, and written where the task runs, so
+    C(delegate_to=localhost) with C(run_once=true) is usual.
+  - All text is escaped; what a guest calls itself is never taken for a template or for HTML.
+options:
+  dest:
+    description:
+      - The page's file. It is replaced in one step.
+    type: path
+    required: true
+  tenant_dest:
+    description:
+      - A folder that gets a page for each tenant, C(TENANT.html), with its own fleets, guests and use only, and nothing
+        of the hosts or of others.
+    type: path
+  title:
+    description:
+      - The page's title.
+    type: str
+    default: Provisioning
+  fleets:
+    description:
+      - The fleets to show.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description:
+          - The fleet's name.
+        type: str
+        required: true
+      tenant:
+        description:
+          - The tenant that it belongs to.
+        type: str
+      interval:
+        description:
+          - The seconds of an interval of its demand. Without it, what its last decision says.
+        type: int
+      past:
+        description:
+          - What M(headroom.libvirt.demand_history_info) returned on each host.
+        type: list
+        elements: dict
+        default: []
+  hosts:
+    description:
+      - The hosts to show. One that did not answer belongs here too, without facts.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description:
+          - The host's name.
+        type: str
+        required: true
+      facts:
+        description:
+          - RV(headroom.libvirt.host_info#module:host) of the host.
+        type: dict
+      domains:
+        description:
+          - RV(headroom.libvirt.domain_stats_info#module:domains) of the host, with rates to show them.
+        type: list
+        elements: dict
+        default: []
+  machine:
+    description:
+      - The clone of which it is told how many more fit.
+    type: dict
+    default: {}
+    suboptions:
+      vcpus:
+        description:
+          - Its vCPUs, V(1) without it.
+        type: int
+      memory:
+        description:
+          - Its memory with a unit, V(1GiB) without it.
+        type: str
+      disk:
+        description:
+          - Its disk with a unit, V(1GiB) without it.
+        type: str
+  quotas:
+    description:
+      - What each tenant may have on a host, a dictionary with some of C(machines), C(vcpus), C(memory) and C(disk)
+        under its name.
+    type: dict
+    default: {}
+  transactions:
+    description:
+      - Unfinished transactions, dictionaries with C(kind), C(subject), C(host), C(started) and C(alive).
+    type: list
+    elements: dict
+    default: []
+  backtest:
+    description:
+      - RV(headroom.libvirt.provisioning_plan_info#module:backtest), to show it too.
+    type: dict
+  templates:
+    description:
+      - A folder on the controller with Jinja2 templates that come before the collection's of the same names, which are
+        C(report.html.j2), C(fleet.html.j2), C(parts.html.j2) and C(style.css.j2) in its
+        C(plugins/plugin_utils/_report/templates).
+      - The collection's are also found below C(collection/), so a C(report.html.j2) of one's own may begin with
+        C({% extends "collection/report.html.j2" %}) and override the blocks C(fleets), C(hosts), C(tenants), C(guests),
+        C(transactions), C(backtest) or C(footer).
+    type: path
+  mode:
+    description:
+      - The permissions of the pages, as for M(ansible.builtin.copy).
+    type: raw
+    default: "0640"
+  now:
+    description:
+      - The time of the report in epoch seconds. Without it, the controller's clock counts.
+    type: float
+extends_documentation_fragment:
+  - headroom.libvirt.attributes
+  - headroom.libvirt.attributes.actiongroup_all
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+  idempotent:
+    support: full
+    details:
+      - With the same O(now).
+requirements:
+  - pygal 3.0 or newer on the controller, which draws the charts
+seealso:
+  - module: headroom.libvirt.demand_history_info
+    description: Reads the demand and the decisions.
+"""
+
+EXAMPLES = r"""
+- name: Read what was asked for and decided
+  headroom.libvirt.demand_history_info:
+    fleet: web
+    window: 604800
+  register: past
+
+- name: Read what each hypervisor can still take
+  headroom.libvirt.host_info:
+  register: host_info
+
+- name: Read the guests
+  headroom.libvirt.domain_stats_info:
+    interval: 2
+  register: stats
+
+- name: Put together what is known of this host
+  ansible.builtin.set_fact:
+    observed:
+      name: "{{ inventory_hostname }}"
+      facts: "{{ host_info.host }}"
+      domains: "{{ stats.domains }}"
+
+- name: Write the report
+  headroom.libvirt.provisioning_report:
+    dest: /var/www/html/headroom.html
+    mode: "0644"
+    fleets:
+      - name: web
+        past: "{{ ansible_play_hosts | map('extract', hostvars, 'past') }}"
+    hosts: "{{ ansible_play_hosts | map('extract', hostvars, 'observed') }}"
+  delegate_to: localhost
+  run_once: true
+"""
+
+RETURN = r"""
+pages:
+  description: The pages.
+  returned: success
+  type: list
+  elements: dict
+  sample: [{path: /var/www/html/headroom.html, size: 115100}]
+  contains:
+    path:
+      description: Where the page is.
+      type: str
+      returned: success
+      sample: /var/www/html/headroom.html
+    size:
+      description: Its size in bytes.
+      type: int
+      returned: success
+      sample: 115100
+"""

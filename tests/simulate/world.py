@@ -1,0 +1,241 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Hosts, machines and runs of the provisioning, as the role does them: lease, sample, plan, apply.
+
+Planned by `decide`, excluded by `lease`: the code that runs on real hosts. The hosts and what goes wrong with them are
+simulated.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import sqlite3
+import typing as t
+from collections import Counter
+from dataclasses import dataclass, field
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._placement.plan import Host, Size
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision import database, lease
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.forecast import TrendRule
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.model import RUNNING, Member, Observed, Plan
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.plan import decide
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.series import Sample, merge
+
+from simulate.weather import Fault
+
+if t.TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ansible_collections.headroom.libvirt.plugins.module_utils._provision.rule import Rule
+
+CLONE: t.Final = Size(vcpus=1, memory_bytes=2**30, disk_bytes=2**30)
+_LEASE_SECONDS: t.Final = 900
+
+
+@dataclass
+class SimulatedHost:
+    """A host with `room` for so many machines of any fleet, of which others have `taken` some."""
+
+    name: str
+    room: int
+    taken: int = 0
+    dead: bool = False
+    history: list[Sample] = field(default_factory=list)
+
+
+@dataclass
+class Log:
+    """What happened: `running` machines and demand after each slot, what was done, and promises that were broken."""
+
+    running: list[int] = field(default_factory=list)
+    demand: list[float] = field(default_factory=list)
+    done: Counter[str] = field(default_factory=Counter)
+    faults: Counter[str] = field(default_factory=Counter)
+    broken: list[str] = field(default_factory=list)
+
+
+class World:
+    """A fleet under `rule` on hosts with `rooms`; one slot after the other passes with `tick`."""
+
+    def __init__(self, rule: Rule, rooms: Sequence[int], faults: Sequence[Fault]) -> None:
+        self.rule = rule
+        self.hosts = [SimulatedHost(f"kvm{number}", room) for number, room in enumerate(rooms, 1)]
+        self.machines: dict[str, Member] = {}
+        self.log = Log()
+        self._faults = faults
+        self._slot = 0
+        self._stale: Plan | None = None
+        # Each host keeps its own leases; they are all there or all gone here, so one database stands for all.
+        self._leases = sqlite3.connect(":memory:", isolation_level=None)
+        database.migrate(self._leases, ":memory:")
+
+    def close(self) -> None:
+        """Close the database of leases."""
+        self._leases.close()
+
+    @property
+    def now(self) -> float:
+        """The middle of the present slot in epoch seconds."""
+        return (self._slot + 0.5) * self.rule.interval
+
+    def tick(self, demand: float) -> None:
+        """Let a slot pass with this demand on the whole fleet: what happens to hosts, then one run or two."""
+        self._happen()
+        self._sample(demand)
+        if self._now("slow run"):
+            self._stall()
+        else:
+            self._run("first", self.now)
+        self.log.running.append(len(self._serving()))
+        self.log.demand.append(demand)
+        self._slot += 1
+
+    # What happens
+
+    def _now(self, kind: str) -> list[Fault]:
+        return [fault for fault in self._faults if fault.kind == kind and fault.at(self._slot)]
+
+    def _happen(self) -> None:
+        self.log.faults.update(fault.kind for fault in self._faults if fault.slot == self._slot)
+        dead = {self._host(fault).name for fault in self._now("dead host")}
+        taken = Counter(self._host(fault).name for fault in self._now("room taken"))
+        for host in self.hosts:
+            if host.name in dead:
+                self._change(lambda member, name=host.name: member.host == name, state="shutoff")
+            host.dead = host.name in dead
+            host.taken = host.room // 2 * min(2, taken[host.name])
+        for fault in self._now("lost history"):
+            self._host(fault).history.clear()
+        for kind, change in (("crashed machine", {"state": "crashed"}), ("protected machine", {"protected": True})):
+            names = sorted(self.machines)
+            for fault in self._now(kind) if names else []:
+                name = names[fault.pick % len(names)]
+                self.machines[name] = dataclasses.replace(self.machines[name], **change)
+
+    def _host(self, fault: Fault) -> SimulatedHost:
+        return self.hosts[fault.pick % len(self.hosts)]
+
+    def _change(self, chosen: t.Callable[..., bool], **change: t.Any) -> None:
+        for name, member in self.machines.items():
+            if chosen(member):
+                self.machines[name] = dataclasses.replace(member, **change)
+
+    def _serving(self) -> list[Member]:
+        return [member for member in self.machines.values() if member.state in RUNNING]
+
+    def _sample(self, demand: float) -> None:
+        """Each host measures its share: as many parts of the demand as it has of the machines that serve."""
+        serving = self._serving()
+        lost = {self._host(fault).name for fault in self._now("lost sample")}
+        for host in self.hosts:
+            if not host.dead:
+                share = sum(member.host == host.name for member in serving) / max(1, len(serving))
+                host.history.append(Sample(self.now, None if host.name in lost else demand * share))
+
+    # What the role does
+
+    def _run(self, holder: str, now: float) -> None:
+        taken = self._lease(holder, now)
+        if taken.holder != holder:
+            self.log.done["runs that yielded"] += 1
+            return
+        plan = self._plan()
+        if holder == "first" and self._now("two runs at once"):
+            self._run("second", now + 1)
+        self._apply_if_still_held(plan, taken, now + 2)
+        lease.release(self._leases, "web", holder)
+
+    def _stall(self) -> None:
+        """A run plans and then hangs for longer than its lease; the next one goes on, and the first wakes up late."""
+        taken = self._lease("slow", self.now)
+        plan = self._plan()
+        late = self.now + _LEASE_SECONDS + 1
+        self._run("first", late)
+        self._apply_if_still_held(plan, taken, late + 3)
+        lease.release(self._leases, "web", "slow")
+
+    def _lease(self, holder: str, now: float) -> lease.Lease:
+        return lease.acquire(self._leases, "web", holder, _LEASE_SECONDS, now)
+
+    def _apply_if_still_held(self, plan: Plan, taken: lease.Lease, now: float) -> None:
+        """Whoever held the lease without a break can act; for others the fleet may have changed since they looked."""
+        if self._lease(taken.holder, now).since == taken.since:
+            self._apply(plan)
+        else:
+            self.log.done["stale plans refused"] += 1
+
+    def _plan(self) -> Plan:
+        observed = self._observed()
+        plan = decide(observed, self.rule, TrendRule(self.rule.risk))
+        self.log.done["decisions"] += 1
+        self._judge_plan(observed, plan)
+        return plan
+
+    def _observed(self) -> Observed:
+        alive = [host for host in self.hosts if not host.dead]
+        names = {host.name for host in alive}
+        return Observed(
+            fleet="web",
+            now=self.now,
+            series=merge([host.history for host in alive], self.rule.interval, self.now),
+            size=CLONE,
+            members=tuple(member for member in self.machines.values() if member.host in names),
+            rooms=tuple(Host(host.name, self._free(host), self._members(host)) for host in alive),
+            unknown={host.name: "it did not answer" for host in self.hosts if host.dead},
+        )
+
+    def _members(self, host: SimulatedHost) -> int:
+        return sum(member.host == host.name for member in self.machines.values())
+
+    def _free(self, host: SimulatedHost) -> Size:
+        clones = max(0, host.room - host.taken - self._members(host))
+        return Size(clones * CLONE.vcpus, clones * CLONE.memory_bytes, clones * CLONE.disk_bytes)
+
+    def _apply(self, plan: Plan) -> None:
+        failing = {self._host(fault).name for fault in self._now("failing clones")}
+        for action in plan.actions:
+            if action.action == "create" and action.host in failing:
+                self.log.done["clones that failed"] += 1
+                continue
+            self.log.done[action.action] += 1
+            if action.action == "create":
+                self.machines[action.name] = Member(action.name, action.host, created=self.now)
+            elif action.action == "remove":
+                del self.machines[action.name]
+            else:
+                state = "running" if action.action == "wake" else "saved"
+                self.machines[action.name] = dataclasses.replace(self.machines[action.name], state=state)
+        self._judge_fleet(plan, failed=bool(failing))
+
+    # What was promised
+
+    def _judge_plan(self, observed: Observed, plan: Plan) -> None:
+        """Removals leave at least the minimum, no protected machine, and nothing while a host is silent."""
+        leaving = {action.name for action in plan.actions if action.action in ("park", "remove")}
+        taken = sum(member.name in leaving for member in observed.running)
+        if taken and plan.running - taken < self.rule.min:
+            self._broke(f"{taken} of {plan.running} running machines were to go")
+        if any(member.name in leaving and member.protected for member in observed.members):
+            self._broke("a protected machine was to go")
+        if leaving and observed.unknown:
+            self._broke("machines were to go while a host was silent")
+        for room in observed.rooms:
+            made = sum(action.host == room.name for action in plan.actions if action.action == "create")
+            if made > room.free.times(CLONE):
+                self._broke(
+                    f"{made} clones were to be made on {room.name}, which has room for {room.free.times(CLONE)}"
+                )
+
+    def _judge_fleet(self, plan: Plan, *, failed: bool) -> None:
+        """The fleet is within its limits, and below them only for want of room or for a clone that failed."""
+        serving = len(self._serving())
+        if serving > self.rule.max:
+            self._broke(f"{serving} machines run, more than rule.max")
+        scarce = any("not made" in reason for reason in plan.reasons)
+        if serving < self.rule.min and not (failed or scarce):
+            self._broke(f"{serving} machines run, fewer than rule.min")
+
+    def _broke(self, what: str) -> None:
+        self.log.broken.append(f"slot {self._slot}: {what}")

@@ -1,0 +1,64 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import sync
+from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.manifest import Manifest
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput, NotFound
+from ansible_collections.headroom.libvirt.plugins.module_utils._feed.entry import Entry
+from ansible_collections.headroom.libvirt.plugins.module_utils._feed.errors import InvalidFeed
+from ansible_collections.headroom.libvirt.plugins.module_utils._feed.read import Address, Feed
+
+SITE = "https://images.example.org/"
+
+
+def feed(*offered: tuple[str, str]) -> Feed:
+    offers = tuple(Entry(f"p:{name}", name, version, "x86_64", ()) for name, version in offered)
+    return Feed(Address(SITE, None), offers, {})
+
+
+def have(name: str, version: str, origin: str | None = SITE) -> Manifest:
+    return Manifest(name, version, "2026-01-01T00:00:00Z", "x86_64", "bios", "", (), origin=origin)
+
+
+def ids(things: tuple[Entry, ...] | tuple[Manifest, ...]) -> list[str]:
+    return sorted(f"{one.name}:{one.version}" for one in things)
+
+
+def test_the_newest_versions_come_and_older_ones_of_the_same_feed_go() -> None:
+    offered = feed(("web", "1"), ("web", "2"), ("web", "3"), ("db", "1"))
+    held = [have("web", "1"), have("web", "2"), have("mine", "1", None), have("web", "0", None), have("gone", "1")]
+    plan = sync.plan(offered, held, ["*"], "x86_64", 2)
+    assert ids(plan.missing) == ["db:1", "web:3"]
+    assert ids(plan.there) == ["web:2"]
+    assert ids(plan.surplus) == ["web:1"]
+
+
+def test_a_second_run_has_nothing_to_do() -> None:
+    plan = sync.plan(feed(("web", "1")), [have("web", "1")], ["web"], "x86_64", 2)
+    assert (plan.missing, plan.surplus) == ((), ())
+
+
+def test_patterns_choose() -> None:
+    plan = sync.plan(feed(("web", "1"), ("db", "1")), [have("db", "0")], ["w*"], "x86_64", 1)
+    assert ids(plan.missing) == ["web:1"]
+    assert plan.surplus == ()
+
+
+def test_what_cannot_be() -> None:
+    with pytest.raises(NotFound, match="nothing for x86_64 that nothing matches"):
+        sync.plan(feed(("web", "1")), [], ["nothing"], "x86_64", 1)
+    with pytest.raises(InvalidInput, match="Write 1 or more"):
+        sync.plan(feed(("web", "1")), [], ["*"], "x86_64", 0)
+    with pytest.raises(InvalidFeed, match="cannot be named so"):
+        sync.plan(feed(("../web", "1")), [], ["*"], "x86_64", 1)
+
+
+def test_two_products_of_one_name() -> None:
+    offers = tuple(Entry(product, "a-b", "1", "x86_64", ()) for product in ("a:b", "a/b"))
+    with pytest.raises(InvalidFeed, match="would both become a-b:1"):
+        sync.plan(Feed(Address(SITE, None), offers, {}), [], ["*"], "x86_64", 1)

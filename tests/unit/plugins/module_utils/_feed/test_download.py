@@ -1,0 +1,164 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+import typing as t
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import ChecksumMismatch, Conflict
+from ansible_collections.headroom.libvirt.plugins.module_utils._feed import http
+from ansible_collections.headroom.libvirt.plugins.module_utils._feed.download import Wanted, fetched
+from ansible_collections.headroom.libvirt.plugins.module_utils._feed.entry import Checksum
+from ansible_collections.headroom.libvirt.plugins.module_utils._feed.errors import TooLarge, TransferFailed, Truncated
+
+if t.TYPE_CHECKING:
+    from .conftest import Server
+
+URL = "https://images.example.org/box.img"
+CONTENT = bytes(range(256)) * 40
+
+
+def wanted(content: bytes = CONTENT, **changes: t.Any) -> Wanted:
+    checksum = Checksum("sha256", hashlib.sha256(content).hexdigest())
+    return Wanted(**{"url": URL, "limit": len(content), "size_bytes": len(content), "checksum": checksum, **changes})
+
+
+def fetch(folder: Path, what: Wanted) -> bytes:
+    with fetched(http.Web(), what, folder) as descriptor:
+        return os.pread(descriptor, 1 << 20, 0)
+
+
+def test_a_file_arrives_whole_and_leaves_nothing(server: Server, tmp_path: Path) -> None:
+    server.files[URL] = CONTENT
+    assert fetch(tmp_path, wanted()) == CONTENT
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_breaks_off_is_continued_at_once(server: Server, tmp_path: Path) -> None:
+    server.files[URL], server.cuts = CONTENT, [1000, 500]
+    assert fetch(tmp_path, wanted()) == CONTENT
+    assert [asked for _url, asked in server.asked] == [None, "bytes=1000-", "bytes=1500-"]
+
+
+def test_what_breaks_off_again_and_again_is_continued_by_the_next_run(server: Server, tmp_path: Path) -> None:
+    server.files[URL], server.cuts = CONTENT, [100] * 4
+    with pytest.raises(Truncated, match="the server closed the connection"):
+        fetch(tmp_path, wanted())
+    assert fetch(tmp_path, wanted()) == CONTENT
+    assert server.asked[-1][1] == "bytes=400-"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_server_that_sends_nothing_is_not_asked_for_ever(server: Server, tmp_path: Path) -> None:
+    server.files[URL], server.cuts = CONTENT, [0] * 9
+    with pytest.raises(Truncated):
+        fetch(tmp_path, wanted())
+    assert len(server.asked) == 1
+
+
+def test_another_content_is_never_joined_to_what_was_there(server: Server, tmp_path: Path) -> None:
+    server.files[URL], server.cuts = CONTENT, [100] * 4
+    with pytest.raises(Truncated):
+        fetch(tmp_path, wanted(checksum=None, size_bytes=None))
+    server.files[URL], server.validator = CONTENT[::-1], '"two"'
+    assert fetch(tmp_path, wanted(checksum=None, size_bytes=None)) == CONTENT[::-1]
+
+
+@pytest.mark.parametrize("validator", [None, 'W/"weak"'])
+def test_without_a_strong_validator_all_comes_again(server: Server, tmp_path: Path, validator: str | None) -> None:
+    server.files[URL], server.cuts, server.validator = CONTENT, [1000], validator
+    assert fetch(tmp_path, wanted()) == CONTENT
+    assert [asked for _url, asked in server.asked] == [None, None]
+
+
+def test_a_file_that_became_shorter_is_asked_for_anew(server: Server, tmp_path: Path) -> None:
+    server.files[URL], server.cuts = CONTENT, [5000, 0]
+    with pytest.raises(Truncated):
+        fetch(tmp_path, wanted(checksum=None, size_bytes=None))
+    server.files[URL] = CONTENT[:300]  # with the same validator, against all rules
+    assert fetch(tmp_path, wanted(checksum=None, size_bytes=None)) == CONTENT[:300]
+
+
+@pytest.mark.parametrize(
+    ("content", "error"),
+    [
+        (CONTENT[:-1] + b"!", ChecksumMismatch),
+        (CONTENT[:-1], Truncated),
+        (CONTENT + b"!", TooLarge),
+    ],
+)
+@pytest.mark.parametrize("announces", [True, False])
+def test_another_content_than_announced_is_refused(
+    server: Server, tmp_path: Path, content: bytes, error: type[Exception], announces: bool
+) -> None:
+    server.files[URL], server.announces = content, announces
+    with pytest.raises(error):
+        fetch(tmp_path, wanted())
+
+
+def test_what_is_wrong_is_not_kept(server: Server, tmp_path: Path) -> None:
+    server.files[URL] = CONTENT[:-1] + b"!"
+    with pytest.raises(ChecksumMismatch):
+        fetch(tmp_path, wanted())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_two_runs_do_not_fetch_the_same(server: Server, tmp_path: Path) -> None:
+    server.files[URL] = CONTENT
+    with fetched(http.Web(), wanted(), tmp_path), pytest.raises(Conflict, match="another run is fetching"):
+        fetch(tmp_path, wanted())
+
+
+def test_only_its_own_forgotten_files_are_removed(server: Server, tmp_path: Path) -> None:
+    server.files[URL] = CONTENT
+    for name in ("headroom-download.0.part", "headroom-download.0.json", "mine.json", "mine.part"):
+        (tmp_path / name).touch()
+        os.utime(tmp_path / name, (0, time.time() - 8 * 86400))
+    fetch(tmp_path, wanted())
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["mine.json", "mine.part"]
+
+
+def test_redirections_are_followed_to_web_servers_only(server: Server) -> None:
+    server.files["https://cdn.example.org/x"] = b"x"
+    server.redirects = {
+        URL: "https://cdn.example.org/x",
+        "https://a/": "file:///etc/shadow",
+        "https://b/": "http://b/",
+        "https://c/": "/",
+        "http://d/": "https://cdn.example.org/x",
+    }
+    assert http.get(http.Web(), URL, 10) == b"x"
+    assert http.get(http.Web(), "http://d/", 10) == b"x"
+    for refused in ("https://a/", "https://b/"):
+        with pytest.raises(TransferFailed, match="which is not followed"):
+            http.get(http.Web(), refused, 10)
+    with pytest.raises(TransferFailed, match="redirects more than 5 times"):
+        http.get(http.Web(), "https://c/", 10)
+
+
+class Ticking:
+    """A clock on which each look takes ten seconds."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def now(self) -> float:
+        self.seconds += 10
+        return self.seconds
+
+    def sleep(self, seconds: float) -> None:
+        raise AssertionError(seconds)
+
+
+def test_a_server_that_drips_is_left(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    server.files[URL] = CONTENT
+    monkeypatch.setattr(http, "CHUNK_BYTES", 10)
+    with pytest.raises(TransferFailed, match="less than 4096 bytes a second"):
+        http.get(http.Web(timeout=30.0, clock=Ticking()), URL, 1 << 20)

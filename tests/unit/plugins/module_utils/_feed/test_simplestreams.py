@@ -1,0 +1,163 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import json
+import typing as t
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._feed import entry as entries
+from ansible_collections.headroom.libvirt.plugins.module_utils._feed import simplestreams
+from ansible_collections.headroom.libvirt.plugins.module_utils._feed.errors import InvalidFeed
+
+SHA = "a" * 64
+# As cloud-images.ubuntu.com/releases has it, less other items.
+UBUNTU: dict[str, t.Any] = {
+    "content_id": "com.ubuntu.cloud:released:download",
+    "datatype": "image-downloads",
+    "format": "products:1.0",
+    "updated": "Tue, 13 Oct 2026 10:00:00 +0000",
+    "products": {
+        "com.ubuntu.cloud:server:24.04:amd64": {
+            "aliases": "24.04,n,noble",
+            "arch": "amd64",
+            "os": "ubuntu",
+            "release_title": "24.04 LTS",
+            "versions": {
+                "20260423": {
+                    "items": {
+                        "disk1.img": {"ftype": "disk1.img", "path": "server/noble.img", "sha256": SHA, "size": 600},
+                        "root.tar.xz": {"ftype": "root.tar.xz", "path": "server/r.xz", "sha256": SHA, "size": 5},
+                        "manifest": {"ftype": "manifest", "path": "server/noble.manifest", "sha256": SHA, "size": 9},
+                    }
+                }
+            },
+        }
+    },
+}
+# As images.linuxcontainers.org has it.
+LXD: dict[str, t.Any] = {
+    "format": "products:1.0",
+    "products": {
+        "debian:trixie:amd64:default": {
+            "arch": "amd64",
+            "aliases": "debian/trixie/default,debian/13",
+            "versions": {
+                "20260501_05:24": {
+                    "items": {
+                        "lxd.tar.xz": {"ftype": "lxd.tar.xz", "path": "i/lxd.tar.xz", "sha256": SHA, "size": 7},
+                        "disk.qcow2": {"ftype": "disk-kvm.img", "path": "i/disk.qcow2", "sha256": SHA, "size": 8},
+                    }
+                }
+            },
+        }
+    },
+}
+
+
+def changed(data: dict[str, t.Any], **item: object) -> dict[str, t.Any]:
+    copied = t.cast("dict[str, t.Any]", json.loads(json.dumps(data)))
+    (product,) = copied["products"].values()
+    (version,) = product["versions"].values()
+    version["items"]["disk1.img"].update(item)
+    return copied
+
+
+def test_ubuntus_tree() -> None:
+    (found,) = simplestreams.read_products(UBUNTU)
+    assert (found.name, found.version) == ("com.ubuntu.cloud-server-24.04-amd64", "20260423")
+    assert (found.arch, found.aliases, found.description) == ("x86_64", ("24.04", "n", "noble"), "24.04 LTS")
+    assert [(disk.path, disk.size_bytes, disk.checksum.digits) for disk in found.disks] == [
+        ("server/noble.img", 600, SHA)
+    ]
+    assert found.manifest is None
+
+
+def test_lxds_tree() -> None:
+    (found,) = simplestreams.read_products(LXD)
+    assert [disk.path for disk in found.disks] == ["i/disk.qcow2"]
+    with pytest.raises(InvalidFeed, match="cannot be named so"):  # a colon is no part of a version here
+        entries.checked(found)
+
+
+def test_what_is_said_once_counts_for_all_below() -> None:
+    data = changed(UBUNTU, sha256=None)
+    (product,) = data["products"].values()
+    product["versions"]["20260423"]["sha256"] = SHA
+    del product["versions"]["20260423"]["items"]["disk1.img"]["sha256"]
+    (found,) = simplestreams.read_products(data)
+    assert found.disks[0].checksum.digits == SHA
+
+
+@pytest.mark.parametrize(
+    ("item", "problem"),
+    [
+        ({"path": "../../etc/shadow"}, "leads out"),
+        ({"sha256": None}, "gives no sha256"),
+        ({"size": "huge"}, "is no size"),
+        ({"size": None}, "is no size"),
+        ({"virtual_size": -1}, "is no size"),
+    ],
+)
+def test_a_damaged_entry_says_why_it_cannot_be_used(item: dict[str, object], problem: str) -> None:
+    (found,) = simplestreams.read_products(changed(UBUNTU, **item))
+    assert found.disks == ()
+    assert problem in (found.problem or "")
+
+
+@pytest.mark.parametrize("text", [b"", b"[]", b"{}", b'{"format": "products:1.0"}', b"[" * 100_000, b"\xff"])
+def test_what_is_no_index(text: bytes) -> None:
+    with pytest.raises(InvalidFeed):
+        simplestreams.parse(text, "index:1.0")
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("Thu, 01 Jan 1970 01:00:00 +0100", 0.0),
+        ("1970-01-01T00:01:00Z", 60.0),
+        ("yesterday", None),
+        (5, None),
+    ],
+)
+def test_times(text: object, moment: float | None) -> None:
+    assert simplestreams.updated({"updated": text}) == moment
+
+
+def test_an_index_names_its_products() -> None:
+    index = {
+        "a": {"path": "streams/v1/a.sjson", "format": "products:1.0"},
+        "b": {"path": "streams/v1/b.sjson", "format": "products:1.0", "datatype": "image-ids"},
+        "c": {"path": "streams/v1/c.sjson", "format": "index:1.0"},
+    }
+    assert simplestreams.product_files({"index": index}) == ["streams/v1/a.sjson"]
+    index["a"]["path"] = "../x"
+    with pytest.raises(InvalidFeed, match="leads out"):
+        simplestreams.product_files({"index": index})
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+)
+
+
+@given(JSON, JSON, JSON, JSON)
+def test_no_content_does_anything_but_pass_or_be_refused(
+    products: object, versions: object, items: object, item: object
+) -> None:
+    for data in (
+        {"products": products},
+        {"products": {"p": {"versions": versions}}},
+        {"products": {"p": {"versions": {"1": {"items": items}}}}},
+        {"products": {"p": {"versions": {"1": {"items": {"disk1.img": item}}}}}},
+    ):
+        try:
+            simplestreams.read_products(data)
+        except InvalidFeed:
+            continue

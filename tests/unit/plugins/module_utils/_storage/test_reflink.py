@@ -1,0 +1,71 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What is told of a file system; whether blocks are shared for real is tested on one that can."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import typing as t
+
+import pytest
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import HeadroomError, NoSpace, Unsupported
+from ansible_collections.headroom.libvirt.plugins.module_utils._storage import reflink
+
+if t.TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> tuple[str, str]:
+    source, target = tmp_path / "source", tmp_path / "target"
+    source.write_bytes(b"content")
+    target.write_bytes(b"before")
+    return str(source), str(target)
+
+
+def answer(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    """Have the kernel answer with an error, or with success for 0."""
+
+    def ioctl(*_arguments: object) -> int:
+        if number:
+            raise OSError(number, os.strerror(number))
+        return 0
+
+    monkeypatch.setattr(fcntl, "ioctl", ioctl)
+
+
+def test_a_file_system_that_can_has_no_obstacle_and_no_trace(
+    files: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer(monkeypatch, 0)
+    assert reflink.obstacle(files[0], str(tmp_path)) is None
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["source", "target"]
+
+
+@pytest.mark.parametrize("number", [errno.EOPNOTSUPP, errno.EXDEV, errno.EINVAL, errno.ENOTTY])
+def test_one_that_cannot_is_told(
+    files: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    answer(monkeypatch, number)
+    assert "cannot share the blocks of" in (reflink.obstacle(files[0], str(tmp_path)) or "")
+    with pytest.raises(Unsupported, match="Use mode: full or linked"):
+        reflink.share(*files)
+
+
+def test_files_of_another_machine_are_told(files: tuple[str, str], tmp_path: Path) -> None:
+    assert "where this module runs" in (reflink.obstacle("/nonexistent", str(tmp_path)) or "")
+    assert "where this module runs" in (reflink.obstacle(files[0], str(tmp_path / "none")) or "")
+    with pytest.raises(HeadroomError, match="No such file"):
+        reflink.share(files[0], str(tmp_path / "none"))
+    assert not (tmp_path / "none").exists()
+
+
+def test_a_full_disk_is_told(files: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    answer(monkeypatch, errno.ENOSPC)
+    with pytest.raises(NoSpace, match="No space left"):
+        reflink.share(*files)
