@@ -16,6 +16,7 @@ import typing as t
 from collections import Counter
 from dataclasses import dataclass, field
 
+from ansible_collections.headroom.libvirt.plugins.module_utils import _sqlite
 from ansible_collections.headroom.libvirt.plugins.module_utils._placement.plan import Host, Size
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision import database, lease
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.forecast import TrendRule
@@ -69,7 +70,7 @@ class World:
         self._stale: Plan | None = None
         # Each host keeps its own leases; they are all there or all gone here, so one database stands for all.
         self._leases = sqlite3.connect(":memory:", isolation_level=None)
-        database.migrate(self._leases, ":memory:")
+        _sqlite.migrate(self._leases, ":memory:", database.SCHEMA)
 
     def close(self) -> None:
         """Close the database of leases."""

@@ -15,6 +15,7 @@ import typing as t
 import pytest
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import build, catalogue, register
+from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.images import Location
 from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.names import ApplianceId
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone import apply, neighbours, survey, tenants
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone.plan import Request
@@ -86,7 +87,7 @@ def shelf(tmp_path: Path, contents: dict[str, bytes]) -> t.Iterator[Catalogue]:
             created="2026-01-01T00:00:00Z",
             now=0.0,
             token="0" * 12,
-            files={"vda": str(tmp_path / "disk.raw")},
+            files={"vda": Location(str(tmp_path / "disk.raw"))},
             template=template,
         )
         with register.planned(found, request) as plan:
