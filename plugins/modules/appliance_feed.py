@@ -145,6 +145,7 @@ import time
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import catalogue as catalogues
+from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import foreign
 from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.names import parse_reference
 from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import CONNECTION, ArgumentSpec
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
@@ -203,7 +204,8 @@ def bring_about(connection: Connection, module: AnsibleModule) -> dict[str, t.An
 
 def _offered(catalogue: Catalogue, params: Params) -> list[publication.Offered]:
     return [
-        publication.Offered(catalogue.get(*parse_reference("appliances", reference)))
+        # checked by the rules of its readers, so that nothing is published that they refuse
+        publication.Offered(foreign.checked(catalogue.get(*parse_reference("appliances", reference))))
         for reference in params["appliances"]
     ]
 

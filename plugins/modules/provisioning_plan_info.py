@@ -260,6 +260,12 @@ options:
       - RV(digest) of a plan that somebody has looked at. The task fails if the machines of the fleet are no longer
         those that it was made for.
     type: str
+  forecast_state:
+    description:
+      - A history database on the machine where the task runs, in which O(rule.forecaster=blend) keeps from where it
+        goes on, so that a run costs what is new and not four weeks of history. It is made when it is not there.
+      - After the first run, samples of a day are enough, and what was before is still known.
+    type: path
   backtest:
     description:
       - Replay the recorded history, or that of a file, under O(rule) and others, and return what would have happened in
@@ -395,7 +401,8 @@ demand:
       returned: success
       sample: 20.0
     series:
-      description: The demand of each interval since the first one recorded. A value that is not known is V(none).
+      description: The demand of each interval since the first one recorded, of at most four weeks. A value that is not
+        known is V(none).
       type: list
       elements: dict
       returned: success
@@ -667,8 +674,9 @@ import typing as t
 from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import ArgumentSpec
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
 from ansible_collections.headroom.libvirt.plugins.module_utils._names import check_name
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision import decisions
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision import decisions, kept
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.blend import Blend
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.database import Database
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.forecast import TrendRule
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.observed import Wanted, observe
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.options import RULE, rule_of
@@ -682,6 +690,8 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._runner import ru
 from ansible_collections.headroom.libvirt.plugins.module_utils._sizes import parse_size
 
 if t.TYPE_CHECKING:
+    import sqlite3
+
     from ansible.module_utils.basic import AnsibleModule
     from ansible_collections.headroom.libvirt.plugins.module_utils._provision.model import Observed, Plan
     from ansible_collections.headroom.libvirt.plugins.module_utils._provision.rule import Rule
@@ -700,6 +710,9 @@ _HOST: t.Final[dict[str, dict[str, t.Any]]] = {
     "sample": {"type": "dict"},
 }
 
+# Four weeks: no forecast looks back farther.
+_FARTHEST_SECONDS: t.Final = 28 * 86_400
+
 ARGUMENTS = ArgumentSpec(
     options={
         "fleet": {"type": "str", "required": True},
@@ -708,6 +721,7 @@ ARGUMENTS = ArgumentSpec(
         "machine": {"type": "dict", "default": {}, "options": _MACHINE},
         "now": {"type": "float"},
         "expected_digest": {"type": "str"},
+        "forecast_state": {"type": "path"},
         "backtest": {"type": "dict", "options": BACKTEST},
     }
 )
@@ -725,21 +739,43 @@ def run(module: AnsibleModule) -> dict[str, t.Any]:
         remedy = "Hand in what is known of each host; a backtest can also read a file (backtest.csv)."
         raise InvalidInput("hosts", params["hosts"], "names no host", remedy)
     else:
-        observed = observe(
-            params["fleet"], _now(params["now"]), rule.interval, params["hosts"], _wanted(params["machine"])
-        )
+        now = _now(params["now"])
+        since = now - _FARTHEST_SECONDS if backtest is None else 0.0
+        observed = observe(params["fleet"], now, rule.interval, params["hosts"], _wanted(params["machine"]), since)
         if backtest is None:
-            return make_plan(observed, rule, params["expected_digest"])
+            return make_plan(module, observed, rule)
         series = observed.series
     return {"changed": False, "backtest": backtested(series, params["rule"], backtest)}
 
 
-def make_plan(observed: Observed, rule: Rule, expected_digest: str | None) -> dict[str, t.Any]:
+def make_plan(module: AnsibleModule, observed: Observed, rule: Rule) -> dict[str, t.Any]:
     """Return the plan; raises Conflict if the machines are not those of ``expected_digest``."""
-    plan = decide(observed, rule, Blend(rule.risk) if rule.forecaster == "blend" else TrendRule(rule.risk))
-    if expected_digest is not None:
-        check_unchanged(expected_digest, plan)
+    if rule.forecaster == "trend":
+        plan = decide(observed, rule, TrendRule(rule.risk))
+    elif module.params["forecast_state"] is None:
+        plan = decide(observed, rule, Blend(rule.risk))
+    else:
+        plan = _continued(module, observed, rule)
+    if module.params["expected_digest"] is not None:
+        check_unchanged(module.params["expected_digest"], plan)
     return _result(observed, rule, plan)
+
+
+def _continued(module: AnsibleModule, observed: Observed, rule: Rule) -> Plan:
+    """Return the plan out of a forecast that goes on from where the last run left it."""
+
+    def work(connection: sqlite3.Connection) -> Plan:
+        forecaster = kept.Continuing(Blend(rule.risk), kept.load(connection, observed.fleet))
+        plan = decide(observed, rule, forecaster)
+        if forecaster.state is not None:
+            kept.save(connection, observed.fleet, forecaster.state)
+        return plan
+
+    database = Database(module.params["forecast_state"], dry_run=module.check_mode)
+    plan, warnings = database.run(work, time.time())
+    for warning in warnings:
+        module.warn(warning)
+    return plan
 
 
 def _now(given: float | None) -> float:

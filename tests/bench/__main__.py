@@ -16,7 +16,7 @@ from tools.checkout import collections_path
 
 sys.path.insert(0, str(collections_path()))  # for benchmarks of the collection's own code
 
-from bench import frame, inventory, provision, stats
+from bench import frame, inventory, planning, provision, stats
 
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,7 +34,12 @@ class Bench(t.Protocol):
         """Measure."""
 
 
-BENCHES: dict[str, Bench] = {"inventory": inventory, "provision": provision, "stats": stats}
+BENCHES: dict[str, Bench] = {
+    "inventory": inventory,
+    "planning": planning,
+    "provision": provision,
+    "stats": stats,
+}
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:

@@ -4,7 +4,7 @@
 
 """The report is written by Ansible and looked at in a browser: drawn, quiet, and within the screen, large or small.
 
-With HEADROOM_SCREENSHOTS=FOLDER the pictures of the guide are made again: `./dev test report` says where they belong.
+HEADROOM_SCREENSHOTS=docs/docsite/images ./dev test report -k within_the_screen   makes the pictures of the guide again.
 """
 
 from __future__ import annotations

@@ -54,6 +54,8 @@ packages_of() {
 
 lint_packages() { packages shellcheck; }
 browser_packages() { packages chromium chromium-driver fonts-dejavu-core; }
+# Signatures and disk images are tested with what makes them.
+unit_packages() { packages gpg gpg-agent gpgv qemu-utils zstd; }
 lab_packages() { packages_of "$root/tests/lab/packages.txt"; }
 
 # The system's Python is the one for which libvirt-python's headers are packaged.

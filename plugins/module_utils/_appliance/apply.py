@@ -101,6 +101,13 @@ def synced(connection: Connection, params: Params, run: Run) -> dict[str, t.Any]
     catalogue = catalogues.open_catalogue(connection, params["pool"])
     means = means_from(params, look_only=run.check_mode)
     options = params["source"]["feed"]
+    if not options:
+        raise InvalidInput(
+            "source",
+            sorted(name for name, value in params["source"].items() if value),
+            "is no feed",
+            "Name a feed: state: synced follows one.",
+        )
     feed = offer.open_feed(options, means, run.now)
     patterns = options["products"] or ([params["name"]] if params["name"] else ["*"])
     plan = sync.plan(feed, catalogue.read_all(), patterns, _arch(params), params["keep"])

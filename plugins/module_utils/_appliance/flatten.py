@@ -92,6 +92,9 @@ def flatten(connection: Connection, users: Users, journal: Journal, token: str, 
                 _pull(domain, target, clock)
         else:
             _copy(connection, domain, targets, journal, token)
+    for pool in storage.list_pools(connection) if users.domains else ():
+        if storage.is_active(pool):
+            storage.try_to_refresh(pool)  # or libvirt goes on saying that what was pulled in stands on its base
 
 
 def settle(journal: Journal, connection: Connection, name: str) -> None:

@@ -35,12 +35,12 @@ def _words(text: str) -> frozenset[str]:
 
 _DOMAIN: t.Final = _words(
     "metadata memory currentMemory maxMemory vcpu iothreads cputune os features cpu clock on_poweroff on_reboot "
-    "on_crash pm genid sysinfo devices"
+    "on_crash pm genid sysinfo memoryBacking memtune devices"
 )
 _OS: t.Final = _words("type boot bootmenu loader nvram firmware smbios bios")
 _DEVICES: t.Final = _words(
     "disk controller interface serial console channel input graphics video memballoon rng watchdog panic tpm sound "
-    "audio vsock hub iommu"
+    "audio vsock hub iommu redirdev"
 )
 _INTERFACES: t.Final = frozenset({"network", "bridge", "user"})
 _INPUTS: t.Final = frozenset({"mouse", "keyboard", "tablet"})
@@ -61,6 +61,8 @@ def checked(manifest: Manifest) -> Manifest:
         raise InvalidManifest("the manifest asks for less than nothing. Tell its publisher.")
     template = check_template(manifest.template)
     targets = [disk.target for disk in manifest.disks]
+    if not all(disk.format in {"qcow2", "raw"} for disk in manifest.disks):
+        raise InvalidManifest("the manifest names a format of disks that is not used here. Tell its publisher.")
     if targets != templates.disk_targets(template) or not all(_TARGET.fullmatch(target) for target in targets):
         raise InvalidManifest("the disks of the manifest are not those of its template. Tell its publisher.")
     return dataclasses.replace(manifest, template=template)
@@ -103,6 +105,8 @@ def _odd_devices(root: Element) -> t.Iterator[str]:
         ("devices/rng/backend", "model", {"random", "builtin"}),
         ("devices/audio", "type", {"none", "spice"}),
         ("devices/disk", "type", {"file"}),
+        ("devices/channel", "type", {"unix", "spicevmc", "qemu-vdagent"}),
+        ("devices/redirdev", "type", {"spicevmc"}),
         ("sysinfo", "type", {"smbios"}),
     ):
         for element in root.iterfind(path):

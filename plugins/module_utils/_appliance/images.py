@@ -213,8 +213,9 @@ def _look_from_afar(target: str, location: Location, means: Means) -> DistantDis
     size = location.size_bytes or announced or 0
     packed = None if location.image_format == "raw" else image.compression(content_head)
     if packed is None:
-        found = _recognized(location, content_head[: image.HEADER_BYTES], size)
-        image.refuse_bomb(location.option, location.place, found, size, means.max_size)
+        found = _recognized(location, content_head[: image.HEADER_BYTES], size or image.LARGEST_TABLES_BYTES)
+        if size:
+            image.refuse_bomb(location.option, location.place, found, size, means.max_size)
     else:
         found = _look_into(location, content_head, packed)
     _check_claim(location, found)

@@ -69,11 +69,12 @@ def request_for(feed: Feed, entry: Entry, request: Request) -> Request:
             f"is of no use here: {entry.product} comes with the machine that it is for",
             "Leave it out, and override it in headroom.libvirt.appliance_clone where a clone shall differ.",
         )
+    formats = {} if known is None else {disk.target: disk.format for disk in known.disks}
     files = {
         file.target if known else "": images.Location(
             place=feed.url_of(file),
             remote=True,
-            image_format="auto" if entry.image_format is None else entry.image_format,
+            image_format=formats.get(file.target) or entry.image_format or "auto",
             size_bytes=file.size_bytes,
             checksum=file.checksum,
             virtual_size_bytes=entry.virtual_size_bytes if file is entry.disks[0] else None,

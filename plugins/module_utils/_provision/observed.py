@@ -90,9 +90,14 @@ class _Value:
 
 
 def observe(
-    fleet: str, now: float, interval: int, hosts: t.Sequence[t.Mapping[str, t.Any]], wanted: Wanted
+    fleet: str,
+    now: float,
+    interval: int,
+    hosts: t.Sequence[t.Mapping[str, t.Any]],
+    wanted: Wanted,
+    since: float = 0.0,
 ) -> Observed:
-    """Return what the ``hosts`` (``{name, facts, sample}`` each) say of ``fleet`` at ``now``.
+    """Return what the ``hosts`` (``{name, facts, sample}`` each) say of ``fleet`` at ``now``, of the demand ``since``.
 
     Raises InvalidInput for what is no host, no sample or no facts, and for a name that two machines have.
     """
@@ -114,7 +119,7 @@ def observe(
     return Observed(
         fleet=fleet,
         now=now,
-        series=merge([_history(sample) for sample in samples.values()], interval, now),
+        series=merge([_history(sample, since) for sample in samples.values()], interval, now),
         size=size,
         members=members,
         rooms=tuple(_room(name, facts[name], wanted, members) for name in samples if name in facts),
@@ -146,10 +151,11 @@ def _check_fleet(sample: _Value, fleet: str) -> None:
         )
 
 
-def _history(sample: _Value) -> list[Sample]:
+def _history(sample: _Value, since: float) -> list[Sample]:
     return [
-        Sample(row["timestamp"].number(), row["value"].demand(), bool(row["whole"].value))
+        Sample(timestamp, row["value"].demand(), bool(row["whole"].value))
         for row in sample["history"].items()
+        if (timestamp := row["timestamp"].number()) >= since
     ]
 
 

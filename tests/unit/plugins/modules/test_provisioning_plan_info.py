@@ -4,8 +4,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
+import sqlite3
 import subprocess
 import sys
 import types
@@ -16,6 +18,7 @@ import pytest
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Conflict, InvalidInput
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision import csv_text, decisions
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.tracker import Tracker
 from ansible_collections.headroom.libvirt.plugins.modules import provisioning_plan_info
 
 from tools.checkout import collections_path
@@ -61,12 +64,13 @@ def execute(**params: t.Any) -> dict[str, t.Any]:
 
 def call(**params: t.Any) -> dict[str, t.Any]:
     values = arguments(**params)
-    values = {"expected_digest": None, "backtest": None, **values}
+    values = {"expected_digest": None, "backtest": None, "forecast_state": None, **values}
     for name in ("rule", "machine", "backtest"):
         specification = t.cast("t.Any", provisioning_plan_info.ARGUMENTS.options[name]["options"])
         if values[name] is not None:
             values[name] = {**{key: one.get("default") for key, one in specification.items()}, **values[name]}
-    return provisioning_plan_info.run(t.cast("t.Any", types.SimpleNamespace(params=values)))
+    module = types.SimpleNamespace(params=values, check_mode=values.pop("check_mode", False), warn=pytest.fail)
+    return provisioning_plan_info.run(t.cast("t.Any", module))
 
 
 def test_it_plans_ahead_of_the_third_hour() -> None:
@@ -101,6 +105,46 @@ def test_the_blend_knows_the_hour_of_the_day() -> None:
     }
     assert call(**params, rule={"forecaster": "blend"})["machines"]["needed"] >= 8
     assert call(**params)["machines"]["needed"] == 1
+
+
+def test_a_forecast_goes_on_from_what_was_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    state = tmp_path / "state.sqlite"
+    params: dict[str, t.Any] = {"rule": {"forecaster": "blend"}, "forecast_state": str(state)}
+
+    def plan(hours: int, **more: t.Any) -> dict[str, t.Any]:
+        demand = [60 + 50 * math.sin(2 * math.pi * hour / 24) for hour in range(hours)]
+        return call(hosts=[host("kvm1", *demand)], now=(hours - 1) * HOUR + 60, **{**params, **more})
+
+    told = plan(300, check_mode=True)
+    assert not state.exists()
+    assert plan(300) == told
+    observed: list[float | None] = []
+    observe = Tracker.observe
+
+    def noted(tracker: Tracker, value: float | None) -> None:
+        observed.append(value)
+        observe(tracker, value)
+
+    monkeypatch.setattr(Tracker, "observe", noted)
+    gone_on = plan(301)
+    assert len(observed) == 1
+    assert gone_on == plan(301, forecast_state=None)
+
+
+def test_a_state_that_is_broken_is_begun_anew(tmp_path: Path) -> None:
+    state = tmp_path / "state.sqlite"
+    params: dict[str, t.Any] = {"rule": {"forecaster": "blend"}, "forecast_state": str(state)}
+    plan = call(**params)
+    with contextlib.closing(sqlite3.connect(state)) as connection, connection:
+        connection.execute("UPDATE forecaster SET state = x'00'")
+    assert call(**params) == plan
+
+
+def test_what_is_older_than_any_forecast_looks_back_is_left_out() -> None:
+    hours = 50 * 24
+    series = call(hosts=[host("kvm1", *range(hours))], now=(hours - 1) * HOUR + 60)["demand"]["series"]
+    assert len(series) == 28 * 24 + 1
+    assert series[-1]["value"] == hours - 1
 
 
 def test_it_says_so_when_nothing_is_known() -> None:

@@ -63,6 +63,8 @@ def test_the_emulator_is_that_of_the_host() -> None:
         with_device("<rng model='virtio'><backend model='random'>/dev/vda</backend></rng>"),
         with_device("<audio id='1' type='file' path='x'/>"),
         with_device("<disk type='file' device='cdrom'><source file='/etc/shadow'/><target dev='sda'/></disk>"),
+        with_device("<channel type='file'><target type='virtio' name='x'/></channel>"),
+        with_device("<redirdev bus='usb' type='tcp'/>"),
         with_device("<smartcard mode='host-certificates'/>"),
         with_device("<serial type='file'><source path='/etc/cron.d/x'/></serial>"),
         with_device(
@@ -85,6 +87,7 @@ def test_what_could_reach_into_the_host_is_refused(template: str) -> None:
         {"os_id": ["x"]},
         {"min_ram_bytes": -1},
         {"disks": ()},
+        {"disks": (dataclasses.replace(DISK, format="vmdk"),)},
         {"disks": (dataclasses.replace(DISK, target="../vda"),)},
     ],
 )

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import base64
+import shutil
 import subprocess
 import typing as t
 from pathlib import Path
@@ -95,6 +96,8 @@ def test_keys_are_taken_as_text_or_from_a_file(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def signer(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[Signer]:
+    if shutil.which("gpg") is None or shutil.which("gpgv") is None:
+        pytest.skip("gpg and gpgv are not installed")
     home = tmp_path_factory.mktemp("gnupg")
     home.chmod(0o700)
     command = ["gpg", "--batch", "--quiet", "--homedir", str(home), "--passphrase", ""]

@@ -51,7 +51,7 @@ def test_a_bar_says_how_worrying_it_is(used: int, level: str) -> None:
 
 
 def domain(name: str, cores: float | None = None, **change: t.Any) -> dict[str, t.Any]:
-    rates = None if cores is None else {"cpu": {"used_cores": cores}, "block": None, "interface": {"total": {}}}
+    rates: t.Any = None if cores is None else {"cpu": {"used_cores": cores}, "block": None, "interface": {"total": {}}}
     return {"name": name, "state": "running", "rates": rates, "memory": {"maximum_bytes": GIB}, **change}
 
 
@@ -73,7 +73,7 @@ def test_a_page_shows_so_many_guests_and_says_how_many_it_leaves_out() -> None:
 
 
 def test_tenants_have_a_bar_for_each_limit_on_each_host() -> None:
-    own = {"tenant": "acme"}
+    own: t.Any = {"tenant": "acme"}
     found = guests(
         [{"name": "a", "domains": [domain("x", **own), domain("y")]}, {"name": "b", "domains": [domain("z", **own)]}]
     )
