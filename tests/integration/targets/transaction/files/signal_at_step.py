@@ -16,6 +16,17 @@ import time
 QUERY = "SELECT process, steps FROM record WHERE state = 'unfinished' AND subject = ? ORDER BY number DESC"
 
 
+def is_free() -> bool:
+    """Whether the journal can be written to, so that a run that stands still keeps nobody from it."""
+    try:
+        opened = sqlite3.connect("file:/var/lib/headroom/journal.sqlite?mode=rw", uri=True, timeout=0.2)
+        opened.execute("BEGIN IMMEDIATE")
+        opened.close()
+    except sqlite3.Error:
+        return False
+    return True
+
+
 def main(subject: str, steps: str, name: str) -> None:
     """Signal; exit code 1 when no such run came within a minute."""
     deadline = time.monotonic() + 60
@@ -28,7 +39,9 @@ def main(subject: str, steps: str, name: str) -> None:
             found = None
         if found and found[0] and len(json.loads(found[1])) >= int(steps):
             os.kill(found[0], signal.Signals[f"SIG{name}"])
-            return
+            if name != "STOP" or is_free():
+                return
+            os.kill(found[0], signal.SIGCONT)  # it stood still in the middle of writing to the journal
         time.sleep(0.002)
     sys.exit(f"no run about {subject} began {steps} steps")
 
