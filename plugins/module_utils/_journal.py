@@ -76,9 +76,9 @@ class Transaction:
         with self._changing:
             return self._snapshot()
 
-    def step(self, name: str, /, **arguments: t.Any) -> Step:
+    def step(self, act: str, /, **arguments: t.Any) -> Step:
         """Record that an act begins; when this has returned, it may. ``arguments`` are JSON-able."""
-        step = Step(name, arguments)
+        step = Step(act, arguments)
         with self._changing:
             self._steps.append(step)
             self._version += 1

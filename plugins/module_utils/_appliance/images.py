@@ -149,14 +149,15 @@ def as_disk(target: str, location: Location, descriptor: int, means: Means) -> t
     """Yield the disk that the open file holds, unpacked where it is packed; raises InvalidInput."""
     head, size = os.pread(descriptor, image.HEADER_BYTES, 0), os.fstat(descriptor).st_size
     packed = None if location.image_format == "raw" else image.compression(head)
-    if packed is None:
-        yield FileDisk(target, location.place, descriptor, _inspect(location, descriptor, size, means))
-        return
-    limit = image.largest(size, means.max_size)
-    name = location.place
-    with unpack.unpacked(location.option, name, descriptor, packed, means.folder, limit) as whole:
-        found = _inspect(location, whole, size, means)
-        yield FileDisk(target, name, whole, found, _sha256(descriptor))
+    with contextlib.ExitStack() as stack:
+        whole, digest = descriptor, None
+        if packed is not None:
+            limit = image.largest(size, means.max_size)
+            whole = stack.enter_context(
+                unpack.unpacked(location.option, location.place, descriptor, packed, means.folder, limit)
+            )
+            digest = _sha256(descriptor)
+        yield FileDisk(target, location.place, whole, _inspect(location, whole, size, means), digest)
 
 
 def _inspect(location: Location, descriptor: int, packed_size: int, means: Means) -> image.Image:

@@ -55,7 +55,7 @@ def _uses(entries: array.array[int], tables: Tables) -> tuple[int, int]:
     # of a compressed cluster the offset has as many bits as the rest leaves: 70 - cluster_bits (62 - (bits - 8))
     mask = (1 << (70 - tables.cluster_bytes.bit_length() + 1)) - 1
     packed = [entry & mask for entry in entries if entry & _COMPRESSED]
-    return len(whole), max(max(whole, default=0), max(packed, default=0))
+    return len(whole), max([*whole, *packed], default=0)
 
 
 def _entries(content: bytes) -> array.array[int]:

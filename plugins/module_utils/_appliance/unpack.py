@@ -40,8 +40,8 @@ def unpacked(option: str, path: str, descriptor: int, compression: str, folder: 
     Raises InvalidInput naming ``option`` and ``path`` for what is damaged, or longer than ``limit`` bytes unpacked.
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with tempfile.TemporaryFile(dir=folder) as target, _reader(descriptor, compression) as read:
-        size = 0
+    with tempfile.TemporaryFile(dir=folder) as target, contextlib.ExitStack() as stack:
+        read, size = _reader(stack, descriptor, compression), 0
         for chunk in _chunks(option, path, read):
             size += len(chunk)
             if size > limit:
@@ -62,8 +62,8 @@ def head(option: str, path: str, content: bytes, compression: str, count: int) -
     with tempfile.TemporaryFile() as source:
         source.write(content)
         source.flush()
-        with contextlib.suppress(InvalidInput), _reader(source.fileno(), compression) as read:
-            for chunk in _chunks(option, path, read, count):
+        with contextlib.suppress(InvalidInput), contextlib.ExitStack() as stack:
+            for chunk in _chunks(option, path, _reader(stack, source.fileno(), compression), count):
                 found += chunk
                 if len(found) >= count:
                     break
@@ -91,19 +91,15 @@ def _write(descriptor: int, chunk: bytes, position: int, folder: Path) -> None:
         raise NoSpace(f"download_dir: {folder} is full. Free some, or name another folder.") from error
 
 
-@contextlib.contextmanager
-def _reader(descriptor: int, compression: str) -> t.Iterator[t.Callable[[int], bytes]]:
+def _reader(stack: contextlib.ExitStack, descriptor: int, compression: str) -> t.Callable[[int], bytes]:
     os.lseek(descriptor, 0, os.SEEK_SET)
-    with open(os.dup(descriptor), "rb") as source:  # noqa: PTH123
-        if compression == "zstd":
-            with _zstd(source) as read:
-                yield read
-        elif compression == "xz":
-            yield _XzReader(source).read
-        else:
-            stream = gzip.GzipFile(fileobj=source) if compression == "gzip" else bz2.BZ2File(source)
-            with stream:
-                yield stream.read
+    source = stack.enter_context(os.fdopen(os.dup(descriptor), "rb"))
+    if compression == "zstd":
+        return stack.enter_context(_zstd(source))
+    if compression == "xz":
+        return _XzReader(source).read
+    stream = gzip.GzipFile(fileobj=source) if compression == "gzip" else bz2.BZ2File(source)
+    return stack.enter_context(stream).read
 
 
 class _XzReader:
@@ -123,7 +119,7 @@ class _XzReader:
                 if not self._rest:
                     return b""
                 self._stream = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_MEMORY_BYTES)
-            elif self._stream.needs_input:
+            elif self._stream.needs_input is True:  # the comparison is for pylint, which takes it for a method
                 self._rest = self._source.read(_CHUNK_BYTES)
                 if not self._rest:
                     raise EOFError("it ends in the middle")

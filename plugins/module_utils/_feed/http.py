@@ -28,7 +28,7 @@ _MOST_REDIRECTIONS: t.Final = 5
 _SCHEMES: t.Final = frozenset({"http", "https"})
 # A server that keeps a connection barely alive would hold the task for ever otherwise.
 _LEAST_BYTES_PER_SECOND: t.Final = 4096
-_NETWORK_ERRORS: t.Final = (OSError, http.client.HTTPException, urllib.error.URLError)
+_NETWORK_ERRORS = (OSError, http.client.HTTPException, urllib.error.URLError)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -71,7 +71,7 @@ def _without_hosts(made: Dict) -> Dict:
 
 def _summed(tenant: estate.Tenant) -> estate.Tenant:
     """Bars name hosts; a tenant sees what it has and how near it is to a limit, not where."""
-    bars = tuple(dataclasses.replace(bar, label=bar.label.partition(" on ")[0]) for bar in tenant.bars)
+    bars = tuple(dataclasses.replace(gauge, label=gauge.label.partition(" on ")[0]) for gauge in tenant.bars)
     return dataclasses.replace(tenant, bars=bars)
 
 

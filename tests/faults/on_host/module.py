@@ -39,6 +39,6 @@ def result(process: subprocess.Popen[str]) -> dict[str, t.Any]:
     return returned
 
 
-def run(name: str, /, **options: t.Any) -> dict[str, t.Any]:
+def run(module: str, /, **options: t.Any) -> dict[str, t.Any]:
     """What the module returns; raises Failed."""
-    return result(start(name, options))
+    return result(start(module, options))

@@ -135,7 +135,7 @@ def test_a_state_that_is_broken_is_begun_anew(tmp_path: Path) -> None:
     state = tmp_path / "state.sqlite"
     params: dict[str, t.Any] = {"rule": {"forecaster": "blend"}, "forecast_state": str(state)}
     plan = call(**params)
-    with contextlib.closing(sqlite3.connect(state)) as connection, connection:
+    with contextlib.closing(sqlite3.connect(state, isolation_level=None)) as connection:
         connection.execute("UPDATE forecaster SET state = x'00'")
     assert call(**params) == plan
 

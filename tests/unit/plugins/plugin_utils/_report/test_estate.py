@@ -31,7 +31,7 @@ FACTS: dict[str, t.Any] = {
 def test_a_host_tells_how_many_more_clones_fit_and_why_no_more() -> None:
     told = host({"name": "a", "facts": FACTS}, Size(2, 2 * GIB, 10 * GIB))
     assert (told.fits, told.limited_by, told.running) == (2, "memory", 0)
-    assert [(bar.label, bar.share) for bar in told.bars] == [
+    assert [(gauge.label, gauge.share) for gauge in told.bars] == [
         ("vCPUs promised", 7 / 16),
         ("Memory promised", 3 / 8),
         ("Pool default", 0.5),
@@ -79,7 +79,7 @@ def test_tenants_have_a_bar_for_each_limit_on_each_host() -> None:
     )
     (acme, unused) = tenants(found, {"acme": {"machines": 2, "memory": "4GiB"}, "unused": {"vcpus": 1}})
     assert (acme.machines, acme.running, acme.memory_bytes) == (2, 2, 2 * GIB)
-    assert [(bar.label, bar.share) for bar in acme.bars] == [
+    assert [(gauge.label, gauge.share) for gauge in acme.bars] == [
         ("Machines on a", 0.5),
         ("Memory on a", 0.25),
         ("Machines on b", 0.5),
