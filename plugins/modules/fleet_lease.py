@@ -112,6 +112,12 @@ until:
   returned: success
   type: float
   sample: 1795392900.0
+recorded:
+  description:
+    - Whether the history says so now. It does not in check mode, and C(ansible_check_mode) only knows of C(--check).
+  returned: success
+  type: bool
+  sample: true
 """
 
 import math
@@ -169,6 +175,7 @@ def take_or_give_up(module: AnsibleModule) -> dict[str, t.Any]:
         "by": None if after is None else after.holder,
         "since": None if after is None else after.since,
         "until": None if after is None else after.until,
+        "recorded": not module.check_mode,
     }
 
 

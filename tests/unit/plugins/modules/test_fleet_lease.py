@@ -74,6 +74,7 @@ def test_check_mode_tells_what_the_real_run_then_does(run: Run, path: Path) -> N
     assert not path.exists()
     done = run("a")
     assert all(told[name] == done[name] for name in ("changed", "held", "by", "diff"))
+    assert (told["recorded"], done["recorded"]) == (False, True)
     assert run("a", check_mode=True, state="absent")["changed"] is True
     assert run("b")["by"] == "a"
 
