@@ -15,6 +15,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import re
+import sys
 import traceback
 import typing as t
 
@@ -28,6 +29,9 @@ try:
 except ImportError:
     PYGAL_IMPORT_ERROR = traceback.format_exc()
     pygal = t.cast(t.Any, None)
+else:
+    # pygal's finder of map plugins is of a kind that importlib gave up, and whoever asks all finders stumbles over it.
+    sys.meta_path[:] = [finder for finder in sys.meta_path if type(finder).__module__ != "pygal"]
 
 Point = tuple[float, float]
 # A wide one and one for phones: text does not shrink with the picture.
