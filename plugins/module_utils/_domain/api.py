@@ -14,7 +14,7 @@ import typing as t
 from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection, translated
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain import metadata as _metadata
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain import xml as _xml
-from ansible_collections.headroom.libvirt.plugins.module_utils._errors import NotFound
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import LibvirtFailed, NotFound
 from ansible_collections.headroom.libvirt.plugins.module_utils._libvirt_dep import libvirt
 
 if t.TYPE_CHECKING:
@@ -183,9 +183,13 @@ def agent_time(domain: Domain) -> int:
 
 
 def power_off(domain: Domain) -> None:
-    """Take the power away; QEMU gets the time to flush its caches."""
-    with translated(f"power {domain.name()!r} off"):
-        domain.destroyFlags(libvirt.VIR_DOMAIN_DESTROY_GRACEFUL)
+    """Take the power away; QEMU gets the time to flush its caches. One that goes off by itself meanwhile is off too."""
+    try:
+        with translated(f"power {domain.name()!r} off"):
+            domain.destroyFlags(libvirt.VIR_DOMAIN_DESTROY_GRACEFUL)
+    except LibvirtFailed:
+        if is_active(domain):
+            raise
 
 
 def save(domain: Domain) -> None:

@@ -238,8 +238,8 @@ def _shut_down(domain: api.Domain, timeout: float, force: bool, clock: Clock) ->
 def _ask_to_shut_down(domain: api.Domain) -> None:
     try:
         api.ask_to_shut_down(domain)
-    except LibvirtFailed:
-        if states.state_name(api.state(domain)[0]) != "paused":  # as by an I/O error: it cannot hear
+    except LibvirtFailed:  # paused as by an I/O error, it cannot hear; or it went off just now
+        if _is_active(domain) and states.state_name(api.state(domain)[0]) != "paused":
             raise
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
+import libvirt
 import pytest
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection, open_connection
@@ -19,6 +20,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     Conflict,
     ConnectionFailed,
     InvalidInput,
+    LibvirtFailed,
     TimedOut,
     UnsupportedBehaviour,
 )
@@ -150,6 +152,30 @@ class DeafDomain:
         return 0
 
 
+class LateDomain(DeafDomain):
+    """A guest that goes off in the moment in which libvirt is asked to do something with it, unless it is stubborn."""
+
+    def __init__(self, *, stubborn: bool = False) -> None:
+        super().__init__()
+        self.stubborn = stubborn
+
+    def shutdown(self) -> int:
+        return self._go_off()
+
+    def destroyFlags(self, _flags: int) -> int:  # noqa: N802
+        return self._go_off()
+
+    def state(self, _flags: int) -> list[int]:
+        return [libvirt.VIR_DOMAIN_RUNNING if self.on else libvirt.VIR_DOMAIN_SHUTOFF, 0]
+
+    def _go_off(self) -> int:
+        self.on = self.stubborn
+        error = libvirt.libvirtError("")
+        err = (libvirt.VIR_ERR_OPERATION_INVALID, 0, "domain is not running", 1, None, None, None, -1, -1)
+        vars(error)["err"] = err
+        raise error
+
+
 class FakeClock:
     time = 0.0
 
@@ -172,3 +198,18 @@ def test_a_deaf_guest_is_powered_off_where_that_is_asked(connection: Connection)
     domain = DeafDomain()
     DefinedMachine(connection, t.cast(t.Any, domain)).shutdown(timeout=12, force=True, clock=FakeClock())
     assert not domain.on
+
+
+@pytest.mark.parametrize("end", [BEHAVIOURS["power off"], BEHAVIOURS["shut down"]])
+def test_a_guest_that_goes_off_by_itself_meanwhile_is_off(
+    connection: Connection, end: t.Callable[[Machine], object]
+) -> None:
+    domain = LateDomain()
+    end(DefinedMachine(connection, t.cast(t.Any, domain)))
+    assert not domain.on
+
+
+@pytest.mark.parametrize("end", [BEHAVIOURS["power off"], BEHAVIOURS["shut down"]])
+def test_a_guest_that_cannot_be_ended_is_an_error(connection: Connection, end: t.Callable[[Machine], object]) -> None:
+    with pytest.raises(LibvirtFailed):
+        end(DefinedMachine(connection, t.cast(t.Any, LateDomain(stubborn=True))))
