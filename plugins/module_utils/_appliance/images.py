@@ -19,7 +19,7 @@ from pathlib import Path
 from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import image, tables, unpack
 from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.sources import READ_ONLY, DiskSource
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import HeadroomError, InvalidInput
-from ansible_collections.headroom.libvirt.plugins.module_utils._feed import http
+from ansible_collections.headroom.libvirt.plugins.module_utils._feed import transfer
 from ansible_collections.headroom.libvirt.plugins.module_utils._feed.download import Wanted, fetched
 from ansible_collections.headroom.libvirt.plugins.module_utils._storage import api, content
 from ansible_collections.headroom.libvirt.plugins.module_utils._storage import xml as storage_xml
@@ -27,7 +27,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._storage import x
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection
     from ansible_collections.headroom.libvirt.plugins.module_utils._feed.entry import Checksum
-    from ansible_collections.headroom.libvirt.plugins.module_utils._feed.http import Web
+    from ansible_collections.headroom.libvirt.plugins.module_utils._feed.transfer import Web
     from ansible_collections.headroom.libvirt.plugins.module_utils._storage.content import Digest
 
 DOWNLOADS: t.Final = Path("/var/lib/headroom/downloads")
@@ -67,7 +67,7 @@ class Means:
     fetched but the beginning of what is far away.
     """
 
-    web: Web = dataclasses.field(default_factory=http.Web)
+    web: Web = dataclasses.field(default_factory=transfer.Web)
     folder: Path = DOWNLOADS
     max_size: int | None = None
     look_only: bool = False
@@ -210,7 +210,7 @@ def _fetched(location: Location, means: Means) -> t.ContextManager[int]:
 
 def _look_from_afar(target: str, location: Location, means: Means) -> DistantDisk:
     """Return what the first bytes tell; of a packed raw image only a feed knows the size, else it shows as 0."""
-    content_head, announced = http.get_head(means.web, location.place, _PACKED_HEAD_BYTES)
+    content_head, announced = transfer.get_head(means.web, location.place, _PACKED_HEAD_BYTES)
     size = location.size_bytes or announced or 0
     packed = None if location.image_format == "raw" else image.compression(content_head)
     if packed is None:
@@ -233,6 +233,6 @@ def _look_into(location: Location, packed_head: bytes, compression: str) -> imag
 def _sha256(descriptor: int) -> str:
     running = hashlib.sha256()
     os.lseek(descriptor, 0, os.SEEK_SET)
-    while chunk := os.read(descriptor, http.CHUNK_BYTES):
+    while chunk := os.read(descriptor, transfer.CHUNK_BYTES):
         running.update(chunk)
     return running.hexdigest()

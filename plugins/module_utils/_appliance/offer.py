@@ -19,7 +19,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.manife
 from ansible_collections.headroom.libvirt.plugins.module_utils._connection import masked
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import ChecksumMismatch, InvalidInput
 from ansible_collections.headroom.libvirt.plugins.module_utils._feed import entry as entries
-from ansible_collections.headroom.libvirt.plugins.module_utils._feed import http, read, signature
+from ansible_collections.headroom.libvirt.plugins.module_utils._feed import read, signature, transfer
 from ansible_collections.headroom.libvirt.plugins.module_utils._feed.errors import InvalidFeed
 from ansible_collections.headroom.libvirt.plugins.module_utils._feed.seen import Seen
 
@@ -35,7 +35,7 @@ _LONGEST_MANIFEST_BYTES: t.Final = 4 * 1024 * 1024
 
 def address(options: Params) -> Address:
     """Return where the feed of the option ``source.feed`` is; raises InvalidInput when nothing says whom to believe."""
-    url = http.check_url("source.feed.url", options["url"])
+    url = transfer.check_url("source.feed.url", options["url"])
     if not options["verify"]:
         return read.Address(url, None, options["format"])
     if not options["key"] or not options["fingerprint"]:
@@ -111,7 +111,7 @@ def _with_hints(request: Request, entry: Entry) -> Request:
 
 def _manifest(feed: Feed, entry: Entry, means: images.Means) -> Manifest:
     file = t.cast(entries.FeedFile, entry.manifest)
-    text = http.get(means.web, feed.url_of(file), min(file.size_bytes or 0, _LONGEST_MANIFEST_BYTES))
+    text = transfer.get(means.web, feed.url_of(file), min(file.size_bytes or 0, _LONGEST_MANIFEST_BYTES))
     found = hashlib.sha256(text).hexdigest()
     if found != file.checksum.digits:
         raise ChecksumMismatch(

@@ -23,7 +23,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.names 
 from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.register import Request
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput, NotFound
 from ansible_collections.headroom.libvirt.plugins.module_utils._feed.entry import Checksum
-from ansible_collections.headroom.libvirt.plugins.module_utils._feed.http import Web, check_url
+from ansible_collections.headroom.libvirt.plugins.module_utils._feed.transfer import Web, check_url
 from ansible_collections.headroom.libvirt.plugins.module_utils._names import check_name, check_version
 from ansible_collections.headroom.libvirt.plugins.module_utils._sizes import parse_size
 

@@ -30,14 +30,14 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     InvalidInput,
     NoSpace,
 )
-from ansible_collections.headroom.libvirt.plugins.module_utils._feed import http
+from ansible_collections.headroom.libvirt.plugins.module_utils._feed import transfer
 from ansible_collections.headroom.libvirt.plugins.module_utils._feed.errors import TooLarge, TransferFailed, Truncated
 
 if t.TYPE_CHECKING:
     from pathlib import Path
 
     from ansible_collections.headroom.libvirt.plugins.module_utils._feed.entry import Checksum
-    from ansible_collections.headroom.libvirt.plugins.module_utils._feed.http import Answer, Web
+    from ansible_collections.headroom.libvirt.plugins.module_utils._feed.transfer import Answer, Web
 
 _ATTEMPTS: t.Final = 4
 _PREFIX: t.Final = "headroom-download."  # others may keep files in the same folder
@@ -91,7 +91,7 @@ def _fetch(web: Web, wanted: Wanted, partial: _Partial) -> None:
         try:
             _continue(web, wanted, partial)
             break
-        except http.NotSatisfiable:
+        except transfer.NotSatisfiable:
             if before == 0:
                 raise
             partial.restart(None)
@@ -108,11 +108,11 @@ def _continue(web: Web, wanted: Wanted, partial: _Partial) -> None:
         if partial.size == wanted.size_bytes:
             return
         headers = {"Range": f"bytes={partial.size}-", "If-Range": partial.validator}
-    with http.opened(web, wanted.url, headers) as answer:
+    with transfer.opened(web, wanted.url, headers) as answer:
         if not (headers and answer.status == 206 and _starts_at(answer, partial.size)):
             partial.restart(_validator(answer))
         _check_room(answer, partial)
-        for chunk in http.chunks(web, answer, wanted.url, wanted.limit - partial.size):
+        for chunk in transfer.chunks(web, answer, wanted.url, wanted.limit - partial.size):
             partial.append(chunk)
 
 
@@ -127,7 +127,7 @@ def _validator(answer: Answer) -> str | None:
 
 
 def _check_room(answer: Answer, partial: _Partial) -> None:
-    length, free = http.announced(answer), partial.free_bytes()
+    length, free = transfer.announced(answer), partial.free_bytes()
     if length is not None and length > free:
         raise NoSpace(
             f"download_dir: {partial.path.parent} has {free} bytes free, but {length} are to come. Free some, or name "
@@ -185,7 +185,7 @@ class _Partial:
         return self.path.with_suffix(".json")
 
     def _take_up(self) -> None:
-        while chunk := os.pread(self.descriptor, http.CHUNK_BYTES, self.size):
+        while chunk := os.pread(self.descriptor, transfer.CHUNK_BYTES, self.size):
             self.hash.update(chunk)
             self.size += len(chunk)
 

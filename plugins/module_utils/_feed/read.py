@@ -14,14 +14,19 @@ import typing as t
 from urllib.parse import urljoin, urlsplit
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._connection import masked
-from ansible_collections.headroom.libvirt.plugins.module_utils._feed import http, signature, simplestreams, virt_builder
+from ansible_collections.headroom.libvirt.plugins.module_utils._feed import (
+    signature,
+    simplestreams,
+    transfer,
+    virt_builder,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._feed.errors import InvalidFeed, NotSigned
 
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._feed.entry import Entry, FeedFile
-    from ansible_collections.headroom.libvirt.plugins.module_utils._feed.http import Web
     from ansible_collections.headroom.libvirt.plugins.module_utils._feed.seen import Seen
     from ansible_collections.headroom.libvirt.plugins.module_utils._feed.signature import Trust
+    from ansible_collections.headroom.libvirt.plugins.module_utils._feed.transfer import Web
 
 _LONGEST_INDEX_BYTES: t.Final = 64 * 1024 * 1024
 _MOST_PRODUCT_FILES: t.Final = 32
@@ -102,8 +107,8 @@ def _get_dated(web: Web, address: Address, path: str, kind: str) -> tuple[simple
 def _get(web: Web, address: Address, name: str, url: str) -> tuple[bytes, float | None]:
     """Return the text of an index, and when it was signed."""
     try:
-        text = http.get(web, url, _LONGEST_INDEX_BYTES)
-    except http.Missing as error:
+        text = transfer.get(web, url, _LONGEST_INDEX_BYTES)
+    except transfer.Missing as error:
         if address.trust is None or not name.endswith(".sjson"):
             raise
         raise NotSigned(

@@ -12,7 +12,7 @@ import urllib.error
 
 import pytest
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._feed import http
+from ansible_collections.headroom.libvirt.plugins.module_utils._feed import transfer
 
 
 @dataclasses.dataclass
@@ -45,7 +45,7 @@ class Server:
     announces: bool = True
     asked: list[tuple[str, str | None]] = dataclasses.field(default_factory=list)
 
-    def request(self, _web: http.Web, url: str, headers: t.Mapping[str, str]) -> Answer:
+    def request(self, _web: transfer.Web, url: str, headers: t.Mapping[str, str]) -> Answer:
         self.asked.append((url, headers.get("Range")))
         if url in self.redirects:
             raise _error(url, 302, {"Location": self.redirects[url]})
@@ -76,5 +76,5 @@ def _error(url: str, code: int, headers: dict[str, str]) -> urllib.error.HTTPErr
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Server:
     found = Server()
-    monkeypatch.setattr(http, "_request", found.request)
+    monkeypatch.setattr(transfer, "_request", found.request)
     return found

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import ChecksumMismatch, Conflict
-from ansible_collections.headroom.libvirt.plugins.module_utils._feed import http
+from ansible_collections.headroom.libvirt.plugins.module_utils._feed import transfer
 from ansible_collections.headroom.libvirt.plugins.module_utils._feed.download import Wanted, fetched
 from ansible_collections.headroom.libvirt.plugins.module_utils._feed.entry import Checksum
 from ansible_collections.headroom.libvirt.plugins.module_utils._feed.errors import TooLarge, TransferFailed, Truncated
@@ -31,7 +31,7 @@ def wanted(content: bytes = CONTENT, **changes: t.Any) -> Wanted:
 
 
 def fetch(folder: Path, what: Wanted) -> bytes:
-    with fetched(http.Web(), what, folder) as descriptor:
+    with fetched(transfer.Web(), what, folder) as descriptor:
         return os.pread(descriptor, 1 << 20, 0)
 
 
@@ -112,7 +112,7 @@ def test_what_is_wrong_is_not_kept(server: Server, tmp_path: Path) -> None:
 
 def test_two_runs_do_not_fetch_the_same(server: Server, tmp_path: Path) -> None:
     server.files[URL] = CONTENT
-    with fetched(http.Web(), wanted(), tmp_path), pytest.raises(Conflict, match="another run is fetching"):
+    with fetched(transfer.Web(), wanted(), tmp_path), pytest.raises(Conflict, match="another run is fetching"):
         fetch(tmp_path, wanted())
 
 
@@ -134,13 +134,13 @@ def test_redirections_are_followed_to_web_servers_only(server: Server) -> None:
         "https://c/": "/",
         "http://d/": "https://cdn.example.org/x",
     }
-    assert http.get(http.Web(), URL, 10) == b"x"
-    assert http.get(http.Web(), "http://d/", 10) == b"x"
+    assert transfer.get(transfer.Web(), URL, 10) == b"x"
+    assert transfer.get(transfer.Web(), "http://d/", 10) == b"x"
     for refused in ("https://a/", "https://b/"):
         with pytest.raises(TransferFailed, match="which is not followed"):
-            http.get(http.Web(), refused, 10)
+            transfer.get(transfer.Web(), refused, 10)
     with pytest.raises(TransferFailed, match="redirects more than 5 times"):
-        http.get(http.Web(), "https://c/", 10)
+        transfer.get(transfer.Web(), "https://c/", 10)
 
 
 class Ticking:
@@ -159,6 +159,6 @@ class Ticking:
 
 def test_a_server_that_drips_is_left(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     server.files[URL] = CONTENT
-    monkeypatch.setattr(http, "CHUNK_BYTES", 10)
+    monkeypatch.setattr(transfer, "CHUNK_BYTES", 10)
     with pytest.raises(TransferFailed, match="less than 4096 bytes a second"):
-        http.get(http.Web(timeout=30.0, clock=Ticking()), URL, 1 << 20)
+        transfer.get(transfer.Web(timeout=30.0, clock=Ticking()), URL, 1 << 20)
