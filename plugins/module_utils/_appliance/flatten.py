@@ -20,7 +20,7 @@ import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import sources
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api as domains
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain import metadata, overlays, xml
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain import blocks, metadata, xml
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain.metadata import VolumeRef
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Conflict, HeadroomError, NotFound
 from ansible_collections.headroom.libvirt.plugins.module_utils._storage import api as storage
@@ -105,10 +105,10 @@ def settle(journal: Journal, connection: Connection, name: str) -> None:
 
 
 def _pull(domain: libvirt.virDomain, target: str, clock: Clock) -> None:
-    if not overlays.has_job(domain, target):
-        overlays.pull(domain, target)
+    if blocks.job(domain, target) is None:
+        blocks.pull(domain, target, 0)
     waiter = Waiter(_PULL_SECONDS, clock)
-    waiter.until(lambda: not overlays.has_job(domain, target), f"pulling the disk {target} of {domain.name()!r}")
+    waiter.until(lambda: blocks.job(domain, target) is None, f"pulling the disk {target} of {domain.name()!r}")
     left = next((disk.backing for disk in xml.parse(domains.live_xml(domain)).disks if disk.target == target), ())
     if left:
         raise HeadroomError(

@@ -20,10 +20,10 @@ import typing as t
 from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import sources
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain import agent, overlays, xml
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api as domains
-from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Conflict, HeadroomError, NotFound
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Conflict, NotFound
 from ansible_collections.headroom.libvirt.plugins.module_utils._storage import api as storage
 from ansible_collections.headroom.libvirt.plugins.module_utils._storage import xml as storage_xml
-from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import SYSTEM_CLOCK, Waiter
+from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import SYSTEM_CLOCK
 
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection
@@ -76,20 +76,7 @@ class CaptureRecovery:
                 "of it is lost. Start it, and run the task again, or recover the transaction.",
                 domain=name,
             )
-        if not overlays.has_job(domain, target):
-            overlays.commit(domain, target)
-        self._until_ready(domain, target)
-        overlays.pivot(domain, target)
-        waiter = Waiter(_MERGE_SECONDS, self.clock)
-        waiter.until(lambda: not overlays.has_job(domain, target), f"leaving the overlay of the disk {target}")
-
-    def _until_ready(self, domain: libvirt.virDomain, target: str) -> None:
-        def ready() -> bool:
-            if not overlays.has_job(domain, target):
-                raise HeadroomError(f"the overlay of the disk {target} of {domain.name()!r} could not be merged")
-            return overlays.is_ready(domains.live_xml(domain), target)
-
-        Waiter(_MERGE_SECONDS, self.clock).until(ready, f"merging the overlay of the disk {target}")
+        overlays.merge(domain, target, self.clock)
 
 
 @contextlib.contextmanager
@@ -116,7 +103,7 @@ def frozen(
         }
         others = [disk.target for disk in definition.disks if disk.target not in places]
         step = transaction.step("freeze", domain=name)
-        overlays.put(domain, overlays.snapshot_xml(places, others), quiesce=with_agent)
+        overlays.put(domain, overlays.snapshot_xml(places, others), made=True, quiesce=with_agent)
         transaction.done(step)
         yield disks
         recovery.roll_back(transaction.record)

@@ -51,6 +51,19 @@ def pull(domain: Domain, target: str, bytes_per_second: int) -> None:
         domain.blockPull(target, bytes_per_second, libvirt.VIR_DOMAIN_BLOCK_PULL_BANDWIDTH_BYTES)
 
 
+def commit(domain: Domain, target: str) -> None:
+    """Begin to merge the topmost layer of a disk into the one below it."""
+    flags = libvirt.VIR_DOMAIN_BLOCK_COMMIT_ACTIVE | libvirt.VIR_DOMAIN_BLOCK_COMMIT_SHALLOW
+    with translated(f"merge the overlay of the disk {target} of {domain.name()!r}"):
+        domain.blockCommit(target, None, None, 0, flags)
+
+
+def pivot(domain: Domain, target: str) -> None:
+    """End a job that is ready, and let the domain go on with what it has written."""
+    with translated(f"leave the overlay of the disk {target} of {domain.name()!r}"):
+        domain.blockJobAbort(target, libvirt.VIR_DOMAIN_BLOCK_JOB_ABORT_PIVOT)
+
+
 def job(domain: Domain, target: str) -> Job | None:
     """Return the job that runs on a disk, None when there is none."""
     with translated(f"read the job of the disk {target} of {domain.name()!r}"):

@@ -5,18 +5,26 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""Putting overlays over the disks of a running domain, and taking them away again; one libvirt call a function."""
+"""Putting overlays over the disks of a running domain, and merging them back."""
 
 from __future__ import annotations
 
+import functools
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._connection import translated
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api, blocks
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain.xml import parse_element, to_text
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import HeadroomError
 from ansible_collections.headroom.libvirt.plugins.module_utils._libvirt_dep import etree, libvirt
+from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import Waiter
 
 if t.TYPE_CHECKING:
+    from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import Clock
+
     Domain = libvirt.virDomain
+
+_MERGE_SECONDS: t.Final = 600.0
 
 
 def snapshot_xml(overlays: t.Mapping[str, str], others: t.Iterable[str]) -> str:
@@ -32,42 +40,44 @@ def snapshot_xml(overlays: t.Mapping[str, str], others: t.Iterable[str]) -> str:
     return to_text(root)
 
 
-def put(domain: Domain, xml: str, *, quiesce: bool) -> None:
-    """Put overlays over disks, all at one instant; with ``quiesce`` the agent freezes file systems for it."""
+def put(domain: Domain, xml: str, *, made: bool = False, quiesce: bool = False) -> None:
+    """Put overlays over disks, all at one instant, remembered nowhere but in the chain.
+
+    Their files are there already if ``made``; with ``quiesce`` the agent freezes file systems for the instant.
+    """
+    # With metadata of a snapshot libvirt would refuse to migrate the domain.
     flags = (
         libvirt.VIR_DOMAIN_SNAPSHOT_CREATE_DISK_ONLY
         | libvirt.VIR_DOMAIN_SNAPSHOT_CREATE_ATOMIC
         | libvirt.VIR_DOMAIN_SNAPSHOT_CREATE_NO_METADATA
-        | libvirt.VIR_DOMAIN_SNAPSHOT_CREATE_REUSE_EXT
+        | (libvirt.VIR_DOMAIN_SNAPSHOT_CREATE_REUSE_EXT if made else 0)
         | (libvirt.VIR_DOMAIN_SNAPSHOT_CREATE_QUIESCE if quiesce else 0)
     )
     with translated(f"put overlays over the disks of {domain.name()!r}"):
         domain.snapshotCreateXML(xml, flags)
 
 
-def commit(domain: Domain, target: str) -> None:
-    """Begin to merge the topmost layer of a disk into the one below it."""
-    flags = libvirt.VIR_DOMAIN_BLOCK_COMMIT_ACTIVE | libvirt.VIR_DOMAIN_BLOCK_COMMIT_SHALLOW
-    with translated(f"merge the overlay of the disk {target} of {domain.name()!r}"):
-        domain.blockCommit(target, None, None, 0, flags)
+def merge(domain: Domain, target: str, clock: Clock) -> None:
+    """Merge the overlay of a running domain's disk back, whatever of that is left to do; the guest runs on.
+
+    Raises HeadroomError when libvirt gives it up, TimedOut when it takes longer than ten minutes.
+    """
+    if blocks.job(domain, target) is None:
+        blocks.commit(domain, target)
+
+    def ready() -> bool:
+        if blocks.job(domain, target) is None:
+            raise HeadroomError(f"the overlay of the disk {target} of {domain.name()!r} could not be merged")
+        return is_ready(api.live_xml(domain), target)
+
+    Waiter(_MERGE_SECONDS, clock).until(ready, f"merging the overlay of the disk {target}")
+    blocks.pivot(domain, target)
+    gone = functools.partial(_has_no_job, domain, target)
+    Waiter(_MERGE_SECONDS, clock).until(gone, f"leaving the overlay of the disk {target}")
 
 
-def pivot(domain: Domain, target: str) -> None:
-    """End a job that is ready, and let the domain go on with what it has written."""
-    with translated(f"leave the overlay of the disk {target} of {domain.name()!r}"):
-        domain.blockJobAbort(target, libvirt.VIR_DOMAIN_BLOCK_JOB_ABORT_PIVOT)
-
-
-def pull(domain: Domain, target: str) -> None:
-    """Begin to copy all that a disk stands on into it."""
-    with translated(f"pull the disk {target} of {domain.name()!r}"):
-        domain.blockPull(target, 0, 0)
-
-
-def has_job(domain: Domain, target: str) -> bool:
-    """Return whether a job runs on a disk."""
-    with translated(f"read the job of the disk {target} of {domain.name()!r}"):
-        return bool(domain.blockJobInfo(target, 0))
+def _has_no_job(domain: Domain, target: str) -> bool:
+    return blocks.job(domain, target) is None
 
 
 def is_ready(xml: str, target: str) -> bool:

@@ -18,6 +18,7 @@ import posixpath
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api as domains
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain import blocks
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Conflict, HeadroomError, NotFound
 from ansible_collections.headroom.libvirt.plugins.module_utils._libvirt_dep import libvirt
 from ansible_collections.headroom.libvirt.plugins.module_utils._migrate import api, volumes, xml
@@ -71,9 +72,9 @@ def rehearse(connection: Connection, intent: Intent, port: int) -> None:
     disks = [xml.HelperDisk(disk.path, disk.format, backing=disk.backing) for disk in placed]
     name = intent.helper.replace("export", "rehearsal")
     text = xml.helper_xml(name, intent.platform, disks, f"Tries the disks of {intent.name}; gone in a moment")
-    helper = api.start_helper(connection, text)
+    helper = blocks.create_transient_paused(connection, name, text)
     try:
-        sizes = api.chain_capacities(connection, helper)
+        sizes = [size for layers in blocks.layers(connection, helper).values() for size in layers]
     finally:
         with contextlib.suppress(NotFound):
             api.destroy(helper)
@@ -111,14 +112,15 @@ def _start_helper(connection: Connection, intent: Intent) -> libvirt.virDomain:
         for disk in intent.streamed
     ]
     purpose = f"Serves the disks of {intent.name} until it has them on the host that it moved to"
-    return api.start_helper(connection, xml.helper_xml(intent.helper, intent.platform, disks, purpose))
+    text = xml.helper_xml(intent.helper, intent.platform, disks, purpose)
+    return blocks.create_transient_paused(connection, intent.helper, text)
 
 
 def _serve(helper: libvirt.virDomain, intent: Intent, port: int) -> None:
     exports = [export for disk in intent.streamed for export in [intent.export_of(disk.target, port)] if export]
     text = xml.backup_xml(exports, [disk.scratch_path for disk in intent.streamed])
     try:
-        api.begin_backup(helper, text)
+        blocks.begin_backup(helper, text)
     except HeadroomError as error:
         if "in use" in error.message.lower():
             raise Conflict(f"the port {port} of the source is taken", port=port) from error

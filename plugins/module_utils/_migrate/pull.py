@@ -14,6 +14,7 @@ import dataclasses
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api as domains
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain import blocks
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     Conflict,
     HeadroomError,
@@ -31,6 +32,7 @@ if t.TYPE_CHECKING:
 _LOOK_EVERY_SECONDS: t.Final = 0.3
 # A link that is cut for minutes is waited for; after that somebody should look.
 _PATIENCE_SECONDS: t.Final = 300.0
+_MIB: t.Final = 1024 * 1024
 
 
 @dataclasses.dataclass
@@ -58,8 +60,8 @@ class Pull:
         """Start the block jobs of all disks that are not local yet."""
         domain = self._running()
         for target in self._missing(domain):
-            if not api.block_job(domain, target):
-                api.pull(domain, target, self._intent.pull_bandwidth)
+            if blocks.job(domain, target) is None:
+                self._pull(domain, target)
 
     def finish(self) -> None:
         """Return when every disk is local. What fails on the way is begun again, the export included.
@@ -85,7 +87,7 @@ class Pull:
         """Keep the pull going; return how much of it is done."""
         done = 0
         with contextlib.suppress(HeadroomError):  # as long as the other host or the link is away; _Watch sees to it
-            jobs = {target: api.block_job(domain, target) for target in missing}
+            jobs = {target: blocks.job(domain, target) for target in missing}
             now = seen(domain)
             waits_for_disk = now.state == "paused" and now.reason == "ioerror"
             if waits_for_disk or not all(jobs.values()):
@@ -93,10 +95,13 @@ class Pull:
             if waits_for_disk:
                 domains.resume(domain)
             for target, job in jobs.items():
-                done += int(job.get("cur", 0)) + (1 if job else 0)
+                done += job.done_bytes + 1 if job else 0
                 if not job and target in self._missing(domain):
-                    api.pull(domain, target, self._intent.pull_bandwidth)
+                    self._pull(domain, target)
         return done
+
+    def _pull(self, domain: libvirt.virDomain, target: str) -> None:
+        blocks.pull(domain, target, (self._intent.pull_bandwidth or 0) * _MIB)
 
     def _running(self) -> libvirt.virDomain:
         domain = self._sides.at_destination()

@@ -173,30 +173,6 @@ def _layers(element: etree._Element | None) -> t.Iterator[str]:
         element = element.find("backingStore")
 
 
-def has_mirror(text: str, target: str) -> bool:
-    """Return whether a block job of the disk ``target`` is ready to be pivoted to its other end."""
-    path = f"devices/disk[target='{target}']/mirror"  # not a guest's text: targets are libvirt's own
-    for element in parse_element(text).iterfind("devices/disk"):
-        named, mirror = element.find("target"), element.find("mirror")
-        if named is not None and named.get("dev") == target:
-            return mirror is not None and mirror.get("ready") == "yes"
-    raise LookupError(path)
-
-
-def snapshot_xml(overlays: t.Mapping[str, str], others: t.Iterable[str]) -> str:
-    """Return the XML that puts overlays (target: path) over disks, leaving the ``others`` alone."""
-    root = etree.Element("domainsnapshot")
-    etree.SubElement(root, "name").text = "headroom-migrate"
-    disks = etree.SubElement(root, "disks")
-    for target, path in overlays.items():
-        disk = etree.SubElement(disks, "disk", name=target, snapshot="external", type="file")
-        etree.SubElement(disk, "driver", type="qcow2")
-        etree.SubElement(disk, "source", file=path)
-    for target in others:
-        etree.SubElement(disks, "disk", name=target, snapshot="no")
-    return to_text(root)
-
-
 @dataclasses.dataclass(frozen=True)
 class HelperDisk:
     """A disk of a helper domain: an overlay with its base said in full."""

@@ -22,3 +22,17 @@ def test_only_a_mirror_of_this_disk_counts() -> None:
     </devices></domain>"""
     assert [overlays.is_ready(text.format("no"), target) for target in ("vda", "vdb", "vdc")] == [False, True, False]
     assert overlays.is_ready(text.format("yes"), "vda")
+
+
+def test_a_snapshot_names_every_disk() -> None:
+    root = parse_element(overlays.snapshot_xml({"vda": "/images/o"}, ["sda"]))
+    assert [(disk.get("name"), disk.get("snapshot")) for disk in root.iterfind("disks/disk")] == [
+        ("vda", "external"),
+        ("sda", "no"),
+    ]
+
+
+def test_a_mirror_counts_when_it_is_ready() -> None:
+    text = "<domain><devices><disk><target dev='vda'/><mirror{}/></disk></devices></domain>"
+    assert overlays.is_ready(text.format(" ready='yes'"), "vda")
+    assert not overlays.is_ready(text.format(""), "vda")

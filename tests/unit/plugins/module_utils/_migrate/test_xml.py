@@ -79,17 +79,3 @@ def test_a_helper_holds_its_disks_and_never_runs_a_guest() -> None:
     assert xml.chain(text, "vdb") == ("/images/p", str(EXPORT))
     raw = parse_element(text).find("devices/disk/backingStore/backingStore")
     assert raw is not None, "a raw base is never probed: its guest could have written any header"
-
-
-def test_a_snapshot_names_every_disk() -> None:
-    root = parse_element(xml.snapshot_xml({"vda": "/images/o"}, ["sda"]))
-    assert [(disk.get("name"), disk.get("snapshot")) for disk in root.iterfind("disks/disk")] == [
-        ("vda", "external"),
-        ("sda", "no"),
-    ]
-
-
-def test_a_mirror_counts_when_it_is_ready() -> None:
-    text = "<domain><devices><disk><target dev='vda'/><mirror{}/></disk></devices></domain>"
-    assert xml.has_mirror(text.format(" ready='yes'"), "vda")
-    assert not xml.has_mirror(text.format(""), "vda")
