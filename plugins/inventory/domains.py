@@ -24,9 +24,9 @@ notes:
   - Ansible goes on after an inventory file that could not be read, with a warning. Set
     E(ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED=true) to make it stop.
   - A URI with C(ssh) must get in without a question. C(?no_tty=1) in the URI makes sure that none is asked.
-  - The number of libvirt calls for a host does not depend on its domains, where O(on_host) applies and nothing changed
-    since the last look. It is three, and one more for each active network; each definition that is new or changed
-    is a call more, as is each domain that O(address_sources) asks for. C(-vvv) tells the numbers of each host.
+  - The number of libvirt calls for a host does not depend on its domains where O(on_host) applies. It is three, and one
+    more for each active network; each domain that O(address_sources) asks for is a call more, as is each definition
+    where libvirt's files cannot be read, and with O(xml). C(-vvv) tells the numbers of each host.
 requirements:
   - libvirt 8.0 or newer on the hosts
   - libvirt-python where Ansible runs (packaged as C(python3-libvirt))
@@ -76,8 +76,9 @@ options:
       - Whether a host with a C(+ssh) URI is read by a small program that C(python3) runs there, which sends all in one
         answer. Where that cannot run (no Python, no C(python3-libvirt), a restricted account), and with V(false),
         libvirt's own connection is used, which takes a call for each definition.
-      - For C(root) the program keeps the definitions that it read in C(/var/cache/headroom/inventory.json) and next
-        time asks libvirt only for those that changed. The same is done for V(qemu:///system), without SSH.
+      - For C(root) the program reads the definitions from the files in which libvirt keeps them, and asks libvirt only
+        where those are not as they should be. The same is done for V(qemu:///system) and for a socket that is seen in
+        the root of a container, without SSH.
     type: bool
     default: true
   unreachable:
@@ -437,9 +438,9 @@ class InventoryModule(InventoryBase):
                 tuple(dict.fromkeys(self.get_option("address_sources"))),
                 limits["agent_timeout"],
                 self.get_option("statistics"),
+                self.get_option("xml"),
             ),
             timeout=limits["timeout"],
             on_host=self.get_option("on_host"),
-            with_xml=self.get_option("xml"),
         )
         return run_each(hosts, lambda host: look(host.uri), timeout=limits["timeout"], parallel=limits["parallel"])

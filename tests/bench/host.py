@@ -52,7 +52,8 @@ class Host:
     def _processes(self) -> list[int]:
         space = f"headroom.{self._lab}.{self._name}"
         pids = subprocess.run(["ip", "netns", "pids", space], check=True, stdout=subprocess.PIPE, text=True)
-        return sorted(map(int, pids.stdout.split()))
+        # the oldest first, as it lives as long as the host; numbers begin anew after a while
+        return sorted(map(int, pids.stdout.split()), key=_started)
 
     def link(self, *words: str) -> None:
         """Throttle, cut or restore its link, in the words of `./dev lab link`."""
@@ -68,6 +69,13 @@ class Host:
 
     def _ssh(self, *words: str, stdin: bytes = b"") -> bytes:
         return _lab("ssh", "--name", self._lab, self._name, *words, stdin=stdin)
+
+
+def _started(pid: int) -> float:
+    try:
+        return Path(f"/proc/{pid}").stat().st_ctime
+    except OSError:  # over already
+        return float("inf")
 
 
 def uri_of(socket: Path) -> str:

@@ -13,20 +13,18 @@ import sys
 import typing as t
 from pathlib import Path
 
+from tools import pythons
 from tools.checkout import cache_path
 
-if t.TYPE_CHECKING:
-    from collections.abc import Iterator
-
 REQUIREMENTS: t.Final = ("ansible==14.5.0", "libvirt-python==12.8.0", "lxml==6.1.3", "jmespath==1.1.0")
-_NEEDS: t.Final = (3, 12)
+_NEEDS: t.Final = 12
 
 
 def python() -> Path | None:
     """The Python of that environment, made on first use; None on a machine without a Python that is new enough."""
-    base = next(_candidates(), None)
+    base = pythons.newest(_NEEDS)
     if base is None:
-        print(f"bench: no Python {'.'.join(map(str, _NEEDS))} or newer: community.libvirt is left out", file=sys.stderr)
+        print(f"bench: no Python 3.{_NEEDS} or newer: community.libvirt is left out", file=sys.stderr)
         return None
     digest = hashlib.sha256("\n".join((str(base), *REQUIREMENTS)).encode()).hexdigest()[:12]
     venv = cache_path() / f"peer-{digest}"
@@ -37,18 +35,3 @@ def python() -> Path | None:
         subprocess.run([venv / "bin/pip", "install", "-q", *REQUIREMENTS], check=True)
         (venv / "complete").touch()
     return venv / "bin/python"
-
-
-def _candidates() -> Iterator[Path]:
-    named = [shutil.which(f"python3.{minor}") for minor in (14, 13, 12)]
-    folders = sorted((Path.home() / ".pyenv/versions").glob("3.1[2-9]*"), reverse=True)
-    for path in [*(Path(name) for name in named if name), *(folder / "bin/python3" for folder in folders)]:
-        if subprocess.run([path, "-c", _CHECK], check=False, stderr=subprocess.DEVNULL).returncode == 0:
-            yield path
-
-
-# pyenv's shims exist for versions that are not chosen; headers are there where libvirt's binding can be built
-_CHECK: t.Final = (
-    f"import sys, sysconfig, pathlib; sys.exit(sys.version_info < {_NEEDS!r} "
-    "or not pathlib.Path(sysconfig.get_path('include'), 'Python.h').exists())"
-)

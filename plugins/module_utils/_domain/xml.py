@@ -190,7 +190,8 @@ def _read_interface(element: etree._Element) -> Interface:
     source = parts.get("source", _NOTHING)
     return Interface(
         mac=_attribute(parts.get("mac"), "address"),
-        type=element.get("type", "network"),
+        # libvirt's own files have both, what it tells has only what the network made of it
+        type=parts.get("actual", element).get("type", "network"),
         source=source.get("network") or source.get("bridge") or source.get("dev"),
         target=_attribute(parts.get("target"), "dev"),
         model=_attribute(parts.get("model"), "type"),

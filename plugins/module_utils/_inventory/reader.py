@@ -25,11 +25,11 @@ import zlib
 from pathlib import Path
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.calls import each
-from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.index import (
+from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.definitions import (
     Domain,
-    Index,
     Places,
     local_places,
+    read_definition,
 )
 
 MAGIC = b"headroom-look-1:"
@@ -46,15 +46,16 @@ Result = t.TypeVar("Result")
 
 @dataclasses.dataclass(frozen=True)
 class Request:
-    """What to read: from which ``sources`` addresses, and whether ``statistics``.
+    """What to read: from which ``sources`` addresses, whether ``statistics``, and the ``xml`` for its own sake.
 
     The agents are given up on when none of them has answered for ``agent_timeout`` seconds. ``places`` are given where
-    libvirt runs on this machine.
+    libvirt's files are to be seen; its XML as it tells it is in none of them.
     """
 
     sources: tuple[str, ...] = ("lease",)
     agent_timeout: float = 2.0
     statistics: bool = False
+    xml: bool = False
     places: Places | None = None
 
 
@@ -74,18 +75,16 @@ class Reader:
 
     def look(self) -> dict[str, t.Any]:
         """Return JSON-able data: ``domains``, raw ``addresses``, definitions of ``networks``, and the counts."""
-        index = Index(self._request.places)
         started = time.monotonic()
         autostart = {domain.UUIDString() for domain in self._autostarting()}
         self._workers = _WORKERS_FAR if time.monotonic() - started > _FAR_SECONDS else _WORKERS_NEAR
         # NOWAIT: a guest that is busy holds up nobody; the state alone does not come from the guest.
         states = self._call(self._handle.getAllDomainStats, *self._stats("STATE"))
-        domains = [self._domain(domain, stats, index) for domain, stats in states]
+        domains = [self._domain(domain, stats) for domain, stats in states]
         missing = [domain for domain in domains if domain.xml is None]
         for domain, xml in each(missing, self._definition, self._workers):
             domain.xml = xml
         domains = [domain for domain in domains if domain.xml is not None]  # the others have vanished
-        index.save(domains)
         if self._request.statistics:
             self._add_statistics(domains)
         networks = self._networks()
@@ -146,19 +145,15 @@ class Reader:
     def _autostarting(self) -> list[t.Any]:
         return self._tolerant([], self._handle.listAllDomains, self._libvirt.VIR_CONNECT_LIST_DOMAINS_AUTOSTART)
 
-    def _domain(self, domain: t.Any, stats: dict[str, t.Any], index: Index) -> Domain:
-        found = Domain(domain, domain.name(), domain.UUIDString(), stats, domain.ID() != -1)
-        # Before the definition is read: a change in between is then one for the next look, and not missed.
-        found.signature = index.signature(found.name, found.active)
-        found.xml = index.definition(found.uuid, found.signature)
+    def _domain(self, domain: t.Any, stats: dict[str, t.Any]) -> Domain:
+        found = Domain(domain, domain.name(), domain.UUIDString(), domain.ID(), stats)
+        if self._request.places and not self._request.xml:
+            found.xml = read_definition(self._request.places, found)
         return found
 
     def _definition(self, domain: Domain) -> str | None:
         self.read += 1
-        xml: str | None = self._tolerant(None, domain.handle.XMLDesc, 0)
-        if xml is not None and (" id='" in xml.partition(">")[0]) != domain.active:
-            domain.signature = None  # started or stopped since: this definition is not the one that was signed
-        return xml
+        return t.cast("str | None", self._tolerant(None, domain.handle.XMLDesc, 0))
 
     def _networks(self) -> list[t.Any]:
         if not {"lease", "reservation"}.intersection(self._request.sources):
@@ -198,7 +193,7 @@ class Reader:
 
     def _neighbours(self, domains: list[Domain]) -> list[dict[str, t.Any]]:
         """Return whom the host itself has heard of: in no call where the host is here, else in one a running domain."""
-        if self._request.places:
+        if self._request.places and self._request.places.neighbours:
             with contextlib.suppress(OSError):
                 return list(read_neighbours(Path(self._request.places.neighbours).read_text(encoding="utf-8")))
         ask = self._asking("arp", self._libvirt.VIR_DOMAIN_INTERFACE_ADDRESSES_SRC_ARP)
@@ -227,7 +222,7 @@ def read_neighbours(text: str) -> t.Iterator[dict[str, t.Any]]:
             yield {"source": "arp", "mac": words[3], "address": words[0]}
 
 
-def main(uri: str, sources: list[str], agent_timeout: float, statistics: bool) -> None:
+def main(uri: str, sources: list[str], agent_timeout: float, statistics: bool, xml: bool) -> None:
     """Look at the libvirt of this machine and write what was seen to standard output; so the program runs on a host."""
     try:
         libvirt = importlib.import_module("libvirt")
@@ -238,7 +233,7 @@ def main(uri: str, sources: list[str], agent_timeout: float, statistics: bool) -
         try:
             # An agent may only be asked by those who may write.
             handle = (libvirt.open if "agent" in sources else libvirt.openReadOnly)(uri)
-            request = Request(tuple(sources), agent_timeout, statistics, local_places())
+            request = Request(tuple(sources), agent_timeout, statistics, xml, local_places())
             answer = Reader(libvirt, handle, request).look()
         except libvirt.libvirtError as error:
             answer = {"error": str(error)}

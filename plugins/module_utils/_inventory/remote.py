@@ -22,7 +22,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._connection import masked
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import ConnectionFailed, LibvirtFailed, TimedOut
-from ansible_collections.headroom.libvirt.plugins.module_utils._inventory import calls, index, reader
+from ansible_collections.headroom.libvirt.plugins.module_utils._inventory import calls, definitions, reader
 
 # What libvirt knows beyond these changes where it connects to, or how: such a URI is left to libvirt.
 _KNOWN_PARAMETERS: t.Final = frozenset({"keyfile", "no_tty", "no_verify", "command", "sshauth", "known_hosts"})
@@ -78,7 +78,7 @@ def look(uri: str, target: Target, request: reader.Request, timeout: float) -> d
 
     Raises ConnectionFailed when SSH does not get in, TimedOut, and LibvirtFailed for what libvirt said there.
     """
-    arguments = (target.uri, list(request.sources), request.agent_timeout, request.statistics)
+    arguments = (target.uri, list(request.sources), request.agent_timeout, request.statistics, request.xml)
     try:
         done = subprocess.run(
             [*target.command, "python3", "-"],
@@ -100,7 +100,7 @@ def look(uri: str, target: Target, request: reader.Request, timeout: float) -> d
 
 def program(arguments: tuple[t.Any, ...]) -> bytes:
     """Return the program that calls the reader's main(): its files under their own names, each before who needs it."""
-    sources = [(part.__name__, inspect.getsource(part)) for part in (calls, index, reader)]
+    sources = [(part.__name__, inspect.getsource(part)) for part in (calls, definitions, reader)]
     return _PROGRAM.format(sources=sources, main=reader.__name__, arguments=arguments).encode()
 
 

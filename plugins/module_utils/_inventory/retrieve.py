@@ -10,8 +10,9 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import typing as t
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._connection import (
     Connection,
@@ -26,21 +27,19 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.addres
     read_address,
     read_reservations,
 )
-from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.index import local_places
+from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.definitions import Places, local_places
 from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.snapshot import Guest, HostSnapshot, assemble
 from ansible_collections.headroom.libvirt.plugins.module_utils._libvirt_dep import libvirt
 
 _STATE_FIELDS: t.Final = 2  # state and reason: what is there if no statistics were asked for
-_THIS_MACHINE: t.Final = "qemu:///system"
+_SOCKET: t.Final = re.compile(r"(?P<root>/.*)?/run/libvirt/(libvirt|virtqemud)-sock(-ro)?")
 
 
-def retrieve(
-    uri: str, request: reader.Request, *, timeout: float, on_host: bool = True, with_xml: bool = False
-) -> HostSnapshot:
+def retrieve(uri: str, request: reader.Request, *, timeout: float, on_host: bool = True) -> HostSnapshot:
     """Return the domains of the host behind ``uri``, sorted by name; raises HeadroomError.
 
-    With ``on_host`` the reader runs on a host that is reached by SSH, where it can. No call waits for a guest, unless
-    the request is for what only guests know.
+    With ``on_host`` the reader runs on a host that is reached by SSH, where it can, and looks at libvirt's files. No
+    call waits for a guest, unless the request is for what only guests know.
     """
     target = remote.target_of(uri) if on_host else None
     report = None if target is None else remote.look(uri, target, request, timeout)
@@ -48,8 +47,9 @@ def retrieve(
         # An agent may only be asked by those who may write. A host has a deadline already, so it needs no keepalive.
         read_only = "agent" not in request.sources
         with open_connection(uri, timeout=timeout, read_only=read_only, keepalive=False) as connection:
-            report = look(connection, _with_places(uri, request))
-    return snapshot(report, request.sources, with_xml=with_xml)
+            places = places_of(uri) if on_host else None
+            report = look(connection, dataclasses.replace(request, places=places))
+    return snapshot(report, request.sources, with_xml=request.xml)
 
 
 def look(connection: Connection, request: reader.Request) -> dict[str, t.Any]:
@@ -81,7 +81,22 @@ def _guest(domain: t.Mapping[str, t.Any], book: AddressBook, with_xml: bool) -> 
     return assemble(xml.parse(domain["xml"]), state, book, autostart=domain["autostart"], extra=extra)
 
 
-def _with_places(uri: str, request: reader.Request) -> reader.Request:
+def places_of(uri: str) -> Places | None:
+    """Return where the libvirt behind ``uri`` keeps its files; None where that is not to be seen from here.
+
+    It is this machine's, or one in a container: its socket tells where that has its root, as in
+    ``qemu+unix:///system?socket=/proc/4711/root/run/libvirt/libvirt-sock``.
+    """
     parts = urlsplit(uri)
-    here = f"{parts.scheme}://{parts.netloc}{parts.path}" == _THIS_MACHINE and not parts.query
-    return dataclasses.replace(request, places=local_places() if here else None)
+    if parts.scheme not in ("qemu", "qemu+unix") or parts.netloc or parts.path != "/system":
+        return None
+    parameters = parse_qs(parts.query)
+    socket = parameters.pop("socket", ["/run/libvirt/libvirt-sock"])[-1]
+    place = _SOCKET.fullmatch(socket)
+    here = local_places()
+    if parameters or place is None or here is None:
+        return None
+    root = place.group("root") or ""
+    if root in ("", "/var"):
+        return here
+    return Places(f"{root}{here.definitions}", f"{root}{here.running}", neighbours=None)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The reader: how many calls it makes, and that its index never tells what is no longer true."""
+"""The reader: how many calls it makes, and that a file which is not the domain's own is not believed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ import libvirt
 import pytest
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection
-from ansible_collections.headroom.libvirt.plugins.module_utils._inventory import index, reader, remote
+from ansible_collections.headroom.libvirt.plugins.module_utils._inventory import definitions, reader, remote
 
 
 class Counting:
@@ -52,36 +52,45 @@ class Host:
 
     def __init__(self, connection: Connection, folder: Path) -> None:
         self.handle = connection.handle
-        self.places = index.Places(
+        self.places = definitions.Places(
             definitions=str(folder / "definitions"),
             running=str(folder / "running"),
-            index=str(folder / "cache/index.json"),
             neighbours=str(folder / "arp"),
         )
         Path(self.places.definitions).mkdir()
         Path(self.places.running).mkdir()
 
     def define(self, name: str, title: str = "first") -> libvirt.virDomain:
-        """Define a domain and do with its file what libvirt does: write a new one, then rename it."""
+        """Define a domain and do with its file what libvirt does."""
         uuid = next((domain.UUIDString() for domain in self.handle.listAllDomains() if domain.name() == name), None)
         xml = (
             f"<domain type='test'><name>{name}</name>{f'<uuid>{uuid}</uuid>' if uuid else ''}<title>{title}</title>"
             "<memory>8192</memory><os><type>hvm</type></os></domain>"
         )
         domain = self.handle.defineXMLFlags(xml, 0)
-        self.touch(self.places.definitions, name)
+        self.write(self.places.definitions, domain)
         return domain
 
-    def touch(self, folder: str, name: str) -> None:
-        """Replace the file of a domain."""
-        fresh = Path(folder, f"{name}.xml.new")
-        fresh.write_text("only its state matters, never what it says")
-        fresh.rename(Path(folder, f"{name}.xml"))
+    def start(self, name: str) -> libvirt.virDomain:
+        """Start a domain and do with its status what libvirt does."""
+        domain = self.define(name)
+        domain.createWithFlags(0)
+        self.write(self.places.running, domain)
+        return domain
 
-    def look(self, *sources: str, places: bool = True) -> tuple[dict[str, t.Any], collections.Counter[str]]:
+    def write(self, folder: str, domain: libvirt.virDomain) -> None:
+        """Write the file of a domain as it is now, with what libvirt puts around it."""
+        xml = domain.XMLDesc(0)
+        status = domain.isActive()
+        text = f"<domstatus state='running'><pid/>{xml}</domstatus>" if status else f"<!-- AUTO-GENERATED -->\n{xml}"
+        Path(folder, f"{domain.name()}.xml").write_text(text)
+
+    def look(
+        self, *sources: str, places: bool = True, xml: bool = False
+    ) -> tuple[dict[str, t.Any], collections.Counter[str]]:
         """Look at the host; return the report and the calls that were really made."""
         calls: collections.Counter[str] = collections.Counter()
-        request = reader.Request(sources or ("lease",), places=self.places if places else None)
+        request = reader.Request(sources or ("lease",), xml=xml, places=self.places if places else None)
         return reader.Reader(libvirt, Counting(self.handle, calls), request).look(), calls
 
 
@@ -101,102 +110,78 @@ def name(domain: dict[str, t.Any]) -> str:
 @pytest.mark.parametrize("number", [1, 10, 50])
 def test_the_number_of_calls_does_not_depend_on_the_number_of_domains(host: Host, number: int) -> None:
     for position in range(number):
-        host.define(f"web-{position}")
-    first, calls = host.look()
-    assert calls["XMLDesc"] == first["read"] == number
-    second, calls = host.look()
+        (host.start if position % 2 else host.define)(f"web-{position}")
+    report, calls = host.look()
     assert calls == {"getAllDomainStats": 1, "listAllDomains": 1, "listAllNetworks": 1, "DHCPLeases": 1}
-    assert second["calls"] == 4
-    assert len(second["domains"]) == number
-    assert second["domains"] == first["domains"]
+    assert (report["calls"], report["read"], len(report["domains"])) == (4, 0, number)
 
 
-def test_without_files_every_definition_is_a_call(host: Host) -> None:
+def test_what_the_files_say_is_what_libvirt_says(host: Host) -> None:
+    host.define("web-1")
+    host.start("web-2")
+    said = {domain["xml"]: domain["autostart"] for domain in host.look(places=False)[0]["domains"]}
+    assert {domain["xml"]: domain["autostart"] for domain in host.look()[0]["domains"]} == {
+        xml.removesuffix("\n"): autostart for xml, autostart in said.items()
+    }
+
+
+@pytest.mark.parametrize("asked", [{"places": False}, {"xml": True}])
+def test_without_files_and_for_the_xml_itself_every_definition_is_a_call(host: Host, asked: dict[str, bool]) -> None:
     host.define("web-1")
     for _unused in range(2):
-        report, calls = host.look(places=False)
-        assert calls["XMLDesc"] == 1
+        report, calls = host.look(**asked)
+        assert calls["XMLDesc"] == report["read"] == 1
         assert report["calls"] == calls.total()
 
 
-def test_a_changed_definition_is_read_again_and_only_that(host: Host) -> None:
-    host.define("web-1")
-    host.define("web-2")
-    host.look()
-    host.define("web-2", title="second")
+def test_a_domain_that_stopped_has_no_running_definition(host: Host) -> None:
+    domain = host.start("web-1")
+    assert " id='" in host.look()[0]["domains"][0]["xml"]
+    domain.destroyFlags(0)  # its status is still there for a moment
     report, calls = host.look()
-    assert titles(report) == ["first", "second"]
-    assert calls["XMLDesc"] == 1
-
-
-def test_a_domain_that_starts_or_stops_is_read_again(host: Host) -> None:
-    domain = host.define("web-1")
-    host.look()
-    domain.createWithFlags(0)
-    report, calls = host.look()
-    assert calls["XMLDesc"] == 1  # and no file of a running one: not kept
-    assert " id='" in report["domains"][0]["xml"]
-    host.touch(host.places.running, "web-1")
-    assert host.look()[1]["XMLDesc"] == 1
-    assert host.look()[1]["XMLDesc"] == 0
-    domain.destroyFlags(0)
-    Path(host.places.running, "web-1.xml").unlink()
-    assert " id='" not in host.look()[0]["domains"][0]["xml"]
-
-
-def test_a_definition_of_a_domain_that_starts_in_mid_look_is_not_kept(
-    host: Host, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    domain = host.define("web-1")
-    read = libvirt.virDomain.XMLDesc
-
-    def start_first(self: libvirt.virDomain, flags: int) -> str:
-        domain.createWithFlags(0)
-        return read(self, flags)
-
-    with monkeypatch.context() as patched:
-        patched.setattr(libvirt.virDomain, "XMLDesc", start_first)
-        host.look()
-    domain.destroyFlags(0)
-    report, calls = host.look()
-    assert calls["XMLDesc"] == 1
     assert " id='" not in report["domains"][0]["xml"]
+    assert calls["XMLDesc"] == 0
 
 
-def test_another_domain_of_the_same_name_is_another(host: Host) -> None:
-    old = host.define("web-1")
-    host.look()
-    old.undefineFlags(0)
-    new = host.define("web-1", title="second")
+def replaced(host: Host, old: str, new: str) -> None:
+    path = Path(host.places.running, "web-1.xml")
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda host, _domain: Path(host.places.running, "web-1.xml").unlink(),
+        lambda host, _domain: Path(host.places.running, "web-1.xml").write_text(""),
+        lambda host, _domain: Path(host.places.running, "web-1.xml").write_bytes(b"<domain \xff</domain>"),
+        lambda host, _domain: replaced(host, "</domain>", ""),
+        lambda host, domain: replaced(host, f" id='{domain.ID()}'", f" id='{domain.ID() + 1}'"),
+        lambda host, domain: replaced(host, domain.UUIDString(), "00000000-0000-0000-0000-000000000000"),
+    ],
+    ids=["missing", "empty", "no text", "cut off", "of an earlier run", "of another domain"],
+)
+def test_libvirt_is_asked_where_a_file_is_not_what_it_should_be(
+    host: Host, damage: t.Callable[[Host, libvirt.virDomain], object]
+) -> None:
+    damage(host, host.start("web-1"))
+    report, calls = host.look()
+    assert calls["XMLDesc"] == 1
+    assert titles(report) == ["first"]
+
+
+def test_a_name_that_leads_elsewhere_is_no_name_of_a_file(host: Host) -> None:
+    Path(host.places.definitions, "secret.xml").write_text("<domain type='x'><uuid>u</uuid></domain>")
+    domain = definitions.Domain(None, "../definitions/secret", "u", -1, {})
+    assert definitions.read_definition(host.places, domain) is None
+
+
+def test_passwords_in_the_files_stay_there(host: Host) -> None:
+    host.start("web-1")
+    replaced(host, "</domain>", "<graphics type='vnc' port='5900' passwd='a&apos;b' listen='::1'/></domain>")
     report, _calls = host.look()
-    assert new.UUIDString() in report["domains"][0]["xml"]
-    assert titles(report) == ["second"]
-
-
-@pytest.mark.parametrize("content", ["", "{", "[]", '{"version": 0, "domains": {}}', '{"version": 1, "domains": 7}'])
-def test_an_index_that_cannot_be_used_is_made_anew(host: Host, content: str) -> None:
-    host.define("web-1")
-    path = Path(host.places.index)
-    path.parent.mkdir()
-    path.write_text(content)
-    assert host.look()[1]["XMLDesc"] == 1
-    assert host.look()[1]["XMLDesc"] == 0
-
-
-def test_an_index_that_cannot_be_written_costs_calls_only(host: Host) -> None:
-    host.define("web-1")
-    Path(host.places.index).parent.write_text("no folder")
-    for _unused in range(2):
-        report, calls = host.look()
-        assert titles(report) == ["first"]
-        assert calls["XMLDesc"] == 1
-
-
-def test_the_index_is_for_its_owner_alone(host: Host) -> None:
-    host.define("web-1")
-    host.look()
-    assert Path(host.places.index).stat().st_mode & 0o077 == 0
-    assert [path.name for path in Path(host.places.index).parent.iterdir()] == ["index.json"]
+    assert "<graphics type='vnc' port='5900' listen='::1'/>" in report["domains"][0]["xml"]
 
 
 def test_the_arp_table_is_read_where_the_host_is_here(host: Host) -> None:
@@ -281,7 +266,7 @@ def test_the_program_says_what_it_saw(tmp_path: Path) -> None:
     node.write_text(
         "<node><domain type='test'><name>a</name><memory>1</memory><os><type>hvm</type></os></domain></node>"
     )
-    program = remote.program((f"test://{node}", ["lease"], 2.0, False))
+    program = remote.program((f"test://{node}", ["lease"], 2.0, False, False))
     done = subprocess.run([sys.executable, "-I", "-"], input=program, capture_output=True, check=True)
     report = json.loads(zlib.decompress(done.stdout.partition(reader.MAGIC)[2]))
     assert "<name>a</name>" in report["domains"][0]["xml"]

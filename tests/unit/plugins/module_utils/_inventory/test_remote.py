@@ -62,7 +62,7 @@ def look(folder: Path, script: str, timeout: float = 20.0) -> dict[str, t.Any] |
 
 
 def test_the_reader_runs_on_the_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    # No places of this machine: the test's user may be root, and its index is not the test's to write.
+    # No places of this machine: the test's user may be root, and its files are not the test's to read.
     monkeypatch.setattr(
         inspect,
         "getsource",

@@ -13,6 +13,7 @@ import pytest
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection, open_connection
 from ansible_collections.headroom.libvirt.plugins.module_utils._inventory import retrieve as service
+from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.definitions import Places
 from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.reader import Request
 from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.snapshot import HostSnapshot
 
@@ -74,3 +75,48 @@ def test_a_domain_that_vanishes_is_left_out(connection: Connection, monkeypatch:
     domain.undefineFlags(0)
     monkeypatch.setattr(libvirt.virConnect, "getAllDomainStats", lambda *_arguments: records)
     assert [guest.name for guest in retrieve(connection).guests] == ["test"]
+
+
+CONTAINER = "/proc/4711/root"
+
+
+@pytest.mark.parametrize(
+    ("uri", "root"),
+    [
+        ("qemu:///system", ""),
+        ("qemu+unix:///system", ""),
+        ("qemu+unix:///system?socket=/run/libvirt/libvirt-sock", ""),
+        ("qemu+unix:///system?socket=/var/run/libvirt/virtqemud-sock-ro", ""),
+        (f"qemu+unix:///system?socket={CONTAINER}/run/libvirt/libvirt-sock", CONTAINER),
+        (f"qemu+unix:///system?socket={CONTAINER}/run/libvirt/virtqemud-sock", CONTAINER),
+    ],
+)
+def test_the_socket_tells_where_the_files_are(uri: str, root: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service, "local_places", Places)
+    places = service.places_of(uri)
+    assert places is not None
+    assert (places.definitions, places.running) == (f"{root}/etc/libvirt/qemu", f"{root}/run/libvirt/qemu")
+    assert places.neighbours == (None if root else "/proc/net/arp")
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "qemu:///session",
+        "qemu+ssh://kvm1/system",
+        "qemu+tcp://localhost/system",
+        "qemu+unix://kvm1/system",
+        "qemu:///system?mode=auto",
+        "qemu+unix:///system?socket=/tmp/forwarded.sock",
+        "qemu+unix:///system?socket=/run/libvirt/libvirt-sock&mode=direct",
+        "test:///default",
+    ],
+)
+def test_where_that_cannot_be_told_libvirt_is_asked(uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service, "local_places", Places)
+    assert service.places_of(uri) is None
+
+
+def test_other_users_ask_libvirt(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service, "local_places", lambda: None)
+    assert service.places_of("qemu:///system") is None
