@@ -44,7 +44,7 @@ attributes:
 options: {}
 attributes:
   action_group:
-    description: Use C(group/headroom.libvirt.all) in C(module_defaults) to set defaults for this module.
+    description: Use C(group/headroom.libvirt.all) in C(module_defaults) to set C(uri) and C(connect_timeout) once.
     support: full
     membership:
       - headroom.libvirt.all

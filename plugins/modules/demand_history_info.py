@@ -42,7 +42,6 @@ options:
 extends_documentation_fragment:
   - headroom.libvirt.attributes
   - headroom.libvirt.attributes.info_module
-  - headroom.libvirt.attributes.actiongroup_all
 seealso:
   - module: headroom.libvirt.demand_history
     description: Imports demand that was recorded elsewhere.

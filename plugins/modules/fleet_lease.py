@@ -52,7 +52,6 @@ options:
     default: /var/lib/headroom/history.sqlite
 extends_documentation_fragment:
   - headroom.libvirt.attributes
-  - headroom.libvirt.attributes.actiongroup_all
 attributes:
   check_mode:
     support: full

@@ -41,7 +41,6 @@ options:
     type: path
 extends_documentation_fragment:
   - headroom.libvirt.attributes
-  - headroom.libvirt.attributes.actiongroup_all
 attributes:
   check_mode:
     support: full

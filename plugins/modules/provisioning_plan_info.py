@@ -318,7 +318,6 @@ options:
 extends_documentation_fragment:
   - headroom.libvirt.attributes
   - headroom.libvirt.attributes.info_module
-  - headroom.libvirt.attributes.actiongroup_all
 seealso:
   - module: headroom.libvirt.demand_sample
     description: Records the demand on each host.

@@ -138,7 +138,6 @@ options:
     type: float
 extends_documentation_fragment:
   - headroom.libvirt.attributes
-  - headroom.libvirt.attributes.actiongroup_all
 attributes:
   check_mode:
     support: full

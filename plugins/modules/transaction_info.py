@@ -36,7 +36,6 @@ seealso:
 extends_documentation_fragment:
   - headroom.libvirt.journal
   - headroom.libvirt.attributes
-  - headroom.libvirt.attributes.actiongroup_all
   - headroom.libvirt.attributes.info_module
 """
 

@@ -47,6 +47,12 @@ def test_every_plugin_is_documented(installed: Path, collection: Path, kind: str
     assert all(text["doc"]["description"] and text["examples"] for text in documented.values())
 
 
-def test_action_group_holds_every_module(collection: Path) -> None:
+def test_the_action_group_holds_every_module_that_connects(installed: Path, collection: Path) -> None:
+    """A default of a group reaches all its modules, and one that has no such option refuses it."""
     runtime = yaml.safe_load((collection / "meta/runtime.yml").read_text(encoding="utf-8"))
-    assert set(runtime["action_groups"]["all"]) == plugins(collection, "module")
+    names = [f"{FQCN}.{name}" for name in sorted(plugins(collection, "module"))]
+    documented = json.loads(ansible(installed, "ansible-doc", "-t", "module", "-j", *names))
+    shared = {"uri", "connect_timeout"}
+    connecting = {name for name, text in documented.items() if shared <= set(text["doc"].get("options", {}))}
+    assert {f"{FQCN}.{name}" for name in runtime["action_groups"]["all"]} == connecting
+    assert connecting == {name for name, text in documented.items() if "uri" in text["doc"].get("options", {})}
