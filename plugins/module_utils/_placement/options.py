@@ -108,7 +108,7 @@ def pending_of(params: Options) -> tuple[Move, ...]:
         Given(f"pending[{index}]", move, "Hand in `moves` of an earlier plan.")
         for index, move in enumerate(params["pending"])
     ]
-    return tuple(Move(**{name: move[name].text() for name in _OF_A_MOVE}) for move in moves)
+    return tuple(Move(*(move[name].text() for name in _OF_A_MOVE)) for move in moves)
 
 
 def named_hosts(params: Options) -> list[str]:
