@@ -78,7 +78,7 @@ def test_every_documented_key_is_returned(connection: Connection) -> None:
     assert set(host) == set(documented)
     for key in ("cpu", "memory", "committed", "free"):
         assert set(host[key]) == set(documented[key]["contains"])
-    for key in ("pools", "networks", "health"):
+    for key in ("pools", "networks", "guests", "health"):
         assert set(host[key][0]) == set(documented[key]["contains"])
 
 
