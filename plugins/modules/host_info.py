@@ -52,8 +52,24 @@ options:
       - A pool that cannot be refreshed now is reported with its old numbers, and in RV(host.health).
     type: bool
     default: false
+  guests:
+    description:
+      - Also tell what each guest takes, for M(headroom.libvirt.placement_plan_info). It reads each guest's definition
+        and each of its volumes once.
+    type: bool
+    default: false
+  history:
+    description:
+      - The history database on the host, in which its mark is while it is in maintenance. Read only where this module
+        runs on the host itself.
+    type: path
+    default: /var/lib/headroom/history.sqlite
 seealso:
   - module: headroom.libvirt.domain_stats_info
+  - module: headroom.libvirt.host_maintenance
+    description: Sets RV(host.maintenance).
+  - module: headroom.libvirt.placement_plan_info
+    description: Plans with what this module returns.
 extends_documentation_fragment:
   - headroom.libvirt.connection
   - headroom.libvirt.attributes
@@ -166,6 +182,13 @@ host:
           type: int
           returned: success
           sample: 68719476736
+    allowed:
+      description: What may be promised in all, under the overcommit options and O(memory_reserve).
+      type: dict
+      returned: success
+      sample:
+        vcpus: 128
+        memory_bytes: 136365211648
     committed:
       description: What domains were promised.
       type: dict
@@ -241,6 +264,13 @@ host:
           type: int
           returned: success
           sample: 884763262976
+        source:
+          description:
+            - What names the storage behind a pool on a network, by which hosts tell that they have the same; V(none)
+              for a pool of the host's own.
+          type: str
+          returned: success
+          sample: netfs nas.example.com /images
     networks:
       description: The virtual networks, sorted by name.
       type: list
@@ -296,6 +326,111 @@ host:
           returned: success
           sample:
             default: 884763262976
+    maintenance:
+      description:
+        - The mark of a host in maintenance, V(none) for a host without it, and where this module does not run on the
+          host.
+      type: dict
+      returned: success
+      contains:
+        since:
+          description: When it was set, in epoch seconds.
+          type: float
+          returned: success
+          sample: 1795392000.0
+        reason:
+          description: Why.
+          type: str
+          returned: success
+          sample: new firmware
+        guests:
+          description: The guests that the host is to get back, with their C(name) and C(uuid).
+          type: list
+          elements: dict
+          returned: success
+          sample: []
+    guests:
+      description: The guests by name, with what they take.
+      type: list
+      elements: dict
+      returned: when O(guests=true)
+      contains:
+        name:
+          description: The guest's name.
+          type: str
+          returned: success
+          sample: web-1
+        uuid:
+          description: The guest's UUID.
+          type: str
+          returned: success
+          sample: 5f0c1a52-6a0e-4b7e-9d53-9f1f6a5d5a55
+        state:
+          description: libvirt's state.
+          type: str
+          returned: success
+          sample: running
+        running:
+          description: Whether the guest is active, be it paused.
+          type: bool
+          returned: success
+          sample: true
+        helper:
+          description: Whether it is none of the users', but serves disks to other hosts or keeps a clone's memory.
+          type: bool
+          returned: success
+          sample: false
+        vcpus:
+          description: Its vCPUs.
+          type: int
+          returned: success
+          sample: 2
+        memory_bytes:
+          description: The most that its memory may grow to.
+          type: int
+          returned: success
+          sample: 4294967296
+        fleet:
+          description: The fleet that it belongs to, V(none) for none.
+          type: str
+          returned: success
+          sample: web
+        tenant:
+          description: The tenant that it belongs to, V(none) for none.
+          type: str
+          returned: success
+          sample: shop
+        tags:
+          description: Its tags.
+          type: list
+          elements: str
+          returned: success
+          sample: [ha]
+        networks:
+          description: The virtual networks that it is attached to.
+          type: list
+          elements: str
+          returned: success
+          sample: [default]
+        disks:
+          description:
+            - The disks that come along when it moves, each with its C(target), C(path), C(pool), C(capacity_bytes), the
+              C(bytes) that it holds, the appliance's volume that is its C(base), and the C(base_bytes) below it.
+          type: list
+          elements: dict
+          returned: success
+          sample: []
+        busy:
+          description: Why it cannot be moved now, in words; V(none) where it can.
+          type: str
+          returned: success
+          sample: its disks are still arriving from another host
+    appliance_volumes:
+      description: The names of the appliances' disks in the running pools.
+      type: list
+      elements: str
+      returned: when O(guests=true)
+      sample: [headroom-appliance.web@1.0.3f2a9c41b7d0.vda.qcow2]
     health:
       description: What was looked at, and what was found.
       type: list
@@ -305,7 +440,7 @@ host:
         check:
           description:
             - What was looked at, one of V(cpu), V(memory), V(pool), V(network), or V(storage) and V(networks) where
-              libvirt's daemon for these does not answer.
+              libvirt's daemon for these does not answer, or V(maintenance) where the mark could not be read.
           type: str
           returned: success
           sample: pool
@@ -326,13 +461,17 @@ host:
           sample: the pool runs
 """
 
+import dataclasses
+import time
 import typing as t
+from urllib.parse import urlsplit
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import CONNECTION, ArgumentSpec
-from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
-from ansible_collections.headroom.libvirt.plugins.module_utils._host import facts
-from ansible_collections.headroom.libvirt.plugins.module_utils._host.capacity import Policy
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import HeadroomError, InvalidInput
+from ansible_collections.headroom.libvirt.plugins.module_utils._host import facts, maintenance
+from ansible_collections.headroom.libvirt.plugins.module_utils._host.capacity import Check, Policy
 from ansible_collections.headroom.libvirt.plugins.module_utils._libvirt_dep import require_lxml
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.database import DEFAULT_PATH, Database
 from ansible_collections.headroom.libvirt.plugins.module_utils._runner import run_on_host
 from ansible_collections.headroom.libvirt.plugins.module_utils._sizes import parse_size
 
@@ -348,6 +487,8 @@ ARGUMENTS = CONNECTION.merge(
             "memory_reserve": {"type": "str", "default": "1GiB"},
             "pools": {"type": "list", "elements": "str"},
             "refresh_pools": {"type": "bool", "default": False},
+            "guests": {"type": "bool", "default": False},
+            "history": {"type": "path", "default": DEFAULT_PATH},
         }
     )
 )
@@ -362,7 +503,24 @@ def collect(connection: Connection, module: AnsibleModule) -> dict[str, t.Any]:
         memory_overcommit=_factor("memory_overcommit", params["memory_overcommit"]),
         memory_reserve_bytes=parse_size("memory_reserve", params["memory_reserve"]),
     )
-    return {"host": facts.retrieve(connection, policy, pools=params["pools"], refresh=params["refresh_pools"])}
+    host = facts.retrieve(
+        connection, policy, pools=params["pools"], refresh=params["refresh_pools"], with_guests=params["guests"]
+    )
+    mark, checks = _mark(params)
+    host["maintenance"] = None if mark is None else mark.as_dict()
+    host["health"] += [dataclasses.asdict(check) for check in checks]
+    return {"host": host}
+
+
+def _mark(params: t.Mapping[str, t.Any]) -> tuple[maintenance.Maintenance | None, list[Check]]:
+    """Return the host's mark, and what was in the way of reading it: not everybody may read the history."""
+    if urlsplit(params["uri"]).hostname:  # the history here is another host's
+        return None, []
+    try:
+        mark, warnings = Database(params["history"], dry_run=True).run(maintenance.read, time.time())
+    except HeadroomError as error:
+        return None, [Check("maintenance", "warning", error.message)]
+    return mark, [Check("maintenance", "warning", warning) for warning in warnings]
 
 
 def _factor(option: str, value: float) -> float:

@@ -65,7 +65,7 @@ class Policy:
 class Check:
     """One finding about the host's health; ``name`` is the pool or network that it is about."""
 
-    check: t.Literal["cpu", "memory", "pool", "network", "storage", "networks"]
+    check: t.Literal["cpu", "memory", "pool", "network", "storage", "networks", "maintenance"]
     status: Status
     detail: str
     name: str | None = None

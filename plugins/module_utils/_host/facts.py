@@ -19,7 +19,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     HeadroomError,
     NotFound,
 )
-from ansible_collections.headroom.libvirt.plugins.module_utils._host import api, capacity, xml
+from ansible_collections.headroom.libvirt.plugins.module_utils._host import api, capacity, guests, xml
 from ansible_collections.headroom.libvirt.plugins.module_utils._libvirt_dep import split_version
 from ansible_collections.headroom.libvirt.plugins.module_utils._storage import api as storage
 
@@ -37,11 +37,13 @@ def retrieve(
     *,
     pools: t.Collection[str] | None = None,
     refresh: bool = False,
+    with_guests: bool = False,
 ) -> dict[str, t.Any]:
     """Return the ``host`` value of host_info.
 
     ``pools`` names those to report, None means all; raises NotFound for one that the host does not have. With
-    ``refresh``, libvirt looks at their storage first. What does not run, or cannot be read, is reported in ``health``.
+    ``refresh``, libvirt looks at their storage first; ``with_guests`` adds what each guest takes. What does not run, or
+    cannot be read, is reported in ``health``.
     """
     shares = _shares(connection)
     promised = capacity.committed(shares)
@@ -58,12 +60,21 @@ def retrieve(
     return {
         **_identity(connection, total.vcpus),
         "memory": memory,
+        "allowed": dataclasses.asdict(allowed),
         "committed": dataclasses.asdict(promised),
         "domains": capacity.count_states(shares),
         "pools": [dataclasses.asdict(pool) for pool in found_pools],
         "networks": [dataclasses.asdict(network) for network in networks],
         "free": {**dataclasses.asdict(free), "pools": capacity.free_in_pools(found_pools)},
         "health": [dataclasses.asdict(check) for check in health],
+        **(_guests(connection) if with_guests else {}),
+    }
+
+
+def _guests(connection: Connection) -> dict[str, t.Any]:
+    return {
+        "guests": guests.placed_guests(connection),
+        "appliance_volumes": guests.appliance_volumes(connection),
     }
 
 

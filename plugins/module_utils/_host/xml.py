@@ -14,9 +14,14 @@ import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain.xml import parse_element, size_in_bytes
 
+if t.TYPE_CHECKING:
+    from ansible_collections.headroom.libvirt.plugins.module_utils._libvirt_dep import etree
+
 PoolState = t.Literal["inactive", "building", "running", "degraded", "inaccessible", "unknown"]
 
 _POOL_STATES: t.Final[tuple[PoolState, ...]] = ("inactive", "building", "running", "degraded", "inaccessible")
+# Pools whose storage is elsewhere, so that another host can have the same; of block devices, those that need no copy.
+_NETWORK_POOLS: t.Final = frozenset({"netfs", "gluster", "rbd", "iscsi", "iscsi-direct", "sheepdog", "vstorage"})
 _USABLE_POOL_STATES: t.Final[frozenset[PoolState]] = frozenset({"running", "degraded"})
 
 
@@ -32,7 +37,10 @@ class Capabilities:
 
 @dataclasses.dataclass(frozen=True)
 class Pool:
-    """A storage pool; its sizes are None unless it runs."""
+    """A storage pool; its sizes are None unless it runs.
+
+    ``source`` names the storage behind a pool that several hosts may have; None for one that is the host's own.
+    """
 
     name: str
     type: str
@@ -42,6 +50,7 @@ class Pool:
     capacity_bytes: int | None = None
     allocation_bytes: int | None = None
     available_bytes: int | None = None
+    source: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,8 +96,20 @@ def read_pool(text: str, *, state: PoolState, autostart: bool) -> Pool:
         path=root.findtext("target/path"),
         state=state,
         autostart=autostart,
+        source=_shared_source(root),
         **sizes,
     )
+
+
+def _shared_source(root: etree._Element) -> str | None:
+    """Return type, hosts and place of a pool on the network's storage, by which hosts tell that they have the same."""
+    source = root.find("source")
+    if source is None or root.get("type") not in _NETWORK_POOLS:
+        return None
+    hosts = sorted(f"{host.get('name')}:{host.get('port', '')}".rstrip(":") for host in source.findall("host"))
+    places = [source.find(name) for name in ("dir", "device", "adapter")]
+    parts = [place.get("path") or place.get("name") or "" for place in places if place is not None]
+    return " ".join(part for part in (root.get("type", ""), *hosts, *parts, source.findtext("name") or "") if part)
 
 
 def read_network(text: str, *, active: bool, autostart: bool) -> Network:

@@ -32,13 +32,14 @@ class Host:
     """A host that could take clones.
 
     ``members`` counts the fleet's machines there, ``free`` is what may still be promised (stopped machines
-    counted as taken), ``running`` what the running guests of any fleet hold.
+    counted as taken), ``running`` what the running guests of any fleet hold. One that is ``closed`` is in maintenance.
     """
 
     name: str
     free: Size
     members: int = 0
     running: Size = Size()
+    closed: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,7 +94,8 @@ def spread(
 
 def _space(host: Host, size: Size) -> _Space:
     evacuees = dataclasses.replace(host.running, disk_bytes=0)
-    return _Space(host.name, host.members, host.free.times(size), _machines_in(evacuees, size))
+    room = 0 if host.closed else host.free.times(size)
+    return _Space(host.name, host.members, room, _machines_in(evacuees, size))
 
 
 def _machines_in(taken: Size, size: Size) -> int:
@@ -134,6 +136,8 @@ def _shortage(hosts: t.Sequence[Host], spaces: list[_Space], size: Size, most: i
 
 
 def _scarce(host: Host, space: _Space, size: Size) -> str:
+    if host.closed:
+        return "it is in maintenance"
     taken = host.free.times(size) - space.room
     if taken:
         return f"this plan takes the last room for {taken}"

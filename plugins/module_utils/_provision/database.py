@@ -5,7 +5,7 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""The history of a host: an SQLite file with the samples, counters and leases of its fleets."""
+"""The history of a host: an SQLite file with the samples, counters and leases of its fleets, and its own mark."""
 
 from __future__ import annotations
 
@@ -43,6 +43,12 @@ MIGRATIONS: t.Final[tuple[tuple[str, ...], ...]] = (
         ) WITHOUT ROWID""",
         # From where a forecaster goes on, as compressed JSON: it is always the latest, and may be lost without harm.
         "CREATE TABLE forecaster (fleet TEXT NOT NULL PRIMARY KEY, state BLOB NOT NULL)",
+    ),
+    (
+        # Why the host is in maintenance since when, and the guests that it had, as JSON. At most one row.
+        """CREATE TABLE maintenance (
+            id INTEGER PRIMARY KEY CHECK (id = 1), since REAL NOT NULL, reason TEXT NOT NULL, guests TEXT NOT NULL
+        )""",
     ),
 )
 

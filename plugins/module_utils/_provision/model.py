@@ -67,8 +67,9 @@ class Observed:
 
     @property
     def spare(self) -> list[Member]:
-        """The machines that could serve, in the order in which to wake them."""
-        spare = [member for member in self.members if member.state in SPARE]
+        """The machines that could serve, in the order in which to wake them; none on a host in maintenance."""
+        closed = {room.name for room in self.rooms if room.closed}
+        spare = [member for member in self.members if member.state in SPARE and member.host not in closed]
         return sorted(spare, key=lambda member: (SPARE.index(member.state), member.name))
 
 

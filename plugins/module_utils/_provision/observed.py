@@ -14,10 +14,10 @@ it stands, what it is and what belongs there.
 from __future__ import annotations
 
 import dataclasses
-import math
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
+from ansible_collections.headroom.libvirt.plugins.module_utils._given import Given
 from ansible_collections.headroom.libvirt.plugins.module_utils._placement.plan import Host, Size
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.model import Member, Observed
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.series import Sample, merge
@@ -39,56 +39,6 @@ class Wanted:
     pool: str = "default"
 
 
-@dataclasses.dataclass(frozen=True)
-class _Value:
-    """A value and where it stands, such as ``hosts[1].sample.history[3].value``."""
-
-    path: str
-    value: t.Any
-    remedy: str
-
-    def wrong(self, expected: str) -> InvalidInput:
-        return InvalidInput(self.path, self.value, f"is not {expected}", self.remedy)
-
-    def __getitem__(self, name: str) -> _Value:
-        if not isinstance(self.value, dict):
-            raise self.wrong("a dictionary")
-        return _Value(f"{self.path}.{name}", self.value.get(name), self.remedy)
-
-    def items(self) -> list[_Value]:
-        if not isinstance(self.value, list):
-            raise self.wrong("a list")
-        return [_Value(f"{self.path}[{index}]", item, self.remedy) for index, item in enumerate(self.value)]
-
-    def number(self) -> float:
-        if isinstance(self.value, bool) or not isinstance(self.value, (int, float)) or not math.isfinite(self.value):
-            raise self.wrong("a number")
-        return float(self.value)
-
-    def count(self) -> int:
-        number = self.number()
-        if number < 0:
-            raise self.wrong("a number of 0 or more")
-        return int(number)
-
-    def demand(self) -> float | None:
-        return None if self.value is None else float(self.at_least_zero())
-
-    def at_least_zero(self) -> float:
-        number = self.number()
-        if number < 0:
-            raise self.wrong("a number of 0 or more")
-        return number
-
-    def text(self) -> str:
-        if not isinstance(self.value, str) or not self.value:
-            raise self.wrong("a text")
-        return self.value
-
-    def optional(self, read: t.Callable[[_Value], t.Any]) -> t.Any:
-        return None if self.value is None else read(self)
-
-
 def observe(
     fleet: str,
     now: float,
@@ -103,12 +53,12 @@ def observe(
     """
     _check_hosts(hosts)
     samples = {
-        host["name"]: _Value(f"hosts[{index}].sample", host.get("sample"), _SAMPLE)
+        host["name"]: Given(f"hosts[{index}].sample", host.get("sample"), _SAMPLE)
         for index, host in enumerate(hosts)
         if _answered(host.get("sample"))
     }
     facts = {
-        host["name"]: _Value(f"hosts[{index}].facts", host.get("facts"), _FACTS)
+        host["name"]: Given(f"hosts[{index}].facts", host.get("facts"), _FACTS)
         for index, host in enumerate(hosts)
         if host.get("facts") is not None
     }
@@ -143,7 +93,7 @@ def _check_hosts(hosts: t.Sequence[t.Mapping[str, t.Any]]) -> None:
         seen.add(host["name"])
 
 
-def _check_fleet(sample: _Value, fleet: str) -> None:
+def _check_fleet(sample: Given, fleet: str) -> None:
     found = sample["fleet"].value
     if found is not None and found != fleet:
         raise InvalidInput(
@@ -151,7 +101,7 @@ def _check_fleet(sample: _Value, fleet: str) -> None:
         )
 
 
-def _history(sample: _Value, since: float) -> list[Sample]:
+def _history(sample: Given, since: float) -> list[Sample]:
     return [
         Sample(timestamp, row["value"].demand(), bool(row["whole"].value))
         for row in sample["history"].items()
@@ -159,22 +109,22 @@ def _history(sample: _Value, since: float) -> list[Sample]:
     ]
 
 
-def _members(sample: _Value, host: str) -> list[Member]:
+def _members(sample: Given, host: str) -> list[Member]:
     return [
         Member(
             name=member["name"].text(),
             host=host,
             state=member["state"].text(),
-            uuid=member["uuid"].optional(_Value.text),
+            uuid=member["uuid"].optional(Given.text),
             protected=bool(member["protected"].value),
             created=member["created"].optional(_moment),
-            activity=member["activity"].optional(_Value.number),
+            activity=member["activity"].optional(Given.number),
         )
         for member in sample["members"].items()
     ]
 
 
-def _moment(value: _Value) -> float:
+def _moment(value: Given) -> float:
     if isinstance(value.value, str):
         try:
             return epoch(value.value)
@@ -197,11 +147,11 @@ def _unique(members: list[Member]) -> tuple[Member, ...]:
     return tuple(members)
 
 
-def _size(wanted: Wanted, samples: t.Mapping[str, _Value]) -> tuple[Size, list[str]]:
+def _size(wanted: Wanted, samples: t.Mapping[str, Given]) -> tuple[Size, list[str]]:
     """Return a clone's size: as the rule says, else as the fleet's largest machine; and a note when nobody knows."""
     members = [member for sample in samples.values() for member in sample["members"].items()]
-    vcpus = [count for member in members if (count := member["vcpus"].optional(_Value.count))]
-    memory = [count for member in members if (count := member["memory_bytes"].optional(_Value.count))]
+    vcpus = [count for member in members if (count := member["vcpus"].optional(Given.count))]
+    memory = [count for member in members if (count := member["memory_bytes"].optional(Given.count))]
     size = Size(
         vcpus=max(vcpus, default=1) if wanted.vcpus is None else wanted.vcpus,
         memory_bytes=max(memory, default=0) if wanted.memory_bytes is None else wanted.memory_bytes,
@@ -212,7 +162,7 @@ def _size(wanted: Wanted, samples: t.Mapping[str, _Value]) -> tuple[Size, list[s
     return size, ["How much memory a machine takes is not known yet, so memory was not looked at (set machine.memory)."]
 
 
-def _room(name: str, facts: _Value, wanted: Wanted, members: t.Iterable[Member]) -> Host:
+def _room(name: str, facts: Given, wanted: Wanted, members: t.Iterable[Member]) -> Host:
     free, running = facts["free"], facts["committed"]["running"]
     pool = free["pools"][wanted.pool] if wanted.disk_bytes else None
     return Host(
@@ -224,15 +174,19 @@ def _room(name: str, facts: _Value, wanted: Wanted, members: t.Iterable[Member])
         ),
         members=sum(member.host == name for member in members),
         running=Size(running["vcpus"].count(), running["memory_bytes"].count()),
+        closed=facts["maintenance"].value is not None,
     )
 
 
-def _gaps(samples: t.Mapping[str, _Value], facts: t.Mapping[str, _Value]) -> list[str]:
+def _gaps(samples: t.Mapping[str, Given], facts: t.Mapping[str, Given]) -> list[str]:
     """Return sentences on hosts whose demand or resources are not known."""
     told: list[str] = []
     for name, sample in samples.items():
         if name not in facts:
             told.append(f"{name} takes no clones: its resources are not known.")
+        elif facts[name]["maintenance"].value is not None:
+            reason = facts[name]["maintenance"]["reason"].value or "without a reason"
+            told.append(f"{name} takes no clones, and none is woken there: it is in maintenance ({reason}).")
         current = sample["sample"]
         if current.value is not None and current["value"].value is None:
             told.append(f"The demand on {name} is not known: {current['reason'].value or 'it did not say why'}.")

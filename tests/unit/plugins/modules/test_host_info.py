@@ -62,6 +62,7 @@ def test_it_agrees_with_libvirt(connection: Connection) -> None:
             "capacity_bytes": capacity,
             "allocation_bytes": allocation,
             "available_bytes": available,
+            "source": None,
         }
     ]
     assert host["networks"] == [
@@ -73,11 +74,11 @@ def test_it_agrees_with_libvirt(connection: Connection) -> None:
 def test_every_documented_key_is_returned(connection: Connection) -> None:
     yaml = pytest.importorskip("yaml")
     documented = yaml.safe_load(host_info.RETURN)["host"]["contains"]
-    host = run(connection)
+    host = run(connection, guests=True)
     assert set(host) == set(documented)
     for key in ("cpu", "memory", "committed", "free"):
         assert set(host[key]) == set(documented[key]["contains"])
-    for key in ("pools", "networks", "health"):
+    for key in ("pools", "networks", "guests", "health"):
         assert set(host[key][0]) == set(documented[key]["contains"])
 
 

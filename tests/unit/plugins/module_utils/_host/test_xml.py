@@ -31,6 +31,25 @@ def test_a_pool_that_does_not_run_has_none_rather_than_zeros() -> None:
     assert (pool.capacity_bytes, pool.allocation_bytes, pool.available_bytes) == (None, None, None)
 
 
+@pytest.mark.parametrize(
+    ("text", "source"),
+    [
+        (POOL, None),
+        (
+            "<pool type='netfs'><name>n</name><source><host name='nas'/><dir path='/images'/></source></pool>",
+            "netfs nas /images",
+        ),
+        (
+            "<pool type='rbd'><name>ceph</name><source><name>vms</name><host name='m2' port='6789'/><host name='m1'/>"
+            "</source></pool>",
+            "rbd m1 m2:6789 vms",
+        ),
+    ],
+)
+def test_storage_on_the_network_is_known_by_its_source(text: str, source: str | None) -> None:
+    assert xml.read_pool(text, state="running", autostart=False).source == source
+
+
 def test_a_pool_without_a_path() -> None:
     assert xml.read_pool("<pool type='rbd'><name>ceph</name></pool>", state="inactive", autostart=False).path is None
 

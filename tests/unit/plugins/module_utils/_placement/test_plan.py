@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import collections
+import dataclasses
 import random
 
 from hypothesis import given
@@ -45,6 +46,14 @@ def test_a_shortage_names_each_host_and_what_it_lacks() -> None:
         "a has no room (9 bytes of memory free, 10 needed); b has no room (this plan takes the last room for 1)"
     )
     assert spread([], CLONE, 1).shortage == "no host that answers can take clones"
+
+
+def test_a_host_in_maintenance_takes_nothing() -> None:
+    closed = dataclasses.replace(host("a", 9), closed=True)
+    assert spread([closed, host("b", 2)], CLONE, 2).hosts == ("b", "b")
+    assert spread([closed], CLONE, 1).shortage == "a has no room (it is in maintenance)"
+    # nor does it take the guests of a host that is lost
+    assert spread([closed, host("b", 9)], CLONE, 1, n_plus_one=True).hosts == ()
 
 
 def test_what_a_clone_does_not_need_is_no_limit() -> None:

@@ -55,6 +55,16 @@ def changed(value: dict[str, t.Any], path: str, new: t.Any) -> dict[str, t.Any]:
     return result
 
 
+def test_a_host_in_maintenance_takes_no_machines_and_wakes_none() -> None:
+    facts = {**FACTS, "maintenance": {"since": 1.0, "reason": "firmware", "guests": []}}
+    sample = {**SAMPLE, "members": [{**SAMPLE["members"][0], "state": "shutoff"}]}
+    observed = look({"name": "a", "facts": facts, "sample": sample})
+    assert observed.rooms[0].closed
+    assert observed.spare == []
+    assert observed.notes == ("a takes no clones, and none is woken there: it is in maintenance (firmware).",)
+    assert look({"name": "a", "facts": FACTS, "sample": sample}).spare != []
+
+
 def test_results_become_what_a_plan_is_made_of() -> None:
     observed = look({"name": "a", "facts": FACTS, "sample": SAMPLE})
     assert list(observed.series.values) == [None, 5]

@@ -1,0 +1,71 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
+# It may change or vanish in any release.
+
+"""The mark of a host that is in maintenance, in its history: nothing new is placed there, and it says who was there."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import typing as t
+
+if t.TYPE_CHECKING:
+    import sqlite3
+
+
+@dataclasses.dataclass(frozen=True, order=True)
+class Absent:
+    """A guest that the host had before it was drained."""
+
+    name: str
+    uuid: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Maintenance:
+    """Since when (epoch seconds) and why a host is in maintenance, and the guests that it is to get back."""
+
+    since: float
+    reason: str
+    guests: tuple[Absent, ...] = ()
+
+    def as_dict(self) -> dict[str, t.Any]:
+        """Return the mark as JSON-able data."""
+        return {**dataclasses.asdict(self), "guests": [dataclasses.asdict(guest) for guest in self.guests]}
+
+
+def read(connection: sqlite3.Connection) -> Maintenance | None:
+    """Return the host's mark, None without one."""
+    row = connection.execute("SELECT since, reason, guests FROM maintenance").fetchone()
+    if row is None:
+        return None
+    since, reason, guests = row
+    return Maintenance(since, reason, tuple(Absent(guest["name"], guest["uuid"]) for guest in json.loads(guests)))
+
+
+def mark(connection: sqlite3.Connection, reason: str | None, guests: t.Sequence[Absent], now: float) -> Maintenance:
+    """Set the mark and return it: a host that has one keeps its time, and its reason unless there is another.
+
+    Guests are added to those that it is to get back already: a drain that was interrupted does not forget any.
+    """
+    old = read(connection)
+    known = {guest.uuid: guest for guest in (*(old.guests if old else ()), *guests)}
+    new = Maintenance(
+        since=now if old is None else old.since,
+        reason=reason or (old.reason if old else "maintenance"),
+        guests=tuple(sorted(known.values())),
+    )
+    connection.execute(
+        "INSERT OR REPLACE INTO maintenance (id, since, reason, guests) VALUES (1, ?, ?, ?)",
+        (new.since, new.reason, json.dumps([dataclasses.asdict(guest) for guest in new.guests])),
+    )
+    return new
+
+
+def unmark(connection: sqlite3.Connection) -> None:
+    """Take the mark off, with what it remembers."""
+    connection.execute("DELETE FROM maintenance")

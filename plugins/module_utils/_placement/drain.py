@@ -1,0 +1,289 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
+# It may change or vanish in any release.
+
+"""Where the guests of a host go when it is drained, and how they come back. Pure.
+
+The fewest moves: each guest that has to leave moves once. Only when one fits nowhere is another host's guest moved out
+of its way. The largest go first, each to the host that has the most left; guests that must be together go together.
+A plan that is being carried out is kept to as long as it holds: it is looked at again before each of its moves.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._placement import loss
+from ansible_collections.headroom.libvirt.plugins.module_utils._placement.cluster import Cluster, as_move, percent
+from ansible_collections.headroom.libvirt.plugins.module_utils._placement.model import (
+    Guest,
+    HostView,
+    InFlight,
+    Move,
+    MovePlan,
+    Policy,
+    Refusal,
+    Remembered,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._placement.pending import (
+    against,
+    keeps_n_plus_one,
+    still_holds,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.words import counted
+
+# How often what did not fit is tried first instead.
+_ORDERS: t.Final = 4
+
+Unit = tuple[Guest, ...]
+
+
+@dataclasses.dataclass
+class _Attempt:
+    """What one order of placing came to."""
+
+    cluster: Cluster
+    moves: list[Move] = dataclasses.field(default_factory=list)
+    refused: list[tuple[Unit, dict[str, str]]] = dataclasses.field(default_factory=list)
+
+
+def drain(
+    hosts: t.Sequence[HostView],
+    drained: t.Sequence[str],
+    policy: Policy,
+    in_flight: t.Sequence[InFlight] = (),
+    silent: t.Sequence[str] = (),
+    pending: t.Sequence[Move] = (),
+) -> MovePlan:
+    """Return the moves after which no guest runs on the hosts ``drained``.
+
+    ``silent`` are hosts that did not answer, ``pending`` is what is left of a plan that is being carried out.
+    """
+    problems = tuple(f"{name} cannot be drained: it did not answer." for name in drained if name in silent)
+    leaving = sorted(set(drained) - set(silent))
+    cluster = Cluster(hosts, policy, in_flight)
+    leavers = [guest for name in leaving for guest in cluster.on(name) if guest.running or policy.include_stopped]
+    staying = [guest for guest in leavers if guest.uuid in cluster.busy]
+    units = _units(cluster, [guest for guest in leavers if guest.uuid not in cluster.busy])
+    attempt = _kept(Cluster(hosts, policy, in_flight), pending, units, leaving)
+    if attempt is None:
+        attempt = _best_attempt(hosts, policy, in_flight, units, leaving)
+    notes = [f"{guest.name} is left alone: {cluster.busy[guest.uuid]}." for guest in staying]
+    notes += [f"{name} takes no guests: it did not answer." for name in sorted(set(silent) - set(drained))]
+    notes += [f"{host.name} takes no guests: it is in maintenance." for host in hosts if _is_closed(host, leaving)]
+    if policy.n_plus_one == "soft" and attempt.moves and not attempt.refused:
+        notes += _not_survived(attempt.cluster, leaving)
+    return MovePlan(
+        moves=() if attempt.refused or problems else tuple(attempt.moves),
+        refused=_refusals(cluster, attempt),
+        notes=tuple(notes),
+        remember={name: _to_remember(cluster, name, hosts, policy) for name in leaving},
+        problems=problems,
+    )
+
+
+def restore(
+    hosts: t.Sequence[HostView],
+    home: str,
+    policy: Policy,
+    in_flight: t.Sequence[InFlight] = (),
+    silent: t.Sequence[str] = (),
+) -> MovePlan:
+    """Return the moves that bring back to ``home`` the guests that it had before it was drained."""
+    if home in silent:
+        return MovePlan(problems=(f"Nothing can be brought back to {home}: it did not answer.",))
+    cluster = Cluster(hosts, policy, in_flight)
+    view = cluster.hosts[home]
+    notes: list[str] = []
+    away: list[Guest] = []
+    problems: list[str] = []
+    for one in view.remembered:
+        guest = cluster.guests.get(one.uuid)
+        if guest is None and silent:
+            problems.append(f"{one.name} was not found, and may be on a host that did not answer: {', '.join(silent)}.")
+        elif guest is None:
+            notes.append(f"{one.name} is on no host any more, and is forgotten.")
+        elif one.uuid in cluster.busy:
+            problems.append(f"{one.name} cannot be brought back now: {cluster.busy[one.uuid]}.")
+        elif cluster.where[one.uuid] != home:
+            away.append(guest)
+    attempt = _Attempt(cluster)
+    for unit in _units(cluster, away):
+        _place(attempt, unit, [view], (), f"it was on {home} before that was drained")
+    moves = () if attempt.refused or problems else tuple(attempt.moves)
+    return MovePlan(moves, _refusals(cluster, attempt), tuple(notes), {}, tuple(problems))
+
+
+def _is_closed(host: HostView, leaving: t.Sequence[str]) -> bool:
+    return host.maintenance is not None and host.name not in leaving
+
+
+def _not_survived(cluster: Cluster, leaving: t.Sequence[str]) -> list[str]:
+    lost = loss.not_survived(cluster, cluster.open_hosts(leaving))
+    return [f"After this, the guests of {name} would not fit elsewhere if it were lost." for name in lost]
+
+
+def _to_remember(cluster: Cluster, name: str, hosts: t.Sequence[HostView], policy: Policy) -> tuple[Remembered, ...]:
+    """Return the guests whose home ``name`` is: not those that other hosts in maintenance wait for."""
+    elsewhere = {one.uuid for host in hosts if host.name != name and host.maintenance for one in host.remembered}
+    known = cluster.hosts[name].remembered if cluster.hosts[name].maintenance else ()
+    found = {one.uuid: one for one in known}
+    for guest in cluster.on(name):
+        if (guest.running or policy.include_stopped) and guest.uuid not in elsewhere:
+            found.setdefault(guest.uuid, Remembered(guest.uuid, guest.name))
+    return tuple(sorted(found.values(), key=lambda one: (one.name, one.uuid)))
+
+
+def _units(cluster: Cluster, guests: t.Sequence[Guest]) -> list[Unit]:
+    """Return the guests in the order of placing: the largest first, with those that must be with them."""
+    chosen = {guest.uuid: guest for guest in guests}
+    units = {
+        tuple(sorted(cluster.affinities.companions(uuid) & set(chosen), key=lambda one: chosen[one].name))
+        for uuid in chosen
+    }
+    found = [tuple(chosen[uuid] for uuid in unit) for unit in units]
+    return sorted(found, key=lambda unit: (-_largeness(cluster, unit), unit[0].name, unit[0].uuid))
+
+
+def _largeness(cluster: Cluster, unit: Unit) -> float:
+    """Return the part of the largest host that the unit takes, of its CPU or its memory, whichever is more."""
+    vcpus = max((host.vcpus for host in cluster.hosts.values()), default=0) or 1
+    memory = max((host.memory_bytes for host in cluster.hosts.values()), default=0) or 1
+    return max(sum(guest.vcpus for guest in unit) / vcpus, sum(guest.memory_bytes for guest in unit) / memory)
+
+
+def _kept(
+    cluster: Cluster, pending: t.Sequence[Move], units: t.Sequence[Unit], leaving: t.Sequence[str]
+) -> _Attempt | None:
+    """Return what is left of ``pending``, if that still holds and nobody is left out."""
+    moves = still_holds(cluster, pending, leaving)
+    if moves is None or {guest.uuid for unit in units for guest in unit} - {move.uuid for move in moves}:
+        return None
+    return _Attempt(cluster, moves)
+
+
+def _best_attempt(
+    hosts: t.Sequence[HostView],
+    policy: Policy,
+    in_flight: t.Sequence[InFlight],
+    units: list[Unit],
+    leaving: t.Sequence[str],
+) -> _Attempt:
+    """Return the first order that leaves nobody out, without moving others if there is such a one."""
+    attempts: list[_Attempt] = []
+    for may_evict in (False, True):
+        order = units
+        for _again in range(_ORDERS):
+            attempt = _attempt(Cluster(hosts, policy, in_flight), order, leaving, may_evict=may_evict)
+            attempts.append(attempt)
+            if not attempt.refused:
+                return attempt
+            first = [unit for unit, _why in attempt.refused]
+            again = first + [unit for unit in order if unit not in first]
+            if again == order:
+                break
+            order = again
+    return min(attempts, key=lambda attempt: len(attempt.refused))
+
+
+def _attempt(cluster: Cluster, units: list[Unit], leaving: t.Sequence[str], *, may_evict: bool) -> _Attempt:
+    attempt = _Attempt(cluster)
+    for unit in units:
+        hosts = cluster.open_hosts(leaving)
+        reason = f"{cluster.where[unit[0].uuid]} is drained"
+        # once somebody stays out, nothing will be moved, so that looking for ways for the others is idle
+        evict = may_evict and not attempt.refused
+        placed = _place(attempt, unit, hosts, leaving, reason, refuse=not evict)
+        if not placed and evict and not _make_room(attempt, unit, hosts, leaving):
+            _place(attempt, unit, hosts, leaving, reason)
+    return attempt
+
+
+def _place(
+    attempt: _Attempt,
+    unit: Unit,
+    hosts: t.Sequence[HostView],
+    leaving: t.Sequence[str],
+    reason: str,
+    *,
+    refuse: bool = True,
+) -> bool:
+    """Add the moves of a unit to the host that suits it best; without one, note why unless ``refuse`` is False."""
+    cluster = attempt.cluster
+    lacking = {host.name: against(cluster, unit, host, leaving) for host in hosts}
+    for host in sorted(hosts, key=lambda host: _preference(cluster, unit, host)):
+        if lacking[host.name]:
+            continue
+        if cluster.policy.n_plus_one == "hard" and leaving and not keeps_n_plus_one(cluster, unit, host, leaving):
+            lacking[host.name] = "could take it, but then not every host could be lost (n_plus_one: hard)"
+            continue
+        why = f"{reason}; {host.name} {_merits(cluster, unit, host, hosts)}"
+        for guest in unit:
+            attempt.moves.append(as_move(cluster, guest, host.name, why))
+            cluster.move(guest, host.name)
+        return True
+    if refuse:
+        attempt.refused.append((unit, lacking))
+    return False
+
+
+def _preference(cluster: Cluster, unit: Unit, host: HostView) -> tuple[int, float, str]:
+    broken = sum(cluster.affinities.violations(one.uuid, cluster.where[one.uuid], host.name) for one in unit)
+    return broken, round(cluster.load(host, unit), 9), host.name
+
+
+def _merits(cluster: Cluster, unit: Unit, host: HostView, hosts: t.Sequence[HostView]) -> str:
+    broken = _preference(cluster, unit, host)[0]
+    told = f"would be {percent(cluster.load(host, unit))} full with it"
+    if broken:
+        return f"{told}, although that breaks soft rules with {counted(broken, 'guest')}"
+    return f"{told}, the least of all that can take it" if len(hosts) > 1 else told
+
+
+def _make_room(attempt: _Attempt, unit: Unit, hosts: t.Sequence[HostView], leaving: t.Sequence[str]) -> bool:
+    """Move one guest from one of ``hosts`` to another so that the unit fits; return whether that was possible."""
+    cluster = attempt.cluster
+    moved = {move.uuid for move in attempt.moves}
+    others = [guest for host in hosts for guest in cluster.on(host.name) if guest.running]
+    free = [
+        guest
+        for guest in others
+        if guest.uuid not in moved
+        and guest.uuid not in cluster.busy
+        and len(cluster.affinities.companions(guest.uuid)) == 1
+    ]
+    for guest in sorted(free, key=lambda guest: (guest.memory_bytes, guest.vcpus, guest.name, guest.uuid)):
+        source = cluster.hosts[cluster.where[guest.uuid]]
+        if not _would_do(cluster, unit, guest, source):
+            continue
+        for host in sorted(hosts, key=lambda host: _preference(cluster, (guest,), host)):
+            if host.name == source.name or against(cluster, (guest,), host, leaving):
+                continue
+            evicted = as_move(cluster, guest, host.name, f"it makes room on {source.name} for {unit[0].name}")
+            cluster.move(guest, host.name)
+            attempt.moves.append(evicted)
+            reason = f"{cluster.where[unit[0].uuid]} is drained"
+            if _place(attempt, unit, [source], leaving, reason, refuse=False):
+                return True
+            attempt.moves.pop()
+            cluster.take_back(guest, source.name)
+    return False
+
+
+def _would_do(cluster: Cluster, unit: Unit, leaver: Guest, host: HostView) -> bool:
+    """Return whether CPU and memory of ``host`` suffice for the unit once ``leaver`` has gone."""
+    free = cluster.free(host)
+    vcpus, memory = sum(guest.vcpus for guest in unit), sum(guest.memory_bytes for guest in unit)
+    return free.vcpus + leaver.vcpus >= vcpus and free.memory_bytes + leaver.memory_bytes >= memory
+
+
+def _refusals(cluster: Cluster, attempt: _Attempt) -> tuple[Refusal, ...]:
+    return tuple(
+        Refusal(guest.name, guest.uuid, cluster.where[guest.uuid], lacking)
+        for unit, lacking in attempt.refused
+        for guest in unit
+    )

@@ -1,0 +1,151 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
+# It may change or vanish in any release.
+
+"""The options that say how to plan moves, and what they make."""
+
+from __future__ import annotations
+
+import math
+import typing as t
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import ArgumentSpec
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
+from ansible_collections.headroom.libvirt.plugins.module_utils._given import Given
+from ansible_collections.headroom.libvirt.plugins.module_utils._placement.model import (
+    AffinityRule,
+    InFlight,
+    Move,
+    Policy,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._placement.plan import Size
+from ansible_collections.headroom.libvirt.plugins.module_utils._sizes import parse_size
+
+Options = t.Mapping[str, t.Any]
+
+_OF_A_MOVE: t.Final = ("guest", "uuid", "source", "destination", "reason")
+_TEXTS: t.Final[dict[str, t.Any]] = {"type": "list", "elements": "str", "default": []}
+
+RULE: t.Final[dict[str, dict[str, t.Any]]] = {
+    "kind": {"type": "str", "choices": ["affinity", "anti_affinity"], "required": True},
+    "strength": {"type": "str", "choices": ["soft", "hard"], "default": "soft"},
+    "fleets": _TEXTS,
+    "tags": _TEXTS,
+    "names": _TEXTS,
+    "each": {"type": "bool", "default": False},
+}
+MOVING: t.Final[dict[str, dict[str, t.Any]]] = {
+    name: {"type": "str", "required": True} for name in ("guest", "source", "destination")
+}
+HOST: t.Final[dict[str, dict[str, t.Any]]] = {
+    "name": {"type": "str", "required": True},
+    "facts": {"type": "dict"},
+}
+CLONES: t.Final[dict[str, dict[str, t.Any]]] = {
+    "count": {"type": "int", "default": 1},
+    "fleet": {"type": "str"},
+    "vcpus": {"type": "int", "default": 1},
+    "memory": {"type": "str", "required": True},
+    "disk": {"type": "str", "default": "1GiB"},
+    "pool": {"type": "str", "default": "default"},
+    "spread": {"type": "str", "choices": ["even", "pack"], "default": "even"},
+    "max_per_host": {"type": "int"},
+}
+
+ARGUMENTS = ArgumentSpec(
+    options={
+        "action": {"type": "str", "choices": ["drain", "restore", "rebalance", "place"], "required": True},
+        "host": {"type": "list", "elements": "str"},
+        "hosts": {"type": "list", "elements": "dict", "required": True, "options": HOST},
+        "pending": {"type": "list", "elements": "dict", "default": []},
+        "moving": {"type": "list", "elements": "dict", "default": [], "options": MOVING},
+        "rules": {"type": "list", "elements": "dict", "default": [], "options": RULE},
+        "n_plus_one": {"type": "str", "choices": ["ignore", "soft", "hard"], "default": "soft"},
+        "pool_reserve": {"type": "str", "default": "1GiB"},
+        "shared_pools": _TEXTS,
+        "destination_pool": {"type": "str"},
+        "count_stopped": {"type": "bool", "default": True},
+        "include_stopped": {"type": "bool", "default": False},
+        "minimum_gain": {"type": "float", "default": 0.1},
+        "most_moves": {"type": "int"},
+        "clones": {"type": "dict", "options": CLONES},
+    },
+    required_if=[("action", "drain", ["host"]), ("action", "restore", ["host"]), ("action", "place", ["clones"])],
+)
+
+
+def policy_of(params: Options) -> Policy:
+    """Return how to plan; raises InvalidInput for what makes no sense."""
+    gain, most = params["minimum_gain"], params["most_moves"]
+    if not (math.isfinite(gain) and 0 <= gain <= 1):
+        raise InvalidInput("minimum_gain", gain, "is not a share from 0 to 1", "0.1 is a tenth of a host.")
+    if most is not None and most < 0:
+        raise InvalidInput("most_moves", most, "is below 0", "Write how many guests may be moved, or leave it out.")
+    return Policy(
+        rules=tuple(_rule(index, rule) for index, rule in enumerate(params["rules"])),
+        n_plus_one=params["n_plus_one"],
+        pool_reserve_bytes=parse_size("pool_reserve", params["pool_reserve"]),
+        shared_pools=frozenset(params["shared_pools"]),
+        destination_pool=params["destination_pool"],
+        count_stopped=params["count_stopped"],
+        include_stopped=params["include_stopped"],
+        minimum_gain=gain,
+        most_moves=most,
+    )
+
+
+def in_flight_of(params: Options) -> tuple[InFlight, ...]:
+    """Return the guests that are on their way."""
+    return tuple(InFlight(one["guest"], one["source"], one["destination"]) for one in params["moving"])
+
+
+def pending_of(params: Options) -> tuple[Move, ...]:
+    """Return what is left of a plan; raises InvalidInput for what is no move."""
+    moves = [
+        Given(f"pending[{index}]", move, "Hand in `moves` of an earlier plan.")
+        for index, move in enumerate(params["pending"])
+    ]
+    return tuple(Move(*(move[name].text() for name in _OF_A_MOVE)) for move in moves)
+
+
+def named_hosts(params: Options) -> list[str]:
+    """Return the hosts to be drained, or the one to be restored; raises InvalidInput for one that is not known."""
+    known = {host["name"] for host in params["hosts"]}
+    named = list(dict.fromkeys(params["host"]))
+    if not named:
+        raise InvalidInput("host", named, "names no host", "Name one of `hosts`.")
+    for name in named:
+        if name not in known:
+            raise InvalidInput("host", name, "is none of `hosts`", f"Name one of: {', '.join(sorted(known))}.")
+    if params["action"] == "restore" and len(named) > 1:
+        raise InvalidInput("host", named, "are several hosts", "Restore one after the other.")
+    return named
+
+
+def clone_size(clones: Options) -> Size:
+    """Return what one clone takes; raises InvalidInput for what is no size."""
+    for option, least in (("count", 0), ("vcpus", 1)):
+        if clones[option] < least:
+            raise InvalidInput(f"clones.{option}", clones[option], f"is below {least}", f"Write {least} or more.")
+    return Size(
+        vcpus=clones["vcpus"],
+        memory_bytes=parse_size("clones.memory", clones["memory"]),
+        disk_bytes=parse_size("clones.disk", clones["disk"]),
+    )
+
+
+def _rule(index: int, rule: Options) -> AffinityRule:
+    if not (rule["fleets"] or rule["tags"] or rule["names"]):
+        remedy = "Write fleets, tags or names; '*' matches all."
+        raise InvalidInput(f"rules[{index}]", rule["kind"], "is about no guest", remedy)
+    return AffinityRule(
+        kind=rule["kind"],
+        strength=rule["strength"],
+        fleets=tuple(rule["fleets"]),
+        tags=tuple(rule["tags"]),
+        names=tuple(rule["names"]),
+        each=rule["each"],
+    )

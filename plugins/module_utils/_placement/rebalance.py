@@ -1,0 +1,208 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
+# It may change or vanish in any release.
+
+"""Which guests to move so that the hosts are alike in load, and nothing breaks a rule. Pure.
+
+What is wrong is mended first, whatever it gains: guests that break a hard rule, hosts that promised more than they may.
+Then the load is evened out, each step by the move that evens it most, until the fullest and the emptiest host are
+closer by the minimum gain, and no further minimum gain is to be had; so what is left is not worth another run.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._placement.cluster import Cluster, as_move, percent
+from ansible_collections.headroom.libvirt.plugins.module_utils._placement.model import (
+    Guest,
+    HostView,
+    InFlight,
+    Move,
+    MovePlan,
+    Policy,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._placement.pending import (
+    against,
+    keeps_n_plus_one,
+    still_holds,
+)
+
+# Smaller differences are those of the arithmetic.
+_LEAST: t.Final = 1e-9
+
+Cost = tuple[int, float, int, float]
+"""Hard rules broken, the share of hosts promised too much, soft rules broken, and how unequal the loads are."""
+
+
+@dataclasses.dataclass(frozen=True)
+class _Step:
+    """A move, what it gains, and how far the fullest and the emptiest host are apart after it."""
+
+    move: Move
+    mends: bool
+    apart: float
+
+
+def rebalance(
+    hosts: t.Sequence[HostView],
+    policy: Policy,
+    in_flight: t.Sequence[InFlight] = (),
+    silent: t.Sequence[str] = (),
+    pending: t.Sequence[Move] = (),
+) -> MovePlan:
+    """Return the moves that are worth it; none where the hosts are even enough.
+
+    ``silent`` did not answer. What is left of ``pending``, a plan that is being carried out, is kept to while it holds.
+    """
+    left = still_holds(Cluster(hosts, policy, in_flight), pending) if pending else None
+    if left is not None:
+        return MovePlan(moves=tuple(left))
+    cluster = Cluster(hosts, policy, in_flight)
+    before = apart(cluster)
+    steps = _steps(cluster)
+    kept = _worth(steps, before, policy.minimum_gain)[: policy.most_moves]
+    notes = [f"{name} is left alone: it did not answer." for name in sorted(silent)]
+    notes += [f"{host.name} is left alone: it is in maintenance." for host in hosts if host.maintenance is not None]
+    notes.append(_verdict(before, steps, kept, policy.minimum_gain))
+    return MovePlan(moves=tuple(step.move for step in kept), notes=tuple(notes))
+
+
+def apart(cluster: Cluster) -> float:
+    """Return how far the loads of the fullest and the emptiest host are apart, as a share of a host."""
+    loads = [cluster.load(host) for host in cluster.open_hosts()]
+    return max(loads) - min(loads) if loads else 0.0
+
+
+def _verdict(before: float, steps: t.Sequence[_Step], kept: t.Sequence[_Step], minimum: float) -> str:
+    told = f"The fullest and the emptiest host are {percent(before)} of a host apart"
+    if kept:
+        return f"{told}, and {percent(kept[-1].apart)} after the plan."
+    best = min((step.apart for step in steps), default=before)
+    if before - best < _LEAST:
+        return f"{told}, and no move brings them closer."
+    return f"{told}; {percent(best)} could be had, which gains less than {percent(minimum)} (minimum_gain)."
+
+
+def _worth(steps: t.Sequence[_Step], before: float, minimum: float) -> list[_Step]:
+    """Return the shortest beginning of ``steps`` that gains the minimum and leaves less than that to be gained.
+
+    Up to the last step that mends something all are kept, and what is gained is counted from there.
+    """
+    minimum = max(minimum, _LEAST) - _LEAST / 2
+    mended = max((number for number, step in enumerate(steps, start=1) if step.mends), default=0)
+    reached = [before, *(step.apart for step in steps)]
+    if reached[mended] - min(reached[mended:]) < minimum:
+        return list(steps[:mended])
+    for number in range(mended, len(steps)):
+        gained, left = reached[mended] - reached[number], reached[number] - min(reached[number:])
+        if gained >= minimum and left < minimum:
+            return list(steps[:number])
+    return list(steps)
+
+
+def _steps(cluster: Cluster) -> list[_Step]:
+    """Return the moves, each the best of its time, until none makes anything better.
+
+    It ends, since each step lowers the first of these that it changes: hard rules broken, what was promised too much,
+    soft rules broken, the sum of the squares of the loads.
+    """
+    steps: list[_Step] = []
+    while True:
+        found = _best(cluster)
+        if found is None:
+            return steps
+        guest, host, mends, reason = found
+        move = as_move(cluster, guest, host.name, reason)
+        cluster.move(guest, host.name)
+        steps.append(_Step(move, mends, apart(cluster)))
+
+
+def _best(cluster: Cluster) -> tuple[Guest, HostView, bool, str] | None:
+    """Return the move that helps most: one that mends what is wrong, else one from the fullest host that can give."""
+    hosts = cluster.open_hosts()
+    for host in hosts:
+        found = _best_from(cluster, host, hosts, mending=True)
+        if found:
+            return found
+    for host in sorted(hosts, key=lambda host: (-cluster.load(host), host.name)):
+        found = _best_from(cluster, host, hosts, mending=False)
+        if found:
+            return found
+    return None
+
+
+def _best_from(
+    cluster: Cluster, source: HostView, hosts: t.Sequence[HostView], *, mending: bool
+) -> tuple[Guest, HostView, bool, str] | None:
+    best: tuple[tuple[t.Any, ...], Guest, HostView, str] | None = None
+    over = _over(cluster, source)
+    for guest in cluster.on(source.name):
+        if not _is_free(cluster, guest):
+            continue
+        broken = _broken(cluster, guest, source.name)
+        if mending and not over and not any(broken):
+            continue
+        for host in hosts:
+            gain = _gain(cluster, guest, source, host, broken)
+            worth = gain[:3] > (0, 0.0, 0) if mending else gain > (0, 0.0, 0, _LEAST)
+            if host.name == source.name or not worth or not _may(cluster, guest, host):
+                continue
+            key = (tuple(-part for part in gain), guest.name, guest.uuid, host.name)
+            if best is None or key < best[0]:
+                best = (key, guest, host, _reason(cluster, guest, source, host, gain))
+    return None if best is None else (best[1], best[2], mending, best[3])
+
+
+def _is_free(cluster: Cluster, guest: Guest) -> bool:
+    """Return whether the guest may be moved; those that must be together are left where they are."""
+    return guest.running and guest.uuid not in cluster.busy and len(cluster.affinities.companions(guest.uuid)) == 1
+
+
+def _may(cluster: Cluster, guest: Guest, host: HostView) -> bool:
+    if against(cluster, [guest], host):
+        return False
+    return cluster.policy.n_plus_one != "hard" or keeps_n_plus_one(cluster, [guest], host)
+
+
+def _broken(cluster: Cluster, guest: Guest, host: str) -> tuple[int, int]:
+    """Return the hard and the soft rules that the guest breaks, or would break, on ``host``."""
+    where = cluster.where[guest.uuid]
+    hard = cluster.affinities.violations(guest.uuid, where, host, hard=True)
+    return hard, cluster.affinities.violations(guest.uuid, where, host)
+
+
+def _gain(cluster: Cluster, guest: Guest, source: HostView, host: HostView, broken: tuple[int, int]) -> Cost:
+    hard, soft = _broken(cluster, guest, host.name)
+    over = _over(cluster, source) - _over(cluster, source, guest)
+    return broken[0] - hard, over, broken[1] - soft, _evened(cluster, guest, source, host)
+
+
+def _over(cluster: Cluster, host: HostView, leaver: Guest | None = None) -> float:
+    """Return the share of a host that it promised beyond what it may, without ``leaver`` if that is named."""
+    free = cluster.free(host)
+    if leaver is not None:
+        free.add(leaver)
+    return max(0.0, -free.vcpus / (host.vcpus or 1)) + max(0.0, -free.memory_bytes / (host.memory_bytes or 1))
+
+
+def _evened(cluster: Cluster, guest: Guest, source: HostView, host: HostView) -> float:
+    """Return by how much the sum of the squares of both hosts' loads falls."""
+    before = cluster.load(source) ** 2 + cluster.load(host) ** 2
+    return before - cluster.load(source, [guest], -1) ** 2 - cluster.load(host, [guest]) ** 2
+
+
+def _reason(cluster: Cluster, guest: Guest, source: HostView, host: HostView, gain: Cost) -> str:
+    if gain[0] > 0:
+        return f"on {source.name} it breaks hard rules, on {host.name} it does not"
+    if gain[1] > 0:
+        return f"{source.name} has promised more than it may, and {host.name} has room"
+    if gain[2] > 0:
+        return f"on {source.name} it breaks soft rules, on {host.name} fewer"
+    loads = [cluster.load(source), cluster.load(source, [guest], -1), cluster.load(host), cluster.load(host, [guest])]
+    told = [percent(load) for load in loads]
+    return f"{source.name} goes from {told[0]} to {told[1]}, {host.name} from {told[2]} to {told[3]}"

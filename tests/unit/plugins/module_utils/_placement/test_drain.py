@@ -1,0 +1,319 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import dataclasses
+import random
+import time
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._placement.cluster import Cluster
+from ansible_collections.headroom.libvirt.plugins.module_utils._placement.drain import drain, restore
+from ansible_collections.headroom.libvirt.plugins.module_utils._placement.model import (
+    AffinityRule,
+    Disk,
+    HostView,
+    InFlight,
+    MovePlan,
+    Policy,
+    Pool,
+    Remembered,
+)
+
+from .estates import GIB, IMAGES, POLICIES, carried_out, estates, guest, host
+
+PLAIN = Policy(n_plus_one="ignore")
+
+
+def destinations(plan: MovePlan) -> dict[str, str]:
+    return {move.guest: move.destination for move in plan.moves}
+
+
+def why(plan: MovePlan) -> str:
+    assert not plan.possible
+    return " ".join([*map(str, plan.refused), *plan.problems])
+
+
+def test_an_empty_host_needs_no_moves() -> None:
+    plan = drain([host("a"), host("b")], ["a"], PLAIN)
+    assert plan.possible
+    assert plan.moves == ()
+
+
+def test_each_guest_goes_to_the_host_with_the_most_left_and_the_plan_says_so() -> None:
+    plan = drain([host("a", guest("x", 2), guest("y", 4)), host("b", guest("z", 8)), host("c")], ["a"], PLAIN)
+    assert destinations(plan) == {"y": "c", "x": "c"}
+    assert plan.moves[0].reason == "a is drained; c would be 25 % full with it, the least of all that can take it"
+    assert (plan.moves[0].memory_bytes, plan.moves[0].source) == (4 * GIB, "a")
+
+
+def test_guests_that_are_off_stay_unless_they_are_wanted() -> None:
+    hosts = [host("a", guest("x", running=False)), host("b")]
+    assert drain(hosts, ["a"], PLAIN).moves == ()
+    assert destinations(drain(hosts, ["a"], dataclasses.replace(PLAIN, include_stopped=True))) == {"x": "b"}
+
+
+def test_no_room_anywhere_is_refused_with_the_guest_and_what_each_host_lacks() -> None:
+    plan = drain([host("a", guest("x", 9, 3)), host("b", guest("z", 8, 3)), host("c", vcpus=2)], ["a"], PLAIN)
+    assert why(plan) == (
+        "x cannot leave a: b has 8 GiB of memory free of 9 GiB needed; c has 2 vCPUs free of 3 needed."
+    )
+    assert plan.moves == ()
+
+
+def test_guests_that_are_off_count_where_they_could_be_started() -> None:
+    hosts = [host("a", guest("x", 9)), host("b", guest("z", 8, running=False))]
+    assert not drain(hosts, ["a"], PLAIN).possible
+    assert drain(hosts, ["a"], dataclasses.replace(PLAIN, count_stopped=False)).possible
+
+
+def test_the_only_host_cannot_be_drained() -> None:
+    assert "no other host that answers" in why(drain([host("a", guest("x"))], ["a"], PLAIN))
+
+
+def test_a_disk_that_is_copied_needs_space_and_the_reserve_stays() -> None:
+    hosts = [host("a", guest("x", disk=60)), host("b", space=100)]
+    assert drain(hosts, ["a"], PLAIN).moves[0].disk_bytes == 60 * GIB
+    refused = drain(hosts, ["a"], dataclasses.replace(PLAIN, pool_reserve_bytes=50 * GIB))
+    assert why(refused) == "x cannot leave a: b has 50 GiB free in the pool default of 60 GiB needed."
+
+
+def test_disks_are_added_up() -> None:
+    hosts = [host("a", guest("x", disk=60), guest("y", disk=60)), host("b", space=100)]
+    assert (
+        why(drain(hosts, ["a"], PLAIN)) == "y cannot leave a: b has 40 GiB free in the pool default of 60 GiB needed."
+    )
+
+
+def test_an_appliance_that_is_there_takes_no_space() -> None:
+    linked = dataclasses.replace(guest("x"), disks=(Disk("vda", f"{IMAGES}/x", "default", GIB, "base", 60 * GIB),))
+    without, with_it = host("b", space=50), host("c", space=50, bases=frozenset({"base"}))
+    plan = drain([host("a", linked), without, with_it], ["a"], PLAIN)
+    assert (plan.moves[0].destination, plan.moves[0].disk_bytes) == ("c", GIB)
+    assert "b has 50 GiB free in the pool default of 61 GiB needed" in why(
+        drain([host("a", linked), without], ["a"], PLAIN)
+    )
+
+
+def test_shared_disks_take_no_space() -> None:
+    shared = (Pool("default", IMAGES, 0, "netfs nas:/images"),)
+    hosts = [host("a", guest("x", disk=60), pools=shared), host("b", pools=shared)]
+    assert drain(hosts, ["a"], PLAIN).moves[0].disk_bytes == 0
+    named = [host("a", guest("x", disk=60)), host("b", space=0)]
+    assert not drain(named, ["a"], PLAIN).possible
+    assert drain(named, ["a"], dataclasses.replace(PLAIN, shared_pools=frozenset({"default"}))).possible
+
+
+def test_a_host_without_the_pool_or_the_network_is_no_destination() -> None:
+    one = guest("x", disk=1, networks=("blue",))
+    plan = drain([host("a", one), host("b", pools=()), host("c", networks=frozenset({"blue"}))], ["a"], PLAIN)
+    assert destinations(plan) == {"x": "c"}
+    refused = why(drain([host("a", one), host("b", pools=())], ["a"], PLAIN))
+    assert refused == f"x cannot leave a: b has no active network blue and has no running pool at {IMAGES} for vda."
+
+
+def test_the_pool_that_is_named_is_the_one_that_counts() -> None:
+    pools = (Pool("default", IMAGES, 0), Pool("fast", "/fast", 9 * GIB))
+    hosts = [host("a", guest("x", disk=5)), host("b", pools=pools)]
+    assert not drain(hosts, ["a"], PLAIN).possible
+    assert drain(hosts, ["a"], dataclasses.replace(PLAIN, destination_pool="fast")).possible
+
+
+def test_dead_hosts_and_those_in_maintenance_take_nothing() -> None:
+    hosts = [host("a", guest("x")), host("b", maintenance="firmware"), host("c", guest("z", 8))]
+    plan = drain(hosts, ["a"], PLAIN, silent=["d"])
+    assert destinations(plan) == {"x": "c"}
+    assert plan.notes == (
+        "d takes no guests: it did not answer.",
+        "b takes no guests: it is in maintenance.",
+    )
+    assert why(drain(hosts, ["d"], PLAIN, silent=["d"])) == "d cannot be drained: it did not answer."
+
+
+def test_members_of_a_fleet_are_kept_apart_where_that_is_possible() -> None:
+    apart = AffinityRule("anti_affinity", "soft", fleets=("*",), each=True)
+    hosts = [host("a", guest("x", fleet="web")), host("b", guest("y", fleet="web")), host("c", guest("z", 8))]
+    policy = dataclasses.replace(PLAIN, rules=(apart,))
+    assert destinations(drain(hosts, ["a"], policy)) == {"x": "c"}
+    assert destinations(drain(hosts, ["a", "c"], policy)) == {"x": "b", "z": "b"}
+    hard = dataclasses.replace(policy, rules=(dataclasses.replace(apart, strength="hard"),))
+    assert "b has, or gets, another of fleet web, which must be apart" in why(drain(hosts, ["a", "c"], hard))
+
+
+def test_guests_that_must_be_together_go_together() -> None:
+    together = AffinityRule("affinity", "hard", tags=("pair",))
+    policy = dataclasses.replace(PLAIN, rules=(together,))
+    pair = [guest(name, 6, tags=("pair",)) for name in ("x", "y")]
+    plan = drain([host("a", *pair), host("b", guest("z", 9)), host("c", guest("w", 4))], ["a"], policy)
+    assert destinations(plan) == {"x": "c", "y": "c"}
+    split = [host("a", pair[0]), host("b", pair[1]), host("c")]
+    assert destinations(drain(split, ["a"], policy)) == {"x": "b"}
+
+
+def test_n_plus_one_is_kept_or_told() -> None:
+    hosts = [host("a", guest("x", 6)), host("b", guest("y", 6)), host("c", guest("z", 6))]
+    told = drain(hosts, ["a"], Policy(n_plus_one="soft"))
+    assert told.possible
+    assert told.notes == tuple(
+        f"After this, the guests of {name} would not fit elsewhere if it were lost." for name in ("b", "c")
+    )
+    assert "not every host could be lost" in why(drain(hosts, ["a"], Policy(n_plus_one="hard")))
+    roomy = [dataclasses.replace(one, memory_bytes=32 * GIB) for one in hosts]
+    assert drain(roomy, ["a"], Policy(n_plus_one="hard")).possible
+
+
+def test_a_guest_on_its_way_counts_on_both_hosts_and_is_left_alone() -> None:
+    coming = guest("z", 9)
+    hosts = [host("a", guest("x", 8)), host("b", coming), host("c", memory=9)]
+    flights = [InFlight("z", "b", "c")]
+    assert why(drain(hosts, ["a"], PLAIN, flights)) == (
+        "x cannot leave a: b has 7 GiB of memory free of 8 GiB needed; c has 0 B of memory free of 8 GiB needed."
+    )
+    assert drain(hosts, ["b"], PLAIN, flights).notes == ("z is left alone: it is on its way from b to c.",)
+    both = [host("a", guest("x", 8)), host("b", coming), host("c", coming, memory=10)]
+    assert not drain(both, ["a"], PLAIN).possible
+    assert "on its way between b and c" in drain(both, ["b"], PLAIN).notes[0]
+
+
+def test_another_guest_is_moved_only_when_that_makes_the_room() -> None:
+    hosts = [host("a", guest("x", 10)), host("b", guest("y", 8)), host("c", guest("z", 7))]
+    plan = drain(hosts, ["a"], PLAIN)
+    assert [(move.guest, move.source, move.destination) for move in plan.moves] == [("z", "c", "b"), ("x", "a", "c")]
+    assert plan.moves[0].reason == "it makes room on c for x"
+
+
+def test_a_plan_is_made_anew_when_it_no_longer_holds() -> None:
+    hosts = [host("a", guest("x", 4), guest("y", 4)), host("b"), host("c")]
+    plan = drain(hosts, ["a"], PLAIN)
+    assert destinations(plan) == {"x": "b", "y": "c"}
+    taken = [hosts[0], host("b", guest("other", 14)), hosts[2]]
+    assert destinations(drain(taken, ["a"], PLAIN, pending=plan.moves)) == {"x": "c", "y": "c"}
+    joined = [host("a", guest("x", 4), guest("y", 4), guest("late", 1)), *hosts[1:]]
+    assert set(destinations(drain(joined, ["a"], PLAIN, pending=plan.moves))) == {"x", "y", "late"}
+    gone = [host("a", guest("y", 4)), *hosts[1:]]
+    assert destinations(drain(gone, ["a"], PLAIN, pending=plan.moves)) == {"y": "c"}
+
+
+def test_a_host_remembers_its_own_guests_and_not_those_that_others_wait_for() -> None:
+    lodger = guest("lodger")
+    waiting = host("b", maintenance="firmware", remembered=(Remembered(lodger.uuid, "lodger"),))
+    plan = drain([host("a", guest("own"), lodger), waiting, host("c")], ["a"], PLAIN)
+    assert set(destinations(plan)) == {"own", "lodger"}
+    assert plan.remember == {"a": (Remembered("uuid-own", "own"),)}
+
+
+def test_what_was_remembered_stays_so_when_the_drain_is_run_again() -> None:
+    known = (Remembered("uuid-gone", "gone"),)
+    plan = drain([host("a", guest("x"), maintenance="m", remembered=known), host("b")], ["a"], PLAIN)
+    assert plan.remember == {"a": (Remembered("uuid-gone", "gone"), Remembered("uuid-x", "x"))}
+
+
+def test_restore_brings_back_what_was_there() -> None:
+    known = tuple(Remembered(f"uuid-{name}", name) for name in ("x", "y", "z"))
+    home = host("a", guest("y"), maintenance="m", remembered=known)
+    plan = restore([home, host("b", guest("x"), guest("other"))], "a", PLAIN)
+    assert destinations(plan) == {"x": "a"}
+    assert plan.moves[0].reason.startswith("it was on a before that was drained; a would be")
+    assert plan.notes == ("z is on no host any more, and is forgotten.",)
+    assert "z was not found, and may be on a host that did not answer: c" in why(
+        restore([home, host("b", guest("x"))], "a", PLAIN, silent=["c"])
+    )
+
+
+def test_restore_is_refused_when_they_no_longer_fit() -> None:
+    home = host("a", guest("new", 12), maintenance="m", remembered=(Remembered("uuid-x", "x"),))
+    refused = why(restore([home, host("b", guest("x", 6))], "a", PLAIN))
+    assert refused == "x cannot leave b: a has 4 GiB of memory free of 6 GiB needed."
+
+
+def test_a_thousand_guests_are_planned_in_seconds() -> None:
+    hosts = [
+        host(
+            f"h{number:02}",
+            *(guest(f"g{number:02}-{i:02}", 1 + i % 4, disk=1) for i in range(50)),
+            memory=200,
+            vcpus=99,
+        )
+        for number in range(20)
+    ]
+    rules = (AffinityRule("anti_affinity", "soft", fleets=("*",), each=True),)
+    began = time.process_time()
+    plan = drain(hosts, ["h00", "h01"], Policy(rules=rules))
+    full = drain([dataclasses.replace(one, memory_bytes=126 * GIB) for one in hosts], ["h00"], Policy(rules=rules))
+    assert time.process_time() - began < 20
+    assert (plan.possible, len(plan.moves)) == (True, 100)
+    assert not full.possible
+
+
+@given(estates(), POLICIES)
+def test_a_plan_keeps_all_its_promises(hosts: list[HostView], policy: Policy) -> None:
+    plan = drain(hosts, ["a"], policy)
+    after = carried_out(hosts, plan.moves)
+    here = {one.name: {other.uuid for other in one.guests} for one in after}
+    if plan.possible:
+        left = [one for one in next(one for one in after if one.name == "a").guests if one.running]
+        assert left == []
+    for move in plan.moves:
+        assert move.uuid in here[move.destination]
+        assert move.destination != "a"
+    for one in after:
+        before = next(other for other in hosts if other.name == one.name)
+        if len(one.guests) > len(before.guests):
+            assert one.maintenance is None
+            cluster = Cluster(after, policy)
+            assert cluster.free(one).vcpus >= 0
+            assert cluster.free(one).memory_bytes >= 0
+            assert all(pool.free_bytes >= 0 for pool in one.pools)
+    for group in Cluster(after, policy).affinities.groups:
+        if group.hard and group.apart:
+            for move in plan.moves:
+                assert move.uuid not in group.members or len(group.members & here[move.destination]) == 1
+
+
+@given(estates(), POLICIES, st.randoms())
+def test_the_same_hosts_give_the_same_plan_in_any_order(
+    hosts: list[HostView], policy: Policy, chance: random.Random
+) -> None:
+    shuffled = [dataclasses.replace(one, guests=tuple(chance.sample(one.guests, len(one.guests)))) for one in hosts]
+    chance.shuffle(shuffled)
+    assert drain(shuffled, ["a"], policy).moves == drain(hosts, ["a"], policy).moves
+
+
+@given(estates(), POLICIES)
+def test_a_plan_is_kept_to_while_it_is_carried_out(hosts: list[HostView], policy: Policy) -> None:
+    plan = drain(hosts, ["a"], policy)
+    if plan.possible and plan.moves:
+        again = drain(carried_out(hosts, plan.moves[:1]), ["a"], policy, pending=plan.moves)
+        assert [(move.guest, move.destination, move.reason) for move in again.moves] == [
+            (move.guest, move.destination, move.reason) for move in plan.moves[1:]
+        ]
+
+
+@given(estates(), POLICIES)
+def test_the_moves_are_the_fewest(hosts: list[HostView], policy: Policy) -> None:
+    """Whoever leaves moves once, and others only for somebody who would find no room without that."""
+    plan = drain(hosts, ["a"], policy)
+    leavers = [move for move in plan.moves if move.source == "a"]
+    assert len({move.uuid for move in plan.moves}) == len(plan.moves)
+    evicted = len(plan.moves) - len(leavers)
+    assert evicted <= len(leavers)
+
+
+@given(estates(), POLICIES)
+def test_restore_undoes_a_drain(hosts: list[HostView], policy: Policy) -> None:
+    plan = drain(hosts, ["a"], policy)
+    if not plan.possible or next(one for one in hosts if one.name == "a").maintenance:
+        return
+    after = [
+        dataclasses.replace(one, maintenance="m", remembered=plan.remember["a"]) if one.name == "a" else one
+        for one in carried_out(hosts, plan.moves)
+    ]
+    roomy = [dataclasses.replace(one, pools=(Pool("default", IMAGES, 10**15),)) for one in after]
+    back = restore(roomy, "a", policy)
+    if back.possible:  # where rules were broken before the drain they may forbid the way back
+        home = {other.uuid for one in carried_out(roomy, back.moves) if one.name == "a" for other in one.guests}
+        assert {one.uuid for one in plan.remember["a"]} <= home
