@@ -69,10 +69,15 @@ def shake_hands(way: Way, uuid: str, platform: xml.Platform) -> Handshake:
         disk = xml.HelperDisk("", "raw", backing=export)
         blocks.create_transient_paused(way.client, name, xml.helper_xml(name, platform, [disk], "Tries TLS"))
     except HeadroomError as error:
-        return Handshake(way.tls_name or way.host, error.message)
+        return Handshake(way.tls_name or way.host, reason(error.message))
     finally:
         _clean(way, name, paths)
     return Handshake(way.tls_name or way.host)
+
+
+def reason(message: str) -> str:
+    """Return what QEMU says at the end of a message, without the options that it was started with. Pure."""
+    return message.rpartition("}: ")[2].strip()
 
 
 def _paths(way: Way, name: str) -> tuple[str, str]:
