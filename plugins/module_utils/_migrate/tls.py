@@ -66,7 +66,7 @@ def shake_hands(way: Way, uuid: str, platform: xml.Platform) -> Handshake:
     try:
         storage.create(storage.look_up_pool(way.server, way.pool), f"{name}.probe", _volume_xml(name))
         export = _serve(way, name, platform, paths)
-        disk = xml.HelperDisk("", "raw", backing=export)
+        disk = xml.HelperDisk(format="raw", served=export)
         blocks.create_transient_paused(way.client, name, xml.helper_xml(name, platform, [disk], "Tries TLS"))
     except HeadroomError as error:
         return Handshake(way.tls_name or way.host, reason(error.message))

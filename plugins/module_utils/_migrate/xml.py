@@ -178,13 +178,13 @@ def _layers(element: etree._Element | None) -> t.Iterator[str]:
 
 @dataclasses.dataclass(frozen=True)
 class HelperDisk:
-    """A disk of a helper domain: a file with its base said in full; or, without a path, what ``backing`` serves."""
+    """A disk of a helper domain: a file with its base said in full; or, without a path, what another one serves."""
 
-    path: str
+    path: str = ""
     format: str = "qcow2"
     base_path: str | None = None
     base_format: str = "qcow2"
-    backing: Export | None = None
+    served: Export | None = None
 
 
 def helper_xml(name: str, platform: Platform, disks: t.Sequence[HelperDisk], purpose: str) -> str:
@@ -212,26 +212,19 @@ def helper_xml(name: str, platform: Platform, disks: t.Sequence[HelperDisk], pur
 def _helper_disk(target: str, disk: HelperDisk) -> etree._Element:
     element = etree.Element("disk", type="file" if disk.path else "network", device="disk")
     etree.SubElement(element, "driver", name="qemu", type=disk.format)
-    if disk.path:
-        etree.SubElement(element, "source", file=disk.path)
-        element.extend(_base(disk))
-    elif disk.backing is not None:
-        element.append(_nbd_source(disk.backing))
+    if disk.served is not None:
+        element.append(_nbd_source(disk.served))
         etree.SubElement(element, "readonly")
-    etree.SubElement(element, "target", dev=target, bus="virtio")
-    return element
-
-
-def _base(disk: HelperDisk) -> t.Iterator[etree._Element]:
-    if disk.backing is not None:
-        yield _backing(disk.backing)
-    elif disk.base_path is not None:
-        backing = etree.Element("backingStore", type="file")
+    else:
+        etree.SubElement(element, "source", file=disk.path)
+    if disk.base_path is not None:
+        backing = etree.SubElement(element, "backingStore", type="file")
         etree.SubElement(backing, "format", type=disk.base_format)
         etree.SubElement(backing, "source", file=disk.base_path)
         if disk.base_format == "raw":
             etree.SubElement(backing, "backingStore")
-        yield backing
+    etree.SubElement(element, "target", dev=target, bus="virtio")
+    return element
 
 
 def backup_xml(exports: t.Sequence[Export], scratch_paths: t.Sequence[str]) -> str:
