@@ -101,8 +101,8 @@ def _run_cell(cell: Cell, hosts: Hosts, guest: Guest, service: Service, mib: int
         hosts.ssh(target, cell.fault.prepare.format(mib=2 * mib + 128))
         if cell.is_offline:
             hosts.ssh(source, f"virsh -q destroy {guest.name}")
-        task = {"name": guest.name, "destination_uri": f"qemu+ssh://root@{target}/system", "mode": cell.mode}
-        task["remove_source_volumes"] = True
+        task: dict[str, t.Any] = {"name": guest.name, "destination_uri": f"qemu+ssh://root@{target}/system"}
+        task |= {"mode": cell.mode, "remove_source_volumes": True}
         said = _provoke(cell, hosts, guest, (source, target), task)
         verdict.said = str(said.get("error", {}).get("kind", "died") if said["failed"] else "moved")
         verdict.running_after = _settled(guest, cell)
