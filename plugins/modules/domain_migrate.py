@@ -150,9 +150,12 @@ options:
     description:
       - Whether the disks that were copied are deleted on the source, once all their data is on the destination. What
         another domain or volume uses stays.
+      - Unset, it is as C(virsh migrate) does it, and disks that were copied whole stay, listed in
+        RV(domains[].kept_on_source); those that were streamed go, since what is left of them is a frozen base and an
+        overlay.
+      - A guest can only come back to a host that does not have its old disks any more.
       - Only with O(undefine_source=true).
     type: bool
-    default: true
   timeout:
     description:
       - How many seconds the migration of a running guest may take until the switch-over. Unset, as long as it needs.
@@ -233,6 +236,13 @@ EXAMPLES = r"""
     mode: streaming
     wait: switched
     pull_bandwidth: 50
+
+- name: Move a small guest for good, and leave none of its disks behind
+  headroom.libvirt.domain_migrate:
+    name: web-1
+    destination_uri: qemu+ssh://root@host2/system
+    mode: precopy
+    remove_source_volumes: true
 
 - name: Only look for what would go wrong
   headroom.libvirt.domain_migrate:
@@ -357,8 +367,14 @@ domains:
       type: int
       returned: success
       sample: 3
+    stages:
+      description:
+        - How many seconds each step took, in their order. C(preflight) is all that goes before the first change.
+      type: dict
+      returned: success
+      sample: {preflight: 0.9, volume: 0.1, freeze: 0.3, export: 0.7, migrate: 10.4, settle: 0.1}
     kept_on_source:
-      description: Volumes that were copied and stayed on the source, with the reason.
+      description: Paths of volumes that were moved and stayed on the source, each with the reason.
       type: dict
       returned: success
       sample: {}
@@ -415,7 +431,7 @@ ARGUMENTS = CONNECTION.merge(
             "peer_to_peer": {"type": "bool", "default": True},
             "persistent": {"type": "bool", "default": True},
             "undefine_source": {"type": "bool", "default": True},
-            "remove_source_volumes": {"type": "bool", "default": True},
+            "remove_source_volumes": {"type": "bool"},
             "timeout": {"type": "float"},
             "completion_timeout_per_gib": {"type": "float"},
             "progress_timeout": {"type": "float"},

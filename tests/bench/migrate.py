@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import statistics
+import sys
 import time
 import typing as t
 
@@ -105,6 +106,7 @@ def _stream(guest: Guest, source: str, target: str) -> tuple[float, float, float
     if said["failed"]:
         raise RuntimeError(said["msg"])
     row = said["domains"][0]
+    print(f"streaming to {target}: {row['bytes']} bytes, seconds a stage: {row['stages']}", file=sys.stderr)
     return row["switch_over_seconds"], row["downtime_ms"] / 1000, row["elapsed"]
 
 

@@ -21,6 +21,7 @@ import time
 import typing as t
 from pathlib import Path
 
+from faults.matrix import IMAGES, Cell, cells
 from moving.guest import Guest
 from moving.hosts import Hosts, lab, result
 from moving.service import Service, watched
@@ -29,29 +30,6 @@ HELP = "faults in every phase of a migration: exactly one running guest, no data
 
 _AT_STEP = Path(__file__).with_name("at_step.py").read_text()
 _SETTLE_SECONDS = 60.0
-
-
-@dataclasses.dataclass(frozen=True)
-class Fault:
-    """What goes wrong. `script` runs on the source as soon as the phase is there; `cut_seconds` cuts the target's link.
-
-    `kills_guest`: a guest that dies with its QEMU is off until its operator starts it; physics allows no more.
-    """
-
-    name: str
-    script: str = "true"
-    cut_seconds: float | None = None
-    kills_guest: bool = False
-
-
-@dataclasses.dataclass(frozen=True)
-class Cell:
-    """One fault in one phase of one mode."""
-
-    mode: str
-    phase: str
-    step: str
-    fault: Fault
 
 
 @dataclasses.dataclass
@@ -71,49 +49,12 @@ class Verdict:
     @property
     def holds(self) -> bool:
         """One running guest, nothing lost or changed, nothing left behind."""
-        one = len(self.running) == 1 and (len(self.running_after) == 1 or self.cell.fault.kills_guest)
+        fault = self.cell.fault
+        dies = fault.kills_guest or fault.splits_guest
+        # between its copy and its undefinition a guest that is off is defined on both hosts
+        one = len(self.running) == 1 and (len(self.running_after) == 1 or dies or self.cell.is_offline)
         whole = self.ledger.get("changed") == 0 and self.ledger.get("lost") == 0
         return one and whole and not self.left_behind and not self.problem
-
-
-KILL = Fault("module killed with -9", "kill -9 $PID")
-TERM = Fault("module told to stop", "kill -TERM $PID")
-SOURCE_LIBVIRTD = Fault("source's libvirtd restarted", "systemctl restart libvirtd")
-TARGET_LIBVIRTD = Fault("target's libvirtd restarted", "ssh {target} systemctl restart libvirtd")
-# It is there only a moment after the step that is awaited; the brackets keep pkill from finding its own shell.
-TARGET_QEMU = Fault("target's QEMU killed", "until ssh {target} pkill -9 -f [g]uest={name},; do sleep 0.1; done")
-TARGET_QEMU_LATE = dataclasses.replace(TARGET_QEMU, kills_guest=True)
-CUT = Fault("link cut for 20 s", cut_seconds=20)
-
-_STREAMING: t.Final = {
-    "volumes made": ("volume", (KILL, TERM)),
-    "frozen": ("freeze", (KILL, TERM)),
-    "exported": ("export", (KILL,)),
-    "rehearsed": ("rehearse", (KILL,)),
-    "memory under way": (".rehearse", (KILL, TERM, SOURCE_LIBVIRTD, TARGET_LIBVIRTD, TARGET_QEMU, CUT)),
-    "switched over": ("settle", (KILL, TERM)),
-    "pulling": (".settle", (KILL, TERM, SOURCE_LIBVIRTD, TARGET_LIBVIRTD, TARGET_QEMU_LATE, CUT)),
-}
-_PRECOPY: t.Final = {
-    "volumes made": ("volume", (KILL,)),
-    "memory under way": ("migrate", (KILL, TERM, SOURCE_LIBVIRTD, TARGET_LIBVIRTD, TARGET_QEMU, CUT)),
-}
-MATRIX: t.Final = {"streaming": _STREAMING, "precopy": _PRECOPY}
-
-
-def cells(mode: str | None, phase: str | None, fault: str | None) -> list[Cell]:
-    """The cells of the matrix whose names contain these words."""
-    every = [
-        Cell(mode_name, phase_name, step, one)
-        for mode_name, phases in MATRIX.items()
-        for phase_name, (step, faults) in phases.items()
-        for one in faults
-    ]
-    return [
-        cell
-        for cell in every
-        if (mode or "") in cell.mode and (phase or "") in cell.phase and (fault or "") in cell.fault.name
-    ]
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -141,7 +82,7 @@ def run(options: argparse.Namespace) -> int:
             with watched(hosts, guest.address) as service:
                 service.await_answer()
                 for cell in chosen:
-                    verdicts.append(_run_cell(cell, hosts, guest, service))
+                    verdicts.append(_run_cell(cell, hosts, guest, service, options.mib))
                     print(_line(verdicts[-1]), flush=True)
         finally:
             for host in hosts.names:
@@ -151,26 +92,33 @@ def run(options: argparse.Namespace) -> int:
     return 0 if verdicts and all(verdict.holds for verdict in verdicts) else 1
 
 
-def _run_cell(cell: Cell, hosts: Hosts, guest: Guest, service: Service) -> Verdict:
+def _run_cell(cell: Cell, hosts: Hosts, guest: Guest, service: Service, mib: int) -> Verdict:
     verdict = Verdict(cell)
     try:
         source = guest.running_on()[0]
         target = next(name for name in hosts.names if name != source)
         began = time.monotonic()
-        task = {"name": guest.name, "destination_uri": f"qemu+ssh://root@{target}/system", "mode": cell.mode}
+        hosts.ssh(target, cell.fault.prepare.format(mib=2 * mib + 128))
+        if cell.is_offline:
+            hosts.ssh(source, f"virsh -q destroy {guest.name}")
+        task: dict[str, t.Any] = {"name": guest.name, "destination_uri": f"qemu+ssh://root@{target}/system"}
+        task |= {"mode": cell.mode, "remove_source_volumes": True}
         said = _provoke(cell, hosts, guest, (source, target), task)
         verdict.said = str(said.get("error", {}).get("kind", "died") if said["failed"] else "moved")
-        verdict.running_after = _settled(guest, cell.fault)
-        verdict.recovered_by = _recover(hosts, guest, source, task, verdict)
-        verdict.running = _settled(guest, cell.fault)
+        verdict.running_after = _settled(guest, cell)
+        verdict.recovered_by = _recover(hosts, guest, (source, target), task, verdict)
+        verdict.running = _settled(guest, cell)
+        if cell.is_offline:
+            hosts.ssh(verdict.running[0], f"virsh -q start {guest.name}")
         service.await_answer()
         verdict.gap_seconds = service.longest_gap_seconds(began)
         verdict.ledger = guest.check(verdict.running[0], service.acked)
         verdict.left_behind = guest.left_behind()
         if service.troubles():
             verdict.problem = f"the guest saw {service.troubles()} errors of its disk"
+        _leave(cell, hosts, guest, (source, target))
     except (RuntimeError, TimeoutError, IndexError, subprocess.SubprocessError) as error:
-        verdict.problem = f"{type(error).__name__}: {error}"[-2000:]
+        verdict.problem = f"{verdict.problem} {type(error).__name__}: {error}"[-2000:]
     return verdict
 
 
@@ -179,45 +127,69 @@ def _provoke(
 ) -> dict[str, t.Any]:
     """Run the module with its fault; what it returned."""
     source, target = places
-    script = cell.fault.script.format(target=target, name=guest.name, pool="")
-    awaiting = f"python3 - {shlex.quote(cell.step)} {shlex.quote(script)} <<'SCRIPT'\n{_AT_STEP}\nSCRIPT"
+    fault = cell.fault
+    script = f"{cell.phase.when}; {fault.script}".format(target=target, name=guest.name)
+    awaiting = f"python3 - {shlex.quote(cell.phase.step)} {shlex.quote(script)} <<'SCRIPT'\n{_AT_STEP}\nSCRIPT"
+    ended = threading.Event()
 
     def act() -> None:
         hosts.ssh(source, awaiting)
-        if cell.fault.cut_seconds is not None:
-            time.sleep(1)
-            hosts.link(target, "--down")
-            time.sleep(cell.fault.cut_seconds)
-            hosts.link(target, "--up")
+        cut = dict(zip(("source", "target"), places, strict=True)).get(fault.cuts or "")
+        if cut is not None:
+            hosts.link(cut, "--down")
+        if cut is not None or fault.seconds is not None:
+            ended.wait(fault.seconds)
+        if cut is not None:
+            hosts.link(cut, "--up")
+        hosts.ssh(target, fault.heal)
 
     thread = threading.Thread(target=act, daemon=True)
     thread.start()
     said = result(hosts.module(source, "domain_migrate", **task))
+    if fault.seconds is None:
+        ended.set()
     thread.join()
     return said
 
 
-def _recover(hosts: Hosts, guest: Guest, source: str, task: dict[str, t.Any], verdict: Verdict) -> str:
+def _recover(hosts: Hosts, guest: Guest, places: tuple[str, str], task: dict[str, t.Any], verdict: Verdict) -> str:
     """Do what the guide says: run the task again; of a guest that died with its QEMU, start it before."""
     done = []
+    source, target = places
     if verdict.cell.fault.kills_guest:
-        hosts.ssh(
-            task["destination_uri"].rpartition("@")[2].partition("/")[0], f"virsh -q start {guest.name}", check=False
-        )
+        hosts.ssh(target, f"virsh -q start {guest.name}", check=False)
         done.append("virsh start")
     again = result(hosts.module(source, "domain_migrate", **task))
     done.append("task")
+    if again["failed"] and verdict.cell.fault.splits_guest:  # the memory is lost; the disks are on the target
+        for host in places:
+            hosts.ssh(host, f"virsh -q destroy {guest.name}", check=False)
+        hosts.ssh(target, f"virsh -q start {guest.name}", check=False)
+        done.append("power cut")
+        again = result(hosts.module(source, "domain_migrate", **task))
     if again["failed"]:
         verdict.problem = f"the task, run again, failed: {again['msg']}"
     return ", ".join(done)
 
 
-def _settled(guest: Guest, fault: Fault) -> list[str]:
-    """Who runs the guest, once a migration that goes on without its module has ended."""
+def _leave(cell: Cell, hosts: Hosts, guest: Guest, places: tuple[str, str]) -> None:
+    """Take the guest from what was mounted for the cell."""
+    source, target = places
+    if cell.fault.prepare == "true":
+        return
+    back = {"name": guest.name, "destination_uri": f"qemu+ssh://root@{source}/system", "mode": "precopy"}
+    said = result(hosts.module(target, "domain_migrate", **back, remove_source_volumes=True))
+    if said["failed"]:
+        raise RuntimeError(f"it could not be moved back: {said['msg']}")
+    hosts.ssh(target, f"umount {IMAGES} && virsh -q pool-refresh default")
+
+
+def _settled(guest: Guest, cell: Cell) -> list[str]:
+    """Who runs the guest (who has it, if it is off), once a migration that goes on without its module has ended."""
     deadline = time.monotonic() + _SETTLE_SECONDS
     for _turn in itertools.count():
-        running = guest.running_on()
-        if len(running) == 1 or fault.kills_guest or time.monotonic() > deadline:
+        running = [host for host, state in guest.states().items() if state] if cell.is_offline else guest.running_on()
+        if len(running) == 1 or cell.fault.kills_guest or time.monotonic() > deadline:
             return running
         time.sleep(1)
     raise AssertionError
@@ -231,7 +203,7 @@ def _row(verdict: Verdict) -> tuple[str, ...]:
     ledger = verdict.ledger
     return (
         verdict.cell.mode,
-        verdict.cell.phase,
+        verdict.cell.phase.name,
         verdict.cell.fault.name,
         verdict.said,
         ",".join(verdict.running_after) or "none",

@@ -16,6 +16,8 @@ from .naming import Host, Lab, namespace
 from .shell import LabError, run, say
 
 BOOT_SCRIPT = Path(__file__).with_name("boot-host.sh")
+LONGER_RAM = Path(__file__).with_name("longer-ram.sh")
+QEMU = "/usr/bin/qemu-system-x86_64"
 BOOT_SECONDS = 90
 LAUNCH_SECONDS = 5
 
@@ -61,10 +63,12 @@ def start(lab: Lab, host: Host, root: Path, guest: Path) -> None:
     cgroups.remove(group)  # whatever a crash has left of an earlier start
     group.mkdir(parents=True)
     arguments: list[str | Path] = [group, namespace(lab.name, host.name), root, directory, host.name]
+    binds = [f"--bind={path}" for path in machine.devices()]
+    if machine.needs_longer_ram(host.release):
+        binds.append(f"--bind-ro={root}{QEMU}:{QEMU}-itself")
     with (directory / "console.log").open("ab") as log:
         subprocess.Popen(
-            ["unshare", "--mount", "--propagation", "slave", BOOT_SCRIPT, *arguments]
-            + [f"--bind={path}" for path in machine.devices()],
+            ["unshare", "--mount", "--propagation", "slave", BOOT_SCRIPT, *arguments, *binds],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -122,7 +126,9 @@ class Seed:
     def _files(self) -> dict[str, tuple[str, int]]:
         libvirtd = (self.root / "etc/libvirt/libvirtd.conf").read_text()
         ssh = render.ssh_config(self.lab, Path("/root/.ssh/id_ed25519"), Path("/etc/ssh/ssh_known_hosts"))
+        longer_ram = {QEMU: (LONGER_RAM.read_text(), 0o755)} if machine.needs_longer_ram(self.host.release) else {}
         return {
+            **longer_ram,
             "/etc/machine-id": (self.lab.uuid(self.host.name).hex + "\n", 0o444),
             "/etc/hostname": (f"{self.host.name}\n", 0o644),
             "/etc/hosts": (render.hosts_file(self.lab), 0o644),

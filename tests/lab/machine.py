@@ -9,6 +9,8 @@ import os
 import re
 from pathlib import Path
 
+_QEMU_BEFORE_9 = frozenset({"bookworm"})
+
 
 def kvm_usable() -> bool:
     """Whether QEMU can use KVM here. /dev/kvm alone says too little: it can be there with nothing under it."""
@@ -20,6 +22,11 @@ def kvm_usable() -> bool:
 def domain_type() -> str:
     """The type of libvirt domain for guests: `kvm`, or `qemu` where QEMU must emulate the CPU (TCG)."""
     return "kvm" if kvm_usable() else "qemu"
+
+
+def needs_longer_ram(release: str) -> bool:
+    """Whether guests of a host of that release need longer-ram.sh, or lose writes when they move."""
+    return domain_type() == "qemu" and release in _QEMU_BEFORE_9
 
 
 def devices() -> list[str]:

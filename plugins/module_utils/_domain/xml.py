@@ -47,6 +47,7 @@ class Disk:
     shareable: bool = False
     backing: tuple[str, ...] = ()
     alias: str | None = None
+    cache: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -173,6 +174,7 @@ def _read_disk(element: etree._Element) -> Disk:
         shareable="shareable" in parts,
         backing=tuple(_backing(parts.get("backingStore"))),
         alias=_attribute(parts.get("alias"), "name"),
+        cache=_attribute(parts.get("driver"), "cache"),
     )
 
 

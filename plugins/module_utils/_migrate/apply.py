@@ -13,10 +13,8 @@ import concurrent.futures
 import contextlib
 import dataclasses
 import secrets
-import socket
 import threading
 import typing as t
-from urllib.parse import urlsplit
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._connection import masked, open_connection
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api as domains
@@ -24,13 +22,16 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Co
 from ansible_collections.headroom.libvirt.plugins.module_utils._interrupt import Stopped, interruptible
 from ansible_collections.headroom.libvirt.plugins.module_utils._journal import Interrupted
 from ansible_collections.headroom.libvirt.plugins.module_utils._migrate import (
+    addresses,
     api,
     inspection,
     plan,
     preflight,
     survey,
+    tls,
     xml,
 )
+from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.facts import Handshake
 from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.intent import KIND, intent_of
 from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.mover import GoesOn, Mover
 from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.sides import Sides, seen, whereabouts
@@ -41,7 +42,12 @@ if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._journal import Record
     from ansible_collections.headroom.libvirt.plugins.module_utils._libvirt_dep import libvirt
     from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.intent import Intent
-    from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.model import MigrationPlan, Request
+    from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.model import (
+        DiskPlan,
+        MigrationPlan,
+        Request,
+    )
+    from ansible_collections.headroom.libvirt.plugins.module_utils._storage.xml import Pool
 
 _TOKEN_BYTES: t.Final = 8
 
@@ -83,6 +89,7 @@ def move_all(task: Task) -> list[Moved]:
 
 
 def _move_one(task: Task, name: str, cancelled: threading.Event) -> Moved:
+    began = task.clock.now()
     with contextlib.ExitStack() as stack:
         source = stack.enter_context(open_connection(task.uri, timeout=task.connect_timeout))
         destination = stack.enter_context(open_connection(task.request.destination_uri, timeout=task.connect_timeout))
@@ -92,7 +99,7 @@ def _move_one(task: Task, name: str, cancelled: threading.Event) -> Moved:
         if domain is None or (there is not None and _is_there_already(domain, there)):
             return _already_there(task, name, destination, there, recovered)
         sides = Sides(source, destination, domain.UUIDString(), task.clock, cancelled)
-        return _One(task, sides, domain).move()
+        return _One(task, sides, domain, began).move()
 
 
 def _recover_earlier(task: Task, name: str) -> bool:
@@ -168,19 +175,22 @@ def _already_there(
 class _One:
     """One domain that is to be moved."""
 
-    def __init__(self, task: Task, sides: Sides, domain: libvirt.virDomain) -> None:
+    def __init__(self, task: Task, sides: Sides, domain: libvirt.virDomain, began: float) -> None:
         self._task = task
         self._sides = sides
         self._domain = domain
+        self._began = began
 
     def move(self) -> Moved:
-        task, sides, began = self._task, self._sides, self._task.clock.now()
+        task, sides = self._task, self._sides
         pools = survey.active_pools(sides.destination)
         request = self._with_defaults()
         made = plan.make_plan(survey.guest(sides.source, sides.destination, self._domain), request, pools)
         plan.check_streamable(made)
         facts = inspection.facts(sides.source, sides.destination, self._domain, made, pools, is_local=task.is_local)
-        facts = dataclasses.replace(facts, unfinished=task.in_the_way(made.guest.name))
+        facts = dataclasses.replace(
+            facts, unfinished=task.in_the_way(made.guest.name), handshakes=self._handshakes(made, pools)
+        )
         result = Moved(
             name=made.guest.name,
             uuid=made.guest.uuid,
@@ -196,13 +206,28 @@ class _One:
             return result
         self._refuse_if_failed(result)
         if task.act:
-            self._act(made, result, began)
+            self._act(made, result)
         return result
+
+    def _handshakes(self, made: MigrationPlan, pools: tuple[Pool, ...]) -> tuple[Handshake, ...] | None:
+        """Try TLS, each way in which this migration will use it; None without a pool to try it with."""
+        there = next((pool.name for pool in pools if pool.holds_files), None)
+        if "TLS" not in made.flags or there is None:
+            return None
+        here = next((disk.pool for disk in made.guest.disks if disk.target in _targets(made.streamed)), None)
+        platform = xml.platform_of(domains.live_xml(self._domain))
+        host = addresses.memory_host(self._sides.destination, made)
+        try:
+            export = addresses.export_place(self._sides.source, self._task.uri, made)
+        except Conflict as error:
+            return (Handshake(host, error.message),)
+        ways = tls.ways(self._sides, host, (there, here), export)
+        return tuple(tls.shake_hands(way, made.guest.uuid, platform) for way in ways)
 
     def _with_defaults(self) -> Request:
         request = self._task.request
         if request.migrate_uri is None:
-            request = dataclasses.replace(request, migrate_uri=inspection.default_migrate_uri(request.destination_uri))
+            request = dataclasses.replace(request, migrate_uri=addresses.default_migrate_uri(request.destination_uri))
         return request
 
     def _refuse_if_failed(self, result: Moved) -> None:
@@ -215,7 +240,7 @@ class _One:
                 name=result.name,
             )
 
-    def _act(self, made: MigrationPlan, result: Moved, began: float) -> None:
+    def _act(self, made: MigrationPlan, result: Moved) -> None:
         intent = self._intent(made)
         mover: Mover | None = None
         try:
@@ -223,7 +248,7 @@ class _One:
                 KIND, made.guest.name, intent.as_dict(), self._task.recovery
             ) as transaction:
                 result.transaction = transaction.id
-                mover = Mover(self._sides, made, intent, transaction, began)
+                mover = Mover(self._sides, made, intent, transaction, self._began)
                 mover.run()
         except GoesOn:  # its record stays, for whoever finishes it
             pass
@@ -239,33 +264,10 @@ class _One:
             uri=self._task.uri,
             platform=xml.platform_of(text),
             token=secrets.token_hex(_TOKEN_BYTES),
-            export_host=self._export_host() if made.streamed else "",
+            export=addresses.export_place(self._sides.source, self._task.uri, made),
             policies={disk.target: every.get(disk.target, {}) for disk in made.streamed},
         )
 
-    def _export_host(self) -> str:
-        """Return the source's address that the destination can reach."""
-        given = self._task.request.export_address or urlsplit(self._task.uri).hostname
-        if given:
-            return given
-        peer = urlsplit(self._task.request.migrate_uri or self._task.request.destination_uri).hostname
-        if peer is None:
-            raise Conflict(
-                "export_address: the address of the source that the destination reaches cannot be told from the URIs. "
-                "Write it.",
-            )
-        try:
-            return _own_address_towards(peer)
-        except OSError as error:
-            raise Conflict(
-                f"export_address: no way to {peer!r} was found ({error}). Write the address of the source that the "
-                "destination reaches.",
-            ) from error
 
-
-def _own_address_towards(peer: str) -> str:
-    """Return the address that this host has on its way to ``peer``; nothing is sent."""
-    family, kind, protocol, _name, address = socket.getaddrinfo(peer, 9, type=socket.SOCK_DGRAM)[0]
-    with socket.socket(family, kind, protocol) as probe:
-        probe.connect(address)
-        return str(probe.getsockname()[0])
+def _targets(disks: t.Iterable[DiskPlan]) -> set[str]:
+    return {disk.target for disk in disks}

@@ -5,7 +5,7 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""Serving a disk's base over NBD from the source, by libvirt alone; and trying on the destination what is served.
+"""Serving a disk's base over NBD from the source, by libvirt alone.
 
 A helper domain that never runs holds an overlay on the base, and a pull-mode backup of it makes QEMU serve the base as
 it is. It outlives this process and libvirtd, and needs no shell on the host.
@@ -13,6 +13,7 @@ it is. It outlives this process and libvirtd, and needs no shell on the host.
 
 from __future__ import annotations
 
+import concurrent.futures
 import contextlib
 import posixpath
 import typing as t
@@ -33,10 +34,14 @@ if t.TYPE_CHECKING:
 PORTS: t.Final = range(49216, 49280)
 
 
+class PortTaken(Conflict):
+    """Somebody else listens at the port."""
+
+
 def start(connection: Connection, intent: Intent, port: int) -> None:
-    """Serve every streamed disk's base at ``port``; raises Conflict when the port is taken."""
-    for disk in intent.streamed:
-        _make_overlay(connection, disk)
+    """Serve every streamed disk's base at ``port``; raises PortTaken."""
+    with concurrent.futures.ThreadPoolExecutor() as threads:
+        list(threads.map(lambda disk: _make_overlay(connection, disk), intent.streamed))
     helper = _start_helper(connection, intent)
     _serve(helper, intent, port)
 
@@ -61,38 +66,6 @@ def stop(connection: Connection, intent: Intent) -> None:
     volumes.delete_paths(
         connection, [path for disk in intent.streamed for path in (disk.helper_path, disk.scratch_path)]
     )
-
-
-def rehearse(connection: Connection, intent: Intent, port: int) -> None:
-    """Prove that the destination's QEMU opens the disks as it will at switch-over, and sees the base through them.
-
-    A disk without its base would be an empty one, which no later step would notice. Raises Conflict.
-    """
-    placed = [disk for disk in intent.placed(port) if disk.backing is not None]
-    disks = [xml.HelperDisk(disk.path, disk.format, backing=disk.backing) for disk in placed]
-    name = intent.helper.replace("export", "rehearsal")
-    text = xml.helper_xml(name, intent.platform, disks, f"Tries the disks of {intent.name}; gone in a moment")
-    helper = blocks.create_transient_paused(connection, name, text)
-    try:
-        sizes = [size for layers in blocks.layers(connection, helper).values() for size in layers]
-    finally:
-        with contextlib.suppress(NotFound):
-            api.destroy(helper)
-    wanted = {disk.target: disk.capacity_bytes for disk in intent.moved}
-    expected = [wanted[disk.target] for disk in placed for _layer in ("top", "base")]
-    if sizes != expected:
-        raise Conflict(
-            f"the destination does not see the exported disks as they are: layers of {sizes} bytes, expected "
-            f"{expected}. Nothing has moved.",
-            seen_bytes=sizes,
-            expected_bytes=expected,
-        )
-
-
-def stop_rehearsal(connection: Connection, intent: Intent) -> None:
-    """Remove what a rehearsal that was cut off has left."""
-    with contextlib.suppress(NotFound):
-        api.destroy(domains.look_up(connection, intent.helper.replace("export", "rehearsal")))
 
 
 def _make_overlay(connection: Connection, disk: Streamed) -> None:
@@ -123,5 +96,5 @@ def _serve(helper: libvirt.virDomain, intent: Intent, port: int) -> None:
         blocks.begin_backup(helper, text)
     except HeadroomError as error:
         if "in use" in error.message.lower():
-            raise Conflict(f"the port {port} of the source is taken", port=port) from error
+            raise PortTaken(f"the port {port} of the source is taken", port=port) from error
         raise

@@ -57,6 +57,14 @@ class Reach:
 
 
 @dataclasses.dataclass(frozen=True)
+class Handshake:
+    """A TLS connection that was tried to the host that calls itself ``name``; ``problem`` is empty if it stood."""
+
+    name: str
+    problem: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
 class Facts:
     """What the two hosts say; None for what could not be asked."""
 
@@ -81,3 +89,5 @@ class Facts:
     source_job: bool = False
     unfinished: str | None = None
     missing_on_destination: tuple[str, ...] = ()
+    handshakes: tuple[Handshake, ...] | None = None
+    """None where nothing could be served to try it with."""

@@ -35,7 +35,9 @@ def complete(sides: Sides, intent: Intent, port: int) -> dict[str, str]:
         Pull(sides, intent, port).finish()
         restore_definition(sides, intent)
         exports.stop(sides.source, intent)
+    paths = [disk.source_path for disk in intent.moved]
+    overlays = [disk.overlay_path for disk in intent.streamed]
     if not intent.remove_source_volumes:
-        return {}
-    volumes.delete_paths(sides.source, [disk.overlay_path for disk in intent.streamed])
-    return volumes.delete_unused(sides.source, [disk.source_path for disk in intent.moved])
+        return dict.fromkeys([*paths, *overlays], "remove_source_volumes is not set")
+    volumes.delete_paths(sides.source, overlays)
+    return volumes.delete_unused(sides.source, paths)

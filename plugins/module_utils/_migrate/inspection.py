@@ -13,7 +13,6 @@ import contextlib
 import ipaddress
 import socket
 import typing as t
-from urllib.parse import urlsplit
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone.host import read_guests
 from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection, translated
@@ -23,7 +22,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import He
 from ansible_collections.headroom.libvirt.plugins.module_utils._host import api as hosts
 from ansible_collections.headroom.libvirt.plugins.module_utils._host.xml import read_capabilities
 from ansible_collections.headroom.libvirt.plugins.module_utils._libvirt_dep import libvirt
-from ansible_collections.headroom.libvirt.plugins.module_utils._migrate import api
+from ansible_collections.headroom.libvirt.plugins.module_utils._migrate import addresses, api
 from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.facts import Cpu, Facts, Hardware, Reach
 from ansible_collections.headroom.libvirt.plugins.module_utils._storage import api as storage
 
@@ -187,10 +186,9 @@ def _has_uuid(connection: Connection, uuid: str) -> bool:
 
 def _reach(destination: Connection, plan: MigrationPlan) -> Reach:
     """Return whether this host, being the source, reaches the destination under the name that libvirt will use."""
-    uri = plan.parameters.get("migrate_uri")
-    host = urlsplit(uri).hostname if uri else hosts.hostname(destination)
+    host = addresses.memory_host(destination, plan)
     if not host:
-        return Reach(True, str(uri), None, problem="it names no host")
+        return Reach(True, str(plan.parameters.get("migrate_uri")), None, problem="it names no host")
     try:
         address = str(socket.getaddrinfo(host, _MIGRATION_PORT, type=socket.SOCK_STREAM)[0][4][0])
     except OSError as error:
@@ -204,9 +202,3 @@ def _reach(destination: Connection, plan: MigrationPlan) -> Reach:
     except OSError as error:
         return Reach(True, host, address, problem=str(error))
     return Reach(True, host, address, answers=True)
-
-
-def default_migrate_uri(destination_uri: str) -> str | None:
-    """Return ``tcp://HOST`` for the host that a remote URI names: a name that is known to lead there."""
-    parts = urlsplit(destination_uri)
-    return f"tcp://{parts.hostname}" if parts.hostname else None

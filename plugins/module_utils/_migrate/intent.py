@@ -55,6 +55,7 @@ class Intent:
     streamed: tuple[Streamed, ...] = ()
     helper: str = ""
     export_host: str = ""
+    export_tls_name: str | None = None
     tls: bool = False
     pull_bandwidth: int | None = None
     policies: t.Mapping[str, t.Mapping[str, str]] = dataclasses.field(default_factory=dict)
@@ -84,7 +85,7 @@ class Intent:
         """Return where the disk ``target`` is read from until it is local; None for one that is not streamed."""
         for disk in self.streamed:
             if disk.target == target:
-                return Export(disk.export_name, self.export_host, port, self.tls)
+                return Export(disk.export_name, self.export_host, port, self.tls, self.export_tls_name)
         return None
 
     def placed(self, port: int) -> tuple[PlacedDisk, ...]:
@@ -101,10 +102,13 @@ def intent_of(
     uri: str,
     platform: Platform,
     token: str,
-    export_host: str,
+    export: tuple[str, str | None],
     policies: t.Mapping[str, t.Mapping[str, str]],
 ) -> Intent:
-    """Return the intent of ``plan``; ``token`` is random, and part of every name that is made."""
+    """Return the intent of ``plan``; ``token`` is random, and part of every name that is made.
+
+    ``export`` is the address at which disks are served, and the name in the certificate there.
+    """
     request = plan.request
     return Intent(
         uri=masked(uri),
@@ -117,12 +121,13 @@ def intent_of(
         autostart=plan.guest.autostart,
         persistent=request.persistent or plan.mode == "offline",
         undefine_source=request.undefine_source,
-        remove_source_volumes=request.remove_source_volumes and request.undefine_source,
+        remove_source_volumes=plan.removes_source_volumes,
         platform=platform,
         disks=plan.disks,
         streamed=tuple(_streamed(disk, token) for disk in plan.streamed),
         helper=f"headroom-export-{token}",
-        export_host=export_host,
+        export_host=export[0],
+        export_tls_name=export[1],
         tls=request.tls,
         pull_bandwidth=request.pull_bandwidth,
         policies=policies,

@@ -99,6 +99,7 @@ class LiveMigration:
         self._plan = plan
         self._placed = placed
         self._inspect = inspect
+        self._due = {"downtime": plan.request.max_downtime_ms is not None, "inspect": inspect is not None}
         self.progress = Progress()
 
     def run(self) -> Outcome:
@@ -115,6 +116,8 @@ class LiveMigration:
             self._abort(domain, call)
             raise
         call.result()
+        self._due["downtime"] = False
+        self._do_when_possible(domain)  # of a migration that ended before it was looked at
         return self._outcome(self._sides.clock.now() - began)
 
     def _migrate(self, domain: libvirt.virDomain) -> None:
@@ -137,19 +140,18 @@ class LiveMigration:
         request, clock = self._plan.request, self._sides.clock
         size = self._plan.guest.memory_bytes + sum(disk.allocation_bytes for disk in self._plan.moved)
         limits = Limits(request, size, began)
-        due = {"downtime": request.max_downtime_ms is not None, "inspect": self._inspect is not None}
         acted = self._plan.mode != "postcopy"
         while not call.ended():
             self._sides.stop_if_cancelled()
             self.progress = self._look(domain) or self.progress
-            self._do_when_possible(domain, due)
+            self._do_when_possible(domain)
             if not acted and self.progress.iteration >= 2:  # all memory was sent once: fewer pages to wait for
                 api.start_postcopy(domain)
                 acted = True
             reason = limits.exceeded(self.progress, clock.now())
             if reason and self._give_up(domain, reason):
                 limits = Limits(dataclasses.replace(request, timeout=None, progress_timeout=None), 0, clock.now())
-            clock.sleep(_LOOK_EVERY_SECONDS)
+            call.join(_LOOK_EVERY_SECONDS)
 
     def _look(self, domain: libvirt.virDomain) -> Progress | None:
         try:
@@ -157,8 +159,9 @@ class LiveMigration:
         except HeadroomError:  # it has just ended
             return None
 
-    def _do_when_possible(self, domain: libvirt.virDomain, due: dict[str, bool]) -> None:
+    def _do_when_possible(self, domain: libvirt.virDomain) -> None:
         """Do what needs a migration that has begun, once."""
+        due = self._due
         if due["inspect"]:
             arrived = self._sides.at_destination()
             text = "" if arrived is None else _xml_if_there(arrived)

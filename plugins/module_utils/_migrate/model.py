@@ -47,7 +47,7 @@ class Request:
     peer_to_peer: bool = True
     persistent: bool = True
     undefine_source: bool = True
-    remove_source_volumes: bool = True
+    remove_source_volumes: bool | None = None
     timeout: float | None = None
     completion_timeout_per_gib: float | None = None
     timeout_action: TimeoutAction = "abort"
@@ -153,6 +153,15 @@ class MigrationPlan:
         return tuple(disk for disk in self.disks if disk.action == "stream")
 
     @property
+    def removes_source_volumes(self) -> bool:
+        """Whether the source's copies go once all is on the destination.
+
+        Unless the task says so only those of a streamed guest: a base that was frozen, and an overlay of some seconds.
+        """
+        wanted = self.request.remove_source_volumes
+        return self.request.undefine_source and (self.mode == "streaming" if wanted is None else wanted)
+
+    @property
     def destination_name(self) -> str:
         """What the domain is called on the destination."""
         return self.request.destination_name or self.guest.name
@@ -185,13 +194,17 @@ class Finding:
 
 @dataclasses.dataclass
 class Outcome:
-    """What a migration took. Bytes are those sent for memory and disks before the switch-over."""
+    """What a migration took. Bytes are those sent for memory and disks before the switch-over.
+
+    ``stages`` are {step: its seconds}, in the order of the steps.
+    """
 
     elapsed: float = 0.0
     switch_over_seconds: float | None = None
     downtime_ms: int | None = None
     bytes: int | None = None
     iterations: int | None = None
+    stages: dict[str, float] = dataclasses.field(default_factory=dict)
 
     def as_dict(self) -> dict[str, t.Any]:
         """Return the figures as JSON-able data, seconds rounded to milliseconds."""
@@ -199,4 +212,5 @@ class Outcome:
         for name in ("elapsed", "switch_over_seconds"):
             if figures[name] is not None:
                 figures[name] = round(figures[name], 3)
+        figures["stages"] = {name: round(seconds, 3) for name, seconds in self.stages.items()}
         return figures

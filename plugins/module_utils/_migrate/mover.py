@@ -9,6 +9,8 @@
 
 from __future__ import annotations
 
+import concurrent.futures
+import contextlib
 import dataclasses
 import secrets
 import typing as t
@@ -22,11 +24,12 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._migrate import (
     volumes,
     xml,
 )
+from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.exports import PortTaken
 from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.live import LiveMigration
 from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.model import Outcome
 
 if t.TYPE_CHECKING:
-    from ansible_collections.headroom.libvirt.plugins.module_utils._journal import Transaction
+    from ansible_collections.headroom.libvirt.plugins.module_utils._journal import Step, Transaction
     from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.intent import Intent
     from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.model import MigrationPlan
     from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.sides import Sides
@@ -55,88 +58,86 @@ class Mover:
 
     def run(self) -> None:
         """Move the guest; raises GoesOn when the task does not wait for its disks."""
-        self._make_volumes()
+        self.outcome.stages["preflight"] = self.sides.clock.now() - self.began
+        # the two hosts are prepared side by side: a guest that is to be moved should not wait for either
+        with concurrent.futures.ThreadPoolExecutor(1) as other:
+            made = other.submit(self._make_volumes)
+            port = self._serve() if self.intent.streamed else 0
+            made.result()
         if self.plan.mode == "offline":
-            self._copy()
-        port = self._serve() if self.intent.streamed else 0
+            with self._step("copy"):
+                offline.copy_volumes(self.sides, self.plan.moved)
         self._migrate(port)
-        step = self.transaction.step("settle")
-        finish.settle(self.sides, self.intent, port)
-        self.transaction.done(step)
+        with self._step("settle"):
+            finish.settle(self.sides, self.intent, port)
         if self.intent.streamed and self.plan.request.wait == "switched":
             self.outcome.elapsed = self.sides.clock.now() - self.began
             raise GoesOn(f"{self.intent.name!r} runs on the destination, and its disks are being pulled in")
-        step = self.transaction.step("complete")
-        self.kept = finish.complete(self.sides, self.intent, port)
-        self.transaction.done(step)
+        with self._step("complete"):
+            self.kept = finish.complete(self.sides, self.intent, port)
         self.outcome.elapsed = self.sides.clock.now() - self.began
+
+    @contextlib.contextmanager
+    def _step(self, act: str, /, **arguments: t.Any) -> t.Iterator[Step]:
+        """Journal an act around the block that does it; one that raises stays begun. Counts its seconds."""
+        began = self.sides.clock.now()
+        step = self.transaction.step(act, **arguments)
+        yield step
+        self.transaction.done(step)
+        self.outcome.stages[act] = self.outcome.stages.get(act, 0.0) + self.sides.clock.now() - began
 
     def _make_volumes(self) -> None:
         for disk in self.plan.moved:
             self.sides.stop_if_cancelled()
-            step = self.transaction.step("volume", pool=disk.pool, volume=disk.volume)
-            try:
-                volumes.create(self.sides.destination, disk)
-            except Conflict:  # somebody else's: not to be deleted when this is undone
-                self.transaction.done(step, made=False)
-                raise
-            self.transaction.done(step)
-
-    def _copy(self) -> None:
-        step = self.transaction.step("copy")
-        offline.copy_volumes(self.sides, self.plan.moved)
-        self.transaction.done(step)
+            with self._step("volume", pool=disk.pool, volume=disk.volume) as step:
+                try:
+                    volumes.create(self.sides.destination, disk)
+                except Conflict:  # somebody else's: not to be deleted when this is undone
+                    self.transaction.done(step, made=False)
+                    raise
 
     def _serve(self) -> int:
-        """Freeze the disks, serve them, and have the destination try them; return the port."""
+        """Freeze the disks and serve them; return the port."""
         domain = self.sides.at_source()
         if domain is None:
             raise Conflict(f"{self.intent.name!r} has gone from the source")
         self.sides.stop_if_cancelled()
-        step = self.transaction.step("freeze")
-        overlays.freeze(domain, self.intent)
-        self.transaction.done(step)
-        port = self._export()
-        self.sides.stop_if_cancelled()
-        step = self.transaction.step("rehearse")
-        exports.rehearse(self.sides.destination, self.intent, port)
-        self.transaction.done(step)
-        return port
+        with self._step("freeze"):
+            overlays.freeze(domain, self.intent)
+        return self._export()
 
     def _export(self) -> int:
         for _attempt in range(_PORT_TRIES):
             port = secrets.choice(exports.PORTS)
-            step = self.transaction.step("export", port=port)
-            try:
+            with contextlib.suppress(PortTaken), self._step("export", port=port):
                 exports.start(self.sides.source, self.intent, port)
-            except Conflict as error:
-                if "port" not in error.details:
-                    raise
-                exports.stop(self.sides.source, self.intent)
-                continue
-            self.transaction.done(step)
-            return port
+                return port
+            exports.stop(self.sides.source, self.intent)
         raise Conflict(
             f"no free port was found on the source among {exports.PORTS.start} to {exports.PORTS.stop - 1}",
         )
 
     def _migrate(self, port: int) -> None:
-        step = self.transaction.step("migrate")
         inspect = (lambda text: self._inspect(text, port)) if self.intent.streamed else None
-        self.outcome = LiveMigration(self.sides, self.plan, self.intent.placed(port), inspect).run()
-        if self.plan.guest.running:
-            self.outcome.switch_over_seconds = self.sides.clock.now() - self.began
-        self.transaction.done(step)
+        with self._step("migrate"):
+            outcome = LiveMigration(self.sides, self.plan, self.intent.placed(port), inspect).run()
+            self.outcome = dataclasses.replace(outcome, stages=self.outcome.stages)
+            if self.plan.guest.running:
+                self.outcome.switch_over_seconds = self.sides.clock.now() - self.began
 
     def _inspect(self, text: str, port: int) -> None:
-        """Raise Conflict unless the arriving guest reads its disks through to the export; before it runs."""
+        """Raise Conflict unless the arriving guest reads its disks through to the export.
+
+        The export's name is random, so a QEMU that has opened it there has the disk that is meant.
+        """
         for placed in self.intent.placed(port):
             if placed.backing is None:
                 continue
             seen = xml.chain(text, placed.target)
             if seen != (placed.path, str(placed.backing)):
                 raise Conflict(
-                    f"the destination would read the disk {placed.target} from {' <- '.join(seen) or 'nowhere'}, not "
-                    f"from {placed.path} <- {placed.backing}. The migration was aborted.",
+                    f"on the destination the disk {placed.target} reads from {' <- '.join(seen) or 'nowhere'}, and not "
+                    f"from {placed.path} <- {placed.backing}: it would be an empty one. A guest that has not switched "
+                    "over goes on running on the source. Power off one that has: its disk on the source is as it was.",
                     chain=list(seen),
                 )

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._migrate import storage_checks
+from ansible_collections.headroom.libvirt.plugins.module_utils._migrate import resource_checks, storage_checks
 from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.model import Finding
 
 if t.TYPE_CHECKING:
@@ -27,11 +27,12 @@ def evaluate(plan: MigrationPlan, facts: Facts) -> tuple[Finding, ...]:
         _name,
         _job,
         _reach,
+        _tls,
         _machine,
         _cpu,
-        _memory,
-        _hugepages,
-        _numa,
+        resource_checks.memory,
+        resource_checks.hugepages,
+        resource_checks.numa,
         storage_checks.disks,
         storage_checks.space,
         storage_checks.cache,
@@ -122,6 +123,24 @@ def _reach(_plan: MigrationPlan, facts: Facts) -> t.Iterator[Finding]:
         yield Finding("reach", "ok", f"{reach.host} ({reach.address}) answers the source")
 
 
+def _tls(plan: MigrationPlan, facts: Facts) -> t.Iterator[Finding]:
+    if "TLS" not in plan.flags:
+        return
+    if facts.handshakes is None:
+        yield Finding("tls", "skipped", "the destination has no pool of files that TLS could be tried with")
+    for handshake in facts.handshakes or ():
+        if handshake.problem:
+            yield Finding(
+                "tls",
+                "failed",
+                f"no TLS connection to {handshake.name} comes about: {handshake.problem}",
+                "Look at ca-cert.pem, client-cert.pem, and server-cert.pem with that name in it, in /etc/pki/qemu of "
+                "both hosts (or where qemu.conf says).",
+            )
+        else:
+            yield Finding("tls", "ok", f"a TLS connection to {handshake.name} stands, and both hosts trust each other")
+
+
 def _machine(_plan: MigrationPlan, facts: Facts) -> t.Iterator[Finding]:
     hardware = facts.hardware
     arch = hardware.arch or "x86_64"
@@ -159,54 +178,6 @@ def _cpu(plan: MigrationPlan, facts: Facts) -> t.Iterator[Finding]:
         if cpu.common_model:
             remedy = f"Give the domain the CPU model {cpu.common_model}, which fits both hosts, at its next start."
         yield Finding("cpu", "failed", f"the destination lacks the guest's CPU: {cpu.detail}", remedy)
-
-
-def _memory(plan: MigrationPlan, facts: Facts) -> t.Iterator[Finding]:
-    needed, free = plan.guest.memory_bytes, facts.free_memory_bytes
-    if not plan.guest.running or facts.hardware.hugepage_bytes:
-        return
-    if free is None:
-        yield Finding("memory", "skipped", "the destination does not tell its free memory")
-    elif free < needed:
-        yield Finding(
-            "memory",
-            "failed",
-            f"the guest has {needed} bytes of memory, and the destination {free} bytes free",
-            "Move or stop guests there first.",
-        )
-    else:
-        yield Finding("memory", "ok", f"{free} bytes of memory are free, {needed} are needed")
-
-
-def _hugepages(plan: MigrationPlan, facts: Facts) -> t.Iterator[Finding]:
-    size, free = facts.hardware.hugepage_bytes, facts.free_hugepages_bytes
-    if size is None or not plan.guest.running:
-        return
-    if free is not None and free >= plan.guest.memory_bytes:
-        yield Finding("hugepages", "ok", f"{free} bytes are free in huge pages")
-    else:
-        yield Finding(
-            "hugepages",
-            "failed",
-            f"the guest needs {plan.guest.memory_bytes} bytes in huge pages, the destination has {free or 0} free",
-            "Reserve them there: virsh allocpages, or hugepages= on the kernel's command line.",
-        )
-
-
-def _numa(_plan: MigrationPlan, facts: Facts) -> t.Iterator[Finding]:
-    wanted = facts.hardware.numa_nodes
-    if wanted is None:
-        return
-    missing = sorted(node for node in node_set(wanted) if node >= facts.numa_nodes)
-    if missing:
-        yield Finding(
-            "numa",
-            "failed",
-            f"the guest is bound to the NUMA nodes {wanted}, and the destination has {facts.numa_nodes}",
-            "Remove or change <numatune> in the definition.",
-        )
-    else:
-        yield Finding("numa", "ok", f"the destination has the NUMA nodes {wanted}")
 
 
 def _cdroms(_plan: MigrationPlan, facts: Facts) -> t.Iterator[Finding]:
@@ -272,13 +243,3 @@ def _nvram(plan: MigrationPlan, facts: Facts) -> t.Iterator[Finding]:
             "off",
             "Start the guest and move it while it runs, or copy the file.",
         )
-
-
-def node_set(text: str) -> set[int]:
-    """Return the numbers in a set as libvirt writes it: ``0-2,^1,4``."""
-    nodes: set[int] = set()
-    for part in text.split(","):
-        low, dash, high = part.strip().lstrip("^").partition("-")
-        numbers = set(range(int(low), int(high if dash else low) + 1))
-        nodes = nodes - numbers if part.strip().startswith("^") else nodes | numbers
-    return nodes

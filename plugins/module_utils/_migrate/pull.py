@@ -57,10 +57,11 @@ class Pull:
         self._port = port
 
     def start(self) -> None:
-        """Start the block jobs of all disks that are not local yet."""
+        """Start the block jobs of all disks that are not local yet, from an export that a lost source has made anew."""
         domain = self._running()
         for target in self._missing(domain):
             if blocks.job(domain, target) is None:
+                exports.ensure(self._sides.source, self._intent, self._port)
                 self._pull(domain, target)
 
     def finish(self) -> None:

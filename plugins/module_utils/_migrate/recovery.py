@@ -86,7 +86,6 @@ class MigrationRecovery:
                 "Resume the transaction",
                 place=place,
             )
-        exports.stop_rehearsal(sides.destination, intent)
         self._take_back_source(sides, intent)
         _undefine_arrival(sides)
         volumes.delete(sides.destination, made_volumes(record))

@@ -51,7 +51,8 @@ def _disk(disk: DiskPlan, there: bool, shared: bool, facts: Facts) -> Finding:
             "disk",
             "failed",
             f"{where}: {disk.destination_path} exists on the destination, and it is another volume",
-            "Remove it if it is a left-over, or write destination_pool.",
+            "Remove it if an earlier move left it there (remove_source_volumes: true leaves none), or write "
+            "destination_pool.",
         )
     if disk.backing_path is not None and disk.backing_path in facts.missing_on_destination:
         return Finding(
@@ -82,13 +83,20 @@ def space(plan: MigrationPlan, facts: Facts) -> t.Iterator[Finding]:
 
 
 def cache(plan: MigrationPlan, _facts: Facts) -> t.Iterator[Finding]:
-    """Judge the caches of disks that two hosts will have open."""
+    """Judge the caches of disks that two hosts will have open.
+
+    QEMU drops what it has cached when a guest arrives since 4.0, and libvirt refuses older ones; but what is never
+    flushed it cannot drop.
+    """
     left = {disk.target for disk in plan.disks if not disk.is_moved}
     for disk in plan.guest.disks:
-        if plan.guest.running and disk.target in left and disk.cache not in _SAFE_CACHE:
-            yield Finding(
-                "cache",
-                "failed",
-                f"{disk.target} is shared and has cache={disk.cache}, which could lose writes in a migration",
-                "Give the disk cache='none' at the guest's next start.",
-            )
+        if not plan.guest.running or disk.target not in left or disk.cache in _SAFE_CACHE:
+            continue
+        loses = disk.cache == "unsafe"
+        yield Finding(
+            "cache",
+            "failed" if loses else "warning",
+            f"{disk.target} is shared and has cache={disk.cache}, "
+            + ("which loses writes in a migration" if loses else "which needs QEMU 4.0 on both hosts"),
+            "Give the disk cache='none' at the guest's next start.",
+        )

@@ -77,6 +77,7 @@ def _disk(source: Connection, destination: Connection, disk: xml.Disk, probe: _S
         shared=there and volume is not None and probe.proves(volume),
         base_there=base,
         base_is_same=same,
+        cache=disk.cache,
     )
 
 

@@ -23,12 +23,13 @@ _HELPER_MEMORY_KIB: t.Final = 8 * 1024
 
 @dataclasses.dataclass(frozen=True)
 class Export:
-    """A read-only disk served over NBD: its random name, and where."""
+    """A read-only disk served over NBD: its random name, and where; ``tls_name`` is whose certificate is expected."""
 
     name: str
     host: str
     port: int
     tls: bool = False
+    tls_name: str | None = None
 
     def __str__(self) -> str:
         return f"nbd://{self.host}:{self.port}/{self.name}"
@@ -121,6 +122,8 @@ def _nbd_source(export: Export) -> etree._Element:
     source = etree.Element("source", protocol="nbd", name=export.name)
     if export.tls:
         source.set("tls", "yes")
+        if export.tls_name:
+            source.set("tlsHostname", export.tls_name)
     etree.SubElement(source, "host", name=export.host, port=str(export.port))
     return source
 
@@ -175,13 +178,13 @@ def _layers(element: etree._Element | None) -> t.Iterator[str]:
 
 @dataclasses.dataclass(frozen=True)
 class HelperDisk:
-    """A disk of a helper domain: an overlay with its base said in full."""
+    """A disk of a helper domain: a file with its base said in full; or, without a path, what another one serves."""
 
-    path: str
+    path: str = ""
     format: str = "qcow2"
     base_path: str | None = None
     base_format: str = "qcow2"
-    backing: Export | None = None
+    served: Export | None = None
 
 
 def helper_xml(name: str, platform: Platform, disks: t.Sequence[HelperDisk], purpose: str) -> str:
@@ -207,12 +210,14 @@ def helper_xml(name: str, platform: Platform, disks: t.Sequence[HelperDisk], pur
 
 
 def _helper_disk(target: str, disk: HelperDisk) -> etree._Element:
-    element = etree.Element("disk", type="file", device="disk")
+    element = etree.Element("disk", type="file" if disk.path else "network", device="disk")
     etree.SubElement(element, "driver", name="qemu", type=disk.format)
-    etree.SubElement(element, "source", file=disk.path)
-    if disk.backing is not None:
-        element.append(_backing(disk.backing))
-    elif disk.base_path is not None:
+    if disk.served is not None:
+        element.append(_nbd_source(disk.served))
+        etree.SubElement(element, "readonly")
+    else:
+        etree.SubElement(element, "source", file=disk.path)
+    if disk.base_path is not None:
         backing = etree.SubElement(element, "backingStore", type="file")
         etree.SubElement(backing, "format", type=disk.base_format)
         etree.SubElement(backing, "source", file=disk.base_path)

@@ -98,6 +98,21 @@ def test_disks_go_to_the_pool_of_their_path_or_to_the_one_that_is_named() -> Non
         planned(disk(), destination_pool="none")
 
 
+@pytest.mark.parametrize(
+    ("options", "goes"),
+    [
+        ({"mode": "streaming"}, True),
+        ({"mode": "precopy"}, False),
+        ({"mode": "precopy", "remove_source_volumes": True}, True),
+        ({"mode": "streaming", "remove_source_volumes": False}, False),
+        ({"mode": "streaming", "undefine_source": False}, False),
+        ({"mode": "precopy", "remove_source_volumes": True, "undefine_source": False}, False),
+    ],
+)
+def test_copied_disks_stay_on_the_source_unless_the_task_says_so(options: dict[str, t.Any], goes: bool) -> None:
+    assert planned(disk(), **options).removes_source_volumes is goes
+
+
 def test_a_guest_that_is_off_moves_offline_and_only_so() -> None:
     made = planned(disk(), running=False)
     assert made.mode == "offline"

@@ -9,8 +9,14 @@ import typing as t
 
 import pytest
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._migrate import plan, preflight
-from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.facts import Cpu, Facts, Hardware, Reach
+from ansible_collections.headroom.libvirt.plugins.module_utils._migrate import plan, preflight, resource_checks
+from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.facts import (
+    Cpu,
+    Facts,
+    Handshake,
+    Hardware,
+    Reach,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.model import (
     Finding,
     Guest,
@@ -110,9 +116,13 @@ def test_a_pool_that_is_missing_and_a_base_that_is_missing_are_found() -> None:
 def test_a_disk_that_nobody_copies_must_be_there() -> None:
     (finding,) = failed(GOOD, made(copy_storage="none"))
     assert "copy_storage: all" in finding.remedy
-    shared = dataclasses.replace(GUEST, disks=(dataclasses.replace(DISK, there=True, shared=True, cache="writeback"),))
-    (finding,) = failed(GOOD, made(shared))
-    assert finding.check == "cache"
+
+
+@pytest.mark.parametrize(("mode", "status"), [("unsafe", "failed"), ("writeback", "warning")])
+def test_what_is_never_flushed_is_not_moved(mode: str, status: str) -> None:
+    shared = dataclasses.replace(GUEST, disks=(dataclasses.replace(DISK, there=True, shared=True, cache=mode),))
+    (finding,) = [found for found in preflight.evaluate(made(shared), GOOD) if found.check == "cache"]
+    assert finding.status == status
 
 
 def test_what_stays_on_the_source_keeps_a_guest_that_is_off_there() -> None:
@@ -136,4 +146,14 @@ def test_what_cannot_be_asked_is_no_fault() -> None:
 
 @pytest.mark.parametrize(("text", "nodes"), [("0", {0}), ("0-2", {0, 1, 2}), ("0-3,^1", {0, 2, 3}), ("1,4", {1, 4})])
 def test_sets_of_nodes_are_read(text: str, nodes: set[int]) -> None:
-    assert preflight.node_set(text) == nodes
+    assert resource_checks.node_set(text) == nodes
+
+
+def test_tls_is_judged_only_where_it_is_used() -> None:
+    broken = dataclasses.replace(GOOD, handshakes=(Handshake("b"), Handshake("a", "Certificate does not match")))
+    assert failed(broken) == []
+    (finding,) = failed(broken, made(tls=True))
+    assert finding.check == "tls"
+    assert "to a comes about: Certificate does not match" in finding.detail
+    assert failed(dataclasses.replace(GOOD, handshakes=(Handshake("b"),)), made(tls=True)) == []
+    assert failed(GOOD, made(tls=True)) == []

@@ -29,7 +29,7 @@ def streaming() -> Intent:
         uri="qemu:///system",
         platform=xml.Platform("kvm", "x86_64", "q35", None),
         token="f00",  # noqa: S106 - a part of names
-        export_host="10.0.0.1",
+        export=("10.0.0.1", None),
         policies={"vda": {"error_policy": "report"}},
     )
 

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain.metadata import VolumeRef, find_in
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain.xml import parse_element
 from ansible_collections.headroom.libvirt.plugins.module_utils._migrate import xml
@@ -64,6 +66,8 @@ def test_policies_come_back_as_they_were() -> None:
 def test_an_encrypted_export_says_so() -> None:
     tls = xml.Export("f00-vda", "10.0.0.1", 49216, tls=True)
     assert 'tls="yes"' in moved(tls)
+    assert "tlsHostname" not in moved(tls)
+    assert 'tlsHostname="k1"' in moved(dataclasses.replace(tls, tls_name="k1"))
     assert 'tls="yes"' in xml.backup_xml([tls], ["/images/scratch"])
 
 
@@ -72,10 +76,10 @@ def test_a_helper_holds_its_disks_and_never_runs_a_guest() -> None:
     assert platform == xml.Platform("kvm", "x86_64", "q35", "/usr/bin/qemu")
     disks = [
         xml.HelperDisk("/images/o", base_path="/images/a.img", base_format="raw"),
-        xml.HelperDisk("/images/p", backing=EXPORT),
+        xml.HelperDisk(format="raw", served=EXPORT),
     ]
     text = xml.helper_xml("h", platform, disks, "because")
     assert xml.chain(text, "vda") == ("/images/o", "/images/a.img")
-    assert xml.chain(text, "vdb") == ("/images/p", str(EXPORT))
+    assert xml.chain(text, "vdb") == (str(EXPORT),)
     raw = parse_element(text).find("devices/disk/backingStore/backingStore")
     assert raw is not None, "a raw base is never probed: its guest could have written any header"

@@ -1,0 +1,73 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
+# It may change or vanish in any release.
+
+"""Under which names and addresses the two hosts of a migration reach each other."""
+
+from __future__ import annotations
+
+import socket
+import typing as t
+from urllib.parse import urlsplit
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Conflict
+from ansible_collections.headroom.libvirt.plugins.module_utils._host import api as hosts
+
+if t.TYPE_CHECKING:
+    from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection
+    from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.model import MigrationPlan
+
+
+def default_migrate_uri(destination_uri: str) -> str | None:
+    """Return ``tcp://HOST`` for the host that a remote URI names: a name that is known to lead there."""
+    parts = urlsplit(destination_uri)
+    return f"tcp://{parts.hostname}" if parts.hostname else None
+
+
+def memory_host(destination: Connection, plan: MigrationPlan) -> str:
+    """Return the name under which the source's QEMU will look for the destination's; empty if the URI has none."""
+    uri = plan.parameters.get("migrate_uri")
+    return (urlsplit(uri).hostname or "") if uri else hosts.hostname(destination)
+
+
+def export_place(source: Connection, source_uri: str, plan: MigrationPlan) -> tuple[str, str | None]:
+    """Return the source's address that the destination reads streamed disks from, and the name in its certificate.
+
+    The name is None where it is that address itself, or nothing is encrypted. Raises Conflict when no way is found.
+    """
+    if not plan.streamed:
+        return "", None
+    given = plan.request.export_address or urlsplit(source_uri).hostname
+    if given:
+        return given, None
+    # certificates are made for names rather than for addresses
+    return _towards(plan.request.migrate_uri or plan.request.destination_uri), (
+        hosts.hostname(source) if plan.request.tls else None
+    )
+
+
+def _towards(uri: str) -> str:
+    peer = urlsplit(uri).hostname
+    if peer is None:
+        raise Conflict(
+            "export_address: the address of the source that the destination reaches cannot be told from the URIs. "
+            "Write it.",
+        )
+    try:
+        return _own_address_towards(peer)
+    except OSError as error:
+        raise Conflict(
+            f"export_address: no way to {peer!r} was found ({error}). Write the address of the source that the "
+            "destination reaches.",
+        ) from error
+
+
+def _own_address_towards(peer: str) -> str:
+    """Return the address that this host has on its way to ``peer``; nothing is sent."""
+    family, kind, protocol, _name, address = socket.getaddrinfo(peer, 9, type=socket.SOCK_DGRAM)[0]
+    with socket.socket(family, kind, protocol) as probe:
+        probe.connect(address)
+        return str(probe.getsockname()[0])
