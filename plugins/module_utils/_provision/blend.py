@@ -23,7 +23,8 @@ if t.TYPE_CHECKING:
 
 _LONGEST_SECONDS: t.Final = 28 * 86_400
 _MOST_SLOTS: t.Final = 10_000
-_VERSION: t.Final = 1
+_THOROUGH_SLOTS: t.Final = 2880
+_VERSION: t.Final = 2
 
 State = dict[str, t.Any]
 
@@ -32,7 +33,8 @@ State = dict[str, t.Any]
 class Blend:
     """A Forecaster. ``risk`` is the share of slots in which demand may exceed the upper value.
 
-    Without kept state it goes through the latest 28 days, at most 10 000 slots.
+    Without kept state it goes through the latest 28 days, at most 10 000 slots. Of what lies farther back than twice the
+    errors that are remembered it only learns days and weeks, which takes a third of the time.
     """
 
     risk: float = 0.05
@@ -57,9 +59,10 @@ class Blend:
         else:
             made, tracker = [], Tracker(series.interval, steps, [1 - self.risk])
             seen = max(0, len(series.values) - min(_MOST_SLOTS, _LONGEST_SECONDS // series.interval))
+        first = len(series.values) - last
         for index in range(seen, len(series.values)):
-            tracker.observe(series.values[index])
-            if index >= len(series.values) - last:
+            tracker.observe(series.values[index], brief=not state and index < first - _THOROUGH_SLOTS)
+            if index >= first:
                 made.append(tracker.forecast())
         kept = {
             "key": key,

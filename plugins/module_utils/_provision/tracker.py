@@ -70,13 +70,16 @@ class Tracker:
             "doubted": self._doubted,
         }
 
-    def observe(self, value: float | None) -> None:
-        """Take in the demand (not below 0) of the next slot; None if it is not known."""
+    def observe(self, value: float | None, brief: bool = False) -> None:
+        """Take in the demand (not below 0) of the next slot; None if it is not known.
+
+        After a ``brief`` look there is no forecast. It is for the slots that come long before one is asked for.
+        """
         if value is not None and self._doubtful(value):
             value = None
         for horizon in self._horizons:
             issued = horizon.learn(value)
-            if horizon.ahead == 1 and issued and value is not None:
+            if horizon.ahead == 1 and issued and issued.upper and value is not None:
                 self._breaches = [
                     (breaches + 1 if value > upper else 0) for breaches, upper in zip(self._breaches, issued.upper)
                 ]
@@ -85,7 +88,7 @@ class Tracker:
         bridged = self._issued[0].value if value is None else value
         self._memory.add(bridged)
         self._recent.append(bridged)
-        self._issued = [horizon.issue(self._memory) for horizon in self._horizons]
+        self._issued = [horizon.issue(self._memory, brief) for horizon in self._horizons]
 
     def breaches(self, level: int = 0) -> int:
         """Return for how many slots in a row the demand has been above the upper value of ``levels[level]``."""
