@@ -15,15 +15,23 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision.forecast import Forecast, Growth, Step
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.forecast import (
+    Forecast,
+    Forecaster,
+    Growth,
+    Step,
+    TrendRule,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.tracker import Tracker
 
 if t.TYPE_CHECKING:
+    from ansible_collections.headroom.libvirt.plugins.module_utils._provision.rule import Rule
     from ansible_collections.headroom.libvirt.plugins.module_utils._provision.series import Series
 
 _LONGEST_SECONDS: t.Final = 28 * 86_400
 _MOST_SLOTS: t.Final = 10_000
 _THOROUGH_SLOTS: t.Final = 2880
+ENOUGH_SLOTS: t.Final = 48
 _VERSION: t.Final = 2
 
 State = dict[str, t.Any]
@@ -82,6 +90,30 @@ class Blend:
         if between or seen < 0 or fresh < 0 or len(state["made"]) < min(last, len(series.values)) - fresh:
             return None
         return int(seen)
+
+
+class Auto(Blend):
+    """A Forecaster: the trend while there are less than 48 slots to learn from, the blend from then on.
+
+    Until then too few errors are known for a quantile of them, and the rise itself says more than any average.
+    """
+
+    def continued(
+        self, series: Series, steps: int, last: int = 1, state: State | None = None
+    ) -> tuple[list[Forecast | None], State]:
+        """See Blend. What is kept is the blend's from the first slot on."""
+        made, kept = super().continued(series, steps, last, state)
+        if kept["tracker"]["memory"]["count"] < ENOUGH_SLOTS:
+            made = TrendRule(self.risk).forecasts(series, steps, last)
+        return made, kept
+
+
+def forecaster_of(rule: Rule) -> Forecaster:
+    """Return the forecaster that the rule asks for."""
+    return _FORECASTERS[rule.forecaster](rule.risk)
+
+
+_FORECASTERS: t.Final[dict[str, t.Callable[[float], Forecaster]]] = {"auto": Auto, "blend": Blend, "trend": TrendRule}
 
 
 def _as_json(forecast: Forecast | None) -> State | None:

@@ -15,6 +15,9 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.blend import ENOUGH_SLOTS
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.forecast import TrendRule
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.series import Series
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.tracker import Tracker
 
 if t.TYPE_CHECKING:
@@ -33,6 +36,21 @@ def blend(demand: Demand, interval: int, steps: int, risks: t.Sequence[float]) -
             forecast = tracker.forecast(level)
             table.append([step.upper for step in forecast.steps] if forecast else [0.0])
     return list(tables)
+
+
+def auto(demand: Demand, interval: int, steps: int, risk: float) -> Table:
+    """Return the table of the forecaster that a rule has by default: the trend at first, then the blend."""
+    (table,) = blend(demand, interval, steps, [risk])
+    known = (index for index, value in enumerate(demand) if value is not None)
+    few = min(len(demand), next(known, len(demand)) + ENOUGH_SLOTS - 1)
+    return [*trend(demand[:few], interval, steps, risk), *table[few:]]
+
+
+def trend(demand: Demand, interval: int, steps: int, risk: float) -> Table:
+    """Return the table of the trend rule."""
+    series = Series(interval, 0, tuple(demand))
+    made = TrendRule(risk).forecasts(series, steps, last=len(demand))
+    return [[step.upper for step in forecast.steps] if forecast else [0.0] for forecast in made]
 
 
 def reactive(demand: Demand, target: float) -> Table:
