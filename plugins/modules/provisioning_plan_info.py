@@ -73,7 +73,7 @@ options:
             that goes on is expected to go on.
           - V(blend) also learns days and weeks, and sets its upper value by its own past errors so that O(rule.risk) is
             kept. It uses up to four weeks of history.
-          - V(auto) is V(trend) for the first 48 intervals and V(blend) from then on.
+          - V(auto) is V(trend) until the demand of 48 intervals is known, and V(blend) from then on.
         type: str
         choices: [auto, blend, trend]
         default: auto
@@ -266,6 +266,7 @@ options:
       - A history database on the machine where the task runs, in which forecasts that learn keep from where they
         go on, so that a run costs what is new and not four weeks of history. It is made when it is not there.
       - After the first run, samples of a day are enough, and what was before is still known.
+      - A file that cannot be used costs a warning, and the forecast begins anew.
     type: path
   backtest:
     description:
@@ -552,7 +553,7 @@ backtest:
       returned: success
       sample:
         - rule          short %  by %  over %   by %  unmet %  machine-hours   cost  actions/day  flaps/day
-        - rule             0.53  0.12   95.25  52.56     0.01          30398  1.419         24.3        6.1
+        - rule             0.02  0.00   95.88  36.22     0.00          27288  1.274         26.2        5.1
         - tuned            5.50  0.57   44.55   7.47     0.16          22432  1.047         29.9        8.3
         - reactive 0.7     1.87  0.36   93.24  61.26     0.12          32273  1.507         17.8        2.1
         - perfect          0.00  0.00    0.00   0.00     0.00          21417  1.000         29.5        7.3
@@ -673,7 +674,7 @@ import time
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import ArgumentSpec
-from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import HeadroomError, InvalidInput
 from ansible_collections.headroom.libvirt.plugins.module_utils._names import check_name
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision import decisions, kept
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.blend import Blend, forecaster_of
@@ -696,6 +697,8 @@ if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
     from ansible_collections.headroom.libvirt.plugins.module_utils._provision.model import Observed, Plan
     from ansible_collections.headroom.libvirt.plugins.module_utils._provision.rule import Rule
+
+T = t.TypeVar("T")
 
 _MACHINE: t.Final[dict[str, dict[str, t.Any]]] = {
     "vcpus": {"type": "int"},
@@ -763,20 +766,29 @@ def make_plan(module: AnsibleModule, observed: Observed, rule: Rule) -> dict[str
 
 
 def _continued(module: AnsibleModule, observed: Observed, rule: Rule, blend: Blend) -> Plan:
-    """Return the plan out of a forecast that goes on from where the last run left it."""
+    """Return the plan out of a forecast that goes on from where the last run left it.
 
-    def work(connection: sqlite3.Connection) -> Plan:
-        forecaster = kept.Continuing(blend, kept.load(connection, observed.fleet))
-        plan = decide(observed, rule, forecaster)
-        if forecaster.state is not None:
-            kept.save(connection, observed.fleet, forecaster.state)
-        return plan
-
+    Two short transactions, so that the forecasts of many fleets don't wait for each other.
+    """
     database = Database(module.params["forecast_state"], dry_run=module.check_mode)
-    plan, warnings = database.run(work, time.time())
+    forecaster = kept.Continuing(blend, _with_state(module, database, lambda c: kept.load(c, observed.fleet)))
+    plan = decide(observed, rule, forecaster)
+    state = forecaster.state
+    if state is not None:
+        _with_state(module, database, lambda c: kept.save(c, observed.fleet, state))
+    return plan
+
+
+def _with_state(module: AnsibleModule, database: Database, work: t.Callable[[sqlite3.Connection], T]) -> T | None:
+    """Return what ``work`` returns; None, and a warning, without a usable file: a forecast can begin anew."""
+    try:
+        result, warnings = database.run(work, time.time())
+    except HeadroomError as error:
+        module.warn(f"forecast_state: {error.message} The forecast does not go on from it.")
+        return None
     for warning in warnings:
         module.warn(warning)
-    return plan
+    return result
 
 
 def _now(given: float | None) -> float:

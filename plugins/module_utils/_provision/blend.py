@@ -13,6 +13,7 @@ What it is made of: horizon.py. It works from the second sample on, and better w
 from __future__ import annotations
 
 import dataclasses
+import math
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.forecast import (
@@ -57,7 +58,8 @@ class Blend:
         """Return the forecasts, and a state from which the next run goes on at the cost of the new slots only.
 
         ``state`` is what an earlier call returned, through JSON if need be. One that does not fit is not used: it is of
-        other options or another version, of a later slot, or ends before the series or ``last`` begins.
+        other options or another version, of a later slot, ends before the series or ``last`` begins, or is of another
+        demand (a fleet of the same name elsewhere).
         """
         key = [_VERSION, self.risk, series.interval, steps]
         seen = self._seen(series, last, state, key)
@@ -89,11 +91,20 @@ class Blend:
         fresh = len(series.values) - seen
         if between or seen < 0 or fresh < 0 or len(state["made"]) < min(last, len(series.values)) - fresh:
             return None
-        return int(seen)
+        return int(seen) if _same_demand(series.values[:seen], state["tracker"]["recent"]) else None
+
+
+def _same_demand(values: t.Sequence[float | None], recent: t.Sequence[float]) -> bool:
+    """Whether most of what is known of the slots that end ``values`` is what the state had taken in.
+
+    Not all of it, since samples come late, and a few zeros may have been taken for an outage.
+    """
+    pairs = [(value, kept) for value, kept in zip(reversed(values), reversed(recent)) if value is not None]
+    return 2 * sum(math.isclose(*pair) for pair in pairs) >= len(pairs)
 
 
 class Auto(Blend):
-    """A Forecaster: the trend while there are less than 48 slots to learn from, the blend from then on.
+    """A Forecaster: the trend while less than 48 slots with a value are known, the blend from then on.
 
     Until then too few errors are known for a quantile of them, and the rise itself says more than any average.
     """
@@ -103,7 +114,7 @@ class Auto(Blend):
     ) -> tuple[list[Forecast | None], State]:
         """See Blend. What is kept is the blend's from the first slot on."""
         made, kept = super().continued(series, steps, last, state)
-        if kept["tracker"]["memory"]["count"] < ENOUGH_SLOTS:
+        if kept["tracker"]["known"] < ENOUGH_SLOTS:
             made = TrendRule(self.risk).forecasts(series, steps, last)
         return made, kept
 

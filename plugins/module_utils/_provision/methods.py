@@ -13,6 +13,7 @@ the demand up to that slot.
 
 from __future__ import annotations
 
+import itertools
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.blend import ENOUGH_SLOTS
@@ -41,8 +42,8 @@ def blend(demand: Demand, interval: int, steps: int, risks: t.Sequence[float]) -
 def auto(demand: Demand, interval: int, steps: int, risk: float) -> Table:
     """Return the table of the forecaster that a rule has by default: the trend at first, then the blend."""
     (table,) = blend(demand, interval, steps, [risk])
-    known = (index for index, value in enumerate(demand) if value is not None)
-    few = min(len(demand), next(known, len(demand)) + ENOUGH_SLOTS - 1)
+    known = itertools.accumulate(value is not None for value in demand)
+    few = sum(count < ENOUGH_SLOTS for count in known)
     return [*trend(demand[:few], interval, steps, risk), *table[few:]]
 
 

@@ -37,7 +37,7 @@ class Tracker:
     """The blend after some slots of ``interval`` seconds, forecasting up to ``steps`` slots ahead.
 
     ``levels`` are the probabilities that demand shall stay under the upper values; each costs a little.
-    A slot without a value teaches nothing and is bridged by what was expected of it. So are the first zeros of a series
+    ``known`` slots had a value. A slot without one teaches nothing and is bridged by what was expected of it. So are the first zeros of a series
     that hardly knows any: then a service or its measuring is out, and the demand will be back.
     """
 
@@ -57,6 +57,7 @@ class Tracker:
         self._breaches: list[int] = state.get("breaches", [0 for _unused in levels])
         self._zeros: int = state.get("zeros", 0)
         self._doubted: int = state.get("doubted", 0)
+        self.known: int = state.get("known", 0)
 
     def state(self) -> dict[str, t.Any]:
         """Return what a new tracker of the same interval, steps and levels needs to go on from here, for JSON."""
@@ -68,6 +69,7 @@ class Tracker:
             "breaches": self._breaches,
             "zeros": self._zeros,
             "doubted": self._doubted,
+            "known": self.known,
         }
 
     def observe(self, value: float | None, brief: bool = False) -> None:
@@ -85,6 +87,7 @@ class Tracker:
                 ]
         if value is None and not self._issued:
             return
+        self.known += value is not None
         bridged = self._issued[0].value if value is None else value
         self._memory.add(bridged)
         self._recent.append(bridged)

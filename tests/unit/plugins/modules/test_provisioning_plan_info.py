@@ -143,6 +143,13 @@ def test_a_state_that_is_broken_is_begun_anew(tmp_path: Path) -> None:
     assert call(**params) == plan
 
 
+def test_a_state_that_cannot_be_kept_costs_a_warning_and_no_plan(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    plan = execute(forecast_state=str(tmp_path / "file" / "state.sqlite"))
+    assert plan["machines"]["target"] == 4
+    assert "forecast_state" in json.dumps(plan["warnings"])
+
+
 def test_a_result_holds_the_latest_day_and_not_all_that_was_handed_in() -> None:
     hours = 50 * 24
     plan = call(hosts=[host("kvm1", *range(hours))], now=(hours - 1) * HOUR + 60)

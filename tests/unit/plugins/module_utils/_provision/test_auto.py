@@ -83,6 +83,13 @@ def test_it_is_the_trend_at_first_and_then_the_blend() -> None:
         assert table[count - 1] == [step.upper for step in made.steps]
 
 
+def test_gaps_are_no_history() -> None:
+    """An interval of a second and a sample a minute: what lies between is not known, however many slots it is."""
+    values = [value for demand in (10.0, 20.0, 40.0) for value in (demand, *[None] * 59)]
+    (made,) = Auto().forecasts(Series(1, 0, tuple(values)), 2)
+    assert made == TrendRule().forecasts(Series(1, 0, tuple(values)), 2)[0]
+
+
 def test_what_is_kept_counts_as_history() -> None:
     """A day of hours is too little to learn from; with the weeks before that are kept it is not."""
     values = [NOISE.gauss(50, 5) for _unused in range(24 * 14)]
