@@ -175,6 +175,9 @@ options:
       alert_growth:
         description:
           - Raise the alert when demand grows by this factor from one interval to the next, and by more than is usual.
+          - That is for as long as there is little history. Once a forecast learns (O(rule.forecaster)), the alert is
+            raised when demand is above what it exceeds once in a thousand times, or goes on to grow by this factor
+            after it was above the forecast's upper value for some intervals.
         type: float
         default: 2.0
       parked:

@@ -33,7 +33,8 @@ _LONGEST_SECONDS: t.Final = 28 * 86_400
 _MOST_SLOTS: t.Final = 10_000
 _THOROUGH_SLOTS: t.Final = 2880
 ENOUGH_SLOTS: t.Final = 48
-_VERSION: t.Final = 2
+_LIMIT_LEVEL: t.Final = 0.999
+_VERSION: t.Final = 3
 
 State = dict[str, t.Any]
 
@@ -42,8 +43,8 @@ State = dict[str, t.Any]
 class Blend:
     """A Forecaster. ``risk`` is the share of slots in which demand may exceed the upper value.
 
-    Without kept state it goes through the latest 28 days, at most 10 000 slots. Of what lies farther back than twice the
-    errors that are remembered it only learns days and weeks, which takes a third of the time.
+    Without kept state it goes through the latest 28 days, at most 10 000 slots. Of those that lie farther back than
+    twice the errors that are remembered it only learns days and weeks, which takes a third of the time.
     """
 
     risk: float = 0.05
@@ -62,18 +63,19 @@ class Blend:
         demand (a fleet of the same name elsewhere).
         """
         key = [_VERSION, self.risk, series.interval, steps]
+        levels = [1 - self.risk, _LIMIT_LEVEL]
         seen = self._seen(series, last, state, key)
         if state is not None and seen is not None:
             made = [_from_json(forecast) for forecast in state["made"]]
-            tracker = Tracker(series.interval, steps, [1 - self.risk], state["tracker"])
+            tracker = Tracker(series.interval, steps, levels, state["tracker"])
         else:
-            made, tracker = [], Tracker(series.interval, steps, [1 - self.risk])
+            made, tracker = [], Tracker(series.interval, steps, levels)
             seen = max(0, len(series.values) - min(_MOST_SLOTS, _LONGEST_SECONDS // series.interval))
         first = len(series.values) - last
         for index in range(seen, len(series.values)):
             tracker.observe(series.values[index], brief=not state and index < first - _THOROUGH_SLOTS)
             if index >= first:
-                made.append(tracker.forecast())
+                made.append(tracker.forecast(limit=1 if tracker.known >= ENOUGH_SLOTS else None))
         kept = {
             "key": key,
             "next": series.start + len(series.values) * series.interval,
@@ -139,4 +141,5 @@ def _from_json(kept: State | None) -> Forecast | None:
         kept["method"],
         tuple(Step(**step) for step in kept["steps"]),
         Growth(tuple(growth["values"]), growth["ratio"], growth["sustained"]),
+        kept["limit"],
     )

@@ -88,10 +88,10 @@ def _outcome(series: Series, rule: Rule, start: int) -> Outcome:
 
 
 def _uppers(series: Series, rule: Rule) -> Table:
-    if rule.forecaster == "blend":
-        return methods.blend(series.values, series.interval, rule.steps, [rule.risk])[0]
-    method = methods.trend if rule.forecaster == "trend" else methods.auto
-    return method(series.values, series.interval, rule.steps, rule.risk)
+    if rule.forecaster == "trend":
+        return methods.trend(series.values, series.interval, rule.steps, rule.risk)
+    method = methods.blend if rule.forecaster == "blend" else methods.auto
+    return method(series.values, series.interval, rule.steps, [rule.risk])[0]
 
 
 def _peers(series: Series, rule: Rule, start: int, target: float) -> dict[str, Outcome]:

@@ -39,12 +39,12 @@ def blend(demand: Demand, interval: int, steps: int, risks: t.Sequence[float]) -
     return list(tables)
 
 
-def auto(demand: Demand, interval: int, steps: int, risk: float) -> Table:
-    """Return the table of the forecaster that a rule has by default: the trend at first, then the blend."""
-    (table,) = blend(demand, interval, steps, [risk])
+def auto(demand: Demand, interval: int, steps: int, risks: t.Sequence[float]) -> list[Table]:
+    """Return a table for each of ``risks`` of the forecaster that a rule has by default: first trend, then blend."""
+    tables = blend(demand, interval, steps, risks)
     known = itertools.accumulate(value is not None for value in demand)
     few = sum(count < ENOUGH_SLOTS for count in known)
-    return [*trend(demand[:few], interval, steps, risk), *table[few:]]
+    return [[*trend(demand[:few], interval, steps, risk), *table[few:]] for risk, table in zip(risks, tables)]
 
 
 def trend(demand: Demand, interval: int, steps: int, risk: float) -> Table:

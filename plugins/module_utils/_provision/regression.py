@@ -21,7 +21,8 @@ class Regression:
 
     Instead of the covariance matrix of recursive least squares, which loses its footing when the features stand still
     for long (Åström, Borisson, Ljung and Wittenmark, 1977), it sums up the normal equations, O(width²) a sample, and
-    solves them now and then. Until then samples wait, since many at once are summed up several times as fast. The ridge counts as ``PRIOR`` samples in which no feature had an effect.
+    solves them now and then. Until then samples wait, since many at once are summed up several times as fast. The
+    ridge counts as ``PRIOR`` samples in which no feature had an effect.
     """
 
     PRIOR: t.Final = 10.0

@@ -37,8 +37,8 @@ class Tracker:
     """The blend after some slots of ``interval`` seconds, forecasting up to ``steps`` slots ahead.
 
     ``levels`` are the probabilities that demand shall stay under the upper values; each costs a little.
-    ``known`` slots had a value. A slot without one teaches nothing and is bridged by what was expected of it. So are the first zeros of a series
-    that hardly knows any: then a service or its measuring is out, and the demand will be back.
+    ``known`` slots had a value. One without teaches nothing and is bridged by what was expected of it. So are the first
+    zeros of a series that hardly knows any: then a service or its measuring is out, and the demand will be back.
     """
 
     def __init__(
@@ -97,8 +97,11 @@ class Tracker:
         """Return for how many slots in a row the demand has been above the upper value of ``levels[level]``."""
         return self._breaches[level]
 
-    def forecast(self, level: int = 0) -> Forecast | None:
-        """Return the forecast after the latest slot, its upper values for ``levels[level]``; None before any value."""
+    def forecast(self, level: int = 0, limit: int | None = None) -> Forecast | None:
+        """Return the forecast after the latest slot; None before any value.
+
+        Its upper values are for ``levels[level]``, and its limit, if one is asked for, for ``levels[limit]``.
+        """
         if not self._issued:
             return None
         corners = [(0, self._recent[-1], self._recent[-1])] + [
@@ -108,7 +111,8 @@ class Tracker:
         surge = self._surge(level)
         if surge:
             steps = [Step(max(step.value, value), max(step.upper, value)) for step, value in zip(steps, surge)]
-        return Forecast("surge" if surge else "blend", tuple(steps), growth_of(list(self._recent)))
+        most = None if limit is None else self._issued[0].upper[limit]
+        return Forecast("surge" if surge else "blend", tuple(steps), growth_of(list(self._recent)), most)
 
     def _doubtful(self, value: float) -> bool:
         if value > 0 or not self._issued:

@@ -76,7 +76,7 @@ def test_it_is_the_trend_at_first_and_then_the_blend() -> None:
     for count, expected in ((47, TrendRule()), (48, Blend())):
         series = Series(HOUR, 0, tuple(values[:count]))
         assert Auto().forecasts(series, 2, 3) == expected.forecasts(series, 2, 3)
-    table = methods.auto(values, HOUR, 2, 0.05)
+    (table,) = methods.auto(values, HOUR, 2, [0.05])
     for count in (1, 20, 47, 48, 60):
         (made,) = Auto().forecasts(Series(HOUR, 0, tuple(values[:count])), 2)
         assert made is not None
