@@ -66,9 +66,10 @@ def rows(facts: Sequence[Facts]) -> Iterator[Row]:
             yield _row(f"cost where 5 % of time is short, {one.trace}", one.cost, _COSTS[one.trace])
     yield _row("short in the first 48 h, % of time, mean", 100 * _mean(facts, lambda one: one.first_days), 5.0)
     yield from _alerts(facts)
-    yield _row("flaps a day, calm / reactive 0.8's, mean", *_flaps(facts))
+    yield _row("flaps a day, calm, against reactive 0.8's, median", *_flaps(facts))
     worst = max(facts, key=lambda one: one.flaps - one.reactive_flaps)
-    yield _row(f"flaps a day, calm / reactive 0.8's, worst ({worst.trace})", worst.flaps, worst.reactive_flaps)
+    yield _row(f"flaps a day, calm, against reactive 0.8's, worst ({worst.trace})", worst.flaps, worst.reactive_flaps)
+    yield _row("cost of being calm, median", statistics.median(one.calm_cost for one in facts), 1.05)
     yield _row("cost of being calm, worst", max(one.calm_cost for one in facts), 1.05)
     yield _row("seconds a decision, from scratch, worst", max(one.cold_seconds for one in facts), 1.0)
     yield _row("seconds a decision, from kept state, worst", max(one.kept_seconds for one in facts), 0.05)
@@ -84,7 +85,7 @@ def _alerts(facts: Sequence[Facts]) -> Iterator[Row]:
 
 
 def _flaps(facts: Sequence[Facts]) -> tuple[float, float]:
-    return _mean(facts, lambda one: one.flaps), _mean(facts, lambda one: one.reactive_flaps)
+    return statistics.median(one.flaps for one in facts), statistics.median(one.reactive_flaps for one in facts)
 
 
 def _mean(facts: Sequence[Facts], measure: Callable[[Facts], float]) -> float:

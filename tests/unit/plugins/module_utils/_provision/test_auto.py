@@ -36,7 +36,7 @@ CALM = {
 }
 
 
-@pytest.fixture(params=CALM.values(), ids=CALM.keys())
+@pytest.fixture(params=list(CALM.values()), ids=list(CALM))
 def calm(request: pytest.FixtureRequest) -> list[float]:
     return list(request.param)
 
