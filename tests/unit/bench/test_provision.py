@@ -75,8 +75,8 @@ def test_a_quantile_lies_on_the_line_between_two_values() -> None:
 def facts(name: str, **changed: t.Any) -> goals.Facts:
     values: dict[str, t.Any] = {
         "trace": name, "short": {0.1: 0.05, 0.05: 0.02}, "at_equal_cost": 0.01, "reactive": 0.1, "cost": 1.0,
-        "first_days": 0.02, "flaps": 2.0, "reactive_flaps": 4.0, "calm_cost": 1.02, "pages_a_day": 0.1, "events": (1, 2, 0.1),
-        "cold_seconds": 0.5, "kept_seconds": 0.02,
+        "first_days": 0.02, "flaps": 2.0, "reactive_flaps": 4.0, "calm_cost": 1.02, "pages_a_day": 0.1,
+        "events": (1, 2, 0.1), "cold_seconds": 0.5, "kept_seconds": 0.02,
     }  # fmt: skip
     return goals.Facts(**{**values, **changed})
 
@@ -99,15 +99,16 @@ def test_alerts_of_one_hour_are_one_page_and_events_are_counted_once(tmp_path: P
     begin = dt.datetime(2026, 1, 1)  # noqa: DTZ001
     demand = [float(NOISE.randint(80, 120)) for _unused in range(600)]
     demand[300:303] = [1000.0, 1000.0, 1000.0]
-    demand[500] = 900.0
+    demand[500] = 5000.0  # a second one of the same height would be no news
     trace = traces.Trace("calls", 300, tuple(demand), 0, begin)
     called = alerts.pages(alerts.raised(trace, 2), 300)
     assert {300, 500} <= set(called)
     assert 301 not in called
     path = tmp_path / "windows.json"
-    path.write_text(
-        '{"calls": [["2026-01-02 00:50:00", "2026-01-02 01:10:00"], ["2026-01-01 00:00:00", "2026-01-01 01:00:00"]]}'
-    )
+    windows = {
+        "calls": [["2026-01-02 00:50:00", "2026-01-02 01:10:00"], ["2026-01-01 00:00:00", "2026-01-01 01:00:00"]]
+    }
+    path.write_text(json.dumps(windows))
     hits, events, false = alerts.verdict(trace, called, alerts.read_windows(path))
     assert (hits, events) == (1, 2)
     assert false == pytest.approx((len(called) - 1) / (600 / 288))
