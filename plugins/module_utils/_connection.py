@@ -58,13 +58,17 @@ def masked(uri: str) -> str:
 
 def passwords_in(options: object) -> set[str]:
     """Return the passwords in all URIs among ``options``, however deep they lie."""
-    if isinstance(options, str):
-        return {match.group("password") for match in _SECRET_IN_URI.finditer(options)} - {""}
-    if isinstance(options, t.Mapping):
-        options = list(options.values())
-    if isinstance(options, (list, tuple)):
-        return {password for option in options for password in passwords_in(option)}
-    return set()
+    found: set[str] = set()
+    left = [options]
+    while left:
+        option = left.pop()
+        if isinstance(option, str):
+            found.update(match.group("password") for match in _SECRET_IN_URI.finditer(option))
+        elif isinstance(option, dict):
+            left.extend(option.values())
+        elif isinstance(option, (list, tuple)):
+            left.extend(option)
+    return found - {""}
 
 
 @contextlib.contextmanager

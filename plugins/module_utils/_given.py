@@ -34,11 +34,15 @@ class Given:
             raise self.wrong("a dictionary")
         return Given(f"{self.path}.{name}", self.value.get(name), self.remedy)
 
-    def items(self) -> list[Given]:
-        """Return the values of a list."""
+    def listed(self) -> list[t.Any]:
+        """Return the values of a list as they are, unchecked."""
         if not isinstance(self.value, list):
             raise self.wrong("a list")
-        return [Given(f"{self.path}[{index}]", item, self.remedy) for index, item in enumerate(self.value)]
+        return self.value
+
+    def items(self) -> list[Given]:
+        """Return the values of a list."""
+        return [Given(f"{self.path}[{index}]", item, self.remedy) for index, item in enumerate(self.listed())]
 
     def number(self) -> float:
         """Return a number."""

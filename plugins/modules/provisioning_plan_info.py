@@ -72,10 +72,11 @@ options:
           - How demand is forecast. V(trend) watches the distance between intervals and needs no history, so a rise
             that goes on is expected to go on.
           - V(blend) also learns days and weeks, and sets its upper value by its own past errors so that O(rule.risk) is
-            kept. It is the better one as soon as there are some days of history, up to four weeks of which it uses.
+            kept. It uses up to four weeks of history.
+          - V(auto) is V(trend) until the demand of 48 intervals is known, and V(blend) from then on.
         type: str
-        choices: [trend, blend]
-        default: trend
+        choices: [auto, blend, trend]
+        default: auto
       schedule:
         description:
           - Known events, such as a newsletter that goes out. Machines are ready when one begins, whatever the forecast
@@ -174,6 +175,9 @@ options:
       alert_growth:
         description:
           - Raise the alert when demand grows by this factor from one interval to the next, and by more than is usual.
+          - That is for as long as there is little history. Once a forecast learns (O(rule.forecaster)), the alert is
+            raised when demand is above what it exceeds once in a thousand times, or goes on to grow by this factor
+            after it was above the forecast's upper value for some intervals.
         type: float
         default: 2.0
       parked:
@@ -262,9 +266,10 @@ options:
     type: str
   forecast_state:
     description:
-      - A history database on the machine where the task runs, in which O(rule.forecaster=blend) keeps from where it
-        goes on, so that a run costs what is new and not four weeks of history. It is made when it is not there.
+      - A history database on the machine where the task runs, in which forecasts that learn keep from where they
+        go on, so that a run costs what is new and not four weeks of history. It is made when it is not there.
       - After the first run, samples of a day are enough, and what was before is still known.
+      - A file that cannot be used costs a warning, and the forecast begins anew.
     type: path
   backtest:
     description:
@@ -286,8 +291,8 @@ options:
         default: []
       tune:
         description:
-          - Look for the cheapest O(rule.risk), O(rule.headroom) and O(rule.cooldown) with O(rule.forecaster=blend) on
-            the first part of the history, and compare all rules on the rest, which the search has not seen.
+          - Look for the cheapest O(rule.risk), O(rule.headroom) and O(rule.cooldown) of a forecast that learns on the
+            first part of the history, and compare all rules on the rest, which the search has not seen.
         type: bool
         default: false
       most_short:
@@ -372,7 +377,7 @@ EXAMPLES = r"""
       tune: true
       rules:
         - {name: more headroom, headroom: 0.3}
-        - {name: learns days and weeks, forecaster: blend}
+        - {name: only follows the trend, forecaster: trend}
   delegate_to: localhost
   run_once: true
   register: replay
@@ -400,8 +405,8 @@ demand:
       returned: success
       sample: 20.0
     series:
-      description: The demand of each interval since the first one recorded, of at most four weeks. A value that is not
-        known is V(none).
+      description: The demand of each interval of the latest day, oldest first. A value that is not known is V(none).
+        M(headroom.libvirt.demand_history_info) returns all that is recorded.
       type: list
       elements: dict
       returned: success
@@ -550,7 +555,7 @@ backtest:
       returned: success
       sample:
         - rule          short %  by %  over %   by %  unmet %  machine-hours   cost  actions/day  flaps/day
-        - rule             0.53  0.12   95.25  52.56     0.01          30398  1.419         24.3        6.1
+        - rule             0.02  0.00   95.88  36.22     0.00          27288  1.274         26.2        5.1
         - tuned            5.50  0.57   44.55   7.47     0.16          22432  1.047         29.9        8.3
         - reactive 0.7     1.87  0.36   93.24  61.26     0.12          32273  1.507         17.8        2.1
         - perfect          0.00  0.00    0.00   0.00     0.00          21417  1.000         29.5        7.3
@@ -637,7 +642,7 @@ backtest:
       description: What to change in O(rule), V(none) without O(backtest.tune).
       type: dict
       returned: success
-      sample: {forecaster: blend, risk: 0.1, headroom: 0.0, cooldown: 300}
+      sample: {risk: 0.1, headroom: 0.0, cooldown: 300}
     start:
       description: Where the comparison starts, in epoch seconds.
       type: int
@@ -671,12 +676,11 @@ import time
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import ArgumentSpec
-from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import HeadroomError, InvalidInput
 from ansible_collections.headroom.libvirt.plugins.module_utils._names import check_name
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision import decisions, kept
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision.blend import Blend
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.blend import Blend, forecaster_of
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.database import Database
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision.forecast import TrendRule
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.observed import Wanted, observe
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.options import RULE, rule_of
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.plan import check_unchanged, decide
@@ -685,6 +689,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._provision.replay
     backtested,
     series_of,
 )
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.series import Series
 from ansible_collections.headroom.libvirt.plugins.module_utils._runner import run_module
 from ansible_collections.headroom.libvirt.plugins.module_utils._sizes import parse_size
 
@@ -694,6 +699,8 @@ if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
     from ansible_collections.headroom.libvirt.plugins.module_utils._provision.model import Observed, Plan
     from ansible_collections.headroom.libvirt.plugins.module_utils._provision.rule import Rule
+
+T = t.TypeVar("T")
 
 _MACHINE: t.Final[dict[str, dict[str, t.Any]]] = {
     "vcpus": {"type": "int"},
@@ -711,6 +718,7 @@ _HOST: t.Final[dict[str, dict[str, t.Any]]] = {
 
 # Four weeks: no forecast looks back farther.
 _FARTHEST_SECONDS: t.Final = 28 * 86_400
+_SHOWN_SECONDS: t.Final = 86_400
 
 ARGUMENTS = ArgumentSpec(
     options={
@@ -742,39 +750,47 @@ def run(module: AnsibleModule) -> dict[str, t.Any]:
         since = now - _FARTHEST_SECONDS if backtest is None else 0.0
         observed = observe(params["fleet"], now, rule.interval, params["hosts"], _wanted(params["machine"]), since)
         if backtest is None:
-            return make_plan(module, observed, rule)
+            return {**make_plan(module, observed, rule), "invocation": {"module_args": _shown(params)}}
         series = observed.series
     return {"changed": False, "backtest": backtested(series, params["rule"], backtest)}
 
 
 def make_plan(module: AnsibleModule, observed: Observed, rule: Rule) -> dict[str, t.Any]:
     """Return the plan; raises Conflict if the machines are not those of ``expected_digest``."""
-    if rule.forecaster == "trend":
-        plan = decide(observed, rule, TrendRule(rule.risk))
-    elif module.params["forecast_state"] is None:
-        plan = decide(observed, rule, Blend(rule.risk))
+    forecaster = forecaster_of(rule)
+    if module.params["forecast_state"] is not None and isinstance(forecaster, Blend):
+        plan = _continued(module, observed, rule, forecaster)
     else:
-        plan = _continued(module, observed, rule)
+        plan = decide(observed, rule, forecaster)
     if module.params["expected_digest"] is not None:
         check_unchanged(module.params["expected_digest"], plan)
     return _result(observed, rule, plan)
 
 
-def _continued(module: AnsibleModule, observed: Observed, rule: Rule) -> Plan:
-    """Return the plan out of a forecast that goes on from where the last run left it."""
+def _continued(module: AnsibleModule, observed: Observed, rule: Rule, blend: Blend) -> Plan:
+    """Return the plan out of a forecast that goes on from where the last run left it.
 
-    def work(connection: sqlite3.Connection) -> Plan:
-        forecaster = kept.Continuing(Blend(rule.risk), kept.load(connection, observed.fleet))
-        plan = decide(observed, rule, forecaster)
-        if forecaster.state is not None:
-            kept.save(connection, observed.fleet, forecaster.state)
-        return plan
-
+    Two short transactions, so that the forecasts of many fleets don't wait for each other.
+    """
     database = Database(module.params["forecast_state"], dry_run=module.check_mode)
-    plan, warnings = database.run(work, time.time())
+    forecaster = kept.Continuing(blend, _with_state(module, database, lambda c: kept.load(c, observed.fleet)))
+    plan = decide(observed, rule, forecaster)
+    state = forecaster.state
+    if state is not None:
+        _with_state(module, database, lambda c: kept.save(c, observed.fleet, state))
+    return plan
+
+
+def _with_state(module: AnsibleModule, database: Database, work: t.Callable[[sqlite3.Connection], T]) -> T | None:
+    """Return what ``work`` returns; None, and a warning, without a usable file: a forecast can begin anew."""
+    try:
+        result, warnings = database.run(work, time.time())
+    except HeadroomError as error:
+        module.warn(f"forecast_state: {error.message} The forecast does not go on from it.")
+        return None
     for warning in warnings:
         module.warn(warning)
-    return plan
+    return result
 
 
 def _now(given: float | None) -> float:
@@ -802,7 +818,7 @@ def _result(observed: Observed, rule: Rule, plan: Plan) -> dict[str, t.Any]:
         "changed": False,
         "demand": {
             "current": series.current,
-            "series": [{"timestamp": start, "value": value} for start, value in series.slots()],
+            "series": [{"timestamp": start, "value": value} for start, value in _latest_day(series).slots()],
         },
         "forecast": forecast,
         "alert": dataclasses.asdict(plan.alert),
@@ -817,6 +833,16 @@ def _result(observed: Observed, rule: Rule, plan: Plan) -> dict[str, t.Any]:
         "digest": plan.digest,
         "decision": decisions.as_dict(observed, rule, plan, forecast),
     }
+
+
+def _shown(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """Return the options as ``-vvv`` shows them: of the hosts only the names, not all that was recorded on them."""
+    return {**params, "hosts": [{"name": host["name"]} for host in params["hosts"]]}
+
+
+def _latest_day(series: Series) -> Series:
+    left_out = max(0, len(series.values) - _SHOWN_SECONDS // series.interval)
+    return Series(series.interval, series.start + left_out * series.interval, series.values[left_out:])
 
 
 def _forecast(observed: Observed, rule: Rule, plan: Plan) -> dict[str, t.Any]:

@@ -2,12 +2,15 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Provisioning on recorded demand: the blend against target tracking and the gap rule. Exact, but for the times.
+"""Provisioning on recorded demand, as a rule does it by default, against target tracking and the gap rule.
+
+All is exact but for the times.
 
 Each method has one knob (the risk, or the target utilisation), which is swept: what a method costs is read where it is
 short of machines for 5 % of the time, and how long it is short where it costs as much as target tracking at 0.7.
 Between two settings both are read from the line. In the rows, `seconds` and `peer_seconds` hold the measure that the
-case names: only times are in seconds.
+case names: only times are in seconds. The rows whose peer is `goal` come last and sum up all traces, where a ratio of
+at most 1 is what was asked for.
 """
 
 from __future__ import annotations
@@ -22,10 +25,10 @@ from pathlib import Path
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision import methods
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.backtest import Outcome, Table, Terms, replay
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision.blend import Blend
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.blend import Auto
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.series import Series
 
-from bench import traces
+from bench import alerts, goals, traces
 from bench.frame import Row
 
 if t.TYPE_CHECKING:
@@ -39,7 +42,7 @@ _TAILS: t.Final = (0.01, 0.005, 0.001, 0.0005, 0.0001)
 _TARGETS: t.Final = tuple(step / 20 for step in range(6, 21))
 _SHORT: t.Final = 0.05
 _TOLERANCE: t.Final = 0.1
-_SUBJECT: t.Final = "blend"
+_SUBJECT: t.Final = "auto"
 
 Points = list[tuple[float, float]]
 
@@ -55,25 +58,54 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help=f"a CSV file timestamp,demand; may be repeated (default: all in {traces.DEFAULT_FOLDER})",
     )
     parser.add_argument("--quick", action="store_true", help="only 20 machines and the shorter boot time")
+    parser.add_argument(
+        "--windows",
+        type=Path,
+        metavar="FILE",
+        help='JSON {"trace": [["begin", "end"], …]}: known events, of which alerts should tell',
+    )
 
 
 def run(options: argparse.Namespace) -> list[Row]:
     """Measure all traces."""
+    windows = alerts.read_windows(options.windows) if options.windows else {}
     rows: list[Row] = []
+    facts: list[goals.Facts] = []
     for trace in traces.find(options.trace):
-        rows += list(_decision_rows(trace))
+        seconds = _decision_seconds(trace)
+        rows.append(_decision_row(trace, *seconds))
         for delay, machines in [(trace.delay, (20,))] if options.quick else _settings(trace):
-            rows += list(_Contest(trace, delay).rows(machines))
-    return rows
+            contest = _Contest(trace, delay)
+            rows += list(contest.rows(machines))
+            if delay == trace.delay:
+                facts.append(contest.facts(windows, *seconds))
+    return rows + list(goals.rows(facts))
 
 
 def table(rows: Sequence[Row]) -> str:
-    """The rows for people, columns aligned."""
-    lines = [("case", "n", "ours", "peer", "peer's", "ratio")]
-    lines += [
+    """The rows for people, columns aligned, the goals below."""
+    reached = [row for row in rows if row.peer == goals.GOAL]
+    compared = [row for row in rows if row.peer != goals.GOAL]
+    header = ("case", "n", "ours", "peer", "peer's", "ratio")
+    cells = [
         (row.case, str(row.n), f"{row.seconds:.4g}", row.peer, f"{row.peer_seconds:.4g}", f"{row.ratio:.3f}")
-        for row in rows
+        for row in compared
     ]
+    judged = [
+        (
+            row.case,
+            "met" if row.ratio <= 1 else "missed",
+            f"{row.seconds:.4g}",
+            "at most",
+            f"{row.peer_seconds:.4g}",
+            "",
+        )
+        for row in reached
+    ]
+    return f"{_aligned([header, *cells])}\n\n{_aligned([('goal', '', 'reached', '', 'asked', ''), *judged])}"
+
+
+def _aligned(lines: Sequence[tuple[str, ...]]) -> str:
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     numbers = {1, 2, 4, 5}
     text = [
@@ -97,7 +129,7 @@ class _Contest:
         self._trace, self._delay = trace, delay
         demand = trace.demand
         risks = _RISKS + _TAILS
-        self._blend = dict(zip(risks, methods.blend(demand, trace.interval, delay, risks), strict=True))
+        self._ours = dict(zip(risks, methods.auto(demand, trace.interval, delay, risks), strict=True))
         self._reactive = {target: methods.reactive(demand, target) for target in _TARGETS}
         self._gap = {target: methods.gap_rule(demand, delay, target) for target in _TARGETS}
 
@@ -109,7 +141,7 @@ class _Contest:
     def _rows(self, machines: int) -> Iterator[Row]:
         terms = self._terms(machines)
         patient = dataclasses.replace(terms, out_tolerance=_TOLERANCE, in_tolerance=_TOLERANCE)
-        blend = {risk: self._replay(made, terms) for risk, made in self._blend.items()}
+        blend = {risk: self._replay(made, terms) for risk, made in self._ours.items()}
         peers = {
             "reactive": {target: self._replay(made, patient) for target, made in self._reactive.items()},
             "gap rule": {target: self._replay(made, terms) for target, made in self._gap.items()},
@@ -131,8 +163,34 @@ class _Contest:
             yield from self._row(f"{case}: cost where 5 % of time is short", cost, peer, theirs)
         for risk in (0.1, 0.05):
             yield from self._row(f"{case}: short, % of time", blend[risk].tau_u, f"risk {risk:.0%}", risk, 100)
-        yield from self._first_days(case, terms)
+        first = self._first_days(terms).tau_u
+        yield from self._row(f"{case}: short in the first 48 h, %", first, "risk 5%", 0.05, 100)
         yield from self._calm(case, terms, blend[0.05], peers["reactive"][0.8])
+
+    def facts(self, windows: alerts.Windows, cold_seconds: float, kept_seconds: float) -> goals.Facts:
+        """What the goals are about."""
+        terms = self._terms(20)
+        patient = dataclasses.replace(terms, out_tolerance=_TOLERANCE, in_tolerance=_TOLERANCE)
+        ours = {risk: self._replay(made, terms) for risk, made in self._ours.items()}
+        reactive, eager = (self._replay(self._reactive[target], patient) for target in (0.7, 0.8))
+        calm = self._replay(self._ours[0.05], calmer(terms))
+        called = alerts.pages(alerts.raised(self._trace, self._delay), self._trace.interval)
+        days = len(self._trace.demand) * self._trace.interval / 86_400
+        return goals.Facts(
+            trace=self._trace.name,
+            short={risk: ours[risk].tau_u for risk in (0.1, 0.05)},
+            at_equal_cost=short_at(points(ours.values()), reactive.cost),
+            reactive=reactive.tau_u,
+            cost=cost_at(points(ours.values()), _SHORT),
+            first_days=self._first_days(terms).tau_u,
+            flaps=calm.flaps_a_day,
+            reactive_flaps=eager.flaps_a_day,
+            calm_cost=calm.cost / ours[0.05].cost,
+            pages_a_day=len(called) / days,
+            events=alerts.verdict(self._trace, called, windows) if windows else None,
+            cold_seconds=cold_seconds,
+            kept_seconds=kept_seconds,
+        )
 
     def _terms(self, machines: int) -> Terms:
         hold = 1 if self._trace.interval >= 1800 else 2
@@ -141,14 +199,13 @@ class _Contest:
     def _replay(self, made: Table, terms: Terms) -> Outcome:
         return replay(self._trace.demand, made, terms, self._trace.interval, self._trace.start)
 
-    def _first_days(self, case: str, terms: Terms) -> Iterator[Row]:
+    def _first_days(self, terms: Terms) -> Outcome:
         slots = 2 * 86_400 // self._trace.interval
-        outcome = replay(self._trace.demand[:slots], self._blend[0.05][:slots], terms, self._trace.interval)
-        yield from self._row(f"{case}: short in the first 48 h, %", outcome.tau_u, "risk 5%", 0.05, 100)
+        return replay(self._trace.demand[:slots], self._ours[0.05][:slots], terms, self._trace.interval)
 
     def _calm(self, case: str, terms: Terms, plain: Outcome, reactive: Outcome) -> Iterator[Row]:
         """What it costs to let machines go only when it is worth it, and what flaps are left."""
-        calm = self._replay(self._blend[0.05], calmer(terms))
+        calm = self._replay(self._ours[0.05], calmer(terms))
         yield from self._row(f"{case}: flaps a day, calm", calm.flaps_a_day, "reactive", reactive.flaps_a_day)
         yield from self._row(f"{case}: cost, calm", calm.cost, "not calm", plain.cost)
 
@@ -190,23 +247,28 @@ def _read(ordered: Points, limit: float) -> float | None:
     return min(within, default=None)
 
 
-def _decision_rows(trace: traces.Trace) -> Iterator[Row]:
+def _decision_row(trace: traces.Trace, cold: float, kept: float) -> Row:
+    slots = min(len(trace.demand), 28 * 86_400 // trace.interval)
+    case = f"{trace.name}: seconds a decision"
+    return Row("provision", case, slots, "kept state", kept, "from scratch", cold, kept / cold)
+
+
+def _decision_seconds(trace: traces.Trace) -> tuple[float, float]:
     """How long one decision takes on at most 28 days of history: from scratch, and from kept state."""
     slots = min(len(trace.demand), 28 * 86_400 // trace.interval)
     series = Series(trace.interval, 0, trace.demand[:slots])
     earlier = dataclasses.replace(series, values=series.values[:-1])
-    kept = json.dumps(Blend().continued(earlier, trace.delay, last=4)[1])
-    cold = _median_seconds(lambda: Blend().forecasts(series, trace.delay, last=4))
-    warm = _median_seconds(lambda: json.dumps(Blend().continued(series, trace.delay, 4, json.loads(kept))[1]))
-    yield Row(
-        "provision", f"{trace.name}: seconds a decision", slots, "kept state", warm, "from scratch", cold, warm / cold
-    )
+    kept = json.dumps(Auto().continued(earlier, trace.delay, last=4)[1])
+    cold = _median_seconds(lambda: Auto().forecasts(series, trace.delay, last=4))
+    warm = _median_seconds(lambda: json.dumps(Auto().continued(series, trace.delay, 4, json.loads(kept))[1]))
+    return cold, warm
 
 
 def _median_seconds(work: t.Callable[[], object]) -> float:
+    """The processor's seconds, which others on the machine do not lengthen."""
     times: list[float] = []
     for _unused in range(3):
-        started = time.perf_counter()
+        started = time.process_time()
         work()
-        times.append(time.perf_counter() - started)
+        times.append(time.process_time() - started)
     return statistics.median(times)

@@ -30,6 +30,7 @@ class Trace:
     interval: int
     demand: tuple[float, ...]
     start: int
+    begin: dt.datetime = dt.datetime(1970, 1, 1)  # noqa: DTZ001  # as the file has it, without a zone
 
     @property
     def delay(self) -> int:
@@ -50,7 +51,7 @@ def read(path: Path) -> Trace:
     first, second = (dt.datetime.fromisoformat(row["timestamp"]) for row in rows[:2])
     interval = round((second - first).total_seconds())
     demand = tuple(float(row["demand"]) for row in rows)
-    return Trace(path.stem, interval, demand, _start(path.stem, len(demand), _DAY // interval))
+    return Trace(path.stem, interval, demand, _start(path.stem, len(demand), _DAY // interval), first)
 
 
 def find(chosen: Sequence[Path]) -> list[Trace]:

@@ -164,6 +164,7 @@ def _run_provisioning(stage: staging.Stage, request_bytes: float) -> str:
         "headroom.libvirt.provision",
         optimistic_provisioning_fleets=[fleet],
         optimistic_provisioning_decisions=str(stage.folder / "decisions.jsonl"),
+        optimistic_provisioning_forecast_state=str(stage.folder / "forecasts.sqlite"),
         optimistic_provisioning_memory_reserve="256MiB",
     )
 

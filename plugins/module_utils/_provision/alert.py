@@ -16,11 +16,13 @@ import typing as t
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.words import number, quantity
 
 if t.TYPE_CHECKING:
+    from ansible_collections.headroom.libvirt.plugins.module_utils._provision.forecast import Forecast
     from ansible_collections.headroom.libvirt.plugins.module_utils._provision.rule import Rule
     from ansible_collections.headroom.libvirt.plugins.module_utils._provision.series import Series
 
 _WINDOW: t.Final = 48
 _FEWEST_GAPS: t.Final = 8
+_NOTABLE: t.Final = 1.2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,20 +34,42 @@ class Alert:
     growth: float | None = None
 
 
-def judge(series: Series, rule: Rule) -> Alert:
-    """Return the alert of the latest slot; without a value there is nothing to judge."""
+def judge(series: Series, rule: Rule, before: Forecast | None = None, surge: bool = False) -> Alert:
+    """Return the alert of the latest slot; without a value there is nothing to judge.
+
+    ``before`` is the forecast that was made a slot earlier. Where it knows what demand exceeds once in a thousand
+    times, more than that is a reason. Else there is too little history, and a growth by ``rule.alert_growth`` is one;
+    so it is in a ``surge``, which has been above the usual for some slots and goes on.
+    """
     known = [value for value in series.values if value is not None]
     if series.current is None or len(known) < 2:
         return Alert()
-    before, now = known[-2], known[-1]
-    if before == 0:
+    earlier, now = known[-2], known[-1]
+    growth = now / earlier if earlier else None
+    doubled = surge and growth is not None and growth >= rule.alert_growth
+    if not doubled and before is not None and before.limit is not None and before.steps[0].value > 0:
+        return _against(before, before.limit, now, rule, growth)
+    if growth is None:
         return _from_nothing(now, rule)
-    growth = now / before
     if growth < rule.alert_growth or not _unusual(known):
         return Alert(growth=growth)
     times = "doubled" if growth == 2 else f"grew {number(growth)}-fold"
-    jump = f"{number(before)} → {quantity(now, rule.unit)}"
+    jump = f"{number(earlier)} → {quantity(now, rule.unit)}"
     return Alert(True, f"Demand {times} from one interval to the next ({jump}).", growth)
+
+
+def _against(before: Forecast, limit: float, now: float, rule: Rule, growth: float | None) -> Alert:
+    """A demand without any noise has a limit right at what is expected, so the rise has to be worth a look as well."""
+    expected = before.steps[0].value
+    if now <= limit or now < expected * _NOTABLE:
+        return Alert(growth=growth)
+    grown = "" if growth is None else f", {number(growth)} times that of the interval before"
+    return Alert(
+        True,
+        f"Demand is {quantity(now, rule.unit)}{grown}. {number(expected)} was expected, and more than {number(limit)} "
+        "happens once in a thousand times.",
+        growth,
+    )
 
 
 def _from_nothing(now: float, rule: Rule) -> Alert:

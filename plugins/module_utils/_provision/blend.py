@@ -13,17 +13,28 @@ What it is made of: horizon.py. It works from the second sample on, and better w
 from __future__ import annotations
 
 import dataclasses
+import math
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision.forecast import Forecast, Growth, Step
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.forecast import (
+    Forecast,
+    Forecaster,
+    Growth,
+    Step,
+    TrendRule,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.tracker import Tracker
 
 if t.TYPE_CHECKING:
+    from ansible_collections.headroom.libvirt.plugins.module_utils._provision.rule import Rule
     from ansible_collections.headroom.libvirt.plugins.module_utils._provision.series import Series
 
 _LONGEST_SECONDS: t.Final = 28 * 86_400
 _MOST_SLOTS: t.Final = 10_000
-_VERSION: t.Final = 1
+_THOROUGH_SLOTS: t.Final = 2880
+ENOUGH_SLOTS: t.Final = 48
+_LIMIT_LEVEL: t.Final = 0.999
+_VERSION: t.Final = 3
 
 State = dict[str, t.Any]
 
@@ -32,7 +43,8 @@ State = dict[str, t.Any]
 class Blend:
     """A Forecaster. ``risk`` is the share of slots in which demand may exceed the upper value.
 
-    Without kept state it goes through the latest 28 days, at most 10 000 slots.
+    Without kept state it goes through the latest 28 days, at most 10 000 slots. Of those that lie farther back than
+    twice the errors that are remembered it only learns days and weeks, which takes a third of the time.
     """
 
     risk: float = 0.05
@@ -47,20 +59,23 @@ class Blend:
         """Return the forecasts, and a state from which the next run goes on at the cost of the new slots only.
 
         ``state`` is what an earlier call returned, through JSON if need be. One that does not fit is not used: it is of
-        other options or another version, of a later slot, or ends before the series or ``last`` begins.
+        other options or another version, of a later slot, ends before the series or ``last`` begins, or is of another
+        demand (a fleet of the same name elsewhere).
         """
         key = [_VERSION, self.risk, series.interval, steps]
+        levels = [1 - self.risk, _LIMIT_LEVEL]
         seen = self._seen(series, last, state, key)
         if state is not None and seen is not None:
             made = [_from_json(forecast) for forecast in state["made"]]
-            tracker = Tracker(series.interval, steps, [1 - self.risk], state["tracker"])
+            tracker = Tracker(series.interval, steps, levels, state["tracker"])
         else:
-            made, tracker = [], Tracker(series.interval, steps, [1 - self.risk])
+            made, tracker = [], Tracker(series.interval, steps, levels)
             seen = max(0, len(series.values) - min(_MOST_SLOTS, _LONGEST_SECONDS // series.interval))
+        first = len(series.values) - last
         for index in range(seen, len(series.values)):
-            tracker.observe(series.values[index])
-            if index >= len(series.values) - last:
-                made.append(tracker.forecast())
+            tracker.observe(series.values[index], brief=not state and index < first - _THOROUGH_SLOTS)
+            if index >= first:
+                made.append(tracker.forecast(limit=1 if tracker.known >= ENOUGH_SLOTS else None))
         kept = {
             "key": key,
             "next": series.start + len(series.values) * series.interval,
@@ -78,7 +93,40 @@ class Blend:
         fresh = len(series.values) - seen
         if between or seen < 0 or fresh < 0 or len(state["made"]) < min(last, len(series.values)) - fresh:
             return None
-        return int(seen)
+        return int(seen) if _same_demand(series.values[:seen], state["tracker"]["recent"]) else None
+
+
+def _same_demand(values: t.Sequence[float | None], recent: t.Sequence[float]) -> bool:
+    """Whether most of what is known of the slots that end ``values`` is what the state had taken in.
+
+    Not all of it, since samples come late, and a few zeros may have been taken for an outage.
+    """
+    pairs = [(value, kept) for value, kept in zip(reversed(values), reversed(recent)) if value is not None]
+    return 2 * sum(math.isclose(*pair) for pair in pairs) >= len(pairs)
+
+
+class Auto(Blend):
+    """A Forecaster: the trend while less than 48 slots with a value are known, the blend from then on.
+
+    Until then too few errors are known for a quantile of them, and the rise itself says more than any average.
+    """
+
+    def continued(
+        self, series: Series, steps: int, last: int = 1, state: State | None = None
+    ) -> tuple[list[Forecast | None], State]:
+        """See Blend. What is kept is the blend's from the first slot on."""
+        made, kept = super().continued(series, steps, last, state)
+        if kept["tracker"]["known"] < ENOUGH_SLOTS:
+            made = TrendRule(self.risk).forecasts(series, steps, last)
+        return made, kept
+
+
+def forecaster_of(rule: Rule) -> Forecaster:
+    """Return the forecaster that the rule asks for."""
+    return _FORECASTERS[rule.forecaster](rule.risk)
+
+
+_FORECASTERS: t.Final[dict[str, t.Callable[[float], Forecaster]]] = {"auto": Auto, "blend": Blend, "trend": TrendRule}
 
 
 def _as_json(forecast: Forecast | None) -> State | None:
@@ -93,4 +141,5 @@ def _from_json(kept: State | None) -> Forecast | None:
         kept["method"],
         tuple(Step(**step) for step in kept["steps"]),
         Growth(tuple(growth["values"]), growth["ratio"], growth["sustained"]),
+        kept["limit"],
     )

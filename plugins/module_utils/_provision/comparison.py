@@ -15,7 +15,6 @@ import typing as t
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision import methods
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.backtest import Outcome, Table, replay
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision.forecast import TrendRule
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.tuning import terms_of, tune
 
 if t.TYPE_CHECKING:
@@ -60,7 +59,7 @@ def compare(series: Series, settings: Settings) -> Comparison:
     tuned: Rule | None = None
     if settings.tune:
         found = tune(series, rules[GIVEN], settings.most_short, settings.training)
-        tuned = rules[TUNED] = dataclasses.replace(found.rule, forecaster="blend")
+        tuned = rules[TUNED] = found.rule
         start = int(settings.training * len(series.values))
     _check(series, start)
     outcomes = {name: _outcome(series, rule, start) for name, rule in rules.items()}
@@ -89,10 +88,10 @@ def _outcome(series: Series, rule: Rule, start: int) -> Outcome:
 
 
 def _uppers(series: Series, rule: Rule) -> Table:
-    if rule.forecaster == "blend":
-        return methods.blend(series.values, series.interval, rule.steps, [rule.risk])[0]
-    made = TrendRule(rule.risk).forecasts(series, rule.steps, last=len(series.values))
-    return [[step.upper for step in forecast.steps] if forecast else [0.0] for forecast in made]
+    if rule.forecaster == "trend":
+        return methods.trend(series.values, series.interval, rule.steps, rule.risk)
+    method = methods.blend if rule.forecaster == "blend" else methods.auto
+    return method(series.values, series.interval, rule.steps, [rule.risk])[0]
 
 
 def _peers(series: Series, rule: Rule, start: int, target: float) -> dict[str, Outcome]:

@@ -44,11 +44,16 @@ class Growth:
 
 @dataclasses.dataclass(frozen=True)
 class Forecast:
-    """Made at one slot, for the slots after it: ``steps[0]`` is the next one."""
+    """Made at one slot, for the slots after it: ``steps[0]`` is the next one.
+
+    ``limit`` is what the demand of the next slot exceeds once in a thousand times; None while too little is known to
+    say so.
+    """
 
     method: str
     steps: tuple[Step, ...]
     growth: Growth
+    limit: float | None = None
 
     @property
     def peak(self) -> int:

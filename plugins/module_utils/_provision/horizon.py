@@ -24,6 +24,7 @@ import typing as t
 from operator import mul
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.memory import FEATURES
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.packed import pack, unpack
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.quantile import ErrorWindow
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.regression import Regression
 
@@ -44,6 +45,7 @@ class Issued:
     """A forecast made at one slot: the expected demand, the upper one for each level, and what to learn from it.
 
     ``voices`` are pairs of what an expert expects and the unit of its errors; ``uppers[level]`` has a value for each.
+    A forecast that only the regression learns from has neither, and no ``upper``; while all demand was 0, nothing does.
     """
 
     value: float
@@ -66,7 +68,7 @@ class Horizon:
         self._fade = 1 - 1 / (3 * cycle)
         window = min(7 * cycle, _LONGEST_WINDOW)
         self._regression = Regression(FEATURES, 28 * cycle, max(1, cycle // 12), state.get("regression"))
-        self._windows = [ErrorWindow(window, latest) for latest in state.get("errors", [()] * _VOICES)]
+        self._windows = [ErrorWindow(window, unpack(latest)) for latest in state.get("errors", [""] * _VOICES)]
         self._losses: list[list[float]] = state.get("losses", [[0.0] * _VOICES for _unused in levels])
         self._unrest, self._usual_unrest = state.get("unrest", (0.0, 0.0))
         self._unrest_fade = 1 / window
@@ -76,7 +78,7 @@ class Horizon:
         """Return what a new horizon needs to go on from here, as JSON can hold it."""
         return {
             "regression": self._regression.state(),
-            "errors": [window.latest() for window in self._windows],
+            "errors": [pack(window.latest()) for window in self._windows],
             "losses": self._losses,
             "unrest": (self._unrest, self._usual_unrest),
             "pending": [dataclasses.asdict(issued) for issued in self._pending],
@@ -90,9 +92,14 @@ class Horizon:
         if len(self._pending) < self.ahead:
             return None
         issued = self._pending.popleft()
-        if value is None or not issued.voices:
+        if value is None or not issued.features:
             return issued
         self._regression.learn(issued.features, math.sqrt(value) - issued.root)
+        if issued.voices:
+            self._learn_errors(issued, value)
+        return issued
+
+    def _learn_errors(self, issued: Issued, value: float) -> None:
         self._learn_unrest(issued, value)
         for losses, uppers, level in zip(self._losses, issued.uppers, self._levels):
             for voice, upper in enumerate(uppers):
@@ -100,20 +107,27 @@ class Horizon:
                 losses[voice] = self._fade * losses[voice] + (level * short if short > 0 else (level - 1) * short)
         for window, (guess, scale) in zip(self._windows, issued.voices):
             window.add((value - guess) / scale)
-        return issued
 
-    def issue(self, memory: Memory) -> Issued:
-        """Return the forecast that follows from ``memory``, and remember it until its demand is known."""
+    def issue(self, memory: Memory, brief: bool = False) -> Issued:
+        """Return the forecast that follows from ``memory``, and remember it until its demand is known.
+
+        A ``brief`` one has no upper value and takes a third of the time: it is for what lies so far back that only the
+        regression still makes use of it.
+        """
         most = _MOST_GROWTH * memory.largest
-        features = memory.features(self.ahead)
+        features = memory.features(self.ahead) if memory.mean else []
         fitted = _squared(memory.root + self._regression.predict(features), most)
-        trend = _squared(memory.trend(self.ahead), most)
-        voices = self._voices(fitted, trend, memory) if memory.mean else []
-        uppers = [self._uppers(level, voices) for level in self._levels]
-        upper = [min(most, _blended(*pair)) for pair in zip(uppers, self._losses)]
-        issued = Issued(fitted, upper, memory.root, features, voices, uppers)
+        issued = Issued(fitted, [], memory.root, features, [], [])
+        if not brief:
+            self._judge(issued, memory, most)
         self._pending.append(issued)
         return issued
+
+    def _judge(self, issued: Issued, memory: Memory, most: float) -> None:
+        if memory.mean:
+            issued.voices = self._voices(issued.value, _squared(memory.trend(self.ahead), most), memory)
+        issued.uppers = [self._uppers(level, issued.voices) for level in self._levels]
+        issued.upper = [min(most, _blended(*pair)) for pair in zip(issued.uppers, self._losses)]
 
     def _voices(self, fitted: float, trend: float, memory: Memory) -> list[tuple[float, float]]:
         # Near zero a unit that follows the forecast would make any demand an endless multiple of it.

@@ -16,6 +16,8 @@ from __future__ import annotations
 import math
 import typing as t
 
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.packed import pack, unpack
+
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._provision.season import Seasons
 
@@ -40,7 +42,7 @@ class Memory:
         state = state or dict.fromkeys(self._SCALARS, 0.0)
         self._seasons = seasons
         self._kept = 3 * max(seasons.longest, seasons.cycle) + 2
-        self._roots: list[float] = state.get("roots", [])
+        self._roots: list[float] = unpack(state.get("roots", ""))
         self.drift: float = state["drift"]
         self.base: float = state["base"]
         self.mean: float = state["mean"]
@@ -52,7 +54,7 @@ class Memory:
     def state(self) -> dict[str, t.Any]:
         """Return what a new memory needs to go on from here, as JSON can hold it."""
         return {
-            "roots": self._roots[-self._kept :],
+            "roots": pack(self._roots[-self._kept :]),
             "drift": self.drift,
             "base": self.base,
             "mean": self.mean,

@@ -13,8 +13,12 @@ the demand up to that slot.
 
 from __future__ import annotations
 
+import itertools
 import typing as t
 
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.blend import ENOUGH_SLOTS
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.forecast import TrendRule
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.series import Series
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.tracker import Tracker
 
 if t.TYPE_CHECKING:
@@ -33,6 +37,21 @@ def blend(demand: Demand, interval: int, steps: int, risks: t.Sequence[float]) -
             forecast = tracker.forecast(level)
             table.append([step.upper for step in forecast.steps] if forecast else [0.0])
     return list(tables)
+
+
+def auto(demand: Demand, interval: int, steps: int, risks: t.Sequence[float]) -> list[Table]:
+    """Return a table for each of ``risks`` of the forecaster that a rule has by default: first trend, then blend."""
+    tables = blend(demand, interval, steps, risks)
+    known = itertools.accumulate(value is not None for value in demand)
+    few = sum(count < ENOUGH_SLOTS for count in known)
+    return [[*trend(demand[:few], interval, steps, risk), *table[few:]] for risk, table in zip(risks, tables)]
+
+
+def trend(demand: Demand, interval: int, steps: int, risk: float) -> Table:
+    """Return the table of the trend rule."""
+    series = Series(interval, 0, tuple(demand))
+    made = TrendRule(risk).forecasts(series, steps, last=len(demand))
+    return [[step.upper for step in forecast.steps] if forecast else [0.0] for forecast in made]
 
 
 def reactive(demand: Demand, target: float) -> Table:

@@ -28,7 +28,8 @@ class Need:
 
     ``now`` is None while no demand is known, and ``seen`` says whether the latest slot's is. ``keep`` is the most that
     any slot of the cooldown asked for: what stays at least; None when that is not known, and ``blind`` says why.
-    ``scheduled`` machines are wanted for ``events`` whatever the demand.
+    ``forecast`` was made after the latest slot, ``before`` after the one before. ``scheduled`` machines are wanted for
+    ``events`` whatever the demand.
     """
 
     now: int | None = None
@@ -36,6 +37,7 @@ class Need:
     keep: int | None = None
     forecast: Forecast | None = None
     blind: str | None = None
+    before: Forecast | None = None
     scheduled: int = 0
     events: tuple[Event, ...] = ()
 
@@ -55,7 +57,8 @@ def assess(series: Series, rule: Rule, forecaster: Forecaster, now: float) -> Ne
     """
     now = slot_start(now, rule.interval)
     whole = bridged(series)
-    forecasts = forecaster.forecasts(whole, rule.steps, last=rule.cooldown_slots)
+    made = forecaster.forecasts(whole, rule.steps, last=max(2, rule.cooldown_slots))
+    forecasts = made[-rule.cooldown_slots :]
     values = whole.values[-rule.cooldown_slots :]
     needs = [
         rule.machines_for(max(value or 0.0, forecast.steps[forecast.peak].upper))
@@ -71,6 +74,7 @@ def assess(series: Series, rule: Rule, forecaster: Forecaster, now: float) -> Ne
         seen=series.current is not None,
         keep=max(needs + past) if needs and blind is None else None,
         forecast=latest,
+        before=made[-2] if len(made) > 1 else None,
         blind=blind,
         scheduled=scheduled,
         events=events,

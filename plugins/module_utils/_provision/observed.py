@@ -14,6 +14,7 @@ it stands, what it is and what belongs there.
 from __future__ import annotations
 
 import dataclasses
+import math
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
@@ -102,11 +103,29 @@ def _check_fleet(sample: Given, fleet: str) -> None:
 
 
 def _history(sample: Given, since: float) -> list[Sample]:
-    return [
-        Sample(timestamp, row["value"].demand(), bool(row["whole"].value))
-        for row in sample["history"].items()
-        if (timestamp := row["timestamp"].number()) >= since
-    ]
+    """Return the rows from ``since`` on; all are checked, the older ones as well."""
+    rows = sample["history"]
+    samples = [_plain_sample(row) or _checked_sample(rows, index) for index, row in enumerate(rows.listed())]
+    return [one for one in samples if one.timestamp >= since]
+
+
+def _plain_sample(row: t.Any) -> Sample | None:
+    """Return the sample of a row that is as it should be, at a tenth of the price of finding out what is wrong."""
+    if not isinstance(row, dict):
+        return None
+    timestamp, value = row.get("timestamp"), row.get("value")
+    if isinstance(timestamp, bool) or not isinstance(timestamp, (int, float)) or not math.isfinite(timestamp):
+        return None
+    if value is not None and (
+        isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < math.inf
+    ):
+        return None
+    return Sample(float(timestamp), None if value is None else float(value), bool(row.get("whole")))
+
+
+def _checked_sample(rows: Given, index: int) -> Sample:
+    row = rows.items()[index]
+    return Sample(row["timestamp"].number(), row["value"].demand(), bool(row["whole"].value))
 
 
 def _members(sample: Given, host: str) -> list[Member]:

@@ -34,7 +34,7 @@ RULE: t.Final[Spec] = {
     "min": {"type": "int", "default": 1},
     "interval": {"type": "int", "default": 300},
     "horizon": {"type": "int"},
-    "forecaster": {"type": "str", "choices": ["trend", "blend"], "default": "trend"},
+    "forecaster": {"type": "str", "choices": ["auto", "blend", "trend"], "default": "auto"},
     "headroom": {"type": "float", "default": 0.1},
     "risk": {"type": "float", "default": 0.05},
     "cooldown": {"type": "int", "default": 900},

@@ -41,7 +41,9 @@ def decide(observed: Observed, rule: Rule, forecaster: Forecaster) -> Plan:
     growth = grow(observed, rule, _wanted(need, rule, running), need.keep or 0)
     shrinkage = shrink(observed, rule, need)
     actions = growth.actions + shrinkage.actions
-    judged = alert.judge(observed.series, rule)
+    judged = alert.judge(
+        observed.series, rule, need.before, surge=need.forecast is not None and need.forecast.method == "surge"
+    )
     return Plan(
         fleet=observed.fleet,
         running=running,

@@ -21,7 +21,8 @@ class Regression:
 
     Instead of the covariance matrix of recursive least squares, which loses its footing when the features stand still
     for long (Åström, Borisson, Ljung and Wittenmark, 1977), it sums up the normal equations, O(width²) a sample, and
-    solves them now and then. The ridge counts as ``PRIOR`` samples in which no feature had an effect.
+    solves them now and then. Until then samples wait, since many at once are summed up several times as fast. The
+    ridge counts as ``PRIOR`` samples in which no feature had an effect.
     """
 
     PRIOR: t.Final = 10.0
@@ -40,6 +41,7 @@ class Regression:
             "count": 0,
             "due": 1,
             "coefficients": [0.0] * width,
+            "waiting": [],
         }
         self._products: list[list[float]] = state["products"]
         self._targets: list[float] = state["targets"]
@@ -48,6 +50,7 @@ class Regression:
         self._count: int = state["count"]
         self._due: int = state["due"]
         self.coefficients: list[float] = state["coefficients"]
+        self._waiting: list[tuple[float, float, t.Sequence[float]]] = state["waiting"]
 
     def state(self) -> dict[str, t.Any]:
         """Return what a new regression needs to go on from here, as JSON can hold it."""
@@ -59,6 +62,7 @@ class Regression:
             "count": self._count,
             "due": self._due,
             "coefficients": self.coefficients,
+            "waiting": self._waiting,
         }
 
     def predict(self, features: t.Sequence[float]) -> float:
@@ -67,20 +71,28 @@ class Regression:
 
     def learn(self, features: t.Sequence[float], target: float) -> None:
         """Take in one sample."""
-        weight = self._weight
-        for row, feature in enumerate(features):
-            weighted = weight * feature
-            if weighted:
-                # zip stops at the diagonal: a row holds no more.
-                self._products[row] = [sum_ + weighted * other for sum_, other in zip(self._products[row], features)]
-                self._targets[row] += weighted * target
-        self._total += weight
-        self._weight = weight * self._growth
+        self._waiting.append((self._weight, target, features))
+        self._total += self._weight
+        self._weight *= self._growth
         self._count += 1
         if self._count >= self._due:
             self._settle()
 
+    def _sum_up(self) -> None:
+        weights, targets, rows = zip(*self._waiting)
+        self._waiting = []
+        columns = list(zip(*rows))
+        for row, column in enumerate(columns):
+            if any(column):
+                weighted = list(map(mul, weights, column))
+                # zip stops at the diagonal: a row holds no more.
+                self._products[row] = [
+                    sum_ + sum(map(mul, weighted, other)) for sum_, other in zip(self._products[row], columns)
+                ]
+                self._targets[row] += sum(map(mul, weighted, targets))
+
     def _settle(self) -> None:
+        self._sum_up()
         # Samples get heavier instead of the past lighter, which saves a pass; here both are brought back to scale.
         for row, products in enumerate(self._products):
             self._products[row] = [value / self._weight for value in products]

@@ -47,7 +47,7 @@ class Rule:
     alert_growth: float = 2.0
     parked: int = 0
     unit: str = ""
-    forecaster: str = "trend"
+    forecaster: str = "auto"
     n_plus_one: bool = False
     hysteresis: float = 0.0
     on_missing_data: OnMissingData = "forecast"

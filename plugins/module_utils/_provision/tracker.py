@@ -37,8 +37,8 @@ class Tracker:
     """The blend after some slots of ``interval`` seconds, forecasting up to ``steps`` slots ahead.
 
     ``levels`` are the probabilities that demand shall stay under the upper values; each costs a little.
-    A slot without a value teaches nothing and is bridged by what was expected of it. So are the first zeros of a series
-    that hardly knows any: then a service or its measuring is out, and the demand will be back.
+    ``known`` slots had a value. One without teaches nothing and is bridged by what was expected of it. So are the first
+    zeros of a series that hardly knows any: then a service or its measuring is out, and the demand will be back.
     """
 
     def __init__(
@@ -57,6 +57,7 @@ class Tracker:
         self._breaches: list[int] = state.get("breaches", [0 for _unused in levels])
         self._zeros: int = state.get("zeros", 0)
         self._doubted: int = state.get("doubted", 0)
+        self.known: int = state.get("known", 0)
 
     def state(self) -> dict[str, t.Any]:
         """Return what a new tracker of the same interval, steps and levels needs to go on from here, for JSON."""
@@ -68,31 +69,39 @@ class Tracker:
             "breaches": self._breaches,
             "zeros": self._zeros,
             "doubted": self._doubted,
+            "known": self.known,
         }
 
-    def observe(self, value: float | None) -> None:
-        """Take in the demand (not below 0) of the next slot; None if it is not known."""
+    def observe(self, value: float | None, brief: bool = False) -> None:
+        """Take in the demand (not below 0) of the next slot; None if it is not known.
+
+        After a ``brief`` look there is no forecast. It is for the slots that come long before one is asked for.
+        """
         if value is not None and self._doubtful(value):
             value = None
         for horizon in self._horizons:
             issued = horizon.learn(value)
-            if horizon.ahead == 1 and issued and value is not None:
+            if horizon.ahead == 1 and issued and issued.upper and value is not None:
                 self._breaches = [
                     (breaches + 1 if value > upper else 0) for breaches, upper in zip(self._breaches, issued.upper)
                 ]
         if value is None and not self._issued:
             return
+        self.known += value is not None
         bridged = self._issued[0].value if value is None else value
         self._memory.add(bridged)
         self._recent.append(bridged)
-        self._issued = [horizon.issue(self._memory) for horizon in self._horizons]
+        self._issued = [horizon.issue(self._memory, brief) for horizon in self._horizons]
 
     def breaches(self, level: int = 0) -> int:
         """Return for how many slots in a row the demand has been above the upper value of ``levels[level]``."""
         return self._breaches[level]
 
-    def forecast(self, level: int = 0) -> Forecast | None:
-        """Return the forecast after the latest slot, its upper values for ``levels[level]``; None before any value."""
+    def forecast(self, level: int = 0, limit: int | None = None) -> Forecast | None:
+        """Return the forecast after the latest slot; None before any value.
+
+        Its upper values are for ``levels[level]``, and its limit, if one is asked for, for ``levels[limit]``.
+        """
         if not self._issued:
             return None
         corners = [(0, self._recent[-1], self._recent[-1])] + [
@@ -102,7 +111,8 @@ class Tracker:
         surge = self._surge(level)
         if surge:
             steps = [Step(max(step.value, value), max(step.upper, value)) for step, value in zip(steps, surge)]
-        return Forecast("surge" if surge else "blend", tuple(steps), growth_of(list(self._recent)))
+        most = None if limit is None else self._issued[0].upper[limit]
+        return Forecast("surge" if surge else "blend", tuple(steps), growth_of(list(self._recent)), most)
 
     def _doubtful(self, value: float) -> bool:
         if value > 0 or not self._issued:

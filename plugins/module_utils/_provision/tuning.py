@@ -76,8 +76,10 @@ def tune(series: Series, rule: Rule, most_short: float = 0.05, training_share: f
 
 
 def _candidates(rule: Rule, risks: t.Iterable[float]) -> t.Iterator[Rule]:
+    forecaster = "blend" if rule.forecaster == "trend" else rule.forecaster
     for risk, headroom, slots in itertools.product(risks, _HEADROOMS, _COOLDOWNS_SLOTS):
-        yield dataclasses.replace(rule, risk=risk, headroom=headroom, cooldown=slots * rule.interval)
+        cooldown = slots * rule.interval
+        yield dataclasses.replace(rule, risk=risk, headroom=headroom, cooldown=cooldown, forecaster=forecaster)
 
 
 def _judged(values: methods.Demand, made: Table, rule: Rule, interval: int, start: int) -> Outcome:

@@ -104,7 +104,8 @@ def test_the_blend_knows_the_hour_of_the_day() -> None:
         "now": (len(before_the_busy_hour) - 1) * HOUR + 60,
     }
     assert call(**params, rule={"forecaster": "blend"})["machines"]["needed"] >= 8
-    assert call(**params)["machines"]["needed"] == 1
+    assert call(**params)["machines"]["needed"] >= 8
+    assert call(**params, rule={"forecaster": "trend"})["machines"]["needed"] == 1
 
 
 def test_a_forecast_goes_on_from_what_was_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -121,14 +122,16 @@ def test_a_forecast_goes_on_from_what_was_kept(tmp_path: Path, monkeypatch: pyte
     observed: list[float | None] = []
     observe = Tracker.observe
 
-    def noted(tracker: Tracker, value: float | None) -> None:
+    def noted(tracker: Tracker, value: float | None, brief: bool = False) -> None:
         observed.append(value)
-        observe(tracker, value)
+        observe(tracker, value, brief)
 
     monkeypatch.setattr(Tracker, "observe", noted)
     gone_on = plan(301)
     assert len(observed) == 1
-    assert gone_on == plan(301, forecast_state=None)
+    afresh = plan(301, forecast_state=None)
+    del gone_on["invocation"], afresh["invocation"]
+    assert gone_on == afresh
 
 
 def test_a_state_that_is_broken_is_begun_anew(tmp_path: Path) -> None:
@@ -140,11 +143,26 @@ def test_a_state_that_is_broken_is_begun_anew(tmp_path: Path) -> None:
     assert call(**params) == plan
 
 
-def test_what_is_older_than_any_forecast_looks_back_is_left_out() -> None:
+def test_a_state_that_cannot_be_kept_costs_a_warning_and_no_plan(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    plan = execute(forecast_state=str(tmp_path / "file" / "state.sqlite"))
+    assert plan["machines"]["target"] == 4
+    assert "forecast_state" in json.dumps(plan["warnings"])
+
+
+def test_a_result_holds_the_latest_day_and_not_all_that_was_handed_in() -> None:
     hours = 50 * 24
-    series = call(hosts=[host("kvm1", *range(hours))], now=(hours - 1) * HOUR + 60)["demand"]["series"]
-    assert len(series) == 28 * 24 + 1
-    assert series[-1]["value"] == hours - 1
+    plan = call(hosts=[host("kvm1", *range(hours))], now=(hours - 1) * HOUR + 60)
+    series = plan["demand"]["series"]
+    assert series[0] == {"timestamp": (hours - 24) * HOUR, "value": hours - 24}
+    assert [row["value"] for row in series] == list(range(hours - 24, hours))
+    assert plan["invocation"]["module_args"]["hosts"] == [{"name": "kvm1"}]
+
+
+def test_a_bad_value_is_refused_however_old_it_is() -> None:
+    hours = 50 * 24
+    with pytest.raises(InvalidInput, match=r"hosts\[0\].sample.history\[2\].value"):
+        call(hosts=[host("kvm1", 1, 2, -3, *range(hours))], now=(hours + 2) * HOUR)
 
 
 def test_it_says_so_when_nothing_is_known() -> None:
@@ -217,7 +235,7 @@ def test_a_file_is_replayed_and_a_rule_found_for_it(tmp_path: Path) -> None:
     """The rule is found on one part and judged on another, where it costs less at no more than the share asked for."""
     file = tmp_path / "demand.csv"
     file.write_text(csv_text.write((index * HOUR, value) for index, value in enumerate(DAYS)))
-    wasteful = {"headroom": 1.0, "cooldown": 12 * HOUR}
+    wasteful = {"headroom": 1.0, "cooldown": 12 * HOUR, "forecaster": "trend"}
     found = call(hosts=[], rule=wasteful, backtest={"csv": str(file), "tune": True})
     replayed = rows(found)
     assert found["backtest"]["tuned"]["forecaster"] == "blend"

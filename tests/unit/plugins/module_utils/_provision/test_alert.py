@@ -7,6 +7,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.alert import judge
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.forecast import Forecast, Growth, Step
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.rule import Rule
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.series import Series
 
@@ -36,4 +37,42 @@ def test_it_says_what_happened() -> None:
     assert (alert.reason, alert.growth) == ("Demand doubled from one interval to the next (5 → 10).", 2)
     assert judge(Series(60, 0, (4, 10)), RULE).reason == (
         "Demand grew 2.5-fold from one interval to the next (4 → 10)."
+    )
+
+
+# Against a forecast that has learned
+
+
+def learned(value: float, limit: float | None) -> Forecast:
+    return Forecast("blend", (Step(value, value),), Growth((value,)), limit)
+
+
+@pytest.mark.parametrize(
+    ("now", "expected", "limit", "outcome"),
+    [
+        pytest.param(90.0, 60.0, 80.0, True, id="above the limit"),
+        pytest.param(80.0, 60.0, 80.0, False, id="at the limit, which is double the value before"),
+        pytest.param(5.5, 5.0, 5.0, False, id="above a limit without noise, but not by much"),
+        pytest.param(80.0, 60.0, None, True, id="doubled, and no limit is known"),
+        pytest.param(80.0, 0.0, 0.0, True, id="doubled, where nothing was expected"),
+    ],
+)
+def test_once_a_limit_is_known_it_counts(now: float, expected: float, limit: float | None, outcome: bool) -> None:
+    series = Series(60, 0, (35.0,) * 20 + (now,))
+    assert judge(series, RULE, learned(expected, limit)).raised is outcome
+
+
+def test_a_surge_that_doubles_again_is_one_whatever_the_limit() -> None:
+    series = Series(60, 0, (5.0,) * 20 + (10.0, 20.0))
+    assert not judge(series, RULE, learned(10, 90)).raised
+    assert judge(series, RULE, learned(10, 90), surge=True).raised
+    assert not judge(Series(60, 0, (5.0,) * 20 + (10.0, 19.0)), RULE, learned(10, 90), surge=True).raised
+
+
+def test_it_says_what_was_expected() -> None:
+    alert = judge(Series(60, 0, (30, 40, 90)), RULE, learned(60, 80))
+    assert alert.growth == 2.25
+    assert alert.reason == (
+        "Demand is 90, 2.25 times that of the interval before. 60 was expected, and more than 80 happens once in a "
+        "thousand times."
     )

@@ -183,5 +183,7 @@ def test_state_that_does_not_fit_is_not_used() -> None:
     assert Blend(0.05).continued(shorter, 1, state=state)[0] == Blend(0.05).forecasts(shorter, 1)
     assert Blend(0.2).continued(series, 1, state=state)[0] == Blend(0.2).forecasts(series, 1)
     assert Blend(0.05).continued(series, 2, state=state)[0] == Blend(0.05).forecasts(series, 2)
+    other = dataclasses.replace(series, values=tuple(value + 1 for value in days(3, seed=2)))
+    assert Blend(0.05).continued(other, 1, state=state)[0] == Blend(0.05).forecasts(other, 1)
     moved = dataclasses.replace(series, start=500 * HOUR)
     assert Blend(0.05).continued(moved, 1, state=state)[0] == Blend(0.05).forecasts(moved, 1)

@@ -1,0 +1,103 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the forecaster that a rule has by default makes of a fleet, with little history and with much."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import json
+import random
+import typing as t
+
+import pytest
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._placement.plan import Host, Size
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision import methods
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.blend import Auto, Blend, forecaster_of
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.forecast import TrendRule
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.model import Member, Observed, Plan
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.plan import decide
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.rule import Rule
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.series import Series
+
+HOUR = 3600
+RULE = Rule(capacity=10, max=8, min=1, interval=HOUR, headroom=0, cooldown=2 * HOUR, scale_in_limit=8)
+NOISE = random.Random(4)  # noqa: S311
+CALM = {
+    "hardly any history": [5.0, 5.0],
+    "ten hours": [5.0] * 10,
+    "just before it learns": [5.0] * 46,
+    "just after it learns": [5.0] * 49,
+    "three weeks": [5.0] * 24 * 21,
+    "three noisy weeks": [NOISE.gauss(5, 0.3) for _unused in range(24 * 21)],
+}
+
+
+@pytest.fixture(params=list(CALM.values()), ids=list(CALM))
+def calm(request: pytest.FixtureRequest) -> list[float]:
+    return list(request.param)
+
+
+def plan(values: t.Sequence[float], machines: int) -> Plan:
+    members = tuple(Member(f"web-{number + 1}", "a") for number in range(machines))
+    rooms = (Host("a", Size(20, 200, 2000), machines),)
+    series = Series(HOUR, 0, tuple(values))
+    now = (len(values) - 1) * HOUR + 5
+    return decide(Observed("web", now, series, Size(1, 10, 100), members, rooms), RULE, forecaster_of(RULE))
+
+
+def test_the_seed_example_alerts_at_hour_one_and_is_ordered_by_hour_two(calm: list[float]) -> None:
+    before = plan([*calm, 5.0], 1)
+    assert not before.alert.raised
+    assert before.actions == ()
+    assert plan([*calm, 5.0, 10.0], 1).alert.raised
+    ordered = plan([*calm, 5.0, 10.0, 20.0], 1)
+    assert ordered.alert.raised
+    assert ordered.target * RULE.capacity >= 40
+
+
+def test_a_spike_takes_one_step_at_most_and_is_cleaned_up_after_the_cooldown(calm: list[float]) -> None:
+    sizes, alerts = [1], []
+    for values in itertools.accumulate([(50.0,), *[(5.0,)] * 5], initial=tuple(calm)):
+        made = plan(values, sizes[-1])
+        sizes.append(made.target)
+        alerts.append(made.alert.raised)
+    steps = [after - before for before, after in itertools.pairwise(sizes)]
+    assert sum(step > 0 for step in steps) <= 1
+    assert sizes[-1] == 1
+    assert alerts == [False, True, False, False, False, False, False]
+
+
+def test_it_is_the_trend_at_first_and_then_the_blend() -> None:
+    values = [NOISE.gauss(50, 5) for _unused in range(60)]
+    for count, expected in ((47, TrendRule()), (48, Blend())):
+        series = Series(HOUR, 0, tuple(values[:count]))
+        assert Auto().forecasts(series, 2, 3) == expected.forecasts(series, 2, 3)
+    (table,) = methods.auto(values, HOUR, 2, [0.05])
+    for count in (1, 20, 47, 48, 60):
+        (made,) = Auto().forecasts(Series(HOUR, 0, tuple(values[:count])), 2)
+        assert made is not None
+        assert table[count - 1] == [step.upper for step in made.steps]
+
+
+def test_gaps_are_no_history() -> None:
+    """An interval of a second and a sample a minute: what lies between is not known, however many slots it is."""
+    values = [value for demand in (10.0, 20.0, 40.0) for value in (demand, *[None] * 59)]
+    (made,) = Auto().forecasts(Series(1, 0, tuple(values)), 2)
+    assert made == TrendRule().forecasts(Series(1, 0, tuple(values)), 2)[0]
+
+
+def test_what_is_kept_counts_as_history() -> None:
+    """A day of hours is too little to learn from; with the weeks before that are kept it is not."""
+    values = [NOISE.gauss(50, 5) for _unused in range(24 * 14)]
+    whole = Series(HOUR, 0, tuple(values))
+    _made, state = Auto().continued(dataclasses.replace(whole, values=whole.values[:-1]), 1)
+    day = Series(HOUR, HOUR * (len(values) - 24), whole.values[-24:])
+    (kept,) = Auto().continued(day, 1, state=json.loads(json.dumps(state)))[0]
+    assert kept == Auto().forecasts(whole, 1)[0]
+    (short,) = Auto().forecasts(day, 1)
+    assert short is not None
+    assert short.method in {"trend", "last value"}
