@@ -73,8 +73,10 @@ options:
             that goes on is expected to go on.
           - V(blend) also learns days and weeks, and sets its upper value by its own past errors so that O(rule.risk) is
             kept. It is the better one as soon as there are some days of history, up to four weeks of which it uses.
+          - V(last_value) expects that demand stays where it is. With O(rule.headroom=0.43) the fleet is what a reactive
+            autoscaler makes of it that uses its machines to 70 %, which is good to compare with.
         type: str
-        choices: [trend, blend]
+        choices: [trend, blend, last_value]
         default: trend
       schedule:
         description:
@@ -178,9 +180,32 @@ options:
         default: 2.0
       parked:
         description:
-          - How many machines that are not needed are kept, saved, to be woken when they are.
+          - How many machines are kept parked beside those that run, to be woken when they are needed, as far as
+            O(rule.max) goes. Machines that are no longer needed are parked before others are made for it, which boot
+            first and are parked then.
         type: int
         default: 0
+      parked_max:
+        description:
+          - How many machines may be parked. Between O(rule.parked) and this, as many are as the upper value of the
+            forecast at O(rule.parked_risk) asks for beyond those that run.
+          - Without it, always O(rule.parked) machines.
+        type: int
+      parked_risk:
+        description:
+          - The share of intervals in which demand may exceed what running and parked machines carry together. It is to
+            be smaller than O(rule.risk).
+        type: float
+        default: 0.01
+      parked_as:
+        description:
+          - V(saved) keeps the memory of a parked machine on disk. Waking it takes about a second.
+          - V(paused) keeps it in memory, and waking takes milliseconds. Whether the guest's clock is right afterwards
+            is a matter of its time synchronisation.
+          - It is for whoever carries the plan out, as the role P(headroom.libvirt.optimistic_provisioning#role) does.
+        type: str
+        choices: [saved, paused]
+        default: saved
       n_plus_one:
         description:
           - Whether to create a machine only while the guests of any one host would still fit on the others.
@@ -480,7 +505,7 @@ actions:
   sample: [{action: create, name: web-3, host: kvm1, reason: the fleet needs it}]
   contains:
     action:
-      description: One of V(create), V(wake), V(park) and V(remove).
+      description: One of V(wake), V(create), V(prepare), V(park) and V(remove).
       type: str
       returned: success
       sample: create
@@ -506,6 +531,11 @@ create:
   sample: {kvm1: [web-3], kvm2: [web-4, web-5]}
 wake:
   description: The names of the machines to wake, by host.
+  returned: when O(backtest) is not set
+  type: dict
+  sample: {}
+prepare:
+  description: The names of the machines to make and then to park, by host.
   returned: when O(backtest) is not set
   type: dict
   sample: {}
@@ -539,6 +569,11 @@ mode:
   returned: when O(backtest) is not set
   type: str
   sample: act
+parked_as:
+  description: The O(rule.parked_as), for whoever carries the plan out.
+  returned: when O(backtest) is not set
+  type: str
+  sample: saved
 backtest:
   description: What would have happened.
   returned: when O(backtest) is set
@@ -677,7 +712,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._names import che
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision import decisions, kept
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.blend import Blend
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.database import Database
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision.forecast import TrendRule
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.forecasters import forecaster_of
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.observed import Wanted, observe
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.options import RULE, rule_of
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.plan import check_unchanged, decide
@@ -750,12 +785,15 @@ def run(module: AnsibleModule) -> dict[str, t.Any]:
 
 def make_plan(module: AnsibleModule, observed: Observed, rule: Rule) -> dict[str, t.Any]:
     """Return the plan; raises Conflict if the machines are not those of ``expected_digest``."""
-    if rule.forecaster == "trend":
-        plan = decide(observed, rule, TrendRule(rule.risk))
-    elif module.params["forecast_state"] is None:
-        plan = decide(observed, rule, Blend(rule.risk))
-    else:
+    if rule.forecaster == "blend" and module.params["forecast_state"] is not None:
         plan = _continued(module, observed, rule)
+    else:
+        plan = decide(
+            observed,
+            rule,
+            forecaster_of(rule.forecaster, rule.risk),
+            forecaster_of(rule.forecaster, rule.parked_risk) if rule.parked_varies else None,
+        )
     if module.params["expected_digest"] is not None:
         check_unchanged(module.params["expected_digest"], plan)
     return _result(observed, rule, plan)
@@ -765,10 +803,15 @@ def _continued(module: AnsibleModule, observed: Observed, rule: Rule) -> Plan:
     """Return the plan out of a forecast that goes on from where the last run left it."""
 
     def work(connection: sqlite3.Connection) -> Plan:
-        forecaster = kept.Continuing(Blend(rule.risk), kept.load(connection, observed.fleet))
-        plan = decide(observed, rule, forecaster)
-        if forecaster.state is not None:
-            kept.save(connection, observed.fleet, forecaster.state)
+        # A fleet's name has no slash, so the second forecast's state is nobody else's.
+        risks = {observed.fleet: rule.risk}
+        if rule.parked_varies:
+            risks[f"{observed.fleet}/parked"] = rule.parked_risk
+        going_on = {name: kept.Continuing(Blend(risk), kept.load(connection, name)) for name, risk in risks.items()}
+        plan = decide(observed, rule, *going_on.values())
+        for name, forecaster in going_on.items():
+            if forecaster.state is not None:
+                kept.save(connection, name, forecaster.state)
         return plan
 
     database = Database(module.params["forecast_state"], dry_run=module.check_mode)
@@ -809,9 +852,11 @@ def _result(observed: Observed, rule: Rule, plan: Plan) -> dict[str, t.Any]:
         "alert": dataclasses.asdict(plan.alert),
         "machines": {"current": plan.running, "needed": plan.need.wanted, "target": plan.target},
         "mode": rule.mode,
+        "parked_as": rule.parked_as,
         "actions": [dataclasses.asdict(action) for action in plan.actions],
         "create": plan.named("create"),
         "wake": plan.named("wake"),
+        "prepare": plan.named("prepare"),
         "park": plan.named("park"),
         "remove": plan.named("remove"),
         "reasons": list(plan.reasons),

@@ -15,7 +15,7 @@ import typing as t
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision import methods
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.backtest import Outcome, Table, replay
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision.forecast import TrendRule
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.forecasters import forecaster_of
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.tuning import terms_of, tune
 
 if t.TYPE_CHECKING:
@@ -91,7 +91,7 @@ def _outcome(series: Series, rule: Rule, start: int) -> Outcome:
 def _uppers(series: Series, rule: Rule) -> Table:
     if rule.forecaster == "blend":
         return methods.blend(series.values, series.interval, rule.steps, [rule.risk])[0]
-    made = TrendRule(rule.risk).forecasts(series, rule.steps, last=len(series.values))
+    made = forecaster_of(rule.forecaster, rule.risk).forecasts(series, rule.steps, last=len(series.values))
     return [[step.upper for step in forecast.steps] if forecast else [0.0] for forecast in made]
 
 
