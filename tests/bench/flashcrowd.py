@@ -38,7 +38,7 @@ HELP = "a flash crowd on real guests: failed and late requests with reactive, op
 FLEET: t.Final = "web"
 CAPACITY: t.Final = 5.0  # requests a second of one machine
 TURN_MS: t.Final = 180  # what a guest takes for a request; the rest of the fifth of a second is for taking it in
-BASE, PEAK = 2.5, 20.0  # requests a second
+BASE, PEAK = 2.0, 20.0  # requests a second
 CALM, HOLD, FALL = 1.0, 2.5, 0.5  # intervals before the crowd comes, while all of it is there, after it has gone
 STEPS: t.Final = 4  # of the rate, an interval
 PEER: t.Final = "reactive"
@@ -69,7 +69,7 @@ class Outcome:
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the benchmark's own options."""
     parser.add_argument(
-        "--interval", type=int, default=24, help="seconds from one run to the next (default: %(default)s)"
+        "--interval", type=int, default=20, help="seconds from one run to the next (default: %(default)s)"
     )
     parser.add_argument(
         "--parked-as", choices=["paused", "saved"], default="paused", help="how machines are parked (default: paused)"

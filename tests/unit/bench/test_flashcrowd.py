@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 
 from bench import flashcrowd
 from bench.flashcrowd import Outcome
@@ -22,7 +23,8 @@ def test_contenders_differ_in_what_makes_them_what_they_are_only() -> None:
 
 def test_the_crowd_doubles_each_interval_until_it_is_there() -> None:
     rates = flashcrowd.crowd()
-    calm, ramp = flashcrowd.STEPS, 3 * flashcrowd.STEPS
+    calm = flashcrowd.STEPS
+    ramp = int(math.log2(flashcrowd.PEAK / flashcrowd.BASE) * calm)
     assert rates[:calm] == [flashcrowd.BASE] * calm
     risen = rates[calm : calm + ramp]
     assert all(1.9 < later / earlier < 2.1 for earlier, later in zip(risen, risen[flashcrowd.STEPS :], strict=False))
