@@ -140,8 +140,10 @@ class Contest:
         finally:
             came.stop()
             watch.terminate()
-        seconds = len(rates) * self._interval / STEPS
-        return outcome(came.tallies(), (watch.stdout or ()), start, start + seconds)
+            watched, _errors = watch.communicate()
+        # What it was just writing when it was ended is no line.
+        counts = [json.loads(line) for line in watched.splitlines(keepends=True) if line.endswith("\n")]
+        return outcome(came.tallies(), counts, start, start + len(rates) * self._interval / STEPS)
 
     def _intervals(self, start: float, count: int) -> None:
         seen, since = self._balancer.requests, start
@@ -185,9 +187,11 @@ class Contest:
             )
 
 
-def outcome(tallies: dict[int, dict[str, int]], watched: Iterable[str], start: float, end: float) -> Outcome:
-    """The Outcome of what visitors saw, and of the machines counted, a line of JSON each, within `start` … `end`."""
-    counts = [count for line in watched if start <= (count := json.loads(line))["at"] <= end]
+def outcome(
+    tallies: dict[int, dict[str, int]], watched: Iterable[dict[str, float]], start: float, end: float
+) -> Outcome:
+    """The Outcome of what visitors saw, and of the machines that were counted within `start` … `end`."""
+    counts = [count for count in watched if start <= count["at"] <= end]
     until = [count["at"] for count in counts[1:]] + [end]
     spans = [(count, after - count["at"]) for count, after in zip(counts, until, strict=True)]
     return Outcome(

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 import math
 
 from bench import flashcrowd
@@ -36,8 +35,8 @@ def test_the_crowd_doubles_each_interval_until_it_is_there() -> None:
 def test_machine_time_is_counted_while_visitors_come() -> None:
     tallies = {0: {"sent": 10, "failed": 1, "late": 2}, 1: {"sent": 30, "failed": 0, "late": 5}}
     counts = [(99.0, 9, 9), (100.0, 2, 4), (101.0, 2, 4), (103.0, 6, 0), (111.0, 9, 9)]
-    lines = [json.dumps({"at": at, "running": running, "parked": parked}) for at, running, parked in counts]
-    found = flashcrowd.outcome(tallies, lines, 100.0, 110.0)
+    watched = [{"at": at, "running": running, "parked": parked} for at, running, parked in counts]
+    found = flashcrowd.outcome(tallies, watched, 100.0, 110.0)
     assert found == Outcome(requests=40, failed=1, late=7, running_seconds=2 + 4 + 42, parked_seconds=12)
     assert found.share == 0.2
 
