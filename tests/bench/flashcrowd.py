@@ -39,8 +39,9 @@ FLEET: t.Final = "web"
 CAPACITY: t.Final = 5.0  # requests a second of one machine
 TURN_MS: t.Final = 180  # what a guest takes for a request; the rest of the fifth of a second is for taking it in
 BASE, PEAK = 2.0, 20.0  # requests a second
-CALM, HOLD, FALL = 1.0, 2.5, 0.5  # intervals before the crowd comes, while all of it is there, after it has gone
+CALM, HOLD, FALL = 1.0, 2.0, 0.5  # intervals before the crowd comes, while all of it is there, after it has gone
 STEPS: t.Final = 4  # of the rate, an interval
+INTERVAL: t.Final = 20  # seconds
 PEER: t.Final = "reactive"
 TARGET: t.Final = 0.7  # to which share a reactive autoscaler uses its machines
 CASES: t.Final = ("requests", "failed", "late", "failed or late", "machine-seconds", "parked machine-seconds")
@@ -69,7 +70,9 @@ class Outcome:
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the benchmark's own options."""
     parser.add_argument(
-        "--interval", type=int, default=20, help="seconds from one run to the next (default: %(default)s)"
+        "--interval",
+        type=int,
+        help=f"seconds from one run to the next (default: {INTERVAL}, more where that is no time for two runs)",
     )
     parser.add_argument(
         "--parked-as", choices=["paused", "saved"], default="paused", help="how machines are parked (default: paused)"
@@ -108,9 +111,23 @@ def run(options: argparse.Namespace) -> list[Row]:
     outcomes: dict[str, Outcome] = {}
     with staging.set_up(f"flashcrowd-{os.getpid()}", hosts=1) as stage:
         stage.play(str(PLAYS / "prepare.yml"))
-        for name, rule in rules(options.interval, options.parked_as).items():
-            outcomes[name] = Contest(stage, Balancer(stage, "k1"), name, rule).run()
+        balancer = Balancer(stage, "k1")
+        interval = options.interval or _interval(stage, balancer)
+        for name, rule in rules(interval, options.parked_as).items():
+            outcomes[name] = Contest(stage, balancer, name, rule).run()
     return rows(outcomes)
+
+
+def _interval(stage: staging.Stage, balancer: Balancer) -> int:
+    """Seconds in which this machine can do two runs in which there is nothing to do, at least INTERVAL."""
+    rehearsal = Contest(stage, balancer, "rehearsal", rules(INTERVAL, "paused")[PEER])
+    rehearsal.begin()
+    began = time.monotonic()
+    rehearsal.provision(BASE)
+    seconds = time.monotonic() - began
+    interval = max(INTERVAL, math.ceil(2 * seconds))
+    print(f"a run takes {seconds:.1f} s here; the interval is {interval} s", file=sys.stderr, flush=True)
+    return interval
 
 
 class Contest:
@@ -123,11 +140,15 @@ class Contest:
         self._rule = rule
         self._interval = rule["interval"]
 
-    def run(self) -> Outcome:
-        """Begin with the smallest fleet, let the crowd come, and provision at the end of each interval."""
+    def begin(self) -> None:
+        """Leave nothing of who came before, and make the smallest fleet, with the machines parked that belong to it."""
         self._stage.play(str(PLAYS / "clear.yml"), fleet=FLEET)
         self._balancer.set_up()
-        self._provision(BASE)
+        self.provision(BASE)
+
+    def run(self) -> Outcome:
+        """Begin, let the crowd come, and provision at the end of each interval."""
+        self.begin()
         # Slots of the history begin at multiples of the interval.
         start = (time.time() // self._interval + 1) * self._interval
         url = f"{self._balancer.url}/turn?ms={TURN_MS}"
@@ -152,11 +173,12 @@ class Contest:
             requests, now = self._balancer.requests, time.time()
             demand = (requests - seen) / (now - since)
             seen, since = requests, now
-            decided = self._provision(demand)
+            decided = self.provision(demand)
             took = time.time() - now
             print(f"{self._name:10}  {demand:5.1f} requests/s  {decided}  ({took:.0f} s)", file=sys.stderr, flush=True)
 
-    def _provision(self, demand: float) -> str:
+    def provision(self, demand: float) -> str:
+        """Run the provisioning once with this demand; return what was decided, in words."""
         fleet = {
             "name": FLEET,
             "appliance": "web:1.0",
