@@ -27,7 +27,7 @@ _PARTICIPLES: t.Final = {
     "park": "parked",
     "remove": "removed",
 }
-_COLOURS: t.Final = {"create": "up", "wake": "up", "park": "down", "remove": "down"}
+_COLOURS: t.Final = {"create": "up", "wake": "up", "prepare": "up", "park": "down", "remove": "down"}
 
 
 @dataclasses.dataclass(frozen=True)
