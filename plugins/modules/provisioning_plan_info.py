@@ -74,8 +74,10 @@ options:
           - V(blend) also learns days and weeks, and sets its upper value by its own past errors so that O(rule.risk) is
             kept. It uses up to four weeks of history.
           - V(auto) is V(trend) until the demand of 48 intervals is known, and V(blend) from then on.
+          - V(last_value) expects that demand stays where it is. With O(rule.headroom=0.43) the fleet is what a reactive
+            autoscaler makes of it that uses its machines to 70 %, which is good to compare with.
         type: str
-        choices: [auto, blend, trend]
+        choices: [auto, trend, blend, last_value]
         default: auto
       schedule:
         description:
@@ -182,9 +184,32 @@ options:
         default: 2.0
       parked:
         description:
-          - How many machines that are not needed are kept, saved, to be woken when they are.
+          - How many machines are kept parked beside those that run, to be woken when they are needed, as far as
+            O(rule.max) goes. Machines that are no longer needed are parked before others are made for it, which boot
+            first and are parked then.
         type: int
         default: 0
+      parked_max:
+        description:
+          - How many machines may be parked. Between O(rule.parked) and this, as many are as the upper value of the
+            forecast at O(rule.parked_risk) asks for beyond those that run.
+          - Without it, always O(rule.parked) machines.
+        type: int
+      parked_risk:
+        description:
+          - The share of intervals in which demand may exceed what running and parked machines carry together. It is to
+            be smaller than O(rule.risk).
+        type: float
+        default: 0.01
+      parked_as:
+        description:
+          - V(saved) keeps the memory of a parked machine on disk. Waking it takes about a second.
+          - V(paused) keeps it in memory, and waking takes milliseconds. Whether the guest's clock is right afterwards
+            is a matter of its time synchronisation.
+          - It is for whoever carries the plan out, as the role P(headroom.libvirt.optimistic_provisioning#role) does.
+        type: str
+        choices: [saved, paused]
+        default: saved
       n_plus_one:
         description:
           - Whether to create a machine only while the guests of any one host would still fit on the others.
@@ -484,7 +509,7 @@ actions:
   sample: [{action: create, name: web-3, host: kvm1, reason: the fleet needs it}]
   contains:
     action:
-      description: One of V(create), V(wake), V(park) and V(remove).
+      description: One of V(wake), V(create), V(prepare), V(park) and V(remove).
       type: str
       returned: success
       sample: create
@@ -510,6 +535,11 @@ create:
   sample: {kvm1: [web-3], kvm2: [web-4, web-5]}
 wake:
   description: The names of the machines to wake, by host.
+  returned: when O(backtest) is not set
+  type: dict
+  sample: {}
+prepare:
+  description: The names of the machines to make and then to park, by host.
   returned: when O(backtest) is not set
   type: dict
   sample: {}
@@ -543,6 +573,11 @@ mode:
   returned: when O(backtest) is not set
   type: str
   sample: act
+parked_as:
+  description: The O(rule.parked_as), for whoever carries the plan out.
+  returned: when O(backtest) is not set
+  type: str
+  sample: saved
 backtest:
   description: What would have happened.
   returned: when O(backtest) is set
@@ -671,6 +706,7 @@ digest:
 """
 
 import dataclasses
+import functools
 import math
 import time
 import typing as t
@@ -679,8 +715,9 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import A
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import HeadroomError, InvalidInput
 from ansible_collections.headroom.libvirt.plugins.module_utils._names import check_name
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision import decisions, kept
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision.blend import Blend, forecaster_of
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.blend import Blend
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.database import Database
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.forecasters import forecaster_of
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.observed import Wanted, observe
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.options import RULE, rule_of
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.plan import check_unchanged, decide
@@ -697,6 +734,7 @@ if t.TYPE_CHECKING:
     import sqlite3
 
     from ansible.module_utils.basic import AnsibleModule
+    from ansible_collections.headroom.libvirt.plugins.module_utils._provision.forecast import Forecaster
     from ansible_collections.headroom.libvirt.plugins.module_utils._provision.model import Observed, Plan
     from ansible_collections.headroom.libvirt.plugins.module_utils._provision.rule import Rule
 
@@ -757,27 +795,36 @@ def run(module: AnsibleModule) -> dict[str, t.Any]:
 
 def make_plan(module: AnsibleModule, observed: Observed, rule: Rule) -> dict[str, t.Any]:
     """Return the plan; raises Conflict if the machines are not those of ``expected_digest``."""
-    forecaster = forecaster_of(rule)
-    if module.params["forecast_state"] is not None and isinstance(forecaster, Blend):
-        plan = _continued(module, observed, rule, forecaster)
+    forecasters = [forecaster_of(rule.forecaster, rule.risk)]
+    if rule.parked_varies:
+        forecasters.append(forecaster_of(rule.forecaster, rule.parked_risk))
+    if module.params["forecast_state"] is not None:
+        plan = _continued(module, observed, rule, forecasters)
     else:
-        plan = decide(observed, rule, forecaster)
+        plan = decide(observed, rule, *forecasters)
     if module.params["expected_digest"] is not None:
         check_unchanged(module.params["expected_digest"], plan)
     return _result(observed, rule, plan)
 
 
-def _continued(module: AnsibleModule, observed: Observed, rule: Rule, blend: Blend) -> Plan:
-    """Return the plan out of a forecast that goes on from where the last run left it.
+def _continued(module: AnsibleModule, observed: Observed, rule: Rule, forecasters: list[Forecaster]) -> Plan:
+    """Return the plan out of forecasts that go on from where the last run left them.
+
 
     Two short transactions, so that the forecasts of many fleets don't wait for each other.
     """
     database = Database(module.params["forecast_state"], dry_run=module.check_mode)
-    forecaster = kept.Continuing(blend, _with_state(module, database, lambda c: kept.load(c, observed.fleet)))
-    plan = decide(observed, rule, forecaster)
-    state = forecaster.state
-    if state is not None:
-        _with_state(module, database, lambda c: kept.save(c, observed.fleet, state))
+    # A fleet's name has no slash, so the second forecast's state is nobody else's.
+    names = [observed.fleet, f"{observed.fleet}/parked"]
+    going_on = {
+        name: kept.Continuing(forecaster, _with_state(module, database, functools.partial(kept.load, fleet=name)))
+        for name, forecaster in zip(names, forecasters)
+        if isinstance(forecaster, Blend)
+    }
+    plan = decide(observed, rule, *(going_on.get(name, one) for name, one in zip(names, forecasters)))
+    for name, forecaster in going_on.items():
+        if forecaster.state is not None:
+            _with_state(module, database, functools.partial(kept.save, fleet=name, state=forecaster.state))
     return plan
 
 
@@ -824,9 +871,11 @@ def _result(observed: Observed, rule: Rule, plan: Plan) -> dict[str, t.Any]:
         "alert": dataclasses.asdict(plan.alert),
         "machines": {"current": plan.running, "needed": plan.need.wanted, "target": plan.target},
         "mode": rule.mode,
+        "parked_as": rule.parked_as,
         "actions": [dataclasses.asdict(action) for action in plan.actions],
         "create": plan.named("create"),
         "wake": plan.named("wake"),
+        "prepare": plan.named("prepare"),
         "park": plan.named("park"),
         "remove": plan.named("remove"),
         "reasons": list(plan.reasons),

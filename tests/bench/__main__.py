@@ -16,7 +16,8 @@ from tools.checkout import collections_path
 
 sys.path.insert(0, str(collections_path()))  # for benchmarks of the collection's own code
 
-from bench import clone, frame, inventory, migrate, planning, provision, stats
+from bench import clone, flashcrowd, frame, inventory, migrate, planning, provision, stats
+from crowd.stage import StageError
 
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,6 +37,7 @@ class Bench(t.Protocol):
 
 BENCHES: dict[str, Bench] = {
     "clone": clone,
+    "flashcrowd": flashcrowd,
     "inventory": inventory,
     "migrate": migrate,
     "planning": planning,
@@ -65,6 +67,9 @@ def main(arguments: Sequence[str]) -> int:
         rows = options.bench.run(options)
     except subprocess.CalledProcessError as error:
         print(f"bench: {error}: what it said is above", file=sys.stderr)
+        return 1
+    except StageError as error:
+        print(f"bench: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("bench: interrupted", file=sys.stderr)

@@ -7,17 +7,17 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import json
 import signal
-import subprocess
 import sys
 import time
 import types
 import typing as t
 from pathlib import Path
 
-from demo import stage as staging
+from crowd import stage as staging
+from crowd import visitors
+from crowd.balancer import PLAYS, Balancer
 from demo import story
 from lab.cli import CHECKOUT
 from lab.naming import default_name
@@ -28,21 +28,7 @@ INTERVAL_SECONDS: t.Final = 24
 CAPACITY: t.Final = 4.0  # requests a second of one machine
 FLEET: t.Final = "web"
 UNITS: t.Final = 1  # of the guest's /work, a request
-
-
-@dataclasses.dataclass(frozen=True)
-class Traffic:
-    """The visitors: a process inside the lab's network, and the files that it reads and writes."""
-
-    process: subprocess.Popen[bytes]
-    start: float
-    tallies_file: Path
-
-    def tallies(self) -> dict[int, dict[str, int]]:
-        """What the visitors saw, by interval."""
-        if not self.tallies_file.exists():
-            return {}
-        return {int(index): tally for index, tally in json.loads(self.tallies_file.read_text()).items()}
+MEASURE: t.Final = Path(__file__).parent / "plays" / "measure.yml"
 
 
 def main() -> int:
@@ -53,9 +39,9 @@ def main() -> int:
     signal.signal(signal.SIGTERM, _interrupt)
     say("Two libvirt hosts are started on this machine, in containers, with a network of their own.")
     try:
-        with staging.set_up(default_name(CHECKOUT)) as stage:
+        with staging.set_up(default_name(CHECKOUT), hosts=2) as stage:
             return play(stage, verbose=options.verbose)
-    except staging.DemoError as error:
+    except staging.StageError as error:
         print(f"demo: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -66,68 +52,58 @@ def main() -> int:
 def play(stage: staging.Stage, *, verbose: bool) -> int:
     """Prepare the appliance and the fleet, let the crowd come, and tell what happens."""
     say("On k1 a guest is installed, started, checked and shut down; it becomes the appliance web:1.0 on both hosts.")
-    stage.play(str(staging.PLAYS / "prepare.yml"))
-    request_bytes = _first_machine(stage)
+    stage.play(str(PLAYS / "prepare.yml"))
+    balancer = Balancer(stage, "k1")
+    balancer.set_up()
+    request_bytes = _first_machine(stage, balancer)
     say(
-        f"The fleet {FLEET} has one machine. One request makes {request_bytes / 1000:.1f} kB of traffic; one machine "
-        f"carries {CAPACITY:g} requests/s. Provisioning runs every {INTERVAL_SECONDS} s."
+        f"The fleet {FLEET} has one machine, behind HAProxy on k1. One request makes {request_bytes / 1000:.1f} kB of "
+        f"traffic; one machine carries {CAPACITY:g} requests/s. Provisioning runs every {INTERVAL_SECONDS} s."
     )
     chapters: list[story.Chapter] = []
-    traffic = _start_crowd(stage)
+    # Slots of the history begin at multiples of the interval.
+    start = (time.time() // INTERVAL_SECONDS + 1) * INTERVAL_SECONDS
+    crowd = visitors.come(stage, f"{balancer.url}/work?units={UNITS}", start, INTERVAL_SECONDS, CROWD)
     try:
         for number in range(len(CROWD)):
-            _sleep_until(traffic.start + (number + 1) * INTERVAL_SECONDS)
+            _sleep_until(start + (number + 1) * INTERVAL_SECONDS)
             began = time.monotonic()
-            chapters.append(_provision(stage, number, request_bytes, verbose=verbose))
+            chapters.append(_provision(stage, balancer, number, request_bytes, verbose=verbose))
             took = time.monotonic() - began
             print(
                 "\n".join(story.tell(chapters[-1])), f"             (the run took {took:.0f} s)", sep="\n", flush=True
             )
-        traffic.process.wait(timeout=60)
+        crowd.process.wait(timeout=60)
     finally:
-        traffic.process.terminate()
-        traffic.process.wait()
-    print("\n" + "\n".join(story.table(chapters, traffic.tallies())))
+        crowd.stop()
+    print("\n" + "\n".join(story.table(chapters, crowd.tallies())))
     missing = story.verdict(chapters)
     for line in missing or ["The fleet grew over both hosts before the load peaked, and shrank after it."]:
         say(line)
     return 1 if missing else 0
 
 
-def _first_machine(stage: staging.Stage) -> float:
+def _first_machine(stage: staging.Stage, balancer: Balancer) -> float:
     """Let provisioning make the fleet's first machine; return the traffic of one request in bytes, measured."""
     _run_provisioning(stage, request_bytes=1.0)
-    output = stage.play(str(staging.PLAYS / "measure.yml"), fleet=FLEET, units=UNITS)
+    output = stage.play(str(MEASURE), fleet=FLEET, url=f"{balancer.url}/work?units={UNITS}")
     measured = json.loads((stage.folder / "request_bytes.json").read_text())
     if measured <= 0:
-        raise staging.DemoError(f"the first machine served nothing:\n{output}")
+        raise staging.StageError(f"the first machine served nothing:\n{output}")
     return float(measured)
 
 
-def _start_crowd(stage: staging.Stage) -> Traffic:
-    # Slots of the history begin at multiples of the interval.
-    start = (time.time() // INTERVAL_SECONDS + 1) * INTERVAL_SECONDS
-    tallies = stage.folder / "tallies.json"
-    command = stage.in_lab(
-        sys.executable, str(Path(__file__).parent / "load.py"),
-        "--machines", str(stage.folder / "machines.txt"), "--tallies", str(tallies),
-        "--start", str(start), "--interval", str(INTERVAL_SECONDS), "--units", str(UNITS),
-        "--rates", *(str(rate) for rate in CROWD),
-    )  # fmt: skip
-    return Traffic(subprocess.Popen(command, stdin=subprocess.DEVNULL), start, tallies)
-
-
-def _provision(stage: staging.Stage, number: int, request_bytes: float, *, verbose: bool) -> story.Chapter:
+def _provision(
+    stage: staging.Stage, balancer: Balancer, number: int, request_bytes: float, *, verbose: bool
+) -> story.Chapter:
     """Run the provisioning playbook once; return what was decided, in requests a second."""
     output = _run_provisioning(stage, request_bytes)
     if verbose:
         print(output)
     plan = json.loads((stage.folder / "decisions.jsonl").read_text().splitlines()[-1])
-    machines = (stage.folder / "machines.txt").read_text().splitlines()
     after: dict[str, list[str]] = {"k1": [], "k2": []}
-    for line in machines:
-        _address, name, host = line.split()
-        after[host].append(name)
+    for name, address in balancer.machines.items():
+        after[_host_of(address)].append(name)
     return story.Chapter(
         number=number,
         offered=CROWD[number],
@@ -139,6 +115,11 @@ def _provision(stage: staging.Stage, number: int, request_bytes: float, *, verbo
         decision=story.decision(plan["actions"]),
         reasons=plan["reasons"],
     )
+
+
+def _host_of(address: str) -> str:
+    """The host of a guest: those of kN are in 10.77.(10+N).0/24."""
+    return f"k{int(address.split('.')[2]) - 10}"
 
 
 def _run_provisioning(stage: staging.Stage, request_bytes: float) -> str:
@@ -156,12 +137,13 @@ def _run_provisioning(stage: staging.Stage, request_bytes: float) -> str:
             "scale_in_limit": 2,
         },
         "wait_for": "address",
-        "after_create": str(staging.PLAYS / "after_create.yml"),
-        "before_remove": str(staging.PLAYS / "before_remove.yml"),
+        "after_create": str(PLAYS / "after_create.yml"),
+        "before_remove": str(PLAYS / "before_remove.yml"),
         "shutdown_timeout": 10,
     }
     return stage.play(
         "headroom.libvirt.provision",
+        balancer="k1",
         optimistic_provisioning_fleets=[fleet],
         optimistic_provisioning_decisions=str(stage.folder / "decisions.jsonl"),
         optimistic_provisioning_forecast_state=str(stage.folder / "forecasts.sqlite"),

@@ -42,6 +42,8 @@ PACKAGES = (
     "python3-jmespath",
     "python3-pycdlib",
     "virtinst",  # virt-clone, for ./dev bench clone
+    "haproxy",  # stands before a fleet in ./dev demo and ./dev bench flashcrowd
+    "socat",  # talks to it
 )
 UNWANTED = ("/usr/share/man/*", "/usr/share/doc/*", "/usr/share/locale/*", "/usr/share/info/*")
 
@@ -63,6 +65,8 @@ def _recipe(release: str) -> list[str]:
         *(f"--dpkgopt=path-exclude={pattern}" for pattern in UNWANTED),
         # a host's own identity comes with the host, see hosts.py
         "--customize-hook=rm -f $1/etc/ssh/ssh_host_* $1/etc/machine-id $1/etc/hostname $1/etc/resolv.conf",
+        # who wants a balancer starts it
+        "--customize-hook=chroot $1 systemctl --quiet disable haproxy.service",
         release,
     ]
 

@@ -25,7 +25,15 @@ if t.TYPE_CHECKING:
 
 INTERVAL: t.Final = 300
 RULE: t.Final = Rule(
-    capacity=10, min=2, max=24, interval=INTERVAL, horizon=600, scale_in_limit=3, scale_out_limit=8, parked=2
+    capacity=10,
+    min=2,
+    max=24,
+    interval=INTERVAL,
+    horizon=600,
+    scale_in_limit=3,
+    scale_out_limit=8,
+    parked=1,
+    parked_max=4,
 )
 ROOMS: t.Final = (10, 10, 12)
 _BLOCKS: t.Final = " ▁▂▃▄▅▆▇█"

@@ -20,7 +20,12 @@ from ansible_collections.headroom.libvirt.plugins.module_utils import _sqlite
 from ansible_collections.headroom.libvirt.plugins.module_utils._placement.plan import Host, Size
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision import database, lease
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.forecast import TrendRule
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision.model import RUNNING, Member, Observed, Plan
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.model import (
+    RUNNING,
+    Member,
+    Observed,
+    Plan,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.plan import decide
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.series import Sample, merge
 
@@ -32,6 +37,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._provision.rule import Rule
 
 CLONE: t.Final = Size(vcpus=1, memory_bytes=2**30, disk_bytes=2**30)
+MAKING: t.Final = ("create", "prepare")
 _LEASE_SECONDS: t.Final = 900
 
 
@@ -169,7 +175,7 @@ class World:
 
     def _plan(self) -> Plan:
         observed = self._observed()
-        plan = decide(observed, self.rule, TrendRule(self.rule.risk))
+        plan = decide(observed, self.rule, TrendRule(self.rule.risk), TrendRule(self.rule.parked_risk))
         self.log.done["decisions"] += 1
         self._judge_plan(observed, plan)
         return plan
@@ -197,12 +203,13 @@ class World:
     def _apply(self, plan: Plan) -> None:
         failing = {self._host(fault).name for fault in self._now("failing clones")}
         for action in plan.actions:
-            if action.action == "create" and action.host in failing:
+            if action.action in MAKING and action.host in failing:
                 self.log.done["clones that failed"] += 1
                 continue
             self.log.done[action.action] += 1
-            if action.action == "create":
-                self.machines[action.name] = Member(action.name, action.host, created=self.now)
+            if action.action in MAKING:
+                state = "running" if action.action == "create" else "saved"
+                self.machines[action.name] = Member(action.name, action.host, state, created=self.now)
             elif action.action == "remove":
                 del self.machines[action.name]
             else:
@@ -223,7 +230,7 @@ class World:
         if leaving and observed.unknown:
             self._broke("machines were to go while a host was silent")
         for room in observed.rooms:
-            made = sum(action.host == room.name for action in plan.actions if action.action == "create")
+            made = sum(action.host == room.name for action in plan.actions if action.action in MAKING)
             if made > room.free.times(CLONE):
                 self._broke(
                     f"{made} clones were to be made on {room.name}, which has room for {room.free.times(CLONE)}"

@@ -18,7 +18,6 @@ import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.forecast import (
     Forecast,
-    Forecaster,
     Growth,
     Step,
     TrendRule,
@@ -26,7 +25,6 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._provision.foreca
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.tracker import Tracker
 
 if t.TYPE_CHECKING:
-    from ansible_collections.headroom.libvirt.plugins.module_utils._provision.rule import Rule
     from ansible_collections.headroom.libvirt.plugins.module_utils._provision.series import Series
 
 _LONGEST_SECONDS: t.Final = 28 * 86_400
@@ -119,14 +117,6 @@ class Auto(Blend):
         if kept["tracker"]["known"] < ENOUGH_SLOTS:
             made = TrendRule(self.risk).forecasts(series, steps, last)
         return made, kept
-
-
-def forecaster_of(rule: Rule) -> Forecaster:
-    """Return the forecaster that the rule asks for."""
-    return _FORECASTERS[rule.forecaster](rule.risk)
-
-
-_FORECASTERS: t.Final[dict[str, t.Callable[[float], Forecaster]]] = {"auto": Auto, "blend": Blend, "trend": TrendRule}
 
 
 def _as_json(forecast: Forecast | None) -> State | None:

@@ -15,6 +15,7 @@ import typing as t
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision import methods
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.backtest import Outcome, Table, replay
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.forecasters import forecaster_of
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.tuning import terms_of, tune
 
 if t.TYPE_CHECKING:
@@ -88,10 +89,11 @@ def _outcome(series: Series, rule: Rule, start: int) -> Outcome:
 
 
 def _uppers(series: Series, rule: Rule) -> Table:
-    if rule.forecaster == "trend":
-        return methods.trend(series.values, series.interval, rule.steps, rule.risk)
-    method = methods.blend if rule.forecaster == "blend" else methods.auto
-    return method(series.values, series.interval, rule.steps, [rule.risk])[0]
+    if rule.forecaster in ("auto", "blend"):  # from one pass, which is many times as fast
+        method = methods.blend if rule.forecaster == "blend" else methods.auto
+        return method(series.values, series.interval, rule.steps, [rule.risk])[0]
+    made = forecaster_of(rule.forecaster, rule.risk).forecasts(series, rule.steps, last=len(series.values))
+    return [[step.upper for step in forecast.steps] if forecast else [0.0] for forecast in made]
 
 
 def _peers(series: Series, rule: Rule, start: int, target: float) -> dict[str, Outcome]:

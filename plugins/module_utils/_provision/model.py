@@ -18,7 +18,11 @@ if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._provision.need import Need
     from ansible_collections.headroom.libvirt.plugins.module_utils._provision.series import Series
 
-Verb = t.Literal["create", "wake", "park", "remove"]
+# "prepare" makes a machine ahead of any need and parks it once it is up.
+Verb = t.Literal["create", "wake", "prepare", "park", "remove"]
+
+# What makes one more machine serve.
+STARTING: t.Final = frozenset({"create", "wake"})
 
 RUNNING: t.Final = frozenset({"running", "blocked"})
 PARKED: t.Final = frozenset({"paused", "saved", "pmsuspended"})

@@ -30,7 +30,7 @@ _METRICS: t.Final = (
     ("alert", ("alert", "raised"), "Whether demand jumped."),
     ("decided_timestamp_seconds", ("timestamp",), "When it was decided."),
 )
-_VERBS: t.Final = ("create", "wake", "park", "remove")
+_VERBS: t.Final = ("create", "wake", "prepare", "park", "remove")
 
 
 def exposition(decisions: t.Sequence[Decision]) -> str:

@@ -15,6 +15,7 @@ import typing as t
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision import schedule
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.forecasters import METHODS
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.rule import Rule, validate
 
 Spec = dict[str, dict[str, t.Any]]
@@ -34,7 +35,7 @@ RULE: t.Final[Spec] = {
     "min": {"type": "int", "default": 1},
     "interval": {"type": "int", "default": 300},
     "horizon": {"type": "int"},
-    "forecaster": {"type": "str", "choices": ["auto", "blend", "trend"], "default": "auto"},
+    "forecaster": {"type": "str", "choices": list(METHODS), "default": "auto"},
     "headroom": {"type": "float", "default": 0.1},
     "risk": {"type": "float", "default": 0.05},
     "cooldown": {"type": "int", "default": 900},
@@ -43,6 +44,9 @@ RULE: t.Final[Spec] = {
     "scale_in_limit": {"type": "int", "default": 1},
     "alert_growth": {"type": "float", "default": 2.0},
     "parked": {"type": "int", "default": 0},
+    "parked_max": {"type": "int"},
+    "parked_risk": {"type": "float", "default": 0.01},
+    "parked_as": {"type": "str", "choices": ["saved", "paused"], "default": "saved"},
     "unit": {"type": "str", "default": ""},
     "n_plus_one": {"type": "bool", "default": False},
     "spread": {"type": "str", "choices": ["even", "pack"], "default": "even"},

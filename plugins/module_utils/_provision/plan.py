@@ -19,8 +19,16 @@ import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Conflict
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision import alert, reasons
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision.grow import grow
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision.model import RUNNING, Member, Observed, Plan
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision import reserve as reserves
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.grow import make, wake
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.model import (
+    RUNNING,
+    STARTING,
+    Action,
+    Member,
+    Observed,
+    Plan,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.need import assess
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.shrink import shrink
 
@@ -30,24 +38,35 @@ if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._provision.rule import Rule
 
 
-def decide(observed: Observed, rule: Rule, forecaster: Forecaster) -> Plan:
+def decide(observed: Observed, rule: Rule, forecaster: Forecaster, unlikely: Forecaster | None = None) -> Plan:
     """Return the plan for ``observed`` under ``rule``.
 
     Growth is prompt: as many machines as the forecast asks for, as far as limits and resources go. Shrinking needs
-    every slot of the cooldown to be known and to have asked for fewer, and every host to have answered.
+    every slot of the cooldown to be known and to have asked for fewer, and every host to have answered. ``unlikely`` is
+    the forecaster at ``rule.parked_risk``, which is needed where ``rule.parked_varies``.
     """
     need = assess(observed.series, rule, forecaster, observed.now)
+    reserve = reserves.assess(observed.series, rule, unlikely)
     running = len(observed.running)
-    growth = grow(observed, rule, _wanted(need, rule, running), need.keep or 0)
-    shrinkage = shrink(observed, rule, need)
-    actions = growth.actions + shrinkage.actions
-    judged = alert.judge(
-        observed.series, rule, need.before, surge=need.forecast is not None and need.forecast.method == "surge"
-    )
+    wanted = _wanted(need, rule, running)
+    woken = wake(observed, wanted, need.keep or 0)
+    spare = observed.spare[len(woken) :]
+    up = running + len(woken)
+    settled = up if need.keep is None else min(up, max(need.keep, wanted))
+    shrinkage = shrink(observed, rule, need, spare, reserve.parked_keep(rule, settled))
+    prepared = 0
+    # Below what the cooldown keeps, a parked machine would be woken in the next run.
+    if not observed.unknown and max(up, wanted) >= (need.keep or 0):
+        # What runs without being needed is as ready as what is parked, and is parked in time.
+        prepared = max(0, reserve.parked_now(rule, wanted) - len(spare) - max(0, up - wanted))
+    growth = make(observed, rule, max(0, wanted - up), prepared)
+    actions = woken + growth.actions + shrinkage.actions
+    surge = need.forecast is not None and need.forecast.method == "surge"
+    judged = alert.judge(observed.series, rule, need.before, surge=surge)
     return Plan(
         fleet=observed.fleet,
         running=running,
-        target=running + len(growth.actions) - _stopped(observed, {action.name for action in shrinkage.actions}),
+        target=running + sum(one.action in STARTING for one in actions) - _stopped(observed, shrinkage.actions),
         need=need,
         alert=judged,
         actions=actions,
@@ -55,6 +74,7 @@ def decide(observed: Observed, rule: Rule, forecaster: Forecaster) -> Plan:
             *([judged.reason] if judged.reason else []),
             *reasons.of_need(need, rule, running),
             *reasons.of_events(need),
+            *reasons.of_reserve(reserve, rule, wanted),
             *reasons.of_actions(actions),
             *growth.held_back,
             *shrinkage.held_back,
@@ -93,5 +113,6 @@ def _wanted(need: Need, rule: Rule, running: int) -> int:
     return max(asked, need.scheduled)
 
 
-def _stopped(observed: Observed, names: t.Container[str]) -> int:
+def _stopped(observed: Observed, actions: t.Iterable[Action]) -> int:
+    names = {action.name for action in actions}
     return sum(member.name in names for member in observed.members if member.state in RUNNING)

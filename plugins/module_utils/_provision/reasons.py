@@ -23,11 +23,13 @@ if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._provision.forecast import Forecast, Growth
     from ansible_collections.headroom.libvirt.plugins.module_utils._provision.model import Action, Observed
     from ansible_collections.headroom.libvirt.plugins.module_utils._provision.need import Need
+    from ansible_collections.headroom.libvirt.plugins.module_utils._provision.reserve import Reserve
     from ansible_collections.headroom.libvirt.plugins.module_utils._provision.rule import Rule
 
 _VERBS: t.Final[dict[str, str]] = {
     "create": "created",
     "wake": "woken",
+    "prepare": "made to be parked",
     "park": "parked",
     "remove": "removed",
 }
@@ -52,6 +54,15 @@ def of_events(need: Need) -> list[str]:
         return []
     machines = counted(need.scheduled, "machine")
     return [f"{machines} at least for what is scheduled: {listing([event.name for event in need.events])}."]
+
+
+def of_reserve(reserve: Reserve, rule: Rule, running: int) -> list[str]:
+    """Say what parked machines are kept for, where a forecast says how many."""
+    if reserve.upper is None:
+        return []
+    parked = reserve.parked_now(rule, running)
+    upper = f"Up to {quantity(reserve.upper, rule.unit)} at a risk of {number(rule.parked_risk * 100)} %"
+    return [f"{upper}: {counted(parked, 'machine')} parked beside {running} that {'runs' if running == 1 else 'run'}."]
 
 
 def of_actions(actions: t.Sequence[Action]) -> list[str]:

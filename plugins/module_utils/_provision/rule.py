@@ -22,6 +22,7 @@ if t.TYPE_CHECKING:
 Mode = t.Literal["act", "shadow", "scale_out_only"]
 OnMissingData = t.Literal["forecast", "hold", "max"]
 Spread = t.Literal["even", "pack"]
+ParkedAs = t.Literal["saved", "paused"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,7 +32,8 @@ class Rule:
     ``capacity`` is the demand that one machine carries, in the unit of the demand; times are in seconds; ``horizon``
     None means one interval; ``scale_out_limit`` and ``max_per_host`` None mean none; ``unit`` is the demand's, for
     sentences. ``hysteresis`` is the share of the fleet that may be too much before any of it goes, and ``protected``
-    are patterns of names.
+    are patterns of names. ``parked`` machines are kept parked at least, ``parked_max`` at most (None: no more than
+    that), in between as many as the upper forecast at ``parked_risk`` asks for.
     """
 
     capacity: float
@@ -46,6 +48,9 @@ class Rule:
     scale_in_limit: int = 1
     alert_growth: float = 2.0
     parked: int = 0
+    parked_max: int | None = None
+    parked_risk: float = 0.01
+    parked_as: ParkedAs = "saved"
     unit: str = ""
     forecaster: str = "auto"
     n_plus_one: bool = False
@@ -61,6 +66,16 @@ class Rule:
     def steps(self) -> int:
         """How many slots ahead demand is forecast."""
         return math.ceil((self.horizon or self.interval) / self.interval)
+
+    @property
+    def most_parked(self) -> int:
+        """How many machines may be parked."""
+        return self.parked if self.parked_max is None else self.parked_max
+
+    @property
+    def parked_varies(self) -> bool:
+        """Whether the number of parked machines follows a forecast."""
+        return self.most_parked > self.parked
 
     @property
     def cooldown_slots(self) -> int:
@@ -119,7 +134,13 @@ def _check_counts(rule: Rule) -> t.Iterator[tuple[str, bool, str, str]]:
         f"is above rule.max, which is {rule.max}",
         "Lower min or raise max; with both the same the fleet has a fixed size.",
     )
-    yield ("parked", rule.parked >= 0, "is below 0", "Write how many machines may stay parked, 0 for none.")
+    yield ("parked", rule.parked >= 0, "is below 0", "Write how many machines are kept parked, 0 for none.")
+    yield (
+        "parked_max",
+        rule.most_parked >= rule.parked,
+        f"is below rule.parked, which is {rule.parked}",
+        "Raise parked_max or lower parked; without parked_max always as many as rule.parked are kept.",
+    )
     yield (
         "scale_out_limit",
         rule.scale_out_limit is None or rule.scale_out_limit >= 1,
@@ -185,6 +206,13 @@ def _check_shares(rule: Rule) -> t.Iterator[tuple[str, bool, str, str]]:
         _finite(rule.risk) and 0 < rule.risk <= 0.5,
         "is not a share above 0 and up to 0.5",
         "Write the share of intervals in which demand may exceed the forecast's upper value: 0.05 is one in twenty.",
+    )
+    yield (
+        "parked_risk",
+        _finite(rule.parked_risk) and 0 < rule.parked_risk <= 0.5,
+        "is not a share above 0 and up to 0.5",
+        "Write the share of intervals in which demand may exceed what running and parked machines carry: 0.01 is one "
+        "in a hundred.",
     )
     yield (
         "hysteresis",

@@ -24,34 +24,32 @@ if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._provision.rule import Rule
 
 
-def shrink(observed: Observed, rule: Rule, need: Need) -> Part:
+def shrink(observed: Observed, rule: Rule, need: Need, spare: t.Sequence[Member], parked: int) -> Part:
     """Return what is over the need of the whole cooldown; nothing while anything that matters is not known.
 
-    Machines that do not run go before those that run, and these most idle first; never a protected one.
+    Of ``spare``, the machines that neither run nor are woken, and of those that need not run, ``parked`` stay. Machines
+    that do not run go before those that run, and these most idle first; never a protected one.
     """
     if need.keep is None or observed.unknown or rule.mode == "scale_out_only":
         return Part(held_back=_standstill(observed, rule, need))
-    steps = _spare_steps(observed, rule, need.keep) + _running_steps(observed, rule, need.keep)
+    steps = _spare_steps(rule, spare, parked) + _running_steps(observed, rule, need.keep, parked - len(spare))
     done = steps[: rule.scale_in_limit]
     return Part(tuple(done), _held_back(observed, rule, need, len(steps) - len(done)))
 
 
-def _spare_steps(observed: Observed, rule: Rule, keep: int) -> list[Action]:
-    """Return what removes machines that do not run, beyond those to keep parked and those that the cooldown keeps."""
-    stay = max(rule.parked, keep - len(observed.running))
-    doomed = [member for member in observed.spare[stay:] if not _stays(member, rule)]
+def _spare_steps(rule: Rule, spare: t.Sequence[Member], parked: int) -> list[Action]:
+    doomed = [member for member in spare[parked:] if not _stays(member, rule)]
     return [
         Action("remove", member.name, member.host, f"it is {member.state} and was not needed during the cooldown")
         for member in reversed(doomed)
     ]
 
 
-def _running_steps(observed: Observed, rule: Rule, keep: int) -> list[Action]:
+def _running_steps(observed: Observed, rule: Rule, keep: int, parked: int) -> list[Action]:
     surplus = max(0, len(observed.running) - keep)
     if surplus <= rule.hysteresis * len(observed.running):
         return []
     idle = _most_idle_first([member for member in observed.running if not _stays(member, rule)])[:surplus]
-    parked = max(0, rule.parked - len(observed.spare))
     why = "fewer machines were enough during the whole cooldown"
     return [
         Action("park" if index < parked else "remove", member.name, member.host, why)

@@ -20,8 +20,14 @@ Dict = t.Mapping[str, t.Any]
 Span = tuple[float, float]
 
 _LATEST: t.Final = 25
-_PARTICIPLES: t.Final = {"create": "created", "wake": "woken", "park": "parked", "remove": "removed"}
-_COLOURS: t.Final = {"create": "up", "wake": "up", "park": "down", "remove": "down"}
+_PARTICIPLES: t.Final = {
+    "create": "created",
+    "wake": "woken",
+    "prepare": "prepared",
+    "park": "parked",
+    "remove": "removed",
+}
+_COLOURS: t.Final = {"create": "up", "wake": "up", "prepare": "up", "park": "down", "remove": "down"}
 
 
 @dataclasses.dataclass(frozen=True)

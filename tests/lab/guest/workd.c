@@ -8,15 +8,19 @@
  *   GET /health          "ok"
  *   GET /identity        JSON: hostname, machine_id, mac, uuid, boot_count, uptime
  *   GET /work?units=N    N units (default 1) of a fixed amount of arithmetic, then a body of 16 KiB
+ *   GET /turn?ms=N       N milliseconds (default 100) for which it serves no other, then a body of 1 KiB: a machine that
+ *                        carries 1000/N such requests a second however fast its host is, and takes none of its CPU
  *   GET /ledger          JSON: acked, reads, bad, errors of the ledger on the second disk, see ledger.c
  */
 #include <arpa/inet.h>
 #include <inttypes.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/wait.h>
@@ -29,6 +33,8 @@
 #define BODY_BYTES 16384
 #define ROUNDS_PER_UNIT 6000000 /* 20 to 30 ms of an emulated CPU */
 #define MAX_UNITS 1000
+#define TURN_BYTES 1024
+#define MAX_TURN_MS 10000
 #define MAX_CHILDREN 32 /* more clients than this wait in the backlog: the guest is small */
 
 static uint64_t next_random(uint64_t x)
@@ -49,6 +55,31 @@ static void respond(int client, const char *status, const char *type, const char
             return;
 }
 
+/* printable, and different in each place: nothing can shrink it */
+static void fill(char *body, size_t bytes, uint64_t x)
+{
+    for (size_t i = 0; i < bytes; i++)
+        body[i] = 'a' + ((x = next_random(x)) >> 33) % 26;
+}
+
+static void turn(int client, const char *query)
+{
+    static char body[TURN_BYTES];
+    long ms = strncmp(query, "?ms=", 4) == 0 ? atol(query + 4) : 100;
+    struct timespec pause = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
+    int counter = open("/run/turn", O_RDWR | O_CREAT, 0644);
+
+    if (ms < 1 || ms > MAX_TURN_MS) {
+        respond(client, "400 Bad Request", "text/plain", "ms: 1 to 10000\n", 15);
+        return;
+    }
+    flock(counter, LOCK_EX); /* the next in line waits here */
+    nanosleep(&pause, NULL);
+    flock(counter, LOCK_UN);
+    fill(body, sizeof body, 88172645463325252ULL);
+    respond(client, "200 OK", "text/plain", body, sizeof body);
+}
+
 static void work(int client, const char *query)
 {
     static char body[BODY_BYTES];
@@ -61,8 +92,7 @@ static void work(int client, const char *query)
     }
     for (long i = units * ROUNDS_PER_UNIT; i > 0; i--)
         x = next_random(x);
-    for (size_t i = 0; i < sizeof body; i++) /* printable, and different in each place: nothing can shrink it */
-        body[i] = 'a' + ((x = next_random(x)) >> 33) % 26;
+    fill(body, sizeof body, x);
     respond(client, "200 OK", "text/plain", body, sizeof body);
 }
 
@@ -137,6 +167,8 @@ static void serve(int client)
         identity(client);
     else if (strcmp(path, "/ledger") == 0)
         ledger(client);
+    else if (strncmp(path, "/turn", 5) == 0 && (path[5] == '\0' || path[5] == '?'))
+        turn(client, path + 5);
     else if (strncmp(path, "/work", 5) == 0 && (path[5] == '\0' || path[5] == '?'))
         work(client, path + 5);
     else

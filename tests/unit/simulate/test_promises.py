@@ -31,6 +31,7 @@ RULES = st.builds(
     lambda **options: dataclasses.replace(RULE, **options),
     min=st.integers(0, 4),
     parked=st.integers(0, 2),
+    parked_max=st.sampled_from([None, 3]),
     scale_in_limit=st.integers(1, 8),
     scale_out_limit=st.one_of(st.none(), st.integers(1, 3)),
     n_plus_one=st.booleans(),
@@ -80,17 +81,17 @@ def test_a_fleet_comes_back_after_its_host_was_dead() -> None:
 def test_a_planner_that_breaks_a_promise_is_found_out(
     wrong: dict[str, t.Any], words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def careless(observed: t.Any, rule: Rule, forecaster: t.Any) -> t.Any:
-        return decide(observed, dataclasses.replace(rule, **wrong), forecaster)
+    def careless(observed: t.Any, rule: Rule, *forecasters: t.Any) -> t.Any:
+        return decide(observed, dataclasses.replace(rule, **wrong), *forecasters)
 
     monkeypatch.setattr(simulated, "decide", careless)
     assert any(words in line for line in passed([200.0] * 5 + [0.0] * 20).broken)
 
 
 def test_a_planner_that_takes_protected_machines_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    def blind(observed: t.Any, rule: Rule, forecaster: t.Any) -> t.Any:
+    def blind(observed: t.Any, rule: Rule, *forecasters: t.Any) -> t.Any:
         bare: list[Member] = [dataclasses.replace(member, protected=False) for member in observed.members]
-        return decide(dataclasses.replace(observed, members=tuple(bare)), rule, forecaster)
+        return decide(dataclasses.replace(observed, members=tuple(bare)), rule, *forecasters)
 
     monkeypatch.setattr(simulated, "decide", blind)
     faults = [Fault(6, "protected machine", 1, pick) for pick in range(6)]

@@ -134,6 +134,25 @@ def test_a_forecast_goes_on_from_what_was_kept(tmp_path: Path, monkeypatch: pyte
     assert gone_on == afresh
 
 
+def test_both_forecasts_go_on_where_parked_machines_follow_one(tmp_path: Path) -> None:
+    state = tmp_path / "state.sqlite"
+    rule = {"forecaster": "blend", "risk": 0.2, "capacity": 30, "parked_max": 9, "parked_as": "paused", "cooldown": 0}
+    demand = [60 + 50 * math.sin(2 * math.pi * hour / 24) + 31 * (hour % 7 == 0) for hour in range(301)]
+
+    def plan(hours: int, **more: t.Any) -> dict[str, t.Any]:
+        params = {"rule": rule, "forecast_state": str(state), **more}
+        return call(hosts=[host("kvm1", *demand[:hours])], now=(hours - 1) * HOUR + 60, **params)
+
+    plan(300)
+    made = plan(301)
+    assert made == plan(301, forecast_state=None)
+    assert made["parked_as"] == "paused"
+    assert len(made["prepare"]["kvm1"]) > 0
+    assert any("at a risk of 1 %" in reason for reason in made["reasons"])
+    with contextlib.closing(sqlite3.connect(state)) as connection:
+        assert {name for (name,) in connection.execute("SELECT fleet FROM forecaster")} == {"web", "web/parked"}
+
+
 def test_a_state_that_is_broken_is_begun_anew(tmp_path: Path) -> None:
     state = tmp_path / "state.sqlite"
     params: dict[str, t.Any] = {"rule": {"forecaster": "blend"}, "forecast_state": str(state)}

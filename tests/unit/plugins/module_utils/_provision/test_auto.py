@@ -16,8 +16,9 @@ import pytest
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._placement.plan import Host, Size
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision import methods
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision.blend import Auto, Blend, forecaster_of
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.blend import Auto, Blend
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.forecast import TrendRule
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.forecasters import forecaster_of
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.model import Member, Observed, Plan
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.plan import decide
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.rule import Rule
@@ -46,7 +47,9 @@ def plan(values: t.Sequence[float], machines: int) -> Plan:
     rooms = (Host("a", Size(20, 200, 2000), machines),)
     series = Series(HOUR, 0, tuple(values))
     now = (len(values) - 1) * HOUR + 5
-    return decide(Observed("web", now, series, Size(1, 10, 100), members, rooms), RULE, forecaster_of(RULE))
+    return decide(
+        Observed("web", now, series, Size(1, 10, 100), members, rooms), RULE, forecaster_of(RULE.forecaster, RULE.risk)
+    )
 
 
 def test_the_seed_example_alerts_at_hour_one_and_is_ordered_by_hour_two(calm: list[float]) -> None:

@@ -63,13 +63,16 @@ def after(state: Observed, made: Plan) -> Observed:
     gone = {action.name for action in made.actions if action.action == "remove"}
     new_state = {"wake": "running", "park": "saved"}
     states = {action.name: new_state[action.action] for action in made.actions if action.action in new_state}
-    created = [action for action in made.actions if action.action == "create"]
+    created = [action for action in made.actions if action.action in ("create", "prepare")]
     members = [
         dataclasses.replace(member, state=states.get(member.name, member.state))
         for member in state.members
         if member.name not in gone
     ]
-    members += [Member(action.name, action.host, created=state.now) for action in created]
+    members += [
+        Member(action.name, action.host, "running" if action.action == "create" else "saved", created=state.now)
+        for action in created
+    ]
     freed = [member for member in state.members if member.name in gone]
     rooms = tuple(_room_after(room, created, freed) for room in state.rooms)
     return dataclasses.replace(state, members=tuple(members), rooms=rooms)
@@ -305,6 +308,64 @@ def test_what_is_over_is_parked_first_and_removed_when_enough_are() -> None:
     ]
 
 
+def test_machines_are_made_ahead_to_be_parked() -> None:
+    rule = dataclasses.replace(RULE, parked=2)
+    made = plan((5,) * 3, running(1), rule)
+    assert made.named("prepare") == {"b": ["web-2"], "a": ["web-3"]}
+    assert made.target == 1
+    assert "2 machines are made to be parked: web-2 on b and web-3 on a." in made.reasons
+    assert (
+        plan((5,) * 3, fleet("web-1", Member("web-2", "a", "saved"), Member("web-3", "b", "paused")), rule).actions
+        == ()
+    )
+
+
+def test_what_was_woken_is_made_again_as_far_as_the_maximum_goes() -> None:
+    rule = dataclasses.replace(RULE, parked=2, max=5)
+    members = fleet("web-1", Member("web-2", "a", "saved"), Member("web-3", "b", "saved"))
+    assert [(one.action, one.name) for one in plan((28,), members, rule).actions] == [
+        ("wake", "web-2"),
+        ("wake", "web-3"),
+        ("prepare", "web-4"),
+        ("prepare", "web-5"),
+    ]
+    assert [(one.action, one.name) for one in plan((48,), members, rule).actions] == [
+        ("wake", "web-2"),
+        ("wake", "web-3"),
+        ("create", "web-4"),
+        ("create", "web-5"),
+    ]
+
+
+def test_machines_that_are_needed_come_before_those_to_be_parked() -> None:
+    rule = dataclasses.replace(RULE, parked=2, scale_out_limit=3)
+    made = plan((28,), running(1), rule)
+    assert (names(made, "create"), names(made, "prepare")) == (["web-2", "web-3"], ["web-4"])
+    assert "1 machine is to be parked but not made: one interval may add 3 (rule.scale_out_limit)." in made.reasons
+
+
+def test_nothing_is_made_ahead_while_machines_are_over_or_a_host_is_silent() -> None:
+    rule = dataclasses.replace(RULE, parked=2)
+    assert names(plan((5, 5, 5, 5, 38, 5), running(4), rule), "prepare") == []
+    assert names(plan((5,) * 3, running(1), rule, unknown={"c": "it did not answer"}), "prepare") == []
+
+
+SWINGING = (20.0, 26.0, 21.0, 31.0, 24.0, 22.0, 35.0, 23.0, 28.0, 21.0, 25.0, 33.0, 22.0, 26.0, 24.0)
+
+
+def test_the_number_parked_follows_the_upper_value_of_a_smaller_risk() -> None:
+    rule = dataclasses.replace(RULE, capacity=4, max=30, parked=1, parked_max=4, risk=0.5, cooldown=0)
+    state = observed(SWINGING, running(6))
+
+    def parked(risk: float, rule: Rule = rule) -> int:
+        return len(names(decide(state, rule, TrendRule(0.5), TrendRule(risk)), "prepare"))
+
+    assert [parked(risk) for risk in (0.5, 0.3, 0.01)] == [1, 2, 3]
+    assert parked(0.01, dataclasses.replace(rule, parked_max=2)) == 2
+    assert parked(0.01, dataclasses.replace(rule, parked_max=1)) == 1
+    assert "at a risk of 1 %" in said(decide(state, rule, TrendRule(0.5), TrendRule(0.01)))
+
+
 def test_spare_machines_go_the_least_ready_first() -> None:
     members = fleet("web-1", Member("web-2", "a", "saved"), Member("web-3", "a", "shutoff"))
     assert names(plan((5,) * 9, members), "remove") == ["web-3", "web-2"]
@@ -346,6 +407,7 @@ RULES = st.builds(
     scale_in_limit=st.integers(0, 20),
     scale_out_limit=st.one_of(st.none(), st.integers(1, 5)),
     parked=st.integers(0, 3),
+    parked_max=st.sampled_from([None, 3, 6]),
     n_plus_one=st.booleans(),
     hysteresis=st.sampled_from([0.0, 0.3]),
     on_missing_data=st.sampled_from(["forecast", "hold", "max"]),
@@ -369,11 +431,11 @@ def test_what_always_holds(
     unknown: dict[str, str],
 ) -> None:
     state = observed(values, members, rooms=rooms, unknown=unknown)
-    made = decide(state, rule, TrendRule())
+    made = decide(state, rule, TrendRule(), TrendRule(0.01))
     done = after(state, made)
     before, now = len(state.running), len(done.running)
 
-    assert made == decide(state, rule, TrendRule())
+    assert made == decide(state, rule, TrendRule(), TrendRule(0.01))
     assert (made.running, made.target) == (before, now)
     assert len({member.name for member in done.members}) == len(done.members)
 
@@ -385,13 +447,17 @@ def test_what_always_holds(
         assert removed == names(made, "park") == []
 
     assert now <= max(rule.max, before)
-    assert len(done.members) <= max(rule.max + rule.parked, len(members))
+    assert len(done.members) <= max(rule.max + rule.most_parked, len(members))
+    if names(made, "prepare"):
+        assert not unknown
+        assert now + len(done.spare) <= max(rule.max, before)
+        assert len(done.spare) <= rule.most_parked
     assert now >= min(rule.min, before)
     if now < rule.min:  # only for want of room, or held back by a limit that the rule sets
         assert "not made" in said(made)
 
     for room in rooms:
-        created = sum(action.host == room.name for action in made.actions if action.action == "create")
+        created = sum(action.host == room.name for action in made.actions if action.action in ("create", "prepare"))
         assert created <= room.free.times(CLONE)
 
 
@@ -405,7 +471,8 @@ def test_a_plan_that_was_carried_out_leaves_nothing_to_do(
 ) -> None:
     unhurried = dataclasses.replace(rule, scale_in_limit=1000, scale_out_limit=None, n_plus_one=False)
     state = observed(values, members, rooms=rooms, unknown=unknown)
-    made = decide(state, unhurried, TrendRule())
-    left = decide(after(state, made), unhurried, TrendRule()).actions
+    made = decide(state, unhurried, TrendRule(), TrendRule(0.01))
+    left = decide(after(state, made), unhurried, TrendRule(), TrendRule(0.01)).actions
     # Only what removals set free may be taken by clones that there was no room for.
-    assert [action for action in left if action.action != "create" or not names(made, "remove")] == []
+    making = ("create", "prepare")
+    assert [action for action in left if action.action not in making or not names(made, "remove")] == []

@@ -39,6 +39,8 @@ RULE = Rule(capacity=10, max=20)
         ({"risk": 5}, "rule.risk", "one in twenty"),
         ({"alert_growth": 1}, "rule.alert_growth", "above 1"),
         ({"parked": -1}, "rule.parked", "0 for none"),
+        ({"parked": 3, "parked_max": 2}, "rule.parked_max", "which is 3"),
+        ({"parked_risk": 0}, "rule.parked_risk", "one in a hundred"),
         ({"scale_out_limit": 0}, "rule.scale_out_limit", "never grow"),
         ({"scale_in_limit": -1}, "rule.scale_in_limit", "never takes one away"),
         ({"max_per_host": 0}, "rule.max_per_host", "leave every host empty"),

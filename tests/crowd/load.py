@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Sends real HTTP requests at a scheduled rate to whatever machines are in service, and writes down how each went.
+"""Sends real HTTP requests at a scheduled rate to one address, and writes down how each went.
 
 Runs inside the lab's network as a process of its own. It ends by itself when the schedule does.
 """
@@ -13,7 +13,6 @@ import argparse
 import collections
 import concurrent.futures
 import dataclasses
-import itertools
 import json
 import threading
 import time
@@ -23,7 +22,8 @@ from pathlib import Path
 
 LATE_SECONDS = 1.0
 TIMEOUT_SECONDS = 5.0
-_WORKERS = 64
+# More than are under way at once: those that are late must not hold up those that are due.
+_WORKERS = 256
 
 
 @dataclasses.dataclass
@@ -37,26 +37,11 @@ class Tally:
     received_bytes: int = 0
 
 
-class Machines:
-    """The machines in service, one `ADDRESS NAME` a line of a file that the provisioning hooks keep."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._turn = itertools.count()
-
-    def next(self) -> str | None:
-        """Return the address whose turn it is."""
-        lines = self._path.read_text().split("\n") if self._path.exists() else []
-        addresses = [line.split()[0] for line in lines if line.strip()]
-        return addresses[next(self._turn) % len(addresses)] if addresses else None
-
-
 class Load:
     """Open-loop load: a request is due whether or not the ones before it were answered, as with real visitors."""
 
-    def __init__(self, machines: Machines, units: int) -> None:
-        self._machines = machines
-        self._units = units
+    def __init__(self, url: str) -> None:
+        self._url = url
         self._lock = threading.Lock()
         self.tallies: dict[int, Tally] = collections.defaultdict(Tally)
 
@@ -68,12 +53,11 @@ class Load:
                 for number in range(count):
                     due = start + (index + number / count) * interval
                     time.sleep(max(0.0, due - time.time()))
-                    pool.submit(self._request, index)
+                    pool.submit(self._request, index, due)
 
-    def _request(self, index: int) -> None:
-        began = time.monotonic()
+    def _request(self, index: int, due: float) -> None:
         size = self._get()
-        late = time.monotonic() - began > LATE_SECONDS
+        late = time.time() - due > LATE_SECONDS
         with self._lock:
             tally = self.tallies[index]
             tally.sent += 1
@@ -84,13 +68,8 @@ class Load:
 
     def _get(self) -> int | None:
         """Return the bytes of the answer, None without one."""
-        address = self._machines.next()
-        if address is None:
-            return None
         try:
-            with urllib.request.urlopen(
-                f"http://{address}/work?units={self._units}", timeout=TIMEOUT_SECONDS
-            ) as answer:
+            with urllib.request.urlopen(self._url, timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310 - the lab's balancer
                 return len(answer.read())
         except (OSError, urllib.error.URLError, ValueError):
             return None
@@ -99,14 +78,13 @@ class Load:
 def main() -> None:
     """Run the schedule; keep the tallies in a file that others may read at any time."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--machines", type=Path, required=True)
+    parser.add_argument("--url", required=True)
     parser.add_argument("--tallies", type=Path, required=True)
     parser.add_argument("--start", type=float, required=True)
     parser.add_argument("--interval", type=float, required=True)
-    parser.add_argument("--units", type=int, default=1)
     parser.add_argument("--rates", type=float, nargs="+", required=True)
     options = parser.parse_args()
-    load = Load(Machines(options.machines), options.units)
+    load = Load(options.url)
     done = threading.Event()
 
     def keep() -> None:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Where the demo plays: a lab of this checkout, a folder in it, and commands run inside its network."""
+"""Where a crowd comes: a lab, a folder in it, and commands run inside its network and on its hosts."""
 
 from __future__ import annotations
 
@@ -16,28 +16,43 @@ import sys
 import typing as t
 from pathlib import Path
 
-_LAB = ["/usr/bin/python3", "-m", "lab"]
-PLAYS = Path(__file__).parent / "plays"
+from tools.checkout import ROOT
+
+# the system's Python, as for ./dev lab
+_LAB = ["env", f"PYTHONPATH={ROOT / 'tests'}", "/usr/bin/python3", "-m", "lab"]
 
 
-class DemoError(Exception):
-    """The demo cannot go on, and why."""
+class StageError(Exception):
+    """It cannot go on, and why."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Stage:
-    """A lab that is up."""
+    """A lab that is up; `hosts` are addresses by name."""
 
     lab: str
     inventory: Path
     folder: Path
+    hosts: dict[str, str]
+
+    def address(self, host: str) -> str:
+        """The address of a host in the lab's network."""
+        return self.hosts[host]
 
     def in_lab(self, *command: str) -> list[str]:
         """Return `command` as it runs inside the lab's network."""
         return [*_LAB, "run", "--name", self.lab, "--", *command]
 
+    def ssh(self, host: str, script: str) -> str:
+        """Run a shell script on a host and return what it printed; raises StageError with what it said."""
+        command = [*_LAB, "ssh", "--name", self.lab, host, script]
+        result = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+        if result.returncode != 0:
+            raise StageError(f"{host}: {script}\n{result.stdout}\n{result.stderr}")
+        return result.stdout
+
     def play(self, playbook: str, **variables: t.Any) -> str:
-        """Run a playbook against the lab's hosts and return what it printed; raises DemoError with all of it."""
+        """Run a playbook against the lab's hosts and return what it printed; raises StageError with all of it."""
         given = json.dumps({"stage": str(self.folder), **variables})
         result = subprocess.run(
             self.in_lab("ansible-playbook", "-i", str(self.inventory), playbook, "-e", given),
@@ -48,15 +63,15 @@ class Stage:
             check=False,
         )
         if result.returncode != 0:
-            raise DemoError(f"{playbook} failed:\n{result.stdout}\n{result.stderr}")
+            raise StageError(f"{playbook} failed:\n{result.stdout}\n{result.stderr}")
         return result.stdout
 
 
 @contextlib.contextmanager
-def set_up(lab: str) -> t.Iterator[Stage]:
+def set_up(lab: str, hosts: int) -> t.Iterator[Stage]:
     """Bring the lab up, yield it, and take everything down again, whatever happened."""
     try:
-        yield _up(lab)
+        yield _up(lab, hosts)
     finally:
         down(lab)
 
@@ -66,14 +81,14 @@ def down(lab: str) -> None:
     subprocess.run([*_LAB, "down", "--name", lab], start_new_session=True, check=False, stdout=sys.stderr)
 
 
-def _up(lab: str) -> Stage:
-    command = [*_LAB, "up", "--name", lab, "--hosts", "2", "--json"]
+def _up(lab: str, hosts: int) -> Stage:
+    command = [*_LAB, "up", "--name", lab, "--hosts", str(hosts), "--json"]
     result = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
     if result.returncode != 0:
-        raise DemoError("the lab did not come up; its words are above")
+        raise StageError("the lab did not come up; its words are above")
     shape = json.loads(result.stdout)
     inventory = Path(shape["inventory"])
-    folder = inventory.parent / "demo"  # so it goes with the lab, whoever takes that down
+    folder = inventory.parent / "stage"  # so it goes with the lab, whoever takes that down
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
-    return Stage(lab, inventory, folder)
+    return Stage(lab, inventory, folder, {host["name"]: host["address"] for host in shape["hosts"]})

@@ -1,0 +1,32 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
+# It may change or vanish in any release.
+
+"""The methods that a rule can choose from. Pure."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.blend import Auto, Blend
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.forecast import TrendRule
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.last_value import LastValue
+
+if t.TYPE_CHECKING:
+    from ansible_collections.headroom.libvirt.plugins.module_utils._provision.forecast import Forecaster
+
+_MAKERS: t.Final[dict[str, t.Callable[[float], Forecaster]]] = {
+    "auto": Auto,
+    "trend": TrendRule,
+    "blend": Blend,
+    "last_value": lambda _risk: LastValue(),
+}
+METHODS: t.Final = tuple(_MAKERS)
+
+
+def forecaster_of(method: str, risk: float) -> Forecaster:
+    """Return the forecaster of that name whose upper value demand exceeds in the share ``risk`` of the intervals."""
+    return _MAKERS[method](risk)
