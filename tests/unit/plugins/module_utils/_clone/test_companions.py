@@ -137,7 +137,7 @@ def test_all_of_it_goes_with_the_clone(shelf: Catalogue, journal: Journal) -> No
     assert plan.as_dict()["removed_reservations"] == [
         {"network": "default", "mac": "52:54:00:00:00:01", "address": "10.0.0.50"}
     ]
-    domain_apply.carry_out(shelf.connection, [plan], journal)
+    domain_apply.carry_out(shelf.connection, [plan], journal, pytest.fail)
     assert (volumes(shelf.connection), held(shelf.connection)) == (before, [])
 
 
@@ -148,7 +148,7 @@ def test_an_address_that_another_has_by_now_is_left_to_it(shelf: Catalogue, jour
     machine = DefinedMachine.named(shelf.connection, "web_1")
     machine.power_off()
     (plan,) = domain_apply.plan_all(shelf.connection, [machine], domain_apply.Request(state="absent"))
-    domain_apply.carry_out(shelf.connection, [plan], journal)
+    domain_apply.carry_out(shelf.connection, [plan], journal, pytest.fail)
     assert (plan.reservations, held(shelf.connection)) == ((), [other])
 
 
