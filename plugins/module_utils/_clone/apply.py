@@ -77,8 +77,11 @@ class Maker:
         names, undo = ", ".join(clone.name for clone in clones), CloneRecovery(self.connection, clock=self.clock)
         with self.journal.transaction(KIND, names, intent, undo, instead_of) as transaction:
             self.chosen_way.prepare(transaction)
-            calls = [_Making(self, transaction, clone, chosen).make for clone, chosen in zip(clones, identities)]
-            return run_all(calls, _AT_ONCE)
+            makings = [_Making(self, transaction, clone, chosen) for clone, chosen in zip(clones, identities)]
+            rows = run_all([making.make for making in makings], _AT_ONCE)
+            if self.plan.request.state == "running":
+                run_all([making.let_go for making in makings], _AT_ONCE)
+            return rows
 
 
 @dataclasses.dataclass
@@ -159,7 +162,11 @@ class _Making:
             domain = domains.look_up_uuid(self.maker.connection, self.identity.uuid)
             self.maker.chosen_way.start(domain, self.identity)
             self.transaction.done(step)
-            self.maker.started[self.clone.name] = self.maker.clock.now()
+
+    def let_go(self) -> None:
+        """Let the clone run, once all are there: a guest that boots takes the processors from those still to start."""
+        self.maker.chosen_way.let_go(domains.look_up_uuid(self.maker.connection, self.identity.uuid))
+        self.maker.started[self.clone.name] = self.maker.clock.now()
 
 
 def existing_row(connection: Connection, name: str) -> Row:

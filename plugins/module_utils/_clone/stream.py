@@ -56,11 +56,10 @@ def reconnects(connection: Connection) -> bool:
 
 
 def start(connection: Connection, domain: api.Domain, record: xml.Record, manifest: Manifest) -> None:
-    """Start a clone on its source and begin to pull; its first instruction runs once the chain is what it must be."""
+    """Start a clone on its source, paused, and begin to pull once the chain is what it must be."""
     api.start(domain, paused=True)
     check_chain(connection, domain, record, manifest)
     _pull(domain, [disk.target for disk in manifest.disks], record.bytes_per_second)
-    api.resume(domain)
 
 
 def check_chain(connection: Connection, domain: api.Domain, record: xml.Record, manifest: Manifest) -> None:

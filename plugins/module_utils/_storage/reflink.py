@@ -66,8 +66,10 @@ def copy(source: str, target: str) -> bool:
     Returns False when both are not files that this machine can reach. Raises NoSpace when the file system is full.
     """
     try:
-        with _opened(source, os.O_RDONLY) as original, _opened(target, os.O_WRONLY | os.O_TRUNC) as made:
+        # Not emptied first: ext4 would have all of it on the disk at once, as it does for files that are replaced so.
+        with _opened(source, os.O_RDONLY) as original, _opened(target, os.O_WRONLY) as made:
             _share_or_copy(original.fileno(), made.fileno())
+            made.truncate(os.fstat(original.fileno()).st_size)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise NoSpace(f"{target} could not take the content of {source}: {error.strerror}. Free some.") from error

@@ -69,8 +69,7 @@ class Frozen:
 
 @pytest.fixture(autouse=True)
 def what_the_test_driver_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It knows no NVRAM and no TPM, and has one side of a network for both."""
-    monkeypatch.setattr(domains, "undefine", lambda domain: domain.undefineFlags(0))
+    """It has one side of a network for both."""
     monkeypatch.setattr(networks, "definition_xml", lambda network: network.XMLDesc(0))
 
 

@@ -69,3 +69,12 @@ def test_a_full_disk_is_told(files: tuple[str, str], monkeypatch: pytest.MonkeyP
     answer(monkeypatch, errno.ENOSPC)
     with pytest.raises(NoSpace, match="No space left"):
         reflink.share(*files)
+
+
+@pytest.mark.parametrize("there", [0, 4096, 5_000_000], ids=["empty", "shorter", "longer"])
+def test_a_copy_is_the_same_whatever_was_there_before(tmp_path: Path, there: int) -> None:
+    source, target = tmp_path / "source", tmp_path / "target"
+    source.write_bytes(bytes(range(256)) * 4000)
+    target.write_bytes(b"x" * there)
+    assert reflink.copy(str(source), str(target))
+    assert target.read_bytes() == source.read_bytes()
