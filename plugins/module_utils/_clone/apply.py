@@ -12,6 +12,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
+from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import nvram
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone import (
     companions,
     identity,
@@ -27,6 +28,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._domain.machine i
 from ansible_collections.headroom.libvirt.plugins.module_utils._parallel import run_all
 
 if t.TYPE_CHECKING:
+    from ansible_collections.headroom.libvirt.plugins.module_utils._clone.extras import ExtraVolume
     from ansible_collections.headroom.libvirt.plugins.module_utils._clone.identity import Identity, RandomBytes
     from ansible_collections.headroom.libvirt.plugins.module_utils._clone.plan import NewClone
     from ansible_collections.headroom.libvirt.plugins.module_utils._clone.survey import ClonePlan
@@ -115,17 +117,19 @@ class _Making:
             step = self.transaction.step("volume", pool=disk.volume.pool, name=disk.volume.name)
             self.maker.chosen_way.make_disk(self.maker.plan.pool, disk)
             self.transaction.done(step)
-        self._make_seed()
+        seed, said = self.clone.extras.seed, self.maker.plan.request.seed
+        if seed is not None and said is not None:
+            self._make_extra(seed, companions.seed_image(said, self.clone.name, self.identity.uuid))
+            self.identity = dataclasses.replace(self.identity, seed=seed.path)
+        variables, packed = self.clone.extras.nvram, self.maker.plan.manifest.nvram
+        if variables is not None and packed is not None:
+            self._make_extra(variables, nvram.unpack(packed))
+            self.identity = dataclasses.replace(self.identity, nvram=variables.path)
 
-    def _make_seed(self) -> None:
-        place, said = self.clone.extras.seed, self.maker.plan.request.seed
-        if place is None or said is None:
-            return
-        image = companions.seed_image(said, self.clone.name, self.identity.uuid)
+    def _make_extra(self, place: ExtraVolume, content: bytes) -> None:
         step = self.transaction.step("volume", pool=place.volume.pool, name=place.volume.name)
-        companions.make_seed(self.maker.connection, self.maker.plan.pool, place.volume.name, image)
+        companions.make_volume(self.maker.connection, self.maker.plan.pool, place.volume.name, content)
         self.transaction.done(step)
-        self.identity = dataclasses.replace(self.identity, seed=place.path)
 
     def _reserve(self) -> tuple[ReservationRef, ...]:
         wanted = self.clone.extras.address
