@@ -116,7 +116,7 @@ class _Making:
         for disk in self.clone.overlays:
             step = self.transaction.step("volume", pool=disk.volume.pool, name=disk.volume.name)
             self.maker.chosen_way.make_disk(self.maker.plan.pool, disk)
-            self.transaction.done(step)
+            self.transaction.passed(step)
         seed, said = self.clone.extras.seed, self.maker.plan.request.seed
         if seed is not None and said is not None:
             self._make_extra(seed, companions.seed_image(said, self.clone.name, self.identity.uuid))
@@ -129,7 +129,7 @@ class _Making:
     def _make_extra(self, place: ExtraVolume, content: bytes) -> None:
         step = self.transaction.step("volume", pool=place.volume.pool, name=place.volume.name)
         companions.make_volume(self.maker.connection, self.maker.plan.pool, place.volume.name, content)
-        self.transaction.done(step)
+        self.transaction.passed(step)
 
     def _reserve(self) -> tuple[ReservationRef, ...]:
         wanted = self.clone.extras.address
@@ -138,7 +138,7 @@ class _Making:
         ref = wanted.ref(self.identity.macs[0])
         step = self.transaction.step("reservation", **dataclasses.asdict(ref))
         companions.reserve(self.maker.connection, wanted, ref.mac)
-        self.transaction.done(step)
+        self.transaction.passed(step)
         return (ref,)
 
     def _define(self) -> None:
@@ -158,14 +158,14 @@ class _Making:
         domain = self.maker.chosen_way.define(text)
         if planned.request.autostart:
             domains.set_autostart(domain, True)
-        self.transaction.done(step)
+        self.transaction.passed(step)
 
     def _start(self) -> None:
         if self.maker.plan.request.state == "running":
             step = self.transaction.step("start", name=self.clone.name, uuid=self.identity.uuid)
             domain = domains.look_up_uuid(self.maker.connection, self.identity.uuid)
             self.maker.chosen_way.start(domain, self.identity)
-            self.transaction.done(step)
+            self.transaction.passed(step)
 
     def let_go(self) -> None:
         """Let the clone run, once all are there: a guest that boots takes the processors from those still to start."""
