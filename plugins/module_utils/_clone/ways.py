@@ -177,7 +177,7 @@ class WarmWay:
     def start(self, domain: domains.Domain, chosen: Identity) -> None:
         """Let it go on, tell its guest who it is, and plug its network cards in."""
         told = warm_guest.Told(chosen.uuid, domain.name(), int(time.time()), secrets.token_hex(32))
-        warm.start(domain, self.image, chosen.macs, told, self.preparer.clock)
+        warm.start(self.connection, domain, self.image, chosen.macs, told, self.preparer.clock)
 
     def let_go(self, domain: domains.Domain) -> None:
         """It runs already: its guest had to be told who it is."""

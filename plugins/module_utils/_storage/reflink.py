@@ -9,9 +9,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import os
+import threading
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import HeadroomError, NoSpace, Unsupported
@@ -75,6 +77,22 @@ def copy(source: str, target: str) -> bool:
             raise NoSpace(f"{target} could not take the content of {source}: {error.strerror}. Free some.") from error
         return False
     return True
+
+
+def write_back(paths: t.Iterable[str]) -> threading.Thread:
+    """Have what these files hold written to the disk in the background; return the thread that waits for it.
+
+    For files whose next user would wait for it at an inconvenient time. One that cannot be reached is left to them.
+    """
+
+    def sync() -> None:
+        for path in paths:
+            with contextlib.suppress(OSError), _opened(path, os.O_RDONLY) as file:
+                os.fsync(file.fileno())
+
+    thread = threading.Thread(target=sync, name="write-back", daemon=True)
+    thread.start()
+    return thread
 
 
 def _share_or_copy(original: int, made: int) -> None:
