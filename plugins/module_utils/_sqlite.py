@@ -68,11 +68,15 @@ class Schema:
 
 @dataclasses.dataclass(frozen=True)
 class Database:
-    """The file at ``path``. With ``dry_run`` everything happens and nothing of it stays, not even a new file."""
+    """The file at ``path``. With ``dry_run`` everything happens and nothing of it stays, not even a new file.
+
+    With ``hasty`` a power failure may forget the last transactions; no death of a process does.
+    """
 
     path: str
     dry_run: bool = False
     busy_timeout: float = 15.0
+    hasty: bool = False
 
     schema: t.ClassVar[Schema]
 
@@ -147,7 +151,7 @@ class Database:
         """
         connection = sqlite3.connect(source, timeout=self.busy_timeout, isolation_level=None, uri=source != ":memory:")
         opened.callback(connection.close)
-        connection.execute(f"PRAGMA synchronous = {self.schema.synchronous}")
+        connection.execute(f"PRAGMA synchronous = {'NORMAL' if self.hasty else self.schema.synchronous}")
         if not self.dry_run and connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
             with contextlib.suppress(sqlite3.OperationalError):  # another run is switching it just now
                 connection.execute("PRAGMA journal_mode = WAL")

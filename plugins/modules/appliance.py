@@ -64,7 +64,7 @@ options:
         description:
           - A domain of the host. All its disks are copied; what is in its CD-ROM and floppy drives is not.
           - Its XML becomes the template, without what makes it this one machine on this one host (name, UUID, MAC
-            addresses, NVRAM, paths, ports, pinning). The addresses of devices inside the guest stay.
+            addresses, the place of its NVRAM, paths, ports, pinning). The addresses of devices inside the guest stay.
           - A domain with devices of which there is only one (host devices, shared disks and folders) is refused.
         type: str
       when_running:

@@ -246,8 +246,9 @@ attributes:
 notes:
   - The virtual hardware is that of the appliance. On a host without KVM, clones of a KVM appliance run emulated; where
     the host does not know the version of the machine type, they get its newest one. RV(notes) says so.
-  - A UEFI clone starts with an NVRAM of its own, a copy of its firmware's template, and one with a TPM with an empty
-    TPM.
+  - A UEFI clone has an NVRAM of its own. It is a volume with what the firmware of the captured machine kept (boot
+    entries, keys of secure boot), or, where the appliance holds none of that, a copy of its firmware's template. A
+    clone with a TPM starts with an empty one.
   - A streamed clone needs its source until it is local. The source serves the disks read-only by a paused domain
     C(headroom-export-TOKEN) with a backup in pull mode, over NBD and in clear, so use a network that you trust.
   - When the source of a streamed clone does not answer, its guest waits or is paused, and its disks stay whole. The

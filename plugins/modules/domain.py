@@ -19,6 +19,8 @@ description:
     volumes that it owns are deleted. A volume is owned when the domain's metadata says so, as
     M(headroom.libvirt.appliance_clone) records it. Base images of appliances, shared disks, and anything that another
     domain or volume uses stay, whatever the metadata says.
+  - The export that a streamed clone reads from ends with the last of its clones that is removed before it is local. If
+    the source does not answer, that is a warning, which says how to end it there.
 options:
   name:
     description:
@@ -268,7 +270,7 @@ def bring_into_state(module: AnsibleModule) -> dict[str, t.Any]:
             changes.add(f"what a run that broke off left of {record.subject}", removal.prospects(record, "resume"), [])
         if not module.check_mode:
             removal.finish(journal, connection, left, module.warn)
-            apply.carry_out(connection, plans, journal)
+            apply.carry_out(connection, plans, journal, module.warn)
     return {**changes.as_result(), "domains": [one.as_dict() for one in plans], "missing": missing}
 
 

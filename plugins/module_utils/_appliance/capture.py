@@ -13,7 +13,7 @@ import contextlib
 import dataclasses
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import live, seal, sources, template
+from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import live, nvram, seal, sources, template
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api as domains
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain import xml
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain.machine import DefinedMachine
@@ -41,12 +41,16 @@ class Capture:
 
 @dataclasses.dataclass(frozen=True)
 class Captured:
-    """What a domain gives: its template, its disks, the appliance that it was cloned from, how it is sealed."""
+    """What a domain gives: its template, its disks, the appliance that it was cloned from, how it is sealed.
+
+    ``nvram`` is what its UEFI firmware keeps, packed.
+    """
 
     template: str
     disks: t.Sequence[DiskSource]
     parent: str | None
     seal: seal.Method
+    nvram: str | None = None
 
 
 @contextlib.contextmanager
@@ -76,7 +80,7 @@ def opened(connection: Connection, wanted: Capture, *, look_only: bool) -> t.Ite
                 _stop(connection, wanted.domain, method)
             live.settle(wanted.journal, connection, wanted.domain)
             disks = sources.disks_of(connection, xml.parse(domains.definition_xml(domain)))
-        yield Captured(made, disks, definition.metadata.appliance, method)
+        yield Captured(made, disks, definition.metadata.appliance, method, nvram.read(connection, text))
 
 
 def _stop(connection: Connection, name: str, method: seal.Method) -> None:

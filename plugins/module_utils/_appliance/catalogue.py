@@ -140,7 +140,7 @@ class Catalogue:
 def description(manifest: Manifest) -> dict[str, t.Any]:
     """Return what a manifest says, its template as the size of the machine that it makes."""
     facts = dataclasses.asdict(manifest)
-    del facts["template"], facts["disks"]
+    del facts["template"], facts["disks"], facts["nvram"]
     return {"id": str(manifest.id), **facts, **manifests.machine_size(manifest)}
 
 

@@ -17,6 +17,7 @@ import dataclasses
 import re
 import typing as t
 
+from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import nvram
 from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import template as templates
 from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.manifest import InvalidManifest, Manifest
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain.xml import parse_element, to_text
@@ -59,6 +60,8 @@ def checked(manifest: Manifest) -> Manifest:
             _check_text(field, getattr(manifest, field))
     if manifest.min_ram_bytes < 0 or manifest.min_disk_bytes < 0:
         raise InvalidManifest("the manifest asks for less than nothing. Tell its publisher.")
+    if manifest.nvram is not None:
+        nvram.unpack(manifest.nvram)
     template = check_template(manifest.template)
     targets = [disk.target for disk in manifest.disks]
     if not all(disk.format in {"qcow2", "raw"} for disk in manifest.disks):

@@ -56,7 +56,7 @@ class Manifest:
 
     ``created`` is an ISO 8601 time in UTC; ``parent`` the ``name:version`` that the captured domain was a clone of;
     ``origin`` the address of the feed that it came from; ``sealed`` how what makes one machine itself was taken out of
-    its disks.
+    its disks; ``nvram`` what its UEFI firmware keeps, packed as nvram.py does it.
     """
 
     name: str
@@ -73,6 +73,7 @@ class Manifest:
     description: str | None = None
     origin: str | None = None
     sealed: str | None = None
+    nvram: str | None = None
 
     @property
     def id(self) -> ApplianceId:

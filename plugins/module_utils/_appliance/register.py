@@ -99,7 +99,9 @@ def planned(catalogue: Catalogue, request: Request) -> t.Iterator[Plan]:
             else:
                 disks = stack.enter_context(images.opened(_assign(request.files, targets), request.means))
             parent = None if request.known is None else request.known.parent
-            found = captures.Captured(text, disks, parent, "none")
+            found = captures.Captured(
+                text, disks, parent, "none", None if request.known is None else request.known.nvram
+            )
         manifest = _draft(request, found)
         yield Plan(manifest, tuple(found.disks), _expected(request, manifest), found.seal)
 
@@ -216,6 +218,7 @@ def _draft(request: Request, found: captures.Captured) -> Manifest:
         description=chosen("description", None),
         origin=request.origin,
         sealed=None if found.seal == "none" else found.seal,
+        nvram=found.nvram,
     )
 
 

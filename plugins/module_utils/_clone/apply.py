@@ -12,6 +12,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
+from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import nvram
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone import (
     companions,
     identity,
@@ -27,6 +28,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._domain.machine i
 from ansible_collections.headroom.libvirt.plugins.module_utils._parallel import run_all
 
 if t.TYPE_CHECKING:
+    from ansible_collections.headroom.libvirt.plugins.module_utils._clone.extras import ExtraVolume
     from ansible_collections.headroom.libvirt.plugins.module_utils._clone.identity import Identity, RandomBytes
     from ansible_collections.headroom.libvirt.plugins.module_utils._clone.plan import NewClone
     from ansible_collections.headroom.libvirt.plugins.module_utils._clone.survey import ClonePlan
@@ -77,8 +79,11 @@ class Maker:
         names, undo = ", ".join(clone.name for clone in clones), CloneRecovery(self.connection, clock=self.clock)
         with self.journal.transaction(KIND, names, intent, undo, instead_of) as transaction:
             self.chosen_way.prepare(transaction)
-            calls = [_Making(self, transaction, clone, chosen).make for clone, chosen in zip(clones, identities)]
-            return run_all(calls, _AT_ONCE)
+            makings = [_Making(self, transaction, clone, chosen) for clone, chosen in zip(clones, identities)]
+            rows = run_all([making.make for making in makings], _AT_ONCE)
+            if self.plan.request.state == "running":
+                run_all([making.let_go for making in makings], _AT_ONCE)
+            return rows
 
 
 @dataclasses.dataclass
@@ -111,18 +116,20 @@ class _Making:
         for disk in self.clone.overlays:
             step = self.transaction.step("volume", pool=disk.volume.pool, name=disk.volume.name)
             self.maker.chosen_way.make_disk(self.maker.plan.pool, disk)
-            self.transaction.done(step)
-        self._make_seed()
+            self.transaction.passed(step)
+        seed, said = self.clone.extras.seed, self.maker.plan.request.seed
+        if seed is not None and said is not None:
+            self._make_extra(seed, companions.seed_image(said, self.clone.name, self.identity.uuid))
+            self.identity = dataclasses.replace(self.identity, seed=seed.path)
+        variables, packed = self.clone.extras.nvram, self.maker.plan.manifest.nvram
+        if variables is not None and packed is not None:
+            self._make_extra(variables, nvram.unpack(packed))
+            self.identity = dataclasses.replace(self.identity, nvram=variables.path)
 
-    def _make_seed(self) -> None:
-        place, said = self.clone.extras.seed, self.maker.plan.request.seed
-        if place is None or said is None:
-            return
-        image = companions.seed_image(said, self.clone.name, self.identity.uuid)
+    def _make_extra(self, place: ExtraVolume, content: bytes) -> None:
         step = self.transaction.step("volume", pool=place.volume.pool, name=place.volume.name)
-        companions.make_seed(self.maker.connection, self.maker.plan.pool, place.volume.name, image)
-        self.transaction.done(step)
-        self.identity = dataclasses.replace(self.identity, seed=place.path)
+        companions.make_volume(self.maker.connection, self.maker.plan.pool, place.volume.name, content)
+        self.transaction.passed(step)
 
     def _reserve(self) -> tuple[ReservationRef, ...]:
         wanted = self.clone.extras.address
@@ -131,7 +138,7 @@ class _Making:
         ref = wanted.ref(self.identity.macs[0])
         step = self.transaction.step("reservation", **dataclasses.asdict(ref))
         companions.reserve(self.maker.connection, wanted, ref.mac)
-        self.transaction.done(step)
+        self.transaction.passed(step)
         return (ref,)
 
     def _define(self) -> None:
@@ -151,15 +158,19 @@ class _Making:
         domain = self.maker.chosen_way.define(text)
         if planned.request.autostart:
             domains.set_autostart(domain, True)
-        self.transaction.done(step)
+        self.transaction.passed(step)
 
     def _start(self) -> None:
         if self.maker.plan.request.state == "running":
             step = self.transaction.step("start", name=self.clone.name, uuid=self.identity.uuid)
             domain = domains.look_up_uuid(self.maker.connection, self.identity.uuid)
             self.maker.chosen_way.start(domain, self.identity)
-            self.transaction.done(step)
-            self.maker.started[self.clone.name] = self.maker.clock.now()
+            self.transaction.passed(step)
+
+    def let_go(self) -> None:
+        """Let the clone run, once all are there: a guest that boots takes the processors from those still to start."""
+        self.maker.chosen_way.let_go(domains.look_up_uuid(self.maker.connection, self.identity.uuid))
+        self.maker.started[self.clone.name] = self.maker.clock.now()
 
 
 def existing_row(connection: Connection, name: str) -> Row:

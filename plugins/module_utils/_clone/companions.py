@@ -30,10 +30,10 @@ def seed_image(said: seed.Seed, name: str, uuid: str) -> bytes:
     return iso.image(seed.LABEL, seed.files(said, name, uuid))
 
 
-def make_seed(connection: Connection, pool: libvirt.virStoragePool, name: str, image: bytes) -> None:
-    """Make the volume of a seed; raises Conflict when the name is taken."""
-    new = storage_xml.NewVolume(name, len(image), "raw", _PRIVATE)
-    content.send_bytes(connection, storage.create(pool, name, storage_xml.volume_xml(new)), image)
+def make_volume(connection: Connection, pool: libvirt.virStoragePool, name: str, data: bytes) -> None:
+    """Make the volume of a seed or of an NVRAM; raises Conflict when the name is taken."""
+    new = storage_xml.NewVolume(name, len(data), "raw", _PRIVATE)
+    content.send_bytes(connection, storage.create(pool, name, storage_xml.volume_xml(new)), data)
 
 
 def check_address(connection: Connection, wanted: extras.FixedAddress) -> None:

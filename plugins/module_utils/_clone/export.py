@@ -18,7 +18,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.catalo
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone import host
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone import stream_xml as xml
 from ansible_collections.headroom.libvirt.plugins.module_utils._connection import passwords_in
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api, blocks
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api, blocks, exports
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     Conflict,
     HeadroomError,
@@ -105,7 +105,7 @@ def serve(source: Source, manifest: Manifest, token: str, first: int, title: str
 def serve_again(catalogue: Catalogue, manifest: Manifest, export: xml.Export, title: str) -> None:
     """Serve an export that was lost, where its clones look for it; one that is served already stays."""
     if not is_served(catalogue.connection, export):
-        stop(catalogue.connection, export.helper)
+        exports.stop(catalogue.connection, export.helper)
         _serve_at(catalogue, manifest, export, title)
 
 
@@ -118,16 +118,6 @@ def is_served(connection: Connection, export: xml.Export) -> bool:
         return export.token in blocks.backup_xml(helper)
     except HeadroomError:  # it runs, but its backup has ended
         return False
-
-
-def stop(connection: Connection, name: str) -> None:
-    """End the export whose domain has that name; with it everything of it goes."""
-    helper = api.find(connection, name)
-    if helper is not None:
-        try:
-            api.power_off(helper)
-        except NotFound:  # it went by itself
-            return
 
 
 def _serve_at(catalogue: Catalogue, manifest: Manifest, export: xml.Export, title: str) -> None:

@@ -22,13 +22,14 @@ if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._domain.xml import Definition
 
 SEED_SUFFIX: t.Final = ".seed.iso"
+NVRAM_SUFFIX: t.Final = ".nvram.raw"
 # A clone's MAC address is chosen when it is made; until then this one, which nobody has, stands for it.
 UNKNOWN_MAC: t.Final = "00:00:00:00:00:00"
 
 
 @dataclasses.dataclass(frozen=True)
-class SeedVolume:
-    """The volume of a seed, and its path on the host."""
+class ExtraVolume:
+    """A volume that is no disk, and its path on the host."""
 
     volume: VolumeRef
     path: str
@@ -55,16 +56,31 @@ class FixedAddress:
 class Extras:
     """What one clone has besides its disks."""
 
-    seed: SeedVolume | None = None
+    seed: ExtraVolume | None = None
     address: FixedAddress | None = None
+    nvram: ExtraVolume | None = None
+
+    @property
+    def volumes(self) -> tuple[ExtraVolume, ...]:
+        """The volumes among them."""
+        return tuple(volume for volume in (self.seed, self.nvram) if volume is not None)
 
 
 def extras_for(
-    name: str, pool: str, path_of: t.Callable[[str], str], *, seeded: bool, address: FixedAddress | None
+    name: str,
+    pool: str,
+    path_of: t.Callable[[str], str],
+    *,
+    seeded: bool,
+    address: FixedAddress | None,
+    with_nvram: bool = False,
 ) -> Extras:
     """Return what the clone ``name`` has besides; ``path_of`` gives the path of a volume of ``pool``."""
-    volume = f"{name}{SEED_SUFFIX}"
-    return Extras(SeedVolume(VolumeRef(pool, volume), path_of(volume)) if seeded else None, address)
+
+    def volume(suffix: str) -> ExtraVolume:
+        return ExtraVolume(VolumeRef(pool, name + suffix), path_of(name + suffix))
+
+    return Extras(volume(SEED_SUFFIX) if seeded else None, address, volume(NVRAM_SUFFIX) if with_nvram else None)
 
 
 def fixed_addresses(

@@ -24,7 +24,7 @@ RandomBytes = t.Callable[[int], bytes]
 
 @dataclasses.dataclass(frozen=True)
 class Identity:
-    """A UUID, a MAC address for each interface, and the path of the seed that tells the guest, if it has one.
+    """A UUID, a MAC address for each interface, and the paths of the guest's seed and of its NVRAM, if it has one.
 
     Everything else follows from these, or libvirt makes it anew for each domain: see the guide of appliances.
     """
@@ -32,6 +32,7 @@ class Identity:
     uuid: str
     macs: tuple[str, ...]
     seed: str | None = None
+    nvram: str | None = None
 
 
 def choose(interfaces: int, taken_macs: set[str], random_bytes: RandomBytes) -> Identity:

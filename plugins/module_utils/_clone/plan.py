@@ -121,14 +121,13 @@ class NewClone:
     @property
     def volumes(self) -> tuple[VolumeRef, ...]:
         """The volumes that it will own."""
-        seed = () if self.extras.seed is None else (self.extras.seed.volume,)
-        return (*(overlay.volume for overlay in self.overlays), *seed)
+        return (*(overlay.volume for overlay in self.overlays), *(extra.volume for extra in self.extras.volumes))
 
     @property
     def paths(self) -> dict[VolumeRef, str]:
         """Where its volumes will lie."""
-        seed = {} if self.extras.seed is None else {self.extras.seed.volume: self.extras.seed.path}
-        return {**{overlay.volume: overlay.path for overlay in self.overlays}, **seed}
+        disks = {overlay.volume: overlay.path for overlay in self.overlays}
+        return {**disks, **{extra.volume: extra.path for extra in self.extras.volumes}}
 
 
 def check_request(request: Request) -> Request:

@@ -14,10 +14,10 @@ import dataclasses
 import re
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._clone import export, plan, warm
+from ansible_collections.headroom.libvirt.plugins.module_utils._clone import plan, warm
 from ansible_collections.headroom.libvirt.plugins.module_utils._connection import living, open_connection
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api as domains
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain import volumes
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain import exports, volumes
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain.metadata import ReservationRef, VolumeRef
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     Conflict,
@@ -116,7 +116,7 @@ class CloneRecovery:
 
     def _stop_export(self, step: t.Mapping[str, t.Any]) -> None:
         with open_connection(step["uri"]) as source:
-            export.stop(source, step["name"])
+            exports.stop(source, step["name"])
 
     def _remove_image(self, step: t.Mapping[str, t.Any]) -> None:
         if warm.find_image(self.connection, step["name"]) is None:

@@ -72,6 +72,8 @@ def clone_xml(
         interface.insert(0, etree.Element("mac", address=mac))
     if identity.seed is not None:
         rewrite_seed.add(root, identity.seed)
+    if identity.nvram is not None:
+        _put_nvram(root, identity.nvram)
     metadata_.put_in(root, metadata)
     return to_text(root)
 
@@ -104,6 +106,15 @@ def _put_system_uuid(root: etree._Element, uuid: str) -> None:
     system = root.find("sysinfo[@type='smbios']/system")
     if system is not None:
         etree.SubElement(system, "entry", name="uuid").text = uuid
+
+
+def _put_nvram(root: etree._Element, path: str) -> None:
+    """Have the firmware find what it keeps, which is there before the first boot."""
+    system, nvram = root.find("os"), root.find("os/nvram")
+    if nvram is None and system is not None:
+        nvram = etree.SubElement(system, "nvram")
+    if nvram is not None:
+        nvram.text = path
 
 
 def _put_disk(disk: etree._Element, made: Overlay) -> None:

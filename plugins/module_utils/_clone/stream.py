@@ -14,7 +14,7 @@ import typing as t
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone import export, stream_state
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone import stream_xml as xml
 from ansible_collections.headroom.libvirt.plugins.module_utils._connection import masked
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api, blocks, states
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api, blocks, exports, states
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import HeadroomError
 from ansible_collections.headroom.libvirt.plugins.module_utils._libvirt_dep import split_version
 from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import Waiter
@@ -56,11 +56,10 @@ def reconnects(connection: Connection) -> bool:
 
 
 def start(connection: Connection, domain: api.Domain, record: xml.Record, manifest: Manifest) -> None:
-    """Start a clone on its source and begin to pull; its first instruction runs once the chain is what it must be."""
+    """Start a clone on its source, paused, and begin to pull once the chain is what it must be."""
     api.start(domain, paused=True)
     check_chain(connection, domain, record, manifest)
     _pull(domain, [disk.target for disk in manifest.disks], record.bytes_per_second)
-    api.resume(domain)
 
 
 def check_chain(connection: Connection, domain: api.Domain, record: xml.Record, manifest: Manifest) -> None:
@@ -75,11 +74,6 @@ def check_chain(connection: Connection, domain: api.Domain, record: xml.Record, 
                 f"{layers.get(disk.target, [])[1:]}.",
                 disk=disk.target,
             )
-
-
-def record_of(domain: api.Domain) -> xml.Record | None:
-    """Return how the clone is streamed; None for a machine that is whole."""
-    return xml.read_record(api.metadata_xml(domain, xml.RECORD_NAMESPACE))
 
 
 def observe(domain: api.Domain, *, source: bool | None = None) -> Progress:
@@ -98,9 +92,9 @@ def finish(connection: Connection, domain: api.Domain, record: xml.Record, sourc
     definition = api.definition_xml(domain)
     if xml.backings(definition):  # libvirt takes it out itself, where it was there when the last byte came
         api.define(connection, xml.without_backing(definition))
-    others = (record_of(other) for other in _others(connection, domain))
-    if all(other is None or other.export.token != record.export.token for other in others):
-        export.stop(source, record.export.helper)
+    read = exports.ref_of(record)
+    if not exports.is_needed(connection, read, without=domain.UUIDString()):
+        exports.stop(source, read.helper)
     api.remove_metadata(domain, xml.RECORD_NAMESPACE)
 
 
@@ -139,10 +133,6 @@ def _pull(domain: api.Domain, targets: t.Iterable[str], bytes_per_second: int) -
     for target in targets:
         if blocks.job(domain, target) is None:
             blocks.pull(domain, target, bytes_per_second)
-
-
-def _others(connection: Connection, domain: api.Domain) -> t.Iterator[api.Domain]:
-    return (other for other in api.list_all(connection) if other.UUIDString() != domain.UUIDString())
 
 
 def failed(domain: api.Domain, record: xml.Record, found: Progress) -> StreamingFailed:

@@ -113,7 +113,8 @@ def make_plan(
     clones = tuple(
         plan.new_clone(name, manifest, paths, request, choice.mode, described.path_of) for name in selection.missing
     )
-    clones = survey_extras.add(clones, request, {*selection.existing, *selection.missing}, hardware, described.path_of)
+    names, with_nvram = {*selection.existing, *selection.missing}, manifest.nvram is not None
+    clones = survey_extras.add(clones, request, names, hardware, described.path_of, with_nvram=with_nvram)
     if clones:
         plan.check_memory(manifest, hardware.memory_bytes)
         _check_networks(connection, hardware, running=request.state == "running")

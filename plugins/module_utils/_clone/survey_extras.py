@@ -27,8 +27,10 @@ def add(
     names: t.Collection[str],
     hardware: Definition,
     path_of: t.Callable[[str], str],
+    *,
+    with_nvram: bool,
 ) -> tuple[NewClone, ...]:
-    """Return the clones with what the request gives them; ``names`` are those of the existing ones too."""
+    """Return the clones with what the request and the appliance give them; ``names`` are those of existing ones too."""
     addresses = fixed_addresses(request.addresses, names, hardware)
     return tuple(
         dataclasses.replace(
@@ -39,6 +41,7 @@ def add(
                 path_of,
                 seeded=request.seed is not None,
                 address=addresses.get(clone.name),
+                with_nvram=with_nvram,
             ),
         )
         for clone in clones

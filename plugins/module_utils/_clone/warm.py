@@ -194,10 +194,13 @@ def copy_disk(connection: Connection, image: Image, target: str, pool: storage.P
     described = storage_xml.parse_volume(storage.volume_xml(source))
     size = described.allocation_bytes if described.size_bytes is None else described.size_bytes
     made = storage.create(pool, name, storage_xml.volume_xml(storage_xml.NewVolume(name, size, "raw")))
-    is_here = not urlsplit(connection.uri).netloc and "socket=" not in connection.uri
-    if not (is_here and reflink.copy(storage.volume_path(source), storage.volume_path(made))):
+    if not (_is_here(connection) and reflink.copy(storage.volume_path(source), storage.volume_path(made))):
         content.copy(connection, source, made)
     return made
+
+
+def _is_here(connection: Connection) -> bool:
+    return not urlsplit(connection.uri).netloc and "socket=" not in connection.uri
 
 
 def define(connection: Connection, image: Image, clone: str, genid: str) -> api.Domain:
@@ -207,9 +210,18 @@ def define(connection: Connection, image: Image, clone: str, genid: str) -> api.
     return domain
 
 
-def start(domain: api.Domain, image: Image, macs: t.Sequence[str], told: warm_guest.Told, clock: Clock) -> None:
+def start(
+    connection: Connection,
+    domain: api.Domain,
+    image: Image,
+    macs: t.Sequence[str],
+    told: warm_guest.Told,
+    clock: Clock,
+) -> None:
     """Let the fork run: first its guest learns who it is, then it gets its network cards."""
     snapshot = snapshots.look_up(domain, xml.SNAPSHOT)
+    if _is_here(connection):  # the guest syncs as soon as it knows who it is, and would wait for all that was copied
+        reflink.write_back([disk.source for disk in parse(api.definition_xml(domain)).disks if disk.source])
     snapshots.run_from(domain, snapshot)
     _await_agent(domain, warm_guest.SECONDS, clock)
     agent.run(domain, warm_guest.command(told), warm_guest.SECONDS, clock)

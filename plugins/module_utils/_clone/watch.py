@@ -15,7 +15,7 @@ import typing as t
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone import export, plan, stream
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone.stream_state import Progress
 from ansible_collections.headroom.libvirt.plugins.module_utils._connection import open_connection
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api, exports
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import HeadroomError, TimedOut
 from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import Waiter
 
@@ -62,7 +62,7 @@ class StreamWatch:
 
     def settle(self, domain: api.Domain) -> Course | None:
         """As settle_all(), for one clone; None for a machine that is not streamed."""
-        record = stream.record_of(domain)
+        record = exports.record_of(domain)
         if record is None:
             return None
         try:
@@ -92,7 +92,7 @@ class StreamWatch:
     def await_local(self, name: str, timeout: float) -> None:
         """Return when the clone is local and its source released; raises TimedOut or StreamingFailed."""
         domain = api.look_up(self.connection, name)
-        record = stream.record_of(domain)
+        record = exports.record_of(domain)
         if record is None:
             return
         latest = self._last_seen(domain, record, timeout)
@@ -125,6 +125,6 @@ class StreamWatch:
 def streaming(connection: Connection, name: str) -> dict[str, t.Any] | None:
     """Return how far a streamed clone is, as a module returns it; None for a machine that is whole, or is not there."""
     domain = api.find(connection, name)
-    if domain is None or stream.record_of(domain) is None:
+    if domain is None or exports.record_of(domain) is None:
         return None
     return stream.observe(domain).as_dict()

@@ -51,7 +51,10 @@ class Way(t.Protocol):
         """Define the clone that the XML describes."""
 
     def start(self, domain: domains.Domain, chosen: Identity) -> None:
-        """Let the clone run."""
+        """Start the clone."""
+
+    def let_go(self, domain: domains.Domain) -> None:
+        """Let the clone run, if start() left it paused. By now all clones of the task are started."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,9 +76,13 @@ class PlainWay:
         return domains.define(self.connection, clone)
 
     def start(self, domain: domains.Domain, chosen: Identity) -> None:
-        """Boot it."""
+        """Start it, paused before its first instruction."""
         del chosen
-        domains.start(domain)
+        domains.start(domain, paused=True)
+
+    def let_go(self, domain: domains.Domain) -> None:
+        """Let it boot."""
+        domains.resume(domain)
 
 
 @dataclasses.dataclass
@@ -122,9 +129,13 @@ class StreamedWay:
         return domains.define(self.connection, to_text(root))
 
     def start(self, domain: domains.Domain, chosen: Identity) -> None:
-        """Let it run on the source's disks, once these are what they must be, and begin to pull them in."""
+        """Start it on the source's disks, once these are what they must be, and begin to pull them in."""
         del chosen
         stream.start(self.connection, domain, self.record, self.manifest)
+
+    def let_go(self, domain: domains.Domain) -> None:
+        """Let it boot from the source's disks."""
+        domains.resume(domain)
 
 
 @dataclasses.dataclass
@@ -166,4 +177,7 @@ class WarmWay:
     def start(self, domain: domains.Domain, chosen: Identity) -> None:
         """Let it go on, tell its guest who it is, and plug its network cards in."""
         told = warm_guest.Told(chosen.uuid, domain.name(), int(time.time()), secrets.token_hex(32))
-        warm.start(domain, self.image, chosen.macs, told, self.preparer.clock)
+        warm.start(self.connection, domain, self.image, chosen.macs, told, self.preparer.clock)
+
+    def let_go(self, domain: domains.Domain) -> None:
+        """It runs already: its guest had to be told who it is."""

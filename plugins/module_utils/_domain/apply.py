@@ -17,13 +17,14 @@ import typing as t
 from fnmatch import fnmatchcase
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._changes import Changes
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api, plan, removal, volumes
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api, exports, plan, removal, volumes
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain.machine import DefinedMachine
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import HeadroomError, NotFound
 from ansible_collections.headroom.libvirt.plugins.module_utils._network import reservations
 
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection
+    from ansible_collections.headroom.libvirt.plugins.module_utils._domain.exports import ExportRef
     from ansible_collections.headroom.libvirt.plugins.module_utils._domain.metadata import ReservationRef
     from ansible_collections.headroom.libvirt.plugins.module_utils._journal import Journal
 
@@ -54,6 +55,7 @@ class DomainPlan:
     changes: Changes
     request: Request
     reservations: tuple[ReservationRef, ...] = ()
+    exports: tuple[ExportRef, ...] = ()
 
     def as_dict(self) -> dict[str, t.Any]:
         """Return the domain's row of the result."""
@@ -130,7 +132,9 @@ def _plan_one(machine: DefinedMachine, request: Request, uses: volumes.Uses) -> 
         changes.add("volumes", [f"{ref.pool}/{ref.name}" for ref in owned.remove], [])
     kept = reservations.still_there(machine.connection, machine.metadata) if request.state == "absent" else ()
     changes.add("reservations", [f"{ref.network}/{ref.address}" for ref in kept], [])
-    return DomainPlan(machine, observed, steps, owned, changes, request, kept)
+    read = exports.needed_by(machine.domain) if request.state == "absent" else ()
+    changes.add("exports", [ref.helper for ref in read], [])
+    return DomainPlan(machine, observed, steps, owned, changes, request, kept, read)
 
 
 def merged_changes(plans: t.Sequence[DomainPlan]) -> Changes:
@@ -142,12 +146,14 @@ def merged_changes(plans: t.Sequence[DomainPlan]) -> Changes:
     return merged
 
 
-def carry_out(connection: Connection, plans: t.Sequence[DomainPlan], journal: Journal) -> None:
-    """Carry the plans out, side by side; one that fails does not stop the others.
+def carry_out(
+    connection: Connection, plans: t.Sequence[DomainPlan], journal: Journal, warn: t.Callable[[str], None]
+) -> None:
+    """Carry the plans out, side by side; one that fails does not stop the others. ``warn`` is as for removal.clear().
 
     Raises the first error when it is the only one, else a HeadroomError that names each.
     """
-    act = functools.partial(_carry_out_one, connection, journal)
+    act = functools.partial(_carry_out_one, connection, journal, warn)
     errors: dict[str, HeadroomError] = {}
     with concurrent.futures.ThreadPoolExecutor(_WORKERS) as pool:
         running = {pool.submit(act, one): one.observed.name for one in plans if one.changes.changed}
@@ -166,20 +172,20 @@ def carry_out(connection: Connection, plans: t.Sequence[DomainPlan], journal: Jo
         )
 
 
-def _carry_out_one(connection: Connection, journal: Journal, one: DomainPlan) -> None:
+def _carry_out_one(connection: Connection, journal: Journal, warn: t.Callable[[str], None], one: DomainPlan) -> None:
     machine, request = one.machine, one.request
     if "protected" in one.changes.diff["after"]:
         machine.metadata = dataclasses.replace(machine.metadata, protected=one.observed.protected)
     if "autostart" in one.changes.diff["after"]:
         machine.autostart = bool(request.autostart)
-    belongings = removal.Belongings(machine.uuid, tuple(one.volumes.remove), tuple(one.reservations))
+    belongings = removal.Belongings(machine.uuid, tuple(one.volumes.remove), one.reservations, one.exports)
     for step in one.steps:
         if step != "undefine":
             _take(step, machine, request)
     with removal.begun(journal, connection, machine.name, belongings) if belongings else contextlib.nullcontext():
         if "undefine" in one.steps:
             machine.undefine()  # first: a definition must never point at volumes that are gone
-        removal.clear(connection, belongings)
+        removal.clear(connection, belongings, warn)
 
 
 def _take(step: plan.Step, machine: DefinedMachine, request: Request) -> None:

@@ -7,7 +7,8 @@
 
 """What a machine that is removed leaves for a moment: recorded, so that a run that is killed then loses no trace of it.
 
-Once a machine is undefined, nothing else knows which volumes and reservations were its own.
+Once a machine is undefined, nothing else knows which volumes and reservations were its own, and from which export it
+read.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api, volumes
+from ansible_collections.headroom.libvirt.plugins.module_utils._connection import masked
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api, exports, volumes
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain.exports import ExportRef
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain.metadata import ReservationRef, VolumeRef
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     Conflict,
@@ -41,14 +44,15 @@ KIND: t.Final = "removal"
 
 @dataclasses.dataclass(frozen=True)
 class Belongings:
-    """What goes with a machine."""
+    """What goes with a machine; ``exports`` only when no other machine of the host reads from them."""
 
     uuid: str
     volumes: tuple[VolumeRef, ...] = ()
     reservations: tuple[ReservationRef, ...] = ()
+    exports: tuple[ExportRef, ...] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.volumes or self.reservations)
+        return bool(self.volumes or self.reservations or self.exports)
 
     @classmethod
     def of(cls, record: Record) -> Belongings:
@@ -57,6 +61,7 @@ class Belongings:
             record.intent["uuid"],
             tuple(VolumeRef(**ref) for ref in record.intent["volumes"]),
             tuple(ReservationRef(**ref) for ref in record.intent["reservations"]),
+            tuple(ExportRef(**ref) for ref in record.intent.get("exports", ())),  # older records say nothing of them
         )
 
 
@@ -67,20 +72,32 @@ def begun(
     return journal.transaction(KIND, name, {"uri": connection.uri, **dataclasses.asdict(belongings)})
 
 
-def clear(connection: Connection, belongings: Belongings) -> None:
-    """Remove what belonged to a machine that is not defined any more; what another one uses by now stays."""
+def clear(connection: Connection, belongings: Belongings, warn: t.Callable[[str], None] | None = None) -> None:
+    """Remove what belonged to a machine that is not defined any more; what another one uses by now stays.
+
+    An export whose host does not answer is told to ``warn``: that host may be gone for good, and the machine is removed
+    all the same. Without ``warn`` it is an error.
+    """
     used = volumes.paths_in_use(connection) if belongings.volumes else frozenset()
     for ref in belongings.volumes:
         volumes.delete(connection, ref, unless_at=used)
     for kept in belongings.reservations:
         reservations.release(connection, kept)
+    for export in belongings.exports:
+        try:
+            exports.end_unneeded(connection, export)
+        except HeadroomError as error:
+            if warn is None:
+                raise
+            warn(error.message)
 
 
 @dataclasses.dataclass(frozen=True)
 class RemovalRecovery:
-    """Finishes removals."""
+    """Finishes removals; ``warn`` is as for clear()."""
 
     connection: Connection
+    warn: t.Callable[[str], None] | None = None
 
     def resume(self, record: Record) -> None:
         """Remove the machine, if it is still defined, and what belonged to it; raises Conflict when it runs again."""
@@ -88,12 +105,12 @@ class RemovalRecovery:
         try:
             domain = api.look_up_uuid(self.connection, belongings.uuid)
         except NotFound:
-            clear(self.connection, belongings)
+            clear(self.connection, belongings, self.warn)
             return
         if api.is_active(domain):
             raise Conflict(f"{record.subject!r} runs again. Remove it by headroom.libvirt.domain.", name=record.subject)
         api.undefine(domain)
-        clear(self.connection, belongings)
+        clear(self.connection, belongings, self.warn)
 
     def roll_back(self, record: Record) -> None:
         """Do nothing for a machine that is still whole; raises Unsupported for one that is not."""
@@ -117,7 +134,7 @@ def finish(
     """Finish removals that broke off; what cannot be is told to ``warn``, and stays unfinished."""
     for record in records:
         try:
-            journal.recover(record, RemovalRecovery(connection), "resume")
+            journal.recover(record, RemovalRecovery(connection, warn), "resume")
         except HeadroomError as error:
             warn(f"{record} broke off, and cannot be finished: {error.message}")
 
@@ -131,4 +148,8 @@ def prospects(record: Record, direction: Direction) -> list[str]:
         f"Undefine the domain {record.subject} ({belongings.uuid}), if it is still defined.",
         *(f"Delete the volume {ref.name} of the pool {ref.pool}." for ref in belongings.volumes),
         *(f"Give the address {ref.address} of the network {ref.network} back." for ref in belongings.reservations),
+        *(
+            f"Stop the export {ref.helper} on {masked(ref.uri)}, unless another machine reads from it."
+            for ref in belongings.exports
+        ),
     ]

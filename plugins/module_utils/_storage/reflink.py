@@ -9,9 +9,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import os
+import threading
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import HeadroomError, NoSpace, Unsupported
@@ -66,13 +68,31 @@ def copy(source: str, target: str) -> bool:
     Returns False when both are not files that this machine can reach. Raises NoSpace when the file system is full.
     """
     try:
-        with _opened(source, os.O_RDONLY) as original, _opened(target, os.O_WRONLY | os.O_TRUNC) as made:
+        # Not emptied first: ext4 would have all of it on the disk at once, as it does for files that are replaced so.
+        with _opened(source, os.O_RDONLY) as original, _opened(target, os.O_WRONLY) as made:
             _share_or_copy(original.fileno(), made.fileno())
+            made.truncate(os.fstat(original.fileno()).st_size)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise NoSpace(f"{target} could not take the content of {source}: {error.strerror}. Free some.") from error
         return False
     return True
+
+
+def write_back(paths: t.Iterable[str]) -> threading.Thread:
+    """Have what these files hold written to the disk in the background; return the thread that waits for it.
+
+    For files whose next user would wait for it at an inconvenient time. One that cannot be reached is left to them.
+    """
+
+    def sync() -> None:
+        for path in paths:
+            with contextlib.suppress(OSError), _opened(path, os.O_RDONLY) as file:
+                os.fsync(file.fileno())
+
+    thread = threading.Thread(target=sync, name="write-back", daemon=True)
+    thread.start()
+    return thread
 
 
 def _share_or_copy(original: int, made: int) -> None:

@@ -79,9 +79,9 @@ class Store:
         query = _UNFINISHED if unfinished else _ALL
         return self._run(lambda opened: self._read(opened, query), dry_run=True)
 
-    def write(self, record: Record) -> None:
-        """Make ``record`` durable as it is."""
-        self._run(lambda opened: opened.execute(_UPSERT, records.to_row(record)))
+    def write(self, record: Record, *, hasty: bool = False) -> None:
+        """Make ``record`` durable as it is; with ``hasty`` against all but a power failure."""
+        self._run(lambda opened: opened.execute(_UPSERT, records.to_row(record)), hasty=hasty)
 
     def end(self, record: Record, state: records.State, keep: int) -> None:
         """Record how it ended; only the last ``keep`` of those that have are kept."""
@@ -144,9 +144,9 @@ class Store:
             with _File(self.path).kept_open():
                 yield
 
-    def _run(self, work: t.Callable[[sqlite3.Connection], T], *, dry_run: bool = False) -> T:
+    def _run(self, work: t.Callable[[sqlite3.Connection], T], *, dry_run: bool = False, hasty: bool = False) -> T:
         try:
-            result, warnings = _File(self.path, dry_run=dry_run).run(work, self.now())
+            result, warnings = _File(self.path, dry_run=dry_run, hasty=hasty).run(work, self.now())
         except OSError as error:
             raise HeadroomError(f"journal: the locks in {self._locks.directory} cannot be used: {error}.") from error
         for warning in warnings:

@@ -12,6 +12,7 @@ import stat
 import subprocess
 import sys
 import threading
+import time
 import typing as t
 from pathlib import Path
 
@@ -276,10 +277,49 @@ def test_threads_take_steps_side_by_side(journal: Journal) -> None:
 
 def test_a_step_is_durable_when_it_returns_whoever_wrote_it() -> None:
     written: list[Record] = []
-    transaction = Transaction(Record("1", "clone", "web-1", {}), written.append)
+
+    def write(record: Record, *, hasty: bool) -> None:
+        assert not hasty
+        written.append(record)
+
+    transaction = Transaction(Record("1", "clone", "web-1", {}), write)
     for number in range(3):
         transaction.step("act", number=number)
         assert [step.arguments["number"] for step in written[-1].steps] == list(range(number + 1))
+
+
+def test_what_was_written_in_haste_makes_no_step_of_another_thread_durable() -> None:
+    lasting: set[int] = set()
+    missed: list[int] = []
+
+    def write(record: Record, *, hasty: bool) -> None:
+        time.sleep(0.0005)  # the others wait for this one meanwhile, and are written together
+        if not hasty:
+            lasting.update(step.arguments["number"] for step in record.steps)
+
+    transaction = Transaction(Record("1", "clone", "web-1", {}), write)
+
+    def work(first: int) -> None:
+        for number in range(first, first + 10):
+            step = transaction.step("act", number=number)
+            if number not in lasting:
+                missed.append(number)
+            transaction.passed(step)
+
+    threads = [threading.Thread(target=work, args=(100 * number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert missed == []
+    assert {step.state for step in transaction.record.steps} == {"done"}
+
+
+def test_what_was_written_in_haste_is_read_after_the_process_has_died(journal: Journal) -> None:
+    body = 'transaction.passed(transaction.step("domain")); os.kill(os.getpid(), signal.SIGKILL)'
+    in_another_process(journal, body).communicate()
+    (record,) = journal.unfinished()
+    assert [(step.name, step.state) for step in record.steps] == [("volume", "begun"), ("domain", "done")]
 
 
 def test_only_the_last_ones_are_kept(journal: Journal) -> None:

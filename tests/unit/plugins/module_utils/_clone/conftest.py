@@ -21,14 +21,21 @@ if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection
 
 
-@pytest.fixture
-def _undefine_without_flags(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The test driver knows no NVRAM and no TPM, and refuses the flags that remove them."""
+@pytest.fixture(autouse=True)
+def _driver_without_flags(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The test driver knows no NVRAM or TPM to remove, and starts nothing paused; it refuses the flags."""
+
+    def start(domain: domains.Domain, *, paused: bool = False) -> None:
+        domain.createWithFlags(0)
+        if paused:
+            domain.suspend()
+
     monkeypatch.setattr(domains, "undefine", lambda domain: domain.undefineFlags(0))
+    monkeypatch.setattr(domains, "start", start)
 
 
 @pytest.fixture
-def shelf(node: Connection, contents: dict[str, bytes], tmp_path: Path, _undefine_without_flags: None) -> Catalogue:
+def shelf(node: Connection, contents: dict[str, bytes], tmp_path: Path) -> Catalogue:
     """A catalogue with the appliance web:1 of two disks, on a host of libvirt's test driver."""
     del contents
     found = catalogue.open_catalogue(node, "default")

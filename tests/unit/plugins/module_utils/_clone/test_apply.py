@@ -121,7 +121,26 @@ STEPS = [
     *((domains, "define", number) for number in range(1, 4)),
     *((domains, "set_autostart", number) for number in range(1, 4)),
     *((domains, "start", number) for number in range(1, 4)),
+    *((domains, "resume", number) for number in range(1, 4)),
 ]
+
+
+def test_no_guest_runs_before_all_are_started(
+    shelf: Catalogue, journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    states = []
+
+    def resume(domain: domains.Domain) -> None:
+        states.append([one.situation for one in map(_observed, domains.list_all(shelf.connection))])
+        domain.resume()
+
+    def _observed(domain: domains.Domain) -> t.Any:
+        return DefinedMachine(shelf.connection, domain).observe()
+
+    monkeypatch.setattr(domains, "resume", resume)
+    make(shelf, journal, THREE)
+    assert sorted(set(states[0])) == ["paused"]
+    assert len(states) == 3
 
 
 @pytest.mark.parametrize(
@@ -132,10 +151,10 @@ def test_a_failure_at_any_step_leaves_nothing(
 ) -> None:
     before, real, calls = everything(shelf), getattr(module, name), itertools.count(1)
 
-    def failing(*arguments: t.Any) -> t.Any:
+    def failing(*arguments: t.Any, **more: t.Any) -> t.Any:
         if next(calls) == number:
             raise LibvirtFailed(f"{name} failed")
-        return real(*arguments)
+        return real(*arguments, **more)
 
     monkeypatch.setattr(module, name, failing)
     with pytest.raises(LibvirtFailed, match=f"^{name} failed$"):
@@ -160,7 +179,8 @@ def test_the_definition_goes_before_the_volumes(
     for module, name in ((domains, "undefine"), (domains, "power_off"), (storage, "delete")):
         monkeypatch.setattr(module, name, noted(name, getattr(module, name)))
 
-    def start(domain: t.Any) -> None:
+    def start(domain: t.Any, *, paused: bool) -> None:
+        assert paused
         domain.createWithFlags(0)
         raise LibvirtFailed("started and then failed")
 

@@ -14,7 +14,7 @@ import typing as t
 
 import pytest
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import build, catalogue, register
+from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import build, catalogue, nvram, register
 from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.images import Location
 from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.names import ApplianceId
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone import apply, neighbours, survey, tenants
@@ -69,8 +69,7 @@ class Frozen:
 
 @pytest.fixture(autouse=True)
 def what_the_test_driver_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It knows no NVRAM and no TPM, and has one side of a network for both."""
-    monkeypatch.setattr(domains, "undefine", lambda domain: domain.undefineFlags(0))
+    """It has one side of a network for both."""
     monkeypatch.setattr(networks, "definition_xml", lambda network: network.XMLDesc(0))
 
 
@@ -128,6 +127,31 @@ def test_a_clone_has_its_seed_and_its_address_and_knows_of_them(shelf: Catalogue
     assert held(shelf.connection) == [Reservation("52:54:00:00:00:01", "10.0.0.50", "web-1")]
 
 
+def test_a_clone_has_what_the_firmware_of_the_captured_machine_kept(
+    shelf: Catalogue, contents: dict[str, bytes], journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = shelf.get("web", "1")
+    loader = "<loader readonly='yes' type='pflash'>/CODE.fd</loader></os>"
+    kept = dataclasses.replace(read, nvram=nvram.pack(b"variables"), template=read.template.replace("</os>", loader))
+    monkeypatch.setattr(catalogue.Catalogue, "get", lambda *_arguments: kept)
+    before = volumes(shelf.connection)
+    (row,) = make(shelf, ONE)
+    machine = DefinedMachine.named(shelf.connection, "web_1")
+    assert row["volumes"][-1] == {"pool": "default", "name": "web_1.nvram.raw", "path": "/images/web_1.nvram.raw"}
+    assert contents["/images/web_1.nvram.raw"] == b"variables"
+    assert machine.metadata.volumes[-1] == VolumeRef("default", "web_1.nvram.raw")
+    plan = survey.make_plan(shelf, dataclasses.replace(ONE, names=("web_2",), addresses={}))
+    assert VolumeRef("default", "web_2.nvram.raw") in plan.clones[0].volumes
+    machine.power_off()
+    domain_apply.carry_out(
+        shelf.connection,
+        domain_apply.plan_all(shelf.connection, [machine], domain_apply.Request(state="absent")),
+        journal,
+        pytest.fail,
+    )
+    assert volumes(shelf.connection) == before
+
+
 def test_all_of_it_goes_with_the_clone(shelf: Catalogue, journal: Journal) -> None:
     before = volumes(shelf.connection)
     make(shelf, ONE)
@@ -137,7 +161,7 @@ def test_all_of_it_goes_with_the_clone(shelf: Catalogue, journal: Journal) -> No
     assert plan.as_dict()["removed_reservations"] == [
         {"network": "default", "mac": "52:54:00:00:00:01", "address": "10.0.0.50"}
     ]
-    domain_apply.carry_out(shelf.connection, [plan], journal)
+    domain_apply.carry_out(shelf.connection, [plan], journal, pytest.fail)
     assert (volumes(shelf.connection), held(shelf.connection)) == (before, [])
 
 
@@ -148,7 +172,7 @@ def test_an_address_that_another_has_by_now_is_left_to_it(shelf: Catalogue, jour
     machine = DefinedMachine.named(shelf.connection, "web_1")
     machine.power_off()
     (plan,) = domain_apply.plan_all(shelf.connection, [machine], domain_apply.Request(state="absent"))
-    domain_apply.carry_out(shelf.connection, [plan], journal)
+    domain_apply.carry_out(shelf.connection, [plan], journal, pytest.fail)
     assert (plan.reservations, held(shelf.connection)) == ((), [other])
 
 

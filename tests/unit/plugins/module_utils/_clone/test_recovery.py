@@ -79,10 +79,10 @@ def crash(shelf: Catalogue, journal: Journal, module: t.Any = domains, name: str
     """Break a run off at the call ``number`` of ``module.name``, leaving all that it had made."""
     real, calls = getattr(module, name), itertools.count(1)
 
-    def failing(*arguments: t.Any) -> t.Any:
+    def failing(*arguments: t.Any, **more: t.Any) -> t.Any:
         if next(calls) == number:
             raise LibvirtFailed("killed")
-        return real(*arguments)
+        return real(*arguments, **more)
 
     def leave(_self: CloneRecovery, _record: Record) -> None:
         raise HeadroomError("killed")

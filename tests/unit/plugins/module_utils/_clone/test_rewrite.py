@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import build, template
+from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import build, nvram, template
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone import rewrite
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone.identity import Identity
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone.plan import Overlay
@@ -276,3 +276,11 @@ def test_every_disk_is_a_writable_qcow2_overlay_whatever_its_base_is() -> None:
                 assert disk.source == f"/pool/web-1.{disk.target}.qcow2"
             else:
                 assert disk.source is None
+
+
+@pytest.mark.parametrize("name", ["uefi-nvram", "uefi-explicit-loader"])
+def test_the_firmware_finds_what_it_kept_in_a_file_of_the_clones_own(name: str) -> None:
+    text = template.to_template((GOLDEN / f"{name}.domain.xml").read_text())
+    made = clone(text, identity=dataclasses.replace(IDENTITY, nvram="/pool/web-7.nvram.raw"))
+    assert xml.parse(made).nvram == "/pool/web-7.nvram.raw"
+    assert nvram.path_of(made) == "/pool/web-7.nvram.raw"

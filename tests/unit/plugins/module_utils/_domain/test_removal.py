@@ -8,7 +8,9 @@ import typing as t
 
 import pytest
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api, apply, removal
+from ansible_collections.headroom.libvirt.plugins.module_utils._clone import stream_xml as exports_xml
+from ansible_collections.headroom.libvirt.plugins.module_utils._connection import open_connection
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api, apply, exports, removal
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain.machine import DefinedMachine
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain.removal import RemovalRecovery
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Conflict, LibvirtFailed, Unsupported
@@ -25,6 +27,7 @@ if t.TYPE_CHECKING:
 _DOMAIN = """<domain type='test'><name>{name}</name><memory>8192</memory><os><type>hvm</type></os>
   <metadata><h:machine xmlns:h='urn:headroom:libvirt:1'>{volumes}</h:machine></metadata>
   <devices><disk type='file'><source file='/images/a.qcow2'/><target dev='vda'/></disk></devices></domain>"""
+_TOKEN = "f" * 32
 _VOLUMES = "<h:volume pool='default'>a.qcow2</h:volume><h:volume pool='default'>b.qcow2</h:volume>"
 
 
@@ -44,9 +47,9 @@ def machine(node: Connection, monkeypatch: pytest.MonkeyPatch) -> DefinedMachine
     return DefinedMachine.named(node, "web-1")
 
 
-def remove(journal: Journal, machine: DefinedMachine) -> None:
+def remove(journal: Journal, machine: DefinedMachine, warn: t.Callable[[str], None] | None = None) -> None:
     plans = apply.plan_all(machine.connection, [machine], apply.Request(state="absent"))
-    apply.carry_out(machine.connection, plans, journal)
+    apply.carry_out(machine.connection, plans, journal, pytest.fail if warn is None else warn)
 
 
 def left(connection: Connection) -> set[str]:
@@ -75,6 +78,65 @@ def test_all_goes_and_nothing_is_left_in_the_journal(journal: Journal, machine: 
     assert [(record.kind, record.subject, record.state) for record in journal.records()] == [
         ("removal", "web-1", "finished")
     ]
+
+
+@pytest.fixture
+def source() -> t.Iterator[str]:
+    """Another host, which serves an export; its URI."""
+    uri = "test:///default"
+    with open_connection(uri) as connection:
+        connection.handle.createXML(_DOMAIN.format(name=exports_xml.helper_name(_TOKEN), volumes=""), 0)
+        yield uri
+        exports.stop(connection, exports_xml.helper_name(_TOKEN))
+
+
+def let_stream(machine: DefinedMachine, uri: str) -> None:
+    record = exports_xml.Record(exports_xml.Export(_TOKEN, "10.0.0.1", 10809, uri, "default"), "web:1", 0)
+    text = exports_xml.record_element(record)
+    api.set_metadata_xml(machine.domain, text, exports_xml.RECORD_PREFIX, exports_xml.RECORD_NAMESPACE)
+
+
+def is_served(uri: str) -> bool:
+    with open_connection(uri) as connection:
+        return api.find(connection, exports_xml.helper_name(_TOKEN)) is not None
+
+
+def test_the_export_of_a_machine_that_is_not_local_yet_goes_with_the_last_one_that_reads_from_it(
+    journal: Journal, machine: DefinedMachine, source: str
+) -> None:
+    other = api.define(machine.connection, _DOMAIN.format(name="web-2", volumes=""))
+    sibling = DefinedMachine(machine.connection, other)
+    let_stream(machine, source)
+    let_stream(sibling, source)
+    remove(journal, machine)
+    assert is_served(source)
+    (planned,) = apply.plan_all(machine.connection, [sibling], apply.Request(state="absent", remove_volumes=False))
+    assert planned.changes.diff["before"]["exports"] == [exports_xml.helper_name(_TOKEN)]
+    remove(journal, sibling)
+    assert not is_served(source)
+
+
+def test_an_export_on_a_host_that_is_gone_is_told_and_the_machine_goes(
+    journal: Journal, machine: DefinedMachine
+) -> None:
+    let_stream(machine, "test:///nowhere.xml")
+    warnings: list[str] = []
+    remove(journal, machine, warnings.append)
+    assert left(machine.connection) == set()
+    (warning,) = warnings
+    assert f"virsh -c test:///nowhere.xml destroy {exports_xml.helper_name(_TOKEN)}" in warning
+    assert removal.unfinished(journal, machine.connection) == []
+
+
+def test_an_export_is_not_forgotten_by_a_run_that_broke_off(
+    journal: Journal, machine: DefinedMachine, source: str
+) -> None:
+    let_stream(machine, source)
+    record = break_off(journal, machine)
+    assert is_served(source)
+    assert "Stop the export" in removal.prospects(record, "resume")[-1]
+    RemovalRecovery(machine.connection).resume(record)
+    assert not is_served(source)
 
 
 def test_what_broke_off_is_finished_by_the_next_run(journal: Journal, machine: DefinedMachine) -> None:

@@ -69,3 +69,21 @@ def test_a_full_disk_is_told(files: tuple[str, str], monkeypatch: pytest.MonkeyP
     answer(monkeypatch, errno.ENOSPC)
     with pytest.raises(NoSpace, match="No space left"):
         reflink.share(*files)
+
+
+@pytest.mark.parametrize("there", [0, 4096, 5_000_000], ids=["empty", "shorter", "longer"])
+def test_a_copy_is_the_same_whatever_was_there_before(tmp_path: Path, there: int) -> None:
+    source, target = tmp_path / "source", tmp_path / "target"
+    source.write_bytes(bytes(range(256)) * 4000)
+    target.write_bytes(b"x" * there)
+    assert reflink.copy(str(source), str(target))
+    assert target.read_bytes() == source.read_bytes()
+
+
+def test_files_are_written_back_and_those_that_cannot_be_are_left(
+    files: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fsync", lambda number: synced.append(os.fstat(number).st_ino))
+    reflink.write_back([files[0], "/nonexistent", files[1]]).join()
+    assert synced == [(tmp_path / name).stat().st_ino for name in ("source", "target")]
