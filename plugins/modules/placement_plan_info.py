@@ -403,7 +403,6 @@ import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._placement import clones, options, report
 from ansible_collections.headroom.libvirt.plugins.module_utils._placement.drain import drain, restore
-from ansible_collections.headroom.libvirt.plugins.module_utils._placement.options import ARGUMENTS
 from ansible_collections.headroom.libvirt.plugins.module_utils._placement.reading import read_estate
 from ansible_collections.headroom.libvirt.plugins.module_utils._placement.rebalance import rebalance
 from ansible_collections.headroom.libvirt.plugins.module_utils._runner import run_module
@@ -433,7 +432,7 @@ def run(module: AnsibleModule) -> dict[str, t.Any]:
 
 def main() -> None:
     """Run the module."""
-    run_module(ARGUMENTS, "plan where guests go", run)
+    run_module(options.ARGUMENTS, "plan where guests go", run)
 
 
 if __name__ == "__main__":

@@ -26,7 +26,6 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._sizes import par
 
 Options = t.Mapping[str, t.Any]
 
-_OF_A_MOVE: t.Final = ("guest", "uuid", "source", "destination", "reason")
 _TEXTS: t.Final[dict[str, t.Any]] = {"type": "list", "elements": "str", "default": []}
 
 RULE: t.Final[dict[str, dict[str, t.Any]]] = {
@@ -104,11 +103,20 @@ def in_flight_of(params: Options) -> tuple[InFlight, ...]:
 
 def pending_of(params: Options) -> tuple[Move, ...]:
     """Return what is left of a plan; raises InvalidInput for what is no move."""
-    moves = [
+    given = [
         Given(f"pending[{index}]", move, "Hand in `moves` of an earlier plan.")
         for index, move in enumerate(params["pending"])
     ]
-    return tuple(Move(*(move[name].text() for name in _OF_A_MOVE)) for move in moves)
+    return tuple(
+        Move(
+            guest=move["guest"].text(),
+            uuid=move["uuid"].text(),
+            source=move["source"].text(),
+            destination=move["destination"].text(),
+            reason=move["reason"].text(),
+        )
+        for move in given
+    )
 
 
 def named_hosts(params: Options) -> list[str]:

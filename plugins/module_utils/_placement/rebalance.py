@@ -139,23 +139,25 @@ def _best(cluster: Cluster) -> tuple[Guest, HostView, bool, str] | None:
 def _best_from(
     cluster: Cluster, source: HostView, hosts: t.Sequence[HostView], *, mending: bool
 ) -> tuple[Guest, HostView, bool, str] | None:
-    best: tuple[tuple[t.Any, ...], Guest, HostView, str] | None = None
+    best: tuple[tuple[t.Any, ...], Guest, HostView, Cost] | None = None
     over = _over(cluster, source)
     for guest in cluster.on(source.name):
-        if not _is_free(cluster, guest):
-            continue
         broken = _broken(cluster, guest, source.name)
-        if mending and not over and not any(broken):
+        if not _is_free(cluster, guest) or (mending and not over and not any(broken)):
             continue
         for host in hosts:
             gain = _gain(cluster, guest, source, host, broken)
             worth = gain[:3] > (0, 0.0, 0) if mending else gain > (0, 0.0, 0, _LEAST)
-            if host.name == source.name or not worth or not _may(cluster, guest, host):
-                continue
             key = (tuple(-part for part in gain), guest.name, guest.uuid, host.name)
-            if best is None or key < best[0]:
-                best = (key, guest, host, _reason(cluster, guest, source, host, gain))
-    return None if best is None else (best[1], best[2], mending, best[3])
+            # whether it may go there takes longest to find, so that is asked of the best alone
+            if host.name == source.name or not worth or (best is not None and key >= best[0]):
+                continue
+            if _may(cluster, guest, host):
+                best = (key, guest, host, gain)
+    if best is None:
+        return None
+    _key, guest, host, gain = best
+    return guest, host, mending, _reason(cluster, guest, source, host, gain)
 
 
 def _is_free(cluster: Cluster, guest: Guest) -> bool:

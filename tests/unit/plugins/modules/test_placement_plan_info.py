@@ -11,6 +11,7 @@ import pytest
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._connection import open_connection
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
+from ansible_collections.headroom.libvirt.plugins.module_utils._placement.options import ARGUMENTS
 from ansible_collections.headroom.libvirt.plugins.modules import host_info, placement_plan_info
 
 GIB = 1024**3
@@ -45,8 +46,7 @@ def host(name: str, *guests: dict[str, t.Any], **known: t.Any) -> dict[str, t.An
 
 
 def run(action: str, hosts: list[dict[str, t.Any]], **params: t.Any) -> dict[str, t.Any]:
-    options = placement_plan_info.ARGUMENTS.options
-    defaults = {name: option.get("default") for name, option in options.items()}
+    defaults = {name: option.get("default") for name, option in ARGUMENTS.options.items()}
     values = {**defaults, "action": action, "hosts": hosts, **params}
     return placement_plan_info.run(t.cast("t.Any", types.SimpleNamespace(params=values)))
 

@@ -1,0 +1,97 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection, open_connection
+from ansible_collections.headroom.libvirt.plugins.module_utils._host import guests
+
+BASE = "headroom-appliance.web@1.0.0123456789ab.vda.qcow2"
+DISK = """<disk type='file' device='disk'><driver name='qemu' type='qcow2'/><source file='/default-pool/{source}'/>
+{below}<target dev='{target}' bus='virtio'/></disk>"""
+BELOW = """<backingStore type='file'><format type='qcow2'/><source file='/default-pool/{name}'/><backingStore/>
+</backingStore>"""
+STREAMED = """<backingStore type='network'><format type='raw'/><source protocol='nbd' name='x'>
+<host name='k1' port='49216'/></source><backingStore/></backingStore>"""
+
+
+@pytest.fixture
+def connection() -> t.Iterator[Connection]:
+    with open_connection("test:///default") as opened:
+        yield opened
+
+
+def make_volume(connection: Connection, name: str, allocation: int) -> None:
+    pool = connection.handle.storagePoolLookupByName("default-pool")
+    pool.createXML(
+        f"<volume><name>{name}</name><capacity>1000000</capacity><allocation>{allocation}</allocation></volume>", 0
+    )
+
+
+def seen(connection: Connection, name: str, disks: str) -> dict[str, t.Any]:
+    """What is told of a guest with these disks."""
+    domain = connection.handle.defineXMLFlags(
+        f"""<domain type='test'><name>{name}</name><memory unit='MiB'>64</memory><vcpu>2</vcpu>
+        <metadata><h:machine xmlns:h='urn:headroom:libvirt:1'><h:fleet>web</h:fleet><h:tag>ha</h:tag></h:machine>
+        </metadata>
+        <os><type>hvm</type></os><devices>{disks}<interface type='network'><source network='default'/></interface>
+        </devices></domain>""",
+        0,
+    )
+    try:
+        return next(guest for guest in guests.placed_guests(connection) if guest["name"] == name)
+    finally:
+        domain.undefineFlags(0)
+
+
+def test_a_guest_is_told_with_what_it_takes(connection: Connection) -> None:
+    make_volume(connection, "own.qcow2", 300)
+    make_volume(connection, BASE, 700)
+    disks = DISK.format(source="own.qcow2", target="vda", below=BELOW.format(name=BASE))
+    cdrom = (
+        "<disk type='file' device='cdrom'><source file='/default-pool/seed.iso'/><target dev='sda'/><readonly/></disk>"
+    )
+    guest = seen(connection, "web-1", disks + cdrom)
+    assert guest["disks"] == [
+        {
+            "target": "vda",
+            "path": "/default-pool/own.qcow2",
+            "pool": "default-pool",
+            "bytes": 300,
+            "capacity_bytes": 1000000,
+            "base": BASE,
+            "base_bytes": 700,
+        }
+    ]
+    kept = ("state", "running", "helper", "vcpus", "memory_bytes", "fleet", "tags", "networks", "busy")
+    assert {name: guest[name] for name in kept} == {
+        "state": "shutoff",
+        "running": False,
+        "helper": False,
+        "vcpus": 2,
+        "memory_bytes": 64 * 1024**2,
+        "fleet": "web",
+        "tags": ["ha"],
+        "networks": ["default"],
+        "busy": None,
+    }
+    assert guests.appliance_volumes(connection) == [BASE]
+
+
+def test_a_disk_that_is_in_no_pool(connection: Connection) -> None:
+    (disk,) = seen(connection, "web-1", DISK.format(source="lost", target="vda", below=""))["disks"]
+    assert (disk["path"], disk["pool"], disk["bytes"], disk["base"]) == ("/default-pool/lost", None, 0, None)
+
+
+def test_a_guest_whose_disks_are_still_arriving_is_busy(connection: Connection) -> None:
+    guest = seen(connection, "web-1", DISK.format(source="own.qcow2", target="vda", below=STREAMED))
+    assert guest["busy"] == "its disks are still arriving from another host"
+
+
+def test_helpers_are_told_apart(connection: Connection) -> None:
+    assert seen(connection, "headroom-export-0123", "")["helper"] is True
