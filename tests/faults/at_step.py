@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""`python3 - STEP SCRIPT < at_step.py`, on a host: run SCRIPT as soon as a migration there has begun STEP.
+"""`python3 - GUEST STEP SCRIPT < at_step.py`, on a host: run SCRIPT as soon as GUEST's migration there has begun STEP.
 
 SCRIPT is a shell script; $PID in it is the process of the module. A STEP that begins with a dot is awaited as done.
 Only the standard library: it is sent as text.
@@ -21,12 +21,14 @@ _JOURNAL = "file:/var/lib/headroom/journal.sqlite?mode=ro"
 _PATIENCE_SECONDS = 120
 
 
-def steps() -> tuple[int | None, list[dict[str, str]]]:
+def steps(guest: str) -> tuple[int | None, list[dict[str, str]]]:
     """The process and the steps of the migration that is under way."""
     try:
         opened = sqlite3.connect(_JOURNAL, uri=True)
         row = opened.execute(
-            "SELECT process, steps FROM record WHERE kind = 'migrate' AND state = 'unfinished' ORDER BY started DESC"
+            "SELECT process, steps FROM record WHERE kind = 'migrate' AND state = 'unfinished' AND subject = ? "
+            "ORDER BY started DESC",
+            (guest,),
         ).fetchone()
         opened.close()
     except sqlite3.Error:  # not there yet, or being made
@@ -34,11 +36,11 @@ def steps() -> tuple[int | None, list[dict[str, str]]]:
     return (row[0], json.loads(row[1])) if row else (None, [])
 
 
-def main(wanted: str, script: str) -> None:
+def main(guest: str, wanted: str, script: str) -> None:
     name, state = wanted.lstrip("."), "done" if wanted.startswith(".") else None
     deadline = time.monotonic() + _PATIENCE_SECONDS
     while time.monotonic() < deadline:
-        process, taken = steps()
+        process, taken = steps(guest)
         if any(step["name"] == name and state in (None, step["state"]) for step in taken):
             subprocess.run(["sh", "-c", script], env={**os.environ, "PID": str(process)}, check=False)
             return

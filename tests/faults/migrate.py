@@ -129,7 +129,9 @@ def _provoke(
     source, target = places
     fault = cell.fault
     script = f"{cell.phase.when}; {fault.script}".format(target=target, name=guest.name)
-    awaiting = f"python3 - {shlex.quote(cell.phase.step)} {shlex.quote(script)} <<'SCRIPT'\n{_AT_STEP}\nSCRIPT"
+    awaiting = (
+        f"python3 - {guest.name} {shlex.quote(cell.phase.step)} {shlex.quote(script)} <<'SCRIPT'\n{_AT_STEP}\nSCRIPT"
+    )
     ended = threading.Event()
 
     def act() -> None:
