@@ -19,7 +19,8 @@ from dataclasses import dataclass, field
 from ansible_collections.headroom.libvirt.plugins.module_utils import _sqlite
 from ansible_collections.headroom.libvirt.plugins.module_utils._placement.plan import Host, Size
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision import database, lease
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision.forecast import TrendRule
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.blend import Blend, forecaster_of
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.kept import Continuing
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.model import RUNNING, Member, Observed, Plan
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.plan import decide
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.series import Sample, merge
@@ -65,6 +66,9 @@ class World:
         self.hosts = [SimulatedHost(f"kvm{number}", room) for number, room in enumerate(rooms, 1)]
         self.machines: dict[str, Member] = {}
         self.log = Log()
+        forecaster = forecaster_of(rule)
+        # As the role keeps it from one run to the next, be they of one controller or two.
+        self._forecaster = Continuing(forecaster, None) if isinstance(forecaster, Blend) else forecaster
         self._faults = faults
         self._slot = 0
         self._stale: Plan | None = None
@@ -169,7 +173,7 @@ class World:
 
     def _plan(self) -> Plan:
         observed = self._observed()
-        plan = decide(observed, self.rule, TrendRule(self.rule.risk))
+        plan = decide(observed, self.rule, self._forecaster)
         self.log.done["decisions"] += 1
         self._judge_plan(observed, plan)
         return plan
