@@ -19,13 +19,11 @@ from dataclasses import dataclass, field
 from ansible_collections.headroom.libvirt.plugins.module_utils import _sqlite
 from ansible_collections.headroom.libvirt.plugins.module_utils._placement.plan import Host, Size
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision import database, lease
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision.forecast import TrendRule
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision.model import (
-    RUNNING,
-    Member,
-    Observed,
-    Plan,
-)
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.blend import Blend
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.forecast import Forecaster
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.forecasters import forecaster_of
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.kept import Continuing
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.model import RUNNING, Member, Observed, Plan
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.plan import decide
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.series import Sample, merge
 
@@ -63,6 +61,12 @@ class Log:
     broken: list[str] = field(default_factory=list)
 
 
+def _kept(method: str, risk: float) -> Forecaster:
+    """A forecaster as the role keeps it from one run to the next, be they of one controller or two."""
+    forecaster = forecaster_of(method, risk)
+    return Continuing(forecaster, None) if isinstance(forecaster, Blend) else forecaster
+
+
 class World:
     """A fleet under `rule` on hosts with `rooms`; one slot after the other passes with `tick`."""
 
@@ -71,6 +75,7 @@ class World:
         self.hosts = [SimulatedHost(f"kvm{number}", room) for number, room in enumerate(rooms, 1)]
         self.machines: dict[str, Member] = {}
         self.log = Log()
+        self._forecaster, self._unlikely = (_kept(rule.forecaster, risk) for risk in (rule.risk, rule.parked_risk))
         self._faults = faults
         self._slot = 0
         self._stale: Plan | None = None
@@ -175,7 +180,7 @@ class World:
 
     def _plan(self) -> Plan:
         observed = self._observed()
-        plan = decide(observed, self.rule, TrendRule(self.rule.risk), TrendRule(self.rule.parked_risk))
+        plan = decide(observed, self.rule, self._forecaster, self._unlikely)
         self.log.done["decisions"] += 1
         self._judge_plan(observed, plan)
         return plan

@@ -32,5 +32,5 @@ def _named(minor: int) -> list[Path]:
 
 
 def _is_usable(path: Path, minor: int) -> bool:
-    check = [path, "-c", _CHECK.format(minor=minor)]
+    check = [str(path), "-c", _CHECK.format(minor=minor)]
     return subprocess.run(check, check=False, stderr=subprocess.DEVNULL).returncode == 0

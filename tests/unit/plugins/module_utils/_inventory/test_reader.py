@@ -185,7 +185,9 @@ def test_passwords_in_the_files_stay_there(host: Host) -> None:
 
 
 def test_the_arp_table_is_read_where_the_host_is_here(host: Host) -> None:
-    Path(host.places.neighbours).write_text(
+    table = host.places.neighbours
+    assert table is not None
+    Path(table).write_text(
         "IP address       HW type     Flags       HW address            Mask     Device\n"
         "192.168.122.9    0x1         0x2         52:54:00:00:00:09     *        virbr0\n"
         "192.168.122.8    0x1         0x0         00:00:00:00:00:00     *        virbr0\n"

@@ -9,13 +9,16 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import json
+import math
 import random
+import statistics
 import typing as t
 
 import pytest
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._placement.plan import Host, Size
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision import methods
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.backtest import Terms, replay
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.blend import Auto, Blend
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.forecast import TrendRule
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.forecasters import forecaster_of
@@ -104,3 +107,22 @@ def test_what_is_kept_counts_as_history() -> None:
     (short,) = Auto().forecasts(day, 1)
     assert short is not None
     assert short.method in {"trend", "last value"}
+
+
+def test_the_first_two_days_are_short_for_no_more_than_the_risk() -> None:
+    """From nothing at all, in slots of five minutes: noise, a day's wave, office hours, steps and bursts."""
+    source = random.Random(6)  # noqa: S311
+    means: dict[str, t.Callable[[int], float]] = {
+        "noise": lambda _slot: 100,
+        "a day": lambda slot: 100 - 60 * math.cos(2 * math.pi * slot / 288),
+        "office": lambda slot: 300 if 96 <= slot % 288 < 216 else 20,
+        "steps": lambda slot: 50 * (1 + slot // 96 % 4),
+        "bursts": lambda slot: 400 if slot % 101 < 4 else 60,
+    }
+    short = {}
+    for name, mean in means.items():
+        demand = [max(0.0, round(source.gauss(mean(slot), mean(slot) ** 0.5))) for slot in range(576)]
+        (table,) = methods.auto(demand, 300, 2, [0.05])
+        terms = Terms(capacity=max(demand) / 20, delay=2, most=60, hold=2)
+        short[name] = replay(demand, table, terms, 300).tau_u
+    assert statistics.fmean(short.values()) <= 0.05, short
