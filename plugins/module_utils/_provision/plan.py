@@ -54,12 +54,7 @@ def decide(observed: Observed, rule: Rule, forecaster: Forecaster, unlikely: For
     up = running + len(woken)
     settled = up if need.keep is None else min(up, max(need.keep, wanted))
     shrinkage = shrink(observed, rule, need, spare, reserve.parked_keep(rule, settled))
-    prepared = 0
-    # Below what the cooldown keeps, a parked machine would be woken in the next run.
-    if not observed.unknown and max(up, wanted) >= (need.keep or 0):
-        # What runs without being needed is as ready as what is parked, and is parked in time.
-        prepared = max(0, reserve.parked_now(rule, wanted) - len(spare) - max(0, up - wanted))
-    growth = make(observed, rule, max(0, wanted - up), prepared)
+    growth = make(observed, rule, max(0, wanted - up), _prepared(observed, rule, need, reserve, up, wanted, len(spare)))
     actions = woken + growth.actions + shrinkage.actions
     surge = need.forecast is not None and need.forecast.method == "surge"
     judged = alert.judge(observed.series, rule, need.before, surge=surge)
@@ -111,6 +106,17 @@ def _wanted(need: Need, rule: Rule, running: int) -> int:
     if not need.seen and rule.on_missing_data != "forecast":
         asked = rule.max if rule.on_missing_data == "max" else rule.within_limits(running)
     return max(asked, need.scheduled)
+
+
+def _prepared(
+    observed: Observed, rule: Rule, need: Need, reserve: reserves.Reserve, up: int, wanted: int, spare: int
+) -> int:
+    """Return how many machines to make ahead, with ``up`` that run, ``wanted`` to run, and ``spare`` parked already."""
+    # Below what the cooldown keeps, a parked machine would be woken in the next run.
+    if observed.unknown or max(up, wanted) < (need.keep or 0):
+        return 0
+    # What runs without being needed is as ready as what is parked, and is parked in time.
+    return max(0, reserve.parked_now(rule, wanted) - spare - max(0, up - wanted))
 
 
 def _stopped(observed: Observed, actions: t.Iterable[Action]) -> int:
