@@ -177,8 +177,14 @@ class Database:
         try:
             file.parent.mkdir(mode=self.schema.directory_mode, parents=True, exist_ok=True)
             with _locked(file.parent):
+                if os.path.lexists(file):
+                    return
+                # Under another name first: closing a file drops all locks that this process has on it, also those of
+                # another thread that has found the file meanwhile.
+                fresh = pathlib.Path(f"{file}.new")
                 flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-                os.close(os.open(file, flags, self.schema.file_mode))
+                os.close(os.open(fresh, flags, self.schema.file_mode))
+                fresh.rename(file)
         except OSError as error:
             raise self._unusable(error) from error
 
