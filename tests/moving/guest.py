@@ -33,7 +33,7 @@ class Guest:
         return f"{_IMAGES}/{self.name}-data.qcow2"
 
     def create(self, host: str, ledger_mib: int) -> None:
-        """Define and start it on `host`, with a new ledger."""
+        """Define and start it on `host`, with a new ledger, which is on the disk before anything is measured."""
         xml = domain_xml(self.name, self.type, self.memory_mib, ledger=self.ledger_path, address=self.address)
         self.hosts.ssh(
             host,
@@ -42,6 +42,7 @@ class Guest:
             /var/lib/headroom-lab/ledger make /var/tmp/{self.name}.raw {ledger_mib}
             qemu-img convert -O qcow2 /var/tmp/{self.name}.raw {self.ledger_path}
             rm /var/tmp/{self.name}.raw
+            sync {self.ledger_path}
             virsh -q pool-refresh default
             printf %s "{xml}" | virsh -q define /dev/stdin
             virsh -q start {self.name}""",
