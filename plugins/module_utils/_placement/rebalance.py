@@ -7,7 +7,7 @@
 
 """Which guests to move so that the hosts are alike in load, and nothing breaks a rule. Pure.
 
-What is wrong is mended first, whatever it gains: guests that break a hard rule, hosts that promised more than they may.
+What is wrong is mended first, whatever it gains: guests that break a rule, hosts that promised more than they may.
 Then the load is evened out, each step by the move that evens it most, until the fullest and the emptiest host are
 closer by the minimum gain, and no further minimum gain is to be had; so what is left is not worth another run.
 """
