@@ -31,15 +31,21 @@ if t.TYPE_CHECKING:
 # The flash of ARM's virtual machines; no firmware of QEMU's has more.
 LONGEST_BYTES: t.Final = 64 * 1024**2
 _LONGEST_PACKED: t.Final = 2 * 1024**2
+# Where libvirt lets a firmware that it chose by itself keep its variables. Older ones than 10 don't write that down.
+_USUAL: t.Final = "/var/lib/libvirt/qemu/nvram/{name}_VARS.fd"
 
 
 def path_of(definition: str) -> str | None:
     """Return where a domain's firmware keeps its variables, if that is a plain file; None for any other machine."""
-    found = parse_element(definition).find("os/nvram")
-    if found is None or found.get("format", "raw") != "raw" or found.get("type", "file") != "file":
+    root = parse_element(definition)
+    chosen, found = root.find("os[@firmware='efi']"), root.find("os/nvram")
+    usual = None if chosen is None else _USUAL.format(name=root.findtext("name"))
+    if found is None:
+        return usual
+    if found.get("format", "raw") != "raw" or found.get("type", "file") != "file":
         return None
     source = found.find("source")
-    return (found.text or "").strip() or (None if source is None else source.get("file"))
+    return (found.text or "").strip() or (usual if source is None else source.get("file"))
 
 
 def read(connection: Connection, definition: str) -> str | None:
