@@ -80,7 +80,8 @@ class Blend:
             "made": [_as_json(forecast) for forecast in made[-last:]],
             "tracker": tracker.state(),
         }
-        return made[-last:], kept
+        # a state may reach further back than a history that was lost
+        return made[max(0, len(made) - min(last, len(series.values))) :], kept
 
     @staticmethod
     def _seen(series: Series, last: int, state: State | None, key: list[t.Any]) -> int | None:

@@ -187,3 +187,12 @@ def test_state_that_does_not_fit_is_not_used() -> None:
     assert Blend(0.05).continued(other, 1, state=state)[0] == Blend(0.05).forecasts(other, 1)
     moved = dataclasses.replace(series, start=500 * HOUR)
     assert Blend(0.05).continued(moved, 1, state=state)[0] == Blend(0.05).forecasts(moved, 1)
+
+
+@pytest.mark.parametrize("left", [0, 1])
+def test_a_state_makes_no_forecasts_for_a_history_that_was_lost(left: int) -> None:
+    series = Series(HOUR, 0, tuple(days(3)))
+    _made, state = Blend(0.05).continued(series, 1, 3)
+    lost = Series(HOUR, state["next"], tuple(series.values[:left]))
+    made, _state = Blend(0.05).continued(lost, 1, 3, state)
+    assert len(made) == left
