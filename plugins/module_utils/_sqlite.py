@@ -34,8 +34,16 @@ T = t.TypeVar("T")
 _BROKEN: t.Final = ("malformed", "not a database", "unsupported file format")
 
 
+# Each means that another run has set a broken file aside in the moment between two looks.
+_ATTEMPTS: t.Final = 100
+
+
 class _Broken(Exception):
     """The file is no sound SQLite database; leaves this module only as a warning."""
+
+
+class _Moved(Exception):
+    """The file is another than it was a moment ago; never leaves this module."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,14 +98,19 @@ class Database:
         ``busy_timeout`` seconds, NoSpace, and Unsupported for a file of a newer release.
         """
         self._check()
-        identity = _identity(self.path)
-        with contextlib.ExitStack() as opened:
-            try:
-                return self._transact(work, self._source(identity is not None), opened), []
-            except _Broken as broken:
-                warning = self._put_aside(identity, now, broken, opened)
-        with contextlib.ExitStack() as opened:
-            return self._transact(work, ":memory:" if self.dry_run else self._source(exists=False), opened), [warning]
+        warnings: list[str] = []
+        for _attempt in range(_ATTEMPTS):
+            identity = None if self.dry_run and warnings else self._identity()
+            with contextlib.ExitStack() as opened:
+                try:
+                    return self._transact(work, identity, opened), warnings
+                except _Moved:
+                    continue
+                except _Broken as broken:
+                    if warnings:
+                        raise HeadroomError(f"{self.schema.option}: {self.path} is broken anew: {broken}") from broken
+                    warnings = [self._put_aside(identity, now, broken, opened)]
+        raise Conflict(f"{self.schema.option}: {self.path} is replaced again and again. See who does that.")
 
     @contextlib.contextmanager
     def kept_open(self) -> t.Iterator[None]:
@@ -106,9 +119,10 @@ class Database:
         The file need not be sound, or there; then this does nothing.
         """
         with contextlib.ExitStack() as opened:
-            if _identity(self.path) is not None:
-                with contextlib.suppress(sqlite3.Error, HeadroomError):
-                    self._connect(self._source(exists=True), opened).execute("SELECT 1 FROM sqlite_master").fetchone()
+            identity = _identity(self.path)
+            if identity is not None:
+                with contextlib.suppress(sqlite3.Error, HeadroomError, _Moved):
+                    self._connect(identity, opened).execute("SELECT 1 FROM sqlite_master").fetchone()
             yield
 
     def _put_aside(
@@ -123,16 +137,17 @@ class Database:
         what, loss = self.schema.what, self.schema.loss
         return f"{what} {self.path} could not be read ({broken}). It {fate}, and a new one begins: {loss}"
 
-    def _source(self, exists: bool) -> str:
-        if self.dry_run and not exists:
-            return ":memory:"
-        if not exists:
+    def _identity(self) -> tuple[int, int] | None:
+        """Return which file it is, made if need be; None for a dry run without one."""
+        if not self.dry_run and _identity(self.path) is None:
             self._make()
-        return f"file:{quote(self.path)}?mode=rw"
+        return _identity(self.path)
 
-    def _transact(self, work: t.Callable[[sqlite3.Connection], T], source: str, opened: contextlib.ExitStack) -> T:
+    def _transact(
+        self, work: t.Callable[[sqlite3.Connection], T], identity: tuple[int, int] | None, opened: contextlib.ExitStack
+    ) -> T:
         with self._explained():
-            connection = self._connect(source, opened)
+            connection = self._connect(identity, opened)
             connection.execute("BEGIN IMMEDIATE")
             try:
                 migrate(connection, self.path, self.schema)
@@ -144,18 +159,39 @@ class Database:
             connection.execute("ROLLBACK" if self.dry_run else "COMMIT")
             return result
 
-    def _connect(self, source: str, opened: contextlib.ExitStack) -> sqlite3.Connection:
-        """Return a connection that ``opened`` closes, however far this gets.
+    def _connect(self, identity: tuple[int, int] | None, opened: contextlib.ExitStack) -> sqlite3.Connection:
+        """Return a connection that ``opened`` closes, however far this gets; None means a database in memory.
 
         It must outlive the finding that the file is broken: closing lets SQLite delete the -wal that is to be kept.
+        Raises _Moved when the file is not the one that ``identity`` means.
         """
+        if identity is None:
+            return self._connected(":memory:", opened)
+        # SQLite finds a file's -wal by its name, and only when it first reads. Who opens a file that is set aside
+        # before that would write into the -wal of the fresh one.
+        with self._directory_locked(fcntl.LOCK_SH):
+            if _identity(self.path) != identity:
+                raise _Moved
+            connection = self._connected(f"file:{quote(self.path)}?mode=rw", opened)
+            if not self.dry_run and connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+                with contextlib.suppress(sqlite3.OperationalError):  # another run is switching it just now
+                    connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("SELECT 1 FROM sqlite_master").fetchone()
+            return connection
+
+    def _connected(self, source: str, opened: contextlib.ExitStack) -> sqlite3.Connection:
         connection = sqlite3.connect(source, timeout=self.busy_timeout, isolation_level=None, uri=source != ":memory:")
         opened.callback(connection.close)
         connection.execute(f"PRAGMA synchronous = {'NORMAL' if self.hasty else self.schema.synchronous}")
-        if not self.dry_run and connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
-            with contextlib.suppress(sqlite3.OperationalError):  # another run is switching it just now
-                connection.execute("PRAGMA journal_mode = WAL")
         return connection
+
+    @contextlib.contextmanager
+    def _directory_locked(self, operation: int) -> t.Iterator[None]:
+        try:
+            with _locked(pathlib.Path(self.path).parent, operation):
+                yield
+        except OSError as error:
+            raise self._unusable(error) from error
 
     def _check(self) -> None:
         if not pathlib.Path(self.path).is_absolute() or "\0" in self.path:
@@ -176,7 +212,7 @@ class Database:
         file = pathlib.Path(self.path)
         try:
             file.parent.mkdir(mode=self.schema.directory_mode, parents=True, exist_ok=True)
-            with _locked(file.parent):
+            with _locked(file.parent, fcntl.LOCK_EX):
                 if os.path.lexists(file):
                     return
                 # Under another name first: closing a file drops all locks that this process has on it, also those of
@@ -249,7 +285,7 @@ def set_aside(
     it was moved, and before anyone can make a fresh one, whose -wal SQLite would take for its own.
     """
     file = pathlib.Path(path)
-    with _locked(file.parent):
+    with _locked(file.parent, fcntl.LOCK_EX):
         if identity is None or _identity(path) != identity:
             return None
         time = dt.datetime.fromtimestamp(now, dt.timezone.utc).strftime("%Y%m%dT%H%M%SZ")
@@ -271,10 +307,10 @@ def _unused(path: str) -> str:
 
 
 @contextlib.contextmanager
-def _locked(directory: pathlib.Path) -> t.Iterator[None]:
+def _locked(directory: pathlib.Path, operation: int) -> t.Iterator[None]:
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        fcntl.flock(descriptor, operation)
         yield
     finally:
         os.close(descriptor)
