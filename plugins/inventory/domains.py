@@ -308,7 +308,6 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.snapsh
 from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.variables import facts_of, variables
 from ansible_collections.headroom.libvirt.plugins.module_utils._libvirt_dep import require_libvirt, require_lxml
 from ansible_collections.headroom.libvirt.plugins.plugin_utils._inventory import InventoryBase
-from ansible_collections.headroom.libvirt.plugins.plugin_utils._last_known import LastKnown
 from ansible_collections.headroom.libvirt.plugins.plugin_utils._parallel import run_each
 
 _LIMITS: t.Final = ("timeout", "parallel", "agent_timeout")
@@ -414,6 +413,9 @@ class InventoryModule(InventoryBase):
 
     def _remember(self, failures: t.Iterable[Host], read: dict[Host, HostSnapshot]) -> dict[Host, HostSnapshot]:
         """Keep what was read, and return what is kept of the hosts that failed."""
+        # only where it is used: Ansible compiles what it imports from collections in each run
+        from ansible_collections.headroom.libvirt.plugins.plugin_utils._last_known import LastKnown  # noqa: PLC0415
+
         store = LastKnown(self.get_option("last_known"))
         try:
             for host, snapshot in read.items():

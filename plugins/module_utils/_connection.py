@@ -10,7 +10,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import re
 import threading
 import typing as t
@@ -43,8 +42,7 @@ _LOST = re.compile(
 )
 
 
-@dataclasses.dataclass(frozen=True)
-class Connection:
+class Connection(t.NamedTuple):
     """An open libvirt connection and the URI that it was asked for, safe to show."""
 
     handle: libvirt.virConnect

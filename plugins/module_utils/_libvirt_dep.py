@@ -5,7 +5,7 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""The only place that imports libvirt, lxml and jmespath.
+"""The only place that imports libvirt and lxml; _jmespath_dep.py does the same for jmespath, which few tasks need.
 
 A host without one of them must get a message that says what to install, not a stack trace, and a task that
 does not need a library must run without it. So imports are tried here once and asserted by who uses them.
@@ -22,14 +22,12 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Mi
 LIBVIRT_IMPORT_ERROR: str | None = None
 LIBVIRT_QEMU_IMPORT_ERROR: str | None = None
 LXML_IMPORT_ERROR: str | None = None
-JMESPATH_IMPORT_ERROR: str | None = None
 
 try:
     import libvirt
-    import libvirt_qemu
 except ImportError:
     LIBVIRT_IMPORT_ERROR = traceback.format_exc()
-    libvirt = libvirt_qemu = t.cast(t.Any, None)
+    libvirt = t.cast(t.Any, None)
 
 try:
     import libvirt_qemu
@@ -43,13 +41,6 @@ except ImportError:
     LXML_IMPORT_ERROR = traceback.format_exc()
     etree = t.cast(t.Any, None)
 
-try:
-    import jmespath
-    import jmespath.exceptions
-except ImportError:
-    JMESPATH_IMPORT_ERROR = traceback.format_exc()
-    jmespath = t.cast(t.Any, None)
-
 MINIMUM_LIBVIRT = (8, 0, 0)
 
 _PACKAGES = {
@@ -62,7 +53,7 @@ _PACKAGES = {
 
 def require_libvirt() -> None:
     """Raise MissingDependency or Unsupported unless libvirt can be used."""
-    _require("libvirt", LIBVIRT_IMPORT_ERROR)
+    require("libvirt", LIBVIRT_IMPORT_ERROR)
     version = split_version(libvirt.getVersion())
     if version < MINIMUM_LIBVIRT:
         raise Unsupported(
@@ -74,17 +65,12 @@ def require_libvirt() -> None:
 
 def require_libvirt_qemu() -> None:
     """Raise MissingDependency unless guest agents can be asked."""
-    _require("libvirt_qemu", LIBVIRT_QEMU_IMPORT_ERROR)
+    require("libvirt_qemu", LIBVIRT_QEMU_IMPORT_ERROR)
 
 
 def require_lxml() -> None:
     """Raise MissingDependency unless lxml can be used."""
-    _require("lxml", LXML_IMPORT_ERROR)
-
-
-def require_jmespath() -> None:
-    """Raise MissingDependency unless jmespath can be used."""
-    _require("jmespath", JMESPATH_IMPORT_ERROR)
+    require("lxml", LXML_IMPORT_ERROR)
 
 
 def split_version(number: int) -> tuple[int, int, int]:
@@ -96,7 +82,8 @@ def _dotted(version: tuple[int, ...]) -> str:
     return ".".join(str(part) for part in version)
 
 
-def _require(library: str, import_traceback: str | None) -> None:
+def require(library: str, import_traceback: str | None) -> None:
+    """Raise MissingDependency if there is a traceback of the library's import."""
     if import_traceback is not None:
         raise MissingDependency(
             f"{missing_required_lib(library)}. It is packaged as: {_PACKAGES[library]}.",
@@ -107,10 +94,9 @@ def _require(library: str, import_traceback: str | None) -> None:
 
 __all__ = [
     "etree",
-    "jmespath",
     "libvirt",
     "libvirt_qemu",
-    "require_jmespath",
+    "require",
     "require_libvirt",
     "require_libvirt_qemu",
     "require_lxml",

@@ -13,7 +13,7 @@ import dataclasses
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
-from ansible_collections.headroom.libvirt.plugins.module_utils._libvirt_dep import jmespath, require_jmespath
+from ansible_collections.headroom.libvirt.plugins.module_utils._jmespath_dep import jmespath, require_jmespath
 
 _REMEDY: t.Final = "Correct the expression; https://jmespath.org/specification.html describes the language."
 

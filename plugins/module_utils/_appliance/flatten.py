@@ -156,7 +156,7 @@ def redirected(text: str, target: str, path: str, old: VolumeRef, new: VolumeRef
             named.addprevious(source)
     said = metadata.find_in(root)
     owned = tuple(new if ref == old else ref for ref in said.volumes)
-    metadata.put_in(root, dataclasses.replace(said, volumes=owned))
+    metadata.put_in(root, said._replace(volumes=owned))
     return xml.to_text(root)
 
 

@@ -136,7 +136,7 @@ class _Making:
         if wanted is None:
             return ()
         ref = wanted.ref(self.identity.macs[0])
-        step = self.transaction.step("reservation", **dataclasses.asdict(ref))
+        step = self.transaction.step("reservation", **ref._asdict())
         companions.reserve(self.maker.connection, wanted, ref.mac)
         self.transaction.passed(step)
         return (ref,)
@@ -144,7 +144,7 @@ class _Making:
     def _define(self) -> None:
         planned = self.maker.plan
         metadata = plan.metadata_for(self.clone, planned.request, planned.manifest, self.maker.created)
-        metadata = dataclasses.replace(metadata, reservations=self._reserve())
+        metadata = metadata._replace(reservations=self._reserve())
         text = rewrite.clone_xml(
             planned.manifest.template,
             self.clone.name,

@@ -65,7 +65,7 @@ class ClonePlan:
             "name": clone.name,
             "uuid": None,
             "macs": None,
-            "volumes": [{**dataclasses.asdict(ref), "path": path} for ref, path in clone.paths.items()],
+            "volumes": [{**ref._asdict(), "path": path} for ref, path in clone.paths.items()],
             "appliance": str(self.manifest.id),
             "state": self.request.state,
             "created": True,

@@ -66,11 +66,9 @@ class DomainPlan:
             "state": self.request.state or self.observed.situation,
             "changed": self.changes.changed,
             "steps": list(self.steps),
-            "removed_volumes": [dataclasses.asdict(ref) for ref in self.volumes.remove],
-            "kept_volumes": [
-                {**dataclasses.asdict(ref), "reason": reason} for ref, reason in self.volumes.keep.items()
-            ],
-            "removed_reservations": [dataclasses.asdict(ref) for ref in self.reservations],
+            "removed_volumes": [ref._asdict() for ref in self.volumes.remove],
+            "kept_volumes": [{**ref._asdict(), "reason": reason} for ref, reason in self.volumes.keep.items()],
+            "removed_reservations": [ref._asdict() for ref in self.reservations],
         }
 
 
@@ -175,7 +173,7 @@ def carry_out(
 def _carry_out_one(connection: Connection, journal: Journal, warn: t.Callable[[str], None], one: DomainPlan) -> None:
     machine, request = one.machine, one.request
     if "protected" in one.changes.diff["after"]:
-        machine.metadata = dataclasses.replace(machine.metadata, protected=one.observed.protected)
+        machine.metadata = machine.metadata._replace(protected=one.observed.protected)
     if "autostart" in one.changes.diff["after"]:
         machine.autostart = bool(request.autostart)
     belongings = removal.Belongings(machine.uuid, tuple(one.volumes.remove), one.reservations, one.exports)

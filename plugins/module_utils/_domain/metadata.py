@@ -12,7 +12,6 @@ libvirt is the database of machines, so this is all that the collection knows of
 
 from __future__ import annotations
 
-import dataclasses
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._libvirt_dep import etree
@@ -23,16 +22,14 @@ _ROOT: t.Final = f"{{{NAMESPACE}}}machine"
 _TEXTS: t.Final = ("fleet", "tenant", "appliance", "parent", "created")
 
 
-@dataclasses.dataclass(frozen=True, order=True)
-class VolumeRef:
+class VolumeRef(t.NamedTuple):
     """A storage volume by the names that libvirt has for it."""
 
     pool: str
     name: str
 
 
-@dataclasses.dataclass(frozen=True, order=True)
-class ReservationRef:
+class ReservationRef(t.NamedTuple):
     """An address that DHCP of a libvirt network keeps for a card."""
 
     network: str
@@ -40,8 +37,7 @@ class ReservationRef:
     address: str
 
 
-@dataclasses.dataclass(frozen=True)
-class Metadata:
+class Metadata(t.NamedTuple):
     """What a machine is for.
 
     ``appliance`` is ``name:version``, ``parent`` the UUID of the domain or the ``name:version`` that it was cloned
@@ -61,9 +57,10 @@ class Metadata:
 
     def as_dict(self) -> dict[str, t.Any]:
         """Return the values as JSON-able data."""
-        return dataclasses.asdict(self) | {
-            "volumes": [dataclasses.asdict(volume) for volume in self.volumes],
-            "reservations": [dataclasses.asdict(reservation) for reservation in self.reservations],
+        return {
+            **self._asdict(),
+            "volumes": [volume._asdict() for volume in self.volumes],
+            "reservations": [reservation._asdict() for reservation in self.reservations],
         }
 
 

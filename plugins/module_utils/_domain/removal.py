@@ -54,6 +54,15 @@ class Belongings:
     def __bool__(self) -> bool:
         return bool(self.volumes or self.reservations or self.exports)
 
+    def as_intent(self) -> dict[str, t.Any]:
+        """Return what a record says of them."""
+        return {
+            "uuid": self.uuid,
+            "volumes": [ref._asdict() for ref in self.volumes],
+            "reservations": [ref._asdict() for ref in self.reservations],
+            "exports": [dataclasses.asdict(ref) for ref in self.exports],
+        }
+
     @classmethod
     def of(cls, record: Record) -> Belongings:
         """Return what the record of a removal says."""
@@ -69,7 +78,7 @@ def begun(
     journal: Journal, connection: Connection, name: str, belongings: Belongings
 ) -> contextlib.AbstractContextManager[Transaction]:
     """Record the removal of a machine for the block. One that breaks off is finished by the next run, never undone."""
-    return journal.transaction(KIND, name, {"uri": connection.uri, **dataclasses.asdict(belongings)})
+    return journal.transaction(KIND, name, {"uri": connection.uri, **belongings.as_intent()})
 
 
 def clear(connection: Connection, belongings: Belongings, warn: t.Callable[[str], None] | None = None) -> None:

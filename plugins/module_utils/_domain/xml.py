@@ -5,11 +5,10 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""Reading a domain's XML. Pure: text in, dataclasses out."""
+"""Reading a domain's XML. Pure: text in, named tuples out."""
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import typing as t
 
@@ -31,8 +30,7 @@ SEED_ALIAS: t.Final = "ua-headroom-seed"
 _NOTHING: t.Final[dict[str, str]] = {}  # the attributes of an element that is not there
 
 
-@dataclasses.dataclass(frozen=True)
-class Disk:
+class Disk(t.NamedTuple):
     """One ``<disk>``. ``source`` is a path; ``pool`` and ``volume`` are set where the source is a volume."""
 
     target: str
@@ -50,8 +48,7 @@ class Disk:
     cache: str | None = None
 
 
-@dataclasses.dataclass(frozen=True)
-class Interface:
+class Interface(t.NamedTuple):
     """One ``<interface>``. ``source`` is the network, bridge or device that it is attached to."""
 
     mac: str | None = None
@@ -61,8 +58,7 @@ class Interface:
     model: str | None = None
 
 
-@dataclasses.dataclass(frozen=True)
-class Graphics:
+class Graphics(t.NamedTuple):
     """One ``<graphics>``: where its screen listens. A port is None while there is none, as of a domain that is off."""
 
     type: str
@@ -72,8 +68,7 @@ class Graphics:
     socket: str | None = None
 
 
-@dataclasses.dataclass(frozen=True)
-class Definition:
+class Definition(t.NamedTuple):
     """What the collection reads of a ``<domain>``."""
 
     name: str
@@ -89,7 +84,7 @@ class Definition:
     disks: tuple[Disk, ...] = ()
     interfaces: tuple[Interface, ...] = ()
     graphics: tuple[Graphics, ...] = ()
-    metadata: Metadata = dataclasses.field(default_factory=Metadata)
+    metadata: Metadata = Metadata()
 
 
 def parse_element(text: str) -> etree._Element:

@@ -10,7 +10,6 @@
 from __future__ import annotations
 
 import collections
-import dataclasses
 import ipaddress
 import typing as t
 
@@ -25,8 +24,7 @@ Source = t.Literal["lease", "reservation", "arp", "agent"]
 _LASTING: t.Final = frozenset({"reservation"})
 
 
-@dataclasses.dataclass(frozen=True)
-class Address:
+class Address(t.NamedTuple):
     """An address that a MAC address has, by ``source``: in one network, of one domain, where that is known.
 
     ``hostname`` is what the guest called itself, ``expiry`` the time that a lease ends, in seconds since 1970.

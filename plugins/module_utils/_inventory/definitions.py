@@ -25,8 +25,7 @@ _AGENT_CHANNEL = "org.qemu.guest_agent.0"
 _SECRET = re.compile(r" passwd='[^']*'")
 
 
-@dataclasses.dataclass(frozen=True)
-class Places:
+class Places(t.NamedTuple):
     """Where a libvirt keeps its files, as this process sees them, and where the kernel's ARP table of its host is."""
 
     definitions: str = "/etc/libvirt/qemu"

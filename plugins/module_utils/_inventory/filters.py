@@ -9,16 +9,16 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
-from ansible_collections.headroom.libvirt.plugins.module_utils._query import Query, compile_query
+
+if t.TYPE_CHECKING:
+    from ansible_collections.headroom.libvirt.plugins.module_utils._query import Query
 
 
-@dataclasses.dataclass(frozen=True)
-class Filters:
+class Filters(t.NamedTuple):
     """Regular expressions, one of which must match the whole name, and JMESPath expressions that must all be true."""
 
     names: tuple[re.Pattern[str], ...] = ()
@@ -35,8 +35,15 @@ def read_filters(names: t.Sequence[str], queries: t.Sequence[str]) -> Filters:
     """Return the Filters of the options ``names`` and ``filters``; raises InvalidInput."""
     return Filters(
         names=tuple(_compile(pattern) for pattern in names),
-        queries=tuple(compile_query("filters", text) for text in queries),
+        queries=tuple(_compile_query(text) for text in queries),
     )
+
+
+def _compile_query(text: str) -> Query:
+    # only where it is used: to load JMESPath takes longer than many a host takes to be read
+    from ansible_collections.headroom.libvirt.plugins.module_utils._query import compile_query  # noqa: PLC0415
+
+    return compile_query("filters", text)
 
 
 def _compile(pattern: str) -> re.Pattern[str]:

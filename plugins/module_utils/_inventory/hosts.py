@@ -10,7 +10,6 @@
 from __future__ import annotations
 
 import collections
-import dataclasses
 import typing as t
 from urllib.parse import quote, urlsplit
 
@@ -20,8 +19,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import In
 _LOCAL_NAME: t.Final = "localhost"
 
 
-@dataclasses.dataclass(frozen=True)
-class Host:
+class Host(t.NamedTuple):
     """A libvirt host by the name that the inventory has for it."""
 
     name: str

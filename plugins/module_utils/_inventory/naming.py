@@ -10,7 +10,6 @@
 from __future__ import annotations
 
 import collections
-import dataclasses
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Conflict
@@ -24,8 +23,7 @@ OnDuplicate = t.Literal["qualify", "error", "skip"]
 _RESERVED: t.Final = frozenset({"localhost", "127.0.0.1", "::1", "all", "ungrouped"})
 
 
-@dataclasses.dataclass(frozen=True)
-class Entry:
+class Entry(t.NamedTuple):
     """A domain under the name that the inventory has for it, and the host that it is on."""
 
     name: str
@@ -73,7 +71,7 @@ def _ambiguous(entries: t.Iterable[Entry]) -> set[str]:
 
 
 def _qualify(entry: Entry) -> Entry:
-    return dataclasses.replace(entry, name=f"{entry.name}.{entry.host}")
+    return entry._replace(name=f"{entry.name}.{entry.host}")
 
 
 def _conflict(entries: t.Iterable[Entry], ambiguous: t.Collection[str]) -> Conflict:

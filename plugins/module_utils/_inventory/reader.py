@@ -14,7 +14,6 @@ nothing but Python, and libvirt's binding is handed in.
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import importlib
 import json
 import os
@@ -44,8 +43,7 @@ _ATTEMPTS = 3
 Result = t.TypeVar("Result")
 
 
-@dataclasses.dataclass(frozen=True)
-class Request:
+class Request(t.NamedTuple):
     """What to read: from which ``sources`` addresses, whether ``statistics``, and the ``xml`` for its own sake.
 
     The agents are given up on when none of them has answered for ``agent_timeout`` seconds. ``places`` are given where

@@ -12,7 +12,6 @@ The same look through libvirt's own connection takes a round trip a call; this t
 
 from __future__ import annotations
 
-import dataclasses
 import inspect
 import json
 import subprocess
@@ -38,8 +37,7 @@ sys.modules[{main!r}].main(*{arguments!r})
 """
 
 
-@dataclasses.dataclass(frozen=True)
-class Target:
+class Target(t.NamedTuple):
     """How SSH reaches a host, and which libvirt to open there."""
 
     command: tuple[str, ...]

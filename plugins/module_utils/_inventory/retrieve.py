@@ -9,7 +9,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 import typing as t
 from urllib.parse import parse_qs, urlsplit
@@ -21,7 +20,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._connection impor
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain import xml
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain.states import state_name
-from ansible_collections.headroom.libvirt.plugins.module_utils._inventory import reader, remote
+from ansible_collections.headroom.libvirt.plugins.module_utils._inventory import reader
 from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.addresses import (
     AddressBook,
     read_address,
@@ -41,15 +40,25 @@ def retrieve(uri: str, request: reader.Request, *, timeout: float, on_host: bool
     With ``on_host`` the reader runs on a host that is reached by SSH, where it can, and looks at libvirt's files. No
     call waits for a guest, unless the request is for what only guests know.
     """
-    target = remote.target_of(uri) if on_host else None
-    report = None if target is None else remote.look(uri, target, request, timeout)
+    report = _told_over_ssh(uri, request, timeout) if on_host else None
     if report is None:
         # An agent may only be asked by those who may write. A host has a deadline already, so it needs no keepalive.
         read_only = "agent" not in request.sources
         with open_connection(uri, timeout=timeout, read_only=read_only, keepalive=False) as connection:
             places = places_of(uri) if on_host else None
-            report = look(connection, dataclasses.replace(request, places=places))
+            report = look(connection, request._replace(places=places))
     return snapshot(report, request.sources, with_xml=request.xml)
+
+
+def _told_over_ssh(uri: str, request: reader.Request, timeout: float) -> dict[str, t.Any] | None:
+    """Return what the reader saw that ran on the host; None for one that is not reached so, or where it cannot run."""
+    if "+ssh:" not in uri:
+        return None
+    # only where it is used: Ansible compiles what it imports from collections in each run
+    from ansible_collections.headroom.libvirt.plugins.module_utils._inventory import remote  # noqa: PLC0415
+
+    target = remote.target_of(uri)
+    return None if target is None else remote.look(uri, target, request, timeout)
 
 
 def look(connection: Connection, request: reader.Request) -> dict[str, t.Any]:

@@ -9,7 +9,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain.states import ACTIVE_STATES, State
@@ -19,8 +18,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.addresses import Address, AddressBook
 
 
-@dataclasses.dataclass(frozen=True)
-class Guest:
+class Guest(t.NamedTuple):
     """One domain. ``facts`` are JSON-able and, like ``name``, hold text that others than the operator may control."""
 
     name: str
@@ -35,22 +33,21 @@ class Guest:
         return self.state in ACTIVE_STATES
 
 
-@dataclasses.dataclass(frozen=True)
-class HostSnapshot:
+class HostSnapshot(t.NamedTuple):
     """The domains of one host at one time; how many libvirt calls that took, and the definitions read among them."""
 
     guests: tuple[Guest, ...]
-    calls: int = dataclasses.field(default=0, compare=False)
-    definitions_read: int = dataclasses.field(default=0, compare=False)
+    calls: int = 0
+    definitions_read: int = 0
 
     def as_dict(self) -> dict[str, t.Any]:
         """Return JSON-able data, for a cache."""
-        return {"guests": [{**vars(guest), "facts": dict(guest.facts)} for guest in self.guests]}
+        return {"guests": [{**guest._asdict(), "facts": dict(guest.facts)} for guest in self.guests]}
 
     def stale(self, seconds: float) -> HostSnapshot:
         """Return the same domains, with the fact how old they are."""
         old = {"stale_seconds": round(seconds)}
-        return HostSnapshot(tuple(dataclasses.replace(guest, facts={**guest.facts, **old}) for guest in self.guests))
+        return HostSnapshot(tuple(guest._replace(facts={**guest.facts, **old}) for guest in self.guests))
 
     @classmethod
     def from_dict(cls, data: t.Mapping[str, t.Any]) -> HostSnapshot:
@@ -99,7 +96,7 @@ def _facts(definition: Definition, held: t.Sequence[t.Sequence[Address]]) -> dic
             _interface_facts(interface, addresses) for interface, addresses in zip(definition.interfaces, held)
         ],
         "disks": [_disk_facts(disk) for disk in definition.disks],
-        "graphics": [dict(vars(graphics)) for graphics in definition.graphics],
+        "graphics": [graphics._asdict() for graphics in definition.graphics],
     }
 
 
@@ -119,7 +116,7 @@ def _disk_facts(disk: Disk) -> dict[str, t.Any]:
 
 def _interface_facts(interface: Interface, addresses: t.Sequence[Address]) -> dict[str, t.Any]:
     return {
-        **vars(interface),
+        **interface._asdict(),
         "addresses": [address.address for address in addresses],
         "hostname": next((address.hostname for address in addresses if address.hostname), None),
     }

@@ -86,7 +86,7 @@ def destination_xml(
         volumes = tuple(
             metadata.VolumeRef(*moved.get((ref.pool, ref.name), (ref.pool, ref.name))) for ref in owned.volumes
         )
-        metadata.put_in(root, dataclasses.replace(owned, volumes=volumes))
+        metadata.put_in(root, owned._replace(volumes=volumes))
     return to_text(root)
 
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.headroom.libvirt.plugins.module_utils import _libvirt_dep
+from ansible_collections.headroom.libvirt.plugins.module_utils import _jmespath_dep
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput, MissingDependency
 from ansible_collections.headroom.libvirt.plugins.module_utils._query import InvalidQuery, compile_query
 
@@ -98,7 +98,7 @@ def test_a_wrong_number_of_arguments_is_reported() -> None:
 
 
 def test_without_jmespath_the_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_libvirt_dep, "JMESPATH_IMPORT_ERROR", "Traceback …")
+    monkeypatch.setattr(_jmespath_dep, "JMESPATH_IMPORT_ERROR", "Traceback …")
     with pytest.raises(MissingDependency, match="python3-jmespath"):
         compile_query("query", "domains")
 

@@ -74,7 +74,7 @@ def test_a_machine_without_attributes_cannot(journal: Journal) -> None:
 
 
 def test_a_machine_of_no_appliance_names_the_way_out(original: DefinedMachine, journal: Journal) -> None:
-    original.metadata = dataclasses.replace(original.metadata, appliance=None)
+    original.metadata = original.metadata._replace(appliance=None)
     with pytest.raises(UnsupportedBehaviour, match=r"made from no appliance\. Capture it first"):
         original.clone("web-2", Cloner(journal))
 

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import typing as t
 
 import libvirt
@@ -91,7 +90,7 @@ def test_a_detached_machine_acts_on_the_host_that_it_names(uri: str) -> None:
 
 def test_statistics_are_those_of_the_machine_on_its_host(uri: str, connection: Connection) -> None:
     defined = DefinedMachine.named(connection, "test")
-    defined.metadata = dataclasses.replace(defined.metadata, fleet="web")
+    defined.metadata = defined.metadata._replace(fleet="web")
     expected = {"name": "test", "uuid": UUID, "state": "running", "fleet": "web", "timed_out": False}
     assert defined.stats().items() >= expected.items()
     assert DetachedMachine({"uri": uri, "name": "test"}).stats().items() >= {"name": "test", "state": "running"}.items()
@@ -123,7 +122,7 @@ def test_a_defined_machine_goes_through_its_life(connection: Connection) -> None
 
 def test_setting_an_attribute_is_durable(connection: Connection) -> None:
     machine = DefinedMachine.named(connection, "test")
-    machine.metadata = dataclasses.replace(machine.metadata, fleet="web", protected=True)
+    machine.metadata = machine.metadata._replace(fleet="web", protected=True)
     machine.autostart = True
     again = DefinedMachine.named(connection, "test")
     assert (again.metadata.fleet, again.observe().protected, again.autostart) == ("web", True, True)

@@ -26,6 +26,7 @@ METADATA = st.builds(
     protected=st.booleans(),
     volumes=st.lists(st.builds(VolumeRef, pool=TEXT, name=TEXT), max_size=3).map(tuple),
     reservations=st.lists(st.builds(ReservationRef, network=TEXT, mac=TEXT, address=TEXT), max_size=3).map(tuple),
+    tags=st.lists(TEXT, max_size=3).map(tuple),
 )
 
 
