@@ -95,6 +95,11 @@ def open_connection(
             handle.close()
 
 
+def is_here(connection: Connection) -> bool:
+    """Return whether it leads to the machine where this runs, so that files of its host are files here."""
+    return not urlsplit(connection.uri).netloc and "socket=" not in connection.uri
+
+
 @contextlib.contextmanager
 def living(connection: Connection, *, timeout: float = 20.0) -> t.Iterator[Connection]:
     """Yield the connection, or where it has broken a new one to the same host, as when libvirtd was restarted.

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import errno
 import posixpath
 import secrets
 import typing as t
@@ -22,7 +23,7 @@ import zlib
 from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.manifest import InvalidManifest
 from ansible_collections.headroom.libvirt.plugins.module_utils._connection import translated
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain.xml import parse_element, to_text
-from ansible_collections.headroom.libvirt.plugins.module_utils._libvirt_dep import etree
+from ansible_collections.headroom.libvirt.plugins.module_utils._libvirt_dep import etree, libvirt
 from ansible_collections.headroom.libvirt.plugins.module_utils._storage import api, content
 
 if t.TYPE_CHECKING:
@@ -66,13 +67,26 @@ def _read_beside(connection: Connection, path: str) -> str | None:
     etree.SubElement(root, "name").text = f"headroom-nvram-{secrets.token_hex(6)}"
     etree.SubElement(etree.SubElement(root, "target"), "path").text = folder
     with translated(f"read {folder}"):
-        pool = connection.handle.storagePoolCreateXML(to_text(root), 0)
+        pool = _opened(connection, to_text(root))
+    if pool is None:
+        return None
     try:
         volume = api.find_volume(pool, name)
         return None if volume is None else pack(content.read_bytes(connection, volume, LONGEST_BYTES))
     finally:
         with translated(f"let go of {folder}"):
             pool.destroy()
+
+
+def _opened(connection: Connection, definition: str) -> libvirt.virStoragePool | None:
+    """Return the pool, running; None where its folder is not there: no machine with UEFI ever ran."""
+    try:
+        return connection.handle.storagePoolCreateXML(definition, 0)
+    except libvirt.libvirtError as error:
+        # of the system's errors libvirt tells the number, in the first of its two spare integers
+        if error.get_error_code() == libvirt.VIR_ERR_SYSTEM_ERROR and error.get_int1() == errno.ENOENT:
+            return None
+        raise
 
 
 def pack(variables: bytes) -> str:

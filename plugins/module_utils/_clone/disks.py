@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.headroom.libvirt.plugins.module_utils._connection import is_here
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import NotFound
 from ansible_collections.headroom.libvirt.plugins.module_utils._storage import api, reflink
 from ansible_collections.headroom.libvirt.plugins.module_utils._storage import xml as storage_xml
@@ -31,13 +32,27 @@ def link(_connection: Connection, pool: api.Pool, disk: Overlay) -> None:
 
 
 def copy(connection: Connection, pool: api.Pool, disk: Overlay) -> None:
-    """Copy the appliance's disk, by ``qemu-img convert`` under libvirt's control, so that holes stay holes."""
+    """Copy the appliance's disk, so that holes stay holes.
+
+    A file of this machine in the right format is copied by the kernel, which is twice as fast; else libvirt has
+    ``qemu-img convert`` do it.
+    """
     source = api.find_volume_by_path(connection, disk.base_path)
     if source is None:
         raise NotFound(f"the appliance's disk {disk.base_path} is in no active pool of the host", path=disk.base_path)
     name = disk.volume.name
-    new = storage_xml.NewVolume(name, disk.base_capacity_bytes, disk.format)
-    _grow(api.create_from(pool, name, storage_xml.volume_xml(new), source), disk)
+    new = storage_xml.volume_xml(storage_xml.NewVolume(name, disk.base_capacity_bytes, disk.format))
+    if is_here(connection) and _can_stay_as_it_is(source, disk):
+        made = api.create(pool, name, new)
+        if reflink.copy(disk.base_path, api.volume_path(made), may_share=False):
+            return _grow(made, disk)
+        api.delete(made)
+    return _grow(api.create_from(pool, name, new, source), disk)
+
+
+def _can_stay_as_it_is(source: api.Volume, disk: Overlay) -> bool:
+    standing_on = storage_xml.parse_volume(api.volume_xml(source)).backing_path
+    return disk.format == disk.base_format and standing_on is None
 
 
 def share(_connection: Connection, pool: api.Pool, disk: Overlay) -> None:

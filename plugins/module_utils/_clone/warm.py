@@ -17,11 +17,11 @@ from __future__ import annotations
 import dataclasses
 import functools
 import typing as t
-from urllib.parse import urlsplit
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone import disks, plan, rewrite, warm_guest
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone import warm_xml as xml
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone.plan import Request
+from ansible_collections.headroom.libvirt.plugins.module_utils._connection import is_here
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain import agent, api, snapshots
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain.metadata import Metadata, VolumeRef
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain.xml import parse, parse_element, to_text
@@ -194,13 +194,9 @@ def copy_disk(connection: Connection, image: Image, target: str, pool: storage.P
     described = storage_xml.parse_volume(storage.volume_xml(source))
     size = described.allocation_bytes if described.size_bytes is None else described.size_bytes
     made = storage.create(pool, name, storage_xml.volume_xml(storage_xml.NewVolume(name, size, "raw")))
-    if not (_is_here(connection) and reflink.copy(storage.volume_path(source), storage.volume_path(made))):
+    if not (is_here(connection) and reflink.copy(storage.volume_path(source), storage.volume_path(made))):
         content.copy(connection, source, made)
     return made
-
-
-def _is_here(connection: Connection) -> bool:
-    return not urlsplit(connection.uri).netloc and "socket=" not in connection.uri
 
 
 def define(connection: Connection, image: Image, clone: str, genid: str) -> api.Domain:
@@ -220,7 +216,7 @@ def start(
 ) -> None:
     """Let the fork run: first its guest learns who it is, then it gets its network cards."""
     snapshot = snapshots.look_up(domain, xml.SNAPSHOT)
-    if _is_here(connection):  # the guest syncs as soon as it knows who it is, and would wait for all that was copied
+    if is_here(connection):  # the guest syncs as soon as it knows who it is, and would wait for all that was copied
         reflink.write_back([disk.source for disk in parse(api.definition_xml(domain)).disks if disk.source])
     snapshots.run_from(domain, snapshot)
     _await_agent(domain, warm_guest.SECONDS, clock)

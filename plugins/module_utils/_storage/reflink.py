@@ -5,7 +5,7 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""Files that share their blocks until one is written to (reflinks), on the machine where this runs."""
+"""Files that are copied by the kernel, or share their blocks until one is written to (reflinks), where this runs."""
 
 from __future__ import annotations
 
@@ -62,15 +62,19 @@ def share(source: str, target: str) -> None:
         raise HeadroomError(told) from error
 
 
-def copy(source: str, target: str) -> bool:
-    """Give the existing file ``target`` the content of ``source``, blocks shared where the file system can.
+def copy(source: str, target: str, *, may_share: bool = True) -> bool:
+    """Give the existing file ``target`` the content of ``source``; its blocks, where it may and the file system can.
 
-    Returns False when both are not files that this machine can reach. Raises NoSpace when the file system is full.
+    Holes stay holes. Returns False when both are not files that this machine can reach. Raises NoSpace when the file
+    system is full.
     """
     try:
-        # Not emptied first: ext4 would have all of it on the disk at once, as it does for files that are replaced so.
         with _opened(source, os.O_RDONLY) as original, _opened(target, os.O_WRONLY) as made:
-            _share_or_copy(original.fileno(), made.fileno())
+            # Not quite emptied: ext4 would have all of it on the disk at once, as for files that are replaced so.
+            made.truncate(1)
+            os.pwrite(made.fileno(), b"\0", 0)
+            if not (may_share and _shared(original.fileno(), made.fileno())):
+                _send(original.fileno(), made.fileno())
             made.truncate(os.fstat(original.fileno()).st_size)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
@@ -95,14 +99,33 @@ def write_back(paths: t.Iterable[str]) -> threading.Thread:
     return thread
 
 
-def _share_or_copy(original: int, made: int) -> None:
+def _shared(original: int, made: int) -> bool:
     try:
         fcntl.ioctl(made, _FICLONE, original)
     except OSError as error:
         if error.errno not in _UNSUPPORTED:
             raise
-        while os.sendfile(made, original, None, _CHUNK_BYTES):
-            pass
+        return False
+    return True
+
+
+def _send(original: int, made: int) -> None:
+    """Have the kernel copy what is between the holes."""
+    size, offset = os.fstat(original).st_size, 0
+    while offset < size:
+        try:
+            offset = os.lseek(original, offset, os.SEEK_DATA)
+        except OSError as error:
+            if error.errno == errno.ENXIO:  # nothing but a hole is left
+                return
+            raise
+        end = os.lseek(original, offset, os.SEEK_HOLE)
+        os.lseek(made, offset, os.SEEK_SET)
+        while offset < end:
+            sent = os.sendfile(made, original, offset, min(_CHUNK_BYTES, end - offset))
+            if not sent:  # it was cut off meanwhile
+                return
+            offset += sent
 
 
 def _opened(path: str, flags: int) -> t.BinaryIO:

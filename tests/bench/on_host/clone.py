@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import itertools
 import os
 import secrets
 import shutil
@@ -43,6 +42,7 @@ _GUEST = Path("/var/lib/headroom-lab/guest.qcow2")
 _MIB = 1024**2
 _GUEST_MIB = 48  # the rest of the disk is random
 _ANSWER_SECONDS = 120.0
+_DNSMASQ = "http://libvirt.org/schemas/network/dnsmasq/1.0"
 _OPTIONS: t.Final[dict[str, t.Any]] = {
     "appliance_pool": None,
     "source_uri": None,
@@ -75,7 +75,6 @@ class Bench:
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
-        self._numbers = itertools.count(2)
 
     def make(
         self, number: int, mode: str, state: plan.State, pool: str = "default", **options: str
@@ -89,12 +88,8 @@ class Bench:
         with origin.opened(self.connection, chosen, request) as found:
             planned = survey.make_plan(found.catalogue, found.request, connection=self.connection)
             way = origin.way_of(planned, found, self.connection, chosen, SYSTEM_CLOCK)
-            maker = Maker(self.connection, planned, "", SYSTEM_CLOCK, self._random, journal, chosen, way)
+            maker = Maker(self.connection, planned, "", SYSTEM_CLOCK, secrets.token_bytes, journal, chosen, way)
             return maker.make()
-
-    def _random(self, count: int) -> bytes:
-        """Random bytes, but for MAC addresses such as the network has a place reserved for."""
-        return secrets.token_bytes(count) if count > 3 else next(self._numbers).to_bytes(count, "big")
 
     def tidy(self, *prefixes: str) -> None:
         """Remove the domains whose names begin so, with the volumes of theirs."""
@@ -109,7 +104,6 @@ class Bench:
             for volume in pool.listAllVolumes(0):
                 if volume.name().startswith(("ours-", "peer-")):
                     volume.delete(0)
-        self._numbers = itertools.count(2)
 
     def answer(self, mac: str) -> float:
         """Wait until the guest with that address answers HTTP, the address that it got by DHCP taken from libvirt."""
@@ -123,24 +117,19 @@ class Bench:
             time.sleep(0.02)
         raise RuntimeError(f"no answer from {mac}")
 
-    def reserve(self, number: int) -> None:
-        """Give the first MAC addresses a place in the network: dnsmasq pings an address for 3 s before it gives it."""
+    def settle(self) -> None:
+        """Make the host one that has run guests before: libvirt knows its QEMU, and DHCP does not wait.
+
+        dnsmasq pings an address that it gives for the first time, and waits 3 s for an answer.
+        """
+        self.connection.handle.getCapabilities()
         network = self.connection.handle.networkLookupByName("default")
-        gateway = network.XMLDesc(0).split("<ip address='")[1].split("'")[0]
-        for index in range(2, number + 2):
-            text = f"<host mac='{_mac(index)}' ip='{gateway.rpartition('.')[0]}.{index}'/>"
-            with contextlib.suppress(libvirt.libvirtError):  # it is there already
-                network.update(
-                    libvirt.VIR_NETWORK_UPDATE_COMMAND_ADD_LAST,
-                    libvirt.VIR_NETWORK_SECTION_IP_DHCP_HOST,
-                    -1,
-                    text,
-                    libvirt.VIR_NETWORK_UPDATE_AFFECT_LIVE,
-                )
-
-
-def _mac(number: int) -> str:
-    return ":".join(["52:54:00", *(f"{byte:02x}" for byte in number.to_bytes(3, "big"))])
+        options = "<dnsmasq:options><dnsmasq:option value='no-ping'/></dnsmasq:options></network>"
+        text = network.XMLDesc(libvirt.VIR_NETWORK_XML_INACTIVE)
+        if options not in text:
+            named = text.replace("<network", f"<network xmlns:dnsmasq='{_DNSMASQ}'", 1)
+            network.destroy()
+            self.connection.handle.networkDefineXML(named.replace("</network>", options)).create()
 
 
 def _register(bench: Bench, pool: str, image: Path) -> None:
@@ -247,7 +236,7 @@ def _reflink(bench: Bench, _clones: str, rounds: str) -> list[frame.Row]:
 
 def _warm(bench: Bench, _clones: str, rounds: str) -> list[frame.Row]:
     """Until the guest answers HTTP: from memory, against booting. The image is made before."""
-    bench.reserve(1)
+    bench.settle()
     bench.make(1, "warm", "running")
     bench.tidy()
     contenders: dict[str, frame.Contender] = {
@@ -259,7 +248,7 @@ def _warm(bench: Bench, _clones: str, rounds: str) -> list[frame.Row]:
 
 def _streamed(bench: Bench, source: str) -> list[frame.Row]:
     """Until the guest answers HTTP on a host that has not the appliance: against a copy of the disk first."""
-    bench.reserve(1)
+    bench.settle()
     uri = f"qemu+ssh://root@{source}/system"
     with open_connection(uri) as remote:
         catalogue = open_catalogue(remote, "default")

@@ -5,20 +5,21 @@
 from __future__ import annotations
 
 import base64
+import errno
 import typing as t
 import zlib
 
+import libvirt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import nvram
 from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.manifest import InvalidManifest
+from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import LibvirtFailed
 from ansible_collections.headroom.libvirt.plugins.module_utils._storage import api, content
 from ansible_collections.headroom.libvirt.plugins.module_utils._storage import xml as storage_xml
-
-if t.TYPE_CHECKING:
-    from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection
 
 
 @given(st.binary(max_size=4096))
@@ -76,3 +77,35 @@ def test_it_is_read_through_the_pool_that_it_lies_in(node: Connection, monkeypat
     packed = nvram.read(node, f"<domain><os><nvram>{path}</nvram></os></domain>")
     assert packed is not None
     assert nvram.unpack(packed) == f"vars.fd {nvram.LONGEST_BYTES}".encode()
+
+
+class WithoutFolder:
+    """A host whose libvirt says so of a pool: what of the system's errors it was is in the first spare integer."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def storageVolLookupByPath(self, _path: str) -> t.NoReturn:  # noqa: N802 - libvirt's name
+        raise self._error(libvirt.VIR_ERR_NO_STORAGE_VOL, -1)
+
+    def storagePoolCreateXML(self, _xml: str, _flags: int) -> t.NoReturn:  # noqa: N802 - libvirt's name
+        raise self._error(libvirt.VIR_ERR_SYSTEM_ERROR, self.number)
+
+    def _error(self, code: int, number: int) -> libvirt.libvirtError:
+        error = libvirt.libvirtError("cannot open directory")
+        vars(error)["err"] = (code, libvirt.VIR_FROM_STORAGE, "cannot open directory", 2, None, None, None, number, -1)
+        return error
+
+
+_EFI = "<domain><name>web</name><os firmware='efi'><type>hvm</type></os></domain>"
+
+
+def test_where_no_machine_ever_kept_anything_there_is_nothing() -> None:
+    host = Connection(t.cast("t.Any", WithoutFolder(errno.ENOENT)), "qemu:///system")
+    assert nvram.read(host, _EFI) is None
+
+
+def test_a_folder_that_cannot_be_read_is_an_error() -> None:
+    host = Connection(t.cast("t.Any", WithoutFolder(errno.EACCES)), "qemu:///system")
+    with pytest.raises(LibvirtFailed, match="could not read /var/lib/libvirt/qemu/nvram"):
+        nvram.read(host, _EFI)

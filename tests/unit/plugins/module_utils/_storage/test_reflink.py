@@ -20,6 +20,9 @@ if t.TYPE_CHECKING:
     from pathlib import Path
 
 
+_MIB = 1024**2
+
+
 @pytest.fixture
 def files(tmp_path: Path) -> tuple[str, str]:
     source, target = tmp_path / "source", tmp_path / "target"
@@ -78,6 +81,20 @@ def test_a_copy_is_the_same_whatever_was_there_before(tmp_path: Path, there: int
     target.write_bytes(b"x" * there)
     assert reflink.copy(str(source), str(target))
     assert target.read_bytes() == source.read_bytes()
+
+
+@pytest.mark.parametrize("data", [(0, 9), (0, 3, 9), (5,), ()], ids=["ends", "middle", "one", "none"])
+def test_holes_stay_holes(tmp_path: Path, data: tuple[int, ...]) -> None:
+    source, target = tmp_path / "source", tmp_path / "target"
+    with source.open("wb") as file:
+        file.truncate(10 * _MIB)
+        for place in data:
+            file.seek(place * _MIB)
+            file.write(b"d" * _MIB)
+    target.write_bytes(b"x" * 2 * _MIB)
+    assert reflink.copy(str(source), str(target), may_share=False)
+    assert target.read_bytes() == source.read_bytes()
+    assert target.stat().st_blocks * 512 < source.stat().st_blocks * 512 + _MIB
 
 
 def test_files_are_written_back_and_those_that_cannot_be_are_left(
