@@ -42,7 +42,10 @@ def run(domain: api.Domain, words: t.Sequence[str], timeout: float, clock: Clock
         status.update(_ask(domain, "guest-exec-status", pid=process))
         return status.get("exited") is True
 
-    Waiter(timeout, clock, longest_pause=0.1).until(has_ended, f"the end of {words[0]} in {domain.name()!r}")
+    # Each look takes a few hundredths of a second of the guest's own time.
+    Waiter(timeout, clock, first_pause=0.1, longest_pause=0.25).until(
+        has_ended, f"the end of {words[0]} in {domain.name()!r}"
+    )
     if status.get("exitcode") != 0:
         code = _number(domain, {"exitcode": status.get("exitcode", status.get("signal"))}, "exitcode")
         raise HeadroomError(f"{words[0]} failed in the guest of {domain.name()!r} with {code}.", name=domain.name())
