@@ -53,7 +53,8 @@ options:
         nothing either, and the clones stand on their own. It needs a file system that can do this, such as XFS or
         btrfs, with the appliance in the same one, and has to run on the host itself, not on a machine that reaches its
         O(uri).
-      - V(full) copies the disks. The clones stand on their own.
+      - V(full) copies the disks. The clones stand on their own. Where this runs on the host itself, files are copied as
+        they are, so that what is compressed stays compressed; elsewhere libvirt has C(qemu-img convert) copy them.
       - V(streamed) is for a host that does not have the appliance. The clone runs at once, its disks read over the
         network from O(source_uri), and copied from there in the background until it is local. See
         RV(clones[].streaming).
