@@ -122,7 +122,7 @@ class Database:
             identity = _identity(self.path)
             if identity is not None:
                 with contextlib.suppress(sqlite3.Error, HeadroomError, _Moved):
-                    self._connect(identity, opened).execute("SELECT 1 FROM sqlite_master").fetchone()
+                    self._connect(identity, opened)
             yield
 
     def _put_aside(
@@ -160,17 +160,17 @@ class Database:
             return result
 
     def _connect(self, identity: tuple[int, int] | None, opened: contextlib.ExitStack) -> sqlite3.Connection:
-        """Return a connection that ``opened`` closes, however far this gets; None means a database in memory.
+        """Return a connection that ``opened`` closes, however far this gets; None means one in memory, for a dry run.
 
         It must outlive the finding that the file is broken: closing lets SQLite delete the -wal that is to be kept.
         Raises _Moved when the file is not the one that ``identity`` means.
         """
-        if identity is None:
+        if identity is None and self.dry_run:
             return self._connected(":memory:", opened)
         # SQLite finds a file's -wal by its name, and only when it first reads. Who opens a file that is set aside
         # before that would write into the -wal of the fresh one.
-        with self._directory_locked(fcntl.LOCK_SH):
-            if _identity(self.path) != identity:
+        with self._usable(), _locked(pathlib.Path(self.path).parent, fcntl.LOCK_SH):
+            if identity is None or _identity(self.path) != identity:
                 raise _Moved
             connection = self._connected(f"file:{quote(self.path)}?mode=rw", opened)
             if not self.dry_run and connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
@@ -186,10 +186,10 @@ class Database:
         return connection
 
     @contextlib.contextmanager
-    def _directory_locked(self, operation: int) -> t.Iterator[None]:
+    def _usable(self) -> t.Iterator[None]:
+        """Turn the system's errors into InvalidInput."""
         try:
-            with _locked(pathlib.Path(self.path).parent, operation):
-                yield
+            yield
         except OSError as error:
             raise self._unusable(error) from error
 
@@ -210,7 +210,7 @@ class Database:
     def _make(self) -> None:
         """Make the empty file, for its owner (and group) alone, and its directory."""
         file = pathlib.Path(self.path)
-        try:
+        with self._usable():
             file.parent.mkdir(mode=self.schema.directory_mode, parents=True, exist_ok=True)
             with _locked(file.parent, fcntl.LOCK_EX):
                 if os.path.lexists(file):
@@ -221,8 +221,6 @@ class Database:
                 flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
                 os.close(os.open(fresh, flags, self.schema.file_mode))
                 fresh.rename(file)
-        except OSError as error:
-            raise self._unusable(error) from error
 
     def _unusable(self, error: Exception) -> HeadroomError:
         told = error.strerror if isinstance(error, OSError) and error.strerror else error

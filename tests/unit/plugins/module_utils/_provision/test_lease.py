@@ -110,3 +110,20 @@ def test_of_many_who_find_the_file_broken_one_gets_it(tmp_path: Path) -> None:
         holders = list(executor.map(ask, [str(path)] * 16, [f"run {number}" for number in range(16)]))
     assert len(set(holders)) == 1
     assert len([file for file in tmp_path.iterdir() if ".corrupt-" in file.name and "-wal" not in file.name]) == 1
+
+
+def test_a_file_that_vanishes_as_soon_as_it_is_made_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, made, make = tmp_path / "history.sqlite", [], Database._make
+
+    def made_in_vain(database: Database) -> None:
+        make(database)
+        made.append(path)
+        if len(made) == 1:
+            path.unlink()
+
+    monkeypatch.setattr(Database, "_make", made_in_vain)
+    assert ask(str(path), "run 1") == "run 1"
+    assert ask(str(path), "run 2") == "run 1"
+    assert len(made) == 2
