@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import datetime as dt
 import fcntl
 import os
 import pathlib
@@ -27,6 +26,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     NoSpace,
     Unsupported,
 )
+from ansible_collections.headroom.libvirt.plugins.module_utils._sqlite_file import identity_of, locked, set_aside
 
 T = t.TypeVar("T")
 
@@ -119,7 +119,7 @@ class Database:
         The file need not be sound, or there; then this does nothing.
         """
         with contextlib.ExitStack() as opened:
-            identity = _identity(self.path)
+            identity = identity_of(self.path)
             if identity is not None:
                 with contextlib.suppress(sqlite3.Error, HeadroomError, _Moved):
                     self._connect(identity, opened)
@@ -139,9 +139,9 @@ class Database:
 
     def _identity(self) -> tuple[int, int] | None:
         """Return which file it is, made if need be; None for a dry run without one."""
-        if not self.dry_run and _identity(self.path) is None:
+        if not self.dry_run and identity_of(self.path) is None:
             self._make()
-        return _identity(self.path)
+        return identity_of(self.path)
 
     def _transact(
         self, work: t.Callable[[sqlite3.Connection], T], identity: tuple[int, int] | None, opened: contextlib.ExitStack
@@ -169,8 +169,8 @@ class Database:
             return self._connected(":memory:", opened)
         # SQLite finds a file's -wal by its name, and only when it first reads. Who opens a file that is set aside
         # before that would write into the -wal of the fresh one.
-        with self._usable(), _locked(pathlib.Path(self.path).parent, fcntl.LOCK_SH):
-            if identity is None or _identity(self.path) != identity:
+        with self._usable(), locked(pathlib.Path(self.path).parent, fcntl.LOCK_SH):
+            if identity is None or identity_of(self.path) != identity:
                 raise _Moved
             connection = self._connected(f"file:{quote(self.path)}?mode=rw", opened)
             if not self.dry_run and connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
@@ -212,7 +212,7 @@ class Database:
         file = pathlib.Path(self.path)
         with self._usable():
             file.parent.mkdir(mode=self.schema.directory_mode, parents=True, exist_ok=True)
-            with _locked(file.parent, fcntl.LOCK_EX):
+            with locked(file.parent, fcntl.LOCK_EX):
                 if os.path.lexists(file):
                     return
                 # Under another name first: closing a file drops all locks that this process has on it, also those of
@@ -271,52 +271,3 @@ def migrate(connection: sqlite3.Connection, path: str, schema: Schema) -> None:
     if version < known:
         connection.execute(f"PRAGMA application_id = {schema.application_id}")
         connection.execute(f"PRAGMA user_version = {known}")
-
-
-def set_aside(
-    path: str, identity: tuple[int, int] | None, now: float, close: t.Callable[[], None] = lambda: None
-) -> str | None:
-    """Rename the broken file to ``PATH.corrupt-TIME``; return its new name.
-
-    Returns None when it is no longer the file that ``identity`` (device, inode) means: two runs may find the same
-    file broken, and the second must not set the first one's fresh file aside. ``close`` closes the broken file: after
-    it was moved, and before anyone can make a fresh one, whose -wal SQLite would take for its own.
-    """
-    file = pathlib.Path(path)
-    with _locked(file.parent, fcntl.LOCK_EX):
-        if identity is None or _identity(path) != identity:
-            return None
-        time = dt.datetime.fromtimestamp(now, dt.timezone.utc).strftime("%Y%m%dT%H%M%SZ")
-        aside = _unused(f"{path}.corrupt-{time}")
-        file.rename(aside)
-        for suffix in ("-wal", "-shm"):  # what they hold belongs to the broken file, and would be read into a new one
-            with contextlib.suppress(FileNotFoundError):
-                pathlib.Path(path + suffix).rename(aside + suffix)
-        close()
-        return aside
-
-
-def _unused(path: str) -> str:
-    candidate, number = path, 1
-    while os.path.lexists(candidate):
-        number += 1
-        candidate = f"{path}-{number}"
-    return candidate
-
-
-@contextlib.contextmanager
-def _locked(directory: pathlib.Path, operation: int) -> t.Iterator[None]:
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        fcntl.flock(descriptor, operation)
-        yield
-    finally:
-        os.close(descriptor)
-
-
-def _identity(path: str) -> tuple[int, int] | None:
-    try:
-        found = os.lstat(path)
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino
