@@ -38,7 +38,9 @@ _NO_SPACE = re.compile(
 
 # What libvirt says of a connection that broke in mid-call comes under several codes.
 _LOST = re.compile(
-    r"client socket is closed|end of file while reading|keepalive timeout|broken pipe|connection reset", re.IGNORECASE
+    r"client socket is closed|(?:hangup|error) event on socket|keepalive timeout|broken pipe|connection reset"
+    r"|end of file while (?:reading|writing) data|cannot (?:recv|write) data(?! to file)",
+    re.IGNORECASE,
 )
 
 

@@ -15,7 +15,12 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._connection impor
     passwords_in,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api
-from ansible_collections.headroom.libvirt.plugins.module_utils._errors import ConnectionFailed, InvalidInput, NotFound
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
+    ConnectionFailed,
+    InvalidInput,
+    LibvirtFailed,
+    NotFound,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._libvirt_dep import libvirt
 
 
@@ -76,7 +81,10 @@ def test_finds_passwords_wherever_they_lie() -> None:
     "text",
     [
         "internal error: client socket is closed",
+        "internal error: received hangup event on socket",
+        "internal error: received error event on socket",
         "End of file while reading data: Input/output error",
+        "Cannot recv data: No route to host",
         "internal error: connection closed due to keepalive timeout",
         "Cannot write data: Broken pipe",
     ],
@@ -85,6 +93,12 @@ def test_a_connection_that_breaks_in_mid_call_is_told_as_such(text: str) -> None
     error = libvirt.libvirtError("")
     vars(error)["err"] = (libvirt.VIR_ERR_INTERNAL_ERROR, 0, text, 0, None, None, None, 0, 0)
     assert isinstance(from_libvirt(error, "start 'web-1'"), ConnectionFailed)
+
+
+def test_a_file_that_cannot_be_written_is_no_broken_connection() -> None:
+    error = libvirt.libvirtError("")
+    vars(error)["err"] = (libvirt.VIR_ERR_SYSTEM_ERROR, 0, "cannot write data to file '/x'", 0, None, None, None, 0, 0)
+    assert isinstance(from_libvirt(error, "define 'web-1'"), LibvirtFailed)
 
 
 def test_a_connection_that_lives_is_used_and_a_broken_one_replaced(node: Connection) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import pathlib
 import signal
 import sqlite3
 import sys
@@ -27,6 +28,15 @@ def is_free() -> bool:
     return True
 
 
+def stands_still(process: int) -> bool:
+    """Whether all threads of the process have stopped: the signal is sent before the last of them has noticed."""
+    try:
+        tasks = [task.read_text() for task in pathlib.Path(f"/proc/{process}/task").glob("*/stat")]
+    except OSError:  # a thread that ended instead
+        return False
+    return all(task.rpartition(")")[2].split()[0] == "T" for task in tasks)
+
+
 def main(subject: str, steps: str, name: str) -> None:
     """Signal; exit code 1 when no such run came within a minute."""
     deadline = time.monotonic() + 60
@@ -39,7 +49,11 @@ def main(subject: str, steps: str, name: str) -> None:
             found = None
         if found and found[0] and len(json.loads(found[1])) >= int(steps):
             os.kill(found[0], signal.Signals[f"SIG{name}"])
-            if name != "STOP" or is_free():
+            if name != "STOP":
+                return
+            while not stands_still(found[0]):
+                time.sleep(0.002)
+            if is_free():
                 return
             os.kill(found[0], signal.SIGCONT)  # it stood still in the middle of writing to the journal
         time.sleep(0.002)
