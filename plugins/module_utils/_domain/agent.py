@@ -42,8 +42,8 @@ def run(domain: api.Domain, words: t.Sequence[str], timeout: float, clock: Clock
         status.update(_ask(domain, "guest-exec-status", pid=process))
         return status.get("exited") is True
 
-    # Each look takes a few hundredths of a second of the guest's own time.
-    Waiter(timeout, clock, first_pause=0.1, longest_pause=0.25).until(
+    # Each look takes some of the guest's own time: 5 to 20 ms of a processor that is emulated.
+    Waiter(timeout, clock, first_pause=0.1, longest_pause=0.1).until(
         has_ended, f"the end of {words[0]} in {domain.name()!r}"
     )
     if status.get("exitcode") != 0:
