@@ -64,4 +64,4 @@ class ErrorWindow:
     def _mean_excess(self) -> float:
         over = max(2, len(self._ordered) // 20)
         top = self._ordered[-over - 1 :]
-        return sum(top) / len(top) - top[0]
+        return max(0.0, sum(top) / len(top) - top[0])  # the mean of equal numbers may round to less than they are

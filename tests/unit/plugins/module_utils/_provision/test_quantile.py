@@ -7,7 +7,7 @@ from __future__ import annotations
 import random
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.quantile import ErrorWindow
@@ -42,6 +42,7 @@ def test_only_the_latest_errors_count(errors: list[float], size: int) -> None:
 
 
 @given(ERRORS, LEVELS, LEVELS)
+@example([699051.2056856842] * 3, 0.5, 0.875)
 def test_a_higher_level_never_asks_for_less(errors: list[float], level: float, other: float) -> None:
     lower, higher = sorted((level, other))
     made = window(errors)
