@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import http.client
 import json
 import math
 import socket
@@ -139,7 +140,7 @@ def _ask(server: Prometheus, form: str) -> bytes:
         raise _late(server) from error
     except URLError as error:
         raise _unreachable(server, error.reason) from error
-    except (NoConnection, OSError) as error:
+    except (NoConnection, http.client.HTTPException, OSError) as error:
         raise _unreachable(server, error) from error
 
 
@@ -155,12 +156,18 @@ def _whole(answer: bytes) -> bytes:
 
 def _refused(server: Prometheus, error: HTTPError) -> Exception:
     """Prometheus says in JSON what is wrong with a query, and proxies before it say in HTML whatever they like."""
-    body = error.read(4096)
     if error.code in (400, 422):
         with contextlib.suppress(ValueError, KeyError, TypeError):
-            return _unusable(server.query, f"was refused: {json.loads(body)['error']}", _TRY)
+            return _unusable(server.query, f"was refused: {json.loads(_reason(error))['error']}", _TRY)
     hint = " Look at prometheus.headers." if error.code in (401, 403) else ""
     return ConnectionFailed(f"{_OPTION}.url: {server.url} answered {error.code} {error.reason}.{hint}")
+
+
+def _reason(error: HTTPError) -> bytes:
+    """Whoever refuses may hang up before what it says has arrived; that it refused is known all the same."""
+    with contextlib.suppress(http.client.HTTPException, OSError):
+        return error.read(4096)
+    return b""
 
 
 def _unreachable(server: Prometheus, reason: object) -> Exception:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import http.client
 import io
 import json
 import ssl
@@ -91,6 +92,17 @@ def refused(code: int, body: bytes) -> HTTPError:
     return HTTPError("http://prometheus.example", code, "No", Message(), io.BytesIO(body))
 
 
+class Cut(io.BytesIO):
+    """The body of an answer whose connection is reset before it has arrived."""
+
+    def read(self, _size: int | None = -1, /) -> bytes:
+        raise ConnectionResetError(104, "reset")
+
+
+def cut_off(code: int) -> HTTPError:
+    return HTTPError("http://prometheus.example", code, "No", Message(), Cut())
+
+
 @pytest.mark.parametrize(
     ("answer", "error", "words"),
     [
@@ -102,6 +114,7 @@ def refused(code: int, body: bytes) -> HTTPError:
         (matrix([(1, "x")]), ConnectionFailed, "no Prometheus"),
         (refused(400, b'{"error": "parse error: unclosed"}'), InvalidInput, "refused: parse error: unclosed"),
         (refused(422, b"<html>"), ConnectionFailed, "answered 422"),
+        (cut_off(400), ConnectionFailed, "answered 400"),
         (refused(401, b""), ConnectionFailed, "Look at prometheus.headers"),
         (refused(302, b""), ConnectionFailed, "answered 302"),
         (TimeoutError("timed out"), TimedOut, "within 10 s .prometheus.timeout."),
@@ -110,6 +123,7 @@ def refused(code: int, body: bytes) -> HTTPError:
         (ssl.SSLError("unknown authority"), ConnectionFailed, "prometheus.ca"),
         (URLError(ConnectionRefusedError(111, "refused")), ConnectionFailed, "cannot be reached"),
         (ConnectionResetError(104, "reset"), ConnectionFailed, "cannot be reached"),
+        (http.client.IncompleteRead(b"{"), ConnectionFailed, "cannot be reached"),
     ],
 )
 def test_what_goes_wrong_is_explained(
