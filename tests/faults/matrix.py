@@ -17,8 +17,9 @@ class Fault:
     """What goes wrong. `prepare` runs on the target before all, `script` on the source when the phase is there.
 
     Then the link of `cuts` is cut for `seconds`, or until the module has ended; after that `heal` runs on the target.
-    `kills_guest`: a guest that dies with its QEMU is off until its operator starts it; physics allows no more.
-    `splits_guest`: its memory may be on both hosts for good. It then is as after a power cut.
+    `leaves` is the state that physics may leave the guest in until its operator does what the guide says, where that is
+    not `running`: `off` (it died with its QEMU), `paused` (what it reads is on the host that was lost), or `split` (its
+    memory is on both hosts, perhaps for good; then it is as after a power cut).
     """
 
     name: str
@@ -27,8 +28,7 @@ class Fault:
     seconds: float | None = None
     prepare: str = "true"
     heal: str = "true"
-    kills_guest: bool = False
-    splits_guest: bool = False
+    leaves: t.Literal["running", "off", "paused", "split"] = "running"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,7 +61,7 @@ SOURCE_LIBVIRTD = Fault("source's libvirtd restarted", "systemctl restart libvir
 TARGET_LIBVIRTD = Fault("target's libvirtd restarted", "ssh {target} systemctl restart libvirtd")
 # It is there only a moment after the step that is awaited; the brackets keep pkill from finding its own shell.
 TARGET_QEMU = Fault("target's QEMU killed", "until ssh {target} pkill -9 -f [g]uest={name},; do sleep 0.1; done")
-TARGET_QEMU_LATE = dataclasses.replace(TARGET_QEMU, kills_guest=True)
+TARGET_QEMU_LATE = dataclasses.replace(TARGET_QEMU, leaves="off")
 CUT = Fault("link cut for 20 s", cuts="target", seconds=20)
 # A pull waits for minutes; here its operator does not.
 CUT_FOR_GOOD = Fault("link cut for good", "(sleep 40; kill -TERM $PID) > /dev/null 2>&1 &", cuts="target")
@@ -70,13 +70,14 @@ CUT_SPLIT = Fault(
     "until virsh domstate --reason {name} | grep -q post-copy; do sleep 0.05; done",
     cuts="target",
     seconds=20,
-    splits_guest=True,
+    leaves="split",
 )
 SOURCE_LOST = Fault(
     "source lost for 20 s, and its QEMUs",
     "kill -9 $PID; pkill -9 -f [g]uest=headroom-export-; true",
     cuts="source",
     seconds=20,
+    leaves="paused",
 )
 DISK_FULL = Fault(
     "target's disk full for 15 s",

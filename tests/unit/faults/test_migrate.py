@@ -7,7 +7,9 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from faults.matrix import CUT, MATRIX, TARGET_QEMU_LATE, Cell, Phase, cells
+import pytest
+
+from faults.matrix import CUT, CUT_SPLIT, MATRIX, SOURCE_LOST, TARGET_QEMU_LATE, Cell, Fault, Phase, cells
 from faults.migrate import Verdict, table
 from moving.service import Answer, Service, longest_gap
 
@@ -43,9 +45,20 @@ def test_a_cell_holds_only_with_one_guest_whole_and_alone() -> None:
         assert not dataclasses.replace(GOOD, **change).holds
 
 
-def test_a_guest_that_dies_by_its_fault_may_be_off_for_a_while() -> None:
-    late = dataclasses.replace(GOOD, cell=dataclasses.replace(GOOD.cell, fault=TARGET_QEMU_LATE), running_after=[])
-    assert late.holds
+@pytest.mark.parametrize(
+    ("fault", "state"),
+    [
+        (TARGET_QEMU_LATE, "shut off (crashed)"),
+        (SOURCE_LOST, "paused (I/O error)"),
+        (CUT_SPLIT, "paused (post-copy failed)"),
+    ],
+)
+def test_a_guest_may_stand_only_in_the_state_that_physics_leaves_it_in(fault: Fault, state: str) -> None:
+    stands = dataclasses.replace(GOOD, cell=dataclasses.replace(GOOD.cell, fault=fault), running_after=[])
+    assert dataclasses.replace(stands, state_after=state).holds
+    for other in {"shut off (crashed)", "paused (I/O error)", "paused (user)", ""} - {state}:
+        assert not dataclasses.replace(stands, state_after=other).holds
+    assert state in table([dataclasses.replace(stands, state_after=state)])
 
 
 def test_the_table_says_what_failed() -> None:
