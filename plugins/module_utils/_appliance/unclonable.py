@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain.host_devices import address
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Unsupported
 
 if t.TYPE_CHECKING:
@@ -50,7 +51,7 @@ def _disks(root: Element) -> t.Iterator[Finding]:
 
 def _host_devices(root: Element) -> t.Iterator[Finding]:
     for device in root.iterfind("devices/hostdev"):
-        yield f"the host device {_address(device)}", "Attach one to each clone afterwards (virsh attach-device)."
+        yield f"the host device {address(device)}", "Attach one to each clone afterwards (virsh attach-device)."
 
 
 def _interfaces(root: Element) -> t.Iterator[Finding]:
@@ -63,7 +64,7 @@ def _interfaces(root: Element) -> t.Iterator[Finding]:
             remedy = (
                 "Use a libvirt network with <forward mode='hostdev'>, which gives each clone a function of its own."
             )
-            yield f"the network interface {_address(interface)} ({kind})", remedy if kind == "hostdev" else ""
+            yield f"the network interface {address(interface)} ({kind})", remedy if kind == "hostdev" else ""
         elif kind in {"server", "udp"}:
             yield f"the network interface on port {_attribute(source, 'port')} ({kind})", "Use a libvirt network."
 
@@ -95,16 +96,3 @@ def _rest(root: Element) -> t.Iterator[Finding]:
 
 def _attribute(element: Element | None, name: str) -> str:
     return "" if element is None else element.get(name, "")
-
-
-def _address(device: Element) -> str:
-    """Return what the XML says of where the device is on its host."""
-    address, vendor = device.find("source/address"), device.find("source/vendor")
-    if vendor is not None:
-        return f"{vendor.get('id')}:{_attribute(device.find('source/product'), 'id')}"
-    if address is None:
-        return _attribute(device.find("source"), "dev") or _attribute(device.find("mac"), "address") or "without source"
-    if address.get("uuid"):
-        return str(address.get("uuid"))
-    parts = ("domain", "bus", "slot", "function") if address.get("slot") else ("bus", "target", "unit")
-    return ":".join(str(address.get(part, "?")).removeprefix("0x") for part in parts)

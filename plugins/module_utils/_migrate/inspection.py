@@ -17,7 +17,7 @@ import typing as t
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone.host import read_guests
 from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection, translated
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api as domains
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain import xml
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain import host_devices, xml
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import HeadroomError, NotFound
 from ansible_collections.headroom.libvirt.plugins.module_utils._host import api as hosts
 from ansible_collections.headroom.libvirt.plugins.module_utils._host.xml import read_capabilities
@@ -88,7 +88,7 @@ def read_hardware(root: etree._Element) -> Hardware:
         type=definition.type,
         networks=_sources(definition, "network"),
         bridges=_sources(definition, "bridge"),
-        host_devices=tuple(element.get("type", "device") for element in root.iterfind("devices/hostdev")),
+        host_devices=host_devices.taken(root),
         hugepage_bytes=None if page is None else _page_bytes(size),
         numa_nodes=None if numa is None else numa.get("nodeset"),
         has_tpm=root.find("devices/tpm") is not None,

@@ -217,12 +217,20 @@ def _networks(plan: MigrationPlan, facts: Facts) -> t.Iterator[Finding]:
 
 
 def _devices(plan: MigrationPlan, facts: Facts) -> t.Iterator[Finding]:
-    if facts.hardware.host_devices and plan.guest.running:
+    taken = ", ".join(facts.hardware.host_devices)
+    if taken and plan.guest.running:
         yield Finding(
             "devices",
             "failed",
-            f"the guest holds devices of its host: {', '.join(facts.hardware.host_devices)}",
+            f"the guest holds devices of its host: {taken}",
             "Detach them first, or shut the guest down and move it offline.",
+        )
+    elif taken:
+        yield Finding(
+            "devices",
+            "warning",
+            f"the guest's definition takes devices of its host: {taken}",
+            "See that the destination has them at the same place, or detach them: virsh detach-device --config.",
         )
     if facts.hardware.has_tpm and not plan.guest.running:
         yield Finding(

@@ -88,7 +88,7 @@ def test_hosts_that_fit_have_no_fault() -> None:
         ("network", {"networks": {"default": False}}),
         ("network", {"networks": {}}),
         ("network", {"bridges": frozenset({"br1"})}),
-        ("devices", hardware(host_devices=("pci",))),
+        ("devices", hardware(host_devices=("pci 0000:ab:00:0",))),
     ],
 )
 def test_every_fault_is_found_alone_and_with_a_remedy(check: str, change: dict[str, t.Any]) -> None:
@@ -123,6 +123,14 @@ def test_what_is_never_flushed_is_not_moved(mode: str, status: str) -> None:
     shared = dataclasses.replace(GUEST, disks=(dataclasses.replace(DISK, there=True, shared=True, cache=mode),))
     (finding,) = [found for found in preflight.evaluate(made(shared), GOOD) if found.check == "cache"]
     assert finding.status == status
+
+
+def test_a_guest_that_is_off_may_move_away_from_the_devices_that_it_takes() -> None:
+    off = made(dataclasses.replace(GUEST, running=False))
+    findings = preflight.evaluate(off, dataclasses.replace(GOOD, **hardware(host_devices=("pci 0000:ab:00:0",))))
+    (finding,) = [found for found in findings if found.check == "devices"]
+    assert finding.status == "warning"
+    assert "pci 0000:ab:00:0" in finding.detail
 
 
 def test_what_stays_on_the_source_keeps_a_guest_that_is_off_there() -> None:
