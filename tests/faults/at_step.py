@@ -5,6 +5,7 @@
 """`python3 - GUEST STEP SCRIPT < at_step.py`, on a host: run SCRIPT as soon as GUEST's migration there has begun STEP.
 
 SCRIPT is a shell script; $PID in it is the process of the module. A STEP that begins with a dot is awaited as done.
+A SCRIPT that exits with 86 says that it came too late, which is an error.
 Only the standard library: it is sent as text.
 """
 
@@ -19,6 +20,7 @@ import time
 
 _JOURNAL = "file:/var/lib/headroom/journal.sqlite?mode=ro"
 _PATIENCE_SECONDS = 120
+_NEVER_CAME = 86
 
 
 def steps(guest: str) -> tuple[int | None, list[dict[str, str]]]:
@@ -42,7 +44,9 @@ def main(guest: str, wanted: str, script: str) -> None:
     while time.monotonic() < deadline:
         process, taken = steps(guest)
         if any(step["name"] == name and state in (None, step["state"]) for step in taken):
-            subprocess.run(["sh", "-c", script], env={**os.environ, "PID": str(process)}, check=False)
+            done = subprocess.run(["sh", "-c", script], env={**os.environ, "PID": str(process)}, check=False)
+            if done.returncode == _NEVER_CAME:
+                sys.exit("the phase was over before it was seen")
             return
         time.sleep(0.01)
     sys.exit(f"no migration has come to {wanted}")

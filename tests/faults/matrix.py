@@ -33,12 +33,16 @@ class Fault:
 
 @dataclasses.dataclass(frozen=True)
 class Phase:
-    """Begins with the journal's `step` (a dot makes it one that is done); or later, `when` a script has ended."""
+    """Begins with the journal's `step` (a dot makes it one that is done); or later, `when` a script has ended.
+
+    `options` are those of the task that make the phase last long enough to be hit.
+    """
 
     name: str
     step: str
     faults: tuple[Fault, ...]
     when: str = "true"
+    options: tuple[tuple[str, t.Any], ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,13 +69,7 @@ TARGET_QEMU_LATE = dataclasses.replace(TARGET_QEMU, leaves="off")
 CUT = Fault("link cut for 20 s", cuts="target", seconds=20)
 # A pull waits for minutes; here its operator does not.
 CUT_FOR_GOOD = Fault("link cut for good", "(sleep 40; kill -TERM $PID) > /dev/null 2>&1 &", cuts="target")
-CUT_SPLIT = Fault(
-    "link cut for 20 s in post-copy",
-    "until virsh domstate --reason {name} | grep -q post-copy; do sleep 0.05; done",
-    cuts="target",
-    seconds=20,
-    leaves="split",
-)
+CUT_SPLIT = Fault("link cut for 20 s in post-copy", cuts="target", seconds=20, leaves="split")
 SOURCE_LOST = Fault(
     "source lost for 20 s, and its QEMUs",
     "kill -9 $PID; pkill -9 -f [g]uest=headroom-export-; true",
@@ -93,6 +91,9 @@ _SENDS_MEMORY: t.Final = (
 _SENDS_DISKS: t.Final = (
     "timeout 60 sh -c 'until virsh domjobinfo {name} | grep -q ^File.processed; do sleep 0.05; done'"
 )
+_IS_SPLIT: t.Final = "timeout 120 sh -c 'until virsh domstate --reason {name} | grep -q post-copy; do sleep 0.05; done'"
+# So slow that pages are left when all have been sent once, and that sending those takes a while.
+_SPLITS_SLOWLY: t.Final = (("bandwidth", 16), ("max_downtime_ms", 1), ("postcopy_bandwidth", 1))
 MATRIX: t.Final[t.Mapping[str, tuple[Phase, ...]]] = {
     "streaming": (
         Phase("volumes made", "volume", (KILL, TERM)),
@@ -124,7 +125,7 @@ MATRIX: t.Final[t.Mapping[str, tuple[Phase, ...]]] = {
     ),
     "postcopy": (
         Phase("disks under way", "migrate", (KILL, TERM, SOURCE_LIBVIRTD, TARGET_LIBVIRTD, CUT), _SENDS_DISKS),
-        Phase("memory split", "migrate", (CUT_SPLIT,)),
+        Phase("memory split", "migrate", (CUT_SPLIT,), _IS_SPLIT, _SPLITS_SLOWLY),
     ),
     "offline": (
         Phase("volumes made", "volume", (KILL, TERM)),

@@ -29,6 +29,7 @@ from moving.service import Service, watched
 HELP = "faults in every phase of a migration: exactly one running guest, no data lost, and it is recovered"
 
 _AT_STEP = Path(__file__).with_name("at_step.py").read_text()
+_NEVER_CAME = 86  # at_step.py passes it on
 _SETTLE_SECONDS = 60.0
 # What `virsh domstate --reason` says on the target in the states that the guide names, beside `running`.
 _DOCUMENTED: t.Final = {
@@ -111,7 +112,7 @@ def _run_cell(cell: Cell, hosts: Hosts, guest: Guest, service: Service, mib: int
         if cell.is_offline:
             hosts.ssh(source, f"virsh -q destroy {guest.name}")
         task: dict[str, t.Any] = {"name": guest.name, "destination_uri": f"qemu+ssh://root@{target}/system"}
-        task |= {"mode": cell.mode, "remove_source_volumes": True}
+        task |= {"mode": cell.mode, "remove_source_volumes": True, **dict(cell.phase.options)}
         said = _provoke(cell, hosts, guest, (source, target), task)
         verdict.said = str(said.get("error", {}).get("kind", "died") if said["failed"] else "moved")
         states = _settled(guest, cell)
@@ -138,14 +139,19 @@ def _provoke(
     """Run the module with its fault; what it returned."""
     source, target = places
     fault = cell.fault
-    script = f"{cell.phase.when}; {fault.script}".format(target=target, name=guest.name)
+    script = f"{cell.phase.when} || exit {_NEVER_CAME}; {fault.script}".format(target=target, name=guest.name)
     awaiting = (
         f"python3 - {guest.name} {shlex.quote(cell.phase.step)} {shlex.quote(script)} <<'SCRIPT'\n{_AT_STEP}\nSCRIPT"
     )
     ended = threading.Event()
+    missed: list[str] = []
 
     def act() -> None:
-        hosts.ssh(source, awaiting)
+        try:
+            hosts.ssh(source, awaiting)
+        except RuntimeError as error:
+            missed.append(str(error).strip().splitlines()[-1])
+            return
         cut = dict(zip(("source", "target"), places, strict=True)).get(fault.cuts or "")
         if cut is not None:
             hosts.link(cut, "--down")
@@ -161,6 +167,8 @@ def _provoke(
     if fault.seconds is None:
         ended.set()
     thread.join()
+    if missed:
+        raise RuntimeError(f"nothing was provoked: {missed[0]}")
     return said
 
 
