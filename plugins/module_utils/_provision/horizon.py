@@ -7,8 +7,8 @@
 
 """Upper forecasts so many slots ahead: a few experts, each corrected by its own past errors, blended. Pure.
 
-1. Experts say what to expect: the last value, two levels of different patience, and a regression on momentum, levels,
-   days and weeks (memory.py, regression.py).
+1. Experts say what to expect: the last value, two levels of different patience, a rise that goes on (forecast.py), and
+   a regression on momentum, levels, days and weeks (memory.py, regression.py).
 2. Each expert's upper value adds a quantile of its own latest errors, in units that grow with the forecast, with its
    root, with its root and the present unrest, or not at all (quantile.py).
 3. The upper values are averaged with weights that follow their discounted pinball loss, which is least at the quantile
@@ -31,7 +31,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._provision.regres
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._provision.memory import Memory
 
-_VOICES: t.Final = 7
+_VOICES: t.Final = 8
 _SHARPNESS: t.Final = 8.0
 _UNREST_SHARE: t.Final = 0.8
 _UNREST_GAIN: t.Final = 0.1
@@ -108,28 +108,29 @@ class Horizon:
         for window, (guess, scale) in zip(self._windows, issued.voices):
             window.add((value - guess) / scale)
 
-    def issue(self, memory: Memory, brief: bool = False) -> Issued:
+    def issue(self, memory: Memory, rise: t.Sequence[float], brief: bool = False) -> Issued:
         """Return the forecast that follows from ``memory``, and remember it until its demand is known.
 
-        A ``brief`` one has no upper value and takes a third of the time: it is for what lies so far back that only the
-        regression still makes use of it.
+        ``rise`` is where each next slot is if the present rise goes on. A ``brief`` forecast has no upper value,
+        needs no ``rise`` and takes a third of the time: it is for what lies so far back that only the regression still
+        makes use of it.
         """
         most = _MOST_GROWTH * memory.largest
         features = memory.features(self.ahead) if memory.mean else []
         fitted = _squared(memory.root + self._regression.predict(features), most)
         issued = Issued(fitted, [], memory.root, features, [], [])
         if not brief:
-            self._judge(issued, memory, most)
+            self._judge(issued, memory, min(most, rise[self.ahead - 1]), most)
         self._pending.append(issued)
         return issued
 
-    def _judge(self, issued: Issued, memory: Memory, most: float) -> None:
+    def _judge(self, issued: Issued, memory: Memory, risen: float, most: float) -> None:
         if memory.mean:
-            issued.voices = self._voices(issued.value, _squared(memory.trend(self.ahead), most), memory)
+            issued.voices = self._voices(issued.value, _squared(memory.trend(self.ahead), most), risen, memory)
         issued.uppers = [self._uppers(level, issued.voices) for level in self._levels]
         issued.upper = [min(most, _blended(*pair)) for pair in zip(issued.uppers, self._losses)]
 
-    def _voices(self, fitted: float, trend: float, memory: Memory) -> list[tuple[float, float]]:
+    def _voices(self, fitted: float, trend: float, risen: float, memory: Memory) -> list[tuple[float, float]]:
         # Near zero a unit that follows the forecast would make any demand an endless multiple of it.
         smallest = _SMALLEST_SHARE_OF_MEAN * memory.mean
         last, drift, base = memory.root**2, memory.drift**2, memory.base**2
@@ -141,6 +142,7 @@ class Horizon:
             (fitted, root * (1 - _UNREST_SHARE + _UNREST_SHARE * unrest)),
             (last, max(last, smallest)),
             (trend, max(trend, smallest)),
+            (risen, max(risen, smallest)),
             (drift, math.sqrt(max(drift, smallest))),
             (drift, steady),
             (base, steady),

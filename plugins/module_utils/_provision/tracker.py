@@ -91,7 +91,8 @@ class Tracker:
         bridged = self._issued[0].value if value is None else value
         self._memory.add(bridged)
         self._recent.append(bridged)
-        self._issued = [horizon.issue(self._memory, brief) for horizon in self._horizons]
+        rise = [] if brief else path(list(self._recent), self._steps)
+        self._issued = [horizon.issue(self._memory, rise, brief) for horizon in self._horizons]
 
     def breaches(self, level: int = 0) -> int:
         """Return for how many slots in a row the demand has been above the upper value of ``levels[level]``."""
