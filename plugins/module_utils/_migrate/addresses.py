@@ -20,6 +20,11 @@ if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection
     from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.model import MigrationPlan
 
+# The first of the ports that libvirt lets QEMU take for migrations. Nobody need listen there: what counts is that the
+# host answers, if only to say so.
+_MIGRATION_PORT: t.Final = 49152
+_REACH_SECONDS: t.Final = 5.0
+
 
 def default_migrate_uri(destination_uri: str) -> str | None:
     """Return ``tcp://HOST`` for the host that a remote URI names: a name that is known to lead there."""
@@ -31,6 +36,22 @@ def memory_host(destination: Connection, plan: MigrationPlan) -> str:
     """Return the name under which the source's QEMU will look for the destination's; empty if the URI has none."""
     uri = plan.parameters.get("migrate_uri")
     return (urlsplit(uri).hostname or "") if uri else hosts.hostname(destination)
+
+
+def resolved(host: str) -> str:
+    """Return the address that ``host`` leads to; raises OSError if it leads nowhere."""
+    return str(socket.getaddrinfo(host, _MIGRATION_PORT, type=socket.SOCK_STREAM)[0][4][0])
+
+
+def problem_at(address: str) -> str | None:
+    """Return why nobody answers at ``address``; None if somebody does, and if only to say that no port is open."""
+    try:
+        socket.create_connection((address, _MIGRATION_PORT), _REACH_SECONDS).close()
+    except ConnectionRefusedError:
+        return None
+    except OSError as error:
+        return str(error)
+    return None
 
 
 def export_place(source: Connection, source_uri: str, plan: MigrationPlan) -> tuple[str, str | None]:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import ipaddress
-import socket
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone.host import read_guests
@@ -30,11 +29,6 @@ if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._libvirt_dep import etree
     from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.model import MigrationPlan
     from ansible_collections.headroom.libvirt.plugins.module_utils._storage.xml import Pool
-
-# The first of the ports that libvirt lets QEMU take for migrations. Nobody listens there now: what counts is that
-# the host answers, if only to say so.
-_MIGRATION_PORT: t.Final = 49152
-_REACH_SECONDS: t.Final = 5.0
 
 
 def facts(
@@ -190,15 +184,12 @@ def _reach(destination: Connection, plan: MigrationPlan) -> Reach:
     if not host:
         return Reach(True, str(plan.parameters.get("migrate_uri")), None, problem="it names no host")
     try:
-        address = str(socket.getaddrinfo(host, _MIGRATION_PORT, type=socket.SOCK_STREAM)[0][4][0])
+        address = addresses.resolved(host)
     except OSError as error:
         return Reach(True, host, None, problem=str(error))
     if ipaddress.ip_address(address).is_loopback:
         return Reach(True, host, address, problem="that is the source itself")
-    try:
-        socket.create_connection((address, _MIGRATION_PORT), _REACH_SECONDS).close()
-    except ConnectionRefusedError:
-        pass
-    except OSError as error:
-        return Reach(True, host, address, problem=str(error))
+    problem = addresses.problem_at(address)
+    if problem:
+        return Reach(True, host, address, problem=problem)
     return Reach(True, host, address, answers=True)

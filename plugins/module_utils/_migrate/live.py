@@ -18,6 +18,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._domain import ap
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import HeadroomError, NotFound, TimedOut
 from ansible_collections.headroom.libvirt.plugins.module_utils._migrate import api, xml
 from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.model import Outcome
+from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.severance import severed_if_lost
 
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._libvirt_dep import libvirt
@@ -110,11 +111,12 @@ class LiveMigration:
         call = _Call(lambda: self._migrate(domain))
         began = self._sides.clock.now()
         call.start()
-        try:
-            self._watch(domain, call, began)
-        except BaseException:
-            self._abort(domain, call)
-            raise
+        with severed_if_lost(self._sides, self._plan):
+            try:
+                self._watch(domain, call, began)
+            except BaseException:
+                self._abort(domain, call)
+                raise
         call.result()
         self._due["downtime"] = False
         self._do_when_possible(domain)  # of a migration that ended before it was looked at

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import contextlib
 import typing as t
+from urllib.parse import urlsplit
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._connection import open_connection
+from ansible_collections.headroom.libvirt.plugins.module_utils._connection import is_here, open_connection
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api as domains
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain.metadata import VolumeRef
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
@@ -21,7 +22,14 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     HeadroomError,
     TimedOut,
 )
-from ansible_collections.headroom.libvirt.plugins.module_utils._migrate import api, exports, finish, overlays, volumes
+from ansible_collections.headroom.libvirt.plugins.module_utils._migrate import (
+    api,
+    exports,
+    finish,
+    overlays,
+    severance,
+    volumes,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.intent import Intent
 from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.sides import Place, Sides
 from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import SYSTEM_CLOCK, Clock, Waiter
@@ -94,6 +102,9 @@ class MigrationRecovery:
         """Do what needs no destination: while the source runs the guest, it cannot have moved."""
         sides = Sides(source, source, intent.uuid, self._clock)
         if sides.seen_at_source().state == "running":
+            host = urlsplit(intent.destination_uri).hostname
+            if host and is_here(source):
+                severance.sever_if_unreachable(intent.name, host)  # else nothing answers that concerns the guest
             self._take_back_source(sides, intent)
 
     def _take_back_source(self, sides: Sides, intent: Intent) -> None:

@@ -1,0 +1,118 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
+# It may change or vanish in any release.
+
+"""Lets go of a destination that does not answer any more, so that a guest does not wait for it.
+
+When libvirt gives a migration up, QEMU waits for what is on its way to the destination's disks, and the guest stands
+still meanwhile: until the kernel gives up the connection, which takes it a quarter of an hour (tcp_retries2). Dropping
+what the guest's QEMU has open to the lost host ends the wait at once, and the guest goes on where it is.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import subprocess
+import threading
+import typing as t
+from pathlib import Path
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._connection import is_here
+from ansible_collections.headroom.libvirt.plugins.module_utils._libvirt_dep import libvirt
+from ansible_collections.headroom.libvirt.plugins.module_utils._migrate import addresses
+
+if t.TYPE_CHECKING:
+    from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection
+    from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.model import MigrationPlan
+    from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.sides import Sides
+
+_LOOK_EVERY_SECONDS: t.Final = 0.5
+_LONGEST_SECONDS: t.Final = 10.0
+_PROCESSES: t.Final = Path("/run/libvirt/qemu")
+_OPEN: t.Final = re.compile(r"\s(?P<local>\S+:\d+)\s+(?P<peer>\S+:\d+)\s+users:\((?P<users>.*)\)\s*$")
+
+
+@contextlib.contextmanager
+def severed_if_lost(sides: Sides, plan: MigrationPlan) -> t.Iterator[None]:
+    """While this lasts, let go of the destination once it is lost. Only where this runs on the source.
+
+    In post-copy the connection is all that holds the guest together, so there it is left alone.
+    """
+    address = None if "POSTCOPY" in plan.flags or not is_here(sides.source) else _address(sides, plan)
+    if address is None:
+        yield
+        return
+    watch = _Watch(sides.destination, plan.guest.name, address)
+    watch.start()
+    try:
+        yield
+    finally:
+        watch.ended.set()
+
+
+def _address(sides: Sides, plan: MigrationPlan) -> str | None:
+    try:
+        return addresses.resolved(addresses.memory_host(sides.destination, plan))
+    except OSError:  # libvirt will say so
+        return None
+
+
+class _Watch(threading.Thread):
+    """Looks at the connection to the destination, which libvirt's keepalive declares dead."""
+
+    def __init__(self, destination: Connection, name: str, address: str) -> None:
+        super().__init__(name="severance", daemon=True)
+        self._destination = destination
+        self._name = name
+        self._address = address
+        self.ended = threading.Event()
+
+    def run(self) -> None:
+        while not self.ended.wait(_LOOK_EVERY_SECONDS):
+            if not self._is_alive() and addresses.problem_at(self._address) and not self.ended.is_set():
+                _sever(self._name, self._address)
+                return
+
+    def _is_alive(self) -> bool:
+        try:
+            return bool(self._destination.handle.isAlive())
+        except libvirt.libvirtError:
+            return False
+
+
+def sever_if_unreachable(name: str, host: str) -> None:
+    """Drop what the QEMU of the domain ``name`` here has open to ``host``, if nobody answers there."""
+    with contextlib.suppress(OSError):
+        address = addresses.resolved(host)
+        if addresses.problem_at(address):
+            _sever(name, address)
+
+
+def _sever(name: str, address: str) -> None:
+    """Drop it, where the kernel can do that."""
+    with contextlib.suppress(OSError, ValueError, subprocess.SubprocessError):
+        process = int((_PROCESSES / f"{name}.pid").read_text())
+        for local, peer in connections(_ss("-Htnp", "dst", address), process):
+            _ss("-KHtn", "src", local, "dst", peer)
+
+
+def connections(text: str, process: int) -> list[tuple[str, str]]:
+    """Return (local, peer) of what ``process`` has open, from what ``ss -Htnp`` says. Pure."""
+    found = (_OPEN.search(line) for line in text.splitlines())
+    return [(match["local"], match["peer"]) for match in found if match and f"pid={process}," in match["users"]]
+
+
+def _ss(*arguments: str) -> str:
+    done = subprocess.run(
+        ["ss", *arguments],
+        check=False,
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        timeout=_LONGEST_SECONDS,
+    )
+    return done.stdout
