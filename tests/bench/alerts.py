@@ -65,10 +65,10 @@ def pages(slots: list[int], interval: int) -> list[int]:
     return called
 
 
-def verdict(trace: Trace, called: list[int], windows: Windows) -> tuple[int, int, float]:
-    """How many of the events were called out, how many there are, and false pages a day."""
+def verdict(trace: Trace, called: list[int], windows: Windows) -> tuple[int, int, int]:
+    """How many of the events were called out, how many there are, and how many pages were false."""
     known = windows.get(trace.name, ())
     moments = [trace.begin + dt.timedelta(seconds=slot * trace.interval) for slot in called]
     hits = sum(any(begin <= moment <= end for moment in moments) for begin, end in known)
     false = sum(not any(begin <= moment <= end for begin, end in known) for moment in moments)
-    return hits, len(known), false / (len(trace.demand) * trace.interval / 86_400)
+    return hits, len(known), false

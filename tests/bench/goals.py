@@ -25,7 +25,8 @@ class Facts:
 
     `short` is the share of time without enough machines by the risk asked for. `at_equal_cost` is that share where it
     costs as much as the reactive rule at 0.7, and `reactive` that rule's own. `flaps` and `calm_cost` are those of a
-    calm fleet, the latter by the cost of a plain one. `events` are (told of, all, false pages a day), None if unknown.
+    calm fleet, the latter by the cost of a plain one. `pages` were sent within `days`. `events` are (told of, all,
+    false pages), None if unknown.
     """
 
     trace: str
@@ -37,8 +38,9 @@ class Facts:
     flaps: float
     reactive_flaps: float
     calm_cost: float
-    pages_a_day: float
-    events: tuple[int, int, float] | None
+    pages: int
+    days: float
+    events: tuple[int, int, int] | None
     cold_seconds: float
     kept_seconds: float
 
@@ -76,12 +78,13 @@ def rows(facts: Sequence[Facts]) -> Iterator[Row]:
 
 
 def _alerts(facts: Sequence[Facts]) -> Iterator[Row]:
-    yield _row("pages a day, mean", _mean(facts, lambda one: one.pages_a_day), 0.15)
-    known = [one.events for one in facts if one.events is not None and one.events[1]]
+    """Pages over the days of all traces together, as events are counted; without known events all of them."""
+    yield _row("pages a day", sum(one.pages for one in facts) / sum(one.days for one in facts), 0.15)
+    known = [(one.days, *one.events) for one in facts if one.events is not None and one.events[1]]
     if known:
-        hits, events = sum(one[0] for one in known), sum(one[1] for one in known)
+        days, hits, events, false = map(sum, zip(*known, strict=True))
         yield _row(f"events not told of, of {events}", events - hits, events * 2 / 13)
-        yield _row("false pages a day, mean", statistics.fmean(one[2] for one in known), 0.15)
+        yield _row("false pages a day, traces with events", false / days, 0.15)
 
 
 def _flaps(facts: Sequence[Facts]) -> tuple[float, float]:

@@ -175,7 +175,6 @@ class _Contest:
         reactive, eager = (self._replay(self._reactive[target], patient) for target in (0.7, 0.8))
         calm = self._replay(self._ours[0.05], calmer(terms))
         called = alerts.pages(alerts.raised(self._trace, self._delay), self._trace.interval)
-        days = len(self._trace.demand) * self._trace.interval / 86_400
         return goals.Facts(
             trace=self._trace.name,
             short={risk: ours[risk].tau_u for risk in (0.1, 0.05)},
@@ -186,7 +185,8 @@ class _Contest:
             flaps=calm.flaps_a_day,
             reactive_flaps=eager.flaps_a_day,
             calm_cost=calm.cost / ours[0.05].cost,
-            pages_a_day=len(called) / days,
+            pages=len(called),
+            days=len(self._trace.demand) * self._trace.interval / 86_400,
             events=alerts.verdict(self._trace, called, windows) if windows else None,
             cold_seconds=cold_seconds,
             kept_seconds=kept_seconds,
