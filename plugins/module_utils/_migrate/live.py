@@ -110,8 +110,8 @@ class LiveMigration:
             raise NotFound(f"the source has no domain {self._plan.guest.name!r} any more")
         call = _Call(lambda: self._migrate(domain))
         began = self._sides.clock.now()
-        call.start()
         with severed_if_lost(self._sides, self._plan):
+            call.start()
             try:
                 self._watch(domain, call, began)
             except BaseException:
