@@ -212,8 +212,9 @@ def _settled(guest: Guest, cell: Cell) -> dict[str, str]:
     deadline = time.monotonic() + _SETTLE_SECONDS
     for _turn in itertools.count():
         states = guest.states()
-        stands = any(state.startswith(_DOCUMENTED[cell.fault.leaves]) for state in states.values())
-        if len(_holders(states, cell)) == 1 or (stands and not cell.is_offline) or time.monotonic() > deadline:
+        holders = _holders(states, cell)
+        stands = not holders and any(state.startswith(_DOCUMENTED[cell.fault.leaves]) for state in states.values())
+        if len(holders) == 1 or stands or time.monotonic() > deadline:
             return states
         time.sleep(1)
     raise AssertionError
