@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import typing as t
 
 import pytest
@@ -23,6 +24,11 @@ if t.TYPE_CHECKING:
     from pathlib import Path
 
 init_plugin_loader([os.environ["ANSIBLE_COLLECTIONS_PATH"]])
+
+
+def pytest_configure() -> None:
+    """A termination is an interrupt, after which nothing stays behind: without this no fixture would end."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

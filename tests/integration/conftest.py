@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import signal
 import subprocess
 import typing as t
 from dataclasses import dataclass
@@ -107,7 +106,6 @@ def three_hosts(installed: Path) -> Iterator[Lab]:
 @contextlib.contextmanager
 def _up(name: str, hosts: int, releases: str, installed: Path) -> Iterator[Lab]:
     """Yield a lab that is up; it is taken down whatever happens, a termination included."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         full = ["--full-size"] if os.environ.get("HEADROOM_FULL") else []
         shape = ["--hosts", str(hosts), "--release", releases, *full]

@@ -6,12 +6,11 @@
 
 from __future__ import annotations
 
-import fcntl
 import typing as t
 
 import pytest
 
-from tools import ansible_test, checkout
+from tools import ansible_test
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,23 +19,19 @@ if t.TYPE_CHECKING:
 
 @pytest.fixture
 def collection() -> Iterator[Path]:
-    """A copy of the checkout, at a lasting place: ansible-test keeps its virtual environment inside it."""
-    base = checkout.collections_path() / "sanity"
-    base.mkdir(exist_ok=True)
-    with (base / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield checkout.stage(base)
+    with ansible_test.staged() as path:
+        yield path
+
+
+def test_sanity(sanity_run: ansible_test.Run) -> None:
+    returncode, said = sanity_run.result()
+    if returncode != 0 or "All targets skipped" in said:
+        pytest.fail(f"ansible-test is not content:\n{said}", pytrace=False)
 
 
 def test_sanity_sees_a_planted_fault(collection: Path) -> None:
-    """Proves that the run below looks at our files: ansible-test passes, too, when it finds none."""
+    """Proves that the run above looks at our files: ansible-test passes, too, when it finds none."""
     (collection / "plugins/module_utils/_planted.py").write_text("def (:\n", encoding="utf-8")
     done = ansible_test.run(collection, "sanity", "--venv", "--color", "no", "--test", "compile")
     assert done.returncode != 0
     assert "plugins/module_utils/_planted.py:1:" in done.stdout
-
-
-def test_sanity(collection: Path) -> None:
-    done = ansible_test.run(collection, "sanity", "--venv", "--color", "no", "--truncate", "0")
-    if done.returncode != 0 or "All targets skipped" in done.stdout:
-        pytest.fail(f"ansible-test is not content:\n{done.stdout}", pytrace=False)

@@ -6,15 +6,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
+import signal
 import subprocess
 import sys
+import tempfile
 import typing as t
 import urllib.error
 import urllib.request
+from dataclasses import dataclass
 from pathlib import Path
 
-from tools.checkout import cache_path
+from tools.checkout import ROOT, cache_path, collections_path, stage
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,6 +34,51 @@ options = [option for option in sys.argv[1:] if option not in ("--no-setuptools"
 sys.argv = ["pip", "install", "--no-index", "--find-links", {folder!r}, *options]
 runpy.run_module("pip", run_name="__main__", alter_sys=True)
 """
+
+
+@contextlib.contextmanager
+def staged() -> Iterator[Path]:
+    """A copy of the checkout, for one at a time, at a lasting place: ansible-test keeps its virtual environment."""
+    base = collections_path() / "sanity"
+    base.mkdir(exist_ok=True)
+    with (base / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield stage(base)
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run of ansible-test that goes on beside the tests."""
+
+    process: subprocess.Popen[str]
+    said: t.IO[str]
+
+    def result(self) -> tuple[int, str]:
+        """Wait; return the exit code, and stdout and stderr together."""
+        returncode = self.process.wait()
+        self.said.seek(0)
+        return returncode, self.said.read()
+
+
+@contextlib.contextmanager
+def begun(*arguments: str) -> Iterator[Run]:
+    """Begin `ansible-test ARGUMENTS` on a staged copy, to end with the context; others have the processor first."""
+    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as said:
+        process = subprocess.Popen(
+            ["nice", sys.executable, "-m", "tools.ansible_test", *arguments],
+            env={**os.environ, "PYTHONPATH": str(ROOT / "tests")},
+            stdin=subprocess.DEVNULL,
+            stdout=said,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # so that its end reaches all that it started
+            text=True,
+        )
+        try:
+            yield Run(process, said)
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGTERM)
+                process.wait()
 
 
 def run(collection: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -93,3 +143,10 @@ def _answers(url: str) -> bool:
             return True
     except (OSError, urllib.error.URLError):
         return False
+
+
+if __name__ == "__main__":
+    with staged() as checkout_copy:
+        finished = run(checkout_copy, *sys.argv[1:])
+    print(finished.stdout)
+    sys.exit(finished.returncode)
