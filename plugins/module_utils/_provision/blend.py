@@ -32,7 +32,7 @@ _MOST_SLOTS: t.Final = 10_000
 _THOROUGH_SLOTS: t.Final = 2880
 ENOUGH_SLOTS: t.Final = 48
 _LIMIT_LEVEL: t.Final = 0.999
-_VERSION: t.Final = 4
+_VERSION: t.Final = 5
 
 State = dict[str, t.Any]
 

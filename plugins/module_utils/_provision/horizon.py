@@ -7,10 +7,11 @@
 
 """Upper forecasts so many slots ahead: a few experts, each corrected by its own past errors, blended. Pure.
 
-1. Experts say what to expect: the last value, two levels of different patience, a rise that goes on (forecast.py), and
-   a regression on momentum, levels, days and weeks (memory.py, regression.py).
+1. Experts say what to expect: the last value, three levels of different patience, a rise that goes on (forecast.py),
+   and a regression on momentum, levels, days and weeks (memory.py, regression.py).
 2. Each expert's upper value adds a quantile of its own latest errors, in units that grow with the forecast, with its
-   root, with its root and the present unrest, or not at all (quantile.py).
+   root, with its root and the present unrest, or not at all (quantile.py). What goes wrong while nobody asks for
+   anything says nothing of the time when somebody does, so the two have errors of their own.
 3. The upper values are averaged with weights that follow their discounted pinball loss, which is least at the quantile
    (Koenker and Bassett, 1978; exponential weights: Littlestone and Warmuth, 1994).
 """
@@ -31,7 +32,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._provision.regres
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._provision.memory import Memory
 
-_VOICES: t.Final = 8
+_VOICES: t.Final = 9
 _SHARPNESS: t.Final = 8.0
 _UNREST_SHARE: t.Final = 0.8
 _UNREST_GAIN: t.Final = 0.1
@@ -46,6 +47,7 @@ class Issued:
 
     ``voices`` are pairs of what an expert expects and the unit of its errors; ``uppers[level]`` has a value for each.
     A forecast that only the regression learns from has neither, and no ``upper``; while all demand was 0, nothing does.
+    ``idle`` says that there was next to no demand when it was made.
     """
 
     value: float
@@ -54,6 +56,7 @@ class Issued:
     features: list[float]
     voices: list[tuple[float, float]]
     uppers: list[list[float]]
+    idle: bool = False
 
 
 class Horizon:
@@ -68,7 +71,11 @@ class Horizon:
         self._fade = 1 - 1 / (3 * cycle)
         window = min(7 * cycle, _LONGEST_WINDOW)
         self._regression = Regression(FEATURES, 28 * cycle, max(1, cycle // 12), state.get("regression"))
-        self._windows = [ErrorWindow(window, unpack(latest)) for latest in state.get("errors", [""] * _VOICES)]
+        # Indexed by whether there was next to no demand: busy, idle.
+        self._windows = [
+            [ErrorWindow(window, unpack(latest)) for latest in errors]
+            for errors in state.get("errors", [[""] * _VOICES] * 2)
+        ]
         self._losses: list[list[float]] = state.get("losses", [[0.0] * _VOICES for _unused in levels])
         self._unrest, self._usual_unrest = state.get("unrest", (0.0, 0.0))
         self._unrest_fade = 1 / window
@@ -78,7 +85,7 @@ class Horizon:
         """Return what a new horizon needs to go on from here, as JSON can hold it."""
         return {
             "regression": self._regression.state(),
-            "errors": [pack(window.latest()) for window in self._windows],
+            "errors": [[pack(window.latest()) for window in windows] for windows in self._windows],
             "losses": self._losses,
             "unrest": (self._unrest, self._usual_unrest),
             "pending": [dataclasses.asdict(issued) for issued in self._pending],
@@ -105,7 +112,7 @@ class Horizon:
             for voice, upper in enumerate(uppers):
                 short = value - upper
                 losses[voice] = self._fade * losses[voice] + (level * short if short > 0 else (level - 1) * short)
-        for window, (guess, scale) in zip(self._windows, issued.voices):
+        for window, (guess, scale) in zip(self._windows[issued.idle], issued.voices):
             window.add((value - guess) / scale)
 
     def issue(self, memory: Memory, rise: t.Sequence[float], brief: bool = False) -> Issued:
@@ -126,14 +133,18 @@ class Horizon:
 
     def _judge(self, issued: Issued, memory: Memory, risen: float, most: float) -> None:
         if memory.mean:
+            issued.idle = memory.root**2 <= _SMALLEST_SHARE_OF_MEAN * memory.mean
             issued.voices = self._voices(issued.value, _squared(memory.trend(self.ahead), most), risen, memory)
-        issued.uppers = [self._uppers(level, issued.voices) for level in self._levels]
+        windows = self._windows[issued.idle]
+        if not len(windows[0]):
+            windows = self._windows[not issued.idle]
+        issued.uppers = [_uppers(level, issued.voices, windows) for level in self._levels]
         issued.upper = [min(most, _blended(*pair)) for pair in zip(issued.uppers, self._losses)]
 
     def _voices(self, fitted: float, trend: float, risen: float, memory: Memory) -> list[tuple[float, float]]:
         # Near zero a unit that follows the forecast would make any demand an endless multiple of it.
         smallest = _SMALLEST_SHARE_OF_MEAN * memory.mean
-        last, drift, base = memory.root**2, memory.drift**2, memory.base**2
+        last, recent, drift, base = memory.root**2, memory.recent**2, memory.drift**2, memory.base**2
         root = math.sqrt(max(fitted, smallest))
         unrest = self._unrest / self._usual_unrest if self._usual_unrest else 1.0
         steady = math.sqrt(memory.mean)
@@ -143,24 +154,24 @@ class Horizon:
             (last, max(last, smallest)),
             (trend, max(trend, smallest)),
             (risen, max(risen, smallest)),
+            (recent, math.sqrt(max(recent, smallest))),
             (drift, math.sqrt(max(drift, smallest))),
             (drift, steady),
             (base, steady),
         ]
 
-    def _uppers(self, level: float, voices: list[tuple[float, float]]) -> list[float]:
-        if not len(self._windows[0]):
-            return [guess for guess, _unused in voices]
-        return [
-            max(0.0, guess + scale * window.quantile(level)) for (guess, scale), window in zip(voices, self._windows)
-        ]
-
     def _learn_unrest(self, issued: Issued, value: float) -> None:
         guess, root = issued.voices[0]
         error = abs(value - guess) / root
-        share = 1 / (len(self._windows[0]) + 1)
+        share = 1 / (sum(len(windows[0]) for windows in self._windows) + 1)
         self._unrest += max(_UNREST_GAIN, share) * (error - self._unrest)
         self._usual_unrest += max(self._unrest_fade, share) * (error - self._usual_unrest)
+
+
+def _uppers(level: float, voices: list[tuple[float, float]], windows: list[ErrorWindow]) -> list[float]:
+    if not len(windows[0]):
+        return [guess for guess, _unused in voices]
+    return [max(0.0, guess + scale * window.quantile(level)) for (guess, scale), window in zip(voices, windows)]
 
 
 def _blended(uppers: list[float], losses: list[float]) -> float:

@@ -21,28 +21,30 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._provision.packed
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._provision.season import Seasons
 
-FEATURES: t.Final = 12
+FEATURES: t.Final = 13
 _TRIM_AFTER: t.Final = 1024
 
 
 class Memory:
     """The roots of the demand as far back as the longest lag goes, and smoothed levels of them.
 
-    ``drift`` follows the level within some fifty slots, ``base`` within three days; ``mean`` is the plain mean of the
-    demand, and ``largest`` the most it has been.
+    ``recent`` follows the level within five slots, ``drift`` within some fifty, ``base`` within three days; ``mean`` is
+    the plain mean of the demand, and ``largest`` the most it has been.
     """
 
+    _RECENT: t.Final = 0.2
     _DRIFT: t.Final = 0.02
     _LEVEL_GAIN: t.Final = 0.9
     _SLOPE_GAIN: t.Final = 0.3
     _DAMPING: t.Final = 0.9
-    _SCALARS: t.Final = ("drift", "base", "mean", "largest", "count", "level", "slope")
+    _SCALARS: t.Final = ("recent", "drift", "base", "mean", "largest", "count", "level", "slope")
 
     def __init__(self, seasons: Seasons, state: dict[str, t.Any] | None = None) -> None:
         state = state or dict.fromkeys(self._SCALARS, 0.0)
         self._seasons = seasons
         self._kept = 3 * max(seasons.longest, seasons.cycle) + 2
         self._roots: list[float] = unpack(state.get("roots", ""))
+        self.recent: float = state["recent"]
         self.drift: float = state["drift"]
         self.base: float = state["base"]
         self.mean: float = state["mean"]
@@ -55,6 +57,7 @@ class Memory:
         """Return what a new memory needs to go on from here, as JSON can hold it."""
         return {
             "roots": pack(self._roots[-self._kept :]),
+            "recent": self.recent,
             "drift": self.drift,
             "base": self.base,
             "mean": self.mean,
@@ -74,6 +77,7 @@ class Memory:
         root = math.sqrt(value)
         self.count += 1
         share = 1 / self.count
+        self.recent += max(self._RECENT, share) * (root - self.recent)
         self.drift += max(self._DRIFT, share) * (root - self.drift)
         self.base += max(1 / (3 * self._seasons.cycle), share) * (root - self.base)
         self.mean += share * (value - self.mean)
@@ -101,14 +105,14 @@ class Memory:
     def features(self, ahead: int) -> list[float]:
         """Return what may explain how far the root moves in the next ``ahead`` slots.
 
-        The momentum and the distances to the two levels; for a day and a week ago the move that followed, the distance
-        to it and its momentum; and the moves two and three weeks ago. A linear fit on these can act as seasonal naïve,
-        smoothing, autoregression or any mix of them.
+        The momentum and the distances to the three levels; for a day and a week ago the move that followed, the
+        distance to it and its momentum; and the moves two and three weeks ago. A linear fit on these can act as
+        seasonal naïve, smoothing, autoregression or any mix of them.
         """
         roots, day, week = self._roots, self._seasons.day, self._seasons.week
         now = roots[-1]
         momentum = now - roots[-2] if len(roots) > 1 else 0.0
-        features = [1.0, momentum, self.drift - now, self.base - now]
+        features = [1.0, momentum, self.recent - now, self.drift - now, self.base - now]
         features += self._season(day, ahead)
         features += self._season(week, ahead)
         features += [self._season(week and 2 * week, ahead)[0], self._season(week and 3 * week, ahead)[0]]

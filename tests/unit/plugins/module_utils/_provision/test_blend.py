@@ -135,6 +135,29 @@ def test_zeros_of_every_night_are_believed() -> None:
     assert forecast([*values, *[0.0] * 12]).steps[0].upper > 80
 
 
+# Seldom used
+
+
+def jobs(count: int) -> list[float]:
+    """A service that idles but for a job of eight slots now and then, whose demand scatters by a third."""
+    source = random.Random(3)  # noqa: S311
+    values: list[float] = []
+    for _job in range(count):
+        values += [0.0] * source.randint(40, 90) + [100 * source.uniform(0.67, 1.33) for _slot in range(8)]
+    return values
+
+
+def test_quiet_hours_say_nothing_of_busy_ones() -> None:
+    values = jobs(40)
+    made = Blend(0.1).forecasts(Series(300, 0, tuple(values)), 1, last=len(values) - 1000)
+    inside = [
+        after > forecast_.steps[0].upper
+        for forecast_, before, after in zip(made[:-1], values[1000:-1], values[1001:], strict=True)
+        if forecast_ and before and after
+    ]
+    assert sum(inside) / len(inside) <= 0.2
+
+
 # Properties
 
 
