@@ -289,7 +289,6 @@ import functools
 import time
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._connection import masked
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     ConnectionFailed,
     HeadroomError,
@@ -307,6 +306,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.retrie
 from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.snapshot import Guest, HostSnapshot
 from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.variables import facts_of, variables
 from ansible_collections.headroom.libvirt.plugins.module_utils._libvirt_dep import require_libvirt, require_lxml
+from ansible_collections.headroom.libvirt.plugins.module_utils._uris import masked
 from ansible_collections.headroom.libvirt.plugins.plugin_utils._inventory import InventoryBase
 from ansible_collections.headroom.libvirt.plugins.plugin_utils._parallel import run_each
 

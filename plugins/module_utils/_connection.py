@@ -27,15 +27,13 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     Unsupported,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._libvirt_dep import libvirt, require_libvirt
+from ansible_collections.headroom.libvirt.plugins.module_utils._uris import masked
 
 _KEEPALIVE_INTERVAL_SECONDS = 5
 _KEEPALIVE_COUNT = 3
-_SECRET_IN_URI = re.compile(r"(?P<user>//[^/@:]*):(?P<password>[^/@]*)@")
 _NO_SPACE = re.compile(
     r"no space left on device|not enough (free )?space|would exceed|larger than.*(free|available)", re.IGNORECASE
 )
-
-
 # What libvirt says of a connection that broke in mid-call comes under several codes.
 _LOST = re.compile(
     r"client socket is closed|(?:hangup|error) event on socket|keepalive timeout|broken pipe|connection reset"
@@ -49,26 +47,6 @@ class Connection(t.NamedTuple):
 
     handle: libvirt.virConnect
     uri: str
-
-
-def masked(uri: str) -> str:
-    """Return ``uri`` with its password, if it has one, replaced."""
-    return _SECRET_IN_URI.sub(r"\g<user>:***@", uri)
-
-
-def passwords_in(options: object) -> set[str]:
-    """Return the passwords in all URIs among ``options``, however deep they lie."""
-    found: set[str] = set()
-    left = [options]
-    while left:
-        option = left.pop()
-        if isinstance(option, str):
-            found.update(match.group("password") for match in _SECRET_IN_URI.finditer(option))
-        elif isinstance(option, dict):
-            left.extend(option.values())
-        elif isinstance(option, (list, tuple)):
-            left.extend(option)
-    return found - {""}
 
 
 @contextlib.contextmanager
@@ -95,11 +73,6 @@ def open_connection(
     finally:
         with contextlib.suppress(libvirt.libvirtError):
             handle.close()
-
-
-def is_here(connection: Connection) -> bool:
-    """Return whether it leads to the machine where this runs, so that files of its host are files here."""
-    return not urlsplit(connection.uri).netloc and "socket=" not in connection.uri
 
 
 @contextlib.contextmanager

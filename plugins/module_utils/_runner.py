@@ -11,12 +11,8 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._connection import (
-    Connection,
-    open_connection,
-    passwords_in,
-)
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import HeadroomError, MissingDependency
+from ansible_collections.headroom.libvirt.plugins.module_utils._uris import passwords_in
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
@@ -38,16 +34,6 @@ def run_module(spec: ArgumentSpec, action: str, call: t.Callable[[AnsibleModule]
         _fail(module, action, error)
     else:
         module.exit_json(**result)
-
-
-def run_on_host(spec: ArgumentSpec, action: str, call: t.Callable[[Connection, AnsibleModule], Result]) -> None:
-    """As run_module, for modules with the ``uri`` option: ``call`` gets the open connection."""
-
-    def connected(module: AnsibleModule) -> Result:
-        with open_connection(module.params["uri"], timeout=module.params["connect_timeout"]) as connection:
-            return call(connection, module)
-
-    run_module(spec, action, connected)
 
 
 def _fail(module: AnsibleModule, action: str, error: HeadroomError) -> None:

@@ -544,7 +544,7 @@ import typing as t
 from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import apply
 from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import CONNECTION, JOURNAL, ArgumentSpec
 from ansible_collections.headroom.libvirt.plugins.module_utils._journal import journal_of
-from ansible_collections.headroom.libvirt.plugins.module_utils._runner import run_on_host
+from ansible_collections.headroom.libvirt.plugins.module_utils._on_host import run_on_host
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule

@@ -494,7 +494,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._clone.request im
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone.survey import make_plan
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone.watch import StreamWatch, streaming
 from ansible_collections.headroom.libvirt.plugins.module_utils._journal import journal_of
-from ansible_collections.headroom.libvirt.plugins.module_utils._runner import run_on_host
+from ansible_collections.headroom.libvirt.plugins.module_utils._on_host import run_on_host
 from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import SYSTEM_CLOCK
 
 if t.TYPE_CHECKING:

@@ -151,7 +151,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import C
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
 from ansible_collections.headroom.libvirt.plugins.module_utils._feed import publication, publish
 from ansible_collections.headroom.libvirt.plugins.module_utils._feed.sign import Signer
-from ansible_collections.headroom.libvirt.plugins.module_utils._runner import run_on_host
+from ansible_collections.headroom.libvirt.plugins.module_utils._on_host import run_on_host
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule

@@ -389,7 +389,6 @@ import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import CONNECTION, ArgumentSpec
 from ansible_collections.headroom.libvirt.plugins.module_utils._changes import Changes
-from ansible_collections.headroom.libvirt.plugins.module_utils._connection import masked
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
 from ansible_collections.headroom.libvirt.plugins.module_utils._journal import journal_of
 from ansible_collections.headroom.libvirt.plugins.module_utils._migrate import apply
@@ -402,6 +401,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.model im
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.task import Task
 from ansible_collections.headroom.libvirt.plugins.module_utils._runner import run_module
+from ansible_collections.headroom.libvirt.plugins.module_utils._uris import masked
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule

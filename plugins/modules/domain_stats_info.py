@@ -886,8 +886,8 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import C
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
 from ansible_collections.headroom.libvirt.plugins.module_utils._files import write_atomically
 from ansible_collections.headroom.libvirt.plugins.module_utils._host.api import hostname
+from ansible_collections.headroom.libvirt.plugins.module_utils._on_host import run_on_host
 from ansible_collections.headroom.libvirt.plugins.module_utils._query import Query, compile_query
-from ansible_collections.headroom.libvirt.plugins.module_utils._runner import run_on_host
 from ansible_collections.headroom.libvirt.plugins.module_utils._stats import balloon
 from ansible_collections.headroom.libvirt.plugins.module_utils._stats.api import ALL_GROUPS, GROUPS
 from ansible_collections.headroom.libvirt.plugins.module_utils._stats.collect import Reading, Request, collect

@@ -471,8 +471,8 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import He
 from ansible_collections.headroom.libvirt.plugins.module_utils._host import facts, maintenance
 from ansible_collections.headroom.libvirt.plugins.module_utils._host.capacity import Check, Policy
 from ansible_collections.headroom.libvirt.plugins.module_utils._libvirt_dep import require_lxml
+from ansible_collections.headroom.libvirt.plugins.module_utils._on_host import run_on_host
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.database import DEFAULT_PATH, Database
-from ansible_collections.headroom.libvirt.plugins.module_utils._runner import run_on_host
 from ansible_collections.headroom.libvirt.plugins.module_utils._sizes import parse_size
 
 if t.TYPE_CHECKING:

@@ -137,7 +137,7 @@ import typing as t
 from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import CONNECTION, ArgumentSpec
 from ansible_collections.headroom.libvirt.plugins.module_utils._network import reservations
 from ansible_collections.headroom.libvirt.plugins.module_utils._network.xml import Reservation
-from ansible_collections.headroom.libvirt.plugins.module_utils._runner import run_on_host
+from ansible_collections.headroom.libvirt.plugins.module_utils._on_host import run_on_host
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule

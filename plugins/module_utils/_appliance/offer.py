@@ -16,12 +16,12 @@ import typing as t
 from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import foreign, images
 from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import manifest as manifests
 from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.manifest import InvalidManifest, Manifest
-from ansible_collections.headroom.libvirt.plugins.module_utils._connection import masked
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import ChecksumMismatch, InvalidInput
 from ansible_collections.headroom.libvirt.plugins.module_utils._feed import entry as entries
 from ansible_collections.headroom.libvirt.plugins.module_utils._feed import read, signature, transfer
 from ansible_collections.headroom.libvirt.plugins.module_utils._feed.errors import InvalidFeed
 from ansible_collections.headroom.libvirt.plugins.module_utils._feed.seen import Seen
+from ansible_collections.headroom.libvirt.plugins.module_utils._uris import masked
 
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.register import Request

@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._connection import is_here
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import NotFound
 from ansible_collections.headroom.libvirt.plugins.module_utils._storage import api, reflink
 from ansible_collections.headroom.libvirt.plugins.module_utils._storage import xml as storage_xml
+from ansible_collections.headroom.libvirt.plugins.module_utils._uris import leads_here
 
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._clone.modes import Mode
@@ -42,7 +42,7 @@ def copy(connection: Connection, pool: api.Pool, disk: Overlay) -> None:
         raise NotFound(f"the appliance's disk {disk.base_path} is in no active pool of the host", path=disk.base_path)
     name = disk.volume.name
     new = storage_xml.volume_xml(storage_xml.NewVolume(name, disk.base_capacity_bytes, disk.format))
-    if is_here(connection) and _can_stay_as_it_is(source, disk):
+    if leads_here(connection.uri) and _can_stay_as_it_is(source, disk):
         made = api.create(pool, name, new)
         if reflink.copy(disk.base_path, api.volume_path(made), may_share=False):
             return _grow(made, disk)

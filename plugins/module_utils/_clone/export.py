@@ -17,7 +17,6 @@ from urllib.parse import urlsplit
 from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.catalogue import open_catalogue
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone import host
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone import stream_xml as xml
-from ansible_collections.headroom.libvirt.plugins.module_utils._connection import passwords_in
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api, blocks, exports
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     Conflict,
@@ -29,6 +28,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
 from ansible_collections.headroom.libvirt.plugins.module_utils._host.api import capabilities_xml
 from ansible_collections.headroom.libvirt.plugins.module_utils._storage import api as storage
 from ansible_collections.headroom.libvirt.plugins.module_utils._storage import xml as storage_xml
+from ansible_collections.headroom.libvirt.plugins.module_utils._uris import passwords_in
 
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.catalogue import Catalogue

@@ -13,10 +13,10 @@ import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone import export, stream_state
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone import stream_xml as xml
-from ansible_collections.headroom.libvirt.plugins.module_utils._connection import masked
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api, blocks, exports, states
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import HeadroomError
 from ansible_collections.headroom.libvirt.plugins.module_utils._libvirt_dep import split_version
+from ansible_collections.headroom.libvirt.plugins.module_utils._uris import masked
 from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import Waiter
 
 if t.TYPE_CHECKING:

@@ -21,7 +21,6 @@ import typing as t
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone import disks, plan, rewrite, warm_guest
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone import warm_xml as xml
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone.plan import Request
-from ansible_collections.headroom.libvirt.plugins.module_utils._connection import is_here
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain import agent, api, snapshots
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain.metadata import Metadata, VolumeRef
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain.xml import parse, parse_element, to_text
@@ -30,6 +29,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._storage import a
 from ansible_collections.headroom.libvirt.plugins.module_utils._storage import content, reflink
 from ansible_collections.headroom.libvirt.plugins.module_utils._storage import xml as storage_xml
 from ansible_collections.headroom.libvirt.plugins.module_utils._undo import UndoStack
+from ansible_collections.headroom.libvirt.plugins.module_utils._uris import leads_here
 from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import Waiter
 
 if t.TYPE_CHECKING:
@@ -194,7 +194,7 @@ def copy_disk(connection: Connection, image: Image, target: str, pool: storage.P
     described = storage_xml.parse_volume(storage.volume_xml(source))
     size = described.allocation_bytes if described.size_bytes is None else described.size_bytes
     made = storage.create(pool, name, storage_xml.volume_xml(storage_xml.NewVolume(name, size, "raw")))
-    if not (is_here(connection) and reflink.copy(storage.volume_path(source), storage.volume_path(made))):
+    if not (leads_here(connection.uri) and reflink.copy(storage.volume_path(source), storage.volume_path(made))):
         content.copy(connection, source, made)
     return made
 
@@ -216,7 +216,9 @@ def start(
 ) -> None:
     """Let the fork run: first its guest learns who it is, then it gets its network cards."""
     snapshot = snapshots.look_up(domain, xml.SNAPSHOT)
-    if is_here(connection):  # the guest syncs as soon as it knows who it is, and would wait for all that was copied
+    if leads_here(
+        connection.uri
+    ):  # the guest syncs as soon as it knows who it is, and would wait for all that was copied
         reflink.write_back([disk.source for disk in parse(api.definition_xml(domain)).disks if disk.source])
     snapshots.run_from(domain, snapshot)
     _await_agent(domain, warm_guest.SECONDS, clock)

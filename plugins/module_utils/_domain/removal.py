@@ -16,7 +16,6 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._connection import masked
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api, exports, volumes
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain.exports import ExportRef
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain.metadata import ReservationRef, VolumeRef
@@ -27,6 +26,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     Unsupported,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._network import reservations
+from ansible_collections.headroom.libvirt.plugins.module_utils._uris import masked
 
 if t.TYPE_CHECKING:
     import contextlib

@@ -13,7 +13,6 @@ import dataclasses
 import typing as t
 from urllib.parse import urljoin, urlsplit
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._connection import masked
 from ansible_collections.headroom.libvirt.plugins.module_utils._feed import (
     signature,
     simplestreams,
@@ -21,6 +20,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._feed import (
     virt_builder,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._feed.errors import InvalidFeed, NotSigned
+from ansible_collections.headroom.libvirt.plugins.module_utils._uris import masked
 
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._feed.entry import Entry, FeedFile

@@ -17,9 +17,9 @@ import urllib.error
 from urllib.parse import urljoin, urlsplit
 
 from ansible.module_utils.urls import open_url
-from ansible_collections.headroom.libvirt.plugins.module_utils._connection import masked
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
 from ansible_collections.headroom.libvirt.plugins.module_utils._feed.errors import TooLarge, TransferFailed, Truncated
+from ansible_collections.headroom.libvirt.plugins.module_utils._uris import masked
 from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import SYSTEM_CLOCK, Clock
 
 CHUNK_BYTES: t.Final = 1024 * 1024

@@ -13,8 +13,8 @@ import collections
 import typing as t
 from urllib.parse import quote, urlsplit
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._connection import masked
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
+from ansible_collections.headroom.libvirt.plugins.module_utils._uris import masked
 
 _LOCAL_NAME: t.Final = "localhost"
 

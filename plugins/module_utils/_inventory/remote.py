@@ -19,9 +19,9 @@ import typing as t
 import zlib
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._connection import masked
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import ConnectionFailed, LibvirtFailed, TimedOut
 from ansible_collections.headroom.libvirt.plugins.module_utils._inventory import calls, definitions, reader
+from ansible_collections.headroom.libvirt.plugins.module_utils._uris import masked
 
 # What libvirt knows beyond these changes where it connects to, or how: such a URI is left to libvirt.
 _KNOWN_PARAMETERS: t.Final = frozenset({"keyfile", "no_tty", "no_verify", "command", "sshauth", "known_hosts"})

@@ -13,7 +13,7 @@ import shlex
 import typing as t
 from urllib.parse import unquote, urlsplit
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._connection import masked
+from ansible_collections.headroom.libvirt.plugins.module_utils._uris import masked
 
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.hosts import Host

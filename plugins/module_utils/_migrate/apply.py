@@ -16,7 +16,7 @@ import secrets
 import threading
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._connection import masked, open_connection
+from ansible_collections.headroom.libvirt.plugins.module_utils._connection import open_connection
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api as domains
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Conflict, HeadroomError, NotFound
 from ansible_collections.headroom.libvirt.plugins.module_utils._interrupt import Stopped, interruptible
@@ -36,6 +36,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.intent i
 from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.mover import GoesOn, Mover
 from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.sides import Sides, seen, whereabouts
 from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.task import Moved, Task
+from ansible_collections.headroom.libvirt.plugins.module_utils._uris import leads_here, masked
 
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection
@@ -187,7 +188,9 @@ class _One:
         request = self._with_defaults()
         made = plan.make_plan(survey.guest(sides.source, sides.destination, self._domain), request, pools)
         plan.check_streamable(made)
-        facts = inspection.facts(sides.source, sides.destination, self._domain, made, pools, is_local=task.is_local)
+        facts = inspection.facts(
+            sides.source, sides.destination, self._domain, made, pools, is_local=leads_here(task.uri)
+        )
         facts = dataclasses.replace(
             facts, unfinished=task.in_the_way(made.guest.name), handshakes=self._handshakes(made, pools)
         )

@@ -15,9 +15,9 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._connection import masked
 from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.model import DiskPlan, MigrationPlan
 from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.xml import Export, PlacedDisk, Platform
+from ansible_collections.headroom.libvirt.plugins.module_utils._uris import masked
 
 KIND: t.Final = "migrate"
 

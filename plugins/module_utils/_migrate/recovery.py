@@ -13,7 +13,7 @@ import contextlib
 import typing as t
 from urllib.parse import urlsplit
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._connection import is_here, open_connection
+from ansible_collections.headroom.libvirt.plugins.module_utils._connection import open_connection
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api as domains
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain.metadata import VolumeRef
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
@@ -32,6 +32,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._migrate import (
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.intent import Intent
 from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.sides import Place, Sides
+from ansible_collections.headroom.libvirt.plugins.module_utils._uris import leads_here
 from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import SYSTEM_CLOCK, Clock, Waiter
 
 if t.TYPE_CHECKING:
@@ -103,7 +104,7 @@ class MigrationRecovery:
         sides = Sides(source, source, intent.uuid, self._clock)
         if sides.seen_at_source().state == "running":
             host = urlsplit(intent.destination_uri).hostname
-            if host and is_here(source):
+            if host and leads_here(source.uri):
                 severance.sever_if_unreachable(intent.name, host)  # else nothing answers that concerns the guest
             self._take_back_source(sides, intent)
 

@@ -21,9 +21,9 @@ import threading
 import typing as t
 from pathlib import Path
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._connection import is_here
 from ansible_collections.headroom.libvirt.plugins.module_utils._libvirt_dep import libvirt
 from ansible_collections.headroom.libvirt.plugins.module_utils._migrate import addresses
+from ansible_collections.headroom.libvirt.plugins.module_utils._uris import leads_here
 
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection
@@ -42,7 +42,7 @@ def severed_if_lost(sides: Sides, plan: MigrationPlan) -> t.Iterator[None]:
 
     In post-copy the connection is all that holds the guest together, so there it is left alone.
     """
-    address = None if "POSTCOPY" in plan.flags or not is_here(sides.source) else _address(sides, plan)
+    address = None if "POSTCOPY" in plan.flags or not leads_here(sides.source.uri) else _address(sides, plan)
     if address is None:
         yield
         return

@@ -11,12 +11,11 @@ from __future__ import annotations
 
 import dataclasses
 import typing as t
-from urllib.parse import urlsplit
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._connection import masked
 from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.intent import KIND
 from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.model import Finding, Outcome
 from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.recovery import MigrationRecovery
+from ansible_collections.headroom.libvirt.plugins.module_utils._uris import masked
 from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import SYSTEM_CLOCK, Clock
 
 if t.TYPE_CHECKING:
@@ -37,11 +36,6 @@ class Task:
     connect_timeout: float
     journal: Journal
     clock: Clock = SYSTEM_CLOCK
-
-    @property
-    def is_local(self) -> bool:
-        """Whether this runs on the source."""
-        return not urlsplit(self.uri).hostname
 
     @property
     def recovery(self) -> MigrationRecovery:

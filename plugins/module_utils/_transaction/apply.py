@@ -13,10 +13,11 @@ import dataclasses
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._changes import Changes
-from ansible_collections.headroom.libvirt.plugins.module_utils._connection import masked, open_connection
+from ansible_collections.headroom.libvirt.plugins.module_utils._connection import open_connection
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Conflict, InvalidInput, NotFound
 from ansible_collections.headroom.libvirt.plugins.module_utils._transaction.registry import kind_of, prospects
 from ansible_collections.headroom.libvirt.plugins.module_utils._transaction.report import row
+from ansible_collections.headroom.libvirt.plugins.module_utils._uris import masked
 
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._journal import Direction, Journal, Record

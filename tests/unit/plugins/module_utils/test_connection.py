@@ -10,9 +10,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._connection impor
     Connection,
     from_libvirt,
     living,
-    masked,
     open_connection,
-    passwords_in,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
@@ -46,19 +44,6 @@ def test_names_the_unreachable_host_without_its_password() -> None:
     assert "secret" not in str(caught.value.as_result())
 
 
-@pytest.mark.parametrize(
-    ("uri", "shown"),
-    [
-        ("qemu+ssh://root:pa:ss@k1/system", "qemu+ssh://root:***@k1/system"),
-        ("qemu+ssh://root@k1/system", "qemu+ssh://root@k1/system"),
-        ("qemu+tcp://k1:16509/system", "qemu+tcp://k1:16509/system"),
-        ("esx://:pw@host/", "esx://:***@host/"),
-    ],
-)
-def test_masks_only_passwords(uri: str, shown: str) -> None:
-    assert masked(uri) == shown
-
-
 def test_translates_libvirt_errors() -> None:
     with (
         open_connection("test:///default") as connection,
@@ -66,15 +51,6 @@ def test_translates_libvirt_errors() -> None:
     ):
         api.look_up(connection, "nope")
     assert caught.value.as_result()["kind"] == "not_found"
-
-
-def test_finds_passwords_wherever_they_lie() -> None:
-    options = {
-        "uri": "qemu+tcp://me:one@k1/system",
-        "machine": {"uris": ["qemu://me:two@k2/", "qemu:///system"]},
-        "n": 3,
-    }
-    assert passwords_in(options) == {"one", "two"}
 
 
 @pytest.mark.parametrize(
