@@ -14,6 +14,7 @@ import datetime as dt
 import io
 import math
 import typing as t
+from operator import itemgetter
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.series import Sample
@@ -29,12 +30,27 @@ _UNKNOWN: t.Final = frozenset({"", "nan", "null", "none"})
 
 def read(option: str, text: str) -> list[Sample]:
     """Return the samples in ``text``, oldest first; raises InvalidInput naming the line that cannot be read."""
-    lines = csv.DictReader(io.StringIO(text), skipinitialspace=True)
-    if not set(COLUMNS) <= set(lines.fieldnames or ()):
-        found = ",".join(lines.fieldnames or ())
-        raise InvalidInput(option, found, "is not the header of a history", _REMEDY)
-    samples = [_sample(f"{option} (line {lines.line_num})", row) for row in lines]
-    return sorted(samples, key=lambda sample: sample.timestamp)
+    # The fleet's whole demand: a file tells of no hosts.
+    return [Sample(moment, value, whole=True) for moment, value in rows(option, text)]
+
+
+def rows(option: str, text: str) -> list[tuple[float, float | None]]:
+    """Return (epoch seconds, demand) of each line, oldest first; raises as ``read`` does."""
+    lines = csv.reader(io.StringIO(text), skipinitialspace=True)
+    header = next(lines, [])
+    if not set(COLUMNS) <= set(header):
+        raise InvalidInput(option, ",".join(header), "is not the header of a history", _REMEDY)
+    time, demand = map(header.index, COLUMNS)
+    found: list[tuple[float, float | None]] = []
+    for line in lines:
+        if line:
+            padded = line + [""] * (len(header) - len(line))
+            try:
+                found.append((_moment(padded[time]), _demand(padded[demand])))
+            except ValueError as error:
+                wrong, problem = error.args
+                raise InvalidInput(f"{option} (line {lines.line_num})", wrong, problem, _REMEDY) from None
+    return sorted(found, key=itemgetter(0))
 
 
 def write(rows: t.Iterable[tuple[float, float | None]]) -> str:
@@ -46,33 +62,28 @@ def write(rows: t.Iterable[tuple[float, float | None]]) -> str:
     return text.getvalue()
 
 
-def _sample(option: str, row: t.Mapping[str, str | None]) -> Sample:
-    # The fleet's whole demand: a file tells of no hosts.
-    return Sample(_moment(option, row["timestamp"] or ""), _demand(option, row["demand"] or ""), whole=True)
-
-
 def _time(moment: float) -> str:
     return dt.datetime.fromtimestamp(moment, dt.timezone.utc).isoformat().replace("+00:00", "Z")
 
 
-def _moment(option: str, text: str) -> float:
+def _moment(text: str) -> float:
     number = _number(text)
     try:
         moment = epoch(text.strip()) if number is None else number
     except ValueError:
-        raise InvalidInput(option, text, "is no time", _REMEDY) from None
-    if not math.isfinite(moment) or moment < 0:
-        raise InvalidInput(option, text, "is no time", _REMEDY)
-    return moment
+        moment = math.nan
+    if 0 <= moment < math.inf:
+        return moment
+    raise ValueError(text, "is no time")
 
 
-def _demand(option: str, text: str) -> float | None:
+def _demand(text: str) -> float | None:
+    number = _number(text)
+    if number is not None and 0 <= number < math.inf:
+        return number
     if text.strip().lower() in _UNKNOWN:
         return None
-    number = _number(text)
-    if number is None or not math.isfinite(number) or number < 0:
-        raise InvalidInput(option, text, "is no demand", _REMEDY)
-    return number
+    raise ValueError(text, "is no demand")
 
 
 def _number(text: str) -> float | None:

@@ -20,6 +20,7 @@ import typing as t
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
 from ansible_collections.headroom.libvirt.plugins.module_utils._given import Given
 from ansible_collections.headroom.libvirt.plugins.module_utils._placement.plan import Host, Size
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision import csv_text
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.model import Member, Observed
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.series import Sample, merge
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.words import epoch
@@ -103,8 +104,13 @@ def _check_fleet(sample: Given, fleet: str) -> None:
 
 
 def _history(sample: Given, since: float) -> list[Sample]:
-    """Return the rows from ``since`` on; all are checked, the older ones as well."""
+    """Return the rows from ``since`` on; all are checked, the older ones as well.
+
+    A text is taken for CSV: of months of rows Ansible takes a second to make options, but of a text no time.
+    """
     rows = sample["history"]
+    if isinstance(rows.value, str):
+        return [Sample(*row) for row in csv_text.rows(rows.path, rows.value) if row[0] >= since]
     samples = [_plain_sample(row) or _checked_sample(rows, index) for index, row in enumerate(rows.listed())]
     return [one for one in samples if one.timestamp >= since]
 

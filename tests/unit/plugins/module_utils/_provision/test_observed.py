@@ -74,6 +74,16 @@ def test_results_become_what_a_plan_is_made_of() -> None:
     assert (observed.unknown, observed.notes) == ({}, ())
 
 
+def test_a_history_may_be_csv_and_is_then_the_hosts_part() -> None:
+    csv = "timestamp,demand\n3,\n1970-01-01T00:00:13Z,5\n"
+    host = {"name": "a", "facts": FACTS, "sample": changed(SAMPLE, "history", csv)}
+    other = {"name": "b", "sample": {**SAMPLE, "members": []}}
+    assert look(host).series == look({**host, "sample": SAMPLE}).series
+    assert list(look(host, other).series.values) == [None, 10]
+    with pytest.raises(InvalidInput, match=r"hosts\[0\]\.sample\.history \(line 2\).*'noon' is no time"):
+        look({**host, "sample": changed(SAMPLE, "history", "timestamp,demand\nnoon,5\n")})
+
+
 def test_a_clones_size_may_be_said() -> None:
     hosts = {"name": "a", "facts": FACTS, "sample": SAMPLE}
     assert look(hosts, wanted=Wanted(1, 50, 10, "fast")).size == Size(1, 50, 10)
