@@ -178,8 +178,10 @@ options:
         description:
           - Raise the alert when demand grows by this factor from one interval to the next, and by more than is usual.
           - That is for as long as there is little history. Once a forecast learns (O(rule.forecaster)), the alert is
-            raised when demand is above what it exceeds once in a thousand times, or goes on to grow by this factor
-            after it was above the forecast's upper value for some intervals.
+            raised when demand is above what it exceeds once in 750 times, and has grown by this factor or is the work
+            of a whole machine (O(rule.capacity)) above what was expected. It is also raised when demand goes on to grow
+            by this factor after it was above the forecast's upper value for some intervals, and is a machine's work
+            above it again.
         type: float
         default: 2.0
       parked:
@@ -247,6 +249,9 @@ options:
         description:
           - What M(headroom.libvirt.demand_sample) returned on the host. Without it, the host's machines are not known.
           - The result of a task that failed counts as none.
+          - Its RV(headroom.libvirt.demand_sample#module:history) may be replaced by a longer one, also as CSV, which
+            O(headroom.libvirt.demand_history_info#module:csv) returns. Ansible takes a second for the rows of three
+            months, and next to nothing for their text.
         type: dict
   machine:
     description:

@@ -11,7 +11,7 @@ import json
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision import alert
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision.blend import ENOUGH_SLOTS
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.blend import ENOUGH_SLOTS, LIMIT_LEVEL
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.rule import Rule
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.series import Series
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.tracker import Tracker
@@ -23,7 +23,7 @@ if t.TYPE_CHECKING:
 
     from bench.traces import Trace
 
-_LEVELS: t.Final = (0.95, 0.999)
+_LEVELS: t.Final = (0.95, LIMIT_LEVEL)
 _LOOKED_BACK: t.Final = 64
 _PAGE_SECONDS: t.Final = 3600
 

@@ -37,18 +37,21 @@ class Alert:
 def judge(series: Series, rule: Rule, before: Forecast | None = None, surge: bool = False) -> Alert:
     """Return the alert of the latest slot; without a value there is nothing to judge.
 
-    ``before`` is the forecast that was made a slot earlier. Where it knows what demand exceeds once in a thousand
-    times, more than that is a reason. Else there is too little history, and a growth by ``rule.alert_growth`` is one;
-    so it is in a ``surge``, which has been above the usual for some slots and goes on.
+    ``before`` is the forecast that was made a slot earlier. Where it knows what demand exceeds once in 750 times, more
+    than that is a reason. Else there is too little history, and a growth by ``rule.alert_growth`` is one; so it is in a
+    ``surge``, which has been above the usual for some slots and goes on. Once a forecast learns, nobody is called for
+    less than a machine's work above what was expected, unless it grew as much, nor in a surge for less than that above
+    what was provisioned for.
     """
     known = [value for value in series.values if value is not None]
     if series.current is None or len(known) < 2:
         return Alert()
     earlier, now = known[-2], known[-1]
     growth = now / earlier if earlier else None
-    doubled = surge and growth is not None and growth >= rule.alert_growth
-    if not doubled and before is not None and before.limit is not None and before.steps[0].value > 0:
-        return _against(before, before.limit, now, rule, growth)
+    if before is not None and before.limit is not None and before.steps[0].value > 0:
+        doubled = surge and growth is not None and growth >= rule.alert_growth
+        if not doubled or now - before.steps[0].upper < rule.capacity:
+            return _against(before, before.limit, now, rule, growth)
     if growth is None:
         return _from_nothing(now, rule)
     if growth < rule.alert_growth or not _unusual(known):
@@ -61,13 +64,14 @@ def judge(series: Series, rule: Rule, before: Forecast | None = None, surge: boo
 def _against(before: Forecast, limit: float, now: float, rule: Rule, growth: float | None) -> Alert:
     """A demand without any noise has a limit right at what is expected, so the rise has to be worth a look as well."""
     expected = before.steps[0].value
-    if now <= limit or now < expected * _NOTABLE:
+    grew = growth is not None and growth >= rule.alert_growth
+    if now <= limit or now < expected * _NOTABLE or not (grew or now - expected >= rule.capacity):
         return Alert(growth=growth)
     grown = "" if growth is None else f", {number(growth)} times that of the interval before"
     return Alert(
         True,
         f"Demand is {quantity(now, rule.unit)}{grown}. {number(expected)} was expected, and more than {number(limit)} "
-        "happens once in a thousand times.",
+        "happens once in 750 times.",
         growth,
     )
 

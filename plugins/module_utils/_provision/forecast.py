@@ -46,8 +46,7 @@ class Growth:
 class Forecast:
     """Made at one slot, for the slots after it: ``steps[0]`` is the next one.
 
-    ``limit`` is what the demand of the next slot exceeds once in a thousand times; None while too little is known to
-    say so.
+    ``limit`` is what the demand of the next slot exceeds once in 750 times; None while too little is known to say so.
     """
 
     method: str

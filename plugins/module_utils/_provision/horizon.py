@@ -7,8 +7,8 @@
 
 """Upper forecasts so many slots ahead: a few experts, each corrected by its own past errors, blended. Pure.
 
-1. Experts say what to expect: the last value, three levels of different patience, a rise that goes on (forecast.py),
-   and a regression on momentum, levels, days and weeks (memory.py, regression.py).
+1. Experts say what to expect: the last value, two levels of different patience, a rise that goes on (forecast.py), and
+   a regression on momentum, levels, days and weeks (memory.py, regression.py).
 2. Each expert's upper value adds a quantile of its own latest errors, in units that grow with the forecast, with its
    root, with its root and the present unrest, or not at all (quantile.py). What goes wrong while nobody asks for
    anything says nothing of the time when somebody does, so the two have errors of their own.
@@ -32,8 +32,8 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._provision.regres
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._provision.memory import Memory
 
-_VOICES: t.Final = 9
-_SHARPNESS: t.Final = 8.0
+_VOICES: t.Final = 8
+_SHARPNESS: t.Final = 14.0
 _UNREST_SHARE: t.Final = 0.8
 _UNREST_GAIN: t.Final = 0.1
 _SMALLEST_SHARE_OF_MEAN: t.Final = 0.02
@@ -144,7 +144,7 @@ class Horizon:
     def _voices(self, fitted: float, trend: float, risen: float, memory: Memory) -> list[tuple[float, float]]:
         # Near zero a unit that follows the forecast would make any demand an endless multiple of it.
         smallest = _SMALLEST_SHARE_OF_MEAN * memory.mean
-        last, recent, drift, base = memory.root**2, memory.recent**2, memory.drift**2, memory.base**2
+        last, drift, base = memory.root**2, memory.drift**2, memory.base**2
         root = math.sqrt(max(fitted, smallest))
         unrest = self._unrest / self._usual_unrest if self._usual_unrest else 1.0
         steady = math.sqrt(memory.mean)
@@ -154,7 +154,6 @@ class Horizon:
             (last, max(last, smallest)),
             (trend, max(trend, smallest)),
             (risen, max(risen, smallest)),
-            (recent, math.sqrt(max(recent, smallest))),
             (drift, math.sqrt(max(drift, smallest))),
             (drift, steady),
             (base, steady),

@@ -52,7 +52,9 @@ def learned(value: float, limit: float | None) -> Forecast:
     [
         pytest.param(90.0, 60.0, 80.0, True, id="above the limit"),
         pytest.param(80.0, 60.0, 80.0, False, id="at the limit, which is double the value before"),
-        pytest.param(5.5, 5.0, 5.0, False, id="above a limit without noise, but not by much"),
+        pytest.param(69.0, 59.0, 59.0, False, id="above a limit without noise, but not by much"),
+        pytest.param(29.0, 20.0, 20.0, False, id="far above the limit, but not by a machine"),
+        pytest.param(30.0, 20.0, 20.0, True, id="above the limit by a machine"),
         pytest.param(80.0, 60.0, None, True, id="doubled, and no limit is known"),
         pytest.param(80.0, 0.0, 0.0, True, id="doubled, where nothing was expected"),
     ],
@@ -66,13 +68,14 @@ def test_a_surge_that_doubles_again_is_one_whatever_the_limit() -> None:
     series = Series(60, 0, (5.0,) * 20 + (10.0, 20.0))
     assert not judge(series, RULE, learned(10, 90)).raised
     assert judge(series, RULE, learned(10, 90), surge=True).raised
-    assert not judge(Series(60, 0, (5.0,) * 20 + (10.0, 19.0)), RULE, learned(10, 90), surge=True).raised
+    assert not judge(Series(60, 0, (5.0,) * 20 + (10.0, 19.0)), RULE, learned(8, 90), surge=True).raised
+    assert not judge(series, RULE, learned(10.1, 90), surge=True).raised
 
 
 def test_it_says_what_was_expected() -> None:
     alert = judge(Series(60, 0, (30, 40, 90)), RULE, learned(60, 80))
     assert alert.growth == 2.25
     assert alert.reason == (
-        "Demand is 90, 2.25 times that of the interval before. 60 was expected, and more than 80 happens once in a "
-        "thousand times."
+        "Demand is 90, 2.25 times that of the interval before. 60 was expected, and more than 80 happens once in 750 "
+        "times."
     )
