@@ -39,6 +39,7 @@ _UNREST_GAIN: t.Final = 0.1
 _SMALLEST_SHARE_OF_MEAN: t.Final = 0.02
 _MOST_GROWTH: t.Final = 2.0
 _LONGEST_WINDOW: t.Final = 1440
+_FEWEST_ERRORS: t.Final = 20
 
 
 @dataclasses.dataclass
@@ -135,9 +136,7 @@ class Horizon:
         if memory.mean:
             issued.idle = memory.root**2 <= _SMALLEST_SHARE_OF_MEAN * memory.mean
             issued.voices = self._voices(issued.value, _squared(memory.trend(self.ahead), most), risen, memory)
-        windows = self._windows[issued.idle]
-        if not len(windows[0]):
-            windows = self._windows[not issued.idle]
+        windows = self._windows_of(issued.idle)
         issued.uppers = [_uppers(level, issued.voices, windows) for level in self._levels]
         issued.upper = [min(most, _blended(*pair)) for pair in zip(issued.uppers, self._losses)]
 
@@ -158,6 +157,11 @@ class Horizon:
             (drift, steady),
             (base, steady),
         ]
+
+    def _windows_of(self, idle: bool) -> list[ErrorWindow]:
+        """Return the errors to go by; the first of a state say less than those of the other one."""
+        own, other = self._windows[idle], self._windows[not idle]
+        return own if len(own[0]) >= min(_FEWEST_ERRORS, len(other[0])) else other
 
     def _learn_unrest(self, issued: Issued, value: float) -> None:
         guess, root = issued.voices[0]
