@@ -16,7 +16,12 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import unclonable
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain.xml import SEED_ALIAS, parse_element, to_text
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain.xml import (
+    SEED_ALIAS,
+    attribute,
+    parse_element,
+    to_text,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import HeadroomError
 
 if t.TYPE_CHECKING:
@@ -90,7 +95,7 @@ def firmware(text: str) -> str:
 
 def disk_targets(text: str) -> list[str]:
     """Return the targets (vda, …) of the disks that each clone has for itself, in the order of the XML."""
-    return [_attribute(disk.find("target"), "dev") for disk in own_disks(parse_element(text))]
+    return [attribute(disk.find("target"), "dev") for disk in own_disks(parse_element(text))]
 
 
 def own_disks(root: Element) -> list[Element]:
@@ -195,7 +200,3 @@ def _remove(element: Element) -> None:
     parent = element.getparent()
     if parent is not None:
         parent.remove(element)
-
-
-def _attribute(element: Element | None, name: str) -> str:
-    return "" if element is None else element.get(name, "")

@@ -12,6 +12,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain.host_devices import address
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain.xml import attribute
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Unsupported
 
 if t.TYPE_CHECKING:
@@ -38,7 +39,7 @@ def refuse(root: Element) -> None:
 
 def _disks(root: Element) -> t.Iterator[Finding]:
     for disk in root.iterfind("devices/disk"):
-        target, kind = _attribute(disk.find("target"), "dev") or "without target", disk.get("type", "file")
+        target, kind = attribute(disk.find("target"), "dev") or "without target", disk.get("type", "file")
         if disk.get("device") == "lun":
             yield f"the pass-through disk {target}", "Attach the device as an ordinary disk (device='disk')."
         elif disk.get("device", "disk") != "disk":
@@ -57,8 +58,8 @@ def _host_devices(root: Element) -> t.Iterator[Finding]:
 def _interfaces(root: Element) -> t.Iterator[Finding]:
     for interface in root.iterfind("devices/interface"):
         kind, source = interface.get("type", ""), interface.find("source")
-        if kind == "direct" and _attribute(source, "mode") == "passthrough":
-            device = _attribute(source, "dev")
+        if kind == "direct" and attribute(source, "mode") == "passthrough":
+            device = attribute(source, "dev")
             yield f"the network interface {device} (direct, passthrough)", "Use the mode bridge, or a libvirt network."
         elif kind in _PASSED_ON:
             remedy = (
@@ -66,13 +67,13 @@ def _interfaces(root: Element) -> t.Iterator[Finding]:
             )
             yield f"the network interface {address(interface)} ({kind})", remedy if kind == "hostdev" else ""
         elif kind in {"server", "udp"}:
-            yield f"the network interface on port {_attribute(source, 'port')} ({kind})", "Use a libvirt network."
+            yield f"the network interface on port {attribute(source, 'port')} ({kind})", "Use a libvirt network."
 
 
 def _shared(root: Element) -> t.Iterator[Finding]:
     for folder in root.iterfind("devices/filesystem"):
         yield (
-            f"the shared folder {_attribute(folder.find('target'), 'dir')}",
+            f"the shared folder {attribute(folder.find('target'), 'dir')}",
             "Share it over the network (NFS), or put its content on a disk.",
         )
     for device in root.iterfind("devices/shmem"):
@@ -88,11 +89,7 @@ def _rest(root: Element) -> t.Iterator[Finding]:
     for device in root.iterfind("devices/input"):
         if device.get("type") in {"passthrough", "evdev"}:
             source = device.find("source")
-            yield f"the input device {_attribute(source, 'evdev') or _attribute(source, 'dev')}", ""
+            yield f"the input device {attribute(source, 'evdev') or attribute(source, 'dev')}", ""
     for device in root.iterfind("devices/smartcard"):
         if device.get("mode") == "host":
             yield "the smartcard reader of the host", ""
-
-
-def _attribute(element: Element | None, name: str) -> str:
-    return "" if element is None else element.get(name, "")

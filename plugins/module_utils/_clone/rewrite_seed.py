@@ -13,7 +13,7 @@ import string
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.template import own_disks
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain.xml import SEED_ALIAS
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain.xml import SEED_ALIAS, attribute
 from ansible_collections.headroom.libvirt.plugins.module_utils._libvirt_dep import etree
 
 # QEMU has no read-only disks on these buses, but CD-ROM drives.
@@ -30,7 +30,7 @@ def add(root: etree._Element, path: str) -> None:
     if devices is None:
         devices = etree.SubElement(root, "devices")
     disks = own_disks(root)
-    bus = "sata" if not disks else _attribute(disks[0].find("target"), "bus") or "virtio"
+    bus = "sata" if not disks else attribute(disks[0].find("target"), "bus") or "virtio"
     disk = etree.Element("disk", type="file", device="cdrom" if bus in _DRIVES else "disk")
     etree.SubElement(disk, "driver", name="qemu", type="raw")
     etree.SubElement(disk, "source", file=path)
@@ -46,11 +46,7 @@ def add(root: etree._Element, path: str) -> None:
 
 def _free_target(devices: etree._Element, prefix: str) -> str:
     """Return the name after the last one of the bus, so that no name of the guest's changes."""
-    taken = {_attribute(target, "dev") for target in devices.iterfind("disk/target")}
+    taken = {attribute(target, "dev") for target in devices.iterfind("disk/target")}
     names = [prefix + letter for letter in string.ascii_lowercase]
     last = max((index for index, name in enumerate(names) if name in taken), default=-1)
     return names[last + 1] if last + 1 < len(names) else f"{prefix}aa"
-
-
-def _attribute(element: etree._Element | None, name: str) -> str:
-    return "" if element is None else element.get(name, "")

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain.xml import attribute
+
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._libvirt_dep import etree
 
@@ -34,14 +36,10 @@ def address(device: etree._Element) -> str:
     """Return what the XML says of where ``device`` is on its host."""
     place, vendor = device.find("source/address"), device.find("source/vendor")
     if vendor is not None:
-        return f"{vendor.get('id')}:{_attribute(device.find('source/product'), 'id')}"
+        return f"{vendor.get('id')}:{attribute(device.find('source/product'), 'id')}"
     if place is None:
-        return _attribute(device.find("source"), "dev") or _attribute(device.find("mac"), "address") or "without source"
+        return attribute(device.find("source"), "dev") or attribute(device.find("mac"), "address") or "without source"
     if place.get("uuid"):
         return str(place.get("uuid"))
     parts = ("domain", "bus", "slot", "function") if place.get("slot") else ("bus", "target", "unit")
     return ":".join(str(place.get(part, "?")).removeprefix("0x") for part in parts)
-
-
-def _attribute(element: etree._Element | None, name: str) -> str:
-    return "" if element is None else element.get(name, "")

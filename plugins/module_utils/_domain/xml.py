@@ -211,5 +211,10 @@ def _port(text: str | None) -> int | None:
     return int(text) if text and text.isdecimal() and int(text) > 0 else None
 
 
+def attribute(element: etree._Element | None, name: str) -> str:
+    """Return an attribute of ``element``; nothing if it has none, or there is no element."""
+    return "" if element is None else element.get(name, "")
+
+
 def _attribute(element: etree._Element | None, name: str) -> str | None:
     return None if element is None else element.get(name)
