@@ -82,6 +82,16 @@ def _lab(
     )
 
 
+@pytest.fixture(scope="session", autouse=True)
+def huge_pages() -> Iterator[None]:
+    """Give the machine its number of huge pages back: a playbook that is killed does not."""
+    setting = Path("/proc/sys/vm/nr_hugepages")
+    usual = setting.read_text()
+    yield
+    if setting.read_text() != usual:
+        setting.write_text(usual)
+
+
 @pytest.fixture(scope="session")
 def lab(installed: Path) -> Iterator[Lab]:
     """Two hosts, an old and a new one, and the collection as users install it."""
