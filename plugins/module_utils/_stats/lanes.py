@@ -14,6 +14,7 @@ import dataclasses
 import math
 import os
 import typing as t
+from urllib.parse import urlsplit
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._connection import (
     Connection,
@@ -22,7 +23,6 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._connection impor
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api as domain_api
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import HeadroomError
-from ansible_collections.headroom.libvirt.plugins.module_utils._uris import leads_here
 
 # libvirt's daemons serve this many requests of one client at a time (max_client_requests), and read no more of them.
 REQUESTS: t.Final = 5
@@ -83,5 +83,5 @@ def automatic_workers(connection: Connection, domains: int) -> int:
     wanted = max(1, math.ceil(domains / _DOMAINS_A_WORKER))
     if wanted <= REQUESTS:
         return wanted
-    is_local = leads_here(connection.uri)
+    is_local = not urlsplit(connection.uri).netloc
     return min(wanted, max(REQUESTS, os.cpu_count() or 1), _MOST_AUTOMATIC) if is_local else REQUESTS
