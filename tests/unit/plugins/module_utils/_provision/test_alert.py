@@ -52,6 +52,7 @@ def learned(value: float, limit: float | None) -> Forecast:
     [
         pytest.param(90.0, 60.0, 80.0, True, id="above the limit"),
         pytest.param(80.0, 60.0, 80.0, False, id="at the limit, which is double the value before"),
+        pytest.param(5.5, 5.0, 5.0, False, id="above a limit without noise, but by next to nothing"),
         pytest.param(69.0, 59.0, 59.0, False, id="above a limit without noise, but not by much"),
         pytest.param(29.0, 20.0, 20.0, False, id="far above the limit, but not by a machine"),
         pytest.param(30.0, 20.0, 20.0, True, id="above the limit by a machine"),
@@ -68,6 +69,7 @@ def test_a_surge_that_doubles_again_is_one_whatever_the_limit() -> None:
     series = Series(60, 0, (5.0,) * 20 + (10.0, 20.0))
     assert not judge(series, RULE, learned(10, 90)).raised
     assert judge(series, RULE, learned(10, 90), surge=True).raised
+    assert not judge(Series(60, 0, (5.0,) * 20 + (10.0, 19.0)), RULE, learned(10, 90), surge=True).raised
     assert not judge(Series(60, 0, (5.0,) * 20 + (10.0, 19.0)), RULE, learned(8, 90), surge=True).raised
     assert not judge(series, RULE, learned(10.1, 90), surge=True).raised
 
