@@ -77,7 +77,7 @@ def begun(*arguments: str) -> Iterator[Run]:
             yield Run(process, said)
         finally:
             if process.poll() is None:
-                os.killpg(process.pid, signal.SIGINT)  # on which ansible-test removes what it made in /tmp
+                os.killpg(process.pid, signal.SIGTERM)
                 process.wait()
 
 
@@ -146,7 +146,6 @@ def _answers(url: str) -> bool:
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # also where it was ignored, as in a shell's background
     with staged() as checkout_copy:
         finished = run(checkout_copy, *sys.argv[1:])
     print(finished.stdout)
