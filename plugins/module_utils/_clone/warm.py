@@ -229,7 +229,7 @@ def start(
 
 
 def _await_agent(domain: api.Domain, seconds: float, clock: Clock) -> None:
-    if not Waiter(seconds, clock, longest_pause=0.1).holds(lambda: agent.is_connected(domain)):
+    if not Waiter(seconds, clock, longest_pause=0.1).holds(lambda: agent.answers(domain)):
         raise TimedOut(
             f"timeout: no agent came up in the guest of {domain.name()!r} within {seconds:g} s. Install the QEMU guest "
             "agent in the appliance, raise timeout, or use another mode.",

@@ -12,11 +12,11 @@ from __future__ import annotations
 import json
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._connection import translated
+from ansible_collections.headroom.libvirt.plugins.module_utils._connection import from_libvirt, translated
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain.xml import parse_element
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import HeadroomError
-from ansible_collections.headroom.libvirt.plugins.module_utils._libvirt_dep import libvirt_qemu
+from ansible_collections.headroom.libvirt.plugins.module_utils._libvirt_dep import libvirt, libvirt_qemu
 from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import Waiter
 
 if t.TYPE_CHECKING:
@@ -30,6 +30,22 @@ def is_connected(domain: api.Domain) -> bool:
     """Return whether the agent in the guest has opened its channel; asks libvirt, not the guest."""
     targets = parse_element(api.live_xml(domain)).iterfind(f"devices/channel/target[@name='{CHANNEL}']")
     return any(target.get("state") == "connected" for target in targets)
+
+
+def answers(domain: api.Domain) -> bool:
+    """Return whether the agent in the guest has opened its channel and answers on it.
+
+    libvirt calls the channel connected a little before it has connected to it itself, and refuses to ask until then.
+    """
+    if not is_connected(domain):
+        return False
+    try:
+        libvirt_qemu.qemuAgentCommand(domain, json.dumps({"execute": "guest-ping"}), _ANSWER_SECONDS, 0)
+    except libvirt.libvirtError as error:
+        if error.get_error_code() in (libvirt.VIR_ERR_AGENT_UNRESPONSIVE, libvirt.VIR_ERR_AGENT_UNSYNCED):
+            return False
+        raise from_libvirt(error, f"ask the agent of {domain.name()!r} for guest-ping") from error
+    return True
 
 
 def run(domain: api.Domain, words: t.Sequence[str], timeout: float, clock: Clock) -> None:

@@ -5,13 +5,15 @@
 from __future__ import annotations
 
 import json
+import types
 import typing as t
 
+import libvirt
 import pytest
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain import agent
-from ansible_collections.headroom.libvirt.plugins.module_utils._errors import HeadroomError, TimedOut
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import ConnectionFailed, HeadroomError, TimedOut
 
 
 class Ticking:
@@ -71,3 +73,49 @@ def test_a_program_that_never_ends_is_not_waited_for(node: Connection, answers: 
     answers += [{"pid": 7}, {"exited": "yes", "out-data": "%%%"}]
     with pytest.raises(TimedOut):
         run(node)
+
+
+CHANNEL = "<channel type='unix'><target type='virtio' name='org.qemu.guest_agent.0' state='{}'/></channel>"
+
+
+@pytest.mark.parametrize("code", [libvirt.VIR_ERR_AGENT_UNRESPONSIVE, libvirt.VIR_ERR_AGENT_UNSYNCED])
+def test_an_agent_that_libvirt_has_not_reached_yet_does_not_answer(monkeypatch: pytest.MonkeyPatch, code: int) -> None:
+    pings = [refusal(code), None]
+    monkeypatch.setattr(agent, "libvirt_qemu", Pinged(pings))
+    assert [agent.answers(channelled("connected")) for _ in range(2)] == [False, True]
+
+
+def test_an_agent_that_has_not_opened_its_channel_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(agent, "libvirt_qemu", Pinged([]))
+    assert not agent.answers(channelled("disconnected"))
+
+
+def test_a_lost_host_is_not_an_agent_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(agent, "libvirt_qemu", Pinged([refusal(libvirt.VIR_ERR_RPC)]))
+    with pytest.raises(ConnectionFailed):
+        agent.answers(channelled("connected"))
+
+
+def refusal(code: int) -> libvirt.libvirtError:
+    error = libvirt.libvirtError("refused")
+    vars(error)["err"] = (code, libvirt.VIR_FROM_QEMU, "refused", 2, None, None, None, -1, -1)
+    return error
+
+
+def channelled(state: str) -> t.Any:
+    """A running guest whose agent's channel has that state; the test driver knows no states of channels."""
+    xml = f"<domain type='kvm'><devices>{CHANNEL.format(state)}</devices></domain>"
+    return types.SimpleNamespace(XMLDesc=lambda _flags: xml, name=lambda: "web")
+
+
+class Pinged:
+    """The agents' side of libvirt, which raises or answers what is given, one each time."""
+
+    def __init__(self, said: list[libvirt.libvirtError | None]) -> None:
+        self.said = said
+
+    def qemuAgentCommand(self, _domain: object, _command: str, _timeout: int, _flags: int) -> str:  # noqa: N802
+        answer = self.said.pop(0)
+        if answer is not None:
+            raise answer
+        return '{"return": {}}'
