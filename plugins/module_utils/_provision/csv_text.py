@@ -67,13 +67,15 @@ def _time(moment: float) -> str:
 
 
 def _moment(text: str) -> float:
-    number = _number(text)
-    try:
-        moment = epoch(text.strip()) if number is None else number
-    except ValueError:
-        moment = math.nan
-    if 0 <= moment < math.inf:
-        return moment
+    # What a date seems to be is tried as one first: of months of history no number is, which would take twice as long.
+    for parse in (epoch, float) if text[4:5] == "-" else (float, epoch):
+        try:
+            moment = parse(text.strip())
+        except ValueError:
+            continue
+        if 0 <= moment < math.inf:
+            return moment
+        break
     raise ValueError(text, "is no time")
 
 

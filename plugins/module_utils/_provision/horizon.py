@@ -40,6 +40,7 @@ _SMALLEST_SHARE_OF_MEAN: t.Final = 0.02
 _MOST_GROWTH: t.Final = 2.0
 _LONGEST_WINDOW: t.Final = 1440
 _FEWEST_ERRORS: t.Final = 20
+_SKIMMED: t.Final = 4
 
 
 @dataclasses.dataclass
@@ -47,17 +48,18 @@ class Issued:
     """A forecast made at one slot: the expected demand, the upper one for each level, and what to learn from it.
 
     ``voices`` are pairs of what an expert expects and the unit of its errors; ``uppers[level]`` has a value for each.
-    A forecast that only the regression learns from has neither, and no ``upper``; while all demand was 0, nothing does.
-    ``idle`` says that there was next to no demand when it was made.
+    A forecast that only the regression learns from, ``times`` times, has neither, and neither ``value`` nor ``upper``;
+    while all demand was 0, nothing does. ``idle`` says that there was next to no demand when it was made.
     """
 
-    value: float
-    upper: list[float]
     root: float
     features: list[float]
-    voices: list[tuple[float, float]]
-    uppers: list[list[float]]
+    value: float = math.nan
+    upper: list[float] = dataclasses.field(default_factory=list)
+    voices: list[tuple[float, float]] = dataclasses.field(default_factory=list)
+    uppers: list[list[float]] = dataclasses.field(default_factory=list)
     idle: bool = False
+    times: int = 1
 
 
 class Horizon:
@@ -80,6 +82,7 @@ class Horizon:
         self._losses: list[list[float]] = state.get("losses", [[0.0] * _VOICES for _unused in levels])
         self._unrest, self._usual_unrest = state.get("unrest", (0.0, 0.0))
         self._unrest_fade = 1 / window
+        self._skimmed = 0
         self._pending = collections.deque(Issued(**issued) for issued in state.get("pending", ()))
 
     def state(self) -> dict[str, t.Any]:
@@ -102,7 +105,7 @@ class Horizon:
         issued = self._pending.popleft()
         if value is None or not issued.features:
             return issued
-        self._regression.learn(issued.features, math.sqrt(value) - issued.root)
+        self._regression.learn(issued.features, math.sqrt(value) - issued.root, issued.times)
         if issued.voices:
             self._learn_errors(issued, value)
         return issued
@@ -116,21 +119,38 @@ class Horizon:
         for window, (guess, scale) in zip(self._windows[issued.idle], issued.voices):
             window.add((value - guess) / scale)
 
-    def issue(self, memory: Memory, rise: t.Sequence[float], brief: bool = False) -> Issued:
+    def issue(self, memory: Memory, rise: t.Sequence[float]) -> Issued:
         """Return the forecast that follows from ``memory``, and remember it until its demand is known.
 
-        ``rise`` is where each next slot is if the present rise goes on. A ``brief`` forecast has no upper value,
-        needs no ``rise`` and takes a third of the time: it is for what lies so far back that only the regression still
-        makes use of it.
+        ``rise`` is where each next slot is if the present rise goes on.
         """
         most = _MOST_GROWTH * memory.largest
-        features = memory.features(self.ahead) if memory.mean else []
-        fitted = _squared(memory.root + self._regression.predict(features), most)
-        issued = Issued(fitted, [], memory.root, features, [], [])
-        if not brief:
-            self._judge(issued, memory, min(most, rise[self.ahead - 1]), most)
+        issued = Issued(memory.root, self._features(memory))
+        issued.value = self._fitted(memory, issued.features)
+        self._judge(issued, memory, min(most, rise[self.ahead - 1]), most)
         self._pending.append(issued)
         return issued
+
+    def skim(self, memory: Memory) -> Issued:
+        """Issue no forecast, but remember one time in four what the regression learns from, for all four.
+
+        It is for what lies so far back that only the regression still makes use of it, and that not of each slot.
+        """
+        self._skimmed = (self._skimmed + 1) % _SKIMMED
+        features = [] if self._skimmed else self._features(memory)
+        issued = Issued(memory.root, features, times=_SKIMMED)
+        self._pending.append(issued)
+        return issued
+
+    def expect(self, memory: Memory) -> float:
+        """Return the demand that follows from ``memory``, as ``issue`` does."""
+        return self._fitted(memory, self._features(memory))
+
+    def _features(self, memory: Memory) -> list[float]:
+        return memory.features(self.ahead) if memory.mean else []
+
+    def _fitted(self, memory: Memory, features: list[float]) -> float:
+        return _squared(memory.root + self._regression.predict(features), _MOST_GROWTH * memory.largest)
 
     def _judge(self, issued: Issued, memory: Memory, risen: float, most: float) -> None:
         if memory.mean:

@@ -14,6 +14,7 @@ import typing as t
 from operator import mul, truediv
 
 _SINGULAR: t.Final = 1e-9
+_MOST_WAITING: t.Final = 1024
 
 
 class Regression:
@@ -21,8 +22,8 @@ class Regression:
 
     Instead of the covariance matrix of recursive least squares, which loses its footing when the features stand still
     for long (Åström, Borisson, Ljung and Wittenmark, 1977), it sums up the normal equations, O(width²) a sample, and
-    solves them now and then. Until then samples wait, since many at once are summed up several times as fast. The
-    ridge counts as ``PRIOR`` samples in which no feature had an effect.
+    solves them now and then, when a prediction is asked for. Until then samples wait, since many at once are summed up
+    several times as fast. The ridge counts as ``PRIOR`` samples in which no feature had an effect.
     """
 
     PRIOR: t.Final = 10.0
@@ -49,7 +50,7 @@ class Regression:
         self._total: float = state["total"]
         self._count: int = state["count"]
         self._due: int = state["due"]
-        self.coefficients: list[float] = state["coefficients"]
+        self._coefficients: list[float] = state["coefficients"]
         self._waiting: list[tuple[float, float, t.Sequence[float]]] = state["waiting"]
 
     def state(self) -> dict[str, t.Any]:
@@ -61,21 +62,24 @@ class Regression:
             "total": self._total,
             "count": self._count,
             "due": self._due,
-            "coefficients": self.coefficients,
+            "coefficients": self._coefficients,
             "waiting": self._waiting,
         }
 
     def predict(self, features: t.Sequence[float]) -> float:
         """Return the target that ``features`` lead to; 0 before anything is learned."""
-        return float(sum(map(mul, self.coefficients, features)))
-
-    def learn(self, features: t.Sequence[float], target: float) -> None:
-        """Take in one sample."""
-        self._waiting.append((self._weight, target, features))
-        self._total += self._weight
-        self._weight *= self._growth
-        self._count += 1
         if self._count >= self._due:
+            self._settle()
+        return float(sum(map(mul, self._coefficients, features)))
+
+    def learn(self, features: t.Sequence[float], target: float, times: int = 1) -> None:
+        """Take in one sample, which stands for so many in a row."""
+        weight = self._weight * times
+        self._waiting.append((weight, target, features))
+        self._total += weight
+        self._weight *= self._growth**times
+        self._count += times
+        if len(self._waiting) == _MOST_WAITING:
             self._settle()
 
     def _sum_up(self) -> None:
@@ -100,7 +104,7 @@ class Regression:
         self._total /= self._weight
         self._weight = 1.0
         self._due = self._count + min(self._patience, 1 + self._count // 16)
-        self.coefficients = solve(self._products, self._targets, ridge=self.PRIOR / self._total)
+        self._coefficients = solve(self._products, self._targets, ridge=self.PRIOR / self._total)
 
 
 def solve(products: list[list[float]], targets: list[float], ridge: float) -> list[float]:

@@ -77,7 +77,9 @@ class Tracker:
 
         After a ``brief`` look there is no forecast. It is for the slots that come long before one is asked for.
         """
-        if value is not None and self._doubtful(value):
+        # A forecast that was only skimmed has no value.
+        expected = value or (self._horizons[0].expect(self._memory) if self._issued else 0.0)
+        if value is not None and self._doubtful(value, expected):
             value = None
         for horizon in self._horizons:
             issued = horizon.learn(value)
@@ -88,11 +90,14 @@ class Tracker:
         if value is None and not self._issued:
             return
         self.known += value is not None
-        bridged = self._issued[0].value if value is None else value
+        bridged = expected if value is None else value
         self._memory.add(bridged)
         self._recent.append(bridged)
-        rise = [] if brief else path(list(self._recent), self._steps)
-        self._issued = [horizon.issue(self._memory, rise, brief) for horizon in self._horizons]
+        if brief:
+            self._issued = [horizon.skim(self._memory) for horizon in self._horizons]
+        else:
+            rise = path(list(self._recent), self._steps)
+            self._issued = [horizon.issue(self._memory, rise) for horizon in self._horizons]
 
     def breaches(self, level: int = 0) -> int:
         """Return for how many slots in a row the demand has been above the upper value of ``levels[level]``."""
@@ -115,14 +120,14 @@ class Tracker:
         most = None if limit is None else self._issued[0].upper[limit]
         return Forecast("surge" if surge else "blend", tuple(steps), growth_of(list(self._recent)), most)
 
-    def _doubtful(self, value: float) -> bool:
+    def _doubtful(self, value: float, expected: float) -> bool:
         if value > 0 or not self._issued:
             self._doubted = 0
             return False
         if (
             self._doubted < self._longest_doubt
             and self._zeros <= _RARE_ZEROS * self._memory.count
-            and self._issued[0].value > _WELL_ABOVE_ZERO * self._memory.mean
+            and expected > _WELL_ABOVE_ZERO * self._memory.mean
         ):
             self._doubted += 1
             return True

@@ -111,6 +111,28 @@ def test_summer_time_costs_days_not_weeks() -> None:
     assert missed(values, 0.05, start=24 * 44) <= 0.07
 
 
+def quarters(count: int) -> list[float]:
+    """Counts of 900 s with a wave a day, so many days of them, rising from one week to the next."""
+    waves = (1 + slot / 4000 + math.sin(2 * math.pi * slot / 96) for slot in range(96 * count))
+    return [poisson(random.Random(slot), 50 + 200 * wave) for slot, wave in enumerate(waves)]  # noqa: S311
+
+
+@pytest.mark.parametrize("lost", [None, 0.0], ids=["not known", "an outage"])
+def test_what_lies_far_back_is_only_skimmed_which_hardly_moves_the_forecast(lost: Value) -> None:
+    values: list[Value] = [*quarters(28)]
+    for slot in (400, 401, *range(1000, 1096)):  # two are few enough to be taken for an outage
+        values[slot] = lost
+    for end in range(len(values) - 96, len(values), 40):
+        series = Series(900, 0, tuple(values[:end]))
+        (skimmed,) = Blend().forecasts(series, 2)
+        (gone_through,) = Blend().forecasts(series, 2, last=end - 700)[-1:]
+        assert skimmed
+        assert gone_through
+        for step, exact in zip(skimmed.steps, gone_through.steps, strict=True):
+            assert step.value == pytest.approx(exact.value, rel=0.04)
+            assert step.upper == pytest.approx(exact.upper, rel=0.06)
+
+
 # Gaps and outages
 
 
