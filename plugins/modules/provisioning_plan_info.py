@@ -595,8 +595,8 @@ backtest:
       returned: success
       sample:
         - rule          short %  by %  over %   by %  unmet %  machine-hours   cost  actions/day  flaps/day
-        - rule             0.02  0.00   95.88  36.22     0.00          27288  1.274         26.2        5.1
-        - tuned            5.50  0.57   44.55   7.47     0.16          22432  1.047         29.9        8.3
+        - rule             0.02  0.00   95.83  36.16     0.00          27274  1.273         26.2        5.1
+        - tuned            5.40  0.54   44.57   7.48     0.15          22434  1.048         30.0        8.3
         - reactive 0.7     1.87  0.36   93.24  61.26     0.12          32273  1.507         17.8        2.1
         - perfect          0.00  0.00    0.00   0.00     0.00          21417  1.000         29.5        7.3
     rules:
