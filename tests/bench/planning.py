@@ -5,9 +5,9 @@
 """What planning costs: the module as the role runs it, a Python of its own for each fleet, on months of history.
 
 Cold is the first run, and kept goes on from the state of the run before, for which a day of history is enough. Months
-are handed in as demand_history_info has them with `csv`, a day as rows. Seconds are those of the processor, which
-others on the machine do not lengthen, but for those of the clock while as many fleets are planned at once as there are
-processors, as Ansible's forks do; memory is the highest.
+are handed in as demand_history_info has them with `csv`, a day as rows. Of one fleet, seconds are those of the
+processor, which others on the machine do not lengthen; of many they are the clock's, one after the other and as many at
+once as there are processors, as Ansible's forks do. Memory is the highest.
 """
 
 from __future__ import annotations
@@ -87,18 +87,16 @@ def _one(folder: Path, days: int, rounds: int) -> list[Row]:
 
 def _many(folder: Path, fleets: int) -> list[Row]:
     rows: list[Row] = []
-    at_once = os.cpu_count() or 1
-    for turn, (name, window) in enumerate((("cold", None), ("kept", _DAY // _INTERVAL))):
-        arguments = [
-            _arguments(f"web{number}", 90, "blend", folder / "many.sqlite", turn, window) for number in range(fleets)
-        ]
-        started = time.monotonic()
-        with ThreadPoolExecutor(at_once) as pool:
-            spent = sum(seconds for seconds, _memory in pool.map(functools.partial(_run, folder), arguments))
-        elapsed = time.monotonic() - started
-        case = f"{fleets} fleets, 90 days, blend, {name}"
-        rows.append(_row(f"{case}: seconds, {at_once} at once", fleets, elapsed, _LIMITS["many"]))
-        rows.append(_row(f"{case}: processor's seconds", fleets, spent, _LIMITS["many"]))
+    for at_once in sorted({1, os.cpu_count() or 1}):
+        for turn, (name, window) in enumerate((("cold", None), ("kept", _DAY // _INTERVAL))):
+            state = folder / f"many-{at_once}.sqlite"
+            arguments = [_arguments(f"web{number}", 90, "blend", state, turn, window) for number in range(fleets)]
+            started = time.monotonic()
+            with ThreadPoolExecutor(at_once) as pool:
+                list(pool.map(functools.partial(_run, folder), arguments))
+            elapsed = time.monotonic() - started
+            case = f"{fleets} fleets, 90 days, blend, {name}: seconds, {at_once} at once"
+            rows.append(_row(case, fleets, elapsed, _LIMITS["many"]))
     return rows
 
 

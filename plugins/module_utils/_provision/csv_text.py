@@ -40,13 +40,16 @@ def rows(option: str, text: str) -> list[tuple[float, float | None]]:
     header = next(lines, [])
     if not set(COLUMNS) <= set(header):
         raise InvalidInput(option, ",".join(header), "is not the header of a history", _REMEDY)
-    time, demand = map(header.index, COLUMNS)
+    cells = itemgetter(*map(header.index, COLUMNS))
     found: list[tuple[float, float | None]] = []
     for line in lines:
         if line:
-            padded = line + [""] * (len(header) - len(line))
             try:
-                found.append((_moment(padded[time]), _demand(padded[demand])))
+                moment, demand = cells(line)
+            except IndexError:
+                moment, demand = cells(line + [""] * len(header))
+            try:
+                found.append((_moment(moment), _demand(demand)))
             except ValueError as error:
                 wrong, problem = error.args
                 raise InvalidInput(f"{option} (line {lines.line_num})", wrong, problem, _REMEDY) from None

@@ -62,6 +62,9 @@ class Issued:
     times: int = 1
 
 
+_NOTHING: t.Final = Issued(0.0, [])
+
+
 class Horizon:
     """The forecasts ``ahead`` slots ahead, for each of ``levels`` (the probability that demand stays under)."""
 
@@ -76,7 +79,7 @@ class Horizon:
         self._regression = Regression(FEATURES, 28 * cycle, max(1, cycle // 12), state.get("regression"))
         # Indexed by whether there was next to no demand: busy, idle.
         self._windows = [
-            [ErrorWindow(window, unpack(latest)) for latest in errors]
+            ErrorWindow(window, [unpack(latest) for latest in errors])
             for errors in state.get("errors", [[""] * _VOICES] * 2)
         ]
         self._losses: list[list[float]] = state.get("losses", [[0.0] * _VOICES for _unused in levels])
@@ -89,7 +92,7 @@ class Horizon:
         """Return what a new horizon needs to go on from here, as JSON can hold it."""
         return {
             "regression": self._regression.state(),
-            "errors": [[pack(window.latest()) for window in windows] for windows in self._windows],
+            "errors": [[pack(latest) for latest in window.latest()] for window in self._windows],
             "losses": self._losses,
             "unrest": (self._unrest, self._usual_unrest),
             "pending": [dataclasses.asdict(issued) for issued in self._pending],
@@ -116,8 +119,7 @@ class Horizon:
             for voice, upper in enumerate(uppers):
                 short = value - upper
                 losses[voice] = self._fade * losses[voice] + (level * short if short > 0 else (level - 1) * short)
-        for window, (guess, scale) in zip(self._windows[issued.idle], issued.voices):
-            window.add((value - guess) / scale)
+        self._windows[issued.idle].add([(value - guess) / scale for guess, scale in issued.voices])
 
     def issue(self, memory: Memory, rise: t.Sequence[float]) -> Issued:
         """Return the forecast that follows from ``memory``, and remember it until its demand is known.
@@ -137,8 +139,7 @@ class Horizon:
         It is for what lies so far back that only the regression still makes use of it, and that not of each slot.
         """
         self._skimmed = (self._skimmed + 1) % _SKIMMED
-        features = [] if self._skimmed else self._features(memory)
-        issued = Issued(memory.root, features, times=_SKIMMED)
+        issued = _NOTHING if self._skimmed else Issued(memory.root, self._features(memory), times=_SKIMMED)
         self._pending.append(issued)
         return issued
 
@@ -156,8 +157,8 @@ class Horizon:
         if memory.mean:
             issued.idle = memory.root**2 <= _SMALLEST_SHARE_OF_MEAN * memory.mean
             issued.voices = self._voices(issued.value, _squared(memory.trend(self.ahead), most), risen, memory)
-        windows = self._windows_of(issued.idle)
-        issued.uppers = [_uppers(level, issued.voices, windows) for level in self._levels]
+        window = self._window_of(issued.idle)
+        issued.uppers = [_uppers(level, issued.voices, window) for level in self._levels]
         issued.upper = [min(most, _blended(*pair)) for pair in zip(issued.uppers, self._losses)]
 
     def _voices(self, fitted: float, trend: float, risen: float, memory: Memory) -> list[tuple[float, float]]:
@@ -178,23 +179,23 @@ class Horizon:
             (base, steady),
         ]
 
-    def _windows_of(self, idle: bool) -> list[ErrorWindow]:
+    def _window_of(self, idle: bool) -> ErrorWindow:
         """Return the errors to go by; the first of a state say less than those of the other one."""
         own, other = self._windows[idle], self._windows[not idle]
-        return own if len(own[0]) >= min(_FEWEST_ERRORS, len(other[0])) else other
+        return own if len(own) >= min(_FEWEST_ERRORS, len(other)) else other
 
     def _learn_unrest(self, issued: Issued, value: float) -> None:
         guess, root = issued.voices[0]
         error = abs(value - guess) / root
-        share = 1 / (sum(len(windows[0]) for windows in self._windows) + 1)
+        share = 1 / (sum(map(len, self._windows)) + 1)
         self._unrest += max(_UNREST_GAIN, share) * (error - self._unrest)
         self._usual_unrest += max(self._unrest_fade, share) * (error - self._usual_unrest)
 
 
-def _uppers(level: float, voices: list[tuple[float, float]], windows: list[ErrorWindow]) -> list[float]:
-    if not len(windows[0]):
+def _uppers(level: float, voices: list[tuple[float, float]], window: ErrorWindow) -> list[float]:
+    if not len(window):
         return [guess for guess, _unused in voices]
-    return [max(0.0, guess + scale * window.quantile(level)) for (guess, scale), window in zip(voices, windows)]
+    return [max(0.0, guess + scale * error) for (guess, scale), error in zip(voices, window.quantiles(level))]
 
 
 def _blended(uppers: list[float], losses: list[float]) -> float:

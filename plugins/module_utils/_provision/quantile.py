@@ -5,7 +5,7 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""How wrong a forecast has been: quantiles of its latest errors. Pure."""
+"""How wrong forecasts have been: quantiles of their latest errors. Pure."""
 
 from __future__ import annotations
 
@@ -16,52 +16,58 @@ import typing as t
 
 
 class ErrorWindow:
-    """The latest ``size`` errors of one forecast, kept in order: adding and reading cost O(log size).
+    """The latest ``size`` errors of forecasts made side by side, kept in order: adding and reading cost O(log size).
 
-    >>> errors = ErrorWindow(100)
+    >>> errors = ErrorWindow(100, [[], []])
     >>> for error in range(1, 20):
-    ...     errors.add(float(error))
-    >>> errors.quantile(0.95)
-    19.0
+    ...     errors.add([float(error), 2.0 * error])
+    >>> errors.quantiles(0.95)
+    [19.0, 38.0]
     """
 
-    def __init__(self, size: int, latest: t.Iterable[float] = ()) -> None:
+    def __init__(self, size: int, latest: t.Sequence[t.Iterable[float]]) -> None:
+        """Take up ``latest``: the errors of each forecast, oldest first, as many of each as of any other."""
         self._size = size
-        self._latest = collections.deque(latest, maxlen=size)
-        self._ordered = sorted(self._latest)
+        self._latest = [collections.deque(errors, maxlen=size) for errors in latest]
+        self._ordered = [sorted(errors) for errors in self._latest]
 
     def __len__(self) -> int:
-        return len(self._ordered)
+        """How many errors of each are known."""
+        return len(self._ordered[0])
 
-    def add(self, error: float) -> None:
-        """Take in ``error``; the oldest goes when there are too many."""
-        if len(self._ordered) == self._size:
-            del self._ordered[bisect.bisect_left(self._ordered, self._latest[0])]
-        self._latest.append(error)
-        bisect.insort(self._ordered, error)
+    def add(self, errors: t.Iterable[float]) -> None:
+        """Take in an error of each; the oldest goes when there are too many."""
+        full = len(self) == self._size
+        for error, latest, ordered in zip(errors, self._latest, self._ordered):
+            if full:
+                del ordered[bisect.bisect_left(ordered, latest[0])]
+            latest.append(error)
+            bisect.insort(ordered, error)
 
-    def quantile(self, level: float) -> float:
-        """Return what the next error stays under with probability ``level``; raises IndexError without any error.
+    def quantiles(self, level: float) -> list[float]:
+        """Return what the next error of each stays under with probability ``level``; IndexError before any error.
 
         Of n exchangeable errors the next one exceeds the k-th smallest with probability 1 - k / (n + 1) (the argument
         of conformal prediction; Vovk, Gammerman and Shafer, 2005). Past the largest error the tail is drawn on as an
         exponential one (peaks over threshold; Pickands, 1975), so a level nearer to 1 always asks for more.
         """
-        ordered = self._ordered
-        count = len(ordered)
+        count = len(self)
         rank = (count + 1) * level - 1
         if rank >= count - 1:
-            return ordered[-1] + self._mean_excess() * math.log(max(1.0, 1 / ((count + 1) * (1 - level))))
+            stretch = math.log(max(1.0, 1 / ((count + 1) * (1 - level))))
+            return [ordered[-1] + _mean_excess(ordered) * stretch for ordered in self._ordered]
         if rank <= 0:
-            return ordered[0]
+            return [ordered[0] for ordered in self._ordered]
         below = int(rank)
-        return ordered[below] + (ordered[below + 1] - ordered[below]) * (rank - below)
+        share = rank - below
+        return [ordered[below] + (ordered[below + 1] - ordered[below]) * share for ordered in self._ordered]
 
-    def latest(self) -> list[float]:
-        """Return the errors, oldest first: what a new window needs to go on from here."""
-        return list(self._latest)
+    def latest(self) -> list[list[float]]:
+        """Return the errors of each, oldest first: what a new window needs to go on from here."""
+        return [list(errors) for errors in self._latest]
 
-    def _mean_excess(self) -> float:
-        over = max(2, len(self._ordered) // 20)
-        top = self._ordered[-over - 1 :]
-        return max(0.0, sum(top) / len(top) - top[0])  # the mean of equal numbers may round to less than they are
+
+def _mean_excess(ordered: t.Sequence[float]) -> float:
+    over = max(2, len(ordered) // 20)
+    top = ordered[-over - 1 :]
+    return max(0.0, sum(top) / len(top) - top[0])  # the mean of equal numbers may round to less than they are
