@@ -123,8 +123,8 @@ def read(root: etree._Element) -> Definition:
         description=_text(parts.get("description")),
         memory_bytes=size_in_bytes(parts.get("memory")),
         vcpus=int(_text(parts.get("vcpu")) or 1),
-        arch=_attribute(system.get("type"), "arch"),
-        machine=_attribute(system.get("type"), "machine"),
+        arch=attribute(system.get("type"), "arch") or None,
+        machine=attribute(system.get("type"), "machine") or None,
         nvram=_text(system.get("nvram")),
         disks=tuple(map(_read_disk, _children(devices, "disk"))),
         interfaces=tuple(map(_read_interface, _children(devices, "interface"))),
@@ -164,12 +164,12 @@ def _read_disk(element: etree._Element) -> Disk:
         source=source.get("file") or source.get("dev") or source.get("dir"),
         pool=source.get("pool"),
         volume=source.get("volume"),
-        format=_attribute(parts.get("driver"), "type"),
+        format=attribute(parts.get("driver"), "type") or None,
         readonly="readonly" in parts,
         shareable="shareable" in parts,
         backing=tuple(_backing(parts.get("backingStore"))),
-        alias=_attribute(parts.get("alias"), "name"),
-        cache=_attribute(parts.get("driver"), "cache"),
+        alias=attribute(parts.get("alias"), "name") or None,
+        cache=attribute(parts.get("driver"), "cache") or None,
     )
 
 
@@ -186,12 +186,12 @@ def _read_interface(element: etree._Element) -> Interface:
     parts = _by_tag(element)
     source = parts.get("source", _NOTHING)
     return Interface(
-        mac=_attribute(parts.get("mac"), "address"),
+        mac=attribute(parts.get("mac"), "address") or None,
         # libvirt's own files have both, what it tells has only what the network made of it
         type=parts.get("actual", element).get("type", "network"),
         source=source.get("network") or source.get("bridge") or source.get("dev"),
-        target=_attribute(parts.get("target"), "dev"),
-        model=_attribute(parts.get("model"), "type"),
+        target=attribute(parts.get("target"), "dev") or None,
+        model=attribute(parts.get("model"), "type") or None,
     )
 
 
@@ -199,10 +199,10 @@ def _read_graphics(element: etree._Element) -> Graphics:
     listen = element.find("listen")
     return Graphics(
         type=element.get("type", ""),
-        address=element.get("listen") or _attribute(listen, "address"),
+        address=element.get("listen") or attribute(listen, "address") or None,
         port=_port(element.get("port")),
         tls_port=_port(element.get("tlsPort")),
-        socket=element.get("socket") or _attribute(listen, "socket"),
+        socket=element.get("socket") or attribute(listen, "socket") or None,
     )
 
 
@@ -214,7 +214,3 @@ def _port(text: str | None) -> int | None:
 def attribute(element: etree._Element | None, name: str) -> str:
     """Return an attribute of ``element``; nothing if it has none, or there is no element."""
     return "" if element is None else element.get(name, "")
-
-
-def _attribute(element: etree._Element | None, name: str) -> str | None:
-    return None if element is None else element.get(name)
