@@ -82,7 +82,7 @@ CHANNEL = "<channel type='unix'><target type='virtio' name='org.qemu.guest_agent
 def test_an_agent_that_libvirt_has_not_reached_yet_does_not_answer(monkeypatch: pytest.MonkeyPatch, code: int) -> None:
     pings = [refusal(code), None]
     monkeypatch.setattr(agent, "libvirt_qemu", Pinged(pings))
-    assert [agent.answers(channelled("connected")) for _ in range(2)] == [False, True]
+    assert [agent.answers(channelled("connected")) for _unused in range(2)] == [False, True]
 
 
 def test_an_agent_that_has_not_opened_its_channel_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
