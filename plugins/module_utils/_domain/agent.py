@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._connection import from_libvirt, translated
+from ansible_collections.headroom.libvirt.plugins.module_utils._connection import translated
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain.xml import parse_element
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import HeadroomError
@@ -40,11 +40,11 @@ def answers(domain: api.Domain) -> bool:
     if not is_connected(domain):
         return False
     try:
-        libvirt_qemu.qemuAgentCommand(domain, json.dumps({"execute": "guest-ping"}), _ANSWER_SECONDS, 0)
-    except libvirt.libvirtError as error:
-        if error.get_error_code() in (libvirt.VIR_ERR_AGENT_UNRESPONSIVE, libvirt.VIR_ERR_AGENT_UNSYNCED):
+        _ask(domain, "guest-ping")
+    except HeadroomError as error:
+        if error.details.get("libvirt_code") in (libvirt.VIR_ERR_AGENT_UNRESPONSIVE, libvirt.VIR_ERR_AGENT_UNSYNCED):
             return False
-        raise from_libvirt(error, f"ask the agent of {domain.name()!r} for guest-ping") from error
+        raise
     return True
 
 

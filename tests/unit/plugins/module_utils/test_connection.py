@@ -21,6 +21,8 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._libvirt_dep import libvirt
 
+from tools.refusals import refusal
+
 
 def test_opens_and_closes() -> None:
     with open_connection("test:///default") as connection:
@@ -66,14 +68,12 @@ def test_translates_libvirt_errors() -> None:
     ],
 )
 def test_a_connection_that_breaks_in_mid_call_is_told_as_such(text: str) -> None:
-    error = libvirt.libvirtError("")
-    vars(error)["err"] = (libvirt.VIR_ERR_INTERNAL_ERROR, 0, text, 0, None, None, None, 0, 0)
+    error = refusal(libvirt.VIR_ERR_INTERNAL_ERROR, text)
     assert isinstance(from_libvirt(error, "start 'web-1'"), ConnectionFailed)
 
 
 def test_a_file_that_cannot_be_written_is_no_broken_connection() -> None:
-    error = libvirt.libvirtError("")
-    vars(error)["err"] = (libvirt.VIR_ERR_SYSTEM_ERROR, 0, "cannot write data to file '/x'", 0, None, None, None, 0, 0)
+    error = refusal(libvirt.VIR_ERR_SYSTEM_ERROR, "cannot write data to file '/x'")
     assert isinstance(from_libvirt(error, "define 'web-1'"), LibvirtFailed)
 
 

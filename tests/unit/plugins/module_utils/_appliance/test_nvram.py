@@ -21,6 +21,8 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Li
 from ansible_collections.headroom.libvirt.plugins.module_utils._storage import api, content
 from ansible_collections.headroom.libvirt.plugins.module_utils._storage import xml as storage_xml
 
+from tools.refusals import refusal
+
 
 @given(st.binary(max_size=4096))
 def test_what_was_packed_is_unpacked(variables: bytes) -> None:
@@ -86,15 +88,10 @@ class WithoutFolder:
         self.number = number
 
     def storageVolLookupByPath(self, _path: str) -> t.NoReturn:  # noqa: N802 - libvirt's name
-        raise self._error(libvirt.VIR_ERR_NO_STORAGE_VOL, -1)
+        raise refusal(libvirt.VIR_ERR_NO_STORAGE_VOL)
 
     def storagePoolCreateXML(self, _xml: str, _flags: int) -> t.NoReturn:  # noqa: N802 - libvirt's name
-        raise self._error(libvirt.VIR_ERR_SYSTEM_ERROR, self.number)
-
-    def _error(self, code: int, number: int) -> libvirt.libvirtError:
-        error = libvirt.libvirtError("cannot open directory")
-        vars(error)["err"] = (code, libvirt.VIR_FROM_STORAGE, "cannot open directory", 2, None, None, None, number, -1)
-        return error
+        raise refusal(libvirt.VIR_ERR_SYSTEM_ERROR, number=self.number)
 
 
 _EFI = "<domain><name>web</name><os firmware='efi'><type>hvm</type></os></domain>"

@@ -15,6 +15,8 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._connection impor
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain import agent
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import ConnectionFailed, HeadroomError, TimedOut
 
+from tools.refusals import refusal
+
 
 class Ticking:
     """A clock that only sleeping moves."""
@@ -94,12 +96,6 @@ def test_a_lost_host_is_not_an_agent_that_does_not_answer(monkeypatch: pytest.Mo
     monkeypatch.setattr(agent, "libvirt_qemu", Pinged([refusal(libvirt.VIR_ERR_RPC)]))
     with pytest.raises(ConnectionFailed):
         agent.answers(channelled("connected"))
-
-
-def refusal(code: int) -> libvirt.libvirtError:
-    error = libvirt.libvirtError("refused")
-    vars(error)["err"] = (code, libvirt.VIR_FROM_QEMU, "refused", 2, None, None, None, -1, -1)
-    return error
 
 
 def channelled(state: str) -> t.Any:

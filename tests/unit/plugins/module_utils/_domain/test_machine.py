@@ -24,6 +24,8 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     UnsupportedBehaviour,
 )
 
+from tools.refusals import refusal
+
 if t.TYPE_CHECKING:
     from pathlib import Path
 
@@ -169,10 +171,7 @@ class LateDomain(DeafDomain):
 
     def _go_off(self) -> int:
         self.on = self.stubborn
-        error = libvirt.libvirtError("")
-        err = (libvirt.VIR_ERR_OPERATION_INVALID, 0, "domain is not running", 1, None, None, None, -1, -1)
-        vars(error)["err"] = err
-        raise error
+        raise refusal(libvirt.VIR_ERR_OPERATION_INVALID, "domain is not running")
 
 
 class FakeClock:
