@@ -85,7 +85,6 @@ class Horizon:
         self._losses: list[list[float]] = state.get("losses", [[0.0] * _VOICES for _unused in levels])
         self._unrest, self._usual_unrest = state.get("unrest", (0.0, 0.0))
         self._unrest_fade = 1 / window
-        self._skimmed = 0
         self._pending = collections.deque(Issued(**issued) for issued in state.get("pending", ()))
 
     def state(self) -> dict[str, t.Any]:
@@ -138,8 +137,8 @@ class Horizon:
 
         It is for what lies so far back that only the regression still makes use of it, and that not of each slot.
         """
-        self._skimmed = (self._skimmed + 1) % _SKIMMED
-        issued = _NOTHING if self._skimmed else Issued(memory.root, self._features(memory), times=_SKIMMED)
+        is_left_out = memory.count % _SKIMMED
+        issued = _NOTHING if is_left_out else Issued(memory.root, self._features(memory), times=_SKIMMED)
         self._pending.append(issued)
         return issued
 

@@ -79,6 +79,7 @@ class Regression:
         self._total += weight
         self._weight *= self._growth**times
         self._count += times
+        # Weights grow while samples wait, and must not overflow where nobody asks.
         if len(self._waiting) == _MOST_WAITING:
             self._settle()
 

@@ -77,9 +77,7 @@ class Tracker:
 
         After a ``brief`` look there is no forecast. It is for the slots that come long before one is asked for.
         """
-        # A forecast that was only skimmed has no value.
-        expected = value or (self._horizons[0].expect(self._memory) if self._issued else 0.0)
-        if value is not None and self._doubtful(value, expected):
+        if value is not None and self._doubtful(value):
             value = None
         for horizon in self._horizons:
             issued = horizon.learn(value)
@@ -90,7 +88,7 @@ class Tracker:
         if value is None and not self._issued:
             return
         self.known += value is not None
-        bridged = expected if value is None else value
+        bridged = self._expected() if value is None else value
         self._memory.add(bridged)
         self._recent.append(bridged)
         if brief:
@@ -120,14 +118,19 @@ class Tracker:
         most = None if limit is None else self._issued[0].upper[limit]
         return Forecast("surge" if surge else "blend", tuple(steps), growth_of(list(self._recent)), most)
 
-    def _doubtful(self, value: float, expected: float) -> bool:
+    def _expected(self) -> float:
+        """Return what is expected of the slot after the latest one, which has not been asked where that was skimmed."""
+        value = self._issued[0].value
+        return self._horizons[0].expect(self._memory) if math.isnan(value) else value
+
+    def _doubtful(self, value: float) -> bool:
         if value > 0 or not self._issued:
             self._doubted = 0
             return False
         if (
             self._doubted < self._longest_doubt
             and self._zeros <= _RARE_ZEROS * self._memory.count
-            and expected > _WELL_ABOVE_ZERO * self._memory.mean
+            and self._expected() > _WELL_ABOVE_ZERO * self._memory.mean
         ):
             self._doubted += 1
             return True
