@@ -40,16 +40,13 @@ def rows(option: str, text: str) -> list[tuple[float, float | None]]:
     header = next(lines, [])
     if not set(COLUMNS) <= set(header):
         raise InvalidInput(option, ",".join(header), "is not the header of a history", _REMEDY)
-    cells = itemgetter(*map(header.index, COLUMNS))
+    time, demand = map(header.index, COLUMNS)
     found: list[tuple[float, float | None]] = []
     for line in lines:
         if line:
+            padded = line + [""] * (len(header) - len(line))
             try:
-                moment, demand = cells(line)
-            except IndexError:
-                moment, demand = cells(line + [""] * len(header))
-            try:
-                found.append((_moment(moment), _demand(demand)))
+                found.append((_moment(padded[time]), _demand(padded[demand])))
             except ValueError as error:
                 wrong, problem = error.args
                 raise InvalidInput(f"{option} (line {lines.line_num})", wrong, problem, _REMEDY) from None
@@ -70,15 +67,14 @@ def _time(moment: float) -> str:
 
 
 def _moment(text: str) -> float:
-    # What a date seems to be is tried as one first: of months of history no number is, which would take twice as long.
-    for parse in (epoch, float) if text[4:5] == "-" else (float, epoch):
-        try:
-            moment = parse(text.strip())
-        except ValueError:
-            continue
-        if 0 <= moment < math.inf:
-            return moment
-        break
+    # A year and a dash are no number, and finding that out by trying takes as long as reading the date.
+    number = None if text[4:5] == "-" and text[:4].isdecimal() else _number(text)
+    try:
+        moment = epoch(text.strip()) if number is None else number
+    except ValueError:
+        moment = math.nan
+    if 0 <= moment < math.inf:
+        return moment
     raise ValueError(text, "is no time")
 
 
