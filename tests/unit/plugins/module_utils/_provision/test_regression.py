@@ -15,6 +15,9 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._provision.regres
 
 Matrix = list[list[float]]
 
+# What each coefficient alone predicts.
+UNITS: Matrix = [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]
+
 
 def products(samples: Matrix) -> Matrix:
     """The lower triangle of the samples' products."""
@@ -44,8 +47,7 @@ def test_a_linear_law_is_found() -> None:
     for _unused in range(2000):
         features = [1.0, source.gauss(0, 1), source.gauss(0, 5)]
         regression.learn(features, 2 + 3 * features[1] - features[2] + source.gauss(0, 0.1))
-    assert regression.predict([0.0, 1.0, 0.0]) == pytest.approx(3, abs=0.1)
-    assert regression.predict([0.0, 0.0, 1.0]) == pytest.approx(-1, abs=0.1)
+    assert [regression.predict(unit) for unit in UNITS] == pytest.approx([2, 3, -1], abs=0.1)
     assert regression.predict([1.0, 1.0, 1.0]) == pytest.approx(4, abs=0.2)
 
 
@@ -83,7 +85,7 @@ def test_it_goes_on_from_its_state() -> None:
     second = Regression(2, 50, 10, json.loads(json.dumps(first.state())))
     for features, target in samples[50:]:
         second.learn(features, target)
-    assert second.predict([1.0, 2.0]) == whole.predict([1.0, 2.0])
+    assert [second.predict(unit) for unit in UNITS] == [whole.predict(unit) for unit in UNITS]
 
 
 def test_a_sample_may_stand_for_several() -> None:
