@@ -42,8 +42,8 @@ class Blend:
     """A Forecaster. ``risk`` is the share of slots in which demand may exceed the upper value.
 
     Without kept state it goes through the latest 28 days, at most 10 000 slots. Of those that lie farther back than
-    some 1000 it only learns days and weeks, and these of every fourth, which takes a tenth of the time. On real demand
-    the first upper value's pinball loss was the same within a few percent, either way.
+    some 1000 it only learns days and weeks, and these of every fourth, which takes a tenth of the time. On seven real
+    traces that moved the pinball loss of the first upper value by -14 to 13 %, and by 2 % or less on four of them.
     """
 
     risk: float = 0.05
