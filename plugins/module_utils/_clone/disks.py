@@ -34,8 +34,8 @@ def link(_connection: Connection, pool: api.Pool, disk: Overlay) -> None:
 def copy(connection: Connection, pool: api.Pool, disk: Overlay) -> None:
     """Copy the appliance's disk, so that holes stay holes.
 
-    A file of this machine in the right format is copied by the kernel, which is twice as fast; else libvirt has
-    ``qemu-img convert`` do it.
+    A file of this machine in the right format is copied as it is; else libvirt has ``qemu-img convert`` do it, which
+    takes longer.
     """
     source = api.find_volume_by_path(connection, disk.base_path)
     if source is None:

@@ -5,22 +5,26 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""Files that are copied by the kernel, or share their blocks until one is written to (reflinks), where this runs."""
+"""Files that are copied, or share their blocks until one is written to (reflinks), where this runs."""
 
 from __future__ import annotations
 
 import contextlib
 import errno
 import fcntl
+import functools
 import os
 import threading
 import typing as t
+from concurrent import futures
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import HeadroomError, NoSpace, Unsupported
 
 # libvirt has VIR_STORAGE_VOL_CREATE_REFLINK, but only between raw volumes. The number is for Python before 3.12.
 _FICLONE = getattr(fcntl, "FICLONE", 0x40049409)
-_CHUNK_BYTES = 1 << 26
+_PIECE_BYTES: t.Final = 1 << 24
+_BUFFER_BYTES: t.Final = 1 << 20
+_AT_ONCE: t.Final = 2
 _UNSUPPORTED = (errno.EOPNOTSUPP, errno.ENOTTY, errno.EXDEV, errno.EINVAL)
 
 
@@ -110,22 +114,41 @@ def _shared(original: int, made: int) -> bool:
 
 
 def _send(original: int, made: int) -> None:
-    """Have the kernel copy what is between the holes."""
-    size, offset = os.fstat(original).st_size, 0
-    while offset < size:
+    """Copy what is between the holes.
+
+    Two at once, each through a buffer that stays in the processor's cache: while one holds the file to write to it, the
+    other reads. That is faster than ``sendfile`` and ``copy_file_range``, which do both under the file's lock.
+    """
+    with futures.ThreadPoolExecutor(_AT_ONCE) as pool:
+        for _unused in pool.map(functools.partial(_send_piece, original, made), _pieces(original)):
+            pass
+
+
+def _pieces(file: int) -> t.Iterator[tuple[int, int]]:
+    """Yield the file's data as (begin, end), without the holes, none longer than a piece."""
+    size, begin = os.fstat(file).st_size, 0
+    while begin < size:
         try:
-            offset = os.lseek(original, offset, os.SEEK_DATA)
+            begin = os.lseek(file, begin, os.SEEK_DATA)
         except OSError as error:
             if error.errno == errno.ENXIO:  # nothing but a hole is left
                 return
             raise
-        end = os.lseek(original, offset, os.SEEK_HOLE)
-        os.lseek(made, offset, os.SEEK_SET)
-        while offset < end:
-            sent = os.sendfile(made, original, offset, min(_CHUNK_BYTES, end - offset))
-            if not sent:  # it was cut off meanwhile
-                return
-            offset += sent
+        hole = os.lseek(file, begin, os.SEEK_HOLE)
+        for piece in range(begin, hole, _PIECE_BYTES):
+            yield piece, min(piece + _PIECE_BYTES, hole)
+        begin = hole
+
+
+def _send_piece(original: int, made: int, piece: tuple[int, int]) -> None:
+    offset, end = piece
+    buffer = memoryview(bytearray(min(_BUFFER_BYTES, end - offset)))
+    while offset < end:
+        count = os.preadv(original, [buffer[: end - offset]], offset)
+        if not count:  # it was cut off meanwhile
+            return
+        # What was not written is read again.
+        offset += os.pwrite(made, buffer[:count], offset)
 
 
 def _opened(path: str, flags: int) -> t.BinaryIO:

@@ -9,16 +9,12 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-import typing as t
+from pathlib import Path
 
 import pytest
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import HeadroomError, NoSpace, Unsupported
 from ansible_collections.headroom.libvirt.plugins.module_utils._storage import reflink
-
-if t.TYPE_CHECKING:
-    from pathlib import Path
-
 
 _MIB = 1024**2
 
@@ -104,3 +100,33 @@ def test_files_are_written_back_and_those_that_cannot_be_are_left(
     monkeypatch.setattr(os, "fsync", lambda number: synced.append(os.fstat(number).st_ino))
     reflink.write_back([files[0], "/nonexistent", files[1]]).join()
     assert synced == [(tmp_path / name).stat().st_ino for name in ("source", "target")]
+
+
+def test_a_copy_of_many_pieces_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reflink, "_PIECE_BYTES", 5000)
+    monkeypatch.setattr(reflink, "_BUFFER_BYTES", 700)
+    source, target = tmp_path / "source", tmp_path / "target"
+    source.write_bytes(os.urandom(123_457))
+    target.touch()
+    assert reflink.copy(str(source), str(target), may_share=False)
+    assert target.read_bytes() == source.read_bytes()
+
+
+def test_what_a_call_does_not_write_is_written_by_the_next(
+    files: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = os.pwrite
+    monkeypatch.setattr(os, "pwrite", lambda file, data, offset: write(file, data[:2], offset))
+    assert reflink.copy(*files, may_share=False)
+    assert Path(files[1]).read_bytes() == b"content"
+
+
+def test_a_disk_that_fills_up_while_copying_is_told(files: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_file: int, data: bytes | memoryview, _offset: int) -> int:
+        if bytes(data) == b"\0":  # what is there before the content
+            return 1
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "pwrite", full)
+    with pytest.raises(NoSpace, match="could not take the content"):
+        reflink.copy(*files, may_share=False)
