@@ -76,7 +76,9 @@ def merge(histories: t.Sequence[t.Sequence[Sample]], interval: int, now: float) 
     slots = range(first, last + interval, interval)
     columns = [_column(by_slot, slots) for by_slot in parts if by_slot]
     totals = [_total(column) for column in zip(*columns)] or [None] * len(slots)
-    return Series(interval, first, tuple(_whole(wholes, slot, total) for slot, total in zip(slots, totals)))
+    if any(wholes):
+        totals = [_whole(wholes, slot, total) for slot, total in zip(slots, totals)]
+    return Series(interval, first, tuple(totals))
 
 
 def bridged(series: Series) -> Series:
@@ -114,5 +116,4 @@ def _whole(wholes: t.Sequence[dict[int, float | None]], slot: int, total: float 
 
 
 def _total(parts: t.Sequence[float | None]) -> float | None:
-    known = [part for part in parts if part is not None]
-    return sum(known) if len(known) == len(parts) else None
+    return None if None in parts else sum(t.cast("t.Sequence[float]", parts))

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -45,3 +47,15 @@ def test_what_is_no_history_is_named_by_its_line(text: str, words: str) -> None:
 @given(st.lists(st.tuples(st.integers(0, 4_000_000_000), st.one_of(st.none(), st.floats(0, 1e300)))))
 def test_what_is_written_is_read_again(rows: list[tuple[float, float | None]]) -> None:
     assert [(one.timestamp, one.value) for one in read("csv", write(rows))] == sorted(rows, key=lambda row: row[0])
+
+
+@given(
+    st.datetimes(dt.datetime(1971, 1, 1), dt.datetime(2100, 1, 1)).map(lambda moment: moment.replace(microsecond=0)),  # noqa: DTZ001
+    st.integers(-1439, 1439),
+    st.sampled_from("T "),
+    st.sampled_from(["", " "]),
+)
+def test_times_of_any_offset_are_read(moment: dt.datetime, minutes: int, between: str, after: str) -> None:
+    there = moment.replace(tzinfo=dt.timezone(dt.timedelta(minutes=minutes)))
+    samples = read("csv", f"timestamp,demand\n{there.isoformat(between)}{after},1\n")
+    assert [sample.timestamp for sample in samples] == [there.timestamp()]
