@@ -23,7 +23,7 @@ if t.TYPE_CHECKING:
 
     from bench.traces import Trace
 
-_LEVELS: t.Final = (0.95, LIMIT_LEVEL)
+_RISK: t.Final = 0.05
 _LOOKED_BACK: t.Final = 64
 _PAGE_SECONDS: t.Final = 3600
 
@@ -42,12 +42,12 @@ def read_windows(path: Path) -> Windows:
 def raised(trace: Trace, delay: int) -> list[int]:
     """The slots in which the alert would have been raised, judged as a plan judges it."""
     rule = Rule(capacity=trace.capacity(20), max=60, interval=trace.interval, horizon=delay * trace.interval)
-    tracker = Tracker(trace.interval, delay, _LEVELS)
+    tracker = Tracker(trace.interval, delay, [1 - _RISK], LIMIT_LEVEL)
     before: Forecast | None = None
     slots: list[int] = []
     for slot, value in enumerate(trace.demand):
         tracker.observe(value)
-        made = tracker.forecast(limit=1 if tracker.known >= ENOUGH_SLOTS else None)
+        made = tracker.forecast(limited=tracker.known >= ENOUGH_SLOTS)
         latest = Series(trace.interval, 0, trace.demand[max(0, slot - _LOOKED_BACK) : slot + 1])
         surge = made is not None and made.method == "surge" and tracker.known >= ENOUGH_SLOTS
         if alert.judge(latest, rule, before, surge=surge).raised:

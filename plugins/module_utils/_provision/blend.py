@@ -32,7 +32,7 @@ _MOST_SLOTS: t.Final = 10_000
 _THOROUGH_SLOTS: t.Final = 1008
 ENOUGH_SLOTS: t.Final = 48
 LIMIT_LEVEL: t.Final = 1 - 1 / 750
-_VERSION: t.Final = 5
+_VERSION: t.Final = 6
 
 State = dict[str, t.Any]
 
@@ -62,19 +62,18 @@ class Blend:
         demand (a fleet of the same name elsewhere).
         """
         key = [_VERSION, self.risk, series.interval, steps]
-        levels = [1 - self.risk, LIMIT_LEVEL]
         seen = self._seen(series, last, state, key)
         if state is not None and seen is not None:
             made = [_from_json(forecast) for forecast in state["made"]]
-            tracker = Tracker(series.interval, steps, levels, state["tracker"])
+            tracker = Tracker(series.interval, steps, [1 - self.risk], LIMIT_LEVEL, state["tracker"])
         else:
-            made, tracker = [], Tracker(series.interval, steps, levels)
+            made, tracker = [], Tracker(series.interval, steps, [1 - self.risk], LIMIT_LEVEL)
             seen = max(0, len(series.values) - min(_MOST_SLOTS, _LONGEST_SECONDS // series.interval))
         first = len(series.values) - last
         for index in range(seen, len(series.values)):
             tracker.observe(series.values[index], brief=not state and index < first - _THOROUGH_SLOTS)
             if index >= first:
-                made.append(tracker.forecast(limit=1 if tracker.known >= ENOUGH_SLOTS else None))
+                made.append(tracker.forecast(limited=tracker.known >= ENOUGH_SLOTS))
         kept = {
             "key": key,
             "next": series.start + len(series.values) * series.interval,

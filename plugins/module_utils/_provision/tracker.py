@@ -36,13 +36,19 @@ _SURPRISE: t.Final = 1 / 400
 class Tracker:
     """The blend after some slots of ``interval`` seconds, forecasting up to ``steps`` slots ahead.
 
-    ``levels`` are the probabilities that demand shall stay under the upper values; each costs a little.
+    ``levels`` are the probabilities that demand shall stay under the upper values, and ``limit`` is one that only the
+    next slot's is told for; each costs a little.
     ``known`` slots had a value. One without teaches nothing and is bridged by what was expected of it. So are the first
     zeros of a series that hardly knows any: then a service or its measuring is out, and the demand will be back.
     """
 
     def __init__(
-        self, interval: int, steps: int, levels: t.Sequence[float], state: dict[str, t.Any] | None = None
+        self,
+        interval: int,
+        steps: int,
+        levels: t.Sequence[float],
+        limit: float | None = None,
+        state: dict[str, t.Any] | None = None,
     ) -> None:
         state = state or {}
         lags = seasons(interval)
@@ -51,7 +57,11 @@ class Tracker:
         self._longest_doubt = max(2, _LONGEST_DOUBT_SECONDS // interval)
         self._memory = Memory(lags, state.get("memory"))
         states = state.get("horizons", itertools.repeat(None))
-        self._horizons = [Horizon(ahead, levels, lags.cycle, kept) for ahead, kept in zip(anchors(steps), states)]
+        limits = [] if limit is None else [limit]
+        self._horizons = [
+            Horizon(ahead, [*levels, *limits] if ahead == 1 else levels, lags.cycle, kept)
+            for ahead, kept in zip(anchors(steps), states)
+        ]
         self._issued = [Issued(**issued) for issued in state.get("issued", ())]
         self._recent = collections.deque(state.get("recent", ()), _RECENT)
         self._breaches: list[int] = state.get("breaches", [0 for _unused in levels])
@@ -97,14 +107,10 @@ class Tracker:
             rise = path(list(self._recent), self._steps)
             self._issued = [horizon.issue(self._memory, rise) for horizon in self._horizons]
 
-    def breaches(self, level: int = 0) -> int:
-        """Return for how many slots in a row the demand has been above the upper value of ``levels[level]``."""
-        return self._breaches[level]
-
-    def forecast(self, level: int = 0, limit: int | None = None) -> Forecast | None:
+    def forecast(self, level: int = 0, *, limited: bool = False) -> Forecast | None:
         """Return the forecast after the latest slot; None before any value.
 
-        Its upper values are for ``levels[level]``, and its limit, if one is asked for, for ``levels[limit]``.
+        Its upper values are for ``levels[level]``; it has a limit where it shall be ``limited``.
         """
         if not self._issued:
             return None
@@ -115,7 +121,7 @@ class Tracker:
         surge = self._surge(level)
         if surge:
             steps = [Step(max(step.value, value), max(step.upper, value)) for step, value in zip(steps, surge)]
-        most = None if limit is None else self._issued[0].upper[limit]
+        most = self._issued[0].upper[-1] if limited else None
         return Forecast("surge" if surge else "blend", tuple(steps), growth_of(list(self._recent)), most)
 
     def _expected(self) -> float:
