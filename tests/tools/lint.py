@@ -18,6 +18,7 @@ if t.TYPE_CHECKING:
 
 PLUGINS = f"ansible_collections/{NAMESPACE}/{NAME}/plugins"
 TESTS = str(ROOT / "tests")
+_EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 
 
 class Linter(t.NamedTuple):
@@ -58,11 +59,13 @@ LINTERS: dict[str, t.Callable[[], Linter]] = {
     "vermin": lambda: here("vermin", "--quiet", "--no-tips", "--target=3.9-", "--violations", "plugins"),
     "types": lambda: mypy("3.10", PLUGINS),
     "test-types": lambda: mypy("3.11", TESTS, f"{ROOT}/conftest.py"),
+    # Blanks at the ends of lines, and what a merge left: all that differs from a tree without files.
+    "whitespace": lambda: here("git", "diff", "--check", _EMPTY_TREE),
     "yamllint": lambda: here("yamllint", "--strict", "."),
     "shellcheck": lambda: here("shellcheck", "--external-sources", *shell_scripts()),
     "licences": lambda: here("reuse", "lint-file", *map(str, files())),
     "changelog": lambda: as_collection("antsibull-changelog", "lint"),
-    "docs": lambda: as_collection("antsibull-docs", "lint-collection-docs", "--plugin-docs", "--skip-rstcheck", "."),
+    "docs": lambda: as_collection("antsibull-docs", "lint-collection-docs", "--plugin-docs", "."),
     "ansible-lint": lambda: as_collection("ansible-lint", "-q"),
 }
 
