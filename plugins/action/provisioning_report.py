@@ -57,9 +57,10 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core has no typ
         try:
             pages = self._pages(params)
         except HeadroomError as error:
+            # Ansible would tell the cause once more.
             raise AnsibleActionFail(
                 f"Failed to make the report: {error.message}", result={"error": error.as_result()}
-            ) from error
+            ) from None
         results = [self._write(path, text, params["mode"], task_vars or {}) for path, text in pages.items()]
         return {
             "changed": any(result.get("changed") for result in results),

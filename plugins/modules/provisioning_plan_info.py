@@ -76,8 +76,13 @@ options:
           - V(auto) is V(trend) until the demand of 48 intervals is known, and V(blend) from then on.
           - V(last_value) expects that demand stays where it is. With O(rule.headroom=0.43) the fleet is what a reactive
             autoscaler makes of it that uses its machines to 70 %, which is good to compare with.
+          - Any other name is that of a filter plugin on the controller, with its collection, such as
+            V(example.capacity.arima). It gets the demand so far, a list of dictionaries with C(timestamp) and C(value)
+            (V(none) where it is not known), oldest first, and the keywords C(interval) (seconds), C(steps) and C(risk).
+            It returns the demands of the next C(steps) intervals, each as a number or as a dictionary with C(value) and
+            C(upper), or V(none) while it cannot tell, and then V(trend) does. It is asked once for each interval of
+            O(rule.cooldown), every time with what was known by then.
         type: str
-        choices: [auto, trend, blend, last_value]
         default: auto
       schedule:
         description:
@@ -301,6 +306,17 @@ options:
       - After the first run, samples of a day are enough, and what was before is still known.
       - A file that cannot be used costs a warning, and the forecast begins anew.
     type: path
+  forecasts:
+    description:
+      - What a filter in O(rule.forecaster) has said after each of the latest intervals, oldest first.
+      - Left to itself, the task asks the filter. It is for those who run the module without Ansible's controller.
+    type: list
+    elements: raw
+  parked_forecasts:
+    description:
+      - Likewise at O(rule.parked_risk), where O(rule.parked_max) is set.
+    type: list
+    elements: raw
   backtest:
     description:
       - Replay the recorded history, or that of a file, under O(rule) and others, and return what would have happened in
@@ -395,6 +411,17 @@ EXAMPLES = r"""
   delegate_to: localhost
   run_once: true
   register: plan
+
+- name: Plan by a forecast of one's own, a filter of the collection example.capacity
+  headroom.libvirt.provisioning_plan_info:
+    fleet: web
+    rule:
+      capacity: 1.5
+      max: 40
+      forecaster: example.capacity.arima
+    hosts: "{{ ansible_play_hosts | map('extract', hostvars, 'observed') }}"
+  delegate_to: localhost
+  run_once: true
 
 - name: Compare rules on a recorded day
   headroom.libvirt.provisioning_plan_info:
@@ -722,7 +749,8 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._names import che
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision import decisions, kept
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.blend import Blend
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.database import Database
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision.forecasters import forecaster_of
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.forecasters import forecaster_of, is_filter
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.foretold import Foretold
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.observed import Wanted, observe
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.options import RULE, rule_of
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.plan import check_unchanged, decide
@@ -772,6 +800,8 @@ ARGUMENTS = ArgumentSpec(
         "now": {"type": "float"},
         "expected_digest": {"type": "str"},
         "forecast_state": {"type": "path"},
+        "forecasts": {"type": "list", "elements": "raw"},
+        "parked_forecasts": {"type": "list", "elements": "raw"},
         "backtest": {"type": "dict", "options": BACKTEST},
     }
 )
@@ -800,9 +830,9 @@ def run(module: AnsibleModule) -> dict[str, t.Any]:
 
 def make_plan(module: AnsibleModule, observed: Observed, rule: Rule) -> dict[str, t.Any]:
     """Return the plan; raises Conflict if the machines are not those of ``expected_digest``."""
-    forecasters = [forecaster_of(rule.forecaster, rule.risk)]
+    forecasters = [_forecaster(module, rule, "forecasts", rule.risk)]
     if rule.parked_varies:
-        forecasters.append(forecaster_of(rule.forecaster, rule.parked_risk))
+        forecasters.append(_forecaster(module, rule, "parked_forecasts", rule.parked_risk))
     if module.params["forecast_state"] is not None:
         plan = _continued(module, observed, rule, forecasters)
     else:
@@ -810,6 +840,16 @@ def make_plan(module: AnsibleModule, observed: Observed, rule: Rule) -> dict[str
     if module.params["expected_digest"] is not None:
         check_unchanged(module.params["expected_digest"], plan)
     return _result(observed, rule, plan)
+
+
+def _forecaster(module: AnsibleModule, rule: Rule, option: str, risk: float) -> Forecaster:
+    if not is_filter(rule.forecaster):
+        return forecaster_of(rule.forecaster, risk)
+    made = module.params[option]
+    if made is None:
+        remedy = "Run the task with Ansible, which asks the filter, or hand in what it says."
+        raise InvalidInput(option, None, f"is what {rule.forecaster} says, and missing", remedy)
+    return Foretold(rule.forecaster, option, made, otherwise=forecaster_of("trend", risk))
 
 
 def _continued(module: AnsibleModule, observed: Observed, rule: Rule, forecasters: list[Forecaster]) -> Plan:

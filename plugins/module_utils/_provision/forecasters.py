@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.blend import Auto, Blend
@@ -25,6 +26,12 @@ _MAKERS: t.Final[dict[str, t.Callable[[float], Forecaster]]] = {
     "last_value": lambda _risk: LastValue(),
 }
 METHODS: t.Final = tuple(_MAKERS)
+_FILTER: t.Final = re.compile(r"[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*){2,}")
+
+
+def is_filter(name: str) -> bool:
+    """Return whether ``name`` is that of a filter with its collection, and so a forecaster of the user's own."""
+    return _FILTER.fullmatch(name) is not None
 
 
 def forecaster_of(method: str, risk: float) -> Forecaster:

@@ -57,7 +57,7 @@ def assess(series: Series, rule: Rule, forecaster: Forecaster, now: float) -> Ne
     """
     now = slot_start(now, rule.interval)
     whole = bridged(series)
-    made = forecaster.forecasts(whole, rule.steps, last=max(2, rule.cooldown_slots))
+    made = forecaster.forecasts(whole, rule.steps, last=rule.slots_looked_at)
     forecasts = made[-rule.cooldown_slots :]
     values = whole.values[-rule.cooldown_slots :]
     needs = [

@@ -15,7 +15,7 @@ import typing as t
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision import schedule
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision.forecasters import METHODS
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.forecasters import METHODS, is_filter
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.rule import Rule, validate
 
 Spec = dict[str, dict[str, t.Any]]
@@ -35,7 +35,7 @@ RULE: t.Final[Spec] = {
     "min": {"type": "int", "default": 1},
     "interval": {"type": "int", "default": 300},
     "horizon": {"type": "int"},
-    "forecaster": {"type": "str", "choices": list(METHODS), "default": "auto"},
+    "forecaster": {"type": "str", "default": "auto"},
     "headroom": {"type": "float", "default": 0.1},
     "risk": {"type": "float", "default": 0.05},
     "cooldown": {"type": "int", "default": 900},
@@ -60,6 +60,10 @@ RULE: t.Final[Spec] = {
 
 def rule_of(options: t.Mapping[str, t.Any]) -> Rule:
     """Return the Rule of options that Ansible has checked; raises InvalidInput for one that cannot be meant."""
+    method = options["forecaster"]
+    if method not in METHODS and not is_filter(method):
+        remedy = f"Write one of {', '.join(METHODS)}, or a filter with its collection: namespace.collection.name."
+        raise InvalidInput("rule.forecaster", method, "is no forecaster", remedy)
     events = schedule.read(options["schedule"])
     return validate(Rule(**{**options, "protected": tuple(options["protected"]), "schedule": events}))
 

@@ -23,6 +23,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._provision.compar
     measures,
     table,
 )
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.forecasters import METHODS
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.options import (
     Spec,
     changed_options,
@@ -66,6 +67,11 @@ def series_of(path: str, interval: int) -> Series:
 def backtested(series: Series, rule: t.Mapping[str, t.Any], options: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     """Return the value ``backtest`` of the result: what the ``rule`` (its options) and others would have done."""
     rules = {GIVEN: rule_of(rule), **_variations(rule, options["rules"])}
+    for name, one in rules.items():
+        if one.forecaster not in METHODS:
+            where = "rule.forecaster" if name == GIVEN else f"backtest.rules ({name})"
+            remedy = f"Replay one of {', '.join(METHODS)}: a filter is asked only for what a plan looks at."
+            raise InvalidInput(where, one.forecaster, "cannot be replayed", remedy)
     comparison = compare(series, _settings(rules, options))
     if comparison.tuned is not None:
         rules[TUNED] = comparison.tuned

@@ -82,6 +82,11 @@ class Rule:
         """How many of the latest slots have to agree before a machine goes."""
         return math.ceil(self.cooldown / self.interval) + 1
 
+    @property
+    def slots_looked_at(self) -> int:
+        """How many of the latest slots a forecast is made after: those of the cooldown, and at least two."""
+        return max(2, self.cooldown_slots)
+
     def machines_for(self, demand: float) -> int:
         """Return how many machines carry ``demand`` with the headroom kept free, within ``min`` and ``max``."""
         # A quotient such as 3.0000000001 is the arithmetic's error, not a fourth machine's work.

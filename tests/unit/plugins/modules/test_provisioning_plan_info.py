@@ -64,7 +64,8 @@ def execute(**params: t.Any) -> dict[str, t.Any]:
 
 def call(**params: t.Any) -> dict[str, t.Any]:
     values = arguments(**params)
-    values = {"expected_digest": None, "backtest": None, "forecast_state": None, **values}
+    unset = ("expected_digest", "backtest", "forecast_state", "forecasts", "parked_forecasts")
+    values = {**dict.fromkeys(unset), **values}
     for name in ("rule", "machine", "backtest"):
         specification = t.cast("t.Any", provisioning_plan_info.ARGUMENTS.options[name]["options"])
         if values[name] is not None:
@@ -106,6 +107,30 @@ def test_the_blend_knows_the_hour_of_the_day() -> None:
     assert call(**params, rule={"forecaster": "blend"})["machines"]["needed"] >= 8
     assert call(**params)["machines"]["needed"] >= 8
     assert call(**params, rule={"forecaster": "trend"})["machines"]["needed"] == 1
+
+
+def test_a_filter_forecasts_in_place_of_ours() -> None:
+    rule = {"forecaster": "example.capacity.arima", "cooldown": HOUR}
+    plan = call(rule=rule, forecasts=[[10], [{"value": 60, "upper": 75}]])
+    assert plan["forecast"] == {"value": 60, "upper": 75, "at": 3 * HOUR, "method": "example.capacity.arima"}
+    assert plan["machines"]["needed"] == 8
+
+
+def test_a_filter_is_asked_by_ansible_and_cannot_be_replayed() -> None:
+    rule = {"forecaster": "example.capacity.arima"}
+    with pytest.raises(InvalidInput, match=r"forecasts: None is what example.capacity.arima says, and missing"):
+        call(rule=rule)
+    with pytest.raises(InvalidInput, match=r"rule\.forecaster: 'example.capacity.arima' cannot be replayed"):
+        call(rule=rule, backtest={})
+    with pytest.raises(InvalidInput, match=r"backtest.rules \(own\): 'example.capacity.arima' cannot be replayed"):
+        call(backtest={"rules": [{"name": "own", **rule}]})
+
+
+def test_a_forecaster_that_is_none_is_named_with_those_there_are() -> None:
+    with pytest.raises(
+        InvalidInput, match=r"'trent' is no forecaster\. Write one of auto, trend, blend, last_value, or"
+    ):
+        call(rule={"forecaster": "trent"})
 
 
 def test_a_forecast_goes_on_from_what_was_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
