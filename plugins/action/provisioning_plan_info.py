@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import time
 import typing as t
 
 from ansible.errors import AnsibleActionFail, AnsibleError
@@ -18,7 +17,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._provision.foreca
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.observed import Wanted, observe
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.options import rule_of
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.words import counted
-from ansible_collections.headroom.libvirt.plugins.modules.provisioning_plan_info import ARGUMENTS
+from ansible_collections.headroom.libvirt.plugins.modules.provisioning_plan_info import ARGUMENTS, moment_of
 
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._provision.rule import Rule
@@ -60,7 +59,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core has no typ
         if params["backtest"] is not None or params["forecasts"] is not None:
             return {}
         checked = rule_of(params["rule"])
-        now = time.time() if params["now"] is None else params["now"]
+        now = moment_of(params["now"])
         series = observe(params["fleet"], now, checked.interval, params["hosts"], Wanted()).series
         return {"now": now, **foretold.answers(series, checked, _ask(name, checked))}
 

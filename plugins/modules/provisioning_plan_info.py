@@ -819,7 +819,7 @@ def run(module: AnsibleModule) -> dict[str, t.Any]:
         remedy = "Hand in what is known of each host; a backtest can also read a file (backtest.csv)."
         raise InvalidInput("hosts", params["hosts"], "names no host", remedy)
     else:
-        now = _now(params["now"])
+        now = moment_of(params["now"])
         since = now - _FARTHEST_SECONDS if backtest is None else 0.0
         observed = observe(params["fleet"], now, rule.interval, params["hosts"], _wanted(params["machine"]), since)
         if backtest is None:
@@ -885,7 +885,8 @@ def _with_state(module: AnsibleModule, database: Database, work: t.Callable[[sql
     return result
 
 
-def _now(given: float | None) -> float:
+def moment_of(given: float | None) -> float:
+    """Return the time to plan for, of the option ``now``; raises InvalidInput for one that is none."""
     now = time.time() if given is None else given
     if not math.isfinite(now) or now < 0:
         raise InvalidInput("now", now, "is no time", "Write seconds since 1970, for example 1795392000.")

@@ -64,11 +64,11 @@ class Blend:
         key = [_VERSION, self.risk, series.interval, steps]
         seen = self._seen(series, last, state, key)
         if state is not None and seen is not None:
-            made = [_from_json(forecast) for forecast in state["made"]]
-            tracker = Tracker(series.interval, steps, [1 - self.risk], LIMIT_LEVEL, state["tracker"])
+            made, past = [_from_json(forecast) for forecast in state["made"]], state["tracker"]
         else:
-            made, tracker = [], Tracker(series.interval, steps, [1 - self.risk], LIMIT_LEVEL)
+            made, past = [], None
             seen = max(0, len(series.values) - min(_MOST_SLOTS, _LONGEST_SECONDS // series.interval))
+        tracker = Tracker(series.interval, steps, [1 - self.risk], LIMIT_LEVEL, past)
         first = len(series.values) - last
         for index in range(seen, len(series.values)):
             tracker.observe(series.values[index], brief=not state and index < first - _THOROUGH_SLOTS)

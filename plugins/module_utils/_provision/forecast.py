@@ -71,6 +71,15 @@ class Forecaster(t.Protocol):
         """
 
 
+def ends(count: int, last: int) -> range:
+    """Return how many slots were known at each of the last ``last`` of ``count`` slots, oldest first.
+
+    >>> list(ends(5, 2)), list(ends(1, 2)), list(ends(0, 2))
+    ([4, 5], [1], [])
+    """
+    return range(max(0, count - last) + 1, count + 1)
+
+
 @dataclasses.dataclass(frozen=True)
 class TrendRule:
     """Watches the distance between intervals: a rise that goes on is expected to go on.
@@ -90,11 +99,9 @@ class TrendRule:
 
     def forecasts(self, series: Series, steps: int, last: int = 1) -> list[Forecast | None]:
         """See Forecaster."""
-        count = len(series.values)
         reach = self.window + steps + _NOISE_WINDOW
         return [
-            self._made_after(series.values[max(0, end - reach) : end], steps)
-            for end in range(max(0, count - last) + 1, count + 1)
+            self._made_after(series.values[max(0, end - reach) : end], steps) for end in ends(len(series.values), last)
         ]
 
     def _made_after(self, values: t.Sequence[float | None], steps: int) -> Forecast | None:

@@ -18,7 +18,7 @@ import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
 from ansible_collections.headroom.libvirt.plugins.module_utils._given import Given
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision.forecast import Forecast, Step, growth_of
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.forecast import Forecast, Step, ends, growth_of
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.series import bridged
 
 if t.TYPE_CHECKING:
@@ -31,6 +31,9 @@ _REMEDY: t.Final = (
     "value and an upper; or null while it cannot tell."
 )
 
+# As many values as growth is judged by.
+_LOOKED_BACK: t.Final = 28
+
 # What a forecaster is asked with: the demand so far, and the risk.
 Ask = t.Callable[[list[dict[str, t.Any]], float], t.Any]
 
@@ -38,9 +41,9 @@ Ask = t.Callable[[list[dict[str, t.Any]], float], t.Any]
 def answers(series: Series, rule: Rule, ask: Ask) -> dict[str, list[t.Any]]:
     """Return the options that hold what ``ask`` answers for each of the slots that a plan looks at, oldest first."""
     rows = [{"timestamp": start, "value": value} for start, value in bridged(series).slots()]
-    ends = range(max(0, len(rows) - rule.slots_looked_at) + 1, len(rows) + 1)
+    known = ends(len(rows), rule.slots_looked_at)
     risks = {"forecasts": rule.risk, **({"parked_forecasts": rule.parked_risk} if rule.parked_varies else {})}
-    return {option: [ask(rows[:end], risk) for end in ends] for option, risk in risks.items()}
+    return {option: [ask(rows[:end], risk) for end in known] for option, risk in risks.items()}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,14 +57,14 @@ class Foretold:
 
     def forecasts(self, series: Series, steps: int, last: int = 1) -> list[Forecast | None]:
         """See Forecaster. Raises InvalidInput where an answer is none, or one is missing."""
-        ends = range(max(0, len(series.values) - last) + 1, len(series.values) + 1)
-        if len(self.made) < len(ends):
-            raise InvalidInput(self.option, list(self.made), f"holds fewer than {len(ends)} forecasts", _REMEDY)
-        skipped = len(self.made) - len(ends)
+        known = ends(len(series.values), last)
+        if len(self.made) < len(known):
+            raise InvalidInput(self.option, list(self.made), f"holds fewer than {len(known)} forecasts", _REMEDY)
+        skipped = len(self.made) - len(known)
         found = Given(self.option, list(self.made), _REMEDY).items()[skipped:]
         return [
             other if answer.value is None else self._forecast(answer, series.values[:end], steps)
-            for answer, end, other in zip(found, ends, self.otherwise.forecasts(series, steps, last))
+            for answer, end, other in zip(found, known, self.otherwise.forecasts(series, steps, last))
         ]
 
     def _forecast(self, answer: Given, values: t.Sequence[float | None], steps: int) -> Forecast:
@@ -70,9 +73,6 @@ class Foretold:
             raise answer.wrong(f"a list of at least {steps} demands")
         known = [value for value in values[-_LOOKED_BACK:] if value is not None]
         return Forecast(self.method, tuple(map(_step, told[:steps])), growth_of(known))
-
-
-_LOOKED_BACK: t.Final = 28
 
 
 def _step(told: Given) -> Step:

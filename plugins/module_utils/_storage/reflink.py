@@ -16,9 +16,9 @@ import functools
 import os
 import threading
 import typing as t
-from concurrent import futures
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import HeadroomError, NoSpace, Unsupported
+from ansible_collections.headroom.libvirt.plugins.module_utils._parallel import run_all
 
 # libvirt has VIR_STORAGE_VOL_CREATE_REFLINK, but only between raw volumes. The number is for Python before 3.12.
 _FICLONE = getattr(fcntl, "FICLONE", 0x40049409)
@@ -119,9 +119,7 @@ def _send(original: int, made: int) -> None:
     Two at once, each through a buffer that stays in the processor's cache: while one holds the file to write to it, the
     other reads. That is faster than ``sendfile`` and ``copy_file_range``, which do both under the file's lock.
     """
-    with futures.ThreadPoolExecutor(_AT_ONCE) as pool:
-        for _unused in pool.map(functools.partial(_send_piece, original, made), _pieces(original)):
-            pass
+    run_all([functools.partial(_send_piece, original, made, piece) for piece in _pieces(original)], _AT_ONCE)
 
 
 def _pieces(file: int) -> t.Iterator[tuple[int, int]]:
