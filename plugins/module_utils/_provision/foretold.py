@@ -18,7 +18,12 @@ import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
 from ansible_collections.headroom.libvirt.plugins.module_utils._given import Given
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision.forecast import Forecast, Step, ends, growth_of
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.forecast import (
+    Forecast,
+    Step,
+    ends,
+    growth_of,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.series import bridged
 
 if t.TYPE_CHECKING:
