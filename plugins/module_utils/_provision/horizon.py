@@ -24,6 +24,7 @@ import math
 import typing as t
 from operator import mul
 
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.grain import nearest
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.memory import FEATURES
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.packed import pack, unpack
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.quantile import ErrorWindow
@@ -35,7 +36,9 @@ if t.TYPE_CHECKING:
 _VOICES: t.Final = 8
 _SHARPNESS: t.Final = 14.0
 _UNREST_SHARE: t.Final = 0.8
-_UNREST_GAIN: t.Final = 0.1
+# Unrest lasts for hours, however long a slot is: with days that are seen, for four.
+_UNREST_CYCLE_SHARE: t.Final = 1 / 6
+_MOST_UNREST_GAIN: t.Final = 0.5
 _SMALLEST_SHARE_OF_MEAN: t.Final = 0.02
 _MOST_GROWTH: t.Final = 2.0
 _LONGEST_WINDOW: t.Final = 1440
@@ -84,6 +87,7 @@ class Horizon:
         ]
         self._losses: list[list[float]] = state.get("losses", [[0.0] * _VOICES for _unused in levels])
         self._unrest, self._usual_unrest = state.get("unrest", (0.0, 0.0))
+        self._unrest_gain = min(_MOST_UNREST_GAIN, 1 / (_UNREST_CYCLE_SHARE * cycle))
         self._unrest_fade = 1 / window
         self._pending = collections.deque(Issued(**issued) for issued in state.get("pending", ()))
 
@@ -120,15 +124,17 @@ class Horizon:
                 losses[voice] = self._fade * losses[voice] + (level * short if short > 0 else (level - 1) * short)
         self._windows[issued.idle].add([(value - guess) / scale for guess, scale in issued.voices])
 
-    def issue(self, memory: Memory, rise: t.Sequence[float]) -> Issued:
+    def issue(self, memory: Memory, rise: t.Sequence[float], counted_in: float | None) -> Issued:
         """Return the forecast that follows from ``memory``, and remember it until its demand is known.
 
-        ``rise`` is where each next slot is if the present rise goes on.
+        ``rise`` is where each next slot is if the present rise goes on. The upper values are such as a demand that is
+        ``counted_in`` a unit can have (grain.py).
         """
         most = _MOST_GROWTH * memory.largest
         issued = Issued(memory.root, self._features(memory))
         issued.value = self._fitted(memory, issued.features)
         self._judge(issued, memory, min(most, rise[self.ahead - 1]), most)
+        issued.upper = [nearest(upper, counted_in) for upper in issued.upper]
         self._pending.append(issued)
         return issued
 
@@ -187,7 +193,7 @@ class Horizon:
         guess, root = issued.voices[0]
         error = abs(value - guess) / root
         share = 1 / (sum(map(len, self._windows)) + 1)
-        self._unrest += max(_UNREST_GAIN, share) * (error - self._unrest)
+        self._unrest += max(self._unrest_gain, share) * (error - self._unrest)
         self._usual_unrest += max(self._unrest_fade, share) * (error - self._usual_unrest)
 
 

@@ -15,6 +15,7 @@ import itertools
 import math
 import typing as t
 
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision import grain
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.forecast import (
     Forecast,
     Step,
@@ -67,6 +68,7 @@ class Tracker:
         self._breaches: list[int] = state.get("breaches", [0 for _unused in levels])
         self._zeros: int = state.get("zeros", 0)
         self._doubted: int = state.get("doubted", 0)
+        self._grain: float | None = state.get("grain", grain.NOTHING_SEEN)
         self.known: int = state.get("known", 0)
 
     def state(self) -> dict[str, t.Any]:
@@ -79,6 +81,7 @@ class Tracker:
             "breaches": self._breaches,
             "zeros": self._zeros,
             "doubted": self._doubted,
+            "grain": self._grain,
             "known": self.known,
         }
 
@@ -98,6 +101,8 @@ class Tracker:
         if value is None and not self._issued:
             return
         self.known += value is not None
+        if value is not None:
+            self._grain = grain.common(self._grain, value)
         bridged = self._expected() if value is None else value
         self._memory.add(bridged)
         self._recent.append(bridged)
@@ -105,7 +110,7 @@ class Tracker:
             self._issued = [horizon.skim(self._memory) for horizon in self._horizons]
         else:
             rise = path(list(self._recent), self._steps)
-            self._issued = [horizon.issue(self._memory, rise) for horizon in self._horizons]
+            self._issued = [horizon.issue(self._memory, rise, self._grain) for horizon in self._horizons]
 
     def forecast(self, level: int = 0, *, limited: bool = False) -> Forecast | None:
         """Return the forecast after the latest slot; None before any value.

@@ -248,3 +248,12 @@ def test_a_state_makes_no_forecasts_for_a_history_that_was_lost(left: int) -> No
     lost = Series(HOUR, state["next"], tuple(series.values[:left]))
     made, _state = Blend(0.05).continued(lost, 1, 3, state)
     assert len(made) == left
+
+
+def test_the_upper_value_of_a_count_is_one() -> None:
+    """Half a job takes no machine: in between two numbers of jobs, machines are paid for that serve nobody."""
+    source = random.Random(3)  # noqa: S311
+    jobs = [float(source.choice([0, 0, 1, 1, 2, 3])) for _unused in range(400)]
+    assert forecast(jobs).steps[0].upper in (2.0, 3.0, 4.0)
+    assert forecast([0.25 * count for count in jobs]).steps[0].upper in (0.5, 0.75, 1.0)
+    assert not forecast([*jobs, 0.3141]).steps[0].upper.is_integer()
