@@ -12,7 +12,7 @@ from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.plugins.loader import filter_loader
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import HeadroomError, InvalidInput
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision import foretold
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision import foretold, measured
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.forecasters import METHODS, is_filter
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.observed import Wanted, observe
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.options import rule_of
@@ -60,8 +60,9 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core has no typ
             return {}
         checked = rule_of(params["rule"])
         now = moment_of(params["now"])
-        series = observe(params["fleet"], now, checked.interval, params["hosts"], Wanted()).series
-        return {"now": now, **foretold.answers(series, checked, _ask(name, checked))}
+        observed = observe(params["fleet"], now, checked.interval, params["hosts"], Wanted())
+        resolved, _unused = measured.applied(checked, observed.measured, observed.size.vcpus)
+        return {"now": now, **foretold.answers(observed.series, resolved, _ask(name, resolved))}
 
 
 def _ask(name: str, rule: Rule) -> foretold.Ask:

@@ -217,6 +217,50 @@ history:
       type: bool
       returned: success
       sample: false
+loads:
+  description:
+    - What the fleet's machines that ran on this host used of their processors in the latest 288 intervals, oldest
+      first, for O(headroom.libvirt.provisioning_plan_info#module:rule.measure_capacity). Intervals in which that is not
+      known are left out.
+  returned: success
+  type: list
+  elements: dict
+  sample: [{timestamp: 1795392000.0, used_cores: 1.25, vcpus: 4}]
+  contains:
+    timestamp:
+      description: The time of the run that recorded it, in epoch seconds.
+      type: float
+      returned: success
+      sample: 1795392000.0
+    used_cores:
+      description: The CPU cores that they used.
+      type: float
+      returned: success
+      sample: 1.25
+    vcpus:
+      description: The vCPUs that they had.
+      type: int
+      returned: success
+      sample: 4
+readiness:
+  description:
+    - How long new machines took, in the latest 20 runs that made any on this host, oldest first, as
+      M(headroom.libvirt.fleet_readiness) recorded it.
+  returned: success
+  type: list
+  elements: dict
+  sample: [{machines: 2, seconds: 41.5}]
+  contains:
+    machines:
+      description: How many machines the run made.
+      type: int
+      returned: success
+      sample: 2
+    seconds:
+      description: How long it took until all of them were of use.
+      type: float
+      returned: success
+      sample: 41.5
 members:
   description: The fleet's machines on this host, by name.
   returned: success

@@ -41,6 +41,23 @@ options:
           - The demand that one machine carries, in the unit of the demand.
         type: float
         required: true
+      measure_capacity:
+        description:
+          - Whether to measure what a machine carries, as soon as the fleet's machines were busy enough. Until then
+            O(rule.capacity) counts, and afterwards it bounds what is measured to between half and twice of it, so a
+            bad measurement has its limits.
+          - The processor time that a unit of demand takes is the time that machines used by the demand that they met
+            (the utilisation law), where they met the most within the latest 288 intervals. A machine is full with
+            O(rule.utilization) of its vCPUs in use. That is right for a service which runs out of processors first, and
+            for no other one.
+          - RV(measured) tells what comes out also without this, so it can be looked at first.
+        type: bool
+        default: false
+      utilization:
+        description:
+          - The share of its vCPUs that a machine uses when it carries its capacity, for O(rule.measure_capacity).
+        type: float
+        default: 0.7
       unit:
         description:
           - What the demand is counted in, such as V(requests/s). It is for the sentences only.
@@ -65,8 +82,12 @@ options:
         description:
           - How many seconds ahead to provision, which is at least what a new machine takes to be ready. Machines are
             there for the highest demand forecast within it.
-          - Without it, one interval.
-        type: int
+          - V(auto) is what new machines took in nine of the latest ten runs that made any, as
+            M(headroom.libvirt.fleet_readiness) recorded them, and at least one interval. When that comes to another
+            number of intervals, a forecast that learns begins anew with the history that it is given, which should be
+            four weeks then.
+          - Without it, and with V(auto) before any is known, one interval.
+        type: str
       forecaster:
         description:
           - How demand is forecast. V(trend) watches the distance between intervals and needs no history, so a rise
@@ -131,6 +152,8 @@ options:
           - The share of intervals in which demand may exceed the forecast's upper value. That value follows the errors
             of the forecasts before, as soon as there are enough of them.
           - In other words, machines are there for the quantile V(1 - risk) of the demand.
+          - The upper value of a demand that has only ever been counted in whole units, such as jobs, is a whole number
+            of them once a forecast learns, as nobody is served by machines for half a job.
         type: float
         default: 0.05
       cooldown:
@@ -600,6 +623,29 @@ decision:
   returned: when O(backtest) is not set
   type: dict
   sample: {timestamp: 1795392000.0, fleet: web, demand: 20.0, machines: {current: 2, needed: 5, target: 5}}
+measured:
+  description: What the hosts' samples tell of the fleet's machines, whether O(rule) makes use of it or not.
+  returned: when O(backtest) is not set
+  type: dict
+  contains:
+    capacity:
+      description:
+        - The demand that a machine carries with O(rule.utilization) of its vCPUs in use, V(none) while fewer than six
+          of the latest 288 intervals had machines with at least a tenth in use.
+        - Also V(none) while a host does not answer of whose machines the demand does not tell apart.
+      type: float
+      returned: success
+      sample: 214.3
+    utilization:
+      description: The share of their vCPUs that machines used where that was measured, V(none) likewise.
+      type: float
+      returned: success
+      sample: 0.62
+    ready_seconds:
+      description: Within how many seconds new machines were of use in nine of ten runs, V(none) before there are any.
+      type: float
+      returned: success
+      sample: 94.5
 mode:
   description: The O(rule.mode), for whoever carries the plan out.
   returned: when O(backtest) is not set
@@ -746,7 +792,7 @@ import typing as t
 from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import ArgumentSpec
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import HeadroomError, InvalidInput
 from ansible_collections.headroom.libvirt.plugins.module_utils._names import check_name
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision import decisions, kept
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision import decisions, kept, measured
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.blend import Blend
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.database import Database
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.forecasters import forecaster_of, is_filter
@@ -822,10 +868,13 @@ def run(module: AnsibleModule) -> dict[str, t.Any]:
         now = moment_of(params["now"])
         since = now - _FARTHEST_SECONDS if backtest is None else 0.0
         observed = observe(params["fleet"], now, rule.interval, params["hosts"], _wanted(params["machine"]), since)
+        rule, told = measured.applied(rule, observed.measured, observed.size.vcpus)
         if backtest is None:
+            observed = dataclasses.replace(observed, notes=(*told, *observed.notes))
             return {**make_plan(module, observed, rule), "invocation": {"module_args": _shown(params)}}
         series = observed.series
-    return {"changed": False, "backtest": backtested(series, params["rule"], backtest)}
+    given = {**params["rule"], "capacity": rule.capacity, "horizon": rule.horizon}
+    return {"changed": False, "backtest": backtested(series, given, backtest)}
 
 
 def make_plan(module: AnsibleModule, observed: Observed, rule: Rule) -> dict[str, t.Any]:
@@ -926,6 +975,11 @@ def _result(observed: Observed, rule: Rule, plan: Plan) -> dict[str, t.Any]:
         "remove": plan.named("remove"),
         "reasons": list(plan.reasons),
         "digest": plan.digest,
+        "measured": {
+            "capacity": observed.measured.capacity(observed.size.vcpus, rule.utilization),
+            "utilization": observed.measured.work and observed.measured.work.utilization,
+            "ready_seconds": observed.measured.ready_seconds,
+        },
         "decision": decisions.as_dict(observed, rule, plan, forecast),
     }
 

@@ -50,6 +50,16 @@ MIGRATIONS: t.Final[tuple[tuple[str, ...], ...]] = (
             id INTEGER PRIMARY KEY CHECK (id = 1), since REAL NOT NULL, reason TEXT NOT NULL, guests TEXT NOT NULL
         )""",
     ),
+    (
+        # What the members that ran used of their processors, and how many they had. No value: not known.
+        "ALTER TABLE sample ADD COLUMN used_cores REAL",
+        "ALTER TABLE sample ADD COLUMN vcpus INTEGER",
+        # How long the machines took that the run at a moment (epoch seconds) made, from then until they were of use.
+        """CREATE TABLE readiness (
+            fleet TEXT NOT NULL, moment INTEGER NOT NULL, machines INTEGER NOT NULL, seconds REAL NOT NULL,
+            PRIMARY KEY (fleet, moment)
+        ) WITHOUT ROWID""",
+    ),
 )
 
 SCHEMA: t.Final = _sqlite.Schema(

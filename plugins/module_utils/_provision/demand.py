@@ -55,6 +55,14 @@ class Machine:
 
 
 @dataclasses.dataclass(frozen=True)
+class Load:
+    """What the members that run used of their processors since the sample before, and how many those are."""
+
+    used_cores: float
+    vcpus: int
+
+
+@dataclasses.dataclass(frozen=True)
 class Previous:
     """The sample before: when it was taken (epoch seconds) and the counters of the members of then."""
 
@@ -75,6 +83,22 @@ def rates_since(previous: Previous | None, machines: t.Sequence[Machine]) -> dic
         machine.sample.uuid: rates.between(_base(previous, past.get(machine.sample.uuid), machine), machine.sample)
         for machine in machines
     }
+
+
+def load_of(machines: t.Sequence[Machine], changes: t.Mapping[str, t.Any]) -> Load | None:
+    """Return the Load of ``machines`` by their rates; None where one of them did not tell."""
+    used = 0.0
+    vcpus = 0
+    for machine in machines:
+        if machine.sample.stats["state"] == "unknown":
+            return None
+        if machine.runs:
+            rates, count = changes[machine.sample.uuid], machine.sample.stats["vcpu"]
+            if rates is None or rates["cpu"] is None or rates["cpu"]["used_cores"] is None or count is None:
+                return None
+            used += rates["cpu"]["used_cores"]
+            vcpus += count["current"]
+    return Load(used, vcpus)
 
 
 def evaluate(

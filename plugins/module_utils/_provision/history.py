@@ -24,6 +24,7 @@ class Record:
     """One row: ``value`` None is missing data, and ``reason`` says why. Times are epoch seconds.
 
     ``taken_at`` is when counters were read. ``whole`` says that the value was handed in for the whole fleet.
+    ``used_cores`` is what the machines that ran used of their ``vcpus``; None where that is not known.
     """
 
     slot: int
@@ -32,6 +33,21 @@ class Record:
     reason: str | None = None
     taken_at: float | None = None
     whole: bool = False
+    used_cores: float | None = None
+    vcpus: int | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Readiness:
+    """How long ``machines`` took that the run at ``moment`` made: ``seconds`` from then until all were of use."""
+
+    moment: int
+    machines: int
+    seconds: float
+
+    def as_dict(self) -> dict[str, t.Any]:
+        """Return what modules tell of it."""
+        return {"machines": self.machines, "seconds": self.seconds}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,9 +77,9 @@ class History:
 
     def add(self, record: Record) -> None:
         """Record one slot; it must not have a row yet."""
-        row = (record.slot, record.timestamp, record.value, record.reason, record.taken_at, record.whole)
+        row = dataclasses.astuple(record)
         self.connection.execute(
-            f"INSERT INTO sample (fleet, {_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
+            f"INSERT INTO sample (fleet, {_COLUMNS}) VALUES (?{', ?' * len(row)})",  # noqa: S608
             (self.fleet, *row),
         )
 
@@ -75,6 +91,34 @@ class History:
     def forget_before(self, slot: int) -> None:
         """Delete the rows before ``slot``."""
         self.connection.execute("DELETE FROM sample WHERE fleet = ? AND slot < ?", (self.fleet, slot))
+
+    def with_load(self, after: int, last: int) -> list[Record]:
+        """Return the rows after the slot ``after`` up to ``last`` that tell what machines used, oldest first."""
+        return self._records("slot > ? AND slot <= ? AND used_cores IS NOT NULL", after, last)
+
+    def readiness(self) -> list[Readiness]:
+        """Return how long new machines took in the latest runs that made any, oldest first."""
+        rows = self.connection.execute(
+            "SELECT moment, machines, seconds FROM readiness WHERE fleet = ? ORDER BY moment DESC LIMIT ?",
+            (self.fleet, READINESS_KEPT),
+        )
+        return [Readiness(*row) for row in rows][::-1]
+
+    def add_readiness(self, readiness: Readiness) -> bool:
+        """Record how long new machines took, unless their run has a row; return whether it was recorded.
+
+        All but the latest rows go.
+        """
+        done = self.connection.execute(
+            "INSERT OR IGNORE INTO readiness (fleet, moment, machines, seconds) VALUES (?, ?, ?, ?)",
+            (self.fleet, *dataclasses.astuple(readiness)),
+        )
+        self.connection.execute(
+            "DELETE FROM readiness WHERE fleet = ? AND moment NOT IN "
+            "(SELECT moment FROM readiness WHERE fleet = ? ORDER BY moment DESC LIMIT ?)",
+            (self.fleet, self.fleet, READINESS_KEPT),
+        )
+        return done.rowcount == 1
 
     def counters(self) -> list[DomainSample]:
         """Return the counters of the latest sample."""
@@ -94,9 +138,10 @@ class History:
         query = f"SELECT {_COLUMNS} FROM sample WHERE fleet = ? AND {condition} ORDER BY slot"  # noqa: S608
         rows = self.connection.execute(query, (self.fleet, *values))
         return [
-            Record(slot, timestamp, value, reason, taken_at, bool(whole))
-            for slot, timestamp, value, reason, taken_at, whole in rows
+            Record(slot, timestamp, value, reason, taken_at, bool(whole), used_cores, vcpus)
+            for slot, timestamp, value, reason, taken_at, whole, used_cores, vcpus in rows
         ]
 
 
-_COLUMNS: t.Final = "slot, timestamp, value, reason, taken_at, whole"
+READINESS_KEPT: t.Final = 20
+_COLUMNS: t.Final = ", ".join(field.name for field in dataclasses.fields(Record))

@@ -12,6 +12,8 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.measured import Measured
+
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._placement.plan import Host, Size
     from ansible_collections.headroom.libvirt.plugins.module_utils._provision.alert import Alert
@@ -52,7 +54,7 @@ class Observed:
 
     ``series`` is the demand, summed over the hosts whose samples are known. ``size`` is one clone's. ``rooms`` are the
     hosts that could take clones. ``unknown`` maps a host whose machines are not known to the reason, and
-    ``notes`` are sentences about what else is not known.
+    ``notes`` are sentences about what else is not known. ``measured`` is what runs before have shown of machines.
     """
 
     fleet: str
@@ -63,6 +65,7 @@ class Observed:
     rooms: tuple[Host, ...] = ()
     unknown: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    measured: Measured = dataclasses.field(default_factory=Measured)
 
     @property
     def running(self) -> list[Member]:

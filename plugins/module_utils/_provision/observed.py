@@ -21,6 +21,12 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import In
 from ansible_collections.headroom.libvirt.plugins.module_utils._given import Given
 from ansible_collections.headroom.libvirt.plugins.module_utils._placement.plan import Host, Size
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision import csv_text
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.measured import (
+    Load,
+    Measured,
+    ready_seconds,
+    work_of,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.model import Member, Observed
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.series import Sample, merge
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.words import epoch
@@ -68,15 +74,24 @@ def observe(
         _check_fleet(sample, fleet)
     members = _unique([member for name, sample in samples.items() for member in _members(sample, name)])
     size, notes = _size(wanted, samples)
+    histories = [_history(sample, since) for sample in samples.values()]
+    series = merge(histories, interval, now)
+    unknown = {host["name"]: "it did not answer" for host in hosts if host["name"] not in samples}
+    # Of a demand that is the whole fleet's, the hosts that did not answer have met a part.
+    told = not unknown or not any(one.whole for history in histories for one in history)
     return Observed(
         fleet=fleet,
         now=now,
-        series=merge([_history(sample, since) for sample in samples.values()], interval, now),
+        series=series,
         size=size,
         members=members,
         rooms=tuple(_room(name, facts[name], wanted, members) for name in samples if name in facts),
-        unknown={host["name"]: "it did not answer" for host in hosts if host["name"] not in samples},
+        unknown=unknown,
         notes=(*notes, *_gaps(samples, facts)),
+        measured=Measured(
+            ready_seconds([seconds for sample in samples.values() for seconds in _readiness(sample)]),
+            work_of(series, [_loads(sample) for sample in samples.values()]) if told else None,
+        ),
     )
 
 
@@ -132,6 +147,21 @@ def _plain_sample(row: t.Any) -> Sample | None:
 def _checked_sample(rows: Given, index: int) -> Sample:
     row = rows.items()[index]
     return Sample(row["timestamp"].number(), row["value"].demand(), bool(row["whole"].value))
+
+
+def _readiness(sample: Given) -> list[float]:
+    """Return the seconds that new machines took; none of what an older version returned."""
+    rows = sample["readiness"]
+    return [] if rows.value is None else [row["seconds"].at_least_zero() for row in rows.items()]
+
+
+def _loads(sample: Given) -> list[Load]:
+    """Likewise, what machines used."""
+    rows = sample["loads"]
+    return [
+        Load(row["timestamp"].number(), row["used_cores"].at_least_zero(), row["vcpus"].count())
+        for row in (rows.items() if rows.value is not None else ())
+    ]
 
 
 def _members(sample: Given, host: str) -> list[Member]:

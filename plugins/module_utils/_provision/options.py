@@ -31,10 +31,12 @@ EVENT: t.Final[Spec] = {
 
 RULE: t.Final[Spec] = {
     "capacity": {"type": "float", "required": True},
+    "measure_capacity": {"type": "bool", "default": False},
+    "utilization": {"type": "float", "default": 0.7},
     "max": {"type": "int", "required": True},
     "min": {"type": "int", "default": 1},
     "interval": {"type": "int", "default": 300},
-    "horizon": {"type": "int"},
+    "horizon": {"type": "str"},
     "forecaster": {"type": "str", "default": "auto"},
     "headroom": {"type": "float", "default": 0.1},
     "risk": {"type": "float", "default": 0.05},
@@ -64,8 +66,24 @@ def rule_of(options: t.Mapping[str, t.Any]) -> Rule:
     if method not in METHODS and not is_filter(method):
         remedy = f"Write one of {', '.join(METHODS)}, or a filter with its collection: namespace.collection.name."
         raise InvalidInput("rule.forecaster", method, "is no forecaster", remedy)
-    events = schedule.read(options["schedule"])
-    return validate(Rule(**{**options, "protected": tuple(options["protected"]), "schedule": events}))
+    read = {
+        "horizon": _horizon(options["horizon"]),
+        "protected": tuple(options["protected"]),
+        "schedule": schedule.read(options["schedule"]),
+    }
+    return validate(Rule(**{**options, **read}))
+
+
+def _horizon(value: str | int | None) -> int | t.Literal["auto"] | None:
+    if value is None:
+        return None
+    if value == "auto":
+        return "auto"
+    try:
+        return int(value)
+    except ValueError:
+        remedy = "Write the seconds that a new machine takes to be ready, or auto, which measures it."
+        raise InvalidInput("rule.horizon", value, "is no whole number of seconds", remedy) from None
 
 
 def variation(option: str, given: t.Mapping[str, t.Any], change: t.Mapping[str, t.Any]) -> Rule:

@@ -29,18 +29,20 @@ ParkedAs = t.Literal["saved", "paused"]
 class Rule:
     """The rule of one fleet.
 
-    ``capacity`` is the demand that one machine carries, in the unit of the demand; times are in seconds; ``horizon``
-    None means one interval; ``scale_out_limit`` and ``max_per_host`` None mean none; ``unit`` is the demand's, for
-    sentences. ``hysteresis`` is the share of the fleet that may be too much before any of it goes, and ``protected``
-    are patterns of names. ``parked`` machines are kept parked at least, ``parked_max`` at most (None: no more than
-    that), in between as many as the upper forecast at ``parked_risk`` asks for.
+    ``capacity`` is the demand that one machine carries, in the unit of the demand; with ``measure_capacity`` it counts
+    until it is measured, which is where a machine uses the share ``utilization`` of its vCPUs. Times are in seconds;
+    ``horizon`` None means one interval, and so does "auto" until it is measured (measured.py). ``scale_out_limit`` and
+    ``max_per_host`` None mean none; ``unit`` is the demand's, for sentences. ``hysteresis`` is the share of the fleet
+    that may be too much before any of it goes, and ``protected`` are patterns of names. ``parked`` machines are kept
+    parked at least, ``parked_max`` at most (None: no more than that), in between as many as the upper forecast at
+    ``parked_risk`` asks for.
     """
 
     capacity: float
     max: int
     min: int = 1
     interval: int = 300
-    horizon: int | None = None
+    horizon: int | t.Literal["auto"] | None = None
     headroom: float = 0.1
     risk: float = 0.05
     cooldown: int = 900
@@ -61,11 +63,13 @@ class Rule:
     protected: tuple[str, ...] = ()
     schedule: tuple[Event, ...] = ()
     mode: Mode = "act"
+    measure_capacity: bool = False
+    utilization: float = 0.7
 
     @property
     def steps(self) -> int:
         """How many slots ahead demand is forecast."""
-        return math.ceil((self.horizon or self.interval) / self.interval)
+        return math.ceil(self.horizon / self.interval) if isinstance(self.horizon, int) else 1
 
     @property
     def most_parked(self) -> int:
@@ -175,14 +179,14 @@ def _check_times(rule: Rule) -> t.Iterator[tuple[str, bool, str, str]]:
     )
     yield (
         "horizon",
-        rule.horizon is None or rule.horizon >= rule.interval,
+        not isinstance(rule.horizon, int) or rule.horizon >= rule.interval,
         f"is shorter than rule.interval, which is {rule.interval}: nothing could be decided ahead",
-        "Write the seconds that a new machine takes to be ready, at least one interval.",
+        "Write the seconds that a new machine takes to be ready, at least one interval, or auto, which measures it.",
     )
     yield (
         "horizon",
-        rule.horizon is None or rule.steps <= _MOST_STEPS,
-        f"is more than {_MOST_STEPS} intervals ahead, further than a forecast is worth",
+        rule.steps <= MOST_STEPS,
+        f"is more than {MOST_STEPS} intervals ahead, further than a forecast is worth",
         "Shorten horizon or lengthen interval.",
     )
     yield (
@@ -220,6 +224,12 @@ def _check_shares(rule: Rule) -> t.Iterator[tuple[str, bool, str, str]]:
         "in a hundred.",
     )
     yield (
+        "utilization",
+        _finite(rule.utilization) and 0 < rule.utilization <= 1,
+        "is not a share above 0 and up to 1",
+        "Write the share of its vCPUs that a full machine uses: 0.7 leaves it 30 %.",
+    )
+    yield (
         "hysteresis",
         _finite(rule.hysteresis) and 0 <= rule.hysteresis < 1,
         "is not a share from 0 to less than 1",
@@ -233,7 +243,7 @@ def _check_shares(rule: Rule) -> t.Iterator[tuple[str, bool, str, str]]:
     )
 
 
-_MOST_STEPS: t.Final = 288
+MOST_STEPS: t.Final = 288
 _MOST_COOLDOWN_SLOTS: t.Final = 2016
 
 

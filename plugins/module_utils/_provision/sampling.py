@@ -35,6 +35,10 @@ if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import Clock
 
 
+# What machines used is returned of so many intervals: with those of five minutes, of a day.
+_LOADS: t.Final = 288
+
+
 class WallClock:
     """The host's clock. Counters are compared over runs, and a monotonic clock ends with the boot."""
 
@@ -156,6 +160,9 @@ def _record(
             if known
             else _measure(request, slot, machines, previous, taken_at)
         )
+        load = demand.load_of(machines, rates)
+        if load is not None:
+            record = dataclasses.replace(record, used_cores=load.used_cores, vcpus=load.vcpus)
         history.add(record)
         history.keep_counters(machine.sample for machine in machines)
         history.forget_before(slot - request.keep)
@@ -168,6 +175,11 @@ def _record(
             for row in known or (row for row in history.since(slot - request.window) if row.slot <= slot)
         ],
         "members": [member.as_dict(rates.get(member.machine.sample.uuid)) for member in members],
+        "loads": [
+            {"timestamp": row.timestamp, "used_cores": row.used_cores, "vcpus": row.vcpus}
+            for row in history.with_load(slot - _LOADS * request.interval, slot)
+        ],
+        "readiness": [one.as_dict() for one in history.readiness()],
     }
 
 

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import typing as t
 
@@ -12,10 +13,13 @@ import pytest
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.demand import (
     Demand,
+    Load,
     Machine,
     Previous,
     check_value,
     evaluate,
+    load_of,
+    rates_since,
     uses_rates,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._query import InvalidQuery, compile_query
@@ -153,3 +157,25 @@ def test_a_value_that_was_handed_in_is_checked() -> None:
     for value in (-1, math.nan, math.inf):
         with pytest.raises(InvalidInput, match="0 or more"):
             check_value("value", value)
+
+
+def with_vcpus(name: str, seconds: float, vcpus: int, **more: t.Any) -> Machine:
+    one = machine(name, seconds, **more)
+    stats = {**one.sample.stats, "vcpu": {"current": vcpus, "maximum": 8}}
+    return dataclasses.replace(one, sample=dataclasses.replace(one.sample, stats=stats))
+
+
+def test_the_load_is_what_the_machines_used_that_ran() -> None:
+    machines = [with_vcpus("a", 10, 2), with_vcpus("b", 16, 4), with_vcpus("c", 0, 1, state=OFF)]
+    before = previous(machine("a", 5, at=100), machine("b", 1, at=100))
+    assert load_of(machines, rates_since(before, machines)) == Load(used_cores=2.0, vcpus=6)
+    assert load_of([], {}) == Load(0.0, 0)
+
+
+def test_the_load_is_not_known_where_one_machine_did_not_tell() -> None:
+    told = with_vcpus("a", 10, 2)
+    before = previous(machine("a", 5, at=100))
+    for other in (machine("b", 5, state=99), machine("b", 5), with_vcpus("b", 5, 2, created=None)):
+        machines = [told, other]
+        assert load_of(machines, rates_since(before, machines)) is None
+    assert load_of([told], rates_since(None, [told])) is None

@@ -12,7 +12,12 @@ import pytest
 
 from ansible_collections.headroom.libvirt.plugins.module_utils import _sqlite
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.database import SCHEMA
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision.history import History, Record
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.history import (
+    READINESS_KEPT,
+    History,
+    Readiness,
+    Record,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._stats.sample import DomainSample, parse
 
 
@@ -76,3 +81,27 @@ def test_counters_come_back_as_they_were_and_replace_the_old(connection: sqlite3
     web.keep_counters([new])
     assert web.counters() == [new]
     assert History(connection, "db").counters() == []
+
+
+def test_the_rows_that_tell_a_load_are_found(connection: sqlite3.Connection) -> None:
+    web = History(connection, "web")
+    rows = [
+        Record(0, 0.0, 1.0, used_cores=0.5, vcpus=2),
+        Record(10, 10.0, 1.0),
+        Record(20, 20.0, 1.0, None, 21.0, False, 0.0, 0),
+    ]
+    for row in rows:
+        web.add(row)
+    assert web.with_load(-10, 20) == [rows[0], rows[2]]
+    assert web.with_load(0, 20) == [rows[2]]
+    assert web.with_load(-10, 10) == [rows[0]]
+
+
+def test_how_long_machines_took_is_kept_of_the_latest_runs(connection: sqlite3.Connection) -> None:
+    web, db = History(connection, "web"), History(connection, "db")
+    assert web.readiness() == []
+    runs = [Readiness(moment, 1 + moment % 3, moment / 2) for moment in range(25)]
+    assert all(web.add_readiness(run) for run in runs)
+    assert not web.add_readiness(Readiness(24, 9, 9.0))
+    assert web.readiness() == runs[-READINESS_KEPT:]
+    assert db.readiness() == []

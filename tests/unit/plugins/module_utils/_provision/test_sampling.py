@@ -14,6 +14,7 @@ import pytest
 from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.database import Database
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.history import History, Readiness
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.sampling import Request, take
 from ansible_collections.headroom.libvirt.plugins.module_utils._query import compile_query
 
@@ -146,3 +147,13 @@ def test_a_broken_history_is_told_and_a_new_one_begun(host: Connection, path: st
     assert result["sample"]["value"] == 3
     assert "is kept as" in result["warnings"][0]
     assert sample(host, path)["warnings"] == []
+
+
+def test_what_machines_used_and_how_long_new_ones_took_is_told(host: Connection, path: str) -> None:
+    """The test driver's guests tell no CPU time, so what they used is not known; without any, it is nothing."""
+    assert sample(host, path)["loads"] == []
+    none = sample(host, path, fleet="ghosts")
+    assert none["loads"] == [{"timestamp": 1_795_392_003.0, "used_cores": 0.0, "vcpus": 0}]
+    assert none["readiness"] == []
+    Database(path).run(lambda opened: History(opened, "ghosts").add_readiness(Readiness(7, 2, 41.5)), 0.0)
+    assert sample(host, path, fleet="ghosts")["readiness"] == [{"machines": 2, "seconds": 41.5}]
