@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import sqlite3
 import typing as t
 
@@ -105,3 +106,14 @@ def test_how_long_machines_took_is_kept_of_the_latest_runs(connection: sqlite3.C
     assert not web.add_readiness(Readiness(24, 9, 9.0))
     assert web.readiness() == runs[-READINESS_KEPT:]
     assert db.readiness() == []
+
+
+def test_a_history_from_before_loads_were_kept_goes_on() -> None:
+    with contextlib.closing(sqlite3.connect(":memory:", isolation_level=None)) as opened:
+        _sqlite.migrate(opened, ":memory:", dataclasses.replace(SCHEMA, migrations=SCHEMA.migrations[:3]))
+        opened.execute("INSERT INTO sample VALUES ('web', 0, 3.5, 4.0, 1.0, NULL, 0)")
+        _sqlite.migrate(opened, ":memory:", SCHEMA)
+        web = History(opened, "web")
+        web.add(Record(10, 13.5, 2.0, used_cores=0.5, vcpus=2))
+        assert web.since(0) == [Record(0, 3.5, 1.0, taken_at=4.0), Record(10, 13.5, 2.0, used_cores=0.5, vcpus=2)]
+        assert [row.slot for row in web.with_load(-10, 10)] == [10]
