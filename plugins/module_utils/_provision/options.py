@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import typing as t
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
@@ -80,10 +81,10 @@ def _horizon(value: str | int | None) -> int | t.Literal["auto"] | None:
     if value == "auto":
         return "auto"
     try:
-        return int(value)
-    except ValueError:
+        return math.ceil(float(value))
+    except (ValueError, OverflowError):  # the latter of infinity
         remedy = "Write the seconds that a new machine takes to be ready, or auto, which measures it."
-        raise InvalidInput("rule.horizon", value, "is no whole number of seconds", remedy) from None
+        raise InvalidInput("rule.horizon", value, "is no number of seconds", remedy) from None
 
 
 def variation(option: str, given: t.Mapping[str, t.Any], change: t.Mapping[str, t.Any]) -> Rule:

@@ -298,8 +298,10 @@ def test_a_horizon_is_a_number_of_seconds_or_measured() -> None:
     assert call(**rising)["forecast"]["at"] == 8 * HOUR
     assert call(**rising, rule={"horizon": "auto"})["forecast"]["at"] == 9 * HOUR
     assert call(**rising, rule={"horizon": str(3 * HOUR)})["forecast"]["at"] == 10 * HOUR
-    with pytest.raises(InvalidInput, match=r"rule\.horizon: 'soon' is no whole number of seconds\. .* or auto"):
-        call(**rising, rule={"horizon": "soon"})
+    assert call(**rising, rule={"horizon": "7199.5"})["forecast"]["at"] == 9 * HOUR
+    for wrong in ("soon", "inf", "nan", "True"):
+        with pytest.raises(InvalidInput, match=rf"rule\.horizon: '{wrong}' is no number of seconds\. .* or auto"):
+            call(**rising, rule={"horizon": wrong})
 
 
 def test_nothing_is_measured_of_a_fleet_whose_hosts_do_not_all_tell() -> None:
