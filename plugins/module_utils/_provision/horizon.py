@@ -34,14 +34,14 @@ if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._provision.memory import Memory
 
 _VOICES: t.Final = 8
-_SHARPNESS: t.Final = 14.0
+_SHARPNESS: t.Final = 24.0
 _UNREST_SHARE: t.Final = 0.8
 # Unrest lasts for hours, however long a slot is: with days that are seen, for four.
 _UNREST_CYCLE_SHARE: t.Final = 1 / 6
 _MOST_UNREST_GAIN: t.Final = 0.5
 _SMALLEST_SHARE_OF_MEAN: t.Final = 0.02
 _MOST_GROWTH: t.Final = 2.0
-_LONGEST_WINDOW: t.Final = 1440
+_LONGEST_WINDOW: t.Final = 2016
 _FEWEST_ERRORS: t.Final = 20
 _SKIMMED: t.Final = 4
 
