@@ -38,8 +38,8 @@ if t.TYPE_CHECKING:
 HELP = "Provisioning on recorded demand: under-provisioned time and cost against target tracking and the gap rule."
 
 _RISKS: t.Final = (0.6, 0.5, 0.4, 0.3, 0.25, 0.2, 0.17, 0.15, 0.13, 0.1, 0.08, 0.07, 0.06, 0.05, 0.04, 0.03, 0.02)
-_TAILS: t.Final = (0.01, 0.007, 0.005, 0.004, 0.003, 0.002, 0.0015, 0.001, 0.0005, 0.0001)
-_TARGETS: t.Final = tuple(step / 20 for step in range(6, 21))
+_TAILS: t.Final = (0.01, 0.007, 0.005, 0.004, 0.003, 0.0025, 0.002, 0.0018, 0.0015, 0.001, 0.0005, 0.0001)
+_TARGETS: t.Final = (*(step / 20 for step in range(6, 14)), *(step / 100 for step in range(70, 90)), 0.9, 0.95, 1.0)
 _SHORT: t.Final = 0.05
 _TOLERANCE: t.Final = 0.1
 _SUBJECT: t.Final = "auto"

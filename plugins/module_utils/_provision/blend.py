@@ -32,7 +32,7 @@ _MOST_SLOTS: t.Final = 10_000
 _THOROUGH_SLOTS: t.Final = 1008
 ENOUGH_SLOTS: t.Final = 48
 LIMIT_LEVEL: t.Final = 1 - 1 / 750
-_VERSION: t.Final = 7
+_VERSION: t.Final = 8
 
 State = dict[str, t.Any]
 

@@ -148,15 +148,29 @@ def path(known: list[float], steps: int) -> list[float]:
     value = known[-1]
     if not growth.sustained or growth.ratio is None:
         return [value] * steps
-    ratio = min(max(growth.ratio, 0.5), 2.0)
-    gap = known[-1] - known[-2]
-    path: list[float] = []
+    return _extended(value, known[-1] - known[-2], growth.ratio, steps, _DAMPING)
+
+
+def gap_path(known: t.Sequence[float], steps: int) -> list[float]:
+    """Return the values that the latest rise leads to by the plain gap rule, however noisy; a fall is not drawn on.
+
+    Each gap is as many times the one before as the latest is, and as large where there was no rise before.
+    """
+    before, earlier, value = [known[0], known[0], *known][-3:]
+    gap, previous_gap = value - earlier, earlier - before
+    return _extended(value, max(0.0, gap), gap / previous_gap if previous_gap > 0 else 1.0, steps)
+
+
+def _extended(value: float, gap: float, ratio: float, steps: int, damping: float = 1.0) -> list[float]:
+    """Return what comes after ``value`` with gaps that grow by ``ratio``, held within 0.5 … 2, which fades to 1."""
+    ratio = min(max(ratio, 0.5), 2.0)
+    values: list[float] = []
     for _unused in range(steps):
         gap *= ratio
         value += gap
-        path.append(value)
-        ratio = 1 + (ratio - 1) * _DAMPING
-    return path
+        values.append(value)
+        ratio = 1 + (ratio - 1) * damping
+    return values
 
 
 def growth_of(known: list[float]) -> Growth:

@@ -7,8 +7,9 @@
 
 """Upper forecasts so many slots ahead: a few experts, each corrected by its own past errors, blended. Pure.
 
-1. Experts say what to expect: the last value, two levels of different patience, a rise that goes on (forecast.py), and
-   a regression on momentum, levels, days and weeks (memory.py, regression.py).
+1. Experts say what to expect: the last value, two levels of different patience, a rise that goes on, believed where it
+   is more than noise or always (forecast.py), and a regression on momentum, levels, days and weeks (memory.py,
+   regression.py).
 2. Each expert's upper value adds a quantile of its own latest errors, in units that grow with the forecast, with its
    root, with its root and the present unrest, or not at all (quantile.py). What goes wrong while nobody asks for
    anything says nothing of the time when somebody does, so the two have errors of their own.
@@ -33,7 +34,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._provision.regres
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._provision.memory import Memory
 
-_VOICES: t.Final = 8
+_VOICES: t.Final = 9
 _SHARPNESS: t.Final = 24.0
 _UNREST_SHARE: t.Final = 0.8
 # Unrest lasts for hours, however long a slot is: with days that are seen, for four.
@@ -124,16 +125,16 @@ class Horizon:
                 losses[voice] = self._fade * losses[voice] + (level * short if short > 0 else (level - 1) * short)
         self._windows[issued.idle].add([(value - guess) / scale for guess, scale in issued.voices])
 
-    def issue(self, memory: Memory, rise: t.Sequence[float], counted_in: float | None) -> Issued:
+    def issue(self, memory: Memory, rises: t.Sequence[t.Sequence[float]], counted_in: float | None) -> Issued:
         """Return the forecast that follows from ``memory``, and remember it until its demand is known.
 
-        ``rise`` is where each next slot is if the present rise goes on. The upper values are such as a demand that is
-        ``counted_in`` a unit can have (grain.py).
+        ``rises`` are where each next slot is if the present rise goes on, by two ways to tell. The upper values are
+        such as a demand that is ``counted_in`` a unit can have (grain.py).
         """
         most = _MOST_GROWTH * memory.largest
         issued = Issued(memory.root, self._features(memory))
         issued.value = self._fitted(memory, issued.features)
-        self._judge(issued, memory, min(most, rise[self.ahead - 1]), most)
+        self._judge(issued, memory, [min(most, rise[self.ahead - 1]) for rise in rises], most)
         issued.upper = [nearest(upper, counted_in) for upper in issued.upper]
         self._pending.append(issued)
         return issued
@@ -158,7 +159,7 @@ class Horizon:
     def _fitted(self, memory: Memory, features: list[float]) -> float:
         return _squared(memory.root + self._regression.predict(features), _MOST_GROWTH * memory.largest)
 
-    def _judge(self, issued: Issued, memory: Memory, risen: float, most: float) -> None:
+    def _judge(self, issued: Issued, memory: Memory, risen: list[float], most: float) -> None:
         if memory.mean:
             issued.idle = memory.root**2 <= _SMALLEST_SHARE_OF_MEAN * memory.mean
             issued.voices = self._voices(issued.value, _squared(memory.trend(self.ahead), most), risen, memory)
@@ -166,7 +167,7 @@ class Horizon:
         issued.uppers = [_uppers(level, issued.voices, window) for level in self._levels]
         issued.upper = [min(most, _blended(*pair)) for pair in zip(issued.uppers, self._losses)]
 
-    def _voices(self, fitted: float, trend: float, risen: float, memory: Memory) -> list[tuple[float, float]]:
+    def _voices(self, fitted: float, trend: float, risen: list[float], memory: Memory) -> list[tuple[float, float]]:
         # Near zero a unit that follows the forecast would make any demand an endless multiple of it.
         smallest = _SMALLEST_SHARE_OF_MEAN * memory.mean
         last, drift, base = memory.root**2, memory.drift**2, memory.base**2
@@ -178,7 +179,7 @@ class Horizon:
             (fitted, root * (1 - _UNREST_SHARE + _UNREST_SHARE * unrest)),
             (last, max(last, smallest)),
             (trend, max(trend, smallest)),
-            (risen, max(risen, smallest)),
+            *((rise, max(rise, smallest)) for rise in risen),
             (drift, math.sqrt(max(drift, smallest))),
             (drift, steady),
             (base, steady),

@@ -17,7 +17,7 @@ import itertools
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.blend import ENOUGH_SLOTS
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision.forecast import TrendRule
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.forecast import TrendRule, gap_path
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.series import Series
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.tracker import Tracker
 
@@ -68,29 +68,14 @@ def gap_rule(demand: Demand, steps: int, target: float) -> Table:
     The ratio is held within 0.5 … 2, and is 1 if there was no rise before; a fall is not drawn on.
     """
     known = _last_known(demand)
-    table: list[list[float]] = []
-    previous_gap = 0.0
-    for before, value in zip([known[0], *known], known):
-        gap = value - before
-        ratio = min(max(gap / previous_gap, 0.5), 2.0) if previous_gap > 0 else 1.0
-        table.append(_continued(value, max(0.0, gap), ratio, steps, target))
-        previous_gap = gap
-    return table
+    paths = (gap_path(known[max(0, end - 3) : end], steps) for end in range(1, len(known) + 1))
+    return [[value / target for value in path] for path in paths]
 
 
 def perfect(demand: Demand, steps: int) -> Table:
     """Return the table of one who knows the future: what machines that boot for ``steps`` slots cost at least."""
     known = _last_known(demand)
     return [known[slot + 1 : slot + 1 + steps] or [known[-1]] for slot in range(len(known))]
-
-
-def _continued(value: float, gap: float, ratio: float, steps: int, target: float) -> list[float]:
-    row: list[float] = []
-    for _unused in range(steps):
-        gap *= ratio
-        value += gap
-        row.append(value / target)
-    return row
 
 
 def _last_known(demand: Demand) -> list[float]:

@@ -19,6 +19,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._provision import
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.forecast import (
     Forecast,
     Step,
+    gap_path,
     growth_of,
     path,
 )
@@ -109,8 +110,9 @@ class Tracker:
         if brief:
             self._issued = [horizon.skim(self._memory) for horizon in self._horizons]
         else:
-            rise = path(list(self._recent), self._steps)
-            self._issued = [horizon.issue(self._memory, rise, self._grain) for horizon in self._horizons]
+            recent = list(self._recent)
+            rises = [path(recent, self._steps), gap_path(recent, self._steps)]
+            self._issued = [horizon.issue(self._memory, rises, self._grain) for horizon in self._horizons]
 
     def forecast(self, level: int = 0, *, limited: bool = False) -> Forecast | None:
         """Return the forecast after the latest slot; None before any value.
