@@ -54,7 +54,7 @@ packages_of() {
 
 lint_packages() { packages shellcheck; }
 # Signatures and disk images are tested with what makes them.
-unit_packages() { packages gpg gpg-agent gpgv qemu-utils zstd; }
+unit_packages() { packages cpio gpg gpg-agent gpgv qemu-utils zstd; }
 browser_packages() { packages chromium chromium-driver fonts-dejavu-core; }
 lab_packages() { packages_of "$root/tests/lab/packages.txt"; }
 
