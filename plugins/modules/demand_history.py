@@ -112,7 +112,6 @@ intervals:
 """
 
 import dataclasses
-import time
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import ArgumentSpec
@@ -120,7 +119,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._changes import C
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
 from ansible_collections.headroom.libvirt.plugins.module_utils._names import check_name
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision import csv_text, importing
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision.database import DEFAULT_PATH, Database
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.database import DEFAULT_PATH, transact
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.history import History
 from ansible_collections.headroom.libvirt.plugins.module_utils._runner import run_module
 
@@ -146,12 +145,9 @@ def import_rows(module: AnsibleModule) -> dict[str, t.Any]:
     if interval < 1:
         raise InvalidInput("interval", interval, "is no length of time", "Write a number of seconds above 0.")
     records = importing.records_of(csv_text.read("csv", params["csv"]), interval, whole=params["whole"])
-    database = Database(params["history"], dry_run=module.check_mode)
-    imported, warnings = database.run(
-        lambda opened: importing.put_in(History(opened, fleet), records, replace=params["replace"]), time.time()
+    imported = transact(
+        module, lambda opened: importing.put_in(History(opened, fleet), records, replace=params["replace"])
     )
-    for warning in warnings:
-        module.warn(warning)
     changes = Changes()
     changes.add("added", 0, imported.added)
     changes.add("replaced", 0, imported.replaced)

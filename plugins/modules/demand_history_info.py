@@ -145,7 +145,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import A
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
 from ansible_collections.headroom.libvirt.plugins.module_utils._names import check_name
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision import csv_text, decisions
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision.database import DEFAULT_PATH, Database
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.database import DEFAULT_PATH, transact
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.history import History
 from ansible_collections.headroom.libvirt.plugins.module_utils._runner import run_module
 
@@ -173,10 +173,7 @@ def read(module: AnsibleModule) -> dict[str, t.Any]:
         raise InvalidInput("window", params["window"], "is no length of time", "Write a number of seconds above 0.")
     until = time.time() if params["until"] is None else params["until"]
     since = 0.0 if params["window"] is None else until - params["window"]
-    database = Database(params["history"], dry_run=True)
-    result, warnings = database.run(lambda opened: _read(opened, fleet, since, until), time.time())
-    for warning in warnings:
-        module.warn(warning)
+    result = transact(module, lambda opened: _read(opened, fleet, since, until), dry_run=True)
     rows = [(row["timestamp"], row["value"]) for row in result["history"]]
     return {"changed": False, "fleet": fleet, **result, "csv": csv_text.write(rows) if params["csv"] else None}
 

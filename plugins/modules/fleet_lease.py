@@ -128,7 +128,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._changes import C
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Conflict, InvalidInput
 from ansible_collections.headroom.libvirt.plugins.module_utils._names import check_name
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision import lease
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision.database import DEFAULT_PATH, Database
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.database import DEFAULT_PATH, transact
 from ansible_collections.headroom.libvirt.plugins.module_utils._runner import run_module
 
 if t.TYPE_CHECKING:
@@ -153,10 +153,7 @@ def take_or_give_up(module: AnsibleModule) -> dict[str, t.Any]:
     params = module.params
     _check(params)
     now = time.time()
-    database = Database(params["history"], dry_run=module.check_mode)
-    (before, after), warnings = database.run(lambda opened: _transition(opened, params, now), now)
-    for warning in warnings:
-        module.warn(warning)
+    before, after = transact(module, lambda opened: _transition(opened, params, now))
     held = after is not None and after.holder == params["holder"]
     if after is not None and not held and params["state"] == "present" and params["fail_if_held"]:
         raise Conflict(

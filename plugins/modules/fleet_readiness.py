@@ -103,14 +103,13 @@ readiness:
 """
 
 import math
-import time
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import ArgumentSpec
 from ansible_collections.headroom.libvirt.plugins.module_utils._changes import Changes
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
 from ansible_collections.headroom.libvirt.plugins.module_utils._names import check_name
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision.database import DEFAULT_PATH, Database
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.database import DEFAULT_PATH, transact
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.history import History, Readiness
 from ansible_collections.headroom.libvirt.plugins.module_utils._runner import run_module
 
@@ -132,12 +131,7 @@ def record(module: AnsibleModule) -> dict[str, t.Any]:
     """Return the result of the task; in check mode what it would be."""
     params = module.params
     readiness = _readiness(params)
-    database = Database(params["history"], dry_run=module.check_mode)
-    (recorded, kept), warnings = database.run(
-        lambda opened: _record(History(opened, params["fleet"]), readiness), time.time()
-    )
-    for warning in warnings:
-        module.warn(warning)
+    recorded, kept = transact(module, lambda opened: _record(History(opened, params["fleet"]), readiness))
     changes = Changes()
     changes.add("seconds", None, readiness.seconds if recorded else None)
     return {

@@ -109,7 +109,7 @@ import typing as t
 from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import ArgumentSpec
 from ansible_collections.headroom.libvirt.plugins.module_utils._changes import Changes
 from ansible_collections.headroom.libvirt.plugins.module_utils._host import maintenance
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision.database import DEFAULT_PATH, Database
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.database import DEFAULT_PATH, transact
 from ansible_collections.headroom.libvirt.plugins.module_utils._runner import run_module
 
 if t.TYPE_CHECKING:
@@ -137,10 +137,7 @@ _Transition = tuple[t.Optional[maintenance.Maintenance], t.Optional[maintenance.
 def set_mark(module: AnsibleModule) -> dict[str, t.Any]:
     """Return the result of the task; in check mode what it would be."""
     params, now = module.params, time.time()
-    database = Database(params["history"], dry_run=module.check_mode)
-    (before, after), warnings = database.run(lambda opened: _transition(opened, params, now), now)
-    for warning in warnings:
-        module.warn(warning)
+    before, after = transact(module, lambda opened: _transition(opened, params, now))
     changes = Changes()
     changes.add("maintenance", _shown(before), _shown(after))
     return {**changes.as_result(), "maintenance": None if after is None else after.as_dict()}

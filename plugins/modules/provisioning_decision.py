@@ -88,7 +88,6 @@ textfile:
 """
 
 import pathlib
-import time
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import ArgumentSpec
@@ -96,7 +95,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._changes import C
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
 from ansible_collections.headroom.libvirt.plugins.module_utils._files import write_atomically
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision import decisions
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision.database import DEFAULT_PATH, Database
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.database import DEFAULT_PATH, transact
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.openmetrics import exposition
 from ansible_collections.headroom.libvirt.plugins.module_utils._runner import run_module
 
@@ -121,10 +120,7 @@ def record(module: AnsibleModule) -> dict[str, t.Any]:
     decision = decisions.check("decision", params["decision"])
     if params["keep"] < 1:
         raise InvalidInput("keep", params["keep"], "is no length of time", "Write a number of seconds above 0.")
-    database = Database(params["history"], dry_run=module.check_mode)
-    (recorded, latest), warnings = database.run(lambda opened: _record(opened, decision, params["keep"]), time.time())
-    for warning in warnings:
-        module.warn(warning)
+    recorded, latest = transact(module, lambda opened: _record(opened, decision, params["keep"]))
     changes = Changes()
     changes.add("target", None, decision["machines"]["target"] if recorded else None)
     text = None

@@ -10,9 +10,17 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils import _sqlite
+
+if t.TYPE_CHECKING:
+    import sqlite3
+
+    from ansible.module_utils.basic import AnsibleModule
+
+T = t.TypeVar("T")
 
 DEFAULT_PATH: t.Final = "/var/lib/headroom/history.sqlite"
 
@@ -78,3 +86,15 @@ class Database(_sqlite.Database):
     """The history at ``path``."""
 
     schema: t.ClassVar[_sqlite.Schema] = SCHEMA
+
+
+def transact(module: AnsibleModule, work: t.Callable[[sqlite3.Connection], T], *, dry_run: bool | None = None) -> T:
+    """Return what ``work`` returns on the history that the task names; the task gets what there is to warn of.
+
+    Nothing is kept in a ``dry_run``, which check mode is if nothing else is said. Raises what Database.run does.
+    """
+    database = Database(module.params["history"], dry_run=module.check_mode if dry_run is None else dry_run)
+    result, warnings = database.run(work, time.time())
+    for warning in warnings:
+        module.warn(warning)
+    return result
