@@ -55,14 +55,6 @@ class Machine:
 
 
 @dataclasses.dataclass(frozen=True)
-class Load:
-    """What the members that run used of their processors since the sample before, and how many those are."""
-
-    used_cores: float
-    vcpus: int
-
-
-@dataclasses.dataclass(frozen=True)
 class Previous:
     """The sample before: when it was taken (epoch seconds) and the counters of the members of then."""
 
@@ -85,8 +77,11 @@ def rates_since(previous: Previous | None, machines: t.Sequence[Machine]) -> dic
     }
 
 
-def load_of(machines: t.Sequence[Machine], changes: t.Mapping[str, t.Any]) -> Load | None:
-    """Return the Load of ``machines`` by their rates; None where one of them did not tell."""
+def load_of(machines: t.Sequence[Machine], changes: t.Mapping[str, t.Any]) -> tuple[float, int] | None:
+    """Return what the ``machines`` that run used by their rates, in cores, and of how many vCPUs.
+
+    None where one of them did not tell.
+    """
     used = 0.0
     vcpus = 0
     for machine in machines:
@@ -98,7 +93,7 @@ def load_of(machines: t.Sequence[Machine], changes: t.Mapping[str, t.Any]) -> Lo
                 return None
             used += rates["cpu"]["used_cores"]
             vcpus += count["current"]
-    return Load(used, vcpus)
+    return used, vcpus
 
 
 def evaluate(

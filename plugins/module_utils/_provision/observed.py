@@ -28,7 +28,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._provision.measur
     work_of,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.model import Member, Observed
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision.series import Sample, merge
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.series import Sample, Series, merge
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.words import epoch
 
 _SAMPLE: t.Final = "Hand in what headroom.libvirt.demand_sample returned on the host, or null if it did not answer."
@@ -60,16 +60,8 @@ def observe(
     Raises InvalidInput for what is no host, no sample or no facts, and for a name that two machines have.
     """
     _check_hosts(hosts)
-    samples = {
-        host["name"]: Given(f"hosts[{index}].sample", host.get("sample"), _SAMPLE)
-        for index, host in enumerate(hosts)
-        if _answered(host.get("sample"))
-    }
-    facts = {
-        host["name"]: Given(f"hosts[{index}].facts", host.get("facts"), _FACTS)
-        for index, host in enumerate(hosts)
-        if host.get("facts") is not None
-    }
+    samples = _by_host(hosts, "sample", _answered, _SAMPLE)
+    facts = _by_host(hosts, "facts", lambda facts: facts is not None, _FACTS)
     for sample in samples.values():
         _check_fleet(sample, fleet)
     members = _unique([member for name, sample in samples.items() for member in _members(sample, name)])
@@ -78,7 +70,7 @@ def observe(
     series = merge(histories, interval, now)
     unknown = {host["name"]: "it did not answer" for host in hosts if host["name"] not in samples}
     # Of a demand that is the whole fleet's, the hosts that did not answer have met a part.
-    told = not unknown or not any(one.whole for history in histories for one in history)
+    all_met = not unknown or not any(one.whole for history in histories for one in history)
     return Observed(
         fleet=fleet,
         now=now,
@@ -88,11 +80,19 @@ def observe(
         rooms=tuple(_room(name, facts[name], wanted, members) for name in samples if name in facts),
         unknown=unknown,
         notes=(*notes, *_gaps(samples, facts)),
-        measured=Measured(
-            ready_seconds([seconds for sample in samples.values() for seconds in _readiness(sample)]),
-            work_of(series, [_loads(sample) for sample in samples.values()]) if told else None,
-        ),
+        measured=_measured(samples.values(), series if all_met else None),
     )
+
+
+def _by_host(
+    hosts: t.Sequence[t.Mapping[str, t.Any]], key: str, holds: t.Callable[[t.Any], bool], remedy: str
+) -> dict[str, Given]:
+    """Return what the hosts have under ``key``, by their names, of those for which it ``holds``."""
+    return {
+        host["name"]: Given(f"hosts[{index}].{key}", host.get(key), remedy)
+        for index, host in enumerate(hosts)
+        if holds(host.get(key))
+    }
 
 
 def _answered(sample: t.Any) -> bool:
@@ -147,6 +147,13 @@ def _plain_sample(row: t.Any) -> Sample | None:
 def _checked_sample(rows: Given, index: int) -> Sample:
     row = rows.items()[index]
     return Sample(row["timestamp"].number(), row["value"].demand(), bool(row["whole"].value))
+
+
+def _measured(samples: t.Collection[Given], met: Series | None) -> Measured:
+    """Return what the samples show of machines; ``met`` is the demand that those of their hosts have met alone."""
+    runs = [seconds for sample in samples for seconds in _readiness(sample)]
+    loads = [_loads(sample) for sample in samples]
+    return Measured(ready_seconds(runs), None if met is None else work_of(met, loads))
 
 
 def _readiness(sample: Given) -> list[float]:

@@ -160,9 +160,8 @@ def _record(
             if known
             else _measure(request, slot, machines, previous, taken_at)
         )
-        load = demand.load_of(machines, rates)
-        if load is not None:
-            record = dataclasses.replace(record, used_cores=load.used_cores, vcpus=load.vcpus)
+        used_cores, vcpus = demand.load_of(machines, rates) or (None, None)
+        record = dataclasses.replace(record, used_cores=used_cores, vcpus=vcpus)
         history.add(record)
         history.keep_counters(machine.sample for machine in machines)
         history.forget_before(slot - request.keep)
@@ -175,6 +174,13 @@ def _record(
             for row in known or (row for row in history.since(slot - request.window) if row.slot <= slot)
         ],
         "members": [member.as_dict(rates.get(member.machine.sample.uuid)) for member in members],
+        **_for_measuring(history, request, slot),
+    }
+
+
+def _for_measuring(history: History, request: Request, slot: int) -> dict[str, t.Any]:
+    """Return what measuring goes by (measured.py)."""
+    return {
         "loads": [
             {"timestamp": row.timestamp, "used_cores": row.used_cores, "vcpus": row.vcpus}
             for row in history.with_load(slot - _LOADS * request.interval, slot)

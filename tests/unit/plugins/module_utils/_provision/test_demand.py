@@ -13,7 +13,6 @@ import pytest
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.demand import (
     Demand,
-    Load,
     Machine,
     Previous,
     check_value,
@@ -168,8 +167,8 @@ def with_vcpus(name: str, seconds: float, vcpus: int, **more: t.Any) -> Machine:
 def test_the_load_is_what_the_machines_used_that_ran() -> None:
     machines = [with_vcpus("a", 10, 2), with_vcpus("b", 16, 4), with_vcpus("c", 0, 1, state=OFF)]
     before = previous(machine("a", 5, at=100), machine("b", 1, at=100))
-    assert load_of(machines, rates_since(before, machines)) == Load(used_cores=2.0, vcpus=6)
-    assert load_of([], {}) == Load(0.0, 0)
+    assert load_of(machines, rates_since(before, machines)) == (2.0, 6)
+    assert load_of([], {}) == (0.0, 0)
 
 
 def test_the_load_is_not_known_where_one_machine_did_not_tell() -> None:
