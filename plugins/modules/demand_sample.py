@@ -320,14 +320,12 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._provision import
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.database import DEFAULT_PATH, Database
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.demand import check_value
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.sampling import Request, WallClock, take
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.series import check_moment
 from ansible_collections.headroom.libvirt.plugins.module_utils._query import compile_query
 from ansible_collections.headroom.libvirt.plugins.module_utils._runner import run_module
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
-
-# The year 5138: beyond it are milliseconds that were taken for seconds.
-_LATEST: t.Final = 1e11
 
 ARGUMENTS = CONNECTION.merge(
     ArgumentSpec(
@@ -372,9 +370,7 @@ def _request(params: t.Mapping[str, t.Any], now: float) -> Request:
             raise InvalidInput(option, params[option], "is no length of time", "Write a number of seconds above 0.")
     if not math.isfinite(params["scale"]) or params["scale"] <= 0:
         raise InvalidInput("scale", params["scale"], "turns nothing into a demand", "Write a number above 0.")
-    timestamp = now if params["timestamp"] is None else params["timestamp"]
-    if not 0 <= timestamp < _LATEST or not math.isfinite(timestamp):
-        raise InvalidInput("timestamp", timestamp, "is no time", "Write seconds since 1970, for example 1795392000.")
+    timestamp = now if params["timestamp"] is None else check_moment("timestamp", params["timestamp"])
     server = params["prometheus"]
     return Request(
         fleet=params["fleet"],

@@ -111,6 +111,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import In
 from ansible_collections.headroom.libvirt.plugins.module_utils._names import check_name
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.database import DEFAULT_PATH, transact
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.history import History, Readiness
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.series import check_moment
 from ansible_collections.headroom.libvirt.plugins.module_utils._runner import run_module
 
 if t.TYPE_CHECKING:
@@ -152,10 +153,8 @@ def _readiness(params: t.Mapping[str, t.Any]) -> Readiness:
         raise InvalidInput("machines", params["machines"], "is no number of machines", "Write 1 or more.")
     if not 0 <= params["seconds"] < math.inf:
         raise InvalidInput("seconds", params["seconds"], "is no length of time", "Write a number of 0 or more.")
-    if not 0 <= params["timestamp"] < math.inf:
-        remedy = "Write seconds since 1970, for example 1795392000."
-        raise InvalidInput("timestamp", params["timestamp"], "is no time", remedy)
-    return Readiness(math.floor(params["timestamp"]), params["machines"], params["seconds"])
+    moment = math.floor(check_moment("timestamp", params["timestamp"]))
+    return Readiness(moment, params["machines"], params["seconds"])
 
 
 def main() -> None:

@@ -785,7 +785,6 @@ digest:
 
 import dataclasses
 import functools
-import math
 import time
 import typing as t
 
@@ -805,7 +804,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._provision.replay
     backtested,
     series_of,
 )
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision.series import Series
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.series import Series, check_moment
 from ansible_collections.headroom.libvirt.plugins.module_utils._runner import run_module
 from ansible_collections.headroom.libvirt.plugins.module_utils._sizes import parse_size
 
@@ -936,10 +935,7 @@ def _with_state(module: AnsibleModule, database: Database, work: t.Callable[[sql
 
 def moment_of(given: float | None) -> float:
     """Return the time to plan for, of the option ``now``; raises InvalidInput for one that is none."""
-    now = time.time() if given is None else given
-    if not math.isfinite(now) or now < 0:
-        raise InvalidInput("now", now, "is no time", "Write seconds since 1970, for example 1795392000.")
-    return now
+    return time.time() if given is None else check_moment("now", given)
 
 
 def _wanted(machine: t.Mapping[str, t.Any]) -> Wanted:

@@ -61,6 +61,7 @@ def test_check_mode_tells_what_the_real_run_then_does(run: Run, path: Path) -> N
         ("seconds", math.nan),
         ("timestamp", -1.0),
         ("timestamp", math.inf),
+        ("timestamp", 1795392000000.0),
     ],
 )
 def test_what_cannot_be_meant_is_named(run: Run, path: Path, option: str, value: t.Any) -> None:
