@@ -11,19 +11,41 @@ import typing as t
 from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.plugins.loader import filter_loader
-from ansible_collections.headroom.libvirt.plugins.module_utils._errors import HeadroomError, InvalidInput
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision import foretold, measured
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision.forecasters import METHODS, is_filter
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision.observed import Wanted, observe
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
+    HeadroomError,
+    InvalidInput,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._forecast.registry import (
+    METHODS,
+    is_filter,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision import (
+    calibration,
+    external,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.inputs import (
+    Wanted,
+    observe,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.options import rule_of
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision.words import counted
-from ansible_collections.headroom.libvirt.plugins.modules.provisioning_plan_info import ARGUMENTS, moment_of
+from ansible_collections.headroom.libvirt.plugins.module_utils._text import counted
+from ansible_collections.headroom.libvirt.plugins.modules.provisioning_plan_info import (
+    ARGUMENTS,
+    moment_of,
+)
 
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._provision.rule import Rule
 
 # What an expression of somebody else's may raise.
-_ITS_ERRORS: t.Final = (AnsibleError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+_ITS_ERRORS: t.Final = (
+    AnsibleError,
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    TypeError,
+    ValueError,
+)
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core has no types
@@ -32,7 +54,9 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core has no typ
     _supports_async = True
     _supports_check_mode = True
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+    def run(
+        self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None
+    ) -> dict[str, t.Any]:
         """Run the module, with what the filter answers where one forecasts."""
         super().run(tmp, task_vars)
         try:
@@ -40,7 +64,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core has no typ
         except HeadroomError as error:
             # Ansible would tell the cause once more.
             raise AnsibleActionFail(
-                f"Failed to plan for the fleet: {error.message}", result={"error": error.as_result()}
+                f"Failed to plan for the fleet: {error.message}",
+                result={"error": error.as_result()},
             ) from None
         result: dict[str, t.Any] = self._execute_module(
             module_args={**self._task.args, **answers},
@@ -61,11 +86,11 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core has no typ
         checked = rule_of(params["rule"])
         now = moment_of(params["now"])
         observed = observe(params["fleet"], now, checked.interval, params["hosts"], Wanted())
-        resolved, _unused = measured.applied(checked, observed.measured, observed.size.vcpus)
-        return {"now": now, **foretold.answers(observed.series, resolved, _ask(name, resolved))}
+        resolved, _unused = calibration.applied(checked, observed.measured, observed.size.vcpus)
+        return {"now": now, **external.answers(observed.series, resolved, _ask(name, resolved))}
 
 
-def _ask(name: str, rule: Rule) -> foretold.Ask:
+def _ask(name: str, rule: Rule) -> external.Ask:
     """Return how the filter is asked; raises InvalidInput when there is none of that name."""
     try:
         plugin = filter_loader.get(name)
@@ -80,6 +105,8 @@ def _ask(name: str, rule: Rule) -> foretold.Ask:
             return plugin.j2_function(history, interval=rule.interval, steps=rule.steps, risk=risk)
         except _ITS_ERRORS as error:
             problem = f"has failed on {counted(len(history), 'interval')} ({type(error).__name__}: {error})"
-            raise InvalidInput("rule.forecaster", name, problem, "Mend the filter, or name another one.") from error
+            raise InvalidInput(
+                "rule.forecaster", name, problem, "Mend the filter, or name another one."
+            ) from error
 
     return ask

@@ -12,7 +12,10 @@ import typing as t
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-from ansible_collections.headroom.libvirt.plugins.module_utils._errors import HeadroomError, InvalidInput
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
+    HeadroomError,
+    InvalidInput,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._names import check_name
 from ansible_collections.headroom.libvirt.plugins.plugin_utils._report import page
 
@@ -50,7 +53,9 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core has no typ
     _requires_connection = False
     _supports_check_mode = True
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+    def run(
+        self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None
+    ) -> dict[str, t.Any]:
         """Render the pages and hand each to ``copy``, which knows check mode, diffs and atomic replacement."""
         super().run(tmp, task_vars)
         _validated, params = self.validate_argument_spec(argument_spec=_OPTIONS)
@@ -61,7 +66,9 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core has no typ
             raise AnsibleActionFail(
                 f"Failed to make the report: {error.message}", result={"error": error.as_result()}
             ) from None
-        results = [self._write(path, text, params["mode"], task_vars or {}) for path, text in pages.items()]
+        results = [
+            self._write(path, text, params["mode"], task_vars or {}) for path, text in pages.items()
+        ]
         return {
             "changed": any(result.get("changed") for result in results),
             "diff": [diff for result in results for diff in result.get("diff") or []],
@@ -82,7 +89,9 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core has no typ
             pages[path] = page.render(report.of_tenant(tenant.name), templates)
         return pages
 
-    def _write(self, path: str, text: str, mode: t.Any, task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
+    def _write(
+        self, path: str, text: str, mode: t.Any, task_vars: dict[str, t.Any]
+    ) -> dict[str, t.Any]:
         task = self._task.copy()
         task.args = {"content": text, "dest": path, "mode": mode}
         action = self._shared_loader_obj.action_loader.get(

@@ -294,8 +294,14 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     HeadroomError,
     InvalidInput,
 )
-from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.filters import read_filters
-from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.hosts import Host, read_hosts, ssh_uri
+from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.filters import (
+    read_filters,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.hosts import (
+    Host,
+    read_hosts,
+    ssh_uri,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.naming import (
     Entry,
     default_groups,
@@ -303,10 +309,19 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.naming
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.reader import Request
 from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.retrieve import retrieve
-from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.snapshot import Guest, HostSnapshot
-from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.variables import facts_of, variables
-from ansible_collections.headroom.libvirt.plugins.module_utils._libvirt_dep import require_libvirt, require_lxml
+from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.snapshot import (
+    Guest,
+    HostSnapshot,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.variables import (
+    facts_of,
+    variables,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._lxml_dep import require_lxml
 from ansible_collections.headroom.libvirt.plugins.module_utils._uris import masked
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.libvirt_dep import (
+    require_libvirt,
+)
 from ansible_collections.headroom.libvirt.plugins.plugin_utils._inventory import InventoryBase
 from ansible_collections.headroom.libvirt.plugins.plugin_utils._parallel import run_each
 
@@ -318,7 +333,9 @@ class InventoryModule(InventoryBase):
 
     NAME = "headroom.libvirt.domains"
     file_suffixes = tuple(
-        f"{name}.{extension}" for name in ("headroom", "headroom_libvirt") for extension in ("yml", "yaml")
+        f"{name}.{extension}"
+        for name in ("headroom", "headroom_libvirt")
+        for extension in ("yml", "yaml")
     )
 
     def fill(self, path: str, cache: bool) -> None:
@@ -368,50 +385,83 @@ class InventoryModule(InventoryBase):
 
     def _uri(self, name: str, known: dict[str, t.Any]) -> str:
         expression = self.get_option("hypervisor_uri")
-        return ssh_uri(name, known) if expression is None else self.evaluate("hypervisor_uri", expression, known)
+        return (
+            ssh_uri(name, known)
+            if expression is None
+            else self.evaluate("hypervisor_uri", expression, known)
+        )
 
     def _name(self, guest: Guest, host: Host) -> str:
         expression = self.get_option("inventory_hostname")
         if expression is None:
             return guest.name
-        return self.evaluate("inventory_hostname", expression, variables(guest, host, self.get_option("connect")))
+        return self.evaluate(
+            "inventory_hostname", expression, variables(guest, host, self.get_option("connect"))
+        )
 
     def _from_cache(self, path: str, hosts: list[Host], cache: bool) -> dict[Host, HostSnapshot]:
         cached = self.read_cache(path, [host.uri for host in hosts], cache)
-        return {host: HostSnapshot.from_dict(cached[host.uri]) for host in hosts if host.uri in cached}
+        return {
+            host: HostSnapshot.from_dict(cached[host.uri]) for host in hosts if host.uri in cached
+        }
 
-    def _from_hosts(self, path: str, hosts: list[Host]) -> tuple[dict[Host, HostSnapshot], dict[Host, HeadroomError]]:
+    def _from_hosts(
+        self, path: str, hosts: list[Host]
+    ) -> tuple[dict[Host, HostSnapshot], dict[Host, HeadroomError]]:
         """Read ``hosts``, and return what was read and what went wrong."""
         if not hosts:
             return {}, {}
         require_libvirt()
         require_lxml()
         outcomes = self._read(hosts)
-        failures = {host: outcome for host, outcome in outcomes.items() if isinstance(outcome, HeadroomError)}
-        snapshots = {host: outcome for host, outcome in outcomes.items() if not isinstance(outcome, HeadroomError)}
+        failures = {
+            host: outcome
+            for host, outcome in outcomes.items()
+            if isinstance(outcome, HeadroomError)
+        }
+        snapshots = {
+            host: outcome
+            for host, outcome in outcomes.items()
+            if not isinstance(outcome, HeadroomError)
+        }
         for host, snapshot in snapshots.items():
             self.display.vvv(
                 f"{host.name}: {len(snapshot.guests)} domains in {snapshot.calls} libvirt calls, "
                 f"{snapshot.definitions_read} of them for definitions"
             )
-        self.write_cache(path, {host.uri: snapshot.as_dict() for host, snapshot in snapshots.items()})
+        self.write_cache(
+            path, {host.uri: snapshot.as_dict() for host, snapshot in snapshots.items()}
+        )
         return snapshots, failures
 
     def _instead_of(
-        self, failures: dict[Host, HeadroomError], read: dict[Host, HostSnapshot], *, nothing_else: bool
+        self,
+        failures: dict[Host, HeadroomError],
+        read: dict[Host, HostSnapshot],
+        *,
+        nothing_else: bool,
     ) -> dict[Host, HostSnapshot]:
         """Return what stands for the hosts that failed, and say so; raises ConnectionFailed where nothing may."""
         policy = self.get_option("unreachable")
         remembered = self._remember(failures, read) if policy == "cached" else {}
-        problems = {host: f"{host.name} ({masked(host.uri)}): {error.message}" for host, error in failures.items()}
+        problems = {
+            host: f"{host.name} ({masked(host.uri)}): {error.message}"
+            for host, error in failures.items()
+        }
         if failures and (policy == "error" or (nothing_else and not remembered)):
-            raise ConnectionFailed(f"{len(failures)} host(s) could not be read: {'; '.join(problems.values())}")
+            raise ConnectionFailed(
+                f"{len(failures)} host(s) could not be read: {'; '.join(problems.values())}"
+            )
         for host, problem in problems.items():
-            done = "Listed as it was last known" if host in remembered else "Left out of the inventory"
+            done = (
+                "Listed as it was last known" if host in remembered else "Left out of the inventory"
+            )
             self.display.warning(f"{done}: {problem}")
         return remembered
 
-    def _remember(self, failures: t.Iterable[Host], read: dict[Host, HostSnapshot]) -> dict[Host, HostSnapshot]:
+    def _remember(
+        self, failures: t.Iterable[Host], read: dict[Host, HostSnapshot]
+    ) -> dict[Host, HostSnapshot]:
         """Keep what was read, and return what is kept of the hosts that failed."""
         # only where it is used: Ansible compiles what it imports from collections in each run
         from ansible_collections.headroom.libvirt.plugins.plugin_utils._last_known import LastKnown  # noqa: PLC0415
@@ -445,4 +495,9 @@ class InventoryModule(InventoryBase):
             timeout=limits["timeout"],
             on_host=self.get_option("on_host"),
         )
-        return run_each(hosts, lambda host: look(host.uri), timeout=limits["timeout"], parallel=limits["parallel"])
+        return run_each(
+            hosts,
+            lambda host: look(host.uri),
+            timeout=limits["timeout"],
+            parallel=limits["parallel"],
+        )

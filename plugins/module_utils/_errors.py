@@ -40,8 +40,12 @@ class InvalidInput(HeadroomError):
     kind = "invalid_input"
 
     def __init__(self, option: str, value: object, problem: str, remedy: str) -> None:
-        shown = value if isinstance(value, (str, int, float, bool)) or value is None else repr(value)
-        super().__init__(f"{option}: {value!r} {problem}. {remedy}", option=option, value=shown, remedy=remedy)
+        shown = (
+            value if isinstance(value, (str, int, float, bool)) or value is None else repr(value)
+        )
+        super().__init__(
+            f"{option}: {value!r} {problem}. {remedy}", option=option, value=shown, remedy=remedy
+        )
 
 
 class MissingDependency(HeadroomError):
@@ -114,7 +118,12 @@ class UnsupportedBehaviour(Unsupported):
     kind = "unsupported_behaviour"
 
     def __init__(self, level: str, behaviour: str, way_out: str) -> None:
-        super().__init__(f"A {level} cannot {behaviour}. {way_out}", level=level, behaviour=behaviour, remedy=way_out)
+        super().__init__(
+            f"A {level} cannot {behaviour}. {way_out}",
+            level=level,
+            behaviour=behaviour,
+            remedy=way_out,
+        )
 
 
 class LibvirtFailed(HeadroomError):

@@ -38,7 +38,9 @@ def replace_atomically(option: str, path: str, content: bytes, mode: int) -> Non
         _replace(file, content, mode)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise NoSpace(f"{option}: there is no room left for {path}. Free some.", option=option) from error
+            raise NoSpace(
+                f"{option}: there is no room left for {path}. Free some.", option=option
+            ) from error
         raise InvalidInput(option, path, f"cannot be written: {error.strerror}", _REMEDY) from error
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import traceback
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._libvirt_dep import require
+from ansible_collections.headroom.libvirt.plugins.module_utils._dependency import require
 
 JMESPATH_IMPORT_ERROR: str | None = None
 

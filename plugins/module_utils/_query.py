@@ -13,9 +13,14 @@ import dataclasses
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
-from ansible_collections.headroom.libvirt.plugins.module_utils._jmespath_dep import jmespath, require_jmespath
+from ansible_collections.headroom.libvirt.plugins.module_utils._jmespath_dep import (
+    jmespath,
+    require_jmespath,
+)
 
-_REMEDY: t.Final = "Correct the expression; https://jmespath.org/specification.html describes the language."
+_REMEDY: t.Final = (
+    "Correct the expression; https://jmespath.org/specification.html describes the language."
+)
 
 # Of an element in an array jmespath tells Python's type, of everything else its own.
 _TYPES: t.Final = {
@@ -41,7 +46,9 @@ class InvalidQuery(InvalidInput):
 
     def __init__(self, option: str, text: str, problem: str, offset: int | None = None) -> None:
         place, where = _place(text, offset)
-        super().__init__(option, text, f"is not a usable JMESPath expression: {place}{problem}", _REMEDY)
+        super().__init__(
+            option, text, f"is not a usable JMESPath expression: {place}{problem}", _REMEDY
+        )
         self.details.update(where, problem=problem)
 
 
@@ -70,7 +77,9 @@ class Query:
         wanted = " or ".join(error.expected_types)
         got = _TYPES.get(error.actual_type, error.actual_type)
         problem = f"the function {error.function_name}() needs {wanted}, but got {got}"
-        return InvalidQuery(self.option, self.text, problem, _call_offset(self.text, error.function_name))
+        return InvalidQuery(
+            self.option, self.text, problem, _call_offset(self.text, error.function_name)
+        )
 
 
 def compile_query(option: str, text: str) -> Query:
@@ -89,7 +98,9 @@ def compile_query(option: str, text: str) -> Query:
     except jmespath.exceptions.IncompleteExpressionError as error:
         raise InvalidQuery(option, text, "it ends too early", error.lex_position) from error
     except jmespath.exceptions.ParseError as error:
-        raise InvalidQuery(option, text, f"unexpected {error.token_value!r}", error.lex_position) from error
+        raise InvalidQuery(
+            option, text, f"unexpected {error.token_value!r}", error.lex_position
+        ) from error
     except RecursionError as error:
         raise InvalidQuery(option, text, "it is nested too deeply") from error
     _check(option, text, compiled.parsed)
@@ -104,7 +115,9 @@ def _check(option: str, text: str, root: Node) -> None:
         is_call = node["type"] == "function_expression"
         if is_call and node["value"] not in jmespath.functions.Functions.FUNCTION_TABLE:
             name = node["value"]
-            raise InvalidQuery(option, text, f"there is no function {name}()", _call_offset(text, name))
+            raise InvalidQuery(
+                option, text, f"there is no function {name}()", _call_offset(text, name)
+            )
         if node["type"] == "expref" and not is_argument:
             raise InvalidQuery(option, text, "an &expression can only be an argument of a function")
         pending.extend((child, is_call) for child in node["children"] if isinstance(child, dict))
@@ -126,7 +139,9 @@ def _place(text: str, offset: int | None) -> tuple[str, dict[str, int]]:
         return "", {}
     before = text[:offset]
     line, column = before.count("\n") + 1, offset - (before.rfind("\n") + 1) + 1
-    shown = f"at line {line}, column {column}: " if "\n" in text.strip() else f"at column {column}: "
+    shown = (
+        f"at line {line}, column {column}: " if "\n" in text.strip() else f"at column {column}: "
+    )
     return shown, {"line": line, "column": column}
 
 

@@ -11,7 +11,10 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._errors import HeadroomError, MissingDependency
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
+    HeadroomError,
+    MissingDependency,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._uris import passwords_in
 
 if t.TYPE_CHECKING:
@@ -27,7 +30,9 @@ def run_module(spec: ArgumentSpec, action: str, call: t.Callable[[AnsibleModule]
     ``action`` completes "Failed to …" when it raises a HeadroomError.
     """
     module = spec.create_module()
-    module.no_log_values |= passwords_in(module.params)  # Ansible returns the options with every result
+    module.no_log_values |= passwords_in(
+        module.params
+    )  # Ansible returns the options with every result
     try:
         result = call(module)
     except HeadroomError as error:

@@ -27,10 +27,16 @@ def parse_size(option: str, value: str) -> int:
     try:
         decimal = _DECIMAL.fullmatch(value.strip())
         if decimal:
-            return int(fractions.Fraction(decimal["number"]) * 1000 ** ("KMGTPE".index(decimal["unit"].upper()) + 1))
+            return int(
+                fractions.Fraction(decimal["number"])
+                * 1000 ** ("KMGTPE".index(decimal["unit"].upper()) + 1)
+            )
         size = human_to_bytes(_IEC_UNIT.sub("", value.strip()))
     except ValueError as error:
         raise InvalidInput(
-            option, value, "is not a size", "Write a number with a unit, for example 512MiB or 10GiB."
+            option,
+            value,
+            "is not a size",
+            "Write a number with a unit, for example 512MiB or 10GiB.",
         ) from error
     return int(size)

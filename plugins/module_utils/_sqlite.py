@@ -26,7 +26,11 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     NoSpace,
     Unsupported,
 )
-from ansible_collections.headroom.libvirt.plugins.module_utils._sqlite_file import identity_of, locked, set_aside
+from ansible_collections.headroom.libvirt.plugins.module_utils._sqlite_file import (
+    identity_of,
+    locked,
+    set_aside,
+)
 
 T = t.TypeVar("T")
 
@@ -108,9 +112,13 @@ class Database:
                     continue
                 except _Broken as broken:
                     if warnings:
-                        raise HeadroomError(f"{self.schema.option}: {self.path} is broken anew: {broken}") from broken
+                        raise HeadroomError(
+                            f"{self.schema.option}: {self.path} is broken anew: {broken}"
+                        ) from broken
                     warnings = [self._put_aside(identity, now, broken, opened)]
-        raise Conflict(f"{self.schema.option}: {self.path} is replaced again and again. See who does that.")
+        raise Conflict(
+            f"{self.schema.option}: {self.path} is replaced again and again. See who does that."
+        )
 
     @contextlib.contextmanager
     def kept_open(self) -> t.Iterator[None]:
@@ -126,12 +134,18 @@ class Database:
             yield
 
     def _put_aside(
-        self, identity: tuple[int, int] | None, now: float, broken: _Broken, opened: contextlib.ExitStack
+        self,
+        identity: tuple[int, int] | None,
+        now: float,
+        broken: _Broken,
+        opened: contextlib.ExitStack,
     ) -> str:
         if self.dry_run:
             return self._warning(broken, "would be set aside")
         aside = set_aside(self.path, identity, now, opened.close)
-        return self._warning(broken, f"is kept as {aside}" if aside else "was set aside by another run")
+        return self._warning(
+            broken, f"is kept as {aside}" if aside else "was set aside by another run"
+        )
 
     def _warning(self, broken: _Broken, fate: str) -> str:
         what, loss = self.schema.what, self.schema.loss
@@ -144,7 +158,10 @@ class Database:
         return identity_of(self.path)
 
     def _transact(
-        self, work: t.Callable[[sqlite3.Connection], T], identity: tuple[int, int] | None, opened: contextlib.ExitStack
+        self,
+        work: t.Callable[[sqlite3.Connection], T],
+        identity: tuple[int, int] | None,
+        opened: contextlib.ExitStack,
     ) -> T:
         with self._explained():
             connection = self._connect(identity, opened)
@@ -159,7 +176,9 @@ class Database:
             connection.execute("ROLLBACK" if self.dry_run else "COMMIT")
             return result
 
-    def _connect(self, identity: tuple[int, int] | None, opened: contextlib.ExitStack) -> sqlite3.Connection:
+    def _connect(
+        self, identity: tuple[int, int] | None, opened: contextlib.ExitStack
+    ) -> sqlite3.Connection:
         """Return a connection that ``opened`` closes, however far this gets; None means one in memory, for a dry run.
 
         It must outlive the finding that the file is broken: closing lets SQLite delete the -wal that is to be kept.
@@ -173,16 +192,25 @@ class Database:
             if identity is None or identity_of(self.path) != identity:
                 raise _Moved
             connection = self._connected(f"file:{quote(self.path)}?mode=rw", opened)
-            if not self.dry_run and connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
-                with contextlib.suppress(sqlite3.OperationalError):  # another run is switching it just now
+            if (
+                not self.dry_run
+                and connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal"
+            ):
+                with contextlib.suppress(
+                    sqlite3.OperationalError
+                ):  # another run is switching it just now
                     connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("SELECT 1 FROM sqlite_master").fetchone()
             return connection
 
     def _connected(self, source: str, opened: contextlib.ExitStack) -> sqlite3.Connection:
-        connection = sqlite3.connect(source, timeout=self.busy_timeout, isolation_level=None, uri=source != ":memory:")
+        connection = sqlite3.connect(
+            source, timeout=self.busy_timeout, isolation_level=None, uri=source != ":memory:"
+        )
         opened.callback(connection.close)
-        connection.execute(f"PRAGMA synchronous = {'NORMAL' if self.hasty else self.schema.synchronous}")
+        connection.execute(
+            f"PRAGMA synchronous = {'NORMAL' if self.hasty else self.schema.synchronous}"
+        )
         return connection
 
     @contextlib.contextmanager
@@ -195,7 +223,9 @@ class Database:
 
     def _check(self) -> None:
         if not pathlib.Path(self.path).is_absolute() or "\0" in self.path:
-            raise InvalidInput(self.schema.option, self.path, "is not an absolute path", self.schema.remedy)
+            raise InvalidInput(
+                self.schema.option, self.path, "is not an absolute path", self.schema.remedy
+            )
         try:
             mode = os.lstat(self.path).st_mode
         except FileNotFoundError:
@@ -203,9 +233,16 @@ class Database:
         except (OSError, ValueError) as error:
             raise self._unusable(error) from error
         if stat.S_ISLNK(mode):
-            raise InvalidInput(self.schema.option, self.path, "is a symbolic link", "Give the path of the file itself.")
+            raise InvalidInput(
+                self.schema.option,
+                self.path,
+                "is a symbolic link",
+                "Give the path of the file itself.",
+            )
         if not stat.S_ISREG(mode):
-            raise InvalidInput(self.schema.option, self.path, "is not a regular file", self.schema.remedy)
+            raise InvalidInput(
+                self.schema.option, self.path, "is not a regular file", self.schema.remedy
+            )
 
     def _make(self) -> None:
         """Make the empty file, for its owner (and group) alone, and its directory."""
@@ -224,7 +261,9 @@ class Database:
 
     def _unusable(self, error: Exception) -> HeadroomError:
         told = error.strerror if isinstance(error, OSError) and error.strerror else error
-        return InvalidInput(self.schema.option, self.path, f"cannot be used: {told}", self.schema.remedy)
+        return InvalidInput(
+            self.schema.option, self.path, f"cannot be used: {told}", self.schema.remedy
+        )
 
     @contextlib.contextmanager
     def _explained(self) -> t.Iterator[None]:
@@ -237,7 +276,9 @@ class Database:
             if any(words in text for words in _BROKEN):
                 raise _Broken(text) from error
             if "locked" in text or "busy" in text:
-                raise Conflict(f"{option}: {path} is in use by another run. Try again when that has ended.") from error
+                raise Conflict(
+                    f"{option}: {path} is in use by another run. Try again when that has ended."
+                ) from error
             if "full" in text:
                 raise NoSpace(
                     f"{option}: there is no room left for {path}. Free some{self.schema.more_room}."
@@ -257,7 +298,9 @@ def migrate(connection: sqlite3.Connection, path: str, schema: Schema) -> None:
     (application,) = connection.execute("PRAGMA application_id").fetchone()
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     if tables and application != schema.application_id:
-        raise InvalidInput(schema.option, path, "is another program's SQLite database", schema.remedy)
+        raise InvalidInput(
+            schema.option, path, "is another program's SQLite database", schema.remedy
+        )
     if version > known:
         raise Unsupported(
             f"{schema.option}: {path} was written by a newer release of headroom.libvirt (schema {version}, this one "

@@ -18,7 +18,10 @@ import typing as t
 
 
 def set_aside(
-    path: str, identity: tuple[int, int] | None, now: float, close: t.Callable[[], None] = lambda: None
+    path: str,
+    identity: tuple[int, int] | None,
+    now: float,
+    close: t.Callable[[], None] = lambda: None,
 ) -> str | None:
     """Rename the broken file to ``PATH.corrupt-TIME``; return its new name.
 
@@ -33,7 +36,10 @@ def set_aside(
         time = dt.datetime.fromtimestamp(now, dt.timezone.utc).strftime("%Y%m%dT%H%M%SZ")
         aside = _unused(f"{path}.corrupt-{time}")
         file.rename(aside)
-        for suffix in ("-wal", "-shm"):  # what they hold belongs to the broken file, and would be read into a new one
+        for suffix in (
+            "-wal",
+            "-shm",
+        ):  # what they hold belongs to the broken file, and would be read into a new one
             with contextlib.suppress(FileNotFoundError):
                 pathlib.Path(path + suffix).rename(aside + suffix)
         close()

@@ -69,4 +69,6 @@ class Waiter:
     def until(self, predicate: t.Callable[[], bool], what: str) -> None:
         """Return once ``predicate()`` holds; raise TimedOut naming ``what`` otherwise."""
         if not self.holds(predicate):
-            raise TimedOut(f"{what} did not happen within {self.timeout:g} s", waited_seconds=self.timeout)
+            raise TimedOut(
+                f"{what} did not happen within {self.timeout:g} s", waited_seconds=self.timeout
+            )

@@ -542,19 +542,29 @@ import time
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import apply
-from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import CONNECTION, JOURNAL, ArgumentSpec
-from ansible_collections.headroom.libvirt.plugins.module_utils._journal import journal_of
-from ansible_collections.headroom.libvirt.plugins.module_utils._on_host import run_on_host
+from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import (
+    CONNECTION,
+    JOURNAL,
+    ArgumentSpec,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._journal.journal import journal_of
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.on_host import run_on_host
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
-    from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection
+    from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
+        Connection,
+    )
 
 _FEED: t.Mapping[str, t.Any] = {
     "type": "dict",
     "options": {
         "url": {"type": "str", "required": True},
-        "format": {"type": "str", "choices": ["simplestreams", "virt-builder"], "default": "simplestreams"},
+        "format": {
+            "type": "str",
+            "choices": ["simplestreams", "virt-builder"],
+            "default": "simplestreams",
+        },
         "key": {"type": "str", "no_log": False},
         "fingerprint": {"type": "list", "elements": "str", "default": []},
         "verify": {"type": "bool", "default": True},
@@ -568,7 +578,11 @@ _SOURCE: t.Mapping[str, t.Any] = {
     "type": "dict",
     "options": {
         "domain": {"type": "str"},
-        "when_running": {"type": "str", "choices": ["refuse", "live", "shutdown"], "default": "refuse"},
+        "when_running": {
+            "type": "str",
+            "choices": ["refuse", "live", "shutdown"],
+            "default": "refuse",
+        },
         "quiesce": {"type": "str", "choices": ["auto", "always", "never"], "default": "auto"},
         "file": {"type": "path"},
         "files": {"type": "dict"},
@@ -589,7 +603,11 @@ ARGUMENTS = CONNECTION.merge(JOURNAL).merge(
             "name": {"type": "str"},
             "version": {"type": "str"},
             "pool": {"type": "str", "default": "default"},
-            "state": {"type": "str", "choices": ["present", "absent", "synced"], "default": "present"},
+            "state": {
+                "type": "str",
+                "choices": ["present", "absent", "synced"],
+                "default": "present",
+            },
             "source": _SOURCE,
             "flatten": {"type": "bool", "default": False},
             "seal": {"type": "str", "choices": ["libguestfs", "agent", "none"]},
@@ -624,8 +642,12 @@ ARGUMENTS = CONNECTION.merge(JOURNAL).merge(
 
 def bring_about(connection: Connection, module: AnsibleModule) -> dict[str, t.Any]:
     """Do what ``state`` asks for and return the task's result."""
-    act = {"present": apply.present, "absent": apply.absent, "synced": apply.synced}[module.params["state"]]
-    run = apply.Run(module.check_mode, time.time(), lambda: secrets.token_hex(6), journal_of(module))
+    act = {"present": apply.present, "absent": apply.absent, "synced": apply.synced}[
+        module.params["state"]
+    ]
+    run = apply.Run(
+        module.check_mode, time.time(), lambda: secrets.token_hex(6), journal_of(module)
+    )
     return act(connection, module.params, run)
 
 

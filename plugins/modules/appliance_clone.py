@@ -477,10 +477,17 @@ import datetime as dt
 import secrets
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import CONNECTION, JOURNAL, ArgumentSpec
+from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import (
+    CONNECTION,
+    JOURNAL,
+    ArgumentSpec,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._changes import Changes
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone import tenants
-from ansible_collections.headroom.libvirt.plugins.module_utils._clone.apply import Maker, existing_row
+from ansible_collections.headroom.libvirt.plugins.module_utils._clone.apply import (
+    Maker,
+    existing_row,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone.origin import opened, way_of
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone.ready import (
     STAGES,
@@ -489,21 +496,29 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._clone.ready impo
     addresses,
     check_wish,
 )
-from ansible_collections.headroom.libvirt.plugins.module_utils._clone.recovery import leftovers, settle
+from ansible_collections.headroom.libvirt.plugins.module_utils._clone.recover import (
+    leftovers,
+    settle,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone.request import request_from
+from ansible_collections.headroom.libvirt.plugins.module_utils._clone.stream.watch import (
+    StreamWatch,
+    streaming,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone.survey import make_plan
-from ansible_collections.headroom.libvirt.plugins.module_utils._clone.watch import StreamWatch, streaming
-from ansible_collections.headroom.libvirt.plugins.module_utils._journal import journal_of
-from ansible_collections.headroom.libvirt.plugins.module_utils._on_host import run_on_host
+from ansible_collections.headroom.libvirt.plugins.module_utils._journal.journal import journal_of
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.on_host import run_on_host
 from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import SYSTEM_CLOCK
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
     from ansible_collections.headroom.libvirt.plugins.module_utils._clone.apply import Row
     from ansible_collections.headroom.libvirt.plugins.module_utils._clone.plan import Request
+    from ansible_collections.headroom.libvirt.plugins.module_utils._clone.stream.watch import Course
     from ansible_collections.headroom.libvirt.plugins.module_utils._clone.survey import ClonePlan
-    from ansible_collections.headroom.libvirt.plugins.module_utils._clone.watch import Course
-    from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection
+    from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
+        Connection,
+    )
 
 ARGUMENTS = CONNECTION.merge(JOURNAL).merge(
     ArgumentSpec(
@@ -577,13 +592,17 @@ def bring_about(connection: Connection, module: AnsibleModule) -> dict[str, t.An
     """Make what is missing and return the task's result."""
     params, request = module.params, request_from(module.params)
     wish = Wish(params["wait_for"], params["timeout"], params["port"])
-    streams = StreamWatch(connection, SYSTEM_CLOCK, params["connect_timeout"], act=not module.check_mode)
+    streams = StreamWatch(
+        connection, SYSTEM_CLOCK, params["connect_timeout"], act=not module.check_mode
+    )
     with tenants.counted(request, wish.timeout, SYSTEM_CLOCK, check_mode=module.check_mode):
         outcome = make_missing(connection, module, request, wish, streams)
     plan, changes = outcome.plan, Changes()
     for name, course in outcome.streams.items():
         if course.is_changed:
-            changes.add(f"{name} streaming", course.before.state, course.after and course.after.state)
+            changes.add(
+                f"{name} streaming", course.before.state, course.after and course.after.state
+            )
     for clone in plan.clones:
         changes.add(clone.name, None, plan.summary(clone))
     rows = [*(existing_row(connection, name) for name in plan.selection.existing), *outcome.made]
@@ -603,7 +622,11 @@ def bring_about(connection: Connection, module: AnsibleModule) -> dict[str, t.An
 
 
 def make_missing(
-    connection: Connection, module: AnsibleModule, request: Request, wish: Wish, streams: StreamWatch
+    connection: Connection,
+    module: AnsibleModule,
+    request: Request,
+    wish: Wish,
+    streams: StreamWatch,
 ) -> Outcome:
     """Plan, and make what is missing; in check mode the rows are those that there would be."""
     params, journal = module.params, journal_of(module)
@@ -617,18 +640,28 @@ def make_missing(
         options = {name: value for name, value in params.items() if name not in CONNECTION.options}
         way = way_of(plan, origin, connection, options, SYSTEM_CLOCK)
         if module.check_mode:
-            return Outcome(plan, [plan.predicted_row(clone) for clone in plan.clones], left.notes, courses)
+            return Outcome(
+                plan, [plan.predicted_row(clone) for clone in plan.clones], left.notes, courses
+            )
         created = dt.datetime.now(dt.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-        maker = Maker(connection, plan, created, SYSTEM_CLOCK, secrets.token_bytes, journal, options, way)
+        maker = Maker(
+            connection, plan, created, SYSTEM_CLOCK, secrets.token_bytes, journal, options, way
+        )
         return Outcome(plan, maker.make(), left.notes, courses, maker.started)
 
 
-def _waited(connection: Connection, rows: list[Row], started: t.Mapping[str, float], wish: Wish) -> list[Row]:
+def _waited(
+    connection: Connection, rows: list[Row], started: t.Mapping[str, float], wish: Wish
+) -> list[Row]:
     """Return the rows with the seconds that what was waited for took."""
-    watch = Watch(connection, _macs([row for row in rows if row["state"] == "running"]), started, SYSTEM_CLOCK)
+    watch = Watch(
+        connection, _macs([row for row in rows if row["state"] == "running"]), started, SYSTEM_CLOCK
+    )
     watch.until(wish)
     return [
-        {**row, "seconds": {**row["seconds"], **watch.seconds.get(row["name"], {})}} if row["created"] else row
+        {**row, "seconds": {**row["seconds"], **watch.seconds.get(row["name"], {})}}
+        if row["created"]
+        else row
         for row in rows
     ]
 
@@ -636,7 +669,10 @@ def _waited(connection: Connection, rows: list[Row], started: t.Mapping[str, flo
 def _as_they_are(connection: Connection, rows: t.Sequence[Row]) -> list[Row]:
     """Return the rows with what changes by itself."""
     known = addresses(connection, _macs(rows))
-    return [{**row, "addresses": known[row["name"]], "streaming": streaming(connection, row["name"])} for row in rows]
+    return [
+        {**row, "addresses": known[row["name"]], "streaming": streaming(connection, row["name"])}
+        for row in rows
+    ]
 
 
 def _macs(rows: t.Sequence[t.Mapping[str, t.Any]]) -> dict[str, list[str]]:

@@ -144,19 +144,30 @@ public_key:
 import time
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import catalogue as catalogues
 from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import foreign
-from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.names import parse_reference
-from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import CONNECTION, ArgumentSpec
+from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import (
+    CONNECTION,
+    ArgumentSpec,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue import (
+    catalogue as catalogues,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue.names import (
+    parse_reference,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
 from ansible_collections.headroom.libvirt.plugins.module_utils._feed import publication, publish
 from ansible_collections.headroom.libvirt.plugins.module_utils._feed.sign import Signer
-from ansible_collections.headroom.libvirt.plugins.module_utils._on_host import run_on_host
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.on_host import run_on_host
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
-    from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.catalogue import Catalogue
-    from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection
+    from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue.catalogue import (
+        Catalogue,
+    )
+    from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
+        Connection,
+    )
 
 Params = t.Mapping[str, t.Any]
 
@@ -182,8 +193,14 @@ def bring_about(connection: Connection, module: AnsibleModule) -> dict[str, t.An
     """Publish or withdraw and return the task's result."""
     params = module.params
     if params["keep"] is not None and params["keep"] < 1:
-        raise InvalidInput("keep", params["keep"], "is not a number of versions", "Write 1 or more.")
-    signer = Signer(params["key"], params["gnupg_home"], params["passphrase"]) if params["sign"] else None
+        raise InvalidInput(
+            "keep", params["keep"], "is not a number of versions", "Write 1 or more."
+        )
+    signer = (
+        Signer(params["key"], params["gnupg_home"], params["passphrase"])
+        if params["sign"]
+        else None
+    )
     fingerprint = None if signer is None else signer.fingerprint()
     catalogue = catalogues.open_catalogue(connection, params["pool"])
     run = publish.Run(module.check_mode, time.time())
@@ -196,7 +213,9 @@ def bring_about(connection: Connection, module: AnsibleModule) -> dict[str, t.An
     return {
         **changes.as_result(),
         "path": params["path"],
-        "appliances": [{"id": name, "files": files} for name, files in publication.summary(after).items()],
+        "appliances": [
+            {"id": name, "files": files} for name, files in publication.summary(after).items()
+        ],
         "fingerprint": fingerprint,
         "public_key": None if signer is None else signer.public_key(armored=True).decode(),
     }
@@ -205,7 +224,9 @@ def bring_about(connection: Connection, module: AnsibleModule) -> dict[str, t.An
 def _offered(catalogue: Catalogue, params: Params) -> list[publication.Offered]:
     return [
         # checked by the rules of its readers, so that nothing is published that they refuse
-        publication.Offered(foreign.checked(catalogue.get(*parse_reference("appliances", reference))))
+        publication.Offered(
+            foreign.checked(catalogue.get(*parse_reference("appliances", reference)))
+        )
         for reference in params["appliances"]
     ]
 

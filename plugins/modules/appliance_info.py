@@ -73,14 +73,24 @@ appliances:
 
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.catalogue import open_catalogue
-from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import CONNECTION, ArgumentSpec
-from ansible_collections.headroom.libvirt.plugins.module_utils._names import check_name, check_version
-from ansible_collections.headroom.libvirt.plugins.module_utils._on_host import run_on_host
+from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import (
+    CONNECTION,
+    ArgumentSpec,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue.catalogue import (
+    open_catalogue,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._names import (
+    check_name,
+    check_version,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.on_host import run_on_host
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
-    from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection
+    from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
+        Connection,
+    )
 
 ARGUMENTS = CONNECTION.merge(
     ArgumentSpec(

@@ -116,11 +116,14 @@ import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import ArgumentSpec
 from ansible_collections.headroom.libvirt.plugins.module_utils._changes import Changes
+from ansible_collections.headroom.libvirt.plugins.module_utils._demand import csv, importing
+from ansible_collections.headroom.libvirt.plugins.module_utils._demand.database import (
+    DEFAULT_PATH,
+    transact,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._demand.history import History
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
 from ansible_collections.headroom.libvirt.plugins.module_utils._names import check_name
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision import csv_text, importing
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision.database import DEFAULT_PATH, transact
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision.history import History
 from ansible_collections.headroom.libvirt.plugins.module_utils._runner import run_module
 
 if t.TYPE_CHECKING:
@@ -143,10 +146,13 @@ def import_rows(module: AnsibleModule) -> dict[str, t.Any]:
     params = module.params
     fleet, interval = check_name("fleet", params["fleet"]), params["interval"]
     if interval < 1:
-        raise InvalidInput("interval", interval, "is no length of time", "Write a number of seconds above 0.")
-    records = importing.records_of(csv_text.read("csv", params["csv"]), interval, whole=params["whole"])
+        raise InvalidInput(
+            "interval", interval, "is no length of time", "Write a number of seconds above 0."
+        )
+    records = importing.records_of(csv.read("csv", params["csv"]), interval, whole=params["whole"])
     imported = transact(
-        module, lambda opened: importing.put_in(History(opened, fleet), records, replace=params["replace"])
+        module,
+        lambda opened: importing.put_in(History(opened, fleet), records, replace=params["replace"]),
     )
     changes = Changes()
     changes.add("added", 0, imported.added)

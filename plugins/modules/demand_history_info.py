@@ -142,11 +142,15 @@ import time
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import ArgumentSpec
+from ansible_collections.headroom.libvirt.plugins.module_utils._demand import csv
+from ansible_collections.headroom.libvirt.plugins.module_utils._demand.database import (
+    DEFAULT_PATH,
+    transact,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._demand.history import History
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
 from ansible_collections.headroom.libvirt.plugins.module_utils._names import check_name
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision import csv_text, decisions
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision.database import DEFAULT_PATH, transact
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision.history import History
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision import decisions
 from ansible_collections.headroom.libvirt.plugins.module_utils._runner import run_module
 
 if t.TYPE_CHECKING:
@@ -170,19 +174,33 @@ def read(module: AnsibleModule) -> dict[str, t.Any]:
     params = module.params
     fleet = check_name("fleet", params["fleet"])
     if params["window"] is not None and params["window"] < 1:
-        raise InvalidInput("window", params["window"], "is no length of time", "Write a number of seconds above 0.")
+        raise InvalidInput(
+            "window", params["window"], "is no length of time", "Write a number of seconds above 0."
+        )
     until = time.time() if params["until"] is None else params["until"]
     since = 0.0 if params["window"] is None else until - params["window"]
     result = transact(module, lambda opened: _read(opened, fleet, since, until), dry_run=True)
     rows = [(row["timestamp"], row["value"]) for row in result["history"]]
-    return {"changed": False, "fleet": fleet, **result, "csv": csv_text.write(rows) if params["csv"] else None}
+    return {
+        "changed": False,
+        "fleet": fleet,
+        **result,
+        "csv": csv.write(rows) if params["csv"] else None,
+    }
 
 
-def _read(connection: sqlite3.Connection, fleet: str, since: float, until: float) -> dict[str, t.Any]:
+def _read(
+    connection: sqlite3.Connection, fleet: str, since: float, until: float
+) -> dict[str, t.Any]:
     made = decisions.between(connection, fleet, since, until)
     return {
         "history": [
-            {"timestamp": row.timestamp, "value": row.value, "whole": row.whole, "reason": row.reason}
+            {
+                "timestamp": row.timestamp,
+                "value": row.value,
+                "whole": row.whole,
+                "reason": row.reason,
+            }
             for row in History(connection, fleet).since(int(since))
             if row.slot <= until
         ],

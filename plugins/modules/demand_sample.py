@@ -312,17 +312,30 @@ members:
 import math
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import CONNECTION, ArgumentSpec
-from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection, open_connection
+from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import (
+    CONNECTION,
+    ArgumentSpec,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._demand import prometheus
+from ansible_collections.headroom.libvirt.plugins.module_utils._demand.database import (
+    DEFAULT_PATH,
+    Database,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._demand.evaluate import check_value
+from ansible_collections.headroom.libvirt.plugins.module_utils._demand.sampling import (
+    Request,
+    WallClock,
+    take,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._demand.series import check_moment
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
 from ansible_collections.headroom.libvirt.plugins.module_utils._names import check_name
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision import prometheus
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision.database import DEFAULT_PATH, Database
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision.demand import check_value
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision.sampling import Request, WallClock, take
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision.series import check_moment
 from ansible_collections.headroom.libvirt.plugins.module_utils._query import compile_query
 from ansible_collections.headroom.libvirt.plugins.module_utils._runner import run_module
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
+    Connection,
+    open_connection,
+)
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
@@ -356,8 +369,12 @@ def sample(module: AnsibleModule) -> dict[str, t.Any]:
         return _sample(connection, request, module, clock)
 
 
-def _sample(connection: Connection, request: Request, module: AnsibleModule, clock: WallClock) -> dict[str, t.Any]:
-    result = take(connection, request, Database(module.params["history"], dry_run=module.check_mode), clock)
+def _sample(
+    connection: Connection, request: Request, module: AnsibleModule, clock: WallClock
+) -> dict[str, t.Any]:
+    result = take(
+        connection, request, Database(module.params["history"], dry_run=module.check_mode), clock
+    )
     for warning in result.pop("warnings"):
         module.warn(warning)
     return result
@@ -367,10 +384,16 @@ def _request(params: t.Mapping[str, t.Any], now: float) -> Request:
     check_name("fleet", params["fleet"])
     for option in ("interval", "keep", "window"):
         if params[option] < 1:
-            raise InvalidInput(option, params[option], "is no length of time", "Write a number of seconds above 0.")
+            raise InvalidInput(
+                option, params[option], "is no length of time", "Write a number of seconds above 0."
+            )
     if not math.isfinite(params["scale"]) or params["scale"] <= 0:
-        raise InvalidInput("scale", params["scale"], "turns nothing into a demand", "Write a number above 0.")
-    timestamp = now if params["timestamp"] is None else check_moment("timestamp", params["timestamp"])
+        raise InvalidInput(
+            "scale", params["scale"], "turns nothing into a demand", "Write a number above 0."
+        )
+    timestamp = (
+        now if params["timestamp"] is None else check_moment("timestamp", params["timestamp"])
+    )
     server = params["prometheus"]
     return Request(
         fleet=params["fleet"],

@@ -199,14 +199,24 @@ missing:
 import contextlib
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import CONNECTION, JOURNAL, ArgumentSpec
-from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection, open_connection
+from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import (
+    CONNECTION,
+    JOURNAL,
+    ArgumentSpec,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain import apply, removal
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain.machine import DefinedMachine, DetachedMachine
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain.plan import WANTED
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput, NotFound
-from ansible_collections.headroom.libvirt.plugins.module_utils._journal import journal_of
+from ansible_collections.headroom.libvirt.plugins.module_utils._journal.journal import journal_of
+from ansible_collections.headroom.libvirt.plugins.module_utils._machine.machine import (
+    DefinedMachine,
+    DetachedMachine,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._runner import run_module
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
+    Connection,
+    open_connection,
+)
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
@@ -225,25 +235,36 @@ ARGUMENTS = CONNECTION.merge(JOURNAL).merge(
             "protected": {"type": "bool"},
             "autostart": {"type": "bool"},
         },
-        required_one_of=[("name", "fleet", "pattern", "machine"), ("state", "protected", "autostart")],
+        required_one_of=[
+            ("name", "fleet", "pattern", "machine"),
+            ("state", "protected", "autostart"),
+        ],
         mutually_exclusive=[("machine", "name"), ("machine", "fleet"), ("machine", "pattern")],
     )
 )
 
 
 @contextlib.contextmanager
-def _chosen(params: dict[str, t.Any]) -> t.Iterator[tuple[Connection, list[DefinedMachine], list[str]]]:
+def _chosen(
+    params: dict[str, t.Any],
+) -> t.Iterator[tuple[Connection, list[DefinedMachine], list[str]]]:
     """Yield the host, the machines on it that the options choose, and the names that do not exist."""
     if params["machine"] is not None:
-        with DetachedMachine(params["machine"], connect_timeout=params["connect_timeout"]).defined() as machine:
+        with DetachedMachine(
+            params["machine"], connect_timeout=params["connect_timeout"]
+        ).defined() as machine:
             yield machine.connection, [machine], []
         return
     names = params["name"] or []
     for name in names:
         if not name:
-            raise InvalidInput("name", name, "names no domain", "Write the domain's name, or leave the item out.")
+            raise InvalidInput(
+                "name", name, "names no domain", "Write the domain's name, or leave the item out."
+            )
     with open_connection(params["uri"], timeout=params["connect_timeout"]) as connection:
-        machines, missing = apply.choose(connection, names=names, fleet=params["fleet"], pattern=params["pattern"])
+        machines, missing = apply.choose(
+            connection, names=names, fleet=params["fleet"], pattern=params["pattern"]
+        )
         yield connection, machines, missing
 
 
@@ -267,7 +288,11 @@ def bring_into_state(module: AnsibleModule) -> dict[str, t.Any]:
         changes, journal = apply.merged_changes(plans), journal_of(module)
         left = removal.unfinished(journal, connection) if request.state == "absent" else []
         for record in left:
-            changes.add(f"what a run that broke off left of {record.subject}", removal.prospects(record, "resume"), [])
+            changes.add(
+                f"what a run that broke off left of {record.subject}",
+                removal.prospects(record, "resume"),
+                [],
+            )
         if not module.check_mode:
             removal.finish(journal, connection, left, module.warn)
             apply.carry_out(connection, plans, journal, module.warn)

@@ -387,10 +387,13 @@ domains:
 
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import CONNECTION, ArgumentSpec
+from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import (
+    CONNECTION,
+    ArgumentSpec,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._changes import Changes
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
-from ansible_collections.headroom.libvirt.plugins.module_utils._journal import journal_of
+from ansible_collections.headroom.libvirt.plugins.module_utils._journal.journal import journal_of
 from ansible_collections.headroom.libvirt.plugins.module_utils._migrate import apply
 from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.model import (
     COPY_STORAGE,
@@ -425,7 +428,11 @@ ARGUMENTS = CONNECTION.merge(
             "pull_bandwidth": {"type": "int"},
             "max_downtime_ms": {"type": "int"},
             "auto_converge": {"type": "bool", "default": False},
-            "compression": {"type": "list", "elements": "str", "choices": ["mt", "xbzrle", "zlib", "zstd"]},
+            "compression": {
+                "type": "list",
+                "elements": "str",
+                "choices": ["mt", "xbzrle", "zlib", "zstd"],
+            },
             "parallel_connections": {"type": "int"},
             "tls": {"type": "bool", "default": False},
             "peer_to_peer": {"type": "bool", "default": True},
@@ -446,12 +453,16 @@ ARGUMENTS = CONNECTION.merge(
     )
 )
 
-_NOT_OF_A_REQUEST = frozenset({"name", "machine", "uri", "connect_timeout", "preflight", "parallel", "journal"})
+_NOT_OF_A_REQUEST = frozenset(
+    {"name", "machine", "uri", "connect_timeout", "preflight", "parallel", "journal"}
+)
 
 
 def _request(params: dict[str, t.Any]) -> Request:
     options = {name: params[name] for name in ARGUMENTS.options if name not in _NOT_OF_A_REQUEST}
-    options["migrate_disks"] = None if params["migrate_disks"] is None else tuple(params["migrate_disks"])
+    options["migrate_disks"] = (
+        None if params["migrate_disks"] is None else tuple(params["migrate_disks"])
+    )
     options["compression"] = tuple(params["compression"] or ())
     return Request(**options)
 
@@ -472,7 +483,10 @@ def _chosen(params: dict[str, t.Any]) -> tuple[str, tuple[str, ...]]:
             )
     if params["destination_name"] and len(names) != 1:
         raise InvalidInput(
-            "destination_name", params["destination_name"], "is one name for several domains", "Move them one by one."
+            "destination_name",
+            params["destination_name"],
+            "is one name for several domains",
+            "Move them one by one.",
         )
     return uri, names
 
@@ -498,7 +512,9 @@ def migrate(module: AnsibleModule) -> dict[str, t.Any]:
     moved = apply.move_all(task)
     for one in moved:
         if one.changed:
-            changes.add(one.name, {"host": masked(one.source_uri)}, {"host": masked(one.destination_uri)})
+            changes.add(
+                one.name, {"host": masked(one.source_uri)}, {"host": masked(one.destination_uri)}
+            )
     return {**changes.as_result(), "domains": [one.as_dict() for one in moved]}
 
 

@@ -882,16 +882,22 @@ import dataclasses
 import math
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import CONNECTION, ArgumentSpec
+from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import (
+    CONNECTION,
+    ArgumentSpec,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
 from ansible_collections.headroom.libvirt.plugins.module_utils._files import write_atomically
-from ansible_collections.headroom.libvirt.plugins.module_utils._host.api import hostname
-from ansible_collections.headroom.libvirt.plugins.module_utils._on_host import run_on_host
 from ansible_collections.headroom.libvirt.plugins.module_utils._query import Query, compile_query
 from ansible_collections.headroom.libvirt.plugins.module_utils._stats import balloon
-from ansible_collections.headroom.libvirt.plugins.module_utils._stats.api import ALL_GROUPS, GROUPS
-from ansible_collections.headroom.libvirt.plugins.module_utils._stats.collect import Reading, Request, collect
-from ansible_collections.headroom.libvirt.plugins.module_utils._stats.lanes import MOST_WORKERS
+from ansible_collections.headroom.libvirt.plugins.module_utils._stats.collect import (
+    Reading,
+    Request,
+    collect,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._stats.connection_pool import (
+    MOST_WORKERS,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._stats.openmetrics import exposition
 from ansible_collections.headroom.libvirt.plugins.module_utils._stats.previous import (
     DEFAULT_PATH,
@@ -899,11 +905,19 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._stats.previous i
     Store,
     current_boot,
 )
-from ansible_collections.headroom.libvirt.plugins.module_utils._stats.summary import totals, totals_by
+from ansible_collections.headroom.libvirt.plugins.module_utils._stats.summary import (
+    totals,
+    totals_by,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.node import hostname
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.on_host import run_on_host
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.stats import ALL_GROUPS, GROUPS
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
-    from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection
+    from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
+        Connection,
+    )
 
 ARGUMENTS = CONNECTION.merge(
     ArgumentSpec(
@@ -913,7 +927,12 @@ ARGUMENTS = CONNECTION.merge(
             "tenant": {"type": "str"},
             "metadata": {"type": "bool", "default": False},
             "inactive": {"type": "bool", "default": True},
-            "groups": {"type": "list", "elements": "str", "choices": list(ALL_GROUPS), "default": list(GROUPS)},
+            "groups": {
+                "type": "list",
+                "elements": "str",
+                "choices": list(ALL_GROUPS),
+                "default": list(GROUPS),
+            },
             "backing": {"type": "bool", "default": False},
             "balloon_period": {"type": "int"},
             "interval": {"type": "float"},
@@ -928,7 +947,11 @@ ARGUMENTS = CONNECTION.merge(
             "workers": {"type": "int"},
             "timeout": {"type": "float", "default": 1.0},
             "query": {"type": "str"},
-            "output": {"type": "str", "choices": ["statistics", "openmetrics", "textfile"], "default": "statistics"},
+            "output": {
+                "type": "str",
+                "choices": ["statistics", "openmetrics", "textfile"],
+                "default": "statistics",
+            },
             "path": {"type": "path"},
         },
         mutually_exclusive=[("interval", "since")],
@@ -939,14 +962,19 @@ ARGUMENTS = CONNECTION.merge(
 
 def read_statistics(connection: Connection, module: AnsibleModule) -> dict[str, t.Any]:
     """Return ``{domains, totals, totals_by}``, ``{result}`` with a query, or what the output is instead."""
-    query = None if module.params["query"] is None else compile_query("query", module.params["query"])
+    query = (
+        None if module.params["query"] is None else compile_query("query", module.params["query"])
+    )
     readings = _read(connection, module)
     changes = _set_balloon_period(connection, readings, module)
     return {**_told(connection, readings, query, module), **changes}
 
 
 def _told(
-    connection: Connection, readings: t.Sequence[Reading], query: Query | None, module: AnsibleModule
+    connection: Connection,
+    readings: t.Sequence[Reading],
+    query: Query | None,
+    module: AnsibleModule,
 ) -> dict[str, t.Any]:
     params = module.params
     host = hostname(connection) if "host" in params["totals_by"] else None
@@ -965,7 +993,9 @@ def _set_balloon_period(
     if seconds is None:
         return {}
     samples = (reading.sample for reading in readings)
-    return balloon.set_periods(connection, samples, seconds, check_mode=module.check_mode).as_result()
+    return balloon.set_periods(
+        connection, samples, seconds, check_mode=module.check_mode
+    ).as_result()
 
 
 def _export(domains: t.Sequence[t.Mapping[str, t.Any]], module: AnsibleModule) -> dict[str, t.Any]:
@@ -992,17 +1022,29 @@ def _request(params: t.Mapping[str, t.Any]) -> Request:
     interval, timeout, workers = params["interval"], params["timeout"], params["workers"]
     if params["balloon_period"] is not None and not 0 <= params["balloon_period"] < 2**31:
         raise InvalidInput(
-            "balloon_period", params["balloon_period"], "is no period", "Give whole seconds, or 0 for none."
+            "balloon_period",
+            params["balloon_period"],
+            "is no period",
+            "Give whole seconds, or 0 for none.",
         )
     if interval is not None and not 0 < interval < math.inf:
-        raise InvalidInput("interval", interval, "is no time between two samples", "Give seconds, more than 0.")
+        raise InvalidInput(
+            "interval", interval, "is no time between two samples", "Give seconds, more than 0."
+        )
     if not 0 < timeout < math.inf:
         raise InvalidInput("timeout", timeout, "is no time to wait", "Give seconds, more than 0.")
     if workers is not None and not 1 <= workers <= MOST_WORKERS:
-        raise InvalidInput("workers", workers, "is no number of workers", f"Give 1 to {MOST_WORKERS}, or leave it out.")
+        raise InvalidInput(
+            "workers",
+            workers,
+            "is no number of workers",
+            f"Give 1 to {MOST_WORKERS}, or leave it out.",
+        )
     alike = ("fleet", "tenant", "inactive", "groups", "backing", "interval", "workers", "timeout")
     metadata = params["metadata"] or not {"fleet", "tenant"}.isdisjoint(params["totals_by"])
-    return Request(names=params["name"], metadata=metadata, **{option: params[option] for option in alike})
+    return Request(
+        names=params["name"], metadata=metadata, **{option: params[option] for option in alike}
+    )
 
 
 def main() -> None:

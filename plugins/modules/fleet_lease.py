@@ -125,10 +125,13 @@ import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import ArgumentSpec
 from ansible_collections.headroom.libvirt.plugins.module_utils._changes import Changes
+from ansible_collections.headroom.libvirt.plugins.module_utils._demand import lease
+from ansible_collections.headroom.libvirt.plugins.module_utils._demand.database import (
+    DEFAULT_PATH,
+    transact,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Conflict, InvalidInput
 from ansible_collections.headroom.libvirt.plugins.module_utils._names import check_name
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision import lease
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision.database import DEFAULT_PATH, transact
 from ansible_collections.headroom.libvirt.plugins.module_utils._runner import run_module
 
 if t.TYPE_CHECKING:
@@ -163,7 +166,9 @@ def take_or_give_up(module: AnsibleModule) -> dict[str, t.Any]:
             until=after.until,
         )
     changes = Changes()
-    changes.add("holder", None if before is None else before.holder, None if after is None else after.holder)
+    changes.add(
+        "holder", None if before is None else before.holder, None if after is None else after.holder
+    )
     return {
         **changes.as_result(),
         "fleet": params["fleet"],
@@ -189,9 +194,13 @@ def _transition(
 def _check(params: t.Mapping[str, t.Any]) -> None:
     check_name("fleet", params["fleet"])
     if not params["holder"].strip():
-        raise InvalidInput("holder", params["holder"], "names nobody", "Write a text that is this run's alone.")
+        raise InvalidInput(
+            "holder", params["holder"], "names nobody", "Write a text that is this run's alone."
+        )
     if not 0 < params["seconds"] < math.inf:
-        raise InvalidInput("seconds", params["seconds"], "is no time to hold a lease", "Write a number above 0.")
+        raise InvalidInput(
+            "seconds", params["seconds"], "is no time to hold a lease", "Write a number above 0."
+        )
 
 
 def main() -> None:

@@ -107,11 +107,17 @@ import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import ArgumentSpec
 from ansible_collections.headroom.libvirt.plugins.module_utils._changes import Changes
+from ansible_collections.headroom.libvirt.plugins.module_utils._demand.database import (
+    DEFAULT_PATH,
+    transact,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._demand.history import (
+    History,
+    Readiness,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._demand.series import check_moment
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
 from ansible_collections.headroom.libvirt.plugins.module_utils._names import check_name
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision.database import DEFAULT_PATH, transact
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision.history import History, Readiness
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision.series import check_moment
 from ansible_collections.headroom.libvirt.plugins.module_utils._runner import run_module
 
 if t.TYPE_CHECKING:
@@ -132,7 +138,9 @@ def record(module: AnsibleModule) -> dict[str, t.Any]:
     """Return the result of the task; in check mode what it would be."""
     params = module.params
     readiness = _readiness(params)
-    recorded, kept = transact(module, lambda opened: _record(History(opened, params["fleet"]), readiness))
+    recorded, kept = transact(
+        module, lambda opened: _record(History(opened, params["fleet"]), readiness)
+    )
     changes = Changes()
     changes.add("seconds", None, readiness.seconds if recorded else None)
     return {
@@ -150,9 +158,13 @@ def _record(history: History, readiness: Readiness) -> tuple[bool, list[Readines
 def _readiness(params: t.Mapping[str, t.Any]) -> Readiness:
     check_name("fleet", params["fleet"])
     if params["machines"] < 1:
-        raise InvalidInput("machines", params["machines"], "is no number of machines", "Write 1 or more.")
+        raise InvalidInput(
+            "machines", params["machines"], "is no number of machines", "Write 1 or more."
+        )
     if not 0 <= params["seconds"] < math.inf:
-        raise InvalidInput("seconds", params["seconds"], "is no length of time", "Write a number of 0 or more.")
+        raise InvalidInput(
+            "seconds", params["seconds"], "is no length of time", "Write a number of 0 or more."
+        )
     moment = math.floor(check_moment("timestamp", params["timestamp"]))
     return Readiness(moment, params["machines"], params["seconds"])
 

@@ -466,18 +466,29 @@ import time
 import typing as t
 from urllib.parse import urlsplit
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import CONNECTION, ArgumentSpec
-from ansible_collections.headroom.libvirt.plugins.module_utils._errors import HeadroomError, InvalidInput
+from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import (
+    CONNECTION,
+    ArgumentSpec,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._demand.database import (
+    DEFAULT_PATH,
+    Database,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
+    HeadroomError,
+    InvalidInput,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._host import facts, maintenance
 from ansible_collections.headroom.libvirt.plugins.module_utils._host.capacity import Check, Policy
-from ansible_collections.headroom.libvirt.plugins.module_utils._libvirt_dep import require_lxml
-from ansible_collections.headroom.libvirt.plugins.module_utils._on_host import run_on_host
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision.database import DEFAULT_PATH, Database
+from ansible_collections.headroom.libvirt.plugins.module_utils._lxml_dep import require_lxml
 from ansible_collections.headroom.libvirt.plugins.module_utils._sizes import parse_size
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.on_host import run_on_host
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
-    from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection
+    from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
+        Connection,
+    )
 
 ARGUMENTS = CONNECTION.merge(
     ArgumentSpec(
@@ -504,7 +515,11 @@ def collect(connection: Connection, module: AnsibleModule) -> dict[str, t.Any]:
         memory_reserve_bytes=parse_size("memory_reserve", params["memory_reserve"]),
     )
     host = facts.retrieve(
-        connection, policy, pools=params["pools"], refresh=params["refresh_pools"], with_guests=params["guests"]
+        connection,
+        policy,
+        pools=params["pools"],
+        refresh=params["refresh_pools"],
+        with_guests=params["guests"],
     )
     mark, checks = _mark(params)
     host["maintenance"] = None if mark is None else mark.as_dict()
@@ -517,7 +532,9 @@ def _mark(params: t.Mapping[str, t.Any]) -> tuple[maintenance.Maintenance | None
     if urlsplit(params["uri"]).hostname:  # the history here is another host's
         return None, []
     try:
-        mark, warnings = Database(params["history"], dry_run=True).run(maintenance.read, time.time())
+        mark, warnings = Database(params["history"], dry_run=True).run(
+            maintenance.read, time.time()
+        )
     except HeadroomError as error:
         return None, [Check("maintenance", "warning", error.message)]
     return mark, [Check("maintenance", "warning", warning) for warning in warnings]
@@ -526,7 +543,12 @@ def _mark(params: t.Mapping[str, t.Any]) -> tuple[maintenance.Maintenance | None
 def _factor(option: str, value: float) -> float:
     # The comparison is written so that NaN fails it too.
     if not 0 < value < float("inf"):
-        raise InvalidInput(option, value, "is not a factor above 0", "1 promises what there is, 4 four times as much.")
+        raise InvalidInput(
+            option,
+            value,
+            "is not a factor above 0",
+            "1 promises what there is, 4 four times as much.",
+        )
     return value
 
 

@@ -108,8 +108,11 @@ import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import ArgumentSpec
 from ansible_collections.headroom.libvirt.plugins.module_utils._changes import Changes
+from ansible_collections.headroom.libvirt.plugins.module_utils._demand.database import (
+    DEFAULT_PATH,
+    transact,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._host import maintenance
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision.database import DEFAULT_PATH, transact
 from ansible_collections.headroom.libvirt.plugins.module_utils._runner import run_module
 
 if t.TYPE_CHECKING:
@@ -143,7 +146,9 @@ def set_mark(module: AnsibleModule) -> dict[str, t.Any]:
     return {**changes.as_result(), "maintenance": None if after is None else after.as_dict()}
 
 
-def _transition(connection: sqlite3.Connection, params: t.Mapping[str, t.Any], now: float) -> _Transition:
+def _transition(
+    connection: sqlite3.Connection, params: t.Mapping[str, t.Any], now: float
+) -> _Transition:
     before = maintenance.read(connection)
     if params["state"] == "absent":
         maintenance.unmark(connection)
@@ -154,7 +159,11 @@ def _transition(connection: sqlite3.Connection, params: t.Mapping[str, t.Any], n
 
 def _shown(mark: maintenance.Maintenance | None) -> dict[str, t.Any] | None:
     """Return what a diff shows of a mark."""
-    return None if mark is None else {"reason": mark.reason, "guests": [guest.name for guest in mark.guests]}
+    return (
+        None
+        if mark is None
+        else {"reason": mark.reason, "guests": [guest.name for guest in mark.guests]}
+    )
 
 
 def main() -> None:

@@ -134,14 +134,19 @@ notes:
 
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import CONNECTION, ArgumentSpec
-from ansible_collections.headroom.libvirt.plugins.module_utils._network import reservations
-from ansible_collections.headroom.libvirt.plugins.module_utils._network.xml import Reservation
-from ansible_collections.headroom.libvirt.plugins.module_utils._on_host import run_on_host
+from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import (
+    CONNECTION,
+    ArgumentSpec,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._network import apply
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.network_xml import Reservation
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.on_host import run_on_host
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
-    from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection
+    from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
+        Connection,
+    )
 
 ARGUMENTS = CONNECTION.merge(
     ArgumentSpec(
@@ -154,7 +159,10 @@ ARGUMENTS = CONNECTION.merge(
             "force": {"type": "bool", "default": False},
         },
         required_one_of=[("mac", "name", "address")],
-        required_if=[("state", "present", ("address",)), ("state", "present", ("mac", "name"), True)],
+        required_if=[
+            ("state", "present", ("address",)),
+            ("state", "present", ("mac", "name"), True),
+        ],
     )
 )
 
@@ -164,11 +172,11 @@ def bring_about(connection: Connection, module: AnsibleModule) -> dict[str, t.An
     params = module.params
     wanted = Reservation(params["mac"], params["address"], params["name"])
     if params["state"] == "present":
-        plan = reservations.plan_to_reserve(connection, params["network"], wanted, force=params["force"])
+        plan = apply.plan_to_reserve(connection, params["network"], wanted, force=params["force"])
     else:
-        plan = reservations.plan_to_release(connection, params["network"], wanted)
+        plan = apply.plan_to_release(connection, params["network"], wanted)
     if not module.check_mode:
-        reservations.carry_out(plan)
+        apply.carry_out(plan)
     return {
         **plan.changes.as_result(),
         "network": params["network"],

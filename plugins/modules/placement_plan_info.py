@@ -401,8 +401,15 @@ missing:
 
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._placement import clones, options, report
-from ansible_collections.headroom.libvirt.plugins.module_utils._placement.drain import drain, restore
+from ansible_collections.headroom.libvirt.plugins.module_utils._placement import (
+    clones,
+    options,
+    report,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._placement.drain import (
+    drain,
+    restore,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._placement.reading import read_estate
 from ansible_collections.headroom.libvirt.plugins.module_utils._placement.rebalance import rebalance
 from ansible_collections.headroom.libvirt.plugins.module_utils._runner import run_module

@@ -92,11 +92,16 @@ import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import ArgumentSpec
 from ansible_collections.headroom.libvirt.plugins.module_utils._changes import Changes
+from ansible_collections.headroom.libvirt.plugins.module_utils._demand.database import (
+    DEFAULT_PATH,
+    transact,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
 from ansible_collections.headroom.libvirt.plugins.module_utils._files import write_atomically
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision import decisions
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision.database import DEFAULT_PATH, transact
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision.openmetrics import exposition
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.openmetrics import (
+    exposition,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._runner import run_module
 
 if t.TYPE_CHECKING:
@@ -119,7 +124,9 @@ def record(module: AnsibleModule) -> dict[str, t.Any]:
     params = module.params
     decision = decisions.check("decision", params["decision"])
     if params["keep"] < 1:
-        raise InvalidInput("keep", params["keep"], "is no length of time", "Write a number of seconds above 0.")
+        raise InvalidInput(
+            "keep", params["keep"], "is no length of time", "Write a number of seconds above 0."
+        )
     recorded, latest = transact(module, lambda opened: _record(opened, decision, params["keep"]))
     changes = Changes()
     changes.add("target", None, decision["machines"]["target"] if recorded else None)
@@ -127,7 +134,12 @@ def record(module: AnsibleModule) -> dict[str, t.Any]:
     if params["textfile"] is not None:
         text = exposition(latest)
         _write(changes, params["textfile"], text, check_mode=module.check_mode)
-    return {**changes.as_result(), "fleet": decision["fleet"], "recorded": recorded, "textfile": text}
+    return {
+        **changes.as_result(),
+        "fleet": decision["fleet"],
+        "recorded": recorded,
+        "textfile": text,
+    }
 
 
 def _record(

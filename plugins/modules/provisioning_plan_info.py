@@ -789,22 +789,44 @@ import time
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import ArgumentSpec
-from ansible_collections.headroom.libvirt.plugins.module_utils._errors import HeadroomError, InvalidInput
-from ansible_collections.headroom.libvirt.plugins.module_utils._names import check_name
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision import decisions, kept, measured
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision.blend import Blend
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision.database import Database
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision.forecasters import forecaster_of, is_filter
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision.foretold import Foretold
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision.observed import Wanted, observe
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision.options import RULE, rule_of
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision.plan import check_unchanged, decide
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision.replaying import (
+from ansible_collections.headroom.libvirt.plugins.module_utils._backtest.request import (
     BACKTEST,
     backtested,
     series_of,
 )
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision.series import Series, check_moment
+from ansible_collections.headroom.libvirt.plugins.module_utils._demand.database import Database
+from ansible_collections.headroom.libvirt.plugins.module_utils._demand.series import (
+    Series,
+    check_moment,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
+    HeadroomError,
+    InvalidInput,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._forecast import state
+from ansible_collections.headroom.libvirt.plugins.module_utils._forecast.blend import Blend
+from ansible_collections.headroom.libvirt.plugins.module_utils._forecast.registry import (
+    forecaster_of,
+    is_filter,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._names import check_name
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision import (
+    calibration,
+    decisions,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.external import Foretold
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.inputs import (
+    Wanted,
+    observe,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.options import (
+    RULE,
+    rule_of,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.plan import (
+    check_unchanged,
+    decide,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._runner import run_module
 from ansible_collections.headroom.libvirt.plugins.module_utils._sizes import parse_size
 
@@ -812,8 +834,11 @@ if t.TYPE_CHECKING:
     import sqlite3
 
     from ansible.module_utils.basic import AnsibleModule
-    from ansible_collections.headroom.libvirt.plugins.module_utils._provision.forecast import Forecaster
-    from ansible_collections.headroom.libvirt.plugins.module_utils._provision.model import Observed, Plan
+    from ansible_collections.headroom.libvirt.plugins.module_utils._forecast.trend import Forecaster
+    from ansible_collections.headroom.libvirt.plugins.module_utils._provision.model import (
+        Observed,
+        Plan,
+    )
     from ansible_collections.headroom.libvirt.plugins.module_utils._provision.rule import Rule
 
 T = t.TypeVar("T")
@@ -861,16 +886,23 @@ def run(module: AnsibleModule) -> dict[str, t.Any]:
     if backtest is not None and backtest["csv"] is not None:
         series = series_of(backtest["csv"], rule.interval)
     elif not params["hosts"]:
-        remedy = "Hand in what is known of each host; a backtest can also read a file (backtest.csv)."
+        remedy = (
+            "Hand in what is known of each host; a backtest can also read a file (backtest.csv)."
+        )
         raise InvalidInput("hosts", params["hosts"], "names no host", remedy)
     else:
         now = moment_of(params["now"])
         since = now - _FARTHEST_SECONDS if backtest is None else 0.0
-        observed = observe(params["fleet"], now, rule.interval, params["hosts"], _wanted(params["machine"]), since)
-        rule, told = measured.applied(rule, observed.measured, observed.size.vcpus)
+        observed = observe(
+            params["fleet"], now, rule.interval, params["hosts"], _wanted(params["machine"]), since
+        )
+        rule, told = calibration.applied(rule, observed.measured, observed.size.vcpus)
         if backtest is None:
             observed = dataclasses.replace(observed, notes=(*told, *observed.notes))
-            return {**make_plan(module, observed, rule), "invocation": {"module_args": _shown(params)}}
+            return {
+                **make_plan(module, observed, rule),
+                "invocation": {"module_args": _shown(params)},
+            }
         series = observed.series
     given = {**params["rule"], "capacity": rule.capacity, "horizon": rule.horizon}
     return {"changed": False, "backtest": backtested(series, given, backtest)}
@@ -900,7 +932,9 @@ def _forecaster(module: AnsibleModule, rule: Rule, option: str, risk: float) -> 
     return Foretold(rule.forecaster, option, made, otherwise=forecaster_of("trend", risk))
 
 
-def _continued(module: AnsibleModule, observed: Observed, rule: Rule, forecasters: list[Forecaster]) -> Plan:
+def _continued(
+    module: AnsibleModule, observed: Observed, rule: Rule, forecasters: list[Forecaster]
+) -> Plan:
     """Return the plan out of forecasts that go on from where the last run left them.
 
 
@@ -910,18 +944,26 @@ def _continued(module: AnsibleModule, observed: Observed, rule: Rule, forecaster
     # A fleet's name has no slash, so the second forecast's state is nobody else's.
     names = [observed.fleet, f"{observed.fleet}/parked"]
     going_on = {
-        name: kept.Continuing(forecaster, _with_state(module, database, functools.partial(kept.load, fleet=name)))
+        name: state.Continuing(
+            forecaster, _with_state(module, database, functools.partial(state.load, fleet=name))
+        )
         for name, forecaster in zip(names, forecasters)
         if isinstance(forecaster, Blend)
     }
-    plan = decide(observed, rule, *(going_on.get(name, one) for name, one in zip(names, forecasters)))
+    plan = decide(
+        observed, rule, *(going_on.get(name, one) for name, one in zip(names, forecasters))
+    )
     for name, forecaster in going_on.items():
         if forecaster.state is not None:
-            _with_state(module, database, functools.partial(kept.save, fleet=name, state=forecaster.state))
+            _with_state(
+                module, database, functools.partial(state.save, fleet=name, state=forecaster.state)
+            )
     return plan
 
 
-def _with_state(module: AnsibleModule, database: Database, work: t.Callable[[sqlite3.Connection], T]) -> T | None:
+def _with_state(
+    module: AnsibleModule, database: Database, work: t.Callable[[sqlite3.Connection], T]
+) -> T | None:
     """Return what ``work`` returns; None, and a warning, without a usable file: a forecast can begin anew."""
     try:
         result, warnings = database.run(work, time.time())
@@ -956,7 +998,9 @@ def _result(observed: Observed, rule: Rule, plan: Plan) -> dict[str, t.Any]:
         "changed": False,
         "demand": {
             "current": series.current,
-            "series": [{"timestamp": start, "value": value} for start, value in _latest_day(series).slots()],
+            "series": [
+                {"timestamp": start, "value": value} for start, value in _latest_day(series).slots()
+            ],
         },
         "forecast": forecast,
         "alert": dataclasses.asdict(plan.alert),
@@ -987,7 +1031,9 @@ def _shown(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
 
 def _latest_day(series: Series) -> Series:
     left_out = max(0, len(series.values) - _SHOWN_SECONDS // series.interval)
-    return Series(series.interval, series.start + left_out * series.interval, series.values[left_out:])
+    return Series(
+        series.interval, series.start + left_out * series.interval, series.values[left_out:]
+    )
 
 
 def _forecast(observed: Observed, rule: Rule, plan: Plan) -> dict[str, t.Any]:
@@ -996,7 +1042,12 @@ def _forecast(observed: Observed, rule: Rule, plan: Plan) -> dict[str, t.Any]:
         return {"value": None, "upper": None, "at": None, "method": None}
     series, peak = observed.series, made.peak
     at = series.start + (len(series.values) + peak) * rule.interval
-    return {"value": made.steps[peak].value, "upper": made.steps[peak].upper, "at": at, "method": made.method}
+    return {
+        "value": made.steps[peak].value,
+        "upper": made.steps[peak].upper,
+        "at": at,
+        "method": made.method,
+    }
 
 
 def main() -> None:

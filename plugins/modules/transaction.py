@@ -107,10 +107,17 @@ actions:
 import time
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import CONNECTION, JOURNAL, ArgumentSpec
-from ansible_collections.headroom.libvirt.plugins.module_utils._journal import journal_of
+from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import (
+    CONNECTION,
+    JOURNAL,
+    ArgumentSpec,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._journal.journal import journal_of
+from ansible_collections.headroom.libvirt.plugins.module_utils._recovery.apply import (
+    Choice,
+    bring_about,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._runner import run_module
-from ansible_collections.headroom.libvirt.plugins.module_utils._transaction.apply import Choice, bring_about
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule

@@ -134,9 +134,9 @@ import time
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import JOURNAL, ArgumentSpec
-from ansible_collections.headroom.libvirt.plugins.module_utils._journal import journal_of
+from ansible_collections.headroom.libvirt.plugins.module_utils._journal.journal import journal_of
+from ansible_collections.headroom.libvirt.plugins.module_utils._recovery.report import row
 from ansible_collections.headroom.libvirt.plugins.module_utils._runner import run_module
-from ansible_collections.headroom.libvirt.plugins.module_utils._transaction.report import row
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
@@ -158,7 +158,9 @@ def collect(module: AnsibleModule) -> dict[str, t.Any]:
     chosen = journal_of(module).records(kind=params["kind"], subject=params["subject"])
     return {
         "changed": False,
-        "transactions": [row(record, now) for record in chosen if params["state"] in {"all", record.state}],
+        "transactions": [
+            row(record, now) for record in chosen if params["state"] in {"all", record.state}
+        ],
     }
 
 

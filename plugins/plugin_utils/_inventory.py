@@ -16,7 +16,10 @@ from ansible.errors import AnsibleError, AnsibleParserError
 from ansible.inventory.group import to_safe_group_name
 from ansible.inventory.helpers import get_group_vars
 from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
-from ansible_collections.headroom.libvirt.plugins.module_utils._errors import HeadroomError, InvalidInput
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
+    HeadroomError,
+    InvalidInput,
+)
 
 if t.TYPE_CHECKING:
     from ansible.inventory.data import InventoryData
@@ -37,7 +40,9 @@ class InventoryBase(BaseInventoryPlugin, Constructable, Cacheable):  # type: ign
         """Return whether the file exists and has a name that this plugin answers to."""
         return bool(super().verify_file(path)) and path.endswith(self.file_suffixes)
 
-    def parse(self, inventory: InventoryData, loader: DataLoader, path: str, cache: bool = True) -> None:
+    def parse(
+        self, inventory: InventoryData, loader: DataLoader, path: str, cache: bool = True
+    ) -> None:
         """Fill the inventory from the file at ``path``; what goes wrong is raised as AnsibleParserError."""
         super().parse(inventory, loader, path)
         self._read_config_data(path)
@@ -73,7 +78,9 @@ class InventoryBase(BaseInventoryPlugin, Constructable, Cacheable):  # type: ign
         self.inventory.add_host(name)
         host = self.inventory.hosts[name]
         if host.vars.keys().isdisjoint(variables):
-            host.vars.update(variables)  # set_variable() would check each name for each host: a third of all the time
+            host.vars.update(
+                variables
+            )  # set_variable() would check each name for each host: a third of all the time
         else:  # another inventory has the host too, and how to merge what both say is for Ansible to know
             for variable, value in variables.items():
                 host.set_variable(variable, value)
@@ -87,7 +94,9 @@ class InventoryBase(BaseInventoryPlugin, Constructable, Cacheable):  # type: ign
         try:
             text = self._compose(expression, variables)
         except AnsibleError as error:
-            raise InvalidInput(option, expression, f"could not be evaluated: {error}", remedy) from error
+            raise InvalidInput(
+                option, expression, f"could not be evaluated: {error}", remedy
+            ) from error
         if not isinstance(text, str) or not text.strip():
             raise InvalidInput(option, expression, f"is {text!r} and not a text", remedy)
         return str(text)
@@ -101,7 +110,9 @@ class InventoryBase(BaseInventoryPlugin, Constructable, Cacheable):  # type: ign
         strict = self.get_option("strict")
         self._set_composite_vars(self.get_option("compose"), variables, name, strict=strict)
         self._add_host_to_composed_groups(self.get_option("groups"), variables, name, strict=strict)
-        self._add_host_to_keyed_groups(self.get_option("keyed_groups"), variables, name, strict=strict)
+        self._add_host_to_keyed_groups(
+            self.get_option("keyed_groups"), variables, name, strict=strict
+        )
 
     def _group(self, raw: str) -> str:
         # Forced: what a guest's metadata says must not depend on TRANSFORM_INVALID_GROUP_CHARS to be harmless.

@@ -37,7 +37,9 @@ class LastKnown:
     def keep(self, name: str, data: t.Mapping[str, t.Any]) -> None:
         """Keep JSON-able ``data`` as what ``name`` says now; raises OSError."""
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=self._folder, delete=False) as fresh:
+        with tempfile.NamedTemporaryFile(
+            "w", encoding="utf-8", dir=self._folder, delete=False
+        ) as fresh:
             json.dump({"at": self._clock(), "data": data}, fresh)
         Path(fresh.name).replace(self._path(name))
 
@@ -49,4 +51,7 @@ class LastKnown:
         return None
 
     def _path(self, name: str) -> Path:
-        return self._folder / f"{hashlib.sha256(name.encode(), usedforsecurity=False).hexdigest()[:32]}.json"
+        return (
+            self._folder
+            / f"{hashlib.sha256(name.encode(), usedforsecurity=False).hexdigest()[:32]}.json"
+        )

@@ -15,7 +15,10 @@ import threading
 import time
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._errors import HeadroomError, TimedOut
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
+    HeadroomError,
+    TimedOut,
+)
 
 Key = t.TypeVar("Key", bound=t.Hashable)
 Result = t.TypeVar("Result")
@@ -33,14 +36,18 @@ def run_each(
     waiting = collections.deque(keys)
     finished: queue.SimpleQueue[tuple[Key, Result | BaseException]] = queue.SimpleQueue()
     deadlines: dict[Key, float] = {}
-    outcomes: dict[Key, Result | HeadroomError] = dict.fromkeys(waiting, TimedOut(f"no answer within {timeout:g} s"))
+    outcomes: dict[Key, Result | HeadroomError] = dict.fromkeys(
+        waiting, TimedOut(f"no answer within {timeout:g} s")
+    )
     while waiting or deadlines:
         while waiting and len(deadlines) < parallel:
             key = waiting.popleft()
             deadlines[key] = time.monotonic() + timeout
             threading.Thread(target=_run, args=(call, key, finished), daemon=True).start()
         try:
-            key, outcome = finished.get(timeout=max(0.0, min(deadlines.values()) - time.monotonic()))
+            key, outcome = finished.get(
+                timeout=max(0.0, min(deadlines.values()) - time.monotonic())
+            )
         except queue.Empty:
             now = time.monotonic()
             deadlines = {key: deadline for key, deadline in deadlines.items() if deadline > now}
@@ -51,7 +58,9 @@ def run_each(
 
 
 def _run(
-    call: t.Callable[[Key], Result], key: Key, finished: queue.SimpleQueue[tuple[Key, Result | BaseException]]
+    call: t.Callable[[Key], Result],
+    key: Key,
+    finished: queue.SimpleQueue[tuple[Key, Result | BaseException]],
 ) -> None:
     try:
         finished.put((key, call(key)))

@@ -49,7 +49,8 @@ BENCHES: dict[str, Bench] = {
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
     """The options, with the benchmark in `bench`."""
     parser = argparse.ArgumentParser(
-        prog="dev bench", description="Side-by-side measurements on real guests and recorded demand."
+        prog="dev bench",
+        description="Side-by-side measurements on real guests and recorded demand.",
     )
     commands = parser.add_subparsers(required=True, metavar="NAME")
     for name, bench in BENCHES.items():

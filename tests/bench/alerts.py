@@ -10,16 +10,19 @@ import datetime as dt
 import json
 import typing as t
 
+from ansible_collections.headroom.libvirt.plugins.module_utils._demand.series import Series
+from ansible_collections.headroom.libvirt.plugins.module_utils._forecast.blend import (
+    ENOUGH_SLOTS,
+    LIMIT_LEVEL,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._forecast.online import Tracker
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision import alert
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision.blend import ENOUGH_SLOTS, LIMIT_LEVEL
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.rule import Rule
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision.series import Series
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision.tracker import Tracker
 
 if t.TYPE_CHECKING:
     from pathlib import Path
 
-    from ansible_collections.headroom.libvirt.plugins.module_utils._provision.forecast import Forecast
+    from ansible_collections.headroom.libvirt.plugins.module_utils._forecast.trend import Forecast
 
     from bench.traces import Trace
 
@@ -34,14 +37,19 @@ def read_windows(path: Path) -> Windows:
     """The events in a JSON file `{trace: [[begin, end], …]}`, times as the traces have them."""
     told = json.loads(path.read_text())
     return {
-        name: [(dt.datetime.fromisoformat(begin), dt.datetime.fromisoformat(end)) for begin, end in windows]
+        name: [
+            (dt.datetime.fromisoformat(begin), dt.datetime.fromisoformat(end))
+            for begin, end in windows
+        ]
         for name, windows in told.items()
     }
 
 
 def raised(trace: Trace, delay: int) -> list[int]:
     """The slots in which the alert would have been raised, judged as a plan judges it."""
-    rule = Rule(capacity=trace.capacity(20), max=60, interval=trace.interval, horizon=delay * trace.interval)
+    rule = Rule(
+        capacity=trace.capacity(20), max=60, interval=trace.interval, horizon=delay * trace.interval
+    )
     tracker = Tracker(trace.interval, delay, [1 - _RISK], LIMIT_LEVEL)
     before: Forecast | None = None
     slots: list[int] = []

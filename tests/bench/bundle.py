@@ -29,8 +29,14 @@ def archive(package: str) -> bytes:
     """The bytes of a file that `python3 FILE ARGUMENTS…` runs: `main()` of `PACKAGE.on_host.main`."""
     contents = {place: source.read_text() for place, source in _files(package)}
     # Python finds no packages without this file in an archive. Ansible's own would ask for the rest of Ansible.
-    packages = {folder / "__init__.py" for place in contents for folder in place.parents if folder.name}
-    contents = {**dict.fromkeys(packages, ""), **contents, Path("__main__.py"): _MAIN.format(package=package)}
+    packages = {
+        folder / "__init__.py" for place in contents for folder in place.parents if folder.name
+    }
+    contents = {
+        **dict.fromkeys(packages, ""),
+        **contents,
+        Path("__main__.py"): _MAIN.format(package=package),
+    }
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as target:
         for place, content in contents.items():

@@ -19,19 +19,33 @@ from bench import frame, host
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
-HELP = "appliance_clone's modes against virt-clone, qemu-img convert, upload then boot, and cold boot"
+HELP = (
+    "appliance_clone's modes against virt-clone, qemu-img convert, upload then boot, and cold boot"
+)
 CASES = ("linked", "linked+start", "full", "reflink", "streamed", "warm")
 _FOLDER = "/var/lib/headroom-bench"
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the benchmark's own options."""
-    parser.add_argument("--clones", type=int, default=20, help="how many, of linked (default: %(default)s)")
-    parser.add_argument("--size", type=int, default=1024, metavar="MIB", help="of the disk (default: %(default)s)")
-    parser.add_argument("--cases", type=_cases, default=",".join(CASES), help="default: %(default)s")
-    parser.add_argument("--rounds", type=int, default=3, help="turns of full, reflink, warm (default: %(default)s)")
-    parser.add_argument("--rate", default="100mbit", help="of the link that streamed uses (default: %(default)s)")
-    parser.add_argument("--release", default="trixie", help="the hosts' Debian release (default: %(default)s)")
+    parser.add_argument(
+        "--clones", type=int, default=20, help="how many, of linked (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--size", type=int, default=1024, metavar="MIB", help="of the disk (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--cases", type=_cases, default=",".join(CASES), help="default: %(default)s"
+    )
+    parser.add_argument(
+        "--rounds", type=int, default=3, help="turns of full, reflink, warm (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--rate", default="100mbit", help="of the link that streamed uses (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--release", default="trixie", help="the hosts' Debian release (default: %(default)s)"
+    )
 
 
 def run(options: argparse.Namespace) -> list[frame.Row]:
@@ -69,7 +83,14 @@ def _streamed(source: host.Host, target: host.Host, rate: str) -> list[frame.Row
 def _xfs(measured: host.Host, size_mib: int) -> Iterator[None]:
     """Mount an XFS file system on the host for as long as the block lasts, from a file on this machine."""
     with contextlib.ExitStack() as stack:
-        image = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="headroom-bench-", dir="/var/tmp"))) / "xfs"
+        image = (
+            Path(
+                stack.enter_context(
+                    tempfile.TemporaryDirectory(prefix="headroom-bench-", dir="/var/tmp")
+                )
+            )
+            / "xfs"
+        )
         with image.open("wb") as file:
             file.truncate((2 * size_mib + 1024) * 1024**2)
         _run("mkfs.xfs", "-q", "-m", "reflink=1", str(image))

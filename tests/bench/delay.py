@@ -54,13 +54,17 @@ def delayed(round_trip: float, target: str = _LIBVIRT) -> Iterator[str]:
 async def _serve(listening: socket.socket, target: str, seconds: float) -> None:
     async def pair(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         their_reader, their_writer = await asyncio.open_unix_connection(target)
-        await asyncio.gather(_forward(reader, their_writer, seconds), _forward(their_reader, writer, seconds))
+        await asyncio.gather(
+            _forward(reader, their_writer, seconds), _forward(their_reader, writer, seconds)
+        )
 
     server = await asyncio.start_unix_server(pair, sock=listening)
     await server.serve_forever()
 
 
-async def _forward(source: asyncio.StreamReader, sink: asyncio.StreamWriter, seconds: float) -> None:
+async def _forward(
+    source: asyncio.StreamReader, sink: asyncio.StreamWriter, seconds: float
+) -> None:
     """Pass on each piece `seconds` after it came, whatever is on its way already."""
     now = asyncio.get_running_loop().time
     parcels: asyncio.Queue[_Parcel] = asyncio.Queue()

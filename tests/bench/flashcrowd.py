@@ -39,14 +39,27 @@ HELP = "a flash crowd on real guests: failed and late requests with reactive, op
 
 FLEET: t.Final = "web"
 CAPACITY: t.Final = 5.0  # requests a second of one machine
-TURN_MS: t.Final = 180  # what a guest takes for a request; the rest of the fifth of a second is for taking it in
+TURN_MS: t.Final = (
+    180  # what a guest takes for a request; the rest of the fifth of a second is for taking it in
+)
 BASE, PEAK = 2.0, 20.0  # requests a second
-CALM, HOLD, FALL = 1.0, 2.0, 0.5  # intervals before the crowd comes, while all of it is there, after it has gone
+CALM, HOLD, FALL = (
+    1.0,
+    2.0,
+    0.5,
+)  # intervals before the crowd comes, while all of it is there, after it has gone
 STEPS: t.Final = 4  # of the rate, an interval
 INTERVAL: t.Final = 20  # seconds
 PEER: t.Final = "reactive"
 TARGET: t.Final = 0.7  # to which share a reactive autoscaler uses its machines
-CASES: t.Final = ("requests", "failed", "late", "failed or late", "machine-seconds", "parked machine-seconds")
+CASES: t.Final = (
+    "requests",
+    "failed",
+    "late",
+    "failed or late",
+    "machine-seconds",
+    "parked machine-seconds",
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,7 +79,14 @@ class Outcome:
 
     def measures(self) -> tuple[float, ...]:
         """The measures in the order of CASES."""
-        return (self.requests, self.failed, self.late, self.share, self.running_seconds, self.parked_seconds)
+        return (
+            self.requests,
+            self.failed,
+            self.late,
+            self.share,
+            self.running_seconds,
+            self.parked_seconds,
+        )
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -77,7 +97,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help=f"seconds from one run to the next (default: twice what making two machines takes, at least {INTERVAL})",
     )
     parser.add_argument(
-        "--parked-as", choices=["paused", "saved"], default="paused", help="how machines are parked (default: paused)"
+        "--parked-as",
+        choices=["paused", "saved"],
+        default="paused",
+        help="how machines are parked (default: paused)",
     )
 
 
@@ -103,8 +126,13 @@ def rules(interval: int, parked_as: str) -> dict[str, dict[str, t.Any]]:
 def crowd() -> list[float]:
     """The rates of the visitors, `STEPS` an interval: they double each interval until all are there."""
     ramp = math.log2(PEAK / BASE)
-    moments = [(step + 0.5) / STEPS - CALM for step in range(round((CALM + ramp + HOLD + FALL) * STEPS))]
-    return [BASE if moment < 0 or moment > ramp + HOLD else min(PEAK, round(BASE * 2**moment, 2)) for moment in moments]
+    moments = [
+        (step + 0.5) / STEPS - CALM for step in range(round((CALM + ramp + HOLD + FALL) * STEPS))
+    ]
+    return [
+        BASE if moment < 0 or moment > ramp + HOLD else min(PEAK, round(BASE * 2**moment, 2))
+        for moment in moments
+    ]
 
 
 def run(options: argparse.Namespace) -> list[Row]:
@@ -134,7 +162,9 @@ def _interval(stage: staging.Stage, balancer: Balancer) -> int:
 class Contest:
     """One contender's encounter with the crowd."""
 
-    def __init__(self, stage: staging.Stage, balancer: Balancer, name: str, rule: dict[str, t.Any]) -> None:
+    def __init__(
+        self, stage: staging.Stage, balancer: Balancer, name: str, rule: dict[str, t.Any]
+    ) -> None:
         self._stage = stage
         self._balancer = balancer
         self._name = name
@@ -169,7 +199,9 @@ class Contest:
             watch.terminate()
             watched, _errors = watch.communicate()
         # What it was just writing when it was ended is no line.
-        counts = [json.loads(line) for line in watched.splitlines(keepends=True) if line.endswith("\n")]
+        counts = [
+            json.loads(line) for line in watched.splitlines(keepends=True) if line.endswith("\n")
+        ]
         return outcome(came.tallies(), counts, start, start + len(rates) * self._interval / STEPS)
 
     def _intervals(self, start: float, count: int) -> None:
@@ -181,7 +213,11 @@ class Contest:
             seen, since = requests, now
             decided = self.provision(demand)
             took = time.time() - now
-            print(f"{self._name:10}  {demand:5.1f} requests/s  {decided}  ({took:.0f} s)", file=sys.stderr, flush=True)
+            print(
+                f"{self._name:10}  {demand:5.1f} requests/s  {decided}  ({took:.0f} s)",
+                file=sys.stderr,
+                flush=True,
+            )
 
     def provision(self, demand: float) -> str:
         """Run the provisioning once with this demand; return what was decided, in words."""
@@ -192,7 +228,10 @@ class Contest:
             "rule": self._rule,
             "machine": {"mode": "warm"},
             "wait_for": "address",
-            **{hook: str(PLAYS / f"{hook}.yml") for hook in ("after_create", "before_park", "before_remove")},
+            **{
+                hook: str(PLAYS / f"{hook}.yml")
+                for hook in ("after_create", "before_park", "before_remove")
+            },
             "shutdown_timeout": 10,
         }
         self._stage.play(
@@ -217,7 +256,10 @@ class Contest:
 
 
 def outcome(
-    tallies: dict[int, dict[str, int]], watched: Iterable[dict[str, float]], start: float, end: float
+    tallies: dict[int, dict[str, int]],
+    watched: Iterable[dict[str, float]],
+    start: float,
+    end: float,
 ) -> Outcome:
     """The Outcome of what visitors saw, and of the machines that were counted within `start` … `end`."""
     counts = [count for count in watched if start <= count["at"] <= end]
@@ -236,7 +278,16 @@ def rows(outcomes: dict[str, Outcome]) -> list[Row]:
     """A row a measure for each contender, the reactive one being the peer of all."""
     peer = dict(zip(CASES, outcomes[PEER].measures(), strict=True))
     return [
-        Row("flashcrowd", case, one.requests, name, value, PEER, peer[case], value / peer[case] if peer[case] else 0.0)
+        Row(
+            "flashcrowd",
+            case,
+            one.requests,
+            name,
+            value,
+            PEER,
+            peer[case],
+            value / peer[case] if peer[case] else 0.0,
+        )
         for name, one in outcomes.items()
         for case, value in zip(CASES, one.measures(), strict=True)
     ]
@@ -245,14 +296,27 @@ def rows(outcomes: dict[str, Outcome]) -> list[Row]:
 def table(comparisons: Sequence[Row]) -> str:
     """A line for each contender."""
     lines: list[tuple[str, ...]] = [
-        ("provisioning", "requests", "failed", "late", "share", "of reactive's", "machine-s", "parked machine-s")
+        (
+            "provisioning",
+            "requests",
+            "failed",
+            "late",
+            "share",
+            "of reactive's",
+            "machine-s",
+            "parked machine-s",
+        )
     ]
     for name in dict.fromkeys(row.subject for row in comparisons):
         own = {row.case: row for row in comparisons if row.subject == name}
         share = own["failed or late"]
         whole = [f"{own[case].seconds:.0f}" for case in ("requests", "failed", "late")]
-        times = [f"{own[case].seconds:.0f}" for case in ("machine-seconds", "parked machine-seconds")]
+        times = [
+            f"{own[case].seconds:.0f}" for case in ("machine-seconds", "parked machine-seconds")
+        ]
         lines.append((name, *whole, f"{share.seconds:.2%}", f"{share.ratio:.3f}", *times))
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    padded = ([cell.rjust(width) for cell, width in zip(line, widths, strict=True)] for line in lines)
+    padded = (
+        [cell.rjust(width) for cell, width in zip(line, widths, strict=True)] for line in lines
+    )
     return "\n".join("  ".join([cells[0].strip().ljust(widths[0]), *cells[1:]]) for cells in padded)

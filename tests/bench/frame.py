@@ -119,7 +119,10 @@ def _shown(value: float, unit: str) -> str:
 def to_json(comparisons: Iterable[Row]) -> str:
     """The rows as a JSON list; the unit is said where it is not seconds."""
     facts = (dataclasses.asdict(row) for row in comparisons)
-    said = [{key: value for key, value in row.items() if (key, value) != ("unit", "seconds")} for row in facts]
+    said = [
+        {key: value for key, value in row.items() if (key, value) != ("unit", "seconds")}
+        for row in facts
+    ]
     return json.dumps(said, indent=2) + "\n"
 
 

@@ -16,7 +16,11 @@ if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
 GOAL: t.Final = "goal"
-_COSTS: t.Final = {"nab_nyc_taxi_30min": 1.03, "nab_elb_requests_5min": 2.40, "nab_twitter_AAPL_5min": 0.99}
+_COSTS: t.Final = {
+    "nab_nyc_taxi_30min": 1.03,
+    "nab_elb_requests_5min": 2.40,
+    "nab_twitter_AAPL_5min": 0.99,
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,7 +61,9 @@ def rows(facts: Sequence[Facts]) -> Iterator[Row]:
     for risk in (0.1, 0.05):
         worst = max(facts, key=lambda one: one.short[risk])
         yield _row(
-            f"short at a risk of {risk:.0%}, % of time, worst ({worst.trace})", 100 * worst.short[risk], 100 * risk
+            f"short at a risk of {risk:.0%}, % of time, worst ({worst.trace})",
+            100 * worst.short[risk],
+            100 * risk,
         )
     ratios = [one.ratio for one in facts if one.ratio is not None]
     if ratios:
@@ -66,20 +72,36 @@ def rows(facts: Sequence[Facts]) -> Iterator[Row]:
     for one in facts:
         if one.trace in _COSTS and one.cost is not None:
             yield _row(f"cost where 5 % of time is short, {one.trace}", one.cost, _COSTS[one.trace])
-    yield _row("short in the first 48 h, % of time, mean", 100 * _mean(facts, lambda one: one.first_days), 5.0)
+    yield _row(
+        "short in the first 48 h, % of time, mean",
+        100 * _mean(facts, lambda one: one.first_days),
+        5.0,
+    )
     yield from _alerts(facts)
     yield _row("flaps a day, calm, against reactive 0.8's, median", *_flaps(facts))
     worst = max(facts, key=lambda one: one.flaps - one.reactive_flaps)
-    yield _row(f"flaps a day, calm, against reactive 0.8's, worst ({worst.trace})", worst.flaps, worst.reactive_flaps)
-    yield _row("cost of being calm, median", statistics.median(one.calm_cost for one in facts), 1.05)
+    yield _row(
+        f"flaps a day, calm, against reactive 0.8's, worst ({worst.trace})",
+        worst.flaps,
+        worst.reactive_flaps,
+    )
+    yield _row(
+        "cost of being calm, median", statistics.median(one.calm_cost for one in facts), 1.05
+    )
     yield _row("cost of being calm, worst", max(one.calm_cost for one in facts), 1.05)
-    yield _row("seconds a decision, from scratch, worst", max(one.cold_seconds for one in facts), 1.0)
-    yield _row("seconds a decision, from kept state, worst", max(one.kept_seconds for one in facts), 0.05)
+    yield _row(
+        "seconds a decision, from scratch, worst", max(one.cold_seconds for one in facts), 1.0
+    )
+    yield _row(
+        "seconds a decision, from kept state, worst", max(one.kept_seconds for one in facts), 0.05
+    )
 
 
 def _alerts(facts: Sequence[Facts]) -> Iterator[Row]:
     """Pages over the days of all traces together, as events are counted; without known events all of them."""
-    yield _row("pages a day", sum(one.pages for one in facts) / sum(one.days for one in facts), 0.15)
+    yield _row(
+        "pages a day", sum(one.pages for one in facts) / sum(one.days for one in facts), 0.15
+    )
     known = [(one.days, *one.events) for one in facts if one.events is not None and one.events[1]]
     if known:
         days, hits, events, false = map(sum, zip(*known, strict=True))
@@ -88,7 +110,9 @@ def _alerts(facts: Sequence[Facts]) -> Iterator[Row]:
 
 
 def _flaps(facts: Sequence[Facts]) -> tuple[float, float]:
-    return statistics.median(one.flaps for one in facts), statistics.median(one.reactive_flaps for one in facts)
+    return statistics.median(one.flaps for one in facts), statistics.median(
+        one.reactive_flaps for one in facts
+    )
 
 
 def _mean(facts: Sequence[Facts], measure: Callable[[Facts], float]) -> float:
@@ -96,4 +120,13 @@ def _mean(facts: Sequence[Facts], measure: Callable[[Facts], float]) -> float:
 
 
 def _row(case: str, measured: float, most: float) -> Row:
-    return Row("provision", case, 0, "auto", measured, GOAL, most, measured / most if most else float(measured > 0))
+    return Row(
+        "provision",
+        case,
+        0,
+        "auto",
+        measured,
+        GOAL,
+        most,
+        measured / most if most else float(measured > 0),
+    )

@@ -51,7 +51,9 @@ class Host:
 
     def _processes(self) -> list[int]:
         space = f"headroom.{self._lab}.{self._name}"
-        pids = subprocess.run(["ip", "netns", "pids", space], check=True, stdout=subprocess.PIPE, text=True)
+        pids = subprocess.run(
+            ["ip", "netns", "pids", space], check=True, stdout=subprocess.PIPE, text=True
+        )
         # the oldest first, as it lives as long as the host; numbers begin anew after a while
         return sorted(map(int, pids.stdout.split()), key=_started)
 

@@ -25,7 +25,8 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
 HELP = (
-    "the inventory plugin against community.libvirt's over real guests, and against Ansible's floor over simulated ones"
+    "the inventory plugin against community.libvirt's over real guests, and against "
+    "Ansible's floor over simulated ones"
 )
 OURS = "headroom.libvirt.domains"
 THEIRS = "community.libvirt.libvirt"
@@ -33,20 +34,36 @@ PEER = "community.libvirt"
 FLOOR = "Ansible floor"
 _TESTS = ROOT / "tests"
 _SIMULATED_ROUNDS = 3  # each takes most of a minute
-_COMMAND_TURNS = 5  # for each round: a second of Python's start-up spreads wider than what the two differ by
+_COMMAND_TURNS = (
+    5  # for each round: a second of Python's start-up spreads wider than what the two differ by
+)
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the benchmark's own options."""
-    parser.add_argument("--hosts", type=int, default=2, help="how many hosts (default: %(default)s)")
-    parser.add_argument("--guests", type=int, default=50, help="guests on each (default: %(default)s)")
     parser.add_argument(
-        "--simulated", type=int, default=10000, help="guests on ten hosts (default: %(default)s; 0: none)"
+        "--hosts", type=int, default=2, help="how many hosts (default: %(default)s)"
     )
-    parser.add_argument("--rounds", type=int, default=5, help="turns of each contender (default: %(default)s)")
-    parser.add_argument("--release", default="trixie", help="the hosts' Debian release (default: %(default)s)")
     parser.add_argument(
-        "--round-trip", type=float, default=0.010, help="of a distant host, seconds (default: %(default)s)"
+        "--guests", type=int, default=50, help="guests on each (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--simulated",
+        type=int,
+        default=10000,
+        help="guests on ten hosts (default: %(default)s; 0: none)",
+    )
+    parser.add_argument(
+        "--rounds", type=int, default=5, help="turns of each contender (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--release", default="trixie", help="the hosts' Debian release (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--round-trip",
+        type=float,
+        default=0.010,
+        help="of a distant host, seconds (default: %(default)s)",
     )
 
 
@@ -87,14 +104,19 @@ def course(folder: Path, uris: dict[str, str]) -> Course:
     return Course(ours, theirs)
 
 
-def _real(options: argparse.Namespace, python: Path, hosts: list[host.Host], folder: Path) -> list[frame.Row]:
+def _real(
+    options: argparse.Namespace, python: Path, hosts: list[host.Host], folder: Path
+) -> list[frame.Row]:
     for one in hosts:
         print(f"bench: starting {options.guests} guests on {one.name}", file=sys.stderr, flush=True)
         one.measure("fleet", one.name, str(options.guests))
     number = options.guests * len(hosts)
     rows: list[frame.Row] = []
     sockets = {one.name: one.socket for one in hosts}
-    for case, round_trip in (("local", 0.0), (f"{options.round_trip * 1000:g} ms", options.round_trip)):
+    for case, round_trip in (
+        ("local", 0.0),
+        (f"{options.round_trip * 1000:g} ms", options.round_trip),
+    ):
         with _reached(sockets, round_trip) as uris:
             rows += _plugin(python, f"plugin {case}", course(folder, uris), options.rounds, number)
             if not round_trip:
@@ -108,7 +130,9 @@ def _reached(sockets: dict[str, Path], round_trip: float) -> Iterator[dict[str, 
     """Yield the hosts' URIs over their sockets, or over such that answer late."""
     with contextlib.ExitStack() as stack:
         yield {
-            name: stack.enter_context(delay.delayed(round_trip, str(socket))) if round_trip else host.uri_of(socket)
+            name: stack.enter_context(delay.delayed(round_trip, str(socket)))
+            if round_trip
+            else host.uri_of(socket)
             for name, socket in sockets.items()
         }
 
@@ -133,8 +157,14 @@ def _plugin(
     environment = _environment()
     words = [str(python), "-m", "bench.inventory_race", job]
     if prefix:  # what runs in the lab's network gets a fresh environment
-        words = ["env", *(f"{name}={environment[name]}" for name in ("PYTHONPATH", "ANSIBLE_COLLECTIONS_PATH")), *words]
-    done = subprocess.run([*prefix, *words], check=True, env=environment, stdout=subprocess.PIPE, text=True)
+        words = [
+            "env",
+            *(f"{name}={environment[name]}" for name in ("PYTHONPATH", "ANSIBLE_COLLECTIONS_PATH")),
+            *words,
+        ]
+    done = subprocess.run(
+        [*prefix, *words], check=True, env=environment, stdout=subprocess.PIPE, text=True
+    )
     return frame.rows("inventory", case, number, json.loads(done.stdout), OURS)
 
 
@@ -156,7 +186,12 @@ def _command(python: Path, hosts: Course, rounds: int, number: int) -> list[fram
 
 def _listing(words: list[str], number: int) -> None:
     done = subprocess.run(
-        words, check=True, env=_environment(), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        words,
+        check=True,
+        env=_environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
     )
     found = len(json.loads(done.stdout)["_meta"]["hostvars"])
     if found != number:
@@ -172,10 +207,15 @@ def _simulated(options: argparse.Namespace, folder: Path) -> list[frame.Row]:
     path.write_text(json.dumps({"plugin": OURS, "uris": hosts}))
     words = [sys.executable, "-m", "bench.simulated", "10", str(number // 10)]
     sample = subprocess.run(
-        [*words[:-1], "1", "-i", str(path), "--list"], check=True, env=_environment(), stdout=subprocess.PIPE
+        [*words[:-1], "1", "-i", str(path), "--list"],
+        check=True,
+        env=_environment(),
+        stdout=subprocess.PIPE,
     )
     # as the plugin sets them: without the marks for what Ansible must not evaluate
-    listed = json.loads(sample.stdout, object_hook=lambda found: found.get("__ansible_unsafe", found))
+    listed = json.loads(
+        sample.stdout, object_hook=lambda found: found.get("__ansible_unsafe", found)
+    )
     variables = listed["_meta"]["hostvars"]["h0-web-0"]
     floor = folder / "floor.yml"
     floor.write_text(json.dumps({"plugin": "floor", "number": number, "variables": variables}))

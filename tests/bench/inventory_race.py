@@ -40,7 +40,9 @@ def main(contenders: dict[str, list[tuple[str, str]]], rounds: int, number: int)
         found = len(parse(files).hosts)
         if found != number:
             raise RuntimeError(f"{name} finds {found} guests instead of {number}")
-    calls: dict[str, frame.Contender] = {name: functools.partial(parse, files) for name, files in contenders.items()}
+    calls: dict[str, frame.Contender] = {
+        name: functools.partial(parse, files) for name, files in contenders.items()
+    }
     json.dump(frame.Race(calls).medians(rounds), sys.stdout)
 
 

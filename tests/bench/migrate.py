@@ -43,11 +43,19 @@ class Figures:
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the benchmark's own options."""
     parser.add_argument(
-        "--sizes", default="1024", help="of the random disk, in MiB, with commas (default: %(default)s)"
+        "--sizes",
+        default="1024",
+        help="of the random disk, in MiB, with commas (default: %(default)s)",
     )
-    parser.add_argument("--rate", default="100mbit", help="of the link between the hosts (default: %(default)s)")
-    parser.add_argument("--rounds", type=int, default=1, help="moves of each contender (default: %(default)s)")
-    parser.add_argument("--release", default="trixie", help="the hosts' Debian release (default: %(default)s)")
+    parser.add_argument(
+        "--rate", default="100mbit", help="of the link between the hosts (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--rounds", type=int, default=1, help="moves of each contender (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--release", default="trixie", help="the hosts' Debian release (default: %(default)s)"
+    )
     parser.add_argument("--lab", help="a lab that is up, in place of one of its own")
 
 
@@ -79,7 +87,10 @@ def _measure(hosts: Hosts, size_mib: int, rate: str, rounds: int) -> list[frame.
         guest.remove()
     rows: list[frame.Row] = []
     for case in CASES:
-        medians = {name: statistics.median(one.of(case) for one in taken) for name, taken in figures.items()}
+        medians = {
+            name: statistics.median(one.of(case) for one in taken)
+            for name, taken in figures.items()
+        }
         rows += frame.rows("migrate", case, size_mib, medians, "streaming")
     return rows
 
@@ -101,12 +112,19 @@ def _one_move(
 
 
 def _stream(guest: Guest, source: str, target: str) -> tuple[float, float, float]:
-    task = {"name": guest.name, "destination_uri": f"qemu+ssh://root@{target}/system", "mode": "streaming"}
+    task = {
+        "name": guest.name,
+        "destination_uri": f"qemu+ssh://root@{target}/system",
+        "mode": "streaming",
+    }
     said = result(guest.hosts.module(source, "domain_migrate", **task))
     if said["failed"]:
         raise RuntimeError(said["msg"])
     row = said["domains"][0]
-    print(f"streaming to {target}: {row['bytes']} bytes, seconds a stage: {row['stages']}", file=sys.stderr)
+    print(
+        f"streaming to {target}: {row['bytes']} bytes, seconds a stage: {row['stages']}",
+        file=sys.stderr,
+    )
     return row["switch_over_seconds"], row["downtime_ms"] / 1000, row["elapsed"]
 
 
@@ -124,6 +142,8 @@ print(time.monotonic() - began)
 SCRIPT
 cd /var/lib/libvirt/images && rm -f {guest.name}.qcow2 {guest.name}-data.qcow2; virsh -q pool-refresh default""",
     )
-    info = guest.hosts.ssh(target, f"virsh domjobinfo {guest.name} --completed | awk '/^Total downtime/ {{print $3}}'")
+    info = guest.hosts.ssh(
+        target, f"virsh domjobinfo {guest.name} --completed | awk '/^Total downtime/ {{print $3}}'"
+    )
     taken = float(seconds.split()[0])
     return taken, float(info) / 1000, taken

@@ -16,7 +16,12 @@ from pathlib import Path
 from tools import pythons
 from tools.checkout import cache_path
 
-REQUIREMENTS: t.Final = ("ansible==14.5.0", "libvirt-python==12.8.0", "lxml==6.1.3", "jmespath==1.1.0")
+REQUIREMENTS: t.Final = (
+    "ansible==14.5.0",
+    "libvirt-python==12.8.0",
+    "lxml==6.1.3",
+    "jmespath==1.1.0",
+)
 _NEEDS: t.Final = 12
 
 
@@ -24,7 +29,9 @@ def python() -> Path | None:
     """The Python of that environment, made on first use; None on a machine without a Python that is new enough."""
     base = pythons.newest(_NEEDS)
     if base is None:
-        print(f"bench: no Python 3.{_NEEDS} or newer: community.libvirt is left out", file=sys.stderr)
+        print(
+            f"bench: no Python 3.{_NEEDS} or newer: community.libvirt is left out", file=sys.stderr
+        )
         return None
     digest = hashlib.sha256("\n".join((str(base), *REQUIREMENTS)).encode()).hexdigest()[:12]
     venv = cache_path() / f"peer-{digest}"

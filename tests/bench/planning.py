@@ -26,7 +26,7 @@ import typing as t
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision import csv_text
+from ansible_collections.headroom.libvirt.plugins.module_utils._demand import csv
 
 from bench.frame import Row
 from tools.checkout import collections_path
@@ -45,9 +45,14 @@ _LIMITS: t.Final = {"one": 2.0, "many": 60.0, "memory": 200.0}
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of this benchmark."""
-    parser.add_argument("--fleets", type=int, default=100, help="how many fleets are many (default: 100)")
     parser.add_argument(
-        "--rounds", type=int, default=3, help="runs of one fleet, of which the median counts (default: 3)"
+        "--fleets", type=int, default=100, help="how many fleets are many (default: 100)"
+    )
+    parser.add_argument(
+        "--rounds",
+        type=int,
+        default=3,
+        help="runs of one fleet, of which the median counts (default: 3)",
     )
 
 
@@ -64,7 +69,9 @@ def run(options: argparse.Namespace) -> list[Row]:
 def table(rows: Sequence[Row]) -> str:
     """The rows for people."""
     lines = [f"{'case':<56} {'n':>6} {'measured':>9} {'limit':>7}"]
-    lines += [f"{row.case:<56} {row.n:>6} {row.seconds:>9.3g} {row.peer_seconds:>7.3g}" for row in rows]
+    lines += [
+        f"{row.case:<56} {row.n:>6} {row.seconds:>9.3g} {row.peer_seconds:>7.3g}" for row in rows
+    ]
     return "\n".join(lines)
 
 
@@ -76,11 +83,17 @@ def _one(folder: Path, days: int, rounds: int) -> list[Row]:
         for turn in range(rounds + 1):
             # The round that does not count writes the state, and each one after it has one more slot.
             window = _DAY // _INTERVAL if state and turn else None
-            arguments = _arguments("web", days, name.partition(",")[0], state, turn, window, rows=name.endswith("rows"))
+            arguments = _arguments(
+                "web", days, name.partition(",")[0], state, turn, window, rows=name.endswith("rows")
+            )
             seconds, memory = _run(folder, arguments)
             spent.append(seconds)
         slots = days * _DAY // _INTERVAL
-        measured.append(_row(f"{days} days, {name}: seconds", slots, statistics.median(spent[1:]), _LIMITS["one"]))
+        measured.append(
+            _row(
+                f"{days} days, {name}: seconds", slots, statistics.median(spent[1:]), _LIMITS["one"]
+            )
+        )
         measured.append(_row(f"{days} days, {name}: MB", slots, memory, _LIMITS["memory"]))
     return measured
 
@@ -90,7 +103,10 @@ def _many(folder: Path, fleets: int) -> list[Row]:
     for at_once in sorted({1, os.cpu_count() or 1}):
         for turn, (name, window) in enumerate((("cold", None), ("kept", _DAY // _INTERVAL))):
             state = folder / f"many-{at_once}.sqlite"
-            arguments = [_arguments(f"web{number}", 90, "blend", state, turn, window) for number in range(fleets)]
+            arguments = [
+                _arguments(f"web{number}", 90, "blend", state, turn, window)
+                for number in range(fleets)
+            ]
             started = time.monotonic()
             with ThreadPoolExecutor(at_once) as pool:
                 list(pool.map(functools.partial(_run, folder), arguments))
@@ -116,14 +132,22 @@ def _arguments(
     slots = days * _DAY // _INTERVAL + more
     first = 0 if window is None else slots - window
     source = random.Random(7)  # noqa: S311  # reproducible, not secret
-    past = [(slot * _INTERVAL, _demand(slot) * source.gauss(1, 0.05)) for slot in range(first, slots)]
+    past = [
+        (slot * _INTERVAL, _demand(slot) * source.gauss(1, 0.05)) for slot in range(first, slots)
+    ]
     history = (
         [{"timestamp": moment, "value": value, "whole": False} for moment, value in past]
         if rows or window is not None
-        else csv_text.write(past)
+        else csv.write(past)
     )
     sample = {"fleet": fleet, "history": history, "members": []}
-    rule = {"capacity": 10, "max": 40, "interval": _INTERVAL, "horizon": 2 * _INTERVAL, "forecaster": forecaster}
+    rule = {
+        "capacity": 10,
+        "max": 40,
+        "interval": _INTERVAL,
+        "horizon": 2 * _INTERVAL,
+        "forecaster": forecaster,
+    }
     return {
         "fleet": fleet,
         "rule": rule,

@@ -23,10 +23,15 @@ import time
 import typing as t
 from pathlib import Path
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision import methods
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision.backtest import Outcome, Table, Terms, replay
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision.blend import Auto
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision.series import Series
+from ansible_collections.headroom.libvirt.plugins.module_utils._backtest import baselines
+from ansible_collections.headroom.libvirt.plugins.module_utils._backtest.replay import (
+    Outcome,
+    Table,
+    Terms,
+    replay,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._demand.series import Series
+from ansible_collections.headroom.libvirt.plugins.module_utils._forecast.blend import Auto
 
 from bench import alerts, goals, traces
 from bench.frame import Row
@@ -37,9 +42,46 @@ if t.TYPE_CHECKING:
 
 HELP = "Provisioning on recorded demand: under-provisioned time and cost against target tracking and the gap rule."
 
-_RISKS: t.Final = (0.6, 0.5, 0.4, 0.3, 0.25, 0.2, 0.17, 0.15, 0.13, 0.1, 0.08, 0.07, 0.06, 0.05, 0.04, 0.03, 0.02)
-_TAILS: t.Final = (0.01, 0.007, 0.005, 0.004, 0.003, 0.0025, 0.002, 0.0018, 0.0015, 0.001, 0.0005, 0.0001)
-_TARGETS: t.Final = (*(step / 20 for step in range(6, 14)), *(step / 100 for step in range(70, 90)), 0.9, 0.95, 1.0)
+_RISKS: t.Final = (
+    0.6,
+    0.5,
+    0.4,
+    0.3,
+    0.25,
+    0.2,
+    0.17,
+    0.15,
+    0.13,
+    0.1,
+    0.08,
+    0.07,
+    0.06,
+    0.05,
+    0.04,
+    0.03,
+    0.02,
+)
+_TAILS: t.Final = (
+    0.01,
+    0.007,
+    0.005,
+    0.004,
+    0.003,
+    0.0025,
+    0.002,
+    0.0018,
+    0.0015,
+    0.001,
+    0.0005,
+    0.0001,
+)
+_TARGETS: t.Final = (
+    *(step / 20 for step in range(6, 14)),
+    *(step / 100 for step in range(70, 90)),
+    0.9,
+    0.95,
+    1.0,
+)
 _SHORT: t.Final = 0.05
 _TOLERANCE: t.Final = 0.1
 _SUBJECT: t.Final = "auto"
@@ -57,7 +99,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help=f"a CSV file timestamp,demand; may be repeated (default: all in {traces.DEFAULT_FOLDER})",
     )
-    parser.add_argument("--quick", action="store_true", help="only 20 machines and the shorter boot time")
+    parser.add_argument(
+        "--quick", action="store_true", help="only 20 machines and the shorter boot time"
+    )
     parser.add_argument(
         "--windows",
         type=Path,
@@ -88,7 +132,14 @@ def table(rows: Sequence[Row]) -> str:
     compared = [row for row in rows if row.peer != goals.GOAL]
     header = ("case", "n", "ours", "peer", "peer's", "ratio")
     cells = [
-        (row.case, str(row.n), f"{row.seconds:.4g}", row.peer, f"{row.peer_seconds:.4g}", f"{row.ratio:.3f}")
+        (
+            row.case,
+            str(row.n),
+            f"{row.seconds:.4g}",
+            row.peer,
+            f"{row.peer_seconds:.4g}",
+            f"{row.ratio:.3f}",
+        )
         for row in compared
     ]
     judged = [
@@ -129,9 +180,11 @@ class _Contest:
         self._trace, self._delay = trace, delay
         demand = trace.demand
         risks = _RISKS + _TAILS
-        self._ours = dict(zip(risks, methods.auto(demand, trace.interval, delay, risks), strict=True))
-        self._reactive = {target: methods.reactive(demand, target) for target in _TARGETS}
-        self._gap = {target: methods.gap_rule(demand, delay, target) for target in _TARGETS}
+        self._ours = dict(
+            zip(risks, baselines.auto(demand, trace.interval, delay, risks), strict=True)
+        )
+        self._reactive = {target: baselines.reactive(demand, target) for target in _TARGETS}
+        self._gap = {target: baselines.gap_rule(demand, delay, target) for target in _TARGETS}
 
     def rows(self, fleets: Iterable[int]) -> Iterator[Row]:
         """The rows of fleets that need so many machines at the peak."""
@@ -143,7 +196,9 @@ class _Contest:
         patient = dataclasses.replace(terms, out_tolerance=_TOLERANCE, in_tolerance=_TOLERANCE)
         blend = {risk: self._replay(made, terms) for risk, made in self._ours.items()}
         peers = {
-            "reactive": {target: self._replay(made, patient) for target, made in self._reactive.items()},
+            "reactive": {
+                target: self._replay(made, patient) for target, made in self._reactive.items()
+            },
             "gap rule": {target: self._replay(made, terms) for target, made in self._gap.items()},
         }
         case = f"{self._trace.name} K={machines} D={self._delay}"
@@ -151,10 +206,16 @@ class _Contest:
         ours = short_at(points(blend.values()), same_cost)
         for peer, outcomes in peers.items():
             theirs = (
-                peers["reactive"][0.7].tau_u if peer == "reactive" else short_at(points(outcomes.values()), same_cost)
+                peers["reactive"][0.7].tau_u
+                if peer == "reactive"
+                else short_at(points(outcomes.values()), same_cost)
             )
             yield from self._row(
-                f"{case}: short of machines, % of time, at reactive 0.7's cost", ours, peer, theirs, 100
+                f"{case}: short of machines, % of time, at reactive 0.7's cost",
+                ours,
+                peer,
+                theirs,
+                100,
             )
         cost = cost_at(points(blend.values()), _SHORT)
         yield from self._row(f"{case}: cost where 5 % of time is short", cost, "need", 1.0)
@@ -162,12 +223,16 @@ class _Contest:
             theirs = cost_at(points(outcomes.values()), _SHORT)
             yield from self._row(f"{case}: cost where 5 % of time is short", cost, peer, theirs)
         for risk in (0.1, 0.05):
-            yield from self._row(f"{case}: short, % of time", blend[risk].tau_u, f"risk {risk:.0%}", risk, 100)
+            yield from self._row(
+                f"{case}: short, % of time", blend[risk].tau_u, f"risk {risk:.0%}", risk, 100
+            )
         first = self._first_days(terms).tau_u
         yield from self._row(f"{case}: short in the first 48 h, %", first, "risk 5%", 0.05, 100)
         yield from self._calm(case, terms, blend[0.05], peers["reactive"][0.8])
 
-    def facts(self, windows: alerts.Windows, cold_seconds: float, kept_seconds: float) -> goals.Facts:
+    def facts(
+        self, windows: alerts.Windows, cold_seconds: float, kept_seconds: float
+    ) -> goals.Facts:
         """What the goals are about."""
         terms = self._terms(20)
         patient = dataclasses.replace(terms, out_tolerance=_TOLERANCE, in_tolerance=_TOLERANCE)
@@ -201,20 +266,35 @@ class _Contest:
 
     def _first_days(self, terms: Terms) -> Outcome:
         slots = 2 * 86_400 // self._trace.interval
-        return replay(self._trace.demand[:slots], self._ours[0.05][:slots], terms, self._trace.interval)
+        return replay(
+            self._trace.demand[:slots], self._ours[0.05][:slots], terms, self._trace.interval
+        )
 
     def _calm(self, case: str, terms: Terms, plain: Outcome, reactive: Outcome) -> Iterator[Row]:
         """What it costs to let machines go only when it is worth it, and what flaps are left."""
         calm = self._replay(self._ours[0.05], calmer(terms))
-        yield from self._row(f"{case}: flaps a day, calm", calm.flaps_a_day, "reactive", reactive.flaps_a_day)
+        yield from self._row(
+            f"{case}: flaps a day, calm", calm.flaps_a_day, "reactive", reactive.flaps_a_day
+        )
         yield from self._row(f"{case}: cost, calm", calm.cost, "not calm", plain.cost)
 
-    def _row(self, case: str, ours: float | None, peer: str, theirs: float | None, scale: float = 1) -> Iterator[Row]:
+    def _row(
+        self, case: str, ours: float | None, peer: str, theirs: float | None, scale: float = 1
+    ) -> Iterator[Row]:
         """A row; none where a method does not get there with any setting."""
         if ours is None or theirs is None:
             return
         ratio = ours / theirs if theirs else 1.0 if not ours else ours / 1e-4
-        yield Row("provision", case, len(self._trace.demand), _SUBJECT, scale * ours, peer, scale * theirs, ratio)
+        yield Row(
+            "provision",
+            case,
+            len(self._trace.demand),
+            _SUBJECT,
+            scale * ours,
+            peer,
+            scale * theirs,
+            ratio,
+        )
 
 
 def calmer(terms: Terms) -> Terms:
@@ -260,7 +340,9 @@ def _decision_seconds(trace: traces.Trace) -> tuple[float, float]:
     earlier = dataclasses.replace(series, values=series.values[:-1])
     kept = json.dumps(Auto().continued(earlier, trace.delay, last=4)[1])
     cold = _median_seconds(lambda: Auto().forecasts(series, trace.delay, last=4))
-    warm = _median_seconds(lambda: json.dumps(Auto().continued(series, trace.delay, 4, json.loads(kept))[1]))
+    warm = _median_seconds(
+        lambda: json.dumps(Auto().continued(series, trace.delay, 4, json.loads(kept))[1])
+    )
     return cold, warm
 
 

@@ -47,10 +47,26 @@ def report(host: int, guests: int) -> dict[str, t.Any]:
         mac = f"52:54:{host:02x}:00:{index >> 8:02x}:{index & 255:02x}"
         name = f"h{host}-web-{index}"
         text = _XML.format(index=index, name=name, uuid=uuid.UUID(int=host << 32 | index), mac=mac)
-        domains.append({"stats": {"state.state": 1, "state.reason": 1}, "xml": text, "autostart": False})
+        domains.append(
+            {"stats": {"state.state": 1, "state.reason": 1}, "xml": text, "autostart": False}
+        )
         address = f"10.{host}.{index >> 8}.{index & 255}"
-        addresses.append({"source": "lease", "network": "default", "mac": mac, "address": address, "hostname": name})
-    return {"domains": domains, "addresses": addresses, "networks": [["default", "<network/>"]], "calls": 4, "read": 0}
+        addresses.append(
+            {
+                "source": "lease",
+                "network": "default",
+                "mac": mac,
+                "address": address,
+                "hostname": name,
+            }
+        )
+    return {
+        "domains": domains,
+        "addresses": addresses,
+        "networks": [["default", "<network/>"]],
+        "calls": 4,
+        "read": 0,
+    }
 
 
 def main(hosts: int, guests: int, arguments: list[str]) -> None:

@@ -25,8 +25,27 @@ _COLLECTION = "ansible_collections.headroom.libvirt.plugins"
 
 # Three years of a busy guest with two disks, two NICs and four vCPUs.
 _COUNTER = 3_141_592_653_589
-_BALLOON = ("current", "maximum", "rss", "available", "unused", "usable", "disk_caches", "swap_in", "swap_out")
-_BLOCK = ("rd.reqs", "rd.bytes", "rd.times", "wr.reqs", "wr.bytes", "wr.times", "fl.reqs", "fl.times")
+_BALLOON = (
+    "current",
+    "maximum",
+    "rss",
+    "available",
+    "unused",
+    "usable",
+    "disk_caches",
+    "swap_in",
+    "swap_out",
+)
+_BLOCK = (
+    "rd.reqs",
+    "rd.bytes",
+    "rd.times",
+    "wr.reqs",
+    "wr.bytes",
+    "wr.times",
+    "fl.reqs",
+    "fl.times",
+)
 RECORD: dict[str, t.Any] = {
     "state.state": 1,
     "state.reason": 1,
@@ -37,7 +56,9 @@ RECORD: dict[str, t.Any] = {
     "balloon.last-update": 1_767_225_600,
     "vcpu.current": 4,
     "vcpu.maximum": 4,
-    **{f"vcpu.{index}.{name}": _COUNTER for index in range(4) for name in ("time", "wait", "delay")},
+    **{
+        f"vcpu.{index}.{name}": _COUNTER for index in range(4) for name in ("time", "wait", "delay")
+    },
     **{f"vcpu.{index}.state": 1 for index in range(4)},
     "net.count": 2,
     **{f"net.{index}.name": f"vnet{index}" for index in range(2)},
@@ -51,7 +72,11 @@ RECORD: dict[str, t.Any] = {
     **{f"block.{index}.name": f"vd{'ab'[index]}" for index in range(2)},
     **{f"block.{index}.path": f"/var/lib/libvirt/images/web-1-{index}.qcow2" for index in range(2)},
     **{f"block.{index}.{name}": _COUNTER for index in range(2) for name in _BLOCK},
-    **{f"block.{index}.{name}": 10**10 for index in range(2) for name in ("allocation", "capacity", "physical")},
+    **{
+        f"block.{index}.{name}": 10**10
+        for index in range(2)
+        for name in ("allocation", "capacity", "physical")
+    },
 }
 
 
@@ -99,24 +124,32 @@ def measure(guests: int, room: int | None) -> dict[str, t.Any]:
     """
     init_plugin_loader()
     module = importlib.import_module(f"{_COLLECTION}.modules.domain_stats_info")  # found only now
-    connection = importlib.import_module(f"{_COLLECTION}.module_utils._connection").Connection(
+    connection = importlib.import_module(f"{_COLLECTION}.module_utils._virt.connection").Connection(
         Handle(guests), "test:///"
     )
-    params = {name: option.get("default") for name, option in module.ARGUMENTS.options.items()} | {"workers": 1}
+    params = {name: option.get("default") for name, option in module.ARGUMENTS.options.items()} | {
+        "workers": 1
+    }
     before = _peak_bytes()
     if room is not None:
         most = _pages(0) + room
         resource.setrlimit(resource.RLIMIT_AS, (most, most))
     started = time.perf_counter()
     try:
-        result = module.read_statistics(connection, types.SimpleNamespace(params=params, check_mode=False))
+        result = module.read_statistics(
+            connection, types.SimpleNamespace(params=params, check_mode=False)
+        )
         read = time.perf_counter()
         text = json.dumps(remove_values(result, {"secret"}))
     except (RuntimeError, MemoryError, module.InvalidInput.__base__) as error:
         return {"error": type(error).__name__, "message": str(error)}
     ended = time.perf_counter()
     assert text.count('"timed_out": false') == guests
-    return {"seconds": ended - started, "floor_seconds": ended - read, "peak_bytes": _peak_bytes() - before}
+    return {
+        "seconds": ended - started,
+        "floor_seconds": ended - read,
+        "peak_bytes": _peak_bytes() - before,
+    }
 
 
 def _peak_bytes() -> int:
@@ -129,4 +162,6 @@ def _pages(column: int) -> int:
 
 
 if __name__ == "__main__":
-    json.dump(measure(int(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else None), sys.stdout)
+    json.dump(
+        measure(int(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else None), sys.stdout
+    )

@@ -31,8 +31,15 @@ _PEER_ROUNDS = 3
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the benchmark's own options."""
-    parser.add_argument("--domains", type=_numbers, default="1,20,100", help="how many guests (default: %(default)s)")
-    parser.add_argument("--rounds", type=int, default=11, help="turns of each contender (default: %(default)s)")
+    parser.add_argument(
+        "--domains",
+        type=_numbers,
+        default="1,20,100",
+        help="how many guests (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--rounds", type=int, default=11, help="turns of each contender (default: %(default)s)"
+    )
     parser.add_argument(
         "--round-trips",
         type=_numbers,
@@ -47,7 +54,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="also over so many guests that are made up, in a process each (default: %(default)s)",
     )
-    parser.add_argument("--release", default="trixie", help="the host's Debian release (default: %(default)s)")
+    parser.add_argument(
+        "--release", default="trixie", help="the host's Debian release (default: %(default)s)"
+    )
 
 
 def run(options: argparse.Namespace) -> list[frame.Row]:
@@ -65,7 +74,11 @@ def _community(python: str, measured: host.Host, number: int, rounds: int) -> li
     """Against community.libvirt's `virt`, from outside of the host, over its socket."""
     print(f"bench: {number} guests, community.libvirt", file=sys.stderr, flush=True)
     measured.measure("fleet", "peer", str(number))
-    job = {"uri": host.uri_of(measured.socket), "rounds": min(rounds, _PEER_ROUNDS), "number": number}
+    job = {
+        "uri": host.uri_of(measured.socket),
+        "rounds": min(rounds, _PEER_ROUNDS),
+        "number": number,
+    }
     done = _run(python, "-m", "bench.stats_race", json.dumps(job))
     return frame.rows("stats", "six usual groups, theirs: `info`, asks no QEMU", number, done, OURS)
 

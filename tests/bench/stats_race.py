@@ -25,7 +25,9 @@ from bench import frame
 def main(uri: str, rounds: int, number: int) -> None:
     """Write each contender's median as JSON; fail unless both find `number` guests."""
     init_plugin_loader([])
-    ours = importlib.import_module("bench.on_host.stats")  # it needs the collection, which is found only now
+    ours = importlib.import_module(
+        "bench.on_host.stats"
+    )  # it needs the collection, which is found only now
     virt = importlib.import_module("ansible_collections.community.libvirt.plugins.modules.virt")
 
     def theirs() -> dict[str, t.Any]:

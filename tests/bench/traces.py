@@ -47,11 +47,15 @@ def read(path: Path) -> Trace:
     with path.open(newline="") as file:
         rows = list(csv.DictReader(file))
     if len(rows) < 2:
-        raise ValueError(f"{path}: a trace needs at least two rows below the header timestamp,demand")
+        raise ValueError(
+            f"{path}: a trace needs at least two rows below the header timestamp,demand"
+        )
     first, second = (dt.datetime.fromisoformat(row["timestamp"]) for row in rows[:2])
     interval = round((second - first).total_seconds())
     demand = tuple(float(row["demand"]) for row in rows)
-    return Trace(path.stem, interval, demand, _start(path.stem, len(demand), _DAY // interval), first)
+    return Trace(
+        path.stem, interval, demand, _start(path.stem, len(demand), _DAY // interval), first
+    )
 
 
 def find(chosen: Sequence[Path]) -> list[Trace]:

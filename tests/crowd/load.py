@@ -103,7 +103,11 @@ def main() -> None:
 
 def _write(path: Path, load: Load) -> None:
     fresh = path.with_suffix(".new")
-    fresh.write_text(json.dumps({index: dataclasses.asdict(tally) for index, tally in list(load.tallies.items())}))
+    fresh.write_text(
+        json.dumps(
+            {index: dataclasses.asdict(tally) for index, tally in list(load.tallies.items())}
+        )
+    )
     fresh.replace(path)
 
 

@@ -46,7 +46,9 @@ class Stage:
     def ssh(self, host: str, script: str) -> str:
         """Run a shell script on a host and return what it printed; raises StageError with what it said."""
         command = [*_LAB, "ssh", "--name", self.lab, host, script]
-        result = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+        result = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+        )
         if result.returncode != 0:
             raise StageError(f"{host}: {script}\n{result.stdout}\n{result.stderr}")
         return result.stdout
@@ -78,7 +80,9 @@ def set_up(lab: str, hosts: int) -> t.Iterator[Stage]:
 
 def down(lab: str) -> None:
     """Take the lab down. A second Ctrl-C must not leave half of it behind, so it is a session of its own."""
-    subprocess.run([*_LAB, "down", "--name", lab], start_new_session=True, check=False, stdout=sys.stderr)
+    subprocess.run(
+        [*_LAB, "down", "--name", lab], start_new_session=True, check=False, stdout=sys.stderr
+    )
 
 
 def _up(lab: str, hosts: int) -> Stage:

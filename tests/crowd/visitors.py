@@ -31,7 +31,9 @@ class Visitors:
         """What the visitors saw, by interval."""
         if not self.tallies_file.exists():
             return {}
-        return {int(index): tally for index, tally in json.loads(self.tallies_file.read_text()).items()}
+        return {
+            int(index): tally for index, tally in json.loads(self.tallies_file.read_text()).items()
+        }
 
     def stop(self) -> None:
         """Send them home, if they are still there."""

@@ -18,9 +18,16 @@ def main() -> None:
     """Count until nobody reads any more."""
     connection = libvirt.openReadOnly("qemu:///system")
     while True:
-        states = [domain.state()[0] for domain in connection.listAllDomains() if domain.name().startswith("web-")]
+        states = [
+            domain.state()[0]
+            for domain in connection.listAllDomains()
+            if domain.name().startswith("web-")
+        ]
         running = sum(state == libvirt.VIR_DOMAIN_RUNNING for state in states)
-        print(json.dumps({"at": time.time(), "running": running, "parked": len(states) - running}), flush=True)
+        print(
+            json.dumps({"at": time.time(), "running": running, "parked": len(states) - running}),
+            flush=True,
+        )
         time.sleep(_PAUSE_SECONDS)
 
 

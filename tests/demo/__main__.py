@@ -34,10 +34,14 @@ MEASURE: t.Final = Path(__file__).parent / "plays" / "measure.yml"
 def main() -> int:
     """Play the demo; return 0 when everything that it promises was seen."""
     parser = argparse.ArgumentParser(prog="./dev demo", description=__doc__)
-    parser.add_argument("--verbose", action="store_true", help="print what the playbooks print, too")
+    parser.add_argument(
+        "--verbose", action="store_true", help="print what the playbooks print, too"
+    )
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, _interrupt)
-    say("Two libvirt hosts are started on this machine, in containers, with a network of their own.")
+    say(
+        "Two libvirt hosts are started on this machine, in containers, with a network of their own."
+    )
     try:
         with staging.set_up(default_name(CHECKOUT), hosts=2) as stage:
             return play(stage, verbose=options.verbose)
@@ -51,7 +55,9 @@ def main() -> int:
 
 def play(stage: staging.Stage, *, verbose: bool) -> int:
     """Prepare the appliance and the fleet, let the crowd come, and tell what happens."""
-    say("On k1 a guest is installed, started, checked and shut down; it becomes the appliance web:1.0 on both hosts.")
+    say(
+        "On k1 a guest is installed, started, checked and shut down; it becomes the appliance web:1.0 on both hosts."
+    )
     stage.play(str(PLAYS / "prepare.yml"))
     balancer = Balancer(stage, "k1")
     balancer.set_up()
@@ -63,7 +69,9 @@ def play(stage: staging.Stage, *, verbose: bool) -> int:
     chapters: list[story.Chapter] = []
     # Slots of the history begin at multiples of the interval.
     start = (time.time() // INTERVAL_SECONDS + 1) * INTERVAL_SECONDS
-    crowd = visitors.come(stage, f"{balancer.url}/work?units={UNITS}", start, INTERVAL_SECONDS, CROWD)
+    crowd = visitors.come(
+        stage, f"{balancer.url}/work?units={UNITS}", start, INTERVAL_SECONDS, CROWD
+    )
     try:
         for number in range(len(CROWD)):
             _sleep_until(start + (number + 1) * INTERVAL_SECONDS)
@@ -71,14 +79,19 @@ def play(stage: staging.Stage, *, verbose: bool) -> int:
             chapters.append(_provision(stage, balancer, number, request_bytes, verbose=verbose))
             took = time.monotonic() - began
             print(
-                "\n".join(story.tell(chapters[-1])), f"             (the run took {took:.0f} s)", sep="\n", flush=True
+                "\n".join(story.tell(chapters[-1])),
+                f"             (the run took {took:.0f} s)",
+                sep="\n",
+                flush=True,
             )
         crowd.process.wait(timeout=60)
     finally:
         crowd.stop()
     print("\n" + "\n".join(story.table(chapters, crowd.tallies())))
     missing = story.verdict(chapters)
-    for line in missing or ["The fleet grew over both hosts before the load peaked, and shrank after it."]:
+    for line in missing or [
+        "The fleet grew over both hosts before the load peaked, and shrank after it."
+    ]:
         say(line)
     return 1 if missing else 0
 
@@ -126,7 +139,10 @@ def _run_provisioning(stage: staging.Stage, request_bytes: float) -> str:
     fleet = {
         "name": FLEET,
         "appliance": "web:1.0",
-        "demand": {"query": "sum(domains[].rates.interface.total.tx_bytes_per_second)", "scale": 1 / request_bytes},
+        "demand": {
+            "query": "sum(domains[].rates.interface.total.tx_bytes_per_second)",
+            "scale": 1 / request_bytes,
+        },
         "rule": {
             "capacity": CAPACITY,
             "unit": "requests/s",

@@ -37,7 +37,8 @@ def decision(actions: t.Sequence[t.Mapping[str, str]]) -> str:
     for action in actions:
         grouped[action["action"], action["host"]].append(action["name"])
     return (
-        "; ".join(f"{verb} {' '.join(names)} on {host}" for (verb, host), names in grouped.items()) or "stay as it is"
+        "; ".join(f"{verb} {' '.join(names)} on {host}" for (verb, host), names in grouped.items())
+        or "stay as it is"
     )
 
 
@@ -45,7 +46,9 @@ def tell(chapter: Chapter) -> list[str]:
     """Return the lines that tell a chapter."""
     measured = "not known yet" if chapter.measured is None else f"{chapter.measured:.1f} requests/s"
     expected = "" if chapter.forecast is None else f", up to {chapter.forecast:.1f} expected"
-    machines = " · ".join(f"{host}: {' '.join(names) or '-'}" for host, names in sorted(chapter.after.items()))
+    machines = " · ".join(
+        f"{host}: {' '.join(names) or '-'}" for host, names in sorted(chapter.after.items())
+    )
     return [
         f"interval {chapter.number:2d}  demand {measured}{expected}{'  ALERT' if chapter.alert else ''}",
         f"             {chapter.decision}  ->  {chapter.machines} machine{'s' * (chapter.machines != 1)} ({machines})",
@@ -77,7 +80,9 @@ def verdict(chapters: t.Sequence[Chapter]) -> list[str]:
     if most < 3:
         missing.append(f"the fleet never had more than {most} machines")
     if at_peak.machines < most:
-        missing.append(f"when the load peaked the fleet had {at_peak.machines} machines, and {most} only later")
+        missing.append(
+            f"when the load peaked the fleet had {at_peak.machines} machines, and {most} only later"
+        )
     if not any(all(chapter.after.values()) for chapter in chapters):
         missing.append("one host never had a machine of the fleet")
     if not any(chapter.alert for chapter in chapters if chapter.number < peak.number):

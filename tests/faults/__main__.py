@@ -34,7 +34,9 @@ FAULTS: dict[str, Faults] = {"clone": clone, "migrate": migrate}
 
 def main(arguments: Sequence[str]) -> int:
     """Run; the exit code."""
-    parser = argparse.ArgumentParser(prog="dev faults", description="Faults, provoked on real hosts and guests.")
+    parser = argparse.ArgumentParser(
+        prog="dev faults", description="Faults, provoked on real hosts and guests."
+    )
     commands = parser.add_subparsers(required=True, metavar="NAME")
     for name, faults in FAULTS.items():
         command = commands.add_parser(name, help=faults.HELP, description=faults.HELP)

@@ -44,7 +44,9 @@ def main(guest: str, wanted: str, script: str) -> None:
     while time.monotonic() < deadline:
         process, taken = steps(guest)
         if any(step["name"] == name and state in (None, step["state"]) for step in taken):
-            done = subprocess.run(["sh", "-c", script], env={**os.environ, "PID": str(process)}, check=False)
+            done = subprocess.run(
+                ["sh", "-c", script], env={**os.environ, "PID": str(process)}, check=False
+            )
             if done.returncode == _NEVER_CAME:
                 sys.exit("the phase was over before it was seen")
             return

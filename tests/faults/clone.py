@@ -19,16 +19,26 @@ HELP = "kill -9 at random moments of cloning 5 machines, each followed by a seco
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the test's own options."""
-    parser.add_argument("--kills", type=int, default=30, help="how many runs are killed (default: %(default)s)")
-    parser.add_argument("--seed", type=int, help="of the moments, to see the same ones again (default: a new one)")
-    parser.add_argument("--release", default="trixie", help="the host's Debian release (default: %(default)s)")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="also write what came of each there")
+    parser.add_argument(
+        "--kills", type=int, default=30, help="how many runs are killed (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--seed", type=int, help="of the moments, to see the same ones again (default: a new one)"
+    )
+    parser.add_argument(
+        "--release", default="trixie", help="the host's Debian release (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--json", type=Path, metavar="FILE", help="also write what came of each there"
+    )
 
 
 def run(options: argparse.Namespace) -> int:
     """Kill, on a lab host of its own; 0 when every second run was as an undisturbed one."""
     seed = secrets.randbelow(10**6) if options.seed is None else options.seed
-    print(f"seed {seed}: ./dev faults clone --kills {options.kills} --seed {seed} --release {options.release}")
+    print(
+        f"seed {seed}: ./dev faults clone --kills {options.kills} --seed {seed} --release {options.release}"
+    )
     with host.lab_host(options.release, "faults") as tried:
         text = tried.measure("clone", str(options.kills), str(seed))
     kills: list[dict[str, t.Any]] = json.loads(text)

@@ -64,11 +64,15 @@ TERM = Fault("module told to stop", "kill -TERM $PID")
 SOURCE_LIBVIRTD = Fault("source's libvirtd restarted", "systemctl restart libvirtd")
 TARGET_LIBVIRTD = Fault("target's libvirtd restarted", "ssh {target} systemctl restart libvirtd")
 # It is there only a moment after the step that is awaited; the brackets keep pkill from finding its own shell.
-TARGET_QEMU = Fault("target's QEMU killed", "until ssh {target} pkill -9 -f [g]uest={name},; do sleep 0.1; done")
+TARGET_QEMU = Fault(
+    "target's QEMU killed", "until ssh {target} pkill -9 -f [g]uest={name},; do sleep 0.1; done"
+)
 TARGET_QEMU_LATE = dataclasses.replace(TARGET_QEMU, leaves="off")
 CUT = Fault("link cut for 20 s", cuts="target", seconds=20)
 # A pull waits for minutes; here its operator does not.
-CUT_FOR_GOOD = Fault("link cut for good", "(sleep 40; kill -TERM $PID) > /dev/null 2>&1 &", cuts="target")
+CUT_FOR_GOOD = Fault(
+    "link cut for good", "(sleep 40; kill -TERM $PID) > /dev/null 2>&1 &", cuts="target"
+)
 CUT_SPLIT = Fault("link cut for 20 s in post-copy", cuts="target", seconds=20, leaves="split")
 SOURCE_LOST = Fault(
     "source lost for 20 s, and its QEMUs",
@@ -86,10 +90,12 @@ DISK_FULL = Fault(
 )
 
 _SENDS_MEMORY: t.Final = (
-    "timeout 60 sh -c 'until virsh domjobinfo {name} | grep -q ^Memory.processed; do sleep 0.05; done'"
+    "timeout 60 sh -c 'until virsh domjobinfo {name} | grep -q ^Memory.processed; do "
+    "sleep 0.05; done'"
 )
 _SENDS_DISKS: t.Final = (
-    "timeout 60 sh -c 'until virsh domjobinfo {name} | grep -q ^File.processed; do sleep 0.05; done'"
+    "timeout 60 sh -c 'until virsh domjobinfo {name} | grep -q ^File.processed; do sleep "
+    "0.05; done'"
 )
 _IS_SPLIT: t.Final = "timeout 120 sh -c 'until virsh domstate --reason {name} | grep -q post-copy; do sleep 0.05; done'"
 # So slow that pages are left when all have been sent once, and that sending those takes a while.
@@ -109,7 +115,17 @@ MATRIX: t.Final[t.Mapping[str, tuple[Phase, ...]]] = {
         Phase(
             "pulling",
             ".settle",
-            (KILL, TERM, SOURCE_LIBVIRTD, TARGET_LIBVIRTD, TARGET_QEMU_LATE, CUT, CUT_FOR_GOOD, DISK_FULL, SOURCE_LOST),
+            (
+                KILL,
+                TERM,
+                SOURCE_LIBVIRTD,
+                TARGET_LIBVIRTD,
+                TARGET_QEMU_LATE,
+                CUT,
+                CUT_FOR_GOOD,
+                DISK_FULL,
+                SOURCE_LOST,
+            ),
         ),
     ),
     "precopy": (
@@ -117,19 +133,42 @@ MATRIX: t.Final[t.Mapping[str, tuple[Phase, ...]]] = {
         Phase(
             "disks under way",
             "migrate",
-            (KILL, TERM, SOURCE_LIBVIRTD, TARGET_LIBVIRTD, TARGET_QEMU, CUT, CUT_FOR_GOOD, DISK_FULL),
+            (
+                KILL,
+                TERM,
+                SOURCE_LIBVIRTD,
+                TARGET_LIBVIRTD,
+                TARGET_QEMU,
+                CUT,
+                CUT_FOR_GOOD,
+                DISK_FULL,
+            ),
             _SENDS_DISKS,
         ),
-        Phase("memory under way", "migrate", (KILL, TERM, SOURCE_LIBVIRTD, TARGET_LIBVIRTD, CUT), _SENDS_MEMORY),
+        Phase(
+            "memory under way",
+            "migrate",
+            (KILL, TERM, SOURCE_LIBVIRTD, TARGET_LIBVIRTD, CUT),
+            _SENDS_MEMORY,
+        ),
         Phase("switched over", ".migrate", (KILL, TERM)),
     ),
     "postcopy": (
-        Phase("disks under way", "migrate", (KILL, TERM, SOURCE_LIBVIRTD, TARGET_LIBVIRTD, CUT), _SENDS_DISKS),
+        Phase(
+            "disks under way",
+            "migrate",
+            (KILL, TERM, SOURCE_LIBVIRTD, TARGET_LIBVIRTD, CUT),
+            _SENDS_DISKS,
+        ),
         Phase("memory split", "migrate", (CUT_SPLIT,), _IS_SPLIT, _SPLITS_SLOWLY),
     ),
     "offline": (
         Phase("volumes made", "volume", (KILL, TERM)),
-        Phase("disks under way", "copy", (KILL, TERM, SOURCE_LIBVIRTD, TARGET_LIBVIRTD, CUT, CUT_FOR_GOOD, DISK_FULL)),
+        Phase(
+            "disks under way",
+            "copy",
+            (KILL, TERM, SOURCE_LIBVIRTD, TARGET_LIBVIRTD, CUT, CUT_FOR_GOOD, DISK_FULL),
+        ),
         Phase("copied", ".copy", (KILL, TERM)),
     ),
 }

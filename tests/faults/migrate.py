@@ -61,7 +61,9 @@ class Verdict:
         after = len(self.running_after)
         # between its copy and its undefinition a guest that is off is defined on both hosts
         documented = after == 1 or self.cell.is_offline
-        documented |= after == 0 and self.state_after.startswith(_DOCUMENTED[self.cell.fault.leaves])
+        documented |= after == 0 and self.state_after.startswith(
+            _DOCUMENTED[self.cell.fault.leaves]
+        )
         one = len(self.running) == 1 and documented
         whole = self.ledger.get("changed") == 0 and self.ledger.get("lost") == 0
         return one and whole and not self.left_behind and not self.problem
@@ -72,9 +74,15 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--mode", help="only modes with this word in their name")
     parser.add_argument("--phase", help="only phases with this word in their name")
     parser.add_argument("--fault", help="only faults with this word in their name")
-    parser.add_argument("--mib", type=int, default=256, help="the size of the ledger (default: %(default)s)")
-    parser.add_argument("--rate", default="400mbit", help="of the link between the hosts (default: %(default)s)")
-    parser.add_argument("--release", default="trixie", help="the hosts' Debian release (default: %(default)s)")
+    parser.add_argument(
+        "--mib", type=int, default=256, help="the size of the ledger (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--rate", default="400mbit", help="of the link between the hosts (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--release", default="trixie", help="the hosts' Debian release (default: %(default)s)"
+    )
     parser.add_argument("--lab", help="a lab that is up, in place of one of its own")
 
 
@@ -111,7 +119,10 @@ def _run_cell(cell: Cell, hosts: Hosts, guest: Guest, service: Service, mib: int
         hosts.ssh(target, cell.fault.prepare.format(mib=2 * mib + 128))
         if cell.is_offline:
             hosts.ssh(source, f"virsh -q destroy {guest.name}")
-        task: dict[str, t.Any] = {"name": guest.name, "destination_uri": f"qemu+ssh://root@{target}/system"}
+        task: dict[str, t.Any] = {
+            "name": guest.name,
+            "destination_uri": f"qemu+ssh://root@{target}/system",
+        }
         task |= {"mode": cell.mode, "remove_source_volumes": True, **dict(cell.phase.options)}
         said = _provoke(cell, hosts, guest, (source, target), task)
         verdict.said = str(said.get("error", {}).get("kind", "died") if said["failed"] else "moved")
@@ -139,9 +150,12 @@ def _provoke(
     """Run the module with its fault; what it returned."""
     source, target = places
     fault = cell.fault
-    script = f"{cell.phase.when} || exit {_NEVER_CAME}; {fault.script}".format(target=target, name=guest.name)
+    script = f"{cell.phase.when} || exit {_NEVER_CAME}; {fault.script}".format(
+        target=target, name=guest.name
+    )
     awaiting = (
-        f"python3 - {guest.name} {shlex.quote(cell.phase.step)} {shlex.quote(script)} <<'SCRIPT'\n{_AT_STEP}\nSCRIPT"
+        f"python3 - {guest.name} {shlex.quote(cell.phase.step)} {shlex.quote(script)} "
+        f"<<'SCRIPT'\n{_AT_STEP}\nSCRIPT"
     )
     ended = threading.Event()
     missed: list[str] = []
@@ -172,7 +186,9 @@ def _provoke(
     return said
 
 
-def _recover(hosts: Hosts, guest: Guest, places: tuple[str, str], task: dict[str, t.Any], verdict: Verdict) -> str:
+def _recover(
+    hosts: Hosts, guest: Guest, places: tuple[str, str], task: dict[str, t.Any], verdict: Verdict
+) -> str:
     """Do what the guide says: run the task again; of a guest that died with its QEMU, start it before."""
     done = []
     source, target = places
@@ -181,7 +197,9 @@ def _recover(hosts: Hosts, guest: Guest, places: tuple[str, str], task: dict[str
         done.append("virsh start")
     again = result(hosts.module(source, "domain_migrate", **task))
     done.append("task")
-    if again["failed"] and verdict.cell.fault.leaves == "split":  # the memory is lost; the disks are on the target
+    if (
+        again["failed"] and verdict.cell.fault.leaves == "split"
+    ):  # the memory is lost; the disks are on the target
         for host in places:
             hosts.ssh(host, f"virsh -q destroy {guest.name}", check=False)
         hosts.ssh(target, f"virsh -q start {guest.name}", check=False)
@@ -197,7 +215,11 @@ def _leave(cell: Cell, hosts: Hosts, guest: Guest, places: tuple[str, str]) -> N
     source, target = places
     if cell.fault.prepare == "true":
         return
-    back = {"name": guest.name, "destination_uri": f"qemu+ssh://root@{source}/system", "mode": "precopy"}
+    back = {
+        "name": guest.name,
+        "destination_uri": f"qemu+ssh://root@{source}/system",
+        "mode": "precopy",
+    }
     said = result(hosts.module(target, "domain_migrate", **back, remove_source_volumes=True))
     if said["failed"]:
         raise RuntimeError(f"it could not be moved back: {said['msg']}")
@@ -213,7 +235,9 @@ def _settled(guest: Guest, cell: Cell) -> dict[str, str]:
     for _turn in itertools.count():
         states = guest.states()
         holders = _holders(states, cell)
-        stands = not holders and any(state.startswith(_DOCUMENTED[cell.fault.leaves]) for state in states.values())
+        stands = not holders and any(
+            state.startswith(_DOCUMENTED[cell.fault.leaves]) for state in states.values()
+        )
         if len(holders) == 1 or stands or time.monotonic() > deadline:
             return states
         time.sleep(1)
@@ -222,7 +246,11 @@ def _settled(guest: Guest, cell: Cell) -> dict[str, str]:
 
 def _holders(states: t.Mapping[str, str], cell: Cell) -> list[str]:
     """The hosts that run the guest; or that have it, if it is off."""
-    return [host for host, state in states.items() if state and (cell.is_offline or state.startswith("running"))]
+    return [
+        host
+        for host, state in states.items()
+        if state and (cell.is_offline or state.startswith("running"))
+    ]
 
 
 def _line(verdict: Verdict) -> str:
@@ -264,5 +292,6 @@ def table(verdicts: t.Sequence[Verdict]) -> str:
     lines = [head, *(_row(verdict) for verdict in verdicts)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in lines
     )

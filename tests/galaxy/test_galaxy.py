@@ -32,7 +32,9 @@ def collection(installed: Path) -> Path:
 def test_ships_what_users_need_and_no_more(collection: Path) -> None:
     shipped = {path.name for path in collection.iterdir()}
     assert {"COPYING", "LICENSES", "README.md", "meta", "plugins", "requirements.txt"} <= shipped
-    assert shipped.isdisjoint({".ansible-lint", ".ci", ".github", "conftest.py", "dev", "pyproject.toml", "tests"})
+    assert shipped.isdisjoint(
+        {".ansible-lint", ".ci", ".github", "conftest.py", "dev", "pyproject.toml", "tests"}
+    )
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -41,18 +43,26 @@ def test_every_plugin_is_documented(installed: Path, collection: Path, kind: str
     assert names == plugins(checkout.ROOT, kind)
     if not names:
         pytest.fail(f"the collection has no {kind} plugin")
-    texts = ansible(installed, "ansible-doc", "-t", kind, "-j", *(f"{FQCN}.{name}" for name in sorted(names)))
+    texts = ansible(
+        installed, "ansible-doc", "-t", kind, "-j", *(f"{FQCN}.{name}" for name in sorted(names))
+    )
     documented: dict[str, dict[str, t.Any]] = json.loads(texts)
     assert set(documented) == {f"{FQCN}.{name}" for name in names}
     assert all(text["doc"]["description"] and text["examples"] for text in documented.values())
 
 
-def test_the_action_group_holds_every_module_that_connects(installed: Path, collection: Path) -> None:
+def test_the_action_group_holds_every_module_that_connects(
+    installed: Path, collection: Path
+) -> None:
     """A default of a group reaches all its modules, and one that has no such option refuses it."""
     runtime = yaml.safe_load((collection / "meta/runtime.yml").read_text(encoding="utf-8"))
     names = [f"{FQCN}.{name}" for name in sorted(plugins(collection, "module"))]
     documented = json.loads(ansible(installed, "ansible-doc", "-t", "module", "-j", *names))
     shared = {"uri", "connect_timeout"}
-    connecting = {name for name, text in documented.items() if shared <= set(text["doc"].get("options", {}))}
+    connecting = {
+        name for name, text in documented.items() if shared <= set(text["doc"].get("options", {}))
+    }
     assert {f"{FQCN}.{name}" for name in runtime["action_groups"]["all"]} == connecting
-    assert connecting == {name for name, text in documented.items() if "uri" in text["doc"].get("options", {})}
+    assert connecting == {
+        name for name, text in documented.items() if "uri" in text["doc"].get("options", {})
+    }

@@ -35,7 +35,9 @@ class Lab:
 
     def run(self, *command: str, cwd: Path = checkout.ROOT) -> subprocess.CompletedProcess[str]:
         """Run a command on the controller's side of the lab; stdout and stderr come together, never raises."""
-        return _lab("run", "--name", self.name, "--", *command, cwd=cwd, collections=self.collections)
+        return _lab(
+            "run", "--name", self.name, "--", *command, cwd=cwd, collections=self.collections
+        )
 
     def start(self, *command: str, cwd: Path) -> subprocess.Popen[bytes]:
         """Start a command on the controller's side of the lab, which the caller ends; its output goes to `cwd`."""
@@ -43,7 +45,12 @@ class Lab:
         environment = {**os.environ, "PYTHONPATH": str(checkout.ROOT / "tests")}
         with (cwd / f"{Path(command[0]).name}.log").open("w") as log:
             return subprocess.Popen(
-                words, cwd=cwd, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
+                words,
+                cwd=cwd,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
             )
 
     def playbook(self, playbook: Path, **variables: str) -> None:
@@ -61,7 +68,10 @@ class Lab:
 
 
 def _lab(
-    *arguments: str, cwd: Path = checkout.ROOT, capture_errors: bool = True, collections: Path | None = None
+    *arguments: str,
+    cwd: Path = checkout.ROOT,
+    capture_errors: bool = True,
+    collections: Path | None = None,
 ) -> subprocess.CompletedProcess[str]:
     environment = {
         **os.environ,

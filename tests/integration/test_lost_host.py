@@ -76,12 +76,16 @@ class Inventory:
         path.write_text(json.dumps(content))
         strict = "ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED=true"
         started = time.monotonic()
-        done = self.lab.run("env", strict, "sh", "-c", f"echo; ansible-inventory -i {path} --list --export")
+        done = self.lab.run(
+            "env", strict, "sh", "-c", f"echo; ansible-inventory -i {path} --list --export"
+        )
         return Listing(done, time.monotonic() - started)
 
     def quickest(self, **options: t.Any) -> Listing:
         """The quickest of three: other things slow a look down, but nothing makes it quicker than it is."""
-        return min((self.read(**options) for _turn in range(3)), key=lambda listing: listing.seconds)
+        return min(
+            (self.read(**options) for _turn in range(3)), key=lambda listing: listing.seconds
+        )
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +120,11 @@ def test_a_guest_that_hangs_holds_nobody_up(inventory: Inventory, statistics: bo
     assert set(normal.guests) == set(hung.guests) == names(*HOSTS)
     assert hung.seconds < normal.seconds + 2
     if statistics:
-        told = {name for name, variables in hung.guests.items() if "cpu.time" in variables["libvirt_statistics"]}
+        told = {
+            name
+            for name, variables in hung.guests.items()
+            if "cpu.time" in variables["libvirt_statistics"]
+        }
         assert told >= names(*HOSTS) - {"k1-b"}
 
 
@@ -136,7 +144,9 @@ def test_a_host_that_is_cut_off_can_be_an_error(inventory: Inventory) -> None:
     assert listing.seconds < TIMEOUT_SECONDS + SLACK_SECONDS
 
 
-def test_a_host_that_is_cut_off_is_listed_as_it_was(inventory: Inventory, tmp_path: Path, request: t.Any) -> None:
+def test_a_host_that_is_cut_off_is_listed_as_it_was(
+    inventory: Inventory, tmp_path: Path, request: t.Any
+) -> None:
     options = {"unreachable": "cached", "last_known": str(tmp_path / "known")}
     before = inventory.read(**options)
     assert set(before.guests) == names(*HOSTS)

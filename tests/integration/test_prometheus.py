@@ -51,7 +51,10 @@ class Server:
 
     def csv(self) -> str:
         """The same demand without the last value, which is the present one."""
-        rows = [f"{self.moment(index)},{'' if value is None else value}" for index, value in enumerate(self.demand)]
+        rows = [
+            f"{self.moment(index)},{'' if value is None else value}"
+            for index, value in enumerate(self.demand)
+        ]
         return "\n".join(["timestamp,demand", *rows[:-1], ""])
 
     def moment(self, index: int) -> int:
@@ -95,7 +98,9 @@ def write_certificates(folder: Path) -> None:
     plain = serialization.NoEncryption()
     pem = serialization.Encoding.PEM
     (folder / "ca.pem").write_bytes(ours.public_bytes(pem))
-    (folder / "key.pem").write_bytes(key.private_bytes(pem, serialization.PrivateFormat.PKCS8, plain))
+    (folder / "key.pem").write_bytes(
+        key.private_bytes(pem, serialization.PrivateFormat.PKCS8, plain)
+    )
     (folder / "other.pem").write_bytes(authority("somebody else")[0].public_bytes(pem))
     (folder / "web.yml").write_text("tls_server_config: {cert_file: ca.pem, key_file: key.pem}\n")
 
@@ -106,9 +111,21 @@ def backfill(folder: Path, server: Server) -> None:
     for index, value in enumerate(server.demand):
         if value is not None or index % 2:
             lines.append(f"demand {'NaN' if value is None else value} {server.moment(index)}")
-    lines += ["# TYPE parts gauge", *(f'parts{{part="{part}"}} {part} {server.last}' for part in (1, 2)), "# EOF", ""]
+    lines += [
+        "# TYPE parts gauge",
+        *(f'parts{{part="{part}"}} {part} {server.last}' for part in (1, 2)),
+        "# EOF",
+        "",
+    ]
     (folder / "demand.om").write_text("\n".join(lines))
-    command = [str(binaries() / "promtool"), "tsdb", "create-blocks-from", "openmetrics", "demand.om", "data"]
+    command = [
+        str(binaries() / "promtool"),
+        "tsdb",
+        "create-blocks-from",
+        "openmetrics",
+        "demand.om",
+        "data",
+    ]
     subprocess.run(command, cwd=folder, check=True, capture_output=True)
 
 
@@ -116,7 +133,10 @@ def backfill(folder: Path, server: Server) -> None:
 def server(lab: Lab, tmp_path: Path) -> Iterator[Server]:
     last = int(time.time()) // INTERVAL * INTERVAL
     missing = {100, 101, 211, 400}
-    wave = [None if slot in missing else round(60 + 50 * math.sin(slot / 46), 3) for slot in range(SLOTS)]
+    wave = [
+        None if slot in missing else round(60 + 50 * math.sin(slot / 46), 3)
+        for slot in range(SLOTS)
+    ]
     known = Server((*wave, 150.0), last, tmp_path)
     write_certificates(tmp_path)
     backfill(tmp_path, known)
@@ -141,6 +161,11 @@ def server(lab: Lab, tmp_path: Path) -> Iterator[Server]:
 
 def test_the_same_plan_through_prometheus_as_through_our_history(lab: Lab, server: Server) -> None:
     (server.folder / "demand.csv").write_text(server.csv())
-    variables = {"folder": str(server.folder), "last": server.last, "demand": server.demand, "address": ADDRESS}
+    variables = {
+        "folder": str(server.folder),
+        "last": server.last,
+        "demand": server.demand,
+        "address": ADDRESS,
+    }
     (server.folder / "variables.json").write_text(json.dumps(variables))
     lab.playbook(HERE / "playbook.yml", variables=str(server.folder / "variables.json"))

@@ -47,17 +47,36 @@ def host(lab: Lab, request: pytest.FixtureRequest) -> Iterator[str]:
         assert made.returncode == 0, made.stdout
         yield request.param
     finally:
-        lab.run("ssh", request.param, f"virsh destroy {GUEST}; rm -f {DISK}; virsh pool-refresh default")
+        lab.run(
+            "ssh", request.param, f"virsh destroy {GUEST}; rm -f {DISK}; virsh pool-refresh default"
+        )
 
 
 def say(lab: Lab, folder: Path, host: str, python: str, command: str, **options: t.Any) -> str:
     """What a command in the guest says to Ansible, which knows the guest from the inventory."""
     path = folder / "reach.headroom.yml"
     uris = [{"name": host, "uri": f"qemu+ssh://root@{host}/system?no_tty=1"}]
-    path.write_text(json.dumps({"plugin": "headroom.libvirt.domains", "uris": uris, "names": [GUEST], **options}))
+    path.write_text(
+        json.dumps(
+            {"plugin": "headroom.libvirt.domains", "uris": uris, "names": [GUEST], **options}
+        )
+    )
     # A connection of its own each time: one that is kept open would be used again, whichever way it goes.
     settings = ["env", "ANSIBLE_HOST_KEY_CHECKING=false", "ANSIBLE_SSH_ARGS=-o ControlMaster=no"]
-    done = lab.run(*settings, python, "-m", "ansible", "adhoc", GUEST, "-i", str(path), "-m", "raw", "-a", command)
+    done = lab.run(
+        *settings,
+        python,
+        "-m",
+        "ansible",
+        "adhoc",
+        GUEST,
+        "-i",
+        str(path),
+        "-m",
+        "raw",
+        "-a",
+        command,
+    )
     assert done.returncode == 0, done.stdout
     return done.stdout
 
@@ -67,7 +86,9 @@ def test_proxy_jump_goes_through_the_host(lab: Lab, host: str, tmp_path: Path, s
     options: dict[str, t.Any] = {"address_sources": [source], "compose": {"ansible_user": "'root'"}}
     question = "echo from ${SSH_CONNECTION%% *}"
     gateway = f"from 10.77.{10 + int(host[1:])}.1"  # of the guests' network; the controller has another address
-    assert gateway in say(lab, tmp_path, host, sys.executable, question, connect="proxy_jump", **options)
+    assert gateway in say(
+        lab, tmp_path, host, sys.executable, question, connect="proxy_jump", **options
+    )
     assert "from 10.77.0.1" in say(lab, tmp_path, host, sys.executable, question, **options)
 
 
@@ -75,6 +96,12 @@ def test_the_guest_agent_needs_no_network(lab: Lab, host: str, tmp_path: Path) -
     python = peer.python()  # has the collection with that connection
     if python is None:
         pytest.skip("community.libvirt comes with PyPI's ansible, which needs Python 3.12 or newer")
-    lab.run("ssh", host, f"virsh domif-setlink {GUEST} $(virsh -q domiflist {GUEST} | cut -d' ' -f2) down")
-    said = say(lab, tmp_path, host, str(python), "hostname", connect="guest_agent", address_sources=[])
+    lab.run(
+        "ssh",
+        host,
+        f"virsh domif-setlink {GUEST} $(virsh -q domiflist {GUEST} | cut -d' ' -f2) down",
+    )
+    said = say(
+        lab, tmp_path, host, str(python), "hostname", connect="guest_agent", address_sources=[]
+    )
     assert "guest-" in said

@@ -22,13 +22,17 @@ if t.TYPE_CHECKING:
 
 HERE = Path(__file__).parent
 ON_TWINS = {"domain_migrate", "full_domain_migrate_tls", "placement"}
-TARGETS = sorted(path.name for path in (HERE / "targets").glob("[!.]*/") if not path.name.startswith("setup_"))
+TARGETS = sorted(
+    path.name for path in (HERE / "targets").glob("[!.]*/") if not path.name.startswith("setup_")
+)
 FULL = bool(os.environ.get("HEADROOM_FULL"))
 
 
 def target(name: str) -> t.Any:
     skipped = name.startswith("full_") and not FULL
-    return pytest.param(name, marks=[pytest.mark.skip("./dev test --full runs it")] if skipped else [])
+    return pytest.param(
+        name, marks=[pytest.mark.skip("./dev test --full runs it")] if skipped else []
+    )
 
 
 @pytest.mark.parametrize("name", [*map(target, TARGETS)])

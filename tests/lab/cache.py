@@ -66,7 +66,9 @@ def items() -> list[tuple[str, int]]:
     """Name and size in bytes of every item, half-built ones included (their names start with a dot)."""
     if not directory().is_dir():
         return []
-    return [(path.name, _disk_usage(path)) for path in sorted(directory().iterdir()) if path.is_dir()]
+    return [
+        (path.name, _disk_usage(path)) for path in sorted(directory().iterdir()) if path.is_dir()
+    ]
 
 
 def clean() -> None:

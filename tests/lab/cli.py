@@ -40,7 +40,9 @@ def main(arguments: t.Sequence[str]) -> int:
 
 def parse(arguments: t.Sequence[str]) -> argparse.Namespace:
     """The options, with the function to call in `command`."""
-    parser = argparse.ArgumentParser(prog="dev lab", description="Real libvirt hosts on one machine.")
+    parser = argparse.ArgumentParser(
+        prog="dev lab", description="Real libvirt hosts on one machine."
+    )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     def add(
@@ -50,38 +52,71 @@ def parse(arguments: t.Sequence[str]) -> argparse.Namespace:
         sub.set_defaults(command=command, needs_root=root)
         return sub
 
-    def add_named(name: str, command: t.Callable[[t.Any], int | None], text: str) -> argparse.ArgumentParser:
+    def add_named(
+        name: str, command: t.Callable[[t.Any], int | None], text: str
+    ) -> argparse.ArgumentParser:
         sub = add(name, command, text)
-        sub.add_argument("--name", default=_default_name(), type=str, help="the lab (default: %(default)s)")
+        sub.add_argument(
+            "--name", default=_default_name(), type=str, help="the lab (default: %(default)s)"
+        )
         return sub
 
     up = add_named("up", _up, "start a lab, or what is missing of it; builds what it needs")
     up.add_argument("--hosts", type=int, default=2, help="how many (default: 2)")
-    up.add_argument("--release", default=RELEASES[0], help="Debian release(s), with commas, dealt over the hosts")
-    up.add_argument("--full-size", action="store_true", help="build the full-size guest's image too")
-    up.add_argument("--json", action="store_true", help="describe the lab as JSON on standard output")
-    down = add_named("down", _down, "remove a lab: processes, namespaces, mounts and files, whatever state it is in")
+    up.add_argument(
+        "--release",
+        default=RELEASES[0],
+        help="Debian release(s), with commas, dealt over the hosts",
+    )
+    up.add_argument(
+        "--full-size", action="store_true", help="build the full-size guest's image too"
+    )
+    up.add_argument(
+        "--json", action="store_true", help="describe the lab as JSON on standard output"
+    )
+    down = add_named(
+        "down",
+        _down,
+        "remove a lab: processes, namespaces, mounts and files, whatever state it is in",
+    )
     down.add_argument("--all", action="store_true", help="every lab on this machine")
     status = add_named("status", _status, "show a lab; exit code 3 if any of it is not running")
     status.add_argument("--json", action="store_true")
-    run = add_named("run", _run, "run a command where the lab's controller is: run [--name NAME] -- COMMAND ...")
+    run = add_named(
+        "run", _run, "run a command where the lab's controller is: run [--name NAME] -- COMMAND ..."
+    )
     run.add_argument("words", nargs=argparse.REMAINDER, metavar="-- COMMAND ...")
     ssh = add_named("ssh", _ssh, "log in to a host, or run a command on it")
     ssh.add_argument("host")
     ssh.add_argument("words", nargs=argparse.REMAINDER, metavar="COMMAND ...")
     link = add_named("link", _link, "throttle, cut or restore a host's network link")
     link.add_argument("host")
-    link.add_argument("--rate", type=_rate, help="limit for each direction, such as 100mbit; none: no limit")
+    link.add_argument(
+        "--rate", type=_rate, help="limit for each direction, such as 100mbit; none: no limit"
+    )
     plug = link.add_mutually_exclusive_group()
     plug.add_argument("--down", action="store_false", dest="plugged", default=None)
     plug.add_argument("--up", action="store_true", dest="plugged", default=None)
     xml = add("guest-xml", _guest_xml, "print the domain XML of the lab's guest", root=False)
     xml.add_argument("--name", required=True, help="the domain")
-    xml.add_argument("--memory", type=int, default=MEMORY_MIB, metavar="MIB", help="default: %(default)s")
+    xml.add_argument(
+        "--memory", type=int, default=MEMORY_MIB, metavar="MIB", help="default: %(default)s"
+    )
     xml.add_argument("--disk", help="a file on the host (default: NAME.qcow2 in the pool)")
-    xml.add_argument("--ledger", metavar="FILE", help="a second disk that the guest writes entries to, see ledger.c")
-    xml.add_argument("--address", help="on the hosts' own network, such as 10.77.0.200 (default: the host's DHCP)")
-    add("full-size-guest", _full_size_guest, "print the path of the full-size guest's image, which is built if missing")
+    xml.add_argument(
+        "--ledger",
+        metavar="FILE",
+        help="a second disk that the guest writes entries to, see ledger.c",
+    )
+    xml.add_argument(
+        "--address",
+        help="on the hosts' own network, such as 10.77.0.200 (default: the host's DHCP)",
+    )
+    add(
+        "full-size-guest",
+        _full_size_guest,
+        "print the path of the full-size guest's image, which is built if missing",
+    )
     make = add("build", _build, "fill the cache, start nothing")
     make.add_argument("--release", default=RELEASES[0], help="Debian release(s), with commas")
     make.add_argument("--full-size", action="store_true", help="the full-size guest's image too")
@@ -127,12 +162,20 @@ def _show(lab: Lab, as_json: bool) -> None:
     if not lab.hosts:
         print(f"lab {lab.name} is not up")
         return
-    emulated = "KVM" if facts["domain_type"] == "kvm" else "emulated (TCG): no usable KVM on this machine"
+    emulated = (
+        "KVM" if facts["domain_type"] == "kvm" else "emulated (TCG): no usable KVM on this machine"
+    )
     print(f"lab {lab.name}; guests are {emulated}, type='{facts['domain_type']}'")
     for host in facts["hosts"]:
-        print("  {name}  {state:8} {address}  {release:9} {uri}  guests {guest_network}".format(**host))
+        print(
+            "  {name}  {state:8} {address}  {release:9} {uri}  guests {guest_network}".format(
+                **host
+            )
+        )
     print(f"inventory    {facts['inventory']}\nguest image  {facts['guest_image']} on each host")
-    print("next         ./dev lab run -- ansible-playbook -i INVENTORY ..., ./dev lab ssh k1, ./dev lab down")
+    print(
+        "next         ./dev lab run -- ansible-playbook -i INVENTORY ..., ./dev lab ssh k1, ./dev lab down"
+    )
 
 
 def _run(options: argparse.Namespace) -> None:
@@ -193,7 +236,9 @@ def _full_size_guest(_options: argparse.Namespace) -> None:
 def _cache(options: argparse.Namespace) -> None:
     if options.clean:
         if labs := lifecycle.labs():
-            raise LabError(f"cache: labs stand on it: {', '.join(labs)}. First: ./dev lab down --all")
+            raise LabError(
+                f"cache: labs stand on it: {', '.join(labs)}. First: ./dev lab down --all"
+            )
         cache.clean()
     print(cache.directory())
     for name, size in cache.items():

@@ -37,11 +37,24 @@ def make_keys(lab: Lab) -> Path:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         for name in ("id_ed25519", *(host.name for host in lab.hosts)):
-            run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", f"{name} of lab {lab.name}", "-f", folder / name)
+            run(
+                "ssh-keygen",
+                "-q",
+                "-t",
+                "ed25519",
+                "-N",
+                "",
+                "-C",
+                f"{name} of lab {lab.name}",
+                "-f",
+                folder / name,
+            )
         keys = {host.name: (folder / f"{host.name}.pub").read_text() for host in lab.hosts}
         (folder / "known_hosts").write_text(render.known_hosts(lab, keys))
         # last: it says that the rest is there
-        (folder / "ssh_config").write_text(render.ssh_config(lab, folder / "id_ed25519", folder / "known_hosts"))
+        (folder / "ssh_config").write_text(
+            render.ssh_config(lab, folder / "id_ed25519", folder / "known_hosts")
+        )
     return folder
 
 
@@ -62,7 +75,13 @@ def start(lab: Lab, host: Host, root: Path, guest: Path) -> None:
     group = cgroups.path(lab.name, host.name)
     cgroups.remove(group)  # whatever a crash has left of an earlier start
     group.mkdir(parents=True)
-    arguments: list[str | Path] = [group, namespace(lab.name, host.name), root, directory, host.name]
+    arguments: list[str | Path] = [
+        group,
+        namespace(lab.name, host.name),
+        root,
+        directory,
+        host.name,
+    ]
     binds = [f"--bind={path}" for path in machine.devices()]
     if machine.needs_longer_ram(host.release):
         binds.append(f"--bind-ro={root}{QEMU}:{QEMU}-itself")
@@ -89,7 +108,9 @@ def await_ready(lab: Lab, host: Host) -> None:
         )
         if done.returncode == 0:
             if done.stdout.strip() != "running":
-                say(f"{host.name} is {done.stdout.strip()}; see: ./dev lab ssh {host.name} systemctl --failed")
+                say(
+                    f"{host.name} is {done.stdout.strip()}; see: ./dev lab ssh {host.name} systemctl --failed"
+                )
             return
         # Before nspawn itself runs there is no process to be seen yet, so one that died is only noticed a little later.
         waited = time.monotonic() - began
@@ -125,21 +146,36 @@ class Seed:
 
     def _files(self) -> dict[str, tuple[str, int]]:
         libvirtd = (self.root / "etc/libvirt/libvirtd.conf").read_text()
-        ssh = render.ssh_config(self.lab, Path("/root/.ssh/id_ed25519"), Path("/etc/ssh/ssh_known_hosts"))
-        longer_ram = {QEMU: (LONGER_RAM.read_text(), 0o755)} if machine.needs_longer_ram(self.host.release) else {}
+        ssh = render.ssh_config(
+            self.lab, Path("/root/.ssh/id_ed25519"), Path("/etc/ssh/ssh_known_hosts")
+        )
+        longer_ram = (
+            {QEMU: (LONGER_RAM.read_text(), 0o755)}
+            if machine.needs_longer_ram(self.host.release)
+            else {}
+        )
         return {
             **longer_ram,
             "/etc/machine-id": (self.lab.uuid(self.host.name).hex + "\n", 0o444),
             "/etc/hostname": (f"{self.host.name}\n", 0o644),
             "/etc/hosts": (render.hosts_file(self.lab), 0o644),
             "/etc/libvirt/libvirtd.conf": (libvirtd + '\nhost_uuid_source = "machine-id"\n', 0o600),
-            "/etc/libvirt/qemu/networks/default.xml": (render.libvirt_network(self.lab, self.host), 0o600),
+            "/etc/libvirt/qemu/networks/default.xml": (
+                render.libvirt_network(self.lab, self.host),
+                0o600,
+            ),
             "/etc/libvirt/storage/default.xml": (render.libvirt_pool(self.lab, self.host), 0o600),
             "/etc/ssh/ssh_config.d/headroom-lab.conf": (ssh, 0o644),
             "/etc/ssh/ssh_known_hosts": ((self.keys / "known_hosts").read_text(), 0o644),
-            "/etc/ssh/sshd_config.d/headroom-lab.conf": ("UseDNS no\nMaxStartups 100\nMaxSessions 100\n", 0o644),
+            "/etc/ssh/sshd_config.d/headroom-lab.conf": (
+                "UseDNS no\nMaxStartups 100\nMaxSessions 100\n",
+                0o644,
+            ),
             "/etc/ssh/ssh_host_ed25519_key": ((self.keys / self.host.name).read_text(), 0o600),
-            "/etc/ssh/ssh_host_ed25519_key.pub": ((self.keys / f"{self.host.name}.pub").read_text(), 0o644),
+            "/etc/ssh/ssh_host_ed25519_key.pub": (
+                (self.keys / f"{self.host.name}.pub").read_text(),
+                0o644,
+            ),
             "/root/.ssh/authorized_keys": ((self.keys / "id_ed25519.pub").read_text(), 0o600),
             "/root/.ssh/id_ed25519": ((self.keys / "id_ed25519").read_text(), 0o600),
         }

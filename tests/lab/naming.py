@@ -61,7 +61,9 @@ class Lab:
         for host in self.hosts:
             if host.name == name:
                 return host
-        raise LabError(f"host {name!r}: lab {self.name} has {', '.join(host.name for host in self.hosts) or 'no host'}")
+        raise LabError(
+            f"host {name!r}: lab {self.name} has {', '.join(host.name for host in self.hosts) or 'no host'}"
+        )
 
     def uuid(self, *what: str) -> uuid.UUID:
         """A UUID that is always the same for this part of this lab, and no other."""
@@ -77,16 +79,23 @@ def plan_lab(name: str, hosts: int, releases: t.Sequence[str]) -> Lab:
         raise LabError(f"--hosts {hosts}: 1 to {MAX_HOSTS}")
     for release in releases:
         if release not in RELEASES:
-            raise LabError(f"--release {release}: one or more of {', '.join(RELEASES)}, with commas")
+            raise LabError(
+                f"--release {release}: one or more of {', '.join(RELEASES)}, with commas"
+            )
     return Lab(
-        check_name(name), tuple(Host(number, releases[(number - 1) % len(releases)]) for number in range(1, hosts + 1))
+        check_name(name),
+        tuple(
+            Host(number, releases[(number - 1) % len(releases)]) for number in range(1, hosts + 1)
+        ),
     )
 
 
 def check_name(name: str) -> str:
     """The name itself; LabError if it would not make a good namespace, folder and control group name."""
     if not _NAME.fullmatch(name):
-        raise LabError(f"--name {name!r}: small letters, digits and dashes, at most 32, not starting with a dash")
+        raise LabError(
+            f"--name {name!r}: small letters, digits and dashes, at most 32, not starting with a dash"
+        )
     return name
 
 
@@ -105,4 +114,8 @@ def namespace(lab: str, host: str | None = None) -> str:
 def namespace_lab(name: str) -> str | None:
     """The lab that a network namespace (or control group) is of; None if it is not a lab's."""
     parts = name.split(".")
-    return parts[1] if len(parts) in (2, 3) and parts[0] == _PREFIX and _NAME.fullmatch(parts[1]) else None
+    return (
+        parts[1]
+        if len(parts) in (2, 3) and parts[0] == _PREFIX and _NAME.fullmatch(parts[1])
+        else None
+    )

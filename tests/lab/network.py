@@ -19,7 +19,9 @@ from .shell import LabError, run
 NETNS = Path("/run/netns")
 ETC_NETNS = Path("/etc/netns")
 BRIDGE = "hosts"
-GUESTS_BRIDGE = "lan0"  # on each host: guests there are on the hosts' own network, whichever host they run on
+GUESTS_BRIDGE = (
+    "lan0"  # on each host: guests there are on the hosts' own network, whichever host they run on
+)
 
 
 def namespaces(lab: str) -> list[str]:
@@ -43,7 +45,12 @@ def ensure(lab: Lab, files: Path) -> None:
         _batch(controller, "link set lo up", f"link add {BRIDGE} type bridge")
     _forward(controller)
     routes = [f"route replace {host.guests} via {host.address}" for host in lab.hosts]
-    _batch(controller, f"address replace {CONTROLLER_ADDRESS}/24 dev {BRIDGE}", f"link set {BRIDGE} up", *routes)
+    _batch(
+        controller,
+        f"address replace {CONTROLLER_ADDRESS}/24 dev {BRIDGE}",
+        f"link set {BRIDGE} up",
+        *routes,
+    )
 
 
 def attach(lab: Lab, host: Host) -> None:
@@ -56,7 +63,9 @@ def attach(lab: Lab, host: Host) -> None:
     controller, own = namespace(lab.name), namespace(lab.name, host.name)
     for cable in _cables(host):
         if cable in _links(controller):
-            run("ip", "-n", controller, "link", "delete", cable)  # with the namespace it would go too, but later
+            run(
+                "ip", "-n", controller, "link", "delete", cable
+            )  # with the namespace it would go too, but later
     if own in namespaces(lab.name):
         _delete(own)
     run("ip", "netns", "add", own)
@@ -67,7 +76,9 @@ def attach(lab: Lab, host: Host) -> None:
         f"link add {host.name}-guests type veth peer name eth1 netns {own}",
         *(f"link set {cable} master {BRIDGE} up" for cable in _cables(host)),
     )
-    peers = [f"route replace {peer.guests} via {peer.address}" for peer in lab.hosts if peer != host]
+    peers = [
+        f"route replace {peer.guests} via {peer.address}" for peer in lab.hosts if peer != host
+    ]
     _batch(
         own,
         "link set lo up",
@@ -83,7 +94,10 @@ def attach(lab: Lab, host: Host) -> None:
 
 def set_rate(lab: Lab, host: Host, rate: str | None) -> None:
     """Limit the host's own link, each way, to a rate in tc's words ("100mbit"); None: no limit."""
-    for space, device in ((namespace(lab.name), host.name), (namespace(lab.name, host.name), "eth0")):
+    for space, device in (
+        (namespace(lab.name), host.name),
+        (namespace(lab.name, host.name), "eth0"),
+    ):
         if rate is not None:
             words = f"rate {rate} burst 128kb latency 100ms"
             run("tc", "-n", space, "qdisc", "replace", "dev", device, "root", "tbf", *words.split())
@@ -93,7 +107,10 @@ def set_rate(lab: Lab, host: Host, rate: str | None) -> None:
 
 def set_link(lab: Lab, host: Host, up: bool) -> None:
     """Pull the host's cables out of the bridge, or plug them in."""
-    _batch(namespace(lab.name), *(f"link set {cable} {'up' if up else 'down'}" for cable in _cables(host)))
+    _batch(
+        namespace(lab.name),
+        *(f"link set {cable} {'up' if up else 'down'}" for cable in _cables(host)),
+    )
 
 
 def _cables(host: Host) -> tuple[str, str]:
@@ -112,7 +129,9 @@ def remove(lab: str) -> None:
 
 def processes(lab: str) -> set[int]:
     """Ids of the processes in the lab's namespaces."""
-    return {int(word) for name in namespaces(lab) for word in run("ip", "netns", "pids", name).split()}
+    return {
+        int(word) for name in namespaces(lab) for word in run("ip", "netns", "pids", name).split()
+    }
 
 
 def _delete(name: str) -> None:
@@ -132,7 +151,10 @@ def _write_etc(lab: Lab, files: Path) -> None:
 
 
 def _links(space: str) -> set[str]:
-    return {str(link["ifname"]) for link in json.loads(run("ip", "-j", "-n", space, "link", "show") or "[]")}
+    return {
+        str(link["ifname"])
+        for link in json.loads(run("ip", "-j", "-n", space, "link", "show") or "[]")
+    }
 
 
 def _batch(space: str, *commands: str) -> None:

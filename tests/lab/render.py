@@ -16,7 +16,10 @@ LEDGER = "/var/lib/headroom-lab/ledger"
 
 def hosts_file(lab: Lab) -> str:
     """/etc/hosts, the same for the controller and every host."""
-    names = [f"{CONTROLLER_ADDRESS} controller", *(f"{host.address} {host.name}" for host in lab.hosts)]
+    names = [
+        f"{CONTROLLER_ADDRESS} controller",
+        *(f"{host.address} {host.name}" for host in lab.hosts),
+    ]
     return "\n".join(["127.0.0.1 localhost", "::1 localhost", *names, ""])
 
 

@@ -51,7 +51,10 @@ UNWANTED = ("/usr/share/man/*", "/usr/share/doc/*", "/usr/share/locale/*", "/usr
 def obtain(release: str) -> Path:
     """The root file system's path. Read only by agreement: hosts stand on it with an overlay each."""
     return (
-        cache.obtain(cache.item_name(f"rootfs-{release}", *_recipe(release)), lambda item: _build(release, item))
+        cache.obtain(
+            cache.item_name(f"rootfs-{release}", *_recipe(release)),
+            lambda item: _build(release, item),
+        )
         / "root"
     )
 

@@ -45,13 +45,19 @@ def run(*argv: str | Path, stdin: str | None = None, timeout: float | None = Non
     """Run a command and return its standard output; LabError shows the command and its standard error."""
     words = [str(word) for word in argv]
     try:
-        done = subprocess.run(words, input=stdin, timeout=timeout, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            words, input=stdin, timeout=timeout, capture_output=True, text=True, check=False
+        )
     except FileNotFoundError:
-        raise LabError(f"{words[0]}: no such command; is its package installed? {missing_tools_hint()}") from None
+        raise LabError(
+            f"{words[0]}: no such command; is its package installed? {missing_tools_hint()}"
+        ) from None
     except subprocess.TimeoutExpired:
         raise LabError(f"gave up after {timeout:g} s: {shlex.join(words)}") from None
     if done.returncode:
-        raise LabError(f"{shlex.join(words)}\nexit code {done.returncode}: {done.stderr.strip()[-2000:] or '(silent)'}")
+        raise LabError(
+            f"{shlex.join(words)}\nexit code {done.returncode}: {done.stderr.strip()[-2000:] or '(silent)'}"
+        )
     return done.stdout
 
 

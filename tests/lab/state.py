@@ -32,7 +32,9 @@ def host_directory(lab: str, host: str) -> Path:
 
 def known_labs() -> list[str]:
     """Names of the labs that have a folder."""
-    return sorted(path.name for path in base().iterdir() if path.is_dir()) if base().is_dir() else []
+    return (
+        sorted(path.name for path in base().iterdir() if path.is_dir()) if base().is_dir() else []
+    )
 
 
 def save(lab: Lab) -> None:
@@ -54,7 +56,9 @@ def load(lab: str) -> Lab | None:
     except FileNotFoundError:
         return None
     except (ValueError, KeyError, TypeError) as error:
-        raise LabError(f"{path} is damaged ({error}). Remove the lab: ./dev lab down --name {lab}") from None
+        raise LabError(
+            f"{path} is damaged ({error}). Remove the lab: ./dev lab down --name {lab}"
+        ) from None
 
 
 def must_load(lab: str) -> Lab:

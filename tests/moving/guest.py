@@ -34,7 +34,9 @@ class Guest:
 
     def create(self, host: str, ledger_mib: int) -> None:
         """Define and start it on `host`, with a new ledger, which is on the disk before anything is measured."""
-        xml = domain_xml(self.name, self.type, self.memory_mib, ledger=self.ledger_path, address=self.address)
+        xml = domain_xml(
+            self.name, self.type, self.memory_mib, ledger=self.ledger_path, address=self.address
+        )
         self.hosts.ssh(
             host,
             f"""set -e; cd {_IMAGES}
@@ -66,7 +68,9 @@ class Guest:
     def states(self) -> dict[str, str]:
         """What each host says of it, with the reason; empty for a host that does not know it."""
         command = f"virsh -q domstate --reason {self.name} 2>/dev/null"
-        return {host: self.hosts.ssh(host, command, check=False).strip() for host in self.hosts.names}
+        return {
+            host: self.hosts.ssh(host, command, check=False).strip() for host in self.hosts.names
+        }
 
     def check(self, host: str, acked: int) -> dict[str, t.Any]:
         """What a look at every block of its ledger says. The guest stands still for it, so that all is on the disk."""
@@ -84,7 +88,9 @@ class Guest:
         found = []
         for host in self.hosts.names:
             text = self.hosts.ssh(
-                host, f"virsh list --all --name | grep ^headroom-; ls {_IMAGES} | grep headroom-", check=False
+                host,
+                f"virsh list --all --name | grep ^headroom-; ls {_IMAGES} | grep headroom-",
+                check=False,
             )
             found += [f"{host}:{name}" for name in text.split()]
         return found

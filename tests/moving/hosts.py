@@ -40,7 +40,16 @@ class Hosts:
 
     def command(self, *words: str) -> list[str]:
         """`words` as a command that runs in the lab's network."""
-        return ["env", f"PYTHONPATH={ROOT / 'tests'}", *_LAB, "run", "--name", self.lab, "--", *words]
+        return [
+            "env",
+            f"PYTHONPATH={ROOT / 'tests'}",
+            *_LAB,
+            "run",
+            "--name",
+            self.lab,
+            "--",
+            *words,
+        ]
 
     def ssh(self, host: str, script: str, *, check: bool = True) -> str:
         """What a shell script on `host` prints."""
@@ -58,11 +67,22 @@ class Hosts:
 
     def link(self, host: str, *words: str) -> None:
         """Throttle, cut or mend a host's link, in the words of `./dev lab link`."""
-        subprocess.run([*_LAB, "link", "--name", self.lab, host, *words], env=_ENVIRONMENT, check=True)
+        subprocess.run(
+            [*_LAB, "link", "--name", self.lab, host, *words], env=_ENVIRONMENT, check=True
+        )
 
     def module(self, host: str, module: str, /, **options: t.Any) -> subprocess.Popen[str]:
         """A module of ours, begun on `host`; result() waits for it."""
-        ad_hoc = ["ansible", "-i", self._inventory, host, "-m", f"headroom.libvirt.{module}", "-a", json.dumps(options)]
+        ad_hoc = [
+            "ansible",
+            "-i",
+            self._inventory,
+            host,
+            "-m",
+            f"headroom.libvirt.{module}",
+            "-a",
+            json.dumps(options),
+        ]
         return subprocess.Popen(
             [*_LAB, "run", "--name", self.lab, "--", *ad_hoc],
             env=_ENVIRONMENT,
@@ -93,7 +113,11 @@ def lab(release: str, number: int = 2, name: str | None = None) -> Iterator[Host
         up = [*_LAB, "up", "--name", own, "--hosts", str(number), "--release", release, "--json"]
         if name is not None:
             up = [*_LAB, "status", "--name", own, "--json"]
-        facts = json.loads(subprocess.run(up, env=_ENVIRONMENT, check=True, stdout=subprocess.PIPE, text=True).stdout)
+        facts = json.loads(
+            subprocess.run(
+                up, env=_ENVIRONMENT, check=True, stdout=subprocess.PIPE, text=True
+            ).stdout
+        )
         yield Hosts(own, tuple(host["name"] for host in facts["hosts"]), facts["inventory"])
     finally:
         if name is None:

@@ -85,7 +85,9 @@ def watched(hosts: Hosts, address: str) -> Iterator[Service]:
     """Yield the Service of the guest at `address`, watched while the block lasts."""
     service = Service()
     with subprocess.Popen(
-        hosts.command("python3", str(_PROBE), f"http://{address}/ledger"), stdout=subprocess.PIPE, text=True
+        hosts.command("python3", str(_PROBE), f"http://{address}/ledger"),
+        stdout=subprocess.PIPE,
+        text=True,
     ) as probe:
 
         def read() -> None:

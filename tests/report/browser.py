@@ -29,7 +29,12 @@ class Browser:
 
     def show(self, page: Path, width: int, scheme: str) -> None:
         """Load the page for a screen of that width, `light` or `dark`."""
-        metrics = {"width": width, "height": HEIGHT, "deviceScaleFactor": 1, "mobile": width < PHONE}
+        metrics = {
+            "width": width,
+            "height": HEIGHT,
+            "deviceScaleFactor": 1,
+            "mobile": width < PHONE,
+        }
         self._driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
         features = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
         self._driver.execute_cdp_cmd("Emulation.setEmulatedMedia", features)
@@ -46,7 +51,11 @@ class Browser:
     def requests(self) -> list[str]:
         """The addresses that were asked for since the last call."""
         events = [json.loads(entry["message"])["message"] for entry in self._log("performance")]
-        return [event["params"]["request"]["url"] for event in events if event["method"] == "Network.requestWillBeSent"]
+        return [
+            event["params"]["request"]["url"]
+            for event in events
+            if event["method"] == "Network.requestWillBeSent"
+        ]
 
     def _log(self, kind: str) -> list[dict[str, t.Any]]:
         return t.cast("list[dict[str, t.Any]]", t.cast(t.Any, self._driver).get_log(kind))
@@ -54,7 +63,9 @@ class Browser:
     def screenshot(self, width: int, height: int) -> bytes:
         """The top of the page as PNG."""
         clip = {"x": 0, "y": 0, "width": width, "height": height, "scale": 1}
-        made = self._driver.execute_cdp_cmd("Page.captureScreenshot", {"clip": clip, "captureBeyondViewport": True})
+        made = self._driver.execute_cdp_cmd(
+            "Page.captureScreenshot", {"clip": clip, "captureBeyondViewport": True}
+        )
         return base64.b64decode(made["data"])
 
 
@@ -63,11 +74,19 @@ def browser() -> Iterator[Browser]:
     """A browser, closed afterwards. It resolves no name, so nothing can come from the network."""
     options = webdriver.ChromeOptions()
     options.binary_location = "/usr/bin/chromium"
-    words = ["--headless=new", "--no-sandbox", "--hide-scrollbars", "--disable-gpu", "--disable-dev-shm-usage"]
+    words = [
+        "--headless=new",
+        "--no-sandbox",
+        "--hide-scrollbars",
+        "--disable-gpu",
+        "--disable-dev-shm-usage",
+    ]
     for word in [*words, "--host-resolver-rules=MAP * ~NOTFOUND"]:
         options.add_argument(word)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService("/usr/bin/chromedriver"))
+    driver = webdriver.Chrome(
+        options=options, service=webdriver.ChromeService("/usr/bin/chromedriver")
+    )
     try:
         yield Browser(driver)
     finally:

@@ -13,13 +13,16 @@ import math
 import random
 import typing as t
 
+from ansible_collections.headroom.libvirt.plugins.module_utils._demand.series import Series
+from ansible_collections.headroom.libvirt.plugins.module_utils._forecast.blend import Blend
 from ansible_collections.headroom.libvirt.plugins.module_utils._placement.plan import Host, Size
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision import decisions
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision.blend import Blend
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision.model import Member, Observed
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.model import (
+    Member,
+    Observed,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.plan import decide
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.rule import Rule
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision.series import Series
 
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,7 +41,9 @@ def wave(seed: int, most: float, crowd: int, width: float) -> list[float | None]
     values: list[float | None] = []
     for slot in range(SLOTS):
         height = (
-            0.5 - 0.4 * math.cos(2 * math.pi * (slot - 20) / 144) + 1.1 * math.exp(-(((slot - crowd) / width) ** 2))
+            0.5
+            - 0.4 * math.cos(2 * math.pi * (slot - 20) / 144)
+            + 1.1 * math.exp(-(((slot - crowd) / width) ** 2))
         )
         values.append(round(max(0.0, most * height * source.gauss(1, 0.05)), 2))
     values[SLOTS - 190 : SLOTS - 186] = [None] * 4
@@ -49,12 +54,18 @@ def past(name: str, values: Sequence[float | None], rule: Rule) -> dict[str, t.A
     """What demand_history_info would return after the last days: the demand, and what was decided on it."""
     start = NOW - SLOTS * INTERVAL
     running, made = rule.min, []
-    forecasts = Blend(rule.risk).forecasts(Series(INTERVAL, start, tuple(values)), rule.steps, last=SLOTS)
+    forecasts = Blend(rule.risk).forecasts(
+        Series(INTERVAL, start, tuple(values)), rule.steps, last=SLOTS
+    )
     for slot in range(SLOTS - SHOWN - 20, SLOTS):
         series = Series(INTERVAL, start, tuple(values[: slot + 1]))
-        members = tuple(Member(f"{name}-{number}", f"kvm{number % 3 + 1}") for number in range(1, running + 1))
+        members = tuple(
+            Member(f"{name}-{number}", f"kvm{number % 3 + 1}") for number in range(1, running + 1)
+        )
         rooms = tuple(Host(f"kvm{number}", Size(40, 40 * GIB, 400 * GIB)) for number in (1, 2, 3))
-        observed = Observed(name, start + slot * INTERVAL, series, Size(1, GIB, GIB), members, rooms)
+        observed = Observed(
+            name, start + slot * INTERVAL, series, Size(1, GIB, GIB), members, rooms
+        )
         plan = decide(observed, rule, _Made(forecasts[: slot + 1]))
         forecast = plan.need.forecast
         told: dict[str, t.Any] = {"value": None, "upper": None, "at": None, "method": None}
@@ -90,13 +101,24 @@ def facts(vcpus: int, memory: int, defined: tuple[int, int], disk: float) -> dic
             "memory_bytes": (memory - defined[1]) * GIB,
             "pools": {"default": int((1 - disk) * 800 * GIB)},
         },
-        "committed": {"running": {}, "defined": {"vcpus": defined[0], "memory_bytes": defined[1] * GIB}},
-        "pools": [{"name": "default", "capacity_bytes": 800 * GIB, "available_bytes": int((1 - disk) * 800 * GIB)}],
+        "committed": {
+            "running": {},
+            "defined": {"vcpus": defined[0], "memory_bytes": defined[1] * GIB},
+        },
+        "pools": [
+            {
+                "name": "default",
+                "capacity_bytes": 800 * GIB,
+                "available_bytes": int((1 - disk) * 800 * GIB),
+            }
+        ],
         "domains": {"running": 9, "total": 12},
     }
 
 
-def guest(name: str, cores: float | None, tenant: str | None, state: str = "running") -> dict[str, t.Any]:
+def guest(
+    name: str, cores: float | None, tenant: str | None, state: str = "running"
+) -> dict[str, t.Any]:
     """What domain_stats_info returns, as far as a report goes."""
     rate = 1e5 * (cores or 0)
     rates = {
@@ -118,8 +140,18 @@ def guest(name: str, cores: float | None, tenant: str | None, state: str = "runn
 
 def site() -> dict[str, t.Any]:
     """The options of a report on it."""
-    web = Rule(capacity=100, min=2, max=16, interval=INTERVAL, horizon=1200, scale_in_limit=2, unit="requests/s")
-    api = Rule(capacity=12, min=2, max=12, interval=INTERVAL, horizon=600, mode="shadow", unit="cores")
+    web = Rule(
+        capacity=100,
+        min=2,
+        max=16,
+        interval=INTERVAL,
+        horizon=1200,
+        scale_in_limit=2,
+        unit="requests/s",
+    )
+    api = Rule(
+        capacity=12, min=2, max=12, interval=INTERVAL, horizon=600, mode="shadow", unit="cores"
+    )
     hosts: list[dict[str, t.Any]] = [
         {"name": "kvm1", "facts": facts(64, 120, (30, 52), 0.42)},
         {"name": "kvm2", "facts": facts(64, 120, (47, 92), 0.66)},
@@ -140,15 +172,34 @@ def site() -> dict[str, t.Any]:
         "title": "Headroom",
         "now": float(NOW),
         "fleets": [
-            {"name": "web", "tenant": "acme", "past": [past("web", wave(1, 1000, SLOTS - 40, 5), web)]},
+            {
+                "name": "web",
+                "tenant": "acme",
+                "past": [past("web", wave(1, 1000, SLOTS - 40, 5), web)],
+            },
             {"name": "api", "tenant": "globex", "past": [past("api", wave(2, 70, SLOTS, 1), api)]},
         ],
         "hosts": hosts,
         "machine": {"vcpus": 2, "memory": "2GiB", "disk": "10GiB"},
-        "quotas": {"acme": {"machines": 4, "memory": "16GiB"}, "globex": {"vcpus": 4, "disk": "100GiB"}},
+        "quotas": {
+            "acme": {"machines": 4, "memory": "16GiB"},
+            "globex": {"vcpus": 4, "disk": "100GiB"},
+        },
         "transactions": [
-            {"kind": "clone", "subject": "web-12", "host": "kvm2", "started": NOW - 4000.0, "alive": False},
-            {"kind": "migrate", "subject": HOSTILE, "host": "kvm1", "started": NOW - 60.0, "alive": True},
+            {
+                "kind": "clone",
+                "subject": "web-12",
+                "host": "kvm2",
+                "started": NOW - 4000.0,
+                "alive": False,
+            },
+            {
+                "kind": "migrate",
+                "subject": HOSTILE,
+                "host": "kvm1",
+                "started": NOW - 60.0,
+                "alive": True,
+            },
         ],
         "backtest": None,
     }

@@ -32,19 +32,35 @@ CHARTS = 4  # of two fleets
 
 def write(folder: Path, **change: t.Any) -> dict[str, t.Any]:
     """Run the module with the site's options, twice; what the first run returned."""
-    options = {**site(), "dest": str(folder / "report.html"), "tenant_dest": str(folder / "tenants"), **change}
+    options = {
+        **site(),
+        "dest": str(folder / "report.html"),
+        "tenant_dest": str(folder / "tenants"),
+        **change,
+    }
     (folder / "options.json").write_text(json.dumps(options))
     (folder / "tenants").mkdir(exist_ok=True)
     # What is read from a file is no template, just as what a host returns is none.
-    given = {name: f"{{{{ (lookup('ansible.builtin.file', 'options.json') | from_json).{name} }}}}" for name in options}
-    results = {"content": "{{ [first, second] | to_json }}", "dest": str(folder / "results.json"), "mode": "0600"}
+    given = {
+        name: f"{{{{ (lookup('ansible.builtin.file', 'options.json') | from_json).{name} }}}}"
+        for name in options
+    }
+    results = {
+        "content": "{{ [first, second] | to_json }}",
+        "dest": str(folder / "results.json"),
+        "mode": "0600",
+    }
     tasks = [
         {"headroom.libvirt.provisioning_report": given, "register": "first"},
         {"headroom.libvirt.provisioning_report": given, "register": "second"},
         {"ansible.builtin.copy": results},
     ]
-    (folder / "play.json").write_text(json.dumps([{"hosts": "localhost", "gather_facts": False, "tasks": tasks}]))
-    done = subprocess.run(["ansible-playbook", "play.json"], cwd=folder, capture_output=True, text=True, check=False)
+    (folder / "play.json").write_text(
+        json.dumps([{"hosts": "localhost", "gather_facts": False, "tasks": tasks}])
+    )
+    done = subprocess.run(
+        ["ansible-playbook", "play.json"], cwd=folder, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     first, second = json.loads((folder / "results.json").read_text())
     assert (first["changed"], second["changed"]) == (True, False)
@@ -77,7 +93,9 @@ def test_the_pages_are_small_and_ask_for_nothing(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(("width", "scheme"), SCREENS)
-def test_a_page_is_drawn_quiet_and_within_the_screen(folder: Path, screen: Browser, width: int, scheme: str) -> None:
+def test_a_page_is_drawn_quiet_and_within_the_screen(
+    folder: Path, screen: Browser, width: int, scheme: str
+) -> None:
     screen.show(folder / "report.html", width, scheme)
     assert screen.complaints() == []
     assert [url for url in screen.requests() if not url.startswith(("file:", "data:"))] == []
@@ -121,7 +139,9 @@ def test_a_tenant_sees_its_own_and_nothing_else(folder: Path, screen: Browser) -
     text = screen.ask("return document.body.textContent")
     assert "web-3" in text
     assert "acme" in text
-    assert not [word for word in ("globex", "api-", "db-", "kvm", "clone", "migrate") if word in text]
+    assert not [
+        word for word in ("globex", "api-", "db-", "kvm", "clone", "migrate") if word in text
+    ]
     assert screen.complaints() == []
     assert overflowing(screen) == []
 
@@ -140,7 +160,14 @@ def test_templates_of_ones_own_come_first(tmp_path: Path, screen: Browser) -> No
 
 
 def test_a_site_without_anything_has_a_page(tmp_path: Path, screen: Browser) -> None:
-    write(tmp_path, fleets=[{"name": "new", "past": []}], hosts=[], quotas={}, transactions=[], tenant_dest=None)
+    write(
+        tmp_path,
+        fleets=[{"name": "new", "past": []}],
+        hosts=[],
+        quotas={},
+        transactions=[],
+        tenant_dest=None,
+    )
     screen.show(tmp_path / "report.html", 390, "light")
     assert "Nothing has been decided yet." in screen.ask("return document.body.innerText")
     assert screen.complaints() == []

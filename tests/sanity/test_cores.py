@@ -23,10 +23,20 @@ _NEWEST_FROM = 12  # Python 3.12
 
 def test_guests_are_not_trusted_on_the_other_ansible_core() -> None:
     is_oldest = sys.version_info[:2] < (3, _NEWEST_FROM)
-    other = pythons.newest(_NEWEST_FROM) if is_oldest else pythons.newest(_NEWEST_FROM - 1, _NEWEST_FROM - 1)
+    other = (
+        pythons.newest(_NEWEST_FROM)
+        if is_oldest
+        else pythons.newest(_NEWEST_FROM - 1, _NEWEST_FROM - 1)
+    )
     if other is None:
-        pytest.skip(f"no Python {'3.12 or newer' if is_oldest else '3.11'} with its headers on this machine")
-    outside = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "PYTEST_"))}
+        pytest.skip(
+            f"no Python {'3.12 or newer' if is_oldest else '3.11'} with its headers on this machine"
+        )
+    outside = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("ANSIBLE_", "PYTEST_"))
+    }
     done = subprocess.run(
         [ROOT / "dev", "test", "unit", "-q", "-k", "test_domains"],
         env={**outside, "HEADROOM_PYTHON": str(other)},

@@ -55,7 +55,10 @@ def simulate(hours: int, seed: int, rule: Rule = RULE) -> Log:
 
 def summary(log: Log, rule: Rule = RULE) -> str:
     """The log for people."""
-    carried = [min(demand, rule.capacity * running) for demand, running in zip(log.demand, log.running, strict=True)]
+    carried = [
+        min(demand, rule.capacity * running)
+        for demand, running in zip(log.demand, log.running, strict=True)
+    ]
     lines = [
         f"demand    {_curve(log.demand)}",
         f"machines  {_curve(log.running)}",
@@ -71,7 +74,9 @@ def summary(log: Log, rule: Rule = RULE) -> str:
 
 
 def _counts(counts: t.Mapping[str, int]) -> str:
-    return ", ".join(f"{count} {what}" for what, count in sorted(counts.items(), key=lambda item: -item[1]))
+    return ", ".join(
+        f"{count} {what}" for what, count in sorted(counts.items(), key=lambda item: -item[1])
+    )
 
 
 def _curve(values: Sequence[float], width: int = 96) -> str:
@@ -87,7 +92,9 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="./dev simulate", description=__doc__)
     parser.add_argument("--hours", type=int, default=72, help="how long (default: 72)")
     parser.add_argument("--seed", type=int, default=1, help="which weather (default: 1)")
-    parser.add_argument("--runs", type=int, default=1, help="how many seeds from that one on (default: 1)")
+    parser.add_argument(
+        "--runs", type=int, default=1, help="how many seeds from that one on (default: 1)"
+    )
     options = parser.parse_args(arguments)
     broken = 0
     for seed in range(options.seed, options.seed + options.runs):

@@ -58,19 +58,27 @@ def faults(source: random.Random, slots: int) -> list[Fault]:
     for slot in range(slots):
         for kind, chance in _CHANCES.items():
             if source.random() < chance / 100:
-                length = source.randint(1, 24) if kind in ("dead host", "room taken") else source.randint(1, 3)
+                length = (
+                    source.randint(1, 24)
+                    if kind in ("dead host", "room taken")
+                    else source.randint(1, 3)
+                )
                 found.append(Fault(slot, kind, length, source.randrange(1000)))
     return found
 
 
 def demand(source: random.Random, slots: int, interval: int, most: float) -> list[float]:
     """Days with a wave, noise, a few flash crowds and an hour in which nobody comes."""
-    crowds = [(source.randrange(slots), source.uniform(0.5, 2)) for _unused in range(max(1, slots // 200))]
+    crowds = [
+        (source.randrange(slots), source.uniform(0.5, 2)) for _unused in range(max(1, slots // 200))
+    ]
     silence = source.randrange(slots)
     values = []
     for slot in range(slots):
         wave = 0.45 - 0.3 * math.cos(2 * math.pi * slot * interval / _DAY)
         crowd = sum(height * math.exp(-abs(slot - begin) / 4) for begin, height in crowds)
         noise = source.gauss(1, 0.06)
-        values.append(0.0 if silence <= slot < silence + 12 else max(0.0, most * (wave + crowd) * noise))
+        values.append(
+            0.0 if silence <= slot < silence + 12 else max(0.0, most * (wave + crowd) * noise)
+        )
     return values

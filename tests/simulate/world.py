@@ -17,15 +17,22 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from ansible_collections.headroom.libvirt.plugins.module_utils import _sqlite
+from ansible_collections.headroom.libvirt.plugins.module_utils._demand import database, lease
+from ansible_collections.headroom.libvirt.plugins.module_utils._demand.series import Sample, merge
+from ansible_collections.headroom.libvirt.plugins.module_utils._forecast.blend import Blend
+from ansible_collections.headroom.libvirt.plugins.module_utils._forecast.registry import (
+    forecaster_of,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._forecast.state import Continuing
+from ansible_collections.headroom.libvirt.plugins.module_utils._forecast.trend import Forecaster
 from ansible_collections.headroom.libvirt.plugins.module_utils._placement.plan import Host, Size
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision import database, lease
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision.blend import Blend
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision.forecast import Forecaster
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision.forecasters import forecaster_of
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision.kept import Continuing
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision.model import RUNNING, Member, Observed, Plan
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.model import (
+    RUNNING,
+    Member,
+    Observed,
+    Plan,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.plan import decide
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision.series import Sample, merge
 
 from simulate.weather import Fault
 
@@ -75,7 +82,9 @@ class World:
         self.hosts = [SimulatedHost(f"kvm{number}", room) for number, room in enumerate(rooms, 1)]
         self.machines: dict[str, Member] = {}
         self.log = Log()
-        self._forecaster, self._unlikely = (_kept(rule.forecaster, risk) for risk in (rule.risk, rule.parked_risk))
+        self._forecaster, self._unlikely = (
+            _kept(rule.forecaster, risk) for risk in (rule.risk, rule.parked_risk)
+        )
         self._faults = faults
         self._slot = 0
         self._stale: Plan | None = None
@@ -120,7 +129,10 @@ class World:
             host.taken = host.room // 2 * min(2, taken[host.name])
         for fault in self._now("lost history"):
             self._host(fault).history.clear()
-        for kind, change in (("crashed machine", {"state": "crashed"}), ("protected machine", {"protected": True})):
+        for kind, change in (
+            ("crashed machine", {"state": "crashed"}),
+            ("protected machine", {"protected": True}),
+        ):
             names = sorted(self.machines)
             for fault in self._now(kind) if names else []:
                 name = names[fault.pick % len(names)]
@@ -214,12 +226,16 @@ class World:
             self.log.done[action.action] += 1
             if action.action in MAKING:
                 state = "running" if action.action == "create" else "saved"
-                self.machines[action.name] = Member(action.name, action.host, state, created=self.now)
+                self.machines[action.name] = Member(
+                    action.name, action.host, state, created=self.now
+                )
             elif action.action == "remove":
                 del self.machines[action.name]
             else:
                 state = "running" if action.action == "wake" else "saved"
-                self.machines[action.name] = dataclasses.replace(self.machines[action.name], state=state)
+                self.machines[action.name] = dataclasses.replace(
+                    self.machines[action.name], state=state
+                )
         self._judge_fleet(plan, failed=bool(failing))
 
     # What was promised
@@ -235,7 +251,9 @@ class World:
         if leaving and observed.unknown:
             self._broke("machines were to go while a host was silent")
         for room in observed.rooms:
-            made = sum(action.host == room.name for action in plan.actions if action.action in MAKING)
+            made = sum(
+                action.host == room.name for action in plan.actions if action.action in MAKING
+            )
             if made > room.free.times(CLONE):
                 self._broke(
                     f"{made} clones were to be made on {room.name}, which has room for {room.free.times(CLONE)}"

@@ -91,8 +91,10 @@ def run(collection: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         **os.environ,
         "HOME": str(home),
         "PATH": os.pathsep.join(_folders_of_real_pythons()),
-        "XDG_CONFIG_HOME": os.environ.get("XDG_CONFIG_HOME") or str(Path.home() / ".config"),  # pip's settings
-        "XDG_CACHE_HOME": os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache"),  # pip's wheels
+        "XDG_CONFIG_HOME": os.environ.get("XDG_CONFIG_HOME")
+        or str(Path.home() / ".config"),  # pip's settings
+        "XDG_CACHE_HOME": os.environ.get("XDG_CACHE_HOME")
+        or str(Path.home() / ".cache"),  # pip's wheels
     }
     environment.pop("PYTHONPATH", None)
     return subprocess.run(
@@ -130,7 +132,17 @@ def _provide_pip(home: Path) -> None:
     if script.exists() or _answers(BOOTSTRAP.format(version=version)):
         return
     script.parent.mkdir(parents=True, exist_ok=True)
-    download = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "-d", str(script.parent), f"pip=={version}"]
+    download = [
+        sys.executable,
+        "-m",
+        "pip",
+        "download",
+        "-q",
+        "--no-deps",
+        "-d",
+        str(script.parent),
+        f"pip=={version}",
+    ]
     subprocess.run(download, check=True)
     (wheel,) = script.parent.glob(f"pip-{version}-*.whl")
     script.write_text(SHIM.format(wheel=str(wheel), folder=str(wheel.parent)), encoding="utf-8")

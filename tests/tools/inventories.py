@@ -47,7 +47,14 @@ class Inventories:
         return inventory
 
 
-def domain(name: str, *, title: str = "", description: str = "", tags: t.Sequence[str] = (), **metadata: str) -> str:
+def domain(
+    name: str,
+    *,
+    title: str = "",
+    description: str = "",
+    tags: t.Sequence[str] = (),
+    **metadata: str,
+) -> str:
     said = [*metadata.items(), *(("tag", tag) for tag in tags)]
     ours = "".join(f"<h:{key}>{escape(value)}</h:{key}>" for key, value in said)
     return (

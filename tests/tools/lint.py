@@ -38,7 +38,11 @@ def as_collection(*command: str) -> Linter:
 
 def mypy(python: str, *paths: str) -> Linter:
     """Types, seen from above ansible_collections: a module's name is the one by which it is imported."""
-    options = [f"--config-file={ROOT}/pyproject.toml", f"--cache-dir={ROOT}/.mypy_cache", "--no-error-summary"]
+    options = [
+        f"--config-file={ROOT}/pyproject.toml",
+        f"--cache-dir={ROOT}/.mypy_cache",
+        "--no-error-summary",
+    ]
     return Linter(["mypy", *options, f"--python-version={python}", *paths], collections_path())
 
 
@@ -56,7 +60,9 @@ def _starts_a_shell(path: Path) -> bool:
 LINTERS: dict[str, t.Callable[[], Linter]] = {
     "ruff": lambda: here("ruff", "check", "--quiet"),
     "format": lambda: here("ruff", "format", "--check", "--quiet"),
-    "vermin": lambda: here("vermin", "--quiet", "--no-tips", "--target=3.9-", "--violations", "plugins"),
+    "vermin": lambda: here(
+        "vermin", "--quiet", "--no-tips", "--target=3.9-", "--violations", "plugins"
+    ),
     "types": lambda: mypy("3.10", PLUGINS),
     "test-types": lambda: mypy("3.11", TESTS, f"{ROOT}/conftest.py"),
     # Blanks at the ends of lines, and what a merge left: all that differs from a tree without files.
@@ -88,14 +94,20 @@ def run(name: str) -> tuple[bool, str]:
 def main(names: list[str]) -> int:
     unknown = set(names) - set(LINTERS)
     if unknown:
-        print(f"there is no linter {', '.join(sorted(unknown))}; there are: {', '.join(LINTERS)}", file=sys.stderr)
+        print(
+            f"there is no linter {', '.join(sorted(unknown))}; there are: {', '.join(LINTERS)}",
+            file=sys.stderr,
+        )
         return 2
     failed = 0
     for name in names or LINTERS:
         start = time.monotonic()
         content, said = run(name)
         failed += not content
-        print(f"{'ok' if content else 'FAILED':6} {name} ({time.monotonic() - start:.1f} s)", flush=True)
+        print(
+            f"{'ok' if content else 'FAILED':6} {name} ({time.monotonic() - start:.1f} s)",
+            flush=True,
+        )
         if not content:
             print(said, flush=True)
     return 1 if failed else 0

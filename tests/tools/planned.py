@@ -22,21 +22,46 @@ HOUR = 3600
 GIB = 1024**3
 FACTS = {
     "free": {"vcpus": 8, "memory_bytes": 8 * GIB, "pools": {"default": 80 * GIB}},
-    "committed": {"running": {"vcpus": 1, "memory_bytes": GIB}, "defined": {"vcpus": 1, "memory_bytes": GIB}},
+    "committed": {
+        "running": {"vcpus": 1, "memory_bytes": GIB},
+        "defined": {"vcpus": 1, "memory_bytes": GIB},
+    },
 }
 
 
 def host(name: str, *demand: float | None, machines: t.Sequence[str] = ()) -> dict[str, t.Any]:
     """A host that recorded this demand, one value an hour."""
-    history = [{"timestamp": index * HOUR + 60, "value": value} for index, value in enumerate(demand)]
-    members = [{"name": machine, "uuid": f"uuid of {machine}", "state": "running"} for machine in machines]
-    return {"name": name, "facts": FACTS, "sample": {"fleet": "web", "history": history, "members": members}}
+    history = [
+        {"timestamp": index * HOUR + 60, "value": value} for index, value in enumerate(demand)
+    ]
+    members = [
+        {"name": machine, "uuid": f"uuid of {machine}", "state": "running"} for machine in machines
+    ]
+    return {
+        "name": name,
+        "facts": FACTS,
+        "sample": {"fleet": "web", "history": history, "members": members},
+    }
 
 
 def arguments(**params: t.Any) -> dict[str, t.Any]:
-    rule = {"capacity": 10, "min": 1, "max": 20, "interval": HOUR, "headroom": 0, **params.pop("rule", {})}
+    rule = {
+        "capacity": 10,
+        "min": 1,
+        "max": 20,
+        "interval": HOUR,
+        "headroom": 0,
+        **params.pop("rule", {}),
+    }
     hosts = [host("kvm1", 5, 10, 20, machines=["web-1"]), host("kvm2", 0, 0, 0)]
-    return {"fleet": "web", "rule": rule, "hosts": hosts, "now": 2 * HOUR + 60, "machine": {"memory": "1GiB"}, **params}
+    return {
+        "fleet": "web",
+        "rule": rule,
+        "hosts": hosts,
+        "now": 2 * HOUR + 60,
+        "machine": {"memory": "1GiB"},
+        **params,
+    }
 
 
 def execute(**params: t.Any) -> dict[str, t.Any]:
@@ -64,6 +89,11 @@ def call(**params: t.Any) -> dict[str, t.Any]:
     for name in ("rule", "machine", "backtest"):
         specification = t.cast("t.Any", provisioning_plan_info.ARGUMENTS.options[name]["options"])
         if values[name] is not None:
-            values[name] = {**{key: one.get("default") for key, one in specification.items()}, **values[name]}
-    module = types.SimpleNamespace(params=values, check_mode=values.pop("check_mode", False), warn=pytest.fail)
+            values[name] = {
+                **{key: one.get("default") for key, one in specification.items()},
+                **values[name],
+            }
+    module = types.SimpleNamespace(
+        params=values, check_mode=values.pop("check_mode", False), warn=pytest.fail
+    )
     return provisioning_plan_info.run(t.cast("t.Any", module))

@@ -22,7 +22,9 @@ _CHECK: t.Final = (
 def newest(least: int, most: int = _SUPPORTED[0]) -> Path | None:
     """The newest Python from 3.`least` to 3.`most`; None where there is none."""
     wanted = (minor for minor in _SUPPORTED if least <= minor <= most)
-    return next((path for minor in wanted for path in _named(minor) if _is_usable(path, minor)), None)
+    return next(
+        (path for minor in wanted for path in _named(minor) if _is_usable(path, minor)), None
+    )
 
 
 def _named(minor: int) -> list[Path]:

@@ -12,5 +12,15 @@ import libvirt
 def refusal(code: int, text: str = "refused", number: int = -1) -> libvirt.libvirtError:
     """Return the error of that code; ``number`` is the first of the two that libvirt has to spare."""
     error = libvirt.libvirtError(text)
-    vars(error)["err"] = (code, libvirt.VIR_FROM_QEMU, text, libvirt.VIR_ERR_ERROR, None, None, None, number, -1)
+    vars(error)["err"] = (
+        code,
+        libvirt.VIR_FROM_QEMU,
+        text,
+        libvirt.VIR_ERR_ERROR,
+        None,
+        None,
+        None,
+        number,
+        -1,
+    )
     return error

@@ -19,7 +19,9 @@ if t.TYPE_CHECKING:
 def ansible(collections: Path, *command: str) -> str:
     """Return what a command prints that finds collections only below `collections`; raises with all that it said."""
     environment = {**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(collections)}
-    done = subprocess.run(command, cwd=collections, env=environment, check=False, capture_output=True, text=True)
+    done = subprocess.run(
+        command, cwd=collections, env=environment, check=False, capture_output=True, text=True
+    )
     if done.returncode != 0:
         raise AssertionError(f"{' '.join(command)}:\n{done.stdout}{done.stderr}")
     return done.stdout
@@ -31,7 +33,18 @@ def install(scratch: Path) -> Path:
     built.mkdir()
     installed.mkdir()
     source = checkout.stage(scratch / "source")
-    ansible(installed, "ansible-galaxy", "collection", "build", str(source), "--output-path", str(built))
+    ansible(
+        installed, "ansible-galaxy", "collection", "build", str(source), "--output-path", str(built)
+    )
     (tarball,) = built.iterdir()
-    ansible(installed, "ansible-galaxy", "collection", "install", "--offline", "-p", str(installed), str(tarball))
+    ansible(
+        installed,
+        "ansible-galaxy",
+        "collection",
+        "install",
+        "--offline",
+        "-p",
+        str(installed),
+        str(tarball),
+    )
     return installed

@@ -14,32 +14,38 @@ import dataclasses
 import platform
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import catalogue as catalogues
-from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import (
-    flatten,
-    offer,
-    register,
-    remote,
-    sync,
-    users,
+from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue import (
+    catalogue as catalogues,
 )
-from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.names import ApplianceId
-from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.request import (
-    appliance_id,
-    means_from,
-    request_from,
-)
+from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue import dependents
+from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue.names import ApplianceId
 from ansible_collections.headroom.libvirt.plugins.module_utils._changes import Changes
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
-from ansible_collections.headroom.libvirt.plugins.module_utils._feed.entry import kernel_arch, select
-from ansible_collections.headroom.libvirt.plugins.module_utils._names import check_name, check_version
+from ansible_collections.headroom.libvirt.plugins.module_utils._feed.entry import (
+    kernel_arch,
+    select,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._names import (
+    check_name,
+    check_version,
+)
+
+from . import flatten, offer, register, remote, sync
+from .request import appliance_id, means_from, request_from
 
 if t.TYPE_CHECKING:
-    from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.catalogue import Catalogue
-    from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.manifest import Manifest
-    from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.register import Request
-    from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection
-    from ansible_collections.headroom.libvirt.plugins.module_utils._journal import Journal
+    from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue.catalogue import (
+        Catalogue,
+    )
+    from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue.manifest import (
+        Manifest,
+    )
+    from ansible_collections.headroom.libvirt.plugins.module_utils._journal.journal import Journal
+    from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
+        Connection,
+    )
+
+    from .register import Request
 
 Params = t.Mapping[str, t.Any]
 
@@ -81,17 +87,17 @@ def absent(connection: Connection, params: Params, run: Run) -> dict[str, t.Any]
     existing = catalogue.find(wanted.name, wanted.version)
     changes = Changes()
     if existing is not None:
-        standing = users.find(catalogue, existing)
+        standing = dependents.find(catalogue, existing)
         if params["flatten"]:
             flatten.check(connection, standing)
         else:
-            users.refuse(existing, standing)
+            dependents.refuse(existing, standing)
         changes.add(str(existing.id), register.summary(existing), None)
         for name in standing.domains:
             changes.add(f"disks of {name}", f"stand on {existing.id}", "stand alone")
         if not run.check_mode:
             flatten.flatten(connection, standing, run.journal, run.token())
-            users.refuse(existing, users.find(catalogue, existing))
+            dependents.refuse(existing, dependents.find(catalogue, existing))
             catalogue.remove(existing)
     return {**changes.as_result(), "appliance": None}
 
@@ -115,7 +121,11 @@ def synced(connection: Connection, params: Params, run: Run) -> dict[str, t.Any]
     for entry in plan.missing:
         request = _request(params, ApplianceId(entry.name, entry.version), run)
         made = _make(catalogue, offer.request_for(feed, entry, request), check_mode=run.check_mode)
-        changes.add(f"{entry.name}:{entry.version}", None, made["diff"]["after"].get(f"{entry.name}:{entry.version}"))
+        changes.add(
+            f"{entry.name}:{entry.version}",
+            None,
+            made["diff"]["after"].get(f"{entry.name}:{entry.version}"),
+        )
         results.append({"id": f"{entry.name}:{entry.version}", "action": "added", "reason": None})
     results += [{"id": str(one.id), "action": "kept", "reason": None} for one in plan.there]
     for manifest in plan.surplus:
@@ -135,7 +145,9 @@ def _from_feed(params: Params, run: Run) -> Request:
     return offer.request_for(feed, entry, _request(params, ApplianceId(name, entry.version), run))
 
 
-def _from_host(catalogue: Catalogue, params: Params, request: Request, *, check_mode: bool) -> dict[str, t.Any]:
+def _from_host(
+    catalogue: Catalogue, params: Params, request: Request, *, check_mode: bool
+) -> dict[str, t.Any]:
     """Copy the appliance of another host; what the task says of the machine would contradict what it is."""
     if request.told:
         raise InvalidInput(
@@ -144,7 +156,9 @@ def _from_host(catalogue: Catalogue, params: Params, request: Request, *, check_
             "is of no use here: the appliance of another host comes with its machine",
             "Leave it out, and override it in headroom.libvirt.appliance_clone where a clone shall differ.",
         )
-    with remote.opened(params["source"], str(request.appliance), params["connect_timeout"]) as distant:
+    with remote.opened(
+        params["source"], str(request.appliance), params["connect_timeout"]
+    ) as distant:
         filled = dataclasses.replace(request, distant=distant, known=distant.manifest)
         return _make(catalogue, filled, check_mode=check_mode)
 
@@ -169,6 +183,9 @@ def _make(catalogue: Catalogue, request: Request, *, check_mode: bool) -> dict[s
         plan = stack.enter_context(register.planned(catalogue, request))
         changes.add(str(request.appliance), None, register.summary(plan.manifest))
         if check_mode:
-            return {**changes.as_result(), "appliance": register.prediction(catalogue, plan.manifest)}
+            return {
+                **changes.as_result(),
+                "appliance": register.prediction(catalogue, plan.manifest),
+            }
         manifest = register.store(catalogue, plan, request)
     return {**changes.as_result(), "appliance": catalogue.describe(manifest)}

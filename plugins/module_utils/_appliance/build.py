@@ -12,12 +12,18 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.template import OS_NAMESPACE
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain.xml import to_text
-from ansible_collections.headroom.libvirt.plugins.module_utils._libvirt_dep import etree
+from ansible_collections.headroom.libvirt.plugins.module_utils._lxml_dep import etree
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.element_xml import to_text
+
+from .template import OS_NAMESPACE
 
 AGENT_CHANNEL: t.Final = "org.qemu.guest_agent.0"
-DEFAULT_MACHINES: t.Final[dict[str, str]] = {"x86_64": "q35", "i686": "q35", "aarch64": "virt", "riscv64": "virt"}
+DEFAULT_MACHINES: t.Final[dict[str, str]] = {
+    "x86_64": "q35",
+    "i686": "q35",
+    "aarch64": "virt",
+    "riscv64": "virt",
+}
 _PC: t.Final = frozenset({"x86_64", "i686"})
 
 
@@ -38,7 +44,9 @@ def build(hardware: Hardware, targets: t.Sequence[str]) -> str:
     """Return a template with a disk for each of ``targets`` (vda, …), a serial console and the agent's channel."""
     root = etree.Element("domain", type="kvm")
     if hardware.os_id is not None:
-        container = etree.SubElement(etree.SubElement(root, "metadata"), f"{{{OS_NAMESPACE}}}libosinfo")
+        container = etree.SubElement(
+            etree.SubElement(root, "metadata"), f"{{{OS_NAMESPACE}}}libosinfo"
+        )
         etree.SubElement(container, f"{{{OS_NAMESPACE}}}os", id=hardware.os_id)
     etree.SubElement(root, "memory", unit="KiB").text = str(-(-hardware.memory_bytes // 1024))
     etree.SubElement(root, "vcpu").text = str(hardware.vcpus)
@@ -73,8 +81,15 @@ def _add_devices(devices: etree._Element, hardware: Hardware, targets: t.Sequenc
     if hardware.network is not None:
         add_interface(devices, hardware.network)
     etree.SubElement(etree.SubElement(devices, "serial", type="pty"), "target", port="0")
-    etree.SubElement(etree.SubElement(devices, "console", type="pty"), "target", type="serial", port="0")
-    etree.SubElement(etree.SubElement(devices, "channel", type="unix"), "target", type="virtio", name=AGENT_CHANNEL)
+    etree.SubElement(
+        etree.SubElement(devices, "console", type="pty"), "target", type="serial", port="0"
+    )
+    etree.SubElement(
+        etree.SubElement(devices, "channel", type="unix"),
+        "target",
+        type="virtio",
+        name=AGENT_CHANNEL,
+    )
     source = etree.SubElement(devices, "rng", model="virtio")
     etree.SubElement(source, "backend", model="random").text = "/dev/urandom"
 

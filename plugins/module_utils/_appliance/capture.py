@@ -13,16 +13,22 @@ import contextlib
 import dataclasses
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import live, nvram, seal, sources, template
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api as domains
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain import xml
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain.machine import DefinedMachine
+from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue import nvram
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
+from ansible_collections.headroom.libvirt.plugins.module_utils._machine.machine import (
+    DefinedMachine,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt import domain_xml, domains
+
+from . import live, seal, sources, template
 
 if t.TYPE_CHECKING:
-    from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.sources import DiskSource
-    from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection
-    from ansible_collections.headroom.libvirt.plugins.module_utils._journal import Journal
+    from ansible_collections.headroom.libvirt.plugins.module_utils._journal.journal import Journal
+    from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
+        Connection,
+    )
+
+    from .sources import DiskSource
 
 _SHUTDOWN_SECONDS: t.Final = 300.0
 
@@ -62,25 +68,36 @@ def opened(connection: Connection, wanted: Capture, *, look_only: bool) -> t.Ite
         sources.stopped_domain(connection, wanted.domain)
     will_stop = running and wanted.when_running == "shutdown"
     method = seal.choose(
-        wanted.seal, uri=connection.uri, will_stop=will_stop, has_agent=will_stop and seal.has_agent(domain)
+        wanted.seal,
+        uri=connection.uri,
+        will_stop=will_stop,
+        has_agent=will_stop and seal.has_agent(domain),
     )
     text = domains.definition_xml(domain)
-    definition = xml.parse(text)
-    made = template.to_template(text)  # refuses what cannot be cloned before anything is done to the domain
+    definition = domain_xml.parse(text)
+    made = template.to_template(
+        text
+    )  # refuses what cannot be cloned before anything is done to the domain
     if not template.disk_targets(made):
-        raise InvalidInput("source.domain", wanted.domain, "has no disk", "Name a domain with a disk of its own.")
+        raise InvalidInput(
+            "source.domain", wanted.domain, "has no disk", "Name a domain with a disk of its own."
+        )
     with contextlib.ExitStack() as stack:
         if look_only:
             disks = sources.disks_of(connection, definition)
         elif running and wanted.when_running == "live":
-            frozen = live.frozen(connection, wanted.domain, wanted.journal, wanted.token, quiesce=wanted.quiesce)
+            frozen = live.frozen(
+                connection, wanted.domain, wanted.journal, wanted.token, quiesce=wanted.quiesce
+            )
             disks = stack.enter_context(frozen)
         else:
             if will_stop:
                 _stop(connection, wanted.domain, method)
             live.settle(wanted.journal, connection, wanted.domain)
-            disks = sources.disks_of(connection, xml.parse(domains.definition_xml(domain)))
-        yield Captured(made, disks, definition.metadata.appliance, method, nvram.read(connection, text))
+            disks = sources.disks_of(connection, domain_xml.parse(domains.definition_xml(domain)))
+        yield Captured(
+            made, disks, definition.metadata.appliance, method, nvram.read(connection, text)
+        )
 
 
 def _stop(connection: Connection, name: str, method: seal.Method) -> None:

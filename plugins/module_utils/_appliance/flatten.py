@@ -18,25 +18,39 @@ import contextlib
 import dataclasses
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import sources
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api as domains
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain import blocks, metadata, xml
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain.metadata import VolumeRef
-from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Conflict, HeadroomError, NotFound
-from ansible_collections.headroom.libvirt.plugins.module_utils._storage import api as storage
-from ansible_collections.headroom.libvirt.plugins.module_utils._storage import xml as storage_xml
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
+    Conflict,
+    HeadroomError,
+    NotFound,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
+    blocks,
+    domain_xml,
+    domains,
+    element_xml,
+    metadata,
+    storage,
+    storage_xml,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.metadata import VolumeRef
 from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import SYSTEM_CLOCK, Waiter
 
+from . import sources
+
 if t.TYPE_CHECKING:
-    from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.users import Users
-    from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection
-    from ansible_collections.headroom.libvirt.plugins.module_utils._journal import (
+    from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue.dependents import (
+        Users,
+    )
+    from ansible_collections.headroom.libvirt.plugins.module_utils._journal.journal import (
         Direction,
         Journal,
         Record,
         Transaction,
     )
-    from ansible_collections.headroom.libvirt.plugins.module_utils._libvirt_dep import libvirt
+    from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
+        Connection,
+    )
+    from ansible_collections.headroom.libvirt.plugins.module_utils._virt.libvirt_dep import libvirt
     from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import Clock
 
 KIND: t.Final = "flatten"
@@ -58,7 +72,9 @@ class FlattenRecovery:
         """Leave each disk with one volume."""
         for step in (step.arguments for step in record.steps if step.name == "copy"):
             domain = domains.find(self.connection, record.subject)
-            stands_on = None if domain is None else _source(domains.definition_xml(domain), step["target"])
+            stands_on = (
+                None if domain is None else _source(domains.definition_xml(domain), step["target"])
+            )
             for name in (step["name"], step["overlay"]):
                 self._delete_unless(stands_on, step["pool"], name)
 
@@ -71,7 +87,11 @@ class FlattenRecovery:
 
 def check(connection: Connection, users: Users) -> None:
     """Raise Conflict naming what cannot be flattened."""
-    saved = [name for name in users.domains if domains.has_saved_memory(domains.look_up(connection, name))]
+    saved = [
+        name
+        for name in users.domains
+        if domains.has_saved_memory(domains.look_up(connection, name))
+    ]
     unseen = [name for name, targets in users.domains.items() if not targets]
     if saved or unseen or users.volumes:
         problems = [
@@ -82,7 +102,9 @@ def check(connection: Connection, users: Users) -> None:
         raise Conflict(f"flatten: {'; '.join(problems)}.", problems=problems)
 
 
-def flatten(connection: Connection, users: Users, journal: Journal, token: str, clock: Clock = SYSTEM_CLOCK) -> None:
+def flatten(
+    connection: Connection, users: Users, journal: Journal, token: str, clock: Clock = SYSTEM_CLOCK
+) -> None:
     """Give the domains disks of their own; check() has let them pass."""
     for name, targets in users.domains.items():
         settle(journal, connection, name)
@@ -94,7 +116,9 @@ def flatten(connection: Connection, users: Users, journal: Journal, token: str, 
             _copy(connection, domain, targets, journal, token)
     for pool in storage.list_pools(connection) if users.domains else ():
         if storage.is_active(pool):
-            storage.try_to_refresh(pool)  # or libvirt goes on saying that what was pulled in stands on its base
+            storage.try_to_refresh(
+                pool
+            )  # or libvirt goes on saying that what was pulled in stands on its base
 
 
 def settle(journal: Journal, connection: Connection, name: str) -> None:
@@ -108,8 +132,18 @@ def _pull(domain: libvirt.virDomain, target: str, clock: Clock) -> None:
     if blocks.job(domain, target) is None:
         blocks.pull(domain, target, 0)
     waiter = Waiter(_PULL_SECONDS, clock)
-    waiter.until(lambda: blocks.job(domain, target) is None, f"pulling the disk {target} of {domain.name()!r}")
-    left = next((disk.backing for disk in xml.parse(domains.live_xml(domain)).disks if disk.target == target), ())
+    waiter.until(
+        lambda: blocks.job(domain, target) is None,
+        f"pulling the disk {target} of {domain.name()!r}",
+    )
+    left = next(
+        (
+            disk.backing
+            for disk in domain_xml.parse(domains.live_xml(domain)).disks
+            if disk.target == target
+        ),
+        (),
+    )
     if left:
         raise HeadroomError(
             f"the disk {target} of {domain.name()!r} still stands on {left[0]}: pulling it in broke off"
@@ -117,25 +151,43 @@ def _pull(domain: libvirt.virDomain, target: str, clock: Clock) -> None:
 
 
 def _copy(
-    connection: Connection, domain: libvirt.virDomain, targets: t.Sequence[str], journal: Journal, token: str
+    connection: Connection,
+    domain: libvirt.virDomain,
+    targets: t.Sequence[str],
+    journal: Journal,
+    token: str,
 ) -> None:
     name, recovery = domain.name(), FlattenRecovery(connection)
-    with journal.transaction(KIND, name, {"uri": connection.uri, "domain": name}, recovery) as transaction:
-        for disk in xml.parse(domains.definition_xml(domain)).disks:
+    with journal.transaction(
+        KIND, name, {"uri": connection.uri, "domain": name}, recovery
+    ) as transaction:
+        for disk in domain_xml.parse(domains.definition_xml(domain)).disks:
             if disk.target in targets:
                 _copy_disk(connection, domain, disk, transaction, token)
         recovery.roll_back(transaction.record)
 
 
 def _copy_disk(
-    connection: Connection, domain: libvirt.virDomain, disk: xml.Disk, transaction: Transaction, token: str
+    connection: Connection,
+    domain: libvirt.virDomain,
+    disk: domain_xml.Disk,
+    transaction: Transaction,
+    token: str,
 ) -> None:
     overlay = sources.volume_of(connection, disk)
-    pool, described = storage.pool_of(overlay), storage_xml.parse_volume(storage.volume_xml(overlay))
+    pool, described = (
+        storage.pool_of(overlay),
+        storage_xml.parse_volume(storage.volume_xml(overlay)),
+    )
     new = VolumeRef(pool.name(), f"{domain.name()}.{token}.{disk.target}.qcow2")
-    step = transaction.step("copy", target=disk.target, pool=new.pool, name=new.name, overlay=overlay.name())
+    step = transaction.step(
+        "copy", target=disk.target, pool=new.pool, name=new.name, overlay=overlay.name()
+    )
     made = storage.create_from(
-        pool, new.name, storage_xml.volume_xml(storage_xml.NewVolume(new.name, described.capacity_bytes)), overlay
+        pool,
+        new.name,
+        storage_xml.volume_xml(storage_xml.NewVolume(new.name, described.capacity_bytes)),
+        overlay,
     )
     text = domains.definition_xml(domain, secrets=True)
     old = VolumeRef(new.pool, overlay.name())
@@ -145,7 +197,7 @@ def _copy_disk(
 
 def redirected(text: str, target: str, path: str, old: VolumeRef, new: VolumeRef) -> str:
     """Return a domain's XML with another file as its disk, and ``new`` owned in place of ``old``. Pure."""
-    root = xml.parse_element(text)
+    root = element_xml.parse_element(text)
     for disk in root.iterfind("devices/disk"):
         named = disk.find("target")
         if named is not None and named.get("dev") == target:
@@ -157,11 +209,13 @@ def redirected(text: str, target: str, path: str, old: VolumeRef, new: VolumeRef
     said = metadata.find_in(root)
     owned = tuple(new if ref == old else ref for ref in said.volumes)
     metadata.put_in(root, said._replace(volumes=owned))
-    return xml.to_text(root)
+    return element_xml.to_text(root)
 
 
 def _source(text: str, target: str) -> str | None:
-    return next((disk.source for disk in xml.parse(text).disks if disk.target == target), None)
+    return next(
+        (disk.source for disk in domain_xml.parse(text).disks if disk.target == target), None
+    )
 
 
 def prospects(record: Record, _direction: Direction) -> list[str]:

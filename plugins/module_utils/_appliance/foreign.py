@@ -17,13 +17,20 @@ import dataclasses
 import re
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import nvram
-from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import template as templates
-from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.manifest import InvalidManifest, Manifest
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain.xml import parse_element, to_text
+from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue import nvram
+from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue.manifest import (
+    InvalidManifest,
+    Manifest,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.element_xml import (
+    parse_element,
+    to_text,
+)
+
+from . import template as templates
 
 if t.TYPE_CHECKING:
-    from ansible_collections.headroom.libvirt.plugins.module_utils._libvirt_dep import etree
+    from ansible_collections.headroom.libvirt.plugins.module_utils._lxml_dep import etree
 
     Element = etree._Element
 
@@ -65,9 +72,15 @@ def checked(manifest: Manifest) -> Manifest:
     template = check_template(manifest.template)
     targets = [disk.target for disk in manifest.disks]
     if not all(disk.format in {"qcow2", "raw"} for disk in manifest.disks):
-        raise InvalidManifest("the manifest names a format of disks that is not used here. Tell its publisher.")
-    if targets != templates.disk_targets(template) or not all(_TARGET.fullmatch(target) for target in targets):
-        raise InvalidManifest("the disks of the manifest are not those of its template. Tell its publisher.")
+        raise InvalidManifest(
+            "the manifest names a format of disks that is not used here. Tell its publisher."
+        )
+    if targets != templates.disk_targets(template) or not all(
+        _TARGET.fullmatch(target) for target in targets
+    ):
+        raise InvalidManifest(
+            "the disks of the manifest are not those of its template. Tell its publisher."
+        )
     return dataclasses.replace(manifest, template=template)
 
 
@@ -87,10 +100,14 @@ def check_template(text: str) -> str:
 
 
 def _check_text(field: str, value: object) -> None:
-    lines = value.splitlines() if isinstance(value, str) and field in {"template", "description"} else [value]
-    if not all(isinstance(line, str) and line.replace("\t", " ").isprintable() for line in lines) or (
-        field != "template" and len(str(value)) > _LONGEST_TEXT
-    ):
+    lines = (
+        value.splitlines()
+        if isinstance(value, str) and field in {"template", "description"}
+        else [value]
+    )
+    if not all(
+        isinstance(line, str) and line.replace("\t", " ").isprintable() for line in lines
+    ) or (field != "template" and len(str(value)) > _LONGEST_TEXT):
         raise InvalidManifest(f"{field} of the manifest is no text. Tell its publisher.")
 
 
@@ -115,7 +132,12 @@ def _odd_devices(root: Element) -> t.Iterator[str]:
         for element in root.iterfind(path):
             if element.get(attribute) not in known:
                 yield f"<{_name(element)} {attribute}='{element.get(attribute)}'>"
-    for path in ("features/acpi/*", "devices/*/script", "devices/*/downscript", "devices/interface/backend"):
+    for path in (
+        "features/acpi/*",
+        "devices/*/script",
+        "devices/*/downscript",
+        "devices/interface/backend",
+    ):
         for element in root.iterfind(path):
             yield f"<{_name(element)}>"
 
@@ -125,10 +147,14 @@ def _paths(root: Element) -> t.Iterator[str]:
     for element in root.iter():
         if not isinstance(element.tag, str):
             continue
-        if element.tag == "metadata" or any(above.tag == "metadata" for above in element.iterancestors()):
+        if element.tag == "metadata" or any(
+            above.tag == "metadata" for above in element.iterancestors()
+        ):
             continue
         values = [element.text or "", *(str(value) for value in element.attrib.values())]
-        allowed = _is_firmware if element.tag in {"loader", "nvram"} else _HARMLESS_PATHS.__contains__
+        allowed = (
+            _is_firmware if element.tag in {"loader", "nvram"} else _HARMLESS_PATHS.__contains__
+        )
         for value in (value.strip() for value in values):
             if "/" in value and not allowed(value):
                 yield f"<{_name(element)}> {value!r}"

@@ -16,19 +16,28 @@ import os
 import typing as t
 from pathlib import Path
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import image, tables, unpack
-from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.sources import READ_ONLY, DiskSource
-from ansible_collections.headroom.libvirt.plugins.module_utils._errors import HeadroomError, InvalidInput
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
+    HeadroomError,
+    InvalidInput,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._feed import transfer
 from ansible_collections.headroom.libvirt.plugins.module_utils._feed.download import Wanted, fetched
-from ansible_collections.headroom.libvirt.plugins.module_utils._storage import api, content
-from ansible_collections.headroom.libvirt.plugins.module_utils._storage import xml as storage_xml
+from ansible_collections.headroom.libvirt.plugins.module_utils._image import header, tables, unpack
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
+    content,
+    storage,
+    storage_xml,
+)
+
+from .sources import READ_ONLY, DiskSource
 
 if t.TYPE_CHECKING:
-    from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection
     from ansible_collections.headroom.libvirt.plugins.module_utils._feed.entry import Checksum
     from ansible_collections.headroom.libvirt.plugins.module_utils._feed.transfer import Web
-    from ansible_collections.headroom.libvirt.plugins.module_utils._storage.content import Digest
+    from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
+        Connection,
+    )
+    from ansible_collections.headroom.libvirt.plugins.module_utils._virt.content import Digest
 
 DOWNLOADS: t.Final = Path("/var/lib/headroom/downloads")
 
@@ -80,7 +89,7 @@ class FileDisk:
     target: str
     path: str
     descriptor: int
-    image: image.Image
+    image: header.Image
     source_sha256: str | None = None
 
     @property
@@ -98,12 +107,12 @@ class FileDisk:
         """What the file takes where it is, holes not counted."""
         return os.fstat(self.descriptor).st_blocks * 512
 
-    def create(self, pool: api.Pool, name: str) -> api.Volume:
+    def create(self, pool: storage.Pool, name: str) -> storage.Volume:
         """Create an empty file of the image's length: a header that libvirt wrote would show through its holes."""
         new = storage_xml.NewVolume(name, os.fstat(self.descriptor).st_size, "raw", mode=READ_ONLY)
-        return api.create(pool, name, storage_xml.volume_xml(new))
+        return storage.create(pool, name, storage_xml.volume_xml(new))
 
-    def fill(self, connection: Connection, volume: api.Volume) -> Digest:
+    def fill(self, connection: Connection, volume: storage.Volume) -> Digest:
         """Upload the file."""
         return content.send_file(connection, volume, self.descriptor)
 
@@ -119,12 +128,12 @@ class DistantDisk:
     needed_bytes: int
     source_sha256: str | None = None
 
-    def create(self, pool: api.Pool, name: str) -> api.Volume:
+    def create(self, pool: storage.Pool, name: str) -> storage.Volume:
         """Refuse."""
         del pool, name
         raise HeadroomError(f"{self.place} was not fetched")
 
-    def fill(self, connection: Connection, volume: api.Volume) -> Digest:
+    def fill(self, connection: Connection, volume: storage.Volume) -> Digest:
         """Refuse."""
         del connection, volume
         raise HeadroomError(f"{self.place} was not fetched")
@@ -139,7 +148,9 @@ def opened(places: t.Mapping[str, Location], means: Means) -> t.Iterator[list[Di
             if location.remote and means.look_only:
                 disks.append(_look_from_afar(target, location, means))
                 continue
-            descriptor = stack.enter_context(_fetched(location, means) if location.remote else _local(location))
+            descriptor = stack.enter_context(
+                _fetched(location, means) if location.remote else _local(location)
+            )
             disks.append(stack.enter_context(as_disk(target, location, descriptor, means)))
         yield disks
 
@@ -147,43 +158,56 @@ def opened(places: t.Mapping[str, Location], means: Means) -> t.Iterator[list[Di
 @contextlib.contextmanager
 def as_disk(target: str, location: Location, descriptor: int, means: Means) -> t.Iterator[FileDisk]:
     """Yield the disk that the open file holds, unpacked where it is packed; raises InvalidInput."""
-    head, size = os.pread(descriptor, image.HEADER_BYTES, 0), os.fstat(descriptor).st_size
-    packed = None if location.image_format == "raw" else image.compression(head)
+    head, size = os.pread(descriptor, header.HEADER_BYTES, 0), os.fstat(descriptor).st_size
+    packed = None if location.image_format == "raw" else header.compression(head)
     with contextlib.ExitStack() as stack:
         whole, digest = descriptor, None
         if packed is not None:
-            limit = image.largest(size, means.max_size)
+            limit = header.largest(size, means.max_size)
             whole = stack.enter_context(
-                unpack.unpacked(location.option, location.place, descriptor, packed, means.folder, limit)
+                unpack.unpacked(
+                    location.option, location.place, descriptor, packed, means.folder, limit
+                )
             )
             digest = _sha256(descriptor)
-        yield FileDisk(target, location.place, whole, _inspect(location, whole, size, means), digest)
+        yield FileDisk(
+            target, location.place, whole, _inspect(location, whole, size, means), digest
+        )
 
 
-def _inspect(location: Location, descriptor: int, packed_size: int, means: Means) -> image.Image:
+def _inspect(location: Location, descriptor: int, packed_size: int, means: Means) -> header.Image:
     option, place, size = location.option, location.place, os.fstat(descriptor).st_size
-    head = os.pread(descriptor, image.HEADER_BYTES, 0)
+    head = os.pread(descriptor, header.HEADER_BYTES, 0)
     found = _recognized(location, head, size)
     if found.tables is not None:
-        image.refuse_bomb(option, place, found, packed_size, means.max_size)
-        tables.check(option, place, found.tables, size, lambda offset, count: os.pread(descriptor, count, offset))
+        header.refuse_bomb(option, place, found, packed_size, means.max_size)
+        tables.check(
+            option,
+            place,
+            found.tables,
+            size,
+            lambda offset, count: os.pread(descriptor, count, offset),
+        )
     _check_claim(location, found)
     return found
 
 
-def _recognized(location: Location, head: bytes, size: int) -> image.Image:
+def _recognized(location: Location, head: bytes, size: int) -> header.Image:
     wanted = location.image_format
     if wanted == "raw":
-        return image.raw(location.option, location.place, size)
-    found = image.inspect(location.option, location.place, head, size)
+        return header.raw(location.option, location.place, size)
+    found = header.inspect(location.option, location.place, head, size)
     if wanted not in {"auto", found.format}:
         raise InvalidInput(
-            "source.format", wanted, f"is not the format of {location.place!r}", f"It is {found.format}."
+            "source.format",
+            wanted,
+            f"is not the format of {location.place!r}",
+            f"It is {found.format}.",
         )
     return found
 
 
-def _check_claim(location: Location, found: image.Image) -> None:
+def _check_claim(location: Location, found: header.Image) -> None:
     claimed = location.virtual_size_bytes
     if claimed is not None and claimed != found.virtual_size_bytes:
         raise InvalidInput(
@@ -205,29 +229,37 @@ def _local(location: Location) -> t.Iterator[int]:
 
 def _fetched(location: Location, means: Means) -> t.ContextManager[int]:
     limit = location.size_bytes or means.max_size or _LONGEST_UNKNOWN_BYTES
-    return fetched(means.web, Wanted(location.place, limit, location.size_bytes, location.checksum), means.folder)
+    return fetched(
+        means.web,
+        Wanted(location.place, limit, location.size_bytes, location.checksum),
+        means.folder,
+    )
 
 
 def _look_from_afar(target: str, location: Location, means: Means) -> DistantDisk:
     """Return what the first bytes tell; of a packed raw image only a feed knows the size, else it shows as 0."""
     content_head, announced = transfer.get_head(means.web, location.place, _PACKED_HEAD_BYTES)
     size = location.size_bytes or announced or 0
-    packed = None if location.image_format == "raw" else image.compression(content_head)
+    packed = None if location.image_format == "raw" else header.compression(content_head)
     if packed is None:
-        found = _recognized(location, content_head[: image.HEADER_BYTES], size or image.LARGEST_TABLES_BYTES)
+        found = _recognized(
+            location, content_head[: header.HEADER_BYTES], size or header.LARGEST_TABLES_BYTES
+        )
         if size:
-            image.refuse_bomb(location.option, location.place, found, size, means.max_size)
+            header.refuse_bomb(location.option, location.place, found, size, means.max_size)
     else:
         found = _look_into(location, content_head, packed)
     _check_claim(location, found)
     return DistantDisk(target, location.place, found.format, found.virtual_size_bytes, size)
 
 
-def _look_into(location: Location, packed_head: bytes, compression: str) -> image.Image:
-    head = unpack.head(location.option, location.place, packed_head, compression, image.HEADER_BYTES)
+def _look_into(location: Location, packed_head: bytes, compression: str) -> header.Image:
+    head = unpack.head(
+        location.option, location.place, packed_head, compression, header.HEADER_BYTES
+    )
     if head.startswith(b"QFI\xfb"):
-        return image.inspect(location.option, location.place, head, image.LARGEST_TABLES_BYTES)
-    return image.Image("raw", location.virtual_size_bytes or 0)
+        return header.inspect(location.option, location.place, head, header.LARGEST_TABLES_BYTES)
+    return header.Image("raw", location.virtual_size_bytes or 0)
 
 
 def _sha256(descriptor: int) -> str:

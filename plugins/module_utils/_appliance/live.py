@@ -17,23 +17,30 @@ import contextlib
 import dataclasses
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import sources
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain import agent, overlays, xml
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api as domains
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Conflict, NotFound
-from ansible_collections.headroom.libvirt.plugins.module_utils._storage import api as storage
-from ansible_collections.headroom.libvirt.plugins.module_utils._storage import xml as storage_xml
+from ansible_collections.headroom.libvirt.plugins.module_utils._layers import overlays
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
+    agent,
+    domain_xml,
+    domains,
+    storage,
+    storage_xml,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import SYSTEM_CLOCK
 
+from . import sources
+
 if t.TYPE_CHECKING:
-    from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection
-    from ansible_collections.headroom.libvirt.plugins.module_utils._journal import (
+    from ansible_collections.headroom.libvirt.plugins.module_utils._journal.journal import (
         Direction,
         Journal,
         Record,
         Transaction,
     )
-    from ansible_collections.headroom.libvirt.plugins.module_utils._libvirt_dep import libvirt
+    from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
+        Connection,
+    )
+    from ansible_collections.headroom.libvirt.plugins.module_utils._virt.libvirt_dep import libvirt
     from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import Clock
 
 KIND: t.Final = "capture"
@@ -61,7 +68,9 @@ class CaptureRecovery:
         for step in steps:
             _delete(self.connection, step["pool"], step["name"])
 
-    def _merge(self, domain: libvirt.virDomain | None, name: str, step: t.Mapping[str, t.Any]) -> None:
+    def _merge(
+        self, domain: libvirt.virDomain | None, name: str, step: t.Mapping[str, t.Any]
+    ) -> None:
         """Merge an overlay that a domain stands on; raises Conflict for one that is off, where libvirt cannot."""
         if domain is None:
             return
@@ -92,7 +101,7 @@ def frozen(
     domain = domains.look_up(connection, name)
     text = domains.live_xml(domain)
     with_agent = _is_to_quiesce(domain, quiesce)
-    definition = xml.parse(text)
+    definition = domain_xml.parse(text)
     disks = sources.disks_of(connection, definition)
     intent = {"uri": connection.uri, "domain": name}
     with journal.transaction(KIND, name, intent, recovery) as transaction:
@@ -127,15 +136,22 @@ def _is_to_quiesce(domain: libvirt.virDomain, quiesce: str) -> bool:
     return connected and quiesce != "never"
 
 
-def _make_overlay(connection: Connection, transaction: Transaction, name: str, token: str, disk: xml.Disk) -> str:
+def _make_overlay(
+    connection: Connection, transaction: Transaction, name: str, token: str, disk: domain_xml.Disk
+) -> str:
     base = sources.volume_of(connection, disk)
     pool = storage.pool_of(base)
     volume_name = f"headroom-capture.{name}.{token}.{disk.target}.qcow2"
     path = storage_xml.parse_pool(storage.pool_xml(pool)).path_of(volume_name)
-    step = transaction.step("overlay", pool=pool.name(), name=volume_name, target=disk.target, path=path)
+    step = transaction.step(
+        "overlay", pool=pool.name(), name=volume_name, target=disk.target, path=path
+    )
     capacity = storage_xml.parse_volume(storage.volume_xml(base)).capacity_bytes
     new = storage_xml.NewVolume(
-        volume_name, capacity, backing_path=storage.volume_path(base), backing_format=disk.format or "raw"
+        volume_name,
+        capacity,
+        backing_path=storage.volume_path(base),
+        backing_format=disk.format or "raw",
     )
     storage.create(pool, volume_name, storage_xml.volume_xml(new))
     transaction.done(step)
@@ -143,7 +159,9 @@ def _make_overlay(connection: Connection, transaction: Transaction, name: str, t
 
 
 def _source(text: str, target: str) -> str | None:
-    return next((disk.source for disk in xml.parse(text).disks if disk.target == target), None)
+    return next(
+        (disk.source for disk in domain_xml.parse(text).disks if disk.target == target), None
+    )
 
 
 def _delete(connection: Connection, pool_name: str, name: str) -> None:
@@ -156,6 +174,10 @@ def prospects(record: Record, _direction: Direction) -> list[str]:
     """Return in sentences what CaptureRecovery does with the record, in either direction."""
     steps = [step.arguments for step in record.steps if step.name == "overlay"]
     merged = [
-        f"Merge the overlay {step['name']} of {record.subject} back into its disk {step['target']}." for step in steps
+        f"Merge the overlay {step['name']} of {record.subject} back into its disk {step['target']}."
+        for step in steps
     ]
-    return [*merged, *(f"Delete the volume {step['name']} of the pool {step['pool']}." for step in steps)]
+    return [
+        *merged,
+        *(f"Delete the volume {step['name']} of the pool {step['pool']}." for step in steps),
+    ]

@@ -13,20 +13,34 @@ import dataclasses
 import hashlib
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import foreign, images
-from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import manifest as manifests
-from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.manifest import InvalidManifest, Manifest
-from ansible_collections.headroom.libvirt.plugins.module_utils._errors import ChecksumMismatch, InvalidInput
+from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue import (
+    manifest as manifests,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue.manifest import (
+    InvalidManifest,
+    Manifest,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
+    ChecksumMismatch,
+    InvalidInput,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._feed import entry as entries
-from ansible_collections.headroom.libvirt.plugins.module_utils._feed import read, signature, transfer
+from ansible_collections.headroom.libvirt.plugins.module_utils._feed import (
+    read,
+    signature,
+    transfer,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._feed.errors import InvalidFeed
 from ansible_collections.headroom.libvirt.plugins.module_utils._feed.seen import Seen
 from ansible_collections.headroom.libvirt.plugins.module_utils._uris import masked
 
+from . import foreign, images
+
 if t.TYPE_CHECKING:
-    from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.register import Request
     from ansible_collections.headroom.libvirt.plugins.module_utils._feed.entry import Entry
     from ansible_collections.headroom.libvirt.plugins.module_utils._feed.read import Address, Feed
+
+    from .register import Request
 
 Params = t.Mapping[str, t.Any]
 
@@ -45,7 +59,9 @@ def address(options: Params) -> Address:
             "and key are needed to check the feed's signature",
             "Give both, or set verify: false to take what the server sends.",
         )
-    return read.Address(url, signature.trust(options["key"], options["fingerprint"]), options["format"])
+    return read.Address(
+        url, signature.trust(options["key"], options["fingerprint"]), options["format"]
+    )
 
 
 def open_feed(options: Params, means: images.Means, now: float) -> Feed:
@@ -95,7 +111,9 @@ def _with_hints(request: Request, entry: Entry) -> Request:
             memory_bytes=hardware.memory_bytes
             if "memory" in request.told
             else max(hardware.memory_bytes, entry.min_ram_bytes or 0),
-            firmware=hardware.firmware if "firmware" in request.told else entry.firmware or hardware.firmware,
+            firmware=hardware.firmware
+            if "firmware" in request.told
+            else entry.firmware or hardware.firmware,
             arch=entry.arch,
         )
     return dataclasses.replace(
@@ -103,15 +121,21 @@ def _with_hints(request: Request, entry: Entry) -> Request:
         hardware=hardware,
         sha256=only.digits if only.algorithm == "sha256" else None,
         os_id=request.os_id or entry.os_id,
-        min_ram_bytes=entry.min_ram_bytes if request.min_ram_bytes is None else request.min_ram_bytes,
-        min_disk_bytes=entry.min_disk_bytes if request.min_disk_bytes is None else request.min_disk_bytes,
+        min_ram_bytes=entry.min_ram_bytes
+        if request.min_ram_bytes is None
+        else request.min_ram_bytes,
+        min_disk_bytes=entry.min_disk_bytes
+        if request.min_disk_bytes is None
+        else request.min_disk_bytes,
         description=request.description or entry.description,
     )
 
 
 def _manifest(feed: Feed, entry: Entry, means: images.Means) -> Manifest:
     file = t.cast(entries.FeedFile, entry.manifest)
-    text = transfer.get(means.web, feed.url_of(file), min(file.size_bytes or 0, _LONGEST_MANIFEST_BYTES))
+    text = transfer.get(
+        means.web, feed.url_of(file), min(file.size_bytes or 0, _LONGEST_MANIFEST_BYTES)
+    )
     found = hashlib.sha256(text).hexdigest()
     if found != file.checksum.digits:
         raise ChecksumMismatch(
@@ -125,7 +149,9 @@ def _manifest(feed: Feed, entry: Entry, means: images.Means) -> Manifest:
     except InvalidManifest as error:
         raise InvalidFeed(f"{entry.product} {entry.version}: {error.message}") from error
     targets = [disk.target for disk in manifest.disks]
-    if (manifest.name, manifest.version) != (entry.name, entry.version) or targets != [f.target for f in entry.disks]:
+    if (manifest.name, manifest.version) != (entry.name, entry.version) or targets != [
+        f.target for f in entry.disks
+    ]:
         raise InvalidFeed(
             f"{entry.product} {entry.version}: the manifest is that of {manifest.id}. Tell its publisher."
         )

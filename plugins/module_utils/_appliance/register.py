@@ -14,20 +14,17 @@ import dataclasses
 import functools
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import (
-    build,
-    images,
-    names,
-    remote,
-    sources,
-    template,
+from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue import (
+    manifest as manifests,
 )
-from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import capture as captures
-from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import manifest as manifests
-from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import seal as seals
-from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.catalogue import description
-from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.manifest import BaseDisk, Manifest
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain import xml
+from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue import names
+from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue.catalogue import (
+    description,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue.manifest import (
+    BaseDisk,
+    Manifest,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     ChecksumMismatch,
     Conflict,
@@ -36,14 +33,27 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     NotFound,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._names import check_name
-from ansible_collections.headroom.libvirt.plugins.module_utils._storage import api, content
-from ansible_collections.headroom.libvirt.plugins.module_utils._storage import xml as storage_xml
 from ansible_collections.headroom.libvirt.plugins.module_utils._undo import UndoStack
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
+    content,
+    domain_xml,
+    storage,
+    storage_xml,
+)
+
+from . import build, images, remote, sources, template
+from . import capture as captures
+from . import seal as seals
 
 if t.TYPE_CHECKING:
-    from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.catalogue import Catalogue
-    from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.names import ApplianceId
-    from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.sources import DiskSource
+    from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue.catalogue import (
+        Catalogue,
+    )
+    from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue.names import (
+        ApplianceId,
+    )
+
+    from .sources import DiskSource
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,13 +101,17 @@ def planned(catalogue: Catalogue, request: Request) -> t.Iterator[Plan]:
     with contextlib.ExitStack() as stack:
         if request.capture is not None:
             look_only = request.means.look_only
-            found = stack.enter_context(captures.opened(catalogue.connection, request.capture, look_only=look_only))
+            found = stack.enter_context(
+                captures.opened(catalogue.connection, request.capture, look_only=look_only)
+            )
         else:
             text, targets = _template_for(request)
             if request.distant is not None:
                 disks = stack.enter_context(remote.disks(request.distant, request.means))
             else:
-                disks = stack.enter_context(images.opened(_assign(request.files, targets), request.means))
+                disks = stack.enter_context(
+                    images.opened(_assign(request.files, targets), request.means)
+                )
             parent = None if request.known is None else request.known.parent
             found = captures.Captured(
                 text, disks, parent, "none", None if request.known is None else request.known.nvram
@@ -112,9 +126,12 @@ def store(catalogue: Catalogue, plan: Plan, request: Request) -> Manifest:
         _delete_leftover(volume)
     _check_room(catalogue, plan)
     with UndoStack() as undo:
-        volumes = [_create(catalogue, disk, draft, undo) for disk, draft in zip(plan.disks, plan.manifest.disks)]
+        volumes = [
+            _create(catalogue, disk, draft, undo)
+            for disk, draft in zip(plan.disks, plan.manifest.disks)
+        ]
         if plan.seal == "libguestfs":
-            seals.by_libguestfs([api.volume_path(volume) for volume in volumes])
+            seals.by_libguestfs([storage.volume_path(volume) for volume in volumes])
         stored = tuple(
             _fill(catalogue, disk, draft, volume, plan.expected.get(disk.target))
             for disk, draft, volume in zip(plan.disks, plan.manifest.disks, volumes)
@@ -144,8 +161,13 @@ def check_same(existing: Manifest, request: Request) -> None:
 def summary(manifest: Manifest) -> dict[str, t.Any]:
     """Return what a diff shows of an appliance: what is known of it before a byte is copied."""
     facts = description(manifest)
-    disks = [f"{disk.target}: {disk.format}, {disk.virtual_size_bytes} bytes" for disk in manifest.disks]
-    return {**{name: value for name, value in facts.items() if name not in {"id", "created"}}, "disks": disks}
+    disks = [
+        f"{disk.target}: {disk.format}, {disk.virtual_size_bytes} bytes" for disk in manifest.disks
+    ]
+    return {
+        **{name: value for name, value in facts.items() if name not in {"id", "created"}},
+        "disks": disks,
+    }
 
 
 def prediction(catalogue: Catalogue, manifest: Manifest) -> dict[str, t.Any]:
@@ -170,7 +192,9 @@ def _template_for(request: Request) -> tuple[str, list[str]]:
     return build.build(request.hardware or build.Hardware(memory_bytes=1024**3), targets), targets
 
 
-def _assign(files: t.Mapping[str, images.Location], targets: t.Sequence[str]) -> dict[str, images.Location]:
+def _assign(
+    files: t.Mapping[str, images.Location], targets: t.Sequence[str]
+) -> dict[str, images.Location]:
     """Return {target: where it is}: a single file needs no target where the template has a single disk."""
     for target in targets:
         check_name("template", target)
@@ -187,11 +211,13 @@ def _assign(files: t.Mapping[str, images.Location], targets: t.Sequence[str]) ->
 
 def _draft(request: Request, found: captures.Captured) -> Manifest:
     known, text, disks = request.known, found.template, found.disks
-    definition = xml.parse(text)
+    definition = domain_xml.parse(text)
 
     def chosen(name: str, otherwise: t.Any) -> t.Any:
         asked = getattr(request, name)
-        return asked if asked is not None else getattr(known, name) if known is not None else otherwise
+        return (
+            asked if asked is not None else getattr(known, name) if known is not None else otherwise
+        )
 
     return Manifest(
         name=request.appliance.name,
@@ -203,7 +229,9 @@ def _draft(request: Request, found: captures.Captured) -> Manifest:
         disks=tuple(
             BaseDisk(
                 target=disk.target,
-                volume=names.disk_volume(request.appliance, request.token, disk.target, disk.format),
+                volume=names.disk_volume(
+                    request.appliance, request.token, disk.target, disk.format
+                ),
                 format=disk.format,
                 virtual_size_bytes=disk.virtual_size_bytes,
                 size_bytes=0,
@@ -224,15 +252,17 @@ def _draft(request: Request, found: captures.Captured) -> Manifest:
 
 def _expected(request: Request, manifest: Manifest) -> dict[str, str]:
     """Return {target: sha256} of what the task says about the contents."""
-    expected = {} if request.known is None else {disk.target: disk.sha256 for disk in request.known.disks}
+    expected = (
+        {} if request.known is None else {disk.target: disk.sha256 for disk in request.known.disks}
+    )
     if request.sha256 is not None and manifest.disks:
         expected[manifest.disks[0].target] = request.sha256.lower()
     return expected
 
 
 def _check_room(catalogue: Catalogue, plan: Plan) -> None:
-    api.try_to_refresh(catalogue.pool)
-    available = storage_xml.parse_pool(api.pool_xml(catalogue.pool)).available_bytes
+    storage.try_to_refresh(catalogue.pool)
+    available = storage_xml.parse_pool(storage.pool_xml(catalogue.pool)).available_bytes
     needed = sum(disk.needed_bytes for disk in plan.disks)
     if needed > available:
         raise NoSpace(
@@ -244,14 +274,22 @@ def _check_room(catalogue: Catalogue, plan: Plan) -> None:
         )
 
 
-def _create(catalogue: Catalogue, disk: DiskSource, draft: BaseDisk, undo: UndoStack) -> api.Volume:
+def _create(
+    catalogue: Catalogue, disk: DiskSource, draft: BaseDisk, undo: UndoStack
+) -> storage.Volume:
     volume = disk.create(catalogue.pool, draft.volume)
-    undo.push(f"the volume {draft.volume!r}", functools.partial(_delete_if_there, catalogue, draft.volume))
+    undo.push(
+        f"the volume {draft.volume!r}", functools.partial(_delete_if_there, catalogue, draft.volume)
+    )
     return volume
 
 
 def _fill(
-    catalogue: Catalogue, disk: DiskSource, draft: BaseDisk, volume: api.Volume, expected: str | None
+    catalogue: Catalogue,
+    disk: DiskSource,
+    draft: BaseDisk,
+    volume: storage.Volume,
+    expected: str | None,
 ) -> BaseDisk:
     digest = disk.fill(catalogue.connection, volume)
     if expected not in {None, digest.sha256, disk.source_sha256}:
@@ -271,7 +309,7 @@ def _fill(
 def _publish(catalogue: Catalogue, manifest: Manifest, undo: UndoStack) -> None:
     """Write the manifest: from its last byte on, the appliance exists."""
     for disk in manifest.disks:
-        if api.find_volume(catalogue.pool, disk.volume) is None:
+        if storage.find_volume(catalogue.pool, disk.volume) is None:
             raise Conflict(
                 f"another run took over making {manifest.id} and removed the volume {disk.volume!r}. "
                 "Run the task again.",
@@ -279,17 +317,17 @@ def _publish(catalogue: Catalogue, manifest: Manifest, undo: UndoStack) -> None:
             )
     name, text = names.manifest_volume(manifest.id), manifests.to_json(manifest)
     new = storage_xml.NewVolume(name, len(text), "raw", mode=sources.READ_ONLY)
-    volume = api.create(catalogue.pool, name, storage_xml.volume_xml(new))
+    volume = storage.create(catalogue.pool, name, storage_xml.volume_xml(new))
     undo.push(f"the volume {name!r}", functools.partial(_delete_if_there, catalogue, name))
     content.send_bytes(catalogue.connection, volume, text)
 
 
 def _delete_if_there(catalogue: Catalogue, name: str) -> None:
-    volume = api.find_volume(catalogue.pool, name)
+    volume = storage.find_volume(catalogue.pool, name)
     if volume is not None:
-        api.delete(volume)
+        storage.delete(volume)
 
 
-def _delete_leftover(volume: api.Volume) -> None:
+def _delete_leftover(volume: storage.Volume) -> None:
     with contextlib.suppress(NotFound):
-        api.delete(volume)
+        storage.delete(volume)

@@ -14,17 +14,30 @@ import dataclasses
 import tempfile
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import catalogue as catalogues
-from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import foreign, images
-from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.names import parse_reference
-from ansible_collections.headroom.libvirt.plugins.module_utils._connection import open_connection
+from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue import (
+    catalogue as catalogues,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue.names import (
+    parse_reference,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import ChecksumMismatch
-from ansible_collections.headroom.libvirt.plugins.module_utils._storage import api, content
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt import content, storage
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
+    open_connection,
+)
+
+from . import foreign, images
 
 if t.TYPE_CHECKING:
-    from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.catalogue import Catalogue
-    from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.manifest import BaseDisk, Manifest
-    from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.sources import DiskSource
+    from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue.catalogue import (
+        Catalogue,
+    )
+    from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue.manifest import (
+        BaseDisk,
+        Manifest,
+    )
+
+    from .sources import DiskSource
 
 Params = t.Mapping[str, t.Any]
 
@@ -51,14 +64,18 @@ def disks(distant: Distant, means: images.Means) -> t.Iterator[list[DiskSource]]
     """Yield the disks of the appliance, fetched into files without names unless this run only looks."""
     with contextlib.ExitStack() as stack:
         yield [
-            _look(distant, disk) if means.look_only else stack.enter_context(_fetched(distant, disk, means))
+            _look(distant, disk)
+            if means.look_only
+            else stack.enter_context(_fetched(distant, disk, means))
             for disk in distant.manifest.disks
         ]
 
 
 def _look(distant: Distant, disk: BaseDisk) -> DiskSource:
     place = f"{distant.catalogue.connection.uri} {disk.volume}"
-    return images.DistantDisk(disk.target, place, disk.format, disk.virtual_size_bytes, disk.size_bytes)
+    return images.DistantDisk(
+        disk.target, place, disk.format, disk.virtual_size_bytes, disk.size_bytes
+    )
 
 
 @contextlib.contextmanager
@@ -67,7 +84,7 @@ def _fetched(distant: Distant, disk: BaseDisk, means: images.Means) -> t.Iterato
     place = f"{connection.uri} {disk.volume}"
     means.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     with tempfile.TemporaryFile(dir=means.folder) as target:
-        volume = api.look_up_volume(distant.catalogue.pool, disk.volume)
+        volume = storage.look_up_volume(distant.catalogue.pool, disk.volume)
         digest = content.receive_file(connection, volume, target.fileno())
         if digest.sha256 != disk.sha256:
             raise ChecksumMismatch(
@@ -76,6 +93,8 @@ def _fetched(distant: Distant, disk: BaseDisk, means: images.Means) -> t.Iterato
                 expected=disk.sha256,
                 found=digest.sha256,
             )
-        location = images.Location(place, image_format=disk.format, virtual_size_bytes=disk.virtual_size_bytes)
+        location = images.Location(
+            place, image_format=disk.format, virtual_size_bytes=disk.virtual_size_bytes
+        )
         with images.as_disk(disk.target, location, target.fileno(), means) as found:
             yield found

@@ -15,20 +15,24 @@ import platform
 import typing as t
 from pathlib import Path
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import manifest as manifests
-from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.build import Hardware
-from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.capture import Capture
-from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.images import Location, Means
-from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.names import ApplianceId
-from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.register import Request
+from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue import manifest
+from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue.names import ApplianceId
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput, NotFound
 from ansible_collections.headroom.libvirt.plugins.module_utils._feed.entry import Checksum
 from ansible_collections.headroom.libvirt.plugins.module_utils._feed.transfer import Web, check_url
-from ansible_collections.headroom.libvirt.plugins.module_utils._names import check_name, check_version
+from ansible_collections.headroom.libvirt.plugins.module_utils._names import (
+    check_name,
+    check_version,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._sizes import parse_size
 
+from .build import Hardware
+from .capture import Capture
+from .images import Location, Means
+from .register import Request
+
 if t.TYPE_CHECKING:
-    from ansible_collections.headroom.libvirt.plugins.module_utils._journal import Journal
+    from ansible_collections.headroom.libvirt.plugins.module_utils._journal.journal import Journal
 
 Params = t.Mapping[str, t.Any]
 
@@ -39,8 +43,12 @@ _SHA256_DIGITS: t.Final = 64
 def appliance_id(params: Params) -> ApplianceId:
     """Return the appliance that ``name`` and ``version`` name; raises InvalidInput."""
     if params["version"] is None:
-        raise InvalidInput("version", None, "is needed", "Only of a feed the newest version can be asked for.")
-    return ApplianceId(check_name("name", params["name"]), check_version("version", params["version"]))
+        raise InvalidInput(
+            "version", None, "is needed", "Only of a feed the newest version can be asked for."
+        )
+    return ApplianceId(
+        check_name("name", params["name"]), check_version("version", params["version"])
+    )
 
 
 def means_from(params: Params, *, look_only: bool) -> Means:
@@ -50,14 +58,20 @@ def means_from(params: Params, *, look_only: bool) -> Means:
 
 
 def request_from(
-    params: Params, appliance: ApplianceId, means: Means, journal: Journal, *, now: float, token: str
+    params: Params,
+    appliance: ApplianceId,
+    means: Means,
+    journal: Journal,
+    *,
+    now: float,
+    token: str,
 ) -> Request:
     """Return the Request that the options make; raises InvalidInput for options that contradict one another.
 
     Of a source that is a feed or another host it holds only what the task says. ``now`` is in epoch seconds.
     """
     source = params["source"]
-    known = None if params["manifest"] is None else manifests.from_dict(params["manifest"])
+    known = None if params["manifest"] is None else manifest.from_dict(params["manifest"])
     _refuse_contradictions(params, known is not None)
     if params["seal"] not in {None, "none"} and source["domain"] is None:
         raise InvalidInput("seal", params["seal"], "is for captured domains", "Leave it out.")
@@ -90,13 +104,19 @@ def _capture(params: Params, journal: Journal, token: str) -> Capture | None:
     source = params["source"]
     if source["domain"] is None:
         return None
-    return Capture(source["domain"], journal, token, source["when_running"], source["quiesce"], params["seal"])
+    return Capture(
+        source["domain"], journal, token, source["when_running"], source["quiesce"], params["seal"]
+    )
 
 
 def _files(source: Params) -> dict[str, Location]:
     """Return {target, or "" where there is one only: where it is}."""
     if source["url"]:
-        return {"": Location(check_url("source.url", source["url"]), remote=True, image_format=source["format"])}
+        return {
+            "": Location(
+                check_url("source.url", source["url"]), remote=True, image_format=source["format"]
+            )
+        }
     paths = {"": source["file"]} if source["file"] else dict(source["files"] or {})
     for target in paths:
         if target:
@@ -106,11 +126,17 @@ def _files(source: Params) -> dict[str, Location]:
 
 def _refuse_contradictions(params: Params, has_manifest: bool) -> None:
     given = [name for name in _HARDWARE if params[name] is not None]
-    taken_from = "source.domain" if params["source"]["domain"] else "manifest" if has_manifest else None
+    taken_from = (
+        "source.domain" if params["source"]["domain"] else "manifest" if has_manifest else None
+    )
     if taken_from and params["template"] is not None:
-        raise InvalidInput("template", "…", f"cannot be given together with {taken_from}", "Leave one of them out.")
+        raise InvalidInput(
+            "template", "…", f"cannot be given together with {taken_from}", "Leave one of them out."
+        )
     if taken_from == "source.domain" and has_manifest:
-        raise InvalidInput("manifest", "…", "cannot be given together with source.domain", "Leave one of them out.")
+        raise InvalidInput(
+            "manifest", "…", "cannot be given together with source.domain", "Leave one of them out."
+        )
     if given and (taken_from or params["template"] is not None):
         raise InvalidInput(
             given[0],
@@ -154,10 +180,15 @@ def _sha256(value: str | None, files: t.Mapping[str, Location]) -> str | None:
         return None
     digits = value.lower().removeprefix("sha256:")
     if len(digits) != _SHA256_DIGITS or set(digits) - set("0123456789abcdef"):
-        raise InvalidInput("sha256", value, "is not a SHA-256", f"Write {_SHA256_DIGITS} hexadecimal digits.")
+        raise InvalidInput(
+            "sha256", value, "is not a SHA-256", f"Write {_SHA256_DIGITS} hexadecimal digits."
+        )
     if len(files) != 1:
         raise InvalidInput(
-            "sha256", value, "is for one file", "Use source.file or source.url, or give manifest for several."
+            "sha256",
+            value,
+            "is for one file",
+            "Use source.file or source.url, or give manifest for several.",
         )
     return digits
 

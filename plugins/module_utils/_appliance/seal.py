@@ -15,8 +15,6 @@ import subprocess
 import typing as t
 from urllib.parse import urlsplit
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain import agent
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api as domains
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     Conflict,
     HeadroomError,
@@ -24,11 +22,14 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     TimedOut,
     Unsupported,
 )
-from ansible_collections.headroom.libvirt.plugins.module_utils._libvirt_dep import require_libvirt_qemu
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt import agent, domains
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.libvirt_dep import (
+    require_libvirt_qemu,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import SYSTEM_CLOCK
 
 if t.TYPE_CHECKING:
-    from ansible_collections.headroom.libvirt.plugins.module_utils._libvirt_dep import libvirt
+    from ansible_collections.headroom.libvirt.plugins.module_utils._virt.libvirt_dep import libvirt
 
 Method = t.Literal["libguestfs", "agent", "none"]
 
@@ -82,7 +83,9 @@ def choose(asked: str | None, *, uri: str, will_stop: bool, has_agent: bool) -> 
         return "agent"
     installed = shutil.which("virt-sysprep") is not None
     if asked == "libguestfs" and not local:
-        raise Unsupported("seal: libguestfs works on the host itself. Run the module there, or choose another seal.")
+        raise Unsupported(
+            "seal: libguestfs works on the host itself. Run the module there, or choose another seal."
+        )
     if local and installed:
         return "libguestfs"
     if asked == "libguestfs":
@@ -101,11 +104,16 @@ def by_libguestfs(paths: t.Sequence[str]) -> None:
     """Seal the images at ``paths``, which together are one machine; nothing has them open."""
     missing = [path for path in paths if not os.path.exists(path)]  # noqa: PTH110 - paths of the host are text
     if missing:
-        raise Unsupported(f"seal: {missing[0]} is not on the machine where this module runs. Run it on the host.")
+        raise Unsupported(
+            f"seal: {missing[0]} is not on the machine where this module runs. Run it on the host."
+        )
     command = ["virt-sysprep", "--quiet", "--no-network", "--operations", _OPERATIONS]
     command += [word for path in paths for word in ("--format", _format(path), "--add", path)]
     command += [word for name in _CLOUD_INIT for word in ("--delete", f"/var/lib/cloud/{name}")]
-    environment = {"LIBGUESTFS_BACKEND": "direct", **os.environ}  # libvirt's own user could not write into the pool
+    environment = {
+        "LIBGUESTFS_BACKEND": "direct",
+        **os.environ,
+    }  # libvirt's own user could not write into the pool
     try:
         done = subprocess.run(
             command,
@@ -121,9 +129,12 @@ def by_libguestfs(paths: t.Sequence[str]) -> None:
         raise _not_installed() from error
     if done.returncode != 0:
         said = "".join(
-            letter if letter.isprintable() else " " for letter in done.stderr.decode(errors="replace")[-800:]
+            letter if letter.isprintable() else " "
+            for letter in done.stderr.decode(errors="replace")[-800:]
         )
-        raise SealingFailed(f"seal: virt-sysprep failed: {said.strip()}. If there is nothing to seal, say seal: none.")
+        raise SealingFailed(
+            f"seal: virt-sysprep failed: {said.strip()}. If there is nothing to seal, say seal: none."
+        )
 
 
 def by_agent(domain: libvirt.virDomain) -> None:

@@ -13,16 +13,21 @@ import dataclasses
 import os
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api as domains
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain import xml
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Conflict, NotFound
-from ansible_collections.headroom.libvirt.plugins.module_utils._storage import api, content
-from ansible_collections.headroom.libvirt.plugins.module_utils._storage import xml as storage_xml
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
+    content,
+    domain_xml,
+    domains,
+    storage,
+    storage_xml,
+)
 
 if t.TYPE_CHECKING:
-    from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection
-    from ansible_collections.headroom.libvirt.plugins.module_utils._libvirt_dep import libvirt
-    from ansible_collections.headroom.libvirt.plugins.module_utils._storage.content import Digest
+    from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
+        Connection,
+    )
+    from ansible_collections.headroom.libvirt.plugins.module_utils._virt.content import Digest
+    from ansible_collections.headroom.libvirt.plugins.module_utils._virt.libvirt_dep import libvirt
 
     Pool = libvirt.virStoragePool
     Volume = libvirt.virStorageVol
@@ -74,7 +79,7 @@ class VolumeDisk:
     def create(self, pool: Pool, name: str) -> Volume:
         """Have libvirt make a flat copy."""
         new = storage_xml.NewVolume(name, self.virtual_size_bytes, mode=READ_ONLY)
-        return api.create_from(pool, name, storage_xml.volume_xml(new), self.source)
+        return storage.create_from(pool, name, storage_xml.volume_xml(new), self.source)
 
     def fill(self, connection: Connection, volume: Volume) -> Digest:
         """Take the checksum of the copy."""
@@ -89,7 +94,10 @@ def stopped_domain(connection: Connection, name: str) -> libvirt.virDomain:
         "source.when_running."
     )
     if domains.is_active(domain):
-        raise Conflict(f"source.domain: {name!r} is running, so its disks are not at rest. {remedy}", domain=name)
+        raise Conflict(
+            f"source.domain: {name!r} is running, so its disks are not at rest. {remedy}",
+            domain=name,
+        )
     if domains.has_saved_memory(domain):
         raise Conflict(
             f"source.domain: {name!r} is saved, so its disks are not complete without its memory. Start it. {remedy}",
@@ -98,20 +106,26 @@ def stopped_domain(connection: Connection, name: str) -> libvirt.virDomain:
     return domain
 
 
-def disks_of(connection: Connection, definition: xml.Definition) -> list[DiskSource]:
+def disks_of(connection: Connection, definition: domain_xml.Definition) -> list[DiskSource]:
     """Return the disks of a domain, less its seed; raises NotFound for one that lies in no storage pool."""
-    own = (disk for disk in definition.disks if disk.device == "disk" and disk.alias != xml.SEED_ALIAS)
+    own = (
+        disk
+        for disk in definition.disks
+        if disk.device == "disk" and disk.alias != domain_xml.SEED_ALIAS
+    )
     return [_volume_disk(connection, disk) for disk in own]
 
 
-def _volume_disk(connection: Connection, disk: xml.Disk) -> VolumeDisk:
+def _volume_disk(connection: Connection, disk: domain_xml.Disk) -> VolumeDisk:
     volume = volume_of(connection, disk)
-    described = storage_xml.parse_volume(api.volume_xml(volume))
-    needed = described.allocation_bytes if described.backing_path is None else described.capacity_bytes
+    described = storage_xml.parse_volume(storage.volume_xml(volume))
+    needed = (
+        described.allocation_bytes if described.backing_path is None else described.capacity_bytes
+    )
     return VolumeDisk(disk.target, volume, described.capacity_bytes, needed)
 
 
-def volume_of(connection: Connection, disk: xml.Disk) -> Volume:
+def volume_of(connection: Connection, disk: domain_xml.Disk) -> Volume:
     """Return the volume that a domain's disk is; raises NotFound for one that lies in no storage pool."""
     volume = _find_volume(connection, disk)
     if volume is None:
@@ -123,16 +137,22 @@ def volume_of(connection: Connection, disk: xml.Disk) -> Volume:
     return volume
 
 
-def _find_volume(connection: Connection, disk: xml.Disk) -> Volume | None:
+def _find_volume(connection: Connection, disk: domain_xml.Disk) -> Volume | None:
     if disk.pool and disk.volume:
-        return api.find_volume(api.look_up_pool(connection, disk.pool), disk.volume)
+        return storage.find_volume(storage.look_up_pool(connection, disk.pool), disk.volume)
     if not disk.source:
         return None
-    found = api.find_volume_by_path(connection, disk.source)
+    found = storage.find_volume_by_path(connection, disk.source)
     if found is not None:
         return found
-    for pool in api.list_pools(connection):  # put there by hand: the pool learns of it when it looks again
-        folder = storage_xml.parse_pool(api.pool_xml(pool)).path
-        if folder == os.path.dirname(disk.source) and api.is_active(pool) and api.try_to_refresh(pool):  # noqa: PTH120
-            return api.find_volume_by_path(connection, disk.source)
+    for pool in storage.list_pools(
+        connection
+    ):  # put there by hand: the pool learns of it when it looks again
+        folder = storage_xml.parse_pool(storage.pool_xml(pool)).path
+        if (
+            folder == os.path.dirname(disk.source)  # noqa: PTH120
+            and storage.is_active(pool)
+            and storage.try_to_refresh(pool)
+        ):
+            return storage.find_volume_by_path(connection, disk.source)
     return None

@@ -12,15 +12,21 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import register, users
+from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue import dependents
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput, NotFound
 from ansible_collections.headroom.libvirt.plugins.module_utils._feed import entry as entries
 from ansible_collections.headroom.libvirt.plugins.module_utils._feed.errors import InvalidFeed
 from ansible_collections.headroom.libvirt.plugins.module_utils._uris import masked
 
+from . import register
+
 if t.TYPE_CHECKING:
-    from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.catalogue import Catalogue
-    from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.manifest import Manifest
+    from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue.catalogue import (
+        Catalogue,
+    )
+    from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue.manifest import (
+        Manifest,
+    )
     from ansible_collections.headroom.libvirt.plugins.module_utils._changes import Changes
     from ansible_collections.headroom.libvirt.plugins.module_utils._feed.entry import Entry
     from ansible_collections.headroom.libvirt.plugins.module_utils._feed.read import Feed
@@ -35,7 +41,9 @@ class Plan:
     surplus: tuple[Manifest, ...]
 
 
-def plan(feed: Feed, have: t.Sequence[Manifest], patterns: t.Sequence[str], arch: str, keep: int) -> Plan:
+def plan(
+    feed: Feed, have: t.Sequence[Manifest], patterns: t.Sequence[str], arch: str, keep: int
+) -> Plan:
     """Return how the catalogue comes to hold the ``keep`` newest versions of the products that match. Pure.
 
     Only what came from this feed is ever removed. A product that the feed no longer has stays: a publisher's mistake
@@ -53,7 +61,11 @@ def plan(feed: Feed, have: t.Sequence[Manifest], patterns: t.Sequence[str], arch
     products: dict[str, list[Entry]] = {}
     for entry in found:
         products.setdefault(entry.product, []).append(entry)
-    wanted = [entries.checked(one) for group in products.values() for one in entries.newest_first(group)[:keep]]
+    wanted = [
+        entries.checked(one)
+        for group in products.values()
+        for one in entries.newest_first(group)[:keep]
+    ]
     _refuse_doubles(wanted)
     names = {(entry.name, entry.version) for entry in wanted}
     ids = {(manifest.name, manifest.version): manifest for manifest in have}
@@ -69,9 +81,11 @@ def plan(feed: Feed, have: t.Sequence[Manifest], patterns: t.Sequence[str], arch
     )
 
 
-def remove(catalogue: Catalogue, manifest: Manifest, changes: Changes, *, check_mode: bool) -> dict[str, t.Any]:
+def remove(
+    catalogue: Catalogue, manifest: Manifest, changes: Changes, *, check_mode: bool
+) -> dict[str, t.Any]:
     """Remove a surplus version; one that something stands on stays, and the result says for whom."""
-    standing = users.find(catalogue, manifest).words
+    standing = dependents.find(catalogue, manifest).words
     if standing:
         return {"id": str(manifest.id), "action": "in_use", "reason": ", ".join(standing)}
     changes.add(str(manifest.id), register.summary(manifest), None)

@@ -15,17 +15,18 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import unclonable
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain.xml import (
-    SEED_ALIAS,
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import HeadroomError
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.domain_xml import SEED_ALIAS
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.element_xml import (
     attribute,
     parse_element,
     to_text,
 )
-from ansible_collections.headroom.libvirt.plugins.module_utils._errors import HeadroomError
+
+from . import classify
 
 if t.TYPE_CHECKING:
-    from ansible_collections.headroom.libvirt.plugins.module_utils._libvirt_dep import etree
+    from ansible_collections.headroom.libvirt.plugins.module_utils._lxml_dep import etree
 
     Element = etree._Element
 
@@ -66,13 +67,22 @@ def to_template(text: str) -> str:
     """
     root = parse_element(text)
     if root.tag != "domain":
-        raise HeadroomError(f"template: the XML is a <{root.tag!s}>, not a <domain>. Give the XML of a domain.")
-    unclonable.refuse(root)
+        raise HeadroomError(
+            f"template: the XML is a <{root.tag!s}>, not a <domain>. Give the XML of a domain."
+        )
+    classify.refuse(root)
     root.attrib.pop("id", None)
     for path in _OF_THE_INSTANCE:
         for element in root.findall(path):
             _remove(element)
-    for strip in (_strip_metadata, _strip_firmware, _strip_disks, _strip_interfaces, _strip_consoles, _strip_rest):
+    for strip in (
+        _strip_metadata,
+        _strip_firmware,
+        _strip_disks,
+        _strip_interfaces,
+        _strip_consoles,
+        _strip_rest,
+    ):
         strip(root)
     return to_text(root)
 
@@ -138,7 +148,15 @@ def _strip_firmware(root: Element) -> None:
 
 def _strip_disks(root: Element) -> None:
     for disk in root.iterfind("devices/disk"):
-        for name in ("source", "backingStore", "mirror", "serial", "wwn", "transient", "encryption"):
+        for name in (
+            "source",
+            "backingStore",
+            "mirror",
+            "serial",
+            "wwn",
+            "transient",
+            "encryption",
+        ):
             for element in disk.findall(name):
                 disk.remove(element)
         disk.set("type", "file")

@@ -14,18 +14,24 @@ import functools
 import secrets
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._clone import tenants
-from ansible_collections.headroom.libvirt.plugins.module_utils._clone.apply import Maker
-from ansible_collections.headroom.libvirt.plugins.module_utils._clone.origin import opened, way_of
-from ansible_collections.headroom.libvirt.plugins.module_utils._clone.recovery import CloneRecovery
-from ansible_collections.headroom.libvirt.plugins.module_utils._clone.request import request_from
-from ansible_collections.headroom.libvirt.plugins.module_utils._clone.survey import make_plan
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Unsupported
 from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import SYSTEM_CLOCK
 
+from . import tenants
+from .apply import Maker
+from .origin import opened, way_of
+from .recover import CloneRecovery
+from .request import request_from
+from .survey import make_plan
+
 if t.TYPE_CHECKING:
-    from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection
-    from ansible_collections.headroom.libvirt.plugins.module_utils._journal import Journal, Record
+    from ansible_collections.headroom.libvirt.plugins.module_utils._journal.journal import (
+        Journal,
+        Record,
+    )
+    from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
+        Connection,
+    )
 
 
 def recovery(connection: Connection, journal: Journal) -> CloneRecovery:
@@ -45,8 +51,13 @@ def make_again(connection: Connection, journal: Journal, record: Record) -> None
             transaction=record.id,
         ) from error
     created = dt.datetime.now(dt.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-    with tenants.counted(request, timeout, SYSTEM_CLOCK), opened(connection, options, request) as origin:
+    with (
+        tenants.counted(request, timeout, SYSTEM_CLOCK),
+        opened(connection, options, request) as origin,
+    ):
         plan = make_plan(origin.catalogue, origin.request, connection=connection)
         way = way_of(plan, origin, connection, options, SYSTEM_CLOCK)
-        maker = Maker(connection, plan, created, SYSTEM_CLOCK, secrets.token_bytes, journal, options, way)
+        maker = Maker(
+            connection, plan, created, SYSTEM_CLOCK, secrets.token_bytes, journal, options, way
+        )
         maker.make(instead_of=record)

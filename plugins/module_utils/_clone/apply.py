@@ -12,31 +12,36 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import nvram
-from ansible_collections.headroom.libvirt.plugins.module_utils._clone import (
-    companions,
-    identity,
-    neighbours,
-    plan,
-    rewrite,
-    survey,
+from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue import nvram
+from ansible_collections.headroom.libvirt.plugins.module_utils._machine.machine import (
+    DefinedMachine,
 )
-from ansible_collections.headroom.libvirt.plugins.module_utils._clone.recovery import KIND, CloneRecovery
-from ansible_collections.headroom.libvirt.plugins.module_utils._clone.ways import PlainWay
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api as domains
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain.machine import DefinedMachine
 from ansible_collections.headroom.libvirt.plugins.module_utils._parallel import run_all
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt import domains
+
+from . import companions, identity, neighbours, plan, rewrite, survey
+from .recover import KIND, CloneRecovery
+from .strategies import PlainWay
 
 if t.TYPE_CHECKING:
-    from ansible_collections.headroom.libvirt.plugins.module_utils._clone.extras import ExtraVolume
-    from ansible_collections.headroom.libvirt.plugins.module_utils._clone.identity import Identity, RandomBytes
-    from ansible_collections.headroom.libvirt.plugins.module_utils._clone.plan import NewClone
-    from ansible_collections.headroom.libvirt.plugins.module_utils._clone.survey import ClonePlan
-    from ansible_collections.headroom.libvirt.plugins.module_utils._clone.ways import Way
-    from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection
-    from ansible_collections.headroom.libvirt.plugins.module_utils._domain.metadata import ReservationRef
-    from ansible_collections.headroom.libvirt.plugins.module_utils._journal import Journal, Record, Transaction
+    from ansible_collections.headroom.libvirt.plugins.module_utils._journal.journal import (
+        Journal,
+        Record,
+        Transaction,
+    )
+    from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
+        Connection,
+    )
+    from ansible_collections.headroom.libvirt.plugins.module_utils._virt.metadata import (
+        ReservationRef,
+    )
     from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import Clock
+
+    from .extras import ExtraVolume
+    from .identity import Identity, RandomBytes
+    from .plan import NewClone
+    from .strategies import Way
+    from .survey import ClonePlan
 
 # Copies and starts run side by side in libvirtd; more of them than this only compete for disks and processors.
 _AT_ONCE: t.Final = 4
@@ -74,12 +79,24 @@ class Maker:
         if not clones:
             return []
         taken = neighbours.mac_addresses(self.connection, self.plan.request.neighbours)
-        identities = [identity.choose(self.plan.interfaces, taken, self.random_bytes) for _unused in clones]
-        intent = {"uri": self.connection.uri, "appliance": str(self.plan.manifest.id), "options": dict(self.options)}
-        names, undo = ", ".join(clone.name for clone in clones), CloneRecovery(self.connection, clock=self.clock)
+        identities = [
+            identity.choose(self.plan.interfaces, taken, self.random_bytes) for _unused in clones
+        ]
+        intent = {
+            "uri": self.connection.uri,
+            "appliance": str(self.plan.manifest.id),
+            "options": dict(self.options),
+        }
+        names, undo = (
+            ", ".join(clone.name for clone in clones),
+            CloneRecovery(self.connection, clock=self.clock),
+        )
         with self.journal.transaction(KIND, names, intent, undo, instead_of) as transaction:
             self.chosen_way.prepare(transaction)
-            makings = [_Making(self, transaction, clone, chosen) for clone, chosen in zip(clones, identities)]
+            makings = [
+                _Making(self, transaction, clone, chosen)
+                for clone, chosen in zip(clones, identities)
+            ]
             rows = run_all([making.make for making in makings], _AT_ONCE)
             if self.plan.request.state == "running":
                 run_all([making.let_go for making in makings], _AT_ONCE)
@@ -128,7 +145,9 @@ class _Making:
 
     def _make_extra(self, place: ExtraVolume, content: bytes) -> None:
         step = self.transaction.step("volume", pool=place.volume.pool, name=place.volume.name)
-        companions.make_volume(self.maker.connection, self.maker.plan.pool, place.volume.name, content)
+        companions.make_volume(
+            self.maker.connection, self.maker.plan.pool, place.volume.name, content
+        )
         self.transaction.passed(step)
 
     def _reserve(self) -> tuple[ReservationRef, ...]:
@@ -143,7 +162,9 @@ class _Making:
 
     def _define(self) -> None:
         planned = self.maker.plan
-        metadata = plan.metadata_for(self.clone, planned.request, planned.manifest, self.maker.created)
+        metadata = plan.metadata_for(
+            self.clone, planned.request, planned.manifest, self.maker.created
+        )
         metadata = metadata._replace(reservations=self._reserve())
         text = rewrite.clone_xml(
             planned.manifest.template,
@@ -169,7 +190,9 @@ class _Making:
 
     def let_go(self) -> None:
         """Let the clone run, once all are there: a guest that boots takes the processors from those still to start."""
-        self.maker.chosen_way.let_go(domains.look_up_uuid(self.maker.connection, self.identity.uuid))
+        self.maker.chosen_way.let_go(
+            domains.look_up_uuid(self.maker.connection, self.identity.uuid)
+        )
         self.maker.started[self.clone.name] = self.maker.clock.now()
 
 

@@ -11,15 +11,21 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._clone import extras, iso, seed
-from ansible_collections.headroom.libvirt.plugins.module_utils._network import reservations
-from ansible_collections.headroom.libvirt.plugins.module_utils._storage import api as storage
-from ansible_collections.headroom.libvirt.plugins.module_utils._storage import content
-from ansible_collections.headroom.libvirt.plugins.module_utils._storage import xml as storage_xml
+from ansible_collections.headroom.libvirt.plugins.module_utils._network import apply
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
+    content,
+    storage,
+    storage_xml,
+)
+
+from . import extras
+from .seed import iso, seed
 
 if t.TYPE_CHECKING:
-    from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection
-    from ansible_collections.headroom.libvirt.plugins.module_utils._libvirt_dep import libvirt
+    from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
+        Connection,
+    )
+    from ansible_collections.headroom.libvirt.plugins.module_utils._virt.libvirt_dep import libvirt
 
 # What a seed says may be secret; libvirt gives the file to the user that QEMU runs as when the clone starts.
 _PRIVATE: t.Final = "0600"
@@ -30,7 +36,9 @@ def seed_image(said: seed.Seed, name: str, uuid: str) -> bytes:
     return iso.image(seed.LABEL, seed.files(said, name, uuid))
 
 
-def make_volume(connection: Connection, pool: libvirt.virStoragePool, name: str, data: bytes) -> None:
+def make_volume(
+    connection: Connection, pool: libvirt.virStoragePool, name: str, data: bytes
+) -> None:
     """Make the volume of a seed or of an NVRAM; raises Conflict when the name is taken."""
     new = storage_xml.NewVolume(name, len(data), "raw", _PRIVATE)
     content.send_bytes(connection, storage.create(pool, name, storage_xml.volume_xml(new)), data)
@@ -38,9 +46,13 @@ def make_volume(connection: Connection, pool: libvirt.virStoragePool, name: str,
 
 def check_address(connection: Connection, wanted: extras.FixedAddress) -> None:
     """Raise what would keep the address from being reserved when the clone is made."""
-    reservations.plan_to_reserve(connection, wanted.network, wanted.for_mac(extras.UNKNOWN_MAC), force=False)
+    apply.plan_to_reserve(
+        connection, wanted.network, wanted.for_mac(extras.UNKNOWN_MAC), force=False
+    )
 
 
 def reserve(connection: Connection, wanted: extras.FixedAddress, mac: str) -> None:
     """Keep the address for the card; raises Taken when somebody has it."""
-    reservations.carry_out(reservations.plan_to_reserve(connection, wanted.network, wanted.for_mac(mac), force=False))
+    apply.carry_out(
+        apply.plan_to_reserve(connection, wanted.network, wanted.for_mac(mac), force=False)
+    )

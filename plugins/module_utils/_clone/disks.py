@@ -12,61 +12,70 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import NotFound
-from ansible_collections.headroom.libvirt.plugins.module_utils._storage import api, reflink
-from ansible_collections.headroom.libvirt.plugins.module_utils._storage import xml as storage_xml
 from ansible_collections.headroom.libvirt.plugins.module_utils._uris import leads_here
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt import storage, storage_xml
+
+from . import reflink
 
 if t.TYPE_CHECKING:
-    from ansible_collections.headroom.libvirt.plugins.module_utils._clone.modes import Mode
-    from ansible_collections.headroom.libvirt.plugins.module_utils._clone.plan import Overlay
-    from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection
+    from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
+        Connection,
+    )
 
-    DiskMaker = t.Callable[[Connection, api.Pool, Overlay], None]
+    from .modes import Mode
+    from .plan import Overlay
+
+    DiskMaker = t.Callable[[Connection, storage.Pool, Overlay], None]
 
 
-def link(_connection: Connection, pool: api.Pool, disk: Overlay) -> None:
+def link(_connection: Connection, pool: storage.Pool, disk: Overlay) -> None:
     """Make an empty overlay on the appliance's disk."""
     name = disk.volume.name
-    new = storage_xml.NewVolume(name, disk.capacity_bytes, backing_path=disk.base_path, backing_format=disk.base_format)
-    api.create(pool, name, storage_xml.volume_xml(new))
+    new = storage_xml.NewVolume(
+        name, disk.capacity_bytes, backing_path=disk.base_path, backing_format=disk.base_format
+    )
+    storage.create(pool, name, storage_xml.volume_xml(new))
 
 
-def copy(connection: Connection, pool: api.Pool, disk: Overlay) -> None:
+def copy(connection: Connection, pool: storage.Pool, disk: Overlay) -> None:
     """Copy the appliance's disk, so that holes stay holes.
 
     A file of this machine in the right format is copied as it is; else libvirt has ``qemu-img convert`` do it, which
     takes longer.
     """
-    source = api.find_volume_by_path(connection, disk.base_path)
+    source = storage.find_volume_by_path(connection, disk.base_path)
     if source is None:
-        raise NotFound(f"the appliance's disk {disk.base_path} is in no active pool of the host", path=disk.base_path)
+        raise NotFound(
+            f"the appliance's disk {disk.base_path} is in no active pool of the host",
+            path=disk.base_path,
+        )
     name = disk.volume.name
     new = storage_xml.volume_xml(storage_xml.NewVolume(name, disk.base_capacity_bytes, disk.format))
     if leads_here(connection.uri) and _can_stay_as_it_is(source, disk):
-        made = api.create(pool, name, new)
-        if reflink.copy(disk.base_path, api.volume_path(made), may_share=False):
+        made = storage.create(pool, name, new)
+        if reflink.copy(disk.base_path, storage.volume_path(made), may_share=False):
             return _grow(made, disk)
-        api.delete(made)
-    return _grow(api.create_from(pool, name, new, source), disk)
+        storage.delete(made)
+    return _grow(storage.create_from(pool, name, new, source), disk)
 
 
-def _can_stay_as_it_is(source: api.Volume, disk: Overlay) -> bool:
-    standing_on = storage_xml.parse_volume(api.volume_xml(source)).backing_path
+def _can_stay_as_it_is(source: storage.Volume, disk: Overlay) -> bool:
+    standing_on = storage_xml.parse_volume(storage.volume_xml(source)).backing_path
     return disk.format == disk.base_format and standing_on is None
 
 
-def share(_connection: Connection, pool: api.Pool, disk: Overlay) -> None:
+def share(_connection: Connection, pool: storage.Pool, disk: Overlay) -> None:
     """Make a file that shares the blocks of the appliance's disk; libvirt makes it first, and so knows it."""
     name = disk.volume.name
     new = storage_xml.NewVolume(name, disk.base_capacity_bytes, disk.format)
-    volume = api.create(pool, name, storage_xml.volume_xml(new))
-    reflink.share(disk.base_path, api.volume_path(volume))
+    volume = storage.create(pool, name, storage_xml.volume_xml(new))
+    reflink.share(disk.base_path, storage.volume_path(volume))
     _grow(volume, disk)
 
 
 MAKERS: t.Final[t.Mapping[Mode, DiskMaker]] = {"linked": link, "reflink": share, "full": copy}
 
 
-def _grow(volume: api.Volume, disk: Overlay) -> None:
+def _grow(volume: storage.Volume, disk: Overlay) -> None:
     if disk.capacity_bytes > disk.base_capacity_bytes:
-        api.resize(volume, disk.capacity_bytes)
+        storage.resize(volume, disk.capacity_bytes)

@@ -12,14 +12,23 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._clone import seed
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain.metadata import ReservationRef, VolumeRef
-from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput, Unsupported
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
+    InvalidInput,
+    Unsupported,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._network.plan import can_be_named
-from ansible_collections.headroom.libvirt.plugins.module_utils._network.xml import Reservation
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.metadata import (
+    ReservationRef,
+    VolumeRef,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.network_xml import Reservation
+
+from .seed import seed
 
 if t.TYPE_CHECKING:
-    from ansible_collections.headroom.libvirt.plugins.module_utils._domain.xml import Definition
+    from ansible_collections.headroom.libvirt.plugins.module_utils._virt.domain_xml import (
+        Definition,
+    )
 
 SEED_SUFFIX: t.Final = ".seed.iso"
 NVRAM_SUFFIX: t.Final = ".nvram.raw"
@@ -80,7 +89,11 @@ def extras_for(
     def volume(suffix: str) -> ExtraVolume:
         return ExtraVolume(VolumeRef(pool, name + suffix), path_of(name + suffix))
 
-    return Extras(volume(SEED_SUFFIX) if seeded else None, address, volume(NVRAM_SUFFIX) if with_nvram else None)
+    return Extras(
+        volume(SEED_SUFFIX) if seeded else None,
+        address,
+        volume(NVRAM_SUFFIX) if with_nvram else None,
+    )
 
 
 def fixed_addresses(
@@ -93,10 +106,15 @@ def fixed_addresses(
     for name, address in addresses.items():
         if name not in names:
             raise InvalidInput(
-                "addresses", name, "is none of the clones of this task", f"They are: {', '.join(sorted(names))}."
+                "addresses",
+                name,
+                "is none of the clones of this task",
+                f"They are: {', '.join(sorted(names))}.",
             )
         if not isinstance(address, str):
-            raise InvalidInput(f"addresses.{name}", address, "is not an IP address", "Write it as 192.168.122.50.")
+            raise InvalidInput(
+                f"addresses.{name}", address, "is not an IP address", "Write it as 192.168.122.50."
+            )
     twice = {value for value in addresses.values() if list(addresses.values()).count(value) > 1}
     if twice:
         raise InvalidInput("addresses", min(twice), "is given to two clones", "Give each its own.")
@@ -108,7 +126,10 @@ def fixed_addresses(
             "addresses: the first network card of the clones is not on a libvirt network, so libvirt gives it no "
             "address. Set network, or say the address in network_config.",
         )
-    return {name: FixedAddress(first.source, address, _dhcp_name(name)) for name, address in addresses.items()}
+    return {
+        name: FixedAddress(first.source, address, _dhcp_name(name))
+        for name, address in addresses.items()
+    }
 
 
 def _dhcp_name(name: str) -> str | None:

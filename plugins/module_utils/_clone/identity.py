@@ -49,4 +49,6 @@ def _choose_mac(taken: set[str], random_bytes: RandomBytes) -> str:
         if mac not in taken:
             taken.add(mac)
             return mac
-    raise HeadroomError(f"no free MAC address was found under {MAC_PREFIX} among {len(taken)} taken ones")
+    raise HeadroomError(
+        f"no free MAC address was found under {MAC_PREFIX} among {len(taken)} taken ones"
+    )

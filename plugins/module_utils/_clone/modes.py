@@ -53,7 +53,9 @@ def choose(asked: str, place: Place) -> Choice:
     mode = t.cast("Mode", asked)
     obstacle = obstacles[mode]
     if obstacle is not None:
-        raise Unsupported(f"mode: {mode} does not work here: {obstacle}", mode=mode, pool=place.pool)
+        raise Unsupported(
+            f"mode: {mode} does not work here: {obstacle}", mode=mode, pool=place.pool
+        )
     return Choice(mode, f"The task asks for {mode}.")
 
 

@@ -13,20 +13,28 @@ import concurrent.futures
 import functools
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._connection import open_connection
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api as domains
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain import xml
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import NotFound, Unsupported
-from ansible_collections.headroom.libvirt.plugins.module_utils._host import api as host_api
-from ansible_collections.headroom.libvirt.plugins.module_utils._network import xml as network_xml
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
+    domain_xml,
+    domains,
+    network_xml,
+    node,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
+    open_connection,
+)
 
 if t.TYPE_CHECKING:
-    from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection
+    from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
+        Connection,
+    )
 
 _HOSTS_AT_ONCE: t.Final = 8
 
 
-def mac_addresses(connection: Connection, neighbours: t.Sequence[str] = (), *, timeout: float = 20.0) -> set[str]:
+def mac_addresses(
+    connection: Connection, neighbours: t.Sequence[str] = (), *, timeout: float = 20.0
+) -> set[str]:
     """Return every MAC address that is known on the host and on its ``neighbours`` (URIs), in lower case.
 
     Raises ConnectionFailed when a neighbour does not answer: an address that may be taken is not given.
@@ -53,7 +61,7 @@ def _of_domains(connection: Connection) -> set[str]:
     found = set()
     for domain in domains.list_all(connection):
         try:
-            interfaces = xml.parse(domains.definition_xml(domain)).interfaces
+            interfaces = domain_xml.parse(domains.definition_xml(domain)).interfaces
         except NotFound:  # gone since it was listed
             continue
         found |= {interface.mac.lower() for interface in interfaces if interface.mac}
@@ -62,13 +70,13 @@ def _of_domains(connection: Connection) -> set[str]:
 
 def _reserved(connection: Connection) -> set[str]:
     try:
-        networks = host_api.list_networks(connection)
+        networks = node.list_networks(connection)
     except Unsupported:  # a driver without networks
         return set()
     found = set()
     for network in networks:
         try:
-            parsed = network_xml.parse(host_api.network_xml(network))
+            parsed = network_xml.parse(node.network_xml(network))
         except NotFound:
             continue
         found |= {one.mac for _subnet, one in parsed.reservations if one.mac}

@@ -14,18 +14,30 @@ import dataclasses
 import re
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.catalogue import open_catalogue
-from ansible_collections.headroom.libvirt.plugins.module_utils._clone import export, warm, ways
-from ansible_collections.headroom.libvirt.plugins.module_utils._connection import open_connection
+from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue.catalogue import (
+    open_catalogue,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
 from ansible_collections.headroom.libvirt.plugins.module_utils._sizes import parse_size
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
+    open_connection,
+)
+
+from . import strategies
+from .stream import serve
+from .warm import warm
 
 if t.TYPE_CHECKING:
-    from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.catalogue import Catalogue
-    from ansible_collections.headroom.libvirt.plugins.module_utils._clone.plan import Request
-    from ansible_collections.headroom.libvirt.plugins.module_utils._clone.survey import ClonePlan
-    from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection
+    from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue.catalogue import (
+        Catalogue,
+    )
+    from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
+        Connection,
+    )
     from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import Clock
+
+    from .plan import Request
+    from .survey import ClonePlan
 
     Options = t.Mapping[str, t.Any]
 
@@ -38,7 +50,7 @@ class Origin:
 
     catalogue: Catalogue
     request: Request
-    source: export.Source | None = None
+    source: serve.Source | None = None
 
 
 @contextlib.contextmanager
@@ -48,11 +60,13 @@ def opened(connection: Connection, options: Options, request: Request) -> t.Iter
     if not _is_streamed(connection, options, request, pool):
         yield Origin(open_catalogue(connection, pool), request)
         return
-    uri = export.check_uri(options["source_uri"])
+    uri = serve.check_uri(options["source_uri"])
     ports = parse_ports(options["source_ports"])
     with open_connection(uri, timeout=options.get("connect_timeout", 20.0)) as remote:
         catalogue = open_catalogue(remote, options["source_pool"] or pool)
-        source = export.Source(uri, catalogue, export.address_of(uri, options["source_address"]), ports)
+        source = serve.Source(
+            uri, catalogue, serve.address_of(uri, options["source_address"]), ports
+        )
         yield Origin(catalogue, dataclasses.replace(request, mode="streamed"), source)
 
 
@@ -60,7 +74,10 @@ def _is_streamed(connection: Connection, options: Options, request: Request, poo
     if request.mode == "streamed":
         if not options["source_uri"]:
             raise InvalidInput(
-                "source_uri", None, "is needed with mode: streamed", "Name a host that has the appliance."
+                "source_uri",
+                None,
+                "is needed with mode: streamed",
+                "Name a host that has the appliance.",
             )
         return True
     if request.mode != "auto" or not options["source_uri"] or request.state != "running":
@@ -73,24 +90,28 @@ def parse_ports(text: str) -> range:
     match = re.fullmatch(r"([0-9]{1,5})(?:-([0-9]{1,5}))?", text)
     first, last = (0, 0) if match is None else (int(match[1]), int(match[2] or match[1]))
     if not 0 < first <= last <= _LAST_PORT:
-        raise InvalidInput("source_ports", text, "is not a range of ports", "Write for example 10809-10872.")
+        raise InvalidInput(
+            "source_ports", text, "is not a range of ports", "Write for example 10809-10872."
+        )
     return range(first, last + 1)
 
 
-def way_of(plan: ClonePlan, origin: Origin, connection: Connection, options: Options, clock: Clock) -> ways.Way:
+def way_of(
+    plan: ClonePlan, origin: Origin, connection: Connection, options: Options, clock: Clock
+) -> strategies.Way:
     """Return the way in which the clones of the plan come about; raises HeadroomError where there is none."""
     if origin.source is not None:
         bandwidth = options["bandwidth"]
         limit = 0 if bandwidth is None else parse_size("bandwidth", bandwidth)
-        return ways.StreamedWay(connection, origin.source, plan.manifest, limit)
+        return strategies.StreamedWay(connection, origin.source, plan.manifest, limit)
     if plan.choice.mode == "warm":
         _refuse_seed(plan.request)
         hardware = warm.Hardware(plan.manifest, plan.platform, plan.request.overrides)
         hardware.check()
         patience = warm.Patience(options["timeout"], options["warm_settle"])
         preparer = warm.Preparer(connection, plan.pool, clock, patience)
-        return ways.WarmWay(connection, preparer, hardware, plan.base_paths)
-    return ways.PlainWay(connection, plan.choice.mode)
+        return strategies.WarmWay(connection, preparer, hardware, plan.base_paths)
+    return strategies.PlainWay(connection, plan.choice.mode)
 
 
 def _refuse_seed(request: Request) -> None:

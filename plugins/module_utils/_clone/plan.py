@@ -14,17 +14,28 @@ import itertools
 import re
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._clone.extras import Extras
-from ansible_collections.headroom.libvirt.plugins.module_utils._clone.quota import Quota
-from ansible_collections.headroom.libvirt.plugins.module_utils._clone.rewrite import Overrides
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain.metadata import Metadata, VolumeRef
-from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Conflict, InvalidInput, NoSpace
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
+    Conflict,
+    InvalidInput,
+    NoSpace,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._names import check_name
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.metadata import (
+    Metadata,
+    VolumeRef,
+)
+
+from .extras import Extras
+from .quota import Quota
+from .rewrite import Overrides
 
 if t.TYPE_CHECKING:
-    from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.manifest import Manifest
-    from ansible_collections.headroom.libvirt.plugins.module_utils._clone.modes import Mode
-    from ansible_collections.headroom.libvirt.plugins.module_utils._clone.seed import Seed
+    from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue.manifest import (
+        Manifest,
+    )
+
+    from .modes import Mode
+    from .seed.seed import Seed
 
 # An overlay that holds nothing yet: header, refcounts and tables of a qcow2 image take 196 KiB.
 EMPTY_OVERLAY_BYTES: t.Final = 256 * 1024
@@ -121,7 +132,10 @@ class NewClone:
     @property
     def volumes(self) -> tuple[VolumeRef, ...]:
         """The volumes that it will own."""
-        return (*(overlay.volume for overlay in self.overlays), *(extra.volume for extra in self.extras.volumes))
+        return (
+            *(overlay.volume for overlay in self.overlays),
+            *(extra.volume for extra in self.extras.volumes),
+        )
 
     @property
     def paths(self) -> dict[VolumeRef, str]:
@@ -146,10 +160,17 @@ def check_request(request: Request) -> Request:
                 "Write 1 or more. To remove clones, use headroom.libvirt.domain with state: absent.",
             )
         if request.prefix is None:
-            raise InvalidInput("prefix", None, "is needed with count", "Give prefix, or fleet, which stands in for it.")
+            raise InvalidInput(
+                "prefix",
+                None,
+                "is needed with count",
+                "Give prefix, or fleet, which stands in for it.",
+            )
         check_name("prefix", f"{request.prefix}-{request.count}")
     elif not request.names:
-        raise InvalidInput("names", [], "names no clone", "List at least one name, or give count and prefix.")
+        raise InvalidInput(
+            "names", [], "names no clone", "List at least one name, or give count and prefix."
+        )
     for option in ("fleet", "tenant"):
         value = getattr(request, option)
         if value is not None:
@@ -161,7 +182,10 @@ def check_request(request: Request) -> Request:
 def _check_mode(request: Request) -> None:
     if request.mode in {"streamed", "warm"} and request.state != "running":
         raise InvalidInput(
-            "state", request.state, f"is not for mode: {request.mode}", "Such a clone begins by running."
+            "state",
+            request.state,
+            f"is not for mode: {request.mode}",
+            "Such a clone begins by running.",
         )
     if request.mode == "warm" and request.disk_size_bytes is not None:
         raise InvalidInput(
@@ -178,11 +202,18 @@ def candidates(request: Request, domain_names: t.Iterable[str]) -> list[str]:
         there = set(domain_names)
         return [name for name in request.names if name in there]
     numbered = re.compile(re.escape(request.prefix or "") + r"-([1-9][0-9]*)")
-    found = [(int(match[1]), name) for name in domain_names for match in (numbered.fullmatch(name),) if match]
+    found = [
+        (int(match[1]), name)
+        for name in domain_names
+        for match in (numbered.fullmatch(name),)
+        if match
+    ]
     return [name for _number, name in sorted(found)]
 
 
-def select(request: Request, domain_names: t.Collection[str], appliances: t.Mapping[str, str | None]) -> Selection:
+def select(
+    request: Request, domain_names: t.Collection[str], appliances: t.Mapping[str, str | None]
+) -> Selection:
     """Return which clones are there and which are missing.
 
     ``appliances`` holds what the metadata of each of the candidates() says. Raises Conflict for a domain that has one
@@ -195,12 +226,19 @@ def select(request: Request, domain_names: t.Collection[str], appliances: t.Mapp
                 raise _not_ours(request, name, appliance)
         return Selection(existing, tuple(name for name in request.names if name not in existing))
     taken = set(domain_names)
-    free = (name for number in itertools.count(1) for name in (f"{request.prefix}-{number}",) if name not in taken)
+    free = (
+        name
+        for number in itertools.count(1)
+        for name in (f"{request.prefix}-{number}",)
+        if name not in taken
+    )
     return Selection(existing, tuple(itertools.islice(free, max(0, request.count - len(existing)))))
 
 
 def _not_ours(request: Request, name: str, appliance: str | None) -> Conflict:
-    wanted = request.appliance if request.version is None else f"{request.appliance}:{request.version}"
+    wanted = (
+        request.appliance if request.version is None else f"{request.appliance}:{request.version}"
+    )
     what = f"is a clone of {appliance}" if appliance else "was not made from an appliance"
     return Conflict(
         f"names: a domain {name!r} exists already, but it {what}, not of {wanted}. Choose another name, or remove it "
@@ -283,7 +321,10 @@ def check_memory(manifest: Manifest, memory_bytes: int) -> None:
 def check_room(clones: t.Sequence[NewClone], pool: str, mode: Mode, available_bytes: int) -> None:
     """Raise NoSpace when the pool has no room for the disks as they are at the start."""
     disks = [disk for clone in clones for disk in clone.overlays]
-    needed = sum(disk.base_size_bytes if mode in {"full", "streamed"} else EMPTY_OVERLAY_BYTES for disk in disks)
+    needed = sum(
+        disk.base_size_bytes if mode in {"full", "streamed"} else EMPTY_OVERLAY_BYTES
+        for disk in disks
+    )
     if needed > available_bytes:
         raise NoSpace(
             f"pool: {pool!r} has {available_bytes} bytes free, but {len(clones)} clones (mode: {mode}) need {needed} "

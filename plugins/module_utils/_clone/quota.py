@@ -12,7 +12,10 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._errors import HeadroomError, InvalidInput
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
+    HeadroomError,
+    InvalidInput,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._sizes import parse_size
 
 Resource = t.Literal["machines", "vcpus", "memory_bytes", "disk_bytes"]
@@ -64,15 +67,26 @@ def read(option: t.Mapping[str, t.Any] | None, tenant: str | None) -> Quota:
         raise InvalidInput("quota", given, "is of no tenant", "Set tenant, or leave quota out.")
     for name in ("machines", "vcpus"):
         if given.get(name, 0) < 0:
-            raise InvalidInput(f"quota.{name}", given[name], "is less than nothing", "Write 0 or more.")
-    sizes = {f"{name}_bytes": parse_size(f"quota.{name}", given[name]) for name in ("memory", "disk") if name in given}
+            raise InvalidInput(
+                f"quota.{name}", given[name], "is less than nothing", "Write 0 or more."
+            )
+    sizes = {
+        f"{name}_bytes": parse_size(f"quota.{name}", given[name])
+        for name in ("memory", "disk")
+        if name in given
+    }
     return Quota(machines=given.get("machines"), vcpus=given.get("vcpus"), **sizes)
 
 
 def check(tenant: str, quota: Quota, used: Usage, wanted: Usage) -> None:
     """Raise QuotaExceeded naming tenant, limit and use when ``wanted`` is more than is left."""
     exceeded = [
-        {"resource": name, "limit": limit, "used": getattr(used, name), "wanted": getattr(wanted, name)}
+        {
+            "resource": name,
+            "limit": limit,
+            "used": getattr(used, name),
+            "wanted": getattr(wanted, name),
+        }
         for name, limit in quota.limits.items()
         if getattr(wanted, name) and getattr(used, name) + getattr(wanted, name) > limit
     ]

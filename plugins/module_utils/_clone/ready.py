@@ -16,14 +16,22 @@ import socket
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.build import AGENT_CHANNEL
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api as domains
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain.xml import parse_element
-from ansible_collections.headroom.libvirt.plugins.module_utils._errors import HeadroomError, InvalidInput, TimedOut
-from ansible_collections.headroom.libvirt.plugins.module_utils._host.leases import all_leases
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
+    HeadroomError,
+    InvalidInput,
+    TimedOut,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt import domains
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.element_xml import (
+    parse_element,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.leases import all_leases
 from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import Waiter
 
 if t.TYPE_CHECKING:
-    from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection
+    from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
+        Connection,
+    )
     from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import Clock
 
 Addresses = t.Dict[str, t.List[str]]  # noqa: UP006 - evaluated at run time, on Python 3.9 too
@@ -62,7 +70,9 @@ def check_wish(wish: Wish, template: str) -> None:
     if wish.wait_for == "port" and not 1 <= (wish.port or 0) <= 65535:
         raise InvalidInput("port", wish.port, "is no TCP port", "Write a number from 1 to 65535.")
     channels = parse_element(template).findall("devices/channel/target")
-    if wish.wait_for == "agent" and all(channel.get("name") != AGENT_CHANNEL for channel in channels):
+    if wish.wait_for == "agent" and all(
+        channel.get("name") != AGENT_CHANNEL for channel in channels
+    ):
         raise InvalidInput(
             "wait_for",
             "agent",
@@ -79,7 +89,10 @@ def addresses(connection: Connection, macs: t.Mapping[str, t.Sequence[str]]) -> 
     found: dict[str, list[str]] = {}
     for lease in all_leases(connection):
         found.setdefault(lease.mac, []).append(lease.address)
-    return {name: [address for mac in own for address in found.get(mac.lower(), [])] for name, own in macs.items()}
+    return {
+        name: [address for mac in own for address in found.get(mac.lower(), [])]
+        for name, own in macs.items()
+    }
 
 
 @dataclasses.dataclass
@@ -104,7 +117,9 @@ class Watch:
             for number, stage in enumerate(stages):
                 waiting = [name for name, reached in self.seconds.items() if len(reached) == number]
                 for name in self._come_to(stage, waiting, wish.port):
-                    self.seconds[name][stage] = round(self.clock.now() - self.since.get(name, began), 3)
+                    self.seconds[name][stage] = round(
+                        self.clock.now() - self.since.get(name, began), 3
+                    )
             return all(len(reached) == len(stages) for reached in self.seconds.values())
 
         if not Waiter(wish.timeout, self.clock, first_pause=0.1).holds(all_there):
@@ -119,11 +134,17 @@ class Watch:
         known = addresses(self.connection, {name: self.macs[name] for name in names})
         if stage == "address":
             return [name for name in names if known[name]]
-        return _those(names, lambda name: any(_is_open(address, port or 0) for address in known[name]))
+        return _those(
+            names, lambda name: any(_is_open(address, port or 0) for address in known[name])
+        )
 
     def _give_up(self, wish: Wish) -> None:
         stages = STAGES[wish.wait_for]
-        missing = {name: stages[len(done)] for name, done in self.seconds.items() if len(done) < len(stages)}
+        missing = {
+            name: stages[len(done)]
+            for name, done in self.seconds.items()
+            if len(done) < len(stages)
+        }
         told = "; ".join(
             f"{', '.join(name for name in missing if missing[name] == stage)} {_LACK[stage]}"
             for stage in stages

@@ -11,12 +11,16 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.names import parse_reference
-from ansible_collections.headroom.libvirt.plugins.module_utils._clone import quota, seed
-from ansible_collections.headroom.libvirt.plugins.module_utils._clone.plan import Request, check_request
-from ansible_collections.headroom.libvirt.plugins.module_utils._clone.rewrite import Overrides
+from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue.names import (
+    parse_reference,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
 from ansible_collections.headroom.libvirt.plugins.module_utils._sizes import parse_size
+
+from . import quota
+from .plan import Request, check_request
+from .rewrite import Overrides
+from .seed import seed
 
 
 def request_from(options: t.Mapping[str, t.Any]) -> Request:
@@ -26,7 +30,9 @@ def request_from(options: t.Mapping[str, t.Any]) -> Request:
     """
     name, version = parse_reference("appliance", options["appliance"])
     if options["vcpus"] is not None and options["vcpus"] < 1:
-        raise InvalidInput("vcpus", options["vcpus"], "is not a number of vCPUs", "Write 1 or more.")
+        raise InvalidInput(
+            "vcpus", options["vcpus"], "is not a number of vCPUs", "Write 1 or more."
+        )
     overrides = Overrides(
         memory_bytes=_size("memory", options),
         **{option: options[option] for option in ("vcpus", "network", "title", "description")},
@@ -53,7 +59,9 @@ def _seed(options: t.Mapping[str, t.Any]) -> seed.Seed | None:
     said = {option: options[option] for option in ("user_data", "meta_data", "network_config")}
     given = [option for option, value in said.items() if value is not None]
     if given and options["seed"] is False:
-        raise InvalidInput("seed", False, f"leaves no way to tell the clones {given[0]}", f"Leave {given[0]} out.")
+        raise InvalidInput(
+            "seed", False, f"leaves no way to tell the clones {given[0]}", f"Leave {given[0]} out."
+        )
     return seed.read(**said) if given or options["seed"] else None
 
 

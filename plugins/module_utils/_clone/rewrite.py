@@ -17,16 +17,21 @@ import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.build import add_interface
 from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.template import own_disks
-from ansible_collections.headroom.libvirt.plugins.module_utils._clone import rewrite_seed
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain import metadata as metadata_
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain.xml import parse_element, to_text
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
-from ansible_collections.headroom.libvirt.plugins.module_utils._libvirt_dep import etree
+from ansible_collections.headroom.libvirt.plugins.module_utils._lxml_dep import etree
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt import metadata as metadata_
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.element_xml import (
+    parse_element,
+    to_text,
+)
+
+from .seed import disk_xml
 
 if t.TYPE_CHECKING:
-    from ansible_collections.headroom.libvirt.plugins.module_utils._clone.identity import Identity
-    from ansible_collections.headroom.libvirt.plugins.module_utils._clone.plan import Overlay
-    from ansible_collections.headroom.libvirt.plugins.module_utils._domain.metadata import Metadata
+    from ansible_collections.headroom.libvirt.plugins.module_utils._virt.metadata import Metadata
+
+    from .identity import Identity
+    from .plan import Overlay
 
 # libvirt's schema of a domain lets these come in any order, but people expect names on top.
 _TOP: t.Final = ("name", "uuid", "title", "description")
@@ -64,14 +69,16 @@ def clone_xml(
 ) -> str:
     """Return the XML of the clone ``name`` with its ``disks`` by target."""
     root = with_hardware(template, platform, overrides)
-    _put_names(root, {"name": name, "uuid": identity.uuid, "title": overrides.title}, overrides.description)
+    _put_names(
+        root, {"name": name, "uuid": identity.uuid, "title": overrides.title}, overrides.description
+    )
     _put_system_uuid(root, identity.uuid)
     for disk in own_disks(root):
         _put_disk(disk, disks[disk.find("target").get("dev", "")])  # type: ignore[union-attr]
     for interface, mac in zip(root.iterfind("devices/interface"), identity.macs):
         interface.insert(0, etree.Element("mac", address=mac))
     if identity.seed is not None:
-        rewrite_seed.add(root, identity.seed)
+        disk_xml.add(root, identity.seed)
     if identity.nvram is not None:
         _put_nvram(root, identity.nvram)
     metadata_.put_in(root, metadata)
@@ -91,7 +98,9 @@ def with_hardware(template: str, platform: Platform, overrides: Overrides) -> et
     return root
 
 
-def _put_names(root: etree._Element, names: t.Mapping[str, str | None], description: str | None) -> None:
+def _put_names(
+    root: etree._Element, names: t.Mapping[str, str | None], description: str | None
+) -> None:
     texts = {**names, "description": description}
     for tag in reversed(_TOP):
         text = texts[tag]

@@ -14,19 +14,30 @@ import datetime as dt
 import secrets
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.catalogue import open_catalogue
-from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.names import parse_reference
-from ansible_collections.headroom.libvirt.plugins.module_utils._clone.apply import Maker
-from ansible_collections.headroom.libvirt.plugins.module_utils._clone.plan import Request, State, check_request
-from ansible_collections.headroom.libvirt.plugins.module_utils._clone.rewrite import Overrides
-from ansible_collections.headroom.libvirt.plugins.module_utils._clone.survey import make_plan
-from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Conflict, UnsupportedBehaviour
+from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue.catalogue import (
+    open_catalogue,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue.names import (
+    parse_reference,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
+    Conflict,
+    UnsupportedBehaviour,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import SYSTEM_CLOCK, Clock
 
+from .apply import Maker
+from .plan import Request, State, check_request
+from .rewrite import Overrides
+from .survey import make_plan
+
 if t.TYPE_CHECKING:
-    from ansible_collections.headroom.libvirt.plugins.module_utils._clone.apply import Row
-    from ansible_collections.headroom.libvirt.plugins.module_utils._domain.machine import DefinedMachine
-    from ansible_collections.headroom.libvirt.plugins.module_utils._journal import Journal
+    from ansible_collections.headroom.libvirt.plugins.module_utils._journal.journal import Journal
+    from ansible_collections.headroom.libvirt.plugins.module_utils._machine.machine import (
+        DefinedMachine,
+    )
+
+    from .apply import Row
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,11 +55,15 @@ class Cloner:
     def __call__(self, machine: DefinedMachine, name: str) -> Row:
         """Return the row of the new machine; raises UnsupportedBehaviour for one that was made from no appliance."""
         request = self._request(machine, name)
-        plan = make_plan(open_catalogue(machine.connection, self.appliance_pool or request.pool), request)
+        plan = make_plan(
+            open_catalogue(machine.connection, self.appliance_pool or request.pool), request
+        )
         if not plan.clones:
             raise Conflict(f"a machine {name!r} exists already. Choose another name.", name=name)
         created = dt.datetime.now(dt.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-        maker = Maker(machine.connection, plan, created, self.clock, secrets.token_bytes, self.journal)
+        maker = Maker(
+            machine.connection, plan, created, self.clock, secrets.token_bytes, self.journal
+        )
         (row,) = maker.make()
         return row
 

@@ -16,24 +16,35 @@ import dataclasses
 import typing as t
 from urllib.parse import urlsplit
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._clone import host, modes, plan, rewrite, survey_extras
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api as domains
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain import xml
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain.metadata import Metadata
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Conflict, NotFound
-from ansible_collections.headroom.libvirt.plugins.module_utils._host import api as host_api
-from ansible_collections.headroom.libvirt.plugins.module_utils._storage import api as storage
-from ansible_collections.headroom.libvirt.plugins.module_utils._storage import reflink
-from ansible_collections.headroom.libvirt.plugins.module_utils._storage import xml as storage_xml
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
+    capabilities,
+    domain_xml,
+    domains,
+    element_xml,
+    node,
+    storage,
+    storage_xml,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.metadata import Metadata
+
+from . import modes, plan, reflink, rewrite, survey_extras
 
 if t.TYPE_CHECKING:
-    from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.catalogue import Catalogue
-    from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.manifest import Manifest
-    from ansible_collections.headroom.libvirt.plugins.module_utils._clone.plan import NewClone, Request, Selection
-    from ansible_collections.headroom.libvirt.plugins.module_utils._clone.rewrite import Platform
-    from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection
-    from ansible_collections.headroom.libvirt.plugins.module_utils._domain.metadata import VolumeRef
-    from ansible_collections.headroom.libvirt.plugins.module_utils._libvirt_dep import libvirt
+    from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue.catalogue import (
+        Catalogue,
+    )
+    from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue.manifest import (
+        Manifest,
+    )
+    from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
+        Connection,
+    )
+    from ansible_collections.headroom.libvirt.plugins.module_utils._virt.libvirt_dep import libvirt
+    from ansible_collections.headroom.libvirt.plugins.module_utils._virt.metadata import VolumeRef
+
+    from .plan import NewClone, Request, Selection
+    from .rewrite import Platform
 
 
 _NOTHING_LEFT: t.Final = plan.Leftovers()
@@ -50,7 +61,7 @@ class ClonePlan:
     selection: Selection
     choice: modes.Choice
     clones: tuple[NewClone, ...]
-    hardware: xml.Definition
+    hardware: domain_xml.Definition
     notes: tuple[str, ...]
     base_paths: t.Mapping[str, str]
 
@@ -103,24 +114,35 @@ def make_plan(
     connection = connection or catalogue.connection
     manifest = catalogue.get(request.appliance, request.version)
     selection = _select(connection, request, gone)
-    root = xml.parse_element(manifest.template)
-    guests = host.read_guests(host_api.capabilities_xml(connection))
-    platform, notes = host.choose_platform(xml.read(root), root.findtext("devices/emulator"), guests)
-    hardware = xml.read(rewrite.with_hardware(manifest.template, platform, request.overrides))
+    root = element_xml.parse_element(manifest.template)
+    guests = capabilities.read_guests(node.capabilities_xml(connection))
+    platform, notes = capabilities.choose_platform(
+        domain_xml.read(root), root.findtext("devices/emulator"), guests
+    )
+    hardware = domain_xml.read(
+        rewrite.with_hardware(manifest.template, platform, request.overrides)
+    )
     pool = storage.look_up_pool(connection, request.pool)
     described, paths = storage_xml.parse_pool(storage.pool_xml(pool)), catalogue.paths(manifest)
-    choice = modes.choose(request.mode, _look_at_place(connection, request, described, paths.values()))
+    choice = modes.choose(
+        request.mode, _look_at_place(connection, request, described, paths.values())
+    )
     clones = tuple(
-        plan.new_clone(name, manifest, paths, request, choice.mode, described.path_of) for name in selection.missing
+        plan.new_clone(name, manifest, paths, request, choice.mode, described.path_of)
+        for name in selection.missing
     )
     names, with_nvram = {*selection.existing, *selection.missing}, manifest.nvram is not None
-    clones = survey_extras.add(clones, request, names, hardware, described.path_of, with_nvram=with_nvram)
+    clones = survey_extras.add(
+        clones, request, names, hardware, described.path_of, with_nvram=with_nvram
+    )
     if clones:
         plan.check_memory(manifest, hardware.memory_bytes)
         _check_networks(connection, hardware, running=request.state == "running")
         _check_volumes(pool, request, choice.mode, clones, gone)
         survey_extras.check(connection, request, clones, hardware, gone)
-    return ClonePlan(request, manifest, pool, platform, selection, choice, clones, hardware, tuple(notes), paths)
+    return ClonePlan(
+        request, manifest, pool, platform, selection, choice, clones, hardware, tuple(notes), paths
+    )
 
 
 def _select(connection: Connection, request: Request, gone: plan.Leftovers) -> Selection:
@@ -138,7 +160,8 @@ def _look_at_place(
     if request.mode == "reflink" and pool.holds_files:
         if urlsplit(connection.uri).netloc:
             no_reflink = (
-                f"this module shares blocks itself, and so has to run on the host, not to reach {connection.uri}."
+                "this module shares blocks itself, and so has to run on the host, not to reach "
+                f"{connection.uri}."
             )
         else:
             obstacles = (reflink.obstacle(path, pool.path or "") for path in base_paths)
@@ -146,9 +169,13 @@ def _look_at_place(
     return modes.Place(request.pool, pool.type, pool.holds_files, no_reflink)
 
 
-def _check_networks(connection: Connection, hardware: xml.Definition, *, running: bool) -> None:
+def _check_networks(
+    connection: Connection, hardware: domain_xml.Definition, *, running: bool
+) -> None:
     wanted = {one.source for one in hardware.interfaces if one.type == "network" and one.source}
-    there = {network.name(): network for network in host_api.list_networks(connection)} if wanted else {}
+    there = (
+        {network.name(): network for network in node.list_networks(connection)} if wanted else {}
+    )
     for name in sorted(wanted):
         if name not in there:
             raise NotFound(
@@ -156,7 +183,7 @@ def _check_networks(connection: Connection, hardware: xml.Definition, *, running
                 "Name one of these, or define it first.",
                 network=name,
             )
-        if running and not host_api.network_active(there[name]):
+        if running and not node.network_active(there[name]):
             raise Conflict(
                 f"network: the network {name!r} is not active, so clones on it cannot start. "
                 f"Start it: virsh net-start {name}.",
@@ -165,10 +192,16 @@ def _check_networks(connection: Connection, hardware: xml.Definition, *, running
 
 
 def _check_volumes(
-    pool: libvirt.virStoragePool, request: Request, mode: modes.Mode, clones: t.Sequence[NewClone], gone: plan.Leftovers
+    pool: libvirt.virStoragePool,
+    request: Request,
+    mode: modes.Mode,
+    clones: t.Sequence[NewClone],
+    gone: plan.Leftovers,
 ) -> None:
     storage.try_to_refresh(pool)
-    plan.check_room(clones, request.pool, mode, storage_xml.parse_pool(storage.pool_xml(pool)).available_bytes)
+    plan.check_room(
+        clones, request.pool, mode, storage_xml.parse_pool(storage.pool_xml(pool)).available_bytes
+    )
     for ref in {ref for clone in clones for ref in clone.volumes} - gone.volumes:
         if storage.find_volume(pool, ref.name) is not None:
             raise Conflict(
@@ -182,6 +215,8 @@ def _check_volumes(
 def volume_path(connection: Connection, ref: VolumeRef) -> str | None:
     """Return the path of a volume, None where it is not there any more."""
     try:
-        return storage.volume_path(storage.look_up_volume(storage.look_up_pool(connection, ref.pool), ref.name))
+        return storage.volume_path(
+            storage.look_up_volume(storage.look_up_pool(connection, ref.pool), ref.name)
+        )
     except (NotFound, Conflict):
         return None

@@ -12,13 +12,19 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._clone import companions, iso, quota, tenants
-from ansible_collections.headroom.libvirt.plugins.module_utils._clone.extras import extras_for, fixed_addresses
+from . import companions, quota, tenants
+from .extras import extras_for, fixed_addresses
+from .seed import iso
 
 if t.TYPE_CHECKING:
-    from ansible_collections.headroom.libvirt.plugins.module_utils._clone.plan import Leftovers, NewClone, Request
-    from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection
-    from ansible_collections.headroom.libvirt.plugins.module_utils._domain.xml import Definition
+    from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
+        Connection,
+    )
+    from ansible_collections.headroom.libvirt.plugins.module_utils._virt.domain_xml import (
+        Definition,
+    )
+
+    from .plan import Leftovers, NewClone, Request
 
 
 def add(
@@ -49,7 +55,11 @@ def add(
 
 
 def check(
-    connection: Connection, request: Request, clones: t.Sequence[NewClone], hardware: Definition, gone: Leftovers
+    connection: Connection,
+    request: Request,
+    clones: t.Sequence[NewClone],
+    hardware: Definition,
+    gone: Leftovers,
 ) -> None:
     """Raise what would keep the clones from being made; what is ``gone`` will be undone before they are."""
     _check_quota(connection, request, clones, hardware, gone)
@@ -61,10 +71,21 @@ def check(
 
 
 def _check_quota(
-    connection: Connection, request: Request, clones: t.Sequence[NewClone], hardware: Definition, gone: Leftovers
+    connection: Connection,
+    request: Request,
+    clones: t.Sequence[NewClone],
+    hardware: Definition,
+    gone: Leftovers,
 ) -> None:
     if request.tenant is None or not request.quota.limits:
         return
     disks = sum(overlay.capacity_bytes for clone in clones for overlay in clone.overlays)
-    wanted = quota.Usage(1, hardware.vcpus, hardware.memory_bytes) * len(clones) + quota.Usage(disk_bytes=disks)
-    quota.check(request.tenant, request.quota, tenants.usage(connection, request.tenant, gone.domains), wanted)
+    wanted = quota.Usage(1, hardware.vcpus, hardware.memory_bytes) * len(clones) + quota.Usage(
+        disk_bytes=disks
+    )
+    quota.check(
+        request.tenant,
+        request.quota,
+        tenants.usage(connection, request.tenant, gone.domains),
+        wanted,
+    )

@@ -15,18 +15,28 @@ import os
 import pathlib
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._clone.extras import SEED_SUFFIX
-from ansible_collections.headroom.libvirt.plugins.module_utils._clone.quota import Usage
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api as domains
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain import volumes, xml
-from ansible_collections.headroom.libvirt.plugins.module_utils._errors import HeadroomError, NotFound
-from ansible_collections.headroom.libvirt.plugins.module_utils._storage import api as storage
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
+    HeadroomError,
+    NotFound,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._layers import users
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
+    domain_xml,
+    domains,
+    storage,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import Waiter
 
+from .extras import SEED_SUFFIX
+from .quota import Usage
+
 if t.TYPE_CHECKING:
-    from ansible_collections.headroom.libvirt.plugins.module_utils._clone.plan import Request
-    from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection
+    from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
+        Connection,
+    )
     from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import Clock
+
+    from .plan import Request
 
 LOCKS: t.Final = "/run/lock"
 
@@ -39,7 +49,7 @@ def usage(connection: Connection, tenant: str, gone: t.Collection[str] = ()) -> 
     total = Usage()
     for domain in domains.list_all(connection):
         try:
-            definition = xml.parse(domains.definition_xml(domain))
+            definition = domain_xml.parse(domains.definition_xml(domain))
         except NotFound:  # gone since it was listed
             continue
         if definition.metadata.tenant == tenant and definition.name not in gone:
@@ -47,10 +57,10 @@ def usage(connection: Connection, tenant: str, gone: t.Collection[str] = ()) -> 
     return total
 
 
-def of_machine(connection: Connection, definition: xml.Definition) -> Usage:
+def of_machine(connection: Connection, definition: domain_xml.Definition) -> Usage:
     """Return what one machine takes."""
     disks = (ref for ref in definition.metadata.volumes if not ref.name.endswith(SEED_SUFFIX))
-    owned = (volumes.find(connection, ref) for ref in disks)
+    owned = (users.find(connection, ref) for ref in disks)
     size = sum(storage.capacity(volume) for volume in owned if volume is not None)
     return Usage(1, definition.vcpus, definition.memory_bytes, size)
 
@@ -80,7 +90,8 @@ def alone(tenant: str, timeout: float, clock: Clock, folder: str = LOCKS) -> t.I
         ) from error
     try:
         Waiter(timeout, clock).until(
-            lambda: _locked(descriptor), f"quota: the end of another task that makes machines of the tenant {tenant!r}"
+            lambda: _locked(descriptor),
+            f"quota: the end of another task that makes machines of the tenant {tenant!r}",
         )
         yield
     finally:

@@ -17,16 +17,31 @@ import typing as t
 from fnmatch import fnmatchcase
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._changes import Changes
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api, exports, plan, removal, volumes
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain.machine import DefinedMachine
-from ansible_collections.headroom.libvirt.plugins.module_utils._errors import HeadroomError, NotFound
-from ansible_collections.headroom.libvirt.plugins.module_utils._network import reservations
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
+    HeadroomError,
+    NotFound,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._layers import users
+from ansible_collections.headroom.libvirt.plugins.module_utils._machine.machine import (
+    DefinedMachine,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._network import apply
+from ansible_collections.headroom.libvirt.plugins.module_utils._streaming import exports
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt import domains
+
+from . import plan, removal
 
 if t.TYPE_CHECKING:
-    from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection
-    from ansible_collections.headroom.libvirt.plugins.module_utils._domain.exports import ExportRef
-    from ansible_collections.headroom.libvirt.plugins.module_utils._domain.metadata import ReservationRef
-    from ansible_collections.headroom.libvirt.plugins.module_utils._journal import Journal
+    from ansible_collections.headroom.libvirt.plugins.module_utils._journal.journal import Journal
+    from ansible_collections.headroom.libvirt.plugins.module_utils._streaming.exports import (
+        ExportRef,
+    )
+    from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
+        Connection,
+    )
+    from ansible_collections.headroom.libvirt.plugins.module_utils._virt.metadata import (
+        ReservationRef,
+    )
 
 # Waiting for guests to shut down costs nothing here; the bound is for libvirtd, which serves few calls at once.
 _WORKERS = 8
@@ -67,7 +82,9 @@ class DomainPlan:
             "changed": self.changes.changed,
             "steps": list(self.steps),
             "removed_volumes": [ref._asdict() for ref in self.volumes.remove],
-            "kept_volumes": [{**ref._asdict(), "reason": reason} for ref, reason in self.volumes.keep.items()],
+            "kept_volumes": [
+                {**ref._asdict(), "reason": reason} for ref, reason in self.volumes.keep.items()
+            ],
             "removed_reservations": [ref._asdict() for ref in self.reservations],
         }
 
@@ -80,10 +97,12 @@ def choose(
     ``pattern`` is a shell pattern over names.
     """
     if not fleet and pattern is None:  # names alone need no list of a thousand guests
-        found = {name: api.find(connection, name) for name in names}
-        machines = [DefinedMachine(connection, domain) for domain in found.values() if domain is not None]
+        found = {name: domains.find(connection, name) for name in names}
+        machines = [
+            DefinedMachine(connection, domain) for domain in found.values() if domain is not None
+        ]
         return machines, [name for name, domain in found.items() if domain is None]
-    everything = [DefinedMachine(connection, domain) for domain in api.list_all(connection)]
+    everything = [DefinedMachine(connection, domain) for domain in domains.list_all(connection)]
     chosen = {
         machine.name: machine
         for machine in everything
@@ -101,9 +120,11 @@ def _is_member(machine: DefinedMachine, fleet: str) -> bool:
         return False
 
 
-def plan_all(connection: Connection, machines: t.Sequence[DefinedMachine], request: Request) -> list[DomainPlan]:
+def plan_all(
+    connection: Connection, machines: t.Sequence[DefinedMachine], request: Request
+) -> list[DomainPlan]:
     """Return a plan for each machine that still exists; raises Conflict before anything is touched."""
-    uses = volumes.Uses(connection)
+    uses = users.Uses(connection)
     plans = []
     for machine in machines:
         try:
@@ -114,7 +135,7 @@ def plan_all(connection: Connection, machines: t.Sequence[DefinedMachine], reque
     return plans
 
 
-def _plan_one(machine: DefinedMachine, request: Request, uses: volumes.Uses) -> DomainPlan:
+def _plan_one(machine: DefinedMachine, request: Request, uses: users.Uses) -> DomainPlan:
     observed, changes = machine.observe(), Changes()
     if request.protected is not None:
         changes.add("protected", observed.protected, request.protected)
@@ -128,7 +149,9 @@ def _plan_one(machine: DefinedMachine, request: Request, uses: volumes.Uses) -> 
     if request.state == "absent" and request.remove_volumes:
         owned = uses.owned_by(machine.definition)
         changes.add("volumes", [f"{ref.pool}/{ref.name}" for ref in owned.remove], [])
-    kept = reservations.still_there(machine.connection, machine.metadata) if request.state == "absent" else ()
+    kept = (
+        apply.still_there(machine.connection, machine.metadata) if request.state == "absent" else ()
+    )
     changes.add("reservations", [f"{ref.network}/{ref.address}" for ref in kept], [])
     read = exports.needed_by(machine.domain) if request.state == "absent" else ()
     changes.add("exports", [ref.helper for ref in read], [])
@@ -145,7 +168,10 @@ def merged_changes(plans: t.Sequence[DomainPlan]) -> Changes:
 
 
 def carry_out(
-    connection: Connection, plans: t.Sequence[DomainPlan], journal: Journal, warn: t.Callable[[str], None]
+    connection: Connection,
+    plans: t.Sequence[DomainPlan],
+    journal: Journal,
+    warn: t.Callable[[str], None],
 ) -> None:
     """Carry the plans out, side by side; one that fails does not stop the others. ``warn`` is as for removal.clear().
 
@@ -165,22 +191,31 @@ def carry_out(
         raise next(iter(errors.values()))
     if errors:
         raise HeadroomError(
-            f"{len(errors)} of {len(plans)} domains failed: " + "; ".join(error.message for error in errors.values()),
+            f"{len(errors)} of {len(plans)} domains failed: "
+            + "; ".join(error.message for error in errors.values()),
             failed={name: error.as_result() for name, error in sorted(errors.items())},
         )
 
 
-def _carry_out_one(connection: Connection, journal: Journal, warn: t.Callable[[str], None], one: DomainPlan) -> None:
+def _carry_out_one(
+    connection: Connection, journal: Journal, warn: t.Callable[[str], None], one: DomainPlan
+) -> None:
     machine, request = one.machine, one.request
     if "protected" in one.changes.diff["after"]:
         machine.metadata = machine.metadata._replace(protected=one.observed.protected)
     if "autostart" in one.changes.diff["after"]:
         machine.autostart = bool(request.autostart)
-    belongings = removal.Belongings(machine.uuid, tuple(one.volumes.remove), one.reservations, one.exports)
+    belongings = removal.Belongings(
+        machine.uuid, tuple(one.volumes.remove), one.reservations, one.exports
+    )
     for step in one.steps:
         if step != "undefine":
             _take(step, machine, request)
-    with removal.begun(journal, connection, machine.name, belongings) if belongings else contextlib.nullcontext():
+    with (
+        removal.begun(journal, connection, machine.name, belongings)
+        if belongings
+        else contextlib.nullcontext()
+    ):
         if "undefine" in one.steps:
             machine.undefine()  # first: a definition must never point at volumes that are gone
         removal.clear(connection, belongings, warn)
@@ -194,8 +229,12 @@ def _take(step: plan.Step, machine: DefinedMachine, request: Request) -> None:
         "wake": machine.wake,
         "pause": machine.pause,
         "save": machine.save,
-        "shut down": functools.partial(machine.shutdown, timeout=request.timeout, force=request.force),
-        "await power-off": functools.partial(machine.await_power_off, timeout=request.timeout, force=request.force),
+        "shut down": functools.partial(
+            machine.shutdown, timeout=request.timeout, force=request.force
+        ),
+        "await power-off": functools.partial(
+            machine.await_power_off, timeout=request.timeout, force=request.force
+        ),
         "power off": machine.power_off,
     }
     steps[step]()

@@ -15,9 +15,11 @@ import typing as t
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Conflict
 
 if t.TYPE_CHECKING:
-    from ansible_collections.headroom.libvirt.plugins.module_utils._domain.metadata import VolumeRef
-    from ansible_collections.headroom.libvirt.plugins.module_utils._domain.states import State
-    from ansible_collections.headroom.libvirt.plugins.module_utils._domain.xml import Definition
+    from ansible_collections.headroom.libvirt.plugins.module_utils._virt.domain_xml import (
+        Definition,
+    )
+    from ansible_collections.headroom.libvirt.plugins.module_utils._virt.metadata import VolumeRef
+    from ansible_collections.headroom.libvirt.plugins.module_utils._virt.states import State
 
 Wanted = t.Literal["running", "shutdown", "paused", "saved", "absent"]
 WANTED: t.Final[tuple[Wanted, ...]] = t.get_args(Wanted)
@@ -26,10 +28,26 @@ WANTED: t.Final[tuple[Wanted, ...]] = t.get_args(Wanted)
 CATALOGUE_PREFIX: t.Final = "headroom-appliance."
 
 Situation = t.Literal[
-    "running", "paused", "saved", "shutdown", "shutting down", "crashed", "suspended by the guest", "absent"
+    "running",
+    "paused",
+    "saved",
+    "shutdown",
+    "shutting down",
+    "crashed",
+    "suspended by the guest",
+    "absent",
 ]
 Step = t.Literal[
-    "start", "start paused", "resume", "wake", "pause", "save", "shut down", "await power-off", "power off", "undefine"
+    "start",
+    "start paused",
+    "resume",
+    "wake",
+    "pause",
+    "save",
+    "shut down",
+    "await power-off",
+    "power off",
+    "undefine",
 ]
 
 _SITUATIONS: t.Final[t.Mapping[State, Situation]] = {
@@ -138,7 +156,9 @@ class OwnedVolumes:
     keep: t.Mapping[VolumeRef, str] = dataclasses.field(default_factory=dict)
 
 
-def sort_owned(own: Definition, paths: t.Mapping[VolumeRef, str], used_elsewhere: t.Mapping[str, str]) -> OwnedVolumes:
+def sort_owned(
+    own: Definition, paths: t.Mapping[VolumeRef, str], used_elsewhere: t.Mapping[str, str]
+) -> OwnedVolumes:
     """Decide which of the volumes that ``own``'s metadata lists may be deleted with it.
 
     ``paths`` holds those that still exist. ``used_elsewhere`` maps a path to the domain or volume that uses it. A

@@ -16,27 +16,34 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api, exports, volumes
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain.exports import ExportRef
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain.metadata import ReservationRef, VolumeRef
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     Conflict,
     HeadroomError,
     NotFound,
     Unsupported,
 )
-from ansible_collections.headroom.libvirt.plugins.module_utils._network import reservations
+from ansible_collections.headroom.libvirt.plugins.module_utils._layers import users
+from ansible_collections.headroom.libvirt.plugins.module_utils._network import apply
+from ansible_collections.headroom.libvirt.plugins.module_utils._streaming import exports
+from ansible_collections.headroom.libvirt.plugins.module_utils._streaming.exports import ExportRef
 from ansible_collections.headroom.libvirt.plugins.module_utils._uris import masked
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt import domains
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.metadata import (
+    ReservationRef,
+    VolumeRef,
+)
 
 if t.TYPE_CHECKING:
     import contextlib
 
-    from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection
-    from ansible_collections.headroom.libvirt.plugins.module_utils._journal import (
+    from ansible_collections.headroom.libvirt.plugins.module_utils._journal.journal import (
         Direction,
         Journal,
         Record,
         Transaction,
+    )
+    from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
+        Connection,
     )
 
 KIND: t.Final = "removal"
@@ -70,7 +77,9 @@ class Belongings:
             record.intent["uuid"],
             tuple(VolumeRef(**ref) for ref in record.intent["volumes"]),
             tuple(ReservationRef(**ref) for ref in record.intent["reservations"]),
-            tuple(ExportRef(**ref) for ref in record.intent.get("exports", ())),  # older records say nothing of them
+            tuple(
+                ExportRef(**ref) for ref in record.intent.get("exports", ())
+            ),  # older records say nothing of them
         )
 
 
@@ -81,17 +90,19 @@ def begun(
     return journal.transaction(KIND, name, {"uri": connection.uri, **belongings.as_intent()})
 
 
-def clear(connection: Connection, belongings: Belongings, warn: t.Callable[[str], None] | None = None) -> None:
+def clear(
+    connection: Connection, belongings: Belongings, warn: t.Callable[[str], None] | None = None
+) -> None:
     """Remove what belonged to a machine that is not defined any more; what another one uses by now stays.
 
     An export whose host does not answer is told to ``warn``: that host may be gone for good, and the machine is removed
     all the same. Without ``warn`` it is an error.
     """
-    used = volumes.paths_in_use(connection) if belongings.volumes else frozenset()
+    used = users.paths_in_use(connection) if belongings.volumes else frozenset()
     for ref in belongings.volumes:
-        volumes.delete(connection, ref, unless_at=used)
+        users.delete(connection, ref, unless_at=used)
     for kept in belongings.reservations:
-        reservations.release(connection, kept)
+        apply.release(connection, kept)
     for export in belongings.exports:
         try:
             exports.end_unneeded(connection, export)
@@ -112,19 +123,22 @@ class RemovalRecovery:
         """Remove the machine, if it is still defined, and what belonged to it; raises Conflict when it runs again."""
         belongings = Belongings.of(record)
         try:
-            domain = api.look_up_uuid(self.connection, belongings.uuid)
+            domain = domains.look_up_uuid(self.connection, belongings.uuid)
         except NotFound:
             clear(self.connection, belongings, self.warn)
             return
-        if api.is_active(domain):
-            raise Conflict(f"{record.subject!r} runs again. Remove it by headroom.libvirt.domain.", name=record.subject)
-        api.undefine(domain)
+        if domains.is_active(domain):
+            raise Conflict(
+                f"{record.subject!r} runs again. Remove it by headroom.libvirt.domain.",
+                name=record.subject,
+            )
+        domains.undefine(domain)
         clear(self.connection, belongings, self.warn)
 
     def roll_back(self, record: Record) -> None:
         """Do nothing for a machine that is still whole; raises Unsupported for one that is not."""
         try:
-            api.look_up_uuid(self.connection, record.intent["uuid"])
+            domains.look_up_uuid(self.connection, record.intent["uuid"])
         except NotFound:
             raise Unsupported(
                 f"{record.subject!r} is not defined any more, and nothing brings it back. Resume {record} instead.",
@@ -134,11 +148,18 @@ class RemovalRecovery:
 
 def unfinished(journal: Journal, connection: Connection) -> list[Record]:
     """Return the removals on this host that broke off."""
-    return [record for record in journal.unfinished(KIND) if record.uri == connection.uri and not record.alive]
+    return [
+        record
+        for record in journal.unfinished(KIND)
+        if record.uri == connection.uri and not record.alive
+    ]
 
 
 def finish(
-    journal: Journal, connection: Connection, records: t.Iterable[Record], warn: t.Callable[[str], None]
+    journal: Journal,
+    connection: Connection,
+    records: t.Iterable[Record],
+    warn: t.Callable[[str], None],
 ) -> None:
     """Finish removals that broke off; what cannot be is told to ``warn``, and stays unfinished."""
     for record in records:
@@ -156,7 +177,10 @@ def prospects(record: Record, direction: Direction) -> list[str]:
     return [
         f"Undefine the domain {record.subject} ({belongings.uuid}), if it is still defined.",
         *(f"Delete the volume {ref.name} of the pool {ref.pool}." for ref in belongings.volumes),
-        *(f"Give the address {ref.address} of the network {ref.network} back." for ref in belongings.reservations),
+        *(
+            f"Give the address {ref.address} of the network {ref.network} back."
+            for ref in belongings.reservations
+        ),
         *(
             f"Stop the export {ref.helper} on {masked(ref.uri)}, unless another machine reads from it."
             for ref in belongings.exports

@@ -29,15 +29,16 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     InvalidInput,
     NoSpace,
 )
-from ansible_collections.headroom.libvirt.plugins.module_utils._feed import transfer
-from ansible_collections.headroom.libvirt.plugins.module_utils._feed.errors import TooLarge, TransferFailed, Truncated
 from ansible_collections.headroom.libvirt.plugins.module_utils._uris import masked
+
+from . import transfer
+from .errors import TooLarge, TransferFailed, Truncated
 
 if t.TYPE_CHECKING:
     from pathlib import Path
 
-    from ansible_collections.headroom.libvirt.plugins.module_utils._feed.entry import Checksum
-    from ansible_collections.headroom.libvirt.plugins.module_utils._feed.transfer import Answer, Web
+    from .entry import Checksum
+    from .transfer import Answer, Web
 
 _ATTEMPTS: t.Final = 4
 _PREFIX: t.Final = "headroom-download."  # others may keep files in the same folder
@@ -56,7 +57,9 @@ class Wanted:
     @property
     def key(self) -> str:
         """What names its temporary file: another content has another one."""
-        return hashlib.sha256(f"{self.url}\n{self.checksum}\n{self.size_bytes}".encode()).hexdigest()[:32]
+        return hashlib.sha256(
+            f"{self.url}\n{self.checksum}\n{self.size_bytes}".encode()
+        ).hexdigest()[:32]
 
     @property
     def algorithm(self) -> str:
@@ -144,7 +147,9 @@ def _check(wanted: Wanted, partial: _Partial) -> None:
             f"{url} is {partial.size} bytes long, not {wanted.size_bytes}: it is truncated. It is not used."
         )
     if wanted.size_bytes is not None and partial.size > wanted.size_bytes:
-        raise TooLarge(f"{url} is {partial.size} bytes long, not {wanted.size_bytes}. It is not used.")
+        raise TooLarge(
+            f"{url} is {partial.size} bytes long, not {wanted.size_bytes}. It is not used."
+        )
     found = partial.hash.hexdigest()
     if wanted.checksum is not None and found != wanted.checksum.digits:
         raise ChecksumMismatch(
@@ -243,7 +248,9 @@ def _lock(descriptor: int, wanted: Wanted) -> None:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
-        raise Conflict(f"another run is fetching {masked(wanted.url)}. Run the task again when it is done.") from error
+        raise Conflict(
+            f"another run is fetching {masked(wanted.url)}. Run the task again when it is done."
+        ) from error
 
 
 def _forget_old(folder: Path) -> None:

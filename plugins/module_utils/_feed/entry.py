@@ -17,10 +17,17 @@ import fnmatch
 import re
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.manifest import version_order
+from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue.manifest import (
+    version_order,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput, NotFound
-from ansible_collections.headroom.libvirt.plugins.module_utils._feed.errors import InvalidFeed
-from ansible_collections.headroom.libvirt.plugins.module_utils._names import LONGEST_NAME, check_name, check_version
+from ansible_collections.headroom.libvirt.plugins.module_utils._names import (
+    LONGEST_NAME,
+    check_name,
+    check_version,
+)
+
+from .errors import InvalidFeed
 
 # Debian's names, which simplestreams uses, and the kernel's, which libvirt uses.
 ARCHITECTURES: t.Final[dict[str, str]] = {
@@ -105,14 +112,18 @@ def check_path(what: str, path: object) -> str:
         problem = "leads out of the feed"
     else:
         return path
-    raise InvalidFeed(f"the feed names {path!r} as the path of {what}, which {problem}. Nothing was fetched.")
+    raise InvalidFeed(
+        f"the feed names {path!r} as the path of {what}, which {problem}. Nothing was fetched."
+    )
 
 
 def check_checksum(what: str, algorithm: str, digits: object) -> Checksum:
     """Return the Checksum; raises InvalidFeed for what is none."""
     text = digits.lower() if isinstance(digits, str) else ""
     if len(text) != _DIGITS[algorithm] or set(text) - set("0123456789abcdef"):
-        raise InvalidFeed(f"the feed gives no {algorithm} for {what}, so it could not be checked. It is not used.")
+        raise InvalidFeed(
+            f"the feed gives no {algorithm} for {what}, so it could not be checked. It is not used."
+        )
     return Checksum(algorithm, text)
 
 
@@ -120,7 +131,9 @@ def check_size(what: str, size: object) -> int:
     """Return a number of bytes that a feed says; raises InvalidFeed for what is none."""
     text = str(size) if isinstance(size, (int, str)) and not isinstance(size, bool) else ""
     if not text.isdecimal() or not 0 < int(text[:20]) <= LARGEST_FILE_BYTES:
-        raise InvalidFeed(f"the feed gives {size!r} as the size of {what}, which is no size. It is not used.")
+        raise InvalidFeed(
+            f"the feed gives {size!r} as the size of {what}, which is no size. It is not used."
+        )
     return int(text)
 
 
@@ -130,7 +143,9 @@ def check_names(name: str, version: str) -> None:
         check_name("name", name)
         check_version("version", version)
     except InvalidInput as error:
-        raise InvalidFeed(f"the feed names an appliance that cannot be named so: {error.message}") from error
+        raise InvalidFeed(
+            f"the feed names an appliance that cannot be named so: {error.message}"
+        ) from error
 
 
 def plain_name(product: str) -> str:
@@ -160,11 +175,15 @@ def newest_first(entries: t.Iterable[Entry]) -> list[Entry]:
 def select(entries: t.Sequence[Entry], product: str, version: str | None, arch: str) -> Entry:
     """Return that version of the product, or without ``version`` its newest; raises NotFound saying what there is."""
     mine = [entry for entry in entries if entry.arch == arch]
-    found = newest_first(entry for entry in mine if product in {entry.product, entry.name, *entry.aliases})
+    found = newest_first(
+        entry for entry in mine if product in {entry.product, entry.name, *entry.aliases}
+    )
     chosen = next((entry for entry in found if version in {None, entry.version}), None)
     if chosen is None:
         kind, there = (
-            ("versions", [one.version for one in found]) if found else ("products", [one.product for one in mine])
+            ("versions", [one.version for one in found])
+            if found
+            else ("products", [one.product for one in mine])
         )
         shown = sorted(set(there))
         more = f" and {len(shown) - 10} more" if len(shown) > 10 else ""

@@ -20,13 +20,19 @@ import hashlib
 import json
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import manifest as manifests
+from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue import (
+    manifest as manifests,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Conflict
-from ansible_collections.headroom.libvirt.plugins.module_utils._feed import simplestreams
-from ansible_collections.headroom.libvirt.plugins.module_utils._feed.entry import debian_arch
+
+from . import simplestreams
+from .entry import debian_arch
 
 if t.TYPE_CHECKING:
-    from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.manifest import BaseDisk, Manifest
+    from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue.manifest import (
+        BaseDisk,
+        Manifest,
+    )
 
 CONTENT_ID: t.Final = "headroom.libvirt:appliances"
 PRODUCTS: t.Final = f"{simplestreams.FOLDER}/{CONTENT_ID}"
@@ -62,12 +68,17 @@ class Offered:
     def disks(self) -> list[DiskFile]:
         """Its disks' files."""
         stem = f"{self.manifest.name}-{self.manifest.version}"
-        return [DiskFile(f"{self.folder}/{stem}-{disk.target}.{disk.format}", disk) for disk in self.manifest.disks]
+        return [
+            DiskFile(f"{self.folder}/{stem}-{disk.target}.{disk.format}", disk)
+            for disk in self.manifest.disks
+        ]
 
     @property
     def manifest_text(self) -> bytes:
         """The manifest's file: what is true on every host."""
-        disks = tuple(dataclasses.replace(disk, volume="", source_sha256=None) for disk in self.manifest.disks)
+        disks = tuple(
+            dataclasses.replace(disk, volume="", source_sha256=None) for disk in self.manifest.disks
+        )
         return manifests.to_json(dataclasses.replace(self.manifest, disks=disks, origin=None))
 
     @property
@@ -98,7 +109,12 @@ class Offered:
         }
         text = self.manifest_text
         digest = hashlib.sha256(text).hexdigest()
-        manifest = {"ftype": simplestreams.MANIFEST, "path": self.manifest_path, "sha256": digest, "size": len(text)}
+        manifest = {
+            "ftype": simplestreams.MANIFEST,
+            "path": self.manifest_path,
+            "sha256": digest,
+            "size": len(text),
+        }
         return {**found, "manifest.json": manifest}
 
     def head(self) -> Data:
@@ -130,7 +146,9 @@ def add(products: Data, offered: t.Iterable[Offered]) -> Data:
         product = after["products"].setdefault(one.product, {"versions": {}})
         product.update(one.head())
         items, version = one.items(), one.manifest.version
-        there = product["versions"].setdefault(version, {"pubname": f"{one.manifest.name}-{version}", "items": items})
+        there = product["versions"].setdefault(
+            version, {"pubname": f"{one.manifest.name}-{version}", "items": items}
+        )
         if _checksums(there["items"]) != _checksums(items):
             raise Conflict(
                 f"the feed offers {one.manifest.id} with another content already. A version never changes: publish the "
@@ -146,7 +164,9 @@ def withdraw(products: Data, name: str, version: str | None) -> Data:
     for product in after["products"].values():
         if product.get("appliance") == name:
             product["versions"] = (
-                {} if version is None else {key: said for key, said in product["versions"].items() if key != version}
+                {}
+                if version is None
+                else {key: said for key, said in product["versions"].items() if key != version}
             )
     return _without_empty(after)
 
@@ -156,13 +176,19 @@ def prune(products: Data, keep: int | None) -> Data:
     after = copy.deepcopy(products)
     for product in after["products"].values() if keep is not None else ():
         newest = sorted(product["versions"], key=manifests.version_order, reverse=True)[:keep]
-        product["versions"] = {version: said for version, said in product["versions"].items() if version in newest}
+        product["versions"] = {
+            version: said for version, said in product["versions"].items() if version in newest
+        }
     return _without_empty(after)
 
 
 def files(products: Data) -> dict[str, int]:
     """Return {path: size in bytes} of all that the products name."""
-    return {item["path"]: int(item["size"]) for _version, items in _versions(products) for item in items.values()}
+    return {
+        item["path"]: int(item["size"])
+        for _version, items in _versions(products)
+        for item in items.values()
+    }
 
 
 def summary(products: Data) -> dict[str, list[str]]:
@@ -199,11 +225,17 @@ def _versions(products: Data) -> t.Iterator[tuple[str, Data]]:
 
 def _checksums(items: Data) -> set[tuple[str, str]]:
     """Return what tells one content from another: the disks'; a manifest's text may be written differently one day."""
-    return {(item["ftype"], item["sha256"]) for item in items.values() if item["ftype"] != simplestreams.MANIFEST}
+    return {
+        (item["ftype"], item["sha256"])
+        for item in items.values()
+        if item["ftype"] != simplestreams.MANIFEST
+    }
 
 
 def _without_empty(products: Data) -> Data:
-    products["products"] = {name: said for name, said in products["products"].items() if said["versions"]}
+    products["products"] = {
+        name: said for name, said in products["products"].items() if said["versions"]
+    }
     return products
 
 

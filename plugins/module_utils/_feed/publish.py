@@ -27,15 +27,19 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     InvalidInput,
     NoSpace,
 )
-from ansible_collections.headroom.libvirt.plugins.module_utils._feed import publication, signature, simplestreams
-from ansible_collections.headroom.libvirt.plugins.module_utils._feed.errors import FeedRefused
 from ansible_collections.headroom.libvirt.plugins.module_utils._files import replace_atomically
-from ansible_collections.headroom.libvirt.plugins.module_utils._storage import api, content
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt import content, storage
+
+from . import publication, signature, simplestreams
+from .errors import FeedRefused
 
 if t.TYPE_CHECKING:
-    from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.catalogue import Catalogue
-    from ansible_collections.headroom.libvirt.plugins.module_utils._feed.publication import Data, DiskFile, Offered
-    from ansible_collections.headroom.libvirt.plugins.module_utils._feed.sign import Signer
+    from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue.catalogue import (
+        Catalogue,
+    )
+
+    from .publication import Data, DiskFile, Offered
+    from .sign import Signer
 
 _READABLE: t.Final = 0o644
 
@@ -66,19 +70,27 @@ class Folder:
 
     def is_published(self, products: Data) -> bool:
         """Return whether exactly this lies there, signed as it is to be."""
-        return all(self.is_there(path, size) for path, size in publication.files(products).items()) and all(
+        return all(
+            self.is_there(path, size) for path, size in publication.files(products).items()
+        ) and all(
             self._is_signed(name, what)
             for name, what in ((publication.PRODUCTS, products), (simplestreams.INDEX, None))
         )
 
     def write(self, products: Data, now: float) -> None:
         """Write the products, then the index that leads to them. ``now`` is in epoch seconds."""
-        updated = max(now, self._updated())  # a clock that went back must not make the feed look old to its readers
+        updated = max(
+            now, self._updated()
+        )  # a clock that went back must not make the feed look old to its readers
         index = publication.index(products, updated)
         dated = {**products, "updated": index["updated"]}
         for name, data in ((publication.PRODUCTS, dated), (simplestreams.INDEX, index)):
             text = publication.to_text(data)
-            signed = None if self.signer is None else self.signer.clearsign(publication.to_text(_signed_twin(data)))
+            signed = (
+                None
+                if self.signer is None
+                else self.signer.clearsign(publication.to_text(_signed_twin(data)))
+            )
             self._put(f"{name}.json", text)
             if signed is None:
                 (self.path / f"{name}.sjson").unlink(missing_ok=True)
@@ -87,7 +99,10 @@ class Folder:
 
     def remove_unnamed(self, products: Data) -> None:
         """Remove the files below ``appliances`` that the products do not name: withdrawn ones, and leftovers."""
-        top, named = self.path / "appliances", {self.path / path for path in publication.files(products)}
+        top, named = (
+            self.path / "appliances",
+            {self.path / path for path in publication.files(products)},
+        )
         for folder, _folders, files in os.walk(top, topdown=False):
             for file in files:
                 if Path(folder, file) not in named:
@@ -107,7 +122,12 @@ class Folder:
 
     def _updated(self) -> float:
         try:
-            return simplestreams.updated(json.loads((self.path / f"{simplestreams.INDEX}.json").read_bytes())) or 0.0
+            return (
+                simplestreams.updated(
+                    json.loads((self.path / f"{simplestreams.INDEX}.json").read_bytes())
+                )
+                or 0.0
+            )
         except (OSError, ValueError, AttributeError):
             return 0.0
 
@@ -136,7 +156,9 @@ def opened(path: str, signer: Signer | None, *, check_mode: bool) -> t.Iterator[
     """Yield the feed's folder, locked against other runs; raises InvalidInput, or Conflict while one works."""
     folder = Path(path)
     if not folder.is_absolute():
-        raise InvalidInput("path", path, "is not an absolute path", "Write the path of the folder that is served.")
+        raise InvalidInput(
+            "path", path, "is not an absolute path", "Write the path of the folder that is served."
+        )
     if check_mode:
         yield Folder(folder, signer)
         return
@@ -144,17 +166,23 @@ def opened(path: str, signer: Signer | None, *, check_mode: bool) -> t.Iterator[
         folder.mkdir(mode=0o755, parents=True, exist_ok=True)
         descriptor = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
-        raise InvalidInput("path", path, f"cannot be written: {error.strerror}", "Name another folder.") from error
+        raise InvalidInput(
+            "path", path, f"cannot be written: {error.strerror}", "Name another folder."
+        ) from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield Folder(folder, signer)
     except BlockingIOError as error:
-        raise Conflict(f"path: another run publishes into {path}. Run the task again when it is done.") from error
+        raise Conflict(
+            f"path: another run publishes into {path}. Run the task again when it is done."
+        ) from error
     finally:
         os.close(descriptor)
 
 
-def bring_to(folder: Folder, catalogue: Catalogue, after: Data, offered: t.Sequence[Offered], run: Run) -> Changes:
+def bring_to(
+    folder: Folder, catalogue: Catalogue, after: Data, offered: t.Sequence[Offered], run: Run
+) -> Changes:
     """Make the feed say ``after``, whose new appliances are ``offered``; return what that changes."""
     before = folder.products()
     changes = Changes()
@@ -162,7 +190,9 @@ def bring_to(folder: Folder, catalogue: Catalogue, after: Data, offered: t.Seque
     for name in sorted({*old, *new}):
         changes.add(name, old.get(name), new.get(name))
     if not changes.changed and not folder.is_published(after):
-        changes.add("index", "not as it is to be signed, or files are missing", "written and signed")
+        changes.add(
+            "index", "not as it is to be signed, or files are missing", "written and signed"
+        )
     if changes.changed and not run.check_mode:
         _write_files(folder, catalogue, after, offered)
         folder.write(after, run.now)
@@ -178,15 +208,21 @@ class Run:
     now: float
 
 
-def _write_files(folder: Folder, catalogue: Catalogue, after: Data, offered: t.Sequence[Offered]) -> None:
+def _write_files(
+    folder: Folder, catalogue: Catalogue, after: Data, offered: t.Sequence[Offered]
+) -> None:
     """Copy the files that the feed is to have and does not."""
-    wanted = {path for path, size in publication.files(after).items() if not folder.is_there(path, size)}
+    wanted = {
+        path for path, size in publication.files(after).items() if not folder.is_there(path, size)
+    }
     for one in offered:
         for file in one.disks:
             if file.path in wanted:
                 _copy(catalogue, file, folder.path / file.path)
         if one.manifest_path in wanted:
-            replace_atomically("path", str(folder.path / one.manifest_path), one.manifest_text, _READABLE)
+            replace_atomically(
+                "path", str(folder.path / one.manifest_path), one.manifest_text, _READABLE
+            )
     missing = sorted(path for path in wanted if not (folder.path / path).exists())
     if missing:
         raise HeadroomError(
@@ -203,7 +239,7 @@ def _copy(catalogue: Catalogue, file: DiskFile, target: Path) -> None:
     try:
         descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         try:
-            volume = api.look_up_volume(catalogue.pool, file.disk.volume)
+            volume = storage.look_up_volume(catalogue.pool, file.disk.volume)
             digest = content.receive_file(catalogue.connection, volume, descriptor)
             os.fchmod(descriptor, _READABLE)
             os.fsync(descriptor)
@@ -219,8 +255,12 @@ def _copy(catalogue: Catalogue, file: DiskFile, target: Path) -> None:
         temporary.replace(target)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise NoSpace(f"path: there is no room left for {target}. Free some.", path=str(target)) from error
-        raise HeadroomError(f"path: {target} cannot be written: {error.strerror}.", path=str(target)) from error
+            raise NoSpace(
+                f"path: there is no room left for {target}. Free some.", path=str(target)
+            ) from error
+        raise HeadroomError(
+            f"path: {target} cannot be written: {error.strerror}.", path=str(target)
+        ) from error
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -229,5 +269,7 @@ def _signed_twin(data: Data) -> Data:
     """Return what the signed file says: its index leads to signed products."""
     if "index" not in data:
         return data
-    listed = {name: {**said, "path": said["path"][:-5] + ".sjson"} for name, said in data["index"].items()}
+    listed = {
+        name: {**said, "path": said["path"][:-5] + ".sjson"} for name, said in data["index"].items()
+    }
     return {**data, "index": listed}

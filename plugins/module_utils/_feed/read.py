@@ -13,20 +13,16 @@ import dataclasses
 import typing as t
 from urllib.parse import urljoin, urlsplit
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._feed import (
-    signature,
-    simplestreams,
-    transfer,
-    virt_builder,
-)
-from ansible_collections.headroom.libvirt.plugins.module_utils._feed.errors import InvalidFeed, NotSigned
 from ansible_collections.headroom.libvirt.plugins.module_utils._uris import masked
 
+from . import signature, simplestreams, transfer, virt_builder
+from .errors import InvalidFeed, NotSigned
+
 if t.TYPE_CHECKING:
-    from ansible_collections.headroom.libvirt.plugins.module_utils._feed.entry import Entry, FeedFile
-    from ansible_collections.headroom.libvirt.plugins.module_utils._feed.seen import Seen
-    from ansible_collections.headroom.libvirt.plugins.module_utils._feed.signature import Trust
-    from ansible_collections.headroom.libvirt.plugins.module_utils._feed.transfer import Web
+    from .entry import Entry, FeedFile
+    from .seen import Seen
+    from .signature import Trust
+    from .transfer import Web
 
 _LONGEST_INDEX_BYTES: t.Final = 64 * 1024 * 1024
 _MOST_PRODUCT_FILES: t.Final = 32
@@ -42,7 +38,9 @@ class Address:
 
     def url_of(self, path: str) -> str:
         """Return the address of a file of the feed; an index of virt-builder lies beside its files."""
-        return urljoin(self.url if self.format == "virt-builder" else self.url.rstrip("/") + "/", path)
+        return urljoin(
+            self.url if self.format == "virt-builder" else self.url.rstrip("/") + "/", path
+        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,7 +61,9 @@ def read(web: Web, address: Address, seen: Seen, now: float) -> Feed:
 
     Remembers nothing: that is for who goes on to use it, by ``seen.remember(feed.times)``. ``now`` is in epoch seconds.
     """
-    feed = (_read_virt_builder if address.format == "virt-builder" else _read_simplestreams)(web, address)
+    feed = (_read_virt_builder if address.format == "virt-builder" else _read_simplestreams)(
+        web, address
+    )
     seen.check(feed.times, now)
     return feed
 
@@ -72,7 +72,11 @@ def _read_virt_builder(web: Web, address: Address) -> Feed:
     name = urlsplit(address.url).path.rpartition("/")[2]
     text, signed_at = _get(web, address, name, address.url)
     # The format says nowhere when it was made, but its signature does.
-    return Feed(address, tuple(virt_builder.read_index(text)), {} if signed_at is None else {name: signed_at})
+    return Feed(
+        address,
+        tuple(virt_builder.read_index(text)),
+        {} if signed_at is None else {name: signed_at},
+    )
 
 
 def _read_simplestreams(web: Web, address: Address) -> Feed:
@@ -80,7 +84,9 @@ def _read_simplestreams(web: Web, address: Address) -> Feed:
     index, times = _get_dated(web, address, f"{simplestreams.INDEX}.{suffix}", "index:1.0")
     paths = simplestreams.product_files(index)
     if len(paths) > _MOST_PRODUCT_FILES:
-        raise InvalidFeed(f"the feed {masked(address.url)} names {len(paths)} files of products. At most 32 are read.")
+        raise InvalidFeed(
+            f"the feed {masked(address.url)} names {len(paths)} files of products. At most 32 are read."
+        )
     entries: list[Entry] = []
     for path in paths:
         signed = path if address.trust is None else _signed_name(path)
@@ -95,7 +101,9 @@ def _signed_name(path: str) -> str:
     return f"{path[:-5]}.sjson" if path.endswith(".json") else path
 
 
-def _get_dated(web: Web, address: Address, path: str, kind: str) -> tuple[simplestreams.Data, dict[str, float]]:
+def _get_dated(
+    web: Web, address: Address, path: str, kind: str
+) -> tuple[simplestreams.Data, dict[str, float]]:
     text, signed_at = _get(web, address, path, address.url_of(path))
     data = simplestreams.parse(text, kind)
     if signed_at is None:

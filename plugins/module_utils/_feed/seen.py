@@ -20,9 +20,10 @@ import typing as t
 from pathlib import Path
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import HeadroomError
-from ansible_collections.headroom.libvirt.plugins.module_utils._feed.errors import RolledBack
 from ansible_collections.headroom.libvirt.plugins.module_utils._files import write_atomically
 from ansible_collections.headroom.libvirt.plugins.module_utils._uris import masked
+
+from .errors import RolledBack
 
 FOLDER: t.Final = Path("/var/lib/headroom/feeds")
 

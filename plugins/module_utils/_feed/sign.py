@@ -45,7 +45,11 @@ class Signer:
         """Return the fingerprint of the primary key; raises NotFound, or InvalidInput when several keys match."""
         done = self._gpg("--with-colons", "--list-secret-keys", "--", self.key)
         lines = [line.split(":") for line in done.stdout.decode(errors="replace").splitlines()]
-        found = [after[9] for line, after in zip(lines, lines[1:]) if line[0] == "sec" and after[0] == "fpr"]
+        found = [
+            after[9]
+            for line, after in zip(lines, lines[1:])
+            if line[0] == "sec" and after[0] == "fpr"
+        ]
         if not found:
             raise NotFound(
                 f"key: there is no secret key {self.key!r} in {self.home or 'the GnuPG home'}. Make one: gpg "
@@ -53,24 +57,43 @@ class Signer:
                 key=self.key,
             )
         if len(found) > 1:
-            raise InvalidInput("key", self.key, "is the name of several keys", f"Name one: {', '.join(found)}.")
+            raise InvalidInput(
+                "key", self.key, "is the name of several keys", f"Name one: {', '.join(found)}."
+            )
         return found[0]
 
     def public_key(self, *, armored: bool = False) -> bytes:
         """Return the public key: as gpgv reads it, or as text."""
-        return self._gpg(*(["--armor"] if armored else []), "--export", "--", self.fingerprint()).stdout
+        return self._gpg(
+            *(["--armor"] if armored else []), "--export", "--", self.fingerprint()
+        ).stdout
 
     def clearsign(self, text: bytes) -> bytes:
         """Return ``text`` with the signature around it; raises SigningFailed with what gpg said."""
         with tempfile.TemporaryDirectory(prefix="headroom-sign-") as name:
             plain, signed = Path(name) / "text", Path(name) / "signed"
             plain.write_bytes(text)
-            with_passphrase = [] if self.passphrase is None else ["--pinentry-mode", "loopback", "--passphrase-fd", "0"]
-            options = ["--local-user", f"{self.fingerprint()}", "--digest-algo", "SHA512", "--output", str(signed)]
+            with_passphrase = (
+                []
+                if self.passphrase is None
+                else ["--pinentry-mode", "loopback", "--passphrase-fd", "0"]
+            )
+            options = [
+                "--local-user",
+                f"{self.fingerprint()}",
+                "--digest-algo",
+                "SHA512",
+                "--output",
+                str(signed),
+            ]
             done = self._gpg(*with_passphrase, *options, "--clearsign", "--", str(plain))
             if done.returncode != 0 or not signed.exists():
-                said = done.stderr.decode(errors="replace").strip().splitlines() or ["it did not say why"]
-                raise SigningFailed(f"key: gpg could not sign by {self.key}: {said[-1]}", key=self.key)
+                said = done.stderr.decode(errors="replace").strip().splitlines() or [
+                    "it did not say why"
+                ]
+                raise SigningFailed(
+                    f"key: gpg could not sign by {self.key}: {said[-1]}", key=self.key
+                )
             return signed.read_bytes()
 
     def _gpg(self, *arguments: str) -> subprocess.CompletedProcess[bytes]:
@@ -90,4 +113,6 @@ class Signer:
                 timeout=_LONGEST_SECONDS,
             )
         except subprocess.TimeoutExpired as error:
-            raise TimedOut(f"gpg did not end within {_LONGEST_SECONDS:g} s. Does it wait for a passphrase?") from error
+            raise TimedOut(
+                f"gpg did not end within {_LONGEST_SECONDS:g} s. Does it wait for a passphrase?"
+            ) from error

@@ -23,13 +23,13 @@ import tempfile
 import typing as t
 from pathlib import Path
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput, MissingDependency, TimedOut
-from ansible_collections.headroom.libvirt.plugins.module_utils._feed.errors import (
-    BadSignature,
-    ExpiredKey,
-    NotSigned,
-    WrongKey,
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
+    InvalidInput,
+    MissingDependency,
+    TimedOut,
 )
+
+from .errors import BadSignature, ExpiredKey, NotSigned, WrongKey
 
 _STATUS: t.Final = "[GNUPG:] "
 _EXPIRED: t.Final = {
@@ -80,7 +80,9 @@ def trust(key: str, fingerprints: t.Sequence[str]) -> Trust:
 def verify(text: bytes, trusted: Trust, what: str) -> Signed:
     """Return what the clearsigned ``text`` says; raises one of the errors of a refused feed, naming ``what``."""
     if not text.lstrip().startswith(_CLEARSIGNED):
-        raise NotSigned(f"{what} is not signed. Ask its publisher for a signed one, or set verify: false.")
+        raise NotSigned(
+            f"{what} is not signed. Ask its publisher for a signed one, or set verify: false."
+        )
     if shutil.which("gpgv") is None:
         raise MissingDependency(
             "gpgv is not installed where this module runs, and it checks the signatures of feeds. Install it (Debian "
@@ -98,11 +100,23 @@ def verify(text: bytes, trusted: Trust, what: str) -> Signed:
 
 
 def _run_gpgv(folder: Path) -> str:
-    command = ["gpgv", "--homedir", str(folder), "--keyring", str(folder / "keys.gpg"), "--weak-digest", "SHA1"]
+    command = [
+        "gpgv",
+        "--homedir",
+        str(folder),
+        "--keyring",
+        str(folder / "keys.gpg"),
+        "--weak-digest",
+        "SHA1",
+    ]
     command += ["--status-fd", "1", "--output", str(folder / "text"), str(folder / "signed")]
     try:
         done = subprocess.run(
-            command, check=False, capture_output=True, stdin=subprocess.DEVNULL, timeout=_LONGEST_SECONDS
+            command,
+            check=False,
+            capture_output=True,
+            stdin=subprocess.DEVNULL,
+            timeout=_LONGEST_SECONDS,
         )
     except subprocess.TimeoutExpired as error:
         raise TimedOut(f"gpgv did not end within {_LONGEST_SECONDS:g} s") from error
@@ -150,7 +164,10 @@ def _judge_one(lines: t.Mapping[str, list[str]], fingerprints: t.Sequence[str], 
         )
     if "NO_PUBKEY" in lines or "ERRSIG" in lines:
         signer = (lines.get("NO_PUBKEY") or lines["ERRSIG"])[0]
-        raise WrongKey(f"{what} was signed by the key {signer}, which is not in key. It is not used.", found=signer)
+        raise WrongKey(
+            f"{what} was signed by the key {signer}, which is not in key. It is not used.",
+            found=signer,
+        )
     raise BadSignature(f"{what} carries a signature that gpgv does not accept. It is not used.")
 
 
@@ -180,20 +197,31 @@ def _read_keys(key: str) -> bytes:
             f"cannot be read where this module runs ({error.strerror})",
             "Give the path of a file with the public key, or the armored key itself.",
         ) from error
-    return _dearmored(content.decode(errors="replace"), key) if b"-----BEGIN PGP" in content else content
+    return (
+        _dearmored(content.decode(errors="replace"), key)
+        if b"-----BEGIN PGP" in content
+        else content
+    )
 
 
 def _dearmored(text: str, name: str) -> bytes:
     """Return the keys of all armored blocks, one after another: the keyring that gpgv reads (RFC 9580, 6.2)."""
     blocks = [match["body"] for match in _ARMOR.finditer(text)]
     try:
-        keys = b"".join(base64.b64decode("".join(_armor_lines(body)), validate=True) for body in blocks)
+        keys = b"".join(
+            base64.b64decode("".join(_armor_lines(body)), validate=True) for body in blocks
+        )
     except binascii.Error as error:
         raise InvalidInput(
-            "source.feed.key", name, f"is damaged: {error}", "Export it again: gpg --export --armor."
+            "source.feed.key",
+            name,
+            f"is damaged: {error}",
+            "Export it again: gpg --export --armor.",
         ) from error
     if not keys:
-        raise InvalidInput("source.feed.key", name, "holds no public key", "Export it: gpg --export --armor.")
+        raise InvalidInput(
+            "source.feed.key", name, "holds no public key", "Export it: gpg --export --armor."
+        )
     return keys
 
 

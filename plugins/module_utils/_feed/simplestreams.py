@@ -20,9 +20,9 @@ import email.utils
 import json
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._feed import entry as entries
-from ansible_collections.headroom.libvirt.plugins.module_utils._feed.entry import Entry, FeedFile
-from ansible_collections.headroom.libvirt.plugins.module_utils._feed.errors import InvalidFeed
+from . import entry as entries
+from .entry import Entry, FeedFile
+from .errors import InvalidFeed
 
 Data = t.Mapping[str, t.Any]
 
@@ -31,7 +31,16 @@ INDEX: t.Final = f"{FOLDER}/index"
 MANIFEST: t.Final = "headroom.manifest.json"
 DATATYPE: t.Final = "image-downloads"
 # What holds a whole disk, the most general first.
-_DISKS: t.Final = ("disk1.img", "uefi1.img", "disk.qcow2", "qcow2", "disk-kvm.img", "disk.img", "img", "raw")
+_DISKS: t.Final = (
+    "disk1.img",
+    "uefi1.img",
+    "disk.qcow2",
+    "qcow2",
+    "disk-kvm.img",
+    "disk.img",
+    "img",
+    "raw",
+)
 
 
 def parse(text: bytes, kind: str) -> Data:
@@ -79,7 +88,9 @@ def read_products(data: Data) -> list[Entry]:
     for product, said in _mapping(data, "products", "the products").items():
         for version, about in _mapping(_as_mapping(said, product), "versions", product).items():
             items = _mapping(_as_mapping(about, version), "items", f"{product} {version}")
-            entry = _entry(product, version, {**_scalars(data), **_scalars(said), **_scalars(about)}, items)
+            entry = _entry(
+                product, version, {**_scalars(data), **_scalars(said), **_scalars(about)}, items
+            )
             if entry is not None:
                 found.append(entry)
     return found
@@ -98,7 +109,9 @@ def _entry(product: str, version: str, inherited: Data, items: Data) -> Entry | 
         version=version,
         arch=entries.kernel_arch(_text(first, "arch") or product.rpartition(":")[2]),
         disks=(),
-        aliases=tuple(word.strip() for word in (_text(first, "aliases") or "").split(",") if word.strip()),
+        aliases=tuple(
+            word.strip() for word in (_text(first, "aliases") or "").split(",") if word.strip()
+        ),
         firmware=_firmware(first),
         os_id=_text(first, "os_id"),
         description=_text(first, "description") or _text(first, "release_title"),
@@ -122,12 +135,19 @@ def _with_files(entry: Entry, disks: t.Sequence[Data], manifest: Data | None) ->
 
 
 def _own_disks(items: t.Mapping[str, Data]) -> list[Data]:
-    numbered = {item["ftype"]: item for item in items.values() if _is_numbered_disk(item.get("ftype"))}
+    numbered = {
+        item["ftype"]: item for item in items.values() if _is_numbered_disk(item.get("ftype"))
+    }
     return [numbered[name] for name in sorted(numbered, key=lambda name: int(name[4:-4]))]
 
 
 def _is_numbered_disk(kind: object) -> bool:
-    return isinstance(kind, str) and kind.startswith("disk") and kind.endswith(".img") and kind[4:-4].isdecimal()
+    return (
+        isinstance(kind, str)
+        and kind.startswith("disk")
+        and kind.endswith(".img")
+        and kind[4:-4].isdecimal()
+    )
 
 
 def _foreign_disk(items: t.Mapping[str, Data]) -> list[Data]:

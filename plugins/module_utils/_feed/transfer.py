@@ -18,9 +18,10 @@ from urllib.parse import urljoin, urlsplit
 
 from ansible.module_utils.urls import open_url
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
-from ansible_collections.headroom.libvirt.plugins.module_utils._feed.errors import TooLarge, TransferFailed, Truncated
 from ansible_collections.headroom.libvirt.plugins.module_utils._uris import masked
 from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import SYSTEM_CLOCK, Clock
+
+from .errors import TooLarge, TransferFailed, Truncated
 
 CHUNK_BYTES: t.Final = 1024 * 1024
 
@@ -67,8 +68,14 @@ class NotSatisfiable(TransferFailed):
 def check_url(option: str, url: str) -> str:
     """Return an address of a web server; raises InvalidInput naming ``option``."""
     parts = urlsplit(url)
-    if parts.scheme not in _SCHEMES or not parts.hostname or any(ord(letter) <= 32 for letter in url):
-        raise InvalidInput(option, masked(url), "is not the address of a web server", "Write http://… or https://…")
+    if (
+        parts.scheme not in _SCHEMES
+        or not parts.hostname
+        or any(ord(letter) <= 32 for letter in url)
+    ):
+        raise InvalidInput(
+            option, masked(url), "is not the address of a web server", "Write http://… or https://…"
+        )
     return url
 
 
@@ -105,12 +112,16 @@ def chunks(web: Web, answer: Answer, url: str, limit: int | None) -> t.Iterator[
     """Yield the body in pieces; raises TooLarge, Truncated, or TransferFailed for a server that is too slow."""
     expected, received, started = announced(answer), 0, web.clock.now()
     if limit is not None and expected is not None and expected > limit:
-        raise TooLarge(f"{masked(url)} is {expected} bytes long, but at most {limit} are expected. It was not fetched.")
+        raise TooLarge(
+            f"{masked(url)} is {expected} bytes long, but at most {limit} are expected. It was not fetched."
+        )
     while True:
         try:
             chunk = answer.read(CHUNK_BYTES)
         except _NETWORK_ERRORS as error:
-            raise _ended_early(url, received, expected, str(error) or type(error).__name__) from error
+            raise _ended_early(
+                url, received, expected, str(error) or type(error).__name__
+            ) from error
         if not chunk:
             break
         received += len(chunk)
@@ -135,7 +146,9 @@ def announced(answer: Answer) -> int | None:
 
 def _ended_early(url: str, received: int, expected: int | None, why: str) -> Truncated:
     of_all = "" if expected is None else f" of {expected}"
-    return Truncated(f"the transfer of {masked(url)} ended after {received}{of_all} bytes: {why}. Run the task again.")
+    return Truncated(
+        f"the transfer of {masked(url)} ended after {received}{of_all} bytes: {why}. Run the task again."
+    )
 
 
 def _follow(web: Web, url: str, headers: t.Mapping[str, str]) -> Answer:
@@ -150,8 +163,12 @@ def _follow(web: Web, url: str, headers: t.Mapping[str, str]) -> Answer:
             here = _redirected(here, error.headers.get("Location", ""))
         except _NETWORK_ERRORS as error:
             reason = getattr(error, "reason", None) or error
-            raise TransferFailed(f"{masked(here)} could not be reached: {reason}. Check the address.") from error
-    raise TransferFailed(f"{masked(url)} redirects more than {_MOST_REDIRECTIONS} times. Give the final address.")
+            raise TransferFailed(
+                f"{masked(here)} could not be reached: {reason}. Check the address."
+            ) from error
+    raise TransferFailed(
+        f"{masked(url)} redirects more than {_MOST_REDIRECTIONS} times. Give the final address."
+    )
 
 
 def _request(web: Web, url: str, headers: t.Mapping[str, str]) -> t.Any:
@@ -179,7 +196,14 @@ def _redirected(here: str, location: str) -> str:
 
 
 def _refused(url: str, error: urllib.error.HTTPError) -> TransferFailed:
-    family = Missing if error.code in {404, 410} else NotSatisfiable if error.code == 416 else TransferFailed
+    family = (
+        Missing
+        if error.code in {404, 410}
+        else NotSatisfiable
+        if error.code == 416
+        else TransferFailed
+    )
     return family(
-        f"{masked(url)}: the server answers {error.code} {error.reason}. Check the address.", status=error.code
+        f"{masked(url)}: the server answers {error.code} {error.reason}. Check the address.",
+        status=error.code,
     )

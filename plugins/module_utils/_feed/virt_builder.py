@@ -18,13 +18,17 @@ import dataclasses
 import re
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._feed import entry as entries
-from ansible_collections.headroom.libvirt.plugins.module_utils._feed.entry import Checksum, Entry, FeedFile
-from ansible_collections.headroom.libvirt.plugins.module_utils._feed.errors import InvalidFeed
+from . import entry as entries
+from .entry import Checksum, Entry, FeedFile
+from .errors import InvalidFeed
 
 _SECTION = re.compile(r"\[(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)\]\s*")
 _FIELD = re.compile(r"(?P<key>[A-Za-z0-9_.]+(\[[^\]]+\])?)\s*=\s*(?P<value>.*)")
-_CHECKSUMS: t.Final = (("checksum[sha512]", "sha512"), ("checksum[sha256]", "sha256"), ("checksum", "sha512"))
+_CHECKSUMS: t.Final = (
+    ("checksum[sha512]", "sha512"),
+    ("checksum[sha256]", "sha256"),
+    ("checksum", "sha512"),
+)
 
 
 def read_index(text: bytes) -> list[Entry]:
@@ -34,7 +38,9 @@ def read_index(text: bytes) -> list[Entry]:
     except UnicodeError as error:
         raise InvalidFeed("the index is not text. Check the address of the feed.") from error
     return [
-        _entry(name, fields) for name, fields in sections if fields.get("hidden", "") != "true" and "file" in fields
+        _entry(name, fields)
+        for name, fields in sections
+        if fields.get("hidden", "") != "true" and "file" in fields
     ]
 
 
@@ -69,7 +75,9 @@ def _entry(name: str, fields: t.Mapping[str, str]) -> Entry:
         arch=entries.kernel_arch(fields.get("arch", "x86_64")),
         disks=(),
         image_format=fields.get("format") if fields.get("format") in {"raw", "qcow2"} else None,
-        os_id=osinfo if "://" in osinfo else None,  # most say a short id, which is not what domains say
+        os_id=osinfo
+        if "://" in osinfo
+        else None,  # most say a short id, which is not what domains say
         description=fields.get("name"),
     )
     try:
@@ -81,7 +89,8 @@ def _entry(name: str, fields: t.Mapping[str, str]) -> Entry:
 def _with_files(entry: Entry, fields: t.Mapping[str, str]) -> Entry:
     what = f"{entry.product} {entry.arch}"
     length, virtual = (
-        None if key not in fields else entries.check_size(what, fields[key]) for key in ("compressed_size", "size")
+        None if key not in fields else entries.check_size(what, fields[key])
+        for key in ("compressed_size", "size")
     )
     path = entries.check_path(what, fields["file"])
     return dataclasses.replace(

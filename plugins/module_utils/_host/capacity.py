@@ -13,10 +13,16 @@ import collections
 import dataclasses
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain.states import ACTIVE_STATES, State
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.states import (
+    ACTIVE_STATES,
+    State,
+)
 
 if t.TYPE_CHECKING:
-    from ansible_collections.headroom.libvirt.plugins.module_utils._host.xml import Network, Pool
+    from ansible_collections.headroom.libvirt.plugins.module_utils._virt.node_xml import (
+        Network,
+        Pool,
+    )
 
 Status = t.Literal["ok", "warning", "error"]
 
@@ -112,14 +118,22 @@ def free_in_pools(pools: t.Iterable[Pool]) -> dict[str, int]:
     return {pool.name: pool.available_bytes for pool in pools if pool.available_bytes is not None}
 
 
-def check_memory(promised: Committed, allowed: Resources, available_bytes: int | None, reserve_bytes: int) -> Check:
+def check_memory(
+    promised: Committed, allowed: Resources, available_bytes: int | None, reserve_bytes: int
+) -> Check:
     """Compare the memory that running domains may take, and what the host has left, with what was meant."""
     if promised.running.memory_bytes > allowed.memory_bytes:
         over = promised.running.memory_bytes - allowed.memory_bytes
-        return Check("memory", "warning", f"the running domains may take {over} bytes more than the host may promise")
+        return Check(
+            "memory",
+            "warning",
+            f"the running domains may take {over} bytes more than the host may promise",
+        )
     if available_bytes is not None and available_bytes < reserve_bytes:
         return Check(
-            "memory", "warning", f"{available_bytes} bytes are available, less than the reserve of {reserve_bytes}"
+            "memory",
+            "warning",
+            f"{available_bytes} bytes are available, less than the reserve of {reserve_bytes}",
         )
     return Check("memory", "ok", "the running domains fit")
 
@@ -127,7 +141,11 @@ def check_memory(promised: Committed, allowed: Resources, available_bytes: int |
 def check_cpu(promised: Committed, allowed: Resources) -> Check:
     """Compare the vCPUs of the running domains with what was meant."""
     if promised.running.vcpus > allowed.vcpus:
-        return Check("cpu", "warning", f"{promised.running.vcpus} vCPUs run where {allowed.vcpus} may be promised")
+        return Check(
+            "cpu",
+            "warning",
+            f"{promised.running.vcpus} vCPUs run where {allowed.vcpus} may be promised",
+        )
     return Check("cpu", "ok", "the running domains fit")
 
 
@@ -140,7 +158,10 @@ def check_pool(pool: Pool) -> Check:
     capacity = pool.capacity_bytes or 0
     if pool.available_bytes < capacity * _LEAST_LEFT:
         return Check(
-            "pool", "warning", f"{pool.available_bytes} of {capacity} bytes are left for volumes to grow", pool.name
+            "pool",
+            "warning",
+            f"{pool.available_bytes} of {capacity} bytes are left for volumes to grow",
+            pool.name,
         )
     return Check("pool", "ok", "the pool runs", pool.name)
 

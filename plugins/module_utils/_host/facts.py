@@ -12,19 +12,28 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api as domain_api
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain.states import state_name
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     ConnectionFailed,
     HeadroomError,
     NotFound,
 )
-from ansible_collections.headroom.libvirt.plugins.module_utils._host import api, capacity, guests, xml
-from ansible_collections.headroom.libvirt.plugins.module_utils._libvirt_dep import split_version
-from ansible_collections.headroom.libvirt.plugins.module_utils._storage import api as storage
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
+    domains,
+    node_xml,
+    storage,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt import node as api
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.libvirt_dep import (
+    split_version,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.states import state_name
+
+from . import capacity, guests
 
 if t.TYPE_CHECKING:
-    from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection
+    from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
+        Connection,
+    )
 
 _KIB = 1024
 _MIB = 1024**2
@@ -54,7 +63,9 @@ def retrieve(
     health += [
         *network_health,
         capacity.check_cpu(promised, allowed),
-        capacity.check_memory(promised, allowed, memory["available_bytes"], policy.memory_reserve_bytes),
+        capacity.check_memory(
+            promised, allowed, memory["available_bytes"], policy.memory_reserve_bytes
+        ),
     ]
     free = capacity.free(allowed, promised.defined)
     return {
@@ -80,7 +91,7 @@ def _guests(connection: Connection) -> dict[str, t.Any]:
 
 def _identity(connection: Connection, threads: int) -> dict[str, t.Any]:
     name, version = api.hypervisor(connection)
-    capabilities = xml.read_capabilities(api.capabilities_xml(connection))
+    capabilities = node_xml.read_capabilities(api.capabilities_xml(connection))
     return {
         "uri": connection.uri,
         "hostname": api.hostname(connection),
@@ -109,7 +120,9 @@ def _read_memory(connection: Connection) -> tuple[capacity.Resources, dict[str, 
 
 
 def _shares(connection: Connection) -> list[capacity.Share]:
-    return [share for domain in domain_api.list_all(connection) for share in _unless_gone(_share, domain)]
+    return [
+        share for domain in domains.list_all(connection) for share in _unless_gone(_share, domain)
+    ]
 
 
 def _share(domain: t.Any) -> capacity.Share:
@@ -119,7 +132,7 @@ def _share(domain: t.Any) -> capacity.Share:
 
 def _pools(
     connection: Connection, wanted: t.Collection[str] | None, refresh: bool
-) -> tuple[list[xml.Pool], list[capacity.Check]]:
+) -> tuple[list[node_xml.Pool], list[capacity.Check]]:
     found, health = _list("storage", lambda: storage.list_pools(connection))
     handles = {pool.name(): pool for pool in found}
     missing = sorted(set(wanted or ()) - set(handles))
@@ -146,21 +159,23 @@ def _refresh(handle: storage.Pool) -> list[capacity.Check]:
     return []
 
 
-def _pool(handle: storage.Pool) -> xml.Pool:
-    state = xml.pool_state_name(storage.state(handle))
-    return xml.read_pool(storage.pool_xml(handle), state=state, autostart=storage.autostart(handle))
+def _pool(handle: storage.Pool) -> node_xml.Pool:
+    state = node_xml.pool_state_name(storage.state(handle))
+    return node_xml.read_pool(
+        storage.pool_xml(handle), state=state, autostart=storage.autostart(handle)
+    )
 
 
-def _networks(connection: Connection) -> tuple[list[xml.Network], list[capacity.Check]]:
+def _networks(connection: Connection) -> tuple[list[node_xml.Network], list[capacity.Check]]:
     found, health = _list("networks", lambda: api.list_networks(connection))
     networks = [network for handle in found for network in _unless_gone(_network, handle)]
     networks.sort(key=lambda network: network.name)
     return networks, health + [capacity.check_network(network) for network in networks]
 
 
-def _network(handle: api.Network) -> xml.Network:
+def _network(handle: api.Network) -> node_xml.Network:
     active, autostart = api.network_active(handle), api.network_autostart(handle)
-    return xml.read_network(api.network_xml(handle), active=active, autostart=autostart)
+    return node_xml.read_network(api.network_xml(handle), active=active, autostart=autostart)
 
 
 def _list(

@@ -12,18 +12,29 @@ from __future__ import annotations
 import posixpath
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.names import read_disk_volume
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api as domain_api
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain import xml
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain.states import ACTIVE_STATES, state_name
+from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue.names import (
+    read_disk_volume,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import NotFound
-from ansible_collections.headroom.libvirt.plugins.module_utils._host import api
-from ansible_collections.headroom.libvirt.plugins.module_utils._storage import api as storage
-from ansible_collections.headroom.libvirt.plugins.module_utils._storage import xml as storage_xml
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
+    domain_xml,
+    domains,
+    element_xml,
+    node,
+    storage,
+    storage_xml,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.states import (
+    ACTIVE_STATES,
+    state_name,
+)
 
 if t.TYPE_CHECKING:
-    from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection
-    from ansible_collections.headroom.libvirt.plugins.module_utils._libvirt_dep import etree, libvirt
+    from ansible_collections.headroom.libvirt.plugins.module_utils._lxml_dep import etree
+    from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
+        Connection,
+    )
+    from ansible_collections.headroom.libvirt.plugins.module_utils._virt.libvirt_dep import libvirt
 
 _KIB: t.Final = 1024
 # Domains that the collection makes for itself: they serve disks, or keep the memory of warm clones.
@@ -34,7 +45,7 @@ def placed_guests(connection: Connection) -> list[dict[str, t.Any]]:
     """Return each guest of the host with what it takes, by name."""
     found: list[dict[str, t.Any]] = []
     volumes = _Volumes(connection)
-    for domain in domain_api.list_all(connection):
+    for domain in domains.list_all(connection):
         try:
             found.append(_guest(domain, volumes))
         except NotFound:  # it vanished between being listed and being read
@@ -50,9 +61,9 @@ def appliance_volumes(connection: Connection) -> list[str]:
 
 
 def _guest(domain: libvirt.virDomain, volumes: _Volumes) -> dict[str, t.Any]:
-    state, maximum_kib, _current_kib, vcpus, _cpu_time = api.domain_info(domain)
-    root = xml.parse_element(domain_api.live_xml(domain))
-    definition = xml.read(root)
+    state, maximum_kib, _current_kib, vcpus, _cpu_time = node.domain_info(domain)
+    root = element_xml.parse_element(domains.live_xml(domain))
+    definition = domain_xml.read(root)
     metadata = definition.metadata
     return {
         "name": definition.name,
@@ -65,13 +76,15 @@ def _guest(domain: libvirt.virDomain, volumes: _Volumes) -> dict[str, t.Any]:
         "fleet": metadata.fleet,
         "tenant": metadata.tenant,
         "tags": list(metadata.tags),
-        "networks": sorted({one.source for one in definition.interfaces if one.type == "network" and one.source}),
+        "networks": sorted(
+            {one.source for one in definition.interfaces if one.type == "network" and one.source}
+        ),
         "disks": [_disk(disk, volumes) for disk in definition.disks if _comes_along(disk)],
         "busy": _busy(root),
     }
 
 
-def _comes_along(disk: xml.Disk) -> bool:
+def _comes_along(disk: domain_xml.Disk) -> bool:
     has_source = disk.source is not None or disk.volume is not None
     return disk.device == "disk" and not disk.readonly and has_source
 
@@ -85,8 +98,12 @@ def _busy(root: etree._Element) -> str | None:
     return None
 
 
-def _disk(disk: xml.Disk, volumes: _Volumes) -> dict[str, t.Any]:
-    found = volumes.at(disk.source) if disk.source else volumes.named(disk.pool or "", disk.volume or "")
+def _disk(disk: domain_xml.Disk, volumes: _Volumes) -> dict[str, t.Any]:
+    found = (
+        volumes.at(disk.source)
+        if disk.source
+        else volumes.named(disk.pool or "", disk.volume or "")
+    )
     path, pool, read = found
     chain = disk.backing or ((read.backing_path,) if read.backing_path else ())
     name = posixpath.basename(chain[0]) if len(chain) == 1 else ""
@@ -112,12 +129,16 @@ class _Volumes:
         """Return path, pool and volume; no pool and an empty volume for what is in no running pool."""
         if path not in self._at:
             volume = storage.find_volume_by_path(self._connection, path)
-            self._at[path] = (path, None, storage_xml.Volume("")) if volume is None else self._read(volume)
+            self._at[path] = (
+                (path, None, storage_xml.Volume("")) if volume is None else self._read(volume)
+            )
         return self._at[path]
 
     def named(self, pool: str, name: str) -> tuple[str, str | None, storage_xml.Volume]:
         """Return the same for a volume by its name."""
-        return self._read(storage.look_up_volume(storage.look_up_pool(self._connection, pool), name))
+        return self._read(
+            storage.look_up_volume(storage.look_up_pool(self._connection, pool), name)
+        )
 
     def _read(self, volume: libvirt.virStorageVol) -> tuple[str, str | None, storage_xml.Volume]:
         read = storage_xml.parse_volume(storage.volume_xml(volume))

@@ -35,7 +35,10 @@ class Maintenance:
 
     def as_dict(self) -> dict[str, t.Any]:
         """Return the mark as JSON-able data."""
-        return {**dataclasses.asdict(self), "guests": [dataclasses.asdict(guest) for guest in self.guests]}
+        return {
+            **dataclasses.asdict(self),
+            "guests": [dataclasses.asdict(guest) for guest in self.guests],
+        }
 
 
 def read(connection: sqlite3.Connection) -> Maintenance | None:
@@ -44,10 +47,14 @@ def read(connection: sqlite3.Connection) -> Maintenance | None:
     if row is None:
         return None
     since, reason, guests = row
-    return Maintenance(since, reason, tuple(Absent(guest["name"], guest["uuid"]) for guest in json.loads(guests)))
+    return Maintenance(
+        since, reason, tuple(Absent(guest["name"], guest["uuid"]) for guest in json.loads(guests))
+    )
 
 
-def mark(connection: sqlite3.Connection, reason: str | None, guests: t.Sequence[Absent], now: float) -> Maintenance:
+def mark(
+    connection: sqlite3.Connection, reason: str | None, guests: t.Sequence[Absent], now: float
+) -> Maintenance:
     """Set the mark and return it: a host that has one keeps its time, and its reason unless there is another.
 
     Guests are added to those that it is to get back already: a drain that was interrupted does not forget any.

@@ -13,10 +13,12 @@ import collections
 import ipaddress
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain.xml import parse_element
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.element_xml import (
+    parse_element,
+)
 
 if t.TYPE_CHECKING:
-    from ansible_collections.headroom.libvirt.plugins.module_utils._domain.xml import Interface
+    from ansible_collections.headroom.libvirt.plugins.module_utils._virt.domain_xml import Interface
 
 Source = t.Literal["lease", "reservation", "arp", "agent"]
 
@@ -56,7 +58,12 @@ def read_address(raw: t.Mapping[str, t.Any]) -> Address | None:
         address = ipaddress.ip_address(text)
     except ValueError:
         return None
-    if address.is_loopback or address.is_link_local or address.is_unspecified or address.is_multicast:
+    if (
+        address.is_loopback
+        or address.is_link_local
+        or address.is_unspecified
+        or address.is_multicast
+    ):
         return None
     return Address(
         source=raw["source"],
@@ -72,7 +79,12 @@ def read_address(raw: t.Mapping[str, t.Any]) -> Address | None:
 def read_reservations(network: str, text: str) -> t.Iterator[Address]:
     """Yield the addresses that the network's XML keeps for MAC addresses."""
     for host in parse_element(text).iterfind("ip/dhcp/host"):
-        raw = {"source": "reservation", "network": network, "mac": host.get("mac"), "address": host.get("ip")}
+        raw = {
+            "source": "reservation",
+            "network": network,
+            "mac": host.get("mac"),
+            "address": host.get("ip"),
+        }
         address = read_address(raw | {"hostname": host.get("name")})
         if address is not None:
             yield address
@@ -97,9 +109,15 @@ class AddressBook:
             for address in self._by_mac.get((interface.mac or "").lower(), ())
             if (active or address.source in _LASTING)
             and (address.uuid is None or address.uuid == uuid)
-            and (address.network is None or interface.type != "network" or address.network == interface.source)
+            and (
+                address.network is None
+                or interface.type != "network"
+                or address.network == interface.source
+            )
         ]
-        found.sort(key=lambda address: (self._rank[address.source], -address.expiry, address.address))
+        found.sort(
+            key=lambda address: (self._rank[address.source], -address.expiry, address.address)
+        )
         unique: dict[str, Address] = {}
         for address in found:
             unique.setdefault(address.address, address)

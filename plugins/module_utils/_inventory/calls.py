@@ -19,7 +19,10 @@ Result = t.TypeVar("Result")
 
 
 def each(
-    items: t.Sequence[Item], call: t.Callable[[Item], Result], workers: int, patience: float | None = None
+    items: t.Sequence[Item],
+    call: t.Callable[[Item], Result],
+    workers: int,
+    patience: float | None = None,
 ) -> list[tuple[Item, Result]]:
     """Return each item with what ``call`` returned, ``workers`` at a time.
 

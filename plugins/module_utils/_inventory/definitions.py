@@ -71,7 +71,9 @@ def read_definition(places: Places, domain: Domain) -> str | None:
         return None
     folder = places.running if domain.active else places.definitions
     try:
-        with io.FileIO(f"{folder}/{domain.name}.xml") as file:  # hundreds of small files: no buffers, no decoder
+        with io.FileIO(
+            f"{folder}/{domain.name}.xml"
+        ) as file:  # hundreds of small files: no buffers, no decoder
             data = file.readall()
         # A status holds much that is libvirt's own before the definition.
         xml = data[data.find(b"<domain ") : data.rfind(b"</domain>") + len(b"</domain>")].decode()
@@ -80,5 +82,9 @@ def read_definition(places: Places, domain: Domain) -> str | None:
     head = xml.partition(">")[0]
     same = f" id='{domain.number}'" in head if domain.active else " id='" not in head
     # A file that was cut off has no end, one of a domain that was replaced has another UUID.
-    whole = xml.startswith("<domain ") and xml.endswith("</domain>") and f"<uuid>{domain.uuid}</uuid>" in xml
+    whole = (
+        xml.startswith("<domain ")
+        and xml.endswith("</domain>")
+        and f"<uuid>{domain.uuid}</uuid>" in xml
+    )
     return _SECRET.sub("", xml) if same and whole else None

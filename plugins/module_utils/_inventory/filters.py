@@ -50,7 +50,9 @@ def _compile(pattern: str) -> re.Pattern[str]:
     try:
         return re.compile(pattern)
     except re.error as error:
-        raise InvalidInput("names", pattern, f"is not a regular expression: {error}", "Correct it.") from error
+        raise InvalidInput(
+            "names", pattern, f"is not a regular expression: {error}", "Correct it."
+        ) from error
 
 
 def _is_true(value: t.Any) -> bool:

@@ -37,7 +37,10 @@ def read_hosts(uris: t.Sequence[t.Any]) -> list[Host]:
     name, count = collections.Counter(host.name for host in hosts).most_common(1)[0]
     if count > 1:
         raise InvalidInput(
-            "uris", name, "is the name of more than one host", "Give each a name of its own: {uri: ..., name: ...}."
+            "uris",
+            name,
+            "is the name of more than one host",
+            "Give each a name of its own: {uri: ..., name: ...}.",
         )
     return hosts
 
@@ -54,9 +57,16 @@ def ssh_uri(name: str, variables: t.Mapping[str, t.Any]) -> str:
 def _read_host(item: t.Any) -> Host:
     values = item if isinstance(item, dict) else {"uri": item}
     uri, name = values.get("uri"), values.get("name")
-    if not isinstance(uri, str) or not uri or not isinstance(name, (str, type(None))) or set(values) - {"uri", "name"}:
+    if (
+        not isinstance(uri, str)
+        or not uri
+        or not isinstance(name, (str, type(None)))
+        or set(values) - {"uri", "name"}
+    ):
         shown = masked(str(item))
-        raise InvalidInput("uris", shown, "is not a host", "Write a libvirt URI, or a dictionary of uri and name.")
+        raise InvalidInput(
+            "uris", shown, "is not a host", "Write a libvirt URI, or a dictionary of uri and name."
+        )
     return Host(name=name or _host_in(uri), uri=uri)
 
 

@@ -15,7 +15,7 @@ import typing as t
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Conflict
 
 if t.TYPE_CHECKING:
-    from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.snapshot import Guest
+    from .snapshot import Guest
 
 OnDuplicate = t.Literal["qualify", "error", "skip"]
 
@@ -44,7 +44,9 @@ def name_entries(every: t.Sequence[Entry], policy: OnDuplicate) -> tuple[list[En
     if policy == "error" and ambiguous:
         raise _conflict(every, ambiguous)
     if policy == "skip":
-        return [entry for entry in every if entry.name not in ambiguous], sorted(ambiguous | unusable)
+        return [entry for entry in every if entry.name not in ambiguous], sorted(
+            ambiguous | unusable
+        )
     qualified = [_qualify(entry) if entry.name in ambiguous else entry for entry in every]
     still_ambiguous = _ambiguous(qualified)
     if still_ambiguous:

@@ -82,14 +82,18 @@ class Reader:
         missing = [domain for domain in domains if domain.xml is None]
         for domain, xml in each(missing, self._definition, self._workers):
             domain.xml = xml
-        domains = [domain for domain in domains if domain.xml is not None]  # the others have vanished
+        domains = [
+            domain for domain in domains if domain.xml is not None
+        ]  # the others have vanished
         if self._request.statistics:
             self._add_statistics(domains)
         networks = self._networks()
         return {
             "domains": [domain.as_dict(domain.uuid in autostart) for domain in domains],
             "addresses": self._addresses(networks, domains),
-            "networks": [[network.name(), xml] for network in networks for xml in self._network(network)],
+            "networks": [
+                [network.name(), xml] for network in networks for xml in self._network(network)
+            ],
             "calls": self.calls,
             "read": self.read,
         }
@@ -98,7 +102,9 @@ class Reader:
         self.calls += 1
         return call(*arguments)
 
-    def _tolerant(self, default: Result, call: t.Callable[..., Result], *arguments: t.Any) -> Result:
+    def _tolerant(
+        self, default: Result, call: t.Callable[..., Result], *arguments: t.Any
+    ) -> Result:
         """Call; what the driver cannot do, or is about something that vanished, yields ``default``."""
         libvirt = self._libvirt
         harmless = (
@@ -141,7 +147,9 @@ class Reader:
         return self._call(self._handle.domainListGetStats, handles, *self._stats(*_STATISTICS))
 
     def _autostarting(self) -> list[t.Any]:
-        return self._tolerant([], self._handle.listAllDomains, self._libvirt.VIR_CONNECT_LIST_DOMAINS_AUTOSTART)
+        return self._tolerant(
+            [], self._handle.listAllDomains, self._libvirt.VIR_CONNECT_LIST_DOMAINS_AUTOSTART
+        )
 
     def _domain(self, domain: t.Any, stats: dict[str, t.Any]) -> Domain:
         found = Domain(domain, domain.name(), domain.UUIDString(), domain.ID(), stats)
@@ -156,7 +164,9 @@ class Reader:
     def _networks(self) -> list[t.Any]:
         if not {"lease", "reservation"}.intersection(self._request.sources):
             return []
-        return self._tolerant([], self._handle.listAllNetworks, self._libvirt.VIR_CONNECT_LIST_NETWORKS_ACTIVE)
+        return self._tolerant(
+            [], self._handle.listAllNetworks, self._libvirt.VIR_CONNECT_LIST_NETWORKS_ACTIVE
+        )
 
     def _network(self, network: t.Any) -> list[str]:
         if "reservation" not in self._request.sources:
@@ -193,7 +203,11 @@ class Reader:
         """Return whom the host itself has heard of: in no call where the host is here, else in one a running domain."""
         if self._request.places and self._request.places.neighbours:
             with contextlib.suppress(OSError):
-                return list(read_neighbours(Path(self._request.places.neighbours).read_text(encoding="utf-8")))
+                return list(
+                    read_neighbours(
+                        Path(self._request.places.neighbours).read_text(encoding="utf-8")
+                    )
+                )
         ask = self._asking("arp", self._libvirt.VIR_DOMAIN_INTERFACE_ADDRESSES_SRC_ARP)
         return [row for _asked, rows in each(domains, ask, self._workers) for row in rows]
 
@@ -201,10 +215,17 @@ class Reader:
         def ask(domain: Domain) -> list[dict[str, t.Any]]:
             try:
                 interfaces = self._call(domain.handle.interfaceAddresses, number)
-            except self._libvirt.libvirtError:  # no agent, one that does not answer, no such source: no addresses
+            except (
+                self._libvirt.libvirtError
+            ):  # no agent, one that does not answer, no such source: no addresses
                 return []
             return [
-                {"source": source, "uuid": domain.uuid, "mac": interface.get("hwaddr"), "address": address.get("addr")}
+                {
+                    "source": source,
+                    "uuid": domain.uuid,
+                    "mac": interface.get("hwaddr"),
+                    "address": address.get("addr"),
+                }
                 for interface in interfaces.values()
                 for address in interface.get("addrs") or ()
             ]

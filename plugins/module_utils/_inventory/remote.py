@@ -19,12 +19,19 @@ import typing as t
 import zlib
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._errors import ConnectionFailed, LibvirtFailed, TimedOut
-from ansible_collections.headroom.libvirt.plugins.module_utils._inventory import calls, definitions, reader
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
+    ConnectionFailed,
+    LibvirtFailed,
+    TimedOut,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._uris import masked
 
+from . import calls, definitions, reader
+
 # What libvirt knows beyond these changes where it connects to, or how: such a URI is left to libvirt.
-_KNOWN_PARAMETERS: t.Final = frozenset({"keyfile", "no_tty", "no_verify", "command", "sshauth", "known_hosts"})
+_KNOWN_PARAMETERS: t.Final = frozenset(
+    {"keyfile", "no_tty", "no_verify", "command", "sshauth", "known_hosts"}
+)
 _SSH_FAILED: t.Final = 255
 _MANY_DIGITS: t.Final = 400
 
@@ -53,7 +60,13 @@ def target_of(uri: str) -> Target | None:
     driver, _plus, transport = parts.scheme.partition("+")
     parameters = {name: values[-1] for name, values in parse_qs(parts.query).items()}
     host = parts.hostname
-    if transport != "ssh" or not host or host.startswith("-") or parts.password or set(parameters) - _KNOWN_PARAMETERS:
+    if (
+        transport != "ssh"
+        or not host
+        or host.startswith("-")
+        or parts.password
+        or set(parameters) - _KNOWN_PARAMETERS
+    ):
         return None
     command = [parameters.get("command", "ssh"), "-T", "-e", "none"]
     if parts.port:
@@ -71,12 +84,20 @@ def target_of(uri: str) -> Target | None:
     return Target((*command, "--", host), f"{driver}://{parts.path}")
 
 
-def look(uri: str, target: Target, request: reader.Request, timeout: float) -> dict[str, t.Any] | None:
+def look(
+    uri: str, target: Target, request: reader.Request, timeout: float
+) -> dict[str, t.Any] | None:
     """Return what the reader saw on the host; None where it cannot run: no Python, no libvirt binding, no shell.
 
     Raises ConnectionFailed when SSH does not get in, TimedOut, and LibvirtFailed for what libvirt said there.
     """
-    arguments = (target.uri, list(request.sources), request.agent_timeout, request.statistics, request.xml)
+    arguments = (
+        target.uri,
+        list(request.sources),
+        request.agent_timeout,
+        request.statistics,
+        request.xml,
+    )
     try:
         done = subprocess.run(
             [*target.command, "python3", "-"],

@@ -13,28 +13,27 @@ import re
 import typing as t
 from urllib.parse import parse_qs, urlsplit
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._connection import (
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt import domain_xml
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
     Connection,
     open_connection,
     translated,
 )
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain import xml
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain.states import state_name
-from ansible_collections.headroom.libvirt.plugins.module_utils._inventory import reader
-from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.addresses import (
-    AddressBook,
-    read_address,
-    read_reservations,
-)
-from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.definitions import Places, local_places
-from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.snapshot import Guest, HostSnapshot, assemble
-from ansible_collections.headroom.libvirt.plugins.module_utils._libvirt_dep import libvirt
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.libvirt_dep import libvirt
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.states import state_name
+
+from . import reader
+from .addresses import AddressBook, read_address, read_reservations
+from .definitions import Places, local_places
+from .snapshot import Guest, HostSnapshot, assemble
 
 _STATE_FIELDS: t.Final = 2  # state and reason: what is there if no statistics were asked for
 _SOCKET: t.Final = re.compile(r"(?P<root>/.*)?/run/libvirt/(libvirt|virtqemud)-sock(-ro)?")
 
 
-def retrieve(uri: str, request: reader.Request, *, timeout: float, on_host: bool = True) -> HostSnapshot:
+def retrieve(
+    uri: str, request: reader.Request, *, timeout: float, on_host: bool = True
+) -> HostSnapshot:
     """Return the domains of the host behind ``uri``, sorted by name; raises HeadroomError.
 
     With ``on_host`` the reader runs on a host that is reached by SSH, where it can, and looks at libvirt's files. No
@@ -44,7 +43,9 @@ def retrieve(uri: str, request: reader.Request, *, timeout: float, on_host: bool
     if report is None:
         # An agent may only be asked by those who may write. A host has a deadline already, so it needs no keepalive.
         read_only = "agent" not in request.sources
-        with open_connection(uri, timeout=timeout, read_only=read_only, keepalive=False) as connection:
+        with open_connection(
+            uri, timeout=timeout, read_only=read_only, keepalive=False
+        ) as connection:
             places = places_of(uri) if on_host else None
             report = look(connection, request._replace(places=places))
     return snapshot(report, request.sources, with_xml=request.xml)
@@ -55,7 +56,7 @@ def _told_over_ssh(uri: str, request: reader.Request, timeout: float) -> dict[st
     if "+ssh:" not in uri:
         return None
     # only where it is used: Ansible compiles what it imports from collections in each run
-    from ansible_collections.headroom.libvirt.plugins.module_utils._inventory import remote  # noqa: PLC0415
+    from . import remote  # noqa: PLC0415
 
     target = remote.target_of(uri)
     return None if target is None else remote.look(uri, target, request, timeout)
@@ -68,10 +69,14 @@ def look(connection: Connection, request: reader.Request) -> dict[str, t.Any]:
         return report
 
 
-def snapshot(report: t.Mapping[str, t.Any], sources: t.Sequence[str], *, with_xml: bool = False) -> HostSnapshot:
+def snapshot(
+    report: t.Mapping[str, t.Any], sources: t.Sequence[str], *, with_xml: bool = False
+) -> HostSnapshot:
     """Return the domains that the reader's report describes, on request with their XML."""
     told = [address for address in map(read_address, report["addresses"]) if address is not None]
-    reserved = [address for name, text in report["networks"] for address in read_reservations(name, text)]
+    reserved = [
+        address for name, text in report["networks"] for address in read_reservations(name, text)
+    ]
     book = AddressBook([*told, *reserved], sources)
     guests = [_guest(domain, book, with_xml) for domain in report["domains"]]
     return HostSnapshot(
@@ -87,7 +92,9 @@ def _guest(domain: t.Mapping[str, t.Any], book: AddressBook, with_xml: bool) -> 
     if len(stats) > _STATE_FIELDS:
         extra["statistics"] = stats
     state = state_name(stats.get("state.state"))
-    return assemble(xml.parse(domain["xml"]), state, book, autostart=domain["autostart"], extra=extra)
+    return assemble(
+        domain_xml.parse(domain["xml"]), state, book, autostart=domain["autostart"], extra=extra
+    )
 
 
 def places_of(uri: str) -> Places | None:

@@ -11,11 +11,19 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain.states import ACTIVE_STATES, State
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.states import (
+    ACTIVE_STATES,
+    State,
+)
 
 if t.TYPE_CHECKING:
-    from ansible_collections.headroom.libvirt.plugins.module_utils._domain.xml import Definition, Disk, Interface
-    from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.addresses import Address, AddressBook
+    from ansible_collections.headroom.libvirt.plugins.module_utils._virt.domain_xml import (
+        Definition,
+        Disk,
+        Interface,
+    )
+
+    from .addresses import Address, AddressBook
 
 
 class Guest(t.NamedTuple):
@@ -42,12 +50,16 @@ class HostSnapshot(t.NamedTuple):
 
     def as_dict(self) -> dict[str, t.Any]:
         """Return JSON-able data, for a cache."""
-        return {"guests": [{**guest._asdict(), "facts": dict(guest.facts)} for guest in self.guests]}
+        return {
+            "guests": [{**guest._asdict(), "facts": dict(guest.facts)} for guest in self.guests]
+        }
 
     def stale(self, seconds: float) -> HostSnapshot:
         """Return the same domains, with the fact how old they are."""
         old = {"stale_seconds": round(seconds)}
-        return HostSnapshot(tuple(guest._replace(facts={**guest.facts, **old}) for guest in self.guests))
+        return HostSnapshot(
+            tuple(guest._replace(facts={**guest.facts, **old}) for guest in self.guests)
+        )
 
     @classmethod
     def from_dict(cls, data: t.Mapping[str, t.Any]) -> HostSnapshot:
@@ -69,7 +81,9 @@ def assemble(
     tomorrow.
     """
     active = state in ACTIVE_STATES
-    held = [book.of(interface, definition.uuid, active=active) for interface in definition.interfaces]
+    held = [
+        book.of(interface, definition.uuid, active=active) for interface in definition.interfaces
+    ]
     return Guest(
         name=definition.name,
         uuid=definition.uuid or "",
@@ -93,7 +107,8 @@ def _facts(definition: Definition, held: t.Sequence[t.Sequence[Address]]) -> dic
         "appliance": metadata.appliance,
         "tags": list(metadata.tags),
         "interfaces": [
-            _interface_facts(interface, addresses) for interface, addresses in zip(definition.interfaces, held)
+            _interface_facts(interface, addresses)
+            for interface, addresses in zip(definition.interfaces, held)
         ],
         "disks": [_disk_facts(disk) for disk in definition.disks],
         "graphics": [graphics._asdict() for graphics in definition.graphics],

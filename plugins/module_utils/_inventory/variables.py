@@ -16,8 +16,8 @@ from urllib.parse import unquote, urlsplit
 from ansible_collections.headroom.libvirt.plugins.module_utils._uris import masked
 
 if t.TYPE_CHECKING:
-    from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.hosts import Host
-    from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.snapshot import Guest
+    from .hosts import Host
+    from .snapshot import Guest
 
 Connect = t.Literal["direct", "proxy_jump", "guest_agent"]
 
@@ -51,7 +51,11 @@ def _access(guest: Guest, host: Host, connect: Connect) -> dict[str, t.Any]:
         }
     address = {} if guest.address is None else {"ansible_host": guest.address}
     jump = jump_host(host.uri) if connect == "proxy_jump" else None
-    return address if jump is None else {**address, "ansible_ssh_common_args": f"-o ProxyJump={shlex.quote(jump)}"}
+    return (
+        address
+        if jump is None
+        else {**address, "ansible_ssh_common_args": f"-o ProxyJump={shlex.quote(jump)}"}
+    )
 
 
 def jump_host(uri: str) -> str | None:

@@ -14,11 +14,14 @@ import typing as t
 from urllib.parse import urlsplit
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Conflict
-from ansible_collections.headroom.libvirt.plugins.module_utils._host import api as hosts
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt import node
 
 if t.TYPE_CHECKING:
-    from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection
-    from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.model import MigrationPlan
+    from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
+        Connection,
+    )
+
+    from .model import MigrationPlan
 
 # The first of the ports that libvirt lets QEMU take for migrations. Nobody need listen there: what counts is that the
 # host answers, if only to say so.
@@ -35,7 +38,7 @@ def default_migrate_uri(destination_uri: str) -> str | None:
 def memory_host(destination: Connection, plan: MigrationPlan) -> str:
     """Return the name under which the source's QEMU will look for the destination's; empty if the URI has none."""
     uri = plan.parameters.get("migrate_uri")
-    return (urlsplit(uri).hostname or "") if uri else hosts.hostname(destination)
+    return (urlsplit(uri).hostname or "") if uri else node.hostname(destination)
 
 
 def resolved(host: str) -> str:
@@ -54,7 +57,9 @@ def problem_at(address: str) -> str | None:
     return None
 
 
-def export_place(source: Connection, source_uri: str, plan: MigrationPlan) -> tuple[str, str | None]:
+def export_place(
+    source: Connection, source_uri: str, plan: MigrationPlan
+) -> tuple[str, str | None]:
     """Return the source's address that the destination reads streamed disks from, and the name in its certificate.
 
     The name is None where it is that address itself, or nothing is encrypted. Raises Conflict when no way is found.
@@ -66,7 +71,7 @@ def export_place(source: Connection, source_uri: str, plan: MigrationPlan) -> tu
         return given, None
     # certificates are made for names rather than for addresses
     return _towards(plan.request.migrate_uri or plan.request.destination_uri), (
-        hosts.hostname(source) if plan.request.tls else None
+        node.hostname(source) if plan.request.tls else None
     )
 
 

@@ -16,39 +16,40 @@ import secrets
 import threading
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._connection import open_connection
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api as domains
-from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Conflict, HeadroomError, NotFound
-from ansible_collections.headroom.libvirt.plugins.module_utils._interrupt import Stopped, interruptible
-from ansible_collections.headroom.libvirt.plugins.module_utils._journal import Interrupted
-from ansible_collections.headroom.libvirt.plugins.module_utils._migrate import (
-    addresses,
-    api,
-    inspection,
-    plan,
-    preflight,
-    survey,
-    tls,
-    xml,
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
+    Conflict,
+    HeadroomError,
+    NotFound,
 )
-from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.facts import Handshake
-from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.intent import KIND, intent_of
-from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.mover import GoesOn, Mover
-from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.sides import Sides, seen, whereabouts
-from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.task import Moved, Task
+from ansible_collections.headroom.libvirt.plugins.module_utils._interrupt import (
+    Stopped,
+    interruptible,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._journal.journal import Interrupted
+from ansible_collections.headroom.libvirt.plugins.module_utils._streaming import tls
 from ansible_collections.headroom.libvirt.plugins.module_utils._uris import leads_here, masked
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt import domains, migration
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
+    open_connection,
+)
+
+from . import addresses, inspection, plan, preflight, survey, xml
+from .endpoints import Sides, seen, whereabouts
+from .facts import Handshake
+from .intent import KIND, intent_of
+from .mover import GoesOn, Mover
+from .task import Moved, Task
 
 if t.TYPE_CHECKING:
-    from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection
-    from ansible_collections.headroom.libvirt.plugins.module_utils._journal import Record
-    from ansible_collections.headroom.libvirt.plugins.module_utils._libvirt_dep import libvirt
-    from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.intent import Intent
-    from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.model import (
-        DiskPlan,
-        MigrationPlan,
-        Request,
+    from ansible_collections.headroom.libvirt.plugins.module_utils._journal.journal import Record
+    from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
+        Connection,
     )
-    from ansible_collections.headroom.libvirt.plugins.module_utils._storage.xml import Pool
+    from ansible_collections.headroom.libvirt.plugins.module_utils._virt.libvirt_dep import libvirt
+    from ansible_collections.headroom.libvirt.plugins.module_utils._virt.storage_xml import Pool
+
+    from .intent import Intent
+    from .model import DiskPlan, MigrationPlan, Request
 
 _TOKEN_BYTES: t.Final = 8
 
@@ -93,7 +94,9 @@ def _move_one(task: Task, name: str, cancelled: threading.Event) -> Moved:
     began = task.clock.now()
     with contextlib.ExitStack() as stack:
         source = stack.enter_context(open_connection(task.uri, timeout=task.connect_timeout))
-        destination = stack.enter_context(open_connection(task.request.destination_uri, timeout=task.connect_timeout))
+        destination = stack.enter_context(
+            open_connection(task.request.destination_uri, timeout=task.connect_timeout)
+        )
         recovered = task.act and _recover_earlier(task, name)
         domain = domains.find(source, name)
         there = _look_up_arrived(destination, name, task.request.destination_name, domain)
@@ -162,7 +165,7 @@ def _already_there(
     if task.request.persistent and not domains.is_persistent(there):
         changed = True
         if task.act:
-            domains.define(destination, api.migratable_xml(there, inactive=True))
+            domains.define(destination, migration.migratable_xml(there, inactive=True))
     return Moved(
         name=name,
         uuid=there.UUIDString(),
@@ -186,13 +189,22 @@ class _One:
         task, sides = self._task, self._sides
         pools = survey.active_pools(sides.destination)
         request = self._with_defaults()
-        made = plan.make_plan(survey.guest(sides.source, sides.destination, self._domain), request, pools)
+        made = plan.make_plan(
+            survey.guest(sides.source, sides.destination, self._domain), request, pools
+        )
         plan.check_streamable(made)
         facts = inspection.facts(
-            sides.source, sides.destination, self._domain, made, pools, is_local=leads_here(task.uri)
+            sides.source,
+            sides.destination,
+            self._domain,
+            made,
+            pools,
+            is_local=leads_here(task.uri),
         )
         facts = dataclasses.replace(
-            facts, unfinished=task.in_the_way(made.guest.name), handshakes=self._handshakes(made, pools)
+            facts,
+            unfinished=task.in_the_way(made.guest.name),
+            handshakes=self._handshakes(made, pools),
         )
         result = Moved(
             name=made.guest.name,
@@ -212,12 +224,16 @@ class _One:
             self._act(made, result)
         return result
 
-    def _handshakes(self, made: MigrationPlan, pools: tuple[Pool, ...]) -> tuple[Handshake, ...] | None:
+    def _handshakes(
+        self, made: MigrationPlan, pools: tuple[Pool, ...]
+    ) -> tuple[Handshake, ...] | None:
         """Try TLS, each way in which this migration will use it; None without a pool to try it with."""
         there = next((pool.name for pool in pools if pool.holds_files), None)
         if "TLS" not in made.flags or there is None:
             return None
-        here = next((disk.pool for disk in made.guest.disks if disk.target in _targets(made.streamed)), None)
+        here = next(
+            (disk.pool for disk in made.guest.disks if disk.target in _targets(made.streamed)), None
+        )
         platform = xml.platform_of(domains.live_xml(self._domain))
         host = addresses.memory_host(self._sides.destination, made)
         try:
@@ -230,7 +246,9 @@ class _One:
     def _with_defaults(self) -> Request:
         request = self._task.request
         if request.migrate_uri is None:
-            request = dataclasses.replace(request, migrate_uri=addresses.default_migrate_uri(request.destination_uri))
+            request = dataclasses.replace(
+                request, migrate_uri=addresses.default_migrate_uri(request.destination_uri)
+            )
         return request
 
     def _refuse_if_failed(self, result: Moved) -> None:

@@ -13,7 +13,7 @@ import dataclasses
 import typing as t
 
 if t.TYPE_CHECKING:
-    from ansible_collections.headroom.libvirt.plugins.module_utils._storage.xml import Pool
+    from ansible_collections.headroom.libvirt.plugins.module_utils._virt.storage_xml import Pool
 
 
 @dataclasses.dataclass(frozen=True)

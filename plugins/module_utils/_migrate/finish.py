@@ -11,13 +11,15 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api as domains
-from ansible_collections.headroom.libvirt.plugins.module_utils._migrate import exports, volumes
-from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.pull import Pull, restore_definition
+from ansible_collections.headroom.libvirt.plugins.module_utils._streaming import serve
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt import domains
+
+from . import volumes
+from .pull import Pull, restore_definition
 
 if t.TYPE_CHECKING:
-    from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.intent import Intent
-    from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.sides import Sides
+    from .endpoints import Sides
+    from .intent import Intent
 
 
 def settle(sides: Sides, intent: Intent, port: int) -> None:
@@ -34,7 +36,7 @@ def complete(sides: Sides, intent: Intent, port: int) -> dict[str, str]:
     if intent.streamed:
         Pull(sides, intent, port).finish()
         restore_definition(sides, intent)
-        exports.stop(sides.source, intent)
+        serve.stop(sides.source, intent)
     paths = [disk.source_path for disk in intent.moved]
     overlays = [disk.overlay_path for disk in intent.streamed]
     if not intent.remove_source_volumes:

@@ -13,22 +13,37 @@ import contextlib
 import ipaddress
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._clone.host import read_guests
-from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection, translated
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api as domains
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain import host_devices, xml
-from ansible_collections.headroom.libvirt.plugins.module_utils._errors import HeadroomError, NotFound
-from ansible_collections.headroom.libvirt.plugins.module_utils._host import api as hosts
-from ansible_collections.headroom.libvirt.plugins.module_utils._host.xml import read_capabilities
-from ansible_collections.headroom.libvirt.plugins.module_utils._libvirt_dep import libvirt
-from ansible_collections.headroom.libvirt.plugins.module_utils._migrate import addresses, api
-from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.facts import Cpu, Facts, Hardware, Reach
-from ansible_collections.headroom.libvirt.plugins.module_utils._storage import api as storage
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
+    HeadroomError,
+    NotFound,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
+    domain_xml,
+    domains,
+    element_xml,
+    host_devices,
+    migration,
+    node,
+    storage,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.capabilities import read_guests
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
+    Connection,
+    translated,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.libvirt_dep import libvirt
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.node_xml import (
+    read_capabilities,
+)
+
+from . import addresses
+from .facts import Cpu, Facts, Hardware, Reach
 
 if t.TYPE_CHECKING:
-    from ansible_collections.headroom.libvirt.plugins.module_utils._libvirt_dep import etree
-    from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.model import MigrationPlan
-    from ansible_collections.headroom.libvirt.plugins.module_utils._storage.xml import Pool
+    from ansible_collections.headroom.libvirt.plugins.module_utils._lxml_dep import etree
+    from ansible_collections.headroom.libvirt.plugins.module_utils._virt.storage_xml import Pool
+
+    from .model import MigrationPlan
 
 
 def facts(
@@ -41,9 +56,9 @@ def facts(
     is_local: bool,
 ) -> Facts:
     """Return what the preflight needs, but ``pools`` (the destination's); ``is_local``: this runs on the source."""
-    root = xml.parse_element(domains.live_xml(domain))
+    root = element_xml.parse_element(domains.live_xml(domain))
     hardware = read_hardware(root)
-    capabilities = hosts.capabilities_xml(destination)
+    capabilities = node.capabilities_xml(destination)
     named = domains.find(destination, plan.destination_name)
     wanted = [disk.destination_path for disk in plan.moved]
     needed = [path for _target, path in hardware.cdroms]
@@ -51,28 +66,39 @@ def facts(
     needed += [hardware.nvram] if hardware.nvram else []
     return Facts(
         hardware=hardware,
-        source_uuid=read_capabilities(hosts.capabilities_xml(source)).uuid,
+        source_uuid=read_capabilities(node.capabilities_xml(source)).uuid,
         destination_uuid=read_capabilities(capabilities).uuid,
-        machines={arch: (guest.types, guest.machines) for arch, guest in read_guests(capabilities).items()},
+        machines={
+            arch: (guest.types, guest.machines) for arch, guest in read_guests(capabilities).items()
+        },
         pools=pools,
-        volumes=frozenset(path for path in wanted if storage.find_volume_by_path(destination, path)),
-        networks={network.name(): hosts.network_active(network) for network in hosts.list_networks(destination)},
+        volumes=frozenset(
+            path for path in wanted if storage.find_volume_by_path(destination, path)
+        ),
+        networks={
+            network.name(): node.network_active(network)
+            for network in node.list_networks(destination)
+        },
         bridges=_bridges(destination),
         free_memory_bytes=_free_memory(destination),
         free_hugepages_bytes=_free_hugepages(destination, hardware.hugepage_bytes),
-        numa_nodes=int(hosts.node_info(destination)[4]),
+        numa_nodes=int(node.node_info(destination)[4]),
         cpu=_compare_cpu(source, destination, domain, root),
         reach=_reach(destination, plan) if is_local else Reach(),
         name_taken_by=None if named is None else named.UUIDString(),
         uuid_there=_has_uuid(destination, plan.guest.uuid),
-        source_job=api.job_type(domain) != libvirt.VIR_DOMAIN_JOB_NONE if plan.guest.running else False,
-        missing_on_destination=tuple(path for path in needed if not storage.find_volume_by_path(destination, path)),
+        source_job=migration.job_type(domain) != libvirt.VIR_DOMAIN_JOB_NONE
+        if plan.guest.running
+        else False,
+        missing_on_destination=tuple(
+            path for path in needed if not storage.find_volume_by_path(destination, path)
+        ),
     )
 
 
 def read_hardware(root: etree._Element) -> Hardware:
     """Return what of a parsed domain depends on its host."""
-    definition = xml.read(root)
+    definition = domain_xml.read(root)
     page = root.find("memoryBacking/hugepages")
     size = None if page is None else page.find("page")
     numa = root.find("numatune/memory")
@@ -88,13 +114,17 @@ def read_hardware(root: etree._Element) -> Hardware:
         has_tpm=root.find("devices/tpm") is not None,
         nvram=definition.nvram,
         cdroms=tuple(
-            (disk.target, disk.source) for disk in definition.disks if disk.device != "disk" and disk.source is not None
+            (disk.target, disk.source)
+            for disk in definition.disks
+            if disk.device != "disk" and disk.source is not None
         ),
     )
 
 
-def _sources(definition: xml.Definition, kind: str) -> tuple[str, ...]:
-    return tuple(sorted({one.source for one in definition.interfaces if one.type == kind and one.source}))
+def _sources(definition: domain_xml.Definition, kind: str) -> tuple[str, ...]:
+    return tuple(
+        sorted({one.source for one in definition.interfaces if one.type == kind and one.source})
+    )
 
 
 def _page_bytes(page: etree._Element | None) -> int:
@@ -108,13 +138,15 @@ def _bridges(connection: Connection) -> frozenset[str] | None:
     """Return the host's bridges and cards, None where its libvirt cannot list them."""
     try:
         with translated("list the host's interfaces"):
-            return frozenset(interface.name() for interface in connection.handle.listAllInterfaces(0))
+            return frozenset(
+                interface.name() for interface in connection.handle.listAllInterfaces(0)
+            )
     except HeadroomError:
         return None
 
 
 def _free_memory(connection: Connection) -> int | None:
-    stats = hosts.memory_stats(connection)
+    stats = node.memory_stats(connection)
     if not stats:
         return None
     return 1024 * sum(stats.get(name, 0) for name in ("free", "buffers", "cached"))
@@ -125,24 +157,28 @@ def _free_hugepages(connection: Connection, size: int | None) -> int | None:
         return None
     try:
         with translated("count the free huge pages"):
-            cells = connection.handle.getFreePages([size // 1024], 0, int(hosts.node_info(connection)[4]))
+            cells = connection.handle.getFreePages(
+                [size // 1024], 0, int(node.node_info(connection)[4])
+            )
     except HeadroomError:
         return None
     return sum(count * size for cell in cells.values() for count in cell.values())
 
 
-def _compare_cpu(source: Connection, destination: Connection, domain: libvirt.virDomain, root: etree._Element) -> Cpu:
+def _compare_cpu(
+    source: Connection, destination: Connection, domain: libvirt.virDomain, root: etree._Element
+) -> Cpu:
     if not domains.is_active(domain):
         return Cpu()
-    guest_root = xml.parse_element(api.migratable_xml(domain))
+    guest_root = element_xml.parse_element(migration.migratable_xml(domain))
     cpu = guest_root.find("cpu")
     if cpu is None:
         return Cpu(True, "the guest has QEMU's plain CPU")
     if cpu.get("mode") == "host-passthrough":
-        cpu = xml.parse_element(hosts.capabilities_xml(source)).find("host/cpu")
+        cpu = element_xml.parse_element(node.capabilities_xml(source)).find("host/cpu")
     if cpu is None:
         return Cpu(detail="the source does not tell its CPU")
-    text = xml.to_text(cpu)
+    text = element_xml.to_text(cpu)
     kind = (root.findtext("devices/emulator"), None, None, root.get("type"))
     try:
         with translated("compare the CPUs"):
@@ -151,24 +187,30 @@ def _compare_cpu(source: Connection, destination: Connection, domain: libvirt.vi
         return Cpu(detail=error.message)
     if result != libvirt.VIR_CPU_COMPARE_INCOMPATIBLE:
         return Cpu(True)
-    return Cpu(False, f"model {cpu.findtext('model') or cpu.get('mode')}", _common_model(source, destination, kind))
+    return Cpu(
+        False,
+        f"model {cpu.findtext('model') or cpu.get('mode')}",
+        _common_model(source, destination, kind),
+    )
 
 
 def _common_model(
-    source: Connection, destination: Connection, kind: tuple[str | None, str | None, str | None, str | None]
+    source: Connection,
+    destination: Connection,
+    kind: tuple[str | None, str | None, str | None, str | None],
 ) -> str | None:
     cpus = []
     for connection in (source, destination):
-        found = xml.parse_element(hosts.capabilities_xml(connection)).find("host/cpu")
+        found = element_xml.parse_element(node.capabilities_xml(connection)).find("host/cpu")
         if found is None:
             return None
-        cpus.append(xml.to_text(found))
+        cpus.append(element_xml.to_text(found))
     try:
         with translated("find a CPU model that fits both hosts"):
             text = destination.handle.baselineHypervisorCPU(*kind, cpus, 0)
     except HeadroomError:
         return None
-    return xml.parse_element(text).findtext("model")
+    return element_xml.parse_element(text).findtext("model")
 
 
 def _has_uuid(connection: Connection, uuid: str) -> bool:
@@ -182,7 +224,9 @@ def _reach(destination: Connection, plan: MigrationPlan) -> Reach:
     """Return whether this host, being the source, reaches the destination under the name that libvirt will use."""
     host = addresses.memory_host(destination, plan)
     if not host:
-        return Reach(True, str(plan.parameters.get("migrate_uri")), None, problem="it names no host")
+        return Reach(
+            True, str(plan.parameters.get("migrate_uri")), None, problem="it names no host"
+        )
     try:
         address = addresses.resolved(host)
     except OSError as error:

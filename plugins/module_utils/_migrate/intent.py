@@ -15,9 +15,10 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.model import DiskPlan, MigrationPlan
-from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.xml import Export, PlacedDisk, Platform
 from ansible_collections.headroom.libvirt.plugins.module_utils._uris import masked
+
+from .model import DiskPlan, MigrationPlan
+from .xml import Export, PlacedDisk, Platform
 
 KIND: t.Final = "migrate"
 
@@ -85,13 +86,17 @@ class Intent:
         """Return where the disk ``target`` is read from until it is local; None for one that is not streamed."""
         for disk in self.streamed:
             if disk.target == target:
-                return Export(disk.export_name, self.export_host, port, self.tls, self.export_tls_name)
+                return Export(
+                    disk.export_name, self.export_host, port, self.tls, self.export_tls_name
+                )
         return None
 
     def placed(self, port: int) -> tuple[PlacedDisk, ...]:
         """Return the moved disks as the destination has them at switch-over."""
         return tuple(
-            PlacedDisk(disk.target, disk.destination_path, disk.format, self.export_of(disk.target, port))
+            PlacedDisk(
+                disk.target, disk.destination_path, disk.format, self.export_of(disk.target, port)
+            )
             for disk in self.moved
         )
 

@@ -14,16 +14,22 @@ import dataclasses
 import threading
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api as domains
-from ansible_collections.headroom.libvirt.plugins.module_utils._errors import HeadroomError, NotFound, TimedOut
-from ansible_collections.headroom.libvirt.plugins.module_utils._migrate import api, xml
-from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.model import Outcome
-from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.severance import severed_if_lost
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
+    HeadroomError,
+    NotFound,
+    TimedOut,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt import domains, migration
+
+from . import xml
+from .model import Outcome
+from .severance import severed_if_lost
 
 if t.TYPE_CHECKING:
-    from ansible_collections.headroom.libvirt.plugins.module_utils._libvirt_dep import libvirt
-    from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.model import MigrationPlan, Request
-    from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.sides import Sides
+    from ansible_collections.headroom.libvirt.plugins.module_utils._virt.libvirt_dep import libvirt
+
+    from .endpoints import Sides
+    from .model import MigrationPlan, Request
 
 _LOOK_EVERY_SECONDS: t.Final = 0.2
 _GIB: t.Final = 1024**3
@@ -50,13 +56,18 @@ class Progress:
             left_bytes=int(stats.get("data_remaining", 0)),
             total_bytes=int(stats.get("data_total", 0)),
             iteration=int(stats.get("memory_iteration", 0)),
-            dirty_bytes_per_second=int(stats.get("memory_dirty_rate", 0)) * int(stats.get("memory_page_size", 4096)),
+            dirty_bytes_per_second=int(stats.get("memory_dirty_rate", 0))
+            * int(stats.get("memory_page_size", 4096)),
             bytes_per_second=int(stats.get("memory_bps", 0)) + int(stats.get("disk_bps", 0)),
         )
 
     def __str__(self) -> str:
         done = 100 * (1 - self.left_bytes / self.total_bytes) if self.total_bytes else 0.0
-        ends = f", {self.left_bytes / self.bytes_per_second:.0f} s to go" if self.bytes_per_second else ""
+        ends = (
+            f", {self.left_bytes / self.bytes_per_second:.0f} s to go"
+            if self.bytes_per_second
+            else ""
+        )
         return (
             f"{done:.0f} %, {self.left_bytes >> 20} MiB left, pass {self.iteration}, dirtied at "
             f"{self.dirty_bytes_per_second >> 20} MiB/s, sent at {self.bytes_per_second >> 20} MiB/s{ends}"
@@ -100,7 +111,10 @@ class LiveMigration:
         self._plan = plan
         self._placed = placed
         self._inspect = inspect
-        self._due = {"downtime": plan.request.max_downtime_ms is not None, "inspect": inspect is not None}
+        self._due = {
+            "downtime": plan.request.max_downtime_ms is not None,
+            "inspect": inspect is not None,
+        }
         self.progress = Progress()
 
     def run(self) -> Outcome:
@@ -124,40 +138,54 @@ class LiveMigration:
 
     def _migrate(self, domain: libvirt.virDomain) -> None:
         parameters = {**self._plan.parameters, **self._xml(domain)}
-        flags = api.flag_bits(self._plan.flags)
+        flags = migration.flag_bits(self._plan.flags)
         if self._plan.request.peer_to_peer:
-            api.migrate_peer_to_peer(domain, self._plan.request.destination_uri, parameters, flags)
+            migration.migrate_peer_to_peer(
+                domain, self._plan.request.destination_uri, parameters, flags
+            )
         else:
-            api.migrate_managed(domain, self._sides.destination, parameters, flags)
+            migration.migrate_managed(domain, self._sides.destination, parameters, flags)
 
     def _xml(self, domain: libvirt.virDomain) -> dict[str, str]:
         if not self._placed:
             return {}
-        texts = {"destination_xml": destination_xml(domain, self._plan, self._placed, inactive=False)}
+        texts = {
+            "destination_xml": destination_xml(domain, self._plan, self._placed, inactive=False)
+        }
         if "PERSIST_DEST" in self._plan.flags:
-            texts["persistent_xml"] = destination_xml(domain, self._plan, self._placed, inactive=True)
+            texts["persistent_xml"] = destination_xml(
+                domain, self._plan, self._placed, inactive=True
+            )
         return texts
 
     def _watch(self, domain: libvirt.virDomain, call: _Call, began: float) -> None:
         request, clock = self._plan.request, self._sides.clock
-        size = self._plan.guest.memory_bytes + sum(disk.allocation_bytes for disk in self._plan.moved)
+        size = self._plan.guest.memory_bytes + sum(
+            disk.allocation_bytes for disk in self._plan.moved
+        )
         limits = Limits(request, size, began)
         acted = self._plan.mode != "postcopy"
         while not call.ended():
             self._sides.stop_if_cancelled()
             self.progress = self._look(domain) or self.progress
             self._do_when_possible(domain)
-            if not acted and self.progress.iteration >= 2:  # all memory was sent once: fewer pages to wait for
-                api.start_postcopy(domain)
+            if (
+                not acted and self.progress.iteration >= 2
+            ):  # all memory was sent once: fewer pages to wait for
+                migration.start_postcopy(domain)
                 acted = True
             reason = limits.exceeded(self.progress, clock.now())
             if reason and self._give_up(domain, reason):
-                limits = Limits(dataclasses.replace(request, timeout=None, progress_timeout=None), 0, clock.now())
+                limits = Limits(
+                    dataclasses.replace(request, timeout=None, progress_timeout=None),
+                    0,
+                    clock.now(),
+                )
             call.join(_LOOK_EVERY_SECONDS)
 
     def _look(self, domain: libvirt.virDomain) -> Progress | None:
         try:
-            return Progress.of(api.job_stats(domain))
+            return Progress.of(migration.job_stats(domain))
         except HeadroomError:  # it has just ended
             return None
 
@@ -171,7 +199,7 @@ class LiveMigration:
                 self._inspect(text)
                 due["inspect"] = False
         if due["downtime"] and self.progress.total_bytes:
-            api.set_max_downtime(domain, self._plan.request.max_downtime_ms or 0)
+            migration.set_max_downtime(domain, self._plan.request.max_downtime_ms or 0)
             due["downtime"] = False
 
     def _give_up(self, domain: libvirt.virDomain, reason: str) -> bool:
@@ -183,9 +211,9 @@ class LiveMigration:
                 "bandwidth, or choose another timeout_action."
             )
         if action == "postcopy":
-            api.start_postcopy(domain)
+            migration.start_postcopy(domain)
         elif action == "suspend":
-            api.suspend_quietly(domain)
+            migration.suspend_quietly(domain)
         return True
 
     def _abort(self, domain: libvirt.virDomain, call: _Call) -> None:
@@ -193,16 +221,18 @@ class LiveMigration:
         deadline = self._sides.clock.now() + _ABORT_SECONDS
         while not call.ended() and self._sides.clock.now() < deadline:
             with contextlib.suppress(HeadroomError):  # it is just beginning or ending
-                api.abort_job(domain)
+                migration.abort_job(domain)
             self._sides.clock.sleep(_LOOK_EVERY_SECONDS)
 
     def _outcome(self, elapsed: float) -> Outcome:
         outcome = Outcome(
-            elapsed=elapsed, bytes=self.progress.sent_bytes or None, iterations=self.progress.iteration or None
+            elapsed=elapsed,
+            bytes=self.progress.sent_bytes or None,
+            iterations=self.progress.iteration or None,
         )
         arrived = self._sides.at_destination()
         try:
-            stats = api.job_stats(arrived, completed=True) if arrived is not None else {}
+            stats = migration.job_stats(arrived, completed=True) if arrived is not None else {}
         except HeadroomError:  # this libvirt does not keep the figures there
             return outcome
         outcome.downtime_ms = stats.get("downtime")
@@ -213,15 +243,22 @@ class LiveMigration:
 
 
 def destination_xml(
-    domain: libvirt.virDomain, plan: MigrationPlan, placed: t.Iterable[xml.PlacedDisk], *, inactive: bool
+    domain: libvirt.virDomain,
+    plan: MigrationPlan,
+    placed: t.Iterable[xml.PlacedDisk],
+    *,
+    inactive: bool,
 ) -> str:
     """Return the guest's XML for the destination."""
     sources = {disk.target: disk for disk in plan.guest.disks}
     moved = {
-        (sources[disk.target].pool or "", disk.source_path.rpartition("/")[2]): (disk.pool or "", disk.volume or "")
+        (sources[disk.target].pool or "", disk.source_path.rpartition("/")[2]): (
+            disk.pool or "",
+            disk.volume or "",
+        )
         for disk in plan.moved
     }
-    return xml.destination_xml(api.migratable_xml(domain, inactive=inactive), placed, moved)
+    return xml.destination_xml(migration.migratable_xml(domain, inactive=inactive), placed, moved)
 
 
 def _xml_if_there(domain: libvirt.virDomain) -> str:

@@ -159,7 +159,9 @@ class MigrationPlan:
         Unless the task says so only those of a streamed guest: a base that was frozen, and an overlay of some seconds.
         """
         wanted = self.request.remove_source_volumes
-        return self.request.undefine_source and (self.mode == "streaming" if wanted is None else wanted)
+        return self.request.undefine_source and (
+            self.mode == "streaming" if wanted is None else wanted
+        )
 
     @property
     def destination_name(self) -> str:

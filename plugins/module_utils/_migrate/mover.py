@@ -15,24 +15,26 @@ import dataclasses
 import secrets
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Conflict, HeadroomError
-from ansible_collections.headroom.libvirt.plugins.module_utils._migrate import (
-    exports,
-    finish,
-    offline,
-    overlays,
-    volumes,
-    xml,
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
+    Conflict,
+    HeadroomError,
 )
-from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.exports import PortTaken
-from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.live import LiveMigration
-from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.model import Outcome
+from ansible_collections.headroom.libvirt.plugins.module_utils._streaming import serve
+from ansible_collections.headroom.libvirt.plugins.module_utils._streaming.serve import PortTaken
+
+from . import finish, offline, overlays, volumes, xml
+from .live import LiveMigration
+from .model import Outcome
 
 if t.TYPE_CHECKING:
-    from ansible_collections.headroom.libvirt.plugins.module_utils._journal import Step, Transaction
-    from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.intent import Intent
-    from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.model import MigrationPlan
-    from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.sides import Sides
+    from ansible_collections.headroom.libvirt.plugins.module_utils._journal.journal import (
+        Step,
+        Transaction,
+    )
+
+    from .endpoints import Sides
+    from .intent import Intent
+    from .model import MigrationPlan
 
 _PORT_TRIES: t.Final = 8
 
@@ -72,7 +74,9 @@ class Mover:
             finish.settle(self.sides, self.intent, port)
         if self.intent.streamed and self.plan.request.wait == "switched":
             self.outcome.elapsed = self.sides.clock.now() - self.began
-            raise GoesOn(f"{self.intent.name!r} runs on the destination, and its disks are being pulled in")
+            raise GoesOn(
+                f"{self.intent.name!r} runs on the destination, and its disks are being pulled in"
+            )
         with self._step("complete"):
             self.kept = finish.complete(self.sides, self.intent, port)
         self.outcome.elapsed = self.sides.clock.now() - self.began
@@ -84,7 +88,9 @@ class Mover:
         step = self.transaction.step(act, **arguments)
         yield step
         self.transaction.done(step)
-        self.outcome.stages[act] = self.outcome.stages.get(act, 0.0) + self.sides.clock.now() - began
+        self.outcome.stages[act] = (
+            self.outcome.stages.get(act, 0.0) + self.sides.clock.now() - began
+        )
 
     def _make_volumes(self) -> None:
         for disk in self.plan.moved:
@@ -108,13 +114,13 @@ class Mover:
 
     def _export(self) -> int:
         for _attempt in range(_PORT_TRIES):
-            port = secrets.choice(exports.PORTS)
+            port = secrets.choice(serve.PORTS)
             with contextlib.suppress(PortTaken), self._step("export", port=port):
-                exports.start(self.sides.source, self.intent, port)
+                serve.start(self.sides.source, self.intent, port)
                 return port
-            exports.stop(self.sides.source, self.intent)
+            serve.stop(self.sides.source, self.intent)
         raise Conflict(
-            f"no free port was found on the source among {exports.PORTS.start} to {exports.PORTS.stop - 1}",
+            f"no free port was found on the source among {serve.PORTS.start} to {serve.PORTS.stop - 1}",
         )
 
     def _migrate(self, port: int) -> None:

@@ -11,15 +11,18 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._connection import translated
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import NotFound
-from ansible_collections.headroom.libvirt.plugins.module_utils._libvirt_dep import libvirt
-from ansible_collections.headroom.libvirt.plugins.module_utils._storage import api as storage
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt import storage
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import translated
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.libvirt_dep import libvirt
 
 if t.TYPE_CHECKING:
-    from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection
-    from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.model import DiskPlan
-    from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.sides import Sides
+    from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
+        Connection,
+    )
+
+    from .endpoints import Sides
+    from .model import DiskPlan
 
 # libvirt's own limit of what one message of a stream carries.
 _CHUNK_BYTES: t.Final = 256 * 1024

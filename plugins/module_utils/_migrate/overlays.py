@@ -11,15 +11,16 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api as domains
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain import overlays
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain import xml as domain_xml
-from ansible_collections.headroom.libvirt.plugins.module_utils._migrate import volumes, xml
+from ansible_collections.headroom.libvirt.plugins.module_utils._layers import overlays
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt import domain_xml, domains
+
+from . import volumes, xml
 
 if t.TYPE_CHECKING:
-    from ansible_collections.headroom.libvirt.plugins.module_utils._libvirt_dep import libvirt
-    from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.intent import Intent
-    from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.sides import Sides
+    from ansible_collections.headroom.libvirt.plugins.module_utils._virt.libvirt_dep import libvirt
+
+    from .endpoints import Sides
+    from .intent import Intent
 
 
 def freeze(domain: libvirt.virDomain, intent: Intent) -> None:

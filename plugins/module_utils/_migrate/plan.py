@@ -12,19 +12,15 @@ from __future__ import annotations
 import posixpath
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput, Unsupported
-from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.model import (
-    CopyStorage,
-    DiskPlan,
-    Guest,
-    MigrationPlan,
-    Mode,
-    Request,
-    SourceDisk,
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
+    InvalidInput,
+    Unsupported,
 )
 
+from .model import CopyStorage, DiskPlan, Guest, MigrationPlan, Mode, Request, SourceDisk
+
 if t.TYPE_CHECKING:
-    from ansible_collections.headroom.libvirt.plugins.module_utils._storage.xml import Pool
+    from ansible_collections.headroom.libvirt.plugins.module_utils._virt.storage_xml import Pool
 
 # Where no bandwidth is given, what a usual network carries, for the decision only.
 _USUAL_MIB_PER_SECOND: t.Final = 110
@@ -43,7 +39,9 @@ def make_plan(guest: Guest, request: Request, pools: t.Sequence[Pool]) -> Migrat
     to_move = [disk for disk in written if not disk.shared and request.copy_storage != "none"]
     mode, reason = _choose_mode(guest, request, to_move)
     actions = _choose_actions(to_move, mode, request)
-    disks = tuple(_plan_disk(disk, actions.get(disk.target), mode, request, pools) for disk in written)
+    disks = tuple(
+        _plan_disk(disk, actions.get(disk.target), mode, request, pools) for disk in written
+    )
     storage = _copy_storage(disks)
     return MigrationPlan(
         guest=guest,
@@ -73,7 +71,9 @@ def _to_consider(guest: Guest, request: Request) -> list[SourceDisk]:
     return [disk for disk in written if disk.target in request.migrate_disks]
 
 
-def _choose_mode(guest: Guest, request: Request, to_move: t.Sequence[SourceDisk]) -> tuple[Mode, str]:
+def _choose_mode(
+    guest: Guest, request: Request, to_move: t.Sequence[SourceDisk]
+) -> tuple[Mode, str]:
     if not guest.running:
         if request.mode not in ("auto", "offline"):
             raise InvalidInput(
@@ -104,7 +104,10 @@ def _choose_freely(request: Request, to_move: t.Sequence[SourceDisk]) -> tuple[M
         return "precopy", f"precopy, since the task says copy_storage: {request.copy_storage}"
     whole = [disk for disk in to_move if not disk.base_is_same]
     if not whole:
-        return "precopy", "precopy, since the destination has what the disks stand on, and only the rest is sent"
+        return (
+            "precopy",
+            "precopy, since the destination has what the disks stand on, and only the rest is sent",
+        )
     speed = request.bandwidth or _USUAL_MIB_PER_SECOND
     seconds = sum(disk.allocation_bytes for disk in whole) / _MIB / speed
     sent = f"sending the disks would take about {seconds:.0f} s at {speed} MiB/s"
@@ -136,8 +139,14 @@ def _choose_actions(
     """
     if mode == "streaming":
         return {disk.target: "copy top" if disk.base_is_same else "stream" for disk in to_move}
-    tops = {disk.target for disk in to_move if disk.base_is_same or (request.copy_storage == "inc" and disk.chain)}
-    if request.copy_storage == "all" or any(disk.chain and disk.target not in tops for disk in to_move):
+    tops = {
+        disk.target
+        for disk in to_move
+        if disk.base_is_same or (request.copy_storage == "inc" and disk.chain)
+    }
+    if request.copy_storage == "all" or any(
+        disk.chain and disk.target not in tops for disk in to_move
+    ):
         tops = set()
     return {disk.target: "copy top" if disk.target in tops else "copy" for disk in to_move}
 
@@ -152,9 +161,13 @@ def _plan_disk(
     path = disk.path or ""
     if action is None:
         reason = (
-            "is on storage that both hosts have" if disk.shared else "is left to the destination: copy_storage: none"
+            "is on storage that both hosts have"
+            if disk.shared
+            else "is left to the destination: copy_storage: none"
         )
-        return DiskPlan(disk.target, "leave", reason, path, path, source_format=disk.format, format=disk.format)
+        return DiskPlan(
+            disk.target, "leave", reason, path, path, source_format=disk.format, format=disk.format
+        )
     pool = _pool_for(path, request, pools)
     # an overlay that still reads through to the source can only be a qcow2
     image_format = "qcow2" if action == "stream" else disk.format

@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._migrate import resource_checks, storage_checks
-from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.model import Finding
+from . import resource_checks, storage_checks
+from .model import Finding
 
 if t.TYPE_CHECKING:
-    from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.facts import Facts
-    from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.model import MigrationPlan
+    from .facts import Facts
+    from .model import MigrationPlan
 
 
 def evaluate(plan: MigrationPlan, facts: Facts) -> tuple[Finding, ...]:
@@ -104,7 +104,11 @@ def _job(plan: MigrationPlan, facts: Facts) -> t.Iterator[Finding]:
 def _reach(_plan: MigrationPlan, facts: Facts) -> t.Iterator[Finding]:
     reach = facts.reach
     if not reach.tried:
-        yield Finding("reach", "skipped", "whether the source reaches the destination can only be tried on the source")
+        yield Finding(
+            "reach",
+            "skipped",
+            "whether the source reaches the destination can only be tried on the source",
+        )
     elif reach.address is None:
         yield Finding(
             "reach",
@@ -127,7 +131,9 @@ def _tls(plan: MigrationPlan, facts: Facts) -> t.Iterator[Finding]:
     if "TLS" not in plan.flags:
         return
     if facts.handshakes is None:
-        yield Finding("tls", "skipped", "the destination has no pool of files that TLS could be tried with")
+        yield Finding(
+            "tls", "skipped", "the destination has no pool of files that TLS could be tried with"
+        )
     for handshake in facts.handshakes or ():
         if handshake.problem:
             yield Finding(
@@ -138,7 +144,11 @@ def _tls(plan: MigrationPlan, facts: Facts) -> t.Iterator[Finding]:
                 "both hosts (or where qemu.conf says).",
             )
         else:
-            yield Finding("tls", "ok", f"a TLS connection to {handshake.name} stands, and both hosts trust each other")
+            yield Finding(
+                "tls",
+                "ok",
+                f"a TLS connection to {handshake.name} stands, and both hosts trust each other",
+            )
 
 
 def _machine(_plan: MigrationPlan, facts: Facts) -> t.Iterator[Finding]:
@@ -146,7 +156,12 @@ def _machine(_plan: MigrationPlan, facts: Facts) -> t.Iterator[Finding]:
     arch = hardware.arch or "x86_64"
     types, machines = facts.machines.get(arch, (frozenset(), frozenset()))
     if not types:
-        yield Finding("machine", "failed", f"the destination runs no {arch} guests", "Choose another destination.")
+        yield Finding(
+            "machine",
+            "failed",
+            f"the destination runs no {arch} guests",
+            "Choose another destination.",
+        )
     elif hardware.type not in types:
         yield Finding(
             "machine",
@@ -162,7 +177,9 @@ def _machine(_plan: MigrationPlan, facts: Facts) -> t.Iterator[Finding]:
             "Upgrade QEMU there, or give the domain an older machine type at its next start.",
         )
     else:
-        yield Finding("machine", "ok", f"the destination knows {hardware.machine or 'the machine type'}")
+        yield Finding(
+            "machine", "ok", f"the destination knows {hardware.machine or 'the machine type'}"
+        )
 
 
 def _cpu(plan: MigrationPlan, facts: Facts) -> t.Iterator[Finding]:
@@ -177,7 +194,9 @@ def _cpu(plan: MigrationPlan, facts: Facts) -> t.Iterator[Finding]:
         remedy = "Choose another destination."
         if cpu.common_model:
             remedy = f"Give the domain the CPU model {cpu.common_model}, which fits both hosts, at its next start."
-        yield Finding("cpu", "failed", f"the destination lacks the guest's CPU: {cpu.detail}", remedy)
+        yield Finding(
+            "cpu", "failed", f"the destination lacks the guest's CPU: {cpu.detail}", remedy
+        )
 
 
 def _cdroms(_plan: MigrationPlan, facts: Facts) -> t.Iterator[Finding]:
@@ -209,11 +228,17 @@ def _networks(plan: MigrationPlan, facts: Facts) -> t.Iterator[Finding]:
             )
     for name in facts.hardware.bridges:
         if facts.bridges is None:
-            yield Finding("network", "skipped", f"the destination does not tell whether it has the bridge {name!r}")
+            yield Finding(
+                "network",
+                "skipped",
+                f"the destination does not tell whether it has the bridge {name!r}",
+            )
         elif name in facts.bridges:
             yield Finding("network", "ok", f"the destination has the bridge {name!r}")
         else:
-            yield Finding("network", "failed", f"the destination has no bridge {name!r}", "Make it there.")
+            yield Finding(
+                "network", "failed", f"the destination has no bridge {name!r}", "Make it there."
+            )
 
 
 def _devices(plan: MigrationPlan, facts: Facts) -> t.Iterator[Finding]:

@@ -13,21 +13,27 @@ import contextlib
 import dataclasses
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api as domains
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain import blocks
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     Conflict,
     HeadroomError,
     NotFound,
     TimedOut,
 )
-from ansible_collections.headroom.libvirt.plugins.module_utils._migrate import api, exports, xml
-from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.sides import seen
+from ansible_collections.headroom.libvirt.plugins.module_utils._streaming import serve
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
+    blocks,
+    domains,
+    migration,
+)
+
+from . import xml
+from .endpoints import seen
 
 if t.TYPE_CHECKING:
-    from ansible_collections.headroom.libvirt.plugins.module_utils._libvirt_dep import libvirt
-    from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.intent import Intent
-    from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.sides import Sides
+    from ansible_collections.headroom.libvirt.plugins.module_utils._virt.libvirt_dep import libvirt
+
+    from .endpoints import Sides
+    from .intent import Intent
 
 _LOOK_EVERY_SECONDS: t.Final = 0.3
 # A link that is cut for minutes is waited for; after that somebody should look.
@@ -61,7 +67,7 @@ class Pull:
         domain = self._running()
         for target in self._missing(domain):
             if blocks.job(domain, target) is None:
-                exports.ensure(self._sides.source, self._intent, self._port)
+                serve.ensure(self._sides.source, self._intent, self._port)
                 self._pull(domain, target)
 
     def finish(self) -> None:
@@ -87,12 +93,14 @@ class Pull:
     def _drive(self, domain: libvirt.virDomain, missing: t.Sequence[str]) -> int:
         """Keep the pull going; return how much of it is done."""
         done = 0
-        with contextlib.suppress(HeadroomError):  # as long as the other host or the link is away; _Watch sees to it
+        with contextlib.suppress(
+            HeadroomError
+        ):  # as long as the other host or the link is away; _Watch sees to it
             jobs = {target: blocks.job(domain, target) for target in missing}
             now = seen(domain)
             waits_for_disk = now.state == "paused" and now.reason == "ioerror"
             if waits_for_disk or not all(jobs.values()):
-                exports.ensure(self._sides.source, self._intent, self._port)
+                serve.ensure(self._sides.source, self._intent, self._port)
             if waits_for_disk:
                 domains.resume(domain)
             for target, job in jobs.items():
@@ -123,7 +131,11 @@ class Pull:
         """Return the targets whose chain still reaches to the source."""
         text = domains.live_xml(domain)
         streamed = [disk.target for disk in self._intent.streamed]
-        return [target for target in streamed if any(layer.startswith("nbd:") for layer in xml.chain(text, target))]
+        return [
+            target
+            for target in streamed
+            if any(layer.startswith("nbd:") for layer in xml.chain(text, target))
+        ]
 
 
 def restore_definition(sides: Sides, intent: Intent) -> None:
@@ -131,7 +143,7 @@ def restore_definition(sides: Sides, intent: Intent) -> None:
     domain = sides.at_destination()
     if domain is None or not intent.persistent or not domains.is_persistent(domain):
         return
-    before = api.migratable_xml(domain, inactive=True)
+    before = migration.migratable_xml(domain, inactive=True)
     after = xml.with_policies(before, intent.policies)
     if after != before:
         domains.define(sides.destination, after)

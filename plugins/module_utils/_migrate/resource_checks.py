@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.model import Finding
+from .model import Finding
 
 if t.TYPE_CHECKING:
-    from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.facts import Facts
-    from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.model import MigrationPlan
+    from .facts import Facts
+    from .model import MigrationPlan
 
 
 def memory(plan: MigrationPlan, facts: Facts) -> t.Iterator[Finding]:

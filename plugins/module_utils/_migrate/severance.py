@@ -21,19 +21,25 @@ import threading
 import typing as t
 from pathlib import Path
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._libvirt_dep import libvirt
-from ansible_collections.headroom.libvirt.plugins.module_utils._migrate import addresses
 from ansible_collections.headroom.libvirt.plugins.module_utils._uris import leads_here
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.libvirt_dep import libvirt
+
+from . import addresses
 
 if t.TYPE_CHECKING:
-    from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection
-    from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.model import MigrationPlan
-    from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.sides import Sides
+    from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
+        Connection,
+    )
+
+    from .endpoints import Sides
+    from .model import MigrationPlan
 
 _LOOK_EVERY_SECONDS: t.Final = 0.5
 _LONGEST_SECONDS: t.Final = 10.0
 _PROCESSES: t.Final = Path("/run/libvirt/qemu")
-_OPEN: t.Final = re.compile(r"\s(?P<local>\S+:\d+)\s+(?P<peer>\S+:\d+)\s+users:\((?P<users>.*)\)\s*$")
+_OPEN: t.Final = re.compile(
+    r"\s(?P<local>\S+:\d+)\s+(?P<peer>\S+:\d+)\s+users:\((?P<users>.*)\)\s*$"
+)
 
 
 @contextlib.contextmanager
@@ -42,7 +48,11 @@ def severed_if_lost(sides: Sides, plan: MigrationPlan) -> t.Iterator[None]:
 
     In post-copy the connection is all that holds the guest together, so there it is left alone.
     """
-    address = None if "POSTCOPY" in plan.flags or not leads_here(sides.source.uri) else _address(sides, plan)
+    address = (
+        None
+        if "POSTCOPY" in plan.flags or not leads_here(sides.source.uri)
+        else _address(sides, plan)
+    )
     if address is None:
         yield
         return
@@ -73,7 +83,11 @@ class _Watch(threading.Thread):
 
     def run(self) -> None:
         while not self.ended.wait(_LOOK_EVERY_SECONDS):
-            if not self._is_alive() and addresses.problem_at(self._address) and not self.ended.is_set():
+            if (
+                not self._is_alive()
+                and addresses.problem_at(self._address)
+                and not self.ended.is_set()
+            ):
                 _sever(self._name, self._address)
                 return
 
@@ -103,7 +117,11 @@ def _sever(name: str, address: str) -> None:
 def connections(text: str, process: int) -> list[tuple[str, str]]:
     """Return (local, peer) of what ``process`` has open, from what ``ss -Htnp`` says. Pure."""
     found = (_OPEN.search(line) for line in text.splitlines())
-    return [(match["local"], match["peer"]) for match in found if match and f"pid={process}," in match["users"]]
+    return [
+        (match["local"], match["peer"])
+        for match in found
+        if match and f"pid={process}," in match["users"]
+    ]
 
 
 def _ss(*arguments: str) -> str:

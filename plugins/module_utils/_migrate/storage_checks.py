@@ -12,11 +12,11 @@ from __future__ import annotations
 import posixpath
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.model import Finding
+from .model import Finding
 
 if t.TYPE_CHECKING:
-    from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.facts import Facts
-    from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.model import DiskPlan, MigrationPlan
+    from .facts import Facts
+    from .model import DiskPlan, MigrationPlan
 
 _SAFE_CACHE: t.Final = frozenset({"none", "directsync", "default", None})
 
@@ -78,7 +78,9 @@ def space(plan: MigrationPlan, facts: Facts) -> t.Iterator[Finding]:
             )
         elif moved:
             yield Finding(
-                "space", "ok", f"the pool {pool.name!r} has {pool.available_bytes} bytes left of {needed} needed"
+                "space",
+                "ok",
+                f"the pool {pool.name!r} has {pool.available_bytes} bytes left of {needed} needed",
             )
 
 
@@ -97,6 +99,10 @@ def cache(plan: MigrationPlan, _facts: Facts) -> t.Iterator[Finding]:
             "cache",
             "failed" if loses else "warning",
             f"{disk.target} is shared and has cache={disk.cache}, "
-            + ("which loses writes in a migration" if loses else "which needs QEMU 4.0 on both hosts"),
+            + (
+                "which loses writes in a migration"
+                if loses
+                else "which needs QEMU 4.0 on both hosts"
+            ),
             "Give the disk cache='none' at the guest's next start.",
         )

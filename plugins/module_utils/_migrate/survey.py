@@ -13,17 +13,22 @@ import posixpath
 import secrets
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import names as appliances
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api as domains
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain import xml
+from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue import names
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import HeadroomError
-from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.model import Guest, SourceDisk
-from ansible_collections.headroom.libvirt.plugins.module_utils._storage import api as storage
-from ansible_collections.headroom.libvirt.plugins.module_utils._storage import xml as storage_xml
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
+    domain_xml,
+    domains,
+    storage,
+    storage_xml,
+)
+
+from .model import Guest, SourceDisk
 
 if t.TYPE_CHECKING:
-    from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection
-    from ansible_collections.headroom.libvirt.plugins.module_utils._libvirt_dep import libvirt
+    from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
+        Connection,
+    )
+    from ansible_collections.headroom.libvirt.plugins.module_utils._virt.libvirt_dep import libvirt
 
 
 def active_pools(connection: Connection) -> tuple[storage_xml.Pool, ...]:
@@ -39,7 +44,7 @@ def active_pools(connection: Connection) -> tuple[storage_xml.Pool, ...]:
 def guest(source: Connection, destination: Connection, domain: libvirt.virDomain) -> Guest:
     """Return the guest, with what is to be known of each of its disks."""
     text = domains.live_xml(domain)
-    definition = xml.parse(text)
+    definition = domain_xml.parse(text)
     probe = _SharedStorage(source, destination)
     return Guest(
         name=definition.name,
@@ -52,13 +57,19 @@ def guest(source: Connection, destination: Connection, domain: libvirt.virDomain
     )
 
 
-def _disk(source: Connection, destination: Connection, disk: xml.Disk, probe: _SharedStorage) -> SourceDisk:
+def _disk(
+    source: Connection, destination: Connection, disk: domain_xml.Disk, probe: _SharedStorage
+) -> SourceDisk:
     path = disk.source
     if disk.pool and disk.volume:
         pool = storage.look_up_pool(source, disk.pool)
         path = storage.volume_path(storage.look_up_volume(pool, disk.volume))
     volume = None if path is None else storage.find_volume_by_path(source, path)
-    read = storage_xml.Volume("") if volume is None else storage_xml.parse_volume(storage.volume_xml(volume))
+    read = (
+        storage_xml.Volume("")
+        if volume is None
+        else storage_xml.parse_volume(storage.volume_xml(volume))
+    )
     chain = disk.backing or ((read.backing_path,) if read.backing_path else ())
     there = path is not None and storage.find_volume_by_path(destination, path) is not None
     base, same = _base(destination, chain)
@@ -86,7 +97,7 @@ def _base(destination: Connection, chain: tuple[str, ...]) -> tuple[str | None, 
     if not chain:
         return None, False
     name = posixpath.basename(chain[0])
-    if len(chain) == 1 and appliances.read_disk_volume(name):
+    if len(chain) == 1 and names.read_disk_volume(name):
         for pool in storage.list_pools(destination):
             volume = storage.find_volume(pool, name) if storage.is_active(pool) else None
             if volume is not None:

@@ -12,15 +12,20 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.intent import KIND
-from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.model import Finding, Outcome
-from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.recovery import MigrationRecovery
 from ansible_collections.headroom.libvirt.plugins.module_utils._uris import masked
 from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import SYSTEM_CLOCK, Clock
 
+from .intent import KIND
+from .model import Finding, Outcome
+from .recover import MigrationRecovery
+
 if t.TYPE_CHECKING:
-    from ansible_collections.headroom.libvirt.plugins.module_utils._journal import Journal, Record
-    from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.model import MigrationPlan, Request
+    from ansible_collections.headroom.libvirt.plugins.module_utils._journal.journal import (
+        Journal,
+        Record,
+    )
+
+    from .model import MigrationPlan, Request
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,7 +52,11 @@ class Task:
         """Return what the journal holds of migrations of ``name`` between these hosts that have not ended."""
         hosts = (masked(self.uri), masked(self.request.destination_uri))
         records = self.journal.unfinished(KIND, name)
-        return [record for record in records if (record.uri, record.intent.get("destination_uri")) == hosts]
+        return [
+            record
+            for record in records
+            if (record.uri, record.intent.get("destination_uri")) == hosts
+        ]
 
     def in_the_way(self, name: str) -> str | None:
         """Return the migrations of ``name`` that this task neither finishes nor takes back; None without any."""

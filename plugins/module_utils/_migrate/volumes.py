@@ -11,31 +11,40 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain import volumes as owned
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain.plan import CATALOGUE_PREFIX
-from ansible_collections.headroom.libvirt.plugins.module_utils._errors import HeadroomError, Unsupported
-from ansible_collections.headroom.libvirt.plugins.module_utils._storage import api as storage
-from ansible_collections.headroom.libvirt.plugins.module_utils._storage import xml as storage_xml
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
+    HeadroomError,
+    Unsupported,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._layers import users
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt import storage, storage_xml
 
 if t.TYPE_CHECKING:
-    from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection
-    from ansible_collections.headroom.libvirt.plugins.module_utils._domain.metadata import VolumeRef
-    from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.model import DiskPlan
+    from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
+        Connection,
+    )
+    from ansible_collections.headroom.libvirt.plugins.module_utils._virt.metadata import VolumeRef
+
+    from .model import DiskPlan
 
 
 def create(connection: Connection, disk: DiskPlan) -> None:
     """Make the empty volume that ``disk`` will fill; raises Conflict when there is one of that name."""
     if disk.pool is None or disk.volume is None:
-        raise Unsupported(f"the destination has no pool for the disk {disk.target}", disk=disk.target)
+        raise Unsupported(
+            f"the destination has no pool for the disk {disk.target}", disk=disk.target
+        )
     pool = storage.look_up_pool(connection, disk.pool)
-    new = storage_xml.NewVolume(disk.volume, disk.capacity_bytes, format=disk.format, backing_path=disk.backing_path)
+    new = storage_xml.NewVolume(
+        disk.volume, disk.capacity_bytes, format=disk.format, backing_path=disk.backing_path
+    )
     storage.create(pool, disk.volume, storage_xml.volume_xml(new))
 
 
 def delete(connection: Connection, refs: t.Iterable[VolumeRef]) -> None:
     """Delete the volumes that are still there."""
     for ref in refs:
-        owned.delete(connection, ref)
+        users.delete(connection, ref)
 
 
 def delete_paths(connection: Connection, paths: t.Iterable[str]) -> None:
@@ -52,7 +61,7 @@ def delete_paths(connection: Connection, paths: t.Iterable[str]) -> None:
 
 def delete_unused(connection: Connection, paths: t.Iterable[str]) -> dict[str, str]:
     """Delete the volumes at ``paths`` that nobody uses; return {path: reason} of those that stay."""
-    uses = owned.Uses(connection)
+    uses = users.Uses(connection)
     kept = {}
     for path in paths:
         volume = storage.find_volume_by_path(connection, path)

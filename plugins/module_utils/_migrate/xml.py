@@ -12,9 +12,12 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain import metadata
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain.xml import parse_element, to_text
-from ansible_collections.headroom.libvirt.plugins.module_utils._libvirt_dep import etree
+from ansible_collections.headroom.libvirt.plugins.module_utils._lxml_dep import etree
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt import metadata
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.element_xml import (
+    parse_element,
+    to_text,
+)
 
 # A guest whose disk does not answer for a while must wait for it, not see errors.
 _PATIENT: t.Final = {"error_policy": "stop", "rerror_policy": "stop"}
@@ -84,7 +87,8 @@ def destination_xml(
     owned = metadata.find_in(root)
     if owned.volumes and moved:
         volumes = tuple(
-            metadata.VolumeRef(*moved.get((ref.pool, ref.name), (ref.pool, ref.name))) for ref in owned.volumes
+            metadata.VolumeRef(*moved.get((ref.pool, ref.name), (ref.pool, ref.name)))
+            for ref in owned.volumes
         )
         metadata.put_in(root, owned._replace(volumes=volumes))
     return to_text(root)
@@ -134,7 +138,9 @@ def policies(text: str) -> dict[str, dict[str, str]]:
     for element in parse_element(text).iterfind("devices/disk"):
         target, driver = element.find("target"), element.find("driver")
         if target is not None and driver is not None:
-            found[target.get("dev", "")] = {name: driver.get(name, "") for name in _PATIENT if driver.get(name)}
+            found[target.get("dev", "")] = {
+                name: driver.get(name, "") for name in _PATIENT if driver.get(name)
+            }
     return found
 
 
@@ -172,7 +178,13 @@ def _layers(element: etree._Element | None) -> t.Iterator[str]:
         if source.get("protocol") == "nbd" and host is not None:
             yield f"nbd://{host.get('name')}:{host.get('port')}/{source.get('name')}"
         else:
-            yield source.get("file") or source.get("dev") or source.get("name") or source.get("volume") or ""
+            yield (
+                source.get("file")
+                or source.get("dev")
+                or source.get("name")
+                or source.get("volume")
+                or ""
+            )
         element = element.find("backingStore")
 
 
@@ -230,13 +242,20 @@ def _helper_disk(target: str, disk: HelperDisk) -> etree._Element:
 def backup_xml(exports: t.Sequence[Export], scratch_paths: t.Sequence[str]) -> str:
     """Return the XML of a pull-mode backup that serves a helper's disks, in order, as ``exports``."""
     root = etree.Element("domainbackup", mode="pull")
-    server = etree.SubElement(root, "server", transport="tcp", name=exports[0].host, port=str(exports[0].port))
+    server = etree.SubElement(
+        root, "server", transport="tcp", name=exports[0].host, port=str(exports[0].port)
+    )
     if exports[0].tls:
         server.set("tls", "yes")
     disks = etree.SubElement(root, "disks")
     for number, (export, path) in enumerate(zip(exports, scratch_paths)):
         disk = etree.SubElement(
-            disks, "disk", name=f"vd{chr(ord('a') + number)}", backup="yes", type="file", exportname=export.name
+            disks,
+            "disk",
+            name=f"vd{chr(ord('a') + number)}",
+            backup="yes",
+            type="file",
+            exportname=export.name,
         )
         etree.SubElement(disk, "scratch", file=path)
     return to_text(root)

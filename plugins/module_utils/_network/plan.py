@@ -14,8 +14,17 @@ import ipaddress
 import re
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Conflict, InvalidInput, Unsupported
-from ansible_collections.headroom.libvirt.plugins.module_utils._network.xml import Address, Network, Reservation, Subnet
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
+    Conflict,
+    InvalidInput,
+    Unsupported,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.network_xml import (
+    Address,
+    Network,
+    Reservation,
+    Subnet,
+)
 
 Command = t.Literal["add", "modify", "delete"]
 
@@ -45,7 +54,10 @@ def checked(wanted: Reservation) -> Reservation:
     mac = None if wanted.mac is None else wanted.mac.lower().replace("-", ":")
     if mac is not None and (not _MAC.fullmatch(mac) or int(mac[:2], 16) & 1):
         raise InvalidInput(
-            "mac", wanted.mac, "is not the MAC address of a network card", "Write it as 52:54:00:12:34:56."
+            "mac",
+            wanted.mac,
+            "is not the MAC address of a network card",
+            "Write it as 52:54:00:12:34:56.",
         )
     if wanted.name is not None and not can_be_named(wanted.name):
         raise InvalidInput(
@@ -78,7 +90,10 @@ def to_reserve(network: Network, wanted: Reservation, *, force: bool) -> list[St
         return []
     if len(touching) == 1 and not others and touching[0][0].index == subnet.index:
         return [Step("modify", subnet.index, after, touching[0][1])]
-    return [*(Step("delete", place.index, one) for place, one in touching), Step("add", subnet.index, after)]
+    return [
+        *(Step("delete", place.index, one) for place, one in touching),
+        Step("add", subnet.index, after),
+    ]
 
 
 def merged(network: Network, wanted: Reservation) -> Reservation:
@@ -110,7 +125,10 @@ def subnet_of(network: Network, wanted: Reservation) -> Subnet:
     if subnet is None:
         there = ", ".join(str(one.interface.network) for one in network.subnets)
         raise InvalidInput(
-            "address", wanted.address, f"is not in the network {network.name!r} ({there})", "Choose one that is."
+            "address",
+            wanted.address,
+            f"is not in the network {network.name!r} ({there})",
+            "Choose one that is.",
         )
     _check_usable(network, subnet, address)
     return subnet
@@ -119,7 +137,9 @@ def subnet_of(network: Network, wanted: Reservation) -> Subnet:
 def notes(network: Network, wanted: Reservation) -> list[str]:
     """Return in sentences what a reader of the result should know of the reservation."""
     if subnet_of(network, wanted).gives_out(_parsed(wanted.address or "")):
-        return [f"{wanted.address} lies in the range that DHCP gives out; from now on it goes to nobody else."]
+        return [
+            f"{wanted.address} lies in the range that DHCP gives out; from now on it goes to nobody else."
+        ]
     return []
 
 
@@ -130,7 +150,9 @@ def _check_usable(network: Network, subnet: Subnet, address: Address) -> None:
             "DUID is the guest's own choice. Say the address in network_config, or reserve an IPv4 address.",
             address=str(address),
         )
-    serving = next((one for one in network.subnets if one.has_dhcp and one.interface.version == 4), subnet)
+    serving = next(
+        (one for one in network.subnets if one.has_dhcp and one.interface.version == 4), subnet
+    )
     if serving.index != subnet.index:
         raise InvalidInput(
             "address",
@@ -139,11 +161,16 @@ def _check_usable(network: Network, subnet: Subnet, address: Address) -> None:
             "Choose an address there.",
         )
     if address == subnet.interface.ip:
-        raise InvalidInput("address", str(address), "is the host's own in that network", "Choose another one.")
+        raise InvalidInput(
+            "address", str(address), "is the host's own in that network", "Choose another one."
+        )
     block = subnet.interface.network
     if block.prefixlen < 31 and address in {block.network_address, block.broadcast_address}:
         raise InvalidInput(
-            "address", str(address), f"names the network {block} itself or all of its machines", "Choose another one."
+            "address",
+            str(address),
+            f"names the network {block} itself or all of its machines",
+            "Choose another one.",
         )
 
 
@@ -167,4 +194,6 @@ def _parsed(address: str) -> Address:
     try:
         return ipaddress.ip_address(address)
     except ValueError as error:
-        raise InvalidInput("address", address, "is not an IP address", "Write it as 192.168.122.50.") from error
+        raise InvalidInput(
+            "address", address, "is not an IP address", "Write it as 192.168.122.50."
+        ) from error

@@ -15,7 +15,7 @@ import fnmatch
 import typing as t
 
 if t.TYPE_CHECKING:
-    from ansible_collections.headroom.libvirt.plugins.module_utils._placement.model import AffinityRule, Guest
+    from .model import AffinityRule, Guest
 
 _NOBODY: t.Final[frozenset[str]] = frozenset()
 
@@ -51,7 +51,11 @@ def _members(rule: AffinityRule, guests: t.Sequence[Guest]) -> dict[str, set[str
 
 def _labels(rule: AffinityRule, guest: Guest) -> list[str]:
     """Return what of the guest the rule is about, in words."""
-    fleets = [f"fleet {guest.fleet}"] if guest.fleet is not None and _matches(guest.fleet, rule.fleets) else []
+    fleets = (
+        [f"fleet {guest.fleet}"]
+        if guest.fleet is not None and _matches(guest.fleet, rule.fleets)
+        else []
+    )
     tags = [f"tag {tag}" for tag in guest.tags if _matches(tag, rule.tags)]
     names = [f"guest {guest.name}"] if _matches(guest.name, rule.names) else []
     return fleets + tags + names
@@ -95,11 +99,20 @@ class Affinities:
             if one not in found:
                 found.add(one)
                 together = (self.groups[number] for number in self._of[one])
-                open_ones += [other for group in together if group.hard and not group.apart for other in group.members]
+                open_ones += [
+                    other
+                    for group in together
+                    if group.hard and not group.apart
+                    for other in group.members
+                ]
         return frozenset(found)
 
     def objection(
-        self, uuid: str, destination: str, coming: frozenset[str] = _NOBODY, leaving: t.Collection[str] = ()
+        self,
+        uuid: str,
+        destination: str,
+        coming: frozenset[str] = _NOBODY,
+        leaving: t.Collection[str] = (),
     ) -> str | None:
         """Return which hard rule forbids that the guest goes to ``destination``, in words.
 
@@ -112,7 +125,9 @@ class Affinities:
             if group.apart and (count[destination] > 0 or len(coming & group.members) > 1):
                 return f"has, or gets, another of {group.label}, which must be apart"
             if not group.apart:
-                bound = {self._where[other] for other in group.members - coming - {uuid}} - set(leaving)
+                bound = {self._where[other] for other in group.members - coming - {uuid}} - set(
+                    leaving
+                )
                 if bound and destination not in bound:
                     return f"is not {min(bound)}, where others of {group.label} are, which must be together"
         return None

@@ -13,17 +13,21 @@ import collections
 import fnmatch
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._placement.cluster import Cluster
-from ansible_collections.headroom.libvirt.plugins.module_utils._placement.plan import Host, Placement, Size, spread
+from .cluster import Cluster
+from .plan import Host, Placement, Size, spread
 
 if t.TYPE_CHECKING:
-    from ansible_collections.headroom.libvirt.plugins.module_utils._placement.model import HostView, InFlight, Policy
+    from .model import HostView, InFlight, Policy
 
 Options = t.Mapping[str, t.Any]
 
 
 def place(
-    hosts: t.Sequence[HostView], clones: Options, size: Size, policy: Policy, in_flight: t.Sequence[InFlight]
+    hosts: t.Sequence[HostView],
+    clones: Options,
+    size: Size,
+    policy: Policy,
+    in_flight: t.Sequence[InFlight],
 ) -> Placement:
     """Return the host of each of ``clones`` (the options), each of ``size``; not on hosts in maintenance."""
     cluster = Cluster(hosts, policy, in_flight)
@@ -59,7 +63,9 @@ def _room(cluster: Cluster, host: HostView, clones: Options) -> Host:
     return Host(
         name=host.name,
         free=Size(max(0, free.vcpus), max(0, free.memory_bytes), max(0, *space, 0)),
-        members=sum(guest.fleet == clones["fleet"] for guest in cluster.on(host.name)) if clones["fleet"] else 0,
+        members=sum(guest.fleet == clones["fleet"] for guest in cluster.on(host.name))
+        if clones["fleet"]
+        else 0,
         running=Size(running.vcpus, running.memory_bytes),
         closed=host.maintenance is not None,
     )
@@ -69,9 +75,13 @@ def _most(clones: Options, policy: Policy) -> int | None:
     """Return how many of the fleet one host may have: one where a hard rule keeps its members apart."""
     fleet = clones["fleet"]
     apart = fleet is not None and any(
-        rule.kind == "anti_affinity" and rule.strength == "hard" and fnmatch.fnmatchcase(fleet, pattern)
+        rule.kind == "anti_affinity"
+        and rule.strength == "hard"
+        and fnmatch.fnmatchcase(fleet, pattern)
         for rule in policy.rules
         for pattern in rule.fleets
     )
-    limits = [limit for limit in (clones["max_per_host"], 1 if apart else None) if limit is not None]
+    limits = [
+        limit for limit in (clones["max_per_host"], 1 if apart else None) if limit is not None
+    ]
     return min(limits, default=None)

@@ -14,15 +14,8 @@ import dataclasses
 import posixpath
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._placement.affinity import Affinities, groups_of
-from ansible_collections.headroom.libvirt.plugins.module_utils._placement.model import (
-    Guest,
-    HostView,
-    InFlight,
-    Move,
-    Policy,
-    Pool,
-)
+from .affinity import Affinities, groups_of
+from .model import Guest, HostView, InFlight, Move, Policy, Pool
 
 PoolId = tuple[str, str]
 
@@ -47,7 +40,9 @@ class Cluster:
     off where they come from, since they are removed there only after all is over.
     """
 
-    def __init__(self, hosts: t.Sequence[HostView], policy: Policy, in_flight: t.Sequence[InFlight] = ()) -> None:
+    def __init__(
+        self, hosts: t.Sequence[HostView], policy: Policy, in_flight: t.Sequence[InFlight] = ()
+    ) -> None:
         self.policy = policy
         self.hosts = {host.name: host for host in sorted(hosts, key=lambda host: host.name)}
         self.guests: dict[str, Guest] = {}
@@ -62,7 +57,9 @@ class Cluster:
                 self._see(host.name, guest)
         for flight in in_flight:
             self._count_in_flight(flight)
-        self.affinities = Affinities(groups_of(policy.rules, list(self.guests.values())), self.where)
+        self.affinities = Affinities(
+            groups_of(policy.rules, list(self.guests.values())), self.where
+        )
 
     def _see(self, host: str, guest: Guest) -> None:
         self._count(host, guest)
@@ -88,11 +85,15 @@ class Cluster:
 
     def _count_in_flight(self, flight: InFlight) -> None:
         """Count a guest where it is going to, unless that host has it already."""
-        found = [guest for guest in self.guests.values() if flight.guest in (guest.name, guest.uuid)]
+        found = [
+            guest for guest in self.guests.values() if flight.guest in (guest.name, guest.uuid)
+        ]
         for guest in found:
             if self.where[guest.uuid] != flight.source:
                 continue
-            self.busy.setdefault(guest.uuid, f"it is on its way from {flight.source} to {flight.destination}")
+            self.busy.setdefault(
+                guest.uuid, f"it is on its way from {flight.source} to {flight.destination}"
+            )
             there = self.hosts.get(flight.destination)
             if there is not None and all(other.uuid != guest.uuid for other in there.guests):
                 self._count(flight.destination, guest)
@@ -100,11 +101,18 @@ class Cluster:
 
     def on(self, host: str) -> list[Guest]:
         """Return the host's guests by name."""
-        return sorted((self.guests[uuid] for uuid in self._on[host]), key=lambda guest: (guest.name, guest.uuid))
+        return sorted(
+            (self.guests[uuid] for uuid in self._on[host]),
+            key=lambda guest: (guest.name, guest.uuid),
+        )
 
     def open_hosts(self, but: t.Collection[str] = ()) -> list[HostView]:
         """Return the hosts that take guests: those that are not in maintenance."""
-        return [host for host in self.hosts.values() if host.maintenance is None and host.name not in but]
+        return [
+            host
+            for host in self.hosts.values()
+            if host.maintenance is None and host.name not in but
+        ]
 
     def move(self, guest: Guest, destination: str) -> None:
         """Note a move; to take it back, move the guest back and forget() its disks."""
@@ -142,7 +150,9 @@ class Cluster:
         if asked.vcpus > free.vcpus:
             found.append(f"has {max(0, free.vcpus)} vCPUs free of {asked.vcpus} needed")
         if asked.memory_bytes > free.memory_bytes:
-            found.append(f"has {size(free.memory_bytes)} of memory free of {size(asked.memory_bytes)} needed")
+            found.append(
+                f"has {size(free.memory_bytes)} of memory free of {size(asked.memory_bytes)} needed"
+            )
         found += self._lacking_space(space, host)
         return list(dict.fromkeys(found))
 
@@ -159,12 +169,16 @@ class Cluster:
         """Return the share of the host that runs: of its CPU or its memory, whichever is more."""
         running = self._running[host.name]
         vcpus = running.vcpus + sign * sum(guest.vcpus for guest in coming if guest.running)
-        memory = running.memory_bytes + sign * sum(guest.memory_bytes for guest in coming if guest.running)
+        memory = running.memory_bytes + sign * sum(
+            guest.memory_bytes for guest in coming if guest.running
+        )
         return max(_share(vcpus, host.vcpus), _share(memory, host.memory_bytes))
 
     def pool_free(self, host: HostView, pool: Pool) -> int:
         """Return the bytes that may still be written into a pool."""
-        return pool.free_bytes - self._taken[(host.name, pool.name)] - self.policy.pool_reserve_bytes
+        return (
+            pool.free_bytes - self._taken[(host.name, pool.name)] - self.policy.pool_reserve_bytes
+        )
 
     def _lacking_space(self, space: t.Mapping[PoolId, int], host: HostView) -> list[str]:
         return [
@@ -174,7 +188,9 @@ class Cluster:
             if needed > self.pool_free(host, pool)
         ]
 
-    def _needed(self, guest: Guest, host: HostView) -> tuple[collections.Counter[PoolId], list[str]]:
+    def _needed(
+        self, guest: Guest, host: HostView
+    ) -> tuple[collections.Counter[PoolId], list[str]]:
         """Return the bytes that the guest takes of each pool of ``host``, and what ``host`` does not have at all."""
         space: collections.Counter[PoolId] = collections.Counter()
         missing = sorted(set(guest.networks) - host.networks)
@@ -188,7 +204,9 @@ class Cluster:
                 wanted = self.policy.destination_pool or f"at {posixpath.dirname(disk.path)}"
                 problems.append(f"has no running pool {wanted} for {disk.target}")
             else:
-                space[(host.name, pool.name)] += disk.bytes + (0 if disk.base in host.bases else disk.base_bytes)
+                space[(host.name, pool.name)] += disk.bytes + (
+                    0 if disk.base in host.bases else disk.base_bytes
+                )
         return space, problems
 
     def _is_shared(self, name: str | None, here: HostView | None, there: HostView) -> bool:

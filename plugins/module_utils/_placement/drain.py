@@ -17,24 +17,12 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._placement import loss
-from ansible_collections.headroom.libvirt.plugins.module_utils._placement.cluster import Cluster, as_move, percent
-from ansible_collections.headroom.libvirt.plugins.module_utils._placement.model import (
-    Guest,
-    HostView,
-    InFlight,
-    Move,
-    MovePlan,
-    Policy,
-    Refusal,
-    Remembered,
-)
-from ansible_collections.headroom.libvirt.plugins.module_utils._placement.pending import (
-    against,
-    keeps_n_plus_one,
-    still_holds,
-)
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision.words import counted
+from ansible_collections.headroom.libvirt.plugins.module_utils._text import counted
+
+from . import loss
+from .cluster import Cluster, as_move, percent
+from .in_flight import against, keeps_n_plus_one, still_holds
+from .model import Guest, HostView, InFlight, Move, MovePlan, Policy, Refusal, Remembered
 
 # How often what did not fit is tried first instead.
 _ORDERS: t.Final = 4
@@ -63,18 +51,31 @@ def drain(
 
     ``silent`` are hosts that did not answer, ``pending`` is what is left of a plan that is being carried out.
     """
-    problems = tuple(f"{name} cannot be drained: it did not answer." for name in drained if name in silent)
+    problems = tuple(
+        f"{name} cannot be drained: it did not answer." for name in drained if name in silent
+    )
     leaving = sorted(set(drained) - set(silent))
     cluster = Cluster(hosts, policy, in_flight)
-    leavers = [guest for name in leaving for guest in cluster.on(name) if guest.running or policy.include_stopped]
+    leavers = [
+        guest
+        for name in leaving
+        for guest in cluster.on(name)
+        if guest.running or policy.include_stopped
+    ]
     staying = [guest for guest in leavers if guest.uuid in cluster.busy]
     units = _units(cluster, [guest for guest in leavers if guest.uuid not in cluster.busy])
     attempt = _kept(Cluster(hosts, policy, in_flight), pending, units, leaving)
     if attempt is None:
         attempt = _best_attempt(hosts, policy, in_flight, units, leaving)
     notes = [f"{guest.name} is left alone: {cluster.busy[guest.uuid]}." for guest in staying]
-    notes += [f"{name} takes no guests: it did not answer." for name in sorted(set(silent) - set(drained))]
-    notes += [f"{host.name} takes no guests: it is in maintenance." for host in hosts if _is_closed(host, leaving)]
+    notes += [
+        f"{name} takes no guests: it did not answer." for name in sorted(set(silent) - set(drained))
+    ]
+    notes += [
+        f"{host.name} takes no guests: it is in maintenance."
+        for host in hosts
+        if _is_closed(host, leaving)
+    ]
     if policy.n_plus_one == "soft" and attempt.moves and not attempt.refused:
         notes += _not_survived(attempt.cluster, leaving)
     return MovePlan(
@@ -104,7 +105,9 @@ def restore(
     for one in view.remembered:
         guest = cluster.guests.get(one.uuid)
         if guest is None and silent:
-            problems.append(f"{one.name} was not found, and may be on a host that did not answer: {', '.join(silent)}.")
+            problems.append(
+                f"{one.name} was not found, and may be on a host that did not answer: {', '.join(silent)}."
+            )
         elif guest is None:
             notes.append(f"{one.name} is on no host any more, and is forgotten.")
         elif one.uuid in cluster.busy:
@@ -124,12 +127,22 @@ def _is_closed(host: HostView, leaving: t.Sequence[str]) -> bool:
 
 def _not_survived(cluster: Cluster, leaving: t.Sequence[str]) -> list[str]:
     lost = loss.not_survived(cluster, cluster.open_hosts(leaving))
-    return [f"After this, the guests of {name} would not fit elsewhere if it were lost." for name in lost]
+    return [
+        f"After this, the guests of {name} would not fit elsewhere if it were lost."
+        for name in lost
+    ]
 
 
-def _to_remember(cluster: Cluster, name: str, hosts: t.Sequence[HostView], policy: Policy) -> tuple[Remembered, ...]:
+def _to_remember(
+    cluster: Cluster, name: str, hosts: t.Sequence[HostView], policy: Policy
+) -> tuple[Remembered, ...]:
     """Return the guests whose home ``name`` is: not those that other hosts in maintenance wait for."""
-    elsewhere = {one.uuid for host in hosts if host.name != name and host.maintenance for one in host.remembered}
+    elsewhere = {
+        one.uuid
+        for host in hosts
+        if host.name != name and host.maintenance
+        for one in host.remembered
+    }
     known = cluster.hosts[name].remembered if cluster.hosts[name].maintenance else ()
     found = {one.uuid: one for one in known}
     for guest in cluster.on(name):
@@ -142,7 +155,11 @@ def _units(cluster: Cluster, guests: t.Sequence[Guest]) -> list[Unit]:
     """Return the guests in the order of placing: the largest first, with those that must be with them."""
     chosen = {guest.uuid: guest for guest in guests}
     units = {
-        tuple(sorted(cluster.affinities.companions(uuid) & set(chosen), key=lambda one: chosen[one].name))
+        tuple(
+            sorted(
+                cluster.affinities.companions(uuid) & set(chosen), key=lambda one: chosen[one].name
+            )
+        )
         for uuid in chosen
     }
     found = [tuple(chosen[uuid] for uuid in unit) for unit in units]
@@ -153,7 +170,10 @@ def _largeness(cluster: Cluster, unit: Unit) -> float:
     """Return the part of the largest host that the unit takes, of its CPU or its memory, whichever is more."""
     vcpus = max((host.vcpus for host in cluster.hosts.values()), default=0) or 1
     memory = max((host.memory_bytes for host in cluster.hosts.values()), default=0) or 1
-    return max(sum(guest.vcpus for guest in unit) / vcpus, sum(guest.memory_bytes for guest in unit) / memory)
+    return max(
+        sum(guest.vcpus for guest in unit) / vcpus,
+        sum(guest.memory_bytes for guest in unit) / memory,
+    )
 
 
 def _kept(
@@ -161,7 +181,9 @@ def _kept(
 ) -> _Attempt | None:
     """Return what is left of ``pending``, if that still holds and nobody is left out."""
     moves = still_holds(cluster, pending, leaving)
-    if moves is None or {guest.uuid for unit in units for guest in unit} - {move.uuid for move in moves}:
+    if moves is None or {guest.uuid for unit in units for guest in unit} - {
+        move.uuid for move in moves
+    }:
         return None
     return _Attempt(cluster, moves)
 
@@ -178,7 +200,9 @@ def _best_attempt(
     for may_evict in (False, True):
         order = units
         for _again in range(_ORDERS):
-            attempt = _attempt(Cluster(hosts, policy, in_flight), order, leaving, may_evict=may_evict)
+            attempt = _attempt(
+                Cluster(hosts, policy, in_flight), order, leaving, may_evict=may_evict
+            )
             attempts.append(attempt)
             if not attempt.refused:
                 return attempt
@@ -190,7 +214,9 @@ def _best_attempt(
     return min(attempts, key=lambda attempt: len(attempt.refused))
 
 
-def _attempt(cluster: Cluster, units: list[Unit], leaving: t.Sequence[str], *, may_evict: bool) -> _Attempt:
+def _attempt(
+    cluster: Cluster, units: list[Unit], leaving: t.Sequence[str], *, may_evict: bool
+) -> _Attempt:
     attempt = _Attempt(cluster)
     for unit in units:
         hosts = cluster.open_hosts(leaving)
@@ -218,8 +244,14 @@ def _place(
     for host in sorted(hosts, key=lambda host: _preference(cluster, unit, host)):
         if lacking[host.name]:
             continue
-        if cluster.policy.n_plus_one == "hard" and leaving and not keeps_n_plus_one(cluster, unit, host, leaving):
-            lacking[host.name] = "could take it, but then not every host could be lost (n_plus_one: hard)"
+        if (
+            cluster.policy.n_plus_one == "hard"
+            and leaving
+            and not keeps_n_plus_one(cluster, unit, host, leaving)
+        ):
+            lacking[host.name] = (
+                "could take it, but then not every host could be lost (n_plus_one: hard)"
+            )
             continue
         why = f"{reason}; {host.name} {_merits(cluster, unit, host, hosts)}"
         for guest in unit:
@@ -232,7 +264,9 @@ def _place(
 
 
 def _preference(cluster: Cluster, unit: Unit, host: HostView) -> tuple[int, float, str]:
-    broken = sum(cluster.affinities.violations(one.uuid, cluster.where[one.uuid], host.name) for one in unit)
+    broken = sum(
+        cluster.affinities.violations(one.uuid, cluster.where[one.uuid], host.name) for one in unit
+    )
     return broken, round(cluster.load(host, unit), 9), host.name
 
 
@@ -244,7 +278,9 @@ def _merits(cluster: Cluster, unit: Unit, host: HostView, hosts: t.Sequence[Host
     return f"{told}, the least of all that can take it" if len(hosts) > 1 else told
 
 
-def _make_room(attempt: _Attempt, unit: Unit, hosts: t.Sequence[HostView], leaving: t.Sequence[str]) -> bool:
+def _make_room(
+    attempt: _Attempt, unit: Unit, hosts: t.Sequence[HostView], leaving: t.Sequence[str]
+) -> bool:
     """Move one guest from one of ``hosts`` to another so that the unit fits; return whether that was possible."""
     cluster = attempt.cluster
     moved = {move.uuid for move in attempt.moves}
@@ -256,14 +292,18 @@ def _make_room(attempt: _Attempt, unit: Unit, hosts: t.Sequence[HostView], leavi
         and guest.uuid not in cluster.busy
         and len(cluster.affinities.companions(guest.uuid)) == 1
     ]
-    for guest in sorted(free, key=lambda guest: (guest.memory_bytes, guest.vcpus, guest.name, guest.uuid)):
+    for guest in sorted(
+        free, key=lambda guest: (guest.memory_bytes, guest.vcpus, guest.name, guest.uuid)
+    ):
         source = cluster.hosts[cluster.where[guest.uuid]]
         if not _would_do(cluster, unit, guest, source):
             continue
         for host in sorted(hosts, key=lambda host: _preference(cluster, (guest,), host)):
             if host.name == source.name or against(cluster, (guest,), host, leaving):
                 continue
-            evicted = as_move(cluster, guest, host.name, f"it makes room on {source.name} for {unit[0].name}")
+            evicted = as_move(
+                cluster, guest, host.name, f"it makes room on {source.name} for {unit[0].name}"
+            )
             cluster.move(guest, host.name)
             attempt.moves.append(evicted)
             reason = f"{cluster.where[unit[0].uuid]} is drained"

@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._placement.cluster import Cluster, Load
+from .cluster import Cluster, Load
 
 if t.TYPE_CHECKING:
-    from ansible_collections.headroom.libvirt.plugins.module_utils._placement.model import Guest, HostView
+    from .model import Guest, HostView
 
 
 def not_survived(cluster: Cluster, hosts: t.Sequence[HostView]) -> list[str]:

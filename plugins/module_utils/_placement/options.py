@@ -13,16 +13,12 @@ import math
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import ArgumentSpec
+from ansible_collections.headroom.libvirt.plugins.module_utils._checks import Given
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
-from ansible_collections.headroom.libvirt.plugins.module_utils._given import Given
-from ansible_collections.headroom.libvirt.plugins.module_utils._placement.model import (
-    AffinityRule,
-    InFlight,
-    Move,
-    Policy,
-)
-from ansible_collections.headroom.libvirt.plugins.module_utils._placement.plan import Size
 from ansible_collections.headroom.libvirt.plugins.module_utils._sizes import parse_size
+
+from .model import AffinityRule, InFlight, Move, Policy
+from .plan import Size
 
 Options = t.Mapping[str, t.Any]
 
@@ -56,7 +52,11 @@ CLONES: t.Final[dict[str, dict[str, t.Any]]] = {
 
 ARGUMENTS = ArgumentSpec(
     options={
-        "action": {"type": "str", "choices": ["drain", "restore", "rebalance", "place"], "required": True},
+        "action": {
+            "type": "str",
+            "choices": ["drain", "restore", "rebalance", "place"],
+            "required": True,
+        },
         "host": {"type": "list", "elements": "str"},
         "hosts": {"type": "list", "elements": "dict", "required": True, "options": HOST},
         "pending": {"type": "list", "elements": "dict", "default": []},
@@ -72,7 +72,11 @@ ARGUMENTS = ArgumentSpec(
         "most_moves": {"type": "int"},
         "clones": {"type": "dict", "options": CLONES},
     },
-    required_if=[("action", "drain", ["host"]), ("action", "restore", ["host"]), ("action", "place", ["clones"])],
+    required_if=[
+        ("action", "drain", ["host"]),
+        ("action", "restore", ["host"]),
+        ("action", "place", ["clones"]),
+    ],
 )
 
 
@@ -80,9 +84,13 @@ def policy_of(params: Options) -> Policy:
     """Return how to plan; raises InvalidInput for what makes no sense."""
     gain, most = params["minimum_gain"], params["most_moves"]
     if not (math.isfinite(gain) and 0 <= gain <= 1):
-        raise InvalidInput("minimum_gain", gain, "is not a share from 0 to 1", "0.1 is a tenth of a host.")
+        raise InvalidInput(
+            "minimum_gain", gain, "is not a share from 0 to 1", "0.1 is a tenth of a host."
+        )
     if most is not None and most < 0:
-        raise InvalidInput("most_moves", most, "is below 0", "Write how many guests may be moved, or leave it out.")
+        raise InvalidInput(
+            "most_moves", most, "is below 0", "Write how many guests may be moved, or leave it out."
+        )
     return Policy(
         rules=tuple(_rule(index, rule) for index, rule in enumerate(params["rules"])),
         n_plus_one=params["n_plus_one"],
@@ -98,7 +106,9 @@ def policy_of(params: Options) -> Policy:
 
 def in_flight_of(params: Options) -> tuple[InFlight, ...]:
     """Return the guests that are on their way."""
-    return tuple(InFlight(one["guest"], one["source"], one["destination"]) for one in params["moving"])
+    return tuple(
+        InFlight(one["guest"], one["source"], one["destination"]) for one in params["moving"]
+    )
 
 
 def pending_of(params: Options) -> tuple[Move, ...]:
@@ -127,7 +137,9 @@ def named_hosts(params: Options) -> list[str]:
         raise InvalidInput("host", named, "names no host", "Name one of `hosts`.")
     for name in named:
         if name not in known:
-            raise InvalidInput("host", name, "is none of `hosts`", f"Name one of: {', '.join(sorted(known))}.")
+            raise InvalidInput(
+                "host", name, "is none of `hosts`", f"Name one of: {', '.join(sorted(known))}."
+            )
     if params["action"] == "restore" and len(named) > 1:
         raise InvalidInput("host", named, "are several hosts", "Restore one after the other.")
     return named
@@ -137,7 +149,9 @@ def clone_size(clones: Options) -> Size:
     """Return what one clone takes; raises InvalidInput for what is no size."""
     for option, least in (("count", 0), ("vcpus", 1)):
         if clones[option] < least:
-            raise InvalidInput(f"clones.{option}", clones[option], f"is below {least}", f"Write {least} or more.")
+            raise InvalidInput(
+                f"clones.{option}", clones[option], f"is below {least}", f"Write {least} or more."
+            )
     return Size(
         vcpus=clones["vcpus"],
         memory_bytes=parse_size("clones.memory", clones["memory"]),

@@ -23,7 +23,11 @@ class Size:
 
     def times(self, size: Size) -> int:
         """Return how many machines of ``size`` fit into this; a part that a machine does not need has no limit."""
-        fits = [have // need for have, need in zip(dataclasses.astuple(self), dataclasses.astuple(size)) if need > 0]
+        fits = [
+            have // need
+            for have, need in zip(dataclasses.astuple(self), dataclasses.astuple(size))
+            if need > 0
+        ]
         return max(0, min(fits)) if fits else _NO_LIMIT
 
 
@@ -83,13 +87,20 @@ def spread(
     spaces = [_space(host, size) for host in hosts]
     placed: list[str] = []
     while len(placed) < count:
-        space = _best([space for space in spaces if most is None or space.members < most], spaces, n_plus_one, pack)
+        space = _best(
+            [space for space in spaces if most is None or space.members < most],
+            spaces,
+            n_plus_one,
+            pack,
+        )
         if space is None:
             break
         _take(space)
         placed.append(space.name)
     missing = count - len(placed)
-    return Placement(tuple(placed), missing, _shortage(hosts, spaces, size, most) if missing else None)
+    return Placement(
+        tuple(placed), missing, _shortage(hosts, spaces, size, most) if missing else None
+    )
 
 
 def _space(host: Host, size: Size) -> _Space:
@@ -104,9 +115,13 @@ def _machines_in(taken: Size, size: Size) -> int:
     return max((-(-have // need) for have, need in pairs if need > 0), default=0)
 
 
-def _best(open_to: list[_Space], spaces: list[_Space], n_plus_one: bool, pack: bool) -> _Space | None:
+def _best(
+    open_to: list[_Space], spaces: list[_Space], n_plus_one: bool, pack: bool
+) -> _Space | None:
     sign = -1 if pack else 1
-    for space in sorted(open_to, key=lambda space: (sign * space.members, sign * -space.room, space.name)):
+    for space in sorted(
+        open_to, key=lambda space: (sign * space.members, sign * -space.room, space.name)
+    ):
         if space.room > 0 and (not n_plus_one or _survives_a_loss(spaces, space)):
             return space
     return None
@@ -115,7 +130,10 @@ def _best(open_to: list[_Space], spaces: list[_Space], n_plus_one: bool, pack: b
 def _survives_a_loss(spaces: list[_Space], taking: _Space) -> bool:
     """Whether, with one more clone on ``taking``, the guests of each host would still fit on the others."""
     room = sum(space.room for space in spaces) - 1
-    return all(space.to_evacuate + (space is taking) <= room - (space.room - (space is taking)) for space in spaces)
+    return all(
+        space.to_evacuate + (space is taking) <= room - (space.room - (space is taking))
+        for space in spaces
+    )
 
 
 def _take(space: _Space) -> None:
@@ -132,7 +150,10 @@ def _shortage(hosts: t.Sequence[Host], spaces: list[_Space], size: Size, most: i
         return f"hosts with room have {most} of the fleet's machines already (rule.max_per_host)"
     if roomy:
         return "more would not survive the loss of a host (rule.n_plus_one)"
-    return "; ".join(f"{host.name} has no room ({_scarce(host, space, size)})" for host, space in zip(hosts, spaces))
+    return "; ".join(
+        f"{host.name} has no room ({_scarce(host, space, size)})"
+        for host, space in zip(hosts, spaces)
+    )
 
 
 def _scarce(host: Host, space: _Space, size: Size) -> str:
@@ -146,4 +167,6 @@ def _scarce(host: Host, space: _Space, size: Size) -> str:
         (host.free.memory_bytes, size.memory_bytes, "bytes of memory"),
         (host.free.disk_bytes, size.disk_bytes, "bytes of disk"),
     )
-    return ", ".join(f"{have} {what} free, {need} needed" for have, need, what in parts if have < need)
+    return ", ".join(
+        f"{have} {what} free, {need} needed" for have, need, what in parts if have < need
+    )

@@ -12,15 +12,10 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
+from ansible_collections.headroom.libvirt.plugins.module_utils._checks import Given
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
-from ansible_collections.headroom.libvirt.plugins.module_utils._given import Given
-from ansible_collections.headroom.libvirt.plugins.module_utils._placement.model import (
-    Disk,
-    Guest,
-    HostView,
-    Pool,
-    Remembered,
-)
+
+from .model import Disk, Guest, HostView, Pool, Remembered
 
 _REMEDY: t.Final = (
     "Hand in the `host` that headroom.libvirt.host_info returned on the host with guests=true, or null if it did not "
@@ -41,7 +36,9 @@ def read_estate(hosts: t.Sequence[t.Mapping[str, t.Any]]) -> Estate:
     names = [host["name"] for host in hosts]
     for index, name in enumerate(names):
         if name in names[:index]:
-            raise InvalidInput(f"hosts[{index}].name", name, "stands there twice", "Name each host once.")
+            raise InvalidInput(
+                f"hosts[{index}].name", name, "stands there twice", "Name each host once."
+            )
     answered = {
         host["name"]: Given(f"hosts[{index}].facts", host["facts"], _REMEDY)
         for index, host in enumerate(hosts)
@@ -57,12 +54,24 @@ def _host(name: str, facts: Given) -> HostView:
         name=name,
         vcpus=allowed["vcpus"].count(),
         memory_bytes=allowed["memory_bytes"].count(),
-        guests=tuple(_guest(guest) for guest in facts["guests"].items() if not guest["helper"].value),
-        pools=tuple(_pool(pool) for pool in facts["pools"].items() if pool["available_bytes"].value is not None),
+        guests=tuple(
+            _guest(guest) for guest in facts["guests"].items() if not guest["helper"].value
+        ),
+        pools=tuple(
+            _pool(pool)
+            for pool in facts["pools"].items()
+            if pool["available_bytes"].value is not None
+        ),
         bases=frozenset(volume.text() for volume in facts["appliance_volumes"].items()),
-        networks=frozenset(one["name"].text() for one in facts["networks"].items() if one["active"].value),
-        maintenance=None if mark.value is None else mark["reason"].optional(Given.text) or "maintenance",
-        remembered=() if mark.value is None else tuple(_remembered(guest) for guest in mark["guests"].items()),
+        networks=frozenset(
+            one["name"].text() for one in facts["networks"].items() if one["active"].value
+        ),
+        maintenance=None
+        if mark.value is None
+        else mark["reason"].optional(Given.text) or "maintenance",
+        remembered=()
+        if mark.value is None
+        else tuple(_remembered(guest) for guest in mark["guests"].items()),
     )
 
 

@@ -17,20 +17,9 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._placement.cluster import Cluster, as_move, percent
-from ansible_collections.headroom.libvirt.plugins.module_utils._placement.model import (
-    Guest,
-    HostView,
-    InFlight,
-    Move,
-    MovePlan,
-    Policy,
-)
-from ansible_collections.headroom.libvirt.plugins.module_utils._placement.pending import (
-    against,
-    keeps_n_plus_one,
-    still_holds,
-)
+from .cluster import Cluster, as_move, percent
+from .in_flight import against, keeps_n_plus_one, still_holds
+from .model import Guest, HostView, InFlight, Move, MovePlan, Policy
 
 # Smaller differences are those of the arithmetic.
 _LEAST: t.Final = 1e-9
@@ -67,7 +56,11 @@ def rebalance(
     steps = _steps(cluster)
     kept = _worth(steps, before, policy.minimum_gain)[: policy.most_moves]
     notes = [f"{name} is left alone: it did not answer." for name in sorted(silent)]
-    notes += [f"{host.name} is left alone: it is in maintenance." for host in hosts if host.maintenance is not None]
+    notes += [
+        f"{host.name} is left alone: it is in maintenance."
+        for host in hosts
+        if host.maintenance is not None
+    ]
     notes.append(_verdict(before, steps, kept, policy.minimum_gain))
     return MovePlan(moves=tuple(step.move for step in kept), notes=tuple(notes))
 
@@ -78,7 +71,9 @@ def apart(cluster: Cluster) -> float:
     return max(loads) - min(loads) if loads else 0.0
 
 
-def _verdict(before: float, steps: t.Sequence[_Step], kept: t.Sequence[_Step], minimum: float) -> str:
+def _verdict(
+    before: float, steps: t.Sequence[_Step], kept: t.Sequence[_Step], minimum: float
+) -> str:
     told = f"The fullest and the emptiest host are {percent(before)} of a host apart"
     if kept:
         return f"{told}, and {percent(kept[-1].apart)} after the plan."
@@ -162,7 +157,11 @@ def _best_from(
 
 def _is_free(cluster: Cluster, guest: Guest) -> bool:
     """Return whether the guest may be moved; those that must be together are left where they are."""
-    return guest.running and guest.uuid not in cluster.busy and len(cluster.affinities.companions(guest.uuid)) == 1
+    return (
+        guest.running
+        and guest.uuid not in cluster.busy
+        and len(cluster.affinities.companions(guest.uuid)) == 1
+    )
 
 
 def _may(cluster: Cluster, guest: Guest, host: HostView) -> bool:
@@ -178,7 +177,9 @@ def _broken(cluster: Cluster, guest: Guest, host: str) -> tuple[int, int]:
     return hard, cluster.affinities.violations(guest.uuid, where, host)
 
 
-def _gain(cluster: Cluster, guest: Guest, source: HostView, host: HostView, broken: tuple[int, int]) -> Cost:
+def _gain(
+    cluster: Cluster, guest: Guest, source: HostView, host: HostView, broken: tuple[int, int]
+) -> Cost:
     hard, soft = _broken(cluster, guest, host.name)
     over = _over(cluster, source) - _over(cluster, source, guest)
     return broken[0] - hard, over, broken[1] - soft, _evened(cluster, guest, source, host)
@@ -189,7 +190,9 @@ def _over(cluster: Cluster, host: HostView, leaver: Guest | None = None) -> floa
     free = cluster.free(host)
     if leaver is not None:
         free.add(leaver)
-    return max(0.0, -free.vcpus / (host.vcpus or 1)) + max(0.0, -free.memory_bytes / (host.memory_bytes or 1))
+    return max(0.0, -free.vcpus / (host.vcpus or 1)) + max(
+        0.0, -free.memory_bytes / (host.memory_bytes or 1)
+    )
 
 
 def _evened(cluster: Cluster, guest: Guest, source: HostView, host: HostView) -> float:
@@ -205,6 +208,13 @@ def _reason(cluster: Cluster, guest: Guest, source: HostView, host: HostView, ga
         return f"{source.name} has promised more than it may, and {host.name} has room"
     if gain[2] > 0:
         return f"on {source.name} it breaks soft rules, on {host.name} fewer"
-    loads = [cluster.load(source), cluster.load(source, [guest], -1), cluster.load(host), cluster.load(host, [guest])]
+    loads = [
+        cluster.load(source),
+        cluster.load(source, [guest], -1),
+        cluster.load(host),
+        cluster.load(host, [guest]),
+    ]
     told = [percent(load) for load in loads]
-    return f"{source.name} goes from {told[0]} to {told[1]}, {host.name} from {told[2]} to {told[3]}"
+    return (
+        f"{source.name} goes from {told[0]} to {told[1]}, {host.name} from {told[2]} to {told[3]}"
+    )

@@ -12,15 +12,10 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._placement.cluster import Cluster
+from .cluster import Cluster
 
 if t.TYPE_CHECKING:
-    from ansible_collections.headroom.libvirt.plugins.module_utils._placement.model import (
-        HostView,
-        InFlight,
-        MovePlan,
-        Policy,
-    )
+    from .model import HostView, InFlight, MovePlan, Policy
 
 
 def as_result(
@@ -31,18 +26,28 @@ def as_result(
         "possible": plan.possible,
         "moves": [dataclasses.asdict(move) for move in plan.moves],
         "refused": [
-            {**dataclasses.asdict(refusal), "shortages": dict(refusal.shortages), "message": str(refusal)}
+            {
+                **dataclasses.asdict(refusal),
+                "shortages": dict(refusal.shortages),
+                "message": str(refusal),
+            }
             for refusal in plan.refused
         ],
         "reasons": reasons(plan),
-        "remember": {name: [dataclasses.asdict(one) for one in guests] for name, guests in plan.remember.items()},
+        "remember": {
+            name: [dataclasses.asdict(one) for one in guests]
+            for name, guests in plan.remember.items()
+        },
         "loads": loads(plan, hosts, policy, in_flight),
     }
 
 
 def reasons(plan: MovePlan) -> list[str]:
     """Return the sentences on each move, on each refusal, and on what else is to be known."""
-    told = [f"{move.guest} goes from {move.source} to {move.destination}: {move.reason}." for move in plan.moves]
+    told = [
+        f"{move.guest} goes from {move.source} to {move.destination}: {move.reason}."
+        for move in plan.moves
+    ]
     told += [*plan.problems, *map(str, plan.refused)]
     if not told:
         told = ["Nothing is to be moved."]

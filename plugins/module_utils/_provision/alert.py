@@ -13,12 +13,13 @@ import dataclasses
 import statistics
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision.words import number, quantity
+from ansible_collections.headroom.libvirt.plugins.module_utils._text import number, quantity
 
 if t.TYPE_CHECKING:
-    from ansible_collections.headroom.libvirt.plugins.module_utils._provision.forecast import Forecast
-    from ansible_collections.headroom.libvirt.plugins.module_utils._provision.rule import Rule
-    from ansible_collections.headroom.libvirt.plugins.module_utils._provision.series import Series
+    from ansible_collections.headroom.libvirt.plugins.module_utils._demand.series import Series
+    from ansible_collections.headroom.libvirt.plugins.module_utils._forecast.trend import Forecast
+
+    from .rule import Rule
 
 _WINDOW: t.Final = 48
 _FEWEST_GAPS: t.Final = 8

@@ -13,14 +13,14 @@ import dataclasses
 import json
 import typing as t
 
+from ansible_collections.headroom.libvirt.plugins.module_utils._demand.series import slot_start
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision.series import slot_start
 
 if t.TYPE_CHECKING:
     import sqlite3
 
-    from ansible_collections.headroom.libvirt.plugins.module_utils._provision.model import Observed, Plan
-    from ansible_collections.headroom.libvirt.plugins.module_utils._provision.rule import Rule
+    from .model import Observed, Plan
+    from .rule import Rule
 
 Decision = dict[str, t.Any]
 
@@ -41,7 +41,9 @@ _SHAPE: t.Final[dict[str, t.Any]] = {
 _ERROR: t.Final = {"surplus_machines": int, "short_machines": int, "unmet": _NUMBER}
 
 
-def as_dict(observed: Observed, rule: Rule, plan: Plan, forecast: t.Mapping[str, t.Any]) -> Decision:
+def as_dict(
+    observed: Observed, rule: Rule, plan: Plan, forecast: t.Mapping[str, t.Any]
+) -> Decision:
     """Return the decision of one run without the history that led to it, for JSON."""
     return {
         "timestamp": observed.now,
@@ -81,14 +83,18 @@ def check(option: str, decision: t.Mapping[str, t.Any]) -> Decision:
     shapes = _SHAPE if decision.get("error") is None else {**_SHAPE, "error": _ERROR}
     wrong = [name for name, shape in shapes.items() if not _fits(decision.get(name), shape)]
     if wrong:
-        raise InvalidInput(option, sorted(decision), f"is no decision (look at {', '.join(wrong)})", _REMEDY)
+        raise InvalidInput(
+            option, sorted(decision), f"is no decision (look at {', '.join(wrong)})", _REMEDY
+        )
     return dict(decision)
 
 
 def _fits(value: t.Any, shape: t.Any) -> bool:
     """Return whether ``value`` is of the type(s) ``shape``, or a dictionary or list of what ``shape`` holds."""
     if isinstance(shape, dict):
-        return isinstance(value, dict) and all(_fits(value.get(name), part) for name, part in shape.items())
+        return isinstance(value, dict) and all(
+            _fits(value.get(name), part) for name, part in shape.items()
+        )
     if isinstance(shape, list):
         return isinstance(value, list) and all(_fits(item, shape[0]) for item in value)
     return isinstance(value, shape)
@@ -117,21 +123,34 @@ def record(connection: sqlite3.Connection, decision: Decision, keep: int) -> boo
     return done.rowcount == 1
 
 
-def between(connection: sqlite3.Connection, fleet: str, since: float, until: float) -> list[Decision]:
+def between(
+    connection: sqlite3.Connection, fleet: str, since: float, until: float
+) -> list[Decision]:
     """Return the decisions of the intervals that start within ``since`` … ``until``, oldest first."""
     rows = connection.execute(
-        "SELECT decision FROM decision WHERE fleet = ? AND slot BETWEEN ? AND ? ORDER BY slot", (fleet, since, until)
+        "SELECT decision FROM decision WHERE fleet = ? AND slot BETWEEN ? AND ? ORDER BY slot",
+        (fleet, since, until),
     )
     return [json.loads(text) for (text,) in rows]
 
 
 def balance(made: t.Sequence[t.Mapping[str, t.Any]]) -> dict[str, t.Any]:
     """Return what the decisions came to: machine-hours too many and too few, and the share of the demand unmet."""
-    known = [(one["error"], one["interval"] / 3600, one["demand"]) for one in made if one["error"] is not None]
+    known = [
+        (one["error"], one["interval"] / 3600, one["demand"])
+        for one in made
+        if one["error"] is not None
+    ]
     asked = sum(demand for _unused, _hours, demand in known)
     return {
         "decisions": len(made),
-        "surplus_machine_hours": sum(error["surplus_machines"] * hours for error, hours, _unused in known),
-        "short_machine_hours": sum(error["short_machines"] * hours for error, hours, _unused in known),
-        "unmet_share": sum(error["unmet"] for error, _hours, _unused in known) / asked if asked else None,
+        "surplus_machine_hours": sum(
+            error["surplus_machines"] * hours for error, hours, _unused in known
+        ),
+        "short_machine_hours": sum(
+            error["short_machines"] * hours for error, hours, _unused in known
+        ),
+        "unmet_share": sum(error["unmet"] for error, _hours, _unused in known) / asked
+        if asked
+        else None,
     }

@@ -12,13 +12,14 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision.measured import Measured
+from .calibration import Measured
 
 if t.TYPE_CHECKING:
+    from ansible_collections.headroom.libvirt.plugins.module_utils._demand.series import Series
     from ansible_collections.headroom.libvirt.plugins.module_utils._placement.plan import Host, Size
-    from ansible_collections.headroom.libvirt.plugins.module_utils._provision.alert import Alert
-    from ansible_collections.headroom.libvirt.plugins.module_utils._provision.need import Need
-    from ansible_collections.headroom.libvirt.plugins.module_utils._provision.series import Series
+
+    from .alert import Alert
+    from .requirement import Need
 
 # "prepare" makes a machine ahead of any need and parks it once it is up.
 Verb = t.Literal["create", "wake", "prepare", "park", "remove"]
@@ -76,7 +77,9 @@ class Observed:
     def spare(self) -> list[Member]:
         """The machines that could serve, in the order in which to wake them; none on a host in maintenance."""
         closed = {room.name for room in self.rooms if room.closed}
-        spare = [member for member in self.members if member.state in SPARE and member.host not in closed]
+        spare = [
+            member for member in self.members if member.state in SPARE and member.host not in closed
+        ]
         return sorted(spare, key=lambda member: (SPARE.index(member.state), member.name))
 
 

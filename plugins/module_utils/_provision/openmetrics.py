@@ -22,8 +22,16 @@ _METRICS: t.Final = (
     ("forecast_upper_demand", ("forecast", "upper"), "What that demand should stay under."),
     ("capacity_demand", ("capacity",), "The demand that one machine carries."),
     ("machines", ("machines", "current"), "Machines that ran when it was decided."),
-    ("machines_needed", ("machines", "needed"), "Machines that the forecast and known events ask for."),
-    ("machines_target", ("machines", "target"), "Machines that run when the decision has been carried out."),
+    (
+        "machines_needed",
+        ("machines", "needed"),
+        "Machines that the forecast and known events ask for.",
+    ),
+    (
+        "machines_target",
+        ("machines", "target"),
+        "Machines that run when the decision has been carried out.",
+    ),
     ("surplus_machines", ("error", "surplus_machines"), "Machines that ran and were not needed."),
     ("short_machines", ("error", "short_machines"), "Machines that were needed and did not run."),
     ("unmet_demand", ("error", "unmet"), "The demand beyond what the machines that ran carry."),
@@ -38,11 +46,15 @@ def exposition(decisions: t.Sequence[Decision]) -> str:
     lines: list[str] = []
     for name, path, text in _METRICS:
         lines += gauge(f"headroom_fleet_{name}", text, _samples(decisions, path))
-    lines += gauge("headroom_fleet_actions", "Machines that the decision acts on.", _actions(decisions))
+    lines += gauge(
+        "headroom_fleet_actions", "Machines that the decision acts on.", _actions(decisions)
+    )
     return "".join(f"{line}\n" for line in lines)
 
 
-def _samples(decisions: t.Sequence[Decision], path: tuple[str, ...]) -> t.Iterator[tuple[dict[str, str], float]]:
+def _samples(
+    decisions: t.Sequence[Decision], path: tuple[str, ...]
+) -> t.Iterator[tuple[dict[str, str], float]]:
     for decision in decisions:
         value: t.Any = decision
         for name in path:

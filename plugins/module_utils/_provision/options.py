@@ -15,9 +15,13 @@ import typing as t
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision import schedule
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision.forecasters import METHODS, is_filter
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision.rule import Rule, validate
+from ansible_collections.headroom.libvirt.plugins.module_utils._forecast.registry import (
+    METHODS,
+    is_filter,
+)
+
+from . import schedule
+from .rule import Rule, validate
 
 Spec = dict[str, dict[str, t.Any]]
 
@@ -55,7 +59,11 @@ RULE: t.Final[Spec] = {
     "spread": {"type": "str", "choices": ["even", "pack"], "default": "even"},
     "max_per_host": {"type": "int"},
     "protected": {"type": "list", "elements": "str", "default": []},
-    "on_missing_data": {"type": "str", "choices": ["forecast", "hold", "max"], "default": "forecast"},
+    "on_missing_data": {
+        "type": "str",
+        "choices": ["forecast", "hold", "max"],
+        "default": "forecast",
+    },
     "mode": {"type": "str", "choices": ["act", "shadow", "scale_out_only"], "default": "act"},
     "schedule": {"type": "list", "elements": "dict", "default": [], "options": EVENT},
 }
@@ -83,7 +91,9 @@ def _horizon(value: str | int | None) -> int | t.Literal["auto"] | None:
     try:
         return math.ceil(float(value))
     except (ValueError, OverflowError):  # the latter of infinity
-        remedy = "Write the seconds that a new machine takes to be ready, or auto, which measures it."
+        remedy = (
+            "Write the seconds that a new machine takes to be ready, or auto, which measures it."
+        )
         raise InvalidInput("rule.horizon", value, "is no number of seconds", remedy) from None
 
 
@@ -95,7 +105,12 @@ def variation(option: str, given: t.Mapping[str, t.Any], change: t.Mapping[str, 
     checked = ArgumentSpecValidator(RULE).validate({**given, **change})
     if checked.error_messages:
         remedy = "Write options of `rule` and their values; what is left out is as in `rule`."
-        raise InvalidInput(option, dict(change), f"is no variation of the rule ({checked.error_messages[0]})", remedy)
+        raise InvalidInput(
+            option,
+            dict(change),
+            f"is no variation of the rule ({checked.error_messages[0]})",
+            remedy,
+        )
     try:
         return rule_of(checked.validated_parameters)
     except InvalidInput as error:
@@ -107,4 +122,6 @@ def variation(option: str, given: t.Mapping[str, t.Any], change: t.Mapping[str, 
 def changed_options(given: Rule, other: Rule) -> dict[str, t.Any]:
     """Return the options in which ``other`` differs."""
     names = [field.name for field in dataclasses.fields(Rule)]
-    return {name: getattr(other, name) for name in names if getattr(given, name) != getattr(other, name)}
+    return {
+        name: getattr(other, name) for name in names if getattr(given, name) != getattr(other, name)
+    }

@@ -18,27 +18,23 @@ import json
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Conflict
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision import alert, reasons
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision import reserve as reserves
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision.grow import make, wake
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision.model import (
-    RUNNING,
-    STARTING,
-    Action,
-    Member,
-    Observed,
-    Plan,
-)
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision.need import assess
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision.shrink import shrink
+
+from . import alert, explain, parked
+from .model import RUNNING, STARTING, Action, Member, Observed, Plan
+from .requirement import assess
+from .scale_in import shrink
+from .scale_out import make, wake
 
 if t.TYPE_CHECKING:
-    from ansible_collections.headroom.libvirt.plugins.module_utils._provision.forecast import Forecaster
-    from ansible_collections.headroom.libvirt.plugins.module_utils._provision.need import Need
-    from ansible_collections.headroom.libvirt.plugins.module_utils._provision.rule import Rule
+    from ansible_collections.headroom.libvirt.plugins.module_utils._forecast.trend import Forecaster
+
+    from .requirement import Need
+    from .rule import Rule
 
 
-def decide(observed: Observed, rule: Rule, forecaster: Forecaster, unlikely: Forecaster | None = None) -> Plan:
+def decide(
+    observed: Observed, rule: Rule, forecaster: Forecaster, unlikely: Forecaster | None = None
+) -> Plan:
     """Return the plan for ``observed`` under ``rule``.
 
     Growth is prompt: as many machines as the forecast asks for, as far as limits and resources go. Shrinking needs
@@ -46,7 +42,7 @@ def decide(observed: Observed, rule: Rule, forecaster: Forecaster, unlikely: For
     the forecaster at ``rule.parked_risk``, which is needed where ``rule.parked_varies``.
     """
     need = assess(observed.series, rule, forecaster, observed.now)
-    reserve = reserves.assess(observed.series, rule, unlikely)
+    reserve = parked.assess(observed.series, rule, unlikely)
     running = len(observed.running)
     wanted = _wanted(need, rule, running)
     woken = wake(observed, wanted, need.keep or 0)
@@ -54,26 +50,33 @@ def decide(observed: Observed, rule: Rule, forecaster: Forecaster, unlikely: For
     up = running + len(woken)
     settled = up if need.keep is None else min(up, max(need.keep, wanted))
     shrinkage = shrink(observed, rule, need, spare, reserve.parked_keep(rule, settled))
-    growth = make(observed, rule, max(0, wanted - up), _prepared(observed, rule, need, reserve, up, wanted, len(spare)))
+    growth = make(
+        observed,
+        rule,
+        max(0, wanted - up),
+        _prepared(observed, rule, need, reserve, up, wanted, len(spare)),
+    )
     actions = woken + growth.actions + shrinkage.actions
     surge = need.forecast is not None and need.forecast.method == "surge"
     judged = alert.judge(observed.series, rule, need.before, surge=surge)
     return Plan(
         fleet=observed.fleet,
         running=running,
-        target=running + sum(one.action in STARTING for one in actions) - _stopped(observed, shrinkage.actions),
+        target=running
+        + sum(one.action in STARTING for one in actions)
+        - _stopped(observed, shrinkage.actions),
         need=need,
         alert=judged,
         actions=actions,
         reasons=(
             *([judged.reason] if judged.reason else []),
-            *reasons.of_need(need, rule, running),
-            *reasons.of_events(need),
-            *reasons.of_reserve(reserve, rule, wanted),
-            *reasons.of_actions(actions),
+            *explain.of_need(need, rule, running),
+            *explain.of_events(need),
+            *explain.of_reserve(reserve, rule, wanted),
+            *explain.of_actions(actions),
             *growth.held_back,
             *shrinkage.held_back,
-            *reasons.of_unknown(observed),
+            *explain.of_unknown(observed),
         ),
         digest=digest(observed.members, observed.unknown),
     )
@@ -109,7 +112,13 @@ def _wanted(need: Need, rule: Rule, running: int) -> int:
 
 
 def _prepared(
-    observed: Observed, rule: Rule, need: Need, reserve: reserves.Reserve, up: int, wanted: int, spare: int
+    observed: Observed,
+    rule: Rule,
+    need: Need,
+    reserve: parked.Reserve,
+    up: int,
+    wanted: int,
+    spare: int,
 ) -> int:
     """Return how many machines to make ahead, with ``up`` that run, ``wanted`` to run, and ``spare`` parked already."""
     # Below what the cooldown keeps, a parked machine would be woken in the next run.

@@ -17,7 +17,7 @@ import typing as t
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
 
 if t.TYPE_CHECKING:
-    from ansible_collections.headroom.libvirt.plugins.module_utils._provision.schedule import Event
+    from .schedule import Event
 
 Mode = t.Literal["act", "shadow", "scale_out_only"]
 OnMissingData = t.Literal["forecast", "hold", "max"]
@@ -101,7 +101,10 @@ class Rule:
         """Return how many machines the events ask for that are to be ready for in the slot (its start), and which."""
         finish = slot + (self.steps + 1) * self.interval
         events = tuple(event for event in self.schedule if event.within(slot, finish))
-        wanted = [max(event.machines, self.machines_for(event.demand) if event.demand else 0) for event in events]
+        wanted = [
+            max(event.machines, self.machines_for(event.demand) if event.demand else 0)
+            for event in events
+        ]
         return (self.within_limits(max(wanted)) if wanted else 0), events
 
     def protects(self, name: str) -> bool:
@@ -136,14 +139,24 @@ def _checks(rule: Rule) -> t.Iterator[tuple[str, bool, str, str]]:
 
 def _check_counts(rule: Rule) -> t.Iterator[tuple[str, bool, str, str]]:
     yield ("min", rule.min >= 0, "is below 0", "Write how many machines always run, 0 or more.")
-    yield ("max", rule.max >= 1, "leaves no machine at all", "Write how many machines may run at most, 1 or more.")
+    yield (
+        "max",
+        rule.max >= 1,
+        "leaves no machine at all",
+        "Write how many machines may run at most, 1 or more.",
+    )
     yield (
         "min",
         rule.min <= rule.max,
         f"is above rule.max, which is {rule.max}",
         "Lower min or raise max; with both the same the fleet has a fixed size.",
     )
-    yield ("parked", rule.parked >= 0, "is below 0", "Write how many machines are kept parked, 0 for none.")
+    yield (
+        "parked",
+        rule.parked >= 0,
+        "is below 0",
+        "Write how many machines are kept parked, 0 for none.",
+    )
     yield (
         "parked_max",
         rule.most_parked >= rule.parked,

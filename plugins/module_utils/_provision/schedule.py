@@ -14,7 +14,7 @@ import math
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision.words import epoch
+from ansible_collections.headroom.libvirt.plugins.module_utils._text import epoch
 
 PERIODS: t.Final[dict[str, int]] = {"day": 86_400, "week": 7 * 86_400}
 _TIME: t.Final = "Write it in ISO 8601 with its offset, for example 2026-11-27T08:00:00+01:00; without one it is UTC."
@@ -65,12 +65,32 @@ def _event(option: str, given: t.Mapping[str, t.Any]) -> Event:
 def _checks(event: Event) -> t.Iterator[tuple[str, bool, str, str]]:
     yield "end", event.end > event.start, "is not after its start", "Write when the event is over."
     fits = event.every is None or event.end - event.start <= event.every
-    yield "end", fits, "is later than the event's next start", "Shorten the event, or leave out `every`."
-    yield "machines", event.machines >= 0, "is below 0", "Write how many machines shall run at least, 1 or more."
+    yield (
+        "end",
+        fits,
+        "is later than the event's next start",
+        "Shorten the event, or leave out `every`.",
+    )
+    yield (
+        "machines",
+        event.machines >= 0,
+        "is below 0",
+        "Write how many machines shall run at least, 1 or more.",
+    )
     known = math.isfinite(event.demand) and event.demand >= 0
-    yield "demand", known, "is no demand", "Write the demand to be ready for, in the unit of the fleet's demand."
+    yield (
+        "demand",
+        known,
+        "is no demand",
+        "Write the demand to be ready for, in the unit of the fleet's demand.",
+    )
     asks = event.machines > 0 or event.demand > 0
-    yield "machines", asks, "asks for nothing", "Write `machines` or `demand`: how much the event shall find ready."
+    yield (
+        "machines",
+        asks,
+        "asks for nothing",
+        "Write `machines` or `demand`: how much the event shall find ready.",
+    )
 
 
 def _moment(option: str, text: str) -> float:

@@ -14,14 +14,22 @@ import contextlib
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._changes import Changes
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api as domain_api
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain.xml import parse_element
-from ansible_collections.headroom.libvirt.plugins.module_utils._errors import HeadroomError, NotFound
-from ansible_collections.headroom.libvirt.plugins.module_utils._libvirt_dep import require_lxml
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
+    HeadroomError,
+    NotFound,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._lxml_dep import require_lxml
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt import domains
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.element_xml import (
+    parse_element,
+)
 
 if t.TYPE_CHECKING:
-    from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection
-    from ansible_collections.headroom.libvirt.plugins.module_utils._stats.sample import DomainSample
+    from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
+        Connection,
+    )
+
+    from .sample import DomainSample
 
 _NO_PERIOD: t.Final = "0"  # what libvirt leaves out of the XML
 
@@ -40,19 +48,26 @@ def set_periods(
         if sample.id is None or sample.stats["timed_out"]:
             continue
         with contextlib.suppress(NotFound):
-            _set_period(domain_api.look_up_uuid(connection, sample.uuid), seconds, changes, check_mode=check_mode)
+            _set_period(
+                domains.look_up_uuid(connection, sample.uuid),
+                seconds,
+                changes,
+                check_mode=check_mode,
+            )
     return changes
 
 
-def _set_period(domain: domain_api.Domain, seconds: int, changes: Changes, *, check_mode: bool) -> None:
-    before = period_of(domain_api.live_xml(domain))
+def _set_period(
+    domain: domains.Domain, seconds: int, changes: Changes, *, check_mode: bool
+) -> None:
+    before = period_of(domains.live_xml(domain))
     if before is None or before == seconds:
         return
     try:
         if not check_mode:
-            domain_api.set_balloon_period(domain, seconds)
+            domains.set_balloon_period(domain, seconds)
     except HeadroomError:
-        if domain_api.is_active(domain):
+        if domains.is_active(domain):
             raise
     else:
         changes.add(domain.name(), {"balloon_period": before}, {"balloon_period": seconds})

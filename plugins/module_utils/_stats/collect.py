@@ -13,18 +13,22 @@ import dataclasses
 import time
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api as domain_api
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain.metadata import Metadata
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import NotFound
-from ansible_collections.headroom.libvirt.plugins.module_utils._libvirt_dep import require_lxml
-from ansible_collections.headroom.libvirt.plugins.module_utils._stats import api, memory, rates
-from ansible_collections.headroom.libvirt.plugins.module_utils._stats.gather import Chunk, Gathering
-from ansible_collections.headroom.libvirt.plugins.module_utils._stats.lanes import Lane, Lanes, automatic_workers
-from ansible_collections.headroom.libvirt.plugins.module_utils._stats.sample import DomainSample, parse
+from ansible_collections.headroom.libvirt.plugins.module_utils._lxml_dep import require_lxml
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt import domains as domain_api
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt import stats as api
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.metadata import Metadata
 from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import SYSTEM_CLOCK, Clock
 
+from . import memory, rates
+from .connection_pool import Lane, Lanes, automatic_workers
+from .gather import Chunk, Gathering
+from .sample import DomainSample, parse
+
 if t.TYPE_CHECKING:
-    from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection
+    from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
+        Connection,
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,7 +71,12 @@ class Reading:
     def as_dict(self) -> dict[str, t.Any]:
         """Return one element of the module's ``domains``."""
         metadata = self.metadata or Metadata()
-        return {**self.sample.as_dict(), "fleet": metadata.fleet, "tenant": metadata.tenant, "rates": self.rates}
+        return {
+            **self.sample.as_dict(),
+            "fleet": metadata.fleet,
+            "tenant": metadata.tenant,
+            "rates": self.rates,
+        }
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,7 +99,9 @@ def collect(connection: Connection, request: Request, clock: Clock = SYSTEM_CLOC
         samples = _sample(connection, request, targets, clock)
     changes = {} if earlier is None else rates.all_between(earlier, samples)
     metadata = {target.domain.UUIDString(): target.metadata for target in targets or ()}
-    return [Reading(sample, metadata.get(sample.uuid), changes.get(sample.uuid)) for sample in samples]
+    return [
+        Reading(sample, metadata.get(sample.uuid), changes.get(sample.uuid)) for sample in samples
+    ]
 
 
 def _choose(connection: Connection, request: Request) -> list[_Target] | None:
@@ -102,11 +113,19 @@ def _choose(connection: Connection, request: Request) -> list[_Target] | None:
         return [_Target(domain) for domain in domains]
     require_lxml()
     targets = (_Target(domain, domain_api.metadata_if_there(domain)) for domain in domains)
-    return [target for target in targets if target.metadata is not None and _is_meant(request, target.metadata)]
+    return [
+        target
+        for target in targets
+        if target.metadata is not None and _is_meant(request, target.metadata)
+    ]
 
 
 def _listed(connection: Connection, request: Request) -> list[api.Domain]:
-    domains = domain_api.list_all(connection) if request.names is None else _named(connection, request.names)
+    domains = (
+        domain_api.list_all(connection)
+        if request.names is None
+        else _named(connection, request.names)
+    )
     return [domain for domain in domains if request.inactive or domain.ID() != -1]
 
 
@@ -135,13 +154,21 @@ def _is_meant(request: Request, metadata: Metadata) -> bool:
 def _sample(
     connection: Connection, request: Request, targets: t.Sequence[_Target] | None, clock: Clock
 ) -> list[DomainSample]:
-    domains = _listed(connection, request) if targets is None else [target.domain for target in targets]
+    domains = (
+        _listed(connection, request) if targets is None else [target.domain for target in targets]
+    )
     known = {domain.UUIDString(): domain for domain in domains}
     workers = request.workers or automatic_workers(connection, len(known))
     with contextlib.closing(Lanes(connection, domains)) as lanes:
         asking = _Asking(request, clock)
         gathering = Gathering(
-            lanes, workers, request.timeout, len(asking.attempts), asking.ask, _was_busy, memory.Guard().check
+            lanes,
+            workers,
+            request.timeout,
+            len(asking.attempts),
+            asking.ask,
+            _was_busy,
+            memory.Guard().check,
         )
         samples, hung = gathering.run(list(known))
     lost = [_sample_of(known[uuid], clock.now(), {}, timed_out=True) for uuid in hung]
@@ -168,9 +195,13 @@ class _Asking:
         domains = [lane.domains[uuid] for uuid in chunk.keys if uuid in lane.domains]
         started = self.clock.now()
         records = api.read_some(lane.connection, domains, groups, backing=self.request.backing)
-        taken_at = (started + self.clock.now()) / 2  # libvirt reads one domain after the other during the call
+        taken_at = (
+            started + self.clock.now()
+        ) / 2  # libvirt reads one domain after the other during the call
         is_last = chunk.attempt == len(self.attempts) - 1
-        samples = (_sample_of(domain, taken_at, values, timed_out=is_last) for domain, values in records)
+        samples = (
+            _sample_of(domain, taken_at, values, timed_out=is_last) for domain, values in records
+        )
         return {sample.uuid: sample for sample in samples}
 
 
@@ -183,4 +214,6 @@ def _sample_of(
 ) -> DomainSample:
     number, stats = domain.ID(), parse(values, time.time())
     stats["timed_out"] |= timed_out
-    return DomainSample(domain.name(), domain.UUIDString(), None if number == -1 else number, taken_at, stats)
+    return DomainSample(
+        domain.name(), domain.UUIDString(), None if number == -1 else number, taken_at, stats
+    )

@@ -13,7 +13,7 @@ import dataclasses
 import re
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._stats import fields
+from . import fields
 
 Values = t.Mapping[str, t.Any]
 Stats = dict[str, t.Any]
@@ -22,7 +22,9 @@ Stats = dict[str, t.Any]
 _MOST_DEVICES: t.Final = 4096
 _EXTRA: t.Final = ("iothread", "dirtyrate", "memory", "perf", "vm")
 _DIRTY_VCPU: t.Final = re.compile(r"vcpu\.(\d{1,9})\.(.+)")
-_MONITOR: t.Final = re.compile(r"bandwidth\.monitor\.(\d{1,9})\.(?:node\.(\d{1,9})\.)?(.+)", re.ASCII)
+_MONITOR: t.Final = re.compile(
+    r"bandwidth\.monitor\.(\d{1,9})\.(?:node\.(\d{1,9})\.)?(.+)", re.ASCII
+)
 _COUNTS: t.Final = re.compile(r"(?:(?:bandwidth|cache)\.monitor\.(?:\d+\.(?:node|bank)\.)?)?count")
 
 
@@ -104,7 +106,11 @@ def _memory_bandwidth(group: Group) -> Stats:
 
 def _perf(group: Group) -> Stats:
     # Which events are counted is the definition's choice: the others are no part of it.
-    return {field.name: field.read(group.own[field.source]) for field in fields.PERF if field.source in group.own}
+    return {
+        field.name: field.read(group.own[field.source])
+        for field in fields.PERF
+        if field.source in group.own
+    }
 
 
 _READERS: t.Final[dict[str, tuple[str, t.Callable[[Group], Stats]]]] = {

@@ -40,7 +40,11 @@ class Field:
 
 def count(value: object) -> int | None:
     """Return a number that cannot be negative; libvirt's older calls say -1 for "not known"."""
-    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _BEYOND else None
+    return (
+        value
+        if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _BEYOND
+        else None
+    )
 
 
 def seconds(value: object) -> float | None:
@@ -190,7 +194,10 @@ DIRTY_RATE: t.Final = (
 )
 DIRTY_RATE_VCPU: t.Final = (Field("bytes_per_second", "megabytes_per_second", from_mib),)
 
-MONITOR: t.Final = (Field("name", "name", text, summed=False), Field("vcpus", "vcpus", text, summed=False))
+MONITOR: t.Final = (
+    Field("name", "name", text, summed=False),
+    Field("vcpus", "vcpus", text, summed=False),
+)
 MONITOR_NODE: t.Final = (
     Field("id", "id", count, summed=False),
     Field("local_bytes", "bytes.local", count),

@@ -22,7 +22,7 @@ import time
 import typing as t
 
 if t.TYPE_CHECKING:
-    from ansible_collections.headroom.libvirt.plugins.module_utils._stats.lanes import Lane, Lanes
+    from .connection_pool import Lane, Lanes
 
 T = t.TypeVar("T")
 
@@ -50,7 +50,9 @@ def share_out(keys: t.Sequence[str], workers: int) -> list[Chunk]:
     """Return the keys in chunks of nearly equal size, two a worker unless they get too large."""
     if not keys:
         return []
-    number = max(min(2 * workers, len(keys)) if workers > 1 else 1, math.ceil(len(keys) / _LARGEST_CHUNK))
+    number = max(
+        min(2 * workers, len(keys)) if workers > 1 else 1, math.ceil(len(keys) / _LARGEST_CHUNK)
+    )
     return [Chunk(tuple(keys[start::number])) for start in range(number)]
 
 
@@ -137,7 +139,10 @@ class Gathering(t.Generic[T]):
 
     def _await_late(self) -> None:
         """Wait a little more for those that are late: what was slow but does not hang is complete then."""
-        while self._overdue and (latest := max(request.patience for request in self._overdue)) > time.monotonic():
+        while (
+            self._overdue
+            and (latest := max(request.patience for request in self._overdue)) > time.monotonic()
+        ):
             self._take_until(latest)
 
     def _take_until(self, moment: float) -> None:
@@ -159,7 +164,9 @@ class Gathering(t.Generic[T]):
 
     def _ask_busy_again(self, request: _Request[T]) -> None:
         chunk = request.chunk
-        if chunk.attempt or chunk.pause or request.overdue:  # then the one that it is busy with may be our own
+        if (
+            chunk.attempt or chunk.pause or request.overdue
+        ):  # then the one that it is busy with may be our own
             return
         busy = tuple(key for key, answer in request.answer.items() if self._is_busy(answer))
         if busy:

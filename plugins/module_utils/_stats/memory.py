@@ -100,12 +100,16 @@ def _control_groups(mounted: pathlib.Path, memberships: pathlib.Path) -> t.Itera
             yield from _up_from(mounted / "memory", path, *names)
 
 
-def _up_from(root: pathlib.Path, path: str, maximum: str, usage: str, cache: str) -> t.Iterator[Limit]:
+def _up_from(
+    root: pathlib.Path, path: str, maximum: str, usage: str, cache: str
+) -> t.Iterator[Limit]:
     group = root / path.lstrip("/")
     while group == root or root in group.parents:
         most, used = _number_in(group / maximum), _number_in(group / usage)
         if most is not None and most < _BEYOND and used is not None:
-            yield Limit(f"{group / maximum}", most - used + (_number_in(group / "memory.stat", cache) or 0))
+            yield Limit(
+                f"{group / maximum}", most - used + (_number_in(group / "memory.stat", cache) or 0)
+            )
         group = group.parent
 
 

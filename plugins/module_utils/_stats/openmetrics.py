@@ -16,7 +16,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain.states import STATES
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.states import STATES
 
 Domain = t.Mapping[str, t.Any]
 Labels = t.Mapping[str, str]
@@ -35,7 +35,9 @@ class Metric:
     counter: bool = True
 
 
-def _both(group: str, prefix: str, pairs: t.Sequence[tuple[str, str, str, str]]) -> tuple[Metric, ...]:
+def _both(
+    group: str, prefix: str, pairs: t.Sequence[tuple[str, str, str, str]]
+) -> tuple[Metric, ...]:
     """Return two metrics for each of ``pairs``: name and value with one word of each direction in them."""
     return tuple(
         Metric(f"libvirt_domain_{prefix}_stats_{word}_{name}", group, f"{short}_{value}", text)
@@ -52,25 +54,104 @@ def _gauge(name: str, group: str, value: str, text: str) -> Metric:
 
 
 METRICS: t.Final[tuple[Metric, ...]] = (
-    Metric("libvirt_domain_info_cpu_time_seconds", "cpu", "time_seconds", "Processor time of the domain."),
-    Metric("libvirt_domain_info_cpu_user_seconds", "cpu", "user_seconds", "Processor time in user space."),
-    Metric("libvirt_domain_info_cpu_system_seconds", "cpu", "system_seconds", "Processor time in the host's kernel."),
+    Metric(
+        "libvirt_domain_info_cpu_time_seconds",
+        "cpu",
+        "time_seconds",
+        "Processor time of the domain.",
+    ),
+    Metric(
+        "libvirt_domain_info_cpu_user_seconds",
+        "cpu",
+        "user_seconds",
+        "Processor time in user space.",
+    ),
+    Metric(
+        "libvirt_domain_info_cpu_system_seconds",
+        "cpu",
+        "system_seconds",
+        "Processor time in the host's kernel.",
+    ),
     _gauge("info_virtual_cpus", "vcpu", "current", "vCPUs that are on."),
-    _gauge("info_maximum_memory_bytes", "memory", "maximum_bytes", "The memory that the domain may have."),
+    _gauge(
+        "info_maximum_memory_bytes",
+        "memory",
+        "maximum_bytes",
+        "The memory that the domain may have.",
+    ),
     _gauge("info_memory_usage_bytes", "memory", "current_bytes", "The memory that the domain has."),
-    _gauge("memory_stats_rss_bytes", "memory", "rss_bytes", "The host's memory in use by the domain."),
-    _gauge("memory_stats_available_bytes", "memory", "available_bytes", "The memory that the guest sees."),
-    _gauge("memory_stats_unused_bytes", "memory", "unused_bytes", "The memory that the guest leaves unused."),
-    _gauge("memory_stats_usable_bytes", "memory", "usable_bytes", "The memory that the guest could give up."),
-    _gauge("memory_stats_used_bytes", "memory", "used_bytes", "The memory that the guest cannot give up."),
-    _gauge("memory_stats_disk_cache_bytes", "memory", "disk_caches_bytes", "The guest's disk caches."),
-    Metric("libvirt_domain_memory_stats_swap_in_bytes", "memory", "swap_in_bytes", "Swapped in by the guest."),
-    Metric("libvirt_domain_memory_stats_swap_out_bytes", "memory", "swap_out_bytes", "Swapped out by the guest."),
-    Metric("libvirt_domain_memory_stats_major_fault", "memory", "major_faults", "Page faults that needed a disk."),
-    Metric("libvirt_domain_memory_stats_minor_fault", "memory", "minor_faults", "Page faults that needed none."),
-    Metric("libvirt_domain_vcpu_time_seconds", "vcpu", "devices.time_seconds", "Processor time of the vCPU."),
-    Metric("libvirt_domain_vcpu_wait_seconds", "vcpu", "devices.wait_seconds", "Time the vCPU waited for the host."),
-    Metric("libvirt_domain_vcpu_delay_seconds", "vcpu", "devices.delay_seconds", "Time in the host's run queue."),
+    _gauge(
+        "memory_stats_rss_bytes", "memory", "rss_bytes", "The host's memory in use by the domain."
+    ),
+    _gauge(
+        "memory_stats_available_bytes",
+        "memory",
+        "available_bytes",
+        "The memory that the guest sees.",
+    ),
+    _gauge(
+        "memory_stats_unused_bytes",
+        "memory",
+        "unused_bytes",
+        "The memory that the guest leaves unused.",
+    ),
+    _gauge(
+        "memory_stats_usable_bytes",
+        "memory",
+        "usable_bytes",
+        "The memory that the guest could give up.",
+    ),
+    _gauge(
+        "memory_stats_used_bytes",
+        "memory",
+        "used_bytes",
+        "The memory that the guest cannot give up.",
+    ),
+    _gauge(
+        "memory_stats_disk_cache_bytes", "memory", "disk_caches_bytes", "The guest's disk caches."
+    ),
+    Metric(
+        "libvirt_domain_memory_stats_swap_in_bytes",
+        "memory",
+        "swap_in_bytes",
+        "Swapped in by the guest.",
+    ),
+    Metric(
+        "libvirt_domain_memory_stats_swap_out_bytes",
+        "memory",
+        "swap_out_bytes",
+        "Swapped out by the guest.",
+    ),
+    Metric(
+        "libvirt_domain_memory_stats_major_fault",
+        "memory",
+        "major_faults",
+        "Page faults that needed a disk.",
+    ),
+    Metric(
+        "libvirt_domain_memory_stats_minor_fault",
+        "memory",
+        "minor_faults",
+        "Page faults that needed none.",
+    ),
+    Metric(
+        "libvirt_domain_vcpu_time_seconds",
+        "vcpu",
+        "devices.time_seconds",
+        "Processor time of the vCPU.",
+    ),
+    Metric(
+        "libvirt_domain_vcpu_wait_seconds",
+        "vcpu",
+        "devices.wait_seconds",
+        "Time the vCPU waited for the host.",
+    ),
+    Metric(
+        "libvirt_domain_vcpu_delay_seconds",
+        "vcpu",
+        "devices.delay_seconds",
+        "Time in the host's run queue.",
+    ),
     *_both(
         "block",
         "block",
@@ -81,10 +162,22 @@ METRICS: t.Final[tuple[Metric, ...]] = (
         ),
     ),
     Metric("libvirt_domain_block_stats_flush_requests", "block", "fl_reqs", "Flushes."),
-    Metric("libvirt_domain_block_stats_flush_time_seconds", "block", "fl_seconds", "Time spent on flushes."),
+    Metric(
+        "libvirt_domain_block_stats_flush_time_seconds",
+        "block",
+        "fl_seconds",
+        "Time spent on flushes.",
+    ),
     _gauge("block_stats_allocation_bytes", "block", "allocation_bytes", "The highest byte in use."),
-    _gauge("block_stats_capacity_bytes", "block", "capacity_bytes", "The size that the guest sees."),
-    _gauge("block_stats_physicalsize_bytes", "block", "physical_bytes", "The space that the image takes."),
+    _gauge(
+        "block_stats_capacity_bytes", "block", "capacity_bytes", "The size that the guest sees."
+    ),
+    _gauge(
+        "block_stats_physicalsize_bytes",
+        "block",
+        "physical_bytes",
+        "The space that the image takes.",
+    ),
     *_both(
         "interface",
         "interface",
@@ -92,7 +185,12 @@ METRICS: t.Final[tuple[Metric, ...]] = (
             ("bytes", "bytes", "Bytes received by the guest.", "Bytes sent by the guest."),
             ("packets", "pkts", "Packets received.", "Packets sent."),
             ("errors", "errs", "Receive errors.", "Send errors."),
-            ("drops", "drop", "Received packets that were dropped.", "Packets that were dropped on sending."),
+            (
+                "drops",
+                "drop",
+                "Received packets that were dropped.",
+                "Packets that were dropped on sending.",
+            ),
         ),
     ),
 )
@@ -104,8 +202,12 @@ def exposition(domains: t.Sequence[Domain], *, openmetrics: bool = True) -> str:
     ``openmetrics`` False gives the older text format, which the textfile collector reads. What is not known has no
     sample: there is no 0 that was not counted.
     """
-    lines = [*gauge("libvirt_domain_info_vstate", "The state, by libvirt's number.", _states(domains))]
-    lines += gauge("libvirt_domain_timed_out", "Whether the domain was busy when it was read.", _busy(domains))
+    lines = [
+        *gauge("libvirt_domain_info_vstate", "The state, by libvirt's number.", _states(domains))
+    ]
+    lines += gauge(
+        "libvirt_domain_timed_out", "Whether the domain was busy when it was read.", _busy(domains)
+    )
     for metric in METRICS:
         lines += _family(metric, domains, openmetrics=openmetrics)
     return "".join(f"{line}\n" for line in (*lines, *(["# EOF"] if openmetrics else [])))
@@ -120,9 +222,16 @@ def gauge(name: str, text: str, samples: Samples) -> t.Iterator[str]:
 def _family(metric: Metric, domains: t.Sequence[Domain], *, openmetrics: bool) -> t.Iterator[str]:
     sample = f"{metric.name}_total" if metric.counter else metric.name
     family = metric.name if openmetrics else sample
-    lines = [_line(sample, labels, value) for domain in domains for labels, value in _samples(metric, domain)]
+    lines = [
+        _line(sample, labels, value)
+        for domain in domains
+        for labels, value in _samples(metric, domain)
+    ]
     if lines:
-        yield from (f"# HELP {family} {metric.text}", f"# TYPE {family} {'counter' if metric.counter else 'gauge'}")
+        yield from (
+            f"# HELP {family} {metric.text}",
+            f"# TYPE {family} {'counter' if metric.counter else 'gauge'}",
+        )
         yield from lines
 
 
@@ -148,7 +257,10 @@ def _device_labels(group: str, device: t.Mapping[str, t.Any]) -> Labels:
 
 def _labels(domain: Domain) -> Labels:
     labels = {"domain": domain["name"], "uuid": domain["uuid"]}
-    return {**labels, **{name: domain[name] for name in ("fleet", "tenant") if domain[name] is not None}}
+    return {
+        **labels,
+        **{name: domain[name] for name in ("fleet", "tenant") if domain[name] is not None},
+    }
 
 
 def _states(domains: t.Sequence[Domain]) -> Samples:

@@ -17,7 +17,8 @@ import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
 from ansible_collections.headroom.libvirt.plugins.module_utils._files import write_atomically
-from ansible_collections.headroom.libvirt.plugins.module_utils._stats.sample import DomainSample
+
+from .sample import DomainSample
 
 DEFAULT_PATH: t.Final = "/var/lib/headroom/samples.json"
 
@@ -58,7 +59,9 @@ class Store:
             return []  # it was no sample of this release: the next run finds one
         except OSError as error:
             remedy = "Give the path of a file that this task wrote before, or of none."
-            raise InvalidInput("samples", self.path, f"cannot be read: {error.strerror}", remedy) from error
+            raise InvalidInput(
+                "samples", self.path, f"cannot be read: {error.strerror}", remedy
+            ) from error
 
     def write(self, samples: t.Iterable[DomainSample]) -> None:
         """Put ``samples`` in the place of those that were kept; raises what write_atomically raises."""

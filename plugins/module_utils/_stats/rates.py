@@ -14,12 +14,12 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._stats import fields
-from ansible_collections.headroom.libvirt.plugins.module_utils._stats.totals import add_complete
+from . import fields
+from .totals import add_complete
 
 if t.TYPE_CHECKING:
-    from ansible_collections.headroom.libvirt.plugins.module_utils._stats.fields import Field
-    from ansible_collections.headroom.libvirt.plugins.module_utils._stats.sample import DomainSample
+    from .fields import Field
+    from .sample import DomainSample
 
 Values = t.Mapping[str, t.Any]
 Table = t.Sequence["Field"]
@@ -44,23 +44,31 @@ def between(previous: DomainSample | None, current: DomainSample) -> dict[str, t
         "vcpu": _by_device(fields.VCPU, before["vcpu"], after["vcpu"], interval),
         "memory": _plain(fields.MEMORY, before["memory"], after["memory"], interval),
         "block": _by_device(fields.BLOCK, before["block"], after["block"], interval),
-        "interface": _by_device(fields.INTERFACE, before["interface"], after["interface"], interval),
+        "interface": _by_device(
+            fields.INTERFACE, before["interface"], after["interface"], interval
+        ),
     }
 
 
-def all_between(previous: t.Iterable[DomainSample], current: t.Iterable[DomainSample]) -> dict[str, t.Any]:
+def all_between(
+    previous: t.Iterable[DomainSample], current: t.Iterable[DomainSample]
+) -> dict[str, t.Any]:
     """Return what ``between`` says of each current sample, by the domain's UUID."""
     past = {sample.uuid: sample for sample in previous}
     return {sample.uuid: between(past.get(sample.uuid), sample) for sample in current}
 
 
-def _plain(table: Table, before: Values | None, after: Values | None, interval: float) -> dict[str, t.Any] | None:
+def _plain(
+    table: Table, before: Values | None, after: Values | None, interval: float
+) -> dict[str, t.Any] | None:
     if before is None or after is None:
         return None
     return _rates(table, before, after, interval)
 
 
-def _by_device(table: Table, before: Values | None, after: Values | None, interval: float) -> dict[str, t.Any] | None:
+def _by_device(
+    table: Table, before: Values | None, after: Values | None, interval: float
+) -> dict[str, t.Any] | None:
     if before is None or after is None:
         return None
     past = _keyed(before["devices"])
@@ -89,11 +97,15 @@ def _rate(before: float | None, after: float | None, interval: float) -> float |
     return (after - before) / interval
 
 
-def _total(table: Table, devices: t.Sequence[Values], rates: t.Sequence[Values]) -> dict[str, t.Any]:
+def _total(
+    table: Table, devices: t.Sequence[Values], rates: t.Sequence[Values]
+) -> dict[str, t.Any]:
     """Return the sums of the devices' rates; a device that counts but has no rate leaves the sum unknown."""
     return {
         field.rate: add_complete(
-            rate[field.rate] for device, rate in zip(devices, rates) if device.get(field.name) is not None
+            rate[field.rate]
+            for device, rate in zip(devices, rates)
+            if device.get(field.name) is not None
         )
         for field in table
         if field.rate is not None

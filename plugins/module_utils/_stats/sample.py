@@ -18,14 +18,15 @@ import dataclasses
 import functools
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain.states import (
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.states import (
     ACTIVE_STATES,
     reason_name,
     state_name,
 )
-from ansible_collections.headroom.libvirt.plugins.module_utils._stats import extras, fields
-from ansible_collections.headroom.libvirt.plugins.module_utils._stats.extras import Group, devices
-from ansible_collections.headroom.libvirt.plugins.module_utils._stats.totals import add_up
+
+from . import extras, fields
+from .extras import Group, devices
+from .totals import add_up
 
 Values = t.Mapping[str, t.Any]
 Stats = dict[str, t.Any]
@@ -120,7 +121,9 @@ def _memory(source: Values, now: float | None) -> Stats | None:
         memory["used_bytes"] = _used(memory)
         told = memory["last_update"]
         # The guest's host may have another clock than the machine that asks.
-        memory["age_seconds"] = None if told is None or now is None else max(0.0, round(now - told, 3))
+        memory["age_seconds"] = (
+            None if told is None or now is None else max(0.0, round(now - told, 3))
+        )
     return memory
 
 
@@ -147,7 +150,10 @@ def _block(group: Group) -> Stats | None:
         name = image["name"]
         image["layer"] = 0 if name is None else seen.get(name, 0)
         seen[name] = seen.get(name, 0) + 1
-    return {"devices": images, "total": add_up(fields.BLOCK, [image for image in images if image["layer"] == 0])}
+    return {
+        "devices": images,
+        "total": add_up(fields.BLOCK, [image for image in images if image["layer"] == 0]),
+    }
 
 
 def _interface(group: Group) -> Stats | None:

@@ -11,8 +11,8 @@ from __future__ import annotations
 import collections
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._stats import fields
-from ansible_collections.headroom.libvirt.plugins.module_utils._stats.totals import add, add_up
+from . import fields
+from .totals import add, add_up
 
 Domain = t.Mapping[str, t.Any]
 
@@ -25,7 +25,10 @@ _TABLES: t.Final[dict[str, tuple[t.Sequence[fields.Field], bool]]] = {
     "interface": (fields.INTERFACE, True),
 }
 # What a group has beside the table's fields.
-_BESIDE: t.Final[dict[str, tuple[str, ...]]] = {"vcpu": ("current", "maximum"), "memory": ("used_bytes",)}
+_BESIDE: t.Final[dict[str, tuple[str, ...]]] = {
+    "vcpu": ("current", "maximum"),
+    "memory": ("used_bytes",),
+}
 
 
 def totals(domains: t.Sequence[Domain]) -> dict[str, t.Any]:
@@ -44,7 +47,9 @@ def totals(domains: t.Sequence[Domain]) -> dict[str, t.Any]:
             "rated": len(rated),
         },
         **{group: _sums(group, domains) for group in _TABLES},
-        "rates": {group: _rate_sums(group, rated) for group in _TABLES} if rated or not domains else None,
+        "rates": {group: _rate_sums(group, rated) for group in _TABLES}
+        if rated or not domains
+        else None,
     }
 
 
@@ -72,4 +77,8 @@ def _rate_sums(group: str, rated: t.Sequence[Domain]) -> dict[str, t.Any] | None
         return None
     table, has_devices = _TABLES[group]
     parts = [part["total"] for part in known] if has_devices else known
-    return {field.rate: add(part[field.rate] for part in parts) for field in table if field.rate is not None}
+    return {
+        field.rate: add(part[field.rate] for part in parts)
+        for field in table
+        if field.rate is not None
+    }

@@ -13,7 +13,7 @@ import math
 import typing as t
 
 if t.TYPE_CHECKING:
-    from ansible_collections.headroom.libvirt.plugins.module_utils._stats.fields import Field, Number
+    from .fields import Field, Number
 
 Values = t.Mapping[str, t.Any]
 
@@ -39,7 +39,11 @@ def add_up(table: t.Iterable[Field], items: t.Sequence[Values]) -> dict[str, t.A
     """Return the sums over ``items`` of what a sum means something for, by the table's names."""
     if len(items) == 1:  # as most guests have of each device
         return {field.name: items[0][field.name] for field in table if field.summed}
-    return {field.name: _rounded(add(item[field.name] for item in items)) for field in table if field.summed}
+    return {
+        field.name: _rounded(add(item[field.name] for item in items))
+        for field in table
+        if field.summed
+    }
 
 
 def _rounded(total: Number | None) -> Number | None:

@@ -21,7 +21,7 @@ import typing as t
 
 from ansible.module_utils.basic import missing_required_lib
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import MissingDependency
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision.words import number
+from ansible_collections.headroom.libvirt.plugins.module_utils._text import number
 
 PYGAL_IMPORT_ERROR: str | None = None
 try:
@@ -38,7 +38,21 @@ Point = tuple[float, float]
 SIZES: t.Final = {"wide": (1040, 220), "narrow": (340, 190)}
 _MOST_POINTS: t.Final = {"wide": 360, "narrow": 120}
 _LABELS: t.Final = {"wide": 8, "narrow": 4}
-_STEPS: t.Final = (300, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400, 172_800, 604_800, 1_209_600, 2_592_000)
+_STEPS: t.Final = (
+    300,
+    900,
+    1800,
+    3600,
+    7200,
+    10_800,
+    21_600,
+    43_200,
+    86_400,
+    172_800,
+    604_800,
+    1_209_600,
+    2_592_000,
+)
 _LONG_DECIMAL: t.Final = re.compile(r"(\d+\.\d)\d+")
 
 
@@ -68,7 +82,10 @@ def require_pygal() -> None:
 
 def draw(title: str, lines: t.Sequence[Line], span: tuple[float, float]) -> dict[str, str]:
     """Return the chart of the time ``span`` as SVG for each of SIZES; an empty text where there is nothing to draw."""
-    return {size: _draw(title, size, [_thinned(line, _MOST_POINTS[size]) for line in lines], span) for size in SIZES}
+    return {
+        size: _draw(title, size, [_thinned(line, _MOST_POINTS[size]) for line in lines], span)
+        for size in SIZES
+    }
 
 
 def stretches(points: t.Iterable[tuple[float, float | None]]) -> list[list[Point]]:
@@ -107,7 +124,10 @@ def _thinned(line: Line, most: int) -> Line:
 
 
 def _highest(part: t.Sequence[Point], size: int) -> list[Point]:
-    return [max(part[first : first + size], key=lambda point: point[1]) for first in range(0, len(part), size)]
+    return [
+        max(part[first : first + size], key=lambda point: point[1])
+        for first in range(0, len(part), size)
+    ]
 
 
 def _draw(title: str, size: str, lines: t.Sequence[Line], span: tuple[float, float]) -> str:
@@ -145,7 +165,10 @@ def _draw(title: str, size: str, lines: t.Sequence[Line], span: tuple[float, flo
 
 
 def _highest_value(lines: t.Sequence[Line]) -> float:
-    return max(value for line in lines for part in line.stretches for _unused, value in part) * 1.05 or 1.0
+    return (
+        max(value for line in lines for part in line.stretches for _unused, value in part) * 1.05
+        or 1.0
+    )
 
 
 def _ticks(first: float, last: float, most: int) -> list[float]:
@@ -170,7 +193,12 @@ def _own(root: t.Any, title: str, roles: t.Sequence[str]) -> t.Any:
     """Take out what belongs to pygal's own page, its styles and script, and give each line the class of its role."""
     for parent in list(root.iter()):
         for child in list(parent):
-            if not isinstance(child.tag, str) or child.tag.rpartition("}")[2] in ("script", "style", "defs", "title"):
+            if not isinstance(child.tag, str) or child.tag.rpartition("}")[2] in (
+                "script",
+                "style",
+                "defs",
+                "title",
+            ):
                 parent.remove(child)
     root.attrib.pop("id", None)
     root.attrib.update({"class": "chart", "role": "img", "aria-label": title})

@@ -106,9 +106,15 @@ def host(given: Dict, size: Size) -> Host:
         bars=(
             Bar("vCPUs promised", committed["vcpus"], committed["vcpus"] + free["vcpus"]),
             Bar(
-                "Memory promised", committed["memory_bytes"], committed["memory_bytes"] + free["memory_bytes"], "bytes"
+                "Memory promised",
+                committed["memory_bytes"],
+                committed["memory_bytes"] + free["memory_bytes"],
+                "bytes",
             ),
-            *(Bar(f"Pool {pool['name']}", _taken(pool), pool["capacity_bytes"], "bytes") for pool in pools),
+            *(
+                Bar(f"Pool {pool['name']}", _taken(pool), pool["capacity_bytes"], "bytes")
+                for pool in pools
+            ),
         ),
         fits=max(0, fits.get(least, 0)),
         limited_by=least,
@@ -123,7 +129,9 @@ def _taken(pool: Dict) -> float:
 def guests(given: t.Sequence[Dict]) -> list[Guest]:
     """Return the guests of all hosts, the busiest first; ``given`` are ``{name, domains: domain_stats_info's}``."""
     found = [_guest(one["name"], domain) for one in given for domain in one.get("domains") or []]
-    return sorted(found, key=lambda guest: (-(guest.used_cores or 0), guest.state != "running", guest.name))
+    return sorted(
+        found, key=lambda guest: (-(guest.used_cores or 0), guest.state != "running", guest.name)
+    )
 
 
 def shown(found: t.Sequence[Guest]) -> tuple[list[Guest], int]:
@@ -159,7 +167,8 @@ def tenants(found: t.Sequence[Guest], quotas: t.Mapping[str, Dict]) -> list[Tena
     """Return the tenants that have guests or a quota; ``quotas`` are what each may have on a host."""
     names = {guest.tenant for guest in found if guest.tenant} | set(quotas)
     return [
-        _tenant(name, [one for one in found if one.tenant == name], quotas.get(name) or {}) for name in sorted(names)
+        _tenant(name, [one for one in found if one.tenant == name], quotas.get(name) or {})
+        for name in sorted(names)
     ]
 
 
@@ -168,13 +177,19 @@ def _tenant(name: str, own: t.Sequence[Guest], quota: Dict) -> Tenant:
     for where in sorted({guest.host for guest in own}):
         there = [guest for guest in own if guest.host == where]
         used = {"machines": len(there), **_sums(there)}
-        bars += [Bar(f"{label} on {where}", used[key], limit, unit) for label, key, limit, unit in _limits(name, quota)]
+        bars += [
+            Bar(f"{label} on {where}", used[key], limit, unit)
+            for label, key, limit, unit in _limits(name, quota)
+        ]
     running = sum(guest.state == "running" for guest in own)
     return Tenant(name, len(own), running, **_sums(own), bars=tuple(bars))
 
 
 def _sums(own: t.Sequence[Guest]) -> dict[str, int]:
-    return {key: sum(getattr(guest, key) or 0 for guest in own) for key in ("vcpus", "memory_bytes", "disk_bytes")}
+    return {
+        key: sum(getattr(guest, key) or 0 for guest in own)
+        for key in ("vcpus", "memory_bytes", "disk_bytes")
+    }
 
 
 def _limits(name: str, quota: Dict) -> t.Iterator[tuple[str, str, float, str]]:
@@ -183,13 +198,22 @@ def _limits(name: str, quota: Dict) -> t.Iterator[tuple[str, str, float, str]]:
             yield label, key, float(quota[option]), ""
     for option, label in (("memory", "Memory"), ("disk", "Disk")):
         if quota.get(option) is not None:
-            yield label, f"{option}_bytes", float(parse_size(f"quotas.{name}.{option}", quota[option])), "bytes"
+            yield (
+                label,
+                f"{option}_bytes",
+                float(parse_size(f"quotas.{name}.{option}", quota[option])),
+                "bytes",
+            )
 
 
 def clone_size(given: Dict) -> Size:
     """Return the size of which it is told how many more fit; raises InvalidInput for what is no size."""
     return Size(
         vcpus=int(given.get("vcpus") or _USUAL.vcpus),
-        memory_bytes=parse_size("machine.memory", given["memory"]) if given.get("memory") else _USUAL.memory_bytes,
-        disk_bytes=parse_size("machine.disk", given["disk"]) if given.get("disk") else _USUAL.disk_bytes,
+        memory_bytes=parse_size("machine.memory", given["memory"])
+        if given.get("memory")
+        else _USUAL.memory_bytes,
+        disk_bytes=parse_size("machine.disk", given["disk"])
+        if given.get("disk")
+        else _USUAL.disk_bytes,
     )

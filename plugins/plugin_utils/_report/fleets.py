@@ -12,8 +12,8 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
+from ansible_collections.headroom.libvirt.plugins.module_utils._demand.series import Sample, merge
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision import decisions
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision.series import Sample, merge
 from ansible_collections.headroom.libvirt.plugins.plugin_utils._report import charts
 
 Dict = t.Mapping[str, t.Any]
@@ -27,7 +27,13 @@ _PARTICIPLES: t.Final = {
     "park": "parked",
     "remove": "removed",
 }
-_COLOURS: t.Final = {"create": "up", "wake": "up", "prepare": "up", "park": "down", "remove": "down"}
+_COLOURS: t.Final = {
+    "create": "up",
+    "wake": "up",
+    "prepare": "up",
+    "park": "down",
+    "remove": "down",
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,7 +53,11 @@ class Fleet:
     @property
     def alert(self) -> str | None:
         """Why the last decision raised an alert."""
-        return self.latest["alert"].get("reason") if self.latest and self.latest["alert"]["raised"] else None
+        return (
+            self.latest["alert"].get("reason")
+            if self.latest and self.latest["alert"]["raised"]
+            else None
+        )
 
 
 def fleet(given: Dict, now: float) -> Fleet:
@@ -55,7 +65,10 @@ def fleet(given: Dict, now: float) -> Fleet:
     past = [one for one in given.get("past") or [] if isinstance(one, dict) and "history" in one]
     made = _decisions(past)
     interval = made[-1]["interval"] if made else given.get("interval") or 300
-    samples = [[Sample(row["timestamp"], row["value"], bool(row["whole"])) for row in one["history"]] for one in past]
+    samples = [
+        [Sample(row["timestamp"], row["value"], bool(row["whole"])) for row in one["history"]]
+        for one in past
+    ]
     series = merge(samples, interval, now)
     known = dict(series.slots())
     span = _span(known, made, interval)
@@ -85,7 +98,9 @@ def _told(decision: Dict) -> Dict:
         {"text": f"{count} {_PARTICIPLES.get(verb, verb)}", "kind": _COLOURS.get(verb, "")}
         for verb, count in counts.items()
     ]
-    names = [f"{action['action']} {action['name']} on {action['host']}" for action in decision["actions"]]
+    names = [
+        f"{action['action']} {action['name']} on {action['host']}" for action in decision["actions"]
+    ]
     return {**decision, "chips": chips, "names": names}
 
 
@@ -130,14 +145,18 @@ def _machines_chart(name: str, made: t.Sequence[Dict], span: Span) -> t.Mapping[
     running = [(one["timestamp"], float(one["machines"]["current"])) for one in made]
     needed = [(one["timestamp"], one["machines"]["needed"]) for one in made]
     if made:
-        running.append((made[-1]["timestamp"] + made[-1]["interval"], float(made[-1]["machines"]["target"])))
+        running.append(
+            (made[-1]["timestamp"] + made[-1]["interval"], float(made[-1]["machines"]["target"]))
+        )
     line = [charts.steps(running)] if running else []
     return charts.draw(
         f"Machines of {name}: running and needed",
         [
             charts.Line("area", line, filled=True, angular=True),
             charts.Line("running", line, angular=True),
-            charts.Line("needed", [charts.steps(part) for part in charts.stretches(needed)], angular=True),
+            charts.Line(
+                "needed", [charts.steps(part) for part in charts.stretches(needed)], angular=True
+            ),
         ],
         span,
     )

@@ -19,7 +19,11 @@ from markupsafe import Markup
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
 from ansible_collections.headroom.libvirt.plugins.module_utils._placement.plan import Size
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision.words import counted, duration, number
+from ansible_collections.headroom.libvirt.plugins.module_utils._text import (
+    counted,
+    duration,
+    number,
+)
 from ansible_collections.headroom.libvirt.plugins.plugin_utils._report import charts, estate, fleets
 
 Dict = t.Mapping[str, t.Any]
@@ -61,7 +65,9 @@ class Report:
 
 def _fleet_of_tenant(fleet: fleets.Fleet) -> fleets.Fleet:
     latest = None if fleet.latest is None else _without_hosts(fleet.latest)
-    return dataclasses.replace(fleet, latest=latest, decided=[_without_hosts(made) for made in fleet.decided])
+    return dataclasses.replace(
+        fleet, latest=latest, decided=[_without_hosts(made) for made in fleet.decided]
+    )
 
 
 def _without_hosts(made: Dict) -> Dict:
@@ -71,7 +77,9 @@ def _without_hosts(made: Dict) -> Dict:
 
 def _summed(tenant: estate.Tenant) -> estate.Tenant:
     """Bars name hosts; a tenant sees what it has and how near it is to a limit, not where."""
-    bars = tuple(dataclasses.replace(gauge, label=gauge.label.partition(" on ")[0]) for gauge in tenant.bars)
+    bars = tuple(
+        dataclasses.replace(gauge, label=gauge.label.partition(" on ")[0]) for gauge in tenant.bars
+    )
     return dataclasses.replace(tenant, bars=bars)
 
 
@@ -102,9 +110,15 @@ def render(what: Report, templates: str | None) -> str:
             report=what, guests=guests, left_out=left_out, style=_style(environment)
         )
     except jinja2.TemplateError as error:
-        where = f" ({error.name}, line {error.lineno})" if isinstance(error, jinja2.TemplateSyntaxError) else ""
+        where = (
+            f" ({error.name}, line {error.lineno})"
+            if isinstance(error, jinja2.TemplateSyntaxError)
+            else ""
+        )
         remedy = "Compare it with the collection's plugins/plugin_utils/_report/templates."
-        raise InvalidInput("templates", templates, f"cannot be rendered: {error}{where}", remedy) from error
+        raise InvalidInput(
+            "templates", templates, f"cannot be rendered: {error}{where}", remedy
+        ) from error
 
 
 def _environment(templates: str | None) -> jinja2.Environment:
@@ -150,7 +164,9 @@ def _bytes(count: float | None) -> str:
     power = 0
     while count >= 1024 and power < len(_PREFIXES) - 1:
         count, power = count / 1024, power + 1
-    return f"{count:.3g} {_PREFIXES[power]}B" if count < 1000 else f"{count:.0f} {_PREFIXES[power]}B"
+    return (
+        f"{count:.3g} {_PREFIXES[power]}B" if count < 1000 else f"{count:.0f} {_PREFIXES[power]}B"
+    )
 
 
 def _amount(value: float, unit: str) -> str:

@@ -40,7 +40,9 @@ class InventoryModule(BaseInventoryPlugin):  # type: ignore[misc]  # Ansible has
         """Add the hosts; each has values of its own, as a plugin that reads them has."""
         super().parse(inventory, loader, path, cache)
         self._read_config_data(path)
-        variables = json.dumps(self.get_option("variables"))  # without what Ansible notes on values from a file
+        variables = json.dumps(
+            self.get_option("variables")
+        )  # without what Ansible notes on values from a file
         for index in range(self.get_option("number")):
             name = f"guest-{index}"
             inventory.add_host(name)

@@ -21,16 +21,23 @@ import libvirt
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import register
 from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.build import Hardware
-from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.catalogue import open_catalogue
 from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.images import Location
-from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.names import ApplianceId
+from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue.catalogue import (
+    open_catalogue,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue.names import ApplianceId
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone import origin, plan, survey
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone.apply import Maker
-from ansible_collections.headroom.libvirt.plugins.module_utils._clone.watch import StreamWatch
-from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection, open_connection
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api
-from ansible_collections.headroom.libvirt.plugins.module_utils._host.leases import all_leases
-from ansible_collections.headroom.libvirt.plugins.module_utils._journal import Journal
+from ansible_collections.headroom.libvirt.plugins.module_utils._clone.stream.watch import (
+    StreamWatch,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._journal.journal import Journal
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt import domains
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
+    Connection,
+    open_connection,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.leases import all_leases
 from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import SYSTEM_CLOCK
 
 from bench import frame
@@ -88,17 +95,26 @@ class Bench:
         with origin.opened(self.connection, chosen, request) as found:
             planned = survey.make_plan(found.catalogue, found.request, connection=self.connection)
             way = origin.way_of(planned, found, self.connection, chosen, SYSTEM_CLOCK)
-            maker = Maker(self.connection, planned, "", SYSTEM_CLOCK, secrets.token_bytes, journal, chosen, way)
+            maker = Maker(
+                self.connection,
+                planned,
+                "",
+                SYSTEM_CLOCK,
+                secrets.token_bytes,
+                journal,
+                chosen,
+                way,
+            )
             return maker.make()
 
     def tidy(self, *prefixes: str) -> None:
         """Remove the domains whose names begin so, with the volumes of theirs."""
         pools = self.connection.handle.listAllStoragePools(0)
-        for domain in api.list_all(self.connection):
+        for domain in domains.list_all(self.connection):
             if domain.name().startswith(prefixes or ("ours-", "peer-")):
                 if domain.isActive():
                     domain.destroyFlags(0)
-                api.undefine(domain)
+                domains.undefine(domain)
         for pool in pools:
             pool.refresh(0)
             for volume in pool.listAllVolumes(0):
@@ -112,7 +128,9 @@ class Bench:
             for lease in all_leases(self.connection):
                 if lease.mac == mac:
                     with contextlib.suppress(OSError):
-                        urllib.request.urlopen(f"http://{lease.address}/identity", timeout=0.1).read()
+                        urllib.request.urlopen(
+                            f"http://{lease.address}/identity", timeout=0.1
+                        ).read()
                         return time.monotonic()
             time.sleep(0.02)
         raise RuntimeError(f"no answer from {mac}")
@@ -158,11 +176,15 @@ def _prepare(bench: Bench, size_mib: str) -> list[frame.Row]:
     raw.unlink()
     bench.connection.handle.storagePoolLookupByName("default").refresh(0)
     _register(bench, "default", golden)
-    bench.make(1, "linked", "shutdown")  # its definition, with the disk in another place, is the peer's original
-    text = api.definition_xml(api.look_up(bench.connection, "ours-1"))
+    bench.make(
+        1, "linked", "shutdown"
+    )  # its definition, with the disk in another place, is the peer's original
+    text = domains.definition_xml(domains.look_up(bench.connection, "ours-1"))
     bench.tidy()
-    text = text.replace("<name>ours-1<", "<name>golden<").replace(str(_IMAGES / "ours-1.vda.qcow2"), str(golden))
-    api.define(bench.connection, text)
+    text = text.replace("<name>ours-1<", "<name>golden<").replace(
+        str(_IMAGES / "ours-1.vda.qcow2"), str(golden)
+    )
+    domains.define(bench.connection, text)
     return []
 
 
@@ -187,12 +209,16 @@ def _linked(bench: Bench, clones: str, _rounds: str, *, started: bool) -> list[f
                 virsh.output(virsh.URI, "start", name)
         room["virt-clone"] = _used("peer-")
 
-    medians = frame.Race({OURS: ours, "virt-clone": theirs}, tidy=bench.tidy).medians(1, warm_up=False)
+    medians = frame.Race({OURS: ours, "virt-clone": theirs}, tidy=bench.tidy).medians(
+        1, warm_up=False
+    )
     case = "linked+start" if started else "linked"
     rows = frame.rows("clone", case, number, medians, OURS)
     if started:  # guests write as they boot
         return rows
-    disk = frame.rows("clone", "linked, disk", number, {name: float(size) for name, size in room.items()}, OURS)
+    disk = frame.rows(
+        "clone", "linked, disk", number, {name: float(size) for name, size in room.items()}, OURS
+    )
     return rows + [frame.Row(**{**vars(row), "unit": "bytes"}) for row in disk]
 
 
@@ -243,7 +269,9 @@ def _warm(bench: Bench, _clones: str, rounds: str) -> list[frame.Row]:
         OURS: lambda: bench.answer(bench.make(1, "warm", "running")[0]["macs"][0]),
         "cold boot": lambda: bench.answer(bench.make(1, "linked", "running")[0]["macs"][0]),
     }
-    return frame.rows("clone", "warm", 1, frame.Race(contenders, tidy=bench.tidy).medians(int(rounds)), OURS)
+    return frame.rows(
+        "clone", "warm", 1, frame.Race(contenders, tidy=bench.tidy).medians(int(rounds)), OURS
+    )
 
 
 def _streamed(bench: Bench, source: str) -> list[frame.Row]:

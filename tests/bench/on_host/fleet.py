@@ -9,7 +9,9 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._connection import open_connection
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
+    open_connection,
+)
 
 from bench import frame
 from bench.on_host import virsh

@@ -12,7 +12,11 @@ import typing as t
 from bench import frame
 from bench.on_host import clone, fleet, stats
 
-MEASURES: dict[str, t.Callable[..., list[frame.Row]]] = {"clone": clone.run, "fleet": fleet.run, "stats": stats.run}
+MEASURES: dict[str, t.Callable[..., list[frame.Row]]] = {
+    "clone": clone.run,
+    "fleet": fleet.run,
+    "stats": stats.run,
+}
 
 
 def main() -> None:

@@ -25,10 +25,16 @@ from xml.etree import ElementTree as ET
 
 import libvirt
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection, open_connection
-from ansible_collections.headroom.libvirt.plugins.module_utils._stats.api import GROUPS, Group
-from ansible_collections.headroom.libvirt.plugins.module_utils._stats.collect import Request, collect
+from ansible_collections.headroom.libvirt.plugins.module_utils._stats.collect import (
+    Request,
+    collect,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._stats.summary import totals
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
+    Connection,
+    open_connection,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.stats import GROUPS, Group
 
 from bench import delay, frame
 from bench.on_host import virsh
@@ -76,14 +82,18 @@ def measure(road: Road, number: int) -> list[frame.Row]:
     with open_connection(road.uri) as connection, virsh.Shell(road.uri) as shell:
         check(connection, shell, number)
         for case, contenders in cases(road.uri, connection, shell):
-            if road.suffix and CONNECTED in case:  # what a connection costs is nothing beside a plain loop's calls
+            if (
+                road.suffix and CONNECTED in case
+            ):  # what a connection costs is nothing beside a plain loop's calls
                 continue
             medians = frame.Race(contenders).medians(road.rounds, warm_up=not road.suffix)
             rows += frame.rows("stats", f"{case}{road.suffix}", number, medians, OURS)
     return rows
 
 
-def cases(uri: str, connection: Connection, shell: virsh.Shell) -> Iterator[tuple[str, dict[str, frame.Contender]]]:
+def cases(
+    uri: str, connection: Connection, shell: virsh.Shell
+) -> Iterator[tuple[str, dict[str, frame.Contender]]]:
     """The contenders of each case."""
     for name, groups in (("six usual groups", GROUPS), ("block+interface", DEVICES)):
         command = domstats(groups)
@@ -96,7 +106,10 @@ def cases(uri: str, connection: Connection, shell: virsh.Shell) -> Iterator[tupl
             "virsh domstats": functools.partial(shell.output, *command),
         }
         if groups == DEVICES:
-            for peer, of_disk in (("plain loop", all_counters), ("plain loop, 4 counters", four_counters)):
+            for peer, of_disk in (
+                ("plain loop", all_counters),
+                ("plain loop, 4 counters", four_counters),
+            ):
                 fresh[peer] = functools.partial(loop_from_scratch, uri, of_disk)
                 connected[peer] = functools.partial(plain_loop, connection.handle, of_disk)
         yield name, fresh
@@ -172,7 +185,9 @@ def check(connection: Connection, shell: virsh.Shell, number: int) -> None:
     seen = {
         "domains": len(data["domains"]),
         "virsh's domains": shell.output(*domstats(DEVICES)).count("Domain: "),
-        "devices": sum(len(domain[group]["devices"]) for domain in data["domains"] for group in DEVICES),
+        "devices": sum(
+            len(domain[group]["devices"]) for domain in data["domains"] for group in DEVICES
+        ),
         "the loop's devices": plain_loop(connection.handle, all_counters).devices,
     }
     if list(seen.values()) != [number, number, 2 * number, 2 * number]:

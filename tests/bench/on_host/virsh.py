@@ -18,7 +18,10 @@ _END = f"{_MARK}virsh # ".encode()  # what `echo` and then the next prompt make 
 def output(uri: str, *words: str) -> str:
     """What a command prints, from a virsh started for it."""
     return subprocess.run(
-        ["virsh", "--quiet", "--connect", uri, *words], check=True, stdout=subprocess.PIPE, text=True
+        ["virsh", "--quiet", "--connect", uri, *words],
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
     ).stdout
 
 

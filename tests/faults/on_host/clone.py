@@ -15,7 +15,12 @@ import typing as t
 from faults.on_host import inventory, module
 
 NAMES = [f"killed-{number}" for number in range(1, 6)]
-_OPTIONS: dict[str, t.Any] = {"appliance": "killed", "names": NAMES, "state": "running", "seed": True}
+_OPTIONS: dict[str, t.Any] = {
+    "appliance": "killed",
+    "names": NAMES,
+    "state": "running",
+    "seed": True,
+}
 _DISK_BYTES = 64 << 20
 _MODES = ("linked", "full")
 
@@ -33,7 +38,13 @@ def run(kills: str, seed: str) -> list[dict[str, t.Any]]:
         seconds, expected = undisturbed[mode]
         # One moment in each of as many equal parts of the whole duration: spread, and random within its part.
         at_seconds = seconds * (number + chance.random()) / int(kills)
-        found.append({**_kill(mode, at_seconds, expected, empty), "mode": mode, "at_seconds": round(at_seconds, 3)})
+        found.append(
+            {
+                **_kill(mode, at_seconds, expected, empty),
+                "mode": mode,
+                "at_seconds": round(at_seconds, 3),
+            }
+        )
         print(f"{number + 1}/{kills} {found[-1]}", file=sys.stderr)
     return found
 
@@ -56,7 +67,9 @@ def _undisturbed(mode: str, empty: inventory.Inventory) -> tuple[float, inventor
     return seconds, there
 
 
-def _kill(mode: str, at_seconds: float, expected: inventory.Inventory, empty: inventory.Inventory) -> dict[str, t.Any]:
+def _kill(
+    mode: str, at_seconds: float, expected: inventory.Inventory, empty: inventory.Inventory
+) -> dict[str, t.Any]:
     process = module.start("appliance_clone", {"mode": mode, **_OPTIONS})
     time.sleep(at_seconds)
     process.kill()

@@ -14,7 +14,11 @@ from pathlib import Path
 import libvirt
 from lxml import etree
 
-_FOLDERS = (Path("/var/lib/libvirt/images"), Path("/var/lib/libvirt/qemu/nvram"), Path("/etc/libvirt/qemu"))
+_FOLDERS = (
+    Path("/var/lib/libvirt/images"),
+    Path("/var/lib/libvirt/qemu/nvram"),
+    Path("/etc/libvirt/qemu"),
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,8 +51,14 @@ def take() -> Inventory:
             pool.refresh(0)
         return Inventory(
             domains={domain.name(): _situation(domain) for domain in connection.listAllDomains(0)},
-            volumes=frozenset(f"{pool.name()}/{volume.name()}" for pool in pools for volume in pool.listAllVolumes(0)),
-            files=frozenset(str(path) for folder in _FOLDERS for path in folder.glob("*") if path.is_file()),
+            volumes=frozenset(
+                f"{pool.name()}/{volume.name()}"
+                for pool in pools
+                for volume in pool.listAllVolumes(0)
+            ),
+            files=frozenset(
+                str(path) for folder in _FOLDERS for path in folder.glob("*") if path.is_file()
+            ),
             reservations=tuple(sorted(_reservations(connection))),
         )
     finally:
@@ -61,7 +71,9 @@ def free_addresses(number: int) -> list[str]:
     try:
         own = etree.fromstring(connection.networkLookupByName("default").XMLDesc(0)).find("ip")
         assert own is not None
-        network = ipaddress.ip_interface(f"{own.get('address')}/{own.get('prefix') or own.get('netmask')}").network
+        network = ipaddress.ip_interface(
+            f"{own.get('address')}/{own.get('prefix') or own.get('netmask')}"
+        ).network
         return [str(network.broadcast_address - distance) for distance in range(2, 2 + number)]
     finally:
         connection.close()

@@ -24,6 +24,8 @@ def main() -> None:
     if name == "module":
         module, options = arguments
         with patch_module_args(json.loads(options)):
-            importlib.import_module(f"ansible_collections.headroom.libvirt.plugins.modules.{module}").main()
+            importlib.import_module(
+                f"ansible_collections.headroom.libvirt.plugins.modules.{module}"
+            ).main()
     else:
         json.dump(TESTS[name](*arguments), sys.stdout, indent=2)

@@ -60,7 +60,13 @@ MASKED = (
     "getty@.service",
 )
 # As virt-sysprep does it: what makes a machine itself is made anew where it is missing.
-IDENTITY = ("etc/ssh/ssh_host_*", "etc/hostname", "etc/resolv.conf", "var/lib/dbus/machine-id", "var/lib/cloud/*")
+IDENTITY = (
+    "etc/ssh/ssh_host_*",
+    "etc/hostname",
+    "etc/resolv.conf",
+    "var/lib/dbus/machine-id",
+    "var/lib/cloud/*",
+)
 SYSLINUX = """\
 DEFAULT debian
 PROMPT 0
@@ -89,7 +95,18 @@ def build(target: Path) -> None:
     root = work / "root.ext4"
     run("mkfs.ext4", "-q", "-L", "root", "-d", tree, root, f"{ROOT_SIZE // 1024}k")
     disk = assemble(work / "disk.raw", boot, root)
-    convert = ("qemu-img", "convert", "-q", "-c", "-o", "compression_type=zstd", "-f", "raw", "-O", "qcow2")
+    convert = (
+        "qemu-img",
+        "convert",
+        "-q",
+        "-c",
+        "-o",
+        "compression_type=zstd",
+        "-f",
+        "raw",
+        "-O",
+        "qcow2",
+    )
     run(*convert, disk, target / "debian.qcow2")
     shutil.rmtree(work)
 
@@ -123,7 +140,9 @@ def _boot(work: Path, tree: Path) -> Path:
     (initrd,) = (tree / "boot").glob("initrd.img-*")
     config = work / "syslinux.cfg"
     config.write_text(SYSLINUX)
-    image = boot_partition(work / "boot.fat", BOOT_SIZE, {"vmlinuz": kernel, "initrd": initrd, "syslinux.cfg": config})
+    image = boot_partition(
+        work / "boot.fat", BOOT_SIZE, {"vmlinuz": kernel, "initrd": initrd, "syslinux.cfg": config}
+    )
     kernel.unlink()
     initrd.unlink()
     return image

@@ -39,5 +39,13 @@ def assemble(disk: Path, boot: Path, root: Path) -> Path:
         file.write(BOOT_CODE.read_bytes())  # 440 bytes: the partition table stays
     for start, part in zip(starts, (boot, root), strict=True):
         # holes stay holes: the larger part of a root file system is empty
-        run("dd", f"if={part}", f"of={disk}", "bs=1M", f"seek={start // MIB}", "conv=notrunc,sparse", "status=none")
+        run(
+            "dd",
+            f"if={part}",
+            f"of={disk}",
+            "bs=1M",
+            f"seek={start // MIB}",
+            "conv=notrunc,sparse",
+            "status=none",
+        )
     return disk

@@ -28,7 +28,11 @@ def domain_xml(
     on the hosts' own network under that address, else on the host's network `default`.
     An emulated CPU is QEMU's plainest model: the richest costs 2 s at boot, and cannot move between QEMU versions.
     """
-    cpu = "<cpu mode='host-passthrough'/>" if domain_type == "kvm" else "<cpu mode='custom'><model>qemu64</model></cpu>"
+    cpu = (
+        "<cpu mode='host-passthrough'/>"
+        if domain_type == "kvm"
+        else "<cpu mode='custom'><model>qemu64</model></cpu>"
+    )
     source = _quoted(disk or f"/var/lib/libvirt/images/{name}.qcow2")
     return f"""\
 <domain type='{domain_type}'>

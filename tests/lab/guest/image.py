@@ -57,13 +57,31 @@ def build(target: Path) -> None:
 
 def _unpack(tree: Path) -> Path:
     """Download the packages, checked by apt's signatures, and only unpack them and what they need."""
-    command = contained("mmdebstrap", "--quiet", "--variant=extract", f"--include={','.join(PACKAGES)}", RELEASE, tree)
+    command = contained(
+        "mmdebstrap",
+        "--quiet",
+        "--variant=extract",
+        f"--include={','.join(PACKAGES)}",
+        RELEASE,
+        tree,
+    )
     run(*command)
     return tree
 
 
 def _compile(program: Path) -> Path:
-    run("gcc", "-static", "-Os", "-s", "-Wall", "-Wextra", "-Werror", "-o", program, HERE / f"{program.name}.c")
+    run(
+        "gcc",
+        "-static",
+        "-Os",
+        "-s",
+        "-Wall",
+        "-Wextra",
+        "-Werror",
+        "-o",
+        program,
+        HERE / f"{program.name}.c",
+    )
     return program
 
 

@@ -119,7 +119,10 @@ def _busybox(tree: Path) -> t.Iterator[Entry]:
 
 
 def _modules(tree: Path) -> t.Iterator[Entry]:
-    files = {path.stem.replace("-", "_"): path.read_bytes() for path in (tree / "lib/modules").rglob("*.ko")}
+    files = {
+        path.stem.replace("-", "_"): path.read_bytes()
+        for path in (tree / "lib/modules").rglob("*.ko")
+    }
 
     def depends(module: str) -> list[str]:
         found = re.search(rb"\0depends=([^\0]*)\0", files[module])

@@ -15,7 +15,9 @@ from bench.flashcrowd import Outcome
 def test_contenders_differ_in_what_makes_them_what_they_are_only() -> None:
     rules = flashcrowd.rules(24, "paused")
     own = {"forecaster", "headroom", "horizon", "parked", "parked_as"}
-    common = [{name: value for name, value in rule.items() if name not in own} for rule in rules.values()]
+    common = [
+        {name: value for name, value in rule.items() if name not in own} for rule in rules.values()
+    ]
     assert common == [common[0]] * 3
     assert set(rules["parked"]) - set(rules["optimistic"]) == {"parked", "parked_as"}
 
@@ -26,7 +28,10 @@ def test_the_crowd_doubles_each_interval_until_it_is_there() -> None:
     ramp = int(math.log2(flashcrowd.PEAK / flashcrowd.BASE) * calm)
     assert rates[:calm] == [flashcrowd.BASE] * calm
     risen = rates[calm : calm + ramp]
-    assert all(1.9 < later / earlier < 2.1 for earlier, later in zip(risen, risen[flashcrowd.STEPS :], strict=False))
+    assert all(
+        1.9 < later / earlier < 2.1
+        for earlier, later in zip(risen, risen[flashcrowd.STEPS :], strict=False)
+    )
     assert all(later >= earlier for earlier, later in itertools.pairwise(risen))
     assert max(rates) == flashcrowd.PEAK
     assert rates[-1] == flashcrowd.BASE
@@ -37,7 +42,9 @@ def test_machine_time_is_counted_while_visitors_come() -> None:
     counts = [(99.0, 9, 9), (100.0, 2, 4), (101.0, 2, 4), (103.0, 6, 0), (111.0, 9, 9)]
     watched = [{"at": at, "running": running, "parked": parked} for at, running, parked in counts]
     found = flashcrowd.outcome(tallies, watched, 100.0, 110.0)
-    assert found == Outcome(requests=40, failed=1, late=7, running_seconds=2 + 4 + 42, parked_seconds=12)
+    assert found == Outcome(
+        requests=40, failed=1, late=7, running_seconds=2 + 4 + 42, parked_seconds=12
+    )
     assert found.share == 0.2
 
 

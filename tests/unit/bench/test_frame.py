@@ -60,7 +60,9 @@ def test_the_table_is_aligned() -> None:
 
 
 def test_bytes_are_shown_as_such_and_survive_as_json() -> None:
-    row = Row("clone", "linked, disk", 20, "ours", 4 * 1024**2, "peer", 80 * 1024**2, 0.05, unit="bytes")
+    row = Row(
+        "clone", "linked, disk", 20, "ours", 4 * 1024**2, "peer", 80 * 1024**2, 0.05, unit="bytes"
+    )
     assert "4.0 MiB" in table([row])
     assert from_json(to_json([row])) == [row]
 
@@ -83,6 +85,10 @@ def test_a_contender_that_fails_ends_the_race() -> None:
 SECONDS = st.floats(1e-6, 1e6)
 
 
-@given(st.builds(Row, st.text(), st.text(), st.integers(), st.text(), SECONDS, st.text(), SECONDS, SECONDS))
+@given(
+    st.builds(
+        Row, st.text(), st.text(), st.integers(), st.text(), SECONDS, st.text(), SECONDS, SECONDS
+    )
+)
 def test_rows_survive_as_json(row: Row) -> None:
     assert from_json(to_json([row])) == [row]

@@ -30,7 +30,10 @@ def test_a_distant_socket_answers_late_and_many_questions_at_once(tmp_path: Path
 
     thread = threading.Thread(target=echo, daemon=True)
     thread.start()
-    with delay.delayed(0.05, str(tmp_path / "target")) as uri, socket.socket(socket.AF_UNIX) as client:
+    with (
+        delay.delayed(0.05, str(tmp_path / "target")) as uri,
+        socket.socket(socket.AF_UNIX) as client,
+    ):
         client.connect(uri.partition("?socket=")[2])
         started = time.perf_counter()
         for _unused in range(20):
@@ -54,7 +57,9 @@ def test_simulated_guests_are_whole() -> None:
 
 
 def test_both_contenders_get_the_same_hosts(tmp_path: Path) -> None:
-    course = inventory.course(tmp_path, {"k1": "qemu+ssh://k1/system", "k2": "qemu+ssh://k2/system"})
+    course = inventory.course(
+        tmp_path, {"k1": "qemu+ssh://k1/system", "k2": "qemu+ssh://k2/system"}
+    )
     ours = json.loads(course.ours.read_text())
     theirs = [json.loads(path.read_text()) for path in course.theirs]
     assert [host["uri"] for host in ours["uris"]] == [host["uri"] for host in theirs]

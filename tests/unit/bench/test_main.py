@@ -26,17 +26,30 @@ def test_the_archive_is_all_that_a_host_needs_beside_libvirt(tmp_path: Path, pac
     archive.write_bytes(bundle.archive(package))
     # The archive comes first on the path, and its `ansible` has nothing but module_utils.
     program = (
-        f"import sys; sys.path.insert(0, sys.argv[1]); import {package}.on_host.main, ansible; print(ansible.__file__)"
+        f"import sys; sys.path.insert(0, sys.argv[1]); import {package}.on_host.main, ansible; "
+        "print(ansible.__file__)"
     )
     done = subprocess.run(
-        [sys.executable, "-I", "-c", program, str(archive)], check=True, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-I", "-c", program, str(archive)],
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
     )
     assert done.stdout.startswith(str(archive))
 
 
-def test_cases_come_in_their_own_order_and_others_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+def test_cases_come_in_their_own_order_and_others_are_refused(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     assert parse(["clone", "--cases", "warm,linked"]).cases == ["linked", "warm"]
-    assert parse(["clone"]).cases == ["linked", "linked+start", "full", "reflink", "streamed", "warm"]
+    assert parse(["clone"]).cases == [
+        "linked",
+        "linked+start",
+        "full",
+        "reflink",
+        "streamed",
+        "warm",
+    ]
     with pytest.raises(SystemExit):
         parse(["clone", "--cases", "linked,cold"])
     assert "'cold'" in capsys.readouterr().err
@@ -47,7 +60,10 @@ def test_numbers_of_guests_are_sorted_once_each() -> None:
 
 
 def test_simulated_guests_are_read_whole() -> None:
-    paths = {"PYTHONPATH": str(checkout.ROOT / "tests"), "ANSIBLE_COLLECTIONS_PATH": str(checkout.collections_path())}
+    paths = {
+        "PYTHONPATH": str(checkout.ROOT / "tests"),
+        "ANSIBLE_COLLECTIONS_PATH": str(checkout.collections_path()),
+    }
     done = subprocess.run(
         [sys.executable, "-m", "bench.simulated_stats", "70"],
         check=True,

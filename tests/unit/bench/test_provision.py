@@ -34,7 +34,12 @@ def trace(tmp_path: Path) -> Path:
         writer.writerow(["timestamp", "demand"])
         for slot in range(7 * 48):
             value = 100 * (1 + math.sin(slot / 48 * 2 * math.pi)) + source.gauss(20, 3)
-            writer.writerow([f"2026-01-{1 + slot // 48:02} {slot % 48 // 2:02}:{slot % 2 * 30:02}:00", max(0, value)])
+            writer.writerow(
+                [
+                    f"2026-01-{1 + slot // 48:02} {slot % 48 // 2:02}:{slot % 2 * 30:02}:00",
+                    max(0, value),
+                ]
+            )
     return path
 
 
@@ -44,7 +49,9 @@ def test_a_trace_is_judged_after_its_first_part(trace: Path) -> None:
     assert read.start == int(0.3 * 336)
 
 
-def test_rows_are_written_and_name_both_peers(trace: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_rows_are_written_and_name_both_peers(
+    trace: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     target = tmp_path / "rows.json"
     assert main(["provision", "--quick", "--trace", str(trace), "--json", str(target)]) == 0
     rows = from_json(target.read_text())
@@ -84,7 +91,14 @@ def facts(name: str, **changed: t.Any) -> goals.Facts:
 def test_a_goal_that_one_trace_misses_is_missed() -> None:
     good = {row.case: row for row in goals.rows([facts("one"), facts("two")])}
     assert all(row.ratio <= 1 for row in good.values() if not row.case.startswith("events"))
-    bad = list(goals.rows([facts("one"), facts("two", short={0.1: 0.11, 0.05: 0.06}, at_equal_cost=0.2, flaps=9.0)]))
+    bad = list(
+        goals.rows(
+            [
+                facts("one"),
+                facts("two", short={0.1: 0.11, 0.05: 0.06}, at_equal_cost=0.2, flaps=9.0),
+            ]
+        )
+    )
     assert {row.case.partition(",")[0] for row in bad if row.ratio > 1} >= {
         "short at a risk of 10%", "short at a risk of 5%", "short / reactive 0.7's at equal cost", "flaps a day"
     }  # fmt: skip
@@ -106,7 +120,10 @@ def test_alerts_of_one_hour_are_one_page_and_events_are_counted_once(tmp_path: P
     assert 301 not in called
     path = tmp_path / "windows.json"
     windows = {
-        "calls": [["2026-01-02 00:50:00", "2026-01-02 01:10:00"], ["2026-01-01 00:00:00", "2026-01-01 01:00:00"]]
+        "calls": [
+            ["2026-01-02 00:50:00", "2026-01-02 01:10:00"],
+            ["2026-01-01 00:00:00", "2026-01-01 01:00:00"],
+        ]
     }
     path.write_text(json.dumps(windows))
     hits, events, false = alerts.verdict(trace, called, alerts.read_windows(path))

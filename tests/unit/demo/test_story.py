@@ -11,7 +11,9 @@ import pytest
 from demo import story
 
 
-def chapters(machines: list[int], offered: list[float], *, hosts: int = 2, alert_at: int = 1) -> list[story.Chapter]:
+def chapters(
+    machines: list[int], offered: list[float], *, hosts: int = 2, alert_at: int = 1
+) -> list[story.Chapter]:
     return [
         story.Chapter(
             number=number,
@@ -20,7 +22,10 @@ def chapters(machines: list[int], offered: list[float], *, hosts: int = 2, alert
             forecast=rate * 2,
             alert=number == alert_at,
             before=1,
-            after={f"k{host + 1}": [f"web-{n + 1}" for n in range(count) if n % hosts == host] for host in range(2)},
+            after={
+                f"k{host + 1}": [f"web-{n + 1}" for n in range(count) if n % hosts == host]
+                for host in range(2)
+            },
             decision="",
             reasons=[],
         )

@@ -9,7 +9,17 @@ import typing as t
 
 import pytest
 
-from faults.matrix import CUT, CUT_SPLIT, MATRIX, SOURCE_LOST, TARGET_QEMU_LATE, Cell, Fault, Phase, cells
+from faults.matrix import (
+    CUT,
+    CUT_SPLIT,
+    MATRIX,
+    SOURCE_LOST,
+    TARGET_QEMU_LATE,
+    Cell,
+    Fault,
+    Phase,
+    cells,
+)
 from faults.migrate import Verdict, table
 from moving.service import Answer, Service, longest_gap
 
@@ -24,7 +34,9 @@ GOOD = Verdict(
 
 
 def test_cells_are_chosen_by_words_of_their_names() -> None:
-    assert len(cells(None, None, None)) == sum(len(phase.faults) for phases in MATRIX.values() for phase in phases)
+    assert len(cells(None, None, None)) == sum(
+        len(phase.faults) for phases in MATRIX.values() for phase in phases
+    )
     assert {cell.phase.name for cell in cells("streaming", "pull", None)} == {"pulling"}
     assert {cell.fault for cell in cells("streaming", None, "cut for 20")} == {CUT}
 
@@ -53,8 +65,12 @@ def test_a_cell_holds_only_with_one_guest_whole_and_alone() -> None:
         (CUT_SPLIT, "paused (post-copy failed)"),
     ],
 )
-def test_a_guest_may_stand_only_in_the_state_that_physics_leaves_it_in(fault: Fault, state: str) -> None:
-    stands = dataclasses.replace(GOOD, cell=dataclasses.replace(GOOD.cell, fault=fault), running_after=[])
+def test_a_guest_may_stand_only_in_the_state_that_physics_leaves_it_in(
+    fault: Fault, state: str
+) -> None:
+    stands = dataclasses.replace(
+        GOOD, cell=dataclasses.replace(GOOD.cell, fault=fault), running_after=[]
+    )
     assert dataclasses.replace(stands, state_after=state).holds
     for other in {"shut off (crashed)", "paused (I/O error)", "paused (user)", ""} - {state}:
         assert not dataclasses.replace(stands, state_after=other).holds

@@ -19,7 +19,9 @@ def test_a_command_to_run_is_kept_word_by_word() -> None:
     assert cli.parse(["ssh", "k1", "virsh", "list", "--all"]).words == ["virsh", "list", "--all"]
 
 
-def test_the_default_lab_is_the_checkouts_or_the_one_that_a_command_runs_in(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_default_lab_is_the_checkouts_or_the_one_that_a_command_runs_in(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.delenv("HEADROOM_LAB", raising=False)
     own = cli.parse(["status"]).name
     assert own == default_name(cli.CHECKOUT)
@@ -46,7 +48,9 @@ def test_a_wrong_link_is_refused(words: list[str], capsys: pytest.CaptureFixture
     assert "--" in capsys.readouterr().err
 
 
-def test_without_root_it_says_what_to_do(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_root_it_says_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr("os.geteuid", lambda: 1000)
     assert cli.main(["up"]) == 1
     assert "sudo" in capsys.readouterr().err
@@ -54,7 +58,9 @@ def test_without_root_it_says_what_to_do(monkeypatch: pytest.MonkeyPatch, capsys
 
 def test_missing_commands_are_named_as_packages(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.geteuid", lambda: 0)
-    monkeypatch.setattr("shutil.which", lambda command: None if command == "mcopy" else f"/bin/{command}")
+    monkeypatch.setattr(
+        "shutil.which", lambda command: None if command == "mcopy" else f"/bin/{command}"
+    )
     with pytest.raises(shell.LabError, match=r"apt-get install .* mtools"):
         shell.require_root_and_tools()
 

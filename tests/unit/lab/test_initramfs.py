@@ -17,7 +17,13 @@ if t.TYPE_CHECKING:
 
 
 def test_modules_are_loaded_after_what_they_need_and_once() -> None:
-    needs = {"net": ["ring", "failover"], "blk": ["ring"], "ring": ["virtio"], "failover": [], "virtio": []}
+    needs = {
+        "net": ["ring", "failover"],
+        "blk": ["ring"],
+        "ring": ["virtio"],
+        "failover": [],
+        "virtio": [],
+    }
     order = load_order(["blk", "net"], needs.__getitem__)
     assert order == ["virtio", "ring", "blk", "failover", "net"]
 
@@ -27,9 +33,15 @@ def test_folders_come_before_what_is_in_them_and_once() -> None:
     assert [entry.path for entry in entries] == ["/a", "/a/b", "/a/b/c", "/a/d"]
 
 
-@pytest.mark.skipif(not shutil.which("cpio"), reason="cpio, which reads the archive back, is not installed")
+@pytest.mark.skipif(
+    not shutil.which("cpio"), reason="cpio, which reads the archive back, is not installed"
+)
 def test_cpio_unpacks_the_archive(tmp_path: Path) -> None:
-    entries = [plain("/etc/odd", b"123"), executable("/bin/run", b"x" * 5000), link("/bin/go", "run")]
+    entries = [
+        plain("/etc/odd", b"123"),
+        executable("/bin/run", b"x" * 5000),
+        link("/bin/go", "run"),
+    ]
     archive = pack(with_parents(entries))
     subprocess.run(["cpio", "-id", "--quiet"], input=archive, cwd=tmp_path, check=True)
     assert (tmp_path / "etc/odd").read_bytes() == b"123"

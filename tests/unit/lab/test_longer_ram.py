@@ -16,7 +16,9 @@ RAM = '{"qom-type":"memory-backend-ram","id":"pc.ram","size":%d%s}'
 def started(*arguments: str) -> list[str]:
     """What QEMU itself would be started with."""
     script = hosts.LONGER_RAM.read_text().replace(f"exec {hosts.QEMU}-itself", "printf '%s\\n'")
-    done = subprocess.run(["sh", "-c", script, "qemu", *arguments], check=True, stdout=subprocess.PIPE, text=True)
+    done = subprocess.run(
+        ["sh", "-c", script, "qemu", *arguments], check=True, stdout=subprocess.PIPE, text=True
+    )
     return done.stdout.splitlines()
 
 
@@ -31,7 +33,16 @@ def test_what_holds_the_memory_is_as_long(rest: str) -> None:
 
 
 def test_all_else_is_handed_on() -> None:
-    words = ["-name", "guest=a b", "-object", '{"qom-type":"secret","size":1}', "-m", "size=1k,slots=2", "-smp", "96"]
+    words = [
+        "-name",
+        "guest=a b",
+        "-object",
+        '{"qom-type":"secret","size":1}',
+        "-m",
+        "size=1k,slots=2",
+        "-smp",
+        "96",
+    ]
     assert started(*words) == words
 
 

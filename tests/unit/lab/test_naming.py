@@ -53,7 +53,9 @@ def test_a_namespace_tells_its_lab(lab: str, host: str) -> None:
     assert namespace_lab(namespace(lab, host)) == lab
 
 
-@pytest.mark.parametrize("name", ["headroom", "docker0", "headroom.", "headroom.a.b.c", "other.a", "headroom.A"])
+@pytest.mark.parametrize(
+    "name", ["headroom", "docker0", "headroom.", "headroom.a.b.c", "other.a", "headroom.A"]
+)
 def test_foreign_namespaces_are_left_alone(name: str) -> None:
     assert namespace_lab(name) is None
 
@@ -64,7 +66,9 @@ def test_a_bad_name_is_refused(name: str) -> None:
         check_name(name)
 
 
-@pytest.mark.parametrize(("hosts", "releases"), [(0, ["trixie"]), (MAX_HOSTS + 1, ["trixie"]), (1, ["sid"]), (1, [""])])
+@pytest.mark.parametrize(
+    ("hosts", "releases"), [(0, ["trixie"]), (MAX_HOSTS + 1, ["trixie"]), (1, ["sid"]), (1, [""])]
+)
 def test_an_impossible_shape_is_refused(hosts: int, releases: list[str]) -> None:
     with pytest.raises(LabError, match=r"--hosts|--release"):
         plan_lab("x", hosts, releases)

@@ -61,4 +61,6 @@ def test_the_guest_is_a_domain_of_the_type_that_the_machine_can_run(kind: str, c
 def test_odd_names_stay_text() -> None:
     domain = etree.fromstring(domain_xml("a<b'c&d", "qemu", disk="/x/it's.qcow2"))
     assert domain.findtext("name") == "a<b'c&d"
-    assert [node.get("file") for node in domain.iter("source") if node.get("file")] == ["/x/it's.qcow2"]
+    assert [node.get("file") for node in domain.iter("source") if node.get("file")] == [
+        "/x/it's.qcow2"
+    ]

@@ -30,7 +30,9 @@ def test_a_lab_is_read_back_as_it_was_saved() -> None:
     assert state.known_labs() == ["x"]
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"hosts": [{"number": 1}]}', '{"hosts": 3}', '{"hosts": [7]}'])
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", '{"hosts": [{"number": 1}]}', '{"hosts": 3}', '{"hosts": [7]}']
+)
 def test_a_damaged_lab_says_how_to_remove_it(text: str) -> None:
     state.save(plan_lab("x", 1, ["trixie"]))
     (state.directory("x") / "lab.json").write_text(text)

@@ -9,8 +9,11 @@ import typing as t
 
 import pytest
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection, open_connection
-from ansible_collections.headroom.libvirt.plugins.module_utils._storage import api as storage
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt import storage
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
+    Connection,
+    open_connection,
+)
 
 if t.TYPE_CHECKING:
     from pathlib import Path
@@ -41,7 +44,9 @@ class MemoryStream:
         while chunk := handler(self, 65536, opaque):
             self.content.extend(chunk)
 
-    def sparseSendAll(self, handler: t.Any, hole_handler: t.Any, skip_handler: t.Any, opaque: t.Any) -> None:  # noqa: N802
+    def sparseSendAll(  # noqa: N802
+        self, handler: t.Any, hole_handler: t.Any, skip_handler: t.Any, opaque: t.Any
+    ) -> None:
         while True:
             in_data, length = hole_handler(self, opaque)
             if not in_data and length > 0:
@@ -70,7 +75,9 @@ def contents(monkeypatch: pytest.MonkeyPatch) -> dict[str, bytes]:
             received.callback(lambda: held.__setitem__(volume.path(), bytes(stream.content)))
             send(stream)
 
-    def download(_connection: Connection, volume: t.Any, receive: t.Callable[[t.Any], None]) -> None:
+    def download(
+        _connection: Connection, volume: t.Any, receive: t.Callable[[t.Any], None]
+    ) -> None:
         receive(MemoryStream(held.get(volume.path(), b"")))
 
     monkeypatch.setattr(storage, "upload", upload)

@@ -24,7 +24,10 @@ HOUR = 3600
 SLOTS = 72
 RULE = Rule(capacity=10, min=2, max=8, interval=HOUR, headroom=0, cooldown=HOUR, scale_in_limit=4)
 FAULTS = st.lists(
-    st.builds(Fault, st.integers(0, SLOTS), st.sampled_from(KINDS), st.integers(1, 12), st.integers(0, 5)), max_size=30
+    st.builds(
+        Fault, st.integers(0, SLOTS), st.sampled_from(KINDS), st.integers(1, 12), st.integers(0, 5)
+    ),
+    max_size=30,
 )
 DEMAND = st.lists(st.floats(0, 120), min_size=SLOTS, max_size=SLOTS)
 RULES = st.builds(
@@ -52,15 +55,21 @@ def passed(demand: t.Sequence[float], faults: t.Sequence[Fault] = (), rule: Rule
 
 @settings(max_examples=40, deadline=None)
 @given(DEMAND, FAULTS, RULES)
-def test_no_fault_breaks_a_promise_within_72_hours(demand: list[float], faults: list[Fault], rule: Rule) -> None:
+def test_no_fault_breaks_a_promise_within_72_hours(
+    demand: list[float], faults: list[Fault], rule: Rule
+) -> None:
     assert passed(demand, faults, rule).broken == []
 
 
 def test_72_hours_of_random_weather_break_no_promise() -> None:
-    log = simulation.simulate(72, seed=2, rule=dataclasses.replace(simulation.RULE, interval=900, horizon=1800))
+    log = simulation.simulate(
+        72, seed=2, rule=dataclasses.replace(simulation.RULE, interval=900, horizon=1800)
+    )
     assert log.broken == []
     assert set(log.faults) == set(KINDS)
-    assert {"create", "wake", "park", "remove", "stale plans refused", "runs that yielded"} <= set(log.done)
+    assert {"create", "wake", "park", "remove", "stale plans refused", "runs that yielded"} <= set(
+        log.done
+    )
     assert simulation.summary(log).endswith("promises  0 broken")
 
 
@@ -88,9 +97,13 @@ def test_a_planner_that_breaks_a_promise_is_found_out(
     assert any(words in line for line in passed([200.0] * 5 + [0.0] * 20).broken)
 
 
-def test_a_planner_that_takes_protected_machines_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_planner_that_takes_protected_machines_is_found_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     def blind(observed: t.Any, rule: Rule, *forecasters: t.Any) -> t.Any:
-        bare: list[Member] = [dataclasses.replace(member, protected=False) for member in observed.members]
+        bare: list[Member] = [
+            dataclasses.replace(member, protected=False) for member in observed.members
+        ]
         return decide(dataclasses.replace(observed, members=tuple(bare)), rule, *forecasters)
 
     monkeypatch.setattr(simulated, "decide", blind)

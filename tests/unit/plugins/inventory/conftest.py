@@ -24,5 +24,8 @@ def inventories(tmp_path: Path) -> Inventories:
 @pytest.fixture
 def warnings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     said: list[str] = []
-    monkeypatch.setattr("ansible.utils.display.Display.warning", lambda _self, text, *_rest, **_more: said.append(text))
+    monkeypatch.setattr(
+        "ansible.utils.display.Display.warning",
+        lambda _self, text, *_rest, **_more: said.append(text),
+    )
     return said

@@ -19,7 +19,9 @@ from tools.inventories import PLUGIN, Inventories, domain, members
 
 def test_domains_of_many_hosts_with_groups_out_of_the_box(inventories: Inventories) -> None:
     inventory = inventories.read(
-        inventories.host("k1", domain("web-1", fleet="web", tenant="acme", appliance="nginx:1.2"), domain("db")),
+        inventories.host(
+            "k1", domain("web-1", fleet="web", tenant="acme", appliance="nginx:1.2"), domain("db")
+        ),
         inventories.host("k2", domain("web-2", fleet="web", appliance="nginx:2")),
         inventories.host("k3"),
     )
@@ -41,8 +43,15 @@ def test_domains_of_many_hosts_with_groups_out_of_the_box(inventories: Inventori
     assert "ansible_host" not in variables
 
 
-def test_a_lease_becomes_ansible_host(inventories: Inventories, monkeypatch: pytest.MonkeyPatch) -> None:
-    row = {"mac": "aa:bb:cc:dd:ee:ff", "ipaddr": "192.168.122.3", "type": 0, "hostname": "{{ 1 + 1 }}"}
+def test_a_lease_becomes_ansible_host(
+    inventories: Inventories, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = {
+        "mac": "aa:bb:cc:dd:ee:ff",
+        "ipaddr": "192.168.122.3",
+        "type": 0,
+        "hostname": "{{ 1 + 1 }}",
+    }
     monkeypatch.setattr(libvirt.virNetwork, "DHCPLeases", lambda _network: [row])
     variables = inventories.read("test:///default").hosts["test"].vars
     assert variables["ansible_host"] == "192.168.122.3"
@@ -66,27 +75,40 @@ def test_constructed_groups_and_variables(inventories: Inventories) -> None:
 
 
 def test_tags_become_groups_and_facts(inventories: Inventories) -> None:
-    inventory = inventories.read(inventories.host("k1", domain("web-1", tags=["edge", "eu west"]), domain("db")))
+    inventory = inventories.read(
+        inventories.host("k1", domain("web-1", tags=["edge", "eu west"]), domain("db"))
+    )
     assert members(inventory, "tag_edge") == members(inventory, "tag_eu_west") == ["web-1"]
     assert inventory.hosts["web-1"].vars["libvirt_tags"] == ["edge", "eu west"]
     assert inventory.hosts["db"].vars["libvirt_tags"] == []
 
 
 def test_only_what_names_and_filters_let_through_is_listed(inventories: Inventories) -> None:
-    host = inventories.host("k1", domain("web-1", tags=["edge"]), domain("web-2"), domain("db", tags=["edge"]))
+    host = inventories.host(
+        "k1", domain("web-1", tags=["edge"]), domain("web-2"), domain("db", tags=["edge"])
+    )
     assert sorted(inventories.read(host, names=["web-.*"]).hosts) == ["web-1", "web-2"]
-    assert list(inventories.read(host, names=["web-.*"], filters=["contains(tags, 'edge')"]).hosts) == ["web-1"]
+    assert list(
+        inventories.read(host, names=["web-.*"], filters=["contains(tags, 'edge')"]).hosts
+    ) == ["web-1"]
     assert list(inventories.read(host, filters=["host == 'k2'"]).hosts) == []
     with pytest.raises(AnsibleParserError, match=r"names: .* is not a regular expression"):
         inventories.read(host, names=["("])
 
 
 def test_the_name_in_the_inventory_is_an_expression(inventories: Inventories) -> None:
-    hosts = [inventories.host("k1", domain("web", title="{{ 1 + 1 }}")), inventories.host("k2", domain("web"))]
+    hosts = [
+        inventories.host("k1", domain("web", title="{{ 1 + 1 }}")),
+        inventories.host("k2", domain("web")),
+    ]
     inventory = inventories.read(*hosts, inventory_hostname="libvirt_name ~ '.' ~ libvirt_host")
     assert sorted(inventory.hosts) == ["web.k1", "web.k2"]
-    assert list(inventories.read(hosts[0], inventory_hostname="libvirt_title").hosts) == ["{{ 1 + 1 }}"]
-    assert list(inventories.read(hosts[0], inventory_hostname="'localhost'").hosts) == ["localhost.k1"]
+    assert list(inventories.read(hosts[0], inventory_hostname="libvirt_title").hosts) == [
+        "{{ 1 + 1 }}"
+    ]
+    assert list(inventories.read(hosts[0], inventory_hostname="'localhost'").hosts) == [
+        "localhost.k1"
+    ]
     for wrong in ("libvirt_vcpus", "nowhere.found", "libvirt_name ~"):
         with pytest.raises(AnsibleParserError, match="inventory_hostname: "):
             inventories.read(hosts[0], inventory_hostname=wrong)
@@ -104,7 +126,9 @@ def test_a_guest_is_reached_as_asked(inventories: Inventories) -> None:
     host = inventories.host("k1", domain("web"))
     variables = inventories.read(host, connect="guest_agent").hosts["web"].vars
     assert variables["ansible_connection"] == "community.libvirt.libvirt_qemu"
-    assert "ansible_connection" not in inventories.read(host, connect="proxy_jump").hosts["web"].vars
+    assert (
+        "ansible_connection" not in inventories.read(host, connect="proxy_jump").hosts["web"].vars
+    )
 
 
 def test_strict_decides_about_expressions_that_fail(inventories: Inventories) -> None:
@@ -133,7 +157,10 @@ def test_files_that_the_plugin_answers_to(tmp_path: Path, name: str, wanted: boo
 
 
 def test_one_name_on_two_hosts(inventories: Inventories, warnings: list[str]) -> None:
-    hosts = [inventories.host("k1", domain("web"), domain("db")), inventories.host("k2", domain("web"))]
+    hosts = [
+        inventories.host("k1", domain("web"), domain("db")),
+        inventories.host("k2", domain("web")),
+    ]
     assert sorted(inventories.read(*hosts).hosts) == ["db", "web.k1", "web.k2"]
     assert inventories.read(*hosts).hosts["web.k2"].vars["libvirt_name"] == "web"
     assert list(inventories.read(*hosts, on_duplicate="skip").hosts) == ["db"]

@@ -21,26 +21,45 @@ from tools.inventories import Inventories, domain, members
 
 
 def test_hypervisors_of_another_inventory_are_hosts(inventories: Inventories) -> None:
-    hosts = [inventories.host("k1", domain("web")), inventories.host("k2", domain("db")), inventories.host("k3")]
+    hosts = [
+        inventories.host("k1", domain("web")),
+        inventories.host("k2", domain("db")),
+        inventories.host("k3"),
+    ]
     earlier = inventories.folder / "1.yml"
     earlier.write_text(
         yaml.safe_dump(
-            {"hypervisors": {"hosts": {host["name"]: {"where": host["uri"]} for host in hosts}, "vars": {"end": ""}}}
+            {
+                "hypervisors": {
+                    "hosts": {host["name"]: {"where": host["uri"]} for host in hosts},
+                    "vars": {"end": ""},
+                }
+            }
         )
     )
     path = inventories.file(hypervisors="hypervisors", hypervisor_uri="where ~ end")
     inventory = InventoryManager(loader=DataLoader(), sources=[str(earlier), str(path)])
     assert [host.name for host in inventory.get_hosts("host_k2")] == ["db"]
     assert [host.name for host in inventory.get_hosts("host_k1")] == ["web"]
-    with pytest.raises(AnsibleParserError, match="hypervisors: 'nobody' is no group that Ansible knows yet"):
+    with pytest.raises(
+        AnsibleParserError, match="hypervisors: 'nobody' is no group that Ansible knows yet"
+    ):
         inventories.read(hypervisors="nobody")
     with pytest.raises(AnsibleParserError, match=r"uris: .* names no host"):
         inventories.read()
 
 
-def test_a_dead_host_is_listed_as_it_was_last_known(inventories: Inventories, warnings: list[str]) -> None:
-    hosts = [inventories.host("k1", domain("db")), inventories.host("k2", domain("web", fleet="web"))]
-    options: dict[str, t.Any] = {"unreachable": "cached", "last_known": str(inventories.folder / "known")}
+def test_a_dead_host_is_listed_as_it_was_last_known(
+    inventories: Inventories, warnings: list[str]
+) -> None:
+    hosts = [
+        inventories.host("k1", domain("db")),
+        inventories.host("k2", domain("web", fleet="web")),
+    ]
+    options: dict[str, t.Any] = {
+        "unreachable": "cached",
+        "last_known": str(inventories.folder / "known"),
+    }
     inventory = inventories.read(*hosts, **options)
     assert "stale" not in inventory.groups
     assert warnings == []
@@ -53,10 +72,14 @@ def test_a_dead_host_is_listed_as_it_was_last_known(inventories: Inventories, wa
     assert inventory.hosts["db"].vars["libvirt_stale_seconds"] >= 0
     assert warnings[0].startswith("Listed as it was last known: k1")
     with pytest.raises(AnsibleParserError, match="could not be read: k1"):
-        inventories.read(hosts[0], unreachable="cached", last_known=str(inventories.folder / "nothing"))
+        inventories.read(
+            hosts[0], unreachable="cached", last_known=str(inventories.folder / "nothing")
+        )
 
 
-def test_a_host_that_was_never_read_is_left_out(inventories: Inventories, warnings: list[str]) -> None:
+def test_a_host_that_was_never_read_is_left_out(
+    inventories: Inventories, warnings: list[str]
+) -> None:
     file = inventories.folder / "file"
     file.write_text("no folder")
     hosts = [inventories.host("k1", domain("db")), {"uri": "test:///missing.xml", "name": "k2"}]
@@ -66,8 +89,12 @@ def test_a_host_that_was_never_read_is_left_out(inventories: Inventories, warnin
     assert warnings[1].startswith("Left out of the inventory: k2")
 
 
-def test_a_dead_host_is_left_out_with_a_warning(inventories: Inventories, warnings: list[str]) -> None:
-    inventory = inventories.read(inventories.host("k1", domain("db")), {"uri": "test:///missing.xml", "name": "k2"})
+def test_a_dead_host_is_left_out_with_a_warning(
+    inventories: Inventories, warnings: list[str]
+) -> None:
+    inventory = inventories.read(
+        inventories.host("k1", domain("db")), {"uri": "test:///missing.xml", "name": "k2"}
+    )
     assert list(inventory.hosts) == ["db"]
     assert len(warnings) == 1
     assert "Left out of the inventory: k2 (test:///missing.xml)" in warnings[0]
@@ -76,13 +103,17 @@ def test_a_dead_host_is_left_out_with_a_warning(inventories: Inventories, warnin
 def test_a_dead_host_can_be_an_error(inventories: Inventories) -> None:
     with pytest.raises(AnsibleParserError, match=r"1 host\(s\) could not be read: k2"):
         inventories.read(
-            inventories.host("k1", domain("db")), {"uri": "test:///missing.xml", "name": "k2"}, unreachable="error"
+            inventories.host("k1", domain("db")),
+            {"uri": "test:///missing.xml", "name": "k2"},
+            unreachable="error",
         )
 
 
 def test_no_inventory_is_made_when_every_host_is_dead(inventories: Inventories) -> None:
     with pytest.raises(AnsibleParserError, match=r"2 host\(s\) could not be read"):
-        inventories.read({"uri": "test:///a.xml", "name": "a"}, {"uri": "test:///b.xml", "name": "b"})
+        inventories.read(
+            {"uri": "test:///a.xml", "name": "a"}, {"uri": "test:///b.xml", "name": "b"}
+        )
 
 
 def test_a_host_that_hangs_costs_its_timeout(
@@ -113,8 +144,15 @@ def test_limits_must_be_above_zero(inventories: Inventories, option: str) -> Non
 
 def test_the_cache_serves_hosts_and_is_filled_by_host(inventories: Inventories) -> None:
     folder = str(inventories.folder)
-    options: dict[str, t.Any] = {"cache": True, "cache_plugin": "ansible.builtin.jsonfile", "cache_connection": folder}
-    first, second = inventories.host("k1", domain("db")), inventories.host("k2", domain("web", fleet="web"))
+    options: dict[str, t.Any] = {
+        "cache": True,
+        "cache_plugin": "ansible.builtin.jsonfile",
+        "cache_connection": folder,
+    }
+    first, second = (
+        inventories.host("k1", domain("db")),
+        inventories.host("k2", domain("web", fleet="web")),
+    )
     inventories.read(first, use_cache=True, **options)
     (inventories.folder / "k1.xml").unlink()
     inventory = inventories.read(first, second, use_cache=True, unreachable="error", **options)

@@ -61,8 +61,15 @@ def words_in(value: object) -> t.Iterator[str]:
 def words_in_tests() -> set[str]:
     """Every word of the tests of the plugin, this one left out."""
     python = [
-        *(path for path in Path(__file__).parent.glob("test_*.py") if path.name != Path(__file__).name),
-        *(ROOT / "tests/integration" / name for name in ("test_lost_host.py", "test_reach_guest.py")),
+        *(
+            path
+            for path in Path(__file__).parent.glob("test_*.py")
+            if path.name != Path(__file__).name
+        ),
+        *(
+            ROOT / "tests/integration" / name
+            for name in ("test_lost_host.py", "test_reach_guest.py")
+        ),
     ]
     found = {word for path in python for word in words_in_python(path)}
     for path in (ROOT / "tests/integration/targets/inventory_domains").glob("*.yml"):
@@ -72,7 +79,11 @@ def words_in_tests() -> set[str]:
 
 def wanted() -> set[str]:
     """Every option and every choice."""
-    return {str(word) for name, option in options().items() for word in (name, *option.get("choices", ()))} - NOT_OURS
+    return {
+        str(word)
+        for name, option in options().items()
+        for word in (name, *option.get("choices", ()))
+    } - NOT_OURS
 
 
 def test_every_option_and_choice_is_tested() -> None:
@@ -86,9 +97,13 @@ def test_every_option_is_in_an_example() -> None:
 
 
 @pytest.mark.parametrize(("leading", "group"), [(True, "_web"), (False, "web")])
-def test_groups_may_do_without_a_leading_separator(inventories: Inventories, leading: bool, group: str) -> None:
+def test_groups_may_do_without_a_leading_separator(
+    inventories: Inventories, leading: bool, group: str
+) -> None:
     host = inventories.host("k1", domain("a", fleet="web"))
-    inventory = inventories.read(host, keyed_groups=[{"key": "libvirt_fleet"}], leading_separator=leading)
+    inventory = inventories.read(
+        host, keyed_groups=[{"key": "libvirt_fleet"}], leading_separator=leading
+    )
     assert group in inventory.groups
 
 
@@ -98,5 +113,9 @@ def test_extra_variables_are_for_expressions_if_asked(
     monkeypatch.setattr("ansible.plugins.inventory.load_extra_vars", lambda _loader: {"size": 7})
     host = inventories.host("k1", domain("a"))
     for used in (True, False):
-        variables = inventories.read(host, compose={"twice": "size * 2"}, use_extra_vars=used).hosts["a"].vars
+        variables = (
+            inventories.read(host, compose={"twice": "size * 2"}, use_extra_vars=used)
+            .hosts["a"]
+            .vars
+        )
         assert variables.get("twice") == (14 if used else None)

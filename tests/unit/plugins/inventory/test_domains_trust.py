@@ -39,7 +39,9 @@ def attack(proof: Path) -> str:
 def hostile(inventories: Inventories, attack: str) -> Path:
     """An inventory file of a host whose domain says templates wherever metadata can say something."""
     math = "{{ 1 + 1 }}"
-    said = domain("web-1", title=math, description=attack, fleet=attack, tenant=math, appliance=attack)
+    said = domain(
+        "web-1", title=math, description=attack, fleet=attack, tenant=math, appliance=attack
+    )
     return inventories.file(
         inventories.host("k1", said),
         "test:///default",
@@ -78,27 +80,55 @@ def test_nothing_that_a_guest_says_is_evaluated(
 
 def run(*arguments: str) -> str:
     done = subprocess.run(
-        [sys.executable, "-m", "ansible", *arguments], capture_output=True, text=True, check=False, timeout=60
+        [sys.executable, "-m", "ansible", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
-def test_ansible_inventory_lists_what_a_guest_says_as_it_is(hostile: Path, attack: str, proof: Path) -> None:
+def test_ansible_inventory_lists_what_a_guest_says_as_it_is(
+    hostile: Path, attack: str, proof: Path
+) -> None:
     variables = json.loads(run("inventory", "-i", str(hostile), "--host", "web-1"))
     assert variables["libvirt_description"] == attack
     graph = run("inventory", "-i", str(hostile), "--graph", "--vars")
     assert "@tenant____1___1___:" in graph
     assert attack in graph
-    assert "web-1" in json.loads(run("inventory", "-i", str(hostile), "--list"))["state_running"]["hosts"]
+    assert (
+        "web-1"
+        in json.loads(run("inventory", "-i", str(hostile), "--list"))["state_running"]["hosts"]
+    )
     assert not proof.exists()
 
 
 def test_ansible_inventory_needs_no_home_and_no_terminal(hostile: Path, tmp_path: Path) -> None:
-    bare = {name: value for name, value in os.environ.items() if name in {"PATH", "ANSIBLE_COLLECTIONS_PATH", "LANG"}}
+    bare = {
+        name: value
+        for name, value in os.environ.items()
+        if name in {"PATH", "ANSIBLE_COLLECTIONS_PATH", "LANG"}
+    }
     done = subprocess.run(
-        [sys.executable, "-m", "ansible", "inventory", "-i", str(hostile), "--list", "--limit", "web-1"],
-        env={**bare, "HOME": "/nonexistent", "ANSIBLE_LOCAL_TEMP": str(tmp_path), "ANSIBLE_HOME": str(tmp_path)},
+        [
+            sys.executable,
+            "-m",
+            "ansible",
+            "inventory",
+            "-i",
+            str(hostile),
+            "--list",
+            "--limit",
+            "web-1",
+        ],
+        env={
+            **bare,
+            "HOME": "/nonexistent",
+            "ANSIBLE_LOCAL_TEMP": str(tmp_path),
+            "ANSIBLE_HOME": str(tmp_path),
+        },
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -111,6 +141,15 @@ def test_ansible_inventory_needs_no_home_and_no_terminal(hostile: Path, tmp_path
 
 
 def test_a_task_prints_what_a_guest_says_as_it_is(hostile: Path, attack: str, proof: Path) -> None:
-    said = run("adhoc", "web-1", "-i", str(hostile), "-m", "ansible.builtin.debug", "-a", "var=libvirt_description")
+    said = run(
+        "adhoc",
+        "web-1",
+        "-i",
+        str(hostile),
+        "-m",
+        "ansible.builtin.debug",
+        "-a",
+        "var=libvirt_description",
+    )
     assert attack in said
     assert not proof.exists()

@@ -11,7 +11,11 @@ import typing as t
 
 import pytest
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._errors import HeadroomError, InvalidInput, NoSpace
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
+    HeadroomError,
+    InvalidInput,
+    NoSpace,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._files import write_atomically
 
 if t.TYPE_CHECKING:
@@ -28,7 +32,8 @@ def test_a_file_is_made_with_its_directories_and_replaced(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    ("number", "error"), [(errno.ENOSPC, NoSpace), (errno.EDQUOT, NoSpace), (errno.EROFS, InvalidInput)]
+    ("number", "error"),
+    [(errno.ENOSPC, NoSpace), (errno.EDQUOT, NoSpace), (errno.EROFS, InvalidInput)],
 )
 def test_a_failure_leaves_the_old_one_and_nothing_else(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, error: type[HeadroomError]

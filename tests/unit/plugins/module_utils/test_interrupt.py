@@ -9,7 +9,11 @@ import threading
 
 import pytest
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._interrupt import Interrupts, Stopped, interruptible
+from ansible_collections.headroom.libvirt.plugins.module_utils._interrupt import (
+    Interrupts,
+    Stopped,
+    interruptible,
+)
 
 
 def test_the_first_signal_stops_and_no_other_one_does() -> None:
@@ -30,7 +34,9 @@ def test_what_was_set_before_is_set_again() -> None:
     before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]
     with interruptible():
         assert signal.getsignal(signal.SIGTERM) not in before
-    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)] == before
+    assert [
+        signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    ] == before
 
 
 def test_another_thread_than_the_main_one_runs_as_it_is() -> None:

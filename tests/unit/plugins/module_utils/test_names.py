@@ -9,7 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
-from ansible_collections.headroom.libvirt.plugins.module_utils._names import check_name, check_version
+from ansible_collections.headroom.libvirt.plugins.module_utils._names import (
+    check_name,
+    check_version,
+)
 
 
 @pytest.mark.parametrize("name", ["web", "web-1", "Web_2", "debian-13.1", "a" * 63])
@@ -19,7 +22,23 @@ def test_ordinary_names_pass(name: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["", "a/b", "..", "a..b", "a\nb", "a\n", "-rf", ".hidden", "a b", "a:b", "ä", "a" * 64, "a\x00", "$(id)", "a@b"],
+    [
+        "",
+        "a/b",
+        "..",
+        "a..b",
+        "a\nb",
+        "a\n",
+        "-rf",
+        ".hidden",
+        "a b",
+        "a:b",
+        "ä",
+        "a" * 64,
+        "a\x00",
+        "$(id)",
+        "a@b",
+    ],
 )
 def test_a_name_that_is_no_file_name_is_refused_with_option_value_and_remedy(name: str) -> None:
     with pytest.raises(InvalidInput) as caught:

@@ -41,7 +41,9 @@ def test_never_more_than_the_limit_at_once() -> None:
     assert most[0] <= 3
 
 
-def test_after_a_failure_no_call_begins_and_those_that_have_are_awaited(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_after_a_failure_no_call_begins_and_those_that_have_are_awaited(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     all_cancelled, begun, cancelled = threading.Event(), [], []
     cancel = concurrent.futures.Future.cancel
 
@@ -63,7 +65,10 @@ def test_after_a_failure_no_call_begins_and_those_that_have_are_awaited(monkeypa
 
     with pytest.raises(ZeroDivisionError, match=r"^no$"):
         run_all([wait, fail, *[wait] * 20], 2)
-    assert begun in (["begun", "ended"], ["begun", "begun", "ended", "ended"])  # the thread that failed may go on once
+    assert begun in (
+        ["begun", "ended"],
+        ["begun", "begun", "ended", "ended"],
+    )  # the thread that failed may go on once
     assert cancelled.count(True) == 20 - (len(begun) - 2) // 2
 
 

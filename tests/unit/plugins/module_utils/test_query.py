@@ -12,10 +12,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.headroom.libvirt.plugins.module_utils import _jmespath_dep
-from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput, MissingDependency
-from ansible_collections.headroom.libvirt.plugins.module_utils._query import InvalidQuery, compile_query
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
+    InvalidInput,
+    MissingDependency,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._query import (
+    InvalidQuery,
+    compile_query,
+)
 
-DOMAINS = {"domains": [{"name": "web-1", "cpu": {"time_seconds": 2.5}}, {"name": "web-2", "cpu": None}]}
+DOMAINS = {
+    "domains": [{"name": "web-1", "cpu": {"time_seconds": 2.5}}, {"name": "web-2", "cpu": None}]
+}
 
 
 @pytest.mark.parametrize(
@@ -49,7 +57,10 @@ def test_a_broken_expression_says_where(expression: str, column: int, problem: s
         f"demand: {expression!r} is not a usable JMESPath expression: at column {column}: "
     )
     assert problem in caught.value.message
-    assert caught.value.as_result().items() >= {"option": "demand", "line": 1, "column": column}.items()
+    assert (
+        caught.value.as_result().items()
+        >= {"option": "demand", "line": 1, "column": column}.items()
+    )
 
 
 def test_a_position_in_an_expression_of_several_lines_names_the_line() -> None:
@@ -57,7 +68,9 @@ def test_a_position_in_an_expression_of_several_lines_names_the_line() -> None:
         compile_query("query", "domains[]\n  .name.nosuch(@)")
 
 
-@pytest.mark.parametrize(("expression", "problem"), [("", "it is empty"), ("&name", "an &expression can only be")])
+@pytest.mark.parametrize(
+    ("expression", "problem"), [("", "it is empty"), ("&name", "an &expression can only be")]
+)
 def test_an_expression_without_a_place_says_what_is_wrong(expression: str, problem: str) -> None:
     with pytest.raises(InvalidQuery, match=problem) as caught:
         compile_query("query", expression)
@@ -73,13 +86,23 @@ def test_a_wrong_type_names_function_place_and_types_without_quoting_the_data() 
     query = compile_query("query", "domains[?sum(name) > `1`]")
     with pytest.raises(InvalidQuery) as caught:
         query.evaluate(DOMAINS)
-    assert "at column 10: the function sum() needs array-number, but got string" in caught.value.message
+    assert (
+        "at column 10: the function sum() needs array-number, but got string"
+        in caught.value.message
+    )
     assert "web-1" not in caught.value.message
 
 
 @pytest.mark.parametrize(
     ("values", "got"),
-    [(["x"], "string"), ([None], "null"), ([1, True], "boolean"), ([{}], "object"), ("x", "string"), (None, "null")],
+    [
+        (["x"], "string"),
+        ([None], "null"),
+        ([1, True], "boolean"),
+        ([{}], "object"),
+        ("x", "string"),
+        (None, "null"),
+    ],
 )
 def test_types_have_jmespaths_names(values: t.Any, got: str) -> None:
     with pytest.raises(InvalidQuery, match=rf"sum\(\) needs array-number, but got {got}\."):
@@ -93,7 +116,9 @@ def test_a_function_called_twice_is_named_without_a_place() -> None:
 
 
 def test_a_wrong_number_of_arguments_is_reported() -> None:
-    with pytest.raises(InvalidQuery, match=r"Expected 1 argument for function length\(\), received 0"):
+    with pytest.raises(
+        InvalidQuery, match=r"Expected 1 argument for function length\(\), received 0"
+    ):
         compile_query("query", "length()").evaluate(DOMAINS)
 
 

@@ -34,7 +34,22 @@ def test_sizes_are_read_with_binary_and_decimal_units(text: str, size: int) -> N
 
 
 @pytest.mark.parametrize(
-    "text", ["", "GiB", "-1", "-1GiB", "3x", "ten", "inf", "nan", "1e3GiB", "1GiBiB", "1.2.3GB", ".GB", "10 GiB/day"]
+    "text",
+    [
+        "",
+        "GiB",
+        "-1",
+        "-1GiB",
+        "3x",
+        "ten",
+        "inf",
+        "nan",
+        "1e3GiB",
+        "1GiBiB",
+        "1.2.3GB",
+        ".GB",
+        "10 GiB/day",
+    ],
 )
 def test_what_is_no_size_names_option_and_value(text: str) -> None:
     with pytest.raises(InvalidInput, match=r"memory: .* is not a size") as failure:
@@ -45,5 +60,9 @@ def test_what_is_no_size_names_option_and_value(text: str) -> None:
 @given(st.integers(0, 10**6), st.sampled_from("KMGTPE"))
 def test_units_are_those_of_libvirt(number: int, unit: str) -> None:
     power = "KMGTPE".index(unit) + 1
-    assert parse_size("o", f"{number}{unit}") == parse_size("o", f"{number}{unit}iB") == number * 1024**power
+    assert (
+        parse_size("o", f"{number}{unit}")
+        == parse_size("o", f"{number}{unit}iB")
+        == number * 1024**power
+    )
     assert parse_size("o", f"{number}{unit}B") == number * 1000**power

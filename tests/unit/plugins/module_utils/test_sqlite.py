@@ -16,13 +16,16 @@ import typing as t
 import pytest
 
 from ansible_collections.headroom.libvirt.plugins.module_utils import _sqlite, _sqlite_file
+from ansible_collections.headroom.libvirt.plugins.module_utils._demand.database import (
+    SCHEMA,
+    Database,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     Conflict,
     InvalidInput,
     NoSpace,
     Unsupported,
 )
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision.database import SCHEMA, Database
 
 if t.TYPE_CHECKING:
     from pathlib import Path
@@ -79,7 +82,9 @@ def test_an_error_takes_everything_back(path: Path) -> None:
     assert Database(str(path)).run(count, NOW) == (0, [])
 
 
-@pytest.mark.parametrize("content", [b"no database at all, " * 300, b"SQLite format 3\0" + b"\xff" * 5000])
+@pytest.mark.parametrize(
+    "content", [b"no database at all, " * 300, b"SQLite format 3\0" + b"\xff" * 5000]
+)
 def test_a_broken_file_is_kept_aside_and_told(path: Path, content: bytes) -> None:
     write(path, content)
     path.with_name("history.sqlite-wal").write_bytes(b"old")
@@ -102,7 +107,9 @@ def test_each_broken_file_is_kept(path: Path) -> None:
 
 def test_a_file_that_breaks_in_the_middle_is_noticed_when_that_is_read(path: Path) -> None:
     def fill(connection: sqlite3.Connection) -> None:
-        connection.executemany("INSERT INTO lease VALUES (?, ?, 0, 1)", [(str(n), "x" * 500) for n in range(200)])
+        connection.executemany(
+            "INSERT INTO lease VALUES (?, ?, 0, 1)", [(str(n), "x" * 500) for n in range(200)]
+        )
 
     Database(str(path)).run(fill, NOW)
     content = bytearray(path.read_bytes())
@@ -173,7 +180,8 @@ def test_a_full_disk_is_told(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "words"), [("link", "symbolic link"), ("directory", "regular file"), ("fifo", "regular file")]
+    ("kind", "words"),
+    [("link", "symbolic link"), ("directory", "regular file"), ("fifo", "regular file")],
 )
 def test_only_a_regular_file_will_do(path: Path, kind: str, words: str) -> None:
     path.parent.mkdir()

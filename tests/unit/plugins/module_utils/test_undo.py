@@ -55,5 +55,8 @@ def test_what_cannot_be_undone_is_told_and_keeps_nothing_else_from_being_undone(
     with pytest.raises(NoSpace) as caught:
         run({**record(undone, "1"), "the volume 'a'": fail}, NoSpace("full"))
     assert undone == ["1"]
-    assert caught.value.message == "full. Could not be undone, remove by hand: the volume 'a' (the pool is gone)"
+    assert (
+        caught.value.message
+        == "full. Could not be undone, remove by hand: the volume 'a' (the pool is gone)"
+    )
     assert caught.value.details["left_behind"] == ["the volume 'a' (the pool is gone)"]

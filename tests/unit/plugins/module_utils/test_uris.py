@@ -6,7 +6,11 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._uris import leads_here, masked, passwords_in
+from ansible_collections.headroom.libvirt.plugins.module_utils._uris import (
+    leads_here,
+    masked,
+    passwords_in,
+)
 
 
 @pytest.mark.parametrize(

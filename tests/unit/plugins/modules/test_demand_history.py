@@ -43,7 +43,9 @@ def path(tmp_path: pathlib.Path) -> pathlib.Path:
 
 
 class Run(t.Protocol):
-    def __call__(self, name: str, *, check_mode: bool = False, **params: t.Any) -> dict[str, t.Any]: ...
+    def __call__(
+        self, name: str, *, check_mode: bool = False, **params: t.Any
+    ) -> dict[str, t.Any]: ...
 
 
 @pytest.fixture
@@ -56,9 +58,13 @@ def run(path: pathlib.Path) -> Run:
 
     def task(name: str, *, check_mode: bool = False, **params: t.Any) -> dict[str, t.Any]:
         module, call = calls[name]
-        defaults = {option: spec.get("default") for option, spec in module.ARGUMENTS.options.items()}
+        defaults = {
+            option: spec.get("default") for option, spec in module.ARGUMENTS.options.items()
+        }
         values = {**defaults, "fleet": "web", "history": str(path), **params}
-        result: dict[str, t.Any] = call(types.SimpleNamespace(params=values, check_mode=check_mode, warn=pytest.fail))
+        result: dict[str, t.Any] = call(
+            types.SimpleNamespace(params=values, check_mode=check_mode, warn=pytest.fail)
+        )
         return result
 
     return task
@@ -85,7 +91,12 @@ def test_rows_are_imported_once_and_read_again(run: Run, path: pathlib.Path) -> 
 def test_what_is_known_already_stays_unless_told_otherwise(run: Run) -> None:
     run("import", csv=CSV)
     other = f"timestamp,demand\n{NOON},99\n{NOON + 300},20\n{NOON + 600},\n"
-    assert run("import", csv=other)["intervals"] == {"added": 0, "replaced": 1, "kept": 1, "same": 1}
+    assert run("import", csv=other)["intervals"] == {
+        "added": 0,
+        "replaced": 1,
+        "kept": 1,
+        "same": 1,
+    }
     assert values(run("read")) == [(NOON, 10), (NOON + 300, 20), (NOON + 600, 40)]
     assert run("import", csv=other, replace=True)["intervals"]["replaced"] == 1
     assert values(run("read"))[0] == (NOON, 99)
@@ -102,19 +113,27 @@ def test_reading_makes_no_database(run: Run, path: pathlib.Path) -> None:
     assert not path.parent.exists()
 
 
-@pytest.mark.parametrize(("name", "params"), [("import", {"csv": CSV, "interval": 0}), ("read", {"window": 0})])
+@pytest.mark.parametrize(
+    ("name", "params"), [("import", {"csv": CSV, "interval": 0}), ("read", {"window": 0})]
+)
 def test_a_time_that_is_none_is_explained(run: Run, name: str, params: dict[str, t.Any]) -> None:
     with pytest.raises(InvalidInput, match="is no length of time"):
         run(name, **params)
 
 
-def test_a_decision_is_kept_once_an_interval_with_what_it_cost(run: Run, path: pathlib.Path) -> None:
+def test_a_decision_is_kept_once_an_interval_with_what_it_cost(
+    run: Run, path: pathlib.Path
+) -> None:
     assert run("decide", decision=DECISION, check_mode=True)["recorded"] is True
     assert not path.parent.exists()
     assert run("decide", decision=DECISION)["changed"] is True
     again = run("decide", decision={**DECISION, "timestamp": NOON + 200})
     assert (again["changed"], again["recorded"]) == (False, False)
-    later = {**DECISION, "timestamp": NOON + 305, "error": {"surplus_machines": 6, "short_machines": 0, "unmet": 0.0}}
+    later = {
+        **DECISION,
+        "timestamp": NOON + 305,
+        "error": {"surplus_machines": 6, "short_machines": 0, "unmet": 0.0},
+    }
     unknown = {**DECISION, "timestamp": NOON + 605, "demand": None, "error": None}
     run("decide", decision=later)
     run("decide", decision=unknown)
@@ -131,7 +150,9 @@ def test_a_decision_is_kept_once_an_interval_with_what_it_cost(run: Run, path: p
 def test_old_decisions_go(run: Run) -> None:
     run("decide", decision=DECISION)
     run("decide", decision={**DECISION, "timestamp": NOON + 7200}, keep=3600)
-    assert [one["timestamp"] for one in run("read", until=NOON + 9000.0)["decisions"]] == [NOON + 7200]
+    assert [one["timestamp"] for one in run("read", until=NOON + 9000.0)["decisions"]] == [
+        NOON + 7200
+    ]
 
 
 def test_prometheus_is_told_of_every_fleet(run: Run, tmp_path: pathlib.Path) -> None:

@@ -16,7 +16,7 @@ import pytest
 from ansible_collections.headroom.libvirt.plugins.doc_fragments.connection import ModuleDocFragment
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput, NotFound
 from ansible_collections.headroom.libvirt.plugins.module_utils._query import InvalidQuery
-from ansible_collections.headroom.libvirt.plugins.module_utils._stats import api
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt import stats
 from ansible_collections.headroom.libvirt.plugins.modules import domain_stats_info
 
 from tools import checkout
@@ -24,10 +24,14 @@ from tools import checkout
 if t.TYPE_CHECKING:
     from pathlib import Path
 
-    from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection
+    from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
+        Connection,
+    )
 
 NAME = "headroom.libvirt.domain_stats_info"
-GUEST = "<domain type='test'><name>guest</name><memory>8192</memory><os><type>hvm</type></os></domain>"
+GUEST = (
+    "<domain type='test'><name>guest</name><memory>8192</memory><os><type>hvm</type></os></domain>"
+)
 
 RECORD: dict[str, t.Any] = {
     "state.state": 1,
@@ -63,27 +67,38 @@ def host(node: Connection) -> Connection:
 def full_host(host: Connection, monkeypatch: pytest.MonkeyPatch) -> Connection:
     """A host whose guest tells everything, as QEMU does."""
 
-    def read_some(_connection: Connection, domains: t.Any, *_groups: t.Any, **_options: t.Any) -> t.Any:
+    def read_some(
+        _connection: Connection, domains: t.Any, *_groups: t.Any, **_options: t.Any
+    ) -> t.Any:
         return [(domain, RECORD) for domain in domains]
 
-    monkeypatch.setattr(api, "read_some", read_some)
+    monkeypatch.setattr(stats, "read_some", read_some)
     return host
 
 
 def run(connection: Connection, **params: t.Any) -> dict[str, t.Any]:
     options = domain_stats_info.ARGUMENTS.options
     check_mode = params.pop("check_mode", False)
-    defaults = {name: option.get("default") for name, option in options.items() if name not in params}
-    module = t.cast("t.Any", types.SimpleNamespace(params={**defaults, **params}, check_mode=check_mode))
+    defaults = {
+        name: option.get("default") for name, option in options.items() if name not in params
+    }
+    module = t.cast(
+        "t.Any", types.SimpleNamespace(params={**defaults, **params}, check_mode=check_mode)
+    )
     return domain_stats_info.read_statistics(connection, module)
 
 
 def test_a_host_is_read_by_default_as_a_whole(host: Connection) -> None:
     result = run(host)
-    assert [(domain["name"], domain["state"], domain["timed_out"]) for domain in result["domains"]] == [
-        ("guest", "running", False)
-    ]
-    assert result["totals"]["domains"] == {"count": 1, "states": {"running": 1}, "timed_out": 0, "rated": 0}
+    assert [
+        (domain["name"], domain["state"], domain["timed_out"]) for domain in result["domains"]
+    ] == [("guest", "running", False)]
+    assert result["totals"]["domains"] == {
+        "count": 1,
+        "states": {"running": 1},
+        "timed_out": 0,
+        "rated": 0,
+    }
 
 
 def test_a_query_takes_the_place_of_the_statistics(host: Connection) -> None:
@@ -109,7 +124,9 @@ def test_a_limit_that_is_none_is_refused(host: Connection, option: str, value: f
         run(host, **{option: value})
 
 
-def test_rates_are_against_the_sample_that_the_last_task_kept(full_host: Connection, tmp_path: Path) -> None:
+def test_rates_are_against_the_sample_that_the_last_task_kept(
+    full_host: Connection, tmp_path: Path
+) -> None:
     kept = str(tmp_path / "new" / "samples.json")
     rates = [
         run(full_host, since="previous", samples=kept, check_mode=check_mode)["domains"][0]["rates"]
@@ -124,7 +141,9 @@ def test_totals_by_label(full_host: Connection) -> None:
     parts = run(full_host, totals_by=["state", "fleet"])["totals_by"]
     assert parts["fleet"] == {}
     assert parts["state"]["running"]["cpu"]["time_seconds"] == 1.0
-    assert run(full_host, totals_by=["state"], query="totals_by.state.running.domains.count") == {"result": 1}
+    assert run(full_host, totals_by=["state"], query="totals_by.state.running.domains.count") == {
+        "result": 1
+    }
 
 
 def test_the_sum_of_a_host_has_its_name(full_host: Connection) -> None:
@@ -165,7 +184,9 @@ def keys(documented: t.Any) -> t.Any:
 def shape(value: t.Any) -> t.Any:
     if isinstance(value, list) and value and isinstance(value[0], dict):
         return shape(value[0])
-    return {name: shape(inner) for name, inner in value.items()} if isinstance(value, dict) else None
+    return (
+        {name: shape(inner) for name, inner in value.items()} if isinstance(value, dict) else None
+    )
 
 
 def test_every_key_is_documented_and_every_documented_key_returned(full_host: Connection) -> None:
@@ -181,7 +202,11 @@ def test_every_key_is_documented_and_every_documented_key_returned(full_host: Co
 def test_every_option_is_documented_as_it_is() -> None:
     yaml = pytest.importorskip("yaml")
     documented = {
-        name: {key: option[key] for key in ("type", "elements", "choices", "default", "required") if key in option}
+        name: {
+            key: option[key]
+            for key in ("type", "elements", "choices", "default", "required")
+            if key in option
+        }
         for document in (domain_stats_info.DOCUMENTATION, ModuleDocFragment.DOCUMENTATION)
         for name, option in yaml.safe_load(document)["options"].items()
     }
@@ -205,5 +230,7 @@ def test_every_option_and_choice_is_exercised_on_real_hosts() -> None:
     assert {name for use in used for name in use} == set(options)
     for name, option in options.items():
         given = [use[name] for use in used if name in use] + [option.get("default")]
-        values = {value for entry in given for value in (entry if isinstance(entry, list) else [entry])}
+        values = {
+            value for entry in given for value in (entry if isinstance(entry, list) else [entry])
+        }
         assert set(option.get("choices", ())) <= values

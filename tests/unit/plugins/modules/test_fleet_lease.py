@@ -27,13 +27,17 @@ def warnings() -> list[str]:
 
 
 class Run(t.Protocol):
-    def __call__(self, holder: str, *, check_mode: bool = False, **params: t.Any) -> dict[str, t.Any]: ...
+    def __call__(
+        self, holder: str, *, check_mode: bool = False, **params: t.Any
+    ) -> dict[str, t.Any]: ...
 
 
 @pytest.fixture
 def run(path: Path, warnings: list[str]) -> Run:
     def task(holder: str, *, check_mode: bool = False, **params: t.Any) -> dict[str, t.Any]:
-        defaults = {name: option.get("default") for name, option in fleet_lease.ARGUMENTS.options.items()}
+        defaults = {
+            name: option.get("default") for name, option in fleet_lease.ARGUMENTS.options.items()
+        }
         values = {**defaults, "fleet": "web", "holder": holder, "history": str(path), **params}
         module = types.SimpleNamespace(params=values, check_mode=check_mode, warn=warnings.append)
         return fleet_lease.take_or_give_up(t.cast("t.Any", module))
@@ -57,7 +61,12 @@ def test_taking_keeping_and_giving_up(run: Run) -> None:
 def test_another_holder_is_told_and_not_disturbed(run: Run) -> None:
     until = run("a")["until"]
     refused = run("b")
-    assert (refused["changed"], refused["held"], refused["by"], refused["until"]) == (False, False, "a", until)
+    assert (refused["changed"], refused["held"], refused["by"], refused["until"]) == (
+        False,
+        False,
+        "a",
+        until,
+    )
     assert run("b", state="absent")["by"] == "a"
     with pytest.raises(Conflict, match=r"a holds the fleet 'web' for another (900|899) s"):
         run("b", fail_if_held=True)

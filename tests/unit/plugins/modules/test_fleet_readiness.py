@@ -18,7 +18,9 @@ if t.TYPE_CHECKING:
 
 
 class Run(t.Protocol):
-    def __call__(self, timestamp: float, *, check_mode: bool = False, **params: t.Any) -> dict[str, t.Any]: ...
+    def __call__(
+        self, timestamp: float, *, check_mode: bool = False, **params: t.Any
+    ) -> dict[str, t.Any]: ...
 
 
 @pytest.fixture
@@ -29,8 +31,16 @@ def path(tmp_path: Path) -> Path:
 @pytest.fixture
 def run(path: Path) -> Run:
     def task(timestamp: float, *, check_mode: bool = False, **params: t.Any) -> dict[str, t.Any]:
-        values = {"fleet": "web", "machines": 2, "seconds": 41.5, "timestamp": timestamp, "history": str(path)}
-        module = types.SimpleNamespace(params={**values, **params}, check_mode=check_mode, warn=pytest.fail)
+        values = {
+            "fleet": "web",
+            "machines": 2,
+            "seconds": 41.5,
+            "timestamp": timestamp,
+            "history": str(path),
+        }
+        module = types.SimpleNamespace(
+            params={**values, **params}, check_mode=check_mode, warn=pytest.fail
+        )
         return fleet_readiness.record(t.cast("t.Any", module))
 
     return task
@@ -43,7 +53,10 @@ def test_a_run_is_recorded_once(run: Run) -> None:
     assert first["readiness"] == [{"machines": 2, "seconds": 41.5}]
     again = run(100.0, seconds=99.0)
     assert (again["changed"], again["readiness"]) == (False, first["readiness"])
-    assert run(200.0, machines=1, seconds=38)["readiness"] == [*first["readiness"], {"machines": 1, "seconds": 38}]
+    assert run(200.0, machines=1, seconds=38)["readiness"] == [
+        *first["readiness"],
+        {"machines": 1, "seconds": 38},
+    ]
 
 
 def test_check_mode_tells_what_the_real_run_then_does(run: Run, path: Path) -> None:

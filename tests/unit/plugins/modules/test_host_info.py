@@ -12,9 +12,12 @@ import typing as t
 import libvirt
 import pytest
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection, open_connection
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput, NotFound
-from ansible_collections.headroom.libvirt.plugins.module_utils._host import api
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt import node
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
+    Connection,
+    open_connection,
+)
 from ansible_collections.headroom.libvirt.plugins.modules import host_info
 
 GIB = 1024**3
@@ -28,7 +31,9 @@ def connection() -> t.Iterator[Connection]:
 
 def run(connection: Connection, **params: t.Any) -> dict[str, t.Any]:
     defaults = {
-        name: option.get("default") for name, option in host_info.ARGUMENTS.options.items() if name not in params
+        name: option.get("default")
+        for name, option in host_info.ARGUMENTS.options.items()
+        if name not in params
     }
     module = t.cast("t.Any", types.SimpleNamespace(params={**defaults, **params}))
     result: dict[str, t.Any] = host_info.collect(connection, module)["host"]
@@ -51,7 +56,9 @@ def test_it_agrees_with_libvirt(connection: Connection) -> None:
     assert host["memory"]["total_bytes"] == memory_mib * 1024**2
     assert host["hostname"] == connection.handle.getHostname()
     assert host["uri"] == "test:///default"
-    _state, capacity, allocation, available = connection.handle.storagePoolLookupByName("default-pool").info()
+    _state, capacity, allocation, available = connection.handle.storagePoolLookupByName(
+        "default-pool"
+    ).info()
     assert host["pools"] == [
         {
             "name": "default-pool",
@@ -66,7 +73,13 @@ def test_it_agrees_with_libvirt(connection: Connection) -> None:
         }
     ]
     assert host["networks"] == [
-        {"name": "default", "active": True, "autostart": False, "bridge": "virbr0", "forward": "nat"}
+        {
+            "name": "default",
+            "active": True,
+            "autostart": False,
+            "bridge": "virbr0",
+            "forward": "nat",
+        }
     ]
     assert host["domains"] == {"running": 1, "total": 1}
 
@@ -124,31 +137,42 @@ def test_what_does_not_run_is_reported(connection: Connection) -> None:
     assert host["free"]["pools"] == {}
     assert host["networks"][0]["active"] is False
     found = [(check["check"], check["name"], check["status"]) for check in host["health"]]
-    assert found.count(("pool", "default-pool", "warning")) == 2  # it could not be refreshed, and it is inactive
+    assert (
+        found.count(("pool", "default-pool", "warning")) == 2
+    )  # it could not be refreshed, and it is inactive
     assert ("network", "default", "warning") in found
 
 
 def test_only_the_pools_that_were_asked_for(connection: Connection) -> None:
-    assert [pool["name"] for pool in run(connection, pools=["default-pool"])["pools"]] == ["default-pool"]
+    assert [pool["name"] for pool in run(connection, pools=["default-pool"])["pools"]] == [
+        "default-pool"
+    ]
     assert run(connection, pools=[])["pools"] == []
 
 
 def test_a_pool_that_is_not_there_is_an_error_that_says_which_are(connection: Connection) -> None:
-    with pytest.raises(NotFound, match=r"pools: the host has no pool 'missing'\. It has: default-pool"):
+    with pytest.raises(
+        NotFound, match=r"pools: the host has no pool 'missing'\. It has: default-pool"
+    ):
         run(connection, pools=["default-pool", "missing"])
 
 
-def test_a_domain_that_vanishes_is_left_out(connection: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_domain_that_vanishes_is_left_out(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
     domain = define(connection, "brief", vcpus=1, memory_gib=1)
     listed = connection.handle.listAllDomains(0)
     domain.undefineFlags(0)
     monkeypatch.setattr(
-        "ansible_collections.headroom.libvirt.plugins.module_utils._domain.api.list_all", lambda _connection: listed
+        "ansible_collections.headroom.libvirt.plugins.module_utils._virt.domains.list_all",
+        lambda _connection: listed,
     )
     assert run(connection)["domains"] == {"running": 1, "total": 1}
 
 
-def test_a_storage_daemon_that_is_down_is_reported(connection: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_storage_daemon_that_is_down_is_reported(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def refuse(_self: object, _flags: int) -> t.NoReturn:
         raise libvirt.libvirtError("Failed to connect socket to '/run/libvirt/virtstoraged-sock'")
 
@@ -158,9 +182,11 @@ def test_a_storage_daemon_that_is_down_is_reported(connection: Connection, monke
     assert ("storage", "error") in [(check["check"], check["status"]) for check in host["health"]]
 
 
-def test_memory_of_a_linux_host_is_read_in_kib(connection: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_memory_of_a_linux_host_is_read_in_kib(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
     answer = {"total": 3145729, "free": 1000, "buffers": 20, "cached": 300}
-    monkeypatch.setattr(api, "memory_stats", lambda _connection: answer)
+    monkeypatch.setattr(node, "memory_stats", lambda _connection: answer)
     assert run(connection)["memory"] == {
         "total_bytes": 3145729 * 1024,
         "free_bytes": 1000 * 1024,

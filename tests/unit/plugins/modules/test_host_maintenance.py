@@ -9,7 +9,9 @@ import typing as t
 
 import pytest
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._connection import open_connection
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
+    open_connection,
+)
 from ansible_collections.headroom.libvirt.plugins.modules import host_info, host_maintenance
 
 if t.TYPE_CHECKING:
@@ -30,7 +32,10 @@ def path(tmp_path: Path) -> Path:
 @pytest.fixture
 def run(path: Path) -> Run:
     def task(*, check_mode: bool = False, **params: t.Any) -> dict[str, t.Any]:
-        defaults = {name: option.get("default") for name, option in host_maintenance.ARGUMENTS.options.items()}
+        defaults = {
+            name: option.get("default")
+            for name, option in host_maintenance.ARGUMENTS.options.items()
+        }
         values = {**defaults, "history": str(path), **params}
         module = types.SimpleNamespace(params=values, check_mode=check_mode, warn=pytest.fail)
         return host_maintenance.set_mark(t.cast("t.Any", module))
@@ -43,8 +48,12 @@ def seen(path: Path, uri: str = "test:///default") -> tuple[t.Any, list[t.Any]]:
     defaults = {name: option.get("default") for name, option in host_info.ARGUMENTS.options.items()}
     params = {**defaults, "history": str(path), "uri": uri}
     with open_connection("test:///default") as connection:
-        host = host_info.collect(connection, t.cast("t.Any", types.SimpleNamespace(params=params)))["host"]
-    return host["maintenance"], [check for check in host["health"] if check["check"] == "maintenance"]
+        host = host_info.collect(connection, t.cast("t.Any", types.SimpleNamespace(params=params)))[
+            "host"
+        ]
+    return host["maintenance"], [
+        check for check in host["health"] if check["check"] == "maintenance"
+    ]
 
 
 def test_a_mark_is_set_told_and_taken_off(run: Run, path: Path) -> None:

@@ -9,9 +9,11 @@ import typing as t
 
 import pytest
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._connection import open_connection
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
 from ansible_collections.headroom.libvirt.plugins.module_utils._placement.options import ARGUMENTS
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
+    open_connection,
+)
 from ansible_collections.headroom.libvirt.plugins.modules import host_info, placement_plan_info
 
 GIB = 1024**3
@@ -27,7 +29,15 @@ def guest(name: str, memory: int = 1, **known: t.Any) -> dict[str, t.Any]:
         "memory_bytes": memory * GIB,
         "tags": [],
         "networks": ["default"],
-        "disks": [{"target": "vda", "path": f"/images/{name}", "pool": "default", "bytes": GIB, "base_bytes": 0}],
+        "disks": [
+            {
+                "target": "vda",
+                "path": f"/images/{name}",
+                "pool": "default",
+                "bytes": GIB,
+                "base_bytes": 0,
+            }
+        ],
         **known,
     }
 
@@ -36,7 +46,9 @@ def host(name: str, *guests: dict[str, t.Any], **known: t.Any) -> dict[str, t.An
     facts = {
         "allowed": {"vcpus": 16, "memory_bytes": 16 * GIB},
         "guests": list(guests),
-        "pools": [{"name": "default", "path": "/images", "available_bytes": 100 * GIB, "source": None}],
+        "pools": [
+            {"name": "default", "path": "/images", "available_bytes": 100 * GIB, "source": None}
+        ],
         "networks": [{"name": "default", "active": True}],
         "appliance_volumes": [],
         "maintenance": None,
@@ -52,7 +64,9 @@ def run(action: str, hosts: list[dict[str, t.Any]], **params: t.Any) -> dict[str
 
 
 def test_a_drain() -> None:
-    plan = run("drain", [host("a", guest("x", 4)), host("b"), {"name": "c", "facts": None}], host=["a"])
+    plan = run(
+        "drain", [host("a", guest("x", 4)), host("b"), {"name": "c", "facts": None}], host=["a"]
+    )
     assert (plan["changed"], plan["possible"]) == (False, True)
     assert plan["moves"] == [
         {
@@ -119,7 +133,14 @@ CLONES: dict[str, t.Any] = {
     "spread": "even",
     "max_per_host": None,
 }
-APART = {"kind": "anti_affinity", "strength": "hard", "fleets": ["*"], "tags": [], "names": [], "each": True}
+APART = {
+    "kind": "anti_affinity",
+    "strength": "hard",
+    "fleets": ["*"],
+    "tags": [],
+    "names": [],
+    "each": True,
+}
 
 
 def test_new_clones_are_placed_but_not_on_a_host_in_maintenance() -> None:
@@ -148,7 +169,9 @@ def test_options_that_make_no_sense_are_refused(params: dict[str, t.Any], proble
 
 def test_what_is_no_fact_of_a_host_is_refused() -> None:
     broken = host("a", guest("x", vcpus="many"))
-    with pytest.raises(InvalidInput, match=r"hosts\[0\]\.facts\.guests\[0\]\.vcpus.*is not a number"):
+    with pytest.raises(
+        InvalidInput, match=r"hosts\[0\]\.facts\.guests\[0\]\.vcpus.*is not a number"
+    ):
         run("drain", [broken], host=["a"])
     with pytest.raises(InvalidInput, match="stands there twice"):
         run("drain", [host("a"), host("a")], host=["a"])
@@ -156,15 +179,28 @@ def test_what_is_no_fact_of_a_host_is_refused() -> None:
 
 def test_it_reads_what_host_info_returns() -> None:
     defaults = {name: option.get("default") for name, option in host_info.ARGUMENTS.options.items()}
-    params = {**defaults, "guests": True, "memory_reserve": "1MiB", "memory_overcommit": 9.0, "uri": "test:///default"}
+    params = {
+        **defaults,
+        "guests": True,
+        "memory_reserve": "1MiB",
+        "memory_overcommit": 9.0,
+        "uri": "test:///default",
+    }
     with open_connection("test:///default") as connection:
-        facts = host_info.collect(connection, t.cast("t.Any", types.SimpleNamespace(params=params)))["host"]
+        facts = host_info.collect(
+            connection, t.cast("t.Any", types.SimpleNamespace(params=params))
+        )["host"]
     assert [one["name"] for one in facts["guests"]] == ["test"]
     plan = run("drain", [{"name": "a", "facts": facts}, host("b")], host=["a"])
-    assert plan["reasons"][0].startswith("test cannot leave a: b has no running pool at /guest for vda")
+    assert plan["reasons"][0].startswith(
+        "test cannot leave a: b has no running pool at /guest for vda"
+    )
     shared = run(
         "drain",
-        [{"name": "a", "facts": {**facts, "guests": [{**facts["guests"][0], "disks": []}]}}, host("b")],
+        [
+            {"name": "a", "facts": {**facts, "guests": [{**facts["guests"][0], "disks": []}]}},
+            host("b"),
+        ],
         host=["a"],
     )
     assert [(move["guest"], move["destination"]) for move in shared["moves"]] == [("test", "b")]

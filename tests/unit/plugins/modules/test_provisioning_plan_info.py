@@ -13,9 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.headroom.libvirt.plugins.module_utils._demand import csv
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Conflict, InvalidInput
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision import csv_text, decisions
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision.tracker import Tracker
+from ansible_collections.headroom.libvirt.plugins.module_utils._forecast.online import Tracker
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision import decisions
 
 from tools.planned import HOUR, call, execute, host
 
@@ -58,34 +59,50 @@ def test_the_blend_knows_the_hour_of_the_day() -> None:
 def test_a_filter_forecasts_in_place_of_ours() -> None:
     rule = {"forecaster": "example.capacity.arima", "cooldown": HOUR}
     plan = call(rule=rule, forecasts=[[10], [{"value": 60, "upper": 75}]])
-    assert plan["forecast"] == {"value": 60, "upper": 75, "at": 3 * HOUR, "method": "example.capacity.arima"}
+    assert plan["forecast"] == {
+        "value": 60,
+        "upper": 75,
+        "at": 3 * HOUR,
+        "method": "example.capacity.arima",
+    }
     assert plan["machines"]["needed"] == 8
 
 
 def test_a_filter_is_asked_by_ansible_and_cannot_be_replayed() -> None:
     rule = {"forecaster": "example.capacity.arima"}
-    with pytest.raises(InvalidInput, match=r"forecasts: None is what example.capacity.arima says, and missing"):
+    with pytest.raises(
+        InvalidInput, match=r"forecasts: None is what example.capacity.arima says, and missing"
+    ):
         call(rule=rule)
-    with pytest.raises(InvalidInput, match=r"rule\.forecaster: 'example.capacity.arima' cannot be replayed"):
+    with pytest.raises(
+        InvalidInput, match=r"rule\.forecaster: 'example.capacity.arima' cannot be replayed"
+    ):
         call(rule=rule, backtest={})
-    with pytest.raises(InvalidInput, match=r"backtest.rules \(own\): 'example.capacity.arima' cannot be replayed"):
+    with pytest.raises(
+        InvalidInput, match=r"backtest.rules \(own\): 'example.capacity.arima' cannot be replayed"
+    ):
         call(backtest={"rules": [{"name": "own", **rule}]})
 
 
 def test_a_forecaster_that_is_none_is_named_with_those_there_are() -> None:
     with pytest.raises(
-        InvalidInput, match=r"'trent' is no forecaster\. Write one of auto, trend, blend, last_value, or"
+        InvalidInput,
+        match=r"'trent' is no forecaster\. Write one of auto, trend, blend, last_value, or",
     ):
         call(rule={"forecaster": "trent"})
 
 
-def test_a_forecast_goes_on_from_what_was_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_forecast_goes_on_from_what_was_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     state = tmp_path / "state.sqlite"
     params: dict[str, t.Any] = {"rule": {"forecaster": "blend"}, "forecast_state": str(state)}
 
     def plan(hours: int, **more: t.Any) -> dict[str, t.Any]:
         demand = [60 + 50 * math.sin(2 * math.pi * hour / 24) for hour in range(hours)]
-        return call(hosts=[host("kvm1", *demand)], now=(hours - 1) * HOUR + 60, **{**params, **more})
+        return call(
+            hosts=[host("kvm1", *demand)], now=(hours - 1) * HOUR + 60, **{**params, **more}
+        )
 
     told = plan(300, check_mode=True)
     assert not state.exists()
@@ -107,8 +124,17 @@ def test_a_forecast_goes_on_from_what_was_kept(tmp_path: Path, monkeypatch: pyte
 
 def test_both_forecasts_go_on_where_parked_machines_follow_one(tmp_path: Path) -> None:
     state = tmp_path / "state.sqlite"
-    rule = {"forecaster": "blend", "risk": 0.2, "capacity": 30, "parked_max": 9, "parked_as": "paused", "cooldown": 0}
-    demand = [60 + 50 * math.sin(2 * math.pi * hour / 24) + 31 * (hour % 7 == 0) for hour in range(301)]
+    rule = {
+        "forecaster": "blend",
+        "risk": 0.2,
+        "capacity": 30,
+        "parked_max": 9,
+        "parked_as": "paused",
+        "cooldown": 0,
+    }
+    demand = [
+        60 + 50 * math.sin(2 * math.pi * hour / 24) + 31 * (hour % 7 == 0) for hour in range(301)
+    ]
 
     def plan(hours: int, **more: t.Any) -> dict[str, t.Any]:
         params = {"rule": rule, "forecast_state": str(state), **more}
@@ -122,7 +148,10 @@ def test_both_forecasts_go_on_where_parked_machines_follow_one(tmp_path: Path) -
     assert len(made["prepare"]["kvm1"]) > 0
     assert any("at a risk of 1 %" in reason for reason in made["reasons"])
     with contextlib.closing(sqlite3.connect(state)) as connection:
-        assert {name for (name,) in connection.execute("SELECT fleet FROM forecaster")} == {"web", "web/parked"}
+        assert {name for (name,) in connection.execute("SELECT fleet FROM forecaster")} == {
+            "web",
+            "web/parked",
+        }
 
 
 def test_a_state_that_is_broken_is_begun_anew(tmp_path: Path) -> None:
@@ -182,7 +211,10 @@ def test_it_says_so_when_nothing_is_known() -> None:
         ({"backtest": {"rules": [{"name": "a", "interval": 60}]}}, "backtest.rules[0].interval"),
         ({"backtest": {}}, "backtest"),
         ({"backtest": {"tune": True}}, "backtest.tune"),
-        ({"rule": {"schedule": [{"name": "a", "start": "soon", "end": "later"}]}}, "rule.schedule[0].start"),
+        (
+            {"rule": {"schedule": [{"name": "a", "start": "soon", "end": "later"}]}},
+            "rule.schedule[0].start",
+        ),
     ],
 )
 def test_wrong_options_are_explained(params: dict[str, t.Any], option: str) -> None:
@@ -191,7 +223,9 @@ def test_wrong_options_are_explained(params: dict[str, t.Any], option: str) -> N
     assert caught.value.details["option"] == option
 
 
-DAYS = [None if hour == 100 else 60 + 50 * math.sin(2 * math.pi * hour / 24) for hour in range(14 * 24)]
+DAYS = [
+    None if hour == 100 else 60 + 50 * math.sin(2 * math.pi * hour / 24) for hour in range(14 * 24)
+]
 
 
 def rows(found: dict[str, t.Any]) -> dict[str, dict[str, t.Any]]:
@@ -225,7 +259,7 @@ def test_a_recorded_history_is_replayed_under_several_rules() -> None:
 def test_a_file_is_replayed_and_a_rule_found_for_it(tmp_path: Path) -> None:
     """The rule is found on one part and judged on another, where it costs less at no more than the share asked for."""
     file = tmp_path / "demand.csv"
-    file.write_text(csv_text.write((index * HOUR, value) for index, value in enumerate(DAYS)))
+    file.write_text(csv.write((index * HOUR, value) for index, value in enumerate(DAYS)))
     wasteful = {"headroom": 1.0, "cooldown": 12 * HOUR, "forecaster": "trend"}
     found = call(hosts=[], rule=wasteful, backtest={"csv": str(file), "tune": True})
     replayed = rows(found)
@@ -238,7 +272,12 @@ def test_a_file_is_replayed_and_a_rule_found_for_it(tmp_path: Path) -> None:
 
 def test_a_schedule_is_replayed_too() -> None:
     calm = [5.0] * 200
-    sale = {"name": "sale", "start": "1970-01-06T00:00:00Z", "end": "1970-01-06T04:00:00Z", "machines": 9}
+    sale = {
+        "name": "sale",
+        "start": "1970-01-06T00:00:00Z",
+        "end": "1970-01-06T04:00:00Z",
+        "machines": 9,
+    }
     sale = {"every": None, "demand": None, **sale}
     found = call(
         hosts=[host("kvm1", *calm)],

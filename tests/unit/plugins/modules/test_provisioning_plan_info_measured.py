@@ -17,8 +17,13 @@ def measured_host(hours: int = 8) -> dict[str, t.Any]:
     """A host with a machine that uses a core for 20 requests, where two runs made machines."""
     busy = host("kvm1", *[20.0] * hours, machines=["web-1"])
     busy["sample"]["members"][0] |= {"vcpus": 2, "memory_bytes": GIB}
-    busy["sample"]["loads"] = [{"timestamp": hour * HOUR + 60, "used_cores": 1.0, "vcpus": 2} for hour in range(hours)]
-    busy["sample"]["readiness"] = [{"machines": 1, "seconds": 60.0}, {"machines": 2, "seconds": 5400.0}]
+    busy["sample"]["loads"] = [
+        {"timestamp": hour * HOUR + 60, "used_cores": 1.0, "vcpus": 2} for hour in range(hours)
+    ]
+    busy["sample"]["readiness"] = [
+        {"machines": 1, "seconds": 60.0},
+        {"machines": 2, "seconds": 5400.0},
+    ]
     return busy
 
 
@@ -28,7 +33,10 @@ def test_what_was_measured_is_told_and_made_use_of_where_the_rule_says_so() -> N
     assert told["measured"] == {"capacity": 28.0, "utilization": 0.5, "ready_seconds": 5400.0}
     assert told["decision"]["capacity"] == 10
     assert told["machines"]["needed"] == 2
-    used = call(**params, rule={"measure_capacity": True, "capacity": 19, "utilization": 0.5, "horizon": "auto"})
+    used = call(
+        **params,
+        rule={"measure_capacity": True, "capacity": 19, "utilization": 0.5, "horizon": "auto"},
+    )
     assert used["measured"]["capacity"] == 20
     assert used["decision"]["capacity"] == 20
     assert used["machines"]["needed"] == 1
@@ -39,14 +47,19 @@ def test_what_was_measured_is_told_and_made_use_of_where_the_rule_says_so() -> N
 
 
 def test_a_horizon_is_a_number_of_seconds_or_measured() -> None:
-    rising: dict[str, t.Any] = {"hosts": [measured_host(), host("kvm2", *[0.0] * 5, 5, 10, 20)], "now": 7 * HOUR + 60}
+    rising: dict[str, t.Any] = {
+        "hosts": [measured_host(), host("kvm2", *[0.0] * 5, 5, 10, 20)],
+        "now": 7 * HOUR + 60,
+    }
     del rising["hosts"][0]["sample"]["loads"]
     assert call(**rising)["forecast"]["at"] == 8 * HOUR
     assert call(**rising, rule={"horizon": "auto"})["forecast"]["at"] == 9 * HOUR
     assert call(**rising, rule={"horizon": str(3 * HOUR)})["forecast"]["at"] == 10 * HOUR
     assert call(**rising, rule={"horizon": "7199.5"})["forecast"]["at"] == 9 * HOUR
     for wrong in ("soon", "inf", "nan", "True"):
-        with pytest.raises(InvalidInput, match=rf"rule\.horizon: '{wrong}' is no number of seconds\. .* or auto"):
+        with pytest.raises(
+            InvalidInput, match=rf"rule\.horizon: '{wrong}' is no number of seconds\. .* or auto"
+        ):
             call(**rising, rule={"horizon": wrong})
 
 
@@ -57,7 +70,11 @@ def test_nothing_is_measured_of_a_fleet_whose_hosts_do_not_all_tell() -> None:
     assert call(**params, hosts=hosts)["measured"]["capacity"] == 28.0
     for row in hosts[0]["sample"]["history"]:
         row["whole"] = True
-    assert call(**params, hosts=hosts)["measured"] == {"capacity": None, "utilization": None, "ready_seconds": 5400.0}
+    assert call(**params, hosts=hosts)["measured"] == {
+        "capacity": None,
+        "utilization": None,
+        "ready_seconds": 5400.0,
+    }
 
 
 def test_a_backtest_replays_what_was_measured() -> None:

@@ -10,7 +10,10 @@ import threading
 
 import pytest
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._errors import ConnectionFailed, TimedOut
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
+    ConnectionFailed,
+    TimedOut,
+)
 from ansible_collections.headroom.libvirt.plugins.plugin_utils._parallel import run_each
 
 LONG = 30.0

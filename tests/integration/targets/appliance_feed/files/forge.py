@@ -35,7 +35,9 @@ def sign(data: object, key: str = "good", when: str | None = None) -> bytes:
     return gpg(*past, "--local-user", key, "--clearsign", stdin=json.dumps(data, indent=1).encode())
 
 
-def feed(case: str, disk: bytes = GOOD, *, key: str = "good", when: str | None = None, **changes: t.Any) -> Path:
+def feed(
+    case: str, disk: bytes = GOOD, *, key: str = "good", when: str | None = None, **changes: t.Any
+) -> Path:
     """Write a feed; ``changes`` replace what its only item says, or `version` and `made`."""
     folder = TOP / "www" / case
     (folder / "streams/v1").mkdir(parents=True)
@@ -53,7 +55,9 @@ def feed(case: str, disk: bytes = GOOD, *, key: str = "good", when: str | None =
     products = {
         "format": "products:1.0",
         "updated": made,
-        "products": {"box": {"arch": "amd64", "appliance": "box", "versions": {version: {"items": items}}}},
+        "products": {
+            "box": {"arch": "amd64", "appliance": "box", "versions": {version: {"items": items}}}
+        },
     }
     said = {
         "path": item.pop("products", "streams/v1/box.sjson"),
@@ -68,13 +72,18 @@ def feed(case: str, disk: bytes = GOOD, *, key: str = "good", when: str | None =
 
 def header(virtual_size: int, l1: tuple[int, int]) -> bytes:
     """A qcow2 header that claims a disk, and a table of (entries, offset)."""
-    head = struct.pack(">4sIQIIQIIQQIIQ", b"QFI\xfb", 3, 0, 0, 16, virtual_size, 0, *l1, 0x10000, 1, 0, 0)
+    head = struct.pack(
+        ">4sIQIIQIIQQIIQ", b"QFI\xfb", 3, 0, 0, 16, virtual_size, 0, *l1, 0x10000, 1, 0, 0
+    )
     return (head + struct.pack(">QQQIIQ", 0, 0, 0, 4, 104, 0)).ljust(262144, b"\0")
 
 
 def image(name: str, *arguments: str) -> bytes:
     path = TOP / name
-    subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", *arguments[:-1], path, arguments[-1]], check=True)
+    subprocess.run(
+        ["qemu-img", "create", "-q", "-f", "qcow2", *arguments[:-1], path, arguments[-1]],
+        check=True,
+    )
     return path.read_bytes()
 
 

@@ -45,7 +45,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if start >= len(content) > 0:
             self._answer(416, b"")
             return
-        extra = {"Content-Range": f"bytes {start}-{len(content) - 1}/{len(content)}"} if start else {}
+        extra = (
+            {"Content-Range": f"bytes {start}-{len(content) - 1}/{len(content)}"} if start else {}
+        )
         body = content[start : start + fault["cut"]] if "cut" in fault else content[start:]
         self._answer(206 if start else 200, body, len(content) - start, ETag=tag, **extra)
         self.close_connection = "cut" in fault

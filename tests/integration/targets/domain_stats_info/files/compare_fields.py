@@ -47,9 +47,15 @@ FIELDS: dict[str, tuple[str, Unit]] = {
     r"dirtyrate\.calc_period": ("dirty_rate.period_seconds", 1),
     r"dirtyrate\.calc_mode": ("dirty_rate.mode", None),
     r"dirtyrate\.megabytes_per_second": ("dirty_rate.bytes_per_second", 1 / KIB**2),
-    r"dirtyrate\.vcpu\.(\d+)\.megabytes_per_second": (r"dirty_rate.vcpus.\1.bytes_per_second", 1 / KIB**2),
+    r"dirtyrate\.vcpu\.(\d+)\.megabytes_per_second": (
+        r"dirty_rate.vcpus.\1.bytes_per_second",
+        1 / KIB**2,
+    ),
     r"memory\.bandwidth\.monitor\.(\d+)\.(name|vcpus)": (r"memory_bandwidth.monitors.\1.\2", None),
-    r"memory\.bandwidth\.monitor\.(\d+)\.node\.(\d+)\.id": (r"memory_bandwidth.monitors.\1.nodes.\2.id", 1),
+    r"memory\.bandwidth\.monitor\.(\d+)\.node\.(\d+)\.id": (
+        r"memory_bandwidth.monitors.\1.nodes.\2.id",
+        1,
+    ),
     r"memory\.bandwidth\.monitor\.(\d+)\.node\.(\d+)\.bytes\.(\w+)": (
         r"memory_bandwidth.monitors.\1.nodes.\2.\3_bytes",
         1,
@@ -64,14 +70,20 @@ FIELDS: dict[str, tuple[str, Unit]] = {
     r"(vcpu)\.(\d+\.\w+\.\w+)": (r"other.\1:\2", None),
 }
 # How many there are: the module returns so many. The state's names are asserted beside this.
-APART = re.compile(r"state\..*|(net|block|(cpu\.cache|memory\.bandwidth)\.monitor(\.\d+\.(node|bank))?)\.count")
+APART = re.compile(
+    r"state\..*|(net|block|(cpu\.cache|memory\.bandwidth)\.monitor(\.\d+\.(node|bank))?)\.count"
+)
 
 
 def main() -> int:
     """The exit code."""
     given = json.load(sys.stdin)
     before, after = parse(given["before"]), parse(given["after"])
-    wrong = [line for key in before for line in judge(key, before[key], after.get(key, ""), given["domain"])]
+    wrong = [
+        line
+        for key in before
+        for line in judge(key, before[key], after.get(key, ""), given["domain"])
+    ]
     print("\n".join(wrong) or f"{len(before)} fields agree")
     return 1 if wrong or len(before) < 40 else 0
 
@@ -96,7 +108,11 @@ def judge(key: str, before: str, after: str, domain: dict[str, t.Any]) -> list[s
         if path == "memory.last_update" and low == 0:
             return [] if ours is None else [f"{key}: virsh says never, the module {ours}"]
         same = ours is not None and low <= round(ours * unit) <= high
-    return [] if same else [f"{key}: virsh says {before}, then {after}; the module says {ours!r} ({path})"]
+    return (
+        []
+        if same
+        else [f"{key}: virsh says {before}, then {after}; the module says {ours!r} ({path})"]
+    )
 
 
 def counterpart(key: str) -> tuple[str, Unit]:

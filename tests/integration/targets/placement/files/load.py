@@ -26,7 +26,9 @@ def ask(address: str, stop: Path, told: dict[str, dict[str, object]]) -> None:
         began = time.monotonic()
         asked += 1
         try:
-            with urllib.request.urlopen(f"http://{address}/health", timeout=_PATIENCE_SECONDS) as answer:
+            with urllib.request.urlopen(
+                f"http://{address}/health", timeout=_PATIENCE_SECONDS
+            ) as answer:
                 answer.read()
         except OSError as error:
             lost.append(f"{began:.2f}: {error}")

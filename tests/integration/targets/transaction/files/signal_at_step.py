@@ -20,7 +20,9 @@ QUERY = "SELECT process, steps FROM record WHERE state = 'unfinished' AND subjec
 def is_free() -> bool:
     """Whether the journal can be written to, so that a run that stands still keeps nobody from it."""
     try:
-        opened = sqlite3.connect("file:/var/lib/headroom/journal.sqlite?mode=rw", uri=True, timeout=0.2)
+        opened = sqlite3.connect(
+            "file:/var/lib/headroom/journal.sqlite?mode=rw", uri=True, timeout=0.2
+        )
         opened.execute("BEGIN IMMEDIATE")
         opened.close()
     except sqlite3.Error:
@@ -55,7 +57,9 @@ def main(subject: str, steps: str, name: str) -> None:
                 time.sleep(0.002)
             if is_free():
                 return
-            os.kill(found[0], signal.SIGCONT)  # it stood still in the middle of writing to the journal
+            os.kill(
+                found[0], signal.SIGCONT
+            )  # it stood still in the middle of writing to the journal
         time.sleep(0.002)
     sys.exit(f"no run about {subject} began {steps} steps")
 

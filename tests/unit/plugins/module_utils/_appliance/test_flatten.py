@@ -7,14 +7,21 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import flatten
-from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.users import Users
-from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain import metadata, xml
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain.metadata import Metadata, VolumeRef
+from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue.dependents import Users
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Conflict
-from ansible_collections.headroom.libvirt.plugins.module_utils._journal import Record, Step
-from ansible_collections.headroom.libvirt.plugins.module_utils._storage import api as storage
-from ansible_collections.headroom.libvirt.plugins.module_utils._storage import xml as storage_xml
+from ansible_collections.headroom.libvirt.plugins.module_utils._journal.journal import Record, Step
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
+    domain_xml,
+    element_xml,
+    metadata,
+    storage,
+    storage_xml,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import Connection
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.metadata import (
+    Metadata,
+    VolumeRef,
+)
 
 DOMAIN = """<domain type='test'><name>web-1</name><memory>65536</memory><os><type arch='i686'>hvm</type></os><devices>
 <disk type='file' device='disk'><driver name='qemu' type='qcow2'/><source file='/images/old'/>
@@ -26,22 +33,26 @@ OLD, NEW = VolumeRef("default", "old"), VolumeRef("default", "new")
 
 
 def owning() -> str:
-    root = xml.parse_element(DOMAIN)
+    root = element_xml.parse_element(DOMAIN)
     metadata.put_in(root, Metadata(appliance="web:1", volumes=(OLD, VolumeRef("default", "other"))))
-    return xml.to_text(root)
+    return element_xml.to_text(root)
 
 
 def test_the_definition_follows_its_disk() -> None:
-    after = xml.parse(flatten.redirected(owning(), "vda", "/images/new", OLD, NEW))
+    after = domain_xml.parse(flatten.redirected(owning(), "vda", "/images/new", OLD, NEW))
     assert [(disk.target, disk.source, disk.format, disk.backing) for disk in after.disks] == [
         ("vda", "/images/new", "qcow2", ()),
         ("vdb", "/images/other", None, ()),
     ]
-    assert after.metadata == Metadata(appliance="web:1", volumes=(NEW, VolumeRef("default", "other")))
+    assert after.metadata == Metadata(
+        appliance="web:1", volumes=(NEW, VolumeRef("default", "other"))
+    )
 
 
 @pytest.mark.parametrize(("source", "left"), [("/images/old", ["old"]), ("/images/new", ["new"])])
-def test_after_a_crash_the_volume_that_the_domain_has_stays(node: Connection, source: str, left: list[str]) -> None:
+def test_after_a_crash_the_volume_that_the_domain_has_stays(
+    node: Connection, source: str, left: list[str]
+) -> None:
     pool = storage.look_up_pool(node, "default")
     for name in ("old", "new"):
         storage.create(pool, name, storage_xml.volume_xml(storage_xml.NewVolume(name, 4096)))
@@ -57,12 +68,16 @@ def test_of_a_domain_that_is_gone_nothing_is_deleted(node: Connection) -> None:
     pool = storage.look_up_pool(node, "default")
     storage.create(pool, "old", storage_xml.volume_xml(storage_xml.NewVolume("old", 4096)))
     step = Step("copy", {"target": "vda", "pool": "default", "name": "new", "overlay": "old"})
-    flatten.FlattenRecovery(node).roll_back(Record("1", flatten.KIND, "web-1", {"uri": node.uri}, (step,)))
+    flatten.FlattenRecovery(node).roll_back(
+        Record("1", flatten.KIND, "web-1", {"uri": node.uri}, (step,))
+    )
     assert [volume.name() for volume in storage.list_volumes(pool)] == ["old"]
 
 
 def test_what_cannot_be_flattened_is_named(node: Connection) -> None:
     node.handle.defineXMLFlags(DOMAIN)
-    with pytest.raises(Conflict, match=r"the disks of 'web-1' lie in no active pool.*'fast/x' belongs to no domain"):
+    with pytest.raises(
+        Conflict, match=r"the disks of 'web-1' lie in no active pool.*'fast/x' belongs to no domain"
+    ):
         flatten.check(node, Users({"web-1": ()}, ("fast/x",)))
     flatten.check(node, Users({"web-1": ("vda",)}, ()))

@@ -9,13 +9,15 @@ import dataclasses
 import pytest
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import build, foreign
-from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.manifest import (
+from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue.manifest import (
     BaseDisk,
     InvalidManifest,
     Manifest,
 )
 
-PLAIN = build.build(build.Hardware(64 << 20, firmware="efi", os_id="http://debian.org/debian/13"), ["vda"])
+PLAIN = build.build(
+    build.Hardware(64 << 20, firmware="efi", os_id="http://debian.org/debian/13"), ["vda"]
+)
 DISK = BaseDisk("vda", "", "qcow2", 1 << 20, 9, "a" * 64)
 MANIFEST = Manifest("web", "1", "2026-01-01T00:00:00Z", "x86_64", "efi", PLAIN, (DISK,))
 
@@ -26,7 +28,9 @@ def with_device(xml: str) -> str:
 
 def test_the_templates_of_this_collection_pass_unchanged() -> None:
     assert foreign.checked(MANIFEST) == MANIFEST
-    loader = PLAIN.replace("</os>", "<loader type='pflash' readonly='yes'>/usr/share/OVMF/OVMF_CODE.fd</loader></os>")
+    loader = PLAIN.replace(
+        "</os>", "<loader type='pflash' readonly='yes'>/usr/share/OVMF/OVMF_CODE.fd</loader></os>"
+    )
     assert "OVMF_CODE" not in foreign.check_template(loader)  # libvirt chooses by firmware='efi'
     kept = loader.replace(' firmware="efi"', "")
     assert "/usr/share/OVMF/OVMF_CODE.fd" in foreign.check_template(kept)
@@ -46,23 +50,34 @@ def test_the_emulator_is_that_of_the_host() -> None:
         PLAIN.replace("</os>", "<loader>/usr/share/../../etc/shadow</loader></os>"),
         PLAIN.replace("</os>", "<nvram template='/etc/shadow'/></os>"),
         PLAIN.replace("<acpi/>", "<acpi><table type='slic'>shadow</table></acpi>"),
-        PLAIN.replace("</devices>", "</devices><sysinfo type='fwcfg'><entry name='x' file='shadow'/></sysinfo>"),
+        PLAIN.replace(
+            "</devices>",
+            "</devices><sysinfo type='fwcfg'><entry name='x' file='shadow'/></sysinfo>",
+        ),
         PLAIN.replace(
             "</devices>",
             "</devices><q:commandline xmlns:q='http://libvirt.org/schemas/domain/qemu/1.0'><q:arg value='-x'/>"
             "</q:commandline>",
         ),
         with_device("<interface type='ethernet'><script path='x'/></interface>"),
-        with_device("<interface type='network'><source network='default'/><script path='x'/></interface>"),
-        with_device("<interface type='network'><source network='default'/><rom file='shadow'/></interface>"),
+        with_device(
+            "<interface type='network'><source network='default'/><script path='x'/></interface>"
+        ),
+        with_device(
+            "<interface type='network'><source network='default'/><rom file='shadow'/></interface>"
+        ),
         with_device("<interface type='direct'><source dev='eth0'/></interface>"),
-        with_device("<hostdev mode='subsystem' type='usb'><source><vendor id='0x1'/></source></hostdev>"),
+        with_device(
+            "<hostdev mode='subsystem' type='usb'><source><vendor id='0x1'/></source></hostdev>"
+        ),
         with_device("<filesystem type='mount'><source dir='/'/><target dir='x'/></filesystem>"),
         with_device("<input type='evdev'><source dev='/dev/input/event1'/></input>"),
         with_device("<rng model='virtio'><backend model='egd' type='tcp'/></rng>"),
         with_device("<rng model='virtio'><backend model='random'>/dev/vda</backend></rng>"),
         with_device("<audio id='1' type='file' path='x'/>"),
-        with_device("<disk type='file' device='cdrom'><source file='/etc/shadow'/><target dev='sda'/></disk>"),
+        with_device(
+            "<disk type='file' device='cdrom'><source file='/etc/shadow'/><target dev='sda'/></disk>"
+        ),
         with_device("<channel type='file'><target type='virtio' name='x'/></channel>"),
         with_device("<redirdev bus='usb' type='tcp'/>"),
         with_device("<smartcard mode='host-certificates'/>"),

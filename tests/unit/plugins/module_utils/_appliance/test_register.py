@@ -13,16 +13,15 @@ import typing as t
 
 import pytest
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import (
-    build,
-    catalogue,
-    names,
-    register,
-    users,
-)
+from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import build, register
 from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.capture import Capture
 from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.images import Location
-from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.names import ApplianceId
+from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue import (
+    catalogue,
+    dependents,
+    names,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue.names import ApplianceId
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     ChecksumMismatch,
     Conflict,
@@ -32,17 +31,25 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     NoSpace,
     NotFound,
 )
-from ansible_collections.headroom.libvirt.plugins.module_utils._journal import Journal
-from ansible_collections.headroom.libvirt.plugins.module_utils._storage import api as storage
-from ansible_collections.headroom.libvirt.plugins.module_utils._storage import content
-from ansible_collections.headroom.libvirt.plugins.module_utils._storage import xml as storage_xml
+from ansible_collections.headroom.libvirt.plugins.module_utils._journal.journal import Journal
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
+    content,
+    storage,
+    storage_xml,
+)
 
 if t.TYPE_CHECKING:
     from pathlib import Path
 
-    from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.catalogue import Catalogue
-    from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.manifest import Manifest
-    from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection
+    from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue.catalogue import (
+        Catalogue,
+    )
+    from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue.manifest import (
+        Manifest,
+    )
+    from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
+        Connection,
+    )
 
 WEB = ApplianceId("web", "1")
 CONTENT = b"boot" + bytes(4092)
@@ -60,7 +67,12 @@ def ask(tmp_path: Path) -> t.Callable[..., register.Request]:
     path = tmp_path / "disk.raw"
     path.write_bytes(CONTENT)
     request = register.Request(
-        WEB, created="2026-01-01T00:00:00Z", now=0.0, token="0" * 12, files={"": Location(str(path))}, hardware=HARDWARE
+        WEB,
+        created="2026-01-01T00:00:00Z",
+        now=0.0,
+        token="0" * 12,
+        files={"": Location(str(path))},
+        hardware=HARDWARE,
     )
     return functools.partial(dataclasses.replace, request)
 
@@ -87,12 +99,16 @@ def test_an_appliance_is_what_was_sent_and_is_found_again(
     assert shelf.find("web", "1") == made
     assert shelf.find("web", None) == made
     assert contents[shelf.paths(made)["vda"]] == CONTENT
-    assert [disk["path"] for disk in shelf.describe(made)["disks"]] == [f"/images/{made.disks[0].volume}"]
+    assert [disk["path"] for disk in shelf.describe(made)["disks"]] == [
+        f"/images/{made.disks[0].volume}"
+    ]
     for volume in storage.list_volumes(shelf.pool):
         assert "<mode>0444</mode>" in storage.volume_xml(volume)
 
 
-def test_what_is_not_there_is_named_with_what_is(shelf: Catalogue, ask: t.Callable[..., register.Request]) -> None:
+def test_what_is_not_there_is_named_with_what_is(
+    shelf: Catalogue, ask: t.Callable[..., register.Request]
+) -> None:
     with pytest.raises(NotFound, match=r"no appliance 'db' \(it has: none\)"):
         shelf.get("db", None)
     make(shelf, ask())
@@ -144,18 +160,28 @@ def test_what_a_killed_run_left_is_removed_by_the_next(
     other = names.disk_volume(ApplianceId("web", "1.2"), "a" * 12, "vda", "raw")
     foreign = "web-1.vda.qcow2"
     for name in (*left, other, foreign):
-        storage.create(shelf.pool, name, storage_xml.volume_xml(storage_xml.NewVolume(name, 10, "raw")))
+        storage.create(
+            shelf.pool, name, storage_xml.volume_xml(storage_xml.NewVolume(name, 10, "raw"))
+        )
     contents[f"/images/{left[1]}"] = b'{"format": 1, "na'
     assert shelf.find("web", "1") is None
     made = make(shelf, ask())
-    assert volumes(shelf) == sorted([other, foreign, made.disks[0].volume, names.manifest_volume(WEB)])
+    assert volumes(shelf) == sorted(
+        [other, foreign, made.disks[0].volume, names.manifest_volume(WEB)]
+    )
 
 
-def test_leftovers_of_other_appliances_go_when_they_are_old(shelf: Catalogue, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_leftovers_of_other_appliances_go_when_they_are_old(
+    shelf: Catalogue, monkeypatch: pytest.MonkeyPatch
+) -> None:
     old = names.disk_volume(ApplianceId("db", "1"), "a" * 12, "vda", "raw")
     storage.create(shelf.pool, old, storage_xml.volume_xml(storage_xml.NewVolume(old, 10, "raw")))
-    assert shelf.leftovers(WEB, now=1e9) == []  # the test driver does not tell the time of its volumes
-    monkeypatch.setattr(storage_xml, "parse_volume", lambda _text: storage_xml.Volume(old, modified=1_000_000.0))
+    assert (
+        shelf.leftovers(WEB, now=1e9) == []
+    )  # the test driver does not tell the time of its volumes
+    monkeypatch.setattr(
+        storage_xml, "parse_volume", lambda _text: storage_xml.Volume(old, modified=1_000_000.0)
+    )
     assert shelf.leftovers(WEB, now=1_003_600.0) == []
     assert [volume.name() for volume in shelf.leftovers(WEB, now=1_003_601.0)] == [old]
 
@@ -184,7 +210,9 @@ def test_a_second_host_gets_the_same_appliance(
 ) -> None:
     made = make(shelf, ask(min_ram_bytes=7, description="text"))
     second = catalogue.open_catalogue(node, "fast")
-    copied = make(second, ask(known=made, created="2027-01-01T00:00:00Z", token="1" * 12, hardware=None))
+    copied = make(
+        second, ask(known=made, created="2027-01-01T00:00:00Z", token="1" * 12, hardware=None)
+    )
     assert dataclasses.replace(copied, disks=()) == dataclasses.replace(made, disks=())
     assert copied.disks[0].sha256 == made.disks[0].sha256
     wrong = dataclasses.replace(made, disks=(dataclasses.replace(made.disks[0], sha256="0" * 64),))
@@ -194,35 +222,43 @@ def test_a_second_host_gets_the_same_appliance(
     assert volumes(second) == []
 
 
-def test_files_must_match_the_disks_of_the_template(shelf: Catalogue, ask: t.Callable[..., register.Request]) -> None:
+def test_files_must_match_the_disks_of_the_template(
+    shelf: Catalogue, ask: t.Callable[..., register.Request]
+) -> None:
     template = build.build(HARDWARE, ["vda", "vdb"])
-    with pytest.raises(InvalidInput, match=r"does not match the disks of the template \(vda, vdb\)"):
+    with pytest.raises(
+        InvalidInput, match=r"does not match the disks of the template \(vda, vdb\)"
+    ):
         make(shelf, ask(template=template))
     path = ask().files[""]
     made = make(shelf, ask(template=template, files={"vdb": path, "vda": path}))
     assert [disk.target for disk in made.disks] == ["vda", "vdb"]
 
 
-def test_removing_takes_exactly_its_own_volumes(shelf: Catalogue, ask: t.Callable[..., register.Request]) -> None:
+def test_removing_takes_exactly_its_own_volumes(
+    shelf: Catalogue, ask: t.Callable[..., register.Request]
+) -> None:
     one, longer = make(shelf, ask()), make(shelf, ask(appliance=ApplianceId("web", "1.2")))
-    users.refuse(one, users.find(shelf, one))
+    dependents.refuse(one, dependents.find(shelf, one))
     shelf.remove(one)
     assert shelf.find("web", "1") is None
     assert shelf.find("web", "1.2") == longer
     assert volumes(shelf) == sorted([longer.disks[0].volume, names.manifest_volume(longer.id)])
 
 
-def test_what_others_stand_on_stays(shelf: Catalogue, ask: t.Callable[..., register.Request]) -> None:
+def test_what_others_stand_on_stays(
+    shelf: Catalogue, ask: t.Callable[..., register.Request]
+) -> None:
     made = make(shelf, ask())
     base = shelf.paths(made)["vda"]
     fast = storage.look_up_pool(shelf.connection, "fast")
     overlay = storage_xml.NewVolume("x", 4096, backing_path=base)
     volume = storage.create(fast, "x", storage_xml.volume_xml(overlay))
     with pytest.raises(InUse, match="the volume 'fast/x' stand on it") as caught:
-        users.refuse(made, users.find(shelf, made))
+        dependents.refuse(made, dependents.find(shelf, made))
     assert caught.value.details["users"] == ["the volume 'fast/x'"]
     storage.delete(volume)
-    users.refuse(made, users.find(shelf, made))
+    dependents.refuse(made, dependents.find(shelf, made))
 
 
 @pytest.mark.parametrize("name", ["nope"])
@@ -240,17 +276,26 @@ DOMAIN = """<domain type='test'><name>golden</name><memory>65536</memory><os><ty
 
 
 def test_a_domain_is_captured_when_it_is_off(
-    shelf: Catalogue, ask: t.Callable[..., register.Request], contents: dict[str, bytes], tmp_path: Path
+    shelf: Catalogue,
+    ask: t.Callable[..., register.Request],
+    contents: dict[str, bytes],
+    tmp_path: Path,
 ) -> None:
-    storage.create(shelf.pool, "golden", storage_xml.volume_xml(storage_xml.NewVolume("golden", 4096)))
+    storage.create(
+        shelf.pool, "golden", storage_xml.volume_xml(storage_xml.NewVolume("golden", 4096))
+    )
     domain = shelf.connection.handle.defineXMLFlags(DOMAIN.format(source="/images/golden"))
     domain.createWithFlags()
     with pytest.raises(Conflict, match=r"source\.domain: 'golden' is running.*Shut it down first"):
         make(shelf, ask(capture=capturing(tmp_path), files={}))
     domain.destroyFlags()
-    contents[f"/images/{names.disk_volume(WEB, '0' * 12, 'vda', 'qcow2')}"] = CONTENT  # what libvirt would have copied
+    contents[f"/images/{names.disk_volume(WEB, '0' * 12, 'vda', 'qcow2')}"] = (
+        CONTENT  # what libvirt would have copied
+    )
     made = make(shelf, ask(capture=capturing(tmp_path), files={}))
-    assert [(disk.target, disk.format, disk.virtual_size_bytes) for disk in made.disks] == [("vda", "qcow2", 4096)]
+    assert [(disk.target, disk.format, disk.virtual_size_bytes) for disk in made.disks] == [
+        ("vda", "qcow2", 4096)
+    ]
     assert made.disks[0].sha256 == hashlib.sha256(CONTENT).hexdigest()
     assert "golden" not in made.template
     assert "seed.iso" not in made.template
@@ -260,11 +305,16 @@ def test_a_disk_outside_of_every_pool_says_what_to_do(
     shelf: Catalogue, ask: t.Callable[..., register.Request], tmp_path: Path
 ) -> None:
     shelf.connection.handle.defineXMLFlags(DOMAIN.format(source="/home/golden"))
-    with pytest.raises(NotFound, match=r"the disk vda \(/home/golden\) lies in no active storage pool\. Define a pool"):
+    with pytest.raises(
+        NotFound,
+        match=r"the disk vda \(/home/golden\) lies in no active storage pool\. Define a pool",
+    ):
         make(shelf, ask(capture=capturing(tmp_path), files={}))
 
 
 def test_a_pool_without_files_holds_no_catalogue(node: Connection) -> None:
-    node.handle.storagePoolCreateXML("<pool type='logical'><name>vg</name><source><name>vg</name></source></pool>")
+    node.handle.storagePoolCreateXML(
+        "<pool type='logical'><name>vg</name><source><name>vg</name></source></pool>"
+    )
     with pytest.raises(HeadroomError, match="of the type 'logical', whose volumes are not files"):
         catalogue.open_catalogue(node, "vg")

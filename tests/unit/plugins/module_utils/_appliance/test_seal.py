@@ -23,7 +23,9 @@ HERE, AFAR = "qemu:///system", "qemu+ssh://kvm1/system"
 @pytest.fixture
 def installed(monkeypatch: pytest.MonkeyPatch) -> t.Callable[[bool], None]:
     def put(there: bool) -> None:
-        monkeypatch.setattr("shutil.which", lambda _name: "/usr/bin/virt-sysprep" if there else None)
+        monkeypatch.setattr(
+            "shutil.which", lambda _name: "/usr/bin/virt-sysprep" if there else None
+        )
 
     return put
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import sync
-from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.manifest import Manifest
+from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue.manifest import Manifest
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput, NotFound
 from ansible_collections.headroom.libvirt.plugins.module_utils._feed.entry import Entry
 from ansible_collections.headroom.libvirt.plugins.module_utils._feed.errors import InvalidFeed
@@ -31,7 +31,13 @@ def ids(things: tuple[Entry, ...] | tuple[Manifest, ...]) -> list[str]:
 
 def test_the_newest_versions_come_and_older_ones_of_the_same_feed_go() -> None:
     offered = feed(("web", "1"), ("web", "2"), ("web", "3"), ("db", "1"))
-    held = [have("web", "1"), have("web", "2"), have("mine", "1", None), have("web", "0", None), have("gone", "1")]
+    held = [
+        have("web", "1"),
+        have("web", "2"),
+        have("mine", "1", None),
+        have("web", "0", None),
+        have("gone", "1"),
+    ]
     plan = sync.plan(offered, held, ["*"], "x86_64", 2)
     assert ids(plan.missing) == ["db:1", "web:3"]
     assert ids(plan.there) == ["web:2"]

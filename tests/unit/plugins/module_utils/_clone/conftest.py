@@ -8,17 +8,22 @@ import typing as t
 
 import pytest
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import build, catalogue, register
+from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import build, register
 from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.images import Location
-from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.names import ApplianceId
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api as domains
-from ansible_collections.headroom.libvirt.plugins.module_utils._journal import Journal
+from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue import catalogue
+from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue.names import ApplianceId
+from ansible_collections.headroom.libvirt.plugins.module_utils._journal.journal import Journal
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt import domains
 
 if t.TYPE_CHECKING:
     from pathlib import Path
 
-    from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.catalogue import Catalogue
-    from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection
+    from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue.catalogue import (
+        Catalogue,
+    )
+    from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
+        Connection,
+    )
 
 
 @pytest.fixture(autouse=True)

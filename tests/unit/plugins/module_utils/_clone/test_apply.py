@@ -13,20 +13,34 @@ import typing as t
 
 import pytest
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.names import ApplianceId
-from ansible_collections.headroom.libvirt.plugins.module_utils._clone import apply, neighbours, survey
+from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue.names import ApplianceId
+from ansible_collections.headroom.libvirt.plugins.module_utils._clone import (
+    apply,
+    neighbours,
+    survey,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone.plan import Request
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone.rewrite import Overrides
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api as domains
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain.machine import DefinedMachine
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain.metadata import VolumeRef
-from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Conflict, LibvirtFailed, NotFound
-from ansible_collections.headroom.libvirt.plugins.module_utils._journal import Journal
-from ansible_collections.headroom.libvirt.plugins.module_utils._storage import api as storage
-from ansible_collections.headroom.libvirt.plugins.module_utils._storage import xml as storage_xml
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
+    Conflict,
+    LibvirtFailed,
+    NotFound,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._journal.journal import Journal
+from ansible_collections.headroom.libvirt.plugins.module_utils._machine.machine import (
+    DefinedMachine,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
+    domains,
+    storage,
+    storage_xml,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.metadata import VolumeRef
 
 if t.TYPE_CHECKING:
-    from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.catalogue import Catalogue
+    from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue.catalogue import (
+        Catalogue,
+    )
 
 THREE = Request("web", count=3, prefix="web", pool="fast", fleet="web", autostart=True)
 
@@ -44,7 +58,9 @@ class Ticks:
         raise AssertionError(seconds)
 
 
-def make(shelf: Catalogue, journal: Journal, request: Request) -> tuple[survey.ClonePlan, list[apply.Row]]:
+def make(
+    shelf: Catalogue, journal: Journal, request: Request
+) -> tuple[survey.ClonePlan, list[apply.Row]]:
     """Make the clones, with MAC addresses that count from 52:54:00:00:00:01 in each run."""
     plan = survey.make_plan(shelf, request)
     numbers = itertools.count(1)
@@ -147,7 +163,12 @@ def test_no_guest_runs_before_all_are_started(
     ("module", "name", "number"), STEPS, ids=[f"{name}-{number}" for _module, name, number in STEPS]
 )
 def test_a_failure_at_any_step_leaves_nothing(
-    shelf: Catalogue, journal: Journal, monkeypatch: pytest.MonkeyPatch, module: t.Any, name: str, number: int
+    shelf: Catalogue,
+    journal: Journal,
+    monkeypatch: pytest.MonkeyPatch,
+    module: t.Any,
+    name: str,
+    number: int,
 ) -> None:
     before, real, calls = everything(shelf), getattr(module, name), itertools.count(1)
 
@@ -198,10 +219,19 @@ def test_a_clone_that_shall_not_run_is_not_started(shelf: Catalogue, journal: Jo
 
 def test_overrides_and_labels_reach_the_machine(shelf: Catalogue, journal: Journal) -> None:
     overrides = Overrides(memory_bytes=128 << 20, vcpus=3, title="Shop", description="of ACME")
-    make(shelf, journal, Request("web", names=("a",), tenant="acme", protected=True, overrides=overrides))
+    make(
+        shelf,
+        journal,
+        Request("web", names=("a",), tenant="acme", protected=True, overrides=overrides),
+    )
     machine = DefinedMachine.named(shelf.connection, "a")
     read = machine.definition
-    assert (read.memory_bytes, read.vcpus, read.title, read.description) == (128 << 20, 3, "Shop", "of ACME")
+    assert (read.memory_bytes, read.vcpus, read.title, read.description) == (
+        128 << 20,
+        3,
+        "Shop",
+        "of ACME",
+    )
     assert (machine.metadata.tenant, machine.metadata.protected) == ("acme", True)
 
 
@@ -235,15 +265,23 @@ def test_a_network_that_is_off_is_found_before_a_start_fails(shelf: Catalogue) -
 
 def test_a_volume_in_the_way_is_never_overwritten(shelf: Catalogue) -> None:
     fast = storage.look_up_pool(shelf.connection, "fast")
-    storage.create(fast, "web-2.vdb.qcow2", storage_xml.volume_xml(storage_xml.NewVolume("web-2.vdb.qcow2", 1)))
-    with pytest.raises(Conflict, match=r"holds a volume 'web-2\.vdb\.qcow2' already.*vol-delete --pool fast"):
+    storage.create(
+        fast, "web-2.vdb.qcow2", storage_xml.volume_xml(storage_xml.NewVolume("web-2.vdb.qcow2", 1))
+    )
+    with pytest.raises(
+        Conflict, match=r"holds a volume 'web-2\.vdb\.qcow2' already.*vol-delete --pool fast"
+    ):
         survey.make_plan(shelf, THREE)
 
 
-def test_addresses_of_the_hosts_other_machines_are_not_given_again(shelf: Catalogue, journal: Journal) -> None:
+def test_addresses_of_the_hosts_other_machines_are_not_given_again(
+    shelf: Catalogue, journal: Journal
+) -> None:
     make(shelf, journal, Request("web", names=("a",)))
     assert neighbours.mac_addresses(shelf.connection) == {"52:54:00:00:00:01"}
-    _plan, rows = make(shelf, journal, Request("web", names=("b",)))  # the same source of randomness again
+    _plan, rows = make(
+        shelf, journal, Request("web", names=("b",))
+    )  # the same source of randomness again
     assert rows[0]["macs"] == ["52:54:00:00:00:02"]
 
 

@@ -14,18 +14,24 @@ import typing as t
 
 import pytest
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import build, catalogue, nvram, register
+from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import build, register
 from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.images import Location
-from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.names import ApplianceId
-from ansible_collections.headroom.libvirt.plugins.module_utils._clone import apply, neighbours, survey, tenants
+from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue import catalogue, nvram
+from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue.names import ApplianceId
+from ansible_collections.headroom.libvirt.plugins.module_utils._clone import (
+    apply,
+    neighbours,
+    survey,
+    tenants,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone.plan import Request
-from ansible_collections.headroom.libvirt.plugins.module_utils._clone.quota import Quota, QuotaExceeded, Usage
-from ansible_collections.headroom.libvirt.plugins.module_utils._clone.seed import Seed
-from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection, open_connection
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api as domains
+from ansible_collections.headroom.libvirt.plugins.module_utils._clone.quota import (
+    Quota,
+    QuotaExceeded,
+    Usage,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._clone.seed.seed import Seed
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain import apply as domain_apply
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain.machine import DefinedMachine
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain.metadata import ReservationRef, VolumeRef
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     Conflict,
     ConnectionFailed,
@@ -33,20 +39,36 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     LibvirtFailed,
     Unsupported,
 )
-from ansible_collections.headroom.libvirt.plugins.module_utils._journal import Journal
-from ansible_collections.headroom.libvirt.plugins.module_utils._network import api as networks
-from ansible_collections.headroom.libvirt.plugins.module_utils._network import reservations
+from ansible_collections.headroom.libvirt.plugins.module_utils._journal.journal import Journal
+from ansible_collections.headroom.libvirt.plugins.module_utils._machine.machine import (
+    DefinedMachine,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._network import apply as reservations
 from ansible_collections.headroom.libvirt.plugins.module_utils._network.plan import Taken
-from ansible_collections.headroom.libvirt.plugins.module_utils._network.xml import Reservation
-from ansible_collections.headroom.libvirt.plugins.module_utils._storage import api as storage
-from ansible_collections.headroom.libvirt.plugins.module_utils._storage import xml as storage_xml
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
+    domains,
+    networks,
+    storage,
+    storage_xml,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
+    Connection,
+    open_connection,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.metadata import (
+    ReservationRef,
+    VolumeRef,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.network_xml import Reservation
 
-from .test_seed import contents as files_of
+from .seed.test_seed import contents as files_of
 
 if t.TYPE_CHECKING:
     from pathlib import Path
 
-    from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.catalogue import Catalogue
+    from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue.catalogue import (
+        Catalogue,
+    )
 
 NODE = """<node>
   <network><name>default</name><bridge name='virbr0'/>
@@ -80,7 +102,9 @@ def shelf(tmp_path: Path, contents: dict[str, bytes]) -> t.Iterator[Catalogue]:
     (tmp_path / "disk.raw").write_bytes(bytes(4096))
     with open_connection(f"test://{tmp_path}/node.xml") as connection:
         found = catalogue.open_catalogue(connection, "default")
-        template = build.build(build.Hardware(64 << 20, vcpus=2, arch="i686", machine=None), ["vda"])
+        template = build.build(
+            build.Hardware(64 << 20, vcpus=2, arch="i686", machine=None), ["vda"]
+        )
         request = register.Request(
             ApplianceId("web", "1"),
             created="2026-01-01T00:00:00Z",
@@ -107,18 +131,30 @@ def make(shelf: Catalogue, request: Request, number: int = 1) -> list[apply.Row]
 
 
 def held(connection: Connection) -> list[Reservation]:
-    return [one for _subnet, one in reservations.read_sides(connection, "default").either.reservations]
+    return [
+        one for _subnet, one in reservations.read_sides(connection, "default").either.reservations
+    ]
 
 
 def volumes(connection: Connection) -> set[str]:
-    return {volume.name() for volume in storage.list_volumes(storage.look_up_pool(connection, "default"))}
+    return {
+        volume.name()
+        for volume in storage.list_volumes(storage.look_up_pool(connection, "default"))
+    }
 
 
-def test_a_clone_has_its_seed_and_its_address_and_knows_of_them(shelf: Catalogue, contents: dict[str, bytes]) -> None:
+def test_a_clone_has_its_seed_and_its_address_and_knows_of_them(
+    shelf: Catalogue, contents: dict[str, bytes]
+) -> None:
     (row,) = make(shelf, ONE)
     machine = DefinedMachine.named(shelf.connection, "web_1")
-    assert machine.metadata.volumes == (VolumeRef("default", "web_1.vda.qcow2"), VolumeRef("default", "web_1.seed.iso"))
-    assert machine.metadata.reservations == (ReservationRef("default", "52:54:00:00:00:01", "10.0.0.50"),)
+    assert machine.metadata.volumes == (
+        VolumeRef("default", "web_1.vda.qcow2"),
+        VolumeRef("default", "web_1.seed.iso"),
+    )
+    assert machine.metadata.reservations == (
+        ReservationRef("default", "52:54:00:00:00:01", "10.0.0.50"),
+    )
     assert [volume["name"] for volume in row["volumes"]] == ["web_1.vda.qcow2", "web_1.seed.iso"]
     disk = machine.definition.disks[-1]
     assert (disk.source, disk.readonly, disk.target) == ("/images/web_1.seed.iso", True, "vdb")
@@ -132,12 +168,18 @@ def test_a_clone_has_what_the_firmware_of_the_captured_machine_kept(
 ) -> None:
     read = shelf.get("web", "1")
     loader = "<loader readonly='yes' type='pflash'>/CODE.fd</loader></os>"
-    kept = dataclasses.replace(read, nvram=nvram.pack(b"variables"), template=read.template.replace("</os>", loader))
+    kept = dataclasses.replace(
+        read, nvram=nvram.pack(b"variables"), template=read.template.replace("</os>", loader)
+    )
     monkeypatch.setattr(catalogue.Catalogue, "get", lambda *_arguments: kept)
     before = volumes(shelf.connection)
     (row,) = make(shelf, ONE)
     machine = DefinedMachine.named(shelf.connection, "web_1")
-    assert row["volumes"][-1] == {"pool": "default", "name": "web_1.nvram.raw", "path": "/images/web_1.nvram.raw"}
+    assert row["volumes"][-1] == {
+        "pool": "default",
+        "name": "web_1.nvram.raw",
+        "path": "/images/web_1.nvram.raw",
+    }
     assert contents["/images/web_1.nvram.raw"] == b"variables"
     assert machine.metadata.volumes[-1] == VolumeRef("default", "web_1.nvram.raw")
     plan = survey.make_plan(shelf, dataclasses.replace(ONE, names=("web_2",), addresses={}))
@@ -157,7 +199,9 @@ def test_all_of_it_goes_with_the_clone(shelf: Catalogue, journal: Journal) -> No
     make(shelf, ONE)
     machine = DefinedMachine.named(shelf.connection, "web_1")
     machine.power_off()
-    (plan,) = domain_apply.plan_all(shelf.connection, [machine], domain_apply.Request(state="absent"))
+    (plan,) = domain_apply.plan_all(
+        shelf.connection, [machine], domain_apply.Request(state="absent")
+    )
     assert plan.as_dict()["removed_reservations"] == [
         {"network": "default", "mac": "52:54:00:00:00:01", "address": "10.0.0.50"}
     ]
@@ -165,20 +209,31 @@ def test_all_of_it_goes_with_the_clone(shelf: Catalogue, journal: Journal) -> No
     assert (volumes(shelf.connection), held(shelf.connection)) == (before, [])
 
 
-def test_an_address_that_another_has_by_now_is_left_to_it(shelf: Catalogue, journal: Journal) -> None:
+def test_an_address_that_another_has_by_now_is_left_to_it(
+    shelf: Catalogue, journal: Journal
+) -> None:
     make(shelf, ONE)
     other = Reservation("52:54:00:00:00:99", "10.0.0.50")
-    reservations.carry_out(reservations.plan_to_reserve(shelf.connection, "default", other, force=True))
+    reservations.carry_out(
+        reservations.plan_to_reserve(shelf.connection, "default", other, force=True)
+    )
     machine = DefinedMachine.named(shelf.connection, "web_1")
     machine.power_off()
-    (plan,) = domain_apply.plan_all(shelf.connection, [machine], domain_apply.Request(state="absent"))
+    (plan,) = domain_apply.plan_all(
+        shelf.connection, [machine], domain_apply.Request(state="absent")
+    )
     domain_apply.carry_out(shelf.connection, [plan], journal, pytest.fail)
     assert (plan.reservations, held(shelf.connection)) == ((), [other])
 
 
 @pytest.mark.parametrize(
     ("module", "name", "number"),
-    [(storage, "create", 2), (storage, "upload", 1), (networks, "update_reservation", 1), (domains, "define", 1)],
+    [
+        (storage, "create", 2),
+        (storage, "upload", 1),
+        (networks, "update_reservation", 1),
+        (domains, "define", 1),
+    ],
 )
 def test_a_failure_leaves_nothing_of_it(
     shelf: Catalogue, monkeypatch: pytest.MonkeyPatch, module: t.Any, name: str, number: int
@@ -200,7 +255,11 @@ def test_a_failure_leaves_nothing_of_it(
 @pytest.mark.parametrize(
     ("addresses", "error", "words"),
     [
-        ({"other": "10.0.0.50"}, InvalidInput, "is none of the clones of this task.*They are: web_1"),
+        (
+            {"other": "10.0.0.50"},
+            InvalidInput,
+            "is none of the clones of this task.*They are: web_1",
+        ),
         ({"web_1": 5}, InvalidInput, "addresses.web_1: 5 is not an IP address"),
         ({"web_1": "10.1.0.50"}, InvalidInput, "is not in the network 'default'"),
         ({"web_1": "10.0.0.51"}, Taken, "10.0.0.51 for db"),
@@ -210,7 +269,9 @@ def test_an_address_that_cannot_be_is_found_before_anything_is_made(
     shelf: Catalogue, addresses: dict[str, t.Any], error: type[Exception], words: str
 ) -> None:
     db = Reservation("52:54:00:00:00:88", "10.0.0.51", "db")
-    reservations.carry_out(reservations.plan_to_reserve(shelf.connection, "default", db, force=False))
+    reservations.carry_out(
+        reservations.plan_to_reserve(shelf.connection, "default", db, force=False)
+    )
     before = volumes(shelf.connection)
     with pytest.raises(error, match=words):
         survey.make_plan(shelf, dataclasses.replace(ONE, addresses=addresses))
@@ -218,14 +279,20 @@ def test_an_address_that_cannot_be_is_found_before_anything_is_made(
 
 
 def test_two_clones_cannot_have_one_address(shelf: Catalogue) -> None:
-    twice = dataclasses.replace(ONE, names=("a", "b"), addresses={"a": "10.0.0.50", "b": "10.0.0.50"})
+    twice = dataclasses.replace(
+        ONE, names=("a", "b"), addresses={"a": "10.0.0.50", "b": "10.0.0.50"}
+    )
     with pytest.raises(InvalidInput, match="given to two clones"):
         survey.make_plan(shelf, twice)
 
 
 def test_a_stray_seed_is_never_overwritten(shelf: Catalogue) -> None:
     pool = storage.look_up_pool(shelf.connection, "default")
-    storage.create(pool, "web_1.seed.iso", storage_xml.volume_xml(storage_xml.NewVolume("web_1.seed.iso", 1, "raw")))
+    storage.create(
+        pool,
+        "web_1.seed.iso",
+        storage_xml.volume_xml(storage_xml.NewVolume("web_1.seed.iso", 1, "raw")),
+    )
     with pytest.raises(Conflict, match=r"holds a volume 'web_1\.seed\.iso' already"):
         survey.make_plan(shelf, ONE)
 
@@ -233,7 +300,9 @@ def test_a_stray_seed_is_never_overwritten(shelf: Catalogue) -> None:
 def test_a_machine_without_a_libvirt_network_has_no_address_to_keep(
     shelf: Catalogue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    template = build.build(build.Hardware(64 << 20, arch="i686", machine=None, network=None), ["vda"])
+    template = build.build(
+        build.Hardware(64 << 20, arch="i686", machine=None, network=None), ["vda"]
+    )
     manifest = dataclasses.replace(shelf.get("web", "1"), template=template)
     monkeypatch.setattr(catalogue.Catalogue, "get", lambda *_unused: manifest)
     with pytest.raises(Unsupported, match="not on a libvirt network"):
@@ -245,7 +314,12 @@ def test_a_quota_counts_what_is_there_and_what_would_come(shelf: Catalogue) -> N
     make(shelf, dataclasses.replace(ONE, names=("c",), addresses={}, tenant="other"))
     assert tenants.usage(shelf.connection, "shop") == Usage(2, 4, 2 * (64 << 20), 8192)
     third = dataclasses.replace(ONE, names=("a", "b", "d"), addresses={})
-    for limits in (Quota(machines=2), Quota(vcpus=5), Quota(memory_bytes=3 * (64 << 20) - 1), Quota(disk_bytes=12287)):
+    for limits in (
+        Quota(machines=2),
+        Quota(vcpus=5),
+        Quota(memory_bytes=3 * (64 << 20) - 1),
+        Quota(disk_bytes=12287),
+    ):
         with pytest.raises(QuotaExceeded, match="'shop' may not have 1 more machines"):
             survey.make_plan(shelf, dataclasses.replace(third, quota=limits))
     enough = dataclasses.replace(third, quota=Quota(3, 6, 3 * (64 << 20), 12288))
@@ -254,14 +328,18 @@ def test_a_quota_counts_what_is_there_and_what_would_come(shelf: Catalogue) -> N
     assert survey.make_plan(shelf, nothing).clones == ()  # what exists never fails
 
 
-def test_mac_addresses_of_other_hosts_and_of_reservations_are_not_given(shelf: Catalogue, tmp_path: Path) -> None:
+def test_mac_addresses_of_other_hosts_and_of_reservations_are_not_given(
+    shelf: Catalogue, tmp_path: Path
+) -> None:
     (tmp_path / "other.xml").write_text(
         "<node><domain type='test'><name>x</name><memory>1024</memory><os><type>hvm</type></os><devices>"
         "<interface type='network'><mac address='52:54:00:00:00:01'/><source network='default'/></interface>"
         "</devices></domain></node>"
     )
     reserved = Reservation("52:54:00:00:00:02", "10.0.0.60")
-    reservations.carry_out(reservations.plan_to_reserve(shelf.connection, "default", reserved, force=False))
+    reservations.carry_out(
+        reservations.plan_to_reserve(shelf.connection, "default", reserved, force=False)
+    )
     (row,) = make(shelf, dataclasses.replace(ONE, neighbours=(f"test://{tmp_path}/other.xml",)))
     assert row["macs"] == ["52:54:00:00:00:03"]
 

@@ -18,7 +18,10 @@ BLOCKS = Place("vg", "logical", holds_files=False)
 def test_auto_takes_the_fastest_and_says_why() -> None:
     chosen = modes.choose("auto", FILES)
     assert chosen.mode == "linked"
-    assert chosen.reason == "Overlays on the appliance's disks copy nothing, and the pool 'default' allows it."
+    assert (
+        chosen.reason
+        == "Overlays on the appliance's disks copy nothing, and the pool 'default' allows it."
+    )
 
 
 @pytest.mark.parametrize("mode", modes.ALL_MODES)
@@ -27,7 +30,9 @@ def test_what_is_asked_for_is_taken(mode: modes.Mode) -> None:
 
 
 def test_a_file_system_without_reflinks_is_told_with_the_way_out() -> None:
-    with pytest.raises(Unsupported, match=r"reflink does not work here: ext4 cannot\. Use mode: full") as caught:
+    with pytest.raises(
+        Unsupported, match=r"reflink does not work here: ext4 cannot\. Use mode: full"
+    ) as caught:
         modes.choose("reflink", NO_REFLINK)
     assert caught.value.details == {"mode": "reflink", "pool": "default"}
     assert modes.choose("full", NO_REFLINK).mode == "full"

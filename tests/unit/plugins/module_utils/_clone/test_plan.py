@@ -11,15 +11,27 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.manifest import BaseDisk, Manifest
+from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue.manifest import (
+    BaseDisk,
+    Manifest,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone import modes, plan
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone.modes import Mode
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone.plan import Request
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain.metadata import VolumeRef
-from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Conflict, InvalidInput, NoSpace
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
+    Conflict,
+    InvalidInput,
+    NoSpace,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.metadata import VolumeRef
 
-DISKS = (BaseDisk("vda", "base-a", "qcow2", 10, 1, "00"), BaseDisk("vdb", "base-b", "raw", 20, 1, "00"))
-MANIFEST = Manifest("web", "1", "2026-01-01T00:00:00Z", "x86_64", "bios", "<domain/>", DISKS, min_ram_bytes=100)
+DISKS = (
+    BaseDisk("vda", "base-a", "qcow2", 10, 1, "00"),
+    BaseDisk("vdb", "base-b", "raw", 20, 1, "00"),
+)
+MANIFEST = Manifest(
+    "web", "1", "2026-01-01T00:00:00Z", "x86_64", "bios", "<domain/>", DISKS, min_ram_bytes=100
+)
 
 
 def select(request: Request, domains: t.Mapping[str, str | None]) -> plan.Selection:
@@ -50,8 +62,12 @@ def test_names_are_made_in_the_order_asked_for() -> None:
     assert found == plan.Selection(existing=("a",), missing=("b", "c"))
 
 
-@pytest.mark.parametrize(("said", "words"), [(None, "was not made from an appliance"), ("db:1", "is a clone of db:1")])
-def test_a_name_that_another_machine_has_is_a_conflict_that_names_it(said: str | None, words: str) -> None:
+@pytest.mark.parametrize(
+    ("said", "words"), [(None, "was not made from an appliance"), ("db:1", "is a clone of db:1")]
+)
+def test_a_name_that_another_machine_has_is_a_conflict_that_names_it(
+    said: str | None, words: str
+) -> None:
     with pytest.raises(Conflict) as caught:
         select(Request("web", "1", names=("a", "b")), {"b": said})
     assert f"a domain 'b' exists already, but it {words}, not of web:1" in caught.value.message
@@ -112,13 +128,25 @@ def new_clone(request: Request, mode: Mode) -> plan.NewClone:
 def test_a_clone_has_an_overlay_for_each_disk() -> None:
     clone = new_clone(Request("web", pool="fast"), "linked")
     assert clone.overlays == tuple(
-        plan.Overlay(target, VolumeRef("fast", name), f"/fast/{name}", "qcow2", size, base, image_format, size, 1)
+        plan.Overlay(
+            target,
+            VolumeRef("fast", name),
+            f"/fast/{name}",
+            "qcow2",
+            size,
+            base,
+            image_format,
+            size,
+            1,
+        )
         for target, name, size, base, image_format in (
             ("vda", "web-1.vda.qcow2", 10, "/cat/a", "qcow2"),
             ("vdb", "web-1.vdb.qcow2", 20, "/cat/b", "raw"),
         )
     )
-    said = plan.metadata_for(clone, Request("web", fleet="web", tenant="shop", protected=True), MANIFEST, "now")
+    said = plan.metadata_for(
+        clone, Request("web", fleet="web", tenant="shop", protected=True), MANIFEST, "now"
+    )
     assert said.volumes == clone.volumes
     assert (said.fleet, said.tenant, said.appliance, said.parent, said.created, said.protected) == (
         "web",
@@ -132,7 +160,8 @@ def test_a_clone_has_an_overlay_for_each_disk() -> None:
 
 def test_only_what_shares_blocks_keeps_the_format() -> None:
     names: dict[Mode, list[str]] = {
-        mode: [disk.volume.name for disk in new_clone(Request("web"), mode).overlays] for mode in modes.MODES
+        mode: [disk.volume.name for disk in new_clone(Request("web"), mode).overlays]
+        for mode in modes.MODES
     }
     assert names["full"] == names["linked"] == ["web-1.vda.qcow2", "web-1.vdb.qcow2"]
     assert names["reflink"] == ["web-1.vda.qcow2", "web-1.vdb.raw"]
@@ -148,7 +177,9 @@ def test_the_first_disk_may_be_larger(asked: int | None, sizes: list[int]) -> No
 
 
 def test_a_disk_never_shrinks() -> None:
-    with pytest.raises(InvalidInput, match="disk_size: 9 is less than the 10 bytes of the first disk of web:1"):
+    with pytest.raises(
+        InvalidInput, match="disk_size: 9 is less than the 10 bytes of the first disk of web:1"
+    ):
         new_clone(Request("web", disk_size_bytes=9), "linked")
 
 
@@ -160,14 +191,22 @@ def test_too_little_memory_is_refused() -> None:
 
 @pytest.mark.parametrize(
     ("mode", "needed"),
-    [("linked", 6 * plan.EMPTY_OVERLAY_BYTES), ("reflink", 6 * plan.EMPTY_OVERLAY_BYTES), ("full", 6)],
+    [
+        ("linked", 6 * plan.EMPTY_OVERLAY_BYTES),
+        ("reflink", 6 * plan.EMPTY_OVERLAY_BYTES),
+        ("full", 6),
+    ],
 )
 def test_a_pool_without_room_is_refused_before_anything_is_made(mode: Mode, needed: int) -> None:
     clones = [new_clone(Request("web"), mode)] * 3
     plan.check_room(clones, "p", mode, needed)
     with pytest.raises(NoSpace) as caught:
         plan.check_room(clones, "p", mode, needed - 1)
-    assert caught.value.details == {"pool": "p", "available_bytes": needed - 1, "needed_bytes": needed}
+    assert caught.value.details == {
+        "pool": "p",
+        "available_bytes": needed - 1,
+        "needed_bytes": needed,
+    }
 
 
 def test_a_request_cannot_be_changed_under_way() -> None:

@@ -15,8 +15,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone import quota, tenants
-from ansible_collections.headroom.libvirt.plugins.module_utils._clone.quota import Quota, QuotaExceeded, Usage
-from ansible_collections.headroom.libvirt.plugins.module_utils._errors import HeadroomError, InvalidInput, TimedOut
+from ansible_collections.headroom.libvirt.plugins.module_utils._clone.quota import (
+    Quota,
+    QuotaExceeded,
+    Usage,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
+    HeadroomError,
+    InvalidInput,
+    TimedOut,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import SYSTEM_CLOCK
 
 if t.TYPE_CHECKING:
@@ -41,7 +49,9 @@ def test_a_quota_is_read_with_units() -> None:
         ({"memory": "much"}, "shop", "quota.memory: 'much' is not a size"),
     ],
 )
-def test_what_is_no_quota_is_refused(option: dict[str, t.Any], tenant: str | None, words: str) -> None:
+def test_what_is_no_quota_is_refused(
+    option: dict[str, t.Any], tenant: str | None, words: str
+) -> None:
     with pytest.raises(InvalidInput, match=words):
         quota.read(option, tenant)
 
@@ -49,13 +59,21 @@ def test_what_is_no_quota_is_refused(option: dict[str, t.Any], tenant: str | Non
 def test_the_refusal_names_tenant_limit_and_use() -> None:
     with pytest.raises(QuotaExceeded) as caught:
         quota.check(
-            "shop", Quota(machines=3, vcpus=99, memory_bytes=4 * GIB), Usage(2, 4, 3 * GIB, 0), Usage(2, 2, 2 * GIB)
+            "shop",
+            Quota(machines=3, vcpus=99, memory_bytes=4 * GIB),
+            Usage(2, 4, 3 * GIB, 0),
+            Usage(2, 2, 2 * GIB),
         )
     message = caught.value.message
     assert "the tenant 'shop' may not have 2 more machines" in message
     assert "machines: 2 of 3 are used, and 2 more are wanted" in message
-    assert f"memory: {3 * GIB} of {4 * GIB} bytes are used, and {2 * GIB} more are wanted" in message
-    assert [one["resource"] for one in caught.value.details["exceeded"]] == ["machines", "memory_bytes"]
+    assert (
+        f"memory: {3 * GIB} of {4 * GIB} bytes are used, and {2 * GIB} more are wanted" in message
+    )
+    assert [one["resource"] for one in caught.value.details["exceeded"]] == [
+        "machines",
+        "memory_bytes",
+    ]
 
 
 NUMBERS = st.integers(0, 20)
@@ -64,9 +82,12 @@ QUOTAS = st.builds(Quota, *[st.none() | NUMBERS] * 4)
 
 
 @given(QUOTAS, USAGES, USAGES)
-def test_what_passes_is_within_every_limit_that_it_adds_to(limits: Quota, used: Usage, wanted: Usage) -> None:
+def test_what_passes_is_within_every_limit_that_it_adds_to(
+    limits: Quota, used: Usage, wanted: Usage
+) -> None:
     fits = all(
-        getattr(used + wanted, name) <= limit or not getattr(wanted, name) for name, limit in limits.limits.items()
+        getattr(used + wanted, name) <= limit or not getattr(wanted, name)
+        for name, limit in limits.limits.items()
     )
     with contextlib.nullcontext() if fits else pytest.raises(QuotaExceeded):
         quota.check("shop", limits, used, wanted)
@@ -82,7 +103,9 @@ def add_one(folder: str, rounds: int) -> None:
 
 def test_tasks_that_add_for_a_tenant_wait_for_each_other(tmp_path: Path) -> None:
     (tmp_path / "count").write_text("0")
-    processes = [multiprocessing.Process(target=add_one, args=(str(tmp_path), 100)) for _unused in range(4)]
+    processes = [
+        multiprocessing.Process(target=add_one, args=(str(tmp_path), 100)) for _unused in range(4)
+    ]
     for process in processes:
         process.start()
     for process in processes:
@@ -95,7 +118,11 @@ def taken(folder: Path) -> contextlib.AbstractContextManager[None]:
 
 
 def test_one_that_waits_too_long_says_for_what(tmp_path: Path) -> None:
-    with taken(tmp_path), pytest.raises(TimedOut, match="makes machines of the tenant 'shop'"), taken(tmp_path):
+    with (
+        taken(tmp_path),
+        pytest.raises(TimedOut, match="makes machines of the tenant 'shop'"),
+        taken(tmp_path),
+    ):
         pytest.fail("it was taken twice")
     with taken(tmp_path):
         pass

@@ -14,9 +14,13 @@ import pytest
 from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import build
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone import ready
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone.ready import Wish
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api as domains
-from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput, LibvirtFailed, TimedOut
-from ansible_collections.headroom.libvirt.plugins.module_utils._host.lease import Lease
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
+    InvalidInput,
+    LibvirtFailed,
+    TimedOut,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt import domains
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.dhcp import Lease
 
 CONNECTION: t.Any = object()
 ONE, TWO = "52:54:00:00:00:01", "52:54:00:00:00:02"
@@ -50,7 +54,11 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> FakeClock:
 
 def test_addresses_are_found_by_mac_in_any_case(clock: FakeClock) -> None:
     macs = {"web-1": [ONE.upper()], "web-2": [TWO], "web-3": []}
-    assert ready.addresses(CONNECTION, macs) == {"web-1": ["192.168.122.11"], "web-2": [], "web-3": []}
+    assert ready.addresses(CONNECTION, macs) == {
+        "web-1": ["192.168.122.11"],
+        "web-2": [],
+        "web-3": [],
+    }
     assert clock.time == 0
 
 
@@ -89,7 +97,9 @@ def test_no_machine_is_no_wait(clock: FakeClock) -> None:
     assert (watched.seconds, clock.time) == ({}, 0)
 
 
-def test_a_port_is_waited_for_at_the_address(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_port_is_waited_for_at_the_address(
+    clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
     asked: list[tuple[str, int]] = []
 
     class Socket:
@@ -111,7 +121,9 @@ def test_a_port_is_waited_for_at_the_address(clock: FakeClock, monkeypatch: pyte
     assert 9 <= watched.seconds["web-2"]["port"] < 10
 
 
-def test_the_agent_is_asked_until_it_answers(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_agent_is_asked_until_it_answers(
+    clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def answer(_domain: object) -> int:
         if clock.time < 4:
             raise LibvirtFailed("Guest agent is not responding")

@@ -15,49 +15,80 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import build, nvram, template
+from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import build, template
+from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue import nvram
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone import rewrite
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone.identity import Identity
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone.plan import Overlay
-from ansible_collections.headroom.libvirt.plugins.module_utils._clone.rewrite import Overrides, Platform
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain import xml
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain.metadata import Metadata, VolumeRef
-from ansible_collections.headroom.libvirt.plugins.module_utils._errors import HeadroomError, InvalidInput, Unsupported
-from ansible_collections.headroom.libvirt.plugins.module_utils._libvirt_dep import etree
+from ansible_collections.headroom.libvirt.plugins.module_utils._clone.rewrite import (
+    Overrides,
+    Platform,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
+    HeadroomError,
+    InvalidInput,
+    Unsupported,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._lxml_dep import etree
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt import domain_xml, element_xml
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.metadata import (
+    Metadata,
+    VolumeRef,
+)
 
 GOLDEN = Path(__file__).parent / "golden"
 DOMAINS = sorted(GOLDEN.glob("*.domain.xml"))
 REFUSED = sorted((GOLDEN / "refused").glob("*.domain.xml"))
 UUID = "0e6f0b0a-3f3b-4b7e-8a51-8f8f3c1d2e4f"
 IDENTITY = Identity(UUID, tuple(f"52:54:00:aa:00:0{number}" for number in (1, 2, 3)))
-METADATA = Metadata(fleet="web", appliance="web:1", parent="web:1", volumes=(VolumeRef("default", "web-1.vda.qcow2"),))
+METADATA = Metadata(
+    fleet="web",
+    appliance="web:1",
+    parent="web:1",
+    volumes=(VolumeRef("default", "web-1.vda.qcow2"),),
+)
 KVM = Platform("kvm")
 
 
 def clone(
-    text: str, platform: Platform = KVM, overrides: Overrides | None = None, identity: Identity = IDENTITY
+    text: str,
+    platform: Platform = KVM,
+    overrides: Overrides | None = None,
+    identity: Identity = IDENTITY,
 ) -> str:
     disks = {target: overlay(target) for target in template.disk_targets(text)}
-    return rewrite.clone_xml(text, "web-1", identity, disks, METADATA, platform, overrides or Overrides())
+    return rewrite.clone_xml(
+        text, "web-1", identity, disks, METADATA, platform, overrides or Overrides()
+    )
 
 
 def overlay(target: str, image_format: str = "qcow2") -> Overlay:
     volume = f"web-1.{target}.{image_format}"
     return Overlay(
-        target, VolumeRef("default", volume), f"/pool/{volume}", image_format, 1, "/base", image_format, 1, 1
+        target,
+        VolumeRef("default", volume),
+        f"/pool/{volume}",
+        image_format,
+        1,
+        "/base",
+        image_format,
+        1,
+        1,
     )
 
 
 def test_a_raw_disk_is_said_to_be_raw() -> None:
-    text = rewrite.clone_xml(plain(), "web-1", IDENTITY, {"vda": overlay("vda", "raw")}, METADATA, KVM, Overrides())
-    disk = xml.parse_element(text).find("devices/disk")
+    text = rewrite.clone_xml(
+        plain(), "web-1", IDENTITY, {"vda": overlay("vda", "raw")}, METADATA, KVM, Overrides()
+    )
+    disk = element_xml.parse_element(text).find("devices/disk")
     assert disk is not None
     assert disk.find("driver").attrib["type"] == "raw"  # type: ignore[union-attr]
     assert disk.find("source").attrib == {"file": "/pool/web-1.vda.raw"}  # type: ignore[union-attr]
 
 
 def root_of(text: str, platform: Platform = KVM, **overrides: t.Any) -> etree._Element:
-    return xml.parse_element(clone(text, platform, Overrides(**overrides)))
+    return element_xml.parse_element(clone(text, platform, Overrides(**overrides)))
 
 
 def plain(*, network: str | None = "default", vcpus: int = 1) -> str:
@@ -89,7 +120,10 @@ def test_golden_clone(domain: Path) -> None:
 def test_golden_clone_with_a_seed(name: str) -> None:
     domain = GOLDEN / f"{name}.domain.xml"
     seeded = dataclasses.replace(IDENTITY, seed="/pool/web-1.seed.iso")
-    compare(beside(domain, ".seeded.xml"), clone(template.to_template(domain.read_text()), identity=seeded))
+    compare(
+        beside(domain, ".seeded.xml"),
+        clone(template.to_template(domain.read_text()), identity=seeded),
+    )
 
 
 @pytest.mark.parametrize("domain", REFUSED, ids=lambda path: path.name.split(".")[0])
@@ -146,7 +180,9 @@ def test_entities_stay_closed() -> None:
 WORDS = st.text("abcdefgh", min_size=1, max_size=6)
 ELEMENTS: st.SearchStrategy[t.Any] = st.recursive(
     st.builds(
-        lambda tag, attributes: (f"kept-{tag}", attributes, []), WORDS, st.dictionaries(WORDS, WORDS, max_size=2)
+        lambda tag, attributes: (f"kept-{tag}", attributes, []),
+        WORDS,
+        st.dictionaries(WORDS, WORDS, max_size=2),
     ),
     lambda children: st.builds(
         lambda tag, attributes, inner: (f"kept-{tag}", attributes, inner),
@@ -156,7 +192,16 @@ ELEMENTS: st.SearchStrategy[t.Any] = st.recursive(
     ),
     max_leaves=6,
 )
-PLACES = ["", "os", "cpu", "devices", "devices/disk", "devices/interface", "devices/channel", "devices/graphics"]
+PLACES = [
+    "",
+    "os",
+    "cpu",
+    "devices",
+    "devices/disk",
+    "devices/interface",
+    "devices/channel",
+    "devices/graphics",
+]
 
 
 def to_element(described: t.Any) -> etree._Element:
@@ -168,15 +213,19 @@ def to_element(described: t.Any) -> etree._Element:
 
 @settings(max_examples=60, deadline=None)
 @given(st.sampled_from(DOMAINS), st.lists(st.tuples(st.sampled_from(PLACES), ELEMENTS), max_size=6))
-def test_what_is_not_the_machines_own_is_kept(domain: Path, additions: list[tuple[str, t.Any]]) -> None:
-    root = xml.parse_element(domain.read_text())
+def test_what_is_not_the_machines_own_is_kept(
+    domain: Path, additions: list[tuple[str, t.Any]]
+) -> None:
+    root = element_xml.parse_element(domain.read_text())
     expected: dict[str, list[bytes]] = {}
     for place, described in additions:
         parent = root.find(place) if place else root
         if parent is not None:
             parent.append(to_element(described))
-            expected.setdefault(place, []).append(etree.tostring(to_element(described), method="c14n"))
-    made = xml.parse_element(clone(template.to_template(xml.to_text(root))))
+            expected.setdefault(place, []).append(
+                etree.tostring(to_element(described), method="c14n")
+            )
+    made = element_xml.parse_element(clone(template.to_template(element_xml.to_text(root))))
     for place, elements in expected.items():
         parent = made.find(place) if place else made
         assert parent is not None
@@ -197,24 +246,32 @@ def describe(element: etree._Element) -> t.Any:
 def test_a_seed_takes_the_name_after_the_last_disk(last: str, expected: str) -> None:
     text = build.build(build.Hardware(memory_bytes=64 << 20), ["vda", last])
     seeded = dataclasses.replace(IDENTITY, seed="/pool/web-1.seed.iso")
-    disks = xml.parse(clone(text, identity=seeded)).disks
-    assert [(disk.target, disk.alias) for disk in disks] == [("vda", None), (last, None), (expected, xml.SEED_ALIAS)]
+    disks = domain_xml.parse(clone(text, identity=seeded)).disks
+    assert [(disk.target, disk.alias) for disk in disks] == [
+        ("vda", None),
+        (last, None),
+        (expected, domain_xml.SEED_ALIAS),
+    ]
 
 
 def test_a_machine_without_disks_gets_a_drive_for_its_seed() -> None:
     seeded = dataclasses.replace(IDENTITY, seed="/pool/web-1.seed.iso")
-    (disk,) = xml.parse(clone("<domain type='kvm'/>", identity=seeded)).disks
+    (disk,) = domain_xml.parse(clone("<domain type='kvm'/>", identity=seeded)).disks
     assert (disk.device, disk.bus, disk.target) == ("cdrom", "sata", "sda")
 
 
 def test_memory_is_set_at_once_with_what_the_balloon_leaves() -> None:
-    root = root_of(template.to_template((GOLDEN / "bios.domain.xml").read_text()), memory_bytes=512 << 20)
-    assert xml.size_in_bytes(root.find("memory")) == 512 << 20
-    assert xml.size_in_bytes(root.find("currentMemory")) == 512 << 20
+    root = root_of(
+        template.to_template((GOLDEN / "bios.domain.xml").read_text()), memory_bytes=512 << 20
+    )
+    assert element_xml.size_in_bytes(root.find("memory")) == 512 << 20
+    assert element_xml.size_in_bytes(root.find("currentMemory")) == 512 << 20
 
 
 def test_memory_in_cells_is_not_guessed() -> None:
-    text = plain().replace('<cpu mode="host-model"/>', "<cpu><numa><cell id='0' cpus='0' memory='1'/></numa></cpu>")
+    text = plain().replace(
+        '<cpu mode="host-model"/>', "<cpu><numa><cell id='0' cpus='0' memory='1'/></numa></cpu>"
+    )
     with pytest.raises(InvalidInput, match="NUMA cells"):
         clone(text, overrides=Overrides(memory_bytes=1 << 30))
 
@@ -228,7 +285,7 @@ def test_another_number_of_vcpus_drops_the_topology_and_the_same_keeps_it() -> N
 
 def test_the_first_interface_moves_to_another_network_and_keeps_its_model() -> None:
     text = template.to_template((GOLDEN / "disks-and-cdrom.domain.xml").read_text())
-    read = xml.parse(clone(text, overrides=Overrides(network="lab")))
+    read = domain_xml.parse(clone(text, overrides=Overrides(network="lab")))
     assert [(one.source, one.model, one.mac) for one in read.interfaces] == [
         ("lab", "virtio", IDENTITY.macs[0]),
         ("back", "e1000", IDENTITY.macs[1]),
@@ -236,7 +293,9 @@ def test_the_first_interface_moves_to_another_network_and_keeps_its_model() -> N
 
 
 def test_a_bridge_becomes_a_network_with_nothing_of_the_bridge_left() -> None:
-    root = root_of(template.to_template((GOLDEN / "uefi-nvram.domain.xml").read_text()), network="lab")
+    root = root_of(
+        template.to_template((GOLDEN / "uefi-nvram.domain.xml").read_text()), network="lab"
+    )
     interface = root.find("devices/interface")
     assert interface is not None
     assert interface.get("type") == "network"
@@ -244,22 +303,26 @@ def test_a_bridge_becomes_a_network_with_nothing_of_the_bridge_left() -> None:
 
 
 def test_a_machine_without_network_card_gets_one() -> None:
-    read = xml.parse(clone(plain(network=None), overrides=Overrides(network="lab")))
+    read = domain_xml.parse(clone(plain(network=None), overrides=Overrides(network="lab")))
     assert [(one.source, one.mac) for one in read.interfaces] == [("lab", IDENTITY.macs[0])]
 
 
 def test_text_for_people_is_data_not_markup() -> None:
-    read = xml.parse(clone(plain(), overrides=Overrides(title="<b>&", description="a\nb")))
+    read = domain_xml.parse(clone(plain(), overrides=Overrides(title="<b>&", description="a\nb")))
     assert (read.title, read.description) == ("<b>&", "a\nb")
 
 
 def test_an_emulated_machine_has_nothing_that_needs_kvm() -> None:
     features = (
-        "<features><kvm><hidden state='on'/></kvm><hyperv mode='custom'/><ioapic driver='kvm'/><acpi/></features>"
+        "<features><kvm><hidden state='on'/></kvm><hyperv mode='custom'/><ioapic "
+        "driver='kvm'/><acpi/></features>"
     )
-    text = plain().replace("<features>", f"{features}<x>").replace("</features>\n  <cpu", "</x><cpu")
+    text = (
+        plain().replace("<features>", f"{features}<x>").replace("</features>\n  <cpu", "</x><cpu")
+    )
     text = text.replace(
-        '<clock offset="utc"/>', "<clock offset='utc'><timer name='kvmclock'/><timer name='rtc'/></clock>"
+        '<clock offset="utc"/>',
+        "<clock offset='utc'><timer name='kvmclock'/><timer name='rtc'/></clock>",
     )
     root = root_of(text, Platform("qemu", emulated_cpu=True))
     assert root.get("type") == "qemu"
@@ -270,7 +333,7 @@ def test_an_emulated_machine_has_nothing_that_needs_kvm() -> None:
 
 def test_every_disk_is_a_writable_qcow2_overlay_whatever_its_base_is() -> None:
     for domain in DOMAINS:
-        for disk in xml.parse(clone(template.to_template(domain.read_text()))).disks:
+        for disk in domain_xml.parse(clone(template.to_template(domain.read_text()))).disks:
             if disk.device == "disk":
                 assert (disk.type, disk.format, disk.readonly) == ("file", "qcow2", False)
                 assert disk.source == f"/pool/web-1.{disk.target}.qcow2"
@@ -282,5 +345,5 @@ def test_every_disk_is_a_writable_qcow2_overlay_whatever_its_base_is() -> None:
 def test_the_firmware_finds_what_it_kept_in_a_file_of_the_clones_own(name: str) -> None:
     text = template.to_template((GOLDEN / f"{name}.domain.xml").read_text())
     made = clone(text, identity=dataclasses.replace(IDENTITY, nvram="/pool/web-7.nvram.raw"))
-    assert xml.parse(made).nvram == "/pool/web-7.nvram.raw"
+    assert domain_xml.parse(made).nvram == "/pool/web-7.nvram.raw"
     assert nvram.path_of(made) == "/pool/web-7.nvram.raw"

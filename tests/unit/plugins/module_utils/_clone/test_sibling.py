@@ -13,20 +13,25 @@ import pytest
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone.plan import Request
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone.sibling import Cloner
-from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain import machine as machines
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain.machine import (
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
+    Conflict,
+    UnsupportedBehaviour,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._journal.journal import Journal
+from ansible_collections.headroom.libvirt.plugins.module_utils._machine import machine
+from ansible_collections.headroom.libvirt.plugins.module_utils._machine.machine import (
     DefinedMachine,
     DetachedMachine,
     Machine,
 )
-from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Conflict, UnsupportedBehaviour
-from ansible_collections.headroom.libvirt.plugins.module_utils._journal import Journal
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import Connection
 
 from .test_apply import make
 
 if t.TYPE_CHECKING:
-    from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.catalogue import Catalogue
+    from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue.catalogue import (
+        Catalogue,
+    )
 
 
 @pytest.fixture
@@ -50,7 +55,9 @@ def test_a_defined_machine_has_a_sibling_made(original: DefinedMachine, journal:
 def test_a_detached_machine_does_it_where_it_is(
     original: DefinedMachine, journal: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(machines, "open_connection", lambda *_unused, **_more: Connected(original.connection))
+    monkeypatch.setattr(
+        machine, "open_connection", lambda *_unused, **_more: Connected(original.connection)
+    )
     detached = DetachedMachine({"uri": "qemu:///system", "name": "web-1", "uuid": original.uuid})
     detached.clone("web-2", Cloner(journal, appliance_pool="default", state="shutdown"))
     assert DefinedMachine.named(original.connection, "web-2").observe().situation == "shutdown"
@@ -73,7 +80,9 @@ def test_a_machine_without_attributes_cannot(journal: Journal) -> None:
         Machine().clone("web-2", Cloner(journal))
 
 
-def test_a_machine_of_no_appliance_names_the_way_out(original: DefinedMachine, journal: Journal) -> None:
+def test_a_machine_of_no_appliance_names_the_way_out(
+    original: DefinedMachine, journal: Journal
+) -> None:
     original.metadata = original.metadata._replace(appliance=None)
     with pytest.raises(UnsupportedBehaviour, match=r"made from no appliance\. Capture it first"):
         original.clone("web-2", Cloner(journal))
@@ -81,7 +90,8 @@ def test_a_machine_of_no_appliance_names_the_way_out(original: DefinedMachine, j
 
 def test_a_name_that_is_taken_is_refused(original: DefinedMachine, journal: Journal) -> None:
     original.connection.handle.defineXMLFlags(
-        "<domain type='test'><name>db</name><memory>1024</memory><os><type>hvm</type></os></domain>", 0
+        "<domain type='test'><name>db</name><memory>1024</memory><os><type>hvm</type></os></domain>",
+        0,
     )
     with pytest.raises(Conflict, match="'db' exists already"):
         original.clone("db", Cloner(journal, appliance_pool="default"))

@@ -12,9 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain import plan
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain.metadata import VolumeRef
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain.xml import Definition, Disk
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Conflict
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.domain_xml import (
+    Definition,
+    Disk,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.metadata import VolumeRef
 
 # Where each step leads, as libvirt does it.
 LEADS_TO: dict[plan.Step, plan.Situation] = {
@@ -72,11 +75,17 @@ def test_what_is_off_cannot_be_saved() -> None:
 
 
 def test_a_transient_domain_is_not_undefined() -> None:
-    assert plan.steps_to("absent", plan.Observed("web-1", "running", persistent=False)) == ("shut down",)
+    assert plan.steps_to("absent", plan.Observed("web-1", "running", persistent=False)) == (
+        "shut down",
+    )
 
 
 REFS = st.lists(
-    st.builds(VolumeRef, pool=st.just("default"), name=st.sampled_from(["a", "b", "c", "headroom-appliance.x"])),
+    st.builds(
+        VolumeRef,
+        pool=st.just("default"),
+        name=st.sampled_from(["a", "b", "c", "headroom-appliance.x"]),
+    ),
     unique=True,
 )
 PATHS = st.sampled_from(["/p/a", "/p/b", "/p/c", "/p/headroom-appliance.x"])
@@ -86,7 +95,9 @@ PATHS = st.sampled_from(["/p/a", "/p/b", "/p/c", "/p/headroom-appliance.x"])
 def test_only_what_nobody_else_needs_is_removed(
     refs: list[VolumeRef], used: dict[str, str], shareable: set[str]
 ) -> None:
-    own = Definition("web-1", disks=tuple(Disk("vda", source=path, shareable=True) for path in sorted(shareable)))
+    own = Definition(
+        "web-1", disks=tuple(Disk("vda", source=path, shareable=True) for path in sorted(shareable))
+    )
     paths = {ref: f"/p/{ref.name}" for ref in refs}
     owned = plan.sort_owned(own, paths, used)
     assert set(owned.remove) | owned.keep.keys() == set(refs)

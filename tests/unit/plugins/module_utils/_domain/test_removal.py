@@ -8,21 +8,36 @@ import typing as t
 
 import pytest
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._clone import stream_xml as exports_xml
-from ansible_collections.headroom.libvirt.plugins.module_utils._connection import open_connection
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api, apply, exports, removal
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain.machine import DefinedMachine
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain.removal import RemovalRecovery
-from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Conflict, LibvirtFailed, Unsupported
-from ansible_collections.headroom.libvirt.plugins.module_utils._journal import Journal
-from ansible_collections.headroom.libvirt.plugins.module_utils._storage import api as storage
-from ansible_collections.headroom.libvirt.plugins.module_utils._storage import xml as storage_xml
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain import apply, removal
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain.removal import (
+    RemovalRecovery,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
+    Conflict,
+    LibvirtFailed,
+    Unsupported,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._journal.journal import Journal
+from ansible_collections.headroom.libvirt.plugins.module_utils._machine.machine import (
+    DefinedMachine,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._streaming import export_xml, exports
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
+    domains,
+    storage,
+    storage_xml,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
+    open_connection,
+)
 
 if t.TYPE_CHECKING:
     from pathlib import Path
 
-    from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection
-    from ansible_collections.headroom.libvirt.plugins.module_utils._journal import Record
+    from ansible_collections.headroom.libvirt.plugins.module_utils._journal.journal import Record
+    from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
+        Connection,
+    )
 
 _DOMAIN = """<domain type='test'><name>{name}</name><memory>8192</memory><os><type>hvm</type></os>
   <metadata><h:machine xmlns:h='urn:headroom:libvirt:1'>{volumes}</h:machine></metadata>
@@ -39,22 +54,26 @@ def journal(tmp_path: Path) -> Journal:
 @pytest.fixture
 def machine(node: Connection, monkeypatch: pytest.MonkeyPatch) -> DefinedMachine:
     """A machine with two volumes of its own, on a host whose driver knows no NVRAM and no TPM."""
-    monkeypatch.setattr(api, "undefine", lambda domain: domain.undefineFlags(0))
+    monkeypatch.setattr(domains, "undefine", lambda domain: domain.undefineFlags(0))
     pool = storage.look_up_pool(node, "default")
     for name in ("a.qcow2", "b.qcow2"):
         storage.create(pool, name, storage_xml.volume_xml(storage_xml.NewVolume(name, 1)))
-    api.define(node, _DOMAIN.format(name="web-1", volumes=_VOLUMES))
+    domains.define(node, _DOMAIN.format(name="web-1", volumes=_VOLUMES))
     return DefinedMachine.named(node, "web-1")
 
 
-def remove(journal: Journal, machine: DefinedMachine, warn: t.Callable[[str], None] | None = None) -> None:
+def remove(
+    journal: Journal, machine: DefinedMachine, warn: t.Callable[[str], None] | None = None
+) -> None:
     plans = apply.plan_all(machine.connection, [machine], apply.Request(state="absent"))
     apply.carry_out(machine.connection, plans, journal, pytest.fail if warn is None else warn)
 
 
 def left(connection: Connection) -> set[str]:
     pool = storage.look_up_pool(connection, "default")
-    return {volume.name() for volume in storage.list_volumes(pool)} | {one.name() for one in api.list_all(connection)}
+    return {volume.name() for volume in storage.list_volumes(pool)} | {
+        one.name() for one in domains.list_all(connection)
+    }
 
 
 def break_off(journal: Journal, machine: DefinedMachine) -> Record:
@@ -72,7 +91,9 @@ def break_off(journal: Journal, machine: DefinedMachine) -> Record:
     return record
 
 
-def test_all_goes_and_nothing_is_left_in_the_journal(journal: Journal, machine: DefinedMachine) -> None:
+def test_all_goes_and_nothing_is_left_in_the_journal(
+    journal: Journal, machine: DefinedMachine
+) -> None:
     remove(journal, machine)
     assert left(machine.connection) == set()
     assert [(record.kind, record.subject, record.state) for record in journal.records()] == [
@@ -85,33 +106,41 @@ def source() -> t.Iterator[str]:
     """Another host, which serves an export; its URI."""
     uri = "test:///default"
     with open_connection(uri) as connection:
-        connection.handle.createXML(_DOMAIN.format(name=exports_xml.helper_name(_TOKEN), volumes=""), 0)
+        connection.handle.createXML(
+            _DOMAIN.format(name=export_xml.helper_name(_TOKEN), volumes=""), 0
+        )
         yield uri
-        exports.stop(connection, exports_xml.helper_name(_TOKEN))
+        exports.stop(connection, export_xml.helper_name(_TOKEN))
 
 
 def let_stream(machine: DefinedMachine, uri: str) -> None:
-    record = exports_xml.Record(exports_xml.Export(_TOKEN, "10.0.0.1", 10809, uri, "default"), "web:1", 0)
-    text = exports_xml.record_element(record)
-    api.set_metadata_xml(machine.domain, text, exports_xml.RECORD_PREFIX, exports_xml.RECORD_NAMESPACE)
+    record = export_xml.Record(
+        export_xml.Export(_TOKEN, "10.0.0.1", 10809, uri, "default"), "web:1", 0
+    )
+    text = export_xml.record_element(record)
+    domains.set_metadata_xml(
+        machine.domain, text, export_xml.RECORD_PREFIX, export_xml.RECORD_NAMESPACE
+    )
 
 
 def is_served(uri: str) -> bool:
     with open_connection(uri) as connection:
-        return api.find(connection, exports_xml.helper_name(_TOKEN)) is not None
+        return domains.find(connection, export_xml.helper_name(_TOKEN)) is not None
 
 
 def test_the_export_of_a_machine_that_is_not_local_yet_goes_with_the_last_one_that_reads_from_it(
     journal: Journal, machine: DefinedMachine, source: str
 ) -> None:
-    other = api.define(machine.connection, _DOMAIN.format(name="web-2", volumes=""))
+    other = domains.define(machine.connection, _DOMAIN.format(name="web-2", volumes=""))
     sibling = DefinedMachine(machine.connection, other)
     let_stream(machine, source)
     let_stream(sibling, source)
     remove(journal, machine)
     assert is_served(source)
-    (planned,) = apply.plan_all(machine.connection, [sibling], apply.Request(state="absent", remove_volumes=False))
-    assert planned.changes.diff["before"]["exports"] == [exports_xml.helper_name(_TOKEN)]
+    (planned,) = apply.plan_all(
+        machine.connection, [sibling], apply.Request(state="absent", remove_volumes=False)
+    )
+    assert planned.changes.diff["before"]["exports"] == [export_xml.helper_name(_TOKEN)]
     remove(journal, sibling)
     assert not is_served(source)
 
@@ -124,7 +153,7 @@ def test_an_export_on_a_host_that_is_gone_is_told_and_the_machine_goes(
     remove(journal, machine, warnings.append)
     assert left(machine.connection) == set()
     (warning,) = warnings
-    assert f"virsh -c test:///nowhere.xml destroy {exports_xml.helper_name(_TOKEN)}" in warning
+    assert f"virsh -c test:///nowhere.xml destroy {export_xml.helper_name(_TOKEN)}" in warning
     assert removal.unfinished(journal, machine.connection) == []
 
 
@@ -139,7 +168,9 @@ def test_an_export_is_not_forgotten_by_a_run_that_broke_off(
     assert not is_served(source)
 
 
-def test_what_broke_off_is_finished_by_the_next_run(journal: Journal, machine: DefinedMachine) -> None:
+def test_what_broke_off_is_finished_by_the_next_run(
+    journal: Journal, machine: DefinedMachine
+) -> None:
     record = break_off(journal, machine)
     assert left(machine.connection) == {"a.qcow2", "b.qcow2"}
     removal.finish(journal, machine.connection, [record], pytest.fail)
@@ -149,7 +180,7 @@ def test_what_broke_off_is_finished_by_the_next_run(journal: Journal, machine: D
 
 def test_what_another_machine_uses_by_now_stays(journal: Journal, machine: DefinedMachine) -> None:
     record = break_off(journal, machine)
-    api.define(machine.connection, _DOMAIN.format(name="other", volumes=""))
+    domains.define(machine.connection, _DOMAIN.format(name="other", volumes=""))
     removal.finish(journal, machine.connection, [record], pytest.fail)
     assert left(machine.connection) == {"a.qcow2", "other"}
 

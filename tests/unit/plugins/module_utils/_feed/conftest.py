@@ -57,7 +57,9 @@ class Server:
             start = int(wanted[1])
             if start >= len(content):
                 raise _error(url, 416, {})
-        said = {"Content-Range": f"bytes {start}-{len(content) - 1}/{len(content)}"} if start else {}
+        said = (
+            {"Content-Range": f"bytes {start}-{len(content) - 1}/{len(content)}"} if start else {}
+        )
         if self.announces:
             said["Content-Length"] = str(len(content) - start)
         if self.validator is not None:

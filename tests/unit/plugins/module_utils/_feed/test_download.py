@@ -12,11 +12,18 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._errors import ChecksumMismatch, Conflict
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
+    ChecksumMismatch,
+    Conflict,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._feed import transfer
 from ansible_collections.headroom.libvirt.plugins.module_utils._feed.download import Wanted, fetched
 from ansible_collections.headroom.libvirt.plugins.module_utils._feed.entry import Checksum
-from ansible_collections.headroom.libvirt.plugins.module_utils._feed.errors import TooLarge, TransferFailed, Truncated
+from ansible_collections.headroom.libvirt.plugins.module_utils._feed.errors import (
+    TooLarge,
+    TransferFailed,
+    Truncated,
+)
 
 if t.TYPE_CHECKING:
     from .conftest import Server
@@ -27,7 +34,15 @@ CONTENT = bytes(range(256)) * 40
 
 def wanted(content: bytes = CONTENT, **changes: t.Any) -> Wanted:
     checksum = Checksum("sha256", hashlib.sha256(content).hexdigest())
-    return Wanted(**{"url": URL, "limit": len(content), "size_bytes": len(content), "checksum": checksum, **changes})
+    return Wanted(
+        **{
+            "url": URL,
+            "limit": len(content),
+            "size_bytes": len(content),
+            "checksum": checksum,
+            **changes,
+        }
+    )
 
 
 def fetch(folder: Path, what: Wanted) -> bytes:
@@ -47,7 +62,9 @@ def test_what_breaks_off_is_continued_at_once(server: Server, tmp_path: Path) ->
     assert [asked for _url, asked in server.asked] == [None, "bytes=1000-", "bytes=1500-"]
 
 
-def test_what_breaks_off_again_and_again_is_continued_by_the_next_run(server: Server, tmp_path: Path) -> None:
+def test_what_breaks_off_again_and_again_is_continued_by_the_next_run(
+    server: Server, tmp_path: Path
+) -> None:
     server.files[URL], server.cuts = CONTENT, [100] * 4
     with pytest.raises(Truncated, match="the server closed the connection"):
         fetch(tmp_path, wanted())
@@ -72,7 +89,9 @@ def test_another_content_is_never_joined_to_what_was_there(server: Server, tmp_p
 
 
 @pytest.mark.parametrize("validator", [None, 'W/"weak"'])
-def test_without_a_strong_validator_all_comes_again(server: Server, tmp_path: Path, validator: str | None) -> None:
+def test_without_a_strong_validator_all_comes_again(
+    server: Server, tmp_path: Path, validator: str | None
+) -> None:
     server.files[URL], server.cuts, server.validator = CONTENT, [1000], validator
     assert fetch(tmp_path, wanted()) == CONTENT
     assert [asked for _url, asked in server.asked] == [None, None]
@@ -112,7 +131,10 @@ def test_what_is_wrong_is_not_kept(server: Server, tmp_path: Path) -> None:
 
 def test_two_runs_do_not_fetch_the_same(server: Server, tmp_path: Path) -> None:
     server.files[URL] = CONTENT
-    with fetched(transfer.Web(), wanted(), tmp_path), pytest.raises(Conflict, match="another run is fetching"):
+    with (
+        fetched(transfer.Web(), wanted(), tmp_path),
+        pytest.raises(Conflict, match="another run is fetching"),
+    ):
         fetch(tmp_path, wanted())
 
 

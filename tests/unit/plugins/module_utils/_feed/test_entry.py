@@ -14,11 +14,17 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._feed.entry impor
 from ansible_collections.headroom.libvirt.plugins.module_utils._feed.errors import InvalidFeed
 
 
-def offer(product: str = "web", version: str = "1", arch: str = "x86_64", problem: str | None = None) -> Entry:
-    return Entry(product, entries.plain_name(product), version, arch, (), aliases=("www",), problem=problem)
+def offer(
+    product: str = "web", version: str = "1", arch: str = "x86_64", problem: str | None = None
+) -> Entry:
+    return Entry(
+        product, entries.plain_name(product), version, arch, (), aliases=("www",), problem=problem
+    )
 
 
-@pytest.mark.parametrize("path", ["a", "a/b.img", "streams/v1/com.ubuntu.cloud:released.json", "a..b/c"])
+@pytest.mark.parametrize(
+    "path", ["a", "a/b.img", "streams/v1/com.ubuntu.cloud:released.json", "a..b/c"]
+)
 def test_paths_below_the_feed_pass(path: str) -> None:
     assert entries.check_path("x", path) == path
 
@@ -93,7 +99,9 @@ def test_an_entry_that_is_damaged_does_not_spoil_the_others() -> None:
         entries.select(offers, "a", None, "x86_64")
 
 
-@pytest.mark.parametrize(("name", "version"), [("../x", "1"), ("web", "../1"), ("web", "1\n"), ("", "1")])
+@pytest.mark.parametrize(
+    ("name", "version"), [("../x", "1"), ("web", "../1"), ("web", "1\n"), ("", "1")]
+)
 def test_names_that_cannot_be_names_of_appliances(name: str, version: str) -> None:
     with pytest.raises(InvalidFeed, match="cannot be named so"):
         entries.checked(Entry("web", name, version, "x86_64", ()))
@@ -106,5 +114,8 @@ def test_patterns_match_products_and_aliases_of_the_architecture() -> None:
 
 
 def test_products_of_others_get_plain_names() -> None:
-    assert entries.plain_name("com.ubuntu.cloud:server:24.04:amd64") == "com.ubuntu.cloud-server-24.04-amd64"
+    assert (
+        entries.plain_name("com.ubuntu.cloud:server:24.04:amd64")
+        == "com.ubuntu.cloud-server-24.04-amd64"
+    )
     assert len(entries.plain_name("x" * 200)) == 63

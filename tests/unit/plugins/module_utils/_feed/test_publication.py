@@ -9,24 +9,36 @@ import dataclasses
 import pytest
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import build
-from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.manifest import BaseDisk, Manifest
+from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue.manifest import (
+    BaseDisk,
+    Manifest,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Conflict
-from ansible_collections.headroom.libvirt.plugins.module_utils._feed import publication, simplestreams
+from ansible_collections.headroom.libvirt.plugins.module_utils._feed import (
+    publication,
+    simplestreams,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._feed.publication import Offered
 
 TEMPLATE = build.build(build.Hardware(64 << 20), ["vda", "vdb"])
 
 
 def offered(version: str = "1", name: str = "web", sha256: str = "a" * 64) -> Offered:
-    disks = tuple(BaseDisk(target, f"v.{target}", "qcow2", 1 << 30, 4096, sha256) for target in ("vda", "vdb"))
-    made = Manifest(name, version, "2026-01-01T00:00:00Z", "x86_64", "bios", TEMPLATE, disks, min_ram_bytes=5)
+    disks = tuple(
+        BaseDisk(target, f"v.{target}", "qcow2", 1 << 30, 4096, sha256) for target in ("vda", "vdb")
+    )
+    made = Manifest(
+        name, version, "2026-01-01T00:00:00Z", "x86_64", "bios", TEMPLATE, disks, min_ram_bytes=5
+    )
     return Offered(made)
 
 
 def test_what_is_published_is_what_is_read() -> None:
     one = offered()
     products = publication.add(publication.empty(), [one])
-    (entry,) = simplestreams.read_products(simplestreams.parse(publication.to_text(products), "products:1.0"))
+    (entry,) = simplestreams.read_products(
+        simplestreams.parse(publication.to_text(products), "products:1.0")
+    )
     assert (entry.name, entry.version, entry.arch, entry.problem) == ("web", "1", "x86_64", None)
     assert [(disk.target, disk.path) for disk in entry.disks] == [
         ("vda", "appliances/web/1/x86_64/web-1-vda.qcow2"),
@@ -49,7 +61,9 @@ def test_publishing_again_changes_nothing() -> None:
 def test_where_a_host_keeps_it_does_not_matter() -> None:
     one = offered().manifest
     moved = dataclasses.replace(
-        one, origin="https://x/", disks=tuple(dataclasses.replace(disk, volume="other") for disk in one.disks)
+        one,
+        origin="https://x/",
+        disks=tuple(dataclasses.replace(disk, volume="other") for disk in one.disks),
     )
     assert Offered(moved).manifest_text == Offered(one).manifest_text
 
@@ -70,8 +84,13 @@ def test_the_highest_versions_stay() -> None:
 
 
 def test_what_is_withdrawn_goes_with_its_files() -> None:
-    products = publication.add(publication.empty(), [offered("1"), offered("2"), offered("1", "db")])
-    assert sorted(publication.summary(publication.withdraw(products, "web", "1"))) == ["db:1 (amd64)", "web:2 (amd64)"]
+    products = publication.add(
+        publication.empty(), [offered("1"), offered("2"), offered("1", "db")]
+    )
+    assert sorted(publication.summary(publication.withdraw(products, "web", "1"))) == [
+        "db:1 (amd64)",
+        "web:2 (amd64)",
+    ]
     gone = publication.withdraw(products, "web", None)
     assert sorted(publication.summary(gone)) == ["db:1 (amd64)"]
     assert {path.split("/")[1] for path in publication.files(gone)} == {"db"}

@@ -10,8 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._feed import read, signature, transfer
-from ansible_collections.headroom.libvirt.plugins.module_utils._feed.errors import InvalidFeed, NotSigned, RolledBack
+from ansible_collections.headroom.libvirt.plugins.module_utils._feed import (
+    read,
+    signature,
+    transfer,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._feed.errors import (
+    InvalidFeed,
+    NotSigned,
+    RolledBack,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._feed.seen import Seen
 
 if t.TYPE_CHECKING:
@@ -24,15 +32,27 @@ TRUST = signature.Trust(b"", ("A" * 40,))
 @pytest.fixture(autouse=True)
 def unchecked(monkeypatch: pytest.MonkeyPatch) -> None:
     """Take every text for signed at the time 5; test_signature.py is about signatures."""
-    monkeypatch.setattr(signature, "verify", lambda text, _trust, _what: signature.Signed(text, 5.0))
+    monkeypatch.setattr(
+        signature, "verify", lambda text, _trust, _what: signature.Signed(text, 5.0)
+    )
 
 
-def publish(server: Server, suffix: str = "sjson", updated: str | None = "Thu, 01 Jan 1970 00:01:40 +0000") -> None:
+def publish(
+    server: Server, suffix: str = "sjson", updated: str | None = "Thu, 01 Jan 1970 00:01:40 +0000"
+) -> None:
     item = {"ftype": "disk1.img", "path": "box.img", "sha256": "a" * 64, "size": 9}
     dated = {} if updated is None else {"updated": updated}
     versions = {"1": {"items": {"disk1.img": item}}}
-    products = {"format": "products:1.0", **dated, "products": {"box": {"arch": "amd64", "versions": versions}}}
-    index = {"format": "index:1.0", **dated, "index": {"b": {"path": "streams/v1/b.json", "format": "products:1.0"}}}
+    products = {
+        "format": "products:1.0",
+        **dated,
+        "products": {"box": {"arch": "amd64", "versions": versions}},
+    }
+    index = {
+        "format": "index:1.0",
+        **dated,
+        "index": {"b": {"path": "streams/v1/b.json", "format": "products:1.0"}},
+    }
     server.files[f"{SITE}/streams/v1/index.{suffix}"] = json.dumps(index).encode()
     server.files[f"{SITE}/streams/v1/b.{suffix}"] = json.dumps(products).encode()
 
@@ -62,14 +82,20 @@ def test_an_older_feed_is_refused(server: Server, tmp_path: Path) -> None:
 
 def test_unsigned_files_are_read_only_without_trust(server: Server, tmp_path: Path) -> None:
     publish(server, "json")
-    assert read.read(transfer.Web(), read.Address(SITE, None), Seen(SITE, tmp_path), 200.0).times == {}
+    assert (
+        read.read(transfer.Web(), read.Address(SITE, None), Seen(SITE, tmp_path), 200.0).times == {}
+    )
     with pytest.raises(NotSigned, match=r"has no signed streams/v1/index\.sjson"):
         read.read(transfer.Web(), read.Address(SITE, TRUST), Seen(SITE, tmp_path), 200.0)
 
 
 def test_an_index_of_very_many_files_is_refused(server: Server, tmp_path: Path) -> None:
-    listed = {str(number): {"path": f"{number}.json", "format": "products:1.0"} for number in range(100)}
-    server.files[f"{SITE}/streams/v1/index.json"] = json.dumps({"format": "index:1.0", "index": listed}).encode()
+    listed = {
+        str(number): {"path": f"{number}.json", "format": "products:1.0"} for number in range(100)
+    }
+    server.files[f"{SITE}/streams/v1/index.json"] = json.dumps(
+        {"format": "index:1.0", "index": listed}
+    ).encode()
     with pytest.raises(InvalidFeed, match="names 100 files"):
         read.read(transfer.Web(), read.Address(SITE, None), Seen(SITE, tmp_path), 200.0)
 
@@ -77,6 +103,8 @@ def test_an_index_of_very_many_files_is_refused(server: Server, tmp_path: Path) 
 def test_the_files_of_a_virt_builder_index_lie_beside_it(server: Server, tmp_path: Path) -> None:
     url = f"{SITE}/index.asc"
     server.files[url] = f"[box]\nfile=box.xz\nsize=100\nchecksum={'b' * 128}\n".encode()
-    feed = read.read(transfer.Web(), read.Address(url, TRUST, "virt-builder"), Seen(url, tmp_path), 200.0)
+    feed = read.read(
+        transfer.Web(), read.Address(url, TRUST, "virt-builder"), Seen(url, tmp_path), 200.0
+    )
     assert feed.times == {"index.asc": 5.0}
     assert feed.url_of(feed.entries[0].disks[0]) == f"{SITE}/box.xz"

@@ -35,15 +35,26 @@ def valid(primary: str = GOOD, signer: str = GOOD) -> str:
 
 def test_a_good_signature_of_a_pinned_key_says_when_it_was_made() -> None:
     assert signature.judge(status("GOODSIG 1 me", valid()), (GOOD,), "it") == 1777593600.0
-    assert signature.judge(status("GOODSIG 1 me", valid(GOOD, SUBKEY)), (SUBKEY,), "it") == 1777593600.0
+    assert (
+        signature.judge(status("GOODSIG 1 me", valid(GOOD, SUBKEY)), (SUBKEY,), "it")
+        == 1777593600.0
+    )
 
 
 @pytest.mark.parametrize(
     ("lines", "error", "words"),
     [
         (status("BADSIG 1 me"), BadSignature, "is not what was signed"),
-        (status("GOODSIG 1 me", valid(OTHER, OTHER)), WrongKey, f"by the key {OTHER}, not by {GOOD}"),
-        (status("ERRSIG 0123 22 10 00 1 9 -", "NO_PUBKEY 0123"), WrongKey, "by the key 0123, which is not in key"),
+        (
+            status("GOODSIG 1 me", valid(OTHER, OTHER)),
+            WrongKey,
+            f"by the key {OTHER}, not by {GOOD}",
+        ),
+        (
+            status("ERRSIG 0123 22 10 00 1 9 -", "NO_PUBKEY 0123"),
+            WrongKey,
+            "by the key 0123, which is not in key",
+        ),
         (status("EXPKEYSIG 1 me", valid()), ExpiredKey, "by a key that has expired"),
         (status("EXPSIG 1 me", valid()), ExpiredKey, "a signature that has expired"),
         (status("REVKEYSIG 1 me", valid()), ExpiredKey, "by a key that was revoked"),

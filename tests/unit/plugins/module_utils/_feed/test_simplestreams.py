@@ -31,9 +31,24 @@ UBUNTU: dict[str, t.Any] = {
             "versions": {
                 "20260423": {
                     "items": {
-                        "disk1.img": {"ftype": "disk1.img", "path": "server/noble.img", "sha256": SHA, "size": 600},
-                        "root.tar.xz": {"ftype": "root.tar.xz", "path": "server/r.xz", "sha256": SHA, "size": 5},
-                        "manifest": {"ftype": "manifest", "path": "server/noble.manifest", "sha256": SHA, "size": 9},
+                        "disk1.img": {
+                            "ftype": "disk1.img",
+                            "path": "server/noble.img",
+                            "sha256": SHA,
+                            "size": 600,
+                        },
+                        "root.tar.xz": {
+                            "ftype": "root.tar.xz",
+                            "path": "server/r.xz",
+                            "sha256": SHA,
+                            "size": 5,
+                        },
+                        "manifest": {
+                            "ftype": "manifest",
+                            "path": "server/noble.manifest",
+                            "sha256": SHA,
+                            "size": 9,
+                        },
                     }
                 }
             },
@@ -50,8 +65,18 @@ LXD: dict[str, t.Any] = {
             "versions": {
                 "20260501_05:24": {
                     "items": {
-                        "lxd.tar.xz": {"ftype": "lxd.tar.xz", "path": "i/lxd.tar.xz", "sha256": SHA, "size": 7},
-                        "disk.qcow2": {"ftype": "disk-kvm.img", "path": "i/disk.qcow2", "sha256": SHA, "size": 8},
+                        "lxd.tar.xz": {
+                            "ftype": "lxd.tar.xz",
+                            "path": "i/lxd.tar.xz",
+                            "sha256": SHA,
+                            "size": 7,
+                        },
+                        "disk.qcow2": {
+                            "ftype": "disk-kvm.img",
+                            "path": "i/disk.qcow2",
+                            "sha256": SHA,
+                            "size": 8,
+                        },
                     }
                 }
             },
@@ -71,7 +96,11 @@ def changed(data: dict[str, t.Any], **item: object) -> dict[str, t.Any]:
 def test_ubuntus_tree() -> None:
     (found,) = simplestreams.read_products(UBUNTU)
     assert (found.name, found.version) == ("com.ubuntu.cloud-server-24.04-amd64", "20260423")
-    assert (found.arch, found.aliases, found.description) == ("x86_64", ("24.04", "n", "noble"), "24.04 LTS")
+    assert (found.arch, found.aliases, found.description) == (
+        "x86_64",
+        ("24.04", "n", "noble"),
+        "24.04 LTS",
+    )
     assert [(disk.path, disk.size_bytes, disk.checksum.digits) for disk in found.disks] == [
         ("server/noble.img", 600, SHA)
     ]
@@ -81,7 +110,9 @@ def test_ubuntus_tree() -> None:
 def test_lxds_tree() -> None:
     (found,) = simplestreams.read_products(LXD)
     assert [disk.path for disk in found.disks] == ["i/disk.qcow2"]
-    with pytest.raises(InvalidFeed, match="cannot be named so"):  # a colon is no part of a version here
+    with pytest.raises(
+        InvalidFeed, match="cannot be named so"
+    ):  # a colon is no part of a version here
         entries.checked(found)
 
 
@@ -110,7 +141,9 @@ def test_a_damaged_entry_says_why_it_cannot_be_used(item: dict[str, object], pro
     assert problem in (found.problem or "")
 
 
-@pytest.mark.parametrize("text", [b"", b"[]", b"{}", b'{"format": "products:1.0"}', b"[" * 100_000, b"\xff"])
+@pytest.mark.parametrize(
+    "text", [b"", b"[]", b"{}", b'{"format": "products:1.0"}', b"[" * 100_000, b"\xff"]
+)
 def test_what_is_no_index(text: bytes) -> None:
     with pytest.raises(InvalidFeed):
         simplestreams.parse(text, "index:1.0")
@@ -143,7 +176,9 @@ def test_an_index_names_its_products() -> None:
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3)
+    ),
 )
 
 

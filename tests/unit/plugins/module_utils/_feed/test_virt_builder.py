@@ -40,7 +40,12 @@ hidden=true
 
 def test_an_index() -> None:
     first, second = virt_builder.read_index(INDEX.encode())
-    assert (first.name, first.version, first.arch, first.image_format) == ("debian-12", "1", "x86_64", "raw")
+    assert (first.name, first.version, first.arch, first.image_format) == (
+        "debian-12",
+        "1",
+        "x86_64",
+        "raw",
+    )
     assert (first.disks[0].path, first.disks[0].size_bytes) == ("debian-12.xz", 221602132)
     assert (first.disks[0].checksum.algorithm, first.virtual_size_bytes) == ("sha512", 6442450944)
     assert first.os_id is None

@@ -12,10 +12,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain.states import ACTIVE_STATES, STATES
 from ansible_collections.headroom.libvirt.plugins.module_utils._host import capacity
-from ansible_collections.headroom.libvirt.plugins.module_utils._host.capacity import Policy, Resources, Share
-from ansible_collections.headroom.libvirt.plugins.module_utils._host.xml import Network, Pool, PoolState
+from ansible_collections.headroom.libvirt.plugins.module_utils._host.capacity import (
+    Policy,
+    Resources,
+    Share,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.node_xml import (
+    Network,
+    Pool,
+    PoolState,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.states import (
+    ACTIVE_STATES,
+    STATES,
+)
 
 GIB = 1024**3
 
@@ -29,7 +40,9 @@ policies = st.builds(
 )
 
 
-def pool(state: PoolState = "running", available: int | None = 50, capacity_bytes: int | None = 100) -> Pool:
+def pool(
+    state: PoolState = "running", available: int | None = 50, capacity_bytes: int | None = 100
+) -> Pool:
     return Pool("images", "dir", "/images", state, True, capacity_bytes, None, available)
 
 
@@ -111,7 +124,9 @@ def test_health_of_a_network(active: bool, status: str) -> None:
         (Resources(4, 1 * GIB), None, "ok", "fit"),
     ],
 )
-def test_health_of_memory(running: Resources, available: int | None, status: str, said: str) -> None:
+def test_health_of_memory(
+    running: Resources, available: int | None, status: str, said: str
+) -> None:
     promised = capacity.Committed(running, running)
     check = capacity.check_memory(promised, Resources(8, 6 * GIB), available, GIB)
     assert check.status == status

@@ -8,8 +8,11 @@ import typing as t
 
 import pytest
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection, open_connection
 from ansible_collections.headroom.libvirt.plugins.module_utils._host import guests
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
+    Connection,
+    open_connection,
+)
 
 BASE = "headroom-appliance.web@1.0.0123456789ab.vda.qcow2"
 DISK = """<disk type='file' device='disk'><driver name='qemu' type='qcow2'/><source file='/default-pool/{source}'/>
@@ -29,7 +32,8 @@ def connection() -> t.Iterator[Connection]:
 def make_volume(connection: Connection, name: str, allocation: int) -> None:
     pool = connection.handle.storagePoolLookupByName("default-pool")
     pool.createXML(
-        f"<volume><name>{name}</name><capacity>1000000</capacity><allocation>{allocation}</allocation></volume>", 0
+        f"<volume><name>{name}</name><capacity>1000000</capacity><allocation>{allocation}</allocation></volume>",
+        0,
     )
 
 
@@ -54,7 +58,8 @@ def test_a_guest_is_told_with_what_it_takes(connection: Connection) -> None:
     make_volume(connection, BASE, 700)
     disks = DISK.format(source="own.qcow2", target="vda", below=BELOW.format(name=BASE))
     cdrom = (
-        "<disk type='file' device='cdrom'><source file='/default-pool/seed.iso'/><target dev='sda'/><readonly/></disk>"
+        "<disk type='file' device='cdrom'><source file='/default-pool/seed.iso'/><target "
+        "dev='sda'/><readonly/></disk>"
     )
     guest = seen(connection, "web-1", disks + cdrom)
     assert guest["disks"] == [
@@ -68,7 +73,17 @@ def test_a_guest_is_told_with_what_it_takes(connection: Connection) -> None:
             "base_bytes": 700,
         }
     ]
-    kept = ("state", "running", "helper", "vcpus", "memory_bytes", "fleet", "tags", "networks", "busy")
+    kept = (
+        "state",
+        "running",
+        "helper",
+        "vcpus",
+        "memory_bytes",
+        "fleet",
+        "tags",
+        "networks",
+        "busy",
+    )
     assert {name: guest[name] for name in kept} == {
         "state": "shutoff",
         "running": False,
@@ -85,7 +100,12 @@ def test_a_guest_is_told_with_what_it_takes(connection: Connection) -> None:
 
 def test_a_disk_that_is_in_no_pool(connection: Connection) -> None:
     (disk,) = seen(connection, "web-1", DISK.format(source="lost", target="vda", below=""))["disks"]
-    assert (disk["path"], disk["pool"], disk["bytes"], disk["base"]) == ("/default-pool/lost", None, 0, None)
+    assert (disk["path"], disk["pool"], disk["bytes"], disk["base"]) == (
+        "/default-pool/lost",
+        None,
+        0,
+        None,
+    )
 
 
 def test_a_guest_whose_disks_are_still_arriving_is_busy(connection: Connection) -> None:

@@ -13,13 +13,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain.xml import Interface
 from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.addresses import (
     Address,
     AddressBook,
     read_address,
     read_reservations,
 )
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.domain_xml import Interface
 
 MAC = "52:54:00:00:00:01"
 
@@ -64,7 +64,9 @@ def test_reservations_of_a_network() -> None:
     ]
 
 
-def of(*addresses: Address, order: t.Sequence[str], active: bool = True) -> tuple[list[str], str | None]:
+def of(
+    *addresses: Address, order: t.Sequence[str], active: bool = True
+) -> tuple[list[str], str | None]:
     book = AddressBook(addresses, order)
     held = book.of(Interface(mac=MAC.upper(), source="default"), "u", active=active)
     return [address.address for address in held], book.preferred([held])

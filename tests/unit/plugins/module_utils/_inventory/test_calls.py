@@ -16,7 +16,9 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.calls 
 @pytest.mark.parametrize("number", [0, 1, 10])
 @pytest.mark.parametrize("workers", [1, 3, 100])
 def test_every_item_is_answered_once(number: int, workers: int) -> None:
-    assert sorted(each(list(range(number)), str, workers)) == [(item, str(item)) for item in range(number)]
+    assert sorted(each(list(range(number)), str, workers)) == [
+        (item, str(item)) for item in range(number)
+    ]
 
 
 def test_no_more_calls_at_a_time_than_workers() -> None:
@@ -28,7 +30,9 @@ def test_no_more_calls_at_a_time_than_workers() -> None:
 def test_what_hangs_is_left_behind_and_the_rest_is_answered() -> None:
     never = threading.Event()
     try:
-        answers = each(["hangs", "a", "b"], lambda item: never.wait(30) if item == "hangs" else item, 2, 0.2)
+        answers = each(
+            ["hangs", "a", "b"], lambda item: never.wait(30) if item == "hangs" else item, 2, 0.2
+        )
     finally:
         never.set()
     assert sorted(item for item, _answer in answers) == ["a", "b"]

@@ -9,7 +9,9 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
-from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.filters import read_filters
+from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.filters import (
+    read_filters,
+)
 
 FACTS = {"state": "running", "tags": ["edge"], "vcpus": 0, "title": None}
 

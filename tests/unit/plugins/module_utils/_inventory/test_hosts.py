@@ -11,11 +11,18 @@ import typing as t
 import pytest
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
-from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.hosts import Host, read_hosts
+from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.hosts import (
+    Host,
+    read_hosts,
+)
 
 
 def test_a_host_is_called_by_its_uri_unless_it_has_a_name() -> None:
-    uris = ["qemu+ssh://root@kvm1/system", {"uri": "qemu+tls://kvm2:16514/system", "name": "second"}, "qemu:///system"]
+    uris = [
+        "qemu+ssh://root@kvm1/system",
+        {"uri": "qemu+tls://kvm2:16514/system", "name": "second"},
+        "qemu:///system",
+    ]
     assert read_hosts(uris) == [
         Host("kvm1", "qemu+ssh://root@kvm1/system"),
         Host("second", "qemu+tls://kvm2:16514/system"),

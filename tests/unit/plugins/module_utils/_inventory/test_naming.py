@@ -16,15 +16,25 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Co
 from ansible_collections.headroom.libvirt.plugins.module_utils._inventory import naming
 from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.snapshot import Guest
 
-NAMES = st.text("ab.-", min_size=1, max_size=3) | st.sampled_from(["localhost", "all", "-oProxyCommand=id"])
+NAMES = st.text("ab.-", min_size=1, max_size=3) | st.sampled_from(
+    ["localhost", "all", "-oProxyCommand=id"]
+)
 
 
 def guest(name: str, **facts: str | list[str]) -> Guest:
-    return Guest(name, f"uuid of {name}", "running", None, {"fleet": None, "tenant": None, "appliance": None, **facts})
+    return Guest(
+        name,
+        f"uuid of {name}",
+        "running",
+        None,
+        {"fleet": None, "tenant": None, "appliance": None, **facts},
+    )
 
 
 def hosts(**names: t.Iterable[str]) -> list[naming.Entry]:
-    return [naming.Entry(name, host, guest(name)) for host, on_it in names.items() for name in on_it]
+    return [
+        naming.Entry(name, host, guest(name)) for host, on_it in names.items() for name in on_it
+    ]
 
 
 def named(entries: list[naming.Entry]) -> dict[str, tuple[str, str]]:
@@ -44,7 +54,9 @@ def test_a_name_on_two_hosts_is_skipped_on_both() -> None:
 
 
 def test_a_name_on_two_hosts_is_an_error_that_says_where() -> None:
-    with pytest.raises(Conflict, match="'web' is ambiguous, it is a domain's name on k1 and k2") as failure:
+    with pytest.raises(
+        Conflict, match="'web' is ambiguous, it is a domain's name on k1 and k2"
+    ) as failure:
         naming.name_entries(hosts(k1=["web"], k2=["web"]), "error")
     assert failure.value.details == {"name": "web", "hosts": ["k1", "k2"]}
 
@@ -60,7 +72,10 @@ def test_a_name_that_ansible_knows_is_never_given_to_a_domain(name: str) -> None
 
 @pytest.mark.parametrize("policy", ["qualify", "skip", "error"])
 def test_a_name_that_is_an_option_of_ssh_is_left_out(policy: naming.OnDuplicate) -> None:
-    assert naming.name_entries(hosts(k1=["-oProxyCommand=id"]), policy) == ([], ["-oProxyCommand=id"])
+    assert naming.name_entries(hosts(k1=["-oProxyCommand=id"]), policy) == (
+        [],
+        ["-oProxyCommand=id"],
+    )
 
 
 def test_qualifying_that_makes_another_duplicate_is_an_error() -> None:
@@ -81,7 +96,9 @@ def test_names_are_unique_and_nothing_is_lost_in_silence(
         assert policy == "qualify"
         return
     assert len(named(entries)) == len(entries)
-    assert not any(entry.name.startswith("-") or entry.name in {"localhost", "all"} for entry in entries)
+    assert not any(
+        entry.name.startswith("-") or entry.name in {"localhost", "all"} for entry in entries
+    )
     listed = {(entry.host, entry.guest.name) for entry in entries}
     for host, on_it in names.items():
         for name in on_it:
@@ -90,7 +107,9 @@ def test_names_are_unique_and_nothing_is_lost_in_silence(
 
 def test_groups_of_a_clone() -> None:
     entry = naming.Entry(
-        "web-1", "k1", guest("web-1", fleet="web", tenant="acme", appliance="nginx:1.2", tags=["edge", "eu 1"])
+        "web-1",
+        "k1",
+        guest("web-1", fleet="web", tenant="acme", appliance="nginx:1.2", tags=["edge", "eu 1"]),
     )
     assert naming.default_groups(entry) == [
         "state_running",
@@ -105,4 +124,7 @@ def test_groups_of_a_clone() -> None:
 
 
 def test_groups_of_a_domain_that_is_not_ours() -> None:
-    assert naming.default_groups(naming.Entry("db", "k1", guest("db"))) == ["state_running", "host_k1"]
+    assert naming.default_groups(naming.Entry("db", "k1", guest("db"))) == [
+        "state_running",
+        "host_k1",
+    ]

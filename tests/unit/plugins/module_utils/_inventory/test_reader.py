@@ -19,8 +19,12 @@ from pathlib import Path
 import libvirt
 import pytest
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection
-from ansible_collections.headroom.libvirt.plugins.module_utils._inventory import definitions, reader, remote
+from ansible_collections.headroom.libvirt.plugins.module_utils._inventory import (
+    definitions,
+    reader,
+    remote,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import Connection
 
 
 class Counting:
@@ -44,7 +48,11 @@ class Counting:
     def _wrapped(self, value: t.Any) -> t.Any:
         if isinstance(value, (list, tuple)):
             return type(value)(map(self._wrapped, value))
-        return Counting(value, self._calls) if isinstance(value, (libvirt.virDomain, libvirt.virNetwork)) else value
+        return (
+            Counting(value, self._calls)
+            if isinstance(value, (libvirt.virDomain, libvirt.virNetwork))
+            else value
+        )
 
 
 class Host:
@@ -62,7 +70,14 @@ class Host:
 
     def define(self, name: str, title: str = "first") -> libvirt.virDomain:
         """Define a domain and do with its file what libvirt does."""
-        uuid = next((domain.UUIDString() for domain in self.handle.listAllDomains() if domain.name() == name), None)
+        uuid = next(
+            (
+                domain.UUIDString()
+                for domain in self.handle.listAllDomains()
+                if domain.name() == name
+            ),
+            None,
+        )
         xml = (
             f"<domain type='test'><name>{name}</name>{f'<uuid>{uuid}</uuid>' if uuid else ''}<title>{title}</title>"
             "<memory>8192</memory><os><type>hvm</type></os></domain>"
@@ -82,7 +97,11 @@ class Host:
         """Write the file of a domain as it is now, with what libvirt puts around it."""
         xml = domain.XMLDesc(0)
         status = domain.isActive()
-        text = f"<domstatus state='running'><pid/>{xml}</domstatus>" if status else f"<!-- AUTO-GENERATED -->\n{xml}"
+        text = (
+            f"<domstatus state='running'><pid/>{xml}</domstatus>"
+            if status
+            else f"<!-- AUTO-GENERATED -->\n{xml}"
+        )
         Path(folder, f"{domain.name()}.xml").write_text(text)
 
     def look(
@@ -90,7 +109,9 @@ class Host:
     ) -> tuple[dict[str, t.Any], collections.Counter[str]]:
         """Look at the host; return the report and the calls that were really made."""
         calls: collections.Counter[str] = collections.Counter()
-        request = reader.Request(sources or ("lease",), xml=xml, places=self.places if places else None)
+        request = reader.Request(
+            sources or ("lease",), xml=xml, places=self.places if places else None
+        )
         return reader.Reader(libvirt, Counting(self.handle, calls), request).look(), calls
 
 
@@ -100,7 +121,9 @@ def host(node: Connection, tmp_path: Path) -> Host:
 
 
 def titles(report: dict[str, t.Any]) -> list[str]:
-    return sorted(domain["xml"].partition("<title>")[2].partition("<")[0] for domain in report["domains"])
+    return sorted(
+        domain["xml"].partition("<title>")[2].partition("<")[0] for domain in report["domains"]
+    )
 
 
 def name(domain: dict[str, t.Any]) -> str:
@@ -108,11 +131,18 @@ def name(domain: dict[str, t.Any]) -> str:
 
 
 @pytest.mark.parametrize("number", [1, 10, 50])
-def test_the_number_of_calls_does_not_depend_on_the_number_of_domains(host: Host, number: int) -> None:
+def test_the_number_of_calls_does_not_depend_on_the_number_of_domains(
+    host: Host, number: int
+) -> None:
     for position in range(number):
         (host.start if position % 2 else host.define)(f"web-{position}")
     report, calls = host.look()
-    assert calls == {"getAllDomainStats": 1, "listAllDomains": 1, "listAllNetworks": 1, "DHCPLeases": 1}
+    assert calls == {
+        "getAllDomainStats": 1,
+        "listAllDomains": 1,
+        "listAllNetworks": 1,
+        "DHCPLeases": 1,
+    }
     assert (report["calls"], report["read"], len(report["domains"])) == (4, 0, number)
 
 
@@ -126,7 +156,9 @@ def test_what_the_files_say_is_what_libvirt_says(host: Host) -> None:
 
 
 @pytest.mark.parametrize("asked", [{"places": False}, {"xml": True}])
-def test_without_files_and_for_the_xml_itself_every_definition_is_a_call(host: Host, asked: dict[str, bool]) -> None:
+def test_without_files_and_for_the_xml_itself_every_definition_is_a_call(
+    host: Host, asked: dict[str, bool]
+) -> None:
     host.define("web-1")
     for _unused in range(2):
         report, calls = host.look(**asked)
@@ -155,10 +187,14 @@ def replaced(host: Host, old: str, new: str) -> None:
     [
         lambda host, _domain: Path(host.places.running, "web-1.xml").unlink(),
         lambda host, _domain: Path(host.places.running, "web-1.xml").write_text(""),
-        lambda host, _domain: Path(host.places.running, "web-1.xml").write_bytes(b"<domain \xff</domain>"),
+        lambda host, _domain: Path(host.places.running, "web-1.xml").write_bytes(
+            b"<domain \xff</domain>"
+        ),
         lambda host, _domain: replaced(host, "</domain>", ""),
         lambda host, domain: replaced(host, f" id='{domain.ID()}'", f" id='{domain.ID() + 1}'"),
-        lambda host, domain: replaced(host, domain.UUIDString(), "00000000-0000-0000-0000-000000000000"),
+        lambda host, domain: replaced(
+            host, domain.UUIDString(), "00000000-0000-0000-0000-000000000000"
+        ),
     ],
     ids=["missing", "empty", "no text", "cut off", "of an earlier run", "of another domain"],
 )
@@ -172,14 +208,20 @@ def test_libvirt_is_asked_where_a_file_is_not_what_it_should_be(
 
 
 def test_a_name_that_leads_elsewhere_is_no_name_of_a_file(host: Host) -> None:
-    Path(host.places.definitions, "secret.xml").write_text("<domain type='x'><uuid>u</uuid></domain>")
+    Path(host.places.definitions, "secret.xml").write_text(
+        "<domain type='x'><uuid>u</uuid></domain>"
+    )
     domain = definitions.Domain(None, "../definitions/secret", "u", -1, {})
     assert definitions.read_definition(host.places, domain) is None
 
 
 def test_passwords_in_the_files_stay_there(host: Host) -> None:
     host.start("web-1")
-    replaced(host, "</domain>", "<graphics type='vnc' port='5900' passwd='a&apos;b' listen='::1'/></domain>")
+    replaced(
+        host,
+        "</domain>",
+        "<graphics type='vnc' port='5900' passwd='a&apos;b' listen='::1'/></domain>",
+    )
     report, _calls = host.look()
     assert "<graphics type='vnc' port='5900' listen='::1'/>" in report["domains"][0]["xml"]
 
@@ -194,7 +236,9 @@ def test_the_arp_table_is_read_where_the_host_is_here(host: Host) -> None:
     )
     host.define("web-1").createWithFlags(0)
     report, calls = host.look("arp")
-    assert report["addresses"] == [{"source": "arp", "mac": "52:54:00:00:00:09", "address": "192.168.122.9"}]
+    assert report["addresses"] == [
+        {"source": "arp", "mac": "52:54:00:00:00:09", "address": "192.168.122.9"}
+    ]
     assert calls["interfaceAddresses"] == 0
     assert host.look("arp", places=False)[1]["interfaceAddresses"] == 1
 
@@ -228,13 +272,18 @@ def test_agents_are_asked_at_the_same_time_and_late_ones_are_left_behind(
             never.wait(30)
         if self.name() == "broken":
             raise libvirt.libvirtError("Guest agent is not responding")
-        return {"eth0": {"hwaddr": "52:54:00:00:00:01", "addrs": [{"addr": "10.0.0.1"}]}, "lo": {"addrs": None}}
+        return {
+            "eth0": {"hwaddr": "52:54:00:00:00:01", "addrs": [{"addr": "10.0.0.1"}]},
+            "lo": {"addrs": None},
+        }
 
     monkeypatch.setattr(libvirt.virDomain, "XMLDesc", definition)
     monkeypatch.setattr(libvirt.virDomain, "interfaceAddresses", answer)
     started = time.monotonic()
     try:
-        report = reader.Reader(libvirt, host.handle, reader.Request(("agent",), agent_timeout=0.3)).look()
+        report = reader.Reader(
+            libvirt, host.handle, reader.Request(("agent",), agent_timeout=0.3)
+        ).look()
     finally:
         never.set()
     assert time.monotonic() - started < 5
@@ -242,12 +291,16 @@ def test_agents_are_asked_at_the_same_time_and_late_ones_are_left_behind(
     assert sorted(asked) == ["broken", "quick", "silent"]
 
 
-def test_a_monitor_that_hangs_costs_only_its_own_statistics(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_monitor_that_hangs_costs_only_its_own_statistics(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for position in range(20):
         host.define(f"web-{position}")
     never, busy = threading.Event(), set()
 
-    def hang_at_first(_self: libvirt.virConnect, domains: list[libvirt.virDomain], *_rest: int) -> t.Any:
+    def hang_at_first(
+        _self: libvirt.virConnect, domains: list[libvirt.virDomain], *_rest: int
+    ) -> t.Any:
         if "web-7" in {domain.name() for domain in domains} and "web-7" not in busy:
             busy.add("web-7")  # from now on NOWAIT passes over it
             never.wait(30)
@@ -269,9 +322,15 @@ def test_the_program_says_what_it_saw(tmp_path: Path) -> None:
         "<node><domain type='test'><name>a</name><memory>1</memory><os><type>hvm</type></os></domain></node>"
     )
     program = remote.program((f"test://{node}", ["lease"], 2.0, False, False))
-    done = subprocess.run([sys.executable, "-I", "-"], input=program, capture_output=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-I", "-"], input=program, capture_output=True, check=True
+    )
     report = json.loads(zlib.decompress(done.stdout.partition(reader.MAGIC)[2]))
     assert "<name>a</name>" in report["domains"][0]["xml"]
     node.unlink()
-    done = subprocess.run([sys.executable, "-I", "-"], input=program, capture_output=True, check=True)
-    assert "node.xml" in json.loads(zlib.decompress(done.stdout.partition(reader.MAGIC)[2]))["error"]
+    done = subprocess.run(
+        [sys.executable, "-I", "-"], input=program, capture_output=True, check=True
+    )
+    assert (
+        "node.xml" in json.loads(zlib.decompress(done.stdout.partition(reader.MAGIC)[2]))["error"]
+    )

@@ -14,7 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._errors import ConnectionFailed, LibvirtFailed, TimedOut
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
+    ConnectionFailed,
+    LibvirtFailed,
+    TimedOut,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._inventory import remote
 from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.reader import Request
 
@@ -29,7 +33,10 @@ def command(uri: str) -> str | None:
     [
         ("qemu+ssh://kvm1/system", "ssh -T -e none -- kvm1"),
         ("qemu+ssh://root@kvm1:2222/system", "ssh -T -e none -p 2222 -l root -- kvm1"),
-        ("qemu+ssh://a%40b@[fd00::1]/session?no_tty=1", "ssh -T -e none -l a@b -o BatchMode=yes -- fd00::1"),
+        (
+            "qemu+ssh://a%40b@[fd00::1]/session?no_tty=1",
+            "ssh -T -e none -l a@b -o BatchMode=yes -- fd00::1",
+        ),
         (
             "qemu+ssh://kvm1/system?keyfile=/k&known_hosts=/h&no_verify=1&command=/bin/ssh",
             "/bin/ssh -T -e none -i /k -o UserKnownHostsFile=/h -o StrictHostKeyChecking=no -- kvm1",
@@ -77,7 +84,9 @@ def test_the_reader_runs_on_the_host(tmp_path: Path, monkeypatch: pytest.MonkeyP
         look(tmp_path, f"exec {shlex.quote(sys.executable)} -")
 
 
-@pytest.mark.parametrize("script", ["echo restricted account; exit 1", "exit 127", "printf headroom-look-1:broken"])
+@pytest.mark.parametrize(
+    "script", ["echo restricted account; exit 1", "exit 127", "printf headroom-look-1:broken"]
+)
 def test_a_host_that_cannot_run_it_is_left_to_libvirt(tmp_path: Path, script: str) -> None:
     assert look(tmp_path, f"cat >/dev/null; {script}") is None
 
@@ -94,4 +103,9 @@ def test_a_host_that_swallows_everything_costs_its_timeout(tmp_path: Path) -> No
 
 def test_without_ssh_it_says_so() -> None:
     with pytest.raises(ConnectionFailed, match="could not run /missing/ssh"):
-        remote.look("qemu+ssh://k/system", remote.Target(("/missing/ssh", "k"), "qemu:///system"), Request(), 5)
+        remote.look(
+            "qemu+ssh://k/system",
+            remote.Target(("/missing/ssh", "k"), "qemu:///system"),
+            Request(),
+            5,
+        )

@@ -11,11 +11,16 @@ import typing as t
 import libvirt
 import pytest
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection, open_connection
 from ansible_collections.headroom.libvirt.plugins.module_utils._inventory import retrieve as service
 from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.definitions import Places
 from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.reader import Request
-from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.snapshot import HostSnapshot
+from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.snapshot import (
+    HostSnapshot,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
+    Connection,
+    open_connection,
+)
 
 MAC_OF_TEST = "aa:bb:cc:dd:ee:ff"
 
@@ -27,7 +32,9 @@ def connection() -> t.Iterator[Connection]:
 
 
 def retrieve(connection: Connection, *sources: str) -> HostSnapshot:
-    return service.snapshot(service.look(connection, Request(sources or ("lease",))), sources or ("lease",))
+    return service.snapshot(
+        service.look(connection, Request(sources or ("lease",))), sources or ("lease",)
+    )
 
 
 def define(connection: Connection, name: str) -> libvirt.virDomain:
@@ -49,16 +56,27 @@ def test_domains_in_any_state_are_sorted_by_name(connection: Connection) -> None
     assert guests[1].facts["memory_bytes"] == 8 * 1024**3
 
 
-def test_leases_of_every_network_are_looked_up_by_mac(connection: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_leases_of_every_network_are_looked_up_by_mac(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
     # The test driver gives out no addresses; the integration tests read real leases.
     def leases(_network: object) -> list[dict[str, t.Any]]:
-        return [{"mac": MAC_OF_TEST, "ipaddr": "192.168.122.3", "type": libvirt.VIR_IP_ADDR_TYPE_IPV4, "expirytime": 9}]
+        return [
+            {
+                "mac": MAC_OF_TEST,
+                "ipaddr": "192.168.122.3",
+                "type": libvirt.VIR_IP_ADDR_TYPE_IPV4,
+                "expirytime": 9,
+            }
+        ]
 
     monkeypatch.setattr(libvirt.virNetwork, "DHCPLeases", leases)
     assert retrieve(connection).guests[0].address == "192.168.122.3"
 
 
-def test_a_network_that_vanishes_is_left_out(connection: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_network_that_vanishes_is_left_out(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def gone(_network: object) -> t.NoReturn:
         error = libvirt.libvirtError("Network not found")
         monkeypatch.setattr(error, "get_error_code", lambda: libvirt.VIR_ERR_NO_NETWORK)
@@ -68,7 +86,9 @@ def test_a_network_that_vanishes_is_left_out(connection: Connection, monkeypatch
     assert [guest.name for guest in retrieve(connection).guests] == ["test"]
 
 
-def test_a_domain_that_vanishes_is_left_out(connection: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_domain_that_vanishes_is_left_out(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
     domain = define(connection, "brief")
     records = connection.handle.getAllDomainStats(0, 0)
     assert len(records) == 2
@@ -91,11 +111,16 @@ CONTAINER = "/proc/4711/root"
         (f"qemu+unix:///system?socket={CONTAINER}/run/libvirt/virtqemud-sock", CONTAINER),
     ],
 )
-def test_the_socket_tells_where_the_files_are(uri: str, root: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_socket_tells_where_the_files_are(
+    uri: str, root: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(service, "local_places", Places)
     places = service.places_of(uri)
     assert places is not None
-    assert (places.definitions, places.running) == (f"{root}/etc/libvirt/qemu", f"{root}/run/libvirt/qemu")
+    assert (places.definitions, places.running) == (
+        f"{root}/etc/libvirt/qemu",
+        f"{root}/run/libvirt/qemu",
+    )
     assert places.neighbours == (None if root else "/proc/net/arp")
 
 
@@ -112,7 +137,9 @@ def test_the_socket_tells_where_the_files_are(uri: str, root: str, monkeypatch: 
         "test:///default",
     ],
 )
-def test_where_that_cannot_be_told_libvirt_is_asked(uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_that_cannot_be_told_libvirt_is_asked(
+    uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(service, "local_places", Places)
     assert service.places_of(uri) is None
 

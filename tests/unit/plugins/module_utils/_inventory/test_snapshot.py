@@ -12,12 +12,21 @@ import typing as t
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain.metadata import Metadata
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain.states import STATES, State
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain.xml import Definition, Disk, Interface
 from ansible_collections.headroom.libvirt.plugins.module_utils._inventory import snapshot
-from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.addresses import Address, AddressBook
-from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.snapshot import HostSnapshot
+from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.addresses import (
+    Address,
+    AddressBook,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.snapshot import (
+    HostSnapshot,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.domain_xml import (
+    Definition,
+    Disk,
+    Interface,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.metadata import Metadata
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.states import STATES, State
 
 MAC = "52:54:00:00:00:01"
 
@@ -70,7 +79,12 @@ def test_a_lease_of_another_network_is_not_this_guests() -> None:
 
 
 def test_a_bridge_may_be_that_of_any_network() -> None:
-    assert address([lease(network="other")], Interface(mac=MAC.upper(), type="bridge", source="virbr1")) == "10.0.0.2"
+    assert (
+        address(
+            [lease(network="other")], Interface(mac=MAC.upper(), type="bridge", source="virbr1")
+        )
+        == "10.0.0.2"
+    )
 
 
 def test_an_interface_without_mac_has_no_address() -> None:
@@ -85,7 +99,9 @@ def test_only_an_active_domain_has_an_address(state: State) -> None:
 
 
 def test_facts() -> None:
-    guest = snapshot.assemble(definition(), "running", book(lease(), lease("fd00::2", hostname="web")))
+    guest = snapshot.assemble(
+        definition(), "running", book(lease(), lease("fd00::2", hostname="web"))
+    )
     assert guest.facts["fleet"] == "web"
     assert guest.facts["tenant"] is None
     assert guest.facts["interfaces"] == [

@@ -10,7 +10,10 @@ import pytest
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.hosts import Host, ssh_uri
 from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.snapshot import Guest
-from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.variables import jump_host, variables
+from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.variables import (
+    jump_host,
+    variables,
+)
 
 GUEST = Guest("web-1", "u", "running", "10.0.0.2", {"state": "running"})
 HOST = Host("kvm1", "qemu+ssh://root:secret@kvm1:2222/system")
@@ -26,7 +29,9 @@ def test_through_the_host() -> None:
     found = variables(GUEST, HOST, "proxy_jump")
     assert found["ansible_host"] == "10.0.0.2"
     assert found["ansible_ssh_common_args"] == "-o ProxyJump=root@kvm1:2222"
-    assert "ansible_ssh_common_args" not in variables(GUEST, Host("localhost", "qemu:///system"), "proxy_jump")
+    assert "ansible_ssh_common_args" not in variables(
+        GUEST, Host("localhost", "qemu:///system"), "proxy_jump"
+    )
 
 
 def test_through_the_guest_agent() -> None:

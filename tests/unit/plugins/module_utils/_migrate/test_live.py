@@ -42,5 +42,7 @@ def test_progress_is_read_and_told() -> None:
         "memory_page_size": 4096,
         "memory_bps": 1 << 20,
     }
-    assert str(Progress.of(stats)) == ("75 %, 1 MiB left, pass 2, dirtied at 1 MiB/s, sent at 1 MiB/s, 1 s to go")
+    assert str(Progress.of(stats)) == (
+        "75 %, 1 MiB left, pass 2, dirtied at 1 MiB/s, sent at 1 MiB/s, 1 s to go"
+    )
     assert str(Progress.of({})).startswith("0 %")

@@ -11,7 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput, Unsupported
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
+    InvalidInput,
+    Unsupported,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._migrate import plan
 from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.model import (
     COPY_STORAGE,
@@ -20,7 +23,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.model im
     Request,
     SourceDisk,
 )
-from ansible_collections.headroom.libvirt.plugins.module_utils._storage.xml import Pool
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.storage_xml import Pool
 
 GIB = 1024**3
 POOLS = (Pool("default", "dir", "/images", 100 * GIB), Pool("fast", "dir", "/fast", 100 * GIB))
@@ -44,7 +47,9 @@ def guest(*disks: SourceDisk, running: bool = True) -> Guest:
 
 
 def planned(*disks: SourceDisk, running: bool = True, **options: t.Any) -> MigrationPlan:
-    return plan.make_plan(guest(*disks, running=running), Request("qemu+ssh://b/system", **options), POOLS)
+    return plan.make_plan(
+        guest(*disks, running=running), Request("qemu+ssh://b/system", **options), POOLS
+    )
 
 
 def test_large_disks_are_streamed_and_the_reason_has_the_figures() -> None:
@@ -87,7 +92,11 @@ def test_a_top_layer_never_goes_without_its_base() -> None:
 
 def test_a_raw_disk_becomes_a_qcow2_when_it_is_streamed() -> None:
     made = planned(disk(path="/images/a.img", format="raw"), mode="streaming")
-    assert (made.disks[0].volume, made.disks[0].source_format, made.disks[0].format) == ("a.qcow2", "raw", "qcow2")
+    assert (made.disks[0].volume, made.disks[0].source_format, made.disks[0].format) == (
+        "a.qcow2",
+        "raw",
+        "qcow2",
+    )
 
 
 def test_disks_go_to_the_pool_of_their_path_or_to_the_one_that_is_named() -> None:
@@ -109,7 +118,9 @@ def test_disks_go_to_the_pool_of_their_path_or_to_the_one_that_is_named() -> Non
         ({"mode": "precopy", "remove_source_volumes": True, "undefine_source": False}, False),
     ],
 )
-def test_copied_disks_stay_on_the_source_unless_the_task_says_so(options: dict[str, t.Any], goes: bool) -> None:
+def test_copied_disks_stay_on_the_source_unless_the_task_says_so(
+    options: dict[str, t.Any], goes: bool
+) -> None:
     assert planned(disk(), **options).removes_source_volumes is goes
 
 
@@ -128,7 +139,9 @@ def test_a_disk_that_does_not_exist_is_named() -> None:
         planned(disk(), migrate_disks=("sda",))
 
 
-@pytest.mark.parametrize("change", [{"format": "vmdk"}, {"pool": None}, {"path": "/dev/vg/a", "format": "raw"}])
+@pytest.mark.parametrize(
+    "change", [{"format": "vmdk"}, {"pool": None}, {"path": "/dev/vg/a", "format": "raw"}]
+)
 def test_what_cannot_be_streamed_is_copied_or_refused(change: dict[str, t.Any]) -> None:
     assert planned(disk(**change)).mode == "precopy"
     with pytest.raises(Unsupported, match="vda"):
@@ -176,7 +189,9 @@ DISKS = st.builds(
     storage=st.sampled_from([None, *COPY_STORAGE]),
     mode=st.sampled_from(["auto", "precopy", "postcopy", "streaming"]),
 )
-def test_every_plan_takes_all_data_along(disks: list[SourceDisk], storage: t.Any, mode: t.Any) -> None:
+def test_every_plan_takes_all_data_along(
+    disks: list[SourceDisk], storage: t.Any, mode: t.Any
+) -> None:
     made = planned(*disks, copy_storage=storage, mode=mode)
     sources = {one.target: one for one in disks}
     assert {one.target for one in made.disks} == {one.target for one in disks if one.is_written}

@@ -9,7 +9,11 @@ import typing as t
 
 import pytest
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._migrate import plan, preflight, resource_checks
+from ansible_collections.headroom.libvirt.plugins.module_utils._migrate import (
+    plan,
+    preflight,
+    resource_checks,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.facts import (
     Cpu,
     Facts,
@@ -24,14 +28,19 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.model im
     Request,
     SourceDisk,
 )
-from ansible_collections.headroom.libvirt.plugins.module_utils._storage.xml import Pool
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.storage_xml import Pool
 
 MIB = 1024**2
 POOL = Pool("default", "dir", "/images", 100 * MIB)
 DISK = SourceDisk("vda", "disk", "/images/a.qcow2", "qcow2", 10 * MIB, 10 * MIB, "default")
 GUEST = Guest("a", "u-a", True, 64 * MIB, (DISK,))
 HARDWARE = Hardware(
-    "x86_64", "pc-q35-10.0", "kvm", networks=("default",), bridges=("br0",), cdroms=(("sda", "/seed.iso"),)
+    "x86_64",
+    "pc-q35-10.0",
+    "kvm",
+    networks=("default",),
+    bridges=("br0",),
+    cdroms=(("sda", "/seed.iso"),),
 )
 GOOD = Facts(
     hardware=HARDWARE,
@@ -108,7 +117,8 @@ def test_a_pool_that_is_missing_and_a_base_that_is_missing_are_found() -> None:
     assert "destination_pool" in finding.remedy
     linked = dataclasses.replace(GUEST, disks=(dataclasses.replace(DISK, chain=("/images/base",)),))
     (finding,) = failed(
-        dataclasses.replace(GOOD, missing_on_destination=("/images/base",)), made(linked, copy_storage="inc")
+        dataclasses.replace(GOOD, missing_on_destination=("/images/base",)),
+        made(linked, copy_storage="inc"),
     )
     assert "copy_storage: all" in finding.remedy
 
@@ -120,14 +130,20 @@ def test_a_disk_that_nobody_copies_must_be_there() -> None:
 
 @pytest.mark.parametrize(("mode", "status"), [("unsafe", "failed"), ("writeback", "warning")])
 def test_what_is_never_flushed_is_not_moved(mode: str, status: str) -> None:
-    shared = dataclasses.replace(GUEST, disks=(dataclasses.replace(DISK, there=True, shared=True, cache=mode),))
-    (finding,) = [found for found in preflight.evaluate(made(shared), GOOD) if found.check == "cache"]
+    shared = dataclasses.replace(
+        GUEST, disks=(dataclasses.replace(DISK, there=True, shared=True, cache=mode),)
+    )
+    (finding,) = [
+        found for found in preflight.evaluate(made(shared), GOOD) if found.check == "cache"
+    ]
     assert finding.status == status
 
 
 def test_a_guest_that_is_off_may_move_away_from_the_devices_that_it_takes() -> None:
     off = made(dataclasses.replace(GUEST, running=False))
-    findings = preflight.evaluate(off, dataclasses.replace(GOOD, **hardware(host_devices=("pci 0000:ab:00:0",))))
+    findings = preflight.evaluate(
+        off, dataclasses.replace(GOOD, **hardware(host_devices=("pci 0000:ab:00:0",)))
+    )
     (finding,) = [found for found in findings if found.check == "devices"]
     assert finding.status == "warning"
     assert "pci 0000:ab:00:0" in finding.detail
@@ -135,13 +151,17 @@ def test_a_guest_that_is_off_may_move_away_from_the_devices_that_it_takes() -> N
 
 def test_what_stays_on_the_source_keeps_a_guest_that_is_off_there() -> None:
     off = made(dataclasses.replace(GUEST, running=False))
-    facts = dataclasses.replace(GOOD, missing_on_destination=("/nvram",), **hardware(has_tpm=True, nvram="/nvram"))
+    facts = dataclasses.replace(
+        GOOD, missing_on_destination=("/nvram",), **hardware(has_tpm=True, nvram="/nvram")
+    )
     assert [finding.check for finding in failed(facts, off)] == ["tpm", "nvram"]
     assert failed(dataclasses.replace(GOOD, **hardware(has_tpm=True, nvram="/nvram"))) == []
 
 
 def test_what_cannot_be_asked_is_no_fault() -> None:
-    unknown = dataclasses.replace(GOOD, reach=Reach(), cpu=Cpu(), free_memory_bytes=None, bridges=None)
+    unknown = dataclasses.replace(
+        GOOD, reach=Reach(), cpu=Cpu(), free_memory_bytes=None, bridges=None
+    )
     findings = preflight.evaluate(made(), unknown)
     assert preflight.failed(findings) == ()
     assert {finding.check for finding in findings if finding.status == "skipped"} == {
@@ -152,13 +172,17 @@ def test_what_cannot_be_asked_is_no_fault() -> None:
     }
 
 
-@pytest.mark.parametrize(("text", "nodes"), [("0", {0}), ("0-2", {0, 1, 2}), ("0-3,^1", {0, 2, 3}), ("1,4", {1, 4})])
+@pytest.mark.parametrize(
+    ("text", "nodes"), [("0", {0}), ("0-2", {0, 1, 2}), ("0-3,^1", {0, 2, 3}), ("1,4", {1, 4})]
+)
 def test_sets_of_nodes_are_read(text: str, nodes: set[int]) -> None:
     assert resource_checks.node_set(text) == nodes
 
 
 def test_tls_is_judged_only_where_it_is_used() -> None:
-    broken = dataclasses.replace(GOOD, handshakes=(Handshake("b"), Handshake("a", "Certificate does not match")))
+    broken = dataclasses.replace(
+        GOOD, handshakes=(Handshake("b"), Handshake("a", "Certificate does not match"))
+    )
     assert failed(broken) == []
     (finding,) = failed(broken, made(tls=True))
     assert finding.check == "tls"

@@ -6,9 +6,14 @@ from __future__ import annotations
 
 import dataclasses
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain.metadata import VolumeRef, find_in
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain.xml import parse_element
 from ansible_collections.headroom.libvirt.plugins.module_utils._migrate import xml
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.element_xml import (
+    parse_element,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.metadata import (
+    VolumeRef,
+    find_in,
+)
 
 EXPORT = xml.Export("f00-vda", "10.0.0.1", 49216)
 GUEST = """<domain type='kvm'><name>a</name>

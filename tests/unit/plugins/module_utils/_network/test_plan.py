@@ -13,10 +13,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput, Unsupported
-from ansible_collections.headroom.libvirt.plugins.module_utils._network import plan, xml
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
+    InvalidInput,
+    Unsupported,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._network import plan
 from ansible_collections.headroom.libvirt.plugins.module_utils._network.plan import Step, Taken
-from ansible_collections.headroom.libvirt.plugins.module_utils._network.xml import Network, Reservation
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt import network_xml
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.network_xml import (
+    Network,
+    Reservation,
+)
 
 WEB = Reservation("52:54:00:00:00:01", "192.168.122.50", "web")
 TEXT = """<network>
@@ -31,12 +38,16 @@ TEXT = """<network>
   </ip>
   <ip address='10.0.0.1' prefix='8'/>
 </network>"""
-DEFAULT = xml.parse(TEXT)
+DEFAULT = network_xml.parse(TEXT)
 
 
 def test_a_network_is_read() -> None:
     assert DEFAULT.name == "default"
-    assert [str(subnet.interface) for subnet in DEFAULT.subnets] == ["fd00::1/64", "192.168.122.1/24", "10.0.0.1/8"]
+    assert [str(subnet.interface) for subnet in DEFAULT.subnets] == [
+        "fd00::1/64",
+        "192.168.122.1/24",
+        "10.0.0.1/8",
+    ]
     assert [(place.index, one) for place, one in DEFAULT.reservations] == [
         (1, WEB),
         (1, Reservation(None, "192.168.122.51", "printer")),
@@ -44,13 +55,18 @@ def test_a_network_is_read() -> None:
 
 
 def test_a_reservation_is_written_as_libvirt_reads_it() -> None:
-    text = TEXT.replace("<host name='printer' ip='192.168.122.51'/>", xml.host_xml(dataclasses.replace(WEB, name=None)))
-    assert xml.parse(text).reservations[1][1] == dataclasses.replace(WEB, name=None)
+    text = TEXT.replace(
+        "<host name='printer' ip='192.168.122.51'/>",
+        network_xml.host_xml(dataclasses.replace(WEB, name=None)),
+    )
+    assert network_xml.parse(text).reservations[1][1] == dataclasses.replace(WEB, name=None)
 
 
 def test_what_is_there_needs_no_step() -> None:
     assert plan.to_reserve(DEFAULT, WEB, force=False) == []
-    assert plan.to_reserve(DEFAULT, dataclasses.replace(WEB, name=None), force=False) == []  # the name stays
+    assert (
+        plan.to_reserve(DEFAULT, dataclasses.replace(WEB, name=None), force=False) == []
+    )  # the name stays
 
 
 def test_a_new_one_is_added_where_dhcp_serves() -> None:
@@ -74,15 +90,23 @@ def test_a_machine_known_by_its_name_gets_another_address() -> None:
     before = Reservation(None, "192.168.122.51", "printer")
     after = dataclasses.replace(before, address="192.168.122.52")
     assert plan.to_reserve(DEFAULT, after, force=False) == [Step("modify", 1, after, before)]
-    card = dataclasses.replace(after, mac="52:54:00:00:00:09")  # and is known by its card from now on
+    card = dataclasses.replace(
+        after, mac="52:54:00:00:00:09"
+    )  # and is known by its card from now on
     assert plan.to_reserve(DEFAULT, card, force=False) == [Step("modify", 1, card, before)]
 
 
 @pytest.mark.parametrize(
     ("wanted", "holder"),
     [
-        (Reservation("52:54:00:00:00:02", "192.168.122.50"), "192.168.122.50 for web 52:54:00:00:00:01"),
-        (Reservation("52:54:00:00:00:02", "192.168.122.60", "web"), "192.168.122.50 for web 52:54:00:00:00:01"),
+        (
+            Reservation("52:54:00:00:00:02", "192.168.122.50"),
+            "192.168.122.50 for web 52:54:00:00:00:01",
+        ),
+        (
+            Reservation("52:54:00:00:00:02", "192.168.122.60", "web"),
+            "192.168.122.50 for web 52:54:00:00:00:01",
+        ),
         (Reservation("52:54:00:00:00:02", "192.168.122.51"), "192.168.122.51 for printer"),
         (dataclasses.replace(WEB, address="192.168.122.51"), "192.168.122.51 for printer"),
     ],
@@ -108,7 +132,10 @@ def test_force_takes_it_from_all_who_have_it() -> None:
 @pytest.mark.parametrize(
     ("address", "words"),
     [
-        ("172.16.0.5", r"is not in the network 'default' \(fd00::/64, 192\.168\.122\.0/24, 10\.0\.0\.0/8\)"),
+        (
+            "172.16.0.5",
+            r"is not in the network 'default' \(fd00::/64, 192\.168\.122\.0/24, 10\.0\.0\.0/8\)",
+        ),
         ("192.168.122.1", "is the host's own"),
         ("192.168.122.0", "names the network"),
         ("192.168.122.255", "names the network"),
@@ -156,7 +183,9 @@ def test_what_cannot_be_said_names_its_option(option: str, value: str) -> None:
 
 
 def test_spellings_are_brought_to_libvirts() -> None:
-    assert plan.checked(Reservation("52-54-00-AA-BB-CC", "192.168.122.50")).mac == "52:54:00:aa:bb:cc"
+    assert (
+        plan.checked(Reservation("52-54-00-AA-BB-CC", "192.168.122.50")).mac == "52:54:00:aa:bb:cc"
+    )
 
 
 @pytest.mark.parametrize(
@@ -177,11 +206,15 @@ def test_what_has_all_that_is_named_is_released(wanted: Reservation, gone: list[
 MACS = st.sampled_from([None, *(f"52:54:00:00:00:0{number}" for number in range(1, 5))])
 NAMES = st.sampled_from([None, "a", "b", "c", "d"])
 ADDRESSES = st.sampled_from([f"10.0.0.{number}" for number in range(2, 7)])
-RESERVATIONS = st.builds(Reservation, MACS, ADDRESSES, NAMES).filter(lambda one: one.mac or one.name)
+RESERVATIONS = st.builds(Reservation, MACS, ADDRESSES, NAMES).filter(
+    lambda one: one.mac or one.name
+)
 
 
 def network_of(held: list[Reservation]) -> Network:
-    return Network("n", (xml.Subnet(0, ipaddress.ip_interface("10.0.0.1/24"), (), tuple(held)),))
+    return Network(
+        "n", (network_xml.Subnet(0, ipaddress.ip_interface("10.0.0.1/24"), (), tuple(held)),)
+    )
 
 
 @given(st.lists(RESERVATIONS, max_size=4), RESERVATIONS, st.booleans())
@@ -202,12 +235,16 @@ def test_the_steps_lead_there_and_touch_no_one_else(
         if step.command != "add":
             after.remove(step.before or step.reservation)
         if step.command != "delete":
-            assert not any(step.reservation.shares_with(other) for other in after)  # libvirt would refuse it
+            assert not any(
+                step.reservation.shares_with(other) for other in after
+            )  # libvirt would refuse it
             after.append(step.reservation)
     (there,) = [one for one in after if one.shares_with(wanted)]
     assert there.address == wanted.address
     assert wanted.mac in {None, there.mac}
     assert wanted.name in {None, there.name}
     if not force:
-        assert [one for one in held if not one.shares_with(there)] == [one for one in after if one is not there]
+        assert [one for one in held if not one.shares_with(there)] == [
+            one for one in after if one is not there
+        ]
     assert plan.to_reserve(network_of(after), wanted, force=force) == []

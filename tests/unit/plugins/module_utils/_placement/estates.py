@@ -28,10 +28,14 @@ IMAGES = "/var/lib/libvirt/images"
 def guest(name: str, memory: int = 1, vcpus: int = 1, disk: int = 0, **known: t.Any) -> Guest:
     """A guest of so many GiB, with one disk if that holds anything."""
     disks = (Disk("vda", f"{IMAGES}/{name}.qcow2", "default", disk * GIB),) if disk else ()
-    return Guest(uuid=f"uuid-{name}", name=name, vcpus=vcpus, memory_bytes=memory * GIB, disks=disks, **known)
+    return Guest(
+        uuid=f"uuid-{name}", name=name, vcpus=vcpus, memory_bytes=memory * GIB, disks=disks, **known
+    )
 
 
-def host(name: str, *guests: Guest, memory: int = 16, vcpus: int = 64, space: int = 100, **known: t.Any) -> HostView:
+def host(
+    name: str, *guests: Guest, memory: int = 16, vcpus: int = 64, space: int = 100, **known: t.Any
+) -> HostView:
     """A host of so many GiB of memory, and so many in its pool."""
     pools = (Pool("default", IMAGES, space * GIB),)
     return HostView(name, vcpus, memory * GIB, guests, **{"pools": pools, **known})
@@ -94,6 +98,11 @@ def carried_out(hosts: t.Sequence[HostView], moves: t.Sequence[Move]) -> list[Ho
         found[move.source] = dataclasses.replace(
             source, guests=tuple(one for one in source.guests if one.uuid != move.uuid)
         )
-        pools = tuple(dataclasses.replace(pool, free_bytes=pool.free_bytes - move.disk_bytes) for pool in target.pools)
-        found[move.destination] = dataclasses.replace(target, guests=(*target.guests, moved), pools=pools)
+        pools = tuple(
+            dataclasses.replace(pool, free_bytes=pool.free_bytes - move.disk_bytes)
+            for pool in target.pools
+        )
+        found[move.destination] = dataclasses.replace(
+            target, guests=(*target.guests, moved), pools=pools
+        )
     return [found[one.name] for one in hosts]

@@ -7,7 +7,10 @@ from __future__ import annotations
 import dataclasses
 import time
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._placement.drain import drain, restore
+from ansible_collections.headroom.libvirt.plugins.module_utils._placement.drain import (
+    drain,
+    restore,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._placement.model import (
     AffinityRule,
     Disk,
@@ -39,20 +42,29 @@ def test_an_empty_host_needs_no_moves() -> None:
 
 
 def test_each_guest_goes_to_the_host_with_the_most_left_and_the_plan_says_so() -> None:
-    plan = drain([host("a", guest("x", 2), guest("y", 4)), host("b", guest("z", 8)), host("c")], ["a"], PLAIN)
+    plan = drain(
+        [host("a", guest("x", 2), guest("y", 4)), host("b", guest("z", 8)), host("c")], ["a"], PLAIN
+    )
     assert destinations(plan) == {"y": "c", "x": "c"}
-    assert plan.moves[0].reason == "a is drained; c would be 25 % full with it, the least of all that can take it"
+    assert (
+        plan.moves[0].reason
+        == "a is drained; c would be 25 % full with it, the least of all that can take it"
+    )
     assert (plan.moves[0].memory_bytes, plan.moves[0].source) == (4 * GIB, "a")
 
 
 def test_guests_that_are_off_stay_unless_they_are_wanted() -> None:
     hosts = [host("a", guest("x", running=False)), host("b")]
     assert drain(hosts, ["a"], PLAIN).moves == ()
-    assert destinations(drain(hosts, ["a"], dataclasses.replace(PLAIN, include_stopped=True))) == {"x": "b"}
+    assert destinations(drain(hosts, ["a"], dataclasses.replace(PLAIN, include_stopped=True))) == {
+        "x": "b"
+    }
 
 
 def test_no_room_anywhere_is_refused_with_the_guest_and_what_each_host_lacks() -> None:
-    plan = drain([host("a", guest("x", 9, 3)), host("b", guest("z", 8, 3)), host("c", vcpus=2)], ["a"], PLAIN)
+    plan = drain(
+        [host("a", guest("x", 9, 3)), host("b", guest("z", 8, 3)), host("c", vcpus=2)], ["a"], PLAIN
+    )
     assert why(plan) == (
         "x cannot leave a: b has 8 GiB of memory free of 9 GiB needed; c has 2 vCPUs free of 3 needed."
     )
@@ -73,18 +85,23 @@ def test_a_disk_that_is_copied_needs_space_and_the_reserve_stays() -> None:
     hosts = [host("a", guest("x", disk=60)), host("b", space=100)]
     assert drain(hosts, ["a"], PLAIN).moves[0].disk_bytes == 60 * GIB
     refused = drain(hosts, ["a"], dataclasses.replace(PLAIN, pool_reserve_bytes=50 * GIB))
-    assert why(refused) == "x cannot leave a: b has 50 GiB free in the pool default of 60 GiB needed."
+    assert (
+        why(refused) == "x cannot leave a: b has 50 GiB free in the pool default of 60 GiB needed."
+    )
 
 
 def test_disks_are_added_up() -> None:
     hosts = [host("a", guest("x", disk=60), guest("y", disk=60)), host("b", space=100)]
     assert (
-        why(drain(hosts, ["a"], PLAIN)) == "y cannot leave a: b has 40 GiB free in the pool default of 60 GiB needed."
+        why(drain(hosts, ["a"], PLAIN))
+        == "y cannot leave a: b has 40 GiB free in the pool default of 60 GiB needed."
     )
 
 
 def test_an_appliance_that_is_there_takes_no_space() -> None:
-    linked = dataclasses.replace(guest("x"), disks=(Disk("vda", f"{IMAGES}/x", "default", GIB, "base", 60 * GIB),))
+    linked = dataclasses.replace(
+        guest("x"), disks=(Disk("vda", f"{IMAGES}/x", "default", GIB, "base", 60 * GIB),)
+    )
     without, with_it = host("b", space=50), host("c", space=50, bases=frozenset({"base"}))
     plan = drain([host("a", linked), without, with_it], ["a"], PLAIN)
     assert (plan.moves[0].destination, plan.moves[0].disk_bytes) == ("c", GIB)
@@ -99,15 +116,22 @@ def test_shared_disks_take_no_space() -> None:
     assert drain(hosts, ["a"], PLAIN).moves[0].disk_bytes == 0
     named = [host("a", guest("x", disk=60)), host("b", space=0)]
     assert not drain(named, ["a"], PLAIN).possible
-    assert drain(named, ["a"], dataclasses.replace(PLAIN, shared_pools=frozenset({"default"}))).possible
+    assert drain(
+        named, ["a"], dataclasses.replace(PLAIN, shared_pools=frozenset({"default"}))
+    ).possible
 
 
 def test_a_host_without_the_pool_or_the_network_is_no_destination() -> None:
     one = guest("x", disk=1, networks=("blue",))
-    plan = drain([host("a", one), host("b", pools=()), host("c", networks=frozenset({"blue"}))], ["a"], PLAIN)
+    plan = drain(
+        [host("a", one), host("b", pools=()), host("c", networks=frozenset({"blue"}))], ["a"], PLAIN
+    )
     assert destinations(plan) == {"x": "c"}
     refused = why(drain([host("a", one), host("b", pools=())], ["a"], PLAIN))
-    assert refused == f"x cannot leave a: b has no active network blue and has no running pool at {IMAGES} for vda."
+    assert (
+        refused
+        == f"x cannot leave a: b has no active network blue and has no running pool at {IMAGES} for vda."
+    )
 
 
 def test_the_pool_that_is_named_is_the_one_that_counts() -> None:
@@ -125,24 +149,34 @@ def test_dead_hosts_and_those_in_maintenance_take_nothing() -> None:
         "d takes no guests: it did not answer.",
         "b takes no guests: it is in maintenance.",
     )
-    assert why(drain(hosts, ["d"], PLAIN, silent=["d"])) == "d cannot be drained: it did not answer."
+    assert (
+        why(drain(hosts, ["d"], PLAIN, silent=["d"])) == "d cannot be drained: it did not answer."
+    )
 
 
 def test_members_of_a_fleet_are_kept_apart_where_that_is_possible() -> None:
     apart = AffinityRule("anti_affinity", "soft", fleets=("*",), each=True)
-    hosts = [host("a", guest("x", fleet="web")), host("b", guest("y", fleet="web")), host("c", guest("z", 8))]
+    hosts = [
+        host("a", guest("x", fleet="web")),
+        host("b", guest("y", fleet="web")),
+        host("c", guest("z", 8)),
+    ]
     policy = dataclasses.replace(PLAIN, rules=(apart,))
     assert destinations(drain(hosts, ["a"], policy)) == {"x": "c"}
     assert destinations(drain(hosts, ["a", "c"], policy)) == {"x": "b", "z": "b"}
     hard = dataclasses.replace(policy, rules=(dataclasses.replace(apart, strength="hard"),))
-    assert "b has, or gets, another of fleet web, which must be apart" in why(drain(hosts, ["a", "c"], hard))
+    assert "b has, or gets, another of fleet web, which must be apart" in why(
+        drain(hosts, ["a", "c"], hard)
+    )
 
 
 def test_guests_that_must_be_together_go_together() -> None:
     together = AffinityRule("affinity", "hard", tags=("pair",))
     policy = dataclasses.replace(PLAIN, rules=(together,))
     pair = [guest(name, 6, tags=("pair",)) for name in ("x", "y")]
-    plan = drain([host("a", *pair), host("b", guest("z", 9)), host("c", guest("w", 4))], ["a"], policy)
+    plan = drain(
+        [host("a", *pair), host("b", guest("z", 9)), host("c", guest("w", 4))], ["a"], policy
+    )
     assert destinations(plan) == {"x": "c", "y": "c"}
     split = [host("a", pair[0]), host("b", pair[1]), host("c")]
     assert destinations(drain(split, ["a"], policy)) == {"x": "b"}
@@ -153,7 +187,8 @@ def test_n_plus_one_is_kept_or_told() -> None:
     told = drain(hosts, ["a"], Policy(n_plus_one="soft"))
     assert told.possible
     assert told.notes == tuple(
-        f"After this, the guests of {name} would not fit elsewhere if it were lost." for name in ("b", "c")
+        f"After this, the guests of {name} would not fit elsewhere if it were lost."
+        for name in ("b", "c")
     )
     assert "not every host could be lost" in why(drain(hosts, ["a"], Policy(n_plus_one="hard")))
     roomy = [dataclasses.replace(one, memory_bytes=32 * GIB) for one in hosts]
@@ -167,7 +202,9 @@ def test_a_guest_on_its_way_counts_on_both_hosts_and_is_left_alone() -> None:
     assert why(drain(hosts, ["a"], PLAIN, flights)) == (
         "x cannot leave a: b has 7 GiB of memory free of 8 GiB needed; c has 0 B of memory free of 8 GiB needed."
     )
-    assert drain(hosts, ["b"], PLAIN, flights).notes == ("z is left alone: it is on its way from b to c.",)
+    assert drain(hosts, ["b"], PLAIN, flights).notes == (
+        "z is left alone: it is on its way from b to c.",
+    )
     both = [host("a", guest("x", 8)), host("b", coming), host("c", coming, memory=10)]
     assert not drain(both, ["a"], PLAIN).possible
     assert "on its way between b and c" in drain(both, ["b"], PLAIN).notes[0]
@@ -176,7 +213,10 @@ def test_a_guest_on_its_way_counts_on_both_hosts_and_is_left_alone() -> None:
 def test_another_guest_is_moved_only_when_that_makes_the_room() -> None:
     hosts = [host("a", guest("x", 10)), host("b", guest("y", 8)), host("c", guest("z", 7))]
     plan = drain(hosts, ["a"], PLAIN)
-    assert [(move.guest, move.source, move.destination) for move in plan.moves] == [("z", "c", "b"), ("x", "a", "c")]
+    assert [(move.guest, move.source, move.destination) for move in plan.moves] == [
+        ("z", "c", "b"),
+        ("x", "a", "c"),
+    ]
     assert plan.moves[0].reason == "it makes room on c for x"
 
 
@@ -202,7 +242,9 @@ def test_a_host_remembers_its_own_guests_and_not_those_that_others_wait_for() ->
 
 def test_what_was_remembered_stays_so_when_the_drain_is_run_again() -> None:
     known = (Remembered("uuid-gone", "gone"),)
-    plan = drain([host("a", guest("x"), maintenance="m", remembered=known), host("b")], ["a"], PLAIN)
+    plan = drain(
+        [host("a", guest("x"), maintenance="m", remembered=known), host("b")], ["a"], PLAIN
+    )
     assert plan.remember == {"a": (Remembered("uuid-gone", "gone"), Remembered("uuid-x", "x"))}
 
 
@@ -237,7 +279,11 @@ def test_a_thousand_guests_are_planned_in_seconds() -> None:
     rules = (AffinityRule("anti_affinity", "soft", fleets=("*",), each=True),)
     began = time.process_time()
     plan = drain(hosts, ["h00", "h01"], Policy(rules=rules))
-    full = drain([dataclasses.replace(one, memory_bytes=126 * GIB) for one in hosts], ["h00"], Policy(rules=rules))
+    full = drain(
+        [dataclasses.replace(one, memory_bytes=126 * GIB) for one in hosts],
+        ["h00"],
+        Policy(rules=rules),
+    )
     assert time.process_time() - began < 20
     assert (plan.possible, len(plan.moves)) == (True, 100)
     assert not full.possible

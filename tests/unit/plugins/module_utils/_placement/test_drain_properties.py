@@ -13,8 +13,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._placement.cluster import Cluster
-from ansible_collections.headroom.libvirt.plugins.module_utils._placement.drain import drain, restore
-from ansible_collections.headroom.libvirt.plugins.module_utils._placement.model import HostView, Policy, Pool
+from ansible_collections.headroom.libvirt.plugins.module_utils._placement.drain import (
+    drain,
+    restore,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._placement.model import (
+    HostView,
+    Policy,
+    Pool,
+)
 
 from .estates import IMAGES, POLICIES, carried_out, estates
 
@@ -41,14 +48,20 @@ def test_a_plan_keeps_all_its_promises(hosts: list[HostView], policy: Policy) ->
     for group in Cluster(after, policy).affinities.groups:
         if group.hard and group.apart:
             for move in plan.moves:
-                assert move.uuid not in group.members or len(group.members & here[move.destination]) == 1
+                assert (
+                    move.uuid not in group.members
+                    or len(group.members & here[move.destination]) == 1
+                )
 
 
 @given(estates(), POLICIES, st.randoms())
 def test_the_same_hosts_give_the_same_plan_in_any_order(
     hosts: list[HostView], policy: Policy, chance: random.Random
 ) -> None:
-    shuffled = [dataclasses.replace(one, guests=tuple(chance.sample(one.guests, len(one.guests)))) for one in hosts]
+    shuffled = [
+        dataclasses.replace(one, guests=tuple(chance.sample(one.guests, len(one.guests))))
+        for one in hosts
+    ]
     chance.shuffle(shuffled)
     assert drain(shuffled, ["a"], policy).moves == drain(hosts, ["a"], policy).moves
 
@@ -79,11 +92,18 @@ def test_restore_undoes_a_drain(hosts: list[HostView], policy: Policy) -> None:
     if not plan.possible or next(one for one in hosts if one.name == "a").maintenance:
         return
     after = [
-        dataclasses.replace(one, maintenance="m", remembered=plan.remember["a"]) if one.name == "a" else one
+        dataclasses.replace(one, maintenance="m", remembered=plan.remember["a"])
+        if one.name == "a"
+        else one
         for one in carried_out(hosts, plan.moves)
     ]
     roomy = [dataclasses.replace(one, pools=(Pool("default", IMAGES, 10**15),)) for one in after]
     back = restore(roomy, "a", policy)
     if back.possible:  # where rules were broken before the drain they may forbid the way back
-        home = {other.uuid for one in carried_out(roomy, back.moves) if one.name == "a" for other in one.guests}
+        home = {
+            other.uuid
+            for one in carried_out(roomy, back.moves)
+            if one.name == "a"
+            for other in one.guests
+        }
         assert {one.uuid for one in plan.remember["a"]} <= home

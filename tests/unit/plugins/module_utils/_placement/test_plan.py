@@ -11,7 +11,11 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._placement.plan import Host, Size, spread
+from ansible_collections.headroom.libvirt.plugins.module_utils._placement.plan import (
+    Host,
+    Size,
+    spread,
+)
 
 CLONE = Size(vcpus=1, memory_bytes=10, disk_bytes=100)
 SIZES = st.builds(Size, st.integers(0, 20), st.integers(0, 200), st.integers(0, 2000))
@@ -24,11 +28,20 @@ HOSTS = st.lists(
 
 def host(name: str, clones: int, members: int = 0, running: int = 0) -> Host:
     """A host with room for so many clones, and so many clones' worth of guests running on it."""
-    return Host(name, Size(clones, clones * 10, clones * 100), members, Size(running, running * 10, 0))
+    return Host(
+        name, Size(clones, clones * 10, clones * 100), members, Size(running, running * 10, 0)
+    )
 
 
 def test_clones_are_spread_evenly() -> None:
-    assert spread([host("b", 9), host("a", 9), host("c", 9)], CLONE, 6).hosts == ("a", "b", "c", "a", "b", "c")
+    assert spread([host("b", 9), host("a", 9), host("c", 9)], CLONE, 6).hosts == (
+        "a",
+        "b",
+        "c",
+        "a",
+        "b",
+        "c",
+    )
 
 
 def test_the_host_with_the_fewest_of_the_fleet_comes_first() -> None:
@@ -61,10 +74,17 @@ def test_what_a_clone_does_not_need_is_no_limit() -> None:
 
 
 def test_with_n_plus_one_the_loss_of_any_host_fits_on_the_others() -> None:
-    assert spread([host("a", 4), host("b", 4)], CLONE, 8, n_plus_one=True).hosts == ("a", "b", "a", "b")
+    assert spread([host("a", 4), host("b", 4)], CLONE, 8, n_plus_one=True).hosts == (
+        "a",
+        "b",
+        "a",
+        "b",
+    )
     assert spread([host("a", 9)], CLONE, 1, n_plus_one=True).hosts == ()
     assert "n_plus_one" in (spread([host("a", 9)], CLONE, 1, n_plus_one=True).shortage or "")
-    assert spread([host("a", 4, running=4), host("b", 5)], CLONE, 2, n_plus_one=True).hosts == ("b",)
+    assert spread([host("a", 4, running=4), host("b", 5)], CLONE, 2, n_plus_one=True).hosts == (
+        "b",
+    )
 
 
 @given(HOSTS, SIZES, st.integers(0, 30), st.booleans())
@@ -82,7 +102,9 @@ def test_no_host_gets_more_than_fits_and_all_is_accounted_for(
 
 
 @given(HOSTS, st.integers(0, 30), st.randoms())
-def test_the_order_of_the_hosts_does_not_matter(hosts: list[Host], count: int, chance: random.Random) -> None:
+def test_the_order_of_the_hosts_does_not_matter(
+    hosts: list[Host], count: int, chance: random.Random
+) -> None:
     shuffled = list(hosts)
     chance.shuffle(shuffled)
     assert spread(shuffled, CLONE, count).hosts == spread(hosts, CLONE, count).hosts

@@ -12,8 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._placement.cluster import Cluster
-from ansible_collections.headroom.libvirt.plugins.module_utils._placement.model import AffinityRule, HostView, Policy
-from ansible_collections.headroom.libvirt.plugins.module_utils._placement.rebalance import apart, rebalance
+from ansible_collections.headroom.libvirt.plugins.module_utils._placement.model import (
+    AffinityRule,
+    HostView,
+    Policy,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._placement.rebalance import (
+    apart,
+    rebalance,
+)
 
 from .estates import POLICIES, carried_out, estates, guest, host
 
@@ -24,13 +31,18 @@ APART = AffinityRule("anti_affinity", "hard", fleets=("*",), each=True)
 def broken_rules(hosts: list[HostView], policy: Policy) -> int:
     cluster = Cluster(hosts, policy)
     affinities = cluster.affinities
-    return sum(affinities.violations(uuid, place, place, hard=True) for uuid, place in cluster.where.items())
+    return sum(
+        affinities.violations(uuid, place, place, hard=True)
+        for uuid, place in cluster.where.items()
+    )
 
 
 def test_even_hosts_are_left_alone() -> None:
     plan = rebalance([host("a", guest("x", 4)), host("b", guest("y", 4))], PLAIN)
     assert plan.moves == ()
-    assert plan.notes == ("The fullest and the emptiest host are 0 % of a host apart, and no move brings them closer.",)
+    assert plan.notes == (
+        "The fullest and the emptiest host are 0 % of a host apart, and no move brings them closer.",
+    )
 
 
 def test_empty_hosts_are_left_alone() -> None:
@@ -39,11 +51,21 @@ def test_empty_hosts_are_left_alone() -> None:
 
 
 def test_the_fullest_host_gives_to_the_emptiest_with_the_fewest_moves() -> None:
-    hosts = [host("a", *(guest(f"x{number}", 2) for number in range(6))), host("b", guest("y", 4)), host("c")]
+    hosts = [
+        host("a", *(guest(f"x{number}", 2) for number in range(6))),
+        host("b", guest("y", 4)),
+        host("c"),
+    ]
     plan = rebalance(hosts, PLAIN)
-    assert [(move.guest, move.destination) for move in plan.moves] == [("x0", "c"), ("x1", "c"), ("x2", "b")]
+    assert [(move.guest, move.destination) for move in plan.moves] == [
+        ("x0", "c"),
+        ("x1", "c"),
+        ("x2", "b"),
+    ]
     assert plan.moves[0].reason == "a goes from 75 % to 62 %, c from 0 % to 12 %"
-    assert plan.notes == ("The fullest and the emptiest host are 75 % of a host apart, and 12 % after the plan.",)
+    assert plan.notes == (
+        "The fullest and the emptiest host are 75 % of a host apart, and 12 % after the plan.",
+    )
 
 
 def test_less_than_the_minimum_gain_is_not_worth_it() -> None:
@@ -83,7 +105,10 @@ def test_hosts_in_maintenance_and_dead_ones_are_left_alone() -> None:
     hosts = [host("a", guest("x", 4), guest("y", 4)), host("b", maintenance="firmware")]
     plan = rebalance(hosts, PLAIN, silent=["c"])
     assert plan.moves == ()
-    assert plan.notes[:2] == ("c is left alone: it did not answer.", "b is left alone: it is in maintenance.")
+    assert plan.notes[:2] == (
+        "c is left alone: it did not answer.",
+        "b is left alone: it is in maintenance.",
+    )
 
 
 def test_a_thousand_guests_are_planned_in_seconds() -> None:
@@ -120,7 +145,9 @@ def test_a_plan_is_kept_to_while_it_is_carried_out(hosts: list[HostView], policy
 
 
 @given(estates(), POLICIES)
-def test_it_breaks_no_rule_and_fills_no_host_too_much(hosts: list[HostView], policy: Policy) -> None:
+def test_it_breaks_no_rule_and_fills_no_host_too_much(
+    hosts: list[HostView], policy: Policy
+) -> None:
     plan = rebalance(hosts, policy)
     after = carried_out(hosts, plan.moves)
     assert broken_rules(after, policy) <= broken_rules(hosts, policy)
@@ -134,13 +161,20 @@ def test_it_breaks_no_rule_and_fills_no_host_too_much(hosts: list[HostView], pol
 
 
 @given(estates(), st.sampled_from([0.05, 0.2]))
-def test_what_breaks_no_rule_is_moved_for_the_gain_alone(hosts: list[HostView], minimum: float) -> None:
+def test_what_breaks_no_rule_is_moved_for_the_gain_alone(
+    hosts: list[HostView], minimum: float
+) -> None:
     policy = dataclasses.replace(PLAIN, minimum_gain=minimum)
     before = Cluster(hosts, policy)
-    over = any(before.free(one).memory_bytes < 0 or before.free(one).vcpus < 0 for one in before.open_hosts())
+    over = any(
+        before.free(one).memory_bytes < 0 or before.free(one).vcpus < 0
+        for one in before.open_hosts()
+    )
     plan = rebalance(hosts, policy)
     if plan.moves and not over:
-        assert apart(before) - apart(Cluster(carried_out(hosts, plan.moves), policy)) > minimum - 1e-6
+        assert (
+            apart(before) - apart(Cluster(carried_out(hosts, plan.moves), policy)) > minimum - 1e-6
+        )
 
 
 @given(estates(), POLICIES, st.randoms())

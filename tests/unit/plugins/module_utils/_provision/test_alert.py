@@ -6,10 +6,14 @@ from __future__ import annotations
 
 import pytest
 
+from ansible_collections.headroom.libvirt.plugins.module_utils._demand.series import Series
+from ansible_collections.headroom.libvirt.plugins.module_utils._forecast.trend import (
+    Forecast,
+    Growth,
+    Step,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.alert import judge
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision.forecast import Forecast, Growth, Step
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.rule import Rule
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision.series import Series
 
 RULE = Rule(capacity=10, max=20)
 
@@ -18,12 +22,16 @@ def raised(*values: float | None) -> bool:
     return judge(Series(60, 0, values), RULE).raised
 
 
-@pytest.mark.parametrize("values", [(5, 10), (5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 10), (5, 10, 20), (0, 10)])
+@pytest.mark.parametrize(
+    "values", [(5, 10), (5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 10), (5, 10, 20), (0, 10)]
+)
 def test_demand_that_doubles_raises_it_at_once(values: tuple[float, ...]) -> None:
     assert raised(*values)
 
 
-@pytest.mark.parametrize("values", [(), (5,), (5, 9.9), (10, 5), (0, 0), (0, 9), (5, 10, None), (None, 10)])
+@pytest.mark.parametrize(
+    "values", [(), (5,), (5, 9.9), (10, 5), (0, 0), (0, 9), (5, 10, None), (None, 10)]
+)
 def test_nothing_else_does(values: tuple[float | None, ...]) -> None:
     assert not raised(*values)
 
@@ -34,7 +42,10 @@ def test_a_jump_like_many_before_does_not() -> None:
 
 def test_it_says_what_happened() -> None:
     alert = judge(Series(60, 0, (5, 10)), RULE)
-    assert (alert.reason, alert.growth) == ("Demand doubled from one interval to the next (5 → 10).", 2)
+    assert (alert.reason, alert.growth) == (
+        "Demand doubled from one interval to the next (5 → 10).",
+        2,
+    )
     assert judge(Series(60, 0, (4, 10)), RULE).reason == (
         "Demand grew 2.5-fold from one interval to the next (4 → 10)."
     )
@@ -52,7 +63,9 @@ def learned(value: float, limit: float | None) -> Forecast:
     [
         pytest.param(90.0, 60.0, 80.0, True, id="above the limit"),
         pytest.param(80.0, 60.0, 80.0, False, id="at the limit, which is double the value before"),
-        pytest.param(5.5, 5.0, 5.0, False, id="above a limit without noise, but by next to nothing"),
+        pytest.param(
+            5.5, 5.0, 5.0, False, id="above a limit without noise, but by next to nothing"
+        ),
         pytest.param(69.0, 59.0, 59.0, False, id="above a limit without noise, but not by much"),
         pytest.param(29.0, 20.0, 20.0, False, id="far above the limit, but not by a machine"),
         pytest.param(30.0, 20.0, 20.0, True, id="above the limit by a machine"),
@@ -60,7 +73,9 @@ def learned(value: float, limit: float | None) -> Forecast:
         pytest.param(80.0, 0.0, 0.0, True, id="doubled, where nothing was expected"),
     ],
 )
-def test_once_a_limit_is_known_it_counts(now: float, expected: float, limit: float | None, outcome: bool) -> None:
+def test_once_a_limit_is_known_it_counts(
+    now: float, expected: float, limit: float | None, outcome: bool
+) -> None:
     series = Series(60, 0, (35.0,) * 20 + (now,))
     assert judge(series, RULE, learned(expected, limit)).raised is outcome
 
@@ -69,8 +84,12 @@ def test_a_surge_that_doubles_again_is_one_whatever_the_limit() -> None:
     series = Series(60, 0, (5.0,) * 20 + (10.0, 20.0))
     assert not judge(series, RULE, learned(10, 90)).raised
     assert judge(series, RULE, learned(10, 90), surge=True).raised
-    assert not judge(Series(60, 0, (5.0,) * 20 + (10.0, 19.0)), RULE, learned(10, 90), surge=True).raised
-    assert not judge(Series(60, 0, (5.0,) * 20 + (10.0, 19.0)), RULE, learned(8, 90), surge=True).raised
+    assert not judge(
+        Series(60, 0, (5.0,) * 20 + (10.0, 19.0)), RULE, learned(10, 90), surge=True
+    ).raised
+    assert not judge(
+        Series(60, 0, (5.0,) * 20 + (10.0, 19.0)), RULE, learned(8, 90), surge=True
+    ).raised
     assert not judge(series, RULE, learned(10.1, 90), surge=True).raised
 
 

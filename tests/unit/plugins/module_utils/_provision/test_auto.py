@@ -16,19 +16,27 @@ import typing as t
 
 import pytest
 
+from ansible_collections.headroom.libvirt.plugins.module_utils._backtest import baselines
+from ansible_collections.headroom.libvirt.plugins.module_utils._backtest.replay import Terms, replay
+from ansible_collections.headroom.libvirt.plugins.module_utils._demand.series import Series
+from ansible_collections.headroom.libvirt.plugins.module_utils._forecast.blend import Auto, Blend
+from ansible_collections.headroom.libvirt.plugins.module_utils._forecast.registry import (
+    forecaster_of,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._forecast.trend import TrendRule
 from ansible_collections.headroom.libvirt.plugins.module_utils._placement.plan import Host, Size
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision import methods
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision.backtest import Terms, replay
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision.blend import Auto, Blend
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision.forecast import TrendRule
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision.forecasters import forecaster_of
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision.model import Member, Observed, Plan
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.model import (
+    Member,
+    Observed,
+    Plan,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.plan import decide
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.rule import Rule
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision.series import Series
 
 HOUR = 3600
-RULE = Rule(capacity=10, max=8, min=1, interval=HOUR, headroom=0, cooldown=2 * HOUR, scale_in_limit=8)
+RULE = Rule(
+    capacity=10, max=8, min=1, interval=HOUR, headroom=0, cooldown=2 * HOUR, scale_in_limit=8
+)
 NOISE = random.Random(4)  # noqa: S311
 CALM = {
     "hardly any history": [5.0, 5.0],
@@ -51,7 +59,9 @@ def plan(values: t.Sequence[float], machines: int) -> Plan:
     series = Series(HOUR, 0, tuple(values))
     now = (len(values) - 1) * HOUR + 5
     return decide(
-        Observed("web", now, series, Size(1, 10, 100), members, rooms), RULE, forecaster_of(RULE.forecaster, RULE.risk)
+        Observed("web", now, series, Size(1, 10, 100), members, rooms),
+        RULE,
+        forecaster_of(RULE.forecaster, RULE.risk),
     )
 
 
@@ -65,7 +75,9 @@ def test_the_seed_example_alerts_at_hour_one_and_is_ordered_by_hour_two(calm: li
     assert ordered.target * RULE.capacity >= 40
 
 
-def test_a_spike_takes_one_step_at_most_and_is_cleaned_up_after_the_cooldown(calm: list[float]) -> None:
+def test_a_spike_takes_one_step_at_most_and_is_cleaned_up_after_the_cooldown(
+    calm: list[float],
+) -> None:
     sizes, alerts = [1], []
     for values in itertools.accumulate([(50.0,), *[(5.0,)] * 5], initial=tuple(calm)):
         made = plan(values, sizes[-1])
@@ -82,7 +94,7 @@ def test_it_is_the_trend_at_first_and_then_the_blend() -> None:
     for count, expected in ((47, TrendRule()), (48, Blend())):
         series = Series(HOUR, 0, tuple(values[:count]))
         assert Auto().forecasts(series, 2, 3) == expected.forecasts(series, 2, 3)
-    (table,) = methods.auto(values, HOUR, 2, [0.05])
+    (table,) = baselines.auto(values, HOUR, 2, [0.05])
     for count in (1, 20, 47, 48, 60):
         (made,) = Auto().forecasts(Series(HOUR, 0, tuple(values[:count])), 2)
         assert made is not None
@@ -121,8 +133,10 @@ def test_the_first_two_days_are_short_for_no_more_than_the_risk() -> None:
     }
     short = {}
     for name, mean in means.items():
-        demand = [max(0.0, round(source.gauss(mean(slot), mean(slot) ** 0.5))) for slot in range(576)]
-        (table,) = methods.auto(demand, 300, 2, [0.05])
+        demand = [
+            max(0.0, round(source.gauss(mean(slot), mean(slot) ** 0.5))) for slot in range(576)
+        ]
+        (table,) = baselines.auto(demand, 300, 2, [0.05])
         terms = Terms(capacity=max(demand) / 20, delay=2, most=60, hold=2)
         short[name] = replay(demand, table, terms, 300).tau_u
     assert statistics.fmean(short.values()) <= 0.05, short

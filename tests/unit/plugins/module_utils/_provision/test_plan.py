@@ -12,18 +12,28 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ansible_collections.headroom.libvirt.plugins.module_utils._demand.series import Series
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Conflict
+from ansible_collections.headroom.libvirt.plugins.module_utils._forecast.trend import TrendRule
 from ansible_collections.headroom.libvirt.plugins.module_utils._placement.plan import Host, Size
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision.forecast import TrendRule
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision.model import Member, Observed, Plan
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision.plan import check_unchanged, decide, digest
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.model import (
+    Member,
+    Observed,
+    Plan,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.plan import (
+    check_unchanged,
+    decide,
+    digest,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.rule import Rule
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.schedule import Event
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision.series import Series
 
 HOUR = 3600
 CLONE = Size(1, 10, 100)
-RULE = Rule(capacity=10, max=8, min=1, interval=HOUR, headroom=0, cooldown=2 * HOUR, scale_in_limit=8)
+RULE = Rule(
+    capacity=10, max=8, min=1, interval=HOUR, headroom=0, cooldown=2 * HOUR, scale_in_limit=8
+)
 
 
 def host(name: str, clones: int = 20, members: int = 0) -> Host:
@@ -32,21 +42,28 @@ def host(name: str, clones: int = 20, members: int = 0) -> Host:
 
 
 def fleet(*machines: str | Member) -> tuple[Member, ...]:
-    return tuple(one if isinstance(one, Member) else Member(one, "a", uuid=f"uuid of {one}") for one in machines)
+    return tuple(
+        one if isinstance(one, Member) else Member(one, "a", uuid=f"uuid of {one}")
+        for one in machines
+    )
 
 
 def running(count: int) -> tuple[Member, ...]:
     return fleet(*(f"web-{number}" for number in range(1, count + 1)))
 
 
-def observed(values: t.Sequence[float | None], members: tuple[Member, ...], **more: t.Any) -> Observed:
+def observed(
+    values: t.Sequence[float | None], members: tuple[Member, ...], **more: t.Any
+) -> Observed:
     """A fleet "web" with that demand, on the hosts a and b unless told otherwise."""
     more.setdefault("rooms", (host("a", members=len(members)), host("b")))
     now = more.pop("now", max(0, len(values) - 1) * HOUR + 5)
     return Observed("web", now, Series(HOUR, 0, tuple(values)), CLONE, members, **more)
 
 
-def plan(values: t.Sequence[float | None], members: tuple[Member, ...], rule: Rule = RULE, **more: t.Any) -> Plan:
+def plan(
+    values: t.Sequence[float | None], members: tuple[Member, ...], rule: Rule = RULE, **more: t.Any
+) -> Plan:
     return decide(observed(values, members, **more), rule, TrendRule())
 
 
@@ -62,7 +79,11 @@ def after(state: Observed, made: Plan) -> Observed:
     """What is observed when the plan has been carried out."""
     gone = {action.name for action in made.actions if action.action == "remove"}
     new_state = {"wake": "running", "park": "saved"}
-    states = {action.name: new_state[action.action] for action in made.actions if action.action in new_state}
+    states = {
+        action.name: new_state[action.action]
+        for action in made.actions
+        if action.action in new_state
+    }
     created = [action for action in made.actions if action.action in ("create", "prepare")]
     members = [
         dataclasses.replace(member, state=states.get(member.name, member.state))
@@ -70,7 +91,12 @@ def after(state: Observed, made: Plan) -> Observed:
         if member.name not in gone
     ]
     members += [
-        Member(action.name, action.host, "running" if action.action == "create" else "saved", created=state.now)
+        Member(
+            action.name,
+            action.host,
+            "running" if action.action == "create" else "saved",
+            created=state.now,
+        )
         for action in created
     ]
     freed = [member for member in state.members if member.name in gone]
@@ -79,7 +105,9 @@ def after(state: Observed, made: Plan) -> Observed:
 
 
 def _room_after(room: Host, created: t.Sequence[t.Any], freed: t.Sequence[Member]) -> Host:
-    delta = sum(one.host == room.name for one in freed) - sum(one.host == room.name for one in created)
+    delta = sum(one.host == room.name for one in freed) - sum(
+        one.host == room.name for one in created
+    )
     free = Size(
         room.free.vcpus + delta * CLONE.vcpus,
         room.free.memory_bytes + delta * CLONE.memory_bytes,
@@ -114,7 +142,9 @@ def test_a_spike_alerts_once_takes_one_step_and_is_cleaned_up_after_the_cooldown
     sizes, alerts = [], []
     for values in itertools.accumulate([(50.0,), *[(5.0,)] * 4], initial=(5.0,) * 10):
         made = decide(
-            dataclasses.replace(state, series=Series(HOUR, 0, values), now=len(values) * HOUR), RULE, TrendRule()
+            dataclasses.replace(state, series=Series(HOUR, 0, values), now=len(values) * HOUR),
+            RULE,
+            TrendRule(),
         )
         state = after(state, made)
         sizes.append(made.target)
@@ -132,7 +162,10 @@ def test_growth_is_limited_for_the_interval_and_not_only_for_the_run() -> None:
     state = observed((500,), running(1))
     made = decide(state, rule, TrendRule())
     assert made.target == 4
-    assert "4 more machines are needed but not made: one interval may add 3 (rule.scale_out_limit)." in made.reasons
+    assert (
+        "4 more machines are needed but not made: one interval may add 3 (rule.scale_out_limit)."
+        in made.reasons
+    )
     assert decide(after(state, made), rule, TrendRule()).actions == ()
 
 
@@ -145,7 +178,10 @@ def test_growth_stops_at_the_hosts_resources_and_says_so() -> None:
 
 def test_what_exists_is_woken_before_anything_is_made_the_quickest_first() -> None:
     members = fleet(
-        "web-1", Member("web-2", "a", "crashed"), Member("web-3", "a", "saved"), Member("web-4", "b", "paused")
+        "web-1",
+        Member("web-2", "a", "crashed"),
+        Member("web-3", "a", "saved"),
+        Member("web-4", "b", "paused"),
     )
     assert names(plan((30,), members), "wake") == ["web-4", "web-3"]
     made = plan((50,), members)
@@ -172,7 +208,10 @@ def test_a_machine_that_is_going_down_counts_towards_the_maximum() -> None:
 
 def test_new_names_fill_the_holes() -> None:
     assert names(plan((50,), fleet("web-1", "web-3", "web-x", "web-04", "webby-2")), "create") == []
-    assert names(plan((70,), fleet("web-1", "web-3", "web-x", "web-04", "webby-2")), "create") == ["web-2", "web-4"]
+    assert names(plan((70,), fleet("web-1", "web-3", "web-x", "web-04", "webby-2")), "create") == [
+        "web-2",
+        "web-4",
+    ]
 
 
 def test_new_names_stay_clear_of_what_an_unreachable_host_may_have() -> None:
@@ -201,7 +240,10 @@ def test_a_protected_machine_stays() -> None:
 def test_one_run_takes_no_more_than_the_limit() -> None:
     made = plan((5,) * 9, running(6), dataclasses.replace(RULE, scale_in_limit=2))
     assert (len(made.actions), made.target) == (2, 4)
-    assert "3 more machines can go in later runs: one run takes 2 (rule.scale_in_limit)." in made.reasons
+    assert (
+        "3 more machines can go in later runs: one run takes 2 (rule.scale_in_limit)."
+        in made.reasons
+    )
 
 
 def test_the_cooldown_keeps_what_was_needed_within_it() -> None:
@@ -220,7 +262,9 @@ def test_the_cooldown_keeps_what_was_needed_within_it() -> None:
         ((5, 5, 5, 5), {"c": "it did not answer"}, "c did not tell about its machines"),
     ],
 )
-def test_what_is_not_known_never_shrinks(values: tuple[float | None, ...], unknown: dict[str, str], words: str) -> None:
+def test_what_is_not_known_never_shrinks(
+    values: tuple[float | None, ...], unknown: dict[str, str], words: str
+) -> None:
     made = plan(values, running(4), unknown=unknown)
     assert made.actions == ()
     assert f"Nothing is removed: {words}." in made.reasons
@@ -234,7 +278,8 @@ def test_without_any_demand_the_fleet_keeps_its_size_and_its_minimum() -> None:
     assert plan((), running(4)).target == 4
     assert plan((None,), (), dataclasses.replace(RULE, min=2)).target == 2
     assert (
-        "No demand is known yet: the fleet keeps its 4 machines, at least 1 (rule.min)." in plan((), running(4)).reasons
+        "No demand is known yet: the fleet keeps its 4 machines, at least 1 (rule.min)."
+        in plan((), running(4)).reasons
     )
 
 
@@ -253,7 +298,10 @@ def test_what_is_scheduled_is_there_whatever_the_forecast_says() -> None:
 def test_a_fleet_that_only_grows_says_so() -> None:
     rule = dataclasses.replace(RULE, mode="scale_out_only")
     assert plan((5,) * 9, running(4), rule).actions == ()
-    assert "Nothing is removed: the fleet only grows (rule.mode)." in plan((5,) * 9, running(4), rule).reasons
+    assert (
+        "Nothing is removed: the fleet only grows (rule.mode)."
+        in plan((5,) * 9, running(4), rule).reasons
+    )
     assert plan((40,) * 9, running(1), rule).target == 4
 
 
@@ -268,7 +316,9 @@ def test_a_surplus_within_the_hysteresis_stays() -> None:
     rule = dataclasses.replace(RULE, hysteresis=0.25)
     made = plan((55,) * 9, running(8), rule)
     assert made.actions == ()
-    assert "2 machines too many, which is within 25 % of the fleet (rule.hysteresis)." in made.reasons
+    assert (
+        "2 machines too many, which is within 25 % of the fleet (rule.hysteresis)." in made.reasons
+    )
     assert plan((45,) * 9, running(8), rule).target == 5
 
 
@@ -279,7 +329,9 @@ def test_machines_that_the_rule_protects_stay() -> None:
 
 def test_a_fleet_is_packed_when_the_rule_says_so() -> None:
     rooms = (host("a", 2), host("b", 3))
-    assert plan((40,), (), dataclasses.replace(RULE, spread="pack"), rooms=rooms).named("create") == {
+    assert plan((40,), (), dataclasses.replace(RULE, spread="pack"), rooms=rooms).named(
+        "create"
+    ) == {
         "a": ["web-1", "web-2"],
         "b": ["web-3", "web-4"],
     }
@@ -287,8 +339,13 @@ def test_a_fleet_is_packed_when_the_rule_says_so() -> None:
 
 def test_no_host_holds_more_than_the_rule_allows() -> None:
     made = plan((60,), running(1), dataclasses.replace(RULE, max_per_host=2))
-    assert {where: len(made_there) for where, made_there in made.named("create").items()} == {"a": 1, "b": 2}
-    assert "hosts with room have 2 of the fleet's machines already (rule.max_per_host)" in said(made)
+    assert {where: len(made_there) for where, made_there in made.named("create").items()} == {
+        "a": 1,
+        "b": 2,
+    }
+    assert "hosts with room have 2 of the fleet's machines already (rule.max_per_host)" in said(
+        made
+    )
 
 
 def test_a_plan_for_other_machines_is_refused() -> None:
@@ -315,7 +372,11 @@ def test_machines_are_made_ahead_to_be_parked() -> None:
     assert made.target == 1
     assert "2 machines are made to be parked: web-2 on b and web-3 on a." in made.reasons
     assert (
-        plan((5,) * 3, fleet("web-1", Member("web-2", "a", "saved"), Member("web-3", "b", "paused")), rule).actions
+        plan(
+            (5,) * 3,
+            fleet("web-1", Member("web-2", "a", "saved"), Member("web-3", "b", "paused")),
+            rule,
+        ).actions
         == ()
     )
 
@@ -341,20 +402,43 @@ def test_machines_that_are_needed_come_before_those_to_be_parked() -> None:
     rule = dataclasses.replace(RULE, parked=2, scale_out_limit=3)
     made = plan((28,), running(1), rule)
     assert (names(made, "create"), names(made, "prepare")) == (["web-2", "web-3"], ["web-4"])
-    assert "1 machine is to be parked but not made: one interval may add 3 (rule.scale_out_limit)." in made.reasons
+    assert (
+        "1 machine is to be parked but not made: one interval may add 3 (rule.scale_out_limit)."
+        in made.reasons
+    )
 
 
 def test_nothing_is_made_ahead_while_machines_are_over_or_a_host_is_silent() -> None:
     rule = dataclasses.replace(RULE, parked=2)
     assert names(plan((5, 5, 5, 5, 38, 5), running(4), rule), "prepare") == []
-    assert names(plan((5,) * 3, running(1), rule, unknown={"c": "it did not answer"}), "prepare") == []
+    assert (
+        names(plan((5,) * 3, running(1), rule, unknown={"c": "it did not answer"}), "prepare") == []
+    )
 
 
-SWINGING = (20.0, 26.0, 21.0, 31.0, 24.0, 22.0, 35.0, 23.0, 28.0, 21.0, 25.0, 33.0, 22.0, 26.0, 24.0)
+SWINGING = (
+    20.0,
+    26.0,
+    21.0,
+    31.0,
+    24.0,
+    22.0,
+    35.0,
+    23.0,
+    28.0,
+    21.0,
+    25.0,
+    33.0,
+    22.0,
+    26.0,
+    24.0,
+)
 
 
 def test_the_number_parked_follows_the_upper_value_of_a_smaller_risk() -> None:
-    rule = dataclasses.replace(RULE, capacity=4, max=30, parked=1, parked_max=4, risk=0.5, cooldown=0)
+    rule = dataclasses.replace(
+        RULE, capacity=4, max=30, parked=1, parked_max=4, risk=0.5, cooldown=0
+    )
     state = observed(SWINGING, running(6))
 
     def parked(risk: float, rule: Rule = rule) -> int:
@@ -369,7 +453,9 @@ def test_the_number_parked_follows_the_upper_value_of_a_smaller_risk() -> None:
 def test_spare_machines_go_the_least_ready_first() -> None:
     members = fleet("web-1", Member("web-2", "a", "saved"), Member("web-3", "a", "shutoff"))
     assert names(plan((5,) * 9, members), "remove") == ["web-3", "web-2"]
-    assert names(plan((5,) * 9, members, dataclasses.replace(RULE, parked=1)), "remove") == ["web-3"]
+    assert names(plan((5,) * 9, members, dataclasses.replace(RULE, parked=1)), "remove") == [
+        "web-3"
+    ]
 
 
 def test_the_digest_follows_the_machines_and_not_their_order() -> None:
@@ -380,7 +466,17 @@ def test_the_digest_follows_the_machines_and_not_their_order() -> None:
     assert digest([first]) != digest([first], unknown={"c": "gone"})
 
 
-STATES = ["running", "running", "running", "paused", "saved", "shutoff", "crashed", "shutdown", "nostate"]
+STATES = [
+    "running",
+    "running",
+    "running",
+    "paused",
+    "saved",
+    "shutoff",
+    "crashed",
+    "shutdown",
+    "nostate",
+]
 MEMBERS = st.lists(
     st.builds(
         Member,
@@ -399,7 +495,9 @@ ROOMS = st.tuples(st.integers(0, 12), st.integers(0, 12)).map(
     lambda clones: (host("a", clones[0]), host("b", clones[1]))
 )
 RULES = st.builds(
-    lambda lower, more, **others: Rule(capacity=10, min=lower, max=max(1, lower + more), interval=HOUR, **others),
+    lambda lower, more, **others: Rule(
+        capacity=10, min=lower, max=max(1, lower + more), interval=HOUR, **others
+    ),
     st.integers(0, 5),
     st.integers(0, 10),
     horizon=st.sampled_from([None, 2 * HOUR, 5 * HOUR]),
@@ -416,7 +514,14 @@ RULES = st.builds(
     protected=st.sampled_from([(), ("web-1*",)]),
     mode=st.sampled_from(["act", "scale_out_only"]),
     schedule=st.lists(
-        st.builds(Event, st.just("sale"), st.just(2 * HOUR), st.just(4 * HOUR), machines=st.integers(0, 20)), max_size=1
+        st.builds(
+            Event,
+            st.just("sale"),
+            st.just(2 * HOUR),
+            st.just(4 * HOUR),
+            machines=st.integers(0, 20),
+        ),
+        max_size=1,
     ).map(tuple),
 )
 UNKNOWN = st.sampled_from([{}, {"c": "it did not answer"}])
@@ -457,7 +562,11 @@ def test_what_always_holds(
         assert "not made" in said(made)
 
     for room in rooms:
-        created = sum(action.host == room.name for action in made.actions if action.action in ("create", "prepare"))
+        created = sum(
+            action.host == room.name
+            for action in made.actions
+            if action.action in ("create", "prepare")
+        )
         assert created <= room.free.times(CLONE)
 
 
@@ -469,10 +578,14 @@ def test_a_plan_that_was_carried_out_leaves_nothing_to_do(
     rule: Rule,
     unknown: dict[str, str],
 ) -> None:
-    unhurried = dataclasses.replace(rule, scale_in_limit=1000, scale_out_limit=None, n_plus_one=False)
+    unhurried = dataclasses.replace(
+        rule, scale_in_limit=1000, scale_out_limit=None, n_plus_one=False
+    )
     state = observed(values, members, rooms=rooms, unknown=unknown)
     made = decide(state, unhurried, TrendRule(), TrendRule(0.01))
     left = decide(after(state, made), unhurried, TrendRule(), TrendRule(0.01)).actions
     # Only what removals set free may be taken by clones that there was no room for.
     making = ("create", "prepare")
-    assert [action for action in left if action.action not in making or not names(made, "remove")] == []
+    assert [
+        action for action in left if action.action not in making or not names(made, "remove")
+    ] == []

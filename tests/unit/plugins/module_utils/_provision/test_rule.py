@@ -48,7 +48,9 @@ RULE = Rule(capacity=10, max=20)
         ({"hysteresis": -0.1}, "rule.hysteresis", "a fleet of 20 keep 2"),
     ],
 )
-def test_a_rule_that_cannot_be_meant_is_explained(change: dict[str, t.Any], option: str, words: str) -> None:
+def test_a_rule_that_cannot_be_meant_is_explained(
+    change: dict[str, t.Any], option: str, words: str
+) -> None:
     with pytest.raises(InvalidInput, match=words) as caught:
         validate(dataclasses.replace(RULE, **change))
     assert caught.value.details["option"] == option
@@ -60,7 +62,10 @@ def test_a_rule_that_can_be_meant_is_returned() -> None:
 
 def test_names_are_protected_by_pattern() -> None:
     rule = dataclasses.replace(RULE, protected=("web-1", "web-db*"))
-    assert [name for name in ("web-1", "web-10", "web-db2", "WEB-1") if rule.protects(name)] == ["web-1", "web-db2"]
+    assert [name for name in ("web-1", "web-10", "web-db2", "WEB-1") if rule.protects(name)] == [
+        "web-1",
+        "web-db2",
+    ]
 
 
 def test_what_is_scheduled_is_ready_when_it_begins() -> None:
@@ -84,8 +89,12 @@ def test_times_are_counted_in_slots() -> None:
     assert dataclasses.replace(RULE, horizon=301, cooldown=0).cooldown_slots == 1
 
 
-@pytest.mark.parametrize(("demand", "machines"), [(0, 1), (9, 1), (9.1, 2), (100, 11), (1e300, 20), (math.inf, 20)])
-def test_machines_carry_the_demand_with_headroom_within_limits(demand: float, machines: int) -> None:
+@pytest.mark.parametrize(
+    ("demand", "machines"), [(0, 1), (9, 1), (9.1, 2), (100, 11), (1e300, 20), (math.inf, 20)]
+)
+def test_machines_carry_the_demand_with_headroom_within_limits(
+    demand: float, machines: int
+) -> None:
     assert RULE.machines_for(demand) == machines
 
 

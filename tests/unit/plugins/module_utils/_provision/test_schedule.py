@@ -9,14 +9,25 @@ import typing as t
 import pytest
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision.schedule import Event, read
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.schedule import (
+    Event,
+    read,
+)
 
 DAY = 86_400
 
 
 def given(**change: t.Any) -> dict[str, t.Any]:
     start, end = "2026-11-27T08:00:00+01:00", "2026-11-27T09:00:00Z"
-    return {"name": "sale", "start": start, "end": end, "every": None, "machines": 5, "demand": None, **change}
+    return {
+        "name": "sale",
+        "start": start,
+        "end": end,
+        "every": None,
+        "machines": 5,
+        "demand": None,
+        **change,
+    }
 
 
 def test_events_are_read_with_their_offset() -> None:
@@ -34,7 +45,9 @@ def test_events_are_read_with_their_offset() -> None:
         ({"demand": float("nan")}, "demand", "no demand"),
     ],
 )
-def test_an_event_that_cannot_be_meant_is_explained(change: dict[str, t.Any], option: str, words: str) -> None:
+def test_an_event_that_cannot_be_meant_is_explained(
+    change: dict[str, t.Any], option: str, words: str
+) -> None:
     with pytest.raises(InvalidInput, match=words) as caught:
         read([given(), given(**change)])
     assert caught.value.details["option"] == f"rule.schedule[1].{option}"
@@ -44,7 +57,9 @@ def test_an_event_that_cannot_be_meant_is_explained(change: dict[str, t.Any], op
     ("begin", "finish", "inside"),
     [(0, 100, False), (50, 101, True), (120, 130, True), (199, 300, True), (200, 300, False)],
 )
-def test_an_event_touches_the_time_that_it_lies_in(begin: float, finish: float, inside: bool) -> None:
+def test_an_event_touches_the_time_that_it_lies_in(
+    begin: float, finish: float, inside: bool
+) -> None:
     assert Event("once", 100, 200).within(begin, finish) is inside
     daily = Event("daily", 100, 200, DAY)
     assert daily.within(begin, finish) is inside

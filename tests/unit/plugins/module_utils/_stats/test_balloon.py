@@ -8,12 +8,18 @@ import typing as t
 
 import pytest
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api as domain_api
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import LibvirtFailed
-from ansible_collections.headroom.libvirt.plugins.module_utils._stats.balloon import period_of, set_periods
-from ansible_collections.headroom.libvirt.plugins.module_utils._stats.collect import Request, collect
+from ansible_collections.headroom.libvirt.plugins.module_utils._stats.balloon import (
+    period_of,
+    set_periods,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._stats.collect import (
+    Request,
+    collect,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._stats.sample import DomainSample
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt import domains
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import Connection
 
 GUEST = """<domain type='test'><name>{name}</name><memory>8192</memory><os><type>hvm</type></os>
 <devices><memballoon model='{model}'>{stats}</memballoon></devices></domain>"""
@@ -26,7 +32,11 @@ def xml(name: str, model: str = "virtio", stats: str = "") -> str:
 @pytest.fixture
 def host(node: Connection) -> Connection:
     """Running: five (its period), never, without (a balloon); off: off."""
-    for guest in (xml("five", stats="<stats period='5'/>"), xml("never"), xml("without", model="none")):
+    for guest in (
+        xml("five", stats="<stats period='5'/>"),
+        xml("never"),
+        xml("without", model="none"),
+    ):
         node.handle.defineXMLFlags(guest).createWithFlags()
     node.handle.defineXMLFlags(xml("off"))
     return node
@@ -36,26 +46,40 @@ def host(node: Connection) -> Connection:
 def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
     """What was set: libvirt's test driver has no balloons."""
     made: list[tuple[str, int]] = []
-    monkeypatch.setattr(domain_api, "set_balloon_period", lambda domain, period: made.append((domain.name(), period)))
+    monkeypatch.setattr(
+        domains, "set_balloon_period", lambda domain, period: made.append((domain.name(), period))
+    )
     return made
 
 
 def samples(connection: Connection, **changes: t.Any) -> list[DomainSample]:
     read = [reading.sample for reading in collect(connection, Request())]
     return [
-        DomainSample(one.name, one.uuid, one.id, one.taken_at, {**one.stats, "timed_out": False, **changes})
+        DomainSample(
+            one.name, one.uuid, one.id, one.taken_at, {**one.stats, "timed_out": False, **changes}
+        )
         for one in read
     ]
 
 
-def test_only_those_that_run_have_a_balloon_and_differ_are_set(host: Connection, calls: list[tuple[str, int]]) -> None:
+def test_only_those_that_run_have_a_balloon_and_differ_are_set(
+    host: Connection, calls: list[tuple[str, int]]
+) -> None:
     changes = set_periods(host, samples(host), 5, check_mode=False)
     assert calls == [("never", 5)]
-    assert changes.diff == {"before": {"never": {"balloon_period": 0}}, "after": {"never": {"balloon_period": 5}}}
+    assert changes.diff == {
+        "before": {"never": {"balloon_period": 0}},
+        "after": {"never": {"balloon_period": 5}},
+    }
 
 
-def test_check_mode_tells_the_same_and_sets_nothing(host: Connection, calls: list[tuple[str, int]]) -> None:
-    assert set(set_periods(host, samples(host), 7, check_mode=True).diff["after"]) == {"five", "never"}
+def test_check_mode_tells_the_same_and_sets_nothing(
+    host: Connection, calls: list[tuple[str, int]]
+) -> None:
+    assert set(set_periods(host, samples(host), 7, check_mode=True).diff["after"]) == {
+        "five",
+        "never",
+    }
     assert calls == []
 
 
@@ -73,7 +97,7 @@ def test_a_guest_that_stops_meanwhile_is_passed_over(
             domain.destroyFlags()
         raise LibvirtFailed("could not: domain is not running")
 
-    monkeypatch.setattr(domain_api, "set_balloon_period", refuse)
+    monkeypatch.setattr(domains, "set_balloon_period", refuse)
     if gone:
         assert not set_periods(host, samples(host), 5, check_mode=False).changed
     else:

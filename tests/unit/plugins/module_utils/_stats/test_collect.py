@@ -8,13 +8,16 @@ import typing as t
 
 import pytest
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._connection import Connection
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain import api as domain_api
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain.metadata import Metadata
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import NotFound, Unsupported
-from ansible_collections.headroom.libvirt.plugins.module_utils._libvirt_dep import libvirt
-from ansible_collections.headroom.libvirt.plugins.module_utils._stats import api
-from ansible_collections.headroom.libvirt.plugins.module_utils._stats.collect import Request, collect
+from ansible_collections.headroom.libvirt.plugins.module_utils._stats.collect import (
+    Request,
+    collect,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt import domains as domain_api
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt import stats
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import Connection
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.libvirt_dep import libvirt
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.metadata import Metadata
 
 from .records import RECORD
 
@@ -23,7 +26,9 @@ DOMAIN = """<domain type='test'><name>{name}</name><memory>8192</memory><os><typ
 <headroom:fleet>{fleet}</headroom:fleet><headroom:tenant>{tenant}</headroom:tenant>
 </headroom:machine></metadata></domain>"""
 
-BARE = "<domain type='test'><name>web-3</name><memory>8192</memory><os><type>hvm</type></os></domain>"
+BARE = (
+    "<domain type='test'><name>web-3</name><memory>8192</memory><os><type>hvm</type></os></domain>"
+)
 
 
 class Clock:
@@ -60,7 +65,9 @@ class Calls:
 def host(node: Connection) -> Connection:
     """Running: web-1, web-2, db; off: web-3."""
     for name, fleet, tenant in (("web-2", "web", "a"), ("web-1", "web", "b"), ("db", "data", "a")):
-        node.handle.defineXMLFlags(DOMAIN.format(name=name, fleet=fleet, tenant=tenant)).createWithFlags()
+        node.handle.defineXMLFlags(
+            DOMAIN.format(name=name, fleet=fleet, tenant=tenant)
+        ).createWithFlags()
     node.handle.defineXMLFlags(
         "<domain type='test'><name>web-3</name><memory>8</memory><os><type>hvm</type></os></domain>"
     )
@@ -112,7 +119,9 @@ def test_the_number_of_calls_does_not_depend_on_the_number_of_domains(
 
 NOWAIT = libvirt.VIR_CONNECT_GET_ALL_DOMAINS_STATS_NOWAIT
 BACKING = libvirt.VIR_CONNECT_GET_ALL_DOMAINS_STATS_BACKING
-STATE, BLOCK, VCPU = (getattr(libvirt, f"VIR_DOMAIN_STATS_{group}") for group in ("STATE", "BLOCK", "VCPU"))
+STATE, BLOCK, VCPU = (
+    getattr(libvirt, f"VIR_DOMAIN_STATS_{group}") for group in ("STATE", "BLOCK", "VCPU")
+)
 
 
 @pytest.mark.parametrize(
@@ -135,15 +144,21 @@ def test_every_group_has_its_number_and_one_that_libvirt_lacks_is_named(
     host: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     spy = Calls(host.handle)
-    collect(Connection(t.cast("libvirt.virConnect", spy), host.uri), Request(groups=api.ALL_GROUPS), Clock())
-    assert spy.numbers[-2] == (1 << len(api.ALL_GROUPS)) - 1
+    collect(
+        Connection(t.cast("libvirt.virConnect", spy), host.uri),
+        Request(groups=stats.ALL_GROUPS),
+        Clock(),
+    )
+    assert spy.numbers[-2] == (1 << len(stats.ALL_GROUPS)) - 1
     monkeypatch.delattr(libvirt, "VIR_DOMAIN_STATS_VM")
     with pytest.raises(Unsupported, match=r"groups: .* the group vm"):
         collect(host, Request(groups=["vm"]))
 
 
 def test_names_that_no_domain_has_are_all_named(host: Connection) -> None:
-    with pytest.raises(NotFound, match=r"name: there is no domain 'x/\.\.', 'y\\n' on test:") as caught:
+    with pytest.raises(
+        NotFound, match=r"name: there is no domain 'x/\.\.', 'y\\n' on test:"
+    ) as caught:
         collect(host, Request(names=["db", "x/..", "y\n"]))
     assert caught.value.details["missing"] == ["x/..", "y\n"]
     with pytest.raises(NotFound, match="name: there is no domain 'z'"):
@@ -154,18 +169,25 @@ def test_metadata_are_read_only_when_asked_for(host: Connection) -> None:
     (plain,) = collect(host, Request(names=["web-1"]))
     assert (plain.metadata, plain.as_dict()["fleet"]) == (None, None)
     (labelled,) = collect(host, Request(names=["web-1"], metadata=True))
-    assert labelled.as_dict().items() >= {"fleet": "web", "tenant": "b", "state": "running", "rates": None}.items()
+    assert (
+        labelled.as_dict().items()
+        >= {"fleet": "web", "tenant": "b", "state": "running", "rates": None}.items()
+    )
     (unlabelled,) = collect(host, Request(names=["web-3"], metadata=True))
     assert unlabelled.metadata == Metadata()
 
 
-def test_rates_are_over_the_time_that_passed(host: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rates_are_over_the_time_that_passed(
+    host: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
     counters = iter([0, 3_000_000_000])
 
-    def read_some(_connection: Connection, domains: t.Any, *_groups: t.Any, **_options: t.Any) -> t.Any:
+    def read_some(
+        _connection: Connection, domains: t.Any, *_groups: t.Any, **_options: t.Any
+    ) -> t.Any:
         return [(domain, {**RECORD, "cpu.time": next(counters)}) for domain in domains]
 
-    monkeypatch.setattr(api, "read_some", read_some)
+    monkeypatch.setattr(stats, "read_some", read_some)
     (reading,) = collect(host, Request(names=["db"], interval=6.0), Clock())
     assert reading.rates is not None
     assert (reading.rates["interval_seconds"], reading.rates["cpu"]["used_cores"]) == (6.0, 0.5)
@@ -213,4 +235,7 @@ def test_a_domain_that_vanishes_before_its_metadata_are_read_is_left_out(
 
 def test_a_domain_that_was_off_in_both_samples_has_rates_of_nothing(host: Connection) -> None:
     (reading,) = collect(host, Request(names=["web-3"], interval=1.0), Clock())
-    assert reading.rates == {"interval_seconds": 1.0, **dict.fromkeys(("cpu", "vcpu", "memory", "block", "interface"))}
+    assert reading.rates == {
+        "interval_seconds": 1.0,
+        **dict.fromkeys(("cpu", "vcpu", "memory", "block", "interface")),
+    }

@@ -93,7 +93,11 @@ def test_bandwidth_is_by_monitor_and_node() -> None:
 
 def test_events_of_perf_have_units_and_those_that_are_not_counted_are_absent() -> None:
     record = {"perf.cmt": 4096, "perf.task_clock": 1_500_000_000, "perf.instructions": 7}
-    assert extra(record, "perf") == {"cache_bytes": 4096, "task_clock_seconds": 1.5, "instructions": 7}
+    assert extra(record, "perf") == {
+        "cache_bytes": 4096,
+        "task_clock_seconds": 1.5,
+        "instructions": 7,
+    }
 
 
 def test_what_is_known_is_not_told_twice() -> None:
@@ -136,8 +140,14 @@ def test_what_no_table_knows_is_passed_on_by_its_own_name() -> None:
 
 
 NAMES = st.one_of(
-    st.sampled_from([*IOTHREADS, *DIRTY_RATE, *BANDWIDTH, "vm.²", "iothread..", "memory.bandwidth.monitor.²."]),
-    st.builds("{}.{}".format, st.sampled_from(["iothread", "dirtyrate", "memory", "perf", "vm"]), st.text()),
+    st.sampled_from(
+        [*IOTHREADS, *DIRTY_RATE, *BANDWIDTH, "vm.²", "iothread..", "memory.bandwidth.monitor.²."]
+    ),
+    st.builds(
+        "{}.{}".format,
+        st.sampled_from(["iothread", "dirtyrate", "memory", "perf", "vm"]),
+        st.text(),
+    ),
     st.sampled_from([f"perf.{field.source}" for field in fields.PERF]),
 )
 
@@ -146,7 +156,10 @@ NAMES = st.one_of(
 def test_no_record_makes_it_raise_or_give_what_json_cannot_carry(record: dict[str, t.Any]) -> None:
     stats = parse(record)
     json.dumps(stats, allow_nan=False)
-    assert all(number >= 0 and math.isfinite(number) for number in numbers({name: stats[name] for name in EXTRA}))
+    assert all(
+        number >= 0 and math.isfinite(number)
+        for number in numbers({name: stats[name] for name in EXTRA})
+    )
 
 
 @given(st.dictionaries(NAMES, st.none() | st.booleans() | st.text() | st.integers(max_value=-1)))

@@ -12,8 +12,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._stats.gather import Chunk, Gathering, share_out
-from ansible_collections.headroom.libvirt.plugins.module_utils._stats.lanes import Lane, Lanes
+from ansible_collections.headroom.libvirt.plugins.module_utils._stats.connection_pool import (
+    Lane,
+    Lanes,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._stats.gather import (
+    Chunk,
+    Gathering,
+    share_out,
+)
 
 TIMEOUT = 0.03
 ATTEMPTS = 3
@@ -57,9 +64,13 @@ def hanging(**hangs: int) -> t.Iterator[Guests]:
     guests.freed.set()
 
 
-def gather(guests: Guests, keys: t.Sequence[str], workers: int = 2, room: int = 99) -> tuple[dict[str, int], set[str]]:
+def gather(
+    guests: Guests, keys: t.Sequence[str], workers: int = 2, room: int = 99
+) -> tuple[dict[str, int], set[str]]:
     lanes = t.cast(Lanes, OneRoad(room))
-    return Gathering(lanes, workers, TIMEOUT if guests.hangs else 60.0, ATTEMPTS, guests.ask).run(keys)
+    return Gathering(lanes, workers, TIMEOUT if guests.hangs else 60.0, ATTEMPTS, guests.ask).run(
+        keys
+    )
 
 
 KEYS = [f"k{number}" for number in range(40)]
@@ -121,12 +132,16 @@ def test_a_request_that_is_late_is_used() -> None:
     with hanging(k0=1, k1=1) as guests:
 
         def ask(lane: Lane, chunk: Chunk) -> dict[str, int]:
-            if chunk == Chunk(("k0",), 1):  # asked for in the place of the first one, which it lets go on
+            if chunk == Chunk(
+                ("k0",), 1
+            ):  # asked for in the place of the first one, which it lets go on
                 guests.freed.set()
                 return {}
             return guests.ask(lane, chunk)
 
-        answers, lost = Gathering(t.cast(Lanes, OneRoad()), 1, TIMEOUT, ATTEMPTS, ask).run(["k0", "k1"])
+        answers, lost = Gathering(t.cast(Lanes, OneRoad()), 1, TIMEOUT, ATTEMPTS, ask).run(
+            ["k0", "k1"]
+        )
     assert lost == set()
     assert "k1" in answers
 
@@ -139,7 +154,9 @@ def test_one_that_another_client_reads_is_asked_for_once_more_by_itself() -> Non
         busy = {"k1"} if len(asked) == 1 else {"k2"}
         return {key: "busy" if key in busy else "free" for key in chunk.keys}
 
-    gathering = Gathering(t.cast(Lanes, OneRoad()), 1, 60.0, ATTEMPTS, ask, lambda answer: answer == "busy")
+    gathering = Gathering(
+        t.cast(Lanes, OneRoad()), 1, 60.0, ATTEMPTS, ask, lambda answer: answer == "busy"
+    )
     assert gathering.run(["k1", "k2"]) == ({"k1": "free", "k2": "free"}, set())
     assert [chunk.keys for chunk in asked] == [("k1", "k2"), ("k1",)]
     assert asked[1].pause > 0
@@ -152,7 +169,9 @@ def test_one_that_stays_busy_is_asked_for_no_third_time() -> None:
         asked.append(chunk)
         return dict.fromkeys(chunk.keys, "busy")
 
-    gathering = Gathering(t.cast(Lanes, OneRoad()), 1, 60.0, ATTEMPTS, ask, lambda answer: answer == "busy")
+    gathering = Gathering(
+        t.cast(Lanes, OneRoad()), 1, 60.0, ATTEMPTS, ask, lambda answer: answer == "busy"
+    )
     assert gathering.run(["k1"]) == ({"k1": "busy"}, set())
     assert len(asked) == 2
 

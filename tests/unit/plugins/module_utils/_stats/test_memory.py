@@ -45,7 +45,10 @@ def test_what_will_not_fit_is_refused_before_it_is_read() -> None:
     process = Process(30 * MIB, 100 * MIB)
     guard = process.guard()
     process.resident += 10 * MIB
-    with pytest.raises(NotEnoughMemory, match=r"5000 domains take about 1500 MiB, and a limit leaves 70 MiB\. Raise"):
+    with pytest.raises(
+        NotEnoughMemory,
+        match=r"5000 domains take about 1500 MiB, and a limit leaves 70 MiB\. Raise",
+    ):
         guard.check(100, 5000)
 
 
@@ -67,7 +70,9 @@ def test_without_a_limit_nothing_is_refused() -> None:
     ],
     ids=["version 2", "version 1"],
 )
-def test_the_limits_of_all_groups_above_count(tmp_path: Path, membership: str, names: tuple[str, str, str]) -> None:
+def test_the_limits_of_all_groups_above_count(
+    tmp_path: Path, membership: str, names: tuple[str, str, str]
+) -> None:
     most, used, cache = names
     folder, most = (tmp_path / most).parent, Path(most).name
     (folder / "system.slice/ssh.service").mkdir(parents=True)

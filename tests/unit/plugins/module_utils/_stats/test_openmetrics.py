@@ -14,8 +14,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._stats.openmetrics import METRICS, exposition
-from ansible_collections.headroom.libvirt.plugins.module_utils._stats.sample import DomainSample, parse
+from ansible_collections.headroom.libvirt.plugins.module_utils._stats.openmetrics import (
+    METRICS,
+    exposition,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._stats.sample import (
+    DomainSample,
+    parse,
+)
 
 from tools.checkout import ROOT
 
@@ -54,7 +60,9 @@ def read_back(text: str, *, openmetrics: bool) -> tuple[dict[str, str], Samples]
         name, inside, value = match.groups()
         assert name == (f"{family}_total" if openmetrics and types[family] == "counter" else family)
         found = LABEL.findall(inside)
-        labels = tuple((label, re.sub(r"\\.", lambda part: PLAIN[part[0]], text)) for label, text in found)
+        labels = tuple(
+            (label, re.sub(r"\\.", lambda part: PLAIN[part[0]], text)) for label, text in found
+        )
         assert (name, labels) not in samples
         samples[name, labels] = float(value)
     return types, samples
@@ -62,7 +70,9 @@ def read_back(text: str, *, openmetrics: bool) -> tuple[dict[str, str], Samples]
 
 @pytest.mark.parametrize("openmetrics", [True, False])
 def test_the_names_are_those_of_the_exporters(openmetrics: bool) -> None:
-    types, samples = read_back(exposition([domain()], openmetrics=openmetrics), openmetrics=openmetrics)
+    types, samples = read_back(
+        exposition([domain()], openmetrics=openmetrics), openmetrics=openmetrics
+    )
     own = (("domain", "web-1"), ("uuid", "u"), ("fleet", "web"))
     vda = (*own, ("index", "0"), ("target_device", "vda"), ("source_file", "/images/a.qcow2"))
     assert samples["libvirt_domain_info_vstate", own] == 1
@@ -81,7 +91,9 @@ def test_what_is_not_known_and_what_lies_below_a_disk_has_no_sample() -> None:
     _types, samples = read_back(exposition([domain()]), openmetrics=True)
     names = {name for name, _labels in samples}
     assert "libvirt_domain_block_stats_write_bytes_total" not in names
-    files = {value for _name, labels in samples for label, value in labels if label == "source_file"}
+    files = {
+        value for _name, labels in samples for label, value in labels if label == "source_file"
+    }
     assert files == {"/images/a.qcow2", "/images/b.qcow2"}
 
 
@@ -110,12 +122,16 @@ TEXTS = st.text(st.characters(exclude_categories=["Cs"]))
 
 
 @given(st.dictionaries(TEXTS, st.tuples(TEXTS, TEXTS), max_size=3), st.booleans())
-def test_every_text_comes_back_as_it_was(guests: dict[str, tuple[str, str]], openmetrics: bool) -> None:
+def test_every_text_comes_back_as_it_was(
+    guests: dict[str, tuple[str, str]], openmetrics: bool
+) -> None:
     domains = [
         domain(name, str(number), **{"block.0.path": path, "net.1.name": nic})
         for number, (name, (path, nic)) in enumerate(guests.items())
     ]
-    _types, samples = read_back(exposition(domains, openmetrics=openmetrics), openmetrics=openmetrics)
+    _types, samples = read_back(
+        exposition(domains, openmetrics=openmetrics), openmetrics=openmetrics
+    )
     values = {(label, value) for _name, labels in samples for label, value in labels}
     assert {value for label, value in values if label == "domain"} == set(guests)
     assert values >= {("source_file", path) for path, _nic in guests.values()}

@@ -9,15 +9,25 @@ import typing as t
 import pytest
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
-from ansible_collections.headroom.libvirt.plugins.module_utils._stats.previous import BootClock, Store, current_boot
-from ansible_collections.headroom.libvirt.plugins.module_utils._stats.sample import DomainSample, parse
+from ansible_collections.headroom.libvirt.plugins.module_utils._stats.previous import (
+    BootClock,
+    Store,
+    current_boot,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._stats.sample import (
+    DomainSample,
+    parse,
+)
 
 from .records import RECORD
 
 if t.TYPE_CHECKING:
     from pathlib import Path
 
-SAMPLES = [DomainSample("web-1", "u1", 1, 5.25, parse(RECORD)), DomainSample("off", "u2", None, 5.5, parse({}))]
+SAMPLES = [
+    DomainSample("web-1", "u1", 1, 5.25, parse(RECORD)),
+    DomainSample("off", "u2", None, 5.5, parse({})),
+]
 
 
 def test_samples_come_back_as_they_were(tmp_path: Path) -> None:

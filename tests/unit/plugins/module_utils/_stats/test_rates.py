@@ -12,12 +12,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._stats.rates import between
-from ansible_collections.headroom.libvirt.plugins.module_utils._stats.sample import DomainSample, parse
+from ansible_collections.headroom.libvirt.plugins.module_utils._stats.sample import (
+    DomainSample,
+    parse,
+)
 
 from .records import RECORD
 
 
-def sample(at: float, changes: t.Mapping[str, t.Any] | None = None, run: int | None = 7) -> DomainSample:
+def sample(
+    at: float, changes: t.Mapping[str, t.Any] | None = None, run: int | None = 7
+) -> DomainSample:
     return DomainSample("web-1", "u-1", run, at, parse({**RECORD, **(changes or {})}))
 
 
@@ -33,7 +38,9 @@ def rates(before: DomainSample, after: DomainSample) -> dict[str, t.Any]:
 
 
 def test_changes_are_divided_by_the_true_interval() -> None:
-    later = sample(102.5, {"cpu.time": 8_500_000_000, "block.0.rd.bytes": 4096 + 5000, "net.1.rx.bytes": 350})
+    later = sample(
+        102.5, {"cpu.time": 8_500_000_000, "block.0.rd.bytes": 4096 + 5000, "net.1.rx.bytes": 350}
+    )
     result = rates(sample(100.0), later)
     assert result["interval_seconds"] == 2.5
     assert result["cpu"]["used_cores"] == 2.0
@@ -45,7 +52,9 @@ def test_changes_are_divided_by_the_true_interval() -> None:
 
 def test_each_rate_says_which_device_it_is_of() -> None:
     result = rates(sample(0.0), sample(1.0))
-    assert [(disk["index"], disk["name"], disk["layer"]) for disk in result["block"]["devices"]] == [
+    assert [
+        (disk["index"], disk["name"], disk["layer"]) for disk in result["block"]["devices"]
+    ] == [
         (0, "vda", 0),
         (1, "vda", 1),
         (2, "vdb", 0),
@@ -56,19 +65,33 @@ def test_each_rate_says_which_device_it_is_of() -> None:
 
 def test_a_counter_that_fell_has_no_rate_and_its_total_is_not_known() -> None:
     result = rates(sample(0.0), sample(1.0, {"block.0.rd.bytes": 1, "block.2.rd.bytes": 1512}))
-    assert [disk["rd_bytes_per_second"] for disk in result["block"]["devices"]] == [None, None, 1000.0, None]
+    assert [disk["rd_bytes_per_second"] for disk in result["block"]["devices"]] == [
+        None,
+        None,
+        1000.0,
+        None,
+    ]
     assert result["block"]["total"]["rd_bytes_per_second"] is None
     assert result["block"]["total"]["rd_reqs_per_second"] == 0.0
 
 
 def test_a_new_device_has_no_rate() -> None:
     result = rates(without("block.2"), dataclasses.replace(sample(101.0)))
-    assert [disk["rd_reqs_per_second"] for disk in result["block"]["devices"]] == [0.0, None, None, None]
+    assert [disk["rd_reqs_per_second"] for disk in result["block"]["devices"]] == [
+        0.0,
+        None,
+        None,
+        None,
+    ]
     assert result["block"]["total"]["rd_reqs_per_second"] is None
 
 
 def test_a_device_keeps_its_rate_when_one_before_it_is_unplugged() -> None:
-    moved = {key.replace("block.2", "block.0"): value for key, value in RECORD.items() if key.startswith("block.2")}
+    moved = {
+        key.replace("block.2", "block.0"): value
+        for key, value in RECORD.items()
+        if key.startswith("block.2")
+    }
     moved |= {"state.state": 1, "block.count": 1, "block.0.rd.bytes": 1024}
     after = DomainSample("web-1", "u-1", 7, 2.0, parse(moved))
     (disk,) = rates(sample(0.0), after)["block"]["devices"]
@@ -96,7 +119,9 @@ def test_a_sample_survives_storage_as_json() -> None:
 
 @given(before=st.integers(0, 2**62), grown=st.integers(0, 2**62), seconds=st.floats(0.001, 1e6))
 def test_a_rate_times_its_interval_is_the_growth(before: int, grown: int, seconds: float) -> None:
-    result = rates(sample(0.0, {"net.1.rx.bytes": before}), sample(seconds, {"net.1.rx.bytes": before + grown}))
+    result = rates(
+        sample(0.0, {"net.1.rx.bytes": before}), sample(seconds, {"net.1.rx.bytes": before + grown})
+    )
     assert result["interface"]["total"]["rx_bytes_per_second"] * seconds == pytest.approx(grown)
 
 

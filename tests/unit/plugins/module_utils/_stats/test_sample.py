@@ -24,7 +24,11 @@ def without(*prefixes: str) -> dict[str, t.Any]:
 
 def test_values_are_named_and_in_base_units() -> None:
     stats = parse(RECORD)
-    assert (stats["state"], stats["state_reason"], stats["timed_out"]) == ("running", "booted", False)
+    assert (stats["state"], stats["state_reason"], stats["timed_out"]) == (
+        "running",
+        "booted",
+        False,
+    )
     assert stats["cpu"] == {
         "time_seconds": 3.5,
         "user_seconds": 2.0,
@@ -55,7 +59,12 @@ def test_a_passed_through_nic_is_listed_without_numbers_and_left_out_of_the_tota
     interface = parse(RECORD)["interface"]
     passed_through, plain = interface["devices"]
     assert set(passed_through.values()) == {0, None}
-    assert (plain["index"], plain["name"], plain["rx_bytes"], plain["rx_errs"]) == (1, "vnet0", 100, None)
+    assert (plain["index"], plain["name"], plain["rx_bytes"], plain["rx_errs"]) == (
+        1,
+        "vnet0",
+        100,
+        None,
+    )
     assert interface["total"]["rx_bytes"] == 100
     assert interface["total"]["rx_errs"] is None
 
@@ -95,14 +104,22 @@ def test_a_guest_that_never_told_its_memory_has_no_time_of_it() -> None:
     assert (memory["last_update"], memory["age_seconds"]) == (None, None)
 
 
-@pytest.mark.parametrize(("now", "age"), [(1_700_000_009.25, 9.25), (1_600_000_000.0, 0.0), (None, None)])
+@pytest.mark.parametrize(
+    ("now", "age"), [(1_700_000_009.25, 9.25), (1_600_000_000.0, 0.0), (None, None)]
+)
 def test_what_the_guest_told_has_an_age(now: float | None, age: float | None) -> None:
     assert parse(RECORD, now)["memory"]["age_seconds"] == age
 
 
 @pytest.mark.parametrize(
     ("prefix", "group"),
-    [("cpu.", "cpu"), ("vcpu.", "vcpu"), ("balloon.", "memory"), ("block.", "block"), ("net.", "interface")],
+    [
+        ("cpu.", "cpu"),
+        ("vcpu.", "vcpu"),
+        ("balloon.", "memory"),
+        ("block.", "block"),
+        ("net.", "interface"),
+    ],
 )
 def test_a_group_that_is_not_there_is_none(prefix: str, group: str) -> None:
     stats = parse(without(prefix))
@@ -117,18 +134,28 @@ def test_no_devices_add_up_to_nothing() -> None:
 
 
 # What libvirt 9 and 11 leave out of a running domain whose job somebody else holds.
-@pytest.mark.parametrize("prefixes", [("balloon.rss",), ("block.0.rd", "block.2.rd"), ("balloon.rss", "block.0.rd")])
+@pytest.mark.parametrize(
+    "prefixes", [("balloon.rss",), ("block.0.rd", "block.2.rd"), ("balloon.rss", "block.0.rd")]
+)
 def test_a_busy_domain_is_seen(prefixes: tuple[str, ...]) -> None:
     assert parse(without(*prefixes))["timed_out"] is True
 
 
 def test_a_domain_that_is_off_is_not_busy() -> None:
-    off = {"state.state": 5, "balloon.maximum": 2048, "block.count": 1, "block.0.name": "vda", "block.0.path": "/a"}
+    off = {
+        "state.state": 5,
+        "balloon.maximum": 2048,
+        "block.count": 1,
+        "block.0.name": "vda",
+        "block.0.path": "/a",
+    }
     assert parse(off)["timed_out"] is False
 
 
 def test_a_domain_that_is_off_has_no_processor_time_whatever_libvirt_says() -> None:
-    assert parse({"state.state": 5, "cpu.time": 710_000_000, "cpu.user": 350_000_000})["cpu"] is None
+    assert (
+        parse({"state.state": 5, "cpu.time": 710_000_000, "cpu.user": 350_000_000})["cpu"] is None
+    )
 
 
 def test_a_disk_without_counters_beside_one_that_has_them_is_not_busy() -> None:
@@ -155,7 +182,15 @@ NAMES = st.sampled_from(
         "",
     ]
 )
-WRONG = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary() | st.lists(st.integers())
+WRONG = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text()
+    | st.binary()
+    | st.lists(st.integers())
+)
 RECORDS = st.dictionaries(NAMES | st.text(), WRONG) | st.dictionaries(NAMES, st.integers(-1, 5))
 
 
@@ -182,13 +217,20 @@ def test_no_record_makes_it_raise_or_give_what_json_cannot_carry(record: dict[st
 TYPED = NAMES.filter(lambda name: not name.startswith("perf."))
 
 
-@given(st.dictionaries(TYPED, st.none() | st.booleans() | st.text() | st.floats() | st.integers(max_value=-1)))
+@given(
+    st.dictionaries(
+        TYPED, st.none() | st.booleans() | st.text() | st.floats() | st.integers(max_value=-1)
+    )
+)
 def test_no_number_is_invented(record: dict[str, t.Any]) -> None:
     # Nothing here is a number of the right type: the only numbers left are sums over no devices.
     assert set(numbers(parse(record))) <= {0}
 
 
-@given(record=RECORDS, extra=st.dictionaries(st.from_regex(r"(cpu|cpus|job|new)\.x[a-z.]*", fullmatch=True), WRONG))
+@given(
+    record=RECORDS,
+    extra=st.dictionaries(st.from_regex(r"(cpu|cpus|job|new)\.x[a-z.]*", fullmatch=True), WRONG),
+)
 def test_unknown_keys_change_nothing(record: dict[str, t.Any], extra: dict[str, t.Any]) -> None:
     assert parse({**record, **extra}) == parse(record)
 

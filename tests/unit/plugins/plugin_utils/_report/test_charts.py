@@ -30,7 +30,12 @@ def test_lines_are_cut_where_nothing_is_known() -> None:
 
 
 def test_steps_stay_at_a_value_until_the_next() -> None:
-    assert steps([(0, 1.0), (1, 1.0), (2, 3.0), (3, 3.0)]) == [(0, 1.0), (2, 1.0), (2, 3.0), (3, 3.0)]
+    assert steps([(0, 1.0), (1, 1.0), (2, 3.0), (3, 3.0)]) == [
+        (0, 1.0),
+        (2, 1.0),
+        (2, 3.0),
+        (3, 3.0),
+    ]
 
 
 def test_a_band_is_the_outline_of_two_lines() -> None:
@@ -47,8 +52,16 @@ def test_a_chart_is_only_svg_with_the_classes_of_the_page() -> None:
     for text in drawn.values():
         root = etree.fromstring(text)
         assert root.get("aria-label") == 'a "title" <b>'
-        assert {etree.QName(one).localname for one in root.iter()} <= {"svg", "g", "path", "rect", "text"}
-        classes = [one.get("class") for one in root.iter() if (one.get("class") or "").startswith("series")]
+        assert {etree.QName(one).localname for one in root.iter()} <= {
+            "svg",
+            "g",
+            "path",
+            "rect",
+            "text",
+        }
+        classes = [
+            one.get("class") for one in root.iter() if (one.get("class") or "").startswith("series")
+        ]
         assert {"series band", "series demand"} <= set(classes)
 
 
@@ -59,7 +72,9 @@ def test_a_long_curve_keeps_its_peak() -> None:
     assert len(drawn["wide"]) < 15_000
     assert (
         drawn["wide"]
-        != draw("long", [Line("demand", [[(second, 1.0) for second, _value in points]])], (0, 5000))["wide"]
+        != draw(
+            "long", [Line("demand", [[(second, 1.0) for second, _value in points]])], (0, 5000)
+        )["wide"]
     )
 
 

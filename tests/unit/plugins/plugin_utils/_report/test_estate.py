@@ -21,9 +21,16 @@ from ansible_collections.headroom.libvirt.plugins.plugin_utils._report.estate im
 
 GIB = 2**30
 FACTS: dict[str, t.Any] = {
-    "free": {"vcpus": 9, "memory_bytes": 5 * GIB, "pools": {"default": 100 * GIB, "fast": 10 * GIB}},
+    "free": {
+        "vcpus": 9,
+        "memory_bytes": 5 * GIB,
+        "pools": {"default": 100 * GIB, "fast": 10 * GIB},
+    },
     "committed": {"defined": {"vcpus": 7, "memory_bytes": 3 * GIB}},
-    "pools": [{"name": "default", "capacity_bytes": 200 * GIB, "available_bytes": 100 * GIB}, {"name": "off"}],
+    "pools": [
+        {"name": "default", "capacity_bytes": 200 * GIB, "available_bytes": 100 * GIB},
+        {"name": "off"},
+    ],
     "domains": {"total": 0},
 }
 
@@ -44,15 +51,27 @@ def test_a_host_that_promised_too_much_has_room_for_none() -> None:
     assert host({"name": "a", "facts": {**FACTS, "free": free}}, Size(1, GIB, GIB)).fits == 0
 
 
-@pytest.mark.parametrize(("used", "level"), [(0, "fine"), (70, "busy"), (90, "full"), (900, "full")])
+@pytest.mark.parametrize(
+    ("used", "level"), [(0, "fine"), (70, "busy"), (90, "full"), (900, "full")]
+)
 def test_a_bar_says_how_worrying_it_is(used: int, level: str) -> None:
     assert Bar("x", used, 100).level == level
     assert Bar("x", used, 0).share == 0
 
 
 def domain(name: str, cores: float | None = None, **change: t.Any) -> dict[str, t.Any]:
-    rates: t.Any = None if cores is None else {"cpu": {"used_cores": cores}, "block": None, "interface": {"total": {}}}
-    return {"name": name, "state": "running", "rates": rates, "memory": {"maximum_bytes": GIB}, **change}
+    rates: t.Any = (
+        None
+        if cores is None
+        else {"cpu": {"used_cores": cores}, "block": None, "interface": {"total": {}}}
+    )
+    return {
+        "name": name,
+        "state": "running",
+        "rates": rates,
+        "memory": {"maximum_bytes": GIB},
+        **change,
+    }
 
 
 def test_the_busiest_guests_come_first_and_what_is_not_known_is_none() -> None:
@@ -64,7 +83,12 @@ def test_the_busiest_guests_come_first_and_what_is_not_known_is_none() -> None:
         ]
     )
     assert [guest.name for guest in found] == ["busy", "idle", "off"]
-    assert (found[0].host, found[0].vcpus, found[0].received, found[0].read) == ("b", None, None, None)
+    assert (found[0].host, found[0].vcpus, found[0].received, found[0].read) == (
+        "b",
+        None,
+        None,
+        None,
+    )
 
 
 def test_a_page_shows_so_many_guests_and_says_how_many_it_leaves_out() -> None:
@@ -75,9 +99,14 @@ def test_a_page_shows_so_many_guests_and_says_how_many_it_leaves_out() -> None:
 def test_tenants_have_a_bar_for_each_limit_on_each_host() -> None:
     own: t.Any = {"tenant": "acme"}
     found = guests(
-        [{"name": "a", "domains": [domain("x", **own), domain("y")]}, {"name": "b", "domains": [domain("z", **own)]}]
+        [
+            {"name": "a", "domains": [domain("x", **own), domain("y")]},
+            {"name": "b", "domains": [domain("z", **own)]},
+        ]
     )
-    (acme, unused) = tenants(found, {"acme": {"machines": 2, "memory": "4GiB"}, "unused": {"vcpus": 1}})
+    (acme, unused) = tenants(
+        found, {"acme": {"machines": 2, "memory": "4GiB"}, "unused": {"vcpus": 1}}
+    )
     assert (acme.machines, acme.running, acme.memory_bytes) == (2, 2, 2 * GIB)
     assert [(gauge.label, gauge.share) for gauge in acme.bars] == [
         ("Machines on a", 0.5),
@@ -94,4 +123,7 @@ def test_sizes_have_units() -> None:
     with pytest.raises(InvalidInput, match=r"machine\.memory"):
         clone_size({"memory": "much"})
     with pytest.raises(InvalidInput, match=r"quotas\.acme\.disk"):
-        tenants(guests([{"name": "a", "domains": [domain("x", tenant="acme")]}]), {"acme": {"disk": "much"}})
+        tenants(
+            guests([{"name": "a", "domains": [domain("x", tenant="acme")]}]),
+            {"acme": {"disk": "much"}},
+        )

@@ -28,7 +28,10 @@ def decision(slot: int, upper: float | None, **change: t.Any) -> dict[str, t.Any
 
 
 def past(*values: float | None, decisions: t.Sequence[dict[str, t.Any]] = ()) -> dict[str, t.Any]:
-    rows = [{"timestamp": slot * 300, "value": value, "whole": False} for slot, value in enumerate(values)]
+    rows = [
+        {"timestamp": slot * 300, "value": value, "whole": False}
+        for slot, value in enumerate(values)
+    ]
     return {"history": rows, "decisions": list(decisions)}
 
 
@@ -37,7 +40,11 @@ def test_histories_of_hosts_are_added_up_and_decisions_counted_once() -> None:
     told = fleet(
         {
             "name": "web",
-            "past": [past(30, 30, 30, 30, decisions=made), past(40, 40, 40, 40, decisions=made), {"failed": True}],
+            "past": [
+                past(30, 30, 30, 30, decisions=made),
+                past(40, 40, 40, 40, decisions=made),
+                {"failed": True},
+            ],
         },
         900,
     )
@@ -61,4 +68,9 @@ def test_an_alert_is_told_until_the_next_decision() -> None:
 
 def test_a_fleet_without_a_past_is_empty() -> None:
     told = fleet({"name": "web", "past": None}, 900)
-    assert (told.latest, told.kept, told.demand["wide"], told.machines["wide"]) == (None, None, "", "")
+    assert (told.latest, told.kept, told.demand["wide"], told.machines["wide"]) == (
+        None,
+        None,
+        "",
+        "",
+    )

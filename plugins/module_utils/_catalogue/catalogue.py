@@ -1,0 +1,188 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
+# It may change or vanish in any release.
+
+"""The appliances of one pool: read, found, removed.
+
+The volumes are all there is: an appliance exists when its manifest is a whole one. See names.py for their names.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import NotFound, Unsupported
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
+    content,
+    domains,
+    storage,
+    storage_xml,
+)
+
+from . import manifest as manifests
+from . import names
+from .manifest import InvalidManifest, Manifest
+
+if t.TYPE_CHECKING:
+    from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
+        Connection,
+    )
+    from ansible_collections.headroom.libvirt.plugins.module_utils._virt.libvirt_dep import libvirt
+
+    from .names import ApplianceId
+
+    Pool = libvirt.virStoragePool
+    Volume = libvirt.virStorageVol
+
+_LONGEST_MANIFEST_BYTES: t.Final = 4 * 1024 * 1024
+# A run that works writes all the time, except while it takes the checksum of what it wrote.
+_ABANDONED_AFTER_SECONDS: t.Final = 3600.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Catalogue:
+    """The appliances in one pool of a host."""
+
+    connection: Connection
+    pool: Pool
+    pool_name: str
+
+    def read_all(self) -> list[Manifest]:
+        """Return the manifest of each appliance, by name, the newest version first."""
+        found = [
+            manifest
+            for volume in storage.list_volumes(self.pool)
+            if names.read_manifest_volume(volume.name())
+            for manifest in (self._read(volume),)
+            if manifest is not None
+        ]
+        return sorted(manifests.newest_first(found), key=lambda manifest: manifest.name)
+
+    def find(self, name: str, version: str | None) -> Manifest | None:
+        """Return that version, or without ``version`` the newest one; None when there is none.
+
+        What another host has put into a shared pool is seen after a refresh, so none is believed only after one.
+        """
+        return self._find(name, version) or (
+            self._find(name, version) if storage.try_to_refresh(self.pool) else None
+        )
+
+    def get(self, name: str, version: str | None) -> Manifest:
+        """As find(); raises NotFound naming what there is."""
+        manifest = self.find(name, version)
+        if manifest is None:
+            there = ", ".join(str(one.id) for one in self.read_all()) or "none"
+            wanted = name if version is None else f"{name}:{version}"
+            raise NotFound(
+                f"appliance: the pool {self.pool_name!r} has no appliance {wanted!r} (it has: {there}). "
+                "Name one of these, or make it with headroom.libvirt.appliance.",
+                appliance=wanted,
+                pool=self.pool_name,
+            )
+        return manifest
+
+    def _find(self, name: str, version: str | None) -> Manifest | None:
+        if version is not None:
+            volume = storage.find_volume(
+                self.pool, names.manifest_volume(names.ApplianceId(name, version))
+            )
+            return None if volume is None else self._read(volume)
+        return next((manifest for manifest in self.read_all() if manifest.name == name), None)
+
+    def _read(self, volume: Volume) -> Manifest | None:
+        try:
+            return manifests.from_json(
+                content.read_bytes(self.connection, volume, _LONGEST_MANIFEST_BYTES)
+            )
+        except (
+            InvalidManifest,
+            NotFound,
+        ):  # being written, left half-written, or gone since it was listed
+            return None
+
+    def paths(self, manifest: Manifest) -> dict[str, str]:
+        """Return {target: path on the host} of the appliance's disks; raises NotFound when one is missing."""
+        return {
+            disk.target: storage.volume_path(storage.look_up_volume(self.pool, disk.volume))
+            for disk in manifest.disks
+        }
+
+    def describe(self, manifest: Manifest) -> dict[str, t.Any]:
+        """Return the appliance as a module returns it, with the paths of its disks and the names of its clones."""
+        paths = self.paths(manifest)
+        return {
+            **description(manifest),
+            "pool": self.pool_name,
+            "disks": [
+                {**dataclasses.asdict(disk), "path": paths[disk.target]} for disk in manifest.disks
+            ],
+            "clones": self.clones(manifest.id),
+            "manifest": manifest.as_dict(),
+        }
+
+    def clones(self, appliance: ApplianceId) -> list[str]:
+        """Return the names of the domains that say they are clones of this version."""
+        return sorted(
+            domain.name()
+            for domain in domains.list_all(self.connection)
+            if (found := domains.metadata_if_there(domain)) and found.appliance == str(appliance)
+        )
+
+    def remove(self, manifest: Manifest) -> None:
+        """Remove an appliance that nothing hangs on; from the first step on it is no longer visible."""
+        own = {manifest.id}
+        volumes = storage.list_volumes(self.pool)
+        for volume in sorted(
+            volumes, key=lambda one: names.read_manifest_volume(one.name()) is None
+        ):
+            disk = names.read_disk_volume(volume.name())
+            if names.read_manifest_volume(volume.name()) in own or (disk and disk.appliance in own):
+                storage.delete(volume)
+
+    def leftovers(self, appliance: ApplianceId, now: float) -> list[Volume]:
+        """Return the volumes that interrupted runs left: of ``appliance`` all, of others those long untouched.
+
+        ``now`` is in epoch seconds; ``appliance`` must not be visible. A run that is still writing it loses its
+        volumes to this one, and then fails without harm, since it looks for them before it writes the manifest.
+        """
+        whole = {disk.volume for manifest in self.read_all() for disk in manifest.disks}
+        strays: dict[names.ApplianceId, list[Volume]] = {}
+        for volume in storage.list_volumes(self.pool):
+            disk = names.read_disk_volume(volume.name())
+            owner = disk.appliance if disk else names.read_manifest_volume(volume.name())
+            if owner and volume.name() not in whole and (disk or self._read(volume) is None):
+                strays.setdefault(owner, []).append(volume)
+        mine = strays.pop(appliance, [])
+        return mine + [
+            volume for group in strays.values() if _is_abandoned(group, now) for volume in group
+        ]
+
+
+def description(manifest: Manifest) -> dict[str, t.Any]:
+    """Return what a manifest says, its template as the size of the machine that it makes."""
+    facts = dataclasses.asdict(manifest)
+    del facts["template"], facts["disks"], facts["nvram"]
+    return {"id": str(manifest.id), **facts, **manifests.machine_size(manifest)}
+
+
+def open_catalogue(connection: Connection, pool_name: str) -> Catalogue:
+    """Return the catalogue in a pool; raises NotFound, or Unsupported for a pool whose volumes are not files."""
+    pool = storage.look_up_pool(connection, pool_name)
+    described = storage_xml.parse_pool(storage.pool_xml(pool))
+    if not described.holds_files:
+        raise Unsupported(
+            f"pool: {pool_name!r} is of the type {described.type!r}, whose volumes are not files. "
+            f"Name a pool of one of the types {', '.join(sorted(storage_xml.FILE_POOLS))}.",
+            pool=pool_name,
+        )
+    return Catalogue(connection, pool, pool_name)
+
+
+def _is_abandoned(volumes: t.Sequence[Volume], now: float) -> bool:
+    """Return whether none of one appliance's volumes was written to lately; clocks may differ by some minutes."""
+    times = [storage_xml.parse_volume(storage.volume_xml(volume)).modified for volume in volumes]
+    return all(time is not None and now - time > _ABANDONED_AFTER_SECONDS for time in times)

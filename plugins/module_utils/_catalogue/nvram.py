@@ -1,0 +1,122 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
+# It may change or vanish in any release.
+
+"""What UEFI keeps of a machine: boot entries, keys of secure boot. It lies outside of the disks, and goes with them.
+
+Half a mebibyte, or 64 on ARM, nearly all of it blank: packed, it stands in the manifest, and so travels with that.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import errno
+import posixpath
+import secrets
+import typing as t
+import zlib
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._lxml_dep import etree
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt import content, storage
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import translated
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.element_xml import (
+    parse_element,
+    to_text,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.libvirt_dep import libvirt
+
+from .manifest import InvalidManifest
+
+if t.TYPE_CHECKING:
+    from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
+        Connection,
+    )
+
+# The flash of ARM's virtual machines; no firmware of QEMU's has more.
+LONGEST_BYTES: t.Final = 64 * 1024**2
+_LONGEST_PACKED: t.Final = 2 * 1024**2
+# Where libvirt lets a firmware that it chose by itself keep its variables. Older ones than 10 don't write that down.
+_USUAL: t.Final = "/var/lib/libvirt/qemu/nvram/{name}_VARS.fd"
+
+
+def path_of(definition: str) -> str | None:
+    """Return where a domain's firmware keeps its variables, if that is a plain file; None for any other machine."""
+    root = parse_element(definition)
+    chosen, found = root.find("os[@firmware='efi']"), root.find("os/nvram")
+    usual = None if chosen is None else _USUAL.format(name=root.findtext("name"))
+    if found is None:
+        return usual
+    if found.get("format", "raw") != "raw" or found.get("type", "file") != "file":
+        return None
+    source = found.find("source")
+    return (found.text or "").strip() or (usual if source is None else source.get("file"))
+
+
+def read(connection: Connection, definition: str) -> str | None:
+    """Return what the firmware of the domain of that XML keeps, packed; None when it keeps nothing yet."""
+    path = path_of(definition)
+    if path is None:
+        return None
+    known = storage.find_volume_by_path(connection, path)
+    if known is not None:
+        return pack(content.read_bytes(connection, known, LONGEST_BYTES))
+    return _read_beside(connection, path)
+
+
+def _read_beside(connection: Connection, path: str) -> str | None:
+    """Read a file that is in no pool, through a pool that is there for as long as this takes."""
+    folder, name = posixpath.split(path)
+    root = etree.Element("pool", type="dir")
+    etree.SubElement(root, "name").text = f"headroom-nvram-{secrets.token_hex(6)}"
+    etree.SubElement(etree.SubElement(root, "target"), "path").text = folder
+    with translated(f"read {folder}"):
+        pool = _opened(connection, to_text(root))
+    if pool is None:
+        return None
+    try:
+        volume = storage.find_volume(pool, name)
+        return (
+            None if volume is None else pack(content.read_bytes(connection, volume, LONGEST_BYTES))
+        )
+    finally:
+        with translated(f"let go of {folder}"):
+            pool.destroy()
+
+
+def _opened(connection: Connection, definition: str) -> libvirt.virStoragePool | None:
+    """Return the pool, running; None where its folder is not there: no machine with UEFI ever ran."""
+    try:
+        return connection.handle.storagePoolCreateXML(definition, 0)
+    except libvirt.libvirtError as error:
+        # of the system's errors libvirt tells the number, in the first of its two spare integers
+        if (
+            error.get_error_code() == libvirt.VIR_ERR_SYSTEM_ERROR
+            and error.get_int1() == errno.ENOENT
+        ):
+            return None
+        raise
+
+
+def pack(variables: bytes) -> str:
+    """Return the variables as they stand in a manifest."""
+    return base64.b64encode(zlib.compress(variables, 9)).decode()
+
+
+def unpack(packed: str) -> bytes:
+    """Return the variables; raises InvalidManifest for what is no such text, or holds too much."""
+    problem, variables, unpacker = "it is too long", b"", zlib.decompressobj()
+    if len(packed) <= _LONGEST_PACKED:
+        problem = "it holds too much, or not all of it"
+        try:
+            variables = unpacker.decompress(base64.b64decode(packed, validate=True), LONGEST_BYTES)
+        except (binascii.Error, zlib.error, ValueError) as error:
+            problem = str(error)
+    if not unpacker.eof:
+        raise InvalidManifest(
+            f"nvram of the manifest cannot be used: {problem}. Tell its publisher."
+        )
+    return variables

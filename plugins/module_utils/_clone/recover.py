@@ -1,0 +1,232 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
+# It may change or vanish in any release.
+
+"""What interrupted runs left of clones: undone, or made anew, and runs that are at work waited for."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import re
+import typing as t
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
+    Conflict,
+    HeadroomError,
+    NotFound,
+    Unsupported,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._journal.undo import undo_steps
+from ansible_collections.headroom.libvirt.plugins.module_utils._layers import users
+from ansible_collections.headroom.libvirt.plugins.module_utils._network import apply
+from ansible_collections.headroom.libvirt.plugins.module_utils._streaming import exports
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt import domains, storage
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
+    living,
+    open_connection,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.metadata import (
+    ReservationRef,
+    VolumeRef,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import SYSTEM_CLOCK, Waiter
+
+from . import plan
+from .warm import warm
+
+if t.TYPE_CHECKING:
+    from ansible_collections.headroom.libvirt.plugins.module_utils._journal.journal import (
+        Direction,
+        Journal,
+        Record,
+    )
+    from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
+        Connection,
+    )
+    from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import Clock
+
+    from .plan import Request
+
+KIND: t.Final = "clone"
+
+_UNDOING: t.Final = {
+    "volume": "Delete the volume {name} of the pool {pool}.",
+    "reservation": "Give the address {address} of the network {network} back.",
+    "domain": "Undefine the domain {name} ({uuid}).",
+    "export": "Stop the export {name} on {uri}.",
+    "image": "Remove the warm image {name}, unless it is whole.",
+    "start": "Power off the domain {name} ({uuid}).",
+}
+
+# libvirt goes on copying a volume after the run that asked for it is gone, and deletes none that is being written.
+_COPY_SECONDS: t.Final = 600.0
+
+
+@dataclasses.dataclass(frozen=True)
+class CloneRecovery:
+    """Undoes what ways and clones are made of; ``again`` makes the clones of a record anew."""
+
+    connection: Connection
+    again: t.Callable[[Record], None] | None = None
+    clock: Clock = SYSTEM_CLOCK
+
+    def resume(self, record: Record) -> None:
+        """Undo what was begun, and make the clones anew: copies that broke off cannot be gone on with."""
+        if self.again is None:
+            raise Unsupported("clones are made anew, not resumed, by the task that is to make them")
+        self.roll_back(record)
+        self.again(record)
+
+    def roll_back(self, record: Record) -> None:
+        """Undo the steps, over a new connection if this one broke; what another machine uses by now stays."""
+        with living(self.connection) as connection:
+            dataclasses.replace(self, connection=connection)._undo(record)
+
+    def _undo(self, record: Record) -> None:
+        undo: dict[str, t.Callable[[t.Mapping[str, t.Any]], None]] = {
+            "volume": self._delete_volume,
+            "reservation": self._release,
+            "domain": self._remove_domain,
+            "start": self._power_off,
+            "export": self._stop_export,
+            "image": self._remove_image,
+        }
+        undo_steps(record, lambda step: undo[step.name](step.arguments))
+
+    def _power_off(self, step: t.Mapping[str, t.Any]) -> None:
+        with contextlib.suppress(NotFound):
+            domain = domains.look_up_uuid(self.connection, step["uuid"])
+            if domains.is_active(domain):
+                domains.power_off(domain)
+
+    def _remove_domain(self, step: t.Mapping[str, t.Any]) -> None:
+        with contextlib.suppress(NotFound):
+            domains.undefine(domains.look_up_uuid(self.connection, step["uuid"]))
+
+    def _release(self, step: t.Mapping[str, t.Any]) -> None:
+        apply.release(self.connection, ReservationRef(**step))
+
+    def _delete_volume(self, step: t.Mapping[str, t.Any]) -> None:
+        pool = storage.look_up_pool(self.connection, step["pool"])
+        volume = storage.find_volume(pool, step["name"])
+        if volume is None or storage.volume_path(volume) in users.paths_in_use(self.connection):
+            return
+
+        def is_gone() -> bool:
+            try:
+                storage.delete(volume)
+            except NotFound:
+                return True
+            except HeadroomError as error:
+                if not storage.is_being_written(error):
+                    raise
+                return False
+            return True
+
+        Waiter(_COPY_SECONDS, self.clock).until(
+            is_gone, f"the end of the copying of {step['name']!r}"
+        )
+
+    def _stop_export(self, step: t.Mapping[str, t.Any]) -> None:
+        with open_connection(step["uri"]) as source:
+            exports.stop(source, step["name"])
+
+    def _remove_image(self, step: t.Mapping[str, t.Any]) -> None:
+        if warm.find_image(self.connection, step["name"]) is None:
+            pool = storage.look_up_pool(self.connection, step["pool"])
+            warm.remove(self.connection, pool, step["name"], step["targets"])
+
+
+def settle(
+    journal: Journal,
+    connection: Connection,
+    request: Request,
+    clock: Clock,
+    timeout: float,
+    warn: t.Callable[[str], None],
+) -> plan.Leftovers:
+    """Let the host be as if no run had broken off, and none were at work on the same clones; return what then is gone.
+
+    Waits up to ``timeout`` seconds for a run that makes clones of the names that are asked for; raises Conflict naming
+    it when it takes longer. What dead runs left is undone; where that fails, it is an error if it is in the way of the
+    request, and else something to ``warn`` of.
+    """
+    await_others(journal, connection, request, clock, timeout)
+    notes = []
+    for record in _of_host(journal, connection):
+        if record.alive:
+            continue
+        try:
+            if journal.recover(record, CloneRecovery(connection, clock=clock)):
+                notes.append(_note(record))
+        except HeadroomError as error:
+            if is_about(record, request):
+                raise
+            warn(f"{record} broke off, and what it left cannot be undone: {error.message}")
+    return plan.Leftovers(notes=tuple(notes))
+
+
+def leftovers(journal: Journal, connection: Connection) -> plan.Leftovers:
+    """Return what runs that broke off have left and a run of now would undo first."""
+    dead = [record for record in _of_host(journal, connection) if not record.alive]
+    steps = [step for record in dead for step in record.steps]
+    uuids = {step.arguments["uuid"] for step in steps if step.name == "domain"}
+    return plan.Leftovers(
+        domains=frozenset(
+            one.name()
+            for one in domains.list_all(connection)
+            if uuids and one.UUIDString() in uuids
+        ),
+        volumes=frozenset(VolumeRef(**step.arguments) for step in steps if step.name == "volume"),
+        addresses=frozenset(
+            step.arguments["address"] for step in steps if step.name == "reservation"
+        ),
+        notes=tuple(_note(record) for record in dead),
+    )
+
+
+def _note(record: Record) -> str:
+    return f"A run that made {record.subject} broke off; what it left is removed (transaction {record.id})."
+
+
+def await_others(
+    journal: Journal, connection: Connection, request: Request, clock: Clock, timeout: float
+) -> None:
+    """Return when no run is at work on clones that are asked for; raises Conflict after ``timeout`` seconds."""
+    latest: list[Record] = []
+
+    def none_at_work() -> bool:
+        latest[:] = [
+            one for one in _of_host(journal, connection) if one.alive and is_about(one, request)
+        ]
+        return not latest
+
+    if not Waiter(timeout, clock, first_pause=0.1).holds(none_at_work):
+        raise Conflict(
+            f"{latest[0]} is still at work after {timeout:g} s, in the process {latest[0].process}. Wait until it has "
+            "ended, or end that process, and run the task again.",
+            transaction=latest[0].id,
+            process=latest[0].process,
+        )
+
+
+def is_about(record: Record, request: Request) -> bool:
+    """Return whether the record is of clones that the request may mean."""
+    if request.count is None:
+        return not record.subjects.isdisjoint(request.names)
+    numbered = re.compile(re.escape(request.prefix or "") + r"-[1-9][0-9]*")
+    return any(numbered.fullmatch(name) for name in record.subjects)
+
+
+def _of_host(journal: Journal, connection: Connection) -> list[Record]:
+    return [record for record in journal.unfinished(KIND) if record.uri == connection.uri]
+
+
+def prospects(record: Record, direction: Direction) -> list[str]:
+    """Return in sentences what CloneRecovery does with the record."""
+    undone = [_UNDOING[step.name].format(**step.arguments) for step in reversed(record.steps)]
+    return [*undone, f"Make {record.subject} anew."] if direction == "resume" else undone

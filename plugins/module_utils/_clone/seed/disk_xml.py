@@ -1,0 +1,53 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
+# It may change or vanish in any release.
+
+"""The disk that shows a clone its seed. Pure: the parsed domain is changed."""
+
+from __future__ import annotations
+
+import string
+import typing as t
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.template import own_disks
+from ansible_collections.headroom.libvirt.plugins.module_utils._lxml_dep import etree
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.domain_xml import SEED_ALIAS
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.element_xml import attribute
+
+# QEMU has no read-only disks on these buses, but CD-ROM drives.
+_DRIVES: t.Final = frozenset({"sata", "ide"})
+_PREFIXES: t.Final = {"virtio": "vd", "ide": "hd", "xen": "xvd"}
+
+
+def add(root: etree._Element, path: str) -> None:
+    """Add the seed in the file ``path`` to the domain, on the bus of its first disk.
+
+    Its guest has a driver for that one. Many a cloud kernel has none for a CD-ROM drive.
+    """
+    devices = root.find("devices")
+    if devices is None:
+        devices = etree.SubElement(root, "devices")
+    disks = own_disks(root)
+    bus = "sata" if not disks else attribute(disks[0].find("target"), "bus") or "virtio"
+    disk = etree.Element("disk", type="file", device="cdrom" if bus in _DRIVES else "disk")
+    etree.SubElement(disk, "driver", name="qemu", type="raw")
+    etree.SubElement(disk, "source", file=path)
+    etree.SubElement(disk, "target", dev=_free_target(devices, _PREFIXES.get(bus, "sd")), bus=bus)
+    etree.SubElement(disk, "readonly")
+    etree.SubElement(disk, "alias", name=SEED_ALIAS)
+    every = devices.findall("disk")
+    if every:
+        every[-1].addnext(disk)
+    else:
+        devices.insert(0, disk)
+
+
+def _free_target(devices: etree._Element, prefix: str) -> str:
+    """Return the name after the last one of the bus, so that no name of the guest's changes."""
+    taken = {attribute(target, "dev") for target in devices.iterfind("disk/target")}
+    names = [prefix + letter for letter in string.ascii_lowercase]
+    last = max((index for index, name in enumerate(names) if name in taken), default=-1)
+    return names[last + 1] if last + 1 < len(names) else f"{prefix}aa"

@@ -1,0 +1,118 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
+# It may change or vanish in any release.
+
+"""What cloud-init in a clone is told: the files of a NoCloud seed. Pure.
+
+https://docs.cloud-init.io/en/latest/reference/datasources/nocloud.html
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+import typing as t
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
+
+LABEL: t.Final = "cidata"
+
+# https://docs.cloud-init.io/en/latest/explanation/format.html: by these cloud-init knows what user-data is.
+_USER_DATA: t.Final = re.compile(
+    r"#!|#cloud-config\b|#cloud-config-archive\b|#cloud-boothook\b|#include\b|#include-once\b|#part-handler\b"
+    r"|## template: ?jinja|(Content-Type|MIME-Version|From)\b",
+    re.IGNORECASE,
+)
+_OURS: t.Final = "instance-id"
+
+
+@dataclasses.dataclass(frozen=True)
+class Seed:
+    """What all clones of a task are told. Who each of them is, is added by files()."""
+
+    user_data: str = "#cloud-config\n{}\n"
+    meta_data: t.Mapping[str, t.Any] = dataclasses.field(default_factory=dict)
+    network_config: t.Mapping[str, t.Any] | None = None
+
+
+def read(user_data: t.Any, meta_data: t.Any, network_config: t.Any) -> Seed:
+    """Return the seed that the options say; None leaves cloud-init its own way. Raises InvalidInput."""
+    seed = Seed()
+    return Seed(
+        user_data=seed.user_data if user_data is None else _user_data(user_data),
+        meta_data={} if meta_data is None else _meta_data(meta_data),
+        network_config=None if network_config is None else _network_config(network_config),
+    )
+
+
+def files(seed: Seed, name: str, uuid: str) -> dict[str, bytes]:
+    """Return {file: content} of the seed of the clone ``name``: its instance is its UUID, its hostname its name."""
+    meta_data = {"local-hostname": hostname(name), **seed.meta_data, _OURS: uuid}
+    texts = {"meta-data": _as_json(meta_data), "user-data": seed.user_data}
+    if seed.network_config is not None:
+        texts["network-config"] = _as_json(seed.network_config)
+    return {file: text.encode() for file, text in texts.items()}
+
+
+def hostname(name: str) -> str:
+    """Return the hostname of a machine called ``name``: a host's name knows neither ``_`` nor a ``-`` or ``.`` last."""
+    return name.replace("_", "-").rstrip("-.")
+
+
+def _user_data(value: t.Any) -> str:
+    if isinstance(value, dict):
+        return f"#cloud-config\n{_as_json(value)}"
+    text = value if isinstance(value, str) else repr(value)
+    if not _USER_DATA.match(text):
+        raise InvalidInput(
+            "user_data",
+            text.partition("\n")[0],
+            "is not how user-data begins, so cloud-init would ignore it",
+            "Begin with a line such as '#cloud-config' or '#!/bin/sh', or give a dict.",
+        )
+    return text
+
+
+def _meta_data(value: t.Mapping[str, t.Any]) -> t.Mapping[str, t.Any]:
+    for key in (_OURS, _OURS.replace("-", "_")):
+        if key in value:
+            raise InvalidInput(
+                "meta_data",
+                key,
+                "is the clone's UUID and cannot be chosen, since a clone with the instance of another would keep its "
+                "keys and its name",
+                "Leave it out.",
+            )
+    return value
+
+
+def _network_config(value: t.Mapping[str, t.Any]) -> t.Mapping[str, t.Any]:
+    """Return the configuration itself; some write it below a key ``network``, as netplan does."""
+    inner = value.get("network", value)
+    if not isinstance(inner, dict) or inner.get("version") not in {1, 2}:
+        raise InvalidInput(
+            "network_config",
+            value,
+            "has no version that cloud-init knows",
+            "Write version: 2 with ethernets, or version: 1 with config.",
+        )
+    parts = {1: ("config",), 2: ("ethernets", "bonds", "bridges", "vlans", "renderer")}[
+        inner["version"]
+    ]
+    if not any(part in inner for part in parts):
+        raise InvalidInput(
+            "network_config",
+            value,
+            f"says nothing of {' or '.join(parts)}",
+            "Describe at least one interface.",
+        )
+    return inner
+
+
+def _as_json(value: t.Any) -> str:
+    """Return the value as JSON, which is YAML too: so nothing is needed to write it, and nothing is left to guess."""
+    return json.dumps(value, indent=1) + "\n"

@@ -1,0 +1,150 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
+# It may change or vanish in any release.
+
+"""Streamed clones that are there: how far they are, brought further, and awaited."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
+    HeadroomError,
+    TimedOut,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._streaming import exports
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt import domains
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
+    open_connection,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import Waiter
+
+from .. import plan
+from . import serve, stream
+from .progress import Progress
+
+if t.TYPE_CHECKING:
+    from ansible_collections.headroom.libvirt.plugins.module_utils._streaming.export_xml import (
+        Record,
+    )
+    from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
+        Connection,
+    )
+    from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import Clock
+
+    from ..plan import Request
+
+# Longer than a network is away that somebody plugs out and in again.
+_STALLED_SECONDS: t.Final = 60.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Course:
+    """How far a streamed clone was, and how far it is; ``after`` is None for one that is now as any other."""
+
+    before: Progress
+    after: Progress | None
+
+    @property
+    def is_changed(self) -> bool:
+        """Whether it was brought further by more than what goes on by itself."""
+        return self.after is None or self.before.state != self.after.state
+
+
+@dataclasses.dataclass(frozen=True)
+class StreamWatch:
+    """Looks after the streamed clones of a host. With ``act`` off it says what it would do, and does nothing."""
+
+    connection: Connection
+    clock: Clock
+    connect_timeout: float = 20.0
+    act: bool = True
+
+    def settle_all(self, request: Request) -> dict[str, Course]:
+        """Bring those further that the request may mean: finish what is local, mend what failed.
+
+        Raises StreamingFailed for one that cannot be mended.
+        """
+        there = {domain.name(): domain for domain in domains.list_all(self.connection)}
+        found = {name: self.settle(there[name]) for name in plan.candidates(request, there)}
+        return {name: course for name, course in found.items() if course is not None}
+
+    def settle(self, domain: domains.Domain) -> Course | None:
+        """As settle_all(), for one clone; None for a machine that is not streamed."""
+        record = exports.record_of(domain)
+        if record is None:
+            return None
+        try:
+            with open_connection(record.export.source_uri, timeout=self.connect_timeout) as source:
+                return self._settle_from(source, domain, record)
+        except stream.StreamingFailed:
+            raise
+        except HeadroomError as error:
+            found = stream.observe(domain, source=False)
+            if found.state == "local":  # the export ends with the source, or with the next run
+                return Course(found, found)
+            told = dataclasses.replace(found, reason=f"{found.reason} ({error.message})")
+            raise stream.failed(domain, record, told) from error
+
+    def _settle_from(self, source: Connection, domain: domains.Domain, record: Record) -> Course:
+        found = stream.observe(domain, source=serve.is_served(source, record.export))
+        if found.state == "local":
+            if self.act:
+                stream.finish(self.connection, domain, record, source)
+            return Course(found, None)
+        if found.state == "streaming-failed":
+            if not self.act:
+                return Course(found, Progress("streaming"))
+            return Course(found, stream.mend(self.connection, domain, record, source, self.clock))
+        return Course(found, found)
+
+    def await_local(self, name: str, timeout: float) -> None:
+        """Return when the clone is local and its source released; raises TimedOut or StreamingFailed."""
+        domain = domains.look_up(self.connection, name)
+        record = exports.record_of(domain)
+        if record is None:
+            return
+        latest = self._last_seen(domain, record, timeout)
+        if latest.state != "local":
+            raise TimedOut(
+                f"{name!r} is not local after {timeout:g} s: {latest.done_bytes} of {latest.total_bytes} bytes are "
+                "there. It runs, and goes on. Run the task again to wait on, or raise timeout.",
+                name=name,
+                **latest.as_dict(),
+            )
+        self.settle(domain)
+
+    def _last_seen(self, domain: domains.Domain, record: Record, timeout: float) -> Progress:
+        latest, since = stream.observe(domain), self.clock.now()
+
+        def is_over() -> bool:
+            nonlocal latest, since
+            seen = stream.observe(domain)
+            if seen.done_bytes != latest.done_bytes:
+                since = self.clock.now()
+            latest = seen
+            return latest.state != "streaming" or self.clock.now() - since > _STALLED_SECONDS
+
+        if (
+            Waiter(timeout, self.clock, longest_pause=1.0).holds(is_over)
+            and latest.state != "local"
+        ):
+            reason = (
+                latest.reason or f"Nothing has come from the source for {_STALLED_SECONDS:g} s."
+            )
+            raise stream.failed(
+                domain, record, dataclasses.replace(latest, state="streaming-failed", reason=reason)
+            )
+        return latest
+
+
+def streaming(connection: Connection, name: str) -> dict[str, t.Any] | None:
+    """Return how far a streamed clone is, as a module returns it; None for a machine that is whole, or is not there."""
+    domain = domains.find(connection, name)
+    if domain is None or exports.record_of(domain) is None:
+        return None
+    return stream.observe(domain).as_dict()

@@ -1,0 +1,292 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
+# It may change or vanish in any release.
+
+"""Clones that do not boot: an image with the memory of an appliance that has booted, and machines that go on from it.
+
+An image is a domain that is off, defined beside the machines of the host: its disks are overlays on the appliance, and
+hold a snapshot with memory. A clone is a copy of these disks whose definition and snapshot say that it is another
+machine. All of that is libvirt's API. What the guest itself must change, its agent is told.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import typing as t
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import NotFound, TimedOut
+from ansible_collections.headroom.libvirt.plugins.module_utils._undo import UndoStack
+from ansible_collections.headroom.libvirt.plugins.module_utils._uris import leads_here
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
+    agent,
+    content,
+    domains,
+    snapshots,
+    storage,
+    storage_xml,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.domain_xml import parse
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.element_xml import (
+    parse_element,
+    to_text,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.metadata import (
+    Metadata,
+    VolumeRef,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import Waiter
+
+from .. import disks, plan, reflink, rewrite
+from ..plan import Request
+from . import guest, warm_xml
+
+if t.TYPE_CHECKING:
+    from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue.manifest import (
+        Manifest,
+    )
+    from ansible_collections.headroom.libvirt.plugins.module_utils._lxml_dep import etree
+    from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
+        Connection,
+    )
+    from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import Clock
+
+    from ..identity import Identity
+    from ..plan import Overlay
+    from ..rewrite import Overrides, Platform
+
+
+@dataclasses.dataclass(frozen=True)
+class Hardware:
+    """The machine that an image is of: the template of an appliance, on this host, as large as the clones shall be."""
+
+    manifest: Manifest
+    platform: Platform
+    overrides: Overrides
+
+    @property
+    def root(self) -> etree._Element:
+        """The machine's XML, parsed."""
+        return rewrite.with_hardware(self.manifest.template, self.platform, self.overrides)
+
+    @property
+    def image(self) -> str:
+        """The name of the image."""
+        return warm_xml.image_name(str(self.manifest.id), to_text(self.root))
+
+    @property
+    def number_of_cards(self) -> int:
+        """How many network cards a clone has."""
+        return len(self.root.findall("devices/interface"))
+
+    def check(self) -> None:
+        """Raise Unsupported when there can be no image."""
+        warm_xml.check_hardware(self.root)
+
+
+@dataclasses.dataclass(frozen=True)
+class Image:
+    """A whole image: its domain, the cards that are plugged into clones, and {target: volume} of its disks."""
+
+    domain: domains.Domain
+    cards: tuple[str, ...]
+    volumes: t.Mapping[str, VolumeRef]
+
+
+@dataclasses.dataclass(frozen=True)
+class Patience:
+    """How long a guest may take to boot, and how long its services settle after its agent has come up; seconds."""
+
+    boot: float
+    settle: float
+
+
+def find_image(connection: Connection, name: str) -> Image | None:
+    """Return the image of that name; None when there is none, or only a part of one."""
+    domain = domains.find(connection, name)
+    if domain is None:
+        return None
+    cards = warm_xml.read_cards(domains.metadata_xml(domain, warm_xml.RECORD_NAMESPACE))
+    if cards is None:
+        return None
+    definition = parse(domains.definition_xml(domain))
+    targets = [disk.target for disk in definition.disks if disk.device == "disk"]
+    return Image(domain, tuple(cards), dict(zip(targets, definition.metadata.volumes)))
+
+
+@dataclasses.dataclass(frozen=True)
+class Preparer:
+    """Makes images in one pool."""
+
+    connection: Connection
+    pool: storage.Pool
+    clock: Clock
+    patience: Patience
+
+    def prepare(self, hardware: Hardware, bases: t.Mapping[str, str], identity: Identity) -> Image:
+        """Boot the appliance once and keep its memory; ``bases`` is {target: path}. Leaves nothing when it fails."""
+        name = hardware.image
+        remove(self.connection, self.pool, name, [disk.target for disk in hardware.manifest.disks])
+        with UndoStack() as undo:
+            overlays = self._create_volumes(hardware.manifest, name, bases, undo)
+            domain, cards = self._define(hardware, name, identity, overlays, undo)
+            domains.start(domain)
+            undo.push(f"the running domain {name!r}", functools.partial(_power_off, domain))
+            self._await_guest(domain)
+            snapshots.create(domain, warm_xml.snapshot_xml())
+            domains.power_off(domain)
+            domains.set_metadata_xml(
+                domain,
+                warm_xml.record_element(str(hardware.manifest.id), cards),
+                warm_xml.RECORD_PREFIX,
+                warm_xml.RECORD_NAMESPACE,
+            )
+        image = find_image(self.connection, name)
+        if image is None:
+            raise NotFound(
+                f"the image {name!r} was removed while it was being made. Run the task again.",
+                name=name,
+            )
+        return image
+
+    def _create_volumes(
+        self, manifest: Manifest, name: str, bases: t.Mapping[str, str], undo: UndoStack
+    ) -> dict[str, Overlay]:
+        request = Request(appliance=manifest.name, pool=self.pool.name())
+        described = storage_xml.parse_pool(storage.pool_xml(self.pool))
+        clone = plan.new_clone(name, manifest, bases, request, "linked", described.path_of)
+        for disk in clone.overlays:
+            disks.link(self.connection, self.pool, disk)
+            undo.push(
+                f"the volume {disk.volume.name!r}",
+                functools.partial(self._delete_volume, disk.volume.name),
+            )
+        return {disk.target: disk for disk in clone.overlays}
+
+    def _delete_volume(self, name: str) -> None:
+        storage.delete(storage.look_up_volume(self.pool, name))
+
+    def _define(
+        self,
+        hardware: Hardware,
+        name: str,
+        identity: Identity,
+        overlays: t.Mapping[str, Overlay],
+        undo: UndoStack,
+    ) -> tuple[domains.Domain, list[str]]:
+        """Define the machine twice: with its cards, so that libvirt gives them addresses, and then without."""
+        appliance = str(hardware.manifest.id)
+        volumes = tuple(disk.volume for disk in overlays.values())
+        metadata = Metadata(appliance=appliance, parent=appliance, volumes=volumes)
+        root = parse_element(
+            rewrite.clone_xml(
+                hardware.manifest.template,
+                name,
+                identity,
+                overlays,
+                metadata,
+                hardware.platform,
+                hardware.overrides,
+            )
+        )
+        warm_xml.with_genid(root)
+        domain = domains.define(self.connection, to_text(root))
+        undo.push(f"the domain {name!r}", functools.partial(domains.undefine, domain))
+        bare, cards = warm_xml.take_cards(domains.definition_xml(domain))
+        return domains.define(self.connection, bare), cards
+
+    def _await_guest(self, domain: domains.Domain) -> None:
+        _await_agent(domain, self.patience.boot, self.clock)
+        self.clock.sleep(self.patience.settle)
+        agent.run(domain, ["/bin/sync"], self.patience.boot, self.clock)
+
+
+def remove(connection: Connection, pool: storage.Pool, name: str, targets: t.Iterable[str]) -> None:
+    """Remove an image, or what there is of one."""
+    domain = domains.find(connection, name)
+    if domain is not None:
+        _power_off(domain)
+        domains.undefine(domain)
+    for target in targets:
+        volume = storage.find_volume(pool, volume_name(name, target))
+        if volume is not None:
+            storage.delete(volume)
+
+
+def volume_name(machine: str, target: str) -> str:
+    """Return the name of a machine's disk."""
+    return f"{machine}.{target}.qcow2"
+
+
+def copy_disk(
+    connection: Connection, image: Image, target: str, pool: storage.Pool, name: str
+) -> storage.Volume:
+    """Copy a disk of the image with the memory in it, which copies of images elsewhere in libvirt leave out."""
+    ref = image.volumes[target]
+    source = storage.look_up_volume(storage.look_up_pool(connection, ref.pool), ref.name)
+    described = storage_xml.parse_volume(storage.volume_xml(source))
+    size = described.allocation_bytes if described.size_bytes is None else described.size_bytes
+    made = storage.create(
+        pool, name, storage_xml.volume_xml(storage_xml.NewVolume(name, size, "raw"))
+    )
+    if not (
+        leads_here(connection.uri)
+        and reflink.copy(storage.volume_path(source), storage.volume_path(made))
+    ):
+        content.copy(connection, source, made)
+    return made
+
+
+def define(connection: Connection, image: Image, clone: str, genid: str) -> domains.Domain:
+    """Define the machine of the XML ``clone`` as a fork of the image, which its snapshot comes with."""
+    domain = domains.define(
+        connection, warm_xml.fork_definition(domains.definition_xml(image.domain), clone, genid)
+    )
+    snapshots.adopt(
+        domain,
+        warm_xml.fork_snapshot(
+            snapshots.snapshot_xml(image.domain, warm_xml.SNAPSHOT), clone, genid
+        ),
+    )
+    return domain
+
+
+def start(
+    connection: Connection,
+    domain: domains.Domain,
+    image: Image,
+    macs: t.Sequence[str],
+    told: guest.Told,
+    clock: Clock,
+) -> None:
+    """Let the fork run: first its guest learns who it is, then it gets its network cards."""
+    snapshot = snapshots.look_up(domain, warm_xml.SNAPSHOT)
+    if leads_here(
+        connection.uri
+    ):  # the guest syncs as soon as it knows who it is, and would wait for all that was copied
+        reflink.write_back(
+            [disk.source for disk in parse(domains.definition_xml(domain)).disks if disk.source]
+        )
+    snapshots.run_from(domain, snapshot)
+    _await_agent(domain, guest.SECONDS, clock)
+    agent.run(domain, guest.command(told), guest.SECONDS, clock)
+    for card, mac in zip(image.cards, macs):
+        snapshots.attach(domain, warm_xml.card_xml(card, mac))
+    snapshots.delete(domain, snapshot)
+
+
+def _await_agent(domain: domains.Domain, seconds: float, clock: Clock) -> None:
+    if not Waiter(seconds, clock, longest_pause=0.1).holds(lambda: agent.answers(domain)):
+        raise TimedOut(
+            f"timeout: no agent came up in the guest of {domain.name()!r} within {seconds:g} s. Install the QEMU guest "
+            "agent in the appliance, raise timeout, or use another mode.",
+            name=domain.name(),
+        )
+
+
+def _power_off(domain: domains.Domain) -> None:
+    if domains.is_active(domain):
+        domains.power_off(domain)

@@ -1,0 +1,113 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
+# It may change or vanish in any release.
+
+"""A history as CSV: the columns ``timestamp`` and ``demand``, the oldest row first. Pure."""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import functools
+import io
+import math
+import typing as t
+from operator import itemgetter
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
+from ansible_collections.headroom.libvirt.plugins.module_utils._text import epoch
+
+from .series import Sample
+
+COLUMNS: t.Final = ("timestamp", "demand")
+_REMEDY: t.Final = (
+    "The first line is timestamp,demand; each other one a time (ISO 8601, UTC unless it says otherwise, or seconds "
+    "since 1970) and a number of 0 or more, or nothing where the demand is not known."
+)
+_UNKNOWN: t.Final = frozenset({"", "nan", "null", "none"})
+_REMEMBERED: t.Final = 4096
+
+
+def read(option: str, text: str) -> list[Sample]:
+    """Return the samples in ``text``, oldest first; raises InvalidInput naming the line that cannot be read."""
+    # The fleet's whole demand: a file tells of no hosts.
+    return [Sample(moment, value, whole=True) for moment, value in rows(option, text)]
+
+
+def rows(option: str, text: str) -> list[tuple[float, float | None]]:
+    """Return (epoch seconds, demand) of each line, oldest first; raises as ``read`` does."""
+    lines = csv.reader(io.StringIO(text), skipinitialspace=True)
+    header = next(lines, [])
+    if not set(COLUMNS) <= set(header):
+        raise InvalidInput(option, ",".join(header), "is not the header of a history", _REMEDY)
+    time, demand = map(header.index, COLUMNS)
+    found: list[tuple[float, float | None]] = []
+    for line in lines:
+        if line:
+            if len(line) < len(header):
+                line.extend([""] * (len(header) - len(line)))
+            try:
+                found.append((_moment(line[time]), _demand(line[demand])))
+            except ValueError as error:
+                wrong, problem = error.args
+                raise InvalidInput(
+                    f"{option} (line {lines.line_num})", wrong, problem, _REMEDY
+                ) from None
+    return sorted(found, key=itemgetter(0))
+
+
+def write(rows: t.Iterable[tuple[float, float | None]]) -> str:
+    """Return ``(timestamp, value)`` pairs as text that ``read`` reads."""
+    text = io.StringIO()
+    lines = csv.writer(text, lineterminator="\n")
+    lines.writerow(COLUMNS)
+    lines.writerows((_time(moment), "" if value is None else repr(value)) for moment, value in rows)
+    return text.getvalue()
+
+
+def _time(moment: float) -> str:
+    return dt.datetime.fromtimestamp(moment, dt.timezone.utc).isoformat().replace("+00:00", "Z")
+
+
+def _moment(text: str) -> float:
+    try:
+        if text[4:5] == text[7:8] == "-":
+            moment = _midnight(text[:10]) + _after_midnight(text[10:])
+        else:
+            number = _number(text)
+            moment = epoch(text.strip()) if number is None else number
+    except ValueError:
+        moment = math.nan
+    if 0 <= moment < math.inf:
+        return moment
+    raise ValueError(text, "is no time")
+
+
+# A history has few dates and few times of day, and looking one up takes a tenth of the time of reading it.
+@functools.lru_cache(_REMEMBERED)
+def _midnight(date: str) -> float:
+    return epoch(date)
+
+
+@functools.lru_cache(_REMEMBERED)
+def _after_midnight(clock: str) -> float:
+    return epoch(f"1970-01-01{clock.rstrip()}")
+
+
+def _demand(text: str) -> float | None:
+    number = _number(text)
+    if number is not None and 0 <= number < math.inf:
+        return number
+    if text.strip().lower() in _UNKNOWN:
+        return None
+    raise ValueError(text, "is no demand")
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None

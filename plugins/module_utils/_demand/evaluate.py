@@ -1,0 +1,228 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
+# It may change or vanish in any release.
+
+"""From the statistics of a fleet's members to one number. Pure."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import typing as t
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
+from ansible_collections.headroom.libvirt.plugins.module_utils._stats import rates
+from ansible_collections.headroom.libvirt.plugins.module_utils._stats.summary import totals
+from ansible_collections.headroom.libvirt.plugins.module_utils._text import duration, listing
+
+if t.TYPE_CHECKING:
+    from ansible_collections.headroom.libvirt.plugins.module_utils._query import Query
+    from ansible_collections.headroom.libvirt.plugins.module_utils._stats.sample import DomainSample
+
+RUNNING: t.Final = frozenset({"running", "blocked"})
+_REMEDY: t.Final = (
+    "Write an expression that yields a number of 0 or more, for example sum(domains[].rates.cpu.used_cores); "
+    "headroom.libvirt.domain_stats_info with `query` shows what one yields."
+)
+# Rates over a longer time say little about the interval that ends now.
+_OLDEST_PREVIOUS_INTERVALS: t.Final = 3
+# Times of creation are kept in whole seconds.
+_CREATED_PRECISION: t.Final = 1.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Demand:
+    """What this host's members are asked for; None is missing data, and ``reason`` says why."""
+
+    value: float | None
+    reason: str | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Machine:
+    """A member as it was just read; ``created`` are epoch seconds."""
+
+    sample: DomainSample
+    created: float | None = None
+
+    @property
+    def runs(self) -> bool:
+        """Whether it serves."""
+        return self.sample.stats["state"] in RUNNING
+
+
+@dataclasses.dataclass(frozen=True)
+class Previous:
+    """The sample before: when it was taken (epoch seconds) and the counters of the members of then."""
+
+    taken_at: float
+    counters: t.Sequence[DomainSample]
+
+
+def rates_since(previous: Previous | None, machines: t.Sequence[Machine]) -> dict[str, t.Any]:
+    """Return the rates of each machine by UUID, None where nothing says what they are.
+
+    A machine that was started after the previous sample has counted from 0 since then: its counters are its part
+    of the interval, so demand does not dip whenever the fleet grows. One that came from elsewhere has none yet.
+    """
+    if previous is None:
+        return {machine.sample.uuid: None for machine in machines}
+    past = {sample.uuid: sample for sample in previous.counters}
+    return {
+        machine.sample.uuid: rates.between(
+            _base(previous, past.get(machine.sample.uuid), machine), machine.sample
+        )
+        for machine in machines
+    }
+
+
+def load_of(
+    machines: t.Sequence[Machine], changes: t.Mapping[str, t.Any]
+) -> tuple[float, int] | None:
+    """Return what the ``machines`` that run used by their rates, in cores, and of how many vCPUs.
+
+    None where one of them did not tell.
+    """
+    used = 0.0
+    vcpus = 0
+    for machine in machines:
+        if machine.sample.stats["state"] == "unknown":
+            return None
+        if machine.runs:
+            rates, count = changes[machine.sample.uuid], machine.sample.stats["vcpu"]
+            if (
+                rates is None
+                or rates["cpu"] is None
+                or rates["cpu"]["used_cores"] is None
+                or count is None
+            ):
+                return None
+            used += rates["cpu"]["used_cores"]
+            vcpus += count["current"]
+    return used, vcpus
+
+
+def evaluate(
+    query: Query,
+    machines: t.Sequence[Machine],
+    previous: Previous | None,
+    interval: int,
+    now: float,
+) -> Demand:
+    """Return what ``query`` yields over ``{domains, totals}`` of the members, as domain_stats_info has them.
+
+    Raises InvalidInput, naming the expression and what came out, for anything but a number of 0 or more.
+    """
+    silent = [
+        machine.sample.name for machine in machines if machine.sample.stats["state"] == "unknown"
+    ]
+    if silent:
+        return Demand(None, f"{listing(silent)} did not tell: not even whether it runs")
+    if not any(machine.runs for machine in machines):
+        return Demand(0.0, "no member runs on this host")
+    changes = rates_since(previous, machines)
+    unknown = (
+        _unknown(machines, changes, previous, interval, now)
+        if uses_rates(query)
+        else _busy(machines)
+    )
+    if unknown:
+        return Demand(None, unknown)
+    domains = [
+        {**machine.sample.as_dict(), "rates": changes[machine.sample.uuid]} for machine in machines
+    ]
+    return Demand(_number(query, query.evaluate({"domains": domains, "totals": totals(domains)})))
+
+
+def check_value(option: str, value: float) -> float:
+    """Return a demand that was handed in; raises InvalidInput for what is none."""
+    if not math.isfinite(value) or value < 0:
+        raise InvalidInput(option, value, "is no demand", "Write a number of 0 or more.")
+    return value
+
+
+def uses_rates(query: Query) -> bool:
+    """Return whether the expression looks at rates, which need a sample before."""
+    pending = [query.compiled.parsed]
+    while pending:
+        node = pending.pop()
+        if node["type"] == "field" and node["value"] == "rates":
+            return True
+        pending.extend(child for child in node["children"] if isinstance(child, dict))
+    return False
+
+
+def _base(previous: Previous, before: DomainSample | None, machine: Machine) -> DomainSample | None:
+    """Return the counters that the machine's are measured against."""
+    now = machine.sample
+    if before is None:
+        started_since = (
+            machine.created is not None
+            and machine.created + _CREATED_PRECISION >= previous.taken_at
+        )
+    elif before.stats["timed_out"]:
+        return None
+    else:
+        started_since = before.id != now.id
+    if not started_since:
+        return before
+    return dataclasses.replace(now, taken_at=previous.taken_at, stats=_zeroed(now.stats))
+
+
+def _zeroed(stats: t.Any) -> t.Any:
+    """Return ``stats`` with every number 0, except what tells devices apart."""
+    if isinstance(stats, dict):
+        return {
+            name: value if name in ("index", "layer") else _zeroed(value)
+            for name, value in stats.items()
+        }
+    if isinstance(stats, list):
+        return [_zeroed(item) for item in stats]
+    return 0 if isinstance(stats, (int, float)) and not isinstance(stats, bool) else stats
+
+
+def _unknown(
+    machines: t.Sequence[Machine],
+    changes: t.Mapping[str, t.Any],
+    previous: Previous | None,
+    interval: int,
+    now: float,
+) -> str | None:
+    """Return why the rates of the members that run are not known; None when they are."""
+    if previous is None:
+        return "this is the first sample: rates are known from the next one on"
+    if now - previous.taken_at > _OLDEST_PREVIOUS_INTERVALS * interval:
+        return f"the sample before is {duration(now - previous.taken_at)} old: rates are known from the next one on"
+    unrated = [m.sample.name for m in machines if m.runs and changes[m.sample.uuid] is None]
+    if unrated:
+        return f"there are no rates yet of {listing(unrated)}"
+    return _busy(machines)
+
+
+def _busy(machines: t.Sequence[Machine]) -> str | None:
+    busy = [
+        machine.sample.name
+        for machine in machines
+        if machine.runs and machine.sample.stats["timed_out"]
+    ]
+    return f"{listing(busy)} did not tell: busy with another job of libvirt" if busy else None
+
+
+def _number(query: Query, value: t.Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise InvalidInput(
+            query.option, query.text, f"yields {_kind(value)} instead of a number", _REMEDY
+        )
+    if not math.isfinite(value) or value < 0:
+        raise InvalidInput(query.option, query.text, f"yields {value}, which is no demand", _REMEDY)
+    return float(value)
+
+
+def _kind(value: t.Any) -> str:
+    if value is None:
+        return "null (no member has what it names)"
+    names = {bool: "a boolean", str: "a string", list: "a list", dict: "an object"}
+    return f"{names.get(type(value), type(value).__name__)} ({str(value)[:60]!r})"

@@ -1,0 +1,216 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
+# It may change or vanish in any release.
+
+"""Demand that Prometheus knows: a range query, so that its history is there from the first run on.
+
+https://prometheus.io/docs/prometheus/latest/querying/api/#range-queries
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import http.client
+import json
+import math
+import socket
+import ssl
+import typing as t
+from urllib.error import HTTPError, URLError
+from urllib.parse import urlencode, urlsplit
+
+from ansible.module_utils.urls import ConnectionError as NoConnection
+from ansible.module_utils.urls import SSLValidationError, open_url
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
+    ConnectionFailed,
+    InvalidInput,
+    TimedOut,
+)
+
+from .series import Sample
+
+_OPTION: t.Final = "prometheus"
+# The server refuses a range of more than 11 000 points.
+_MOST_POINTS: t.Final = 10_000
+_MOST_BYTES: t.Final = 32 * 1024 * 1024
+_SUM: t.Final = "Wrap it in sum(...), so that one number stands for the whole fleet."
+_TRY: t.Final = "Try the query in Prometheus' own page."
+
+OPTIONS: t.Final[dict[str, dict[str, t.Any]]] = {
+    "url": {"type": "str", "required": True},
+    "query": {"type": "str", "required": True},
+    "headers": {"type": "dict", "default": {}, "no_log": True},
+    "ca": {"type": "path"},
+    "timeout": {"type": "float", "default": 10.0},
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Prometheus:
+    """Where to ask and what; ``ca`` is a file of certificates, ``timeout`` in seconds."""
+
+    url: str
+    query: str
+    headers: t.Mapping[str, t.Any] = dataclasses.field(default_factory=dict)
+    ca: str | None = None
+    timeout: float = 10.0
+
+
+def check(server: Prometheus) -> Prometheus:
+    """Return ``server``; raises InvalidInput for options that cannot be used."""
+    address = urlsplit(server.url)
+    if address.scheme not in ("http", "https") or not address.hostname:
+        remedy = "Write the address of the server, for example https://prometheus.example:9090."
+        raise InvalidInput(f"{_OPTION}.url", server.url, "is no address of a server", remedy)
+    if not server.query.strip():
+        raise InvalidInput(
+            f"{_OPTION}.query", server.query, "asks for nothing", "Write a query in PromQL."
+        )
+    if not 0 < server.timeout < math.inf:
+        raise InvalidInput(
+            f"{_OPTION}.timeout", server.timeout, "is no time to wait", "Write a number above 0."
+        )
+    return server
+
+
+def fetch(server: Prometheus, timestamp: float, interval: int, window: int) -> list[Sample]:
+    """Return a sample for each interval of the last ``window`` seconds up to ``timestamp``, oldest first.
+
+    What Prometheus does not know, and what is no number, is missing data. Raises ConnectionFailed, TimedOut, and
+    InvalidInput for a query that is wrong or yields more than one series.
+    """
+    count = max(1, window // interval)
+    moments = [timestamp - back * interval for back in range(count, -1, -1)]
+    samples: list[Sample] = []
+    for first in range(0, len(moments), _MOST_POINTS):
+        samples += _fetch_part(server, moments[first : first + _MOST_POINTS], interval)
+    return samples
+
+
+def _fetch_part(server: Prometheus, moments: list[float], interval: int) -> list[Sample]:
+    parameters = {
+        "query": server.query,
+        "start": f"{moments[0]:.3f}",
+        "end": f"{moments[-1]:.3f}",
+        "step": str(interval),
+        "timeout": f"{server.timeout:g}s",
+    }
+    known = parse(_ask(server, urlencode(parameters)), server.query)
+    steps = {round((moment - moments[0]) / interval): value for moment, value in known}
+    return [Sample(moment, steps.get(index), whole=True) for index, moment in enumerate(moments)]
+
+
+def parse(answer: bytes, query: str) -> list[tuple[float, float | None]]:
+    """Return (time, value) of the answer's only series, None for what is no number; nothing if there is none."""
+    try:
+        data = json.loads(answer)["data"]
+        if data["resultType"] != "matrix":
+            raise _unusable(query, f"yields a {data['resultType']}", _SUM)
+        series = data["result"]
+        if len(series) > 1:
+            raise _unusable(query, f"yields {len(series)} series", _SUM)
+        return [_point(query, moment, value) for one in series for moment, value in one["values"]]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ConnectionFailed(
+            f"{_OPTION}.url: what answered is no Prometheus: {_short(answer)}"
+        ) from error
+
+
+def _point(query: str, moment: float, text: str) -> tuple[float, float | None]:
+    value = float(text)
+    if not math.isfinite(value):
+        return float(moment), None
+    if value < 0:
+        raise _unusable(
+            query, f"yields {text}, which is no demand", "Write a query that yields 0 or more."
+        )
+    return float(moment), value
+
+
+def _ask(server: Prometheus, form: str) -> bytes:
+    try:
+        with open_url(
+            f"{server.url.rstrip('/')}/api/v1/query_range",
+            method="POST",
+            data=form,
+            headers={"Content-Type": "application/x-www-form-urlencoded", **_texts(server.headers)},
+            timeout=server.timeout,
+            ca_path=server.ca,
+            http_agent="headroom.libvirt",
+            follow_redirects="none",
+            use_netrc=False,
+        ) as answer:
+            return _whole(answer.read(_MOST_BYTES + 1))
+    except HTTPError as error:
+        raise _refused(server, error) from error
+    except (SSLValidationError, ssl.SSLError) as error:
+        raise _untrusted(server, error) from error
+    except (socket.timeout, TimeoutError) as error:
+        raise _late(server) from error
+    except URLError as error:
+        raise _unreachable(server, error.reason) from error
+    except (NoConnection, http.client.HTTPException, OSError) as error:
+        raise _unreachable(server, error) from error
+
+
+def _texts(headers: t.Mapping[str, t.Any]) -> dict[str, str]:
+    return {str(name): str(value) for name, value in headers.items()}
+
+
+def _whole(answer: bytes) -> bytes:
+    if len(answer) > _MOST_BYTES:
+        raise ConnectionFailed(
+            f"{_OPTION}.url: the answer has more than {_MOST_BYTES} bytes. {_SUM}"
+        )
+    return answer
+
+
+def _refused(server: Prometheus, error: HTTPError) -> Exception:
+    """Prometheus says in JSON what is wrong with a query, and proxies before it say in HTML whatever they like."""
+    if error.code in (400, 422):
+        with contextlib.suppress(ValueError, KeyError, TypeError):
+            return _unusable(
+                server.query, f"was refused: {json.loads(_reason(error))['error']}", _TRY
+            )
+    hint = " Look at prometheus.headers." if error.code in (401, 403) else ""
+    return ConnectionFailed(
+        f"{_OPTION}.url: {server.url} answered {error.code} {error.reason}.{hint}"
+    )
+
+
+def _reason(error: HTTPError) -> bytes:
+    """Whoever refuses may hang up before what it says has arrived; that it refused is known all the same."""
+    with contextlib.suppress(http.client.HTTPException, OSError):
+        return error.read(4096)
+    return b""
+
+
+def _unreachable(server: Prometheus, reason: object) -> Exception:
+    if isinstance(reason, (socket.timeout, TimeoutError)):
+        return _late(server)
+    if isinstance(reason, ssl.SSLError):
+        return _untrusted(server, reason)
+    return ConnectionFailed(f"{_OPTION}.url: {server.url} cannot be reached: {reason}")
+
+
+def _late(server: Prometheus) -> Exception:
+    return TimedOut(
+        f"{_OPTION}: {server.url} did not answer within {server.timeout:g} s (prometheus.timeout)."
+    )
+
+
+def _untrusted(server: Prometheus, error: Exception) -> Exception:
+    way_out = "Name the file of the authority that signed its certificate in prometheus.ca."
+    return ConnectionFailed(f"{_OPTION}.ca: {server.url} is not to be trusted: {error}. {way_out}")
+
+
+def _unusable(query: str, problem: str, remedy: str) -> InvalidInput:
+    return InvalidInput(f"{_OPTION}.query", query, problem, remedy)
+
+
+def _short(answer: bytes) -> str:
+    return repr(answer[:80].decode("utf-8", "replace"))

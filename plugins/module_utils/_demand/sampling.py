@@ -1,0 +1,223 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
+# It may change or vanish in any release.
+
+"""One host's part of a fleet's demand: read, measured against the sample before, and recorded."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import time
+import typing as t
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._changes import Changes
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import NotFound
+from ansible_collections.headroom.libvirt.plugins.module_utils._stats import collect
+from ansible_collections.headroom.libvirt.plugins.module_utils._text import epoch
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt import domains
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.metadata import Metadata
+
+from . import evaluate, prometheus
+from .history import History, Record
+from .series import slot_start
+
+if t.TYPE_CHECKING:
+    import sqlite3
+
+    from ansible_collections.headroom.libvirt.plugins.module_utils._query import Query
+    from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
+        Connection,
+    )
+    from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import Clock
+
+    from .database import Database
+    from .prometheus import Prometheus
+    from .series import Sample
+
+
+# What machines used is returned of so many intervals: with those of five minutes, of a day.
+_LOADS: t.Final = 288
+
+
+class WallClock:
+    """The host's clock. Counters are compared over runs, and a monotonic clock ends with the boot."""
+
+    def now(self) -> float:
+        """Return epoch seconds."""
+        return time.time()
+
+    def sleep(self, seconds: float) -> None:
+        """Sleep for real."""
+        time.sleep(seconds)
+
+
+@dataclasses.dataclass(frozen=True)
+class Request:
+    """What to sample: ``query`` over the members, the fleet's ``value`` handed in, or what ``prometheus`` knows.
+
+    Times in (epoch) seconds. ``scale`` turns what a query yields into the unit of the demand.
+    """
+
+    fleet: str
+    timestamp: float
+    interval: int
+    query: Query | None = None
+    value: float | None = None
+    prometheus: Prometheus | None = None
+    scale: float = 1.0
+    keep: int = 7_776_000
+    window: int = 86_400
+
+
+@dataclasses.dataclass(frozen=True)
+class _Member:
+    machine: evaluate.Machine
+    metadata: Metadata
+    state: str
+
+    def as_dict(self, rates: t.Mapping[str, t.Any] | None) -> dict[str, t.Any]:
+        stats = self.machine.sample.stats
+        cpu = None if rates is None else rates["cpu"]
+        return {
+            "name": self.machine.sample.name,
+            "uuid": self.machine.sample.uuid,
+            "state": self.state,
+            "protected": self.metadata.protected,
+            "created": self.metadata.created,
+            "activity": None if cpu is None else cpu["used_cores"],
+            "vcpus": None if stats["vcpu"] is None else stats["vcpu"]["maximum"],
+            "memory_bytes": None if stats["memory"] is None else stats["memory"]["maximum_bytes"],
+        }
+
+
+def take(
+    connection: Connection, request: Request, database: Database, clock: Clock
+) -> dict[str, t.Any]:
+    """Sample the fleet's members on the host and record their demand; return the result of the task.
+
+    A slot that has a row already keeps it. Raises InvalidInput for an expression that yields no demand, and what
+    Database.run and the statistics raise.
+    """
+    known = _known(request)
+    members = _read_members(connection, request.fleet, clock)
+    taken_at = max((member.machine.sample.taken_at for member in members), default=clock.now())
+    result, warnings = database.run(
+        lambda opened: _record(opened, request, members, taken_at, known), clock.now()
+    )
+    return {**result, "fleet": request.fleet, "warnings": warnings}
+
+
+def _known(request: Request) -> list[Sample] | None:
+    """Return the history as Prometheus knows it; None where the database keeps it."""
+    if request.prometheus is None:
+        return None
+    samples = prometheus.fetch(
+        request.prometheus, request.timestamp, request.interval, request.window
+    )
+    return [
+        dataclasses.replace(
+            sample, value=None if sample.value is None else sample.value * request.scale
+        )
+        for sample in samples
+    ]
+
+
+def _read_members(connection: Connection, fleet: str, clock: Clock) -> list[_Member]:
+    readings = collect.collect(connection, collect.Request(fleet=fleet), clock)
+    return [member for reading in readings for member in _member(connection, reading)]
+
+
+def _member(connection: Connection, reading: collect.Reading) -> t.Iterator[_Member]:
+    """Yield the member; nothing if it vanished meanwhile."""
+    metadata = reading.metadata or Metadata()
+    state = reading.sample.stats["state"]
+    if state == "shutoff":
+        try:
+            domain = domains.look_up_uuid(connection, reading.sample.uuid)
+            state = "saved" if domains.has_saved_memory(domain) else state
+        except NotFound:
+            return
+    yield _Member(evaluate.Machine(reading.sample, _created(metadata)), metadata, state)
+
+
+def _created(metadata: Metadata) -> float | None:
+    with contextlib.suppress(ValueError):
+        return epoch(metadata.created or "")
+    return None
+
+
+def _record(
+    connection: sqlite3.Connection,
+    request: Request,
+    members: list[_Member],
+    taken_at: float,
+    known: list[Sample] | None,
+) -> dict[str, t.Any]:
+    history = History(connection, request.fleet)
+    slot = slot_start(request.timestamp, request.interval)
+    machines = [member.machine for member in members]
+    counted = history.last_counted(slot)
+    previous = (
+        None
+        if counted is None or counted.taken_at is None
+        else evaluate.Previous(counted.taken_at, history.counters())
+    )
+    changes, record = Changes(), history.at(slot)
+    rates = evaluate.rates_since(previous, machines) if record is None else {}
+    if record is None:
+        record = (
+            _told(request, slot, known[-1], taken_at)
+            if known
+            else _measure(request, slot, machines, previous, taken_at)
+        )
+        used_cores, vcpus = evaluate.load_of(machines, rates) or (None, None)
+        record = dataclasses.replace(record, used_cores=used_cores, vcpus=vcpus)
+        history.add(record)
+        history.keep_counters(machine.sample for machine in machines)
+        history.forget_before(slot - request.keep)
+        changes.add("sample", None, {"timestamp": record.timestamp, "value": record.value})
+    return {
+        **changes.as_result(),
+        "sample": {"timestamp": record.timestamp, "value": record.value, "reason": record.reason},
+        "history": [
+            {"timestamp": row.timestamp, "value": row.value, "whole": row.whole}
+            for row in known
+            or (row for row in history.since(slot - request.window) if row.slot <= slot)
+        ],
+        "members": [member.as_dict(rates.get(member.machine.sample.uuid)) for member in members],
+        **_for_measuring(history, request, slot),
+    }
+
+
+def _for_measuring(history: History, request: Request, slot: int) -> dict[str, t.Any]:
+    """Return what measuring goes by (measured.py)."""
+    return {
+        "loads": [
+            {"timestamp": row.timestamp, "used_cores": row.used_cores, "vcpus": row.vcpus}
+            for row in history.with_load(slot - _LOADS * request.interval, slot)
+        ],
+        "readiness": [one.as_dict() for one in history.readiness()],
+    }
+
+
+def _told(request: Request, slot: int, sample: Sample, taken_at: float) -> Record:
+    reason = "Prometheus does not know it" if sample.value is None else None
+    return Record(slot, request.timestamp, sample.value, reason, taken_at, whole=True)
+
+
+def _measure(
+    request: Request,
+    slot: int,
+    machines: list[evaluate.Machine],
+    previous: evaluate.Previous | None,
+    taken_at: float,
+) -> Record:
+    if request.query is None:
+        return Record(slot, request.timestamp, request.value, taken_at=taken_at, whole=True)
+    measured = evaluate.evaluate(request.query, machines, previous, request.interval, taken_at)
+    value = None if measured.value is None else measured.value * request.scale
+    return Record(slot, request.timestamp, value, measured.reason, taken_at)

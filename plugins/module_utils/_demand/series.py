@@ -1,0 +1,141 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
+# It may change or vanish in any release.
+
+"""Demand on a regular grid of time, and how the histories of several hosts become one. Pure."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import typing as t
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
+
+# The year 5138: beyond it are milliseconds that were taken for seconds.
+_LATEST: t.Final = 1e11
+
+
+@dataclasses.dataclass(frozen=True)
+class Sample:
+    """What a host recorded at ``timestamp`` (epoch seconds); ``value`` is None where it could not tell.
+
+    ``whole`` says that the value was handed in for the fleet, so that it counts once and not once a host.
+    """
+
+    timestamp: float
+    value: float | None
+    whole: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Series:
+    """Demand by slots of ``interval`` seconds.
+
+    ``values[i]`` belongs to the slot that starts at ``start + i * interval`` (epoch seconds); None is missing data,
+    which is never the same as 0.
+    """
+
+    interval: int
+    start: int
+    values: tuple[float | None, ...] = ()
+
+    @property
+    def current(self) -> float | None:
+        """The demand of the latest slot, None when it is not known."""
+        return self.values[-1] if self.values else None
+
+    @property
+    def known(self) -> int:
+        """How many slots have a value."""
+        return sum(value is not None for value in self.values)
+
+    def slots(self) -> t.Iterator[tuple[int, float | None]]:
+        """Yield (start of the slot, value), oldest first."""
+        for index, value in enumerate(self.values):
+            yield self.start + index * self.interval, value
+
+
+def check_moment(option: str, moment: float) -> float:
+    """Return a time that was handed in (epoch seconds); raises InvalidInput for what is none."""
+    if not 0 <= moment < _LATEST:
+        raise InvalidInput(
+            option, moment, "is no time", "Write seconds since 1970, for example 1795392000."
+        )
+    return moment
+
+
+def slot_start(timestamp: float, interval: int) -> int:
+    """Return the start (epoch seconds) of the slot of ``interval`` seconds that ``timestamp`` lies in."""
+    return math.floor(timestamp / interval) * interval
+
+
+def merge(histories: t.Sequence[t.Sequence[Sample]], interval: int, now: float) -> Series:
+    """Return the sum of what the hosts recorded, from the first slot that any of them has up to the one of ``now``.
+
+    A slot is known when every host knows its part. Before its first record a host counts as 0 if it had no demand
+    when it was first seen (a host that joined empty), and as missing otherwise (its history was lost). Where a host
+    recorded the fleet's whole demand, that is the slot's, whatever the others know.
+    Samples later than ``now`` are ignored; several of one host in one slot are averaged.
+    """
+    last = slot_start(now, interval)
+    parts = [
+        _by_slot([sample for sample in history if not sample.whole], interval, now)
+        for history in histories
+    ]
+    wholes = [
+        _by_slot([sample for sample in history if sample.whole], interval, now)
+        for history in histories
+    ]
+    first = min((slot for by_slot in parts + wholes for slot in by_slot), default=None)
+    if first is None:
+        return Series(interval, last)
+    slots = range(first, last + interval, interval)
+    columns = [_column(by_slot, slots) for by_slot in parts if by_slot]
+    totals = [_total(column) for column in zip(*columns)] or [None] * len(slots)
+    if any(wholes):
+        totals = [_whole(wholes, slot, total) for slot, total in zip(slots, totals)]
+    return Series(interval, first, tuple(totals))
+
+
+def bridged(series: Series) -> Series:
+    """Return the series with each single missing slot between two known ones filled with the larger of the two.
+
+    One sample that was lost must not stop the fleet from following demand, and must not shrink it either.
+    """
+    values = list(series.values)
+    for index in range(1, len(values) - 1):
+        before, after = series.values[index - 1], series.values[index + 1]
+        if values[index] is None and before is not None and after is not None:
+            values[index] = max(before, after)
+    return dataclasses.replace(series, values=tuple(values))
+
+
+def _by_slot(history: t.Sequence[Sample], interval: int, now: float) -> dict[int, float | None]:
+    values: dict[int, list[float]] = {}
+    for sample in history:
+        if sample.timestamp <= now:
+            known = values.setdefault(slot_start(sample.timestamp, interval), [])
+            if sample.value is not None:
+                known.append(sample.value)
+    return {slot: sum(known) / len(known) if known else None for slot, known in values.items()}
+
+
+def _column(by_slot: dict[int, float | None], slots: range) -> list[float | None]:
+    first = min(by_slot)
+    before = 0.0 if by_slot[first] == 0 else None
+    return [by_slot.get(slot) if slot >= first else before for slot in slots]
+
+
+def _whole(
+    wholes: t.Sequence[dict[int, float | None]], slot: int, total: float | None
+) -> float | None:
+    known = [value for value in (by_slot.get(slot) for by_slot in wholes) if value is not None]
+    return max(known, default=total)
+
+
+def _total(parts: t.Sequence[float | None]) -> float | None:
+    return None if None in parts else sum(t.cast("t.Sequence[float]", parts))

@@ -1,0 +1,238 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
+# It may change or vanish in any release.
+
+"""Upper forecasts so many slots ahead: a few experts, each corrected by its own past errors, blended. Pure.
+
+1. Experts say what to expect: the last value, two levels of different patience, a rise that goes on, believed where it
+   is more than noise or always (forecast.py), and a regression on momentum, levels, days and weeks (memory.py,
+   regression.py).
+2. Each expert's upper value adds a quantile of its own latest errors, in units that grow with the forecast, with its
+   root, with its root and the present unrest, or not at all (quantile.py). What goes wrong while nobody asks for
+   anything says nothing of the time when somebody does, so the two have errors of their own.
+3. The upper values are averaged with weights that follow their discounted pinball loss, which is least at the quantile
+   (Koenker and Bassett, 1978; exponential weights: Littlestone and Warmuth, 1994).
+"""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import math
+import typing as t
+from operator import mul
+
+from .features import FEATURES
+from .packed import pack, unpack
+from .quantile import ErrorWindow
+from .quantum import nearest
+from .regression import Regression
+
+if t.TYPE_CHECKING:
+    from .features import Memory
+
+_VOICES: t.Final = 9
+_SHARPNESS: t.Final = 24.0
+_UNREST_SHARE: t.Final = 0.8
+# Unrest lasts for hours, however long a slot is: with days that are seen, for four.
+_UNREST_CYCLE_SHARE: t.Final = 1 / 6
+_MOST_UNREST_GAIN: t.Final = 0.5
+_SMALLEST_SHARE_OF_MEAN: t.Final = 0.02
+_MOST_GROWTH: t.Final = 2.0
+_LONGEST_WINDOW: t.Final = 2016
+_FEWEST_ERRORS: t.Final = 20
+_SKIMMED: t.Final = 4
+
+
+@dataclasses.dataclass
+class Issued:
+    """A forecast made at one slot: the expected demand, the upper one for each level, and what to learn from it.
+
+    ``voices`` are pairs of what an expert expects and the unit of its errors; ``uppers[level]`` has a value for each.
+    A forecast that only the regression learns from, ``times`` times, has neither, and neither ``value`` nor ``upper``;
+    while all demand was 0, nothing does. ``idle`` says that there was next to no demand when it was made.
+    """
+
+    root: float
+    features: list[float]
+    value: float = math.nan
+    upper: list[float] = dataclasses.field(default_factory=list)
+    voices: list[tuple[float, float]] = dataclasses.field(default_factory=list)
+    uppers: list[list[float]] = dataclasses.field(default_factory=list)
+    idle: bool = False
+    times: int = 1
+
+
+_NOTHING: t.Final = Issued(0.0, [])
+
+
+class Horizon:
+    """The forecasts ``ahead`` slots ahead, for each of ``levels`` (the probability that demand stays under)."""
+
+    def __init__(
+        self,
+        ahead: int,
+        levels: t.Sequence[float],
+        cycle: int,
+        state: dict[str, t.Any] | None = None,
+    ) -> None:
+        state = state or {}
+        self.ahead = ahead
+        self._levels = levels
+        self._fade = 1 - 1 / (3 * cycle)
+        window = min(7 * cycle, _LONGEST_WINDOW)
+        self._regression = Regression(
+            FEATURES, 28 * cycle, max(1, cycle // 12), state.get("regression")
+        )
+        # Indexed by whether there was next to no demand: busy, idle.
+        self._windows = [
+            ErrorWindow(window, [unpack(latest) for latest in errors])
+            for errors in state.get("errors", [[""] * _VOICES] * 2)
+        ]
+        self._losses: list[list[float]] = state.get(
+            "losses", [[0.0] * _VOICES for _unused in levels]
+        )
+        self._unrest, self._usual_unrest = state.get("unrest", (0.0, 0.0))
+        self._unrest_gain = min(_MOST_UNREST_GAIN, 1 / (_UNREST_CYCLE_SHARE * cycle))
+        self._unrest_fade = 1 / window
+        self._pending = collections.deque(Issued(**issued) for issued in state.get("pending", ()))
+
+    def state(self) -> dict[str, t.Any]:
+        """Return what a new horizon needs to go on from here, as JSON can hold it."""
+        return {
+            "regression": self._regression.state(),
+            "errors": [[pack(latest) for latest in window.latest()] for window in self._windows],
+            "losses": self._losses,
+            "unrest": (self._unrest, self._usual_unrest),
+            "pending": [dataclasses.asdict(issued) for issued in self._pending],
+        }
+
+    def learn(self, value: float | None) -> Issued | None:
+        """Take in the demand of the slot; return what had been forecast for it, None if nothing had.
+
+        Nothing is learned of a slot without a value, nor while all demand was 0: errors would have no unit.
+        """
+        if len(self._pending) < self.ahead:
+            return None
+        issued = self._pending.popleft()
+        if value is None or not issued.features:
+            return issued
+        self._regression.learn(issued.features, math.sqrt(value) - issued.root, issued.times)
+        if issued.voices:
+            self._learn_errors(issued, value)
+        return issued
+
+    def _learn_errors(self, issued: Issued, value: float) -> None:
+        self._learn_unrest(issued, value)
+        for losses, uppers, level in zip(self._losses, issued.uppers, self._levels):
+            for voice, upper in enumerate(uppers):
+                short = value - upper
+                losses[voice] = self._fade * losses[voice] + (
+                    level * short if short > 0 else (level - 1) * short
+                )
+        self._windows[issued.idle].add([(value - guess) / scale for guess, scale in issued.voices])
+
+    def issue(
+        self, memory: Memory, rises: t.Sequence[t.Sequence[float]], counted_in: float | None
+    ) -> Issued:
+        """Return the forecast that follows from ``memory``, and remember it until its demand is known.
+
+        ``rises`` are where each next slot is if the present rise goes on, by two ways to tell. The upper values are
+        such as a demand that is ``counted_in`` a unit can have (grain.py).
+        """
+        most = _MOST_GROWTH * memory.largest
+        issued = Issued(memory.root, self._features(memory))
+        issued.value = self._fitted(memory, issued.features)
+        self._judge(issued, memory, [min(most, rise[self.ahead - 1]) for rise in rises], most)
+        issued.upper = [nearest(upper, counted_in) for upper in issued.upper]
+        self._pending.append(issued)
+        return issued
+
+    def skim(self, memory: Memory) -> Issued:
+        """Issue no forecast, but remember one time in four what the regression learns from, for all four.
+
+        It is for what lies so far back that only the regression still makes use of it, and that not of each slot.
+        """
+        is_left_out = memory.count % _SKIMMED
+        issued = (
+            _NOTHING if is_left_out else Issued(memory.root, self._features(memory), times=_SKIMMED)
+        )
+        self._pending.append(issued)
+        return issued
+
+    def expect(self, memory: Memory) -> float:
+        """Return the demand that follows from ``memory``, as ``issue`` does."""
+        return self._fitted(memory, self._features(memory))
+
+    def _features(self, memory: Memory) -> list[float]:
+        return memory.features(self.ahead) if memory.mean else []
+
+    def _fitted(self, memory: Memory, features: list[float]) -> float:
+        return _squared(
+            memory.root + self._regression.predict(features), _MOST_GROWTH * memory.largest
+        )
+
+    def _judge(self, issued: Issued, memory: Memory, risen: list[float], most: float) -> None:
+        if memory.mean:
+            issued.idle = memory.root**2 <= _SMALLEST_SHARE_OF_MEAN * memory.mean
+            issued.voices = self._voices(
+                issued.value, _squared(memory.trend(self.ahead), most), risen, memory
+            )
+        window = self._window_of(issued.idle)
+        issued.uppers = [_uppers(level, issued.voices, window) for level in self._levels]
+        issued.upper = [min(most, _blended(*pair)) for pair in zip(issued.uppers, self._losses)]
+
+    def _voices(
+        self, fitted: float, trend: float, risen: list[float], memory: Memory
+    ) -> list[tuple[float, float]]:
+        # Near zero a unit that follows the forecast would make any demand an endless multiple of it.
+        smallest = _SMALLEST_SHARE_OF_MEAN * memory.mean
+        last, drift, base = memory.root**2, memory.drift**2, memory.base**2
+        root = math.sqrt(max(fitted, smallest))
+        unrest = self._unrest / self._usual_unrest if self._usual_unrest else 1.0
+        steady = math.sqrt(memory.mean)
+        return [
+            (fitted, root),
+            (fitted, root * (1 - _UNREST_SHARE + _UNREST_SHARE * unrest)),
+            (last, max(last, smallest)),
+            (trend, max(trend, smallest)),
+            *((rise, max(rise, smallest)) for rise in risen),
+            (drift, math.sqrt(max(drift, smallest))),
+            (drift, steady),
+            (base, steady),
+        ]
+
+    def _window_of(self, idle: bool) -> ErrorWindow:
+        """Return the errors to go by; the first of a state say less than those of the other one."""
+        own, other = self._windows[idle], self._windows[not idle]
+        return own if len(own) >= min(_FEWEST_ERRORS, len(other)) else other
+
+    def _learn_unrest(self, issued: Issued, value: float) -> None:
+        guess, root = issued.voices[0]
+        error = abs(value - guess) / root
+        share = 1 / (sum(map(len, self._windows)) + 1)
+        self._unrest += max(self._unrest_gain, share) * (error - self._unrest)
+        self._usual_unrest += max(self._unrest_fade, share) * (error - self._usual_unrest)
+
+
+def _uppers(level: float, voices: list[tuple[float, float]], window: ErrorWindow) -> list[float]:
+    if not len(window):
+        return [guess for guess, _unused in voices]
+    return [
+        max(0.0, guess + scale * error)
+        for (guess, scale), error in zip(voices, window.quantiles(level))
+    ]
+
+
+def _blended(uppers: list[float], losses: list[float]) -> float:
+    least = max(min(losses), 1e-12)
+    weights = [math.exp(-_SHARPNESS * (loss / least - 1)) for loss in losses]
+    return float(sum(map(mul, weights, uppers))) / sum(weights)
+
+
+def _squared(root: float, most: float) -> float:
+    positive = max(0.0, root)
+    return min(most, positive * positive)

@@ -1,0 +1,78 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
+# It may change or vanish in any release.
+
+"""How wrong forecasts have been: quantiles of their latest errors. Pure."""
+
+from __future__ import annotations
+
+import bisect
+import collections
+import math
+import typing as t
+
+
+class ErrorWindow:
+    """The latest ``size`` errors of forecasts made side by side, kept in order: adding and reading cost O(log size).
+
+    >>> errors = ErrorWindow(100, [[], []])
+    >>> for error in range(1, 20):
+    ...     errors.add([float(error), 2.0 * error])
+    >>> errors.quantiles(0.95)
+    [19.0, 38.0]
+    """
+
+    def __init__(self, size: int, latest: t.Sequence[t.Iterable[float]]) -> None:
+        """Take up ``latest``: the errors of each forecast, oldest first, as many of each as of any other."""
+        self._size = size
+        self._latest = [collections.deque(errors, maxlen=size) for errors in latest]
+        self._ordered = [sorted(errors) for errors in self._latest]
+
+    def __len__(self) -> int:
+        """How many errors of each are known."""
+        return len(self._ordered[0])
+
+    def add(self, errors: t.Iterable[float]) -> None:
+        """Take in an error of each; the oldest goes when there are too many."""
+        full = len(self) == self._size
+        for error, latest, ordered in zip(errors, self._latest, self._ordered):
+            if full:
+                del ordered[bisect.bisect_left(ordered, latest[0])]
+            latest.append(error)
+            bisect.insort(ordered, error)
+
+    def quantiles(self, level: float) -> list[float]:
+        """Return what the next error of each stays under with probability ``level``; IndexError before any error.
+
+        Of n exchangeable errors the next one exceeds the k-th smallest with probability 1 - k / (n + 1) (the argument
+        of conformal prediction; Vovk, Gammerman and Shafer, 2005). Past the largest error the tail is drawn on as an
+        exponential one (peaks over threshold; Pickands, 1975), so a level nearer to 1 always asks for more.
+        """
+        count = len(self)
+        rank = (count + 1) * level - 1
+        if rank >= count - 1:
+            stretch = math.log(max(1.0, 1 / ((count + 1) * (1 - level))))
+            return [ordered[-1] + _mean_excess(ordered) * stretch for ordered in self._ordered]
+        if rank <= 0:
+            return [ordered[0] for ordered in self._ordered]
+        below = int(rank)
+        share = rank - below
+        return [
+            ordered[below] + (ordered[below + 1] - ordered[below]) * share
+            for ordered in self._ordered
+        ]
+
+    def latest(self) -> list[list[float]]:
+        """Return the errors of each, oldest first: what a new window needs to go on from here."""
+        return [list(errors) for errors in self._latest]
+
+
+def _mean_excess(ordered: t.Sequence[float]) -> float:
+    over = max(2, len(ordered) // 20)
+    top = ordered[-over - 1 :]
+    return max(
+        0.0, sum(top) / len(top) - top[0]
+    )  # the mean of equal numbers may round to less than they are

@@ -1,0 +1,249 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
+# It may change or vanish in any release.
+
+"""What a disk image says of itself, read without trusting it. Pure: bytes in, dataclasses out.
+
+QEMU opens whatever files a qcow2 header names, with its own rights. So an image from outside may name none.
+The layout is that of https://www.qemu.org/docs/master/interop/qcow2.html.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import struct
+import typing as t
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
+
+ImageFormat = t.Literal["qcow2", "raw"]
+
+HEADER_BYTES: t.Final = 65536
+_CHECK: t.Final = "Check it with qemu-img check, or copy it again."
+_QCOW2_MAGIC: t.Final = b"QFI\xfb"
+# magic, version, backing file offset and length, cluster bits, virtual size, encryption, entries and offset of the L1
+# table, offset and clusters of the refcount table, number and offset of the snapshots
+_QCOW2 = struct.Struct(">4sIQIIQIIQQIIQ")
+# incompatible, compatible and autoclear features, refcount order, header length
+_FEATURES = struct.Struct(">QQQII")
+_EXTENSION = struct.Struct(">II")
+_CORRUPT: t.Final = 1 << 1
+_DATA_FILE: t.Final = 1 << 2
+_EXTENDED_L2: t.Final = 1 << 4
+_KNOWN_FEATURES: t.Final = (1 << 5) - 1  # dirty, corrupt, data file, compression type, extended L2
+_ENCRYPTION_EXTENSION: t.Final = 0x0537BE77
+# What QEMU itself allows, so that it never takes more memory for an image.
+_LARGEST_L1_BYTES: t.Final = 32 * 1024**2
+_LARGEST_REFCOUNT_TABLE_BYTES: t.Final = 8 * 1024**2
+_MOST_SNAPSHOTS: t.Final = 1000
+# Where no length is known, tables are looked for no further than here.
+LARGEST_TABLES_BYTES: t.Final = 1 << 62
+# Published images of operating systems are 3 to 40 times larger unpacked; a bomb is 1000 times larger.
+_LIKELY_RATIO: t.Final = 100
+_ALWAYS_ALLOWED_BYTES: t.Final = 1024**3
+_DATA_FILE_EXTENSION: t.Final = 0x44415441
+_BACKING_EXTENSION: t.Final = 0xE2792ACA
+_COMPRESSED: t.Final[dict[bytes, str]] = {
+    b"\x1f\x8b": "gzip",
+    b"BZh": "bzip2",
+    b"\xfd7zXZ\x00": "xz",
+    b"\x28\xb5\x2f\xfd": "zstd",
+}
+_OTHER_FORMATS: t.Final[dict[bytes, str]] = {
+    **_COMPRESSED,
+    b"PK\x03\x04": "zip",
+    b"KDMV": "VMDK",
+    b"COWD": "VMDK",
+    b"# Disk DescriptorFile": "VMDK",
+    b"vhdxfile": "VHDX",
+    b"conectix": "VHD",
+    b"<<< ": "VDI",
+    b"QED\x00": "QED",
+    b"WithoutFreeSpace": "Parallels",
+    b"WithouFreSpacExt": "Parallels",
+    b"LUKS\xba\xbe": "LUKS",
+}
+
+
+class _Header(t.NamedTuple):
+    """The first 72 bytes of a qcow2 image."""
+
+    magic: bytes
+    version: int
+    backing_offset: int
+    backing_length: int
+    cluster_bits: int
+    virtual_size: int
+    encryption: int
+    l1_entries: int
+    l1_offset: int
+    refcount_offset: int
+    refcount_clusters: int
+    snapshots: int
+    snapshots_offset: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Image:
+    """A disk image that may become a base: its format and the size that a guest sees."""
+
+    format: ImageFormat
+    virtual_size_bytes: int
+    tables: Tables | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Tables:
+    """Where a qcow2 image says that its table of tables lies; ``l2_entry_bytes`` is 8, or 16 with subclusters."""
+
+    l1_offset: int
+    l1_entries: int
+    cluster_bytes: int
+    l2_entry_bytes: int
+
+
+def compression(head: bytes) -> str | None:
+    """Return how a file that begins with ``head`` is compressed (gzip, bzip2, xz, zstd), None when it is not."""
+    return next((name for magic, name in _COMPRESSED.items() if head.startswith(magic)), None)
+
+
+def largest(size: int, max_size: int | None) -> int:
+    """Return how large a disk may be that comes as a file of ``size`` bytes: ``max_size``, or what is likely."""
+    return max_size if max_size is not None else max(_ALWAYS_ALLOWED_BYTES, _LIKELY_RATIO * size)
+
+
+def refuse_bomb(option: str, path: str, found: Image, size: int, max_size: int | None) -> None:
+    """Raise InvalidInput for a disk that is far larger than its file, unless ``max_size`` allows it."""
+    allowed = largest(size, max_size)
+    if found.virtual_size_bytes > allowed:
+        raise InvalidInput(
+            option,
+            path,
+            f"claims a disk of {found.virtual_size_bytes} bytes in a file of {size}, more than the {allowed} that are "
+            "allowed",
+            f"If that is right, say max_size: {found.virtual_size_bytes}.",
+        )
+
+
+def inspect(option: str, path: str, head: bytes, size: int) -> Image:
+    """Return what the image is whose first HEADER_BYTES are ``head`` and whose file is ``size`` bytes long.
+
+    Raises InvalidInput, naming ``option`` and ``path``, for what is no image, for another format, and for a qcow2
+    image that names other files, is encrypted, marked as corrupt, or claims more than a file of its length can hold.
+    """
+    if head.startswith(_QCOW2_MAGIC):
+        return _inspect_qcow2(option, path, head, size)
+    for magic, name in _OTHER_FORMATS.items():
+        if head.startswith(magic):
+            raise InvalidInput(
+                option,
+                path,
+                f"is in the format {name}",
+                "Unpack or convert it first: qemu-img convert -O qcow2.",
+            )
+    return raw(option, path, size)
+
+
+def raw(option: str, path: str, size: int) -> Image:
+    """Return the raw image whose file is ``size`` bytes long; raises InvalidInput when no disk has that size."""
+    if size == 0 or size % 512:
+        raise InvalidInput(
+            option,
+            path,
+            f"is no raw disk image: it is {size} bytes long",
+            "Name a qcow2 or raw disk image.",
+        )
+    return Image("raw", size)
+
+
+def _inspect_qcow2(option: str, path: str, head: bytes, size: int) -> Image:
+    def refuse(problem: str, remedy: str) -> InvalidInput:
+        return InvalidInput(option, path, problem, remedy)
+
+    if len(head) < _QCOW2.size + _FEATURES.size:
+        raise refuse("is a truncated qcow2 image", "Copy it again.")
+    fields = _Header(*_QCOW2.unpack_from(head))
+    if (
+        fields.version not in {2, 3}
+        or not 9 <= fields.cluster_bits <= 21
+        or fields.virtual_size == 0
+    ):
+        raise refuse("has a damaged qcow2 header", _CHECK)
+    incompatible, header_length = _features(head, fields.version)
+    extensions = _extensions(head, header_length)
+    if fields.backing_offset or _BACKING_EXTENSION in extensions:
+        raise refuse(
+            "names a backing file, so it is no whole image",
+            "Flatten it first: qemu-img convert -O qcow2.",
+        )
+    if incompatible & _DATA_FILE or _DATA_FILE_EXTENSION in extensions:
+        raise refuse(
+            "keeps its data in another file", "Convert it first: qemu-img convert -O qcow2."
+        )
+    if fields.encryption or _ENCRYPTION_EXTENSION in extensions:
+        raise refuse("is encrypted", "Decrypt it first: qemu-img convert.")
+    if incompatible & _CORRUPT:
+        raise refuse("is marked as corrupt", "Repair it first: qemu-img check -r all.")
+    if incompatible & ~_KNOWN_FEATURES:
+        raise refuse(
+            "has features that are not known here", "Convert it first: qemu-img convert -O qcow2."
+        )
+    tables = Tables(
+        fields.l1_offset,
+        fields.l1_entries,
+        1 << fields.cluster_bits,
+        16 if incompatible & _EXTENDED_L2 else 8,
+    )
+    problem = _claims(fields, tables, size)
+    if problem is not None:
+        raise refuse(f"claims {problem}", _CHECK)
+    return Image("qcow2", fields.virtual_size, tables)
+
+
+def _claims(fields: _Header, tables: Tables, size: int) -> str | None:
+    """Return what the header claims that cannot be in a file of ``size`` bytes, or that QEMU would not take."""
+    l1_bytes = fields.l1_entries * 8
+    refcount_bytes = fields.refcount_clusters * tables.cluster_bytes
+    needed = -(
+        -fields.virtual_size
+        // (tables.cluster_bytes * (tables.cluster_bytes // tables.l2_entry_bytes))
+    )
+    if l1_bytes > _LARGEST_L1_BYTES or refcount_bytes > _LARGEST_REFCOUNT_TABLE_BYTES:
+        return f"tables of {max(l1_bytes, refcount_bytes)} bytes, more than QEMU takes"
+    if fields.l1_entries < needed:
+        return f"a disk of {fields.virtual_size} bytes, for which its table is too small"
+    if fields.l1_offset + l1_bytes > size or fields.refcount_offset + refcount_bytes > size:
+        return "tables beyond its end"
+    if (fields.l1_offset | fields.refcount_offset) % tables.cluster_bytes or 0 in {
+        fields.l1_offset,
+        fields.refcount_offset,
+    }:
+        return "tables where none can be"
+    if fields.snapshots > _MOST_SNAPSHOTS or (fields.snapshots and fields.snapshots_offset >= size):
+        return f"{fields.snapshots} snapshots"
+    return None
+
+
+def _features(head: bytes, version: int) -> tuple[int, int]:
+    """Return (incompatible features, header length)."""
+    if version == 2:
+        return 0, _QCOW2.size
+    incompatible, _compatible, _autoclear, _refcount_order, header_length = _FEATURES.unpack_from(
+        head, _QCOW2.size
+    )
+    return incompatible, header_length
+
+
+def _extensions(head: bytes, start: int) -> set[int]:
+    """Return the types of the header extensions, which lie one after another until type 0."""
+    found: set[int] = set()
+    while start + _EXTENSION.size <= len(head):
+        kind, length = _EXTENSION.unpack_from(head, start)
+        if kind == 0:
+            break
+        found.add(kind)
+        start += _EXTENSION.size + (length + 7) // 8 * 8
+    return found

@@ -1,0 +1,279 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
+# It may change or vanish in any release.
+
+"""The journal: which acts a run has begun and done, so that after a crash they are finished or undone.
+
+    with journal.transaction("clone", "web-7", intent, recovery) as transaction:
+        step = transaction.step("volume", pool="default", name="web-7.qcow2")    # durable before the act
+        ...
+        transaction.done(step)                                                   # durable after it
+
+When the block raises (a signal that asks to stop included), ``recovery.roll_back`` undoes what the record says, so that
+a failure and a crash are cleaned up by the same code. A run that is killed leaves its record, and the lock that it held
+goes with its process: the next run sees that nobody is at work on it any more, and calls recover().
+
+What the journal is made of is in ``_transaction``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import pathlib
+import secrets
+import threading
+import time
+import typing as t
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
+    HeadroomError,
+    NotFound,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._interrupt import (
+    Stopped,
+    interruptible,
+)
+
+from .records import Record, Recovery, State, Step
+from .store import DEFAULT_PATH, Store
+
+if t.TYPE_CHECKING:
+    from ansible.module_utils.basic import AnsibleModule
+
+__all__ = [
+    "Direction",
+    "Journal",
+    "Record",
+    "Recovery",
+    "Step",
+    "Transaction",
+    "default_path",
+    "journal_of",
+]
+
+Direction = t.Literal["resume", "roll_back"]
+
+
+class Write(t.Protocol):
+    """What makes a record durable; with ``hasty`` against all but a power failure."""
+
+    def __call__(self, record: Record, *, hasty: bool) -> None: ...
+
+
+class Interrupted(HeadroomError):
+    """A signal asked the run to stop."""
+
+    kind = "interrupted"
+
+
+@t.final
+class Transaction:
+    """A transaction under way. Threads may take its steps side by side."""
+
+    def __init__(self, record: Record, write: Write) -> None:
+        self._begun = record
+        self._write = write
+        self._steps: list[Step] = []
+        self._version = self._written = self._lasting = 0
+        self._changing, self._writing = threading.Lock(), threading.Lock()
+
+    @property
+    def id(self) -> str:
+        """What names it in the journal."""
+        return self._begun.id
+
+    @property
+    def record(self) -> Record:
+        """The record as it is now."""
+        with self._changing:
+            return self._snapshot()
+
+    def step(self, act: str, /, **arguments: t.Any) -> Step:
+        """Record that an act begins; when this has returned, it may. ``arguments`` are JSON-able."""
+        step = Step(act, arguments)
+        with self._changing:
+            self._steps.append(step)
+            self._version += 1
+            version = self._version
+        self._save(version)
+        return step
+
+    def done(self, step: Step | str, /, **facts: t.Any) -> None:
+        """Record that an act is done: this one, or the newest of that name that was begun."""
+        self._save(self._end(step, facts))
+
+    def passed(self, step: Step, /) -> None:
+        """As done(), where it is enough to know after a power failure that the act had begun: it costs no sync."""
+        self._save(self._end(step, {}), hasty=True)
+
+    def _end(self, step: Step | str, facts: t.Mapping[str, t.Any]) -> int:
+        with self._changing:
+            if isinstance(step, str):
+                step = next(
+                    one for one in reversed(self._steps) if (one.name, one.state) == (step, "begun")
+                )
+            step.state = "done"
+            step.facts.update(facts)
+            self._version += 1
+            return self._version
+
+    def _save(self, version: int, *, hasty: bool = False) -> None:
+        with self._writing:
+            if (self._written if hasty else self._lasting) >= version:
+                return  # another thread's write took it along
+            with self._changing:
+                latest, record = self._version, self._snapshot()
+            self._write(record, hasty=hasty)
+            self._written = latest
+            if not hasty:
+                self._lasting = latest
+
+    def _snapshot(self) -> Record:
+        return dataclasses.replace(
+            self._begun, steps=tuple(dataclasses.replace(step) for step in self._steps)
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class Journal:
+    """The journal at ``path``, which is made when the first transaction begins.
+
+    ``warn`` is told of a broken file, ``keep`` is how many records stay for reading after they have ended.
+    """
+
+    path: str
+    warn: t.Callable[[str], None] = lambda _text: None
+    now: t.Callable[[], float] = time.time
+    keep: int = 200
+
+    @contextlib.contextmanager
+    def transaction(
+        self,
+        kind: str,
+        subject: str,
+        intent: t.Mapping[str, t.Any],
+        recovery: Recovery | None = None,
+        instead_of: Record | None = None,
+    ) -> t.Iterator[Transaction]:
+        """Begin a transaction; raises Conflict when a live one is about the same subject on the same host.
+
+        A recovery that makes anew what the record ``instead_of`` was to make does so beside that one.
+
+        A block that ends normally finishes it, one that raises has it rolled back. Without ``recovery``, or when that
+        fails, it stays unfinished, and the error says so. Stopped by a signal, this raises Interrupted.
+        """
+        record = Record(secrets.token_hex(4), kind, subject, dict(intent), started=self.now())
+        with interruptible() as interrupts, self._store.begun(record, instead_of):
+            transaction = Transaction(record, self._store.write)
+            try:
+                yield transaction
+                interrupts.hold_off()  # from here on it is finished
+            except Stopped as error:
+                stopped = Interrupted(str(error))
+                self._leave(transaction.record, recovery, stopped)
+                raise stopped from error
+            except BaseException as error:
+                interrupts.hold_off()
+                self._leave(transaction.record, recovery, error)
+                raise
+            self._store.end(transaction.record, "finished", self.keep)
+
+    def records(self, kind: str | None = None, subject: str | None = None) -> list[Record]:
+        """Return the records that are kept, of that kind and about that subject, the oldest first."""
+        return _chosen(self._store.read(), kind, subject)
+
+    def unfinished(self, kind: str | None = None, subject: str | None = None) -> list[Record]:
+        """As records(), only of those transactions that have not ended."""
+        return _chosen(self._store.read(unfinished=True), kind, subject)
+
+    def recover(
+        self, record: Record, handler: Recovery, direction: Direction = "roll_back"
+    ) -> bool:
+        """Finish or undo what a dead run left; return False when another run has done so since ``record`` was read.
+
+        Raises Conflict for a transaction that is alive, and what ``handler`` raises; the record then stays.
+        """
+        act, outcome = _acts(handler)[direction]
+        with interruptible() as interrupts, contextlib.ExitStack() as stack:
+            try:
+                stack.enter_context(self._store.taken_over(record))
+            except NotFound:
+                return False
+            try:
+                act(record)
+                interrupts.hold_off()
+            except BaseException as error:
+                interrupts.hold_off()
+                self._store.write(dataclasses.replace(record, problem=_told(error)))
+                if isinstance(error, Stopped):
+                    raise Interrupted(
+                        f"{error}; {record} stays unfinished", transaction=record.id
+                    ) from error
+                raise
+            self._store.end(record, outcome, self.keep)
+        return True
+
+    def _leave(self, record: Record, recovery: Recovery | None, error: BaseException) -> None:
+        """Undo what can be undone after ``error``, and add to it what could not."""
+        record = dataclasses.replace(record, problem=_told(error))
+        not_undone = ""
+        try:
+            if recovery is not None:
+                recovery.roll_back(record)
+                self._store.end(record, "rolled_back", self.keep)
+                return
+            self._store.write(record)
+        except HeadroomError as failed:
+            not_undone = f" Not everything was undone ({failed.message}):"
+            with contextlib.suppress(
+                HeadroomError
+            ):  # a full disk; the record is there as of the last step
+                self._store.write(record)
+        if isinstance(error, HeadroomError):
+            error.details["transaction"] = record.id
+            error.message += (
+                f".{not_undone} {record} stays unfinished. Run the task again, or headroom.libvirt.transaction with "
+                f"id: {record.id}"
+            )
+
+    @property
+    def _store(self) -> Store:
+        return Store(self.path, self.warn, self.now)
+
+
+def journal_of(module: AnsibleModule) -> Journal:
+    """Return the journal that the ``journal`` option names, or the one of the user whom the module runs as."""
+    return Journal(
+        module.params["journal"] or default_path(os.environ, os.geteuid()), warn=module.warn
+    )
+
+
+def default_path(environ: t.Mapping[str, str], user_id: int) -> str:
+    """Return where the journal lies: root's is that of the host, another user has one of their own."""
+    if user_id == 0:
+        return DEFAULT_PATH
+    state = environ.get("XDG_STATE_HOME") or str(
+        pathlib.Path(environ.get("HOME", "/")) / ".local" / "state"
+    )
+    return str(pathlib.Path(state) / "headroom" / "journal.sqlite")
+
+
+def _chosen(records: t.Iterable[Record], kind: str | None, subject: str | None) -> list[Record]:
+    return [
+        record
+        for record in records
+        if kind in {None, record.kind} and (subject is None or subject in record.subjects)
+    ]
+
+
+def _acts(handler: Recovery) -> dict[Direction, tuple[t.Callable[[Record], None], State]]:
+    return {"resume": (handler.resume, "resumed"), "roll_back": (handler.roll_back, "rolled_back")}
+
+
+def _told(error: BaseException) -> str:
+    return error.message if isinstance(error, HeadroomError) else f"{type(error).__name__}: {error}"

@@ -1,0 +1,73 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
+# It may change or vanish in any release.
+
+"""Locks that go with the process that holds them, however it ends: one file a lock, locked by flock()."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import fcntl
+import os
+import typing as t
+
+if t.TYPE_CHECKING:
+    import pathlib
+
+
+@dataclasses.dataclass(frozen=True)
+class Locks:
+    """The locks in a directory.
+
+    Asking whether a lock is held takes it for a moment. Whoever asks or takes therefore keeps all others from doing so
+    meanwhile, as the journal does by its database's transactions.
+    """
+
+    directory: pathlib.Path
+
+    def take(self, name: str) -> int | None:
+        """Return a descriptor that holds the lock until it is closed, or None when another one holds it."""
+        self.directory.mkdir(mode=0o700, exist_ok=True)
+        descriptor = os.open(
+            self._path(name), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600
+        )
+        if _lock(descriptor, fcntl.LOCK_EX):
+            return descriptor
+        os.close(descriptor)
+        return None
+
+    def is_held(self, name: str) -> bool:
+        """Return whether a process holds the lock; makes no file."""
+        try:
+            descriptor = os.open(self._path(name), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return False
+        try:
+            return not _lock(descriptor, fcntl.LOCK_SH)
+        finally:
+            os.close(descriptor)
+
+    def remove(self, name: str) -> None:
+        """Remove the file of a lock; who still holds it has it for as long as the descriptor is open."""
+        with contextlib.suppress(FileNotFoundError):
+            self._path(name).unlink()
+
+    def names(self) -> t.Iterator[str]:
+        """Yield the name of every lock that has a file."""
+        with contextlib.suppress(FileNotFoundError):
+            yield from [path.name for path in self.directory.iterdir()]
+
+    def _path(self, name: str) -> pathlib.Path:
+        return self.directory / name
+
+
+def _lock(descriptor: int, kind: int) -> bool:
+    try:
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

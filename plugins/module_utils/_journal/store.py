@@ -1,0 +1,196 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
+# It may change or vanish in any release.
+
+"""The journal's file: the records, and who is at work on them."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import pathlib
+import typing as t
+
+from ansible_collections.headroom.libvirt.plugins.module_utils import _sqlite
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
+    Conflict,
+    HeadroomError,
+    NotFound,
+)
+
+from . import records
+from .locks import Locks
+
+if t.TYPE_CHECKING:
+    import sqlite3
+
+    from .records import Record
+
+T = t.TypeVar("T")
+
+DEFAULT_PATH: t.Final = "/var/lib/headroom/journal.sqlite"
+
+_SCHEMA: t.Final = _sqlite.Schema(
+    option="journal",
+    what="The journal",
+    default_path=DEFAULT_PATH,
+    loss="what earlier runs left unfinished is not known any more. Look for volumes that belong to no domain.",
+    more_room="",
+    application_id=0x6864726A,  # "hdrj"
+    migrations=(
+        (
+            # intent and steps are JSON. A record is written whole each time, so that one of a run that still works is
+            # complete again as soon as that takes its next step, also when the file had to be set aside meanwhile.
+            """CREATE TABLE record (
+                number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, kind TEXT NOT NULL,
+                subject TEXT NOT NULL, intent TEXT NOT NULL, steps TEXT NOT NULL, started REAL NOT NULL,
+                state TEXT NOT NULL, problem TEXT, process INTEGER
+            )""",
+        ),
+    ),
+    synchronous="FULL",
+    directory_mode=0o700,
+    file_mode=0o600,
+)
+
+_ALL: t.Final = "SELECT id, kind, subject, intent, steps, started, state, problem, process FROM record ORDER BY number"
+_UNFINISHED: t.Final = _ALL.replace("ORDER", "WHERE state = 'unfinished' ORDER")
+_UPSERT: t.Final = """INSERT INTO record (id, kind, subject, intent, steps, started, state, problem, process)
+    VALUES (:id, :kind, :subject, :intent, :steps, :started, :state, :problem, :process)
+    ON CONFLICT (id) DO UPDATE SET intent = :intent, steps = :steps, state = :state, problem = :problem"""
+
+
+class _File(_sqlite.Database):
+    schema: t.ClassVar[_sqlite.Schema] = _SCHEMA
+
+
+@dataclasses.dataclass(frozen=True)
+class Store:
+    """The file at ``path``. ``warn`` is told when it was broken, ``now`` gives epoch seconds.
+
+    Every method is one transaction of the database, which excludes the others'.
+    """
+
+    path: str
+    warn: t.Callable[[str], None]
+    now: t.Callable[[], float]
+
+    def read(self, *, unfinished: bool = False) -> list[Record]:
+        """Return the records, or only those that have not ended, the oldest first; makes and changes nothing."""
+        query = _UNFINISHED if unfinished else _ALL
+        return self._run(lambda opened: self._read(opened, query), dry_run=True)
+
+    def write(self, record: Record, *, hasty: bool = False) -> None:
+        """Make ``record`` durable as it is; with ``hasty`` against all but a power failure."""
+        self._run(lambda opened: opened.execute(_UPSERT, records.to_row(record)), hasty=hasty)
+
+    def end(self, record: Record, state: records.State, keep: int) -> None:
+        """Record how it ended; only the last ``keep`` of those that have are kept."""
+
+        def work(opened: sqlite3.Connection) -> None:
+            opened.execute(_UPSERT, records.to_row(record.ended(state)))
+            opened.execute(
+                "DELETE FROM record WHERE state != 'unfinished' AND number NOT IN "
+                "(SELECT number FROM record WHERE state != 'unfinished' ORDER BY number DESC LIMIT ?)",
+                (keep,),
+            )
+            self._locks.remove(record.id)
+
+        self._run(work)
+
+    @contextlib.contextmanager
+    def begun(self, record: Record, instead_of: Record | None = None) -> t.Iterator[None]:
+        """Make a new record durable, and hold its lock for the block.
+
+        Raises Conflict when a live one, other than ``instead_of``, collides.
+        """
+
+        def work(opened: sqlite3.Connection) -> None:
+            there = self._read(opened)
+            self._remove_strays({one.id for one in there})
+            for other in there:
+                mine = instead_of is not None and instead_of.id == other.id
+                if other.alive and not mine and other.collides_with(record):
+                    raise _at_work(other)
+            opened.execute(_UPSERT, records.to_row(record))
+
+        with self._locked(record.id, work):
+            yield
+
+    @contextlib.contextmanager
+    def taken_over(self, record: Record) -> t.Iterator[None]:
+        """Hold the lock of a record that a dead run left; raises NotFound for one that has ended, Conflict if alive."""
+
+        def work(opened: sqlite3.Connection) -> None:
+            found = opened.execute("SELECT state FROM record WHERE id = ?", (record.id,)).fetchone()
+            if found != ("unfinished",):
+                raise NotFound(f"{record} has ended.", transaction=record.id)
+
+        with self._locked(record.id, work):
+            yield
+
+    @contextlib.contextmanager
+    def _locked(self, name: str, work: t.Callable[[sqlite3.Connection], None]) -> t.Iterator[None]:
+        with contextlib.ExitStack() as held:
+
+            def locked_work(opened: sqlite3.Connection) -> None:
+                work(opened)
+                descriptor = self._locks.take(name)
+                if descriptor is None:
+                    raise _at_work(next(one for one in self._read(opened) if one.id == name))
+                held.callback(os.close, descriptor)
+                opened.execute("UPDATE record SET process = ? WHERE id = ?", (os.getpid(), name))
+
+            self._run(locked_work)
+            with _File(self.path).kept_open():
+                yield
+
+    def _run(
+        self,
+        work: t.Callable[[sqlite3.Connection], T],
+        *,
+        dry_run: bool = False,
+        hasty: bool = False,
+    ) -> T:
+        try:
+            result, warnings = _File(self.path, dry_run=dry_run, hasty=hasty).run(work, self.now())
+        except OSError as error:
+            raise HeadroomError(
+                f"journal: the locks in {self._locks.directory} cannot be used: {error}."
+            ) from error
+        for warning in warnings:
+            self.warn(warning)
+        return result
+
+    def _read(self, opened: sqlite3.Connection, query: str = _UNFINISHED) -> list[Record]:
+        rows = opened.execute(query).fetchall()
+        found = [records.from_row(row) for row in rows]
+        return [
+            dataclasses.replace(
+                one, alive=one.state == "unfinished" and self._locks.is_held(one.id)
+            )
+            for one in found
+        ]
+
+    def _remove_strays(self, known: t.Collection[str]) -> None:
+        """Remove the locks of runs that died before their record was there, or whose file was set aside."""
+        for name in self._locks.names():
+            if name not in known and not self._locks.is_held(name):
+                self._locks.remove(name)
+
+    @property
+    def _locks(self) -> Locks:
+        return Locks(pathlib.Path(f"{self.path}.locks"))
+
+
+def _at_work(record: Record) -> Conflict:
+    return Conflict(
+        f"{record} is at work in the process {record.process}. Wait until it has ended, or end that process.",
+        transaction=record.id,
+        subject=record.subject,
+        process=record.process,
+    )

@@ -1,0 +1,98 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
+# It may change or vanish in any release.
+
+"""Putting overlays over the disks of a running domain, and merging them back."""
+
+from __future__ import annotations
+
+import functools
+import typing as t
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import HeadroomError
+from ansible_collections.headroom.libvirt.plugins.module_utils._lxml_dep import etree
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt import blocks, domains
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import translated
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.element_xml import (
+    parse_element,
+    to_text,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.libvirt_dep import libvirt
+from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import Waiter
+
+if t.TYPE_CHECKING:
+    from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import Clock
+
+    Domain = libvirt.virDomain
+
+_MERGE_SECONDS: t.Final = 600.0
+
+
+def snapshot_xml(overlays: t.Mapping[str, str], others: t.Iterable[str]) -> str:
+    """Return the XML that puts the overlays {target: path} over their disks and leaves the ``others`` alone. Pure."""
+    root = etree.Element("domainsnapshot")
+    disks = etree.SubElement(root, "disks")
+    for target, path in overlays.items():
+        disk = etree.SubElement(disks, "disk", name=target, snapshot="external", type="file")
+        etree.SubElement(disk, "driver", type="qcow2")
+        etree.SubElement(disk, "source", file=path)
+    for target in others:
+        etree.SubElement(disks, "disk", name=target, snapshot="no")
+    return to_text(root)
+
+
+def put(domain: Domain, xml: str, *, made: bool = False, quiesce: bool = False) -> None:
+    """Put overlays over disks, all at one instant, remembered nowhere but in the chain.
+
+    Their files are there already if ``made``; with ``quiesce`` the agent freezes file systems for the instant.
+    """
+    # With metadata of a snapshot libvirt would refuse to migrate the domain.
+    flags = (
+        libvirt.VIR_DOMAIN_SNAPSHOT_CREATE_DISK_ONLY
+        | libvirt.VIR_DOMAIN_SNAPSHOT_CREATE_ATOMIC
+        | libvirt.VIR_DOMAIN_SNAPSHOT_CREATE_NO_METADATA
+        | (libvirt.VIR_DOMAIN_SNAPSHOT_CREATE_REUSE_EXT if made else 0)
+        | (libvirt.VIR_DOMAIN_SNAPSHOT_CREATE_QUIESCE if quiesce else 0)
+    )
+    with translated(f"put overlays over the disks of {domain.name()!r}"):
+        domain.snapshotCreateXML(xml, flags)
+
+
+def merge(domain: Domain, target: str, clock: Clock) -> None:
+    """Merge the overlay of a running domain's disk back, whatever of that is left to do; the guest runs on.
+
+    Raises HeadroomError when libvirt gives it up, TimedOut when it takes longer than ten minutes.
+    """
+    if blocks.job(domain, target) is None:
+        blocks.commit(domain, target)
+
+    def ready() -> bool:
+        if blocks.job(domain, target) is None:
+            raise HeadroomError(
+                f"the overlay of the disk {target} of {domain.name()!r} could not be merged"
+            )
+        return is_ready(domains.live_xml(domain), target)
+
+    Waiter(_MERGE_SECONDS, clock).until(ready, f"merging the overlay of the disk {target}")
+    blocks.pivot(domain, target)
+    gone = functools.partial(_has_no_job, domain, target)
+    Waiter(_MERGE_SECONDS, clock).until(gone, f"leaving the overlay of the disk {target}")
+
+
+def _has_no_job(domain: Domain, target: str) -> bool:
+    return blocks.job(domain, target) is None
+
+
+def is_ready(xml: str, target: str) -> bool:
+    """Return whether a domain's XML says that the disk's job can be ended by pivot(). Pure."""
+    mirrors = parse_element(xml).findall("devices/disk[target]/mirror[@ready='yes']")
+    return any(_target(mirror) == target for mirror in mirrors)
+
+
+def _target(mirror: etree._Element) -> str | None:
+    disk = mirror.getparent()
+    target = None if disk is None else disk.find("target")
+    return None if target is None else target.get("dev")

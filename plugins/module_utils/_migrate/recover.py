@@ -1,0 +1,255 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
+# It may change or vanish in any release.
+
+"""Taking a migration back, or finishing it, from what the journal and the two hosts say."""
+
+from __future__ import annotations
+
+import contextlib
+import typing as t
+from urllib.parse import urlsplit
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
+    Conflict,
+    ConnectionFailed,
+    HeadroomError,
+    TimedOut,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._streaming import serve
+from ansible_collections.headroom.libvirt.plugins.module_utils._uris import leads_here
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt import domains, migration
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
+    open_connection,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.metadata import VolumeRef
+from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import (
+    SYSTEM_CLOCK,
+    Clock,
+    Waiter,
+)
+
+from . import finish, overlays, severance, volumes
+from .endpoints import Place, Sides
+from .intent import Intent
+
+if t.TYPE_CHECKING:
+    from ansible_collections.headroom.libvirt.plugins.module_utils._journal.journal import (
+        Direction,
+        Journal,
+        Record,
+    )
+    from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
+        Connection,
+    )
+
+_CONNECT_SECONDS: t.Final = 20.0
+_ABORT_SECONDS: t.Final = 60.0
+# A migration that its own module has left goes on by itself; as long as it may take.
+_ARRIVAL_SECONDS: t.Final = 3600.0
+
+
+class MigrationRecovery:
+    """Recovery of the kind ``migrate``. ``uris`` are source and destination, with passwords that no journal keeps."""
+
+    def __init__(
+        self,
+        *,
+        clock: Clock = SYSTEM_CLOCK,
+        connect_timeout: float = _CONNECT_SECONDS,
+        uris: tuple[str, str] | None = None,
+    ) -> None:
+        self._clock = clock
+        self._connect_timeout = connect_timeout
+        self._uris = uris
+
+    def resume(self, record: Record) -> None:
+        """Finish a migration whose guest has arrived; raises Conflict for one that has not begun to run there."""
+        intent = Intent.from_dict(record.intent)
+        with self._sides(intent) as sides:
+            place = _settled(sides)
+            if place == "postcopy":
+                place = _recover_postcopy(sides, intent)
+            if place != "destination" and not _is_at_home(sides, intent):
+                raise Conflict(
+                    f"{intent.name!r} has not moved: it is on its source ({place}), so there is nothing to resume. "
+                    "Roll the transaction back, then migrate anew.",
+                    place=place,
+                )
+            finish.settle(sides, intent, port_of(record))
+            finish.complete(sides, intent, port_of(record))
+
+    def roll_back(self, record: Record) -> None:
+        """Take a migration back whose guest is still on its source; raises Conflict for one that has moved."""
+        intent = Intent.from_dict(record.intent)
+        source_uri, destination_uri = self._uris or (intent.uri, intent.destination_uri)
+        with self._open(source_uri) as source:
+            try:
+                with self._open(destination_uri) as destination:
+                    self._take_back(
+                        record, intent, Sides(source, destination, intent.uuid, self._clock)
+                    )
+            except ConnectionFailed:
+                self._take_back_alone(intent, source)
+                raise
+
+    def _take_back(self, record: Record, intent: Intent, sides: Sides) -> None:
+        place = _stopped(sides)
+        if place in ("destination", "postcopy", "both") or (
+            place == "nowhere" and _is_at_home(sides, intent)
+        ):
+            raise Conflict(
+                f"{intent.name!r} has switched over to {intent.destination_uri} ({place}); that is not taken back. "
+                "Resume the transaction",
+                place=place,
+            )
+        self._take_back_source(sides, intent)
+        _undefine_arrival(sides)
+        volumes.delete(sides.destination, made_volumes(record))
+
+    def _take_back_alone(self, intent: Intent, source: Connection) -> None:
+        """Do what needs no destination: while the source runs the guest, it cannot have moved."""
+        sides = Sides(source, source, intent.uuid, self._clock)
+        if sides.seen_at_source().state == "running":
+            host = urlsplit(intent.destination_uri).hostname
+            if host and leads_here(source.uri):
+                severance.sever_if_unreachable(
+                    intent.name, host
+                )  # else nothing answers that concerns the guest
+            self._take_back_source(sides, intent)
+
+    def _take_back_source(self, sides: Sides, intent: Intent) -> None:
+        if intent.streamed:
+            serve.stop(sides.source, intent)
+            overlays.thaw(sides, intent)
+
+    @contextlib.contextmanager
+    def _sides(self, intent: Intent) -> t.Iterator[Sides]:
+        source_uri, destination_uri = self._uris or (intent.uri, intent.destination_uri)
+        with self._open(source_uri) as source, self._open(destination_uri) as destination:
+            yield Sides(source, destination, intent.uuid, self._clock)
+
+    def _open(self, uri: str) -> contextlib.AbstractContextManager[Connection]:
+        return open_connection(uri, timeout=self._connect_timeout)
+
+
+def recovery(_connection: Connection, _journal: Journal) -> MigrationRecovery:
+    """Return the handler of this kind; it opens both hosts by itself."""
+    return MigrationRecovery()
+
+
+def prospects(record: Record, direction: Direction) -> list[str]:
+    """Return what recovering the record would do, in sentences. Pure."""
+    intent = Intent.from_dict(record.intent)
+    if direction == "resume":
+        disks = ", ".join(disk.target for disk in intent.streamed)
+        pulled = (
+            [f"pull the disks {disks} of {intent.name} in, as far as they are not there yet"]
+            if disks
+            else []
+        )
+        left = [disk.source_path for disk in intent.moved] if intent.remove_source_volumes else []
+        return [
+            *pulled,
+            *(f"delete {path} on {intent.uri}, unless somebody uses it" for path in left),
+        ]
+    merged = [f"merge {disk.overlay_path} back into {disk.base_path}" for disk in intent.streamed]
+    made = [
+        f"delete the volume {ref.pool}/{ref.name} on {intent.destination_uri}"
+        for ref in made_volumes(record)
+    ]
+    return [*merged, *made]
+
+
+def port_of(record: Record) -> int:
+    """Return the port of the export, 0 for a migration without."""
+    ports = [step.arguments["port"] for step in record.steps if step.name == "export"]
+    return ports[-1] if ports else 0
+
+
+def made_volumes(record: Record) -> list[VolumeRef]:
+    """Return the destination's volumes that the transaction made, or was about to make."""
+    return [
+        VolumeRef(step.arguments["pool"], step.arguments["volume"])
+        for step in record.steps
+        if step.name == "volume" and step.facts.get("made", True)
+    ]
+
+
+def _settled(sides: Sides) -> Place:
+    """Wait while the memory is under way; return where the guest is then."""
+    Waiter(_ARRIVAL_SECONDS, sides.clock, longest_pause=1.0).until(
+        lambda: sides.whereabouts() != "moving", "the end of the migration that is under way"
+    )
+    return sides.whereabouts()
+
+
+def _stopped(sides: Sides) -> Place:
+    """Abort a migration that is under way; return where the guest is then."""
+
+    def has_stopped() -> bool:
+        if sides.whereabouts() != "moving" and not _has_job(sides):
+            return True
+        domain = sides.at_source()
+        if domain is not None:
+            with contextlib.suppress(HeadroomError):  # it is just beginning or ending
+                migration.abort_job(domain)
+        return False
+
+    if not Waiter(_ABORT_SECONDS, sides.clock).holds(has_stopped):
+        raise TimedOut(
+            "the migration that is under way could not be aborted; see virsh domjobinfo on the source"
+        )
+    return sides.whereabouts()
+
+
+def _has_job(sides: Sides) -> bool:
+    domain = sides.at_source()
+    with contextlib.suppress(HeadroomError):
+        return domain is not None and domains.is_active(domain) and migration.job_type(domain) != 0
+    return False
+
+
+def _is_at_home(sides: Sides, intent: Intent) -> bool:
+    """Return whether a guest that is off belongs to the destination: it is defined there, and not here."""
+    return sides.at_destination() is not None and (
+        sides.at_source() is None or not intent.undefine_source
+    )
+
+
+def _undefine_arrival(sides: Sides) -> None:
+    """Remove a definition that came to the destination, while the source has the guest still."""
+    arrived = sides.at_destination()
+    if arrived is not None and sides.at_source() is not None and not domains.is_active(arrived):
+        domains.undefine(arrived)
+
+
+def _recover_postcopy(sides: Sides, intent: Intent) -> Place:
+    """Have a broken post-copy go on, where both versions can."""
+    domain = sides.at_source()
+    if domain is None:
+        return sides.whereabouts()
+    flags = migration.flag_bits(
+        ("LIVE", "PEER2PEER", "PERSIST_DEST", "POSTCOPY", "POSTCOPY_RESUME")
+    )
+    if intent.undefine_source:
+        flags |= migration.flag_bits(("UNDEFINE_SOURCE",))
+    try:
+        migration.migrate_peer_to_peer(domain, intent.destination_uri, {}, flags)
+    except HeadroomError as error:
+        raise PostcopyFailed(
+            f"the post-copy migration of {intent.name!r} broke off and could not be resumed: {error.message}. Its "
+            "memory is on both hosts: destroy neither side while the link can still come back, and resume the "
+            "transaction then. If a host is lost, power the guest off on the other and start it anew: its disk is as "
+            "after a power cut.",
+        ) from error
+    return sides.whereabouts()
+
+
+class PostcopyFailed(HeadroomError):
+    """A guest's memory is split between two hosts that do not reach each other."""
+
+    kind = "postcopy_failed"

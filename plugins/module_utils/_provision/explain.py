@@ -1,0 +1,142 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
+# It may change or vanish in any release.
+
+"""A plan in plain sentences. Pure."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._text import (
+    counted,
+    duration,
+    listing,
+    number,
+    quantity,
+)
+
+if t.TYPE_CHECKING:
+    from ansible_collections.headroom.libvirt.plugins.module_utils._forecast.trend import (
+        Forecast,
+        Growth,
+    )
+
+    from .model import Action, Observed
+    from .parked import Reserve
+    from .requirement import Need
+    from .rule import Rule
+
+_VERBS: t.Final[dict[str, str]] = {
+    "create": "created",
+    "wake": "woken",
+    "prepare": "made to be parked",
+    "park": "parked",
+    "remove": "removed",
+}
+
+
+def of_need(need: Need, rule: Rule, running: int) -> list[str]:
+    """Say what demand did, what is expected, and how many machines that takes."""
+    if need.forecast is None or need.now is None:
+        machines = counted(running, "machine")
+        return [
+            f"No demand is known yet: the fleet keeps its {machines}, at least {rule.min} (rule.min)."
+        ]
+    return [
+        *([] if need.seen else [_unseen(rule)]),
+        _movement(need.forecast.growth, rule.unit),
+        _expectation(need.forecast, rule),
+        _machines(need.now, rule, running),
+    ]
+
+
+def of_events(need: Need) -> list[str]:
+    """Say which known events machines are kept ready for."""
+    if not need.events:
+        return []
+    machines = counted(need.scheduled, "machine")
+    return [
+        f"{machines} at least for what is scheduled: {listing([event.name for event in need.events])}."
+    ]
+
+
+def of_reserve(reserve: Reserve, rule: Rule, running: int) -> list[str]:
+    """Say what parked machines are kept for, where a forecast says how many."""
+    if reserve.upper is None:
+        return []
+    parked = reserve.parked_now(rule, running)
+    upper = f"Up to {quantity(reserve.upper, rule.unit)} at a risk of {number(rule.parked_risk * 100)} %"
+    return [
+        f"{upper}: {counted(parked, 'machine')} parked beside {running} that {'runs' if running == 1 else 'run'}."
+    ]
+
+
+def of_actions(actions: t.Sequence[Action]) -> list[str]:
+    """Say what is done, a sentence for each kind of action."""
+    sentences: list[str] = []
+    for verb, participle in _VERBS.items():
+        named = [f"{action.name} on {action.host}" for action in actions if action.action == verb]
+        if named:
+            sentences.append(
+                f"{counted(len(named), 'machine')} {_is(len(named))} {participle}: {listing(named)}."
+            )
+    return sentences
+
+
+def of_unknown(observed: Observed) -> list[str]:
+    """Say what is not known, host by host."""
+    hosts = [
+        f"{host} is not counted: {reason}." for host, reason in sorted(observed.unknown.items())
+    ]
+    return hosts + list(observed.notes)
+
+
+def _unseen(rule: Rule) -> str:
+    what = {
+        "forecast": "the last one that is known counts",
+        "hold": "the fleet keeps its size until it is (rule.on_missing_data)",
+        "max": "the fleet grows to rule.max until it is (rule.on_missing_data)",
+    }
+    return f"The demand of this interval is not known; {what[rule.on_missing_data]}."
+
+
+def _is(count: int) -> str:
+    return "is" if count == 1 else "are"
+
+
+def _movement(growth: Growth, unit: str) -> str:
+    values = [number(value) for value in growth.values]
+    values[-1] = quantity(growth.values[-1], unit)
+    if len(values) == 1:
+        return f"Demand is {values[-1]}."
+    if growth.ratio is not None:
+        again = (
+            f"; each gap is {number(growth.ratio)} times the one before" if growth.ratio > 1 else ""
+        )
+        return f"Demand rose {' → '.join(values)}{again}."
+    before, now = growth.values[-2:]
+    if before == now:
+        return f"Demand stays at {values[-1]}."
+    return f"Demand {'rose' if now > before else 'fell'} {' → '.join(values[-2:])}."
+
+
+def _expectation(forecast: Forecast, rule: Rule) -> str:
+    ahead = duration((forecast.peak + 1) * rule.interval)
+    step = forecast.steps[forecast.peak]
+    error = f", up to {number(step.upper)} with the usual error" if step.upper > step.value else ""
+    return f"In {ahead} {quantity(step.value, rule.unit)} is expected{error}."
+
+
+def _machines(needed: int, rule: Rule, running: int) -> str:
+    headroom = f" with {number(rule.headroom * 100)} % headroom" if rule.headroom else ""
+    limit = ""
+    if needed == rule.max:
+        limit = " (rule.max)"
+    elif needed == rule.min:
+        limit = " (rule.min)"
+    machines = f"{counted(needed, 'machine')}{limit} of {quantity(rule.capacity, rule.unit)} each"
+    return f"That takes {machines}{headroom}; {running} {'runs' if running == 1 else 'run'}."

@@ -1,0 +1,278 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
+# It may change or vanish in any release.
+
+"""From what tasks returned on the hosts to what a plan is made of. Pure.
+
+The hosts' results come through a playbook, so anything may be in them: each value is checked, and an error says where
+it stands, what it is and what belongs there.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import typing as t
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._checks import Given
+from ansible_collections.headroom.libvirt.plugins.module_utils._demand import csv
+from ansible_collections.headroom.libvirt.plugins.module_utils._demand.series import (
+    Sample,
+    Series,
+    merge,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
+from ansible_collections.headroom.libvirt.plugins.module_utils._placement.plan import Host, Size
+from ansible_collections.headroom.libvirt.plugins.module_utils._text import epoch
+
+from .calibration import Load, Measured, ready_seconds, work_of
+from .model import Member, Observed
+
+_SAMPLE: t.Final = "Hand in what headroom.libvirt.demand_sample returned on the host, or null if it did not answer."
+_FACTS: t.Final = "Hand in the `host` that headroom.libvirt.host_info returned on the host, or null if it did not answer."  # noqa: E501
+
+
+@dataclasses.dataclass(frozen=True)
+class Wanted:
+    """What is known of one clone's size before it is made; None where only its appliance knows."""
+
+    vcpus: int | None = None
+    memory_bytes: int | None = None
+    disk_bytes: int = 0
+    pool: str = "default"
+
+
+def observe(
+    fleet: str,
+    now: float,
+    interval: int,
+    hosts: t.Sequence[t.Mapping[str, t.Any]],
+    wanted: Wanted,
+    since: float = 0.0,
+) -> Observed:
+    """Return what the ``hosts`` (``{name, facts, sample}`` each) say of ``fleet`` at ``now``, of the demand ``since``.
+
+    Raises InvalidInput for what is no host, no sample or no facts, and for a name that two machines have.
+    """
+    _check_hosts(hosts)
+    samples = _by_host(hosts, "sample", _answered, _SAMPLE)
+    facts = _by_host(hosts, "facts", lambda facts: facts is not None, _FACTS)
+    for sample in samples.values():
+        _check_fleet(sample, fleet)
+    members = _unique(
+        [member for name, sample in samples.items() for member in _members(sample, name)]
+    )
+    size, notes = _size(wanted, samples)
+    histories = [_history(sample, since) for sample in samples.values()]
+    series = merge(histories, interval, now)
+    unknown = {host["name"]: "it did not answer" for host in hosts if host["name"] not in samples}
+    # Of a demand that is the whole fleet's, the hosts that did not answer have met a part.
+    all_met = not unknown or not any(one.whole for history in histories for one in history)
+    return Observed(
+        fleet=fleet,
+        now=now,
+        series=series,
+        size=size,
+        members=members,
+        rooms=tuple(_room(name, facts[name], wanted, members) for name in samples if name in facts),
+        unknown=unknown,
+        notes=(*notes, *_gaps(samples, facts)),
+        measured=_measured(samples.values(), series if all_met else None),
+    )
+
+
+def _by_host(
+    hosts: t.Sequence[t.Mapping[str, t.Any]],
+    key: str,
+    holds: t.Callable[[t.Any], bool],
+    remedy: str,
+) -> dict[str, Given]:
+    """Return what the hosts have under ``key``, by their names, of those for which it ``holds``."""
+    return {
+        host["name"]: Given(f"hosts[{index}].{key}", host.get(key), remedy)
+        for index, host in enumerate(hosts)
+        if holds(host.get(key))
+    }
+
+
+def _answered(sample: t.Any) -> bool:
+    """Whether the task that took the sample succeeded."""
+    if not isinstance(sample, dict):
+        return sample is not None
+    return not (sample.get("failed") or sample.get("unreachable") or sample.get("skipped"))
+
+
+def _check_hosts(hosts: t.Sequence[t.Mapping[str, t.Any]]) -> None:
+    seen: set[str] = set()
+    for index, host in enumerate(hosts):
+        if host["name"] in seen:
+            raise InvalidInput(
+                f"hosts[{index}].name", host["name"], "stands there twice", "Name each host once."
+            )
+        seen.add(host["name"])
+
+
+def _check_fleet(sample: Given, fleet: str) -> None:
+    found = sample["fleet"].value
+    if found is not None and found != fleet:
+        raise InvalidInput(
+            f"{sample.path}.fleet",
+            found,
+            f"is not the fleet {fleet!r}",
+            "Hand in samples of one fleet.",
+        )
+
+
+def _history(sample: Given, since: float) -> list[Sample]:
+    """Return the rows from ``since`` on; all are checked, the older ones as well.
+
+    A text is taken for CSV: of months of rows Ansible takes a second to make options, but of a text no time.
+    """
+    rows = sample["history"]
+    if isinstance(rows.value, str):
+        return [Sample(*row) for row in csv.rows(rows.path, rows.value) if row[0] >= since]
+    samples = [
+        _plain_sample(row) or _checked_sample(rows, index)
+        for index, row in enumerate(rows.listed())
+    ]
+    return [one for one in samples if one.timestamp >= since]
+
+
+def _plain_sample(row: t.Any) -> Sample | None:
+    """Return the sample of a row that is as it should be, at a tenth of the price of finding out what is wrong."""
+    if not isinstance(row, dict):
+        return None
+    timestamp, value = row.get("timestamp"), row.get("value")
+    if (
+        isinstance(timestamp, bool)
+        or not isinstance(timestamp, (int, float))
+        or not math.isfinite(timestamp)
+    ):
+        return None
+    if value is not None and (
+        isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < math.inf
+    ):
+        return None
+    return Sample(float(timestamp), None if value is None else float(value), bool(row.get("whole")))
+
+
+def _checked_sample(rows: Given, index: int) -> Sample:
+    row = rows.items()[index]
+    return Sample(row["timestamp"].number(), row["value"].demand(), bool(row["whole"].value))
+
+
+def _measured(samples: t.Collection[Given], met: Series | None) -> Measured:
+    """Return what the samples show of machines; ``met`` is the demand that those of their hosts have met alone."""
+    runs = [seconds for sample in samples for seconds in _readiness(sample)]
+    loads = [_loads(sample) for sample in samples]
+    return Measured(ready_seconds(runs), None if met is None else work_of(met, loads))
+
+
+def _readiness(sample: Given) -> list[float]:
+    """Return the seconds that new machines took; none of what an older version returned."""
+    rows = sample["readiness"]
+    return [] if rows.value is None else [row["seconds"].at_least_zero() for row in rows.items()]
+
+
+def _loads(sample: Given) -> list[Load]:
+    """Likewise, what machines used."""
+    rows = sample["loads"]
+    return [
+        Load(row["timestamp"].number(), row["used_cores"].at_least_zero(), row["vcpus"].count())
+        for row in (rows.items() if rows.value is not None else ())
+    ]
+
+
+def _members(sample: Given, host: str) -> list[Member]:
+    return [
+        Member(
+            name=member["name"].text(),
+            host=host,
+            state=member["state"].text(),
+            uuid=member["uuid"].optional(Given.text),
+            protected=bool(member["protected"].value),
+            created=member["created"].optional(_moment),
+            activity=member["activity"].optional(Given.number),
+        )
+        for member in sample["members"].items()
+    ]
+
+
+def _moment(value: Given) -> float:
+    if isinstance(value.value, str):
+        try:
+            return epoch(value.value)
+        except ValueError:
+            raise value.wrong("a time in ISO 8601") from None
+    return value.number()
+
+
+def _unique(members: list[Member]) -> tuple[Member, ...]:
+    seen: dict[str, str] = {}
+    for member in members:
+        if member.name in seen:
+            raise InvalidInput(
+                "hosts",
+                member.name,
+                f"is a machine on {seen[member.name]} and on {member.host}",
+                "Names of a fleet's machines are unique over its hosts: rename or remove one of them.",
+            )
+        seen[member.name] = member.host
+    return tuple(members)
+
+
+def _size(wanted: Wanted, samples: t.Mapping[str, Given]) -> tuple[Size, list[str]]:
+    """Return a clone's size: as the rule says, else as the fleet's largest machine; and a note when nobody knows."""
+    members = [member for sample in samples.values() for member in sample["members"].items()]
+    vcpus = [count for member in members if (count := member["vcpus"].optional(Given.count))]
+    memory = [
+        count for member in members if (count := member["memory_bytes"].optional(Given.count))
+    ]
+    size = Size(
+        vcpus=max(vcpus, default=1) if wanted.vcpus is None else wanted.vcpus,
+        memory_bytes=max(memory, default=0) if wanted.memory_bytes is None else wanted.memory_bytes,
+        disk_bytes=wanted.disk_bytes,
+    )
+    if size.memory_bytes:
+        return size, []
+    return size, [
+        "How much memory a machine takes is not known yet, so memory was not looked at (set machine.memory)."
+    ]
+
+
+def _room(name: str, facts: Given, wanted: Wanted, members: t.Iterable[Member]) -> Host:
+    free, running = facts["free"], facts["committed"]["running"]
+    pool = free["pools"][wanted.pool] if wanted.disk_bytes else None
+    return Host(
+        name=name,
+        free=Size(
+            vcpus=free["vcpus"].count(),
+            memory_bytes=free["memory_bytes"].count(),
+            disk_bytes=0 if pool is None or pool.value is None else pool.count(),
+        ),
+        members=sum(member.host == name for member in members),
+        running=Size(running["vcpus"].count(), running["memory_bytes"].count()),
+        closed=facts["maintenance"].value is not None,
+    )
+
+
+def _gaps(samples: t.Mapping[str, Given], facts: t.Mapping[str, Given]) -> list[str]:
+    """Return sentences on hosts whose demand or resources are not known."""
+    told: list[str] = []
+    for name, sample in samples.items():
+        if name not in facts:
+            told.append(f"{name} takes no clones: its resources are not known.")
+        elif facts[name]["maintenance"].value is not None:
+            reason = facts[name]["maintenance"]["reason"].value or "without a reason"
+            told.append(
+                f"{name} takes no clones, and none is woken there: it is in maintenance ({reason})."
+            )
+        current = sample["sample"]
+        if current.value is not None and current["value"].value is None:
+            told.append(
+                f"The demand on {name} is not known: {current['reason'].value or 'it did not say why'}."
+            )
+    return told

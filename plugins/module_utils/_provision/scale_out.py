@@ -1,0 +1,122 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
+# It may change or vanish in any release.
+
+"""Which machines are woken and made. Pure."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._demand.series import slot_start
+from ansible_collections.headroom.libvirt.plugins.module_utils._placement.plan import spread
+from ansible_collections.headroom.libvirt.plugins.module_utils._text import counted
+
+from .model import PARKED, Action, Member, Observed, Part
+
+if t.TYPE_CHECKING:
+    from .rule import Rule
+
+
+def wake(observed: Observed, wanted: int, keep: int) -> tuple[Action, ...]:
+    """Return what brings the running machines up to ``wanted`` out of those that exist.
+
+    Machines that went down during the cooldown are brought back up to ``keep``: an outage takes the demand with it, and
+    must not be taken for a need that fell.
+    """
+    missing = max(wanted, keep) - len(observed.running)
+    return tuple(_wake(member) for member in observed.spare[: max(0, missing)])
+
+
+def make(observed: Observed, rule: Rule, serving: int, parked: int) -> Part:
+    """Return the clones to make: ``serving`` that are needed, and then ``parked`` ones that are kept ready."""
+    count, held_back = _allowed(observed, rule, serving, parked)
+    if not count:
+        return Part((), tuple(held_back))
+    placed = spread(
+        observed.rooms,
+        observed.size,
+        count,
+        n_plus_one=rule.n_plus_one,
+        pack=rule.spread == "pack",
+        most=rule.max_per_host,
+    )
+    if placed.missing:
+        needed = max(0, min(serving, count) - len(placed.hosts))
+        held_back.append(f"{_not_made(needed, placed.missing - needed)}: {placed.shortage}.")
+    names = new_names(observed, rule, len(placed.hosts))
+    actions = (
+        Action("create", name, host, "the fleet needs it")
+        if index < serving
+        else Action("prepare", name, host, "it is kept parked")
+        for index, (name, host) in enumerate(zip(names, placed.hosts))
+    )
+    return Part(tuple(actions), tuple(held_back))
+
+
+def new_names(observed: Observed, rule: Rule, count: int) -> list[str]:
+    """Return ``count`` names ``FLEET-N`` with the lowest free N.
+
+    With a host whose machines are not known, N starts above every number that a machine there could have.
+    """
+    pattern = re.compile(rf"{re.escape(observed.fleet)}-([1-9][0-9]*)")
+    matches = [pattern.fullmatch(member.name) for member in observed.members]
+    taken = {int(match.group(1)) for match in matches if match}
+    number = max([rule.max + rule.most_parked, *taken]) if observed.unknown else 0
+    names: list[str] = []
+    while len(names) < count:
+        number += 1
+        if number not in taken:
+            names.append(f"{observed.fleet}-{number}")
+    return names
+
+
+def _wake(member: Member) -> Action:
+    reason = (
+        "it is parked" if member.state in PARKED else f"it is {member.state}, although it is needed"
+    )
+    return Action("wake", member.name, member.host, reason)
+
+
+def _allowed(observed: Observed, rule: Rule, serving: int, parked: int) -> tuple[int, list[str]]:
+    """Return how many of the machines may be made in this slot, and sentences on the others.
+
+    The parked ones come last, so they are the first that are not made.
+    """
+    held_back: list[str] = []
+    count = max(0, serving) + parked
+    # A machine that is just shutting down does not serve, but exists: with it the fleet must not pass its maximum.
+    space = max(0, rule.max + rule.most_parked - len(observed.members))
+    if space < count:
+        held_back.append(
+            f"{_missing(serving, parked, space)}: with those that are going down the fleet has rule.max machines."
+        )
+        count = space
+    if rule.scale_out_limit is None:
+        return count, held_back
+    slot = slot_start(observed.now, rule.interval)
+    made = sum(member.created is not None and member.created >= slot for member in observed.members)
+    limit = max(0, rule.scale_out_limit - made)
+    if limit < count:
+        held_back.append(
+            f"{_missing(min(serving, count), count - min(serving, count), limit)}: one interval may add "
+            f"{rule.scale_out_limit} (rule.scale_out_limit)."
+        )
+    return min(count, limit), held_back
+
+
+def _missing(serving: int, parked: int, made: int) -> str:
+    """Say what of the two is not made when only ``made`` are."""
+    needed = max(0, serving - made)
+    return _not_made(needed, serving + parked - made - needed)
+
+
+def _not_made(needed: int, parked: int) -> str:
+    if needed:
+        return f"{counted(needed, 'more machine')} {'is' if needed == 1 else 'are'} needed but not made"
+    be = "is" if parked == 1 else "are"
+    return f"{counted(parked, 'machine')} {be} to be parked but not made"

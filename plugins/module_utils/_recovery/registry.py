@@ -1,0 +1,79 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
+# It may change or vanish in any release.
+
+"""The kinds of transactions, and what can be done about those that were left unfinished."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import flatten, live
+from ansible_collections.headroom.libvirt.plugins.module_utils._clone import again as clone_again
+from ansible_collections.headroom.libvirt.plugins.module_utils._clone import recover
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain import removal
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Unsupported
+from ansible_collections.headroom.libvirt.plugins.module_utils._migrate import (
+    intent as migrate_intent,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._migrate import (
+    recover as migrate_recovery,
+)
+
+if t.TYPE_CHECKING:
+    from ansible_collections.headroom.libvirt.plugins.module_utils._journal.journal import (
+        Direction,
+        Journal,
+        Record,
+        Recovery,
+    )
+    from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
+        Connection,
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class Kind:
+    """A kind of transactions.
+
+    ``recovery`` makes its handler; ``prospects`` says in sentences, out of a record alone, what the handler would do.
+    """
+
+    recovery: t.Callable[[Connection, Journal], Recovery]
+    prospects: t.Callable[[Record, Direction], list[str]]
+
+
+KINDS: t.Final[t.Mapping[str, Kind]] = {
+    live.KIND: Kind(lambda connection, _journal: live.CaptureRecovery(connection), live.prospects),
+    recover.KIND: Kind(clone_again.recovery, recover.prospects),
+    flatten.KIND: Kind(
+        lambda connection, _journal: flatten.FlattenRecovery(connection), flatten.prospects
+    ),
+    migrate_intent.KIND: Kind(migrate_recovery.recovery, migrate_recovery.prospects),
+    removal.KIND: Kind(
+        lambda connection, _journal: removal.RemovalRecovery(connection), removal.prospects
+    ),
+}
+
+
+def kind_of(record: Record) -> Kind:
+    """Return the kind of a record; raises Unsupported for one that only another release knows."""
+    try:
+        return KINDS[record.kind]
+    except KeyError:
+        raise Unsupported(
+            f"{record} is of a kind that this release does not know (it knows: {', '.join(sorted(KINDS))}). "
+            "Use the release of headroom.libvirt that began it.",
+            transaction=record.id,
+        ) from None
+
+
+def prospects(record: Record, direction: Direction) -> list[str]:
+    """Return what recovering the record would do; nothing for one that has ended, or of a kind that is not known."""
+    if record.state != "unfinished" or record.kind not in KINDS:
+        return []
+    return KINDS[record.kind].prospects(record, direction)

@@ -1,0 +1,206 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
+# It may change or vanish in any release.
+
+"""Connections to libvirt, and libvirt's errors in the collection's words."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import threading
+import typing as t
+from urllib.parse import urlsplit
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
+    Conflict,
+    ConnectionFailed,
+    HeadroomError,
+    InvalidInput,
+    LibvirtFailed,
+    NoSpace,
+    NotFound,
+    TimedOut,
+    Unsupported,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._uris import masked
+
+from .libvirt_dep import libvirt, require_libvirt
+
+_KEEPALIVE_INTERVAL_SECONDS = 5
+_KEEPALIVE_COUNT = 3
+_NO_SPACE = re.compile(
+    r"no space left on device|not enough (free )?space|would exceed|larger than.*(free|available)",
+    re.IGNORECASE,
+)
+# What libvirt says of a connection that broke in mid-call comes under several codes.
+_LOST = re.compile(
+    r"client socket is closed|(?:hangup|error) event on socket|keepalive timeout|broken pipe|connection reset"
+    r"|end of file while (?:reading|writing) data|cannot (?:recv|write) data(?! to file)",
+    re.IGNORECASE,
+)
+
+
+class Connection(t.NamedTuple):
+    """An open libvirt connection and the URI that it was asked for, safe to show."""
+
+    handle: libvirt.virConnect
+    uri: str
+
+
+@contextlib.contextmanager
+def open_connection(
+    uri: str, *, timeout: float = 20.0, read_only: bool = False, keepalive: bool = True
+) -> t.Iterator[Connection]:
+    """Yield an open Connection to ``uri`` and close it afterwards.
+
+    Who has a deadline of their own for a host that dies in mid-call can do without ``keepalive`` and its thread.
+
+    Raises InvalidInput for what is no libvirt URI, ConnectionFailed when the host does not answer within
+    ``timeout`` seconds or refuses, MissingDependency without libvirt-python.
+    """
+    require_libvirt()
+    _check_uri(uri)
+    if keepalive:
+        _start_event_loop()
+    libvirt.registerErrorHandler(
+        lambda _context, _error: None, None
+    )  # errors are raised, not printed
+    handle = _open_within(uri, timeout, read_only)
+    try:
+        if keepalive:
+            _keep_alive(handle)
+        yield Connection(handle, masked(uri))
+    finally:
+        with contextlib.suppress(libvirt.libvirtError):
+            handle.close()
+
+
+@contextlib.contextmanager
+def living(connection: Connection, *, timeout: float = 20.0) -> t.Iterator[Connection]:
+    """Yield the connection, or where it has broken a new one to the same host, as when libvirtd was restarted.
+
+    Raises ConnectionFailed when there is none within ``timeout`` seconds, or its URI holds a password.
+    """
+    if _is_alive(connection):
+        yield connection
+    else:
+        with open_connection(connection.uri, timeout=timeout) as fresh:
+            yield fresh
+
+
+def _is_alive(connection: Connection) -> bool:
+    try:
+        return bool(connection.handle.isAlive())
+    except libvirt.libvirtError:
+        return False
+
+
+@contextlib.contextmanager
+def translated(action: str) -> t.Iterator[None]:
+    """Turn a libvirtError of the block into the collection's errors.
+
+    ``action`` says what was being done, as in "look up the domain 'web-1'".
+    """
+    try:
+        yield
+    except libvirt.libvirtError as error:
+        raise from_libvirt(error, action) from error
+
+
+def from_libvirt(error: libvirt.libvirtError, action: str) -> HeadroomError:
+    """Return the HeadroomError that stands for ``error``."""
+    text = masked((error.get_error_message() or str(error)).strip())
+    code = error.get_error_code()
+    if _NO_SPACE.search(text):
+        return NoSpace(f"could not {action}: {text}", libvirt_code=code)
+    family = ConnectionFailed if _LOST.search(text) else _families().get(code, LibvirtFailed)
+    return family(f"could not {action}: {text}", libvirt_code=code)
+
+
+def _families() -> dict[int, type[HeadroomError]]:
+    # Built at call time: the constants exist only where libvirt could be imported.
+    return {
+        libvirt.VIR_ERR_NO_DOMAIN: NotFound,
+        libvirt.VIR_ERR_NO_STORAGE_POOL: NotFound,
+        libvirt.VIR_ERR_NO_STORAGE_VOL: NotFound,
+        libvirt.VIR_ERR_NO_NETWORK: NotFound,
+        libvirt.VIR_ERR_NO_DOMAIN_METADATA: NotFound,
+        libvirt.VIR_ERR_DOM_EXIST: Conflict,
+        libvirt.VIR_ERR_STORAGE_VOL_EXIST: Conflict,
+        libvirt.VIR_ERR_OPERATION_TIMEOUT: TimedOut,
+        libvirt.VIR_ERR_NO_SUPPORT: Unsupported,
+        libvirt.VIR_ERR_OPERATION_UNSUPPORTED: Unsupported,
+        libvirt.VIR_ERR_CONFIG_UNSUPPORTED: Unsupported,
+        libvirt.VIR_ERR_NO_CONNECT: ConnectionFailed,
+        libvirt.VIR_ERR_AUTH_FAILED: ConnectionFailed,
+        libvirt.VIR_ERR_RPC: ConnectionFailed,
+    }
+
+
+def _check_uri(uri: str) -> None:
+    if not urlsplit(uri).scheme or any(character.isspace() for character in uri):
+        raise InvalidInput(
+            "uri",
+            masked(uri),
+            "is not a libvirt URI",
+            "Write for example qemu:///system or qemu+ssh://root@host/system.",
+        )
+
+
+def _open_within(uri: str, timeout: float, read_only: bool) -> libvirt.virConnect:
+    """Open ``uri`` in a thread of its own: libvirt has no time limit for a host that swallows packets."""
+    outcome: dict[str, t.Any] = {}
+
+    def attempt() -> None:
+        try:
+            outcome["handle"] = libvirt.openReadOnly(uri) if read_only else libvirt.open(uri)
+        except libvirt.libvirtError as error:
+            outcome["error"] = error
+
+    thread = threading.Thread(target=attempt, name="libvirt-open", daemon=True)
+    thread.start()
+    thread.join(timeout)
+    if "handle" in outcome:
+        return t.cast("libvirt.virConnect", outcome["handle"])
+    if "error" in outcome:
+        text = masked(str(outcome["error"]).strip())
+        raise ConnectionFailed(
+            f"uri: could not connect to {masked(uri)}: {text}. Check that libvirtd (or virtqemud) runs there and "
+            "that this user may use it.",
+            uri=masked(uri),
+        )
+    raise ConnectionFailed(
+        f"uri: {masked(uri)} did not answer within {timeout:g} s. Check the host and the network, or raise "
+        "connect_timeout.",
+        uri=masked(uri),
+    )
+
+
+def _keep_alive(handle: libvirt.virConnect) -> None:
+    # A host that dies in mid-call is noticed after interval * count seconds. Local drivers do not support it.
+    with contextlib.suppress(libvirt.libvirtError):
+        handle.setKeepAlive(_KEEPALIVE_INTERVAL_SECONDS, _KEEPALIVE_COUNT)
+
+
+_event_loop_lock = threading.Lock()
+_event_loop_threads: list[threading.Thread] = []
+
+
+def _start_event_loop() -> None:
+    """Run libvirt's event loop in the background; keepalive and events need it, once a process."""
+    with _event_loop_lock:
+        if _event_loop_threads:
+            return
+        libvirt.virEventRegisterDefaultImpl()
+        thread = threading.Thread(target=_run_event_loop, name="libvirt-events", daemon=True)
+        thread.start()
+        _event_loop_threads.append(thread)
+
+
+def _run_event_loop() -> None:
+    while True:
+        libvirt.virEventRunDefaultImpl()

@@ -1,0 +1,165 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
+# It may change or vanish in any release.
+
+"""Reading a domain's XML. Pure: text in, named tuples out."""
+
+from __future__ import annotations
+
+import typing as t
+
+from . import metadata as _metadata
+from .element_xml import attribute, children, children_by_tag, parse_element, size_in_bytes, text_of
+from .metadata import Metadata
+
+if t.TYPE_CHECKING:
+    from ansible_collections.headroom.libvirt.plugins.module_utils._lxml_dep import etree
+
+# The disk that shows a clone its cloud-init seed. libvirt keeps aliases that begin so as they are.
+SEED_ALIAS: t.Final = "ua-headroom-seed"
+_NOTHING: t.Final[dict[str, str]] = {}  # the attributes of an element that is not there
+
+
+class Disk(t.NamedTuple):
+    """One ``<disk>``. ``source`` is a path; ``pool`` and ``volume`` are set where the source is a volume."""
+
+    target: str
+    bus: str | None = None
+    device: str = "disk"
+    type: str = "file"
+    source: str | None = None
+    pool: str | None = None
+    volume: str | None = None
+    format: str | None = None
+    readonly: bool = False
+    shareable: bool = False
+    backing: tuple[str, ...] = ()
+    alias: str | None = None
+    cache: str | None = None
+
+
+class Interface(t.NamedTuple):
+    """One ``<interface>``. ``source`` is the network, bridge or device that it is attached to."""
+
+    mac: str | None = None
+    type: str = "network"
+    source: str | None = None
+    target: str | None = None
+    model: str | None = None
+
+
+class Graphics(t.NamedTuple):
+    """One ``<graphics>``: where its screen listens. A port is None while there is none, as of a domain that is off."""
+
+    type: str
+    address: str | None = None
+    port: int | None = None
+    tls_port: int | None = None
+    socket: str | None = None
+
+
+class Definition(t.NamedTuple):
+    """What the collection reads of a ``<domain>``."""
+
+    name: str
+    uuid: str | None = None
+    type: str = "kvm"
+    title: str | None = None
+    description: str | None = None
+    memory_bytes: int = 0
+    vcpus: int = 1
+    arch: str | None = None
+    machine: str | None = None
+    nvram: str | None = None
+    disks: tuple[Disk, ...] = ()
+    interfaces: tuple[Interface, ...] = ()
+    graphics: tuple[Graphics, ...] = ()
+    metadata: Metadata = Metadata()
+
+
+def parse(text: str) -> Definition:
+    """Return the Definition of a domain's XML."""
+    return read(parse_element(text))
+
+
+def read(root: etree._Element) -> Definition:
+    """Return the Definition of a parsed ``<domain>``."""
+    parts = children_by_tag(root)
+    system, devices = children_by_tag(parts.get("os")), parts.get("devices")
+    return Definition(
+        name=text_of(parts.get("name")) or "",
+        uuid=text_of(parts.get("uuid")),
+        type=root.get("type", "kvm"),
+        title=text_of(parts.get("title")),
+        description=text_of(parts.get("description")),
+        memory_bytes=size_in_bytes(parts.get("memory")),
+        vcpus=int(text_of(parts.get("vcpu")) or 1),
+        arch=attribute(system.get("type"), "arch") or None,
+        machine=attribute(system.get("type"), "machine") or None,
+        nvram=text_of(system.get("nvram")),
+        disks=tuple(map(_read_disk, children(devices, "disk"))),
+        interfaces=tuple(map(_read_interface, children(devices, "interface"))),
+        graphics=tuple(map(_read_graphics, children(devices, "graphics"))),
+        metadata=_metadata.find_in(root),
+    )
+
+
+def _read_disk(element: etree._Element) -> Disk:
+    parts = children_by_tag(element)
+    source, target = parts.get("source", _NOTHING), parts.get("target", _NOTHING)
+    return Disk(
+        target=target.get("dev", ""),
+        bus=target.get("bus"),
+        device=element.get("device", "disk"),
+        type=element.get("type", "file"),
+        source=source.get("file") or source.get("dev") or source.get("dir"),
+        pool=source.get("pool"),
+        volume=source.get("volume"),
+        format=attribute(parts.get("driver"), "type") or None,
+        readonly="readonly" in parts,
+        shareable="shareable" in parts,
+        backing=tuple(_backing(parts.get("backingStore"))),
+        alias=attribute(parts.get("alias"), "name") or None,
+        cache=attribute(parts.get("driver"), "cache") or None,
+    )
+
+
+def _backing(store: etree._Element | None) -> t.Iterator[str]:
+    while store is not None:
+        source = store.find("source")
+        path = None if source is None else source.get("file") or source.get("dev")
+        if path:
+            yield path
+        store = store.find("backingStore")
+
+
+def _read_interface(element: etree._Element) -> Interface:
+    parts = children_by_tag(element)
+    source = parts.get("source", _NOTHING)
+    return Interface(
+        mac=attribute(parts.get("mac"), "address") or None,
+        # libvirt's own files have both, what it tells has only what the network made of it
+        type=parts.get("actual", element).get("type", "network"),
+        source=source.get("network") or source.get("bridge") or source.get("dev"),
+        target=attribute(parts.get("target"), "dev") or None,
+        model=attribute(parts.get("model"), "type") or None,
+    )
+
+
+def _read_graphics(element: etree._Element) -> Graphics:
+    listen = element.find("listen")
+    return Graphics(
+        type=element.get("type", ""),
+        address=element.get("listen") or attribute(listen, "address") or None,
+        port=_port(element.get("port")),
+        tls_port=_port(element.get("tlsPort")),
+        socket=element.get("socket") or attribute(listen, "socket") or None,
+    )
+
+
+def _port(text: str | None) -> int | None:
+    # -1 stands for "one that libvirt chooses when the domain starts"
+    return int(text) if text and text.isdecimal() and int(text) > 0 else None

@@ -1,0 +1,76 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
+# It may change or vanish in any release.
+
+"""XML whatever it is about: parsed without entities, DTDs and network, read, and written. Pure."""
+
+from __future__ import annotations
+
+import functools
+import typing as t
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import HeadroomError
+from ansible_collections.headroom.libvirt.plugins.module_utils._lxml_dep import etree
+
+# https://libvirt.org/formatdomain.html#memory-allocation: k, KiB, M, … are binary; KB, MB, … are decimal.
+_UNITS: t.Final[dict[str, int]] = {
+    "b": 1,
+    "bytes": 1,
+    **{
+        unit: 1024**power
+        for power, letter in enumerate("kmgtpe", start=1)
+        for unit in (letter, f"{letter}ib")
+    },
+    **{f"{letter}b": 1000**power for power, letter in enumerate("kmgtpe", start=1)},
+}
+
+
+def parse_element(text: str) -> etree._Element:
+    """Return the root of ``text``, parsed with entities, DTDs and the network off; raises HeadroomError."""
+    try:
+        return etree.fromstring(text.encode(), _parser())
+    except (etree.XMLSyntaxError, ValueError) as error:
+        raise HeadroomError(f"XML could not be parsed: {error}") from error
+
+
+@functools.cache
+def _parser() -> etree.XMLParser:
+    # One for all: making a parser takes longer than most definitions take to be parsed.
+    return etree.XMLParser(
+        resolve_entities=False, no_network=True, load_dtd=False, remove_blank_text=True
+    )
+
+
+def to_text(element: etree._Element) -> str:
+    """Return the XML text of ``element``."""
+    return etree.tostring(element, encoding="unicode", pretty_print=True)
+
+
+def attribute(element: etree._Element | None, name: str) -> str:
+    """Return an attribute of ``element``; nothing if it has none, or there is no element."""
+    return "" if element is None else element.get(name, "")
+
+
+def children_by_tag(element: etree._Element | None) -> dict[str, etree._Element]:
+    """Return the first child of each name: one pass instead of a search for each."""
+    return {} if element is None else {str(child.tag): child for child in reversed(element)}
+
+
+def children(element: etree._Element | None, tag: str) -> t.Iterator[etree._Element]:
+    """Return the children of that name, none where there is no element."""
+    return iter(()) if element is None else element.iterchildren(tag)
+
+
+def text_of(element: etree._Element | None) -> str | None:
+    """Return the text of ``element``, None where there is no element."""
+    return None if element is None else element.text or ""
+
+
+def size_in_bytes(element: etree._Element | None, default_unit: str = "KiB") -> int:
+    """Return the bytes that an element with a ``unit`` attribute says, 0 without element."""
+    if element is None or not (element.text or "").strip():
+        return 0
+    return int(element.text or 0) * _UNITS[element.get("unit", default_unit).lower()]

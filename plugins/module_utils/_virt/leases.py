@@ -1,0 +1,41 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
+# It may change or vanish in any release.
+
+"""Who holds which address on a host."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import NotFound, Unsupported
+
+from . import node
+from .dhcp import Lease, read_lease
+from .libvirt_dep import libvirt
+
+if t.TYPE_CHECKING:
+    from .connection import Connection
+
+
+def all_leases(connection: Connection) -> list[Lease]:
+    """Return every lease that the host's networks have given out; one call for the networks, and one each."""
+    try:
+        networks = node.list_networks(connection)
+    except Unsupported:  # a driver without networks
+        return []
+    return [lease for network in networks for lease in _leases(network)]
+
+
+def _leases(network: node.Network) -> list[Lease]:
+    """Return the leases of a network; none for one that is gone, or of a driver that gives out no addresses."""
+    try:
+        rows = node.dhcp_leases(network)
+    except (NotFound, Unsupported):
+        return []
+    name, ipv6_type = network.name(), libvirt.VIR_IP_ADDR_TYPE_IPV6
+    leases = (read_lease(name, row, ipv6_type=ipv6_type) for row in rows)
+    return [lease for lease in leases if lease is not None]

@@ -1,0 +1,135 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
+# It may change or vanish in any release.
+
+"""Our part of a domain's ``<metadata>``: what a machine is for and where it comes from.
+
+libvirt is the database of machines, so this is all that the collection knows of one beyond its definition.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._lxml_dep import etree
+
+NAMESPACE: t.Final = "urn:headroom:libvirt:1"
+PREFIX: t.Final = "headroom"
+_ROOT: t.Final = f"{{{NAMESPACE}}}machine"
+_TEXTS: t.Final = ("fleet", "tenant", "appliance", "parent", "created")
+
+
+class VolumeRef(t.NamedTuple):
+    """A storage volume by the names that libvirt has for it."""
+
+    pool: str
+    name: str
+
+
+class ReservationRef(t.NamedTuple):
+    """An address that DHCP of a libvirt network keeps for a card."""
+
+    network: str
+    mac: str
+    address: str
+
+
+class Metadata(t.NamedTuple):
+    """What a machine is for.
+
+    ``appliance`` is ``name:version``, ``parent`` the UUID of the domain or the ``name:version`` that it was cloned
+    from, ``created`` an ISO 8601 time in UTC, ``volumes`` and ``reservations`` what belongs to this machine alone and
+    goes with it, ``tags`` words that the operator chose.
+    """
+
+    fleet: str | None = None
+    tenant: str | None = None
+    appliance: str | None = None
+    parent: str | None = None
+    created: str | None = None
+    protected: bool = False
+    volumes: tuple[VolumeRef, ...] = ()
+    reservations: tuple[ReservationRef, ...] = ()
+    tags: tuple[str, ...] = ()
+
+    def as_dict(self) -> dict[str, t.Any]:
+        """Return the values as JSON-able data."""
+        return {
+            **self._asdict(),
+            "volumes": [volume._asdict() for volume in self.volumes],
+            "reservations": [reservation._asdict() for reservation in self.reservations],
+        }
+
+
+def to_element(metadata: Metadata) -> etree._Element:
+    """Return the element that stands in ``<metadata>``."""
+    return _filled(etree.Element(_ROOT, nsmap={PREFIX: NAMESPACE}), metadata, f"{{{NAMESPACE}}}")
+
+
+def to_bare_element(metadata: Metadata) -> etree._Element:
+    """Return the element as virDomainSetMetadata wants it: in no namespace, as libvirt puts it into ours."""
+    return _filled(etree.Element("machine"), metadata, "")
+
+
+def from_element(root: etree._Element | None) -> Metadata:
+    """Return what the element says; an absent element or an unknown child says nothing.
+
+    Names count in any namespace: virDomainGetMetadata takes ours away, the definition holds it.
+    """
+    if root is None:
+        return Metadata()
+    children = [(etree.QName(child).localname, child) for child in root.iterchildren("*")]
+    texts = {name: child.text or None for name, child in reversed(children) if name in _TEXTS}
+    return Metadata(
+        protected=any(name == "protected" for name, _child in children),
+        volumes=tuple(
+            VolumeRef(pool=child.get("pool", ""), name=child.text or "")
+            for name, child in children
+            if name == "volume"
+        ),
+        reservations=tuple(
+            ReservationRef(child.get("network", ""), child.get("mac", ""), child.text or "")
+            for name, child in children
+            if name == "reservation"
+        ),
+        tags=tuple(child.text for name, child in children if name == "tag" and child.text),
+        **texts,
+    )
+
+
+def _filled(root: etree._Element, metadata: Metadata, namespace: str) -> etree._Element:
+    for name in _TEXTS:
+        value = getattr(metadata, name)
+        if value is not None:
+            etree.SubElement(root, namespace + name).text = value
+    for volume in metadata.volumes:
+        etree.SubElement(root, f"{namespace}volume", pool=volume.pool).text = volume.name
+    for one in metadata.reservations:
+        element = etree.SubElement(
+            root, f"{namespace}reservation", network=one.network, mac=one.mac
+        )
+        element.text = one.address
+    for tag in metadata.tags:
+        etree.SubElement(root, f"{namespace}tag").text = tag
+    if metadata.protected:
+        etree.SubElement(root, f"{namespace}protected")
+    return root
+
+
+def find_in(domain: etree._Element) -> Metadata:
+    """Return the metadata of a parsed ``<domain>``."""
+    return from_element(domain.find(f"metadata/{_ROOT}"))
+
+
+def put_in(domain: etree._Element, metadata: Metadata) -> None:
+    """Set the metadata of a parsed ``<domain>``, leaving other namespaces' alone."""
+    container = domain.find("metadata")
+    if container is None:
+        container = etree.SubElement(domain, "metadata")
+    old = container.find(_ROOT)
+    if old is not None:
+        container.remove(old)
+    container.append(to_element(metadata))

@@ -1,0 +1,122 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
+# It may change or vanish in any release.
+
+"""A virtual network's DHCP as XML. Pure: text in, dataclasses out, and the other way round."""
+
+from __future__ import annotations
+
+import dataclasses
+import ipaddress
+import typing as t
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._lxml_dep import etree
+
+from .element_xml import parse_element, to_text
+
+Address = t.Union[ipaddress.IPv4Address, ipaddress.IPv6Address]
+Interface = t.Union[ipaddress.IPv4Interface, ipaddress.IPv6Interface]
+
+
+@dataclasses.dataclass(frozen=True)
+class Reservation:
+    """A ``<host>``: the address that DHCP keeps for who has this MAC address or calls itself by this name."""
+
+    mac: str | None = None
+    address: str | None = None
+    name: str | None = None
+
+    def __str__(self) -> str:
+        who = " ".join(part for part in (self.name, self.mac) if part)
+        return f"{self.address or 'no address'} for {who or 'nobody'}"
+
+    def shares_with(self, other: Reservation) -> bool:
+        """Return whether the two cannot stand side by side: libvirt allows each MAC, name and address once."""
+        pairs = ((self.mac, other.mac), (self.address, other.address), (self.name, other.name))
+        return any(mine is not None and mine == theirs for mine, theirs in pairs)
+
+    def as_dict(self) -> dict[str, str | None]:
+        """Return the values as JSON-able data."""
+        return dataclasses.asdict(self)
+
+
+@dataclasses.dataclass(frozen=True)
+class Subnet:
+    """An ``<ip>``: ``interface`` is the host's own address in it. ``index`` is its place among the network's."""
+
+    index: int
+    interface: Interface
+    ranges: tuple[tuple[Address, Address], ...] = ()
+    reservations: tuple[Reservation, ...] = ()
+
+    @property
+    def has_dhcp(self) -> bool:
+        """Whether dnsmasq serves it."""
+        return bool(self.ranges or self.reservations)
+
+    def gives_out(self, address: Address) -> bool:
+        """Return whether the address lies in a range that DHCP gives out from."""
+        return any(_lies_between(address, low, high) for low, high in self.ranges)
+
+
+def _lies_between(address: Address, low: Address, high: Address) -> bool:
+    return address.version == low.version and low <= address <= high  # type: ignore[operator]
+
+
+@dataclasses.dataclass(frozen=True)
+class Network:
+    """What the collection reads of a ``<network>`` to reserve addresses in it."""
+
+    name: str
+    subnets: tuple[Subnet, ...] = ()
+
+    @property
+    def reservations(self) -> tuple[tuple[Subnet, Reservation], ...]:
+        """Every reservation, with the subnet that it stands in."""
+        return tuple(
+            (subnet, reservation) for subnet in self.subnets for reservation in subnet.reservations
+        )
+
+
+def parse(text: str) -> Network:
+    """Return the Network of its XML."""
+    root = parse_element(text)
+    return Network(
+        name=root.findtext("name") or "",
+        subnets=tuple(
+            _read_subnet(index, element) for index, element in enumerate(root.iterfind("ip"))
+        ),
+    )
+
+
+def host_xml(reservation: Reservation) -> str:
+    """Return the ``<host>`` that stands for a reservation."""
+    attributes = {"mac": reservation.mac, "name": reservation.name, "ip": reservation.address}
+    return to_text(
+        etree.Element(
+            "host", {name: value for name, value in attributes.items() if value is not None}
+        )
+    )
+
+
+def _read_subnet(index: int, element: etree._Element) -> Subnet:
+    prefix = (
+        element.get("prefix")
+        or element.get("netmask")
+        or ("64" if element.get("family") == "ipv6" else "24")
+    )
+    return Subnet(
+        index=index,
+        interface=ipaddress.ip_interface(f"{element.get('address', '')}/{prefix}"),
+        ranges=tuple(
+            (ipaddress.ip_address(one.get("start", "")), ipaddress.ip_address(one.get("end", "")))
+            for one in element.iterfind("dhcp/range")
+        ),
+        reservations=tuple(
+            Reservation((host.get("mac") or "").lower() or None, host.get("ip"), host.get("name"))
+            for host in element.iterfind("dhcp/host")
+        ),
+    )

@@ -1,0 +1,66 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
+# It may change or vanish in any release.
+
+"""One libvirt call about virtual networks a function, with libvirt's errors translated."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import NotFound
+
+from .connection import Connection, translated
+from .libvirt_dep import libvirt
+from .node import list_networks
+
+if t.TYPE_CHECKING:
+    from ansible_collections.headroom.libvirt.plugins.module_utils._network.plan import Command
+
+    Network = libvirt.virNetwork
+
+
+def look_up(connection: Connection, name: str) -> Network:
+    """Return the network called ``name``; raises NotFound naming those that exist."""
+    try:
+        with translated(f"look up the network {name!r}"):
+            return connection.handle.networkLookupByName(name)
+    except NotFound as error:
+        there = ", ".join(sorted(network.name() for network in list_networks(connection))) or "none"
+        raise NotFound(
+            f"network: the host has no network {name!r} (it has: {there}). Name one of these, or define it first.",
+            network=name,
+        ) from error
+
+
+def is_persistent(network: Network) -> bool:
+    """Return whether the network has a definition that outlives it."""
+    with translated(f"ask whether the network {network.name()!r} is persistent"):
+        return bool(network.isPersistent())
+
+
+def definition_xml(network: Network) -> str:
+    """Return what the network will be when it starts next."""
+    with translated(f"read the definition of the network {network.name()!r}"):
+        return network.XMLDesc(libvirt.VIR_NETWORK_XML_INACTIVE)
+
+
+def update_reservation(
+    network: Network, command: Command, index: int, xml: str, *, live: bool, config: bool
+) -> None:
+    """Add, modify or delete a DHCP host entry in the ``index``-th subnet, now, in the definition, or both at once."""
+    commands = {
+        "add": libvirt.VIR_NETWORK_UPDATE_COMMAND_ADD_LAST,
+        "modify": libvirt.VIR_NETWORK_UPDATE_COMMAND_MODIFY,
+        "delete": libvirt.VIR_NETWORK_UPDATE_COMMAND_DELETE,
+    }
+    flags = (libvirt.VIR_NETWORK_UPDATE_AFFECT_LIVE if live else 0) | (
+        libvirt.VIR_NETWORK_UPDATE_AFFECT_CONFIG if config else 0
+    )
+    with translated(f"{command} a reservation in the network {network.name()!r}"):
+        network.update(
+            commands[command], libvirt.VIR_NETWORK_SECTION_IP_DHCP_HOST, index, xml, flags
+        )

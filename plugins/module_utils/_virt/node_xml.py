@@ -1,0 +1,141 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
+# It may change or vanish in any release.
+
+"""Reading the XML of a host, its pools and its networks. Pure: text in, dataclasses out."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from .element_xml import parse_element, size_in_bytes
+
+if t.TYPE_CHECKING:
+    from ansible_collections.headroom.libvirt.plugins.module_utils._lxml_dep import etree
+
+PoolState = t.Literal["inactive", "building", "running", "degraded", "inaccessible", "unknown"]
+
+_POOL_STATES: t.Final[tuple[PoolState, ...]] = (
+    "inactive",
+    "building",
+    "running",
+    "degraded",
+    "inaccessible",
+)
+# Pools whose storage is elsewhere, so that another host can have the same; of block devices, those that need no copy.
+_NETWORK_POOLS: t.Final = frozenset(
+    {"netfs", "gluster", "rbd", "iscsi", "iscsi-direct", "sheepdog", "vstorage"}
+)
+_USABLE_POOL_STATES: t.Final[frozenset[PoolState]] = frozenset({"running", "degraded"})
+
+
+@dataclasses.dataclass(frozen=True)
+class Capabilities:
+    """What the collection reads of a host's capabilities."""
+
+    uuid: str | None
+    arch: str | None
+    cpu_model: str | None
+    cpu_vendor: str | None
+
+
+@dataclasses.dataclass(frozen=True)
+class Pool:
+    """A storage pool; its sizes are None unless it runs.
+
+    ``source`` names the storage behind a pool that several hosts may have; None for one that is the host's own.
+    """
+
+    name: str
+    type: str
+    path: str | None
+    state: PoolState
+    autostart: bool
+    capacity_bytes: int | None = None
+    allocation_bytes: int | None = None
+    available_bytes: int | None = None
+    source: str | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Network:
+    """A virtual network; ``forward`` is None where it is isolated."""
+
+    name: str
+    active: bool
+    autostart: bool
+    bridge: str | None
+    forward: str | None
+
+
+def read_capabilities(text: str) -> Capabilities:
+    """Return the Capabilities that the XML says."""
+    host = parse_element(text).find("host")
+    if host is None:
+        return Capabilities(uuid=None, arch=None, cpu_model=None, cpu_vendor=None)
+    return Capabilities(
+        uuid=host.findtext("uuid"),
+        arch=host.findtext("cpu/arch"),
+        cpu_model=host.findtext("cpu/model"),
+        cpu_vendor=host.findtext("cpu/vendor"),
+    )
+
+
+def pool_state_name(number: int) -> PoolState:
+    """Return the name of a virStoragePoolState; ``unknown`` for one that this collection does not know."""
+    return _POOL_STATES[number] if 0 <= number < len(_POOL_STATES) else "unknown"
+
+
+def read_pool(text: str, *, state: PoolState, autostart: bool) -> Pool:
+    """Return the Pool that the XML says; libvirt writes zeros for the sizes of one that does not run."""
+    root = parse_element(text)
+    sizes: dict[str, int] = {}
+    if state in _USABLE_POOL_STATES:
+        sizes = {
+            f"{name}_bytes": size_in_bytes(root.find(name), "bytes")
+            for name in ("capacity", "allocation", "available")
+        }
+    return Pool(
+        name=root.findtext("name") or "",
+        type=root.get("type", ""),
+        path=root.findtext("target/path"),
+        state=state,
+        autostart=autostart,
+        source=_shared_source(root),
+        **sizes,
+    )
+
+
+def _shared_source(root: etree._Element) -> str | None:
+    """Return type, hosts and place of a pool on the network's storage, by which hosts tell that they have the same."""
+    source = root.find("source")
+    if source is None or root.get("type") not in _NETWORK_POOLS:
+        return None
+    hosts = sorted(
+        f"{host.get('name')}:{host.get('port', '')}".rstrip(":") for host in source.findall("host")
+    )
+    places = [source.find(name) for name in ("dir", "device", "adapter")]
+    parts = [place.get("path") or place.get("name") or "" for place in places if place is not None]
+    return " ".join(
+        part
+        for part in (root.get("type", ""), *hosts, *parts, source.findtext("name") or "")
+        if part
+    )
+
+
+def read_network(text: str, *, active: bool, autostart: bool) -> Network:
+    """Return the Network that the XML says."""
+    root = parse_element(text)
+    bridge, forward = root.find("bridge"), root.find("forward")
+    return Network(
+        name=root.findtext("name") or "",
+        active=active,
+        autostart=autostart,
+        bridge=None if bridge is None else bridge.get("name"),
+        # formatnetwork.html: a <forward> without a mode means NAT
+        forward=None if forward is None else forward.get("mode", "nat"),
+    )

@@ -1,0 +1,207 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
+# It may change or vanish in any release.
+
+"""One libvirt call about pools and volumes a function, with libvirt's errors translated."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
+    Conflict,
+    HeadroomError,
+    NotFound,
+)
+
+from .connection import Connection, translated
+from .libvirt_dep import libvirt
+
+if t.TYPE_CHECKING:
+    Pool = libvirt.virStoragePool
+    Volume = libvirt.virStorageVol
+
+
+def list_pools(connection: Connection) -> list[Pool]:
+    """Return every storage pool of the host, active or not."""
+    with translated("list the storage pools"):
+        return connection.handle.listAllStoragePools(0)
+
+
+def look_up_pool(connection: Connection, name: str) -> Pool:
+    """Return the active pool called ``name``; raises NotFound naming those that exist, Conflict for an inactive one."""
+    try:
+        with translated(f"look up the storage pool {name!r}"):
+            pool = connection.handle.storagePoolLookupByName(name)
+    except NotFound as error:
+        there = ", ".join(sorted(pool.name() for pool in list_pools(connection))) or "none"
+        raise NotFound(
+            f"pool: the host has no storage pool {name!r} (it has: {there}). Name one of these, or define it first.",
+            pool=name,
+        ) from error
+    if not is_active(pool):
+        raise Conflict(
+            f"pool: the storage pool {name!r} is not active. Start it: virsh pool-start {name}.",
+            pool=name,
+        )
+    return pool
+
+
+def is_active(pool: Pool) -> bool:
+    """Return whether the pool's volumes can be used."""
+    with translated(f"read the state of the pool {pool.name()!r}"):
+        return bool(pool.isActive())
+
+
+def refresh(pool: Pool) -> None:
+    """Have libvirt look again at what is in the pool; raises when it does not run, or while a volume is written."""
+    with translated(f"refresh the pool {pool.name()!r}"):
+        pool.refresh(0)
+
+
+def try_to_refresh(pool: Pool) -> bool:
+    """Have libvirt look again at what is in the pool; return False when it is too busy for that just now."""
+    try:
+        refresh(pool)
+    except HeadroomError:  # an upload or a copy is under way: what is known already is recent
+        return False
+    return True
+
+
+def state(pool: Pool) -> int:
+    """Return the pool's virStoragePoolState."""
+    with translated(f"read the state of the pool {pool.name()!r}"):
+        return pool.info()[0]
+
+
+def autostart(pool: Pool) -> bool:
+    """Return whether the pool starts with its host."""
+    with translated(f"read autostart of the pool {pool.name()!r}"):
+        return bool(pool.autostart())
+
+
+def pool_xml(pool: Pool) -> str:
+    """Return the pool's XML, with its sizes."""
+    with translated(f"read the pool {pool.name()!r}"):
+        return pool.XMLDesc(0)
+
+
+def list_volumes(pool: Pool) -> list[Volume]:
+    """Return the volumes of a pool."""
+    with translated(f"list the volumes of the pool {pool.name()!r}"):
+        return pool.listAllVolumes(0)
+
+
+def look_up_volume(pool: Pool, name: str) -> Volume:
+    """Return the volume called ``name``; raises NotFound."""
+    with translated(f"look up the volume {name!r} in the pool {pool.name()!r}"):
+        return pool.storageVolLookupByName(name)
+
+
+def find_volume(pool: Pool, name: str) -> Volume | None:
+    """Return the volume called ``name`` or None."""
+    try:
+        return look_up_volume(pool, name)
+    except NotFound:
+        return None
+
+
+def find_volume_by_path(connection: Connection, path: str) -> Volume | None:
+    """Return the volume that lies at ``path`` in an active pool, or None."""
+    try:
+        with translated(f"look up the volume at {path}"):
+            return connection.handle.storageVolLookupByPath(path)
+    except NotFound:
+        return None
+
+
+def pool_of(volume: Volume) -> Pool:
+    """Return the pool that a volume lies in."""
+    with translated(f"look up the pool of the volume {volume.name()!r}"):
+        return volume.storagePoolLookupByVolume()
+
+
+def volume_xml(volume: Volume) -> str:
+    """Return the volume's XML, sizes and times as they are now."""
+    with translated(f"read the volume {volume.name()!r}"):
+        return volume.XMLDesc(0)
+
+
+def capacity(volume: Volume) -> int:
+    """Return the bytes that a guest sees of a volume."""
+    with translated(f"read the size of the volume {volume.name()!r}"):
+        return volume.info()[1]
+
+
+def volume_path(volume: Volume) -> str:
+    """Return the path of a volume on its host."""
+    with translated(f"read the path of the volume {volume.name()!r}"):
+        return volume.path()
+
+
+def create(pool: Pool, name: str, xml: str) -> Volume:
+    """Create a volume; raises Conflict when the name is taken, NoSpace when the pool is full."""
+    with translated(f"create the volume {name!r} in the pool {pool.name()!r}"):
+        return pool.createXML(xml, 0)
+
+
+def create_from(pool: Pool, name: str, xml: str, source: Volume) -> Volume:
+    """Create a volume with the content of ``source``, flattened; returns when the copy is complete."""
+    with translated(f"copy the volume {source.name()!r} to {name!r} in the pool {pool.name()!r}"):
+        return pool.createXMLFrom(xml, source, 0)
+
+
+def is_being_written(error: HeadroomError) -> bool:
+    """Return whether ``error`` of delete() says that libvirt is still copying into the volume."""
+    return error.details.get("libvirt_code") == libvirt.VIR_ERR_OPERATION_INVALID
+
+
+def resize(volume: Volume, capacity_bytes: int) -> None:
+    """Make what a guest sees of the volume larger."""
+    with translated(f"grow the volume {volume.name()!r} to {capacity_bytes} bytes"):
+        volume.resize(capacity_bytes)
+
+
+def delete(volume: Volume) -> None:
+    """Delete a volume and its data."""
+    with translated(f"delete the volume {volume.name()!r}"):
+        volume.delete(0)
+
+
+def upload(
+    connection: Connection, volume: Volume, send: t.Callable[[libvirt.virStream], None]
+) -> None:
+    """Replace the content of ``volume`` by what ``send`` puts into the stream, holes as holes."""
+    with translated(f"upload into the volume {volume.name()!r}"):
+        stream = connection.handle.newStream(0)
+        volume.upload(stream, 0, 0, libvirt.VIR_STORAGE_VOL_UPLOAD_SPARSE_STREAM)
+        _run(stream, send)
+
+
+def download(
+    connection: Connection, volume: Volume, receive: t.Callable[[libvirt.virStream], None]
+) -> None:
+    """Let ``receive`` take the content of ``volume``, byte for byte as it lies in the pool, from the stream."""
+    with translated(f"download the volume {volume.name()!r}"):
+        stream = connection.handle.newStream(0)
+        volume.download(stream, 0, 0, 0)
+        _run(stream, receive)
+
+
+def _run(stream: libvirt.virStream, transfer: t.Callable[[libvirt.virStream], None]) -> None:
+    try:
+        transfer(stream)
+        stream.finish()
+    except BaseException:
+        _abort(stream)
+        raise
+
+
+def _abort(stream: libvirt.virStream) -> None:
+    try:
+        stream.abort()
+    except libvirt.libvirtError:  # it had ended already; the first error is the one to tell
+        return

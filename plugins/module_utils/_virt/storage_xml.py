@@ -1,0 +1,119 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
+# It may change or vanish in any release.
+
+"""Pools and volumes as XML. Pure: text in, dataclasses out, and the other way round."""
+
+from __future__ import annotations
+
+import dataclasses
+import posixpath
+import typing as t
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._lxml_dep import etree
+
+from .element_xml import parse_element, size_in_bytes, to_text
+
+# Pools whose volumes are files, so that an image of any format can lie in them and be backed by another.
+FILE_POOLS: t.Final = frozenset({"dir", "fs", "netfs", "gluster", "vstorage"})
+
+
+@dataclasses.dataclass(frozen=True)
+class Pool:
+    """What the collection reads of a ``<pool>``. ``available_bytes`` is as of the last refresh."""
+
+    name: str
+    type: str
+    path: str | None
+    available_bytes: int
+
+    @property
+    def holds_files(self) -> bool:
+        """Whether volumes are files."""
+        return self.type in FILE_POOLS
+
+    def path_of(self, volume: str) -> str:
+        """Return the path that a volume of that name has, or will have."""
+        return posixpath.join(self.path or "", volume)
+
+
+@dataclasses.dataclass(frozen=True)
+class Volume:
+    """What the collection reads of a ``<volume>``.
+
+    ``capacity_bytes`` is what a guest sees, ``size_bytes`` the length of the file where libvirt says it;
+    ``modified`` is the file's time in epoch seconds.
+    """
+
+    name: str
+    path: str = ""
+    format: str | None = None
+    capacity_bytes: int = 0
+    allocation_bytes: int = 0
+    size_bytes: int | None = None
+    backing_path: str | None = None
+    modified: float | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class NewVolume:
+    """A volume to be created. ``backing_path`` with ``backing_format`` makes it an overlay."""
+
+    name: str
+    capacity_bytes: int
+    format: str = "qcow2"
+    mode: str | None = None
+    backing_path: str | None = None
+    backing_format: str = "qcow2"
+
+
+def parse_pool(text: str) -> Pool:
+    """Return the Pool of its XML."""
+    root = parse_element(text)
+    return Pool(
+        name=root.findtext("name") or "",
+        type=root.get("type", ""),
+        path=root.findtext("target/path"),
+        available_bytes=size_in_bytes(root.find("available"), "bytes"),
+    )
+
+
+def parse_volume(text: str) -> Volume:
+    """Return the Volume of its XML."""
+    root = parse_element(text)
+    image_format = root.find("target/format")
+    physical = root.find("physical")
+    modified = root.findtext("target/timestamps/mtime")
+    return Volume(
+        name=root.findtext("name") or "",
+        path=root.findtext("target/path") or "",
+        format=None if image_format is None else image_format.get("type"),
+        capacity_bytes=size_in_bytes(root.find("capacity"), "bytes"),
+        allocation_bytes=size_in_bytes(root.find("allocation"), "bytes"),
+        size_bytes=None if physical is None else size_in_bytes(physical, "bytes"),
+        backing_path=root.findtext("backingStore/path") or None,
+        modified=None if modified is None else float(modified),
+    )
+
+
+def volume_xml(new: NewVolume) -> str:
+    """Return the XML that creates ``new``."""
+    root = etree.Element("volume")
+    etree.SubElement(root, "name").text = new.name
+    etree.SubElement(root, "capacity", unit="bytes").text = str(new.capacity_bytes)
+    etree.SubElement(root, "allocation", unit="bytes").text = "0"
+    target = etree.SubElement(root, "target")
+    etree.SubElement(target, "format", type=new.format)
+    if new.format == "qcow2":
+        etree.SubElement(target, "compat").text = "1.1"
+    if new.mode is not None:
+        etree.SubElement(etree.SubElement(target, "permissions"), "mode").text = new.mode
+    if new.backing_path is not None:
+        backing = etree.SubElement(root, "backingStore")
+        etree.SubElement(backing, "path").text = new.backing_path
+        # Always said, never probed: a raw base could carry any header that its guest wrote.
+        etree.SubElement(backing, "format", type=new.backing_format)
+    return to_text(root)

@@ -1,0 +1,313 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What killed runs leave, on libvirt's test driver.
+
+A run that is killed leaves what one leaves whose undoing fails at once: the record, and all that it made.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import secrets
+import typing as t
+
+import pytest
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._clone import (
+    again,
+    apply,
+    recover,
+    survey,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._clone.plan import Request
+from ansible_collections.headroom.libvirt.plugins.module_utils._clone.recover import CloneRecovery
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
+    Conflict,
+    HeadroomError,
+    LibvirtFailed,
+    Unsupported,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._recovery import (
+    apply as transactions,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._recovery.apply import Choice
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt import domains, storage
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.metadata import VolumeRef
+from ansible_collections.headroom.libvirt.plugins.modules import appliance_clone
+
+if t.TYPE_CHECKING:
+    from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue.catalogue import (
+        Catalogue,
+    )
+    from ansible_collections.headroom.libvirt.plugins.module_utils._journal.journal import (
+        Journal,
+        Record,
+    )
+    from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
+        Connection,
+    )
+
+WEB = Request("web", names=("web-1", "web-2"), pool="fast")
+OPTIONS: dict[str, t.Any] = {
+    **{name: option.get("default") for name, option in appliance_clone.ARGUMENTS.options.items()},
+    "appliance": "web",
+    "names": ["web-1", "web-2"],
+    "pool": "fast",
+    "appliance_pool": "default",
+}
+
+
+class FakeClock:
+    """Time that passes only when someone sleeps."""
+
+    time = 0.0
+
+    def now(self) -> float:
+        return self.time
+
+    def sleep(self, seconds: float) -> None:
+        self.time += seconds
+
+
+def make(shelf: Catalogue, journal: Journal) -> list[apply.Row]:
+    plan = survey.make_plan(shelf, WEB, recover.leftovers(journal, shelf.connection))
+    return apply.Maker(
+        shelf.connection, plan, "now", FakeClock(), secrets.token_bytes, journal, OPTIONS
+    ).make()
+
+
+def settle(shelf: Catalogue, journal: Journal, request: Request = WEB) -> tuple[str, ...]:
+    return recover.settle(journal, shelf.connection, request, FakeClock(), 5.0, pytest.fail).notes
+
+
+def everything(shelf: Catalogue) -> set[str]:
+    pools = (storage.look_up_pool(shelf.connection, name) for name in ("default", "fast"))
+    return {volume.path() for pool in pools for volume in storage.list_volumes(pool)} | {
+        domain.name() for domain in domains.list_all(shelf.connection)
+    }
+
+
+def crash(
+    shelf: Catalogue,
+    journal: Journal,
+    module: t.Any = domains,
+    name: str = "start",
+    number: int = 2,
+) -> Record:
+    """Break a run off at the call ``number`` of ``module.name``, leaving all that it had made."""
+    real, calls = getattr(module, name), itertools.count(1)
+
+    def failing(*arguments: t.Any, **more: t.Any) -> t.Any:
+        if next(calls) == number:
+            raise LibvirtFailed("killed")
+        return real(*arguments, **more)
+
+    def leave(_self: CloneRecovery, _record: Record) -> None:
+        raise HeadroomError("killed")
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(module, name, failing)
+        patched.setattr(CloneRecovery, "roll_back", leave)
+        with pytest.raises(LibvirtFailed):
+            make(shelf, journal)
+    (record,) = journal.unfinished()
+    assert not record.alive
+    return record
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "number"),
+    [
+        *((storage, "create", number) for number in (1, 2, 4)),
+        (domains, "define", 1),
+        (domains, "start", 1),
+    ],
+)
+def test_the_next_run_is_as_an_undisturbed_one(
+    shelf: Catalogue, journal: Journal, module: t.Any, name: str, number: int
+) -> None:
+    before = everything(shelf)
+    make(shelf, journal)
+    undisturbed = everything(shelf)
+    for domain in domains.list_all(shelf.connection):
+        domain.destroyFlags(0)
+        domain.undefineFlags(0)
+    for volume in storage.list_volumes(storage.look_up_pool(shelf.connection, "fast")):
+        storage.delete(volume)
+    record = crash(shelf, journal, module, name, number)
+    (note,) = settle(shelf, journal)
+    assert (
+        note
+        == f"A run that made web-1, web-2 broke off; what it left is removed (transaction {record.id})."
+    )
+    assert everything(shelf) == before
+    assert len(make(shelf, journal)) == 2
+    assert everything(shelf) == undisturbed
+    assert journal.unfinished() == []
+    assert settle(shelf, journal) == ()
+
+
+def test_check_mode_sees_through_what_was_left(shelf: Catalogue, journal: Journal) -> None:
+    record = crash(shelf, journal)
+    left = recover.leftovers(journal, shelf.connection)
+    assert left.domains == {"web-1", "web-2"}
+    assert left.volumes == {
+        VolumeRef("fast", f"web-{number}.{target}.qcow2")
+        for number in (1, 2)
+        for target in ("vda", "vdb")
+    }
+    assert record.id in left.notes[0]
+    assert [clone.name for clone in survey.make_plan(shelf, WEB, left).clones] == ["web-1", "web-2"]
+    assert journal.unfinished() == [record]
+
+
+def test_a_run_at_work_is_waited_for_and_then_named(shelf: Catalogue, journal: Journal) -> None:
+    with journal.transaction("clone", "web-2, web-3", {"uri": shelf.connection.uri}) as transaction:
+        with pytest.raises(
+            Conflict, match=f"{transaction.id} .* is still at work after 5 s"
+        ) as caught:
+            settle(shelf, journal)
+        assert caught.value.details["transaction"] == transaction.id
+        assert settle(shelf, journal, Request("web", names=("web-1",))) == ()
+        with pytest.raises(Conflict):
+            settle(shelf, journal, Request("web", count=1, prefix="web"))
+        assert settle(shelf, journal, Request("web", count=1, prefix="we")) == ()
+
+
+def test_a_run_on_another_host_is_left_alone(shelf: Catalogue, journal: Journal) -> None:
+    with journal.transaction("clone", "web-1", {"uri": "qemu+ssh://other/system"}):
+        assert settle(shelf, journal) == ()
+
+
+def test_what_another_machine_uses_by_now_stays(shelf: Catalogue, journal: Journal) -> None:
+    crash(shelf, journal, domains, "define", 1)
+    path = storage.look_up_volume(
+        storage.look_up_pool(shelf.connection, "fast"), "web-1.vda.qcow2"
+    ).path()
+    domains.define(
+        shelf.connection,
+        "<domain type='test'><name>precious</name><memory>8192</memory><os><type>hvm</type></os><devices>"
+        f"<disk type='file'><source file='{path}'/><target dev='vda'/></disk></devices></domain>",
+    )
+    settle(shelf, journal)
+    assert {path, "precious"} <= everything(shelf)
+    assert "/fast/web-2.vda.qcow2" not in everything(shelf)
+
+
+def test_a_machine_of_the_same_name_stays(shelf: Catalogue, journal: Journal) -> None:
+    crash(shelf, journal, domains, "define", 1)
+    for domain in domains.list_all(shelf.connection):
+        if domain.isActive():
+            domain.destroyFlags(0)
+        domain.undefineFlags(0)
+    text = "<domain type='test'><name>web-1</name><memory>8192</memory><os><type>hvm</type></os></domain>"
+    domains.define(shelf.connection, text)
+    settle(shelf, journal)
+    assert "web-1" in everything(shelf)
+
+
+def test_a_volume_that_is_still_being_written_is_waited_for(
+    shelf: Catalogue, journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = everything(shelf)
+    crash(shelf, journal)
+    real, tries = storage.delete, itertools.count()
+
+    def delete(volume: t.Any) -> None:
+        if next(tries) < 3:
+            raise LibvirtFailed("volume is still being allocated", libvirt_code=55)
+        real(volume)
+
+    monkeypatch.setattr(storage, "delete", delete)
+    settle(shelf, journal)
+    assert everything(shelf) == before
+
+
+def test_only_what_is_in_the_way_is_an_error(
+    shelf: Catalogue, journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = crash(shelf, journal)
+
+    def vanished(*_arguments: object) -> None:
+        raise Conflict("pool: the storage pool 'fast' is not active")
+
+    monkeypatch.setattr(storage, "look_up_pool", vanished)
+    warnings: list[str] = []
+    other = Request("web", names=("db-1",))
+    recover.settle(journal, shelf.connection, other, FakeClock(), 5.0, warnings.append)
+    assert record.id in warnings[0]
+    assert "the storage pool 'fast' is not active" in warnings[0]
+    with pytest.raises(HeadroomError, match="the storage pool 'fast' is not active"):
+        settle(shelf, journal)
+    assert [one.id for one in journal.unfinished()] == [record.id]
+
+
+@pytest.fixture
+def reached(shelf: Catalogue, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The test driver has a new host for each connection; there is only one here."""
+
+    @contextlib.contextmanager
+    def same(uri: str, **_options: object) -> t.Iterator[Connection]:
+        assert uri == shelf.connection.uri
+        yield shelf.connection
+
+    monkeypatch.setattr(transactions, "open_connection", same)
+
+
+@pytest.mark.usefixtures("reached")
+def test_resuming_makes_what_the_task_asked_for(shelf: Catalogue, journal: Journal) -> None:
+    crash(shelf, journal)
+    done = transactions.bring_about(journal, Choice("resumed", subject="web-2"), 0.0, dry_run=False)
+    assert done["changed"]
+    assert done["actions"][-1] == "Make web-1, web-2 anew."
+    assert [row["state"] for row in done["transactions"]] == ["resumed"]
+    assert {"web-1", "web-2"} <= everything(shelf)
+    assert journal.unfinished() == []
+    assert [record.intent.get("options") for record in journal.records()] == [None, None]
+    nothing = transactions.bring_about(
+        journal, Choice("resumed", subject="web-2"), 0.0, dry_run=False
+    )
+    assert (nothing["changed"], nothing["transactions"]) == (False, [])
+
+
+@pytest.mark.usefixtures("reached")
+def test_rolling_back_by_id_in_check_mode_and_for_real(shelf: Catalogue, journal: Journal) -> None:
+    before = everything(shelf)
+    record = crash(shelf, journal)
+    after = everything(shelf)
+    choice = Choice("rolled_back", id=record.id, uri=record.uri)
+    predicted = transactions.bring_about(journal, choice, 0.0, dry_run=True)
+    assert everything(shelf) == after
+    done = transactions.bring_about(journal, choice, 0.0, dry_run=False)
+    assert predicted == done
+    assert done["diff"]["after"] == {f"clone of web-1, web-2 ({record.id})": "rolled_back"}
+    assert "Delete the volume web-1.vda.qcow2 of the pool fast." in done["actions"]
+    assert everything(shelf) == before
+    again_ = transactions.bring_about(journal, choice, 0.0, dry_run=False)
+    assert (again_["changed"], again_["actions"]) == (False, [])
+    assert [row["state"] for row in again_["transactions"]] == ["rolled_back"]
+
+
+def test_what_must_not_be_recovered_is_refused(shelf: Catalogue, journal: Journal) -> None:
+    with pytest.raises(HeadroomError, match="has no transaction 'none'"):
+        transactions.bring_about(journal, Choice("resumed", id="none"), 0.0, dry_run=True)
+    with (
+        journal.transaction("clone", "web-1", {"uri": shelf.connection.uri}),
+        pytest.raises(Conflict, match="is at work in the process"),
+    ):
+        transactions.bring_about(journal, Choice("rolled_back", subject="web-1"), 0.0, dry_run=True)
+    record = crash(shelf, journal)
+    with pytest.raises(Conflict, match="is about test:"):
+        transactions.bring_about(
+            journal, Choice("rolled_back", id=record.id, uri="qemu:///system"), 0.0, dry_run=True
+        )
+
+
+def test_a_task_of_another_release_is_not_guessed_at(shelf: Catalogue, journal: Journal) -> None:
+    record = crash(shelf, journal)
+    del record.intent["options"]["pool"]
+    with pytest.raises(Unsupported, match="begun by another release"):
+        again.make_again(shelf.connection, journal, record)

@@ -1,0 +1,164 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import http.client
+import io
+import json
+import ssl
+import typing as t
+from email.message import Message
+from urllib.error import HTTPError, URLError
+from urllib.parse import parse_qs
+
+import pytest
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._demand import prometheus
+from ansible_collections.headroom.libvirt.plugins.module_utils._demand.prometheus import (
+    Prometheus,
+    check,
+    fetch,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
+    ConnectionFailed,
+    HeadroomError,
+    InvalidInput,
+    TimedOut,
+)
+
+SERVER = Prometheus("http://prometheus.example:9090/", "sum(up)", {"X-Scope": 7})
+
+
+def matrix(*series: list[tuple[float, str]]) -> bytes:
+    result = [{"metric": {}, "values": values} for values in series]
+    return json.dumps(
+        {"status": "success", "data": {"resultType": "matrix", "result": result}}
+    ).encode()
+
+
+class Answers:
+    """Stands for the way to a server: each call takes the next answer, or raises it."""
+
+    def __init__(self, *answers: bytes | Exception) -> None:
+        self._answers = iter(answers)
+        self.calls: list[tuple[str, dict[str, t.Any]]] = []
+
+    def __call__(self, url: str, **options: t.Any) -> io.BytesIO:
+        self.calls.append((url, options))
+        answer = next(self._answers)
+        if isinstance(answer, Exception):
+            raise answer
+        return io.BytesIO(answer)
+
+
+@pytest.fixture
+def answers(monkeypatch: pytest.MonkeyPatch) -> t.Callable[..., Answers]:
+    def prepare(*given: bytes | Exception) -> Answers:
+        way = Answers(*given)
+        monkeypatch.setattr(prometheus, "open_url", way)
+        return way
+
+    return prepare
+
+
+def test_gaps_and_what_is_no_number_are_missing_and_never_zero(
+    answers: t.Callable[..., Answers],
+) -> None:
+    way = answers(matrix([(1000, "5"), (1300, "NaN"), (1600, "+Inf"), (2200, "0")]))
+    samples = fetch(SERVER, 2500.0, 300, 1500)
+    assert [(one.timestamp, one.value) for one in samples] == [
+        (1000, 5),
+        (1300, None),
+        (1600, None),
+        (1900, None),
+        (2200, 0),
+        (2500, None),
+    ]
+    assert all(one.whole for one in samples)
+    ((url, options),) = way.calls
+    assert url == "http://prometheus.example:9090/api/v1/query_range"
+    assert parse_qs(options["data"])["start"] == ["1000.000"]
+    assert options["headers"]["X-Scope"] == "7"
+
+
+def test_no_series_is_missing_data(answers: t.Callable[..., Answers]) -> None:
+    answers(matrix())
+    assert [one.value for one in fetch(SERVER, 600.0, 300, 600)] == [None, None, None]
+
+
+def test_a_long_window_is_asked_for_in_parts(answers: t.Callable[..., Answers]) -> None:
+    way = answers(*[matrix()] * 3)
+    samples = fetch(SERVER, 90 * 86_400.0, 300, 90 * 86_400)
+    assert len(samples) == 90 * 288 + 1
+    assert len({one.timestamp for one in samples}) == len(samples)
+    assert len(way.calls) == 3
+
+
+def refused(code: int, body: bytes) -> HTTPError:
+    return HTTPError("http://prometheus.example", code, "No", Message(), io.BytesIO(body))
+
+
+class Cut(io.BytesIO):
+    """The body of an answer whose connection is reset before it has arrived."""
+
+    def read(self, _size: int | None = -1, /) -> bytes:
+        raise ConnectionResetError(104, "reset")
+
+
+def cut_off(code: int) -> HTTPError:
+    return HTTPError("http://prometheus.example", code, "No", Message(), Cut())
+
+
+@pytest.mark.parametrize(
+    ("answer", "error", "words"),
+    [
+        (matrix([(1, "1")], [(1, "2")]), InvalidInput, "yields 2 series. Wrap it in sum"),
+        (matrix([(1, "-1")]), InvalidInput, "yields -1, which is no demand"),
+        (b'{"data": {"resultType": "string", "result": []}}', InvalidInput, "yields a string"),
+        (b"<html>", ConnectionFailed, "no Prometheus: '<html>'"),
+        (b"[]", ConnectionFailed, "no Prometheus"),
+        (matrix([(1, "x")]), ConnectionFailed, "no Prometheus"),
+        (
+            refused(400, b'{"error": "parse error: unclosed"}'),
+            InvalidInput,
+            "refused: parse error: unclosed",
+        ),
+        (refused(422, b"<html>"), ConnectionFailed, "answered 422"),
+        (cut_off(400), ConnectionFailed, "answered 400"),
+        (refused(401, b""), ConnectionFailed, "Look at prometheus.headers"),
+        (refused(302, b""), ConnectionFailed, "answered 302"),
+        (TimeoutError("timed out"), TimedOut, "within 10 s .prometheus.timeout."),
+        (URLError(TimeoutError("timed out")), TimedOut, "within 10 s"),
+        (URLError(ssl.SSLError("self-signed")), ConnectionFailed, "prometheus.ca"),
+        (ssl.SSLError("unknown authority"), ConnectionFailed, "prometheus.ca"),
+        (URLError(ConnectionRefusedError(111, "refused")), ConnectionFailed, "cannot be reached"),
+        (ConnectionResetError(104, "reset"), ConnectionFailed, "cannot be reached"),
+        (http.client.IncompleteRead(b"{"), ConnectionFailed, "cannot be reached"),
+    ],
+)
+def test_what_goes_wrong_is_explained(
+    answers: t.Callable[..., Answers],
+    answer: bytes | Exception,
+    error: type[HeadroomError],
+    words: str,
+) -> None:
+    answers(answer)
+    with pytest.raises(error, match=words):
+        fetch(SERVER, 600.0, 300, 600)
+
+
+@pytest.mark.parametrize(
+    ("server", "option"),
+    [
+        (Prometheus("prometheus:9090", "up"), "prometheus.url"),
+        (Prometheus("file:///etc/passwd", "up"), "prometheus.url"),
+        (Prometheus("http://a", " "), "prometheus.query"),
+        (Prometheus("http://a", "up", timeout=0), "prometheus.timeout"),
+    ],
+)
+def test_options_that_cannot_be_used_are_named(server: Prometheus, option: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        check(server)
+    assert caught.value.details["option"] == option

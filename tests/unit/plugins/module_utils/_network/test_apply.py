@@ -1,0 +1,192 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Reservations on libvirt's test driver."""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+import typing as t
+
+import pytest
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
+    LibvirtFailed,
+    NotFound,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._network import apply
+from ansible_collections.headroom.libvirt.plugins.module_utils._network.plan import Taken
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt import domains, networks, node
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
+    Connection,
+    open_connection,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.libvirt_dep import libvirt
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.network_xml import Reservation
+from ansible_collections.headroom.libvirt.plugins.modules import network_reservation
+
+if t.TYPE_CHECKING:
+    from pathlib import Path
+
+NODE = """<node><network><name>default</name><bridge name='virbr0'/><ip address='10.0.0.1' netmask='255.255.255.0'>
+  <dhcp><range start='10.0.0.100' end='10.0.0.200'/></dhcp></ip></network></node>"""
+WEB = Reservation("52:54:00:00:00:01", "10.0.0.50", "web")
+
+
+@pytest.fixture
+def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> t.Iterator[Connection]:
+    """A network that runs; the test driver has one side only, and no flag that asks for the other."""
+    monkeypatch.setattr(networks, "definition_xml", lambda network: network.XMLDesc(0))
+    (tmp_path / "node.xml").write_text(NODE)
+    with open_connection(f"test://{tmp_path}/node.xml") as connection:
+        yield connection
+
+
+def reserve(host: Connection, wanted: Reservation, *, force: bool = False) -> apply.ReservationPlan:
+    planned = apply.plan_to_reserve(host, "default", wanted, force=force)
+    apply.carry_out(planned)
+    return planned
+
+
+def held(host: Connection) -> list[Reservation]:
+    sides = apply.read_sides(host, "default")
+    assert sides.live == sides.config
+    return [one for _subnet, one in sides.either.reservations]
+
+
+def test_an_address_is_reserved_once_changed_and_released(host: Connection) -> None:
+    assert reserve(host, WEB).changes.changed
+    assert held(host) == [WEB]
+    assert not reserve(host, WEB).changes.changed
+    moved = dataclasses.replace(WEB, address="10.0.0.51")
+    assert reserve(host, moved).changes.diff["after"]["live"] == [
+        "10.0.0.51 for web 52:54:00:00:00:01"
+    ]
+    assert held(host) == [moved]
+    released = apply.plan_to_release(host, "default", Reservation(mac=WEB.mac))
+    apply.carry_out(released)
+    assert held(host) == []
+    assert not apply.plan_to_release(host, "default", Reservation(mac=WEB.mac)).changes.changed
+
+
+def test_both_sides_change_in_one_call(host: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[tuple[bool, bool]] = []
+    monkeypatch.setattr(
+        networks,
+        "update_reservation",
+        lambda *_arguments, live, config: calls.append((live, config)),
+    )
+    reserve(host, WEB)
+    assert calls == [(True, True)]
+
+
+def test_a_side_that_has_it_already_is_left_alone(
+    host: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reserve(host, WEB)
+    real, calls = node.network_xml, []
+    monkeypatch.setattr(
+        node,
+        "network_xml",
+        lambda network: real(network).split("<host")[0] + "</dhcp></ip></network>",
+    )
+    monkeypatch.setattr(
+        networks,
+        "update_reservation",
+        lambda *arguments, live, config: calls.append((arguments[1], live, config)),
+    )
+    assert set(reserve(host, WEB).changes.diff["after"]) == {"live"}
+    assert calls == [("add", True, False)]
+
+
+def test_an_inactive_network_is_changed_in_its_definition(host: Connection) -> None:
+    host.handle.networkLookupByName("default").destroy()
+    sides = apply.read_sides(host, "default")
+    assert sides.live is None
+    planned = apply.plan_to_reserve(host, "default", WEB, force=False)
+    assert (planned.live, len(planned.config)) == ((), 1)
+
+
+def test_the_domain_that_has_it_is_named(host: Connection) -> None:
+    domains.define(
+        host,
+        "<domain type='test'><name>old</name><memory>1024</memory><os><type>hvm</type></os><devices>"
+        "<interface type='network'><mac address='52:54:00:00:00:01'/><source network='default'/></interface>"
+        "</devices></domain>",
+    )
+    reserve(host, WEB)
+    with pytest.raises(Taken, match="card of the domain 'old'") as caught:
+        reserve(host, Reservation("52:54:00:00:00:02", "10.0.0.50"))
+    assert caught.value.details["holders"] == [{**WEB.as_dict(), "domain": "old"}]
+    assert held(host) == [WEB]
+
+
+def test_an_address_on_loan_is_not_promised(
+    host: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = {
+        "mac": "52:54:00:00:00:09",
+        "ipaddr": "10.0.0.50",
+        "hostname": "guest",
+        "type": libvirt.VIR_IP_ADDR_TYPE_IPV4,
+    }
+    monkeypatch.setattr(node, "dhcp_leases", lambda _network: [row])
+    with pytest.raises(Taken, match=r"DHCP has lent it to guest \(52:54:00:00:00:09\)"):
+        reserve(host, WEB)
+    assert reserve(host, WEB, force=True).changes.changed
+    monkeypatch.setattr(node, "dhcp_leases", lambda _network: [{**row, "mac": "52:54:00:00:00:01"}])
+    assert not reserve(host, WEB).changes.changed
+
+
+def test_a_failure_half_way_leaves_all_as_it_was(
+    host: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = Reservation("52:54:00:00:00:02", "10.0.0.51", "db")
+    reserve(host, WEB)
+    reserve(host, other)
+    real = networks.update_reservation
+
+    def failing(
+        network: t.Any, command: t.Any, index: int, text: str, *, live: bool, config: bool
+    ) -> None:
+        if command == "add" and "10.0.0.51" in text and WEB.mac is not None and WEB.mac in text:
+            raise LibvirtFailed("no")
+        real(network, command, index, text, live=live, config=config)
+
+    monkeypatch.setattr(networks, "update_reservation", failing)
+    with pytest.raises(LibvirtFailed, match=r"^no$"):
+        reserve(host, dataclasses.replace(WEB, address="10.0.0.51"), force=True)
+    assert sorted(map(str, held(host))) == sorted(map(str, [WEB, other]))
+
+
+def test_a_network_that_is_not_there_is_named_with_those_that_are(host: Connection) -> None:
+    with pytest.raises(NotFound, match=r"no network 'nope' \(it has: default\)"):
+        apply.read_sides(host, "nope")
+
+
+def test_the_module_says_in_check_mode_what_it_then_does(host: Connection) -> None:
+    def task(*, check_mode: bool = False, **params: t.Any) -> dict[str, t.Any]:
+        defaults = {
+            name: option.get("default")
+            for name, option in network_reservation.ARGUMENTS.options.items()
+        }
+        module = types.SimpleNamespace(params={**defaults, **params}, check_mode=check_mode)
+        return network_reservation.bring_about(host, t.cast("t.Any", module))
+
+    wanted: dict[str, t.Any] = {"mac": WEB.mac, "address": "10.0.0.150"}
+    predicted = task(check_mode=True, **wanted)
+    assert held(host) == []
+    real = task(**wanted)
+    assert predicted == real
+    assert (real["changed"], real["live"], real["persistent"], len(real["notes"])) == (
+        True,
+        True,
+        True,
+        1,
+    )
+    assert real["reservation"] == {"mac": WEB.mac, "address": "10.0.0.150", "name": None}
+    assert task(**wanted)["changed"] is False
+    gone = task(mac=WEB.mac, state="absent")
+    assert (gone["changed"], gone["reservation"]) == (True, None)

@@ -1,0 +1,92 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
+    ConnectionFailed,
+    InvalidInput,
+    LibvirtFailed,
+    NotFound,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt import domains
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
+    Connection,
+    from_libvirt,
+    living,
+    open_connection,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.libvirt_dep import libvirt
+
+from tools.refusals import refusal
+
+
+def test_opens_and_closes() -> None:
+    with open_connection("test:///default") as connection:
+        assert connection.handle.isAlive()
+    assert connection.uri == "test:///default"
+
+
+@pytest.mark.parametrize("uri", ["", "localhost", "qemu:///sys tem", "qemu:///system\n"])
+def test_refuses_what_is_no_uri(uri: str) -> None:
+    with (
+        pytest.raises(InvalidInput, match=r"^uri: .*Write for example qemu:///system"),
+        open_connection(uri),
+    ):
+        pass
+
+
+def test_names_the_unreachable_host_without_its_password() -> None:
+    with (
+        pytest.raises(
+            ConnectionFailed, match=r"qemu\+tcp://me:\*\*\*@127\.0\.0\.1:1/system"
+        ) as caught,
+        open_connection("qemu+tcp://me:secret@127.0.0.1:1/system"),
+    ):
+        pass
+    assert "secret" not in str(caught.value)
+    assert "secret" not in str(caught.value.as_result())
+
+
+def test_translates_libvirt_errors() -> None:
+    with (
+        open_connection("test:///default") as connection,
+        pytest.raises(NotFound, match="could not look up the domain 'nope'") as caught,
+    ):
+        domains.look_up(connection, "nope")
+    assert caught.value.as_result()["kind"] == "not_found"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "internal error: client socket is closed",
+        "internal error: received hangup event on socket",
+        "internal error: received error event on socket",
+        "End of file while reading data: Input/output error",
+        "Cannot recv data: No route to host",
+        "internal error: connection closed due to keepalive timeout",
+        "Cannot write data: Broken pipe",
+    ],
+)
+def test_a_connection_that_breaks_in_mid_call_is_told_as_such(text: str) -> None:
+    error = refusal(libvirt.VIR_ERR_INTERNAL_ERROR, text)
+    assert isinstance(from_libvirt(error, "start 'web-1'"), ConnectionFailed)
+
+
+def test_a_file_that_cannot_be_written_is_no_broken_connection() -> None:
+    error = refusal(libvirt.VIR_ERR_SYSTEM_ERROR, "cannot write data to file '/x'")
+    assert isinstance(from_libvirt(error, "define 'web-1'"), LibvirtFailed)
+
+
+def test_a_connection_that_lives_is_used_and_a_broken_one_replaced(node: Connection) -> None:
+    with living(node) as same:
+        assert same is node
+    node.handle.close()
+    with living(node) as fresh:
+        assert fresh is not node
+        assert fresh.uri == node.uri
+        assert fresh.handle.isAlive()

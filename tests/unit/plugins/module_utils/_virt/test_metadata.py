@@ -1,0 +1,62 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
+    element_xml,
+    metadata,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.metadata import (
+    Metadata,
+    ReservationRef,
+    VolumeRef,
+)
+
+# What XML 1.0 can carry, and libvirt keeps: no control characters, and no white space alone.
+TEXT = st.text(
+    st.characters(min_codepoint=33, exclude_categories=["Cs", "Cc", "Cn"]), min_size=1, max_size=20
+)
+METADATA = st.builds(
+    Metadata,
+    fleet=st.none() | TEXT,
+    tenant=st.none() | TEXT,
+    appliance=st.none() | TEXT,
+    parent=st.none() | TEXT,
+    created=st.none() | TEXT,
+    protected=st.booleans(),
+    volumes=st.lists(st.builds(VolumeRef, pool=TEXT, name=TEXT), max_size=3).map(tuple),
+    reservations=st.lists(
+        st.builds(ReservationRef, network=TEXT, mac=TEXT, address=TEXT), max_size=3
+    ).map(tuple),
+    tags=st.lists(TEXT, max_size=3).map(tuple),
+)
+
+
+@given(METADATA)
+def test_what_is_written_is_read(value: Metadata) -> None:
+    for element in (metadata.to_element(value), metadata.to_bare_element(value)):
+        assert (
+            metadata.from_element(element_xml.parse_element(element_xml.to_text(element))) == value
+        )
+
+
+@given(METADATA, METADATA)
+def test_replaces_ours_and_leaves_others_alone(first: Metadata, second: Metadata) -> None:
+    domain = element_xml.parse_element(
+        "<domain><metadata><o:os xmlns:o='urn:other'>12</o:os></metadata></domain>"
+    )
+    metadata.put_in(domain, first)
+    metadata.put_in(domain, second)
+    again = element_xml.parse_element(element_xml.to_text(domain))
+    assert metadata.find_in(again) == second
+    assert again.findtext("metadata/{urn:other}os") == "12"
+    assert len(again.findall("metadata/*")) == 2
+
+
+def test_no_metadata_says_nothing() -> None:
+    assert metadata.find_in(element_xml.parse_element("<domain/>")) == Metadata()

@@ -1,0 +1,72 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt import storage_xml
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.element_xml import (
+    parse_element,
+)
+
+POOL = """<pool type='{type}'><name>images</name>
+<capacity unit='bytes'>100</capacity><allocation unit='bytes'>60</allocation><available unit='bytes'>40</available>
+<target><path>/srv/images</path></target></pool>"""
+
+
+def test_a_pool_says_where_it_is_and_what_is_free() -> None:
+    pool = storage_xml.parse_pool(POOL.format(type="dir"))
+    assert pool == storage_xml.Pool("images", "dir", "/srv/images", 40)
+    assert pool.path_of("a.qcow2") == "/srv/images/a.qcow2"
+
+
+@pytest.mark.parametrize(
+    ("kind", "files"), [("dir", True), ("netfs", True), ("logical", False), ("rbd", False)]
+)
+def test_only_some_pools_hold_files(kind: str, *, files: bool) -> None:
+    assert storage_xml.parse_pool(POOL.format(type=kind)).holds_files is files
+
+
+def test_a_volume_is_read_with_its_backing_and_time() -> None:
+    volume = storage_xml.parse_volume(
+        "<volume><name>a.qcow2</name><capacity unit='bytes'>1048576</capacity>"
+        "<allocation unit='bytes'>200704</allocation>"
+        "<physical unit='bytes'>196616</physical><target><path>/p/a.qcow2</path><format type='qcow2'/>"
+        "<timestamps><mtime>1732320000.5</mtime></timestamps></target>"
+        "<backingStore><path>/p/base</path><format type='raw'/></backingStore></volume>"
+    )
+    assert volume == storage_xml.Volume(
+        "a.qcow2", "/p/a.qcow2", "qcow2", 1048576, 200704, 196616, "/p/base", 1732320000.5
+    )
+
+
+@given(
+    name=st.text("abc<&>'\" ", min_size=1),
+    capacity=st.integers(0, 2**62),
+    backing=st.none() | st.text("/ab<&'", min_size=1),
+    image_format=st.sampled_from(["qcow2", "raw"]),
+)
+def test_what_is_written_is_read_back(
+    name: str, capacity: int, backing: str | None, image_format: str
+) -> None:
+    new = storage_xml.NewVolume(
+        name, capacity, image_format, backing_path=backing, backing_format="raw"
+    )
+    read = storage_xml.parse_volume(storage_xml.volume_xml(new))
+    assert (read.name, read.capacity_bytes, read.format, read.backing_path) == (
+        name,
+        capacity,
+        image_format,
+        backing,
+    )
+
+
+def test_an_overlay_says_the_format_of_its_base() -> None:
+    text = storage_xml.volume_xml(
+        storage_xml.NewVolume("a", 1, backing_path="/b", backing_format="raw")
+    )
+    assert parse_element(text).xpath("string(backingStore/format/@type)") == "raw"
