@@ -18,13 +18,13 @@ import dataclasses
 import re
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain.plan import CATALOGUE_PREFIX
 from ansible_collections.headroom.libvirt.plugins.module_utils._names import (
     check_name,
     check_version,
 )
 
-PREFIX: t.Final = CATALOGUE_PREFIX
+# Volumes of a host's catalogue of appliances are named so, and no machine may take one away.
+PREFIX: t.Final = "headroom-appliance."
 
 _MANIFEST = re.compile(re.escape(PREFIX) + r"(?P<name>[^@]+)@(?P<version>.+)\.manifest\.json")
 _DISK = re.compile(

@@ -22,8 +22,8 @@ if t.TYPE_CHECKING:
         Connection,
     )
 
+    from .model import Overlay
     from .modes import Mode
-    from .plan import Overlay
 
     DiskMaker = t.Callable[[Connection, storage.Pool, Overlay], None]
 

@@ -26,8 +26,8 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._virt.metadata im
 )
 
 from .extras import Extras
+from .model import Overlay, Overrides
 from .quota import Quota
-from .rewrite import Overrides
 
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue.manifest import (
@@ -101,24 +101,6 @@ class Selection:
 
     existing: tuple[str, ...]
     missing: tuple[str, ...]
-
-
-@dataclasses.dataclass(frozen=True)
-class Overlay:
-    """A disk of a clone: an overlay on a disk of the appliance, or a copy of it.
-
-    The ``base_`` ones are the appliance's; ``capacity_bytes`` is what the guest sees, and not less than theirs.
-    """
-
-    target: str
-    volume: VolumeRef
-    path: str
-    format: str
-    capacity_bytes: int
-    base_path: str
-    base_format: str
-    base_capacity_bytes: int
-    base_size_bytes: int
 
 
 @dataclasses.dataclass(frozen=True)

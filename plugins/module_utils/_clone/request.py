@@ -18,8 +18,8 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import In
 from ansible_collections.headroom.libvirt.plugins.module_utils._sizes import parse_size
 
 from . import quota
+from .model import Overrides
 from .plan import Request, check_request
-from .rewrite import Overrides
 from .seed import seed
 
 

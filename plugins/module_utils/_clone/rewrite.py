@@ -12,7 +12,6 @@ What is not named here stays as the template says it.
 
 from __future__ import annotations
 
-import dataclasses
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.build import add_interface
@@ -28,34 +27,16 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._virt.element_xml
 from .seed import disk_xml
 
 if t.TYPE_CHECKING:
+    from ansible_collections.headroom.libvirt.plugins.module_utils._virt.capabilities import (
+        Platform,
+    )
     from ansible_collections.headroom.libvirt.plugins.module_utils._virt.metadata import Metadata
 
     from .identity import Identity
-    from .plan import Overlay
+    from .model import Overlay, Overrides
 
 # libvirt's schema of a domain lets these come in any order, but people expect names on top.
 _TOP: t.Final = ("name", "uuid", "title", "description")
-
-
-@dataclasses.dataclass(frozen=True)
-class Platform:
-    """What the host runs a template as. None leaves what the template says."""
-
-    type: str
-    machine: str | None = None
-    keep_emulator: bool = False
-    emulated_cpu: bool = False
-
-
-@dataclasses.dataclass(frozen=True)
-class Overrides:
-    """What a clone has otherwise than its template. None leaves a property as it is."""
-
-    memory_bytes: int | None = None
-    vcpus: int | None = None
-    network: str | None = None
-    title: str | None = None
-    description: str | None = None
 
 
 def clone_xml(

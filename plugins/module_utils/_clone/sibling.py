@@ -27,8 +27,8 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
 from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import SYSTEM_CLOCK, Clock
 
 from .apply import Maker
+from .model import Overrides
 from .plan import Request, State, check_request
-from .rewrite import Overrides
 from .survey import make_plan
 
 if t.TYPE_CHECKING:

@@ -42,8 +42,8 @@ if t.TYPE_CHECKING:
     )
 
     from .identity import Identity
+    from .model import Overlay
     from .modes import Mode
-    from .plan import Overlay
 
 
 class Way(t.Protocol):

@@ -37,6 +37,9 @@ if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue.manifest import (
         Manifest,
     )
+    from ansible_collections.headroom.libvirt.plugins.module_utils._virt.capabilities import (
+        Platform,
+    )
     from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
         Connection,
     )
@@ -44,7 +47,6 @@ if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._virt.metadata import VolumeRef
 
     from .plan import NewClone, Request, Selection
-    from .rewrite import Platform
 
 
 _NOTHING_LEFT: t.Final = plan.Leftovers()

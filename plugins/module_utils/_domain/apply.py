@@ -66,7 +66,7 @@ class DomainPlan:
     machine: DefinedMachine
     observed: plan.Observed
     steps: tuple[plan.Step, ...]
-    volumes: plan.OwnedVolumes
+    volumes: users.OwnedVolumes
     changes: Changes
     request: Request
     reservations: tuple[ReservationRef, ...] = ()
@@ -143,7 +143,7 @@ def _plan_one(machine: DefinedMachine, request: Request, uses: users.Uses) -> Do
     if request.autostart is not None:
         changes.add("autostart", machine.autostart, request.autostart)
     steps = () if request.state is None else plan.steps_to(request.state, observed)
-    owned = plan.OwnedVolumes()
+    owned = users.OwnedVolumes()
     if steps:
         changes.add("state", observed.situation, request.state)
     if request.state == "absent" and request.remove_volumes:

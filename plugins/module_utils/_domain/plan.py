@@ -15,17 +15,10 @@ import typing as t
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Conflict
 
 if t.TYPE_CHECKING:
-    from ansible_collections.headroom.libvirt.plugins.module_utils._virt.domain_xml import (
-        Definition,
-    )
-    from ansible_collections.headroom.libvirt.plugins.module_utils._virt.metadata import VolumeRef
     from ansible_collections.headroom.libvirt.plugins.module_utils._virt.states import State
 
 Wanted = t.Literal["running", "shutdown", "paused", "saved", "absent"]
 WANTED: t.Final[tuple[Wanted, ...]] = t.get_args(Wanted)
-
-# Volumes of a host's catalogue of appliances are named so, and no machine may take one away.
-CATALOGUE_PREFIX: t.Final = "headroom-appliance."
 
 Situation = t.Literal[
     "running",
@@ -146,31 +139,3 @@ def steps_to(wanted: Wanted, observed: Observed) -> tuple[Step, ...]:
         )
     # A transient domain has no definition that could stay behind.
     return steps if observed.persistent else tuple(step for step in steps if step != "undefine")
-
-
-@dataclasses.dataclass(frozen=True)
-class OwnedVolumes:
-    """Which owned volumes go with their domain, and which stay, with the reason."""
-
-    remove: tuple[VolumeRef, ...] = ()
-    keep: t.Mapping[VolumeRef, str] = dataclasses.field(default_factory=dict)
-
-
-def sort_owned(
-    own: Definition, paths: t.Mapping[VolumeRef, str], used_elsewhere: t.Mapping[str, str]
-) -> OwnedVolumes:
-    """Decide which of the volumes that ``own``'s metadata lists may be deleted with it.
-
-    ``paths`` holds those that still exist. ``used_elsewhere`` maps a path to the domain or volume that uses it. A
-    claim in metadata is not enough to delete what others live on: a base image, a shared disk.
-    """
-    shared = {disk.source for disk in own.disks if disk.shareable}
-    keep: dict[VolumeRef, str] = {}
-    for ref, path in paths.items():
-        if ref.name.startswith(CATALOGUE_PREFIX):
-            keep[ref] = "it belongs to an appliance"
-        elif path in shared:
-            keep[ref] = "it is a shared disk"
-        elif path in used_elsewhere:
-            keep[ref] = f"{used_elsewhere[path]} uses it"
-    return OwnedVolumes(remove=tuple(ref for ref in paths if ref not in keep), keep=keep)

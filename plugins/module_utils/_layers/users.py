@@ -9,10 +9,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain import plan
+from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue.names import PREFIX
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import NotFound
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
     domain_xml,
@@ -22,11 +23,44 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.metadata import VolumeRef
 
+from . import users
+
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
         Connection,
     )
+    from ansible_collections.headroom.libvirt.plugins.module_utils._virt.domain_xml import (
+        Definition,
+    )
     from ansible_collections.headroom.libvirt.plugins.module_utils._virt.libvirt_dep import libvirt
+
+
+@dataclasses.dataclass(frozen=True)
+class OwnedVolumes:
+    """Which owned volumes go with their domain, and which stay, with the reason."""
+
+    remove: tuple[VolumeRef, ...] = ()
+    keep: t.Mapping[VolumeRef, str] = dataclasses.field(default_factory=dict)
+
+
+def sort_owned(
+    own: Definition, paths: t.Mapping[VolumeRef, str], used_elsewhere: t.Mapping[str, str]
+) -> OwnedVolumes:
+    """Decide which of the volumes that ``own``'s metadata lists may be deleted with it.
+
+    ``paths`` holds those that still exist. ``used_elsewhere`` maps a path to the domain or volume that uses it. A
+    claim in metadata is not enough to delete what others live on: a base image, a shared disk.
+    """
+    shared = {disk.source for disk in own.disks if disk.shareable}
+    keep: dict[VolumeRef, str] = {}
+    for ref, path in paths.items():
+        if ref.name.startswith(PREFIX):
+            keep[ref] = "it belongs to an appliance"
+        elif path in shared:
+            keep[ref] = "it is a shared disk"
+        elif path in used_elsewhere:
+            keep[ref] = f"{used_elsewhere[path]} uses it"
+    return OwnedVolumes(remove=tuple(ref for ref in paths if ref not in keep), keep=keep)
 
 
 class Uses:
@@ -36,7 +70,7 @@ class Uses:
         self._connection = connection
         self._by_pool: dict[str, dict[str, str]] = {}
 
-    def owned_by(self, definition: domain_xml.Definition) -> plan.OwnedVolumes:
+    def owned_by(self, definition: domain_xml.Definition) -> users.OwnedVolumes:
         """Return which of the volumes that ``definition`` claims may be deleted with it."""
         paths = {}
         for ref in definition.metadata.volumes:
@@ -44,7 +78,7 @@ class Uses:
             if volume is not None:
                 paths[ref] = storage.volume_path(volume)
         if not paths:
-            return plan.OwnedVolumes()
+            return users.OwnedVolumes()
         used = {
             path: user
             for path, user in self.by_domains
@@ -52,7 +86,7 @@ class Uses:
         }
         for pool in sorted({ref.pool for ref in paths}):
             used.update(self._in_pool(pool))
-        return plan.sort_owned(definition, paths, used)
+        return users.sort_owned(definition, paths, used)
 
     def user_of(self, pool: str, path: str) -> str | None:
         """Return who uses the volume at ``path`` in ``pool``: a domain, or a volume that it is the base of."""

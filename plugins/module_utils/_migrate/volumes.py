@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain.plan import CATALOGUE_PREFIX
+from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue.names import PREFIX
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     HeadroomError,
     Unsupported,
@@ -68,7 +68,7 @@ def delete_unused(connection: Connection, paths: t.Iterable[str]) -> dict[str, s
         if volume is None:
             continue
         name, pool = volume.name(), storage.pool_of(volume).name()
-        user = "an appliance" if name.startswith(CATALOGUE_PREFIX) else uses.user_of(pool, path)
+        user = "an appliance" if name.startswith(PREFIX) else uses.user_of(pool, path)
         if user is not None:
             kept[path] = f"{user} uses it"
             continue

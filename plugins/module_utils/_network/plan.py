@@ -14,6 +14,9 @@ import ipaddress
 import re
 import typing as t
 
+if t.TYPE_CHECKING:
+    from ansible_collections.headroom.libvirt.plugins.module_utils._virt.networks import Command
+
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     Conflict,
     InvalidInput,
@@ -25,8 +28,6 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._virt.network_xml
     Reservation,
     Subnet,
 )
-
-Command = t.Literal["add", "modify", "delete"]
 
 _MAC: t.Final = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
 # libvirt wants a letter first; the rest is what a name in the DNS may be made of.

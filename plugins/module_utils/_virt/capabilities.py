@@ -13,7 +13,6 @@ import dataclasses
 import re
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._clone.rewrite import Platform
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Unsupported
 
 from .element_xml import parse_element
@@ -27,6 +26,16 @@ _VERSIONED: t.Final = (
     (re.compile(r"pc-(i440fx-)?.*\d.*"), "pc"),
     (re.compile(r"virt-.+"), "virt"),
 )
+
+
+@dataclasses.dataclass(frozen=True)
+class Platform:
+    """What the host runs a template as. None leaves what the template says."""
+
+    type: str
+    machine: str | None = None
+    keep_emulator: bool = False
+    emulated_cpu: bool = False
 
 
 @dataclasses.dataclass(frozen=True)

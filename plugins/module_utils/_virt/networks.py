@@ -18,9 +18,9 @@ from .libvirt_dep import libvirt
 from .node import list_networks
 
 if t.TYPE_CHECKING:
-    from ansible_collections.headroom.libvirt.plugins.module_utils._network.plan import Command
-
     Network = libvirt.virNetwork
+
+Command = t.Literal["add", "modify", "delete"]
 
 
 def look_up(connection: Connection, name: str) -> Network:

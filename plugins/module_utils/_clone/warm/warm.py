@@ -49,14 +49,16 @@ if t.TYPE_CHECKING:
         Manifest,
     )
     from ansible_collections.headroom.libvirt.plugins.module_utils._lxml_dep import etree
+    from ansible_collections.headroom.libvirt.plugins.module_utils._virt.capabilities import (
+        Platform,
+    )
     from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
         Connection,
     )
     from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import Clock
 
     from ..identity import Identity
-    from ..plan import Overlay
-    from ..rewrite import Overrides, Platform
+    from ..model import Overlay, Overrides
 
 
 @dataclasses.dataclass(frozen=True)

@@ -19,8 +19,8 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._clone import (
     neighbours,
     survey,
 )
+from ansible_collections.headroom.libvirt.plugins.module_utils._clone.model import Overrides
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone.plan import Request
-from ansible_collections.headroom.libvirt.plugins.module_utils._clone.rewrite import Overrides
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     Conflict,
     LibvirtFailed,

@@ -15,7 +15,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue.manife
     BaseDisk,
     Manifest,
 )
-from ansible_collections.headroom.libvirt.plugins.module_utils._clone import modes, plan
+from ansible_collections.headroom.libvirt.plugins.module_utils._clone import model, modes, plan
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone.modes import Mode
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone.plan import Request
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
@@ -128,7 +128,7 @@ def new_clone(request: Request, mode: Mode) -> plan.NewClone:
 def test_a_clone_has_an_overlay_for_each_disk() -> None:
     clone = new_clone(Request("web", pool="fast"), "linked")
     assert clone.overlays == tuple(
-        plan.Overlay(
+        model.Overlay(
             target,
             VolumeRef("fast", name),
             f"/fast/{name}",

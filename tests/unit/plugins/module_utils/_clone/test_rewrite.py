@@ -19,10 +19,9 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import
 from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue import nvram
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone import rewrite
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone.identity import Identity
-from ansible_collections.headroom.libvirt.plugins.module_utils._clone.plan import Overlay
-from ansible_collections.headroom.libvirt.plugins.module_utils._clone.rewrite import (
+from ansible_collections.headroom.libvirt.plugins.module_utils._clone.model import (
+    Overlay,
     Overrides,
-    Platform,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     HeadroomError,
@@ -31,6 +30,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._lxml_dep import etree
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import domain_xml, element_xml
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.capabilities import Platform
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.metadata import (
     Metadata,
     VolumeRef,

@@ -11,8 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue import names
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain import plan
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Conflict
+from ansible_collections.headroom.libvirt.plugins.module_utils._layers import users
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.domain_xml import (
     Definition,
     Disk,
@@ -99,9 +101,9 @@ def test_only_what_nobody_else_needs_is_removed(
         "web-1", disks=tuple(Disk("vda", source=path, shareable=True) for path in sorted(shareable))
     )
     paths = {ref: f"/p/{ref.name}" for ref in refs}
-    owned = plan.sort_owned(own, paths, used)
+    owned = users.sort_owned(own, paths, used)
     assert set(owned.remove) | owned.keep.keys() == set(refs)
     for ref in owned.remove:
         assert paths[ref] not in used
         assert paths[ref] not in shareable
-        assert not ref.name.startswith(plan.CATALOGUE_PREFIX)
+        assert not ref.name.startswith(names.PREFIX)

@@ -6,9 +6,9 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._clone.rewrite import Platform
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Unsupported
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import capabilities
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.capabilities import Platform
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.domain_xml import Definition
 
 QEMU = "/usr/bin/qemu-system-x86_64"

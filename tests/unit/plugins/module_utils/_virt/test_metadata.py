@@ -7,10 +7,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
-    element_xml,
-    metadata,
-)
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt import element_xml, metadata
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.metadata import (
     Metadata,
     ReservationRef,
