@@ -17,7 +17,7 @@ import dataclasses
 import re
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue import nvram
+from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue import packed_nvram
 from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue.manifest import (
     InvalidManifest,
     Manifest,
@@ -68,7 +68,7 @@ def checked(manifest: Manifest) -> Manifest:
     if manifest.min_ram_bytes < 0 or manifest.min_disk_bytes < 0:
         raise InvalidManifest("the manifest asks for less than nothing. Tell its publisher.")
     if manifest.nvram is not None:
-        nvram.unpack(manifest.nvram)
+        packed_nvram.unpack_variables(manifest.nvram)
     template = check_template(manifest.template)
     targets = [disk.target for disk in manifest.disks]
     if not all(disk.format in {"qcow2", "raw"} for disk in manifest.disks):

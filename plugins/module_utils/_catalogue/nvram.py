@@ -12,13 +12,10 @@ Half a mebibyte, or 64 on ARM, nearly all of it blank: packed, it stands in the 
 
 from __future__ import annotations
 
-import base64
-import binascii
 import errno
 import posixpath
 import secrets
 import typing as t
-import zlib
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._lxml_dep import etree
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import content, storage
@@ -29,16 +26,13 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._virt.element_xml
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.libvirt_dep import libvirt
 
-from .manifest import InvalidManifest
+from .packed_nvram import LONGEST_BYTES, pack_variables
 
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
         Connection,
     )
 
-# The flash of ARM's virtual machines; no firmware of QEMU's has more.
-LONGEST_BYTES: t.Final = 64 * 1024**2
-_LONGEST_PACKED: t.Final = 2 * 1024**2
 # Where libvirt lets a firmware that it chose by itself keep its variables. Older ones than 10 don't write that down.
 _USUAL: t.Final = "/var/lib/libvirt/qemu/nvram/{name}_VARS.fd"
 
@@ -63,7 +57,7 @@ def read(connection: Connection, definition: str) -> str | None:
         return None
     known = storage.find_volume_by_path(connection, path)
     if known is not None:
-        return pack(content.read_bytes(connection, known, LONGEST_BYTES))
+        return pack_variables(content.read_bytes(connection, known, LONGEST_BYTES))
     return _read_beside(connection, path)
 
 
@@ -80,7 +74,9 @@ def _read_beside(connection: Connection, path: str) -> str | None:
     try:
         volume = storage.find_volume(pool, name)
         return (
-            None if volume is None else pack(content.read_bytes(connection, volume, LONGEST_BYTES))
+            None
+            if volume is None
+            else pack_variables(content.read_bytes(connection, volume, LONGEST_BYTES))
         )
     finally:
         with translated(f"let go of {folder}"):
@@ -99,24 +95,3 @@ def _opened(connection: Connection, definition: str) -> libvirt.virStoragePool |
         ):
             return None
         raise
-
-
-def pack(variables: bytes) -> str:
-    """Return the variables as they stand in a manifest."""
-    return base64.b64encode(zlib.compress(variables, 9)).decode()
-
-
-def unpack(packed: str) -> bytes:
-    """Return the variables; raises InvalidManifest for what is no such text, or holds too much."""
-    problem, variables, unpacker = "it is too long", b"", zlib.decompressobj()
-    if len(packed) <= _LONGEST_PACKED:
-        problem = "it holds too much, or not all of it"
-        try:
-            variables = unpacker.decompress(base64.b64decode(packed, validate=True), LONGEST_BYTES)
-        except (binascii.Error, zlib.error, ValueError) as error:
-            problem = str(error)
-    if not unpacker.eof:
-        raise InvalidManifest(
-            f"nvram of the manifest cannot be used: {problem}. Tell its publisher."
-        )
-    return variables

@@ -12,7 +12,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue import nvram
+from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue import packed_nvram
 from ansible_collections.headroom.libvirt.plugins.module_utils._machine.machine import (
     DefinedMachine,
 )
@@ -140,7 +140,7 @@ class _Making:
             self.identity = dataclasses.replace(self.identity, seed=seed.path)
         variables, packed = self.clone.extras.nvram, self.maker.plan.manifest.nvram
         if variables is not None and packed is not None:
-            self._make_extra(variables, nvram.unpack(packed))
+            self._make_extra(variables, packed_nvram.unpack_variables(packed))
             self.identity = dataclasses.replace(self.identity, nvram=variables.path)
 
     def _make_extra(self, place: ExtraVolume, content: bytes) -> None:

@@ -23,8 +23,6 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.metadata import VolumeRef
 
-from . import users
-
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
         Connection,
@@ -70,7 +68,7 @@ class Uses:
         self._connection = connection
         self._by_pool: dict[str, dict[str, str]] = {}
 
-    def owned_by(self, definition: domain_xml.Definition) -> users.OwnedVolumes:
+    def owned_by(self, definition: domain_xml.Definition) -> OwnedVolumes:
         """Return which of the volumes that ``definition`` claims may be deleted with it."""
         paths = {}
         for ref in definition.metadata.volumes:
@@ -78,7 +76,7 @@ class Uses:
             if volume is not None:
                 paths[ref] = storage.volume_path(volume)
         if not paths:
-            return users.OwnedVolumes()
+            return OwnedVolumes()
         used = {
             path: user
             for path, user in self.by_domains
@@ -86,7 +84,7 @@ class Uses:
         }
         for pool in sorted({ref.pool for ref in paths}):
             used.update(self._in_pool(pool))
-        return users.sort_owned(definition, paths, used)
+        return sort_owned(definition, paths, used)
 
     def user_of(self, pool: str, path: str) -> str | None:
         """Return who uses the volume at ``path`` in ``pool``: a domain, or a volume that it is the base of."""

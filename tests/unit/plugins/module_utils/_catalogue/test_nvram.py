@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue import nvram
+from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue import nvram, packed_nvram
 from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue.manifest import (
     InvalidManifest,
 )
@@ -31,11 +31,11 @@ from tools.refusals import refusal
 
 @given(st.binary(max_size=4096))
 def test_what_was_packed_is_unpacked(variables: bytes) -> None:
-    assert nvram.unpack(nvram.pack(variables)) == variables
+    assert packed_nvram.unpack_variables(packed_nvram.pack_variables(variables)) == variables
 
 
 def test_the_flash_of_an_arm_machine_fits_into_a_manifest() -> None:
-    assert len(nvram.pack(bytes(nvram.LONGEST_BYTES))) < 200_000
+    assert len(packed_nvram.pack_variables(bytes(packed_nvram.LONGEST_BYTES))) < 200_000
 
 
 @pytest.mark.parametrize(
@@ -44,15 +44,15 @@ def test_the_flash_of_an_arm_machine_fits_into_a_manifest() -> None:
         "",
         "%%%",
         base64.b64encode(b"no stream").decode(),
-        nvram.pack(b"x" * 1000)[:12],
-        base64.b64encode(zlib.compress(bytes(nvram.LONGEST_BYTES + 1))).decode(),
+        packed_nvram.pack_variables(b"x" * 1000)[:12],
+        base64.b64encode(zlib.compress(bytes(packed_nvram.LONGEST_BYTES + 1))).decode(),
         "A" * (3 * 1024**2),
     ],
     ids=["nothing", "no base64", "no zlib", "cut", "bomb", "long"],
 )
 def test_what_cannot_be_is_refused(packed: str) -> None:
     with pytest.raises(InvalidManifest, match="nvram of the manifest cannot be used"):
-        nvram.unpack(packed)
+        packed_nvram.unpack_variables(packed)
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_it_is_read_through_the_pool_that_it_lies_in(
     )
     packed = nvram.read(node, f"<domain><os><nvram>{path}</nvram></os></domain>")
     assert packed is not None
-    assert nvram.unpack(packed) == f"vars.fd {nvram.LONGEST_BYTES}".encode()
+    assert packed_nvram.unpack_variables(packed) == f"vars.fd {packed_nvram.LONGEST_BYTES}".encode()
 
 
 class WithoutFolder:

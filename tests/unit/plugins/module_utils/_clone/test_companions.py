@@ -16,7 +16,10 @@ import pytest
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import build, register
 from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.images import Location
-from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue import catalogue, nvram
+from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue import (
+    catalogue,
+    packed_nvram,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue.names import ApplianceId
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone import (
     apply,
@@ -169,7 +172,9 @@ def test_a_clone_has_what_the_firmware_of_the_captured_machine_kept(
     read = shelf.get("web", "1")
     loader = "<loader readonly='yes' type='pflash'>/CODE.fd</loader></os>"
     kept = dataclasses.replace(
-        read, nvram=nvram.pack(b"variables"), template=read.template.replace("</os>", loader)
+        read,
+        nvram=packed_nvram.pack_variables(b"variables"),
+        template=read.template.replace("</os>", loader),
     )
     monkeypatch.setattr(catalogue.Catalogue, "get", lambda *_arguments: kept)
     before = volumes(shelf.connection)
