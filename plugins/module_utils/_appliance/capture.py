@@ -94,7 +94,7 @@ def opened(connection: Connection, wanted: Capture, *, look_only: bool) -> t.Ite
             if will_stop:
                 _stop(connection, wanted.domain, method)
             live.settle(wanted.journal, connection, wanted.domain)
-            disks = sources.disks_of(connection, domain_xml.parse(domains.definition_xml(domain)))
+            disks = sources.disks_of(connection, domains.read_definition(domain))
         yield Captured(
             made, disks, definition.metadata.appliance, method, nvram.read(connection, text)
         )

@@ -137,11 +137,7 @@ def _pull(domain: libvirt.virDomain, target: str, clock: Clock) -> None:
         f"pulling the disk {target} of {domain.name()!r}",
     )
     left = next(
-        (
-            disk.backing
-            for disk in domain_xml.parse(domains.live_xml(domain)).disks
-            if disk.target == target
-        ),
+        (disk.backing for disk in domains.read_live(domain).disks if disk.target == target),
         (),
     )
     if left:
@@ -161,7 +157,7 @@ def _copy(
     with journal.transaction(
         KIND, name, {"uri": connection.uri, "domain": name}, recovery
     ) as transaction:
-        for disk in domain_xml.parse(domains.definition_xml(domain)).disks:
+        for disk in domains.read_definition(domain).disks:
             if disk.target in targets:
                 _copy_disk(connection, domain, disk, transaction, token)
         recovery.roll_back(transaction.record)
@@ -177,7 +173,7 @@ def _copy_disk(
     overlay = sources.volume_of(connection, disk)
     pool, described = (
         storage.pool_of(overlay),
-        storage_xml.parse_volume(storage.volume_xml(overlay)),
+        storage.read_volume(overlay),
     )
     new = VolumeRef(pool.name(), f"{domain.name()}.{token}.{disk.target}.qcow2")
     step = transaction.step(

@@ -142,11 +142,11 @@ def _make_overlay(
     base = sources.volume_of(connection, disk)
     pool = storage.pool_of(base)
     volume_name = f"headroom-capture.{name}.{token}.{disk.target}.qcow2"
-    path = storage_xml.parse_pool(storage.pool_xml(pool)).path_of(volume_name)
+    path = storage.read_pool(pool).path_of(volume_name)
     step = transaction.step(
         "overlay", pool=pool.name(), name=volume_name, target=disk.target, path=path
     )
-    capacity = storage_xml.parse_volume(storage.volume_xml(base)).capacity_bytes
+    capacity = storage.read_volume(base).capacity_bytes
     new = storage_xml.NewVolume(
         volume_name,
         capacity,

@@ -262,7 +262,7 @@ def _expected(request: Request, manifest: Manifest) -> dict[str, str]:
 
 def _check_room(catalogue: Catalogue, plan: Plan) -> None:
     storage.try_to_refresh(catalogue.pool)
-    available = storage_xml.parse_pool(storage.pool_xml(catalogue.pool)).available_bytes
+    available = storage.read_pool(catalogue.pool).available_bytes
     needed = sum(disk.needed_bytes for disk in plan.disks)
     if needed > available:
         raise NoSpace(

@@ -118,7 +118,7 @@ def disks_of(connection: Connection, definition: domain_xml.Definition) -> list[
 
 def _volume_disk(connection: Connection, disk: domain_xml.Disk) -> VolumeDisk:
     volume = volume_of(connection, disk)
-    described = storage_xml.parse_volume(storage.volume_xml(volume))
+    described = storage.read_volume(volume)
     needed = (
         described.allocation_bytes if described.backing_path is None else described.capacity_bytes
     )
@@ -148,7 +148,7 @@ def _find_volume(connection: Connection, disk: domain_xml.Disk) -> Volume | None
     for pool in storage.list_pools(
         connection
     ):  # put there by hand: the pool learns of it when it looks again
-        folder = storage_xml.parse_pool(storage.pool_xml(pool)).path
+        folder = storage.read_pool(pool).path
         if (
             folder == os.path.dirname(disk.source)  # noqa: PTH120
             and storage.is_active(pool)

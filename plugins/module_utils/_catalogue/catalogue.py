@@ -172,7 +172,7 @@ def description(manifest: Manifest) -> dict[str, t.Any]:
 def open_catalogue(connection: Connection, pool_name: str) -> Catalogue:
     """Return the catalogue in a pool; raises NotFound, or Unsupported for a pool whose volumes are not files."""
     pool = storage.look_up_pool(connection, pool_name)
-    described = storage_xml.parse_pool(storage.pool_xml(pool))
+    described = storage.read_pool(pool)
     if not described.holds_files:
         raise Unsupported(
             f"pool: {pool_name!r} is of the type {described.type!r}, whose volumes are not files. "
@@ -184,5 +184,5 @@ def open_catalogue(connection: Connection, pool_name: str) -> Catalogue:
 
 def _is_abandoned(volumes: t.Sequence[Volume], now: float) -> bool:
     """Return whether none of one appliance's volumes was written to lately; clocks may differ by some minutes."""
-    times = [storage_xml.parse_volume(storage.volume_xml(volume)).modified for volume in volumes]
+    times = [storage.read_volume(volume).modified for volume in volumes]
     return all(time is not None and now - time > _ABANDONED_AFTER_SECONDS for time in times)

@@ -22,7 +22,6 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
     domain_xml,
     domains,
     storage,
-    storage_xml,
 )
 
 if t.TYPE_CHECKING:
@@ -59,7 +58,7 @@ def find(catalogue: Catalogue, manifest: Manifest) -> Users:
     users: dict[str, tuple[str, ...]] = {}
     for domain in domains.list_all(catalogue.connection):
         with contextlib.suppress(NotFound):  # gone since it was listed
-            disks = domain_xml.parse(domains.live_xml(domain)).disks
+            disks = domains.read_live(domain).disks
             own = {disk.target: _path(catalogue.connection, disk) for disk in disks}
             standing = tuple(
                 disk.target
@@ -114,5 +113,5 @@ def _overlays(connection: Connection, paths: set[str]) -> t.Iterator[tuple[str, 
     for pool in storage.list_pools(connection):
         for volume in storage.list_volumes(pool) if storage.is_active(pool) else ():
             with contextlib.suppress(NotFound):
-                if storage_xml.parse_volume(storage.volume_xml(volume)).backing_path in paths:
+                if storage.read_volume(volume).backing_path in paths:
                     yield storage.volume_path(volume), f"{pool.name()}/{volume.name()}"

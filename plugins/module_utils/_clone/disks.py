@@ -60,7 +60,7 @@ def copy(connection: Connection, pool: storage.Pool, disk: Overlay) -> None:
 
 
 def _can_stay_as_it_is(source: storage.Volume, disk: Overlay) -> bool:
-    standing_on = storage_xml.parse_volume(storage.volume_xml(source)).backing_path
+    standing_on = storage.read_volume(source).backing_path
     return disk.format == disk.base_format and standing_on is None
 
 

@@ -15,10 +15,8 @@ import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import NotFound, Unsupported
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
-    domain_xml,
     domains,
-    network_xml,
-    node,
+    networks,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
     open_connection,
@@ -61,7 +59,7 @@ def _of_domains(connection: Connection) -> set[str]:
     found = set()
     for domain in domains.list_all(connection):
         try:
-            interfaces = domain_xml.parse(domains.definition_xml(domain)).interfaces
+            interfaces = domains.read_definition(domain).interfaces
         except NotFound:  # gone since it was listed
             continue
         found |= {interface.mac.lower() for interface in interfaces if interface.mac}
@@ -70,13 +68,13 @@ def _of_domains(connection: Connection) -> set[str]:
 
 def _reserved(connection: Connection) -> set[str]:
     try:
-        networks = node.list_networks(connection)
+        handles = networks.list_all(connection)
     except Unsupported:  # a driver without networks
         return set()
     found = set()
-    for network in networks:
+    for network in handles:
         try:
-            parsed = network_xml.parse(node.network_xml(network))
+            parsed = networks.read_live(network)
         except NotFound:
             continue
         found |= {one.mac for _subnet, one in parsed.reservations if one.mac}

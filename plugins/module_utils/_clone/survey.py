@@ -22,6 +22,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
     domain_xml,
     domains,
     element_xml,
+    networks,
     node,
     storage,
     storage_xml,
@@ -117,7 +118,7 @@ def make_plan(
     manifest = catalogue.get(request.appliance, request.version)
     selection = _select(connection, request, gone)
     root = element_xml.parse_element(manifest.template)
-    guests = capabilities.read_guests(node.capabilities_xml(connection))
+    guests = node.read_guests(connection)
     platform, notes = capabilities.choose_platform(
         domain_xml.read(root), root.findtext("devices/emulator"), guests
     )
@@ -125,7 +126,7 @@ def make_plan(
         rewrite.with_hardware(manifest.template, platform, request.overrides)
     )
     pool = storage.look_up_pool(connection, request.pool)
-    described, paths = storage_xml.parse_pool(storage.pool_xml(pool)), catalogue.paths(manifest)
+    described, paths = storage.read_pool(pool), catalogue.paths(manifest)
     choice = modes.choose(
         request.mode, _look_at_place(connection, request, described, paths.values())
     )
@@ -175,9 +176,7 @@ def _check_networks(
     connection: Connection, hardware: domain_xml.Definition, *, running: bool
 ) -> None:
     wanted = {one.source for one in hardware.interfaces if one.type == "network" and one.source}
-    there = (
-        {network.name(): network for network in node.list_networks(connection)} if wanted else {}
-    )
+    there = {network.name(): network for network in networks.list_all(connection)} if wanted else {}
     for name in sorted(wanted):
         if name not in there:
             raise NotFound(
@@ -185,7 +184,7 @@ def _check_networks(
                 "Name one of these, or define it first.",
                 network=name,
             )
-        if running and not node.network_active(there[name]):
+        if running and not networks.is_active(there[name]):
             raise Conflict(
                 f"network: the network {name!r} is not active, so clones on it cannot start. "
                 f"Start it: virsh net-start {name}.",
@@ -201,9 +200,7 @@ def _check_volumes(
     gone: plan.Leftovers,
 ) -> None:
     storage.try_to_refresh(pool)
-    plan.check_room(
-        clones, request.pool, mode, storage_xml.parse_pool(storage.pool_xml(pool)).available_bytes
-    )
+    plan.check_room(clones, request.pool, mode, storage.read_pool(pool).available_bytes)
     for ref in {ref for clone in clones for ref in clone.volumes} - gone.volumes:
         if storage.find_volume(pool, ref.name) is not None:
             raise Conflict(

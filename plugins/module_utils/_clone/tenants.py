@@ -49,7 +49,7 @@ def usage(connection: Connection, tenant: str, gone: t.Collection[str] = ()) -> 
     total = Usage()
     for domain in domains.list_all(connection):
         try:
-            definition = domain_xml.parse(domains.definition_xml(domain))
+            definition = domains.read_definition(domain)
         except NotFound:  # gone since it was listed
             continue
         if definition.metadata.tenant == tenant and definition.name not in gone:

@@ -19,6 +19,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
     domains,
+    networks,
     node_xml,
     storage,
 )
@@ -59,7 +60,7 @@ def retrieve(
     total, memory = _read_memory(connection)
     allowed = capacity.budget(total, policy)
     found_pools, health = _pools(connection, pools, refresh)
-    networks, network_health = _networks(connection)
+    network_rows, network_health = _networks(connection)
     health += [
         *network_health,
         capacity.check_cpu(promised, allowed),
@@ -75,7 +76,7 @@ def retrieve(
         "committed": dataclasses.asdict(promised),
         "domains": capacity.count_states(shares),
         "pools": [dataclasses.asdict(pool) for pool in found_pools],
-        "networks": [dataclasses.asdict(network) for network in networks],
+        "networks": [dataclasses.asdict(network) for network in network_rows],
         "free": {**dataclasses.asdict(free), "pools": capacity.free_in_pools(found_pools)},
         "health": [dataclasses.asdict(check) for check in health],
         **(_guests(connection) if with_guests else {}),
@@ -91,7 +92,7 @@ def _guests(connection: Connection) -> dict[str, t.Any]:
 
 def _identity(connection: Connection, threads: int) -> dict[str, t.Any]:
     name, version = api.hypervisor(connection)
-    capabilities = node_xml.read_capabilities(api.capabilities_xml(connection))
+    capabilities = api.read_capabilities(connection)
     return {
         "uri": connection.uri,
         "hostname": api.hostname(connection),
@@ -126,7 +127,7 @@ def _shares(connection: Connection) -> list[capacity.Share]:
 
 
 def _share(domain: t.Any) -> capacity.Share:
-    state, maximum_kib, _current_kib, vcpus, _cpu_time = api.domain_info(domain)
+    state, maximum_kib, _current_kib, vcpus, _cpu_time = domains.read_info(domain)
     return capacity.Share(state_name(state), capacity.Resources(vcpus, maximum_kib * _KIB))
 
 
@@ -167,15 +168,15 @@ def _pool(handle: storage.Pool) -> node_xml.Pool:
 
 
 def _networks(connection: Connection) -> tuple[list[node_xml.Network], list[capacity.Check]]:
-    found, health = _list("networks", lambda: api.list_networks(connection))
-    networks = [network for handle in found for network in _unless_gone(_network, handle)]
-    networks.sort(key=lambda network: network.name)
-    return networks, health + [capacity.check_network(network) for network in networks]
+    handles, health = _list("networks", lambda: networks.list_all(connection))
+    rows = [network for handle in handles for network in _unless_gone(_network, handle)]
+    rows.sort(key=lambda network: network.name)
+    return rows, health + [capacity.check_network(network) for network in rows]
 
 
-def _network(handle: api.Network) -> node_xml.Network:
-    active, autostart = api.network_active(handle), api.network_autostart(handle)
-    return node_xml.read_network(api.network_xml(handle), active=active, autostart=autostart)
+def _network(handle: networks.Network) -> node_xml.Network:
+    active, autostart = networks.is_active(handle), networks.has_autostart(handle)
+    return node_xml.read_network(networks.live_xml(handle), active=active, autostart=autostart)
 
 
 def _list(

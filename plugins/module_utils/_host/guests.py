@@ -19,8 +19,6 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import No
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
     domain_xml,
     domains,
-    element_xml,
-    node,
     storage,
     storage_xml,
 )
@@ -61,8 +59,8 @@ def appliance_volumes(connection: Connection) -> list[str]:
 
 
 def _guest(domain: libvirt.virDomain, volumes: _Volumes) -> dict[str, t.Any]:
-    state, maximum_kib, _current_kib, vcpus, _cpu_time = node.domain_info(domain)
-    root = element_xml.parse_element(domains.live_xml(domain))
+    state, maximum_kib, _current_kib, vcpus, _cpu_time = domains.read_info(domain)
+    root = domains.read_live_element(domain)
     definition = domain_xml.read(root)
     metadata = definition.metadata
     return {
@@ -141,5 +139,5 @@ class _Volumes:
         )
 
     def _read(self, volume: libvirt.virStorageVol) -> tuple[str, str | None, storage_xml.Volume]:
-        read = storage_xml.parse_volume(storage.volume_xml(volume))
+        read = storage.read_volume(volume)
         return read.path, storage.pool_of(volume).name(), read

@@ -19,7 +19,6 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
     domain_xml,
     domains,
     storage,
-    storage_xml,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.metadata import VolumeRef
 
@@ -101,7 +100,7 @@ class Uses:
         found = []
         for domain in domains.list_all(self._connection):
             try:
-                disks = domain_xml.parse(domains.live_xml(domain)).disks
+                disks = domains.read_live(domain).disks
             except NotFound:  # gone since it was listed
                 continue
             user = f"the domain {domain.name()!r}"
@@ -122,7 +121,7 @@ class Uses:
         found = {}
         for volume in storage.list_volumes(storage.look_up_pool(self._connection, pool_name)):
             try:
-                described = storage_xml.parse_volume(storage.volume_xml(volume))
+                described = storage.read_volume(volume)
             except NotFound:
                 continue
             if described.backing_path:

@@ -205,7 +205,7 @@ class DefinedMachine(Machine):
     @property
     def definition(self) -> domain_xml.Definition:
         """The persistent definition, read now."""
-        return domain_xml.parse(domains.definition_xml(self.domain))
+        return domains.read_definition(self.domain)
 
     @property
     def metadata(self) -> metadata.Metadata:

@@ -23,18 +23,15 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
     element_xml,
     host_devices,
     migration,
+    networks,
     node,
     storage,
 )
-from ansible_collections.headroom.libvirt.plugins.module_utils._virt.capabilities import read_guests
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
     Connection,
     translated,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.libvirt_dep import libvirt
-from ansible_collections.headroom.libvirt.plugins.module_utils._virt.node_xml import (
-    read_capabilities,
-)
 
 from . import addresses
 from .facts import Cpu, Facts, Hardware, Reach
@@ -56,9 +53,8 @@ def facts(
     is_local: bool,
 ) -> Facts:
     """Return what the preflight needs, but ``pools`` (the destination's); ``is_local``: this runs on the source."""
-    root = element_xml.parse_element(domains.live_xml(domain))
+    root = domains.read_live_element(domain)
     hardware = read_hardware(root)
-    capabilities = node.capabilities_xml(destination)
     named = domains.find(destination, plan.destination_name)
     wanted = [disk.destination_path for disk in plan.moved]
     needed = [path for _target, path in hardware.cdroms]
@@ -66,18 +62,19 @@ def facts(
     needed += [hardware.nvram] if hardware.nvram else []
     return Facts(
         hardware=hardware,
-        source_uuid=read_capabilities(node.capabilities_xml(source)).uuid,
-        destination_uuid=read_capabilities(capabilities).uuid,
+        source_uuid=node.read_capabilities(source).uuid,
+        destination_uuid=node.read_capabilities(destination).uuid,
         machines={
-            arch: (guest.types, guest.machines) for arch, guest in read_guests(capabilities).items()
+            arch: (guest.types, guest.machines)
+            for arch, guest in node.read_guests(destination).items()
         },
         pools=pools,
         volumes=frozenset(
             path for path in wanted if storage.find_volume_by_path(destination, path)
         ),
         networks={
-            network.name(): node.network_active(network)
-            for network in node.list_networks(destination)
+            network.name(): networks.is_active(network)
+            for network in networks.list_all(destination)
         },
         bridges=_bridges(destination),
         free_memory_bytes=_free_memory(destination),
@@ -175,7 +172,7 @@ def _compare_cpu(
     if cpu is None:
         return Cpu(True, "the guest has QEMU's plain CPU")
     if cpu.get("mode") == "host-passthrough":
-        cpu = element_xml.parse_element(node.capabilities_xml(source)).find("host/cpu")
+        cpu = node.read_cpu(source)
     if cpu is None:
         return Cpu(detail="the source does not tell its CPU")
     text = element_xml.to_text(cpu)
@@ -201,10 +198,10 @@ def _common_model(
 ) -> str | None:
     cpus = []
     for connection in (source, destination):
-        found = element_xml.parse_element(node.capabilities_xml(connection)).find("host/cpu")
-        if found is None:
+        cpu = node.read_cpu(connection)
+        if cpu is None:
             return None
-        cpus.append(element_xml.to_text(found))
+        cpus.append(element_xml.to_text(cpu))
     try:
         with translated("find a CPU model that fits both hosts"):
             text = destination.handle.baselineHypervisorCPU(*kind, cpus, 0)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._layers import overlays
-from ansible_collections.headroom.libvirt.plugins.module_utils._virt import domain_xml, domains
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt import domains
 
 from . import volumes, xml
 
@@ -26,7 +26,7 @@ if t.TYPE_CHECKING:
 def freeze(domain: libvirt.virDomain, intent: Intent) -> None:
     """Let the guest write into overlays from now on; what is below does not change any more."""
     places = {disk.target: disk.overlay_path for disk in intent.streamed}
-    every = domain_xml.parse(domains.live_xml(domain)).disks
+    every = domains.read_live(domain).disks
     others = [disk.target for disk in every if disk.target not in places]
     overlays.put(domain, overlays.snapshot_xml(places, others))
 

@@ -37,7 +37,7 @@ def active_pools(connection: Connection) -> tuple[storage_xml.Pool, ...]:
     for pool in storage.list_pools(connection):
         if storage.is_active(pool):
             storage.try_to_refresh(pool)
-            found.append(storage_xml.parse_pool(storage.pool_xml(pool)))
+            found.append(storage.read_pool(pool))
     return tuple(found)
 
 
@@ -65,11 +65,7 @@ def _disk(
         pool = storage.look_up_pool(source, disk.pool)
         path = storage.volume_path(storage.look_up_volume(pool, disk.volume))
     volume = None if path is None else storage.find_volume_by_path(source, path)
-    read = (
-        storage_xml.Volume("")
-        if volume is None
-        else storage_xml.parse_volume(storage.volume_xml(volume))
-    )
+    read = storage_xml.Volume("") if volume is None else storage.read_volume(volume)
     chain = disk.backing or ((read.backing_path,) if read.backing_path else ())
     there = path is not None and storage.find_volume_by_path(destination, path) is not None
     base, same = _base(destination, chain)

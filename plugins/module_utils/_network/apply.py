@@ -17,11 +17,9 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._changes import C
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import NotFound, Unsupported
 from ansible_collections.headroom.libvirt.plugins.module_utils._undo import UndoStack
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
-    domain_xml,
     domains,
     network_xml,
     networks,
-    node,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.dhcp import read_lease
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.libvirt_dep import libvirt
@@ -81,11 +79,11 @@ class ReservationPlan:
 def read_sides(connection: Connection, name: str) -> Sides:
     """Return both sides of the network ``name``; raises NotFound."""
     handle = networks.look_up(connection, name)
-    active, persistent = node.network_active(handle), networks.is_persistent(handle)
+    active, persistent = networks.is_active(handle), networks.is_persistent(handle)
     return Sides(
         handle,
-        live=network_xml.parse(node.network_xml(handle)) if active else None,
-        config=network_xml.parse(networks.definition_xml(handle)) if persistent else None,
+        live=networks.read_live(handle) if active else None,
+        config=networks.read_definition(handle) if persistent else None,
     )
 
 
@@ -178,7 +176,7 @@ def _check_leases(connection: Connection, sides: Sides, wanted: Reservation) -> 
     if sides.live is None or wanted.mac is None:
         return
     try:
-        rows = node.dhcp_leases(sides.handle)
+        rows = networks.list_leases(sides.handle)
     except Unsupported:
         return
     leases = [
@@ -206,7 +204,7 @@ def _with_machines(connection: Connection, error: Taken) -> Taken:
     named = []
     for domain in domains.list_all(connection):
         try:
-            found = domain_xml.parse(domains.definition_xml(domain))
+            found = domains.read_definition(domain)
         except NotFound:  # gone since it was listed
             continue
         for interface in found.interfaces:

@@ -90,7 +90,7 @@ def _make_overlay(connection: Connection, disk: Streamed) -> None:
         )
     pool = storage.pool_of(base)
     name = posixpath.basename(disk.helper_path)
-    read = storage_xml.parse_volume(storage.volume_xml(base))
+    read = storage.read_volume(base)
     new = storage_xml.NewVolume(
         name, read.capacity_bytes, backing_path=disk.base_path, backing_format=disk.base_format
     )

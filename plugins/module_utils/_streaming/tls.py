@@ -101,7 +101,7 @@ def reason(message: str) -> str:
 
 
 def _paths(way: Way, name: str) -> tuple[str, str]:
-    pool = storage_xml.parse_pool(storage.pool_xml(storage.look_up_pool(way.server, way.pool)))
+    pool = storage.read_pool(storage.look_up_pool(way.server, way.pool))
     return pool.path_of(f"{name}.probe"), pool.path_of(f"{name}.scratch")
 
 

@@ -17,7 +17,6 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import Wa
 
 from . import domains
 from .connection import translated
-from .element_xml import parse_element
 from .libvirt_dep import libvirt, libvirt_qemu
 
 if t.TYPE_CHECKING:
@@ -29,7 +28,7 @@ _ANSWER_SECONDS: t.Final = 10
 
 def is_connected(domain: domains.Domain) -> bool:
     """Return whether the agent in the guest has opened its channel; asks libvirt, not the guest."""
-    targets = parse_element(domains.live_xml(domain)).iterfind(
+    targets = domains.read_live_element(domain).iterfind(
         f"devices/channel/target[@name='{CHANNEL}']"
     )
     return any(target.get("state") == "connected" for target in targets)

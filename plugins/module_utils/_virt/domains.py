@@ -16,12 +16,14 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     NotFound,
 )
 
-from . import element_xml
+from . import domain_xml, element_xml
 from . import metadata as _metadata
 from .connection import Connection, translated
 from .libvirt_dep import libvirt
 
 if t.TYPE_CHECKING:
+    from ansible_collections.headroom.libvirt.plugins.module_utils._lxml_dep import etree
+
     Domain = libvirt.virDomain
 
 
@@ -58,6 +60,15 @@ def state(domain: Domain) -> tuple[int, int]:
     return number, reason
 
 
+def read_info(domain: Domain) -> list[int]:
+    """Return virDomainInfo: state, maximum and current memory in KiB, vCPUs, CPU time in ns.
+
+    Unlike the bulk statistics this asks no guest's monitor, so a guest that hangs cannot hold it up.
+    """
+    with translated(f"read the size of {domain.name()!r}"):
+        return domain.info()
+
+
 def is_active(domain: Domain) -> bool:
     """Return whether the domain has a running (or paused) process."""
     with translated(f"ask whether {domain.name()!r} runs"):
@@ -87,6 +98,21 @@ def live_xml(domain: Domain) -> str:
     """Return the running definition (with backing chains), or the persistent one when it does not run."""
     with translated(f"read the XML of {domain.name()!r}"):
         return domain.XMLDesc(0)
+
+
+def read_definition(domain: Domain) -> domain_xml.Definition:
+    """Return what the collection reads of the persistent definition."""
+    return domain_xml.parse(definition_xml(domain))
+
+
+def read_live(domain: Domain) -> domain_xml.Definition:
+    """Return what the collection reads of the running definition, or of the persistent one when it does not run."""
+    return domain_xml.parse(live_xml(domain))
+
+
+def read_live_element(domain: Domain) -> etree._Element:
+    """Return the running definition (or the persistent one) parsed, for what ``read_live`` leaves out."""
+    return element_xml.parse_element(live_xml(domain))
 
 
 def metadata_xml(domain: Domain, namespace: str) -> str | None:

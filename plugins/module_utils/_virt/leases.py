@@ -9,11 +9,12 @@
 
 from __future__ import annotations
 
+import itertools
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import NotFound, Unsupported
 
-from . import node
+from . import networks
 from .dhcp import Lease, read_lease
 from .libvirt_dep import libvirt
 
@@ -24,16 +25,16 @@ if t.TYPE_CHECKING:
 def all_leases(connection: Connection) -> list[Lease]:
     """Return every lease that the host's networks have given out; one call for the networks, and one each."""
     try:
-        networks = node.list_networks(connection)
+        handles = networks.list_all(connection)
     except Unsupported:  # a driver without networks
         return []
-    return [lease for network in networks for lease in _leases(network)]
+    return list(itertools.chain.from_iterable(map(_list_leases, handles)))
 
 
-def _leases(network: node.Network) -> list[Lease]:
+def _list_leases(network: networks.Network) -> list[Lease]:
     """Return the leases of a network; none for one that is gone, or of a driver that gives out no addresses."""
     try:
-        rows = node.dhcp_leases(network)
+        rows = networks.list_leases(network)
     except (NotFound, Unsupported):
         return []
     name, ipv6_type = network.name(), libvirt.VIR_IP_ADDR_TYPE_IPV6

@@ -13,14 +13,20 @@ import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import NotFound
 
+from . import network_xml
 from .connection import Connection, translated
 from .libvirt_dep import libvirt
-from .node import list_networks
 
 if t.TYPE_CHECKING:
     Network = libvirt.virNetwork
 
 Command = t.Literal["add", "modify", "delete"]
+
+
+def list_all(connection: Connection) -> list[Network]:
+    """Return every virtual network, active or not."""
+    with translated("list the networks"):
+        return connection.handle.listAllNetworks(0)
 
 
 def look_up(connection: Connection, name: str) -> Network:
@@ -29,11 +35,23 @@ def look_up(connection: Connection, name: str) -> Network:
         with translated(f"look up the network {name!r}"):
             return connection.handle.networkLookupByName(name)
     except NotFound as error:
-        there = ", ".join(sorted(network.name() for network in list_networks(connection))) or "none"
+        there = ", ".join(sorted(network.name() for network in list_all(connection))) or "none"
         raise NotFound(
             f"network: the host has no network {name!r} (it has: {there}). Name one of these, or define it first.",
             network=name,
         ) from error
+
+
+def is_active(network: Network) -> bool:
+    """Return whether the network runs."""
+    with translated(f"read the state of the network {network.name()!r}"):
+        return bool(network.isActive())
+
+
+def has_autostart(network: Network) -> bool:
+    """Return whether the network starts with its host."""
+    with translated(f"read autostart of the network {network.name()!r}"):
+        return bool(network.autostart())
 
 
 def is_persistent(network: Network) -> bool:
@@ -42,10 +60,32 @@ def is_persistent(network: Network) -> bool:
         return bool(network.isPersistent())
 
 
+def live_xml(network: Network) -> str:
+    """Return the network's XML as it runs, or as it will when it does not."""
+    with translated(f"read the network {network.name()!r}"):
+        return network.XMLDesc(0)
+
+
 def definition_xml(network: Network) -> str:
     """Return what the network will be when it starts next."""
     with translated(f"read the definition of the network {network.name()!r}"):
         return network.XMLDesc(libvirt.VIR_NETWORK_XML_INACTIVE)
+
+
+def read_live(network: Network) -> network_xml.Network:
+    """Return what the collection reads of the network as it runs, or as it will when it does not."""
+    return network_xml.parse(live_xml(network))
+
+
+def read_definition(network: Network) -> network_xml.Network:
+    """Return what the collection reads of what the network will be when it starts next."""
+    return network_xml.parse(definition_xml(network))
+
+
+def list_leases(network: Network) -> list[dict[str, t.Any]]:
+    """Return the leases that the network has given out, as libvirt tells them."""
+    with translated(f"read the DHCP leases of the network {network.name()!r}"):
+        return network.DHCPLeases()
 
 
 def update_reservation(

@@ -13,11 +13,13 @@ import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Unsupported
 
+from . import capabilities, node_xml
 from .connection import Connection, translated
+from .element_xml import parse_element
 from .libvirt_dep import libvirt
 
 if t.TYPE_CHECKING:
-    Network = libvirt.virNetwork
+    from ansible_collections.headroom.libvirt.plugins.module_utils._lxml_dep import etree
 
 
 def hostname(connection: Connection) -> str:
@@ -44,6 +46,21 @@ def capabilities_xml(connection: Connection) -> str:
         return connection.handle.getCapabilities()
 
 
+def read_capabilities(connection: Connection) -> node_xml.Capabilities:
+    """Return what the host says that it is: its UUID and its CPU."""
+    return node_xml.read_capabilities(capabilities_xml(connection))
+
+
+def read_guests(connection: Connection) -> dict[str, capabilities.Guest]:
+    """Return {architecture: what the host can run of it}."""
+    return capabilities.read_guests(capabilities_xml(connection))
+
+
+def read_cpu(connection: Connection) -> etree._Element | None:
+    """Return the ``<cpu>`` of the host, None where the driver does not say it."""
+    return parse_element(capabilities_xml(connection)).find("host/cpu")
+
+
 def node_info(connection: Connection) -> list[t.Any]:
     """Return virNodeInfo: architecture, memory in MiB, CPUs, MHz, NUMA cells, sockets, cores and threads."""
     with translated("read the host's CPU and memory"):
@@ -57,42 +74,3 @@ def memory_stats(connection: Connection) -> dict[str, int]:
             return connection.handle.getMemoryStats(libvirt.VIR_NODE_MEMORY_STATS_ALL_CELLS)
     except Unsupported:
         return {}
-
-
-def domain_info(domain: libvirt.virDomain) -> list[int]:
-    """Return virDomainInfo: state, maximum and current memory in KiB, vCPUs, CPU time in ns.
-
-    Unlike the bulk statistics this asks no guest's monitor, so a guest that hangs cannot hold it up.
-    """
-    with translated(f"read the size of {domain.name()!r}"):
-        return domain.info()
-
-
-def list_networks(connection: Connection) -> list[Network]:
-    """Return every virtual network, active or not."""
-    with translated("list the networks"):
-        return connection.handle.listAllNetworks(0)
-
-
-def network_xml(network: Network) -> str:
-    """Return the network's XML."""
-    with translated(f"read the network {network.name()!r}"):
-        return network.XMLDesc(0)
-
-
-def network_active(network: Network) -> bool:
-    """Return whether the network runs."""
-    with translated(f"read the state of the network {network.name()!r}"):
-        return bool(network.isActive())
-
-
-def network_autostart(network: Network) -> bool:
-    """Return whether the network starts with its host."""
-    with translated(f"read autostart of the network {network.name()!r}"):
-        return bool(network.autostart())
-
-
-def dhcp_leases(network: Network) -> list[dict[str, t.Any]]:
-    """Return the leases that the network has given out, as libvirt tells them."""
-    with translated(f"read the DHCP leases of the network {network.name()!r}"):
-        return network.DHCPLeases()

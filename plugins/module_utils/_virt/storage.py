@@ -17,6 +17,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     NotFound,
 )
 
+from . import storage_xml
 from .connection import Connection, translated
 from .libvirt_dep import libvirt
 
@@ -89,6 +90,11 @@ def pool_xml(pool: Pool) -> str:
         return pool.XMLDesc(0)
 
 
+def read_pool(pool: Pool) -> storage_xml.Pool:
+    """Return what the collection reads of a pool, its free bytes as of the last refresh."""
+    return storage_xml.parse_pool(pool_xml(pool))
+
+
 def list_volumes(pool: Pool) -> list[Volume]:
     """Return the volumes of a pool."""
     with translated(f"list the volumes of the pool {pool.name()!r}"):
@@ -128,6 +134,11 @@ def volume_xml(volume: Volume) -> str:
     """Return the volume's XML, sizes and times as they are now."""
     with translated(f"read the volume {volume.name()!r}"):
         return volume.XMLDesc(0)
+
+
+def read_volume(volume: Volume) -> storage_xml.Volume:
+    """Return what the collection reads of a volume, sizes and times as they are now."""
+    return storage_xml.parse_volume(volume_xml(volume))
 
 
 def capacity(volume: Volume) -> int:

@@ -28,12 +28,10 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._streaming import
 from ansible_collections.headroom.libvirt.plugins.module_utils._uris import passwords_in
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
     blocks,
-    capabilities,
     domains,
+    node,
     storage,
-    storage_xml,
 )
-from ansible_collections.headroom.libvirt.plugins.module_utils._virt.node import capabilities_xml
 
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue.catalogue import (
@@ -162,7 +160,7 @@ def _serve_at(
 def _disks(
     catalogue: Catalogue, manifest: Manifest, export: export_xml.Export
 ) -> list[export_xml.Served]:
-    pool = storage_xml.parse_pool(storage.pool_xml(catalogue.pool))
+    pool = storage.read_pool(catalogue.pool)
     paths = catalogue.paths(manifest)
     return [
         export_xml.Served(
@@ -177,7 +175,7 @@ def _disks(
 
 def _platform(connection: Connection, wanted: str) -> tuple[str, str]:
     """Return architecture and type of a domain that never runs: any will do, the emulated ones need no /dev/kvm."""
-    guests = capabilities.read_guests(capabilities_xml(connection))
+    guests = node.read_guests(connection)
     if not guests:
         raise NotFound(
             f"the source {connection.uri} runs no guests, so it cannot serve an appliance."

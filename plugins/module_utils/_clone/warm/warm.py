@@ -29,7 +29,6 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
     storage,
     storage_xml,
 )
-from ansible_collections.headroom.libvirt.plugins.module_utils._virt.domain_xml import parse
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.element_xml import (
     parse_element,
     to_text,
@@ -114,7 +113,7 @@ def find_image(connection: Connection, name: str) -> Image | None:
     cards = warm_xml.read_cards(domains.metadata_xml(domain, warm_xml.RECORD_NAMESPACE))
     if cards is None:
         return None
-    definition = parse(domains.definition_xml(domain))
+    definition = domains.read_definition(domain)
     targets = [disk.target for disk in definition.disks if disk.device == "disk"]
     return Image(domain, tuple(cards), dict(zip(targets, definition.metadata.volumes)))
 
@@ -158,7 +157,7 @@ class Preparer:
         self, manifest: Manifest, name: str, bases: t.Mapping[str, str], undo: UndoStack
     ) -> dict[str, Overlay]:
         request = Request(appliance=manifest.name, pool=self.pool.name())
-        described = storage_xml.parse_pool(storage.pool_xml(self.pool))
+        described = storage.read_pool(self.pool)
         clone = plan.new_clone(name, manifest, bases, request, "linked", described.path_of)
         for disk in clone.overlays:
             disks.link(self.connection, self.pool, disk)
@@ -229,7 +228,7 @@ def copy_disk(
     """Copy a disk of the image with the memory in it, which copies of images elsewhere in libvirt leave out."""
     ref = image.volumes[target]
     source = storage.look_up_volume(storage.look_up_pool(connection, ref.pool), ref.name)
-    described = storage_xml.parse_volume(storage.volume_xml(source))
+    described = storage.read_volume(source)
     size = described.allocation_bytes if described.size_bytes is None else described.size_bytes
     made = storage.create(
         pool, name, storage_xml.volume_xml(storage_xml.NewVolume(name, size, "raw"))
@@ -270,7 +269,7 @@ def start(
         connection.uri
     ):  # the guest syncs as soon as it knows who it is, and would wait for all that was copied
         reflink.write_back(
-            [disk.source for disk in parse(domains.definition_xml(domain)).disks if disk.source]
+            [disk.source for disk in domains.read_definition(domain).disks if disk.source]
         )
     snapshots.run_from(domain, snapshot)
     _await_agent(domain, guest.SECONDS, clock)

@@ -102,7 +102,7 @@ def test_clones_are_made_as_the_plan_says(shelf: Catalogue, journal: Journal) ->
         for disk in machine.definition.disks:
             volume = storage.find_volume_by_path(shelf.connection, disk.source or "")
             assert volume is not None
-            described = storage_xml.parse_volume(storage.volume_xml(volume))
+            described = storage.read_volume(volume)
             assert described.backing_path == shelf.paths(plan.manifest)[disk.target]
             assert described.capacity_bytes == 4096
     assert len({mac for row in rows for mac in row["macs"]}) == 3

@@ -18,7 +18,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._network import apply
 from ansible_collections.headroom.libvirt.plugins.module_utils._network.plan import Taken
-from ansible_collections.headroom.libvirt.plugins.module_utils._virt import domains, networks, node
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt import domains, networks
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
     Connection,
     open_connection,
@@ -86,10 +86,10 @@ def test_a_side_that_has_it_already_is_left_alone(
     host: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reserve(host, WEB)
-    real, calls = node.network_xml, []
+    real, calls = networks.live_xml, []
     monkeypatch.setattr(
-        node,
-        "network_xml",
+        networks,
+        "live_xml",
         lambda network: real(network).split("<host")[0] + "</dhcp></ip></network>",
     )
     monkeypatch.setattr(
@@ -132,11 +132,13 @@ def test_an_address_on_loan_is_not_promised(
         "hostname": "guest",
         "type": libvirt.VIR_IP_ADDR_TYPE_IPV4,
     }
-    monkeypatch.setattr(node, "dhcp_leases", lambda _network: [row])
+    monkeypatch.setattr(networks, "list_leases", lambda _network: [row])
     with pytest.raises(Taken, match=r"DHCP has lent it to guest \(52:54:00:00:00:09\)"):
         reserve(host, WEB)
     assert reserve(host, WEB, force=True).changes.changed
-    monkeypatch.setattr(node, "dhcp_leases", lambda _network: [{**row, "mac": "52:54:00:00:00:01"}])
+    monkeypatch.setattr(
+        networks, "list_leases", lambda _network: [{**row, "mac": "52:54:00:00:00:01"}]
+    )
     assert not reserve(host, WEB).changes.changed
 
 

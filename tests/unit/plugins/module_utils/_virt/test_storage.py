@@ -44,8 +44,8 @@ def test_volumes_come_and_go(node: Connection) -> None:
     overlay = storage_xml.NewVolume("overlay", 4096, backing_path=storage.volume_path(base))
     storage.create(pool, "overlay", storage_xml.volume_xml(overlay))
     assert sorted(volume.name() for volume in storage.list_volumes(pool)) == ["base", "overlay"]
-    assert storage_xml.parse_volume(
-        storage.volume_xml(storage.look_up_volume(pool, "overlay"))
+    assert storage.read_volume(
+        storage.look_up_volume(pool, "overlay")
     ).backing_path == storage.volume_path(base)
     found = storage.find_volume_by_path(node, storage.volume_path(base))
     assert found is not None
