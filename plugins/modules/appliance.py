@@ -642,10 +642,12 @@ ARGUMENTS = CONNECTION.merge(JOURNAL).merge(
 
 def bring_about(connection: Connection, module: AnsibleModule) -> dict[str, t.Any]:
     """Do what ``state`` asks for and return the task's result."""
-    act = {"present": apply.present, "absent": apply.absent, "synced": apply.synced}[
-        module.params["state"]
-    ]
-    run = apply.Run(
+    act = {
+        "present": apply.ensure_present,
+        "absent": apply.ensure_absent,
+        "synced": apply.synchronise,
+    }[module.params["state"]]
+    run = apply.RunContext(
         module.check_mode, time.time(), lambda: secrets.token_hex(6), journal_of(module)
     )
     return act(connection, module.params, run)

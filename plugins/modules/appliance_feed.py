@@ -225,7 +225,7 @@ def _offered(catalogue: Catalogue, params: Params) -> list[publication.Offered]:
     return [
         # checked by the rules of its readers, so that nothing is published that they refuse
         publication.Offered(
-            foreign.checked(catalogue.get(*parse_reference("appliances", reference)))
+            foreign.check_manifest(catalogue.get(*parse_reference("appliances", reference)))
         )
         for reference in params["appliances"]
     ]

@@ -26,7 +26,7 @@ claim classify clean clear clip clone close collapse collect collides combine co
 compare compile complete compress compute confirm conflicts connect construct contain contains
 continue convert copy count cover covers create cut decide declare decode decompress deduplicate
 define delete deny derive describe destroy detach detect determine diff differs digest disable
-discard discover divide do does download drain draw drop dump earn edit eject enable encode
+discard discover divide do does download draft drain draw drop dump earn edit eject enable encode
 encrypt end ends enforce enqueue ensure enter escape estimate evaluate evict exceed exceeds
 exclude execute exist exists exit expand expect expire explain export expose extend extract fail
 fall falls feed fetch fill filter find finish fit fits fix flag flatten flush fold follow forbid

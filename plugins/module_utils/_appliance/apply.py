@@ -31,7 +31,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._names import (
 )
 
 from . import flatten, offer, register, remote, sync
-from .request import appliance_id, means_from, request_from
+from .request import read_appliance_id, read_means, read_request
 
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue.catalogue import (
@@ -45,13 +45,13 @@ if t.TYPE_CHECKING:
         Connection,
     )
 
-    from .register import Request
+    from .register import ApplianceRequest
 
 Params = t.Mapping[str, t.Any]
 
 
 @dataclasses.dataclass(frozen=True)
-class Run:
+class RunContext:
     """What a run is given beside its options: whether it may act, the time in epoch seconds, tokens, the journal."""
 
     check_mode: bool
@@ -60,31 +60,31 @@ class Run:
     journal: Journal
 
 
-def present(connection: Connection, params: Params, run: Run) -> dict[str, t.Any]:
+def ensure_present(connection: Connection, params: Params, run: RunContext) -> dict[str, t.Any]:
     """Make the appliance, if it is not there, and return the task's result."""
     catalogue = catalogues.open_catalogue(connection, params["pool"])
     request = None
     if params["version"] is not None:
-        request = _request(params, appliance_id(params), run)
+        request = _read_request(params, read_appliance_id(params), run)
         existing = catalogue.find(request.appliance.name, request.appliance.version)
         if existing is not None:
-            return _unchanged(catalogue, existing, request)
+            return _report_unchanged(catalogue, existing, request)
     if params["source"]["feed"]:
-        request = _from_feed(params, run)
+        request = _read_feed_request(params, run)
         existing = catalogue.find(request.appliance.name, request.appliance.version)
         if existing is not None:
-            return _unchanged(catalogue, existing, request)
-    request = request or _request(params, appliance_id(params), run)
+            return _report_unchanged(catalogue, existing, request)
+    request = request or _read_request(params, read_appliance_id(params), run)
     if params["source"]["uri"]:
-        return _from_host(catalogue, params, request, check_mode=run.check_mode)
+        return _copy_from_host(catalogue, params, request, check_mode=run.check_mode)
     return _make(catalogue, request, check_mode=run.check_mode)
 
 
-def absent(connection: Connection, params: Params, run: Run) -> dict[str, t.Any]:
+def ensure_absent(connection: Connection, params: Params, run: RunContext) -> dict[str, t.Any]:
     """Remove the appliance, if it is there and nothing stands on it, and return the task's result."""
-    wanted = appliance_id(params)
+    appliance = read_appliance_id(params)
     catalogue = catalogues.open_catalogue(connection, params["pool"])
-    existing = catalogue.find(wanted.name, wanted.version)
+    existing = catalogue.find(appliance.name, appliance.version)
     changes = Changes()
     if existing is not None:
         standing = dependents.find(catalogue, existing)
@@ -92,7 +92,7 @@ def absent(connection: Connection, params: Params, run: Run) -> dict[str, t.Any]
             flatten.check(connection, standing)
         else:
             dependents.refuse(existing, standing)
-        changes.add(str(existing.id), register.summary(existing), None)
+        changes.add(str(existing.id), register.summarise(existing), None)
         for name in standing.domains:
             changes.add(f"disks of {name}", f"stand on {existing.id}", "stand alone")
         if not run.check_mode:
@@ -102,10 +102,10 @@ def absent(connection: Connection, params: Params, run: Run) -> dict[str, t.Any]
     return {**changes.as_result(), "appliance": None}
 
 
-def synced(connection: Connection, params: Params, run: Run) -> dict[str, t.Any]:
+def synchronise(connection: Connection, params: Params, run: RunContext) -> dict[str, t.Any]:
     """Bring the catalogue to what a feed offers, and return the task's result."""
     catalogue = catalogues.open_catalogue(connection, params["pool"])
-    means = means_from(params, look_only=run.check_mode)
+    means = read_means(params, look_only=run.check_mode)
     options = params["source"]["feed"]
     if not options:
         raise InvalidInput(
@@ -116,76 +116,86 @@ def synced(connection: Connection, params: Params, run: Run) -> dict[str, t.Any]
         )
     feed = offer.open_feed(options, means, run.now)
     patterns = options["products"] or ([params["name"]] if params["name"] else ["*"])
-    plan = sync.plan(feed, catalogue.read_all(), patterns, _arch(params), params["keep"])
+    plan = sync.make_plan(
+        feed, catalogue.read_all(), patterns, _choose_arch(params), params["keep"]
+    )
     changes, results = Changes(), []
     for entry in plan.missing:
-        request = _request(params, ApplianceId(entry.name, entry.version), run)
-        made = _make(catalogue, offer.request_for(feed, entry, request), check_mode=run.check_mode)
+        request = _read_request(params, ApplianceId(entry.name, entry.version), run)
+        outcome = _make(
+            catalogue, offer.complete_request(feed, entry, request), check_mode=run.check_mode
+        )
         changes.add(
             f"{entry.name}:{entry.version}",
             None,
-            made["diff"]["after"].get(f"{entry.name}:{entry.version}"),
+            outcome["diff"]["after"].get(f"{entry.name}:{entry.version}"),
         )
         results.append({"id": f"{entry.name}:{entry.version}", "action": "added", "reason": None})
-    results += [{"id": str(one.id), "action": "kept", "reason": None} for one in plan.there]
+    results += [
+        {"id": str(manifest.id), "action": "kept", "reason": None} for manifest in plan.present
+    ]
     for manifest in plan.surplus:
         results.append(sync.remove(catalogue, manifest, changes, check_mode=run.check_mode))
     results.sort(key=lambda result: str(result["id"]))
     return {**changes.as_result(), "appliance": None, "appliances": results}
 
 
-def _from_feed(params: Params, run: Run) -> Request:
+def _read_feed_request(params: Params, run: RunContext) -> ApplianceRequest:
     """Return the request for what the feed has of the product; its version where the task names none."""
-    means = means_from(params, look_only=run.check_mode)
+    means = read_means(params, look_only=run.check_mode)
     options = params["source"]["feed"]
     name = check_name("name", params["name"])
     version = None if params["version"] is None else check_version("version", params["version"])
     feed = offer.open_feed(options, means, run.now)
-    entry = select(feed.entries, options["product"] or name, version, _arch(params))
-    return offer.request_for(feed, entry, _request(params, ApplianceId(name, entry.version), run))
+    entry = select(feed.entries, options["product"] or name, version, _choose_arch(params))
+    return offer.complete_request(
+        feed, entry, _read_request(params, ApplianceId(name, entry.version), run)
+    )
 
 
-def _from_host(
-    catalogue: Catalogue, params: Params, request: Request, *, check_mode: bool
+def _copy_from_host(
+    catalogue: Catalogue, params: Params, request: ApplianceRequest, *, check_mode: bool
 ) -> dict[str, t.Any]:
     """Copy the appliance of another host; what the task says of the machine would contradict what it is."""
-    if request.told:
+    if request.hardware_options:
         raise InvalidInput(
-            request.told[0],
+            request.hardware_options[0],
             "…",
             "is of no use here: the appliance of another host comes with its machine",
             "Leave it out, and override it in headroom.libvirt.appliance_clone where a clone shall differ.",
         )
-    with remote.opened(
+    with remote.open_remote(
         params["source"], str(request.appliance), params["connect_timeout"]
     ) as distant:
-        filled = dataclasses.replace(request, distant=distant, known=distant.manifest)
+        filled = dataclasses.replace(request, distant=distant, original=distant.manifest)
         return _make(catalogue, filled, check_mode=check_mode)
 
 
-def _request(params: Params, appliance: ApplianceId, run: Run) -> Request:
-    means = means_from(params, look_only=run.check_mode)
-    return request_from(params, appliance, means, run.journal, now=run.now, token=run.token())
+def _read_request(params: Params, appliance: ApplianceId, run: RunContext) -> ApplianceRequest:
+    means = read_means(params, look_only=run.check_mode)
+    return read_request(params, appliance, means, run.journal, now=run.now, token=run.token())
 
 
-def _arch(params: Params) -> str:
+def _choose_arch(params: Params) -> str:
     return kernel_arch(params["arch"] or platform.machine())
 
 
-def _unchanged(catalogue: Catalogue, existing: Manifest, request: Request) -> dict[str, t.Any]:
+def _report_unchanged(
+    catalogue: Catalogue, existing: Manifest, request: ApplianceRequest
+) -> dict[str, t.Any]:
     register.check_same(existing, request)
     return {**Changes().as_result(), "appliance": catalogue.describe(existing)}
 
 
-def _make(catalogue: Catalogue, request: Request, *, check_mode: bool) -> dict[str, t.Any]:
+def _make(catalogue: Catalogue, request: ApplianceRequest, *, check_mode: bool) -> dict[str, t.Any]:
     changes = Changes()
     with contextlib.ExitStack() as stack:
-        plan = stack.enter_context(register.planned(catalogue, request))
-        changes.add(str(request.appliance), None, register.summary(plan.manifest))
+        plan = stack.enter_context(register.open_plan(catalogue, request))
+        changes.add(str(request.appliance), None, register.summarise(plan.manifest))
         if check_mode:
             return {
                 **changes.as_result(),
-                "appliance": register.prediction(catalogue, plan.manifest),
+                "appliance": register.predict_description(catalogue, plan.manifest),
             }
         manifest = register.store(catalogue, plan, request)
     return {**changes.as_result(), "appliance": catalogue.describe(manifest)}

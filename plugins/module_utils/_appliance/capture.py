@@ -60,47 +60,53 @@ class Captured:
 
 
 @contextlib.contextmanager
-def opened(connection: Connection, wanted: Capture, *, look_only: bool) -> t.Iterator[Captured]:
+def open_capture(
+    connection: Connection, capture: Capture, *, look_only: bool
+) -> t.Iterator[Captured]:
     """Yield what the domain gives, which stays so for the block. With ``look_only`` nothing is done to the domain."""
-    domain = domains.look_up(connection, wanted.domain)
+    domain = domains.look_up(connection, capture.domain)
     running = domains.is_active(domain)
-    if not running or wanted.when_running == "refuse":
-        sources.stopped_domain(connection, wanted.domain)
-    will_stop = running and wanted.when_running == "shutdown"
+    if not running or capture.when_running == "refuse":
+        sources.require_stopped(connection, capture.domain)
+    will_stop = running and capture.when_running == "shutdown"
     method = seal.choose(
-        wanted.seal,
+        capture.seal,
         uri=connection.uri,
         will_stop=will_stop,
         has_agent=will_stop and seal.has_agent(domain),
     )
     text = domains.definition_xml(domain)
     definition = domain_xml.parse(text)
-    made = template.to_template(
+    text_of_template = template.make_template(
         text
     )  # refuses what cannot be cloned before anything is done to the domain
-    if not template.disk_targets(made):
+    if not template.list_disk_targets(text_of_template):
         raise InvalidInput(
-            "source.domain", wanted.domain, "has no disk", "Name a domain with a disk of its own."
+            "source.domain", capture.domain, "has no disk", "Name a domain with a disk of its own."
         )
     with contextlib.ExitStack() as stack:
         if look_only:
-            disks = sources.disks_of(connection, definition)
-        elif running and wanted.when_running == "live":
-            frozen = live.frozen(
-                connection, wanted.domain, wanted.journal, wanted.token, quiesce=wanted.quiesce
+            disks = sources.find_disks(connection, definition)
+        elif running and capture.when_running == "live":
+            frozen = live.freeze_disks(
+                connection, capture.domain, capture.journal, capture.token, quiesce=capture.quiesce
             )
             disks = stack.enter_context(frozen)
         else:
             if will_stop:
-                _stop(connection, wanted.domain, method)
-            live.settle(wanted.journal, connection, wanted.domain)
-            disks = sources.disks_of(connection, domains.read_definition(domain))
+                _stop(connection, capture.domain, method)
+            live.merge_leftovers(capture.journal, connection, capture.domain)
+            disks = sources.find_disks(connection, domains.read_definition(domain))
         yield Captured(
-            made, disks, definition.metadata.appliance, method, nvram.read(connection, text)
+            text_of_template,
+            disks,
+            definition.metadata.appliance,
+            method,
+            nvram.read(connection, text),
         )
 
 
 def _stop(connection: Connection, name: str, method: seal.Method) -> None:
     if method == "agent":
-        seal.by_agent(domains.look_up(connection, name))
+        seal.seal_with_agent(domains.look_up(connection, name))
     DefinedMachine.named(connection, name).shutdown(timeout=_SHUTDOWN_SECONDS)

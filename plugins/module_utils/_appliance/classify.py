@@ -26,12 +26,14 @@ _FILES: t.Final = frozenset({"file", "block", "volume"})
 _PASSED_ON: t.Final = frozenset({"hostdev", "vdpa", "vhostuser"})
 
 
-def refuse(root: Element) -> None:
+def refuse_unclonable(root: Element) -> None:
     """Raise Unsupported naming each device of the domain that cannot be cloned, and what to do instead."""
     findings = [
-        finding
-        for look in (_disks, _host_devices, _interfaces, _shared, _rest)
-        for finding in look(root)
+        *_find_disks(root),
+        *_find_host_devices(root),
+        *_find_interfaces(root),
+        *_find_shared_things(root),
+        *_find_other_devices(root),
     ]
     if findings:
         devices = [device for device, _remedy in findings]
@@ -42,7 +44,7 @@ def refuse(root: Element) -> None:
         )
 
 
-def _disks(root: Element) -> t.Iterator[Finding]:
+def _find_disks(root: Element) -> t.Iterator[Finding]:
     for disk in root.iterfind("devices/disk"):
         target, kind = (
             attribute(disk.find("target"), "dev") or "without target",
@@ -64,7 +66,7 @@ def _disks(root: Element) -> t.Iterator[Finding]:
             yield f"the disk {target} on {kind}", "Copy it into a storage pool of files first."
 
 
-def _host_devices(root: Element) -> t.Iterator[Finding]:
+def _find_host_devices(root: Element) -> t.Iterator[Finding]:
     for device in root.iterfind("devices/hostdev"):
         yield (
             f"the host device {address(device)}",
@@ -72,7 +74,7 @@ def _host_devices(root: Element) -> t.Iterator[Finding]:
         )
 
 
-def _interfaces(root: Element) -> t.Iterator[Finding]:
+def _find_interfaces(root: Element) -> t.Iterator[Finding]:
     for interface in root.iterfind("devices/interface"):
         kind, source = interface.get("type", ""), interface.find("source")
         if kind == "direct" and attribute(source, "mode") == "passthrough":
@@ -82,7 +84,10 @@ def _interfaces(root: Element) -> t.Iterator[Finding]:
                 "Use the mode bridge, or a libvirt network.",
             )
         elif kind in _PASSED_ON:
-            remedy = "Use a libvirt network with <forward mode='hostdev'>, which gives each clone a function of its own."  # noqa: E501
+            remedy = (
+                "Use a libvirt network with <forward mode='hostdev'>, which gives each clone a "
+                "function of its own."
+            )
             yield (
                 f"the network interface {address(interface)} ({kind})",
                 remedy if kind == "hostdev" else "",
@@ -94,7 +99,7 @@ def _interfaces(root: Element) -> t.Iterator[Finding]:
             )
 
 
-def _shared(root: Element) -> t.Iterator[Finding]:
+def _find_shared_things(root: Element) -> t.Iterator[Finding]:
     for folder in root.iterfind("devices/filesystem"):
         yield (
             f"the shared folder {attribute(folder.find('target'), 'dir')}",
@@ -104,7 +109,7 @@ def _shared(root: Element) -> t.Iterator[Finding]:
         yield f"the shared memory {device.get('name')}", ""
 
 
-def _rest(root: Element) -> t.Iterator[Finding]:
+def _find_other_devices(root: Element) -> t.Iterator[Finding]:
     for backend in root.iterfind("devices/tpm/backend"):
         if backend.get("type") != "emulator":
             yield (

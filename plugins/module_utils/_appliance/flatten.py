@@ -73,7 +73,9 @@ class FlattenRecovery:
         for step in (step.arguments for step in record.steps if step.name == "copy"):
             domain = domains.find(self.connection, record.subject)
             stands_on = (
-                None if domain is None else _source(domains.definition_xml(domain), step["target"])
+                None
+                if domain is None
+                else _read_source(domains.definition_xml(domain), step["target"])
             )
             for name in (step["name"], step["overlay"]):
                 self._delete_unless(stands_on, step["pool"], name)
@@ -136,13 +138,13 @@ def _pull(domain: libvirt.virDomain, target: str, clock: Clock) -> None:
         lambda: blocks.job(domain, target) is None,
         f"pulling the disk {target} of {domain.name()!r}",
     )
-    left = next(
+    backing = next(
         (disk.backing for disk in domains.read_live(domain).disks if disk.target == target),
         (),
     )
-    if left:
+    if backing:
         raise HeadroomError(
-            f"the disk {target} of {domain.name()!r} still stands on {left[0]}: pulling it in broke off"
+            f"the disk {target} of {domain.name()!r} still stands on {backing[0]}: pulling it in broke off"
         )
 
 
@@ -170,7 +172,7 @@ def _copy_disk(
     transaction: Transaction,
     token: str,
 ) -> None:
-    overlay = sources.volume_of(connection, disk)
+    overlay = sources.find_volume(connection, disk)
     pool, described = (
         storage.pool_of(overlay),
         storage.read_volume(overlay),
@@ -179,7 +181,7 @@ def _copy_disk(
     step = transaction.step(
         "copy", target=disk.target, pool=new.pool, name=new.name, overlay=overlay.name()
     )
-    made = storage.create_from(
+    copied = storage.create_from(
         pool,
         new.name,
         storage_xml.volume_xml(storage_xml.NewVolume(new.name, described.capacity_bytes)),
@@ -187,11 +189,13 @@ def _copy_disk(
     )
     text = domains.definition_xml(domain, secrets=True)
     old = VolumeRef(new.pool, overlay.name())
-    domains.define(connection, redirected(text, disk.target, storage.volume_path(made), old, new))
+    domains.define(
+        connection, redirect_disk(text, disk.target, storage.volume_path(copied), old, new)
+    )
     transaction.done(step)
 
 
-def redirected(text: str, target: str, path: str, old: VolumeRef, new: VolumeRef) -> str:
+def redirect_disk(text: str, target: str, path: str, old: VolumeRef, new: VolumeRef) -> str:
     """Return a domain's XML with another file as its disk, and ``new`` owned in place of ``old``. Pure."""
     root = element_xml.parse_element(text)
     for disk in root.iterfind("devices/disk"):
@@ -208,13 +212,13 @@ def redirected(text: str, target: str, path: str, old: VolumeRef, new: VolumeRef
     return element_xml.to_text(root)
 
 
-def _source(text: str, target: str) -> str | None:
+def _read_source(text: str, target: str) -> str | None:
     return next(
         (disk.source for disk in domain_xml.parse(text).disks if disk.target == target), None
     )
 
 
-def prospects(record: Record, _direction: Direction) -> list[str]:
+def describe_recovery(record: Record, _direction: Direction) -> list[str]:
     """Return in sentences what FlattenRecovery does with the record, in either direction."""
     return [
         f"Delete that one of the volumes {step.arguments['name']} and {step.arguments['overlay']} of the pool "

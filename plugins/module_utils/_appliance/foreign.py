@@ -37,16 +37,16 @@ if t.TYPE_CHECKING:
 _LONGEST_TEXT: t.Final = 4096
 
 
-def _words(text: str) -> frozenset[str]:
+def _split_words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-_DOMAIN: t.Final = _words(
+_DOMAIN: t.Final = _split_words(
     "metadata memory currentMemory maxMemory vcpu iothreads cputune os features cpu clock on_poweroff on_reboot "
     "on_crash pm genid sysinfo memoryBacking memtune devices"
 )
-_OS: t.Final = _words("type boot bootmenu loader nvram firmware smbios bios")
-_DEVICES: t.Final = _words(
+_OS: t.Final = _split_words("type boot bootmenu loader nvram firmware smbios bios")
+_DEVICES: t.Final = _split_words(
     "disk controller interface serial console channel input graphics video memballoon rng watchdog panic tpm sound "
     "audio vsock hub iommu redirdev"
 )
@@ -58,7 +58,7 @@ _FIRMWARE = re.compile(r"/usr/share/(?!.*\.\.)[A-Za-z0-9._/-]+")
 _TARGET = re.compile(r"[A-Za-z][A-Za-z0-9]{0,15}")
 
 
-def checked(manifest: Manifest) -> Manifest:
+def check_manifest(manifest: Manifest) -> Manifest:
     """Return the manifest with its template as it may be used here; raises InvalidManifest for what it must not say."""
     for field in ("name", "version", "created", "arch", "firmware", "template"):
         _check_text(field, getattr(manifest, field))
@@ -75,7 +75,7 @@ def checked(manifest: Manifest) -> Manifest:
         raise InvalidManifest(
             "the manifest names a format of disks that is not used here. Tell its publisher."
         )
-    if targets != templates.disk_targets(template) or not all(
+    if targets != templates.list_disk_targets(template) or not all(
         _TARGET.fullmatch(target) for target in targets
     ):
         raise InvalidManifest(
@@ -89,14 +89,14 @@ def check_template(text: str) -> str:
     root = parse_element(text)
     for emulator in root.findall("devices/emulator"):  # this host's own is the one to use
         root.find("devices").remove(emulator)  # type: ignore[union-attr]
-    problems = [*_unknown(root), *_odd_devices(root), *_paths(root)]
+    problems = [*_find_unknown(root), *_find_odd_devices(root), *_find_paths(root)]
     if problems:
         raise InvalidManifest(
             f"the template says {', '.join(problems[:5])}, which a template from elsewhere may not: it could reach "
             "into this host. Tell its publisher, or take the disk alone and give a template of your own.",
             problems=problems,
         )
-    return templates.to_template(to_text(root))
+    return templates.make_template(to_text(root))
 
 
 def _check_text(field: str, value: object) -> None:
@@ -111,15 +111,15 @@ def _check_text(field: str, value: object) -> None:
         raise InvalidManifest(f"{field} of the manifest is no text. Tell its publisher.")
 
 
-def _unknown(root: Element) -> t.Iterator[str]:
-    for parent, known in (("", _DOMAIN), ("os", _OS), ("devices", _DEVICES)):
+def _find_unknown(root: Element) -> t.Iterator[str]:
+    for parent, allowed in (("", _DOMAIN), ("os", _OS), ("devices", _DEVICES)):
         for element in root.iterfind(f"{parent}/*" if parent else "*"):
-            if element.tag not in known:
-                yield f"<{_name(element)}>"
+            if element.tag not in allowed:
+                yield f"<{_describe_element(element)}>"
 
 
-def _odd_devices(root: Element) -> t.Iterator[str]:
-    for path, attribute, known in (
+def _find_odd_devices(root: Element) -> t.Iterator[str]:
+    for path, attribute, allowed in (
         ("devices/interface", "type", _INTERFACES),
         ("devices/input", "type", _INPUTS),
         ("devices/rng/backend", "model", {"random", "builtin"}),
@@ -130,8 +130,8 @@ def _odd_devices(root: Element) -> t.Iterator[str]:
         ("sysinfo", "type", {"smbios"}),
     ):
         for element in root.iterfind(path):
-            if element.get(attribute) not in known:
-                yield f"<{_name(element)} {attribute}='{element.get(attribute)}'>"
+            if element.get(attribute) not in allowed:
+                yield f"<{_describe_element(element)} {attribute}='{element.get(attribute)}'>"
     for path in (
         "features/acpi/*",
         "devices/*/script",
@@ -139,10 +139,10 @@ def _odd_devices(root: Element) -> t.Iterator[str]:
         "devices/interface/backend",
     ):
         for element in root.iterfind(path):
-            yield f"<{_name(element)}>"
+            yield f"<{_describe_element(element)}>"
 
 
-def _paths(root: Element) -> t.Iterator[str]:
+def _find_paths(root: Element) -> t.Iterator[str]:
     """Yield what looks like a path: nothing else in a template has slashes."""
     for element in root.iter():
         if not isinstance(element.tag, str):
@@ -157,14 +157,14 @@ def _paths(root: Element) -> t.Iterator[str]:
         )
         for value in (value.strip() for value in values):
             if "/" in value and not allowed(value):
-                yield f"<{_name(element)}> {value!r}"
+                yield f"<{_describe_element(element)}> {value!r}"
         if "file" in element.attrib:
-            yield f"<{_name(element)} file=…>"
+            yield f"<{_describe_element(element)} file=…>"
 
 
 def _is_firmware(path: str) -> bool:
     return _FIRMWARE.fullmatch(path) is not None
 
 
-def _name(element: Element) -> str:
+def _describe_element(element: Element) -> str:
     return str(element.tag).rpartition("}")[2]

@@ -140,7 +140,7 @@ class DistantDisk:
 
 
 @contextlib.contextmanager
-def opened(places: t.Mapping[str, Location], means: Means) -> t.Iterator[list[DiskSource]]:
+def open_images(places: t.Mapping[str, Location], means: Means) -> t.Iterator[list[DiskSource]]:
     """Yield the disks {target: Location}; raises InvalidInput for an image that cannot become a base."""
     with contextlib.ExitStack() as stack:
         disks: list[DiskSource] = []
@@ -149,77 +149,79 @@ def opened(places: t.Mapping[str, Location], means: Means) -> t.Iterator[list[Di
                 disks.append(_look_from_afar(target, location, means))
                 continue
             descriptor = stack.enter_context(
-                _fetched(location, means) if location.remote else _local(location)
+                _fetch(location, means) if location.remote else _open_local(location)
             )
-            disks.append(stack.enter_context(as_disk(target, location, descriptor, means)))
+            disks.append(stack.enter_context(open_disk(target, location, descriptor, means)))
         yield disks
 
 
 @contextlib.contextmanager
-def as_disk(target: str, location: Location, descriptor: int, means: Means) -> t.Iterator[FileDisk]:
+def open_disk(
+    target: str, location: Location, descriptor: int, means: Means
+) -> t.Iterator[FileDisk]:
     """Yield the disk that the open file holds, unpacked where it is packed; raises InvalidInput."""
     head, size = os.pread(descriptor, header.HEADER_BYTES, 0), os.fstat(descriptor).st_size
     packed = None if location.image_format == "raw" else header.compression(head)
     with contextlib.ExitStack() as stack:
-        whole, digest = descriptor, None
+        unpacked, digest = descriptor, None
         if packed is not None:
             limit = header.largest(size, means.max_size)
-            whole = stack.enter_context(
+            unpacked = stack.enter_context(
                 unpack.unpacked(
                     location.option, location.place, descriptor, packed, means.folder, limit
                 )
             )
-            digest = _sha256(descriptor)
+            digest = _compute_sha256(descriptor)
         yield FileDisk(
-            target, location.place, whole, _inspect(location, whole, size, means), digest
+            target, location.place, unpacked, _inspect(location, unpacked, size, means), digest
         )
 
 
 def _inspect(location: Location, descriptor: int, packed_size: int, means: Means) -> header.Image:
     option, place, size = location.option, location.place, os.fstat(descriptor).st_size
     head = os.pread(descriptor, header.HEADER_BYTES, 0)
-    found = _recognized(location, head, size)
-    if found.tables is not None:
-        header.refuse_bomb(option, place, found, packed_size, means.max_size)
+    image = _recognise(location, head, size)
+    if image.tables is not None:
+        header.refuse_bomb(option, place, image, packed_size, means.max_size)
         tables.check(
             option,
             place,
-            found.tables,
+            image.tables,
             size,
             lambda offset, count: os.pread(descriptor, count, offset),
         )
-    _check_claim(location, found)
-    return found
+    _check_claim(location, image)
+    return image
 
 
-def _recognized(location: Location, head: bytes, size: int) -> header.Image:
-    wanted = location.image_format
-    if wanted == "raw":
+def _recognise(location: Location, head: bytes, size: int) -> header.Image:
+    claimed_format = location.image_format
+    if claimed_format == "raw":
         return header.raw(location.option, location.place, size)
-    found = header.inspect(location.option, location.place, head, size)
-    if wanted not in {"auto", found.format}:
+    image = header.inspect(location.option, location.place, head, size)
+    if claimed_format not in {"auto", image.format}:
         raise InvalidInput(
             "source.format",
-            wanted,
+            claimed_format,
             f"is not the format of {location.place!r}",
-            f"It is {found.format}.",
+            f"It is {image.format}.",
         )
-    return found
+    return image
 
 
-def _check_claim(location: Location, found: header.Image) -> None:
+def _check_claim(location: Location, image: header.Image) -> None:
     claimed = location.virtual_size_bytes
-    if claimed is not None and claimed != found.virtual_size_bytes:
+    if claimed is not None and claimed != image.virtual_size_bytes:
         raise InvalidInput(
             location.option,
             location.place,
-            f"is a disk of {found.virtual_size_bytes} bytes, but the feed says {claimed}",
+            f"is a disk of {image.virtual_size_bytes} bytes, but the feed says {claimed}",
             "Tell the feed's publisher; it is not used.",
         )
 
 
 @contextlib.contextmanager
-def _local(location: Location) -> t.Iterator[int]:
+def _open_local(location: Location) -> t.Iterator[int]:
     descriptor = content.open_source(location.option, location.place)
     try:
         yield descriptor
@@ -227,7 +229,7 @@ def _local(location: Location) -> t.Iterator[int]:
         os.close(descriptor)
 
 
-def _fetched(location: Location, means: Means) -> t.ContextManager[int]:
+def _fetch(location: Location, means: Means) -> t.ContextManager[int]:
     limit = location.size_bytes or means.max_size or _LONGEST_UNKNOWN_BYTES
     return fetched(
         means.web,
@@ -242,15 +244,15 @@ def _look_from_afar(target: str, location: Location, means: Means) -> DistantDis
     size = location.size_bytes or announced or 0
     packed = None if location.image_format == "raw" else header.compression(content_head)
     if packed is None:
-        found = _recognized(
+        image = _recognise(
             location, content_head[: header.HEADER_BYTES], size or header.LARGEST_TABLES_BYTES
         )
         if size:
-            header.refuse_bomb(location.option, location.place, found, size, means.max_size)
+            header.refuse_bomb(location.option, location.place, image, size, means.max_size)
     else:
-        found = _look_into(location, content_head, packed)
-    _check_claim(location, found)
-    return DistantDisk(target, location.place, found.format, found.virtual_size_bytes, size)
+        image = _look_into(location, content_head, packed)
+    _check_claim(location, image)
+    return DistantDisk(target, location.place, image.format, image.virtual_size_bytes, size)
 
 
 def _look_into(location: Location, packed_head: bytes, compression: str) -> header.Image:
@@ -262,7 +264,7 @@ def _look_into(location: Location, packed_head: bytes, compression: str) -> head
     return header.Image("raw", location.virtual_size_bytes or 0)
 
 
-def _sha256(descriptor: int) -> str:
+def _compute_sha256(descriptor: int) -> str:
     running = hashlib.sha256()
     os.lseek(descriptor, 0, os.SEEK_SET)
     while chunk := os.read(descriptor, transfer.CHUNK_BYTES):

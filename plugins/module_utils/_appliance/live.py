@@ -75,8 +75,8 @@ class CaptureRecovery:
         if domain is None:
             return
         target, path = step["target"], step["path"]
-        if _source(domains.definition_xml(domain), target) != path and not (
-            domains.is_active(domain) and _source(domains.live_xml(domain), target) == path
+        if _read_source(domains.definition_xml(domain), target) != path and not (
+            domains.is_active(domain) and _read_source(domains.live_xml(domain), target) == path
         ):
             return
         if not domains.is_active(domain):
@@ -89,7 +89,7 @@ class CaptureRecovery:
 
 
 @contextlib.contextmanager
-def frozen(
+def freeze_disks(
     connection: Connection, name: str, journal: Journal, token: str, *, quiesce: str = "auto"
 ) -> t.Iterator[list[sources.DiskSource]]:
     """Yield the disks of the running domain called ``name`` as they are now; merges the overlays afterwards.
@@ -97,12 +97,12 @@ def frozen(
     ``quiesce`` ``auto`` has file systems frozen where an agent is connected, ``always`` insists on it.
     """
     recovery = CaptureRecovery(connection)
-    settle(journal, connection, name)
+    merge_leftovers(journal, connection, name)
     domain = domains.look_up(connection, name)
     text = domains.live_xml(domain)
     with_agent = _is_to_quiesce(domain, quiesce)
     definition = domain_xml.parse(text)
-    disks = sources.disks_of(connection, definition)
+    disks = sources.find_disks(connection, definition)
     intent = {"uri": connection.uri, "domain": name}
     with journal.transaction(KIND, name, intent, recovery) as transaction:
         places = {
@@ -118,7 +118,7 @@ def frozen(
         recovery.roll_back(transaction.record)
 
 
-def settle(journal: Journal, connection: Connection, name: str) -> None:
+def merge_leftovers(journal: Journal, connection: Connection, name: str) -> None:
     """Merge what a run that died has left of a capture of that domain."""
     for record in journal.unfinished(KIND, name):
         if record.uri == connection.uri and not record.alive:
@@ -139,7 +139,7 @@ def _is_to_quiesce(domain: libvirt.virDomain, quiesce: str) -> bool:
 def _make_overlay(
     connection: Connection, transaction: Transaction, name: str, token: str, disk: domain_xml.Disk
 ) -> str:
-    base = sources.volume_of(connection, disk)
+    base = sources.find_volume(connection, disk)
     pool = storage.pool_of(base)
     volume_name = f"headroom-capture.{name}.{token}.{disk.target}.qcow2"
     path = storage.read_pool(pool).path_of(volume_name)
@@ -158,7 +158,7 @@ def _make_overlay(
     return path
 
 
-def _source(text: str, target: str) -> str | None:
+def _read_source(text: str, target: str) -> str | None:
     return next(
         (disk.source for disk in domain_xml.parse(text).disks if disk.target == target), None
     )
@@ -170,7 +170,7 @@ def _delete(connection: Connection, pool_name: str, name: str) -> None:
         storage.delete(storage.look_up_volume(pool, name))
 
 
-def prospects(record: Record, _direction: Direction) -> list[str]:
+def describe_recovery(record: Record, _direction: Direction) -> list[str]:
     """Return in sentences what CaptureRecovery does with the record, in either direction."""
     steps = [step.arguments for step in record.steps if step.name == "overlay"]
     merged = [

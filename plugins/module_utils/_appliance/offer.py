@@ -40,14 +40,14 @@ if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._feed.entry import Entry
     from ansible_collections.headroom.libvirt.plugins.module_utils._feed.read import Address, Feed
 
-    from .register import Request
+    from .register import ApplianceRequest
 
 Params = t.Mapping[str, t.Any]
 
 _LONGEST_MANIFEST_BYTES: t.Final = 4 * 1024 * 1024
 
 
-def address(options: Params) -> Address:
+def read_address(options: Params) -> Address:
     """Return where the feed of the option ``source.feed`` is; raises InvalidInput when nothing says whom to believe."""
     url = transfer.check_url("source.feed.url", options["url"])
     if not options["verify"]:
@@ -66,28 +66,28 @@ def address(options: Params) -> Address:
 
 def open_feed(options: Params, means: images.Means, now: float) -> Feed:
     """Return the feed as it is now; remembers how new it is, except when only looking. ``now`` is in epoch seconds."""
-    place = address(options)
-    seen = Seen(place.url)
-    feed = read.read(means.web, place, seen, now)
+    place = read_address(options)
+    record = Seen(place.url)
+    feed = read.read(means.web, place, record, now)
     if not means.look_only:
-        seen.remember(feed.times)
+        record.remember(feed.times)
     return feed
 
 
-def request_for(feed: Feed, entry: Entry, request: Request) -> Request:
+def complete_request(feed: Feed, entry: Entry, request: ApplianceRequest) -> ApplianceRequest:
     """Return ``request`` with all that the feed says of the entry; what the task says stays."""
-    known = None if entry.manifest is None else _manifest(feed, entry, request.means)
-    told = [option for option in request.told if option != "arch"]
-    if known is not None and told:
+    manifest = None if entry.manifest is None else _fetch_manifest(feed, entry, request.means)
+    contradicting = [option for option in request.hardware_options if option != "arch"]
+    if manifest is not None and contradicting:
         raise InvalidInput(
-            told[0],
+            contradicting[0],
             "…",
             f"is of no use here: {entry.product} comes with the machine that it is for",
             "Leave it out, and override it in headroom.libvirt.appliance_clone where a clone shall differ.",
         )
-    formats = {} if known is None else {disk.target: disk.format for disk in known.disks}
+    formats = {} if manifest is None else {disk.target: disk.format for disk in manifest.disks}
     files = {
-        file.target if known else "": images.Location(
+        file.target if manifest else "": images.Location(
             place=feed.url_of(file),
             remote=True,
             image_format=formats.get(file.target) or entry.image_format or "auto",
@@ -97,11 +97,13 @@ def request_for(feed: Feed, entry: Entry, request: Request) -> Request:
         )
         for file in entry.disks
     }
-    filled = dataclasses.replace(request, files=files, known=known, origin=masked(feed.address.url))
-    return filled if known else _with_hints(filled, entry)
+    filled = dataclasses.replace(
+        request, files=files, original=manifest, origin=masked(feed.address.url)
+    )
+    return filled if manifest else _apply_hints(filled, entry)
 
 
-def _with_hints(request: Request, entry: Entry) -> Request:
+def _apply_hints(request: ApplianceRequest, entry: Entry) -> ApplianceRequest:
     """Let an entry without manifest say what the task does not."""
     only = entry.disks[0].checksum
     hardware = request.hardware
@@ -109,10 +111,10 @@ def _with_hints(request: Request, entry: Entry) -> Request:
         hardware = dataclasses.replace(
             hardware,
             memory_bytes=hardware.memory_bytes
-            if "memory" in request.told
+            if "memory" in request.hardware_options
             else max(hardware.memory_bytes, entry.min_ram_bytes or 0),
             firmware=hardware.firmware
-            if "firmware" in request.told
+            if "firmware" in request.hardware_options
             else entry.firmware or hardware.firmware,
             arch=entry.arch,
         )
@@ -131,21 +133,21 @@ def _with_hints(request: Request, entry: Entry) -> Request:
     )
 
 
-def _manifest(feed: Feed, entry: Entry, means: images.Means) -> Manifest:
+def _fetch_manifest(feed: Feed, entry: Entry, means: images.Means) -> Manifest:
     file = t.cast(entries.FeedFile, entry.manifest)
     text = transfer.get(
         means.web, feed.url_of(file), min(file.size_bytes or 0, _LONGEST_MANIFEST_BYTES)
     )
-    found = hashlib.sha256(text).hexdigest()
-    if found != file.checksum.digits:
+    sha256 = hashlib.sha256(text).hexdigest()
+    if sha256 != file.checksum.digits:
         raise ChecksumMismatch(
-            f"{masked(feed.url_of(file))} has the SHA-256 {found}, not {file.checksum.digits}: it is not what was "
+            f"{masked(feed.url_of(file))} has the SHA-256 {sha256}, not {file.checksum.digits}: it is not what was "
             "published. It is not used.",
             expected=file.checksum.digits,
-            found=found,
+            found=sha256,
         )
     try:
-        manifest = foreign.checked(manifests.from_json(text))
+        manifest = foreign.check_manifest(manifests.from_json(text))
     except InvalidManifest as error:
         raise InvalidFeed(f"{entry.product} {entry.version}: {error.message}") from error
     targets = [disk.target for disk in manifest.disks]

@@ -57,12 +57,12 @@ if t.TYPE_CHECKING:
 
 
 @dataclasses.dataclass(frozen=True)
-class Request:
-    """What is to become an appliance. None leaves a property to the source or to ``known``.
+class ApplianceRequest:
+    """What is to become an appliance. None leaves a property to the source or to ``original``.
 
-    ``files`` is {target or "": where it is}; ``known`` the manifest of the same appliance on another host; ``sha256``
-    what the only file must have; ``told`` the options that say something of the machine. ``created`` is ISO 8601,
-    ``now`` epoch seconds, ``token`` 12 hexadecimal digits.
+    ``files`` is {target or "": where it is}; ``original`` the manifest of the same appliance on another host;
+    ``sha256`` what the only file must have; ``hardware_options`` the options that say something of the machine.
+    ``created`` is ISO 8601, ``now`` epoch seconds, ``token`` 12 hexadecimal digits.
     """
 
     appliance: ApplianceId
@@ -75,8 +75,8 @@ class Request:
     means: images.Means = dataclasses.field(default_factory=images.Means)
     template: str | None = None
     hardware: build.Hardware | None = None
-    told: tuple[str, ...] = ()
-    known: Manifest | None = None
+    hardware_options: tuple[str, ...] = ()
+    original: Manifest | None = None
     sha256: str | None = None
     os_id: str | None = None
     min_ram_bytes: int | None = None
@@ -86,7 +86,7 @@ class Request:
 
 
 @dataclasses.dataclass(frozen=True)
-class Plan:
+class AppliancePlan:
     """What will be stored. The disks of ``manifest`` have no checksum and size yet."""
 
     manifest: Manifest
@@ -96,31 +96,40 @@ class Plan:
 
 
 @contextlib.contextmanager
-def planned(catalogue: Catalogue, request: Request) -> t.Iterator[Plan]:
+def open_plan(catalogue: Catalogue, request: ApplianceRequest) -> t.Iterator[AppliancePlan]:
     """Yield the Plan, its sources held open; raises before anything is touched when it cannot work."""
     with contextlib.ExitStack() as stack:
         if request.capture is not None:
             look_only = request.means.look_only
-            found = stack.enter_context(
-                captures.opened(catalogue.connection, request.capture, look_only=look_only)
+            capture = stack.enter_context(
+                captures.open_capture(catalogue.connection, request.capture, look_only=look_only)
             )
         else:
-            text, targets = _template_for(request)
+            text, targets = _choose_template(request)
             if request.distant is not None:
-                disks = stack.enter_context(remote.disks(request.distant, request.means))
+                disks = stack.enter_context(remote.open_disks(request.distant, request.means))
             else:
                 disks = stack.enter_context(
-                    images.opened(_assign(request.files, targets), request.means)
+                    images.open_images(_assign(request.files, targets), request.means)
                 )
-            parent = None if request.known is None else request.known.parent
-            found = captures.Captured(
-                text, disks, parent, "none", None if request.known is None else request.known.nvram
+            parent = None if request.original is None else request.original.parent
+            capture = captures.Captured(
+                text,
+                disks,
+                parent,
+                "none",
+                None if request.original is None else request.original.nvram,
             )
-        manifest = _draft(request, found)
-        yield Plan(manifest, tuple(found.disks), _expected(request, manifest), found.seal)
+        manifest = _draft_manifest(request, capture)
+        yield AppliancePlan(
+            manifest,
+            tuple(capture.disks),
+            _find_expected_checksums(request, manifest),
+            capture.seal,
+        )
 
 
-def store(catalogue: Catalogue, plan: Plan, request: Request) -> Manifest:
+def store(catalogue: Catalogue, plan: AppliancePlan, request: ApplianceRequest) -> Manifest:
     """Carry the plan out and return the manifest as it is stored; leaves nothing behind on failure."""
     for volume in catalogue.leftovers(request.appliance, request.now):
         _delete_leftover(volume)
@@ -131,7 +140,7 @@ def store(catalogue: Catalogue, plan: Plan, request: Request) -> Manifest:
             for disk, draft in zip(plan.disks, plan.manifest.disks)
         ]
         if plan.seal == "libguestfs":
-            seals.by_libguestfs([storage.volume_path(volume) for volume in volumes])
+            seals.seal_with_libguestfs([storage.volume_path(volume) for volume in volumes])
         stored = tuple(
             _fill(catalogue, disk, draft, volume, plan.expected.get(disk.target))
             for disk, draft, volume in zip(plan.disks, plan.manifest.disks, volumes)
@@ -141,13 +150,13 @@ def store(catalogue: Catalogue, plan: Plan, request: Request) -> Manifest:
     return manifest
 
 
-def check_same(existing: Manifest, request: Request) -> None:
+def check_same(existing: Manifest, request: ApplianceRequest) -> None:
     """Raise Conflict when the appliance that exists is known not to be the one that is asked for.
 
     Only checksums that the task states are compared: versions are immutable, and reading a source of many gigabytes
     again on each run would buy nothing.
     """
-    for target, expected in _expected(request, existing).items():
+    for target, expected in _find_expected_checksums(request, existing).items():
         disk = next((disk for disk in existing.disks if disk.target == target), None)
         if disk is None or expected not in {disk.sha256, disk.source_sha256}:
             raise Conflict(
@@ -158,7 +167,7 @@ def check_same(existing: Manifest, request: Request) -> None:
             )
 
 
-def summary(manifest: Manifest) -> dict[str, t.Any]:
+def summarise(manifest: Manifest) -> dict[str, t.Any]:
     """Return what a diff shows of an appliance: what is known of it before a byte is copied."""
     facts = description(manifest)
     disks = [
@@ -170,7 +179,7 @@ def summary(manifest: Manifest) -> dict[str, t.Any]:
     }
 
 
-def prediction(catalogue: Catalogue, manifest: Manifest) -> dict[str, t.Any]:
+def predict_description(catalogue: Catalogue, manifest: Manifest) -> dict[str, t.Any]:
     """Return what describe() will say of the planned ``manifest``; what only a copy can tell is None."""
     unknown = {"volume": None, "path": None, "size_bytes": None, "sha256": None}
     return {
@@ -182,12 +191,14 @@ def prediction(catalogue: Catalogue, manifest: Manifest) -> dict[str, t.Any]:
     }
 
 
-def _template_for(request: Request) -> tuple[str, list[str]]:
+def _choose_template(request: ApplianceRequest) -> tuple[str, list[str]]:
     """Return the template of an appliance from files, and the targets of its disks."""
-    given = request.template or (None if request.known is None else request.known.template)
-    if given is not None:
-        text = template.to_template(given)
-        return text, template.disk_targets(text)
+    domain_text = request.template or (
+        None if request.original is None else request.original.template
+    )
+    if domain_text is not None:
+        text = template.make_template(domain_text)
+        return text, template.list_disk_targets(text)
     targets = [target for target in request.files if target] or ["vda"]
     return build.build(request.hardware or build.Hardware(memory_bytes=1024**3), targets), targets
 
@@ -209,22 +220,23 @@ def _assign(
     return {target: named[target] for target in targets}
 
 
-def _draft(request: Request, found: captures.Captured) -> Manifest:
-    known, text, disks = request.known, found.template, found.disks
+def _draft_manifest(request: ApplianceRequest, capture: captures.Captured) -> Manifest:
+    original, text, disks = request.original, capture.template, capture.disks
     definition = domain_xml.parse(text)
 
-    def chosen(name: str, otherwise: t.Any) -> t.Any:
-        asked = getattr(request, name)
-        return (
-            asked if asked is not None else getattr(known, name) if known is not None else otherwise
-        )
+    def choose(name: str, otherwise: t.Any) -> t.Any:
+        for origin in (request, original):
+            value = getattr(origin, name, None)
+            if value is not None:
+                return value
+        return otherwise
 
     return Manifest(
         name=request.appliance.name,
         version=request.appliance.version,
-        created=request.created if known is None else known.created,
+        created=request.created if original is None else original.created,
         arch=definition.arch or "x86_64",
-        firmware=template.firmware(text),
+        firmware=template.read_firmware(text),
         template=text,
         disks=tuple(
             BaseDisk(
@@ -239,28 +251,30 @@ def _draft(request: Request, found: captures.Captured) -> Manifest:
             )
             for disk in disks
         ),
-        min_ram_bytes=chosen("min_ram_bytes", 0),
-        min_disk_bytes=chosen("min_disk_bytes", sum(disk.virtual_size_bytes for disk in disks)),
-        os_id=chosen("os_id", template.os_id(text)),
-        parent=found.parent,
-        description=chosen("description", None),
+        min_ram_bytes=choose("min_ram_bytes", 0),
+        min_disk_bytes=choose("min_disk_bytes", sum(disk.virtual_size_bytes for disk in disks)),
+        os_id=choose("os_id", template.read_os_id(text)),
+        parent=capture.parent,
+        description=choose("description", None),
         origin=request.origin,
-        sealed=None if found.seal == "none" else found.seal,
-        nvram=found.nvram,
+        sealed=None if capture.seal == "none" else capture.seal,
+        nvram=capture.nvram,
     )
 
 
-def _expected(request: Request, manifest: Manifest) -> dict[str, str]:
+def _find_expected_checksums(request: ApplianceRequest, manifest: Manifest) -> dict[str, str]:
     """Return {target: sha256} of what the task says about the contents."""
     expected = (
-        {} if request.known is None else {disk.target: disk.sha256 for disk in request.known.disks}
+        {}
+        if request.original is None
+        else {disk.target: disk.sha256 for disk in request.original.disks}
     )
     if request.sha256 is not None and manifest.disks:
         expected[manifest.disks[0].target] = request.sha256.lower()
     return expected
 
 
-def _check_room(catalogue: Catalogue, plan: Plan) -> None:
+def _check_room(catalogue: Catalogue, plan: AppliancePlan) -> None:
     storage.try_to_refresh(catalogue.pool)
     available = storage.read_pool(catalogue.pool).available_bytes
     needed = sum(disk.needed_bytes for disk in plan.disks)
@@ -293,13 +307,13 @@ def _fill(
 ) -> BaseDisk:
     digest = disk.fill(catalogue.connection, volume)
     if expected not in {None, digest.sha256, disk.source_sha256}:
-        found = disk.source_sha256 or digest.sha256
+        sha256 = disk.source_sha256 or digest.sha256
         raise ChecksumMismatch(
-            f"the disk {draft.target} has the SHA-256 {found}, not {expected}. Copy it again from where it was "
+            f"the disk {draft.target} has the SHA-256 {sha256}, not {expected}. Copy it again from where it was "
             "published; do not use it as it is.",
             disk=draft.target,
             expected=expected,
-            found=found,
+            found=sha256,
         )
     return dataclasses.replace(
         draft, sha256=digest.sha256, size_bytes=digest.size_bytes, source_sha256=disk.source_sha256

@@ -51,22 +51,24 @@ class Distant:
 
 
 @contextlib.contextmanager
-def opened(source: Params, default: str, timeout: float) -> t.Iterator[Distant]:
+def open_remote(source: Params, default: str, timeout: float) -> t.Iterator[Distant]:
     """Yield the appliance that the option ``source`` names, ``default`` (``name:version``) where it names none."""
     with open_connection(source["uri"], timeout=timeout) as connection:
         catalogue = catalogues.open_catalogue(connection, source["pool"])
-        found = catalogue.get(*parse_reference("source.appliance", source["appliance"] or default))
-        yield Distant(catalogue, foreign.checked(found))
+        manifest = catalogue.get(
+            *parse_reference("source.appliance", source["appliance"] or default)
+        )
+        yield Distant(catalogue, foreign.check_manifest(manifest))
 
 
 @contextlib.contextmanager
-def disks(distant: Distant, means: images.Means) -> t.Iterator[list[DiskSource]]:
+def open_disks(distant: Distant, means: images.Means) -> t.Iterator[list[DiskSource]]:
     """Yield the disks of the appliance, fetched into files without names unless this run only looks."""
     with contextlib.ExitStack() as stack:
         yield [
             _look(distant, disk)
             if means.look_only
-            else stack.enter_context(_fetched(distant, disk, means))
+            else stack.enter_context(_fetch(distant, disk, means))
             for disk in distant.manifest.disks
         ]
 
@@ -79,7 +81,7 @@ def _look(distant: Distant, disk: BaseDisk) -> DiskSource:
 
 
 @contextlib.contextmanager
-def _fetched(distant: Distant, disk: BaseDisk, means: images.Means) -> t.Iterator[DiskSource]:
+def _fetch(distant: Distant, disk: BaseDisk, means: images.Means) -> t.Iterator[DiskSource]:
     connection = distant.catalogue.connection
     place = f"{connection.uri} {disk.volume}"
     means.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -96,5 +98,5 @@ def _fetched(distant: Distant, disk: BaseDisk, means: images.Means) -> t.Iterato
         location = images.Location(
             place, image_format=disk.format, virtual_size_bytes=disk.virtual_size_bytes
         )
-        with images.as_disk(disk.target, location, target.fileno(), means) as found:
-            yield found
+        with images.open_disk(disk.target, location, target.fileno(), means) as file_disk:
+            yield file_disk

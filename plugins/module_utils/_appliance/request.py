@@ -29,7 +29,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._sizes import par
 from .build import Hardware
 from .capture import Capture
 from .images import Location, Means
-from .register import Request
+from .register import ApplianceRequest
 
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._journal.journal import Journal
@@ -40,7 +40,7 @@ _HARDWARE: t.Final = ("memory", "vcpus", "arch", "machine", "firmware", "network
 _SHA256_DIGITS: t.Final = 64
 
 
-def appliance_id(params: Params) -> ApplianceId:
+def read_appliance_id(params: Params) -> ApplianceId:
     """Return the appliance that ``name`` and ``version`` name; raises InvalidInput."""
     if params["version"] is None:
         raise InvalidInput(
@@ -51,13 +51,13 @@ def appliance_id(params: Params) -> ApplianceId:
     )
 
 
-def means_from(params: Params, *, look_only: bool) -> Means:
+def read_means(params: Params, *, look_only: bool) -> Means:
     """Return how images are obtained."""
     web = Web(params["timeout"], params["ca_path"], params["validate_certs"])
-    return Means(web, Path(params["download_dir"]), _size(params, "max_size"), look_only)
+    return Means(web, Path(params["download_dir"]), _read_size(params, "max_size"), look_only)
 
 
-def request_from(
+def read_request(
     params: Params,
     appliance: ApplianceId,
     means: Means,
@@ -65,42 +65,44 @@ def request_from(
     *,
     now: float,
     token: str,
-) -> Request:
+) -> ApplianceRequest:
     """Return the Request that the options make; raises InvalidInput for options that contradict one another.
 
     Of a source that is a feed or another host it holds only what the task says. ``now`` is in epoch seconds.
     """
     source = params["source"]
-    known = None if params["manifest"] is None else manifest.from_dict(params["manifest"])
-    _refuse_contradictions(params, known is not None)
+    original = None if params["manifest"] is None else manifest.from_dict(params["manifest"])
+    _refuse_contradictions(params, original is not None)
     if params["seal"] not in {None, "none"} and source["domain"] is None:
         raise InvalidInput("seal", params["seal"], "is for captured domains", "Leave it out.")
-    files = _files(source)
-    is_made = source["domain"] is None and known is None and params["template"] is None
-    digits = _sha256(params["sha256"], files)
+    files = _read_files(source)
+    is_made = source["domain"] is None and original is None and params["template"] is None
+    digits = _read_sha256(params["sha256"], files)
     if source["url"] and digits:
         files = {"": dataclasses.replace(files[""], checksum=Checksum("sha256", digits))}
-    return Request(
+    return ApplianceRequest(
         appliance=appliance,
         created=dt.datetime.fromtimestamp(now, dt.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
         now=now,
         token=token,
-        capture=_capture(params, journal, token),
+        capture=_read_capture(params, journal, token),
         files=files,
         means=means,
-        template=_template_text(params["template"]),
-        hardware=_hardware(params) if is_made else None,
-        told=tuple(name for name in (*_HARDWARE, "template") if params[name] is not None),
-        known=known,
+        template=_read_template(params["template"]),
+        hardware=_read_hardware(params) if is_made else None,
+        hardware_options=tuple(
+            name for name in (*_HARDWARE, "template") if params[name] is not None
+        ),
+        original=original,
         sha256=digits,
         os_id=params["os_id"],
-        min_ram_bytes=_size(params, "min_ram"),
-        min_disk_bytes=_size(params, "min_disk"),
+        min_ram_bytes=_read_size(params, "min_ram"),
+        min_disk_bytes=_read_size(params, "min_disk"),
         description=params["description"],
     )
 
 
-def _capture(params: Params, journal: Journal, token: str) -> Capture | None:
+def _read_capture(params: Params, journal: Journal, token: str) -> Capture | None:
     source = params["source"]
     if source["domain"] is None:
         return None
@@ -109,7 +111,7 @@ def _capture(params: Params, journal: Journal, token: str) -> Capture | None:
     )
 
 
-def _files(source: Params) -> dict[str, Location]:
+def _read_files(source: Params) -> dict[str, Location]:
     """Return {target, or "" where there is one only: where it is}."""
     if source["url"]:
         return {
@@ -125,7 +127,7 @@ def _files(source: Params) -> dict[str, Location]:
 
 
 def _refuse_contradictions(params: Params, has_manifest: bool) -> None:
-    given = [name for name in _HARDWARE if params[name] is not None]
+    hardware_options = [name for name in _HARDWARE if params[name] is not None]
     taken_from = (
         "source.domain" if params["source"]["domain"] else "manifest" if has_manifest else None
     )
@@ -137,16 +139,16 @@ def _refuse_contradictions(params: Params, has_manifest: bool) -> None:
         raise InvalidInput(
             "manifest", "…", "cannot be given together with source.domain", "Leave one of them out."
         )
-    if given and (taken_from or params["template"] is not None):
+    if hardware_options and (taken_from or params["template"] is not None):
         raise InvalidInput(
-            given[0],
-            params[given[0]],
+            hardware_options[0],
+            params[hardware_options[0]],
             f"is of no use here: the machine is that of {taken_from or 'template'}",
             "Leave it out, and override it in headroom.libvirt.appliance_clone where a clone shall differ.",
         )
 
 
-def _template_text(value: str | None) -> str | None:
+def _read_template(value: str | None) -> str | None:
     """Return XML as it is, and the content of a file for anything else."""
     if value is None or value.lstrip().startswith("<"):
         return value
@@ -159,13 +161,13 @@ def _template_text(value: str | None) -> str | None:
         ) from error
 
 
-def _hardware(params: Params) -> Hardware:
+def _read_hardware(params: Params) -> Hardware:
     vcpus = 1 if params["vcpus"] is None else params["vcpus"]
     if vcpus < 1:
         raise InvalidInput("vcpus", vcpus, "is not a number of vCPUs", "Write 1 or more.")
     network = "default" if params["network"] is None else params["network"]
     return Hardware(
-        memory_bytes=_size(params, "memory") or 1024**3,
+        memory_bytes=_read_size(params, "memory") or 1024**3,
         vcpus=vcpus,
         arch=params["arch"] or platform.machine(),
         machine=params["machine"],
@@ -175,7 +177,7 @@ def _hardware(params: Params) -> Hardware:
     )
 
 
-def _sha256(value: str | None, files: t.Mapping[str, Location]) -> str | None:
+def _read_sha256(value: str | None, files: t.Mapping[str, Location]) -> str | None:
     if value is None:
         return None
     digits = value.lower().removeprefix("sha256:")
@@ -193,5 +195,5 @@ def _sha256(value: str | None, files: t.Mapping[str, Location]) -> str | None:
     return digits
 
 
-def _size(params: Params, option: str) -> int | None:
+def _read_size(params: Params, option: str) -> int | None:
     return None if params[option] is None else parse_size(option, params[option])

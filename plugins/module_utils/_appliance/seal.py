@@ -66,15 +66,15 @@ class SealingFailed(HeadroomError):
     kind = "sealing_failed"
 
 
-def choose(asked: str | None, *, uri: str, will_stop: bool, has_agent: bool) -> Method:
+def choose(method: str | None, *, uri: str, will_stop: bool, has_agent: bool) -> Method:
     """Return how a capture is sealed; raises an error that names the ways there are.
 
     ``will_stop``: the domain runs, and the task may shut it down, after which its agent's traces do not matter.
     """
     local = urlsplit(uri).hostname is None
-    if asked == "none":
+    if method == "none":
         return "none"
-    if asked == "agent":
+    if method == "agent":
         if not (will_stop and has_agent):
             raise Conflict(
                 "seal: the agent can only be asked in a guest that runs, with its agent connected, and that this task "
@@ -82,14 +82,14 @@ def choose(asked: str | None, *, uri: str, will_stop: bool, has_agent: bool) -> 
             )
         return "agent"
     installed = shutil.which("virt-sysprep") is not None
-    if asked == "libguestfs" and not local:
+    if method == "libguestfs" and not local:
         raise Unsupported(
             "seal: libguestfs works on the host itself. Run the module there, or choose another seal."
         )
     if local and installed:
         return "libguestfs"
-    if asked == "libguestfs":
-        raise _not_installed()
+    if method == "libguestfs":
+        raise _describe_missing_tool()
     if will_stop and has_agent:
         return "agent"
     raise Unsupported(
@@ -100,7 +100,7 @@ def choose(asked: str | None, *, uri: str, will_stop: bool, has_agent: bool) -> 
     )
 
 
-def by_libguestfs(paths: t.Sequence[str]) -> None:
+def seal_with_libguestfs(paths: t.Sequence[str]) -> None:
     """Seal the images at ``paths``, which together are one machine; nothing has them open."""
     missing = [path for path in paths if not os.path.exists(path)]  # noqa: PTH110 - paths of the host are text
     if missing:
@@ -108,8 +108,10 @@ def by_libguestfs(paths: t.Sequence[str]) -> None:
             f"seal: {missing[0]} is not on the machine where this module runs. Run it on the host."
         )
     command = ["virt-sysprep", "--quiet", "--no-network", "--operations", _OPERATIONS]
-    command += [word for path in paths for word in ("--format", _format(path), "--add", path)]
-    command += [word for name in _CLOUD_INIT for word in ("--delete", f"/var/lib/cloud/{name}")]
+    for path in paths:
+        command += ["--format", _format(path), "--add", path]
+    for name in _CLOUD_INIT:
+        command += ["--delete", f"/var/lib/cloud/{name}"]
     environment = {
         "LIBGUESTFS_BACKEND": "direct",
         **os.environ,
@@ -126,7 +128,7 @@ def by_libguestfs(paths: t.Sequence[str]) -> None:
     except subprocess.TimeoutExpired as error:
         raise TimedOut(f"seal: virt-sysprep did not end within {_LONGEST_SECONDS:g} s") from error
     except FileNotFoundError as error:
-        raise _not_installed() from error
+        raise _describe_missing_tool() from error
     if done.returncode != 0:
         said = "".join(
             letter if letter.isprintable() else " "
@@ -137,7 +139,7 @@ def by_libguestfs(paths: t.Sequence[str]) -> None:
         )
 
 
-def by_agent(domain: libvirt.virDomain) -> None:
+def seal_with_agent(domain: libvirt.virDomain) -> None:
     """Seal from within the guest, which is to be shut down next."""
     require_libvirt_qemu()
     try:
@@ -158,7 +160,7 @@ def _format(path: str) -> str:
     return "raw" if path.endswith(".raw") else "qcow2"
 
 
-def _not_installed() -> MissingDependency:
+def _describe_missing_tool() -> MissingDependency:
     return MissingDependency(
         "seal: virt-sysprep is not installed where this module runs. Install it (Debian and Ubuntu: guestfs-tools; "
         "Fedora and RHEL: guestfs-tools), or choose another seal.",

@@ -86,7 +86,7 @@ class VolumeDisk:
         return content.digest(connection, volume)
 
 
-def stopped_domain(connection: Connection, name: str) -> libvirt.virDomain:
+def require_stopped(connection: Connection, name: str) -> libvirt.virDomain:
     """Return the domain called ``name``; raises Conflict unless it is off for good."""
     domain = domains.look_up(connection, name)
     remedy = (
@@ -106,18 +106,18 @@ def stopped_domain(connection: Connection, name: str) -> libvirt.virDomain:
     return domain
 
 
-def disks_of(connection: Connection, definition: domain_xml.Definition) -> list[DiskSource]:
+def find_disks(connection: Connection, definition: domain_xml.Definition) -> list[DiskSource]:
     """Return the disks of a domain, less its seed; raises NotFound for one that lies in no storage pool."""
     own = (
         disk
         for disk in definition.disks
         if disk.device == "disk" and disk.alias != domain_xml.SEED_ALIAS
     )
-    return [_volume_disk(connection, disk) for disk in own]
+    return [_find_volume_disk(connection, disk) for disk in own]
 
 
-def _volume_disk(connection: Connection, disk: domain_xml.Disk) -> VolumeDisk:
-    volume = volume_of(connection, disk)
+def _find_volume_disk(connection: Connection, disk: domain_xml.Disk) -> VolumeDisk:
+    volume = find_volume(connection, disk)
     described = storage.read_volume(volume)
     needed = (
         described.allocation_bytes if described.backing_path is None else described.capacity_bytes
@@ -125,7 +125,7 @@ def _volume_disk(connection: Connection, disk: domain_xml.Disk) -> VolumeDisk:
     return VolumeDisk(disk.target, volume, described.capacity_bytes, needed)
 
 
-def volume_of(connection: Connection, disk: domain_xml.Disk) -> Volume:
+def find_volume(connection: Connection, disk: domain_xml.Disk) -> Volume:
     """Return the volume that a domain's disk is; raises NotFound for one that lies in no storage pool."""
     volume = _find_volume(connection, disk)
     if volume is None:
@@ -142,9 +142,9 @@ def _find_volume(connection: Connection, disk: domain_xml.Disk) -> Volume | None
         return storage.find_volume(storage.look_up_pool(connection, disk.pool), disk.volume)
     if not disk.source:
         return None
-    found = storage.find_volume_by_path(connection, disk.source)
-    if found is not None:
-        return found
+    volume = storage.find_volume_by_path(connection, disk.source)
+    if volume is not None:
+        return volume
     for pool in storage.list_pools(
         connection
     ):  # put there by hand: the pool learns of it when it looks again

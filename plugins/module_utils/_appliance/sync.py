@@ -33,17 +33,17 @@ if t.TYPE_CHECKING:
 
 
 @dataclasses.dataclass(frozen=True)
-class Plan:
+class SyncPlan:
     """What is to be fetched, what is there already, and what goes unless something stands on it."""
 
     missing: tuple[Entry, ...]
-    there: tuple[Manifest, ...]
+    present: tuple[Manifest, ...]
     surplus: tuple[Manifest, ...]
 
 
-def plan(
+def make_plan(
     feed: Feed, have: t.Sequence[Manifest], patterns: t.Sequence[str], arch: str, keep: int
-) -> Plan:
+) -> SyncPlan:
     """Return how the catalogue comes to hold the ``keep`` newest versions of the products that match. Pure.
 
     Only what came from this feed is ever removed. A product that the feed no longer has stays: a publisher's mistake
@@ -51,28 +51,26 @@ def plan(
     """
     if keep < 1:
         raise InvalidInput("keep", keep, "is not a number of versions", "Write 1 or more.")
-    found = entries.matching(feed.entries, patterns, arch)
-    if not found:
+    entries_of_arch = entries.matching(feed.entries, patterns, arch)
+    if not entries_of_arch:
         raise NotFound(
             f"source.feed.products: the feed has nothing for {arch} that {', '.join(patterns)} matches. See what it "
             "has: name a product that it cannot have, and the error lists them.",
             products=list(patterns),
         )
     products: dict[str, list[Entry]] = {}
-    for entry in found:
+    for entry in entries_of_arch:
         products.setdefault(entry.product, []).append(entry)
-    wanted = [
-        entries.checked(one)
-        for group in products.values()
-        for one in entries.newest_first(group)[:keep]
-    ]
-    _refuse_doubles(wanted)
-    names = {(entry.name, entry.version) for entry in wanted}
+    newest: list[Entry] = []
+    for versions in products.values():
+        newest += map(entries.checked, entries.newest_first(versions)[:keep])
+    _refuse_doubles(newest)
+    names = {(entry.name, entry.version) for entry in newest}
     ids = {(manifest.name, manifest.version): manifest for manifest in have}
-    origin, synced = masked(feed.address.url), {entry.name for entry in wanted}
-    return Plan(
-        missing=tuple(entry for entry in wanted if (entry.name, entry.version) not in ids),
-        there=tuple(manifest for key, manifest in ids.items() if key in names),
+    origin, synced = masked(feed.address.url), {entry.name for entry in newest}
+    return SyncPlan(
+        missing=tuple(entry for entry in newest if (entry.name, entry.version) not in ids),
+        present=tuple(manifest for key, manifest in ids.items() if key in names),
         surplus=tuple(
             manifest
             for key, manifest in ids.items()
@@ -88,15 +86,15 @@ def remove(
     standing = dependents.find(catalogue, manifest).words
     if standing:
         return {"id": str(manifest.id), "action": "in_use", "reason": ", ".join(standing)}
-    changes.add(str(manifest.id), register.summary(manifest), None)
+    changes.add(str(manifest.id), register.summarise(manifest), None)
     if not check_mode:
         catalogue.remove(manifest)
     return {"id": str(manifest.id), "action": "removed", "reason": None}
 
 
-def _refuse_doubles(wanted: t.Sequence[Entry]) -> None:
+def _refuse_doubles(chosen: t.Sequence[Entry]) -> None:
     owners: dict[tuple[str, str], str] = {}
-    for entry in wanted:
+    for entry in chosen:
         other = owners.setdefault((entry.name, entry.version), entry.product)
         if other != entry.product:
             raise InvalidFeed(

@@ -60,7 +60,7 @@ _OF_THE_INSTANCE: t.Final = (
 )
 
 
-def to_template(text: str) -> str:
+def make_template(text: str) -> str:
     """Return the template that the XML of a domain makes; raises Unsupported naming each device that cannot be cloned.
 
     A template stays as it is.
@@ -70,7 +70,7 @@ def to_template(text: str) -> str:
         raise HeadroomError(
             f"template: the XML is a <{root.tag!s}>, not a <domain>. Give the XML of a domain."
         )
-    classify.refuse(root)
+    classify.refuse_unclonable(root)
     root.attrib.pop("id", None)
     for path in _OF_THE_INSTANCE:
         for element in root.findall(path):
@@ -87,13 +87,13 @@ def to_template(text: str) -> str:
     return to_text(root)
 
 
-def os_id(text: str) -> str | None:
+def read_os_id(text: str) -> str | None:
     """Return the libosinfo id that a domain's XML or a template says, such as ``http://debian.org/debian/13``."""
     element = parse_element(text).find(f"metadata/{{{OS_NAMESPACE}}}libosinfo/{{{OS_NAMESPACE}}}os")
     return None if element is None else element.get("id")
 
 
-def firmware(text: str) -> str:
+def read_firmware(text: str) -> str:
     """Return ``efi`` or ``bios``: what a domain's XML or a template boots with."""
     system = parse_element(text).find("os")
     if system is None:
@@ -103,12 +103,12 @@ def firmware(text: str) -> str:
     return "efi" if explicit or system.get("firmware") == "efi" else "bios"
 
 
-def disk_targets(text: str) -> list[str]:
+def list_disk_targets(text: str) -> list[str]:
     """Return the targets (vda, …) of the disks that each clone has for itself, in the order of the XML."""
-    return [attribute(disk.find("target"), "dev") for disk in own_disks(parse_element(text))]
+    return [attribute(disk.find("target"), "dev") for disk in find_own_disks(parse_element(text))]
 
 
-def own_disks(root: Element) -> list[Element]:
+def find_own_disks(root: Element) -> list[Element]:
     """Return the ``<disk>`` elements that are disks, not CD-ROM or floppy drives, nor a seed."""
     disks = (disk for disk in root.iterfind("devices/disk") if disk.get("device", "disk") == "disk")
     return [disk for disk in disks if disk.find(f"alias[@name='{SEED_ALIAS}']") is None]

@@ -15,7 +15,9 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.build import add_interface
-from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.template import own_disks
+from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.template import (
+    find_own_disks,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
 from ansible_collections.headroom.libvirt.plugins.module_utils._lxml_dep import etree
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import metadata as metadata_
@@ -54,7 +56,7 @@ def clone_xml(
         root, {"name": name, "uuid": identity.uuid, "title": overrides.title}, overrides.description
     )
     _put_system_uuid(root, identity.uuid)
-    for disk in own_disks(root):
+    for disk in find_own_disks(root):
         _put_disk(disk, disks[disk.find("target").get("dev", "")])  # type: ignore[union-attr]
     for interface, mac in zip(root.iterfind("devices/interface"), identity.macs):
         interface.insert(0, etree.Element("mac", address=mac))

@@ -48,10 +48,12 @@ class Kind:
 
 
 KINDS: t.Final[t.Mapping[str, Kind]] = {
-    live.KIND: Kind(lambda connection, _journal: live.CaptureRecovery(connection), live.prospects),
+    live.KIND: Kind(
+        lambda connection, _journal: live.CaptureRecovery(connection), live.describe_recovery
+    ),
     recover.KIND: Kind(clone_again.recovery, recover.prospects),
     flatten.KIND: Kind(
-        lambda connection, _journal: flatten.FlattenRecovery(connection), flatten.prospects
+        lambda connection, _journal: flatten.FlattenRecovery(connection), flatten.describe_recovery
     ),
     migrate_intent.KIND: Kind(migrate_recovery.recovery, migrate_recovery.prospects),
     removal.KIND: Kind(

@@ -152,7 +152,7 @@ class Bench:
 
 def _register(bench: Bench, pool: str, image: Path) -> None:
     catalogue = open_catalogue(bench.connection, pool)
-    request = register.Request(
+    request = register.ApplianceRequest(
         ApplianceId("web", "1"),
         created="2026-01-01T00:00:00Z",
         now=time.time(),
@@ -160,7 +160,7 @@ def _register(bench: Bench, pool: str, image: Path) -> None:
         files={"vda": Location(str(image))},
         hardware=Hardware(96 * _MIB),
     )
-    with register.planned(catalogue, request) as planned:
+    with register.open_plan(catalogue, request) as planned:
         register.store(catalogue, planned, request)
 
 

@@ -12,7 +12,9 @@ from __future__ import annotations
 import string
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.template import own_disks
+from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.template import (
+    find_own_disks,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._lxml_dep import etree
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.domain_xml import SEED_ALIAS
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.element_xml import attribute
@@ -30,7 +32,7 @@ def add(root: etree._Element, path: str) -> None:
     devices = root.find("devices")
     if devices is None:
         devices = etree.SubElement(root, "devices")
-    disks = own_disks(root)
+    disks = find_own_disks(root)
     bus = "sata" if not disks else attribute(disks[0].find("target"), "bus") or "virtio"
     disk = etree.Element("disk", type="file", device="cdrom" if bus in _DRIVES else "disk")
     etree.SubElement(disk, "driver", name="qemu", type="raw")

@@ -39,7 +39,7 @@ def owning() -> str:
 
 
 def test_the_definition_follows_its_disk() -> None:
-    after = domain_xml.parse(flatten.redirected(owning(), "vda", "/images/new", OLD, NEW))
+    after = domain_xml.parse(flatten.redirect_disk(owning(), "vda", "/images/new", OLD, NEW))
     assert [(disk.target, disk.source, disk.format, disk.backing) for disk in after.disks] == [
         ("vda", "/images/new", "qcow2", ()),
         ("vdb", "/images/other", None, ()),

@@ -27,7 +27,7 @@ def with_device(xml: str) -> str:
 
 
 def test_the_templates_of_this_collection_pass_unchanged() -> None:
-    assert foreign.checked(MANIFEST) == MANIFEST
+    assert foreign.check_manifest(MANIFEST) == MANIFEST
     loader = PLAIN.replace(
         "</os>", "<loader type='pflash' readonly='yes'>/usr/share/OVMF/OVMF_CODE.fd</loader></os>"
     )
@@ -108,4 +108,4 @@ def test_what_could_reach_into_the_host_is_refused(template: str) -> None:
 )
 def test_what_is_no_manifest(changes: dict[str, object]) -> None:
     with pytest.raises(InvalidManifest):
-        foreign.checked(dataclasses.replace(MANIFEST, **changes))  # type: ignore[arg-type]
+        foreign.check_manifest(dataclasses.replace(MANIFEST, **changes))  # type: ignore[arg-type]

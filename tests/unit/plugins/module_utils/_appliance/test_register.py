@@ -63,10 +63,10 @@ def shelf(node: Connection, contents: dict[str, bytes]) -> Catalogue:
 
 
 @pytest.fixture
-def ask(tmp_path: Path) -> t.Callable[..., register.Request]:
+def ask(tmp_path: Path) -> t.Callable[..., register.ApplianceRequest]:
     path = tmp_path / "disk.raw"
     path.write_bytes(CONTENT)
-    request = register.Request(
+    request = register.ApplianceRequest(
         WEB,
         created="2026-01-01T00:00:00Z",
         now=0.0,
@@ -77,8 +77,8 @@ def ask(tmp_path: Path) -> t.Callable[..., register.Request]:
     return functools.partial(dataclasses.replace, request)
 
 
-def make(shelf: Catalogue, request: register.Request) -> Manifest:
-    with register.planned(shelf, request) as plan:
+def make(shelf: Catalogue, request: register.ApplianceRequest) -> Manifest:
+    with register.open_plan(shelf, request) as plan:
         return register.store(shelf, plan, request)
 
 
@@ -91,7 +91,7 @@ def volumes(shelf: Catalogue) -> list[str]:
 
 
 def test_an_appliance_is_what_was_sent_and_is_found_again(
-    shelf: Catalogue, ask: t.Callable[..., register.Request], contents: dict[str, bytes]
+    shelf: Catalogue, ask: t.Callable[..., register.ApplianceRequest], contents: dict[str, bytes]
 ) -> None:
     made = make(shelf, ask(min_ram_bytes=5, os_id="http://debian.org/debian/13"))
     assert made.disks[0].sha256 == hashlib.sha256(CONTENT).hexdigest()
@@ -107,7 +107,7 @@ def test_an_appliance_is_what_was_sent_and_is_found_again(
 
 
 def test_what_is_not_there_is_named_with_what_is(
-    shelf: Catalogue, ask: t.Callable[..., register.Request]
+    shelf: Catalogue, ask: t.Callable[..., register.ApplianceRequest]
 ) -> None:
     with pytest.raises(NotFound, match=r"no appliance 'db' \(it has: none\)"):
         shelf.get("db", None)
@@ -117,7 +117,9 @@ def test_what_is_not_there_is_named_with_what_is(
 
 
 def test_every_failure_half_way_leaves_nothing(
-    shelf: Catalogue, ask: t.Callable[..., register.Request], monkeypatch: pytest.MonkeyPatch
+    shelf: Catalogue,
+    ask: t.Callable[..., register.ApplianceRequest],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     calls = 0
     fail_at: int | None = None
@@ -146,7 +148,7 @@ def test_every_failure_half_way_leaves_nothing(
 
 
 def test_another_content_than_announced_is_never_visible(
-    shelf: Catalogue, ask: t.Callable[..., register.Request]
+    shelf: Catalogue, ask: t.Callable[..., register.ApplianceRequest]
 ) -> None:
     with pytest.raises(ChecksumMismatch, match="has the SHA-256"):
         make(shelf, ask(sha256="0" * 64))
@@ -154,7 +156,7 @@ def test_another_content_than_announced_is_never_visible(
 
 
 def test_what_a_killed_run_left_is_removed_by_the_next(
-    shelf: Catalogue, ask: t.Callable[..., register.Request], contents: dict[str, bytes]
+    shelf: Catalogue, ask: t.Callable[..., register.ApplianceRequest], contents: dict[str, bytes]
 ) -> None:
     left = names.disk_volume(WEB, "a" * 12, "vda", "raw"), names.manifest_volume(WEB)
     other = names.disk_volume(ApplianceId("web", "1.2"), "a" * 12, "vda", "raw")
@@ -187,43 +189,45 @@ def test_leftovers_of_other_appliances_go_when_they_are_old(
 
 
 def test_a_run_whose_volumes_another_took_over_publishes_nothing(
-    shelf: Catalogue, ask: t.Callable[..., register.Request]
+    shelf: Catalogue, ask: t.Callable[..., register.ApplianceRequest]
 ) -> None:
-    with register.planned(shelf, ask()) as plan:
+    with register.open_plan(shelf, ask()) as plan:
         stored = plan.manifest  # whose disk was never created
         with pytest.raises(Conflict, match="another run took over"):
             register._publish(shelf, stored, t.cast(t.Any, None))
     assert volumes(shelf) == []
 
 
-def test_a_version_never_changes(shelf: Catalogue, ask: t.Callable[..., register.Request]) -> None:
+def test_a_version_never_changes(
+    shelf: Catalogue, ask: t.Callable[..., register.ApplianceRequest]
+) -> None:
     made = make(shelf, ask())
     register.check_same(made, ask())
     register.check_same(made, ask(sha256=made.disks[0].sha256))
-    register.check_same(made, ask(known=made))
+    register.check_same(made, ask(original=made))
     with pytest.raises(Conflict, match="exists already with another content"):
         register.check_same(made, ask(sha256="0" * 64))
 
 
 def test_a_second_host_gets_the_same_appliance(
-    node: Connection, shelf: Catalogue, ask: t.Callable[..., register.Request]
+    node: Connection, shelf: Catalogue, ask: t.Callable[..., register.ApplianceRequest]
 ) -> None:
     made = make(shelf, ask(min_ram_bytes=7, description="text"))
     second = catalogue.open_catalogue(node, "fast")
     copied = make(
-        second, ask(known=made, created="2027-01-01T00:00:00Z", token="1" * 12, hardware=None)
+        second, ask(original=made, created="2027-01-01T00:00:00Z", token="1" * 12, hardware=None)
     )
     assert dataclasses.replace(copied, disks=()) == dataclasses.replace(made, disks=())
     assert copied.disks[0].sha256 == made.disks[0].sha256
     wrong = dataclasses.replace(made, disks=(dataclasses.replace(made.disks[0], sha256="0" * 64),))
     second.remove(copied)
     with pytest.raises(ChecksumMismatch):
-        make(second, ask(known=wrong))
+        make(second, ask(original=wrong))
     assert volumes(second) == []
 
 
 def test_files_must_match_the_disks_of_the_template(
-    shelf: Catalogue, ask: t.Callable[..., register.Request]
+    shelf: Catalogue, ask: t.Callable[..., register.ApplianceRequest]
 ) -> None:
     template = build.build(HARDWARE, ["vda", "vdb"])
     with pytest.raises(
@@ -236,7 +240,7 @@ def test_files_must_match_the_disks_of_the_template(
 
 
 def test_removing_takes_exactly_its_own_volumes(
-    shelf: Catalogue, ask: t.Callable[..., register.Request]
+    shelf: Catalogue, ask: t.Callable[..., register.ApplianceRequest]
 ) -> None:
     one, longer = make(shelf, ask()), make(shelf, ask(appliance=ApplianceId("web", "1.2")))
     dependents.refuse(one, dependents.find(shelf, one))
@@ -247,7 +251,7 @@ def test_removing_takes_exactly_its_own_volumes(
 
 
 def test_what_others_stand_on_stays(
-    shelf: Catalogue, ask: t.Callable[..., register.Request]
+    shelf: Catalogue, ask: t.Callable[..., register.ApplianceRequest]
 ) -> None:
     made = make(shelf, ask())
     base = shelf.paths(made)["vda"]
@@ -263,7 +267,7 @@ def test_what_others_stand_on_stays(
 
 @pytest.mark.parametrize("name", ["nope"])
 def test_a_domain_that_is_not_there(
-    shelf: Catalogue, ask: t.Callable[..., register.Request], name: str, tmp_path: Path
+    shelf: Catalogue, ask: t.Callable[..., register.ApplianceRequest], name: str, tmp_path: Path
 ) -> None:
     with pytest.raises(NotFound, match="'nope'"):
         make(shelf, ask(capture=capturing(tmp_path, name), files={}))
@@ -277,7 +281,7 @@ DOMAIN = """<domain type='test'><name>golden</name><memory>65536</memory><os><ty
 
 def test_a_domain_is_captured_when_it_is_off(
     shelf: Catalogue,
-    ask: t.Callable[..., register.Request],
+    ask: t.Callable[..., register.ApplianceRequest],
     contents: dict[str, bytes],
     tmp_path: Path,
 ) -> None:
@@ -302,7 +306,7 @@ def test_a_domain_is_captured_when_it_is_off(
 
 
 def test_a_disk_outside_of_every_pool_says_what_to_do(
-    shelf: Catalogue, ask: t.Callable[..., register.Request], tmp_path: Path
+    shelf: Catalogue, ask: t.Callable[..., register.ApplianceRequest], tmp_path: Path
 ) -> None:
     shelf.connection.handle.defineXMLFlags(DOMAIN.format(source="/home/golden"))
     with pytest.raises(

@@ -38,33 +38,33 @@ def test_the_newest_versions_come_and_older_ones_of_the_same_feed_go() -> None:
         have("web", "0", None),
         have("gone", "1"),
     ]
-    plan = sync.plan(offered, held, ["*"], "x86_64", 2)
+    plan = sync.make_plan(offered, held, ["*"], "x86_64", 2)
     assert ids(plan.missing) == ["db:1", "web:3"]
-    assert ids(plan.there) == ["web:2"]
+    assert ids(plan.present) == ["web:2"]
     assert ids(plan.surplus) == ["web:1"]
 
 
 def test_a_second_run_has_nothing_to_do() -> None:
-    plan = sync.plan(feed(("web", "1")), [have("web", "1")], ["web"], "x86_64", 2)
+    plan = sync.make_plan(feed(("web", "1")), [have("web", "1")], ["web"], "x86_64", 2)
     assert (plan.missing, plan.surplus) == ((), ())
 
 
 def test_patterns_choose() -> None:
-    plan = sync.plan(feed(("web", "1"), ("db", "1")), [have("db", "0")], ["w*"], "x86_64", 1)
+    plan = sync.make_plan(feed(("web", "1"), ("db", "1")), [have("db", "0")], ["w*"], "x86_64", 1)
     assert ids(plan.missing) == ["web:1"]
     assert plan.surplus == ()
 
 
 def test_what_cannot_be() -> None:
     with pytest.raises(NotFound, match="nothing for x86_64 that nothing matches"):
-        sync.plan(feed(("web", "1")), [], ["nothing"], "x86_64", 1)
+        sync.make_plan(feed(("web", "1")), [], ["nothing"], "x86_64", 1)
     with pytest.raises(InvalidInput, match="Write 1 or more"):
-        sync.plan(feed(("web", "1")), [], ["*"], "x86_64", 0)
+        sync.make_plan(feed(("web", "1")), [], ["*"], "x86_64", 0)
     with pytest.raises(InvalidFeed, match="cannot be named so"):
-        sync.plan(feed(("../web", "1")), [], ["*"], "x86_64", 1)
+        sync.make_plan(feed(("../web", "1")), [], ["*"], "x86_64", 1)
 
 
 def test_two_products_of_one_name() -> None:
     offers = tuple(Entry(product, "a-b", "1", "x86_64", ()) for product in ("a:b", "a/b"))
     with pytest.raises(InvalidFeed, match="would both become a-b:1"):
-        sync.plan(Feed(Address(SITE, None), offers, {}), [], ["*"], "x86_64", 1)
+        sync.make_plan(Feed(Address(SITE, None), offers, {}), [], ["*"], "x86_64", 1)

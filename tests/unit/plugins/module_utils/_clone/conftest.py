@@ -47,7 +47,7 @@ def shelf(node: Connection, contents: dict[str, bytes], tmp_path: Path) -> Catal
     path = tmp_path / "disk.raw"
     path.write_bytes(bytes(4096))
     template = build.build(build.Hardware(64 << 20, arch="i686", machine=None), ["vda", "vdb"])
-    request = register.Request(
+    request = register.ApplianceRequest(
         ApplianceId("web", "1"),
         created="2026-01-01T00:00:00Z",
         now=0.0,
@@ -55,7 +55,7 @@ def shelf(node: Connection, contents: dict[str, bytes], tmp_path: Path) -> Catal
         files={target: Location(str(path)) for target in ("vda", "vdb")},
         template=template,
     )
-    with register.planned(found, request) as plan:
+    with register.open_plan(found, request) as plan:
         register.store(found, plan, request)
     return found
 

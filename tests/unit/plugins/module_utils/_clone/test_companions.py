@@ -108,7 +108,7 @@ def shelf(tmp_path: Path, contents: dict[str, bytes]) -> t.Iterator[Catalogue]:
         template = build.build(
             build.Hardware(64 << 20, vcpus=2, arch="i686", machine=None), ["vda"]
         )
-        request = register.Request(
+        request = register.ApplianceRequest(
             ApplianceId("web", "1"),
             created="2026-01-01T00:00:00Z",
             now=0.0,
@@ -116,7 +116,7 @@ def shelf(tmp_path: Path, contents: dict[str, bytes]) -> t.Iterator[Catalogue]:
             files={"vda": Location(str(tmp_path / "disk.raw"))},
             template=template,
         )
-        with register.planned(found, request) as plan:
+        with register.open_plan(found, request) as plan:
             register.store(found, plan, request)
         yield found
 

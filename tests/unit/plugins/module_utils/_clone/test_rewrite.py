@@ -56,7 +56,7 @@ def clone(
     overrides: Overrides | None = None,
     identity: Identity = IDENTITY,
 ) -> str:
-    disks = {target: overlay(target) for target in template.disk_targets(text)}
+    disks = {target: overlay(target) for target in template.list_disk_targets(text)}
     return rewrite.clone_xml(
         text, "web-1", identity, disks, METADATA, platform, overrides or Overrides()
     )
@@ -108,12 +108,12 @@ def beside(domain: Path, ending: str) -> Path:
 
 @pytest.mark.parametrize("domain", DOMAINS, ids=lambda path: path.name.split(".")[0])
 def test_golden_template(domain: Path) -> None:
-    compare(beside(domain, ".template.xml"), template.to_template(domain.read_text()))
+    compare(beside(domain, ".template.xml"), template.make_template(domain.read_text()))
 
 
 @pytest.mark.parametrize("domain", DOMAINS, ids=lambda path: path.name.split(".")[0])
 def test_golden_clone(domain: Path) -> None:
-    compare(beside(domain, ".clone.xml"), clone(template.to_template(domain.read_text())))
+    compare(beside(domain, ".clone.xml"), clone(template.make_template(domain.read_text())))
 
 
 @pytest.mark.parametrize("name", ["bios", "buses", "i440fx", "windows", "a-clone-itself"])
@@ -122,14 +122,14 @@ def test_golden_clone_with_a_seed(name: str) -> None:
     seeded = dataclasses.replace(IDENTITY, seed="/pool/web-1.seed.iso")
     compare(
         beside(domain, ".seeded.xml"),
-        clone(template.to_template(domain.read_text()), identity=seeded),
+        clone(template.make_template(domain.read_text()), identity=seeded),
     )
 
 
 @pytest.mark.parametrize("domain", REFUSED, ids=lambda path: path.name.split(".")[0])
 def test_what_cannot_be_cloned_is_refused_by_name_with_the_remedy(domain: Path) -> None:
     with pytest.raises(Unsupported) as caught:
-        template.to_template(domain.read_text())
+        template.make_template(domain.read_text())
     assert "Detach it" in caught.value.message
     assert all(device in caught.value.message for device in caught.value.details["devices"])
     compare(beside(domain, ".message.txt"), caught.value.message + "\n")
@@ -137,7 +137,7 @@ def test_what_cannot_be_cloned_is_refused_by_name_with_the_remedy(domain: Path) 
 
 @pytest.mark.parametrize("domain", DOMAINS, ids=lambda path: path.name.split(".")[0])
 def test_nothing_of_the_original_itself_is_left(domain: Path) -> None:
-    made = clone(template.to_template(domain.read_text()))
+    made = clone(template.make_template(domain.read_text()))
     for trace in (
         "golden",
         "6b1e8f0e",
@@ -158,23 +158,23 @@ def test_nothing_of_the_original_itself_is_left(domain: Path) -> None:
 
 @pytest.mark.parametrize("domain", DOMAINS, ids=lambda path: path.name.split(".")[0])
 def test_a_template_is_a_template_of_itself(domain: Path) -> None:
-    text = template.to_template(domain.read_text())
-    assert template.to_template(text) == text
+    text = template.make_template(domain.read_text())
+    assert template.make_template(text) == text
 
 
 def test_a_built_template_is_one_already() -> None:
-    assert template.to_template(plain()) == plain()
+    assert template.make_template(plain()) == plain()
 
 
 @pytest.mark.parametrize("text", ["", "<domain", "hello", "<network/>"])
 def test_what_is_no_domain_is_refused(text: str) -> None:
     with pytest.raises(HeadroomError):
-        template.to_template(text)
+        template.make_template(text)
 
 
 def test_entities_stay_closed() -> None:
     text = "<!DOCTYPE d [<!ENTITY x SYSTEM 'file:///etc/passwd'>]><domain><title>t</title><genid>&x;</genid></domain>"
-    assert "root:" not in template.to_template(text)
+    assert "root:" not in template.make_template(text)
 
 
 WORDS = st.text("abcdefgh", min_size=1, max_size=6)
@@ -225,7 +225,7 @@ def test_what_is_not_the_machines_own_is_kept(
             expected.setdefault(place, []).append(
                 etree.tostring(to_element(described), method="c14n")
             )
-    made = element_xml.parse_element(clone(template.to_template(element_xml.to_text(root))))
+    made = element_xml.parse_element(clone(template.make_template(element_xml.to_text(root))))
     for place, elements in expected.items():
         parent = made.find(place) if place else made
         assert parent is not None
@@ -262,7 +262,7 @@ def test_a_machine_without_disks_gets_a_drive_for_its_seed() -> None:
 
 def test_memory_is_set_at_once_with_what_the_balloon_leaves() -> None:
     root = root_of(
-        template.to_template((GOLDEN / "bios.domain.xml").read_text()), memory_bytes=512 << 20
+        template.make_template((GOLDEN / "bios.domain.xml").read_text()), memory_bytes=512 << 20
     )
     assert element_xml.size_in_bytes(root.find("memory")) == 512 << 20
     assert element_xml.size_in_bytes(root.find("currentMemory")) == 512 << 20
@@ -277,14 +277,14 @@ def test_memory_in_cells_is_not_guessed() -> None:
 
 
 def test_another_number_of_vcpus_drops_the_topology_and_the_same_keeps_it() -> None:
-    text = template.to_template((GOLDEN / "bios.domain.xml").read_text())
+    text = template.make_template((GOLDEN / "bios.domain.xml").read_text())
     assert root_of(text, vcpus=3).find("cpu/topology") is None
     assert root_of(text, vcpus=3).findtext("vcpu") == "3"
     assert root_of(text, vcpus=4).find("cpu/topology") is not None
 
 
 def test_the_first_interface_moves_to_another_network_and_keeps_its_model() -> None:
-    text = template.to_template((GOLDEN / "disks-and-cdrom.domain.xml").read_text())
+    text = template.make_template((GOLDEN / "disks-and-cdrom.domain.xml").read_text())
     read = domain_xml.parse(clone(text, overrides=Overrides(network="lab")))
     assert [(one.source, one.model, one.mac) for one in read.interfaces] == [
         ("lab", "virtio", IDENTITY.macs[0]),
@@ -294,7 +294,7 @@ def test_the_first_interface_moves_to_another_network_and_keeps_its_model() -> N
 
 def test_a_bridge_becomes_a_network_with_nothing_of_the_bridge_left() -> None:
     root = root_of(
-        template.to_template((GOLDEN / "uefi-nvram.domain.xml").read_text()), network="lab"
+        template.make_template((GOLDEN / "uefi-nvram.domain.xml").read_text()), network="lab"
     )
     interface = root.find("devices/interface")
     assert interface is not None
@@ -333,7 +333,7 @@ def test_an_emulated_machine_has_nothing_that_needs_kvm() -> None:
 
 def test_every_disk_is_a_writable_qcow2_overlay_whatever_its_base_is() -> None:
     for domain in DOMAINS:
-        for disk in domain_xml.parse(clone(template.to_template(domain.read_text()))).disks:
+        for disk in domain_xml.parse(clone(template.make_template(domain.read_text()))).disks:
             if disk.device == "disk":
                 assert (disk.type, disk.format, disk.readonly) == ("file", "qcow2", False)
                 assert disk.source == f"/pool/web-1.{disk.target}.qcow2"
@@ -343,7 +343,7 @@ def test_every_disk_is_a_writable_qcow2_overlay_whatever_its_base_is() -> None:
 
 @pytest.mark.parametrize("name", ["uefi-nvram", "uefi-explicit-loader"])
 def test_the_firmware_finds_what_it_kept_in_a_file_of_the_clones_own(name: str) -> None:
-    text = template.to_template((GOLDEN / f"{name}.domain.xml").read_text())
+    text = template.make_template((GOLDEN / f"{name}.domain.xml").read_text())
     made = clone(text, identity=dataclasses.replace(IDENTITY, nvram="/pool/web-7.nvram.raw"))
     assert domain_xml.parse(made).nvram == "/pool/web-7.nvram.raw"
     assert nvram.path_of(made) == "/pool/web-7.nvram.raw"
