@@ -318,7 +318,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.variab
     variables,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._lxml_dep import require_lxml
-from ansible_collections.headroom.libvirt.plugins.module_utils._uris import masked
+from ansible_collections.headroom.libvirt.plugins.module_utils._uris import mask_uri
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.libvirt_dep import (
     require_libvirt,
 )
@@ -445,7 +445,7 @@ class InventoryModule(InventoryBase):
         policy = self.get_option("unreachable")
         remembered = self._remember(failures, read) if policy == "cached" else {}
         problems = {
-            host: f"{host.name} ({masked(host.uri)}): {error.message}"
+            host: f"{host.name} ({mask_uri(host.uri)}): {error.message}"
             for host, error in failures.items()
         }
         if failures and (policy == "error" or (nothing_else and not remembered)):

@@ -45,7 +45,7 @@ class Interrupts:
 
 
 @contextlib.contextmanager
-def interruptible() -> t.Iterator[Interrupts]:
+def raise_on_signals() -> t.Iterator[Interrupts]:
     """Have SIGINT, SIGTERM and SIGHUP raise Stopped in the block.
 
     Python gives signals to the main thread alone; in another one the block runs as it would without.

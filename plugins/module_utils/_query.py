@@ -45,7 +45,7 @@ class InvalidQuery(InvalidInput):
     kind = "invalid_query"
 
     def __init__(self, option: str, text: str, problem: str, offset: int | None = None) -> None:
-        place, where = _place(text, offset)
+        place, where = _locate(text, offset)
         super().__init__(
             option, text, f"is not a usable JMESPath expression: {place}{problem}", _REMEDY
         )
@@ -70,7 +70,7 @@ class Query:
         except jmespath.exceptions.JMESPathTypeError as error:
             raise self._wrong_type(error) from error
         except (jmespath.exceptions.JMESPathError, ValueError, RecursionError) as error:
-            raise InvalidQuery(self.option, self.text, _sentence(error)) from error
+            raise InvalidQuery(self.option, self.text, _format_error(error)) from error
 
     def _wrong_type(self, error: t.Any) -> InvalidQuery:
         # jmespath's own text quotes the whole value: with the statistics of a host in it, nobody finds the mistake.
@@ -134,7 +134,7 @@ def _call_offset(text: str, function: str) -> int | None:
     return starts[0] if len(starts) == 1 else None
 
 
-def _place(text: str, offset: int | None) -> tuple[str, dict[str, int]]:
+def _locate(text: str, offset: int | None) -> tuple[str, dict[str, int]]:
     if offset is None:
         return "", {}
     before = text[:offset]
@@ -145,5 +145,5 @@ def _place(text: str, offset: int | None) -> tuple[str, dict[str, int]]:
     return shown, {"line": line, "column": column}
 
 
-def _sentence(error: Exception) -> str:
+def _format_error(error: Exception) -> str:
     return " ".join(str(error).split()).rstrip(".") or type(error).__name__

@@ -15,7 +15,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     HeadroomError,
     MissingDependency,
 )
-from ansible_collections.headroom.libvirt.plugins.module_utils._uris import passwords_in
+from ansible_collections.headroom.libvirt.plugins.module_utils._uris import find_passwords
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
@@ -30,7 +30,7 @@ def run_module(spec: ArgumentSpec, action: str, call: t.Callable[[AnsibleModule]
     ``action`` completes "Failed to …" when it raises a HeadroomError.
     """
     module = spec.create_module()
-    module.no_log_values |= passwords_in(
+    module.no_log_values |= find_passwords(
         module.params
     )  # Ansible returns the options with every result
     try:

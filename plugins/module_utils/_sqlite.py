@@ -27,8 +27,8 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     Unsupported,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._sqlite_file import (
-    identity_of,
-    locked,
+    lock_directory,
+    read_identity,
     set_aside,
 )
 
@@ -127,7 +127,7 @@ class Database:
         The file need not be sound, or there; then this does nothing.
         """
         with contextlib.ExitStack() as opened:
-            identity = identity_of(self.path)
+            identity = read_identity(self.path)
             if identity is not None:
                 with contextlib.suppress(sqlite3.Error, HeadroomError, _Moved):
                     self._connect(identity, opened)
@@ -153,9 +153,9 @@ class Database:
 
     def _identity(self) -> tuple[int, int] | None:
         """Return which file it is, made if need be; None for a dry run without one."""
-        if not self.dry_run and identity_of(self.path) is None:
+        if not self.dry_run and read_identity(self.path) is None:
             self._make()
-        return identity_of(self.path)
+        return read_identity(self.path)
 
     def _transact(
         self,
@@ -188,8 +188,8 @@ class Database:
             return self._connected(":memory:", opened)
         # SQLite finds a file's -wal by its name, and only when it first reads. Who opens a file that is set aside
         # before that would write into the -wal of the fresh one.
-        with self._usable(), locked(pathlib.Path(self.path).parent, fcntl.LOCK_SH):
-            if identity is None or identity_of(self.path) != identity:
+        with self._usable(), lock_directory(pathlib.Path(self.path).parent, fcntl.LOCK_SH):
+            if identity is None or read_identity(self.path) != identity:
                 raise _Moved
             connection = self._connected(f"file:{quote(self.path)}?mode=rw", opened)
             if (
@@ -249,7 +249,7 @@ class Database:
         file = pathlib.Path(self.path)
         with self._usable():
             file.parent.mkdir(mode=self.schema.directory_mode, parents=True, exist_ok=True)
-            with locked(file.parent, fcntl.LOCK_EX):
+            with lock_directory(file.parent, fcntl.LOCK_EX):
                 if os.path.lexists(file):
                     return
                 # Under another name first: closing a file drops all locks that this process has on it, also those of

@@ -30,11 +30,11 @@ def set_aside(
     it was moved, and before anyone can make a fresh one, whose -wal SQLite would take for its own.
     """
     file = pathlib.Path(path)
-    with locked(file.parent, fcntl.LOCK_EX):
-        if identity is None or identity_of(path) != identity:
+    with lock_directory(file.parent, fcntl.LOCK_EX):
+        if identity is None or read_identity(path) != identity:
             return None
         time = dt.datetime.fromtimestamp(now, dt.timezone.utc).strftime("%Y%m%dT%H%M%SZ")
-        aside = _unused(f"{path}.corrupt-{time}")
+        aside = _choose_unused(f"{path}.corrupt-{time}")
         file.rename(aside)
         for suffix in (
             "-wal",
@@ -46,7 +46,7 @@ def set_aside(
         return aside
 
 
-def _unused(path: str) -> str:
+def _choose_unused(path: str) -> str:
     candidate, number = path, 1
     while os.path.lexists(candidate):
         number += 1
@@ -55,7 +55,7 @@ def _unused(path: str) -> str:
 
 
 @contextlib.contextmanager
-def locked(directory: pathlib.Path, operation: int) -> t.Iterator[None]:
+def lock_directory(directory: pathlib.Path, operation: int) -> t.Iterator[None]:
     """Hold the lock of the directory (LOCK_SH or LOCK_EX): who opens, makes or moves a file in it has it."""
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     try:
@@ -65,7 +65,7 @@ def locked(directory: pathlib.Path, operation: int) -> t.Iterator[None]:
         os.close(descriptor)
 
 
-def identity_of(path: str) -> tuple[int, int] | None:
+def read_identity(path: str) -> tuple[int, int] | None:
     """Return device and inode of the file at ``path``; None where none is."""
     try:
         found = os.lstat(path)

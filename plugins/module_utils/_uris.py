@@ -16,12 +16,12 @@ from urllib.parse import urlsplit
 _SECRET_IN_URI: t.Final = re.compile(r"(?P<user>//[^/@:]*):(?P<password>[^/@]*)@")
 
 
-def masked(uri: str) -> str:
+def mask_uri(uri: str) -> str:
     """Return ``uri`` with its password, if it has one, replaced."""
     return _SECRET_IN_URI.sub(r"\g<user>:***@", uri)
 
 
-def passwords_in(options: object) -> set[str]:
+def find_passwords(options: object) -> set[str]:
     """Return the passwords in all URIs among ``options``, however deep they lie."""
     found: set[str] = set()
     left = [options]

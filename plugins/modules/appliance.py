@@ -547,7 +547,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import (
     JOURNAL,
     ArgumentSpec,
 )
-from ansible_collections.headroom.libvirt.plugins.module_utils._journal.journal import journal_of
+from ansible_collections.headroom.libvirt.plugins.module_utils._journal.journal import open_journal
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.on_host import run_on_host
 
 if t.TYPE_CHECKING:
@@ -648,7 +648,7 @@ def bring_about(connection: Connection, module: AnsibleModule) -> dict[str, t.An
         "synced": apply.synchronise,
     }[module.params["state"]]
     run = apply.RunContext(
-        module.check_mode, time.time(), lambda: secrets.token_hex(6), journal_of(module)
+        module.check_mode, time.time(), lambda: secrets.token_hex(6), open_journal(module)
     )
     return act(connection, module.params, run)
 

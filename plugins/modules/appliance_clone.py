@@ -506,7 +506,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._clone.stream.wat
     streaming,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone.survey import make_plan
-from ansible_collections.headroom.libvirt.plugins.module_utils._journal.journal import journal_of
+from ansible_collections.headroom.libvirt.plugins.module_utils._journal.journal import open_journal
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.on_host import run_on_host
 from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import SYSTEM_CLOCK
 
@@ -629,7 +629,7 @@ def make_missing(
     streams: StreamWatch,
 ) -> Outcome:
     """Plan, and make what is missing; in check mode the rows are those that there would be."""
-    params, journal = module.params, journal_of(module)
+    params, journal = module.params, open_journal(module)
     left = leftovers(journal, connection)
     if not module.check_mode:
         left = settle(journal, connection, request, SYSTEM_CLOCK, wish.timeout, module.warn)

@@ -203,28 +203,28 @@ def bring_about(connection: Connection, module: AnsibleModule) -> dict[str, t.An
     )
     fingerprint = None if signer is None else signer.fingerprint()
     catalogue = catalogues.open_catalogue(connection, params["pool"])
-    run = publish.Run(module.check_mode, time.time())
-    with publish.opened(params["path"], signer, check_mode=module.check_mode) as folder:
+    run = publish.PublishRun(module.check_mode, time.time())
+    with publish.open_folder(params["path"], signer, check_mode=module.check_mode) as folder:
         before = folder.products()
         offered = _offered(catalogue, params) if params["state"] == "present" else []
         after = publication.add(before, offered) if offered else _withdrawn(before, params)
         after = publication.prune(after, params["keep"])
-        changes = publish.bring_to(folder, catalogue, after, offered, run)
+        changes = publish.publish(folder, catalogue, after, offered, run)
     return {
         **changes.as_result(),
         "path": params["path"],
         "appliances": [
-            {"id": name, "files": files} for name, files in publication.summary(after).items()
+            {"id": name, "files": files} for name, files in publication.summarise(after).items()
         ],
         "fingerprint": fingerprint,
         "public_key": None if signer is None else signer.public_key(armored=True).decode(),
     }
 
 
-def _offered(catalogue: Catalogue, params: Params) -> list[publication.Offered]:
+def _offered(catalogue: Catalogue, params: Params) -> list[publication.Offer]:
     return [
         # checked by the rules of its readers, so that nothing is published that they refuse
-        publication.Offered(
+        publication.Offer(
             foreign.check_manifest(catalogue.get(*parse_reference("appliances", reference)))
         )
         for reference in params["appliances"]

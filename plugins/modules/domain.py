@@ -207,7 +207,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import (
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain import apply, removal
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain.plan import WANTED
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput, NotFound
-from ansible_collections.headroom.libvirt.plugins.module_utils._journal.journal import journal_of
+from ansible_collections.headroom.libvirt.plugins.module_utils._journal.journal import open_journal
 from ansible_collections.headroom.libvirt.plugins.module_utils._machine.machine import (
     DefinedMachine,
     DetachedMachine,
@@ -285,12 +285,12 @@ def bring_into_state(module: AnsibleModule) -> dict[str, t.Any]:
                 missing=missing,
             )
         plans = apply.plan_all(connection, machines, request)
-        changes, journal = apply.merged_changes(plans), journal_of(module)
+        changes, journal = apply.merged_changes(plans), open_journal(module)
         left = removal.unfinished(journal, connection) if request.state == "absent" else []
         for record in left:
             changes.add(
                 f"what a run that broke off left of {record.subject}",
-                removal.prospects(record, "resume"),
+                removal.describe_recovery(record, "resume"),
                 [],
             )
         if not module.check_mode:

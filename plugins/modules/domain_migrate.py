@@ -393,7 +393,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import (
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._changes import Changes
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
-from ansible_collections.headroom.libvirt.plugins.module_utils._journal.journal import journal_of
+from ansible_collections.headroom.libvirt.plugins.module_utils._journal.journal import open_journal
 from ansible_collections.headroom.libvirt.plugins.module_utils._migrate import apply
 from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.model import (
     COPY_STORAGE,
@@ -404,7 +404,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.model im
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.task import Task
 from ansible_collections.headroom.libvirt.plugins.module_utils._runner import run_module
-from ansible_collections.headroom.libvirt.plugins.module_utils._uris import masked
+from ansible_collections.headroom.libvirt.plugins.module_utils._uris import mask_uri
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
@@ -506,14 +506,16 @@ def migrate(module: AnsibleModule) -> dict[str, t.Any]:
         preflight_only=only,
         parallel=params["parallel"],
         connect_timeout=params["connect_timeout"],
-        journal=journal_of(module),
+        journal=open_journal(module),
     )
     changes = Changes()
     moved = apply.move_all(task)
     for one in moved:
         if one.changed:
             changes.add(
-                one.name, {"host": masked(one.source_uri)}, {"host": masked(one.destination_uri)}
+                one.name,
+                {"host": mask_uri(one.source_uri)},
+                {"host": mask_uri(one.destination_uri)},
             )
     return {**changes.as_result(), "domains": [one.as_dict() for one in moved]}
 

@@ -909,7 +909,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._stats.summary im
     totals,
     totals_by,
 )
-from ansible_collections.headroom.libvirt.plugins.module_utils._virt.node import hostname
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.node import read_hostname
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.on_host import run_on_host
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.stats import ALL_GROUPS, GROUPS
 
@@ -977,7 +977,7 @@ def _told(
     module: AnsibleModule,
 ) -> dict[str, t.Any]:
     params = module.params
-    host = hostname(connection) if "host" in params["totals_by"] else None
+    host = read_hostname(connection) if "host" in params["totals_by"] else None
     domains = [{**reading.as_dict(), "host": host} for reading in readings]
     if params["output"] != "statistics":
         return _export(domains, module)

@@ -112,11 +112,8 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import (
     JOURNAL,
     ArgumentSpec,
 )
-from ansible_collections.headroom.libvirt.plugins.module_utils._journal.journal import journal_of
-from ansible_collections.headroom.libvirt.plugins.module_utils._recovery.apply import (
-    Choice,
-    bring_about,
-)
+from ansible_collections.headroom.libvirt.plugins.module_utils._journal.journal import open_journal
+from ansible_collections.headroom.libvirt.plugins.module_utils._recovery.apply import Choice, ensure
 from ansible_collections.headroom.libvirt.plugins.module_utils._runner import run_module
 
 if t.TYPE_CHECKING:
@@ -142,7 +139,7 @@ def recover(module: AnsibleModule) -> dict[str, t.Any]:
     """Return the result of the task; in check mode what it would be."""
     options = ("state", "id", "subject", "kind", "uri", "connect_timeout")
     choice = Choice(**{option: module.params[option] for option in options})
-    return bring_about(journal_of(module), choice, time.time(), dry_run=module.check_mode)
+    return ensure(open_journal(module), choice, time.time(), dry_run=module.check_mode)
 
 
 def main() -> None:

@@ -134,8 +134,10 @@ import time
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import JOURNAL, ArgumentSpec
-from ansible_collections.headroom.libvirt.plugins.module_utils._journal.journal import journal_of
-from ansible_collections.headroom.libvirt.plugins.module_utils._recovery.report import row
+from ansible_collections.headroom.libvirt.plugins.module_utils._journal.journal import open_journal
+from ansible_collections.headroom.libvirt.plugins.module_utils._recovery.report import (
+    describe_transaction,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._runner import run_module
 
 if t.TYPE_CHECKING:
@@ -155,11 +157,13 @@ ARGUMENTS = JOURNAL.merge(
 def collect(module: AnsibleModule) -> dict[str, t.Any]:
     """Return the transactions that the options choose."""
     params, now = module.params, time.time()
-    chosen = journal_of(module).records(kind=params["kind"], subject=params["subject"])
+    chosen = open_journal(module).records(kind=params["kind"], subject=params["subject"])
     return {
         "changed": False,
         "transactions": [
-            row(record, now) for record in chosen if params["state"] in {"all", record.state}
+            describe_transaction(record, now)
+            for record in chosen
+            if params["state"] in {"all", record.state}
         ],
     }
 

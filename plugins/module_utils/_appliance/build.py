@@ -13,7 +13,7 @@ import dataclasses
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._lxml_dep import etree
-from ansible_collections.headroom.libvirt.plugins.module_utils._virt.element_xml import to_text
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.element_xml import serialise
 
 from .template import OS_NAMESPACE
 
@@ -54,7 +54,7 @@ def build(hardware: Hardware, targets: t.Sequence[str]) -> str:
     etree.SubElement(root, "cpu", mode="host-model")
     etree.SubElement(root, "clock", offset="utc")
     _add_devices(etree.SubElement(root, "devices"), hardware, targets)
-    return to_text(root)
+    return serialise(root)
 
 
 def _add_system(root: etree._Element, hardware: Hardware) -> None:

@@ -75,7 +75,7 @@ def open_capture(
         will_stop=will_stop,
         has_agent=will_stop and seal.has_agent(domain),
     )
-    text = domains.definition_xml(domain)
+    text = domains.read_definition_xml(domain)
     definition = domain_xml.parse(text)
     text_of_template = template.make_template(
         text

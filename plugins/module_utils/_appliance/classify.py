@@ -12,8 +12,12 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Unsupported
-from ansible_collections.headroom.libvirt.plugins.module_utils._virt.element_xml import attribute
-from ansible_collections.headroom.libvirt.plugins.module_utils._virt.host_devices import address
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.element_xml import (
+    read_attribute,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.host_devices import (
+    describe_address,
+)
 
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._lxml_dep import etree
@@ -47,7 +51,7 @@ def refuse_unclonable(root: Element) -> None:
 def _find_disks(root: Element) -> t.Iterator[Finding]:
     for disk in root.iterfind("devices/disk"):
         target, kind = (
-            attribute(disk.find("target"), "dev") or "without target",
+            read_attribute(disk.find("target"), "dev") or "without target",
             disk.get("type", "file"),
         )
         if disk.get("device") == "lun":
@@ -69,7 +73,7 @@ def _find_disks(root: Element) -> t.Iterator[Finding]:
 def _find_host_devices(root: Element) -> t.Iterator[Finding]:
     for device in root.iterfind("devices/hostdev"):
         yield (
-            f"the host device {address(device)}",
+            f"the host device {describe_address(device)}",
             "Attach one to each clone afterwards (virsh attach-device).",
         )
 
@@ -77,8 +81,8 @@ def _find_host_devices(root: Element) -> t.Iterator[Finding]:
 def _find_interfaces(root: Element) -> t.Iterator[Finding]:
     for interface in root.iterfind("devices/interface"):
         kind, source = interface.get("type", ""), interface.find("source")
-        if kind == "direct" and attribute(source, "mode") == "passthrough":
-            device = attribute(source, "dev")
+        if kind == "direct" and read_attribute(source, "mode") == "passthrough":
+            device = read_attribute(source, "dev")
             yield (
                 f"the network interface {device} (direct, passthrough)",
                 "Use the mode bridge, or a libvirt network.",
@@ -89,12 +93,12 @@ def _find_interfaces(root: Element) -> t.Iterator[Finding]:
                 "function of its own."
             )
             yield (
-                f"the network interface {address(interface)} ({kind})",
+                f"the network interface {describe_address(interface)} ({kind})",
                 remedy if kind == "hostdev" else "",
             )
         elif kind in {"server", "udp"}:
             yield (
-                f"the network interface on port {attribute(source, 'port')} ({kind})",
+                f"the network interface on port {read_attribute(source, 'port')} ({kind})",
                 "Use a libvirt network.",
             )
 
@@ -102,7 +106,7 @@ def _find_interfaces(root: Element) -> t.Iterator[Finding]:
 def _find_shared_things(root: Element) -> t.Iterator[Finding]:
     for folder in root.iterfind("devices/filesystem"):
         yield (
-            f"the shared folder {attribute(folder.find('target'), 'dir')}",
+            f"the shared folder {read_attribute(folder.find('target'), 'dir')}",
             "Share it over the network (NFS), or put its content on a disk.",
         )
     for device in root.iterfind("devices/shmem"):
@@ -121,7 +125,10 @@ def _find_other_devices(root: Element) -> t.Iterator[Finding]:
     for device in root.iterfind("devices/input"):
         if device.get("type") in {"passthrough", "evdev"}:
             source = device.find("source")
-            yield f"the input device {attribute(source, 'evdev') or attribute(source, 'dev')}", ""
+            yield (
+                f"the input device {read_attribute(source, 'evdev') or read_attribute(source, 'dev')}",
+                "",
+            )
     for device in root.iterfind("devices/smartcard"):
         if device.get("mode") == "host":
             yield "the smartcard reader of the host", ""

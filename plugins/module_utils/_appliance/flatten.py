@@ -75,7 +75,7 @@ class FlattenRecovery:
             stands_on = (
                 None
                 if domain is None
-                else _read_source(domains.definition_xml(domain), step["target"])
+                else _read_source(domains.read_definition_xml(domain), step["target"])
             )
             for name in (step["name"], step["overlay"]):
                 self._delete_unless(stands_on, step["pool"], name)
@@ -83,7 +83,7 @@ class FlattenRecovery:
     def _delete_unless(self, stands_on: str | None, pool_name: str, name: str) -> None:
         with contextlib.suppress(NotFound):
             volume = storage.look_up_volume(storage.look_up_pool(self.connection, pool_name), name)
-            if stands_on is not None and storage.volume_path(volume) != stands_on:
+            if stands_on is not None and storage.read_volume_path(volume) != stands_on:
                 storage.delete(volume)
 
 
@@ -131,11 +131,11 @@ def settle(journal: Journal, connection: Connection, name: str) -> None:
 
 
 def _pull(domain: libvirt.virDomain, target: str, clock: Clock) -> None:
-    if blocks.job(domain, target) is None:
+    if blocks.read_job(domain, target) is None:
         blocks.pull(domain, target, 0)
     waiter = Waiter(_PULL_SECONDS, clock)
     waiter.until(
-        lambda: blocks.job(domain, target) is None,
+        lambda: blocks.read_job(domain, target) is None,
         f"pulling the disk {target} of {domain.name()!r}",
     )
     backing = next(
@@ -174,7 +174,7 @@ def _copy_disk(
 ) -> None:
     overlay = sources.find_volume(connection, disk)
     pool, described = (
-        storage.pool_of(overlay),
+        storage.look_up_pool_of(overlay),
         storage.read_volume(overlay),
     )
     new = VolumeRef(pool.name(), f"{domain.name()}.{token}.{disk.target}.qcow2")
@@ -184,13 +184,13 @@ def _copy_disk(
     copied = storage.create_from(
         pool,
         new.name,
-        storage_xml.volume_xml(storage_xml.NewVolume(new.name, described.capacity_bytes)),
+        storage_xml.build_volume_xml(storage_xml.NewVolume(new.name, described.capacity_bytes)),
         overlay,
     )
-    text = domains.definition_xml(domain, secrets=True)
+    text = domains.read_definition_xml(domain, secrets=True)
     old = VolumeRef(new.pool, overlay.name())
     domains.define(
-        connection, redirect_disk(text, disk.target, storage.volume_path(copied), old, new)
+        connection, redirect_disk(text, disk.target, storage.read_volume_path(copied), old, new)
     )
     transaction.done(step)
 
@@ -209,7 +209,7 @@ def redirect_disk(text: str, target: str, path: str, old: VolumeRef, new: Volume
     said = metadata.find_in(root)
     owned = tuple(new if ref == old else ref for ref in said.volumes)
     metadata.put_in(root, said._replace(volumes=owned))
-    return element_xml.to_text(root)
+    return element_xml.serialise(root)
 
 
 def _read_source(text: str, target: str) -> str | None:

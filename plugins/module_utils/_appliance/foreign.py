@@ -24,7 +24,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue.manife
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.element_xml import (
     parse_element,
-    to_text,
+    serialise,
 )
 
 from . import template as templates
@@ -96,7 +96,7 @@ def check_template(text: str) -> str:
             "into this host. Tell its publisher, or take the disk alone and give a template of your own.",
             problems=problems,
         )
-    return templates.make_template(to_text(root))
+    return templates.make_template(serialise(root))
 
 
 def _check_text(field: str, value: object) -> None:

@@ -21,7 +21,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     InvalidInput,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._feed import transfer
-from ansible_collections.headroom.libvirt.plugins.module_utils._feed.download import Wanted, fetched
+from ansible_collections.headroom.libvirt.plugins.module_utils._feed.download import Download, fetch
 from ansible_collections.headroom.libvirt.plugins.module_utils._image import header, tables, unpack
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
     content,
@@ -110,7 +110,7 @@ class FileDisk:
     def create(self, pool: storage.Pool, name: str) -> storage.Volume:
         """Create an empty file of the image's length: a header that libvirt wrote would show through its holes."""
         new = storage_xml.NewVolume(name, os.fstat(self.descriptor).st_size, "raw", mode=READ_ONLY)
-        return storage.create(pool, name, storage_xml.volume_xml(new))
+        return storage.create(pool, name, storage_xml.build_volume_xml(new))
 
     def fill(self, connection: Connection, volume: storage.Volume) -> Digest:
         """Upload the file."""
@@ -161,13 +161,13 @@ def open_disk(
 ) -> t.Iterator[FileDisk]:
     """Yield the disk that the open file holds, unpacked where it is packed; raises InvalidInput."""
     head, size = os.pread(descriptor, header.HEADER_BYTES, 0), os.fstat(descriptor).st_size
-    packed = None if location.image_format == "raw" else header.compression(head)
+    packed = None if location.image_format == "raw" else header.detect_compression(head)
     with contextlib.ExitStack() as stack:
         unpacked, digest = descriptor, None
         if packed is not None:
-            limit = header.largest(size, means.max_size)
+            limit = header.allowed_bytes(size, means.max_size)
             unpacked = stack.enter_context(
-                unpack.unpacked(
+                unpack.unpack(
                     location.option, location.place, descriptor, packed, means.folder, limit
                 )
             )
@@ -197,7 +197,7 @@ def _inspect(location: Location, descriptor: int, packed_size: int, means: Means
 def _recognise(location: Location, head: bytes, size: int) -> header.Image:
     claimed_format = location.image_format
     if claimed_format == "raw":
-        return header.raw(location.option, location.place, size)
+        return header.inspect_raw(location.option, location.place, size)
     image = header.inspect(location.option, location.place, head, size)
     if claimed_format not in {"auto", image.format}:
         raise InvalidInput(
@@ -231,9 +231,9 @@ def _open_local(location: Location) -> t.Iterator[int]:
 
 def _fetch(location: Location, means: Means) -> t.ContextManager[int]:
     limit = location.size_bytes or means.max_size or _LONGEST_UNKNOWN_BYTES
-    return fetched(
+    return fetch(
         means.web,
-        Wanted(location.place, limit, location.size_bytes, location.checksum),
+        Download(location.place, limit, location.size_bytes, location.checksum),
         means.folder,
     )
 
@@ -242,7 +242,7 @@ def _look_from_afar(target: str, location: Location, means: Means) -> DistantDis
     """Return what the first bytes tell; of a packed raw image only a feed knows the size, else it shows as 0."""
     content_head, announced = transfer.get_head(means.web, location.place, _PACKED_HEAD_BYTES)
     size = location.size_bytes or announced or 0
-    packed = None if location.image_format == "raw" else header.compression(content_head)
+    packed = None if location.image_format == "raw" else header.detect_compression(content_head)
     if packed is None:
         image = _recognise(
             location, content_head[: header.HEADER_BYTES], size or header.LARGEST_TABLES_BYTES
@@ -256,7 +256,7 @@ def _look_from_afar(target: str, location: Location, means: Means) -> DistantDis
 
 
 def _look_into(location: Location, packed_head: bytes, compression: str) -> header.Image:
-    head = unpack.head(
+    head = unpack.unpack_head(
         location.option, location.place, packed_head, compression, header.HEADER_BYTES
     )
     if head.startswith(b"QFI\xfb"):

@@ -75,8 +75,9 @@ class CaptureRecovery:
         if domain is None:
             return
         target, path = step["target"], step["path"]
-        if _read_source(domains.definition_xml(domain), target) != path and not (
-            domains.is_active(domain) and _read_source(domains.live_xml(domain), target) == path
+        if _read_source(domains.read_definition_xml(domain), target) != path and not (
+            domains.is_active(domain)
+            and _read_source(domains.read_live_xml(domain), target) == path
         ):
             return
         if not domains.is_active(domain):
@@ -99,7 +100,7 @@ def freeze_disks(
     recovery = CaptureRecovery(connection)
     merge_leftovers(journal, connection, name)
     domain = domains.look_up(connection, name)
-    text = domains.live_xml(domain)
+    text = domains.read_live_xml(domain)
     with_agent = _is_to_quiesce(domain, quiesce)
     definition = domain_xml.parse(text)
     disks = sources.find_disks(connection, definition)
@@ -140,7 +141,7 @@ def _make_overlay(
     connection: Connection, transaction: Transaction, name: str, token: str, disk: domain_xml.Disk
 ) -> str:
     base = sources.find_volume(connection, disk)
-    pool = storage.pool_of(base)
+    pool = storage.look_up_pool_of(base)
     volume_name = f"headroom-capture.{name}.{token}.{disk.target}.qcow2"
     path = storage.read_pool(pool).path_of(volume_name)
     step = transaction.step(
@@ -150,10 +151,10 @@ def _make_overlay(
     new = storage_xml.NewVolume(
         volume_name,
         capacity,
-        backing_path=storage.volume_path(base),
+        backing_path=storage.read_volume_path(base),
         backing_format=disk.format or "raw",
     )
-    storage.create(pool, volume_name, storage_xml.volume_xml(new))
+    storage.create(pool, volume_name, storage_xml.build_volume_xml(new))
     transaction.done(step)
     return path
 

@@ -31,8 +31,8 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._feed import (
     transfer,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._feed.errors import InvalidFeed
-from ansible_collections.headroom.libvirt.plugins.module_utils._feed.seen import Seen
-from ansible_collections.headroom.libvirt.plugins.module_utils._uris import masked
+from ansible_collections.headroom.libvirt.plugins.module_utils._feed.history import FeedHistory
+from ansible_collections.headroom.libvirt.plugins.module_utils._uris import mask_uri
 
 from . import foreign, images
 
@@ -60,14 +60,14 @@ def read_address(options: Params) -> Address:
             "Give both, or set verify: false to take what the server sends.",
         )
     return read.Address(
-        url, signature.trust(options["key"], options["fingerprint"]), options["format"]
+        url, signature.read_trust(options["key"], options["fingerprint"]), options["format"]
     )
 
 
 def open_feed(options: Params, means: images.Means, now: float) -> Feed:
     """Return the feed as it is now; remembers how new it is, except when only looking. ``now`` is in epoch seconds."""
     place = read_address(options)
-    record = Seen(place.url)
+    record = FeedHistory(place.url)
     feed = read.read(means.web, place, record, now)
     if not means.look_only:
         record.remember(feed.times)
@@ -98,7 +98,7 @@ def complete_request(feed: Feed, entry: Entry, request: ApplianceRequest) -> App
         for file in entry.disks
     }
     filled = dataclasses.replace(
-        request, files=files, original=manifest, origin=masked(feed.address.url)
+        request, files=files, original=manifest, origin=mask_uri(feed.address.url)
     )
     return filled if manifest else _apply_hints(filled, entry)
 
@@ -141,13 +141,13 @@ def _fetch_manifest(feed: Feed, entry: Entry, means: images.Means) -> Manifest:
     sha256 = hashlib.sha256(text).hexdigest()
     if sha256 != file.checksum.digits:
         raise ChecksumMismatch(
-            f"{masked(feed.url_of(file))} has the SHA-256 {sha256}, not {file.checksum.digits}: it is not what was "
+            f"{mask_uri(feed.url_of(file))} has the SHA-256 {sha256}, not {file.checksum.digits}: it is not what was "
             "published. It is not used.",
             expected=file.checksum.digits,
             found=sha256,
         )
     try:
-        manifest = foreign.check_manifest(manifests.from_json(text))
+        manifest = foreign.check_manifest(manifests.parse_manifest(text))
     except InvalidManifest as error:
         raise InvalidFeed(f"{entry.product} {entry.version}: {error.message}") from error
     targets = [disk.target for disk in manifest.disks]

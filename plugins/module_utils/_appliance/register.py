@@ -19,7 +19,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue import
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue import names
 from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue.catalogue import (
-    description,
+    describe_manifest,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue.manifest import (
     BaseDisk,
@@ -140,7 +140,7 @@ def store(catalogue: Catalogue, plan: AppliancePlan, request: ApplianceRequest) 
             for disk, draft in zip(plan.disks, plan.manifest.disks)
         ]
         if plan.seal == "libguestfs":
-            seals.seal_with_libguestfs([storage.volume_path(volume) for volume in volumes])
+            seals.seal_with_libguestfs([storage.read_volume_path(volume) for volume in volumes])
         stored = tuple(
             _fill(catalogue, disk, draft, volume, plan.expected.get(disk.target))
             for disk, draft, volume in zip(plan.disks, plan.manifest.disks, volumes)
@@ -169,7 +169,7 @@ def check_same(existing: Manifest, request: ApplianceRequest) -> None:
 
 def summarise(manifest: Manifest) -> dict[str, t.Any]:
     """Return what a diff shows of an appliance: what is known of it before a byte is copied."""
-    facts = description(manifest)
+    facts = describe_manifest(manifest)
     disks = [
         f"{disk.target}: {disk.format}, {disk.virtual_size_bytes} bytes" for disk in manifest.disks
     ]
@@ -183,7 +183,7 @@ def predict_description(catalogue: Catalogue, manifest: Manifest) -> dict[str, t
     """Return what describe() will say of the planned ``manifest``; what only a copy can tell is None."""
     unknown = {"volume": None, "path": None, "size_bytes": None, "sha256": None}
     return {
-        **description(manifest),
+        **describe_manifest(manifest),
         "pool": catalogue.pool_name,
         "disks": [{**dataclasses.asdict(disk), **unknown} for disk in manifest.disks],
         "clones": [],
@@ -329,9 +329,9 @@ def _publish(catalogue: Catalogue, manifest: Manifest, undo: UndoStack) -> None:
                 "Run the task again.",
                 appliance=str(manifest.id),
             )
-    name, text = names.manifest_volume(manifest.id), manifests.to_json(manifest)
+    name, text = names.manifest_volume(manifest.id), manifests.serialise(manifest)
     new = storage_xml.NewVolume(name, len(text), "raw", mode=sources.READ_ONLY)
-    volume = storage.create(catalogue.pool, name, storage_xml.volume_xml(new))
+    volume = storage.create(catalogue.pool, name, storage_xml.build_volume_xml(new))
     undo.push(f"the volume {name!r}", functools.partial(_delete_if_there, catalogue, name))
     content.send_bytes(catalogue.connection, volume, text)
 

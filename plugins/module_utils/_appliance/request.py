@@ -71,7 +71,7 @@ def read_request(
     Of a source that is a feed or another host it holds only what the task says. ``now`` is in epoch seconds.
     """
     source = params["source"]
-    original = None if params["manifest"] is None else manifest.from_dict(params["manifest"])
+    original = None if params["manifest"] is None else manifest.build_manifest(params["manifest"])
     _refuse_contradictions(params, original is not None)
     if params["seal"] not in {None, "none"} and source["domain"] is None:
         raise InvalidInput("seal", params["seal"], "is for captured domains", "Leave it out.")

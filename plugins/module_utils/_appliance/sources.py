@@ -79,7 +79,7 @@ class VolumeDisk:
     def create(self, pool: Pool, name: str) -> Volume:
         """Have libvirt make a flat copy."""
         new = storage_xml.NewVolume(name, self.virtual_size_bytes, mode=READ_ONLY)
-        return storage.create_from(pool, name, storage_xml.volume_xml(new), self.source)
+        return storage.create_from(pool, name, storage_xml.build_volume_xml(new), self.source)
 
     def fill(self, connection: Connection, volume: Volume) -> Digest:
         """Take the checksum of the copy."""

@@ -16,7 +16,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue import
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput, NotFound
 from ansible_collections.headroom.libvirt.plugins.module_utils._feed import entry as entries
 from ansible_collections.headroom.libvirt.plugins.module_utils._feed.errors import InvalidFeed
-from ansible_collections.headroom.libvirt.plugins.module_utils._uris import masked
+from ansible_collections.headroom.libvirt.plugins.module_utils._uris import mask_uri
 
 from . import register
 
@@ -51,7 +51,7 @@ def make_plan(
     """
     if keep < 1:
         raise InvalidInput("keep", keep, "is not a number of versions", "Write 1 or more.")
-    entries_of_arch = entries.matching(feed.entries, patterns, arch)
+    entries_of_arch = entries.filter_matching(feed.entries, patterns, arch)
     if not entries_of_arch:
         raise NotFound(
             f"source.feed.products: the feed has nothing for {arch} that {', '.join(patterns)} matches. See what it "
@@ -63,11 +63,11 @@ def make_plan(
         products.setdefault(entry.product, []).append(entry)
     newest: list[Entry] = []
     for versions in products.values():
-        newest += map(entries.checked, entries.newest_first(versions)[:keep])
+        newest += map(entries.check_entry, entries.sort_newest_first(versions)[:keep])
     _refuse_doubles(newest)
     names = {(entry.name, entry.version) for entry in newest}
     ids = {(manifest.name, manifest.version): manifest for manifest in have}
-    origin, synced = masked(feed.address.url), {entry.name for entry in newest}
+    origin, synced = mask_uri(feed.address.url), {entry.name for entry in newest}
     return SyncPlan(
         missing=tuple(entry for entry in newest if (entry.name, entry.version) not in ids),
         present=tuple(manifest for key, manifest in ids.items() if key in names),

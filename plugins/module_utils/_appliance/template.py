@@ -18,9 +18,9 @@ import typing as t
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import HeadroomError
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.domain_xml import SEED_ALIAS
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.element_xml import (
-    attribute,
     parse_element,
-    to_text,
+    read_attribute,
+    serialise,
 )
 
 from . import classify
@@ -84,7 +84,7 @@ def make_template(text: str) -> str:
         _strip_rest,
     ):
         strip(root)
-    return to_text(root)
+    return serialise(root)
 
 
 def read_os_id(text: str) -> str | None:
@@ -105,7 +105,9 @@ def read_firmware(text: str) -> str:
 
 def list_disk_targets(text: str) -> list[str]:
     """Return the targets (vda, …) of the disks that each clone has for itself, in the order of the XML."""
-    return [attribute(disk.find("target"), "dev") for disk in find_own_disks(parse_element(text))]
+    return [
+        read_attribute(disk.find("target"), "dev") for disk in find_own_disks(parse_element(text))
+    ]
 
 
 def find_own_disks(root: Element) -> list[Element]:

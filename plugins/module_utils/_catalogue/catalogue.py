@@ -60,7 +60,7 @@ class Catalogue:
             for manifest in (self._read(volume),)
             if manifest is not None
         ]
-        return sorted(manifests.newest_first(found), key=lambda manifest: manifest.name)
+        return sorted(manifests.sort_newest_first(found), key=lambda manifest: manifest.name)
 
     def find(self, name: str, version: str | None) -> Manifest | None:
         """Return that version, or without ``version`` the newest one; None when there is none.
@@ -95,7 +95,7 @@ class Catalogue:
 
     def _read(self, volume: Volume) -> Manifest | None:
         try:
-            return manifests.from_json(
+            return manifests.parse_manifest(
                 content.read_bytes(self.connection, volume, _LONGEST_MANIFEST_BYTES)
             )
         except (
@@ -107,7 +107,7 @@ class Catalogue:
     def paths(self, manifest: Manifest) -> dict[str, str]:
         """Return {target: path on the host} of the appliance's disks; raises NotFound when one is missing."""
         return {
-            disk.target: storage.volume_path(storage.look_up_volume(self.pool, disk.volume))
+            disk.target: storage.read_volume_path(storage.look_up_volume(self.pool, disk.volume))
             for disk in manifest.disks
         }
 
@@ -115,7 +115,7 @@ class Catalogue:
         """Return the appliance as a module returns it, with the paths of its disks and the names of its clones."""
         paths = self.paths(manifest)
         return {
-            **description(manifest),
+            **describe_manifest(manifest),
             "pool": self.pool_name,
             "disks": [
                 {**dataclasses.asdict(disk), "path": paths[disk.target]} for disk in manifest.disks
@@ -129,7 +129,7 @@ class Catalogue:
         return sorted(
             domain.name()
             for domain in domains.list_all(self.connection)
-            if (found := domains.metadata_if_there(domain)) and found.appliance == str(appliance)
+            if (found := domains.find_metadata(domain)) and found.appliance == str(appliance)
         )
 
     def remove(self, manifest: Manifest) -> None:
@@ -162,7 +162,7 @@ class Catalogue:
         ]
 
 
-def description(manifest: Manifest) -> dict[str, t.Any]:
+def describe_manifest(manifest: Manifest) -> dict[str, t.Any]:
     """Return what a manifest says, its template as the size of the machine that it makes."""
     facts = dataclasses.asdict(manifest)
     del facts["template"], facts["disks"], facts["nvram"]

@@ -53,7 +53,7 @@ class Users:
 def find(catalogue: Catalogue, manifest: Manifest) -> Users:
     """Return who stands on the appliance, on this host as it is now."""
     bases = (storage.find_volume(catalogue.pool, disk.volume) for disk in manifest.disks)
-    paths = {storage.volume_path(base) for base in bases if base is not None}
+    paths = {storage.read_volume_path(base) for base in bases if base is not None}
     overlays = dict(_overlays(catalogue.connection, paths))
     users: dict[str, tuple[str, ...]] = {}
     for domain in domains.list_all(catalogue.connection):
@@ -90,7 +90,7 @@ def _may_stand(
     own: t.Mapping[str, str | None],
 ) -> bool:
     """Return whether a domain says that it is a clone, and a disk of it lies where it cannot be seen."""
-    said = domains.metadata_if_there(domain)
+    said = domains.find_metadata(domain)
     if said is None or said.appliance != str(manifest.id):
         return False
     return any(
@@ -104,7 +104,7 @@ def _path(connection: Connection, disk: domain_xml.Disk) -> str | None:
         return disk.source
     with contextlib.suppress(HeadroomError):
         volume = storage.find_volume(storage.look_up_pool(connection, disk.pool), disk.volume)
-        return None if volume is None else storage.volume_path(volume)
+        return None if volume is None else storage.read_volume_path(volume)
     return None
 
 
@@ -114,4 +114,4 @@ def _overlays(connection: Connection, paths: set[str]) -> t.Iterator[tuple[str, 
         for volume in storage.list_volumes(pool) if storage.is_active(pool) else ():
             with contextlib.suppress(NotFound):
                 if storage.read_volume(volume).backing_path in paths:
-                    yield storage.volume_path(volume), f"{pool.name()}/{volume.name()}"
+                    yield storage.read_volume_path(volume), f"{pool.name()}/{volume.name()}"

@@ -90,21 +90,21 @@ class Manifest:
         }
 
 
-def to_json(manifest: Manifest) -> bytes:
+def serialise(manifest: Manifest) -> bytes:
     """Return the manifest as it is stored."""
     return json.dumps(manifest.as_dict(), indent=1, sort_keys=True).encode()
 
 
-def from_json(content: bytes) -> Manifest:
+def parse_manifest(content: bytes) -> Manifest:
     """Return the stored manifest; raises InvalidManifest for anything that is not a whole one."""
     try:
         data = json.loads(content)
     except ValueError as error:
         raise InvalidManifest(f"the manifest is not complete: {error}") from error
-    return from_dict(data)
+    return build_manifest(data)
 
 
-def from_dict(data: t.Any) -> Manifest:
+def build_manifest(data: t.Any) -> Manifest:
     """Return the manifest that ``data`` says; raises InvalidManifest."""
     if not isinstance(data, dict):
         raise InvalidManifest("the manifest is not a mapping")
@@ -113,19 +113,21 @@ def from_dict(data: t.Any) -> Manifest:
             f"the manifest has format {data.get('format')!r}, but this release knows {FORMAT}. Update the collection."
         )
     try:
-        disks = tuple(BaseDisk(**_fields(BaseDisk, disk)) for disk in data["disks"])
-        return Manifest(**{**_fields(Manifest, data), "disks": disks})
+        disks = tuple(BaseDisk(**_select_fields(BaseDisk, disk)) for disk in data["disks"])
+        return Manifest(**{**_select_fields(Manifest, data), "disks": disks})
     except (KeyError, TypeError) as error:
         raise InvalidManifest(f"the manifest is not complete: {error}") from error
 
 
-def _fields(kind: type[Manifest | BaseDisk], data: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+def _select_fields(
+    kind: type[Manifest | BaseDisk], data: t.Mapping[str, t.Any]
+) -> dict[str, t.Any]:
     """Return what ``kind`` knows of ``data``, the sizes as numbers: a newer release may say more."""
     known = {field.name for field in dataclasses.fields(kind)} & set(data)
     return {name: int(data[name]) if name.endswith("_bytes") else data[name] for name in known}
 
 
-def newest_first(manifests: t.Iterable[Manifest]) -> list[Manifest]:
+def sort_newest_first(manifests: t.Iterable[Manifest]) -> list[Manifest]:
     """Return the manifests, the latest created first; of one time, the higher version."""
     return sorted(
         manifests, key=lambda one: (one.created, version_order(one.version)), reverse=True

@@ -19,10 +19,12 @@ import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._lxml_dep import etree
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import content, storage
-from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import translated
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
+    translate_errors,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.element_xml import (
     parse_element,
-    to_text,
+    serialise,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.libvirt_dep import libvirt
 
@@ -37,7 +39,7 @@ if t.TYPE_CHECKING:
 _USUAL: t.Final = "/var/lib/libvirt/qemu/nvram/{name}_VARS.fd"
 
 
-def path_of(definition: str) -> str | None:
+def find_path(definition: str) -> str | None:
     """Return where a domain's firmware keeps its variables, if that is a plain file; None for any other machine."""
     root = parse_element(definition)
     chosen, found = root.find("os[@firmware='efi']"), root.find("os/nvram")
@@ -52,7 +54,7 @@ def path_of(definition: str) -> str | None:
 
 def read(connection: Connection, definition: str) -> str | None:
     """Return what the firmware of the domain of that XML keeps, packed; None when it keeps nothing yet."""
-    path = path_of(definition)
+    path = find_path(definition)
     if path is None:
         return None
     known = storage.find_volume_by_path(connection, path)
@@ -67,8 +69,8 @@ def _read_beside(connection: Connection, path: str) -> str | None:
     root = etree.Element("pool", type="dir")
     etree.SubElement(root, "name").text = f"headroom-nvram-{secrets.token_hex(6)}"
     etree.SubElement(etree.SubElement(root, "target"), "path").text = folder
-    with translated(f"read {folder}"):
-        pool = _opened(connection, to_text(root))
+    with translate_errors(f"read {folder}"):
+        pool = _open_pool(connection, serialise(root))
     if pool is None:
         return None
     try:
@@ -79,11 +81,11 @@ def _read_beside(connection: Connection, path: str) -> str | None:
             else pack_variables(content.read_bytes(connection, volume, LONGEST_BYTES))
         )
     finally:
-        with translated(f"let go of {folder}"):
+        with translate_errors(f"let go of {folder}"):
             pool.destroy()
 
 
-def _opened(connection: Connection, definition: str) -> libvirt.virStoragePool | None:
+def _open_pool(connection: Connection, definition: str) -> libvirt.virStoragePool | None:
     """Return the pool, running; None where its folder is not there: no machine with UEFI ever ran."""
     try:
         return connection.handle.storagePoolCreateXML(definition, 0)

@@ -41,7 +41,9 @@ def make_volume(
 ) -> None:
     """Make the volume of a seed or of an NVRAM; raises Conflict when the name is taken."""
     new = storage_xml.NewVolume(name, len(data), "raw", _PRIVATE)
-    content.send_bytes(connection, storage.create(pool, name, storage_xml.volume_xml(new)), data)
+    content.send_bytes(
+        connection, storage.create(pool, name, storage_xml.build_volume_xml(new)), data
+    )
 
 
 def check_address(connection: Connection, wanted: extras.FixedAddress) -> None:

@@ -34,7 +34,7 @@ def link(_connection: Connection, pool: storage.Pool, disk: Overlay) -> None:
     new = storage_xml.NewVolume(
         name, disk.capacity_bytes, backing_path=disk.base_path, backing_format=disk.base_format
     )
-    storage.create(pool, name, storage_xml.volume_xml(new))
+    storage.create(pool, name, storage_xml.build_volume_xml(new))
 
 
 def copy(connection: Connection, pool: storage.Pool, disk: Overlay) -> None:
@@ -50,10 +50,12 @@ def copy(connection: Connection, pool: storage.Pool, disk: Overlay) -> None:
             path=disk.base_path,
         )
     name = disk.volume.name
-    new = storage_xml.volume_xml(storage_xml.NewVolume(name, disk.base_capacity_bytes, disk.format))
+    new = storage_xml.build_volume_xml(
+        storage_xml.NewVolume(name, disk.base_capacity_bytes, disk.format)
+    )
     if leads_here(connection.uri) and _can_stay_as_it_is(source, disk):
         made = storage.create(pool, name, new)
-        if reflink.copy(disk.base_path, storage.volume_path(made), may_share=False):
+        if reflink.copy(disk.base_path, storage.read_volume_path(made), may_share=False):
             return _grow(made, disk)
         storage.delete(made)
     return _grow(storage.create_from(pool, name, new, source), disk)
@@ -68,8 +70,8 @@ def share(_connection: Connection, pool: storage.Pool, disk: Overlay) -> None:
     """Make a file that shares the blocks of the appliance's disk; libvirt makes it first, and so knows it."""
     name = disk.volume.name
     new = storage_xml.NewVolume(name, disk.base_capacity_bytes, disk.format)
-    volume = storage.create(pool, name, storage_xml.volume_xml(new))
-    reflink.share(disk.base_path, storage.volume_path(volume))
+    volume = storage.create(pool, name, storage_xml.build_volume_xml(new))
+    reflink.share(disk.base_path, storage.read_volume_path(volume))
     _grow(volume, disk)
 
 

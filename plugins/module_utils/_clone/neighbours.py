@@ -14,10 +14,7 @@ import functools
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import NotFound, Unsupported
-from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
-    domains,
-    networks,
-)
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt import domains, networks
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
     open_connection,
 )

@@ -165,7 +165,7 @@ def _those(names: t.Sequence[str], test: t.Callable[[str], bool]) -> list[str]:
 
 def _agent_answers(connection: Connection, name: str) -> bool:
     try:
-        domains.agent_time(domains.look_up(connection, name))
+        domains.read_agent_time(domains.look_up(connection, name))
     except HeadroomError:  # no channel open yet, or a guest that is too busy
         return False
     return True

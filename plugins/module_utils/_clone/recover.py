@@ -26,7 +26,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._network import a
 from ansible_collections.headroom.libvirt.plugins.module_utils._streaming import exports
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import domains, storage
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
-    living,
+    ensure_alive,
     open_connection,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.metadata import (
@@ -83,7 +83,7 @@ class CloneRecovery:
 
     def roll_back(self, record: Record) -> None:
         """Undo the steps, over a new connection if this one broke; what another machine uses by now stays."""
-        with living(self.connection) as connection:
+        with ensure_alive(self.connection) as connection:
             dataclasses.replace(self, connection=connection)._undo(record)
 
     def _undo(self, record: Record) -> None:
@@ -113,7 +113,9 @@ class CloneRecovery:
     def _delete_volume(self, step: t.Mapping[str, t.Any]) -> None:
         pool = storage.look_up_pool(self.connection, step["pool"])
         volume = storage.find_volume(pool, step["name"])
-        if volume is None or storage.volume_path(volume) in users.paths_in_use(self.connection):
+        if volume is None or storage.read_volume_path(volume) in users.paths_in_use(
+            self.connection
+        ):
             return
 
         def is_gone() -> bool:
@@ -226,7 +228,7 @@ def _of_host(journal: Journal, connection: Connection) -> list[Record]:
     return [record for record in journal.unfinished(KIND) if record.uri == connection.uri]
 
 
-def prospects(record: Record, direction: Direction) -> list[str]:
+def describe_recovery(record: Record, direction: Direction) -> list[str]:
     """Return in sentences what CloneRecovery does with the record."""
     undone = [_UNDOING[step.name].format(**step.arguments) for step in reversed(record.steps)]
     return [*undone, f"Make {record.subject} anew."] if direction == "resume" else undone

@@ -23,7 +23,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._lxml_dep import 
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import metadata as metadata_
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.element_xml import (
     parse_element,
-    to_text,
+    serialise,
 )
 
 from .seed import disk_xml
@@ -65,7 +65,7 @@ def clone_xml(
     if identity.nvram is not None:
         _put_nvram(root, identity.nvram)
     metadata_.put_in(root, metadata)
-    return to_text(root)
+    return serialise(root)
 
 
 def with_hardware(template: str, platform: Platform, overrides: Overrides) -> etree._Element:

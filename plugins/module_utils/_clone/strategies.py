@@ -23,7 +23,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.element_xml import (
     parse_element,
-    to_text,
+    serialise,
 )
 
 from . import disks, identity
@@ -123,7 +123,7 @@ class StreamedWay:
         """Make an empty volume; what it stands on is in the clone's XML only, as no file header can name it safely."""
         name = disk.volume.name
         new = storage_xml.NewVolume(name, disk.capacity_bytes, disk.format)
-        storage.create(pool, name, storage_xml.volume_xml(new))
+        storage.create(pool, name, storage_xml.build_volume_xml(new))
 
     def define(self, clone: str) -> domains.Domain:
         """Define the clone with its disks standing on the export."""
@@ -136,7 +136,7 @@ class StreamedWay:
                     disk, self.record.export, reconnect=stream.reconnects(self.connection)
                 )
         export_xml.put_record(root, self.record)
-        return domains.define(self.connection, to_text(root))
+        return domains.define(self.connection, serialise(root))
 
     def start(self, domain: domains.Domain, chosen: Identity) -> None:
         """Start it on the source's disks, once these are what they must be, and begin to pull them in."""

@@ -152,7 +152,7 @@ def _select(connection: Connection, request: Request, gone: plan.Leftovers) -> S
     named = {domain.name(): domain for domain in domains.list_all(connection)}
     by_name = {name: domain for name, domain in named.items() if name not in gone.domains}
     chosen = plan.candidates(request, by_name)
-    read = {name: domains.metadata_if_there(by_name[name]) or Metadata() for name in chosen}
+    read = {name: domains.find_metadata(by_name[name]) or Metadata() for name in chosen}
     return plan.select(request, by_name, {name: found.appliance for name, found in read.items()})
 
 
@@ -214,7 +214,7 @@ def _check_volumes(
 def volume_path(connection: Connection, ref: VolumeRef) -> str | None:
     """Return the path of a volume, None where it is not there any more."""
     try:
-        return storage.volume_path(
+        return storage.read_volume_path(
             storage.look_up_volume(storage.look_up_pool(connection, ref.pool), ref.name)
         )
     except (NotFound, Conflict):

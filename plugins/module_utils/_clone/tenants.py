@@ -61,7 +61,7 @@ def of_machine(connection: Connection, definition: domain_xml.Definition) -> Usa
     """Return what one machine takes."""
     disks = (ref for ref in definition.metadata.volumes if not ref.name.endswith(SEED_SUFFIX))
     owned = (users.find(connection, ref) for ref in disks)
-    size = sum(storage.capacity(volume) for volume in owned if volume is not None)
+    size = sum(storage.read_capacity(volume) for volume in owned if volume is not None)
     return Usage(1, definition.vcpus, definition.memory_bytes, size)
 
 

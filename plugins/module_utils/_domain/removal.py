@@ -26,7 +26,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._layers import us
 from ansible_collections.headroom.libvirt.plugins.module_utils._network import apply
 from ansible_collections.headroom.libvirt.plugins.module_utils._streaming import exports
 from ansible_collections.headroom.libvirt.plugins.module_utils._streaming.exports import ExportRef
-from ansible_collections.headroom.libvirt.plugins.module_utils._uris import masked
+from ansible_collections.headroom.libvirt.plugins.module_utils._uris import mask_uri
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import domains
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.metadata import (
     ReservationRef,
@@ -169,7 +169,7 @@ def finish(
             warn(f"{record} broke off, and cannot be finished: {error.message}")
 
 
-def prospects(record: Record, direction: Direction) -> list[str]:
+def describe_recovery(record: Record, direction: Direction) -> list[str]:
     """Return in sentences what RemovalRecovery does with the record."""
     if direction == "roll_back":
         return [f"Nothing, if {record.subject} is still defined; else this fails."]
@@ -182,7 +182,7 @@ def prospects(record: Record, direction: Direction) -> list[str]:
             for ref in belongings.reservations
         ),
         *(
-            f"Stop the export {ref.helper} on {masked(ref.uri)}, unless another machine reads from it."
+            f"Stop the export {ref.helper} on {mask_uri(ref.uri)}, unless another machine reads from it."
             for ref in belongings.exports
         ),
     ]

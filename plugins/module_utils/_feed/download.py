@@ -29,7 +29,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     InvalidInput,
     NoSpace,
 )
-from ansible_collections.headroom.libvirt.plugins.module_utils._uris import masked
+from ansible_collections.headroom.libvirt.plugins.module_utils._uris import mask_uri
 
 from . import transfer
 from .errors import TooLarge, TransferFailed, Truncated
@@ -46,7 +46,7 @@ _FORGOTTEN_AFTER_SECONDS: t.Final = 7 * 86400
 
 
 @dataclasses.dataclass(frozen=True)
-class Wanted:
+class Download:
     """A file to fetch: what its content must be, where that is known. ``limit`` is the most that is taken, in bytes."""
 
     url: str
@@ -68,7 +68,7 @@ class Wanted:
 
 
 @contextlib.contextmanager
-def fetched(web: Web, wanted: Wanted, folder: Path) -> t.Iterator[int]:
+def fetch(web: Web, wanted: Download, folder: Path) -> t.Iterator[int]:
     """Yield a descriptor of the whole file, which is what it must be; it is gone afterwards.
 
     What had arrived stays only where a transfer broke off, for the next run. Raises Truncated, TooLarge,
@@ -88,7 +88,7 @@ def fetched(web: Web, wanted: Wanted, folder: Path) -> t.Iterator[int]:
             partial.discard()
 
 
-def _fetch(web: Web, wanted: Wanted, partial: _Partial) -> None:
+def _fetch(web: Web, wanted: Download, partial: _Partial) -> None:
     for left in reversed(range(_ATTEMPTS)):
         before = partial.size
         try:
@@ -104,18 +104,18 @@ def _fetch(web: Web, wanted: Wanted, partial: _Partial) -> None:
     _check(wanted, partial)
 
 
-def _continue(web: Web, wanted: Wanted, partial: _Partial) -> None:
+def _continue(web: Web, wanted: Download, partial: _Partial) -> None:
     """Fetch the rest, or all of it again where the server has another content by now or cannot give a part."""
     headers = {}
     if partial.size and partial.validator:
         if partial.size == wanted.size_bytes:
             return
         headers = {"Range": f"bytes={partial.size}-", "If-Range": partial.validator}
-    with transfer.opened(web, wanted.url, headers) as answer:
+    with transfer.open_answer(web, wanted.url, headers) as answer:
         if not (headers and answer.status == 206 and _starts_at(answer, partial.size)):
-            partial.restart(_validator(answer))
+            partial.restart(_choose_validator(answer))
         _check_room(answer, partial)
-        for chunk in transfer.chunks(web, answer, wanted.url, wanted.limit - partial.size):
+        for chunk in transfer.read_chunks(web, answer, wanted.url, wanted.limit - partial.size):
             partial.append(chunk)
 
 
@@ -123,14 +123,14 @@ def _starts_at(answer: Answer, position: int) -> bool:
     return answer.headers.get("Content-Range", "").startswith(f"bytes {position}-")
 
 
-def _validator(answer: Answer) -> str | None:
+def _choose_validator(answer: Answer) -> str | None:
     """Return a strong ETag, or the time of the last change; a weak ETag says nothing about bytes."""
     tag = answer.headers.get("ETag", "")
     return tag if tag.startswith('"') else answer.headers.get("Last-Modified") or None
 
 
 def _check_room(answer: Answer, partial: _Partial) -> None:
-    length, free = transfer.announced(answer), partial.free_bytes()
+    length, free = transfer.read_length(answer), partial.free_bytes()
     if length is not None and length > free:
         raise NoSpace(
             f"download_dir: {partial.path.parent} has {free} bytes free, but {length} are to come. Free some, or name "
@@ -140,8 +140,8 @@ def _check_room(answer: Answer, partial: _Partial) -> None:
         )
 
 
-def _check(wanted: Wanted, partial: _Partial) -> None:
-    url = masked(wanted.url)
+def _check(wanted: Download, partial: _Partial) -> None:
+    url = mask_uri(wanted.url)
     if wanted.size_bytes is not None and partial.size < wanted.size_bytes:
         raise Truncated(
             f"{url} is {partial.size} bytes long, not {wanted.size_bytes}: it is truncated. It is not used."
@@ -175,7 +175,7 @@ class _Partial:
 
     @classmethod
     @contextlib.contextmanager
-    def locked(cls, folder: Path, wanted: Wanted) -> t.Iterator[_Partial]:
+    def locked(cls, folder: Path, wanted: Download) -> t.Iterator[_Partial]:
         """Yield the partial file, which is this run's alone."""
         path = folder / f"{_PREFIX}{wanted.key}.part"
         descriptor = _open(folder, path)
@@ -244,12 +244,12 @@ def _open(folder: Path, path: Path) -> int:
         ) from error
 
 
-def _lock(descriptor: int, wanted: Wanted) -> None:
+def _lock(descriptor: int, wanted: Download) -> None:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         raise Conflict(
-            f"another run is fetching {masked(wanted.url)}. Run the task again when it is done."
+            f"another run is fetching {mask_uri(wanted.url)}. Run the task again when it is done."
         ) from error
 
 

@@ -148,12 +148,14 @@ def check_names(name: str, version: str) -> None:
         ) from error
 
 
-def plain_name(product: str) -> str:
+def derive_name(product: str) -> str:
     """Return the name of the appliance that a product of another's feed becomes (``com.ubuntu.cloud-server-24.04``)."""
     return _NOT_IN_NAMES.sub("-", product).strip("-._")[:LONGEST_NAME]
 
 
-def matching(entries: t.Iterable[Entry], patterns: t.Sequence[str], arch: str) -> list[Entry]:
+def filter_matching(
+    entries: t.Iterable[Entry], patterns: t.Sequence[str], arch: str
+) -> list[Entry]:
     """Return the entries of an architecture whose product, name or alias one of the shell ``patterns`` matches."""
     return [
         entry
@@ -167,7 +169,7 @@ def matching(entries: t.Iterable[Entry], patterns: t.Sequence[str], arch: str) -
     ]
 
 
-def newest_first(entries: t.Iterable[Entry]) -> list[Entry]:
+def sort_newest_first(entries: t.Iterable[Entry]) -> list[Entry]:
     """Return entries by version, the highest first."""
     return sorted(entries, key=lambda entry: version_order(entry.version), reverse=True)
 
@@ -175,7 +177,7 @@ def newest_first(entries: t.Iterable[Entry]) -> list[Entry]:
 def select(entries: t.Sequence[Entry], product: str, version: str | None, arch: str) -> Entry:
     """Return that version of the product, or without ``version`` its newest; raises NotFound saying what there is."""
     mine = [entry for entry in entries if entry.arch == arch]
-    found = newest_first(
+    found = sort_newest_first(
         entry for entry in mine if product in {entry.product, entry.name, *entry.aliases}
     )
     chosen = next((entry for entry in found if version in {None, entry.version}), None)
@@ -193,10 +195,10 @@ def select(entries: t.Sequence[Entry], product: str, version: str | None, arch: 
             product=product,
             version=version,
         )
-    return checked(chosen)
+    return check_entry(chosen)
 
 
-def checked(entry: Entry) -> Entry:
+def check_entry(entry: Entry) -> Entry:
     """Return ``entry``; raises InvalidFeed when it cannot be used or cannot be named so."""
     if entry.problem is not None:
         raise InvalidFeed(entry.problem, product=entry.product)

@@ -49,7 +49,7 @@ class DiskFile:
 
 
 @dataclasses.dataclass(frozen=True)
-class Offered:
+class Offer:
     """An appliance as it is offered."""
 
     manifest: Manifest
@@ -79,7 +79,7 @@ class Offered:
         disks = tuple(
             dataclasses.replace(disk, volume="", source_sha256=None) for disk in self.manifest.disks
         )
-        return manifests.to_json(dataclasses.replace(self.manifest, disks=disks, origin=None))
+        return manifests.serialise(dataclasses.replace(self.manifest, disks=disks, origin=None))
 
     @property
     def manifest_path(self) -> str:
@@ -123,13 +123,13 @@ class Offered:
             "appliance": self.manifest.name,
             "aliases": self.manifest.name,
             "arch": debian_arch(self.manifest.arch),
-            "os": _os_name(self.manifest.os_id),
+            "os": _derive_os_name(self.manifest.os_id),
             "release": self.manifest.name,
             "release_title": self.manifest.name,
         }
 
 
-def empty() -> Data:
+def build_empty() -> Data:
     """Return products of which there are none."""
     return {
         "format": "products:1.0",
@@ -139,7 +139,7 @@ def empty() -> Data:
     }
 
 
-def add(products: Data, offered: t.Iterable[Offered]) -> Data:
+def add(products: Data, offered: t.Iterable[Offer]) -> Data:
     """Return the products with these too; raises Conflict for a version that is offered with another content."""
     after = copy.deepcopy(products)
     for one in offered:
@@ -149,7 +149,7 @@ def add(products: Data, offered: t.Iterable[Offered]) -> Data:
         there = product["versions"].setdefault(
             version, {"pubname": f"{one.manifest.name}-{version}", "items": items}
         )
-        if _checksums(there["items"]) != _checksums(items):
+        if _collect_checksums(there["items"]) != _collect_checksums(items):
             raise Conflict(
                 f"the feed offers {one.manifest.id} with another content already. A version never changes: publish the "
                 "new content under another version.",
@@ -168,7 +168,7 @@ def withdraw(products: Data, name: str, version: str | None) -> Data:
                 if version is None
                 else {key: said for key, said in product["versions"].items() if key != version}
             )
-    return _without_empty(after)
+    return _drop_empty(after)
 
 
 def prune(products: Data, keep: int | None) -> Data:
@@ -179,27 +179,27 @@ def prune(products: Data, keep: int | None) -> Data:
         product["versions"] = {
             version: said for version, said in product["versions"].items() if version in newest
         }
-    return _without_empty(after)
+    return _drop_empty(after)
 
 
-def files(products: Data) -> dict[str, int]:
+def list_files(products: Data) -> dict[str, int]:
     """Return {path: size in bytes} of all that the products name."""
     return {
         item["path"]: int(item["size"])
-        for _version, items in _versions(products)
+        for _version, items in _iterate_versions(products)
         for item in items.values()
     }
 
 
-def summary(products: Data) -> dict[str, list[str]]:
+def summarise(products: Data) -> dict[str, list[str]]:
     """Return {name:version of each appliance: its files with their checksums}, for a diff."""
     return {
         version: sorted(f"{item['path']} sha256:{item['sha256']}" for item in items.values())
-        for version, items in _versions(products)
+        for version, items in _iterate_versions(products)
     }
 
 
-def index(products: Data, updated: float) -> Data:
+def build_index(products: Data, updated: float) -> Data:
     """Return the index of a feed; ``updated`` is in epoch seconds."""
     text = email.utils.formatdate(updated)
     said = {
@@ -212,18 +212,18 @@ def index(products: Data, updated: float) -> Data:
     return {"format": "index:1.0", "updated": text, "index": {CONTENT_ID: said}}
 
 
-def to_text(data: Data) -> bytes:
+def serialise(data: Data) -> bytes:
     """Return the JSON of an index or of products."""
     return json.dumps(data, indent=1, sort_keys=True).encode() + b"\n"
 
 
-def _versions(products: Data) -> t.Iterator[tuple[str, Data]]:
+def _iterate_versions(products: Data) -> t.Iterator[tuple[str, Data]]:
     for product in products["products"].values():
         for version, said in product["versions"].items():
             yield f"{product['appliance']}:{version} ({product['arch']})", said["items"]
 
 
-def _checksums(items: Data) -> set[tuple[str, str]]:
+def _collect_checksums(items: Data) -> set[tuple[str, str]]:
     """Return what tells one content from another: the disks'; a manifest's text may be written differently one day."""
     return {
         (item["ftype"], item["sha256"])
@@ -232,13 +232,13 @@ def _checksums(items: Data) -> set[tuple[str, str]]:
     }
 
 
-def _without_empty(products: Data) -> Data:
+def _drop_empty(products: Data) -> Data:
     products["products"] = {
         name: said for name, said in products["products"].items() if said["versions"]
     }
     return products
 
 
-def _os_name(os_id: str | None) -> str:
+def _derive_os_name(os_id: str | None) -> str:
     parts = (os_id or "").rstrip("/").split("/")
     return parts[-2] if len(parts) > 4 else "custom"

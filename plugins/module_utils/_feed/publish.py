@@ -38,7 +38,7 @@ if t.TYPE_CHECKING:
         Catalogue,
     )
 
-    from .publication import Data, DiskFile, Offered
+    from .publication import Data, DiskFile, Offer
     from .sign import Signer
 
 _READABLE: t.Final = 0o644
@@ -56,10 +56,10 @@ class Folder:
         file = self.path / f"{publication.PRODUCTS}.json"
         try:
             data = simplestreams.parse(file.read_bytes(), "products:1.0")
-            publication.summary(dict(data))
-            publication.files(dict(data))
+            publication.summarise(dict(data))
+            publication.list_files(dict(data))
         except FileNotFoundError:
-            return publication.empty()
+            return publication.build_empty()
         except (OSError, FeedRefused, LookupError, TypeError, ValueError, AttributeError) as error:
             raise HeadroomError(
                 f"path: {file} is not what this module wrote: {error}. Give another folder, or remove the feed to "
@@ -71,7 +71,7 @@ class Folder:
     def is_published(self, products: Data) -> bool:
         """Return whether exactly this lies there, signed as it is to be."""
         return all(
-            self.is_there(path, size) for path, size in publication.files(products).items()
+            self.is_there(path, size) for path, size in publication.list_files(products).items()
         ) and all(
             self._is_signed(name, what)
             for name, what in ((publication.PRODUCTS, products), (simplestreams.INDEX, None))
@@ -82,14 +82,14 @@ class Folder:
         updated = max(
             now, self._updated()
         )  # a clock that went back must not make the feed look old to its readers
-        index = publication.index(products, updated)
+        index = publication.build_index(products, updated)
         dated = {**products, "updated": index["updated"]}
         for name, data in ((publication.PRODUCTS, dated), (simplestreams.INDEX, index)):
-            text = publication.to_text(data)
+            text = publication.serialise(data)
             signed = (
                 None
                 if self.signer is None
-                else self.signer.clearsign(publication.to_text(_signed_twin(data)))
+                else self.signer.clearsign(publication.serialise(_build_signed_twin(data)))
             )
             self._put(f"{name}.json", text)
             if signed is None:
@@ -101,7 +101,7 @@ class Folder:
         """Remove the files below ``appliances`` that the products do not name: withdrawn ones, and leftovers."""
         top, named = (
             self.path / "appliances",
-            {self.path / path for path in publication.files(products)},
+            {self.path / path for path in publication.list_files(products)},
         )
         for folder, _folders, files in os.walk(top, topdown=False):
             for file in files:
@@ -123,7 +123,7 @@ class Folder:
     def _updated(self) -> float:
         try:
             return (
-                simplestreams.updated(
+                simplestreams.read_updated(
                     json.loads((self.path / f"{simplestreams.INDEX}.json").read_bytes())
                 )
                 or 0.0
@@ -141,7 +141,7 @@ class Folder:
             if self.signer is None:
                 return not signed.exists()
             verified = signature.verify(signed.read_bytes(), self._trust, str(signed))
-            return bool(json.loads(verified.text) == _signed_twin(data))
+            return bool(json.loads(verified.text) == _build_signed_twin(data))
         except (OSError, ValueError, LookupError, TypeError, FeedRefused):
             return False
 
@@ -152,7 +152,7 @@ class Folder:
 
 
 @contextlib.contextmanager
-def opened(path: str, signer: Signer | None, *, check_mode: bool) -> t.Iterator[Folder]:
+def open_folder(path: str, signer: Signer | None, *, check_mode: bool) -> t.Iterator[Folder]:
     """Yield the feed's folder, locked against other runs; raises InvalidInput, or Conflict while one works."""
     folder = Path(path)
     if not folder.is_absolute():
@@ -180,13 +180,13 @@ def opened(path: str, signer: Signer | None, *, check_mode: bool) -> t.Iterator[
         os.close(descriptor)
 
 
-def bring_to(
-    folder: Folder, catalogue: Catalogue, after: Data, offered: t.Sequence[Offered], run: Run
+def publish(
+    folder: Folder, catalogue: Catalogue, after: Data, offered: t.Sequence[Offer], run: PublishRun
 ) -> Changes:
     """Make the feed say ``after``, whose new appliances are ``offered``; return what that changes."""
     before = folder.products()
     changes = Changes()
-    old, new = publication.summary(before), publication.summary(after)
+    old, new = publication.summarise(before), publication.summarise(after)
     for name in sorted({*old, *new}):
         changes.add(name, old.get(name), new.get(name))
     if not changes.changed and not folder.is_published(after):
@@ -201,7 +201,7 @@ def bring_to(
 
 
 @dataclasses.dataclass(frozen=True)
-class Run:
+class PublishRun:
     """Whether a run may act, and the time in epoch seconds."""
 
     check_mode: bool
@@ -209,11 +209,13 @@ class Run:
 
 
 def _write_files(
-    folder: Folder, catalogue: Catalogue, after: Data, offered: t.Sequence[Offered]
+    folder: Folder, catalogue: Catalogue, after: Data, offered: t.Sequence[Offer]
 ) -> None:
     """Copy the files that the feed is to have and does not."""
     wanted = {
-        path for path, size in publication.files(after).items() if not folder.is_there(path, size)
+        path
+        for path, size in publication.list_files(after).items()
+        if not folder.is_there(path, size)
     }
     for one in offered:
         for file in one.disks:
@@ -265,7 +267,7 @@ def _copy(catalogue: Catalogue, file: DiskFile, target: Path) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def _signed_twin(data: Data) -> Data:
+def _build_signed_twin(data: Data) -> Data:
     """Return what the signed file says: its index leads to signed products."""
     if "index" not in data:
         return data

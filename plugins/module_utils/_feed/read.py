@@ -13,14 +13,14 @@ import dataclasses
 import typing as t
 from urllib.parse import urljoin, urlsplit
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._uris import masked
+from ansible_collections.headroom.libvirt.plugins.module_utils._uris import mask_uri
 
 from . import signature, simplestreams, transfer, virt_builder
 from .errors import InvalidFeed, NotSigned
 
 if t.TYPE_CHECKING:
     from .entry import Entry, FeedFile
-    from .seen import Seen
+    from .history import FeedHistory
     from .signature import Trust
     from .transfer import Web
 
@@ -56,7 +56,7 @@ class Feed:
         return self.address.url_of(file.path)
 
 
-def read(web: Web, address: Address, seen: Seen, now: float) -> Feed:
+def read(web: Web, address: Address, seen: FeedHistory, now: float) -> Feed:
     """Return the feed at ``address``; raises an error of a refused feed, or TransferFailed.
 
     Remembers nothing: that is for who goes on to use it, by ``seen.remember(feed.times)``. ``now`` is in epoch seconds.
@@ -82,21 +82,21 @@ def _read_virt_builder(web: Web, address: Address) -> Feed:
 def _read_simplestreams(web: Web, address: Address) -> Feed:
     suffix = "json" if address.trust is None else "sjson"
     index, times = _get_dated(web, address, f"{simplestreams.INDEX}.{suffix}", "index:1.0")
-    paths = simplestreams.product_files(index)
+    paths = simplestreams.list_product_files(index)
     if len(paths) > _MOST_PRODUCT_FILES:
         raise InvalidFeed(
-            f"the feed {masked(address.url)} names {len(paths)} files of products. At most 32 are read."
+            f"the feed {mask_uri(address.url)} names {len(paths)} files of products. At most 32 are read."
         )
     entries: list[Entry] = []
     for path in paths:
-        signed = path if address.trust is None else _signed_name(path)
+        signed = path if address.trust is None else _derive_signed_name(path)
         products, made = _get_dated(web, address, signed, "products:1.0")
         times |= made
         entries += simplestreams.read_products(products)
     return Feed(address, tuple(entries), times)
 
 
-def _signed_name(path: str) -> str:
+def _derive_signed_name(path: str) -> str:
     """Return the signed twin of a file: indexes of unsigned names lie beside those that are signed."""
     return f"{path[:-5]}.sjson" if path.endswith(".json") else path
 
@@ -108,7 +108,7 @@ def _get_dated(
     data = simplestreams.parse(text, kind)
     if signed_at is None:
         return data, {}
-    made = simplestreams.updated(data)
+    made = simplestreams.read_updated(data)
     return data, {path: signed_at if made is None else made}
 
 
@@ -120,10 +120,10 @@ def _get(web: Web, address: Address, name: str, url: str) -> tuple[bytes, float 
         if address.trust is None or not name.endswith(".sjson"):
             raise
         raise NotSigned(
-            f"the feed {masked(address.url)} has no signed {name}. Check the address, ask its publisher for a signed "
+            f"the feed {mask_uri(address.url)} has no signed {name}. Check the address, ask its publisher for a signed "
             "one, or set verify: false.",
         ) from error
     if address.trust is None:
         return text, None
-    signed = signature.verify(text, address.trust, f"{name} of the feed {masked(address.url)}")
+    signed = signature.verify(text, address.trust, f"{name} of the feed {mask_uri(address.url)}")
     return signed.text, signed.signed_at

@@ -63,7 +63,7 @@ class Signed:
     signed_at: float
 
 
-def trust(key: str, fingerprints: t.Sequence[str]) -> Trust:
+def read_trust(key: str, fingerprints: t.Sequence[str]) -> Trust:
     """Return the Trust that the options say; ``key`` is the path of a file or an armored text. Raises InvalidInput."""
     pinned = tuple(re.sub(r"\s|^0[xX]", "", fingerprint).upper() for fingerprint in fingerprints)
     for said, fingerprint in zip(fingerprints, pinned):
@@ -129,7 +129,7 @@ def judge(status: str, fingerprints: t.Sequence[str], what: str) -> float:
     A text may carry several signatures, as while a feed goes from one key to the next: one good one is enough.
     """
     refusals: list[Exception] = []
-    for lines in _signatures(status):
+    for lines in _split_signatures(status):
         try:
             return _judge_one(lines, fingerprints, what)
         except (BadSignature, WrongKey, ExpiredKey) as error:
@@ -171,7 +171,7 @@ def _judge_one(lines: t.Mapping[str, list[str]], fingerprints: t.Sequence[str], 
     raise BadSignature(f"{what} carries a signature that gpgv does not accept. It is not used.")
 
 
-def _signatures(status: str) -> list[dict[str, list[str]]]:
+def _split_signatures(status: str) -> list[dict[str, list[str]]]:
     """Return the status lines, {keyword: arguments}, of each signature."""
     found: list[dict[str, list[str]]] = []
     for line in status.splitlines():
@@ -187,7 +187,7 @@ def _signatures(status: str) -> list[dict[str, list[str]]]:
 
 def _read_keys(key: str) -> bytes:
     if "-----BEGIN PGP" in key:
-        return _dearmored(key, "the text")
+        return _decode_armor(key, "the text")
     try:
         content = Path(key).read_bytes()
     except OSError as error:
@@ -198,18 +198,18 @@ def _read_keys(key: str) -> bytes:
             "Give the path of a file with the public key, or the armored key itself.",
         ) from error
     return (
-        _dearmored(content.decode(errors="replace"), key)
+        _decode_armor(content.decode(errors="replace"), key)
         if b"-----BEGIN PGP" in content
         else content
     )
 
 
-def _dearmored(text: str, name: str) -> bytes:
+def _decode_armor(text: str, name: str) -> bytes:
     """Return the keys of all armored blocks, one after another: the keyring that gpgv reads (RFC 9580, 6.2)."""
     blocks = [match["body"] for match in _ARMOR.finditer(text)]
     try:
         keys = b"".join(
-            base64.b64decode("".join(_armor_lines(body)), validate=True) for body in blocks
+            base64.b64decode("".join(_strip_armor(body)), validate=True) for body in blocks
         )
     except binascii.Error as error:
         raise InvalidInput(
@@ -225,6 +225,6 @@ def _dearmored(text: str, name: str) -> bytes:
     return keys
 
 
-def _armor_lines(body: str) -> list[str]:
+def _strip_armor(body: str) -> list[str]:
     """Return the base64 of a block, less its checksum line."""
     return [line.strip() for line in body.splitlines() if line.strip() and not line.startswith("=")]

@@ -54,7 +54,7 @@ def parse(text: bytes, kind: str) -> Data:
     return data
 
 
-def updated(data: Data) -> float | None:
+def read_updated(data: Data) -> float | None:
     """Return when the file was made, in epoch seconds; None when it does not say so in a way that can be read."""
     text = data.get("updated")
     if not isinstance(text, str):
@@ -71,70 +71,75 @@ def updated(data: Data) -> float | None:
     return None
 
 
-def product_files(index: Data) -> list[str]:
+def list_product_files(index: Data) -> list[str]:
     """Return the paths of the products that an index names, those of disk images only."""
-    listed = _mapping(index, "index", "the index")
+    listed = _read_mapping(index, "index", "the index")
     return [
-        entries.check_path(f"the products {name!r}", _as_mapping(said, name).get("path"))
+        entries.check_path(f"the products {name!r}", _check_mapping(said, name).get("path"))
         for name, said in listed.items()
-        if _as_mapping(said, name).get("format") == "products:1.0"
-        and _as_mapping(said, name).get("datatype", DATATYPE) == DATATYPE
+        if _check_mapping(said, name).get("format") == "products:1.0"
+        and _check_mapping(said, name).get("datatype", DATATYPE) == DATATYPE
     ]
 
 
 def read_products(data: Data) -> list[Entry]:
     """Return an Entry for each version that has a disk image, in the order of the file."""
     found = []
-    for product, said in _mapping(data, "products", "the products").items():
-        for version, about in _mapping(_as_mapping(said, product), "versions", product).items():
-            items = _mapping(_as_mapping(about, version), "items", f"{product} {version}")
-            entry = _entry(
-                product, version, {**_scalars(data), **_scalars(said), **_scalars(about)}, items
+    for product, said in _read_mapping(data, "products", "the products").items():
+        for version, about in _read_mapping(
+            _check_mapping(said, product), "versions", product
+        ).items():
+            items = _read_mapping(_check_mapping(about, version), "items", f"{product} {version}")
+            entry = _read_entry(
+                product,
+                version,
+                {**_select_scalars(data), **_select_scalars(said), **_select_scalars(about)},
+                items,
             )
             if entry is not None:
                 found.append(entry)
     return found
 
 
-def _entry(product: str, version: str, inherited: Data, items: Data) -> Entry | None:
-    said = {name: {**inherited, **_as_mapping(item, name)} for name, item in items.items()}
+def _read_entry(product: str, version: str, inherited: Data, items: Data) -> Entry | None:
+    said = {name: {**inherited, **_check_mapping(item, name)} for name, item in items.items()}
     manifest = next((item for item in said.values() if item.get("ftype") == MANIFEST), None)
-    disks = _own_disks(said) if manifest else _foreign_disk(said)
+    disks = _find_own_disks(said) if manifest else _find_foreign_disk(said)
     if not disks:
         return None
     first = disks[0]
     entry = Entry(
         product=product,
-        name=(_text(first, "appliance") or "") if manifest else entries.plain_name(product),
+        name=(_read_text(first, "appliance") or "") if manifest else entries.derive_name(product),
         version=version,
-        arch=entries.kernel_arch(_text(first, "arch") or product.rpartition(":")[2]),
+        arch=entries.kernel_arch(_read_text(first, "arch") or product.rpartition(":")[2]),
         disks=(),
         aliases=tuple(
-            word.strip() for word in (_text(first, "aliases") or "").split(",") if word.strip()
+            word.strip() for word in (_read_text(first, "aliases") or "").split(",") if word.strip()
         ),
-        firmware=_firmware(first),
-        os_id=_text(first, "os_id"),
-        description=_text(first, "description") or _text(first, "release_title"),
+        firmware=_read_firmware(first),
+        os_id=_read_text(first, "os_id"),
+        description=_read_text(first, "description") or _read_text(first, "release_title"),
     )
     try:
-        return _with_files(entry, disks, manifest)
+        return _add_files(entry, disks, manifest)
     except InvalidFeed as error:
         return dataclasses.replace(entry, problem=error.message)
 
 
-def _with_files(entry: Entry, disks: t.Sequence[Data], manifest: Data | None) -> Entry:
+def _add_files(entry: Entry, disks: t.Sequence[Data], manifest: Data | None) -> Entry:
     what = f"{entry.product} {entry.version}"
     return dataclasses.replace(
         entry,
-        disks=tuple(_file(f"{what} {disk['ftype']}", disk) for disk in disks),
-        manifest=None if manifest is None else _file(f"{what} {MANIFEST}", manifest),
-        virtual_size_bytes=_size(disks[0], "virtual_size"),
-        min_ram_bytes=_size(disks[0], "min_ram"),
-        min_disk_bytes=_size(disks[0], "min_disk"),
+        disks=tuple(_read_file(f"{what} {disk['ftype']}", disk) for disk in disks),
+        manifest=None if manifest is None else _read_file(f"{what} {MANIFEST}", manifest),
+        virtual_size_bytes=_read_size(disks[0], "virtual_size"),
+        min_ram_bytes=_read_size(disks[0], "min_ram"),
+        min_disk_bytes=_read_size(disks[0], "min_disk"),
     )
 
 
-def _own_disks(items: t.Mapping[str, Data]) -> list[Data]:
+def _find_own_disks(items: t.Mapping[str, Data]) -> list[Data]:
     numbered = {
         item["ftype"]: item for item in items.values() if _is_numbered_disk(item.get("ftype"))
     }
@@ -150,44 +155,44 @@ def _is_numbered_disk(kind: object) -> bool:
     )
 
 
-def _foreign_disk(items: t.Mapping[str, Data]) -> list[Data]:
+def _find_foreign_disk(items: t.Mapping[str, Data]) -> list[Data]:
     by_kind = {str(item.get("ftype")): item for item in items.values()}
     return [by_kind[kind] for kind in _DISKS if kind in by_kind][:1]
 
 
-def _file(what: str, item: Data) -> FeedFile:
+def _read_file(what: str, item: Data) -> FeedFile:
     return FeedFile(
         path=entries.check_path(what, item.get("path")),
         checksum=entries.check_checksum(what, "sha256", item.get("sha256")),
         size_bytes=entries.check_size(what, item.get("size")),
-        target=_text(item, "target") or "",
+        target=_read_text(item, "target") or "",
     )
 
 
-def _firmware(item: Data) -> str | None:
-    said = _text(item, "firmware")
+def _read_firmware(item: Data) -> str | None:
+    said = _read_text(item, "firmware")
     return said if said in {"bios", "efi"} else "efi" if item.get("ftype") == "uefi1.img" else None
 
 
-def _scalars(data: Data) -> dict[str, t.Any]:
+def _select_scalars(data: Data) -> dict[str, t.Any]:
     return {name: value for name, value in data.items() if not isinstance(value, (dict, list))}
 
 
-def _mapping(data: Data, name: str, what: str) -> Data:
-    return _as_mapping(data.get(name, {}), f"{name} of {what}")
+def _read_mapping(data: Data, name: str, what: str) -> Data:
+    return _check_mapping(data.get(name, {}), f"{name} of {what}")
 
 
-def _as_mapping(value: object, what: str) -> Data:
+def _check_mapping(value: object, what: str) -> Data:
     if not isinstance(value, dict):
         raise InvalidFeed(f"the feed's {what} is not a mapping. Check the address of the feed.")
     return value
 
 
-def _text(item: Data, name: str) -> str | None:
+def _read_text(item: Data, name: str) -> str | None:
     value = item.get(name)
     return value if isinstance(value, str) and value.isprintable() and value else None
 
 
-def _size(item: Data, name: str) -> int | None:
+def _read_size(item: Data, name: str) -> int | None:
     value = item.get(name)
     return None if value is None else entries.check_size(name, value)

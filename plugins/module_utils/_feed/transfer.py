@@ -18,7 +18,7 @@ from urllib.parse import urljoin, urlsplit
 
 from ansible.module_utils.urls import open_url
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
-from ansible_collections.headroom.libvirt.plugins.module_utils._uris import masked
+from ansible_collections.headroom.libvirt.plugins.module_utils._uris import mask_uri
 from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import SYSTEM_CLOCK, Clock
 
 from .errors import TooLarge, TransferFailed, Truncated
@@ -74,13 +74,18 @@ def check_url(option: str, url: str) -> str:
         or any(ord(letter) <= 32 for letter in url)
     ):
         raise InvalidInput(
-            option, masked(url), "is not the address of a web server", "Write http://… or https://…"
+            option,
+            mask_uri(url),
+            "is not the address of a web server",
+            "Write http://… or https://…",
         )
     return url
 
 
 @contextlib.contextmanager
-def opened(web: Web, url: str, headers: t.Mapping[str, str] | None = None) -> t.Iterator[Answer]:
+def open_answer(
+    web: Web, url: str, headers: t.Mapping[str, str] | None = None
+) -> t.Iterator[Answer]:
     """Yield the server's answer, after redirections; raises TransferFailed."""
     answer = _follow(web, url, {"Accept-Encoding": "identity", **(headers or {})})
     try:
@@ -91,35 +96,35 @@ def opened(web: Web, url: str, headers: t.Mapping[str, str] | None = None) -> t.
 
 def get(web: Web, url: str, limit: int) -> bytes:
     """Return a whole small file; raises TooLarge past ``limit`` bytes, Truncated when it ends too early."""
-    with opened(web, url) as answer:
-        return b"".join(chunks(web, answer, url, limit))
+    with open_answer(web, url) as answer:
+        return b"".join(read_chunks(web, answer, url, limit))
 
 
 def get_head(web: Web, url: str, count: int) -> tuple[bytes, int | None]:
     """Return the first ``count`` bytes of a file, or all it has, and its length where the server says it."""
-    with opened(web, url) as answer:
-        length = announced(answer)
+    with open_answer(web, url) as answer:
+        length = read_length(answer)
         wanted = count if length is None else min(count, length)
         content = b""
-        for chunk in chunks(web, answer, url, None):
+        for chunk in read_chunks(web, answer, url, None):
             content += chunk
             if len(content) >= wanted:
                 break
         return content[:count], length
 
 
-def chunks(web: Web, answer: Answer, url: str, limit: int | None) -> t.Iterator[bytes]:
+def read_chunks(web: Web, answer: Answer, url: str, limit: int | None) -> t.Iterator[bytes]:
     """Yield the body in pieces; raises TooLarge, Truncated, or TransferFailed for a server that is too slow."""
-    expected, received, started = announced(answer), 0, web.clock.now()
+    expected, received, started = read_length(answer), 0, web.clock.now()
     if limit is not None and expected is not None and expected > limit:
         raise TooLarge(
-            f"{masked(url)} is {expected} bytes long, but at most {limit} are expected. It was not fetched."
+            f"{mask_uri(url)} is {expected} bytes long, but at most {limit} are expected. It was not fetched."
         )
     while True:
         try:
             chunk = answer.read(CHUNK_BYTES)
         except _NETWORK_ERRORS as error:
-            raise _ended_early(
+            raise _describe_truncation(
                 url, received, expected, str(error) or type(error).__name__
             ) from error
         if not chunk:
@@ -127,51 +132,51 @@ def chunks(web: Web, answer: Answer, url: str, limit: int | None) -> t.Iterator[
         received += len(chunk)
         if limit is not None and received > limit:
             raise TooLarge(
-                f"{masked(url)} is longer than the {limit} bytes that are expected. The rest was not fetched."
+                f"{mask_uri(url)} is longer than the {limit} bytes that are expected. The rest was not fetched."
             )
         yield chunk
         if web.clock.now() - started > web.timeout + received / _LEAST_BYTES_PER_SECOND:
             raise TransferFailed(
-                f"{masked(url)} comes at less than {_LEAST_BYTES_PER_SECOND} bytes a second. Try later."
+                f"{mask_uri(url)} comes at less than {_LEAST_BYTES_PER_SECOND} bytes a second. Try later."
             )
     if expected is not None and received < expected:
-        raise _ended_early(url, received, expected, "the server closed the connection")
+        raise _describe_truncation(url, received, expected, "the server closed the connection")
 
 
-def announced(answer: Answer) -> int | None:
+def read_length(answer: Answer) -> int | None:
     """Return how many bytes of body the server announces, None when it does not."""
     text = answer.headers.get("Content-Length", "")
     return int(text) if text.isdecimal() else None
 
 
-def _ended_early(url: str, received: int, expected: int | None, why: str) -> Truncated:
+def _describe_truncation(url: str, received: int, expected: int | None, why: str) -> Truncated:
     of_all = "" if expected is None else f" of {expected}"
     return Truncated(
-        f"the transfer of {masked(url)} ended after {received}{of_all} bytes: {why}. Run the task again."
+        f"the transfer of {mask_uri(url)} ended after {received}{of_all} bytes: {why}. Run the task again."
     )
 
 
 def _follow(web: Web, url: str, headers: t.Mapping[str, str]) -> Answer:
-    here = url
+    address = url
     for _unused in range(_MOST_REDIRECTIONS + 1):
         try:
-            return t.cast(Answer, _request(web, here, headers))
+            return t.cast(Answer, _send_request(web, address, headers))
         except urllib.error.HTTPError as error:
             error.close()
             if error.code not in {301, 302, 303, 307, 308}:
-                raise _refused(here, error) from error
-            here = _redirected(here, error.headers.get("Location", ""))
+                raise _describe_refusal(address, error) from error
+            address = _resolve_redirect(address, error.headers.get("Location", ""))
         except _NETWORK_ERRORS as error:
             reason = getattr(error, "reason", None) or error
             raise TransferFailed(
-                f"{masked(here)} could not be reached: {reason}. Check the address."
+                f"{mask_uri(address)} could not be reached: {reason}. Check the address."
             ) from error
     raise TransferFailed(
-        f"{masked(url)} redirects more than {_MOST_REDIRECTIONS} times. Give the final address."
+        f"{mask_uri(url)} redirects more than {_MOST_REDIRECTIONS} times. Give the final address."
     )
 
 
-def _request(web: Web, url: str, headers: t.Mapping[str, str]) -> t.Any:
+def _send_request(web: Web, url: str, headers: t.Mapping[str, str]) -> t.Any:
     return open_url(
         url,
         headers=dict(headers),
@@ -184,18 +189,18 @@ def _request(web: Web, url: str, headers: t.Mapping[str, str]) -> t.Any:
     )
 
 
-def _redirected(here: str, location: str) -> str:
-    there = urljoin(here, location)
-    before, after = urlsplit(here).scheme, urlsplit(there).scheme
+def _resolve_redirect(address: str, location: str) -> str:
+    target = urljoin(address, location)
+    before, after = urlsplit(address).scheme, urlsplit(target).scheme
     if not location or after not in _SCHEMES or (before == "https" and after == "http"):
         raise TransferFailed(
-            f"{masked(here)} redirects to {masked(location)!r}, which is not followed: only http and https are, and "
-            "never from https to http. Give the final address, if it can be trusted."
+            f"{mask_uri(address)} redirects to {mask_uri(location)!r}, which is not followed: only http and https "
+            "are, and never from https to http. Give the final address, if it can be trusted."
         )
-    return there
+    return target
 
 
-def _refused(url: str, error: urllib.error.HTTPError) -> TransferFailed:
+def _describe_refusal(url: str, error: urllib.error.HTTPError) -> TransferFailed:
     family = (
         Missing
         if error.code in {404, 410}
@@ -204,6 +209,6 @@ def _refused(url: str, error: urllib.error.HTTPError) -> TransferFailed:
         else TransferFailed
     )
     return family(
-        f"{masked(url)}: the server answers {error.code} {error.reason}. Check the address.",
+        f"{mask_uri(url)}: the server answers {error.code} {error.reason}. Check the address.",
         status=error.code,
     )

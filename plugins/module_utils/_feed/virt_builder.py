@@ -34,17 +34,17 @@ _CHECKSUMS: t.Final = (
 def read_index(text: bytes) -> list[Entry]:
     """Return an Entry for each template that holds a whole disk; raises InvalidFeed."""
     try:
-        sections = _sections(text.decode())
+        sections = _split_sections(text.decode())
     except UnicodeError as error:
         raise InvalidFeed("the index is not text. Check the address of the feed.") from error
     return [
-        _entry(name, fields)
+        _read_entry(name, fields)
         for name, fields in sections
         if fields.get("hidden", "") != "true" and "file" in fields
     ]
 
 
-def _sections(text: str) -> list[tuple[str, dict[str, str]]]:
+def _split_sections(text: str) -> list[tuple[str, dict[str, str]]]:
     found: list[tuple[str, dict[str, str]]] = []
     key: str | None = None
     for number, line in enumerate(text.splitlines(), start=1):
@@ -66,7 +66,7 @@ def _sections(text: str) -> list[tuple[str, dict[str, str]]]:
     return found
 
 
-def _entry(name: str, fields: t.Mapping[str, str]) -> Entry:
+def _read_entry(name: str, fields: t.Mapping[str, str]) -> Entry:
     osinfo = fields.get("osinfo", "")
     entry = Entry(
         product=name,
@@ -81,12 +81,12 @@ def _entry(name: str, fields: t.Mapping[str, str]) -> Entry:
         description=fields.get("name"),
     )
     try:
-        return _with_files(entry, fields)
+        return _add_files(entry, fields)
     except InvalidFeed as error:
         return dataclasses.replace(entry, problem=error.message)
 
 
-def _with_files(entry: Entry, fields: t.Mapping[str, str]) -> Entry:
+def _add_files(entry: Entry, fields: t.Mapping[str, str]) -> Entry:
     what = f"{entry.product} {entry.arch}"
     length, virtual = (
         None if key not in fields else entries.check_size(what, fields[key])
@@ -94,11 +94,13 @@ def _with_files(entry: Entry, fields: t.Mapping[str, str]) -> Entry:
     )
     path = entries.check_path(what, fields["file"])
     return dataclasses.replace(
-        entry, disks=(FeedFile(path, _checksum(what, fields), length),), virtual_size_bytes=virtual
+        entry,
+        disks=(FeedFile(path, _read_checksum(what, fields), length),),
+        virtual_size_bytes=virtual,
     )
 
 
-def _checksum(what: str, fields: t.Mapping[str, str]) -> Checksum:
+def _read_checksum(what: str, fields: t.Mapping[str, str]) -> Checksum:
     for key, algorithm in _CHECKSUMS:
         if key in fields:
             return entries.check_checksum(what, algorithm, fields[key])

@@ -91,13 +91,13 @@ def _guests(connection: Connection) -> dict[str, t.Any]:
 
 
 def _identity(connection: Connection, threads: int) -> dict[str, t.Any]:
-    name, version = api.hypervisor(connection)
+    name, version = api.read_hypervisor(connection)
     capabilities = api.read_capabilities(connection)
     return {
         "uri": connection.uri,
-        "hostname": api.hostname(connection),
+        "hostname": api.read_hostname(connection),
         "uuid": capabilities.uuid,
-        "libvirt_version": _dotted(api.libvirt_version(connection)),
+        "libvirt_version": _dotted(api.read_libvirt_version(connection)),
         "hypervisor": name,
         "hypervisor_version": _dotted(version),
         "cpu": {
@@ -110,7 +110,7 @@ def _identity(connection: Connection, threads: int) -> dict[str, t.Any]:
 
 
 def _read_memory(connection: Connection) -> tuple[capacity.Resources, dict[str, int | None]]:
-    node, stats = api.node_info(connection), api.memory_stats(connection)
+    node, stats = api.read_node_info(connection), api.read_memory_stats(connection)
     # virNodeInfo is the fallback: the binding rounds it down to whole MiB.
     total = stats["total"] * _KIB if "total" in stats else node[1] * _MIB
     free = stats["free"] * _KIB if "free" in stats else None
@@ -161,9 +161,9 @@ def _refresh(handle: storage.Pool) -> list[capacity.Check]:
 
 
 def _pool(handle: storage.Pool) -> node_xml.Pool:
-    state = node_xml.pool_state_name(storage.state(handle))
+    state = node_xml.pool_state_name(storage.read_state(handle))
     return node_xml.read_pool(
-        storage.pool_xml(handle), state=state, autostart=storage.autostart(handle)
+        storage.read_pool_xml(handle), state=state, autostart=storage.has_autostart(handle)
     )
 
 
@@ -176,7 +176,7 @@ def _networks(connection: Connection) -> tuple[list[node_xml.Network], list[capa
 
 def _network(handle: networks.Network) -> node_xml.Network:
     active, autostart = networks.is_active(handle), networks.has_autostart(handle)
-    return node_xml.read_network(networks.live_xml(handle), active=active, autostart=autostart)
+    return node_xml.read_network(networks.read_live_xml(handle), active=active, autostart=autostart)
 
 
 def _list(

@@ -140,4 +140,4 @@ class _Volumes:
 
     def _read(self, volume: libvirt.virStorageVol) -> tuple[str, str | None, storage_xml.Volume]:
         read = storage.read_volume(volume)
-        return read.path, storage.pool_of(volume).name(), read
+        return read.path, storage.look_up_pool_of(volume).name(), read

@@ -105,19 +105,19 @@ class Tables:
     l2_entry_bytes: int
 
 
-def compression(head: bytes) -> str | None:
+def detect_compression(head: bytes) -> str | None:
     """Return how a file that begins with ``head`` is compressed (gzip, bzip2, xz, zstd), None when it is not."""
     return next((name for magic, name in _COMPRESSED.items() if head.startswith(magic)), None)
 
 
-def largest(size: int, max_size: int | None) -> int:
+def allowed_bytes(size: int, max_size: int | None) -> int:
     """Return how large a disk may be that comes as a file of ``size`` bytes: ``max_size``, or what is likely."""
     return max_size if max_size is not None else max(_ALWAYS_ALLOWED_BYTES, _LIKELY_RATIO * size)
 
 
 def refuse_bomb(option: str, path: str, found: Image, size: int, max_size: int | None) -> None:
     """Raise InvalidInput for a disk that is far larger than its file, unless ``max_size`` allows it."""
-    allowed = largest(size, max_size)
+    allowed = allowed_bytes(size, max_size)
     if found.virtual_size_bytes > allowed:
         raise InvalidInput(
             option,
@@ -144,10 +144,10 @@ def inspect(option: str, path: str, head: bytes, size: int) -> Image:
                 f"is in the format {name}",
                 "Unpack or convert it first: qemu-img convert -O qcow2.",
             )
-    return raw(option, path, size)
+    return inspect_raw(option, path, size)
 
 
-def raw(option: str, path: str, size: int) -> Image:
+def inspect_raw(option: str, path: str, size: int) -> Image:
     """Return the raw image whose file is ``size`` bytes long; raises InvalidInput when no disk has that size."""
     if size == 0 or size % 512:
         raise InvalidInput(
@@ -172,8 +172,8 @@ def _inspect_qcow2(option: str, path: str, head: bytes, size: int) -> Image:
         or fields.virtual_size == 0
     ):
         raise refuse("has a damaged qcow2 header", _CHECK)
-    incompatible, header_length = _features(head, fields.version)
-    extensions = _extensions(head, header_length)
+    incompatible, header_length = _read_features(head, fields.version)
+    extensions = _list_extensions(head, header_length)
     if fields.backing_offset or _BACKING_EXTENSION in extensions:
         raise refuse(
             "names a backing file, so it is no whole image",
@@ -197,13 +197,13 @@ def _inspect_qcow2(option: str, path: str, head: bytes, size: int) -> Image:
         1 << fields.cluster_bits,
         16 if incompatible & _EXTENDED_L2 else 8,
     )
-    problem = _claims(fields, tables, size)
+    problem = _find_false_claim(fields, tables, size)
     if problem is not None:
         raise refuse(f"claims {problem}", _CHECK)
     return Image("qcow2", fields.virtual_size, tables)
 
 
-def _claims(fields: _Header, tables: Tables, size: int) -> str | None:
+def _find_false_claim(fields: _Header, tables: Tables, size: int) -> str | None:
     """Return what the header claims that cannot be in a file of ``size`` bytes, or that QEMU would not take."""
     l1_bytes = fields.l1_entries * 8
     refcount_bytes = fields.refcount_clusters * tables.cluster_bytes
@@ -227,7 +227,7 @@ def _claims(fields: _Header, tables: Tables, size: int) -> str | None:
     return None
 
 
-def _features(head: bytes, version: int) -> tuple[int, int]:
+def _read_features(head: bytes, version: int) -> tuple[int, int]:
     """Return (incompatible features, header length)."""
     if version == 2:
         return 0, _QCOW2.size
@@ -237,7 +237,7 @@ def _features(head: bytes, version: int) -> tuple[int, int]:
     return incompatible, header_length
 
 
-def _extensions(head: bytes, start: int) -> set[int]:
+def _list_extensions(head: bytes, start: int) -> set[int]:
     """Return the types of the header extensions, which lie one after another until type 0."""
     found: set[int] = set()
     while start + _EXTENSION.size <= len(head):

@@ -36,7 +36,7 @@ def check(option: str, path: str, tables: Tables, size: int, read: Read) -> None
     """
     tops = [
         entry & _OFFSET
-        for entry in _entries(read(tables.l1_offset, tables.l1_entries * 8))
+        for entry in _read_entries(read(tables.l1_offset, tables.l1_entries * 8))
         if entry & _OFFSET
     ]
     if len(set(tops)) != len(tops):
@@ -51,7 +51,7 @@ def check(option: str, path: str, tables: Tables, size: int, read: Read) -> None
                 _REMEDY,
             )
         own, last = _uses(
-            _entries(read(top, tables.cluster_bytes))[:: tables.l2_entry_bytes // 8], tables
+            _read_entries(read(top, tables.cluster_bytes))[:: tables.l2_entry_bytes // 8], tables
         )
         clusters += own
         if last >= size:
@@ -76,7 +76,7 @@ def _uses(entries: array.array[int], tables: Tables) -> tuple[int, int]:
     return len(whole), max([*whole, *packed], default=0)
 
 
-def _entries(content: bytes) -> array.array[int]:
+def _read_entries(content: bytes) -> array.array[int]:
     found = array.array("Q", content[: len(content) // 8 * 8])
     if sys.byteorder == "little":
         found.byteswap()

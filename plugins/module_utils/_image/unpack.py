@@ -38,7 +38,7 @@ _DAMAGE: t.Final = (OSError, EOFError, lzma.LZMAError, zlib.error)
 
 
 @contextlib.contextmanager
-def unpacked(
+def unpack(
     option: str, path: str, descriptor: int, compression: str, folder: Path, limit: int
 ) -> t.Iterator[int]:
     """Yield a descriptor of what the open file unpacks to; it vanishes by itself, even when the task is killed.
@@ -47,8 +47,8 @@ def unpacked(
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     with tempfile.TemporaryFile(dir=folder) as target, contextlib.ExitStack() as stack:
-        read, size = _reader(stack, descriptor, compression), 0
-        for chunk in _chunks(option, path, read):
+        read, size = _open_reader(stack, descriptor, compression), 0
+        for chunk in _read_chunks(option, path, read):
             size += len(chunk)
             if size > limit:
                 raise InvalidInput(
@@ -62,21 +62,23 @@ def unpacked(
         yield target.fileno()
 
 
-def head(option: str, path: str, content: bytes, compression: str, count: int) -> bytes:
+def unpack_head(option: str, path: str, content: bytes, compression: str, count: int) -> bytes:
     """Return the first ``count`` bytes that the beginning of a compressed file unpacks to, as far as it reaches."""
     found = b""
     with tempfile.TemporaryFile() as source:
         source.write(content)
         source.flush()
         with contextlib.suppress(InvalidInput), contextlib.ExitStack() as stack:
-            for chunk in _chunks(option, path, _reader(stack, source.fileno(), compression), count):
+            for chunk in _read_chunks(
+                option, path, _open_reader(stack, source.fileno(), compression), count
+            ):
                 found += chunk
                 if len(found) >= count:
                     break
     return found[:count]
 
 
-def _chunks(
+def _read_chunks(
     option: str, path: str, read: t.Callable[[int], bytes], amount: int = _CHUNK_BYTES
 ) -> t.Iterator[bytes]:
     try:
@@ -103,13 +105,13 @@ def _write(descriptor: int, chunk: bytes, position: int, folder: Path) -> None:
         ) from error
 
 
-def _reader(
+def _open_reader(
     stack: contextlib.ExitStack, descriptor: int, compression: str
 ) -> t.Callable[[int], bytes]:
     os.lseek(descriptor, 0, os.SEEK_SET)
     source = stack.enter_context(os.fdopen(os.dup(descriptor), "rb"))
     if compression == "zstd":
-        return stack.enter_context(_zstd(source))
+        return stack.enter_context(_open_zstd(source))
     if compression == "xz":
         return _XzReader(source).read
     stream = gzip.GzipFile(fileobj=source) if compression == "gzip" else bz2.BZ2File(source)
@@ -146,7 +148,7 @@ class _XzReader:
 
 
 @contextlib.contextmanager
-def _zstd(source: t.IO[bytes]) -> t.Iterator[t.Callable[[int], bytes]]:
+def _open_zstd(source: t.IO[bytes]) -> t.Iterator[t.Callable[[int], bytes]]:
     """Python knows zstd from 3.14 on only."""
     if shutil.which("zstd") is None:
         raise MissingDependency(

@@ -14,7 +14,7 @@ import typing as t
 from urllib.parse import quote, urlsplit
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
-from ansible_collections.headroom.libvirt.plugins.module_utils._uris import masked
+from ansible_collections.headroom.libvirt.plugins.module_utils._uris import mask_uri
 
 _LOCAL_NAME: t.Final = "localhost"
 
@@ -63,7 +63,7 @@ def _read_host(item: t.Any) -> Host:
         or not isinstance(name, (str, type(None)))
         or set(values) - {"uri", "name"}
     ):
-        shown = masked(str(item))
+        shown = mask_uri(str(item))
         raise InvalidInput(
             "uris", shown, "is not a host", "Write a libvirt URI, or a dictionary of uri and name."
         )
@@ -75,5 +75,5 @@ def _host_in(uri: str) -> str:
         return urlsplit(uri).hostname or _LOCAL_NAME
     except ValueError as error:
         raise InvalidInput(
-            "uris", masked(uri), f"is not a URI ({error})", "Write for example qemu:///system."
+            "uris", mask_uri(uri), f"is not a URI ({error})", "Write for example qemu:///system."
         ) from error

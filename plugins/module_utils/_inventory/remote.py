@@ -24,7 +24,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     LibvirtFailed,
     TimedOut,
 )
-from ansible_collections.headroom.libvirt.plugins.module_utils._uris import masked
+from ansible_collections.headroom.libvirt.plugins.module_utils._uris import mask_uri
 
 from . import calls, definitions, reader
 
@@ -113,7 +113,7 @@ def look(
     said = done.stdout.partition(reader.MAGIC)[2]  # what a login script prints comes before
     if done.returncode == _SSH_FAILED and not said:
         problem = done.stderr.decode(errors="replace").strip()[-_MANY_DIGITS:]
-        raise ConnectionFailed(f"ssh could not connect to {masked(uri)}: {problem}")
+        raise ConnectionFailed(f"ssh could not connect to {mask_uri(uri)}: {problem}")
     return _answer(said)
 
 

@@ -17,7 +17,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._virt import doma
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
     Connection,
     open_connection,
-    translated,
+    translate_errors,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.libvirt_dep import libvirt
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.states import state_name
@@ -64,7 +64,7 @@ def _told_over_ssh(uri: str, request: reader.Request, timeout: float) -> dict[st
 
 def look(connection: Connection, request: reader.Request) -> dict[str, t.Any]:
     """Return what the reader sees over an open connection."""
-    with translated("read the domains"):
+    with translate_errors("read the domains"):
         report: dict[str, t.Any] = reader.Reader(libvirt, connection.handle, request).look()
         return report
 

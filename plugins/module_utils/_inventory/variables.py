@@ -13,7 +13,7 @@ import shlex
 import typing as t
 from urllib.parse import unquote, urlsplit
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._uris import masked
+from ansible_collections.headroom.libvirt.plugins.module_utils._uris import mask_uri
 
 if t.TYPE_CHECKING:
     from .hosts import Host
@@ -24,7 +24,7 @@ Connect = t.Literal["direct", "proxy_jump", "guest_agent"]
 
 def facts_of(guest: Guest, host: Host) -> dict[str, t.Any]:
     """Return what is known of a domain, most of it text of others."""
-    uri = masked(host.uri)
+    uri = mask_uri(host.uri)
     return {
         "name": guest.name,
         "host": host.name,
@@ -46,7 +46,7 @@ def _access(guest: Guest, host: Host, connect: Connect) -> dict[str, t.Any]:
     if connect == "guest_agent":
         return {
             "ansible_connection": "community.libvirt.libvirt_qemu",
-            "ansible_libvirt_uri": masked(host.uri),
+            "ansible_libvirt_uri": mask_uri(host.uri),
             "ansible_host": guest.name,
         }
     address = {} if guest.address is None else {"ansible_host": guest.address}

@@ -36,7 +36,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._interrupt import (
     Stopped,
-    interruptible,
+    raise_on_signals,
 )
 
 from .records import Record, Recovery, State, Step
@@ -52,8 +52,8 @@ __all__ = [
     "Recovery",
     "Step",
     "Transaction",
-    "default_path",
-    "journal_of",
+    "choose_default_path",
+    "open_journal",
 ]
 
 Direction = t.Literal["resume", "roll_back"]
@@ -168,7 +168,7 @@ class Journal:
         fails, it stays unfinished, and the error says so. Stopped by a signal, this raises Interrupted.
         """
         record = Record(secrets.token_hex(4), kind, subject, dict(intent), started=self.now())
-        with interruptible() as interrupts, self._store.begun(record, instead_of):
+        with raise_on_signals() as interrupts, self._store.begun(record, instead_of):
             transaction = Transaction(record, self._store.write)
             try:
                 yield transaction
@@ -185,11 +185,11 @@ class Journal:
 
     def records(self, kind: str | None = None, subject: str | None = None) -> list[Record]:
         """Return the records that are kept, of that kind and about that subject, the oldest first."""
-        return _chosen(self._store.read(), kind, subject)
+        return _select(self._store.read(), kind, subject)
 
     def unfinished(self, kind: str | None = None, subject: str | None = None) -> list[Record]:
         """As records(), only of those transactions that have not ended."""
-        return _chosen(self._store.read(unfinished=True), kind, subject)
+        return _select(self._store.read(unfinished=True), kind, subject)
 
     def recover(
         self, record: Record, handler: Recovery, direction: Direction = "roll_back"
@@ -199,7 +199,7 @@ class Journal:
         Raises Conflict for a transaction that is alive, and what ``handler`` raises; the record then stays.
         """
         act, outcome = _acts(handler)[direction]
-        with interruptible() as interrupts, contextlib.ExitStack() as stack:
+        with raise_on_signals() as interrupts, contextlib.ExitStack() as stack:
             try:
                 stack.enter_context(self._store.taken_over(record))
             except NotFound:
@@ -209,7 +209,7 @@ class Journal:
                 interrupts.hold_off()
             except BaseException as error:
                 interrupts.hold_off()
-                self._store.write(dataclasses.replace(record, problem=_told(error)))
+                self._store.write(dataclasses.replace(record, problem=_describe_error(error)))
                 if isinstance(error, Stopped):
                     raise Interrupted(
                         f"{error}; {record} stays unfinished", transaction=record.id
@@ -220,7 +220,7 @@ class Journal:
 
     def _leave(self, record: Record, recovery: Recovery | None, error: BaseException) -> None:
         """Undo what can be undone after ``error``, and add to it what could not."""
-        record = dataclasses.replace(record, problem=_told(error))
+        record = dataclasses.replace(record, problem=_describe_error(error))
         not_undone = ""
         try:
             if recovery is not None:
@@ -246,14 +246,14 @@ class Journal:
         return Store(self.path, self.warn, self.now)
 
 
-def journal_of(module: AnsibleModule) -> Journal:
+def open_journal(module: AnsibleModule) -> Journal:
     """Return the journal that the ``journal`` option names, or the one of the user whom the module runs as."""
     return Journal(
-        module.params["journal"] or default_path(os.environ, os.geteuid()), warn=module.warn
+        module.params["journal"] or choose_default_path(os.environ, os.geteuid()), warn=module.warn
     )
 
 
-def default_path(environ: t.Mapping[str, str], user_id: int) -> str:
+def choose_default_path(environ: t.Mapping[str, str], user_id: int) -> str:
     """Return where the journal lies: root's is that of the host, another user has one of their own."""
     if user_id == 0:
         return DEFAULT_PATH
@@ -263,7 +263,7 @@ def default_path(environ: t.Mapping[str, str], user_id: int) -> str:
     return str(pathlib.Path(state) / "headroom" / "journal.sqlite")
 
 
-def _chosen(records: t.Iterable[Record], kind: str | None, subject: str | None) -> list[Record]:
+def _select(records: t.Iterable[Record], kind: str | None, subject: str | None) -> list[Record]:
     return [
         record
         for record in records
@@ -275,5 +275,5 @@ def _acts(handler: Recovery) -> dict[Direction, tuple[t.Callable[[Record], None]
     return {"resume": (handler.resume, "resumed"), "roll_back": (handler.roll_back, "rolled_back")}
 
 
-def _told(error: BaseException) -> str:
+def _describe_error(error: BaseException) -> str:
     return error.message if isinstance(error, HeadroomError) else f"{type(error).__name__}: {error}"

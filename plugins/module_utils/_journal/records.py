@@ -84,7 +84,7 @@ class Recovery(t.Protocol):
         """Undo its steps, the newest first."""
 
 
-def to_row(record: Record) -> dict[str, t.Any]:
+def write_row(record: Record) -> dict[str, t.Any]:
     """Return the record as one row of a table; ``alive`` is not in it."""
     row = {
         field.name: getattr(record, field.name)
@@ -95,7 +95,7 @@ def to_row(record: Record) -> dict[str, t.Any]:
     return {**row, "intent": json.dumps(record.intent), "steps": json.dumps(steps)}
 
 
-def from_row(row: t.Sequence[t.Any]) -> Record:
+def read_row(row: t.Sequence[t.Any]) -> Record:
     """Return the record of a row, its values in the order of Record's fields."""
     names = (field.name for field in dataclasses.fields(Record))
     values = dict(zip(names, row))

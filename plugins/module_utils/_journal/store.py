@@ -86,13 +86,13 @@ class Store:
 
     def write(self, record: Record, *, hasty: bool = False) -> None:
         """Make ``record`` durable as it is; with ``hasty`` against all but a power failure."""
-        self._run(lambda opened: opened.execute(_UPSERT, records.to_row(record)), hasty=hasty)
+        self._run(lambda opened: opened.execute(_UPSERT, records.write_row(record)), hasty=hasty)
 
     def end(self, record: Record, state: records.State, keep: int) -> None:
         """Record how it ended; only the last ``keep`` of those that have are kept."""
 
         def work(opened: sqlite3.Connection) -> None:
-            opened.execute(_UPSERT, records.to_row(record.ended(state)))
+            opened.execute(_UPSERT, records.write_row(record.ended(state)))
             opened.execute(
                 "DELETE FROM record WHERE state != 'unfinished' AND number NOT IN "
                 "(SELECT number FROM record WHERE state != 'unfinished' ORDER BY number DESC LIMIT ?)",
@@ -115,8 +115,8 @@ class Store:
             for other in there:
                 mine = instead_of is not None and instead_of.id == other.id
                 if other.alive and not mine and other.collides_with(record):
-                    raise _at_work(other)
-            opened.execute(_UPSERT, records.to_row(record))
+                    raise _refuse_busy(other)
+            opened.execute(_UPSERT, records.write_row(record))
 
         with self._locked(record.id, work):
             yield
@@ -141,7 +141,7 @@ class Store:
                 work(opened)
                 descriptor = self._locks.take(name)
                 if descriptor is None:
-                    raise _at_work(next(one for one in self._read(opened) if one.id == name))
+                    raise _refuse_busy(next(one for one in self._read(opened) if one.id == name))
                 held.callback(os.close, descriptor)
                 opened.execute("UPDATE record SET process = ? WHERE id = ?", (os.getpid(), name))
 
@@ -168,7 +168,7 @@ class Store:
 
     def _read(self, opened: sqlite3.Connection, query: str = _UNFINISHED) -> list[Record]:
         rows = opened.execute(query).fetchall()
-        found = [records.from_row(row) for row in rows]
+        found = [records.read_row(row) for row in rows]
         return [
             dataclasses.replace(
                 one, alive=one.state == "unfinished" and self._locks.is_held(one.id)
@@ -187,7 +187,7 @@ class Store:
         return Locks(pathlib.Path(f"{self.path}.locks"))
 
 
-def _at_work(record: Record) -> Conflict:
+def _refuse_busy(record: Record) -> Conflict:
     return Conflict(
         f"{record} is at work in the process {record.process}. Wait until it has ended, or end that process.",
         transaction=record.id,

@@ -15,10 +15,12 @@ import typing as t
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import HeadroomError
 from ansible_collections.headroom.libvirt.plugins.module_utils._lxml_dep import etree
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import blocks, domains
-from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import translated
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
+    translate_errors,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.element_xml import (
     parse_element,
-    to_text,
+    serialise,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.libvirt_dep import libvirt
 from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import Waiter
@@ -41,7 +43,7 @@ def snapshot_xml(overlays: t.Mapping[str, str], others: t.Iterable[str]) -> str:
         etree.SubElement(disk, "source", file=path)
     for target in others:
         etree.SubElement(disks, "disk", name=target, snapshot="no")
-    return to_text(root)
+    return serialise(root)
 
 
 def put(domain: Domain, xml: str, *, made: bool = False, quiesce: bool = False) -> None:
@@ -57,7 +59,7 @@ def put(domain: Domain, xml: str, *, made: bool = False, quiesce: bool = False) 
         | (libvirt.VIR_DOMAIN_SNAPSHOT_CREATE_REUSE_EXT if made else 0)
         | (libvirt.VIR_DOMAIN_SNAPSHOT_CREATE_QUIESCE if quiesce else 0)
     )
-    with translated(f"put overlays over the disks of {domain.name()!r}"):
+    with translate_errors(f"put overlays over the disks of {domain.name()!r}"):
         domain.snapshotCreateXML(xml, flags)
 
 
@@ -66,15 +68,15 @@ def merge(domain: Domain, target: str, clock: Clock) -> None:
 
     Raises HeadroomError when libvirt gives it up, TimedOut when it takes longer than ten minutes.
     """
-    if blocks.job(domain, target) is None:
+    if blocks.read_job(domain, target) is None:
         blocks.commit(domain, target)
 
     def ready() -> bool:
-        if blocks.job(domain, target) is None:
+        if blocks.read_job(domain, target) is None:
             raise HeadroomError(
                 f"the overlay of the disk {target} of {domain.name()!r} could not be merged"
             )
-        return is_ready(domains.live_xml(domain), target)
+        return is_ready(domains.read_live_xml(domain), target)
 
     Waiter(_MERGE_SECONDS, clock).until(ready, f"merging the overlay of the disk {target}")
     blocks.pivot(domain, target)
@@ -83,7 +85,7 @@ def merge(domain: Domain, target: str, clock: Clock) -> None:
 
 
 def _has_no_job(domain: Domain, target: str) -> bool:
-    return blocks.job(domain, target) is None
+    return blocks.read_job(domain, target) is None
 
 
 def is_ready(xml: str, target: str) -> bool:

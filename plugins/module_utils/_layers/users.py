@@ -73,7 +73,7 @@ class Uses:
         for ref in definition.metadata.volumes:
             volume = find(self._connection, ref)
             if volume is not None:
-                paths[ref] = storage.volume_path(volume)
+                paths[ref] = storage.read_volume_path(volume)
         if not paths:
             return OwnedVolumes()
         used = {
@@ -113,7 +113,7 @@ class Uses:
         elif disk.pool and disk.volume:
             volume = find(self._connection, VolumeRef(disk.pool, disk.volume))
             if volume is not None:
-                yield storage.volume_path(volume)
+                yield storage.read_volume_path(volume)
         yield from disk.backing
 
     def _by_volumes(self, pool_name: str) -> dict[str, str]:
@@ -141,7 +141,7 @@ def find(connection: Connection, ref: VolumeRef) -> libvirt.virStorageVol | None
 def delete(connection: Connection, ref: VolumeRef, *, unless_at: t.Collection[str] = ()) -> None:
     """Delete the volume if it is still there, and not at one of the paths ``unless_at``."""
     volume = find(connection, ref)
-    if volume is not None and (not unless_at or storage.volume_path(volume) not in unless_at):
+    if volume is not None and (not unless_at or storage.read_volume_path(volume) not in unless_at):
         storage.delete(volume)
 
 

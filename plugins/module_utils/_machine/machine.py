@@ -210,7 +210,7 @@ class DefinedMachine(Machine):
     @property
     def metadata(self) -> metadata.Metadata:
         """Our metadata, read now. Setting it writes the definition and the running domain."""
-        return domains.metadata(self.domain)
+        return domains.read_metadata(self.domain)
 
     @metadata.setter
     def metadata(self, value: metadata.Metadata) -> None:
@@ -219,7 +219,7 @@ class DefinedMachine(Machine):
     @property
     def autostart(self) -> bool:
         """Whether the machine starts with its host. Setting it is durable."""
-        return domains.autostart(self.domain)
+        return domains.has_autostart(self.domain)
 
     @autostart.setter
     def autostart(self, value: bool) -> None:
@@ -227,7 +227,7 @@ class DefinedMachine(Machine):
 
     def observe(self) -> plan.Observed:
         """Return the situation of the machine now."""
-        number, _reason = domains.state(self.domain)
+        number, _reason = domains.read_state(self.domain)
         state = states.state_name(number)
         return plan.Observed(
             name=self.name,
@@ -262,7 +262,7 @@ def _ask_to_shut_down(domain: domains.Domain) -> None:
     try:
         domains.ask_to_shut_down(domain)
     except LibvirtFailed:  # paused as by an I/O error, it cannot hear; or it went off just now
-        if _is_active(domain) and states.state_name(domains.state(domain)[0]) != "paused":
+        if _is_active(domain) and states.state_name(domains.read_state(domain)[0]) != "paused":
             raise
 
 

@@ -38,7 +38,7 @@ def default_migrate_uri(destination_uri: str) -> str | None:
 def memory_host(destination: Connection, plan: MigrationPlan) -> str:
     """Return the name under which the source's QEMU will look for the destination's; empty if the URI has none."""
     uri = plan.parameters.get("migrate_uri")
-    return (urlsplit(uri).hostname or "") if uri else node.hostname(destination)
+    return (urlsplit(uri).hostname or "") if uri else node.read_hostname(destination)
 
 
 def resolved(host: str) -> str:
@@ -71,7 +71,7 @@ def export_place(
         return given, None
     # certificates are made for names rather than for addresses
     return _towards(plan.request.migrate_uri or plan.request.destination_uri), (
-        node.hostname(source) if plan.request.tls else None
+        node.read_hostname(source) if plan.request.tls else None
     )
 
 

@@ -23,11 +23,11 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._interrupt import (
     Stopped,
-    interruptible,
+    raise_on_signals,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._journal.journal import Interrupted
 from ansible_collections.headroom.libvirt.plugins.module_utils._streaming import tls
-from ansible_collections.headroom.libvirt.plugins.module_utils._uris import leads_here, masked
+from ansible_collections.headroom.libvirt.plugins.module_utils._uris import leads_here, mask_uri
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import domains, migration
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
     open_connection,
@@ -60,7 +60,7 @@ def move_all(task: Task) -> list[Moved]:
     A signal stops each of them in order. Raises the first error when it is the only one, else one that names each.
     """
     cancelled = threading.Event()
-    with interruptible(), concurrent.futures.ThreadPoolExecutor(task.parallel) as threads:
+    with raise_on_signals(), concurrent.futures.ThreadPoolExecutor(task.parallel) as threads:
         running = {name: threads.submit(_move_one, task, name, cancelled) for name in task.names}
         try:
             concurrent.futures.wait(running.values())
@@ -157,7 +157,7 @@ def _already_there(
 ) -> Moved:
     if there is None:
         raise NotFound(
-            f"name: neither {masked(task.uri)} nor {destination.uri} has a domain {name!r}. Check the names with "
+            f"name: neither {mask_uri(task.uri)} nor {destination.uri} has a domain {name!r}. Check the names with "
             "`virsh list --all`.",
             name=name,
         )
@@ -165,7 +165,7 @@ def _already_there(
     if task.request.persistent and not domains.is_persistent(there):
         changed = True
         if task.act:
-            domains.define(destination, migration.migratable_xml(there, inactive=True))
+            domains.define(destination, migration.read_migratable_xml(there, inactive=True))
     return Moved(
         name=name,
         uuid=there.UUIDString(),
@@ -234,7 +234,7 @@ class _One:
         here = next(
             (disk.pool for disk in made.guest.disks if disk.target in _targets(made.streamed)), None
         )
-        platform = xml.platform_of(domains.live_xml(self._domain))
+        platform = xml.platform_of(domains.read_live_xml(self._domain))
         host = addresses.memory_host(self._sides.destination, made)
         try:
             export = addresses.export_place(self._sides.source, self._task.uri, made)
@@ -277,9 +277,9 @@ class _One:
             result.outcome, result.kept = mover.outcome, mover.kept
 
     def _intent(self, made: MigrationPlan) -> Intent:
-        text = domains.live_xml(self._domain)
+        text = domains.read_live_xml(self._domain)
         # the definition's, since a guest that was streamed before still runs with the policies of that move
-        every = xml.policies(domains.definition_xml(self._domain))
+        every = xml.policies(domains.read_definition_xml(self._domain))
         return intent_of(
             made,
             uri=self._task.uri,

@@ -107,7 +107,7 @@ def seen(domain: libvirt.virDomain | None) -> Seen:
     if domain is None:
         return Seen()
     try:
-        number, reason = domains.state(domain)
+        number, reason = domains.read_state(domain)
     except NotFound:
         return Seen()
     name = states.state_name(number)

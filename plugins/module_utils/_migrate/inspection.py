@@ -29,7 +29,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
     Connection,
-    translated,
+    translate_errors,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.libvirt_dep import libvirt
 
@@ -79,12 +79,12 @@ def facts(
         bridges=_bridges(destination),
         free_memory_bytes=_free_memory(destination),
         free_hugepages_bytes=_free_hugepages(destination, hardware.hugepage_bytes),
-        numa_nodes=int(node.node_info(destination)[4]),
+        numa_nodes=int(node.read_node_info(destination)[4]),
         cpu=_compare_cpu(source, destination, domain, root),
         reach=_reach(destination, plan) if is_local else Reach(),
         name_taken_by=None if named is None else named.UUIDString(),
         uuid_there=_has_uuid(destination, plan.guest.uuid),
-        source_job=migration.job_type(domain) != libvirt.VIR_DOMAIN_JOB_NONE
+        source_job=migration.read_job_type(domain) != libvirt.VIR_DOMAIN_JOB_NONE
         if plan.guest.running
         else False,
         missing_on_destination=tuple(
@@ -105,7 +105,7 @@ def read_hardware(root: etree._Element) -> Hardware:
         type=definition.type,
         networks=_sources(definition, "network"),
         bridges=_sources(definition, "bridge"),
-        host_devices=host_devices.taken(root),
+        host_devices=host_devices.find_host_devices(root),
         hugepage_bytes=None if page is None else _page_bytes(size),
         numa_nodes=None if numa is None else numa.get("nodeset"),
         has_tpm=root.find("devices/tpm") is not None,
@@ -134,7 +134,7 @@ def _page_bytes(page: etree._Element | None) -> int:
 def _bridges(connection: Connection) -> frozenset[str] | None:
     """Return the host's bridges and cards, None where its libvirt cannot list them."""
     try:
-        with translated("list the host's interfaces"):
+        with translate_errors("list the host's interfaces"):
             return frozenset(
                 interface.name() for interface in connection.handle.listAllInterfaces(0)
             )
@@ -143,7 +143,7 @@ def _bridges(connection: Connection) -> frozenset[str] | None:
 
 
 def _free_memory(connection: Connection) -> int | None:
-    stats = node.memory_stats(connection)
+    stats = node.read_memory_stats(connection)
     if not stats:
         return None
     return 1024 * sum(stats.get(name, 0) for name in ("free", "buffers", "cached"))
@@ -153,9 +153,9 @@ def _free_hugepages(connection: Connection, size: int | None) -> int | None:
     if size is None:
         return None
     try:
-        with translated("count the free huge pages"):
+        with translate_errors("count the free huge pages"):
             cells = connection.handle.getFreePages(
-                [size // 1024], 0, int(node.node_info(connection)[4])
+                [size // 1024], 0, int(node.read_node_info(connection)[4])
             )
     except HeadroomError:
         return None
@@ -167,7 +167,7 @@ def _compare_cpu(
 ) -> Cpu:
     if not domains.is_active(domain):
         return Cpu()
-    guest_root = element_xml.parse_element(migration.migratable_xml(domain))
+    guest_root = element_xml.parse_element(migration.read_migratable_xml(domain))
     cpu = guest_root.find("cpu")
     if cpu is None:
         return Cpu(True, "the guest has QEMU's plain CPU")
@@ -175,10 +175,10 @@ def _compare_cpu(
         cpu = node.read_cpu(source)
     if cpu is None:
         return Cpu(detail="the source does not tell its CPU")
-    text = element_xml.to_text(cpu)
+    text = element_xml.serialise(cpu)
     kind = (root.findtext("devices/emulator"), None, None, root.get("type"))
     try:
-        with translated("compare the CPUs"):
+        with translate_errors("compare the CPUs"):
             result = destination.handle.compareHypervisorCPU(*kind, text, 0)
     except HeadroomError as error:
         return Cpu(detail=error.message)
@@ -201,9 +201,9 @@ def _common_model(
         cpu = node.read_cpu(connection)
         if cpu is None:
             return None
-        cpus.append(element_xml.to_text(cpu))
+        cpus.append(element_xml.serialise(cpu))
     try:
-        with translated("find a CPU model that fits both hosts"):
+        with translate_errors("find a CPU model that fits both hosts"):
             text = destination.handle.baselineHypervisorCPU(*kind, cpus, 0)
     except HeadroomError:
         return None

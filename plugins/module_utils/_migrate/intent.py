@@ -15,7 +15,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._uris import masked
+from ansible_collections.headroom.libvirt.plugins.module_utils._uris import mask_uri
 
 from .model import DiskPlan, MigrationPlan
 from .xml import Export, PlacedDisk, Platform
@@ -116,8 +116,8 @@ def intent_of(
     """
     request = plan.request
     return Intent(
-        uri=masked(uri),
-        destination_uri=masked(request.destination_uri),
+        uri=mask_uri(uri),
+        destination_uri=mask_uri(request.destination_uri),
         uuid=plan.guest.uuid,
         name=plan.guest.name,
         destination_name=plan.destination_name,

@@ -138,7 +138,7 @@ class LiveMigration:
 
     def _migrate(self, domain: libvirt.virDomain) -> None:
         parameters = {**self._plan.parameters, **self._xml(domain)}
-        flags = migration.flag_bits(self._plan.flags)
+        flags = migration.combine_flags(self._plan.flags)
         if self._plan.request.peer_to_peer:
             migration.migrate_peer_to_peer(
                 domain, self._plan.request.destination_uri, parameters, flags
@@ -185,7 +185,7 @@ class LiveMigration:
 
     def _look(self, domain: libvirt.virDomain) -> Progress | None:
         try:
-            return Progress.of(migration.job_stats(domain))
+            return Progress.of(migration.read_job_stats(domain))
         except HeadroomError:  # it has just ended
             return None
 
@@ -232,7 +232,7 @@ class LiveMigration:
         )
         arrived = self._sides.at_destination()
         try:
-            stats = migration.job_stats(arrived, completed=True) if arrived is not None else {}
+            stats = migration.read_job_stats(arrived, completed=True) if arrived is not None else {}
         except HeadroomError:  # this libvirt does not keep the figures there
             return outcome
         outcome.downtime_ms = stats.get("downtime")
@@ -258,12 +258,14 @@ def destination_xml(
         )
         for disk in plan.moved
     }
-    return xml.destination_xml(migration.migratable_xml(domain, inactive=inactive), placed, moved)
+    return xml.destination_xml(
+        migration.read_migratable_xml(domain, inactive=inactive), placed, moved
+    )
 
 
 def _xml_if_there(domain: libvirt.virDomain) -> str:
     try:
-        return domains.live_xml(domain) if domains.is_active(domain) else ""
+        return domains.read_live_xml(domain) if domains.is_active(domain) else ""
     except HeadroomError:
         return ""
 

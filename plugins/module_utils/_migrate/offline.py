@@ -13,7 +13,9 @@ import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import NotFound
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import storage
-from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import translated
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
+    translate_errors,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.libvirt_dep import libvirt
 
 if t.TYPE_CHECKING:
@@ -37,7 +39,7 @@ def copy_volumes(sides: Sides, disks: t.Iterable[DiskPlan]) -> None:
 def _copy(sides: Sides, disk: DiskPlan) -> None:
     source = _volume(sides.source, disk.source_path)
     target = _volume(sides.destination, disk.destination_path)
-    with translated(f"copy the volume {disk.source_path}"):
+    with translate_errors(f"copy the volume {disk.source_path}"):
         reader = sides.source.handle.newStream(0)
         writer = sides.destination.handle.newStream(0)
         source.download(reader, 0, 0, libvirt.VIR_STORAGE_VOL_DOWNLOAD_SPARSE_STREAM)

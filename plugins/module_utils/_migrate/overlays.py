@@ -40,6 +40,6 @@ def thaw(sides: Sides, intent: Intent) -> None:
     if domain is None or not domains.is_active(domain):
         return
     for disk in intent.streamed:
-        if xml.chain(domains.live_xml(domain), disk.target)[:1] == (disk.overlay_path,):
+        if xml.chain(domains.read_live_xml(domain), disk.target)[:1] == (disk.overlay_path,):
             overlays.merge(domain, disk.target, sides.clock)
     volumes.delete_paths(sides.source, [disk.overlay_path for disk in intent.streamed])

@@ -66,7 +66,7 @@ class Pull:
         """Start the block jobs of all disks that are not local yet, from an export that a lost source has made anew."""
         domain = self._running()
         for target in self._missing(domain):
-            if blocks.job(domain, target) is None:
+            if blocks.read_job(domain, target) is None:
                 serve.ensure(self._sides.source, self._intent, self._port)
                 self._pull(domain, target)
 
@@ -96,7 +96,7 @@ class Pull:
         with contextlib.suppress(
             HeadroomError
         ):  # as long as the other host or the link is away; _Watch sees to it
-            jobs = {target: blocks.job(domain, target) for target in missing}
+            jobs = {target: blocks.read_job(domain, target) for target in missing}
             now = seen(domain)
             waits_for_disk = now.state == "paused" and now.reason == "ioerror"
             if waits_for_disk or not all(jobs.values()):
@@ -129,7 +129,7 @@ class Pull:
 
     def _missing(self, domain: libvirt.virDomain) -> list[str]:
         """Return the targets whose chain still reaches to the source."""
-        text = domains.live_xml(domain)
+        text = domains.read_live_xml(domain)
         streamed = [disk.target for disk in self._intent.streamed]
         return [
             target
@@ -143,7 +143,7 @@ def restore_definition(sides: Sides, intent: Intent) -> None:
     domain = sides.at_destination()
     if domain is None or not intent.persistent or not domains.is_persistent(domain):
         return
-    before = migration.migratable_xml(domain, inactive=True)
+    before = migration.read_migratable_xml(domain, inactive=True)
     after = xml.with_policies(before, intent.policies)
     if after != before:
         domains.define(sides.destination, after)

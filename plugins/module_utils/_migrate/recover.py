@@ -141,7 +141,7 @@ def recovery(_connection: Connection, _journal: Journal) -> MigrationRecovery:
     return MigrationRecovery()
 
 
-def prospects(record: Record, direction: Direction) -> list[str]:
+def describe_recovery(record: Record, direction: Direction) -> list[str]:
     """Return what recovering the record would do, in sentences. Pure."""
     intent = Intent.from_dict(record.intent)
     if direction == "resume":
@@ -209,7 +209,11 @@ def _stopped(sides: Sides) -> Place:
 def _has_job(sides: Sides) -> bool:
     domain = sides.at_source()
     with contextlib.suppress(HeadroomError):
-        return domain is not None and domains.is_active(domain) and migration.job_type(domain) != 0
+        return (
+            domain is not None
+            and domains.is_active(domain)
+            and migration.read_job_type(domain) != 0
+        )
     return False
 
 
@@ -232,11 +236,11 @@ def _recover_postcopy(sides: Sides, intent: Intent) -> Place:
     domain = sides.at_source()
     if domain is None:
         return sides.whereabouts()
-    flags = migration.flag_bits(
+    flags = migration.combine_flags(
         ("LIVE", "PEER2PEER", "PERSIST_DEST", "POSTCOPY", "POSTCOPY_RESUME")
     )
     if intent.undefine_source:
-        flags |= migration.flag_bits(("UNDEFINE_SOURCE",))
+        flags |= migration.combine_flags(("UNDEFINE_SOURCE",))
     try:
         migration.migrate_peer_to_peer(domain, intent.destination_uri, {}, flags)
     except HeadroomError as error:

@@ -43,7 +43,7 @@ def active_pools(connection: Connection) -> tuple[storage_xml.Pool, ...]:
 
 def guest(source: Connection, destination: Connection, domain: libvirt.virDomain) -> Guest:
     """Return the guest, with what is to be known of each of its disks."""
-    text = domains.live_xml(domain)
+    text = domains.read_live_xml(domain)
     definition = domain_xml.parse(text)
     probe = _SharedStorage(source, destination)
     return Guest(
@@ -53,7 +53,7 @@ def guest(source: Connection, destination: Connection, domain: libvirt.virDomain
         memory_bytes=definition.memory_bytes,
         disks=tuple(_disk(source, destination, disk, probe) for disk in definition.disks),
         persistent=domains.is_persistent(domain),
-        autostart=domains.is_persistent(domain) and domains.autostart(domain),
+        autostart=domains.is_persistent(domain) and domains.has_autostart(domain),
     )
 
 
@@ -63,7 +63,7 @@ def _disk(
     path = disk.source
     if disk.pool and disk.volume:
         pool = storage.look_up_pool(source, disk.pool)
-        path = storage.volume_path(storage.look_up_volume(pool, disk.volume))
+        path = storage.read_volume_path(storage.look_up_volume(pool, disk.volume))
     volume = None if path is None else storage.find_volume_by_path(source, path)
     read = storage_xml.Volume("") if volume is None else storage.read_volume(volume)
     chain = disk.backing or ((read.backing_path,) if read.backing_path else ())
@@ -76,7 +76,7 @@ def _disk(
         format=disk.format or "raw",
         capacity_bytes=read.capacity_bytes,
         allocation_bytes=read.allocation_bytes,
-        pool=None if volume is None else storage.pool_of(volume).name(),
+        pool=None if volume is None else storage.look_up_pool_of(volume).name(),
         chain=chain,
         readonly=disk.readonly,
         shareable=disk.shareable,
@@ -97,7 +97,7 @@ def _base(destination: Connection, chain: tuple[str, ...]) -> tuple[str | None, 
         for pool in storage.list_pools(destination):
             volume = storage.find_volume(pool, name) if storage.is_active(pool) else None
             if volume is not None:
-                return storage.volume_path(volume), True
+                return storage.read_volume_path(volume), True
     at_path = storage.find_volume_by_path(destination, chain[0])
     return None if at_path is None else chain[0], False
 
@@ -112,7 +112,7 @@ class _SharedStorage:
 
     def proves(self, volume: libvirt.virStorageVol) -> bool:
         """Return whether the destination sees what is made beside ``volume``; made once a pool, and removed."""
-        pool = storage.pool_of(volume)
+        pool = storage.look_up_pool_of(volume)
         if pool.name() not in self._proven:
             self._proven[pool.name()] = self._try(pool)
         return self._proven[pool.name()]
@@ -121,11 +121,11 @@ class _SharedStorage:
         name = f"headroom-probe.{secrets.token_hex(8)}"
         new = storage_xml.NewVolume(name, capacity_bytes=512, format="raw")
         try:
-            probe = storage.create(pool, name, storage_xml.volume_xml(new))
+            probe = storage.create(pool, name, storage_xml.build_volume_xml(new))
         except HeadroomError:
             return False
         try:
-            path = storage.volume_path(probe)
+            path = storage.read_volume_path(probe)
             for other in storage.list_pools(self._destination):
                 if storage.is_active(other):
                     storage.try_to_refresh(other)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._uris import masked
+from ansible_collections.headroom.libvirt.plugins.module_utils._uris import mask_uri
 from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import SYSTEM_CLOCK, Clock
 
 from .intent import KIND
@@ -50,7 +50,7 @@ class Task:
 
     def unfinished(self, name: str) -> list[Record]:
         """Return what the journal holds of migrations of ``name`` between these hosts that have not ended."""
-        hosts = (masked(self.uri), masked(self.request.destination_uri))
+        hosts = (mask_uri(self.uri), mask_uri(self.request.destination_uri))
         records = self.journal.unfinished(KIND, name)
         return [
             record
@@ -64,7 +64,7 @@ class Task:
         others = [
             str(record)
             for record in self.journal.unfinished(KIND, name)
-            if record.uri == masked(self.uri) and record.id not in own
+            if record.uri == mask_uri(self.uri) and record.id not in own
         ]
         return ", ".join(others) or None
 
@@ -91,8 +91,8 @@ class Moved:
             "name": self.name,
             "uuid": self.uuid,
             "changed": self.changed,
-            "source_uri": masked(self.source_uri),
-            "destination_uri": masked(self.destination_uri),
+            "source_uri": mask_uri(self.source_uri),
+            "destination_uri": mask_uri(self.destination_uri),
             "running_host": self.running_host,
             "mode": None if self.plan is None else self.plan.mode,
             "plan": None if self.plan is None else self.plan.as_dict(),

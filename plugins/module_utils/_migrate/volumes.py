@@ -38,7 +38,7 @@ def create(connection: Connection, disk: DiskPlan) -> None:
     new = storage_xml.NewVolume(
         disk.volume, disk.capacity_bytes, format=disk.format, backing_path=disk.backing_path
     )
-    storage.create(pool, disk.volume, storage_xml.volume_xml(new))
+    storage.create(pool, disk.volume, storage_xml.build_volume_xml(new))
 
 
 def delete(connection: Connection, refs: t.Iterable[VolumeRef]) -> None:
@@ -67,7 +67,7 @@ def delete_unused(connection: Connection, paths: t.Iterable[str]) -> dict[str, s
         volume = storage.find_volume_by_path(connection, path)
         if volume is None:
             continue
-        name, pool = volume.name(), storage.pool_of(volume).name()
+        name, pool = volume.name(), storage.look_up_pool_of(volume).name()
         user = "an appliance" if name.startswith(PREFIX) else uses.user_of(pool, path)
         if user is not None:
             kept[path] = f"{user} uses it"

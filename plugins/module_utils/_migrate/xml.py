@@ -16,7 +16,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._lxml_dep import 
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import metadata
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.element_xml import (
     parse_element,
-    to_text,
+    serialise,
 )
 
 # A guest whose disk does not answer for a while must wait for it, not see errors.
@@ -91,7 +91,7 @@ def destination_xml(
             for ref in owned.volumes
         )
         metadata.put_in(root, owned._replace(volumes=volumes))
-    return to_text(root)
+    return serialise(root)
 
 
 def _place(element: etree._Element, disk: PlacedDisk) -> None:
@@ -157,7 +157,7 @@ def with_policies(text: str, wanted: t.Mapping[str, t.Mapping[str, str]]) -> str
         for name in _PATIENT:
             driver.attrib.pop(name, None)
         driver.attrib.update(dict(new))
-    return to_text(root) if changed else text
+    return serialise(root) if changed else text
 
 
 def chain(text: str, target: str) -> tuple[str, ...]:
@@ -218,7 +218,7 @@ def helper_xml(name: str, platform: Platform, disks: t.Sequence[HelperDisk], pur
         devices.append(_helper_disk(f"vd{chr(ord('a') + number)}", disk))
     etree.SubElement(devices, "controller", type="usb", model="none")
     etree.SubElement(devices, "memballoon", model="none")
-    return to_text(root)
+    return serialise(root)
 
 
 def _helper_disk(target: str, disk: HelperDisk) -> etree._Element:
@@ -258,4 +258,4 @@ def backup_xml(exports: t.Sequence[Export], scratch_paths: t.Sequence[str]) -> s
             exportname=export.name,
         )
         etree.SubElement(disk, "scratch", file=path)
-    return to_text(root)
+    return serialise(root)

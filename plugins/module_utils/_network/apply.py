@@ -159,7 +159,7 @@ def _act(handle: libvirt.virNetwork, step: Step, *, live: bool, config: bool) ->
         handle,
         step.command,
         step.index,
-        network_xml.host_xml(step.reservation),
+        network_xml.build_host_xml(step.reservation),
         live=live,
         config=config,
     )

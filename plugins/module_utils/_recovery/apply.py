@@ -18,13 +18,13 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     InvalidInput,
     NotFound,
 )
-from ansible_collections.headroom.libvirt.plugins.module_utils._uris import masked
+from ansible_collections.headroom.libvirt.plugins.module_utils._uris import mask_uri
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
     open_connection,
 )
 
-from .registry import kind_of, prospects
-from .report import row
+from .registry import describe_recovery, find_kind
+from .report import describe_transaction
 
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._journal.journal import (
@@ -51,7 +51,7 @@ class Choice:
         return "resume" if self.state == "resumed" else "roll_back"
 
 
-def bring_about(journal: Journal, choice: Choice, now: float, *, dry_run: bool) -> dict[str, t.Any]:
+def ensure(journal: Journal, choice: Choice, now: float, *, dry_run: bool) -> dict[str, t.Any]:
     """Recover the transactions and return the task's result; ``now`` in epoch seconds.
 
     Raises NotFound for an id that the journal does not have, Conflict for a transaction that a process is at work on.
@@ -62,13 +62,15 @@ def bring_about(journal: Journal, choice: Choice, now: float, *, dry_run: bool) 
     for record in unfinished:
         _check(record, choice)
         changes.add(f"{record.kind} of {record.subject} ({record.id})", "unfinished", choice.state)
-        actions += prospects(record, choice.direction)
+        actions += describe_recovery(record, choice.direction)
     if not dry_run:
         for record in unfinished:
             _recover(journal, record, choice)
     ended = {record.id for record in unfinished}
     rows = [
-        row(dataclasses.replace(record, state=choice.state) if record.id in ended else record, now)
+        describe_transaction(
+            dataclasses.replace(record, state=choice.state) if record.id in ended else record, now
+        )
         for record in records
     ]
     return {**changes.as_result(), "transactions": rows, "actions": actions}
@@ -88,16 +90,16 @@ def _find(journal: Journal, choice: Choice) -> list[Record]:
 
 
 def _check(record: Record, choice: Choice) -> None:
-    kind_of(record)
+    find_kind(record)
     if record.alive:
         raise Conflict(
             f"{record} is at work in the process {record.process}. Wait until it has ended, or end that process.",
             transaction=record.id,
             process=record.process,
         )
-    if choice.uri is not None and masked(choice.uri) != record.uri:
+    if choice.uri is not None and mask_uri(choice.uri) != record.uri:
         raise Conflict(
-            f"uri: {record} is about {record.uri}, not about {masked(choice.uri)}. Give that URI, or none.",
+            f"uri: {record} is about {record.uri}, not about {mask_uri(choice.uri)}. Give that URI, or none.",
             transaction=record.id,
             uri=record.uri,
         )
@@ -114,4 +116,4 @@ def _recover(journal: Journal, record: Record, choice: Choice) -> None:
     with open_connection(
         choice.uri or record.uri or "", timeout=choice.connect_timeout
     ) as connection:
-        journal.recover(record, kind_of(record).recovery(connection, journal), choice.direction)
+        journal.recover(record, find_kind(record).recovery(connection, journal), choice.direction)

@@ -51,18 +51,18 @@ KINDS: t.Final[t.Mapping[str, Kind]] = {
     live.KIND: Kind(
         lambda connection, _journal: live.CaptureRecovery(connection), live.describe_recovery
     ),
-    recover.KIND: Kind(clone_again.recovery, recover.prospects),
+    recover.KIND: Kind(clone_again.recovery, recover.describe_recovery),
     flatten.KIND: Kind(
         lambda connection, _journal: flatten.FlattenRecovery(connection), flatten.describe_recovery
     ),
-    migrate_intent.KIND: Kind(migrate_recovery.recovery, migrate_recovery.prospects),
+    migrate_intent.KIND: Kind(migrate_recovery.recovery, migrate_recovery.describe_recovery),
     removal.KIND: Kind(
-        lambda connection, _journal: removal.RemovalRecovery(connection), removal.prospects
+        lambda connection, _journal: removal.RemovalRecovery(connection), removal.describe_recovery
     ),
 }
 
 
-def kind_of(record: Record) -> Kind:
+def find_kind(record: Record) -> Kind:
     """Return the kind of a record; raises Unsupported for one that only another release knows."""
     try:
         return KINDS[record.kind]
@@ -74,7 +74,7 @@ def kind_of(record: Record) -> Kind:
         ) from None
 
 
-def prospects(record: Record, direction: Direction) -> list[str]:
+def describe_recovery(record: Record, direction: Direction) -> list[str]:
     """Return what recovering the record would do; nothing for one that has ended, or of a kind that is not known."""
     if record.state != "unfinished" or record.kind not in KINDS:
         return []

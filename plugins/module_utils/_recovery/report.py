@@ -13,13 +13,13 @@ import dataclasses
 import datetime as dt
 import typing as t
 
-from .registry import prospects
+from .registry import describe_recovery
 
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._journal.records import Record
 
 
-def row(record: Record, now: float) -> dict[str, t.Any]:
+def describe_transaction(record: Record, now: float) -> dict[str, t.Any]:
     """Return the record's row; ``now`` in epoch seconds. Its intent stays in the journal, as it may hold secrets."""
     started = dt.datetime.fromtimestamp(record.started, dt.timezone.utc)
     return {
@@ -34,6 +34,6 @@ def row(record: Record, now: float) -> dict[str, t.Any]:
         "age_seconds": round(max(0.0, now - record.started), 1),
         "problem": record.problem,
         "steps": [dataclasses.asdict(step) for step in record.steps],
-        "roll_back": prospects(record, "roll_back"),
-        "resume": prospects(record, "resume"),
+        "roll_back": describe_recovery(record, "roll_back"),
+        "resume": describe_recovery(record, "resume"),
     }

@@ -60,7 +60,7 @@ def set_periods(
 def _set_period(
     domain: domains.Domain, seconds: int, changes: Changes, *, check_mode: bool
 ) -> None:
-    before = period_of(domains.live_xml(domain))
+    before = period_of(domains.read_live_xml(domain))
     if before is None or before == seconds:
         return
     try:

@@ -112,7 +112,7 @@ def _choose(connection: Connection, request: Request) -> list[_Target] | None:
     if not request.needs_metadata:
         return [_Target(domain) for domain in domains]
     require_lxml()
-    targets = (_Target(domain, domain_api.metadata_if_there(domain)) for domain in domains)
+    targets = (_Target(domain, domain_api.find_metadata(domain)) for domain in domains)
     return [
         target
         for target in targets

@@ -21,7 +21,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._virt import doma
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
     Connection,
     open_connection,
-    translated,
+    translate_errors,
 )
 
 # libvirt's daemons serve this many requests of one client at a time (max_client_requests), and read no more of them.
@@ -65,7 +65,7 @@ class Lanes:
         with contextlib.suppress(
             HeadroomError
         ):  # a host may refuse one client more: then there is less at a time
-            with translated("tell where the host is"):
+            with translate_errors("tell where the host is"):
                 uri = self._lanes[0].connection.handle.getURI()
             connection = self._others.enter_context(open_connection(uri))
             domains = {domain.UUIDString(): domain for domain in domain_api.list_all(connection)}

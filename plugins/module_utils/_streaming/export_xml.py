@@ -20,7 +20,7 @@ import typing as t
 from ansible_collections.headroom.libvirt.plugins.module_utils._lxml_dep import etree
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.element_xml import (
     parse_element,
-    to_text,
+    serialise,
 )
 
 PREFIX: t.Final = "headroom-export-"
@@ -98,7 +98,7 @@ def helper_xml(export: Export, disks: t.Sequence[Served], arch: str, kind: str, 
         etree.SubElement(disk, "readonly")
     etree.SubElement(devices, "controller", type="usb", model="none")
     etree.SubElement(devices, "memballoon", model="none")
-    return to_text(root)
+    return serialise(root)
 
 
 def backup_xml(export: Export, disks: t.Sequence[Served]) -> str:
@@ -116,7 +116,7 @@ def backup_xml(export: Export, disks: t.Sequence[Served]) -> str:
         )
         etree.SubElement(disk, "driver", type="qcow2")
         etree.SubElement(disk, "scratch", file=served.scratch)
-    return to_text(root)
+    return serialise(root)
 
 
 def put_backing(disk: etree._Element, export: Export, *, reconnect: bool) -> None:
@@ -164,7 +164,7 @@ def _layer(source: etree._Element) -> str:
     host = source.find("host")
     if source.get("protocol") == "nbd" and host is not None:
         return f"nbd://{host.get('name')}:{host.get('port')}/{source.get('name')}"
-    return source.get("file") or source.get("dev") or to_text(source)
+    return source.get("file") or source.get("dev") or serialise(source)
 
 
 def without_backing(definition: str) -> str:
@@ -173,13 +173,13 @@ def without_backing(definition: str) -> str:
     for disk in root.iterfind("devices/disk"):
         for backing in disk.findall("backingStore"):
             disk.remove(backing)
-    return to_text(root)
+    return serialise(root)
 
 
 def record_element(record: Record) -> str:
     """Return the record as virDomainSetMetadata wants it, in no namespace."""
     export = record.export
-    return to_text(
+    return serialise(
         etree.Element(
             "stream",
             token=export.token,

@@ -16,7 +16,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     HeadroomError,
     NotFound,
 )
-from ansible_collections.headroom.libvirt.plugins.module_utils._uris import masked
+from ansible_collections.headroom.libvirt.plugins.module_utils._uris import mask_uri
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import domains
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
     open_connection,
@@ -40,7 +40,7 @@ class ExportRef:
 
 def record_of(domain: domains.Domain) -> export_xml.Record | None:
     """Return how a machine is streamed; None for one that is whole."""
-    return export_xml.read_record(domains.metadata_xml(domain, export_xml.RECORD_NAMESPACE))
+    return export_xml.read_record(domains.read_metadata_xml(domain, export_xml.RECORD_NAMESPACE))
 
 
 def needed_by(domain: domains.Domain) -> tuple[ExportRef, ...]:
@@ -71,7 +71,7 @@ def end_unneeded(connection: Connection, ref: ExportRef) -> None:
         with open_connection(ref.uri) as source:
             stop(source, ref.helper)
     except HeadroomError as error:
-        where = masked(ref.uri)
+        where = mask_uri(ref.uri)
         raise HeadroomError(
             f"the export {ref.helper} on {where}, which nothing here reads any more, could not be ended: "
             f"{error.message.rstrip('.')}. If that host comes back, end it there: "

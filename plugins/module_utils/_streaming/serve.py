@@ -61,7 +61,7 @@ def start(connection: Connection, intent: Intent, port: int) -> None:
 def ensure(connection: Connection, intent: Intent, port: int) -> None:
     """Serve again what is not served any more, at the same place under the same names."""
     helper = domains.find(connection, intent.helper)
-    if helper is not None and migration.job_type(helper) != libvirt.VIR_DOMAIN_JOB_NONE:
+    if helper is not None and migration.read_job_type(helper) != libvirt.VIR_DOMAIN_JOB_NONE:
         return
     if helper is not None:
         migration.destroy(helper)
@@ -88,13 +88,13 @@ def _make_overlay(connection: Connection, disk: Streamed) -> None:
         raise NotFound(
             f"{disk.base_path} is in no active pool of the source any more", path=disk.base_path
         )
-    pool = storage.pool_of(base)
+    pool = storage.look_up_pool_of(base)
     name = posixpath.basename(disk.helper_path)
     read = storage.read_volume(base)
     new = storage_xml.NewVolume(
         name, read.capacity_bytes, backing_path=disk.base_path, backing_format=disk.base_format
     )
-    storage.create(pool, name, storage_xml.volume_xml(new))
+    storage.create(pool, name, storage_xml.build_volume_xml(new))
 
 
 def _start_helper(connection: Connection, intent: Intent) -> libvirt.virDomain:

@@ -106,7 +106,7 @@ def _paths(way: Way, name: str) -> tuple[str, str]:
 
 
 def _volume_xml(name: str) -> str:
-    return storage_xml.volume_xml(storage_xml.NewVolume(f"{name}.probe", _VOLUME_BYTES))
+    return storage_xml.build_volume_xml(storage_xml.NewVolume(f"{name}.probe", _VOLUME_BYTES))
 
 
 def _serve(way: Way, name: str, platform: xml.Platform, paths: tuple[str, str]) -> xml.Export:

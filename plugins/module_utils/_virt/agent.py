@@ -16,7 +16,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import He
 from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import Waiter
 
 from . import domains
-from .connection import translated
+from .connection import translate_errors
 from .libvirt_dep import libvirt, libvirt_qemu
 
 if t.TYPE_CHECKING:
@@ -34,7 +34,7 @@ def is_connected(domain: domains.Domain) -> bool:
     return any(target.get("state") == "connected" for target in targets)
 
 
-def answers(domain: domains.Domain) -> bool:
+def is_responsive(domain: domains.Domain) -> bool:
     """Return whether the agent in the guest has opened its channel and answers on it.
 
     libvirt calls the channel connected a little before it has connected to it itself, and refuses to ask until then.
@@ -56,7 +56,7 @@ def answers(domain: domains.Domain) -> bool:
 def run(domain: domains.Domain, words: t.Sequence[str], timeout: float, clock: Clock) -> None:
     """Run a program in the guest; raises HeadroomError unless it ends with 0 within ``timeout`` seconds."""
     started = _ask(domain, "guest-exec", path=words[0], arg=list(words[1:]))
-    process = _number(domain, started, "pid")
+    process = _read_number(domain, started, "pid")
     status: dict[str, t.Any] = {}
 
     def has_ended() -> bool:
@@ -68,7 +68,7 @@ def run(domain: domains.Domain, words: t.Sequence[str], timeout: float, clock: C
         has_ended, f"the end of {words[0]} in {domain.name()!r}"
     )
     if status.get("exitcode") != 0:
-        code = _number(
+        code = _read_number(
             domain, {"exitcode": status.get("exitcode", status.get("signal"))}, "exitcode"
         )
         raise HeadroomError(
@@ -78,7 +78,7 @@ def run(domain: domains.Domain, words: t.Sequence[str], timeout: float, clock: C
 
 def _ask(domain: domains.Domain, command: str, **arguments: t.Any) -> dict[str, t.Any]:
     request = json.dumps({"execute": command, "arguments": arguments})
-    with translated(f"ask the agent of {domain.name()!r} for {command}"):
+    with translate_errors(f"ask the agent of {domain.name()!r} for {command}"):
         answer = libvirt_qemu.qemuAgentCommand(domain, request, _ANSWER_SECONDS, 0)
     try:
         facts = json.loads(answer)["return"]
@@ -91,7 +91,7 @@ def _ask(domain: domains.Domain, command: str, **arguments: t.Any) -> dict[str, 
     return facts
 
 
-def _number(domain: domains.Domain, facts: t.Mapping[str, t.Any], name: str) -> int:
+def _read_number(domain: domains.Domain, facts: t.Mapping[str, t.Any], name: str) -> int:
     value = facts.get(name)
     if not isinstance(value, int):
         raise HeadroomError(f"the agent of {domain.name()!r} gave no {name}.")

@@ -12,7 +12,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from .connection import Connection, translated
+from .connection import Connection, translate_errors
 from .libvirt_dep import libvirt
 
 if t.TYPE_CHECKING:
@@ -29,51 +29,51 @@ class Job:
 
 def create_transient_paused(connection: Connection, name: str, xml: str) -> Domain:
     """Start a domain that has no definition, and let none of its instructions run."""
-    with translated(f"start {name!r}"):
+    with translate_errors(f"start {name!r}"):
         return connection.handle.createXML(xml, libvirt.VIR_DOMAIN_START_PAUSED)
 
 
 def begin_backup(domain: Domain, xml: str) -> None:
     """Begin the backup that the XML describes; in pull mode, libvirt serves the disks until the domain ends."""
-    with translated(f"export the disks of {domain.name()!r}"):
+    with translate_errors(f"export the disks of {domain.name()!r}"):
         domain.backupBegin(xml, None, 0)
 
 
-def backup_xml(domain: Domain) -> str:
+def read_backup_xml(domain: Domain) -> str:
     """Return the XML of the backup that runs."""
-    with translated(f"read the export of {domain.name()!r}"):
+    with translate_errors(f"read the export of {domain.name()!r}"):
         return domain.backupGetXMLDesc(0)
 
 
 def pull(domain: Domain, target: str, bytes_per_second: int) -> None:
     """Begin to copy the whole backing chain of a disk into it, in the background; 0 is without limit."""
-    with translated(f"pull the disk {target} of {domain.name()!r}"):
+    with translate_errors(f"pull the disk {target} of {domain.name()!r}"):
         domain.blockPull(target, bytes_per_second, libvirt.VIR_DOMAIN_BLOCK_PULL_BANDWIDTH_BYTES)
 
 
 def commit(domain: Domain, target: str) -> None:
     """Begin to merge the topmost layer of a disk into the one below it."""
     flags = libvirt.VIR_DOMAIN_BLOCK_COMMIT_ACTIVE | libvirt.VIR_DOMAIN_BLOCK_COMMIT_SHALLOW
-    with translated(f"merge the overlay of the disk {target} of {domain.name()!r}"):
+    with translate_errors(f"merge the overlay of the disk {target} of {domain.name()!r}"):
         domain.blockCommit(target, None, None, 0, flags)
 
 
 def pivot(domain: Domain, target: str) -> None:
     """End a job that is ready, and let the domain go on with what it has written."""
-    with translated(f"leave the overlay of the disk {target} of {domain.name()!r}"):
+    with translate_errors(f"leave the overlay of the disk {target} of {domain.name()!r}"):
         domain.blockJobAbort(target, libvirt.VIR_DOMAIN_BLOCK_JOB_ABORT_PIVOT)
 
 
-def job(domain: Domain, target: str) -> Job | None:
+def read_job(domain: Domain, target: str) -> Job | None:
     """Return the job that runs on a disk, None when there is none."""
-    with translated(f"read the job of the disk {target} of {domain.name()!r}"):
+    with translate_errors(f"read the job of the disk {target} of {domain.name()!r}"):
         facts = domain.blockJobInfo(target, 0)
     return Job(int(facts["cur"]), int(facts["end"])) if facts else None
 
 
 def layers(connection: Connection, domain: Domain) -> dict[str, list[int]]:
     """Return {target: the capacities in bytes, top first} of each layer of each disk's backing chain."""
-    with translated(f"read the disks of {domain.name()!r}"):
+    with translate_errors(f"read the disks of {domain.name()!r}"):
         ((_domain, facts),) = connection.handle.domainListGetStats(
             [domain],
             libvirt.VIR_DOMAIN_STATS_BLOCK,

@@ -26,7 +26,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     TimedOut,
     Unsupported,
 )
-from ansible_collections.headroom.libvirt.plugins.module_utils._uris import masked
+from ansible_collections.headroom.libvirt.plugins.module_utils._uris import mask_uri
 
 from .libvirt_dep import libvirt, require_libvirt
 
@@ -73,14 +73,14 @@ def open_connection(
     try:
         if keepalive:
             _keep_alive(handle)
-        yield Connection(handle, masked(uri))
+        yield Connection(handle, mask_uri(uri))
     finally:
         with contextlib.suppress(libvirt.libvirtError):
             handle.close()
 
 
 @contextlib.contextmanager
-def living(connection: Connection, *, timeout: float = 20.0) -> t.Iterator[Connection]:
+def ensure_alive(connection: Connection, *, timeout: float = 20.0) -> t.Iterator[Connection]:
     """Yield the connection, or where it has broken a new one to the same host, as when libvirtd was restarted.
 
     Raises ConnectionFailed when there is none within ``timeout`` seconds, or its URI holds a password.
@@ -100,7 +100,7 @@ def _is_alive(connection: Connection) -> bool:
 
 
 @contextlib.contextmanager
-def translated(action: str) -> t.Iterator[None]:
+def translate_errors(action: str) -> t.Iterator[None]:
     """Turn a libvirtError of the block into the collection's errors.
 
     ``action`` says what was being done, as in "look up the domain 'web-1'".
@@ -108,20 +108,20 @@ def translated(action: str) -> t.Iterator[None]:
     try:
         yield
     except libvirt.libvirtError as error:
-        raise from_libvirt(error, action) from error
+        raise translate_error(error, action) from error
 
 
-def from_libvirt(error: libvirt.libvirtError, action: str) -> HeadroomError:
+def translate_error(error: libvirt.libvirtError, action: str) -> HeadroomError:
     """Return the HeadroomError that stands for ``error``."""
-    text = masked((error.get_error_message() or str(error)).strip())
+    text = mask_uri((error.get_error_message() or str(error)).strip())
     code = error.get_error_code()
     if _NO_SPACE.search(text):
         return NoSpace(f"could not {action}: {text}", libvirt_code=code)
-    family = ConnectionFailed if _LOST.search(text) else _families().get(code, LibvirtFailed)
+    family = ConnectionFailed if _LOST.search(text) else _map_codes().get(code, LibvirtFailed)
     return family(f"could not {action}: {text}", libvirt_code=code)
 
 
-def _families() -> dict[int, type[HeadroomError]]:
+def _map_codes() -> dict[int, type[HeadroomError]]:
     # Built at call time: the constants exist only where libvirt could be imported.
     return {
         libvirt.VIR_ERR_NO_DOMAIN: NotFound,
@@ -145,7 +145,7 @@ def _check_uri(uri: str) -> None:
     if not urlsplit(uri).scheme or any(character.isspace() for character in uri):
         raise InvalidInput(
             "uri",
-            masked(uri),
+            mask_uri(uri),
             "is not a libvirt URI",
             "Write for example qemu:///system or qemu+ssh://root@host/system.",
         )
@@ -167,16 +167,16 @@ def _open_within(uri: str, timeout: float, read_only: bool) -> libvirt.virConnec
     if "handle" in outcome:
         return t.cast("libvirt.virConnect", outcome["handle"])
     if "error" in outcome:
-        text = masked(str(outcome["error"]).strip())
+        text = mask_uri(str(outcome["error"]).strip())
         raise ConnectionFailed(
-            f"uri: could not connect to {masked(uri)}: {text}. Check that libvirtd (or virtqemud) runs there and "
+            f"uri: could not connect to {mask_uri(uri)}: {text}. Check that libvirtd (or virtqemud) runs there and "
             "that this user may use it.",
-            uri=masked(uri),
+            uri=mask_uri(uri),
         )
     raise ConnectionFailed(
-        f"uri: {masked(uri)} did not answer within {timeout:g} s. Check the host and the network, or raise "
+        f"uri: {mask_uri(uri)} did not answer within {timeout:g} s. Check the host and the network, or raise "
         "connect_timeout.",
-        uri=masked(uri),
+        uri=mask_uri(uri),
     )
 
 

@@ -12,7 +12,14 @@ from __future__ import annotations
 import typing as t
 
 from . import metadata as _metadata
-from .element_xml import attribute, children, children_by_tag, parse_element, size_in_bytes, text_of
+from .element_xml import (
+    iterate_children,
+    map_children,
+    parse_element,
+    read_attribute,
+    read_size_bytes,
+    read_text,
+)
 from .metadata import Metadata
 
 if t.TYPE_CHECKING:
@@ -87,28 +94,28 @@ def parse(text: str) -> Definition:
 
 def read(root: etree._Element) -> Definition:
     """Return the Definition of a parsed ``<domain>``."""
-    parts = children_by_tag(root)
-    system, devices = children_by_tag(parts.get("os")), parts.get("devices")
+    parts = map_children(root)
+    system, devices = map_children(parts.get("os")), parts.get("devices")
     return Definition(
-        name=text_of(parts.get("name")) or "",
-        uuid=text_of(parts.get("uuid")),
+        name=read_text(parts.get("name")) or "",
+        uuid=read_text(parts.get("uuid")),
         type=root.get("type", "kvm"),
-        title=text_of(parts.get("title")),
-        description=text_of(parts.get("description")),
-        memory_bytes=size_in_bytes(parts.get("memory")),
-        vcpus=int(text_of(parts.get("vcpu")) or 1),
-        arch=attribute(system.get("type"), "arch") or None,
-        machine=attribute(system.get("type"), "machine") or None,
-        nvram=text_of(system.get("nvram")),
-        disks=tuple(map(_read_disk, children(devices, "disk"))),
-        interfaces=tuple(map(_read_interface, children(devices, "interface"))),
-        graphics=tuple(map(_read_graphics, children(devices, "graphics"))),
+        title=read_text(parts.get("title")),
+        description=read_text(parts.get("description")),
+        memory_bytes=read_size_bytes(parts.get("memory")),
+        vcpus=int(read_text(parts.get("vcpu")) or 1),
+        arch=read_attribute(system.get("type"), "arch") or None,
+        machine=read_attribute(system.get("type"), "machine") or None,
+        nvram=read_text(system.get("nvram")),
+        disks=tuple(map(_read_disk, iterate_children(devices, "disk"))),
+        interfaces=tuple(map(_read_interface, iterate_children(devices, "interface"))),
+        graphics=tuple(map(_read_graphics, iterate_children(devices, "graphics"))),
         metadata=_metadata.find_in(root),
     )
 
 
 def _read_disk(element: etree._Element) -> Disk:
-    parts = children_by_tag(element)
+    parts = map_children(element)
     source, target = parts.get("source", _NOTHING), parts.get("target", _NOTHING)
     return Disk(
         target=target.get("dev", ""),
@@ -118,16 +125,16 @@ def _read_disk(element: etree._Element) -> Disk:
         source=source.get("file") or source.get("dev") or source.get("dir"),
         pool=source.get("pool"),
         volume=source.get("volume"),
-        format=attribute(parts.get("driver"), "type") or None,
+        format=read_attribute(parts.get("driver"), "type") or None,
         readonly="readonly" in parts,
         shareable="shareable" in parts,
-        backing=tuple(_backing(parts.get("backingStore"))),
-        alias=attribute(parts.get("alias"), "name") or None,
-        cache=attribute(parts.get("driver"), "cache") or None,
+        backing=tuple(_walk_backing(parts.get("backingStore"))),
+        alias=read_attribute(parts.get("alias"), "name") or None,
+        cache=read_attribute(parts.get("driver"), "cache") or None,
     )
 
 
-def _backing(store: etree._Element | None) -> t.Iterator[str]:
+def _walk_backing(store: etree._Element | None) -> t.Iterator[str]:
     while store is not None:
         source = store.find("source")
         path = None if source is None else source.get("file") or source.get("dev")
@@ -137,15 +144,15 @@ def _backing(store: etree._Element | None) -> t.Iterator[str]:
 
 
 def _read_interface(element: etree._Element) -> Interface:
-    parts = children_by_tag(element)
+    parts = map_children(element)
     source = parts.get("source", _NOTHING)
     return Interface(
-        mac=attribute(parts.get("mac"), "address") or None,
+        mac=read_attribute(parts.get("mac"), "address") or None,
         # libvirt's own files have both, what it tells has only what the network made of it
         type=parts.get("actual", element).get("type", "network"),
         source=source.get("network") or source.get("bridge") or source.get("dev"),
-        target=attribute(parts.get("target"), "dev") or None,
-        model=attribute(parts.get("model"), "type") or None,
+        target=read_attribute(parts.get("target"), "dev") or None,
+        model=read_attribute(parts.get("model"), "type") or None,
     )
 
 
@@ -153,13 +160,13 @@ def _read_graphics(element: etree._Element) -> Graphics:
     listen = element.find("listen")
     return Graphics(
         type=element.get("type", ""),
-        address=element.get("listen") or attribute(listen, "address") or None,
-        port=_port(element.get("port")),
-        tls_port=_port(element.get("tlsPort")),
-        socket=element.get("socket") or attribute(listen, "socket") or None,
+        address=element.get("listen") or read_attribute(listen, "address") or None,
+        port=_read_port(element.get("port")),
+        tls_port=_read_port(element.get("tlsPort")),
+        socket=element.get("socket") or read_attribute(listen, "socket") or None,
     )
 
 
-def _port(text: str | None) -> int | None:
+def _read_port(text: str | None) -> int | None:
     # -1 stands for "one that libvirt chooses when the domain starts"
     return int(text) if text and text.isdecimal() and int(text) > 0 else None

@@ -18,7 +18,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
 
 from . import domain_xml, element_xml
 from . import metadata as _metadata
-from .connection import Connection, translated
+from .connection import Connection, translate_errors
 from .libvirt_dep import libvirt
 
 if t.TYPE_CHECKING:
@@ -29,19 +29,19 @@ if t.TYPE_CHECKING:
 
 def list_all(connection: Connection) -> list[Domain]:
     """Return every domain of the host, active or not."""
-    with translated("list the domains"):
+    with translate_errors("list the domains"):
         return connection.handle.listAllDomains(0)
 
 
 def look_up(connection: Connection, name: str) -> Domain:
     """Return the domain called ``name``; raises NotFound."""
-    with translated(f"look up the domain {name!r}"):
+    with translate_errors(f"look up the domain {name!r}"):
         return connection.handle.lookupByName(name)
 
 
 def look_up_uuid(connection: Connection, uuid: str) -> Domain:
     """Return the domain with ``uuid``; raises NotFound."""
-    with translated(f"look up the domain with UUID {uuid}"):
+    with translate_errors(f"look up the domain with UUID {uuid}"):
         return connection.handle.lookupByUUIDString(uuid)
 
 
@@ -53,9 +53,9 @@ def find(connection: Connection, name: str) -> Domain | None:
         return None
 
 
-def state(domain: Domain) -> tuple[int, int]:
+def read_state(domain: Domain) -> tuple[int, int]:
     """Return (virDomainState, reason)."""
-    with translated(f"read the state of {domain.name()!r}"):
+    with translate_errors(f"read the state of {domain.name()!r}"):
         number, reason = domain.state(0)
     return number, reason
 
@@ -65,60 +65,60 @@ def read_info(domain: Domain) -> list[int]:
 
     Unlike the bulk statistics this asks no guest's monitor, so a guest that hangs cannot hold it up.
     """
-    with translated(f"read the size of {domain.name()!r}"):
+    with translate_errors(f"read the size of {domain.name()!r}"):
         return domain.info()
 
 
 def is_active(domain: Domain) -> bool:
     """Return whether the domain has a running (or paused) process."""
-    with translated(f"ask whether {domain.name()!r} runs"):
+    with translate_errors(f"ask whether {domain.name()!r} runs"):
         return bool(domain.isActive())
 
 
 def is_persistent(domain: Domain) -> bool:
     """Return whether the domain has a definition that outlives its process."""
-    with translated(f"ask whether {domain.name()!r} is persistent"):
+    with translate_errors(f"ask whether {domain.name()!r} is persistent"):
         return bool(domain.isPersistent())
 
 
-def autostart(domain: Domain) -> bool:
+def has_autostart(domain: Domain) -> bool:
     """Return whether the domain starts with its host."""
-    with translated(f"read autostart of {domain.name()!r}"):
+    with translate_errors(f"read autostart of {domain.name()!r}"):
         return bool(domain.autostart())
 
 
-def definition_xml(domain: Domain, *, secrets: bool = False) -> str:
+def read_definition_xml(domain: Domain, *, secrets: bool = False) -> str:
     """Return the persistent definition; with ``secrets`` as it is to be defined again, which is never to be shown."""
     flags = libvirt.VIR_DOMAIN_XML_INACTIVE | (libvirt.VIR_DOMAIN_XML_SECURE if secrets else 0)
-    with translated(f"read the definition of {domain.name()!r}"):
+    with translate_errors(f"read the definition of {domain.name()!r}"):
         return domain.XMLDesc(flags)
 
 
-def live_xml(domain: Domain) -> str:
+def read_live_xml(domain: Domain) -> str:
     """Return the running definition (with backing chains), or the persistent one when it does not run."""
-    with translated(f"read the XML of {domain.name()!r}"):
+    with translate_errors(f"read the XML of {domain.name()!r}"):
         return domain.XMLDesc(0)
 
 
 def read_definition(domain: Domain) -> domain_xml.Definition:
     """Return what the collection reads of the persistent definition."""
-    return domain_xml.parse(definition_xml(domain))
+    return domain_xml.parse(read_definition_xml(domain))
 
 
 def read_live(domain: Domain) -> domain_xml.Definition:
     """Return what the collection reads of the running definition, or of the persistent one when it does not run."""
-    return domain_xml.parse(live_xml(domain))
+    return domain_xml.parse(read_live_xml(domain))
 
 
 def read_live_element(domain: Domain) -> etree._Element:
     """Return the running definition (or the persistent one) parsed, for what ``read_live`` leaves out."""
-    return element_xml.parse_element(live_xml(domain))
+    return element_xml.parse_element(read_live_xml(domain))
 
 
-def metadata_xml(domain: Domain, namespace: str) -> str | None:
+def read_metadata_xml(domain: Domain, namespace: str) -> str | None:
     """Return the element of a namespace in the domain's metadata, None if it has none."""
     try:
-        with translated(f"read the metadata of {domain.name()!r}"):
+        with translate_errors(f"read the metadata of {domain.name()!r}"):
             return domain.metadata(libvirt.VIR_DOMAIN_METADATA_ELEMENT, namespace, 0)
     except NotFound as error:
         if error.details.get("libvirt_code") == libvirt.VIR_ERR_NO_DOMAIN_METADATA:
@@ -126,20 +126,20 @@ def metadata_xml(domain: Domain, namespace: str) -> str | None:
         raise
 
 
-def metadata(domain: Domain) -> _metadata.Metadata:
+def read_metadata(domain: Domain) -> _metadata.Metadata:
     """Return what our metadata say of the domain, nothing if it has none; raises NotFound for a domain that is gone."""
-    text = metadata_xml(domain, _metadata.NAMESPACE)
+    text = read_metadata_xml(domain, _metadata.NAMESPACE)
     return (
         _metadata.Metadata()
         if text is None
-        else _metadata.from_element(element_xml.parse_element(text))
+        else _metadata.read_element(element_xml.parse_element(text))
     )
 
 
-def metadata_if_there(domain: Domain) -> _metadata.Metadata | None:
+def find_metadata(domain: Domain) -> _metadata.Metadata | None:
     """Return what our metadata say of the domain, None if it is gone since it was listed."""
     try:
-        return metadata(domain)
+        return read_metadata(domain)
     except NotFound:
         return None
 
@@ -149,13 +149,13 @@ def set_metadata_xml(domain: Domain, xml: str, prefix: str, namespace: str) -> N
     flags = libvirt.VIR_DOMAIN_AFFECT_CONFIG
     if domain.isActive():
         flags |= libvirt.VIR_DOMAIN_AFFECT_LIVE
-    with translated(f"set the metadata of {domain.name()!r}"):
+    with translate_errors(f"set the metadata of {domain.name()!r}"):
         domain.setMetadata(libvirt.VIR_DOMAIN_METADATA_ELEMENT, xml, prefix, namespace, flags)
 
 
 def set_metadata(domain: Domain, value: _metadata.Metadata) -> None:
     """Set our metadata of the domain, in the definition and the running domain at once."""
-    text = element_xml.to_text(_metadata.to_bare_element(value))
+    text = element_xml.serialise(_metadata.build_bare_element(value))
     set_metadata_xml(domain, text, _metadata.PREFIX, _metadata.NAMESPACE)
 
 
@@ -164,62 +164,62 @@ def remove_metadata(domain: Domain, namespace: str) -> None:
     flags = libvirt.VIR_DOMAIN_AFFECT_CONFIG
     if domain.isActive():
         flags |= libvirt.VIR_DOMAIN_AFFECT_LIVE
-    with translated(f"remove metadata of {domain.name()!r}"):
+    with translate_errors(f"remove metadata of {domain.name()!r}"):
         domain.setMetadata(libvirt.VIR_DOMAIN_METADATA_ELEMENT, None, None, namespace, flags)
 
 
 def define(connection: Connection, xml: str) -> Domain:
     """Define a domain; raises Conflict when its name is taken by another UUID."""
-    with translated("define the domain"):
+    with translate_errors("define the domain"):
         return connection.handle.defineXMLFlags(xml, libvirt.VIR_DOMAIN_DEFINE_VALIDATE)
 
 
 def start(domain: Domain, *, paused: bool = False) -> None:
     """Start the domain (from its managed save image, if it has one)."""
-    with translated(f"start {domain.name()!r}"):
+    with translate_errors(f"start {domain.name()!r}"):
         domain.createWithFlags(libvirt.VIR_DOMAIN_START_PAUSED if paused else 0)
 
 
 def resume(domain: Domain) -> None:
     """Let the vCPUs of a paused domain run."""
-    with translated(f"resume {domain.name()!r}"):
+    with translate_errors(f"resume {domain.name()!r}"):
         domain.resume()
 
 
 def wake(domain: Domain) -> None:
     """Wake a domain that suspended itself."""
-    with translated(f"wake {domain.name()!r}"):
+    with translate_errors(f"wake {domain.name()!r}"):
         domain.pMWakeup(0)
 
 
 def suspend(domain: Domain) -> None:
     """Stop the vCPUs of the domain, keeping its memory."""
-    with translated(f"pause {domain.name()!r}"):
+    with translate_errors(f"pause {domain.name()!r}"):
         domain.suspend()
 
 
 def set_balloon_period(domain: Domain, seconds: int) -> None:
     """Have the guest's balloon driver tell its memory every so many seconds, until the domain stops; 0: never."""
-    with translated(f"set the period of the memory statistics of {domain.name()!r}"):
+    with translate_errors(f"set the period of the memory statistics of {domain.name()!r}"):
         domain.setMemoryStatsPeriod(seconds, libvirt.VIR_DOMAIN_AFFECT_LIVE)
 
 
 def ask_to_shut_down(domain: Domain) -> None:
     """Ask the guest to shut down (by agent or ACPI, as libvirt chooses); returns at once."""
-    with translated(f"shut {domain.name()!r} down"):
+    with translate_errors(f"shut {domain.name()!r} down"):
         domain.shutdown()
 
 
-def agent_time(domain: Domain) -> int:
+def read_agent_time(domain: Domain) -> int:
     """Return the guest's time in epoch seconds, as its agent tells it; raises when none answers."""
-    with translated(f"ask the guest agent of {domain.name()!r}"):
+    with translate_errors(f"ask the guest agent of {domain.name()!r}"):
         return domain.getTime(0)["seconds"]
 
 
 def power_off(domain: Domain) -> None:
     """Take the power away; QEMU gets the time to flush its caches. One that goes off by itself meanwhile is off too."""
     try:
-        with translated(f"power {domain.name()!r} off"):
+        with translate_errors(f"power {domain.name()!r} off"):
             domain.destroyFlags(libvirt.VIR_DOMAIN_DESTROY_GRACEFUL)
     except LibvirtFailed:
         if is_active(domain):
@@ -228,19 +228,19 @@ def power_off(domain: Domain) -> None:
 
 def save(domain: Domain) -> None:
     """Save memory to disk and stop (managed save)."""
-    with translated(f"save {domain.name()!r}"):
+    with translate_errors(f"save {domain.name()!r}"):
         domain.managedSave(0)
 
 
 def has_saved_memory(domain: Domain) -> bool:
     """Return whether a managed save image exists."""
-    with translated(f"look for the saved memory of {domain.name()!r}"):
+    with translate_errors(f"look for the saved memory of {domain.name()!r}"):
         return bool(domain.hasManagedSaveImage(0))
 
 
 def set_autostart(domain: Domain, enabled: bool) -> None:
     """Set whether the domain starts with its host."""
-    with translated(f"set autostart of {domain.name()!r}"):
+    with translate_errors(f"set autostart of {domain.name()!r}"):
         domain.setAutostart(int(enabled))
 
 
@@ -254,5 +254,5 @@ def undefine(domain: Domain) -> None:
         # libvirt before 8.9 always removes the TPM state and does not know the flag
         | getattr(libvirt, "VIR_DOMAIN_UNDEFINE_TPM", 0)
     )
-    with translated(f"undefine {domain.name()!r}"):
+    with translate_errors(f"undefine {domain.name()!r}"):
         domain.undefineFlags(flags)

@@ -44,32 +44,32 @@ def _parser() -> etree.XMLParser:
     )
 
 
-def to_text(element: etree._Element) -> str:
+def serialise(element: etree._Element) -> str:
     """Return the XML text of ``element``."""
     return etree.tostring(element, encoding="unicode", pretty_print=True)
 
 
-def attribute(element: etree._Element | None, name: str) -> str:
+def read_attribute(element: etree._Element | None, name: str) -> str:
     """Return an attribute of ``element``; nothing if it has none, or there is no element."""
     return "" if element is None else element.get(name, "")
 
 
-def children_by_tag(element: etree._Element | None) -> dict[str, etree._Element]:
+def map_children(element: etree._Element | None) -> dict[str, etree._Element]:
     """Return the first child of each name: one pass instead of a search for each."""
     return {} if element is None else {str(child.tag): child for child in reversed(element)}
 
 
-def children(element: etree._Element | None, tag: str) -> t.Iterator[etree._Element]:
+def iterate_children(element: etree._Element | None, tag: str) -> t.Iterator[etree._Element]:
     """Return the children of that name, none where there is no element."""
     return iter(()) if element is None else element.iterchildren(tag)
 
 
-def text_of(element: etree._Element | None) -> str | None:
+def read_text(element: etree._Element | None) -> str | None:
     """Return the text of ``element``, None where there is no element."""
     return None if element is None else element.text or ""
 
 
-def size_in_bytes(element: etree._Element | None, default_unit: str = "KiB") -> int:
+def read_size_bytes(element: etree._Element | None, default_unit: str = "KiB") -> int:
     """Return the bytes that an element with a ``unit`` attribute says, 0 without element."""
     if element is None or not (element.text or "").strip():
         return 0

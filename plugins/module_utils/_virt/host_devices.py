@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import typing as t
 
-from .element_xml import attribute
+from .element_xml import read_attribute
 
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._lxml_dep import etree
 
 
-def taken(root: etree._Element) -> tuple[str, ...]:
+def find_host_devices(root: etree._Element) -> tuple[str, ...]:
     """Return a name for each device of its host that a parsed domain takes.
 
     A network card that libvirt takes off the guest for a migration does not count (``<teaming type='transient'>``), and
@@ -28,21 +28,21 @@ def taken(root: etree._Element) -> tuple[str, ...]:
     ]
     devices += root.iterfind("devices/interface[@type='hostdev']")
     return tuple(
-        f"{device.get('type')} {address(device)}"
+        f"{device.get('type')} {describe_address(device)}"
         for device in devices
         if device.find("teaming[@type='transient']") is None
     )
 
 
-def address(device: etree._Element) -> str:
+def describe_address(device: etree._Element) -> str:
     """Return what the XML says of where ``device`` is on its host."""
     place, vendor = device.find("source/address"), device.find("source/vendor")
     if vendor is not None:
-        return f"{vendor.get('id')}:{attribute(device.find('source/product'), 'id')}"
+        return f"{vendor.get('id')}:{read_attribute(device.find('source/product'), 'id')}"
     if place is None:
         return (
-            attribute(device.find("source"), "dev")
-            or attribute(device.find("mac"), "address")
+            read_attribute(device.find("source"), "dev")
+            or read_attribute(device.find("mac"), "address")
             or "without source"
         )
     if place.get("uuid"):

@@ -42,10 +42,11 @@ def require_libvirt() -> None:
     require("libvirt", LIBVIRT_IMPORT_ERROR)
     version = split_version(libvirt.getVersion())
     if version < MINIMUM_LIBVIRT:
+        text, minimum = _format_version(version), _format_version(MINIMUM_LIBVIRT)
         raise Unsupported(
-            f"libvirt {_dotted(version)} is too old: {_dotted(MINIMUM_LIBVIRT)} or newer is needed. Upgrade libvirt.",
-            found=_dotted(version),
-            minimum=_dotted(MINIMUM_LIBVIRT),
+            f"libvirt {text} is too old: {minimum} or newer is needed. Upgrade libvirt.",
+            found=text,
+            minimum=minimum,
         )
 
 
@@ -59,7 +60,7 @@ def split_version(number: int) -> tuple[int, int, int]:
     return number // 1_000_000, number // 1_000 % 1_000, number % 1_000
 
 
-def _dotted(version: tuple[int, ...]) -> str:
+def _format_version(version: tuple[int, ...]) -> str:
     return ".".join(str(part) for part in version)
 
 

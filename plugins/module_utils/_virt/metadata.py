@@ -64,17 +64,17 @@ class Metadata(t.NamedTuple):
         }
 
 
-def to_element(metadata: Metadata) -> etree._Element:
+def build_element(metadata: Metadata) -> etree._Element:
     """Return the element that stands in ``<metadata>``."""
-    return _filled(etree.Element(_ROOT, nsmap={PREFIX: NAMESPACE}), metadata, f"{{{NAMESPACE}}}")
+    return _fill(etree.Element(_ROOT, nsmap={PREFIX: NAMESPACE}), metadata, f"{{{NAMESPACE}}}")
 
 
-def to_bare_element(metadata: Metadata) -> etree._Element:
+def build_bare_element(metadata: Metadata) -> etree._Element:
     """Return the element as virDomainSetMetadata wants it: in no namespace, as libvirt puts it into ours."""
-    return _filled(etree.Element("machine"), metadata, "")
+    return _fill(etree.Element("machine"), metadata, "")
 
 
-def from_element(root: etree._Element | None) -> Metadata:
+def read_element(root: etree._Element | None) -> Metadata:
     """Return what the element says; an absent element or an unknown child says nothing.
 
     Names count in any namespace: virDomainGetMetadata takes ours away, the definition holds it.
@@ -100,7 +100,7 @@ def from_element(root: etree._Element | None) -> Metadata:
     )
 
 
-def _filled(root: etree._Element, metadata: Metadata, namespace: str) -> etree._Element:
+def _fill(root: etree._Element, metadata: Metadata, namespace: str) -> etree._Element:
     for name in _TEXTS:
         value = getattr(metadata, name)
         if value is not None:
@@ -121,7 +121,7 @@ def _filled(root: etree._Element, metadata: Metadata, namespace: str) -> etree._
 
 def find_in(domain: etree._Element) -> Metadata:
     """Return the metadata of a parsed ``<domain>``."""
-    return from_element(domain.find(f"metadata/{_ROOT}"))
+    return read_element(domain.find(f"metadata/{_ROOT}"))
 
 
 def put_in(domain: etree._Element, metadata: Metadata) -> None:
@@ -132,4 +132,4 @@ def put_in(domain: etree._Element, metadata: Metadata) -> None:
     old = container.find(_ROOT)
     if old is not None:
         container.remove(old)
-    container.append(to_element(metadata))
+    container.append(build_element(metadata))

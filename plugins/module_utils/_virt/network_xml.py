@@ -15,7 +15,7 @@ import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._lxml_dep import etree
 
-from .element_xml import parse_element, to_text
+from .element_xml import parse_element, serialise
 
 Address = t.Union[ipaddress.IPv4Address, ipaddress.IPv6Address]
 Interface = t.Union[ipaddress.IPv4Interface, ipaddress.IPv6Interface]
@@ -92,10 +92,10 @@ def parse(text: str) -> Network:
     )
 
 
-def host_xml(reservation: Reservation) -> str:
+def build_host_xml(reservation: Reservation) -> str:
     """Return the ``<host>`` that stands for a reservation."""
     attributes = {"mac": reservation.mac, "name": reservation.name, "ip": reservation.address}
-    return to_text(
+    return serialise(
         etree.Element(
             "host", {name: value for name, value in attributes.items() if value is not None}
         )

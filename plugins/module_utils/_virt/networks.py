@@ -14,7 +14,7 @@ import typing as t
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import NotFound
 
 from . import network_xml
-from .connection import Connection, translated
+from .connection import Connection, translate_errors
 from .libvirt_dep import libvirt
 
 if t.TYPE_CHECKING:
@@ -25,14 +25,14 @@ Command = t.Literal["add", "modify", "delete"]
 
 def list_all(connection: Connection) -> list[Network]:
     """Return every virtual network, active or not."""
-    with translated("list the networks"):
+    with translate_errors("list the networks"):
         return connection.handle.listAllNetworks(0)
 
 
 def look_up(connection: Connection, name: str) -> Network:
     """Return the network called ``name``; raises NotFound naming those that exist."""
     try:
-        with translated(f"look up the network {name!r}"):
+        with translate_errors(f"look up the network {name!r}"):
             return connection.handle.networkLookupByName(name)
     except NotFound as error:
         there = ", ".join(sorted(network.name() for network in list_all(connection))) or "none"
@@ -44,47 +44,47 @@ def look_up(connection: Connection, name: str) -> Network:
 
 def is_active(network: Network) -> bool:
     """Return whether the network runs."""
-    with translated(f"read the state of the network {network.name()!r}"):
+    with translate_errors(f"read the state of the network {network.name()!r}"):
         return bool(network.isActive())
 
 
 def has_autostart(network: Network) -> bool:
     """Return whether the network starts with its host."""
-    with translated(f"read autostart of the network {network.name()!r}"):
+    with translate_errors(f"read autostart of the network {network.name()!r}"):
         return bool(network.autostart())
 
 
 def is_persistent(network: Network) -> bool:
     """Return whether the network has a definition that outlives it."""
-    with translated(f"ask whether the network {network.name()!r} is persistent"):
+    with translate_errors(f"ask whether the network {network.name()!r} is persistent"):
         return bool(network.isPersistent())
 
 
-def live_xml(network: Network) -> str:
+def read_live_xml(network: Network) -> str:
     """Return the network's XML as it runs, or as it will when it does not."""
-    with translated(f"read the network {network.name()!r}"):
+    with translate_errors(f"read the network {network.name()!r}"):
         return network.XMLDesc(0)
 
 
-def definition_xml(network: Network) -> str:
+def read_definition_xml(network: Network) -> str:
     """Return what the network will be when it starts next."""
-    with translated(f"read the definition of the network {network.name()!r}"):
+    with translate_errors(f"read the definition of the network {network.name()!r}"):
         return network.XMLDesc(libvirt.VIR_NETWORK_XML_INACTIVE)
 
 
 def read_live(network: Network) -> network_xml.Network:
     """Return what the collection reads of the network as it runs, or as it will when it does not."""
-    return network_xml.parse(live_xml(network))
+    return network_xml.parse(read_live_xml(network))
 
 
 def read_definition(network: Network) -> network_xml.Network:
     """Return what the collection reads of what the network will be when it starts next."""
-    return network_xml.parse(definition_xml(network))
+    return network_xml.parse(read_definition_xml(network))
 
 
 def list_leases(network: Network) -> list[dict[str, t.Any]]:
     """Return the leases that the network has given out, as libvirt tells them."""
-    with translated(f"read the DHCP leases of the network {network.name()!r}"):
+    with translate_errors(f"read the DHCP leases of the network {network.name()!r}"):
         return network.DHCPLeases()
 
 
@@ -100,7 +100,7 @@ def update_reservation(
     flags = (libvirt.VIR_NETWORK_UPDATE_AFFECT_LIVE if live else 0) | (
         libvirt.VIR_NETWORK_UPDATE_AFFECT_CONFIG if config else 0
     )
-    with translated(f"{command} a reservation in the network {network.name()!r}"):
+    with translate_errors(f"{command} a reservation in the network {network.name()!r}"):
         network.update(
             commands[command], libvirt.VIR_NETWORK_SECTION_IP_DHCP_HOST, index, xml, flags
         )

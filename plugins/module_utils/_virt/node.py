@@ -14,7 +14,7 @@ import typing as t
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Unsupported
 
 from . import capabilities, node_xml
-from .connection import Connection, translated
+from .connection import Connection, translate_errors
 from .element_xml import parse_element
 from .libvirt_dep import libvirt
 
@@ -22,55 +22,55 @@ if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._lxml_dep import etree
 
 
-def hostname(connection: Connection) -> str:
+def read_hostname(connection: Connection) -> str:
     """Return what the host calls itself."""
-    with translated("read the host's name"):
+    with translate_errors("read the host's name"):
         return connection.handle.getHostname()
 
 
-def hypervisor(connection: Connection) -> tuple[str, int]:
+def read_hypervisor(connection: Connection) -> tuple[str, int]:
     """Return the driver's name and its hypervisor's version (0 where there is none)."""
-    with translated("read the hypervisor's version"):
+    with translate_errors("read the hypervisor's version"):
         return connection.handle.getType(), connection.handle.getVersion()
 
 
-def libvirt_version(connection: Connection) -> int:
+def read_libvirt_version(connection: Connection) -> int:
     """Return the version of the host's libvirt."""
-    with translated("read the host's libvirt version"):
+    with translate_errors("read the host's libvirt version"):
         return connection.handle.getLibVersion()
 
 
-def capabilities_xml(connection: Connection) -> str:
+def read_capabilities_xml(connection: Connection) -> str:
     """Return the host's capabilities."""
-    with translated("read the host's capabilities"):
+    with translate_errors("read the host's capabilities"):
         return connection.handle.getCapabilities()
 
 
 def read_capabilities(connection: Connection) -> node_xml.Capabilities:
     """Return what the host says that it is: its UUID and its CPU."""
-    return node_xml.read_capabilities(capabilities_xml(connection))
+    return node_xml.read_capabilities(read_capabilities_xml(connection))
 
 
 def read_guests(connection: Connection) -> dict[str, capabilities.Guest]:
     """Return {architecture: what the host can run of it}."""
-    return capabilities.read_guests(capabilities_xml(connection))
+    return capabilities.read_guests(read_capabilities_xml(connection))
 
 
 def read_cpu(connection: Connection) -> etree._Element | None:
     """Return the ``<cpu>`` of the host, None where the driver does not say it."""
-    return parse_element(capabilities_xml(connection)).find("host/cpu")
+    return parse_element(read_capabilities_xml(connection)).find("host/cpu")
 
 
-def node_info(connection: Connection) -> list[t.Any]:
+def read_node_info(connection: Connection) -> list[t.Any]:
     """Return virNodeInfo: architecture, memory in MiB, CPUs, MHz, NUMA cells, sockets, cores and threads."""
-    with translated("read the host's CPU and memory"):
+    with translate_errors("read the host's CPU and memory"):
         return connection.handle.getInfo()
 
 
-def memory_stats(connection: Connection) -> dict[str, int]:
+def read_memory_stats(connection: Connection) -> dict[str, int]:
     """Return total, free, buffers and cached of the host in KiB; empty where the driver does not know."""
     try:
-        with translated("read the host's memory"):
+        with translate_errors("read the host's memory"):
             return connection.handle.getMemoryStats(libvirt.VIR_NODE_MEMORY_STATS_ALL_CELLS)
     except Unsupported:
         return {}

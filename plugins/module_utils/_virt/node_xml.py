@@ -12,7 +12,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from .element_xml import parse_element, size_in_bytes
+from .element_xml import parse_element, read_size_bytes
 
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._lxml_dep import etree
@@ -96,7 +96,7 @@ def read_pool(text: str, *, state: PoolState, autostart: bool) -> Pool:
     sizes: dict[str, int] = {}
     if state in _USABLE_POOL_STATES:
         sizes = {
-            f"{name}_bytes": size_in_bytes(root.find(name), "bytes")
+            f"{name}_bytes": read_size_bytes(root.find(name), "bytes")
             for name in ("capacity", "allocation", "available")
         }
     return Pool(
@@ -105,12 +105,12 @@ def read_pool(text: str, *, state: PoolState, autostart: bool) -> Pool:
         path=root.findtext("target/path"),
         state=state,
         autostart=autostart,
-        source=_shared_source(root),
+        source=_describe_source(root),
         **sizes,
     )
 
 
-def _shared_source(root: etree._Element) -> str | None:
+def _describe_source(root: etree._Element) -> str | None:
     """Return type, hosts and place of a pool on the network's storage, by which hosts tell that they have the same."""
     source = root.find("source")
     if source is None or root.get("type") not in _NETWORK_POOLS:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import typing as t
 
-from .connection import translated
+from .connection import translate_errors
 from .libvirt_dep import libvirt
 
 if t.TYPE_CHECKING:
@@ -21,44 +21,44 @@ if t.TYPE_CHECKING:
 
 def create(domain: Domain, xml: str) -> Snapshot:
     """Take the snapshot that the XML describes."""
-    with translated(f"take a snapshot of {domain.name()!r}"):
+    with translate_errors(f"take a snapshot of {domain.name()!r}"):
         return domain.snapshotCreateXML(xml, 0)
 
 
 def adopt(domain: Domain, xml: str) -> Snapshot:
     """Have libvirt know of a snapshot that the domain's disks hold already, as its current one."""
     flags = libvirt.VIR_DOMAIN_SNAPSHOT_CREATE_REDEFINE | libvirt.VIR_DOMAIN_SNAPSHOT_CREATE_CURRENT
-    with translated(f"adopt a snapshot of {domain.name()!r}"):
+    with translate_errors(f"adopt a snapshot of {domain.name()!r}"):
         return domain.snapshotCreateXML(xml, flags)
 
 
 def look_up(domain: Domain, name: str) -> Snapshot:
     """Return the snapshot called ``name``."""
-    with translated(f"look up the snapshot {name!r} of {domain.name()!r}"):
+    with translate_errors(f"look up the snapshot {name!r} of {domain.name()!r}"):
         return domain.snapshotLookupByName(name, 0)
 
 
-def snapshot_xml(domain: Domain, name: str) -> str:
+def read_xml(domain: Domain, name: str) -> str:
     """Return the XML of the snapshot called ``name``."""
     snapshot = look_up(domain, name)
-    with translated(f"read the snapshot {name!r} of {domain.name()!r}"):
+    with translate_errors(f"read the snapshot {name!r} of {domain.name()!r}"):
         return snapshot.getXMLDesc(0)
 
 
 def run_from(domain: Domain, snapshot: Snapshot) -> None:
     """Let the domain run from the snapshot on."""
-    with translated(f"start {domain.name()!r} from its snapshot"):
+    with translate_errors(f"start {domain.name()!r} from its snapshot"):
         domain.revertToSnapshot(snapshot, libvirt.VIR_DOMAIN_SNAPSHOT_REVERT_RUNNING)
 
 
 def delete(domain: Domain, snapshot: Snapshot) -> None:
     """Delete the snapshot with the memory that it holds."""
-    with translated(f"delete the snapshot of {domain.name()!r}"):
+    with translate_errors(f"delete the snapshot of {domain.name()!r}"):
         snapshot.delete(0)
 
 
 def attach(domain: Domain, xml: str) -> None:
     """Plug a device in, now and in the definition."""
     flags = libvirt.VIR_DOMAIN_AFFECT_LIVE | libvirt.VIR_DOMAIN_AFFECT_CONFIG
-    with translated(f"plug a device into {domain.name()!r}"):
+    with translate_errors(f"plug a device into {domain.name()!r}"):
         domain.attachDeviceFlags(xml, flags)

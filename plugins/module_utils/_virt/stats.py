@@ -12,7 +12,7 @@ import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Unsupported
 
-from .connection import Connection, translated
+from .connection import Connection, translate_errors
 from .libvirt_dep import libvirt
 
 if t.TYPE_CHECKING:
@@ -45,11 +45,13 @@ def read_all(
     inactive: bool = True,
 ) -> list[Record]:
     """Return the statistics of every domain (of every active one without ``inactive``)."""
-    flags = _flags(backing)
+    flags = _choose_flags(backing)
     if not inactive:
         flags |= libvirt.VIR_CONNECT_GET_ALL_DOMAINS_STATS_ACTIVE
-    with translated("read the statistics of the domains"):
-        return t.cast("list[Record]", connection.handle.getAllDomainStats(_groups(groups), flags))
+    with translate_errors("read the statistics of the domains"):
+        return t.cast(
+            "list[Record]", connection.handle.getAllDomainStats(_combine_groups(groups), flags)
+        )
 
 
 def read_some(
@@ -62,14 +64,16 @@ def read_some(
     """Return the statistics of ``domains``; one that is gone by now is left out."""
     if not domains:  # libvirt refuses an empty list
         return []
-    with translated(f"read the statistics of {len(domains)} domains"):
+    with translate_errors(f"read the statistics of {len(domains)} domains"):
         return t.cast(
             "list[Record]",
-            connection.handle.domainListGetStats(list(domains), _groups(groups), _flags(backing)),
+            connection.handle.domainListGetStats(
+                list(domains), _combine_groups(groups), _choose_flags(backing)
+            ),
         )
 
 
-def _flags(backing: bool) -> int:
+def _choose_flags(backing: bool) -> int:
     # A guest that is busy (migrating, its monitor hung) must not hold up the others.
     flags = libvirt.VIR_CONNECT_GET_ALL_DOMAINS_STATS_NOWAIT
     if backing:
@@ -77,7 +81,7 @@ def _flags(backing: bool) -> int:
     return flags
 
 
-def _groups(groups: t.Collection[Group]) -> int:
+def _combine_groups(groups: t.Collection[Group]) -> int:
     asked: int = (
         libvirt.VIR_DOMAIN_STATS_STATE
     )  # nothing else can be understood without it, and it costs nothing

@@ -18,7 +18,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
 )
 
 from . import storage_xml
-from .connection import Connection, translated
+from .connection import Connection, translate_errors
 from .libvirt_dep import libvirt
 
 if t.TYPE_CHECKING:
@@ -28,14 +28,14 @@ if t.TYPE_CHECKING:
 
 def list_pools(connection: Connection) -> list[Pool]:
     """Return every storage pool of the host, active or not."""
-    with translated("list the storage pools"):
+    with translate_errors("list the storage pools"):
         return connection.handle.listAllStoragePools(0)
 
 
 def look_up_pool(connection: Connection, name: str) -> Pool:
     """Return the active pool called ``name``; raises NotFound naming those that exist, Conflict for an inactive one."""
     try:
-        with translated(f"look up the storage pool {name!r}"):
+        with translate_errors(f"look up the storage pool {name!r}"):
             pool = connection.handle.storagePoolLookupByName(name)
     except NotFound as error:
         there = ", ".join(sorted(pool.name() for pool in list_pools(connection))) or "none"
@@ -53,13 +53,13 @@ def look_up_pool(connection: Connection, name: str) -> Pool:
 
 def is_active(pool: Pool) -> bool:
     """Return whether the pool's volumes can be used."""
-    with translated(f"read the state of the pool {pool.name()!r}"):
+    with translate_errors(f"read the state of the pool {pool.name()!r}"):
         return bool(pool.isActive())
 
 
 def refresh(pool: Pool) -> None:
     """Have libvirt look again at what is in the pool; raises when it does not run, or while a volume is written."""
-    with translated(f"refresh the pool {pool.name()!r}"):
+    with translate_errors(f"refresh the pool {pool.name()!r}"):
         pool.refresh(0)
 
 
@@ -72,38 +72,38 @@ def try_to_refresh(pool: Pool) -> bool:
     return True
 
 
-def state(pool: Pool) -> int:
+def read_state(pool: Pool) -> int:
     """Return the pool's virStoragePoolState."""
-    with translated(f"read the state of the pool {pool.name()!r}"):
+    with translate_errors(f"read the state of the pool {pool.name()!r}"):
         return pool.info()[0]
 
 
-def autostart(pool: Pool) -> bool:
+def has_autostart(pool: Pool) -> bool:
     """Return whether the pool starts with its host."""
-    with translated(f"read autostart of the pool {pool.name()!r}"):
+    with translate_errors(f"read autostart of the pool {pool.name()!r}"):
         return bool(pool.autostart())
 
 
-def pool_xml(pool: Pool) -> str:
+def read_pool_xml(pool: Pool) -> str:
     """Return the pool's XML, with its sizes."""
-    with translated(f"read the pool {pool.name()!r}"):
+    with translate_errors(f"read the pool {pool.name()!r}"):
         return pool.XMLDesc(0)
 
 
 def read_pool(pool: Pool) -> storage_xml.Pool:
     """Return what the collection reads of a pool, its free bytes as of the last refresh."""
-    return storage_xml.parse_pool(pool_xml(pool))
+    return storage_xml.parse_pool(read_pool_xml(pool))
 
 
 def list_volumes(pool: Pool) -> list[Volume]:
     """Return the volumes of a pool."""
-    with translated(f"list the volumes of the pool {pool.name()!r}"):
+    with translate_errors(f"list the volumes of the pool {pool.name()!r}"):
         return pool.listAllVolumes(0)
 
 
 def look_up_volume(pool: Pool, name: str) -> Volume:
     """Return the volume called ``name``; raises NotFound."""
-    with translated(f"look up the volume {name!r} in the pool {pool.name()!r}"):
+    with translate_errors(f"look up the volume {name!r} in the pool {pool.name()!r}"):
         return pool.storageVolLookupByName(name)
 
 
@@ -118,50 +118,52 @@ def find_volume(pool: Pool, name: str) -> Volume | None:
 def find_volume_by_path(connection: Connection, path: str) -> Volume | None:
     """Return the volume that lies at ``path`` in an active pool, or None."""
     try:
-        with translated(f"look up the volume at {path}"):
+        with translate_errors(f"look up the volume at {path}"):
             return connection.handle.storageVolLookupByPath(path)
     except NotFound:
         return None
 
 
-def pool_of(volume: Volume) -> Pool:
+def look_up_pool_of(volume: Volume) -> Pool:
     """Return the pool that a volume lies in."""
-    with translated(f"look up the pool of the volume {volume.name()!r}"):
+    with translate_errors(f"look up the pool of the volume {volume.name()!r}"):
         return volume.storagePoolLookupByVolume()
 
 
-def volume_xml(volume: Volume) -> str:
+def read_volume_xml(volume: Volume) -> str:
     """Return the volume's XML, sizes and times as they are now."""
-    with translated(f"read the volume {volume.name()!r}"):
+    with translate_errors(f"read the volume {volume.name()!r}"):
         return volume.XMLDesc(0)
 
 
 def read_volume(volume: Volume) -> storage_xml.Volume:
     """Return what the collection reads of a volume, sizes and times as they are now."""
-    return storage_xml.parse_volume(volume_xml(volume))
+    return storage_xml.parse_volume(read_volume_xml(volume))
 
 
-def capacity(volume: Volume) -> int:
+def read_capacity(volume: Volume) -> int:
     """Return the bytes that a guest sees of a volume."""
-    with translated(f"read the size of the volume {volume.name()!r}"):
+    with translate_errors(f"read the size of the volume {volume.name()!r}"):
         return volume.info()[1]
 
 
-def volume_path(volume: Volume) -> str:
+def read_volume_path(volume: Volume) -> str:
     """Return the path of a volume on its host."""
-    with translated(f"read the path of the volume {volume.name()!r}"):
+    with translate_errors(f"read the path of the volume {volume.name()!r}"):
         return volume.path()
 
 
 def create(pool: Pool, name: str, xml: str) -> Volume:
     """Create a volume; raises Conflict when the name is taken, NoSpace when the pool is full."""
-    with translated(f"create the volume {name!r} in the pool {pool.name()!r}"):
+    with translate_errors(f"create the volume {name!r} in the pool {pool.name()!r}"):
         return pool.createXML(xml, 0)
 
 
 def create_from(pool: Pool, name: str, xml: str, source: Volume) -> Volume:
     """Create a volume with the content of ``source``, flattened; returns when the copy is complete."""
-    with translated(f"copy the volume {source.name()!r} to {name!r} in the pool {pool.name()!r}"):
+    with translate_errors(
+        f"copy the volume {source.name()!r} to {name!r} in the pool {pool.name()!r}"
+    ):
         return pool.createXMLFrom(xml, source, 0)
 
 
@@ -172,13 +174,13 @@ def is_being_written(error: HeadroomError) -> bool:
 
 def resize(volume: Volume, capacity_bytes: int) -> None:
     """Make what a guest sees of the volume larger."""
-    with translated(f"grow the volume {volume.name()!r} to {capacity_bytes} bytes"):
+    with translate_errors(f"grow the volume {volume.name()!r} to {capacity_bytes} bytes"):
         volume.resize(capacity_bytes)
 
 
 def delete(volume: Volume) -> None:
     """Delete a volume and its data."""
-    with translated(f"delete the volume {volume.name()!r}"):
+    with translate_errors(f"delete the volume {volume.name()!r}"):
         volume.delete(0)
 
 
@@ -186,7 +188,7 @@ def upload(
     connection: Connection, volume: Volume, send: t.Callable[[libvirt.virStream], None]
 ) -> None:
     """Replace the content of ``volume`` by what ``send`` puts into the stream, holes as holes."""
-    with translated(f"upload into the volume {volume.name()!r}"):
+    with translate_errors(f"upload into the volume {volume.name()!r}"):
         stream = connection.handle.newStream(0)
         volume.upload(stream, 0, 0, libvirt.VIR_STORAGE_VOL_UPLOAD_SPARSE_STREAM)
         _run(stream, send)
@@ -196,7 +198,7 @@ def download(
     connection: Connection, volume: Volume, receive: t.Callable[[libvirt.virStream], None]
 ) -> None:
     """Let ``receive`` take the content of ``volume``, byte for byte as it lies in the pool, from the stream."""
-    with translated(f"download the volume {volume.name()!r}"):
+    with translate_errors(f"download the volume {volume.name()!r}"):
         stream = connection.handle.newStream(0)
         volume.download(stream, 0, 0, 0)
         _run(stream, receive)

@@ -15,7 +15,7 @@ import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._lxml_dep import etree
 
-from .element_xml import parse_element, size_in_bytes, to_text
+from .element_xml import parse_element, read_size_bytes, serialise
 
 # Pools whose volumes are files, so that an image of any format can lie in them and be backed by another.
 FILE_POOLS: t.Final = frozenset({"dir", "fs", "netfs", "gluster", "vstorage"})
@@ -77,7 +77,7 @@ def parse_pool(text: str) -> Pool:
         name=root.findtext("name") or "",
         type=root.get("type", ""),
         path=root.findtext("target/path"),
-        available_bytes=size_in_bytes(root.find("available"), "bytes"),
+        available_bytes=read_size_bytes(root.find("available"), "bytes"),
     )
 
 
@@ -91,15 +91,15 @@ def parse_volume(text: str) -> Volume:
         name=root.findtext("name") or "",
         path=root.findtext("target/path") or "",
         format=None if image_format is None else image_format.get("type"),
-        capacity_bytes=size_in_bytes(root.find("capacity"), "bytes"),
-        allocation_bytes=size_in_bytes(root.find("allocation"), "bytes"),
-        size_bytes=None if physical is None else size_in_bytes(physical, "bytes"),
+        capacity_bytes=read_size_bytes(root.find("capacity"), "bytes"),
+        allocation_bytes=read_size_bytes(root.find("allocation"), "bytes"),
+        size_bytes=None if physical is None else read_size_bytes(physical, "bytes"),
         backing_path=root.findtext("backingStore/path") or None,
         modified=None if modified is None else float(modified),
     )
 
 
-def volume_xml(new: NewVolume) -> str:
+def build_volume_xml(new: NewVolume) -> str:
     """Return the XML that creates ``new``."""
     root = etree.Element("volume")
     etree.SubElement(root, "name").text = new.name
@@ -116,4 +116,4 @@ def volume_xml(new: NewVolume) -> str:
         etree.SubElement(backing, "path").text = new.backing_path
         # Always said, never probed: a raw base could carry any header that its guest wrote.
         etree.SubElement(backing, "format", type=new.backing_format)
-    return to_text(root)
+    return serialise(root)

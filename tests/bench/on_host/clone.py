@@ -179,7 +179,7 @@ def _prepare(bench: Bench, size_mib: str) -> list[frame.Row]:
     bench.make(
         1, "linked", "shutdown"
     )  # its definition, with the disk in another place, is the peer's original
-    text = domains.definition_xml(domains.look_up(bench.connection, "ours-1"))
+    text = domains.read_definition_xml(domains.look_up(bench.connection, "ours-1"))
     bench.tidy()
     text = text.replace("<name>ours-1<", "<name>golden<").replace(
         str(_IMAGES / "ours-1.vda.qcow2"), str(golden)

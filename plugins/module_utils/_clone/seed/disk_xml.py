@@ -17,7 +17,9 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.templa
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._lxml_dep import etree
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.domain_xml import SEED_ALIAS
-from ansible_collections.headroom.libvirt.plugins.module_utils._virt.element_xml import attribute
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.element_xml import (
+    read_attribute,
+)
 
 # QEMU has no read-only disks on these buses, but CD-ROM drives.
 _DRIVES: t.Final = frozenset({"sata", "ide"})
@@ -33,7 +35,7 @@ def add(root: etree._Element, path: str) -> None:
     if devices is None:
         devices = etree.SubElement(root, "devices")
     disks = find_own_disks(root)
-    bus = "sata" if not disks else attribute(disks[0].find("target"), "bus") or "virtio"
+    bus = "sata" if not disks else read_attribute(disks[0].find("target"), "bus") or "virtio"
     disk = etree.Element("disk", type="file", device="cdrom" if bus in _DRIVES else "disk")
     etree.SubElement(disk, "driver", name="qemu", type="raw")
     etree.SubElement(disk, "source", file=path)
@@ -49,7 +51,7 @@ def add(root: etree._Element, path: str) -> None:
 
 def _free_target(devices: etree._Element, prefix: str) -> str:
     """Return the name after the last one of the bus, so that no name of the guest's changes."""
-    taken = {attribute(target, "dev") for target in devices.iterfind("disk/target")}
+    taken = {read_attribute(target, "dev") for target in devices.iterfind("disk/target")}
     names = [prefix + letter for letter in string.ascii_lowercase]
     last = max((index for index, name in enumerate(names) if name in taken), default=-1)
     return names[last + 1] if last + 1 < len(names) else f"{prefix}aa"

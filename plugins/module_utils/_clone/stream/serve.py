@@ -25,7 +25,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     NotFound,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._streaming import export_xml, exports
-from ansible_collections.headroom.libvirt.plugins.module_utils._uris import passwords_in
+from ansible_collections.headroom.libvirt.plugins.module_utils._uris import find_passwords
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
     blocks,
     domains,
@@ -90,7 +90,7 @@ def address_of(uri: str, address: str | None) -> str:
 
 def check_uri(uri: str) -> str:
     """Return the URI of a source; raises InvalidInput for one with a password, as the clone's metadata keeps it."""
-    if passwords_in(uri):
+    if find_passwords(uri):
         raise InvalidInput(
             "source_uri", "…", "contains a password", "Use SSH keys or TLS certificates."
         )
@@ -136,7 +136,7 @@ def is_served(connection: Connection, export: export_xml.Export) -> bool:
     if helper is None:
         return False
     try:
-        return export.token in blocks.backup_xml(helper)
+        return export.token in blocks.read_backup_xml(helper)
     except HeadroomError:  # it runs, but its backup has ended
         return False
 

@@ -13,7 +13,7 @@ import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import HeadroomError
 from ansible_collections.headroom.libvirt.plugins.module_utils._streaming import export_xml, exports
-from ansible_collections.headroom.libvirt.plugins.module_utils._uris import masked
+from ansible_collections.headroom.libvirt.plugins.module_utils._uris import mask_uri
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import blocks, domains, states
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.libvirt_dep import (
     split_version,
@@ -76,7 +76,10 @@ def check_chain(
     connection: Connection, domain: domains.Domain, record: export_xml.Record, manifest: Manifest
 ) -> None:
     """Raise WrongSource unless each disk stands on its own export, and that has the size of the appliance's disk."""
-    under, layers = export_xml.backings(domains.live_xml(domain)), blocks.layers(connection, domain)
+    under, layers = (
+        export_xml.backings(domains.read_live_xml(domain)),
+        blocks.layers(connection, domain),
+    )
     for disk in manifest.disks:
         expected = (export_xml.url_of(record.export, disk.target),)
         if under.get(disk.target) != expected or layers.get(disk.target, [])[1:] != [
@@ -92,12 +95,12 @@ def check_chain(
 
 def observe(domain: domains.Domain, *, source: bool | None = None) -> Progress:
     """Return how far the clone is."""
-    number, reason = domains.state(domain)
+    number, reason = domains.read_state(domain)
     state = states.state_name(number)
     jobs = (
         _jobs(domain)
         if state in states.ACTIVE_STATES
-        else dict.fromkeys(export_xml.backings(domains.live_xml(domain)))
+        else dict.fromkeys(export_xml.backings(domains.read_live_xml(domain)))
     )
     return progress.progress(
         progress.Observed(state, states.reason_name(state, reason), jobs, source)
@@ -111,7 +114,7 @@ def finish(
 
     That a disk which cannot be read or written stops its guest stays: few would want it otherwise.
     """
-    definition = domains.definition_xml(domain)
+    definition = domains.read_definition_xml(domain)
     if export_xml.backings(
         definition
     ):  # libvirt takes it out itself, where it was there when the last byte came
@@ -145,7 +148,7 @@ def mend(
         clock.sleep(_MEND_PAUSE_SECONDS)
     else:
         raise failed(domain, record, observe(domain))
-    if states.state_name(domains.state(domain)[0]) == "paused":
+    if states.state_name(domains.read_state(domain)[0]) == "paused":
         domains.resume(domain)
     return observe(domain)
 
@@ -153,21 +156,21 @@ def mend(
 def _jobs(domain: domains.Domain) -> dict[str, blocks.Job | None]:
     """Return the job of each disk of a running domain that still stands on its source."""
     return {
-        target: blocks.job(domain, target)
-        for target, under in export_xml.backings(domains.live_xml(domain)).items()
+        target: blocks.read_job(domain, target)
+        for target, under in export_xml.backings(domains.read_live_xml(domain)).items()
         if any(layer.startswith("nbd:") for layer in under)
     }
 
 
 def _pull(domain: domains.Domain, targets: t.Iterable[str], bytes_per_second: int) -> None:
     for target in targets:
-        if blocks.job(domain, target) is None:
+        if blocks.read_job(domain, target) is None:
             blocks.pull(domain, target, bytes_per_second)
 
 
 def failed(domain: domains.Domain, record: export_xml.Record, found: Progress) -> StreamingFailed:
     """Return the error for a clone that ``found`` says does not become local."""
-    where = masked(record.export.source_uri)
+    where = mask_uri(record.export.source_uri)
     return StreamingFailed(
         f"{domain.name()!r} is not local: {found.reason} Its disks are not damaged, but it needs {record.appliance} "
         f"from {where} again. When that host is back, run the task again, which goes on where it stopped. If it is "

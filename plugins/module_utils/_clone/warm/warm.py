@@ -31,7 +31,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.element_xml import (
     parse_element,
-    to_text,
+    serialise,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.metadata import (
     Metadata,
@@ -76,7 +76,7 @@ class Hardware:
     @property
     def image(self) -> str:
         """The name of the image."""
-        return warm_xml.image_name(str(self.manifest.id), to_text(self.root))
+        return warm_xml.image_name(str(self.manifest.id), serialise(self.root))
 
     @property
     def number_of_cards(self) -> int:
@@ -110,7 +110,7 @@ def find_image(connection: Connection, name: str) -> Image | None:
     domain = domains.find(connection, name)
     if domain is None:
         return None
-    cards = warm_xml.read_cards(domains.metadata_xml(domain, warm_xml.RECORD_NAMESPACE))
+    cards = warm_xml.read_cards(domains.read_metadata_xml(domain, warm_xml.RECORD_NAMESPACE))
     if cards is None:
         return None
     definition = domains.read_definition(domain)
@@ -194,9 +194,9 @@ class Preparer:
             )
         )
         warm_xml.with_genid(root)
-        domain = domains.define(self.connection, to_text(root))
+        domain = domains.define(self.connection, serialise(root))
         undo.push(f"the domain {name!r}", functools.partial(domains.undefine, domain))
-        bare, cards = warm_xml.take_cards(domains.definition_xml(domain))
+        bare, cards = warm_xml.take_cards(domains.read_definition_xml(domain))
         return domains.define(self.connection, bare), cards
 
     def _await_guest(self, domain: domains.Domain) -> None:
@@ -231,11 +231,11 @@ def copy_disk(
     described = storage.read_volume(source)
     size = described.allocation_bytes if described.size_bytes is None else described.size_bytes
     made = storage.create(
-        pool, name, storage_xml.volume_xml(storage_xml.NewVolume(name, size, "raw"))
+        pool, name, storage_xml.build_volume_xml(storage_xml.NewVolume(name, size, "raw"))
     )
     if not (
         leads_here(connection.uri)
-        and reflink.copy(storage.volume_path(source), storage.volume_path(made))
+        and reflink.copy(storage.read_volume_path(source), storage.read_volume_path(made))
     ):
         content.copy(connection, source, made)
     return made
@@ -244,13 +244,12 @@ def copy_disk(
 def define(connection: Connection, image: Image, clone: str, genid: str) -> domains.Domain:
     """Define the machine of the XML ``clone`` as a fork of the image, which its snapshot comes with."""
     domain = domains.define(
-        connection, warm_xml.fork_definition(domains.definition_xml(image.domain), clone, genid)
+        connection,
+        warm_xml.fork_definition(domains.read_definition_xml(image.domain), clone, genid),
     )
     snapshots.adopt(
         domain,
-        warm_xml.fork_snapshot(
-            snapshots.snapshot_xml(image.domain, warm_xml.SNAPSHOT), clone, genid
-        ),
+        warm_xml.fork_snapshot(snapshots.read_xml(image.domain, warm_xml.SNAPSHOT), clone, genid),
     )
     return domain
 
@@ -280,7 +279,7 @@ def start(
 
 
 def _await_agent(domain: domains.Domain, seconds: float, clock: Clock) -> None:
-    if not Waiter(seconds, clock, longest_pause=0.1).holds(lambda: agent.answers(domain)):
+    if not Waiter(seconds, clock, longest_pause=0.1).holds(lambda: agent.is_responsive(domain)):
         raise TimedOut(
             f"timeout: no agent came up in the guest of {domain.name()!r} within {seconds:g} s. Install the QEMU guest "
             "agent in the appliance, raise timeout, or use another mode.",

@@ -20,7 +20,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Un
 from ansible_collections.headroom.libvirt.plugins.module_utils._lxml_dep import etree
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.element_xml import (
     parse_element,
-    to_text,
+    serialise,
 )
 
 if t.TYPE_CHECKING:
@@ -77,18 +77,18 @@ def take_cards(definition: str) -> tuple[str, list[str]]:
         for tag in ("mac", "target", "alias"):
             for element in card.findall(tag):
                 card.remove(element)
-        cards.append(to_text(card))
+        cards.append(serialise(card))
         parent = card.getparent()
         if parent is not None:
             parent.remove(card)
-    return to_text(root), cards
+    return serialise(root), cards
 
 
 def card_xml(card: str, mac: str) -> str:
     """Return a network card with its MAC address, as it is plugged in."""
     root = parse_element(card)
     root.insert(0, etree.Element("mac", address=mac))
-    return to_text(root)
+    return serialise(root)
 
 
 def record_element(appliance: str, cards: t.Sequence[str]) -> str:
@@ -96,7 +96,7 @@ def record_element(appliance: str, cards: t.Sequence[str]) -> str:
     root = etree.Element("warm", appliance=appliance)
     for card in cards:
         etree.SubElement(root, "card").text = card
-    return to_text(root)
+    return serialise(root)
 
 
 def read_cards(text: str | None) -> list[str] | None:
@@ -111,7 +111,7 @@ def snapshot_xml() -> str:
     root = etree.Element("domainsnapshot")
     etree.SubElement(root, "name").text = SNAPSHOT
     etree.SubElement(root, "memory", snapshot="internal")
-    return to_text(root)
+    return serialise(root)
 
 
 def fork_definition(definition: str, clone: str, genid: str) -> str:
@@ -121,7 +121,7 @@ def fork_definition(definition: str, clone: str, genid: str) -> str:
     """
     root = parse_element(definition)
     _become(root, parse_element(clone), genid)
-    return to_text(root)
+    return serialise(root)
 
 
 def fork_snapshot(snapshot: str, clone: str, genid: str) -> str:
@@ -132,7 +132,7 @@ def fork_snapshot(snapshot: str, clone: str, genid: str) -> str:
     state = root.find("state")
     if state is not None:
         state.text = "running"
-    return to_text(root)
+    return serialise(root)
 
 
 def _become(root: Element, clone: Element, genid: str) -> None:

@@ -7,9 +7,9 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._uris import (
+    find_passwords,
     leads_here,
-    masked,
-    passwords_in,
+    mask_uri,
 )
 
 
@@ -23,7 +23,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._uris import (
     ],
 )
 def test_masks_only_passwords(uri: str, shown: str) -> None:
-    assert masked(uri) == shown
+    assert mask_uri(uri) == shown
 
 
 def test_finds_passwords_wherever_they_lie() -> None:
@@ -32,7 +32,7 @@ def test_finds_passwords_wherever_they_lie() -> None:
         "machine": {"uris": ["qemu://me:two@k2/", "qemu:///system"]},
         "n": 3,
     }
-    assert passwords_in(options) == {"one", "two"}
+    assert find_passwords(options) == {"one", "two"}
 
 
 @pytest.mark.parametrize(

@@ -186,7 +186,7 @@ def test_memory_of_a_linux_host_is_read_in_kib(
     connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answer = {"total": 3145729, "free": 1000, "buffers": 20, "cached": 300}
-    monkeypatch.setattr(node, "memory_stats", lambda _connection: answer)
+    monkeypatch.setattr(node, "read_memory_stats", lambda _connection: answer)
     assert run(connection)["memory"] == {
         "total_bytes": 3145729 * 1024,
         "free_bytes": 1000 * 1024,

@@ -35,7 +35,7 @@ OLD, NEW = VolumeRef("default", "old"), VolumeRef("default", "new")
 def owning() -> str:
     root = element_xml.parse_element(DOMAIN)
     metadata.put_in(root, Metadata(appliance="web:1", volumes=(OLD, VolumeRef("default", "other"))))
-    return element_xml.to_text(root)
+    return element_xml.serialise(root)
 
 
 def test_the_definition_follows_its_disk() -> None:
@@ -55,7 +55,7 @@ def test_after_a_crash_the_volume_that_the_domain_has_stays(
 ) -> None:
     pool = storage.look_up_pool(node, "default")
     for name in ("old", "new"):
-        storage.create(pool, name, storage_xml.volume_xml(storage_xml.NewVolume(name, 4096)))
+        storage.create(pool, name, storage_xml.build_volume_xml(storage_xml.NewVolume(name, 4096)))
     node.handle.defineXMLFlags(DOMAIN.replace("/images/old", source))
     step = Step("copy", {"target": "vda", "pool": "default", "name": "new", "overlay": "old"})
     record = Record("1", flatten.KIND, "web-1", {"uri": node.uri}, (step,))
@@ -66,7 +66,7 @@ def test_after_a_crash_the_volume_that_the_domain_has_stays(
 
 def test_of_a_domain_that_is_gone_nothing_is_deleted(node: Connection) -> None:
     pool = storage.look_up_pool(node, "default")
-    storage.create(pool, "old", storage_xml.volume_xml(storage_xml.NewVolume("old", 4096)))
+    storage.create(pool, "old", storage_xml.build_volume_xml(storage_xml.NewVolume("old", 4096)))
     step = Step("copy", {"target": "vda", "pool": "default", "name": "new", "overlay": "old"})
     flatten.FlattenRecovery(node).roll_back(
         Record("1", flatten.KIND, "web-1", {"uri": node.uri}, (step,))

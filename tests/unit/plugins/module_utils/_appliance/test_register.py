@@ -103,7 +103,7 @@ def test_an_appliance_is_what_was_sent_and_is_found_again(
         f"/images/{made.disks[0].volume}"
     ]
     for volume in storage.list_volumes(shelf.pool):
-        assert "<mode>0444</mode>" in storage.volume_xml(volume)
+        assert "<mode>0444</mode>" in storage.read_volume_xml(volume)
 
 
 def test_what_is_not_there_is_named_with_what_is(
@@ -163,7 +163,7 @@ def test_what_a_killed_run_left_is_removed_by_the_next(
     foreign = "web-1.vda.qcow2"
     for name in (*left, other, foreign):
         storage.create(
-            shelf.pool, name, storage_xml.volume_xml(storage_xml.NewVolume(name, 10, "raw"))
+            shelf.pool, name, storage_xml.build_volume_xml(storage_xml.NewVolume(name, 10, "raw"))
         )
     contents[f"/images/{left[1]}"] = b'{"format": 1, "na'
     assert shelf.find("web", "1") is None
@@ -177,7 +177,9 @@ def test_leftovers_of_other_appliances_go_when_they_are_old(
     shelf: Catalogue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     old = names.disk_volume(ApplianceId("db", "1"), "a" * 12, "vda", "raw")
-    storage.create(shelf.pool, old, storage_xml.volume_xml(storage_xml.NewVolume(old, 10, "raw")))
+    storage.create(
+        shelf.pool, old, storage_xml.build_volume_xml(storage_xml.NewVolume(old, 10, "raw"))
+    )
     assert (
         shelf.leftovers(WEB, now=1e9) == []
     )  # the test driver does not tell the time of its volumes
@@ -257,7 +259,7 @@ def test_what_others_stand_on_stays(
     base = shelf.paths(made)["vda"]
     fast = storage.look_up_pool(shelf.connection, "fast")
     overlay = storage_xml.NewVolume("x", 4096, backing_path=base)
-    volume = storage.create(fast, "x", storage_xml.volume_xml(overlay))
+    volume = storage.create(fast, "x", storage_xml.build_volume_xml(overlay))
     with pytest.raises(InUse, match="the volume 'fast/x' stand on it") as caught:
         dependents.refuse(made, dependents.find(shelf, made))
     assert caught.value.details["users"] == ["the volume 'fast/x'"]
@@ -286,7 +288,7 @@ def test_a_domain_is_captured_when_it_is_off(
     tmp_path: Path,
 ) -> None:
     storage.create(
-        shelf.pool, "golden", storage_xml.volume_xml(storage_xml.NewVolume("golden", 4096))
+        shelf.pool, "golden", storage_xml.build_volume_xml(storage_xml.NewVolume("golden", 4096))
     )
     domain = shelf.connection.handle.defineXMLFlags(DOMAIN.format(source="/images/golden"))
     domain.createWithFlags()

@@ -45,20 +45,20 @@ def make(version: str, created: str = "2026-01-01T00:00:00Z") -> Manifest:
 
 @given(MANIFESTS)
 def test_what_is_stored_is_read_back(one: Manifest) -> None:
-    assert manifest.from_json(manifest.to_json(one)) == one
-    assert manifest.from_dict(one.as_dict()) == one
+    assert manifest.parse_manifest(manifest.serialise(one)) == one
+    assert manifest.build_manifest(one.as_dict()) == one
 
 
 @given(MANIFESTS, st.data())
 def test_a_manifest_of_which_a_piece_is_missing_is_none(one: Manifest, data: st.DataObject) -> None:
-    whole = manifest.to_json(one)
+    whole = manifest.serialise(one)
     written = data.draw(st.integers(0, len(whole) - 1))
     for content in (
         whole[:written],
         whole[:written].ljust(len(whole), b"\0"),
     ):  # broken off; in a file made beforehand
         with pytest.raises(manifest.InvalidManifest):
-            manifest.from_json(content)
+            manifest.parse_manifest(content)
 
 
 @pytest.mark.parametrize(
@@ -74,15 +74,17 @@ def test_a_manifest_of_which_a_piece_is_missing_is_none(one: Manifest, data: st.
 )
 def test_what_is_no_manifest_is_refused(data: t.Any) -> None:
     with pytest.raises(manifest.InvalidManifest):
-        manifest.from_dict(data)
+        manifest.build_manifest(data)
 
 
 def test_what_a_newer_release_adds_is_left_aside() -> None:
-    assert manifest.from_dict({**make("1").as_dict(), "later": True}) == make("1")
+    assert manifest.build_manifest({**make("1").as_dict(), "later": True}) == make("1")
 
 
 def test_numbers_that_a_template_made_text_are_numbers_again() -> None:
-    assert manifest.from_dict({**make("1").as_dict(), "min_ram_bytes": "64"}).min_ram_bytes == 64
+    assert (
+        manifest.build_manifest({**make("1").as_dict(), "min_ram_bytes": "64"}).min_ram_bytes == 64
+    )
 
 
 def test_the_newest_is_the_latest_made_and_then_the_highest_version() -> None:
@@ -94,7 +96,7 @@ def test_the_newest_is_the_latest_made_and_then_the_highest_version() -> None:
         make("1.9~rc1"),
         make("1.8"),
     ]
-    assert manifest.newest_first(order[::-1]) == order
+    assert manifest.sort_newest_first(order[::-1]) == order
 
 
 def test_the_size_of_a_clone_is_that_of_the_template() -> None:

@@ -68,7 +68,7 @@ def test_what_cannot_be_is_refused(packed: str) -> None:
     ],
 )
 def test_where_the_firmware_keeps_it(written: str, path: str | None) -> None:
-    assert nvram.path_of(f"<domain><os><type>hvm</type>{written}</os></domain>") == path
+    assert nvram.find_path(f"<domain><os><type>hvm</type>{written}</os></domain>") == path
 
 
 @pytest.mark.parametrize("written", ["", "<nvram template='/t.fd'/>"])
@@ -76,15 +76,17 @@ def test_older_libvirt_does_not_write_down_the_usual_place(written: str) -> None
     definition = (
         f"<domain><name>web</name><os firmware='efi'><type>hvm</type>{written}</os></domain>"
     )
-    assert nvram.path_of(definition) == "/var/lib/libvirt/qemu/nvram/web_VARS.fd"
+    assert nvram.find_path(definition) == "/var/lib/libvirt/qemu/nvram/web_VARS.fd"
 
 
 def test_it_is_read_through_the_pool_that_it_lies_in(
     node: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pool = storage.look_up_pool(node, "default")
-    path = storage.volume_path(
-        storage.create(pool, "vars.fd", storage_xml.volume_xml(storage_xml.NewVolume("vars.fd", 8)))
+    path = storage.read_volume_path(
+        storage.create(
+            pool, "vars.fd", storage_xml.build_volume_xml(storage_xml.NewVolume("vars.fd", 8))
+        )
     )
     monkeypatch.setattr(
         content,

@@ -266,7 +266,9 @@ def test_a_network_that_is_off_is_found_before_a_start_fails(shelf: Catalogue) -
 def test_a_volume_in_the_way_is_never_overwritten(shelf: Catalogue) -> None:
     fast = storage.look_up_pool(shelf.connection, "fast")
     storage.create(
-        fast, "web-2.vdb.qcow2", storage_xml.volume_xml(storage_xml.NewVolume("web-2.vdb.qcow2", 1))
+        fast,
+        "web-2.vdb.qcow2",
+        storage_xml.build_volume_xml(storage_xml.NewVolume("web-2.vdb.qcow2", 1)),
     )
     with pytest.raises(
         Conflict, match=r"holds a volume 'web-2\.vdb\.qcow2' already.*vol-delete --pool fast"

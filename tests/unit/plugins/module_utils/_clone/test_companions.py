@@ -95,7 +95,7 @@ class Frozen:
 @pytest.fixture(autouse=True)
 def what_the_test_driver_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
     """It has one side of a network for both."""
-    monkeypatch.setattr(networks, "definition_xml", lambda network: network.XMLDesc(0))
+    monkeypatch.setattr(networks, "read_definition_xml", lambda network: network.XMLDesc(0))
 
 
 @pytest.fixture
@@ -296,7 +296,7 @@ def test_a_stray_seed_is_never_overwritten(shelf: Catalogue) -> None:
     storage.create(
         pool,
         "web_1.seed.iso",
-        storage_xml.volume_xml(storage_xml.NewVolume("web_1.seed.iso", 1, "raw")),
+        storage_xml.build_volume_xml(storage_xml.NewVolume("web_1.seed.iso", 1, "raw")),
     )
     with pytest.raises(Conflict, match=r"holds a volume 'web_1\.seed\.iso' already"):
         survey.make_plan(shelf, ONE)

@@ -130,7 +130,7 @@ def test_the_agent_is_asked_until_it_answers(
         return 1
 
     monkeypatch.setattr(domains, "look_up", lambda _connection, name: name)
-    monkeypatch.setattr(domains, "agent_time", answer)
+    monkeypatch.setattr(domains, "read_agent_time", answer)
     watched = watch(clock, "web-1")
     with pytest.raises(TimedOut, match="web-1 gave no answer by the guest agent within 1 s"):
         watched.until(Wish("agent", 1))

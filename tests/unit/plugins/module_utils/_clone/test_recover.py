@@ -260,16 +260,14 @@ def reached(shelf: Catalogue, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("reached")
 def test_resuming_makes_what_the_task_asked_for(shelf: Catalogue, journal: Journal) -> None:
     crash(shelf, journal)
-    done = transactions.bring_about(journal, Choice("resumed", subject="web-2"), 0.0, dry_run=False)
+    done = transactions.ensure(journal, Choice("resumed", subject="web-2"), 0.0, dry_run=False)
     assert done["changed"]
     assert done["actions"][-1] == "Make web-1, web-2 anew."
     assert [row["state"] for row in done["transactions"]] == ["resumed"]
     assert {"web-1", "web-2"} <= everything(shelf)
     assert journal.unfinished() == []
     assert [record.intent.get("options") for record in journal.records()] == [None, None]
-    nothing = transactions.bring_about(
-        journal, Choice("resumed", subject="web-2"), 0.0, dry_run=False
-    )
+    nothing = transactions.ensure(journal, Choice("resumed", subject="web-2"), 0.0, dry_run=False)
     assert (nothing["changed"], nothing["transactions"]) == (False, [])
 
 
@@ -279,29 +277,29 @@ def test_rolling_back_by_id_in_check_mode_and_for_real(shelf: Catalogue, journal
     record = crash(shelf, journal)
     after = everything(shelf)
     choice = Choice("rolled_back", id=record.id, uri=record.uri)
-    predicted = transactions.bring_about(journal, choice, 0.0, dry_run=True)
+    predicted = transactions.ensure(journal, choice, 0.0, dry_run=True)
     assert everything(shelf) == after
-    done = transactions.bring_about(journal, choice, 0.0, dry_run=False)
+    done = transactions.ensure(journal, choice, 0.0, dry_run=False)
     assert predicted == done
     assert done["diff"]["after"] == {f"clone of web-1, web-2 ({record.id})": "rolled_back"}
     assert "Delete the volume web-1.vda.qcow2 of the pool fast." in done["actions"]
     assert everything(shelf) == before
-    again_ = transactions.bring_about(journal, choice, 0.0, dry_run=False)
+    again_ = transactions.ensure(journal, choice, 0.0, dry_run=False)
     assert (again_["changed"], again_["actions"]) == (False, [])
     assert [row["state"] for row in again_["transactions"]] == ["rolled_back"]
 
 
 def test_what_must_not_be_recovered_is_refused(shelf: Catalogue, journal: Journal) -> None:
     with pytest.raises(HeadroomError, match="has no transaction 'none'"):
-        transactions.bring_about(journal, Choice("resumed", id="none"), 0.0, dry_run=True)
+        transactions.ensure(journal, Choice("resumed", id="none"), 0.0, dry_run=True)
     with (
         journal.transaction("clone", "web-1", {"uri": shelf.connection.uri}),
         pytest.raises(Conflict, match="is at work in the process"),
     ):
-        transactions.bring_about(journal, Choice("rolled_back", subject="web-1"), 0.0, dry_run=True)
+        transactions.ensure(journal, Choice("rolled_back", subject="web-1"), 0.0, dry_run=True)
     record = crash(shelf, journal)
     with pytest.raises(Conflict, match="is about test:"):
-        transactions.bring_about(
+        transactions.ensure(
             journal, Choice("rolled_back", id=record.id, uri="qemu:///system"), 0.0, dry_run=True
         )
 

@@ -225,7 +225,7 @@ def test_what_is_not_the_machines_own_is_kept(
             expected.setdefault(place, []).append(
                 etree.tostring(to_element(described), method="c14n")
             )
-    made = element_xml.parse_element(clone(template.make_template(element_xml.to_text(root))))
+    made = element_xml.parse_element(clone(template.make_template(element_xml.serialise(root))))
     for place, elements in expected.items():
         parent = made.find(place) if place else made
         assert parent is not None
@@ -264,8 +264,8 @@ def test_memory_is_set_at_once_with_what_the_balloon_leaves() -> None:
     root = root_of(
         template.make_template((GOLDEN / "bios.domain.xml").read_text()), memory_bytes=512 << 20
     )
-    assert element_xml.size_in_bytes(root.find("memory")) == 512 << 20
-    assert element_xml.size_in_bytes(root.find("currentMemory")) == 512 << 20
+    assert element_xml.read_size_bytes(root.find("memory")) == 512 << 20
+    assert element_xml.read_size_bytes(root.find("currentMemory")) == 512 << 20
 
 
 def test_memory_in_cells_is_not_guessed() -> None:
@@ -346,4 +346,4 @@ def test_the_firmware_finds_what_it_kept_in_a_file_of_the_clones_own(name: str) 
     text = template.make_template((GOLDEN / f"{name}.domain.xml").read_text())
     made = clone(text, identity=dataclasses.replace(IDENTITY, nvram="/pool/web-7.nvram.raw"))
     assert domain_xml.parse(made).nvram == "/pool/web-7.nvram.raw"
-    assert nvram.path_of(made) == "/pool/web-7.nvram.raw"
+    assert nvram.find_path(made) == "/pool/web-7.nvram.raw"

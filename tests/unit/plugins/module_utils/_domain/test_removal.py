@@ -57,7 +57,7 @@ def machine(node: Connection, monkeypatch: pytest.MonkeyPatch) -> DefinedMachine
     monkeypatch.setattr(domains, "undefine", lambda domain: domain.undefineFlags(0))
     pool = storage.look_up_pool(node, "default")
     for name in ("a.qcow2", "b.qcow2"):
-        storage.create(pool, name, storage_xml.volume_xml(storage_xml.NewVolume(name, 1)))
+        storage.create(pool, name, storage_xml.build_volume_xml(storage_xml.NewVolume(name, 1)))
     domains.define(node, _DOMAIN.format(name="web-1", volumes=_VOLUMES))
     return DefinedMachine.named(node, "web-1")
 
@@ -163,7 +163,7 @@ def test_an_export_is_not_forgotten_by_a_run_that_broke_off(
     let_stream(machine, source)
     record = break_off(journal, machine)
     assert is_served(source)
-    assert "Stop the export" in removal.prospects(record, "resume")[-1]
+    assert "Stop the export" in removal.describe_recovery(record, "resume")[-1]
     RemovalRecovery(machine.connection).resume(record)
     assert not is_served(source)
 
@@ -215,5 +215,5 @@ def test_a_machine_that_is_still_whole(journal: Journal, machine: DefinedMachine
     assert left(machine.connection) == set()
     with pytest.raises(Unsupported, match="nothing brings it back"):
         recovery.roll_back(record)
-    assert len(removal.prospects(record, "resume")) == 3
-    assert len(removal.prospects(record, "roll_back")) == 1
+    assert len(removal.describe_recovery(record, "resume")) == 3
+    assert len(removal.describe_recovery(record, "roll_back")) == 1

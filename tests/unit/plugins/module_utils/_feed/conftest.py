@@ -78,5 +78,5 @@ def _error(url: str, code: int, headers: dict[str, str]) -> urllib.error.HTTPErr
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Server:
     found = Server()
-    monkeypatch.setattr(transfer, "_request", found.request)
+    monkeypatch.setattr(transfer, "_send_request", found.request)
     return found

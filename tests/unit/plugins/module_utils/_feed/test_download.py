@@ -17,7 +17,10 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     Conflict,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._feed import transfer
-from ansible_collections.headroom.libvirt.plugins.module_utils._feed.download import Wanted, fetched
+from ansible_collections.headroom.libvirt.plugins.module_utils._feed.download import Download
+from ansible_collections.headroom.libvirt.plugins.module_utils._feed.download import (
+    fetch as fetched,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._feed.entry import Checksum
 from ansible_collections.headroom.libvirt.plugins.module_utils._feed.errors import (
     TooLarge,
@@ -32,9 +35,9 @@ URL = "https://images.example.org/box.img"
 CONTENT = bytes(range(256)) * 40
 
 
-def wanted(content: bytes = CONTENT, **changes: t.Any) -> Wanted:
+def wanted(content: bytes = CONTENT, **changes: t.Any) -> Download:
     checksum = Checksum("sha256", hashlib.sha256(content).hexdigest())
-    return Wanted(
+    return Download(
         **{
             "url": URL,
             "limit": len(content),
@@ -45,7 +48,7 @@ def wanted(content: bytes = CONTENT, **changes: t.Any) -> Wanted:
     )
 
 
-def fetch(folder: Path, what: Wanted) -> bytes:
+def fetch(folder: Path, what: Download) -> bytes:
     with fetched(transfer.Web(), what, folder) as descriptor:
         return os.pread(descriptor, 1 << 20, 0)
 

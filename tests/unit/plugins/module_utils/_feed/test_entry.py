@@ -18,7 +18,7 @@ def offer(
     product: str = "web", version: str = "1", arch: str = "x86_64", problem: str | None = None
 ) -> Entry:
     return Entry(
-        product, entries.plain_name(product), version, arch, (), aliases=("www",), problem=problem
+        product, entries.derive_name(product), version, arch, (), aliases=("www",), problem=problem
     )
 
 
@@ -104,18 +104,21 @@ def test_an_entry_that_is_damaged_does_not_spoil_the_others() -> None:
 )
 def test_names_that_cannot_be_names_of_appliances(name: str, version: str) -> None:
     with pytest.raises(InvalidFeed, match="cannot be named so"):
-        entries.checked(Entry("web", name, version, "x86_64", ()))
+        entries.check_entry(Entry("web", name, version, "x86_64", ()))
 
 
 def test_patterns_match_products_and_aliases_of_the_architecture() -> None:
     offers = [offer("web"), offer("db"), offer("web", arch="aarch64")]
-    assert [one.product for one in entries.matching(offers, ["w*"], "x86_64")] == ["web", "db"]
-    assert [one.product for one in entries.matching(offers, ["we*"], "x86_64")] == ["web"]
+    assert [one.product for one in entries.filter_matching(offers, ["w*"], "x86_64")] == [
+        "web",
+        "db",
+    ]
+    assert [one.product for one in entries.filter_matching(offers, ["we*"], "x86_64")] == ["web"]
 
 
 def test_products_of_others_get_plain_names() -> None:
     assert (
-        entries.plain_name("com.ubuntu.cloud:server:24.04:amd64")
+        entries.derive_name("com.ubuntu.cloud:server:24.04:amd64")
         == "com.ubuntu.cloud-server-24.04-amd64"
     )
-    assert len(entries.plain_name("x" * 200)) == 63
+    assert len(entries.derive_name("x" * 200)) == 63

@@ -83,7 +83,7 @@ def test_the_words_of_one_signature_do_not_vouch_for_another() -> None:
 @pytest.mark.parametrize("fingerprint", ["DEADBEEF", "", "G" * 40, "A" * 41])
 def test_a_short_fingerprint_is_none(fingerprint: str) -> None:
     with pytest.raises(InvalidInput, match="is not a full fingerprint"):
-        signature.trust(ARMORED, [fingerprint])
+        signature.read_trust(ARMORED, [fingerprint])
 
 
 ARMORED = (
@@ -96,13 +96,13 @@ def test_keys_are_taken_as_text_or_from_a_file(tmp_path: Path) -> None:
     (tmp_path / "armored").write_text(ARMORED + ARMORED)
     (tmp_path / "binary").write_bytes(b"\x98key")
     spaced = " ".join(["aaaa"] * 10)
-    assert signature.trust(ARMORED, [spaced]) == signature.Trust(b"key", (GOOD,))
-    assert signature.trust(str(tmp_path / "armored"), [GOOD]).keys == b"keykey"
-    assert signature.trust(str(tmp_path / "binary"), [GOOD]).keys == b"\x98key"
+    assert signature.read_trust(ARMORED, [spaced]) == signature.Trust(b"key", (GOOD,))
+    assert signature.read_trust(str(tmp_path / "armored"), [GOOD]).keys == b"keykey"
+    assert signature.read_trust(str(tmp_path / "binary"), [GOOD]).keys == b"\x98key"
     with pytest.raises(InvalidInput, match="cannot be read"):
-        signature.trust(str(tmp_path / "none"), [GOOD])
+        signature.read_trust(str(tmp_path / "none"), [GOOD])
     with pytest.raises(InvalidInput, match="holds no public key"):
-        signature.trust("-----BEGIN PGP SIGNATURE-----", [GOOD])
+        signature.read_trust("-----BEGIN PGP SIGNATURE-----", [GOOD])
 
 
 @pytest.fixture(scope="module")
@@ -120,7 +120,7 @@ def signer(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[Signer]:
 def test_what_gpg_signed_is_what_gpgv_lets_pass(signer: Signer) -> None:
     text = b'- "dashes"\nno trailing space\n{"a": 1}\n'
     signed = signer.clearsign(text)
-    trusted = signature.trust(signer.public_key(armored=True).decode(), [signer.fingerprint()])
+    trusted = signature.read_trust(signer.public_key(armored=True).decode(), [signer.fingerprint()])
     assert signature.verify(signed, trusted, "it").text.rstrip() == text.rstrip()
     with pytest.raises(BadSignature, match="is not what was signed"):
         signature.verify(signed.replace(b'"a": 1', b'"a": 2'), trusted, "it")

@@ -113,7 +113,7 @@ def test_lxds_tree() -> None:
     with pytest.raises(
         InvalidFeed, match="cannot be named so"
     ):  # a colon is no part of a version here
-        entries.checked(found)
+        entries.check_entry(found)
 
 
 def test_what_is_said_once_counts_for_all_below() -> None:
@@ -159,7 +159,7 @@ def test_what_is_no_index(text: bytes) -> None:
     ],
 )
 def test_times(text: object, moment: float | None) -> None:
-    assert simplestreams.updated({"updated": text}) == moment
+    assert simplestreams.read_updated({"updated": text}) == moment
 
 
 def test_an_index_names_its_products() -> None:
@@ -168,10 +168,10 @@ def test_an_index_names_its_products() -> None:
         "b": {"path": "streams/v1/b.sjson", "format": "products:1.0", "datatype": "image-ids"},
         "c": {"path": "streams/v1/c.sjson", "format": "index:1.0"},
     }
-    assert simplestreams.product_files({"index": index}) == ["streams/v1/a.sjson"]
+    assert simplestreams.list_product_files({"index": index}) == ["streams/v1/a.sjson"]
     index["a"]["path"] = "../x"
     with pytest.raises(InvalidFeed, match="leads out"):
-        simplestreams.product_files({"index": index})
+        simplestreams.list_product_files({"index": index})
 
 
 JSON = st.recursive(

@@ -123,8 +123,8 @@ def test_a_disk_that_is_far_larger_than_its_file_must_be_asked_for() -> None:
 
 
 def test_packed_files_are_known_by_their_first_bytes() -> None:
-    assert header.compression(b"\xfd7zXZ\x00...") == "xz"
-    assert header.compression(qcow2()) is None
+    assert header.detect_compression(b"\xfd7zXZ\x00...") == "xz"
+    assert header.detect_compression(qcow2()) is None
 
 
 def test_what_has_no_header_is_raw() -> None:

@@ -42,7 +42,7 @@ def unpacked(
     with tempfile.TemporaryFile() as source:
         source.write(packed)
         source.flush()
-        with unpack.unpacked(
+        with unpack.unpack(
             "source.file", "/x", source.fileno(), compression, folder, limit
         ) as descriptor:
             facts = os.fstat(descriptor)
@@ -96,4 +96,4 @@ def test_xz_may_not_ask_for_all_memory(tmp_path: Path) -> None:
 @pytest.mark.parametrize("compression", PACKERS)
 def test_the_head_of_a_packed_file(compression: str) -> None:
     packed = PACKERS[compression](CONTENT)
-    assert unpack.head("source.url", "/x", packed, compression, 65536) == CONTENT[:65536]
+    assert unpack.unpack_head("source.url", "/x", packed, compression, 65536) == CONTENT[:65536]

@@ -410,4 +410,4 @@ def test_a_lock_without_a_record_goes(journal: Journal, killed: Record, tmp_path
     ],
 )
 def test_each_user_has_a_place_for_it(environ: dict[str, str], user: int, path: str) -> None:
-    assert _journal.default_path(environ, user) == path
+    assert _journal.choose_default_path(environ, user) == path

@@ -87,8 +87,8 @@ def test_only_volumes_that_this_made_are_taken_back() -> None:
 
 def test_what_recovering_would_do_is_told() -> None:
     made = record(Step("volume", {"pool": "default", "volume": "a.qcow2"}, "done"))
-    assert recover.prospects(made, "roll_back") == [
+    assert recover.describe_recovery(made, "roll_back") == [
         "merge /images/a.qcow2.headroom-f00.overlay back into /images/a.qcow2",
         "delete the volume default/a.qcow2 on qemu+ssh://me:***@b/system",
     ]
-    assert "pull the disks vda" in recover.prospects(made, "resume")[0]
+    assert "pull the disks vda" in recover.describe_recovery(made, "resume")[0]

@@ -38,7 +38,7 @@ WEB = Reservation("52:54:00:00:00:01", "10.0.0.50", "web")
 @pytest.fixture
 def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> t.Iterator[Connection]:
     """A network that runs; the test driver has one side only, and no flag that asks for the other."""
-    monkeypatch.setattr(networks, "definition_xml", lambda network: network.XMLDesc(0))
+    monkeypatch.setattr(networks, "read_definition_xml", lambda network: network.XMLDesc(0))
     (tmp_path / "node.xml").write_text(NODE)
     with open_connection(f"test://{tmp_path}/node.xml") as connection:
         yield connection
@@ -86,10 +86,10 @@ def test_a_side_that_has_it_already_is_left_alone(
     host: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reserve(host, WEB)
-    real, calls = networks.live_xml, []
+    real, calls = networks.read_live_xml, []
     monkeypatch.setattr(
         networks,
-        "live_xml",
+        "read_live_xml",
         lambda network: real(network).split("<host")[0] + "</dhcp></ip></network>",
     )
     monkeypatch.setattr(

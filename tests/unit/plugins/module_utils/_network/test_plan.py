@@ -57,7 +57,7 @@ def test_a_network_is_read() -> None:
 def test_a_reservation_is_written_as_libvirt_reads_it() -> None:
     text = TEXT.replace(
         "<host name='printer' ip='192.168.122.51'/>",
-        network_xml.host_xml(dataclasses.replace(WEB, name=None)),
+        network_xml.build_host_xml(dataclasses.replace(WEB, name=None)),
     )
     assert network_xml.parse(text).reservations[1][1] == dataclasses.replace(WEB, name=None)
 

@@ -19,7 +19,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._streaming.export
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.element_xml import (
     parse_element,
-    to_text,
+    serialise,
 )
 
 EXPORT = Export("0123456789abcdef" * 2, "10.0.0.1", 10810, "qemu+ssh://root@kvm1/system", "default")
@@ -75,7 +75,7 @@ def test_a_disk_stands_on_its_export_and_stops_its_guest_where_that_is_gone(
     root = parse_element(CLONE)
     disk = one(root, "devices/disk")
     export_xml.put_backing(disk, EXPORT, reconnect=reconnect)
-    assert export_xml.backings(to_text(root)) == {"vda": (export_xml.url_of(EXPORT, "vda"),)}
+    assert export_xml.backings(serialise(root)) == {"vda": (export_xml.url_of(EXPORT, "vda"),)}
     assert (
         one(disk, "driver").attrib["error_policy"],
         one(disk, "driver").attrib["rerror_policy"],
@@ -88,7 +88,7 @@ def test_a_disk_stands_on_its_export_and_stops_its_guest_where_that_is_gone(
 def test_a_clone_that_is_local_stands_on_nothing() -> None:
     root = parse_element(CLONE)
     export_xml.put_backing(one(root, "devices/disk"), EXPORT, reconnect=True)
-    whole = export_xml.without_backing(to_text(root))
+    whole = export_xml.without_backing(serialise(root))
     assert export_xml.backings(whole) == {}
     assert "backingStore" not in whole
 
@@ -126,7 +126,7 @@ def test_a_record_comes_back_from_the_metadata(record: Record) -> None:
     root = parse_element(CLONE)
     export_xml.put_record(root, record)
     (stored,) = root.findall(f"metadata/{{{export_xml.RECORD_NAMESPACE}}}stream")
-    assert export_xml.read_record(to_text(stored)) == record
+    assert export_xml.read_record(serialise(stored)) == record
 
 
 @pytest.mark.parametrize("text", [None, "<stream/>", "<stream token='a' port='x'/>"])

@@ -94,20 +94,20 @@ def test_an_agent_that_libvirt_has_not_reached_yet_does_not_answer(
 ) -> None:
     pings = [refusal(code), None]
     monkeypatch.setattr(agent, "libvirt_qemu", Pinged(pings))
-    assert [agent.answers(channelled("connected")) for _unused in range(2)] == [False, True]
+    assert [agent.is_responsive(channelled("connected")) for _unused in range(2)] == [False, True]
 
 
 def test_an_agent_that_has_not_opened_its_channel_is_not_asked(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(agent, "libvirt_qemu", Pinged([]))
-    assert not agent.answers(channelled("disconnected"))
+    assert not agent.is_responsive(channelled("disconnected"))
 
 
 def test_a_lost_host_is_not_an_agent_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(agent, "libvirt_qemu", Pinged([refusal(libvirt.VIR_ERR_RPC)]))
     with pytest.raises(ConnectionFailed):
-        agent.answers(channelled("connected"))
+        agent.is_responsive(channelled("connected"))
 
 
 def channelled(state: str) -> t.Any:

@@ -15,9 +15,9 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import domains
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
     Connection,
-    from_libvirt,
-    living,
+    ensure_alive,
     open_connection,
+    translate_error,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.libvirt_dep import libvirt
 
@@ -74,19 +74,19 @@ def test_translates_libvirt_errors() -> None:
 )
 def test_a_connection_that_breaks_in_mid_call_is_told_as_such(text: str) -> None:
     error = refusal(libvirt.VIR_ERR_INTERNAL_ERROR, text)
-    assert isinstance(from_libvirt(error, "start 'web-1'"), ConnectionFailed)
+    assert isinstance(translate_error(error, "start 'web-1'"), ConnectionFailed)
 
 
 def test_a_file_that_cannot_be_written_is_no_broken_connection() -> None:
     error = refusal(libvirt.VIR_ERR_SYSTEM_ERROR, "cannot write data to file '/x'")
-    assert isinstance(from_libvirt(error, "define 'web-1'"), LibvirtFailed)
+    assert isinstance(translate_error(error, "define 'web-1'"), LibvirtFailed)
 
 
 def test_a_connection_that_lives_is_used_and_a_broken_one_replaced(node: Connection) -> None:
-    with living(node) as same:
+    with ensure_alive(node) as same:
         assert same is node
     node.handle.close()
-    with living(node) as fresh:
+    with ensure_alive(node) as fresh:
         assert fresh is not node
         assert fresh.uri == node.uri
         assert fresh.handle.isAlive()

@@ -83,4 +83,4 @@ def test_says_that_it_is_no_xml(text: str) -> None:
 )
 def test_sizes_follow_libvirts_units(number: int, unit: tuple[str, int]) -> None:
     element = element_xml.parse_element(f"<memory unit='{unit[0]}'>{number}</memory>")
-    assert element_xml.size_in_bytes(element) == number * unit[1]
+    assert element_xml.read_size_bytes(element) == number * unit[1]

@@ -40,4 +40,4 @@ PCI = "<source><address type='pci' domain='0x0000' bus='0xab' slot='0x00' functi
 )
 def test_only_what_the_guest_would_lose_is_taken(device: str, taken: tuple[str, ...]) -> None:
     root = element_xml.parse_element(f"<domain><devices>{device}</devices></domain>")
-    assert host_devices.taken(root) == taken
+    assert host_devices.find_host_devices(root) == taken

@@ -40,16 +40,18 @@ def test_an_inactive_pool_says_how_to_start_it(node: Connection) -> None:
 
 def test_volumes_come_and_go(node: Connection) -> None:
     pool = storage.look_up_pool(node, "default")
-    base = storage.create(pool, "base", storage_xml.volume_xml(storage_xml.NewVolume("base", 4096)))
-    overlay = storage_xml.NewVolume("overlay", 4096, backing_path=storage.volume_path(base))
-    storage.create(pool, "overlay", storage_xml.volume_xml(overlay))
+    base = storage.create(
+        pool, "base", storage_xml.build_volume_xml(storage_xml.NewVolume("base", 4096))
+    )
+    overlay = storage_xml.NewVolume("overlay", 4096, backing_path=storage.read_volume_path(base))
+    storage.create(pool, "overlay", storage_xml.build_volume_xml(overlay))
     assert sorted(volume.name() for volume in storage.list_volumes(pool)) == ["base", "overlay"]
     assert storage.read_volume(
         storage.look_up_volume(pool, "overlay")
-    ).backing_path == storage.volume_path(base)
-    found = storage.find_volume_by_path(node, storage.volume_path(base))
+    ).backing_path == storage.read_volume_path(base)
+    found = storage.find_volume_by_path(node, storage.read_volume_path(base))
     assert found is not None
-    assert storage.pool_of(found).name() == "default"
+    assert storage.look_up_pool_of(found).name() == "default"
     storage.delete(found)
     assert storage.find_volume(pool, "base") is None
     assert storage.find_volume_by_path(node, "/images/base") is None
@@ -57,7 +59,9 @@ def test_volumes_come_and_go(node: Connection) -> None:
 
 def test_a_driver_without_streams_says_so(node: Connection) -> None:
     pool = storage.look_up_pool(node, "default")
-    volume = storage.create(pool, "base", storage_xml.volume_xml(storage_xml.NewVolume("base", 1)))
+    volume = storage.create(
+        pool, "base", storage_xml.build_volume_xml(storage_xml.NewVolume("base", 1))
+    )
     with pytest.raises(Unsupported, match="upload into the volume 'base'"):
         content.send_bytes(node, volume, b"{}")
     with pytest.raises(Unsupported, match="download the volume 'base'"):

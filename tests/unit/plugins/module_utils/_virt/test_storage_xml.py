@@ -56,7 +56,7 @@ def test_what_is_written_is_read_back(
     new = storage_xml.NewVolume(
         name, capacity, image_format, backing_path=backing, backing_format="raw"
     )
-    read = storage_xml.parse_volume(storage_xml.volume_xml(new))
+    read = storage_xml.parse_volume(storage_xml.build_volume_xml(new))
     assert (read.name, read.capacity_bytes, read.format, read.backing_path) == (
         name,
         capacity,
@@ -66,7 +66,7 @@ def test_what_is_written_is_read_back(
 
 
 def test_an_overlay_says_the_format_of_its_base() -> None:
-    text = storage_xml.volume_xml(
+    text = storage_xml.build_volume_xml(
         storage_xml.NewVolume("a", 1, backing_path="/b", backing_format="raw")
     )
     assert parse_element(text).xpath("string(backingStore/format/@type)") == "raw"

@@ -15,7 +15,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._lxml_dep import 
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.domain_xml import parse
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.element_xml import (
     parse_element,
-    to_text,
+    serialise,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.metadata import find_in
 
@@ -48,7 +48,7 @@ def one(root: etree._Element, path: str) -> etree._Element:
 
 def test_a_fork_is_itself_on_the_hardware_of_the_image() -> None:
     root = parse_element(warm_xml.fork_definition(IMAGE, CLONE, GENID))
-    definition = parse(to_text(root))
+    definition = parse(serialise(root))
     assert (definition.name, definition.uuid, definition.title) == (
         "web-1",
         "33333333-3333-4333-8333-333333333333",
@@ -65,7 +65,7 @@ def test_a_fork_is_itself_on_the_hardware_of_the_image() -> None:
         None,
         ["mine"],
     )
-    assert "warm" not in to_text(root)
+    assert "warm" not in serialise(root)
 
 
 def test_the_snapshot_of_a_fork_names_nothing_of_the_image() -> None:

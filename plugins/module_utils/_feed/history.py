@@ -21,7 +21,7 @@ from pathlib import Path
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import HeadroomError
 from ansible_collections.headroom.libvirt.plugins.module_utils._files import write_atomically
-from ansible_collections.headroom.libvirt.plugins.module_utils._uris import masked
+from ansible_collections.headroom.libvirt.plugins.module_utils._uris import mask_uri
 
 from .errors import RolledBack
 
@@ -32,7 +32,7 @@ _AHEAD_SECONDS: t.Final = 86400.0
 
 
 @dataclasses.dataclass(frozen=True)
-class Seen:
+class FeedHistory:
     """What is remembered of one feed."""
 
     url: str
@@ -52,7 +52,7 @@ class Seen:
             return {}
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise HeadroomError(
-                f"{self.path}, which says how new the feed {masked(self.url)} was, cannot be read: {error}. Without "
+                f"{self.path}, which says how new the feed {mask_uri(self.url)} was, cannot be read: {error}. Without "
                 "it an old feed could not be told from a new one. Remove it, if you know that the feed is the current "
                 "one."
             ) from error
@@ -63,17 +63,17 @@ class Seen:
         for name, moment in times.items():
             if moment < before.get(name, moment):
                 raise RolledBack(
-                    f"{name} of the feed {masked(self.url)} is from {_shown(moment)}, but one from "
-                    f"{_shown(before[name])} was seen before: somebody offers an old feed. It is not used. If its "
-                    f"publisher went back on purpose, remove {self.path}.",
-                    found=_shown(moment),
-                    seen=_shown(before[name]),
+                    f"{name} of the feed {mask_uri(self.url)} is from {_format_time(moment)}, but one from "
+                    f"{_format_time(before[name])} was read before: somebody offers an old feed. It is not used. "
+                    f"If its publisher went back on purpose, remove {self.path}.",
+                    found=_format_time(moment),
+                    seen=_format_time(before[name]),
                 )
             if moment > now + _AHEAD_SECONDS:
                 raise RolledBack(
-                    f"{name} of the feed {masked(self.url)} is dated {_shown(moment)}, which is not yet. Set the "
-                    "clocks right.",
-                    found=_shown(moment),
+                    f"{name} of the feed {mask_uri(self.url)} is dated {_format_time(moment)}, which lies in the "
+                    "future. Set the clocks right.",
+                    found=_format_time(moment),
                 )
 
     def remember(self, times: t.Mapping[str, float]) -> None:
@@ -81,9 +81,11 @@ class Seen:
         before = self.times()
         after = {**before, **times}
         if after != before:
-            text = json.dumps({"url": masked(self.url), "updated": after}, indent=1, sort_keys=True)
+            text = json.dumps(
+                {"url": mask_uri(self.url), "updated": after}, indent=1, sort_keys=True
+            )
             write_atomically("source.feed", str(self.path), text + "\n", 0o600)
 
 
-def _shown(moment: float) -> str:
+def _format_time(moment: float) -> str:
     return email.utils.formatdate(moment)
