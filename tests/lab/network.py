@@ -70,6 +70,9 @@ def attach(lab: Lab, host: Host) -> None:
         _delete(own)
     run("ip", "netns", "add", own)
     _forward(own)
+    # Both cables are in one network. Without this the host answers on either for eth0's address, and what is sent to it
+    # comes by the guests' cable, which has no limit.
+    _set(own, "net.ipv4.conf.all.arp_ignore", 1)
     _batch(
         controller,
         f"link add {host.name} type veth peer name eth0 netns {own}",
@@ -163,4 +166,10 @@ def _batch(space: str, *commands: str) -> None:
 
 
 def _forward(space: str) -> None:
-    run("ip", "netns", "exec", space, "sh", "-c", "echo 1 > /proc/sys/net/ipv4/ip_forward")
+    _set(space, "net.ipv4.ip_forward", 1)
+
+
+def _set(space: str, key: str, value: int) -> None:
+    """Set a sysctl of the namespace."""
+    path = f"/proc/sys/{key.replace('.', '/')}"
+    run("ip", "netns", "exec", space, "sh", "-c", f"echo {value} > {path}")
