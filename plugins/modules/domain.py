@@ -196,7 +196,6 @@ missing:
   sample: [web-9]
 """
 
-import contextlib
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import (
@@ -204,22 +203,29 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import (
     JOURNAL,
     ArgumentSpec,
 )
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain import apply, removal
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain.plan import WANTED
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain import apply, survey
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain.model import TARGET_STATES
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain.request import read_request
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput, NotFound
 from ansible_collections.headroom.libvirt.plugins.module_utils._journal.journal import open_journal
 from ansible_collections.headroom.libvirt.plugins.module_utils._machine.machine import (
-    DefinedMachine,
     DetachedMachine,
+    Machine,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._runner import run_module
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
-    Connection,
     open_connection,
 )
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
+    from ansible_collections.headroom.libvirt.plugins.module_utils._domain.apply import (
+        DomainTask,
+        Outcome,
+    )
+    from ansible_collections.headroom.libvirt.plugins.module_utils._domain.request import (
+        DomainRequest,
+    )
 
 ARGUMENTS = CONNECTION.merge(JOURNAL).merge(
     ArgumentSpec(
@@ -228,7 +234,7 @@ ARGUMENTS = CONNECTION.merge(JOURNAL).merge(
             "fleet": {"type": "str"},
             "pattern": {"type": "str"},
             "machine": {"type": "dict"},
-            "state": {"type": "str", "choices": list(WANTED)},
+            "state": {"type": "str", "choices": list(TARGET_STATES)},
             "timeout": {"type": "float", "default": 60.0},
             "force": {"type": "bool", "default": False},
             "remove_volumes": {"type": "bool", "default": True},
@@ -244,59 +250,58 @@ ARGUMENTS = CONNECTION.merge(JOURNAL).merge(
 )
 
 
-@contextlib.contextmanager
-def _chosen(
-    params: dict[str, t.Any],
-) -> t.Iterator[tuple[Connection, list[DefinedMachine], list[str]]]:
-    """Yield the host, the machines on it that the options choose, and the names that do not exist."""
-    if params["machine"] is not None:
-        with DetachedMachine(
-            params["machine"], connect_timeout=params["connect_timeout"]
-        ).defined() as machine:
-            yield machine.connection, [machine], []
-        return
-    names = params["name"] or []
-    for name in names:
-        if not name:
-            raise InvalidInput(
-                "name", name, "names no domain", "Write the domain's name, or leave the item out."
-            )
-    with open_connection(params["uri"], timeout=params["connect_timeout"]) as connection:
-        machines, missing = apply.choose(
-            connection, names=names, fleet=params["fleet"], pattern=params["pattern"]
-        )
-        yield connection, machines, missing
+_BEHAVIOURS: t.Final[
+    t.Mapping[str | None, t.Callable[[Machine, DomainTask, DomainRequest], Outcome]]
+] = {
+    "running": Machine.start,
+    "shutdown": Machine.shutdown,
+    "paused": Machine.pause,
+    "saved": Machine.save,
+    "absent": Machine.undefine,
+    None: Machine.set_properties,
+}
 
 
 def bring_into_state(module: AnsibleModule) -> dict[str, t.Any]:
     """Return the result of the task; in check mode what it would be."""
     params = module.params
-    request = apply.Request(
-        **{
-            option: params[option]
-            for option in ("state", "timeout", "force", "remove_volumes", "protected", "autostart")
-        }
-    )
-    with _chosen(params) as (connection, machines, missing):
-        if missing and request.state != "absent":
+    request = read_request(params)
+    task = apply.DomainTask(open_journal(module), module.warn, act=not module.check_mode)
+    missing: list[str] = []
+    if params["machine"] is None:
+        outcome, missing = _bring_chosen(params, request, task)
+    else:
+        machine = DetachedMachine(params["machine"], connect_timeout=params["connect_timeout"])
+        outcome = _BEHAVIOURS[request.state](machine, task, request)
+    rows = [plan.as_dict() for plan in outcome.plans]
+    return {**outcome.changes.as_result(), "domains": rows, "missing": missing}
+
+
+def _bring_chosen(
+    params: dict[str, t.Any], request: DomainRequest, task: DomainTask
+) -> tuple[Outcome, list[str]]:
+    """Return what happened to the domains of the host that the options choose, and the names that do not exist."""
+    names = params["name"] or []
+    for name in names:
+        if not name:
+            raise InvalidInput(
+                "name",
+                name,
+                "does not name a domain",
+                "Write the domain's name, or leave the item out.",
+            )
+    with open_connection(params["uri"], timeout=params["connect_timeout"]) as connection:
+        choice = survey.choose(
+            connection, names=names, fleet=params["fleet"], pattern=params["pattern"]
+        )
+        if choice.missing and request.state != "absent":
             raise NotFound(
-                f"name: the host has no domain called {', '.join(map(repr, missing))}. Check the names with "
+                f"name: the host has no domain called {', '.join(map(repr, choice.missing))}. Check the names with "
                 "`virsh list --all`, or make the domains first.",
-                missing=missing,
+                missing=choice.missing,
             )
-        plans = apply.plan_all(connection, machines, request)
-        changes, journal = apply.merged_changes(plans), open_journal(module)
-        left = removal.unfinished(journal, connection) if request.state == "absent" else []
-        for record in left:
-            changes.add(
-                f"what a run that broke off left of {record.subject}",
-                removal.describe_recovery(record, "resume"),
-                [],
-            )
-        if not module.check_mode:
-            removal.finish(journal, connection, left, module.warn)
-            apply.carry_out(connection, plans, journal, module.warn)
-    return {**changes.as_result(), "domains": [one.as_dict() for one in plans], "missing": missing}
+        outcome = apply.bring_into_state(connection, choice.domains, request, task)
+    return outcome, choice.missing
 
 
 def main() -> None:

@@ -14,10 +14,8 @@ import dataclasses
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue import nvram
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain import power
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
-from ansible_collections.headroom.libvirt.plugins.module_utils._machine.machine import (
-    DefinedMachine,
-)
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import domain_xml, domains
 
 from . import live, seal, sources, template
@@ -107,6 +105,7 @@ def open_capture(
 
 
 def _stop(connection: Connection, name: str, method: seal.Method) -> None:
+    domain = domains.look_up(connection, name)
     if method == "agent":
-        seal.seal_with_agent(domains.look_up(connection, name))
-    DefinedMachine.named(connection, name).shutdown(timeout=_SHUTDOWN_SECONDS)
+        seal.seal_with_agent(domain)
+    power.shut_down(domain, timeout=_SHUTDOWN_SECONDS)

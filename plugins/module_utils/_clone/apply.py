@@ -13,9 +13,7 @@ import dataclasses
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue import packed_nvram
-from ansible_collections.headroom.libvirt.plugins.module_utils._machine.machine import (
-    DefinedMachine,
-)
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain.defined import look_up
 from ansible_collections.headroom.libvirt.plugins.module_utils._parallel import run_all
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import domains
 
@@ -198,8 +196,8 @@ class _Making:
 
 def existing_row(connection: Connection, name: str) -> Row:
     """Return the row of the result of a clone that is there already; raises NotFound."""
-    machine = DefinedMachine.named(connection, name)
-    definition = machine.definition
+    domain = look_up(connection, name)
+    definition = domain.definition
     return {
         "name": name,
         "uuid": definition.uuid,
@@ -209,7 +207,7 @@ def existing_row(connection: Connection, name: str) -> Row:
             for ref in definition.metadata.volumes
         ],
         "appliance": definition.metadata.appliance,
-        "state": machine.observe().situation,
+        "state": domain.observe().situation,
         "created": False,
         "seconds": None,
     }

@@ -32,10 +32,10 @@ from .plan import Request, State, check_request
 from .survey import make_plan
 
 if t.TYPE_CHECKING:
-    from ansible_collections.headroom.libvirt.plugins.module_utils._journal.journal import Journal
-    from ansible_collections.headroom.libvirt.plugins.module_utils._machine.machine import (
-        DefinedMachine,
+    from ansible_collections.headroom.libvirt.plugins.module_utils._domain.defined import (
+        DefinedDomain,
     )
+    from ansible_collections.headroom.libvirt.plugins.module_utils._journal.journal import Journal
 
     from .apply import Row
 
@@ -52,28 +52,28 @@ class Cloner:
     state: State = "running"
     clock: Clock = SYSTEM_CLOCK
 
-    def __call__(self, machine: DefinedMachine, name: str) -> Row:
+    def __call__(self, domain: DefinedDomain, name: str) -> Row:
         """Return the row of the new machine; raises UnsupportedBehaviour for one that was made from no appliance."""
-        request = self._request(machine, name)
+        request = self._request(domain, name)
         plan = make_plan(
-            open_catalogue(machine.connection, self.appliance_pool or request.pool), request
+            open_catalogue(domain.connection, self.appliance_pool or request.pool), request
         )
         if not plan.clones:
             raise Conflict(f"a machine {name!r} exists already. Choose another name.", name=name)
         created = dt.datetime.now(dt.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
         maker = Maker(
-            machine.connection, plan, created, self.clock, secrets.token_bytes, self.journal
+            domain.connection, plan, created, self.clock, secrets.token_bytes, self.journal
         )
         (row,) = maker.make()
         return row
 
-    def _request(self, machine: DefinedMachine, name: str) -> Request:
-        definition = machine.definition
+    def _request(self, domain: DefinedDomain, name: str) -> Request:
+        definition = domain.definition
         metadata = definition.metadata
         if metadata.appliance is None:
             raise UnsupportedBehaviour(
-                machine.level,
-                f"clone {machine.name!r}, which was made from no appliance",
+                "defined machine",
+                f"clone {domain.name!r}, which was made from no appliance",
                 "Capture it first, with headroom.libvirt.appliance and source.domain, and clone the appliance.",
             )
         appliance, version = parse_reference("appliance", metadata.appliance)

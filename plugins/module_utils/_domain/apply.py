@@ -14,173 +14,87 @@ import contextlib
 import dataclasses
 import functools
 import typing as t
-from fnmatch import fnmatchcase
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._changes import Changes
-from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
-    HeadroomError,
-    NotFound,
-)
-from ansible_collections.headroom.libvirt.plugins.module_utils._layers import users
-from ansible_collections.headroom.libvirt.plugins.module_utils._machine.machine import (
-    DefinedMachine,
-)
-from ansible_collections.headroom.libvirt.plugins.module_utils._network import apply
-from ansible_collections.headroom.libvirt.plugins.module_utils._streaming import exports
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import HeadroomError
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import domains
 
-from . import plan, removal
+from . import plan, power, recover, survey
+from .defined import DefinedDomain
 
 if t.TYPE_CHECKING:
-    from ansible_collections.headroom.libvirt.plugins.module_utils._journal.journal import Journal
-    from ansible_collections.headroom.libvirt.plugins.module_utils._streaming.exports import (
-        ExportRef,
+    from ansible_collections.headroom.libvirt.plugins.module_utils._changes import Changes
+    from ansible_collections.headroom.libvirt.plugins.module_utils._journal.journal import (
+        Journal,
+        Record,
     )
     from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
         Connection,
     )
-    from ansible_collections.headroom.libvirt.plugins.module_utils._virt.metadata import (
-        ReservationRef,
-    )
+
+    from .model import Step
+    from .plan import DomainPlan
+    from .request import DomainRequest
 
 # Waiting for guests to shut down costs nothing here; the bound is for libvirtd, which serves few calls at once.
-_WORKERS = 8
+_WORKERS: t.Final = 8
 
 
 @dataclasses.dataclass(frozen=True)
-class Request:
-    """What is asked of the chosen domains; None leaves a property as it is."""
+class DomainTask:
+    """How a request is carried out on a host. ``act`` is False in check mode; ``warn`` is as for recover.clear()."""
 
-    state: plan.Wanted | None = None
-    timeout: float = 60.0
-    force: bool = False
-    remove_volumes: bool = True
-    protected: bool | None = None
-    autostart: bool | None = None
+    journal: Journal
+    warn: t.Callable[[str], None]
+    act: bool = True
 
 
 @dataclasses.dataclass(frozen=True)
-class DomainPlan:
-    """What will happen to one domain. Check mode returns it, a real run carries it out."""
+class Outcome:
+    """What happened to the chosen domains, or would: a plan each, and removals that an earlier run left unfinished."""
 
-    machine: DefinedMachine
-    observed: plan.Observed
-    steps: tuple[plan.Step, ...]
-    volumes: users.OwnedVolumes
-    changes: Changes
-    request: Request
-    reservations: tuple[ReservationRef, ...] = ()
-    exports: tuple[ExportRef, ...] = ()
+    plans: tuple[DomainPlan, ...]
+    unfinished: tuple[Record, ...] = ()
 
-    def as_dict(self) -> dict[str, t.Any]:
-        """Return the domain's row of the result."""
-        return {
-            "name": self.observed.name,
-            "uuid": self.observed.uuid,
-            "state_before": self.observed.situation,
-            "state": self.request.state or self.observed.situation,
-            "changed": self.changes.changed,
-            "steps": list(self.steps),
-            "removed_volumes": [ref._asdict() for ref in self.volumes.remove],
-            "kept_volumes": [
-                {**ref._asdict(), "reason": reason} for ref, reason in self.volumes.keep.items()
-            ],
-            "removed_reservations": [ref._asdict() for ref in self.reservations],
-        }
+    @property
+    def changes(self) -> Changes:
+        """All changes as one, each property under its domain's name."""
+        changes = plan.combine_changes(self.plans)
+        for record in self.unfinished:
+            changes.add(
+                f"what a run that broke off left of {record.subject}",
+                recover.describe_recovery(record, "resume"),
+                [],
+            )
+        return changes
 
 
-def choose(
-    connection: Connection, *, names: t.Sequence[str], fleet: str | None, pattern: str | None
-) -> tuple[list[DefinedMachine], list[str]]:
-    """Return the machines that any of the three choose, by name, and the ``names`` that do not exist.
-
-    ``pattern`` is a shell pattern over names.
-    """
-    if not fleet and pattern is None:  # names alone need no list of a thousand guests
-        found = {name: domains.find(connection, name) for name in names}
-        machines = [
-            DefinedMachine(connection, domain) for domain in found.values() if domain is not None
-        ]
-        return machines, [name for name, domain in found.items() if domain is None]
-    everything = [DefinedMachine(connection, domain) for domain in domains.list_all(connection)]
-    chosen = {
-        machine.name: machine
-        for machine in everything
-        if machine.name in names
-        or (pattern is not None and fnmatchcase(machine.name, pattern))
-        or (fleet and _is_member(machine, fleet))
-    }
-    return [chosen[name] for name in sorted(chosen)], [name for name in names if name not in chosen]
-
-
-def _is_member(machine: DefinedMachine, fleet: str) -> bool:
-    try:
-        return machine.metadata.fleet == fleet
-    except NotFound:  # gone since it was listed
-        return False
-
-
-def plan_all(
-    connection: Connection, machines: t.Sequence[DefinedMachine], request: Request
-) -> list[DomainPlan]:
-    """Return a plan for each machine that still exists; raises Conflict before anything is touched."""
-    uses = users.Uses(connection)
-    plans = []
-    for machine in machines:
-        try:
-            plans.append(_plan_one(machine, request, uses))
-        except NotFound:  # gone since it was listed
-            if request.state != "absent":
-                raise
-    return plans
-
-
-def _plan_one(machine: DefinedMachine, request: Request, uses: users.Uses) -> DomainPlan:
-    observed, changes = machine.observe(), Changes()
-    if request.protected is not None:
-        changes.add("protected", observed.protected, request.protected)
-        observed = dataclasses.replace(observed, protected=request.protected)
-    if request.autostart is not None:
-        changes.add("autostart", machine.autostart, request.autostart)
-    steps = () if request.state is None else plan.steps_to(request.state, observed)
-    owned = users.OwnedVolumes()
-    if steps:
-        changes.add("state", observed.situation, request.state)
-    if request.state == "absent" and request.remove_volumes:
-        owned = uses.owned_by(machine.definition)
-        changes.add("volumes", [f"{ref.pool}/{ref.name}" for ref in owned.remove], [])
-    kept = (
-        apply.still_there(machine.connection, machine.metadata) if request.state == "absent" else ()
-    )
-    changes.add("reservations", [f"{ref.network}/{ref.address}" for ref in kept], [])
-    read = exports.needed_by(machine.domain) if request.state == "absent" else ()
-    changes.add("exports", [ref.helper for ref in read], [])
-    return DomainPlan(machine, observed, steps, owned, changes, request, kept, read)
-
-
-def merged_changes(plans: t.Sequence[DomainPlan]) -> Changes:
-    """Return all plans' changes as one, each property under its domain's name."""
-    merged = Changes()
-    for one in plans:
-        diff = one.changes.diff
-        merged.add(one.observed.name, diff["before"], diff["after"])
-    return merged
-
-
-def carry_out(
+def bring_into_state(
     connection: Connection,
-    plans: t.Sequence[DomainPlan],
-    journal: Journal,
-    warn: t.Callable[[str], None],
-) -> None:
-    """Carry the plans out, side by side; one that fails does not stop the others. ``warn`` is as for removal.clear().
+    chosen: t.Sequence[DefinedDomain],
+    request: DomainRequest,
+    task: DomainTask,
+) -> Outcome:
+    """Bring the chosen domains of the host into the request's state, side by side.
 
-    Raises the first error when it is the only one, else a HeadroomError that names each.
+    Raises Conflict before anything is touched when one cannot get there. One that fails later does not stop the others;
+    then this raises its error, or a HeadroomError that names each.
     """
-    act = functools.partial(_carry_out_one, connection, journal, warn)
+    surveys = survey.inspect_all(connection, chosen, request)
+    plans = tuple(plan.plan_domain(each, request) for each in surveys)
+    unfinished = (
+        recover.find_unfinished(task.journal, connection) if request.state == "absent" else []
+    )
+    if task.act:
+        recover.finish(task.journal, connection, unfinished, task.warn)
+        _apply_plans(connection, plans, task)
+    return Outcome(plans, tuple(unfinished))
+
+
+def _apply_plans(connection: Connection, plans: t.Sequence[DomainPlan], task: DomainTask) -> None:
+    act = functools.partial(_apply_plan, connection, task)
     errors: dict[str, HeadroomError] = {}
     with concurrent.futures.ThreadPoolExecutor(_WORKERS) as pool:
-        running = {pool.submit(act, one): one.observed.name for one in plans if one.changes.changed}
+        running = {pool.submit(act, plan): plan.name for plan in plans if plan.changes.changed}
         for future in concurrent.futures.as_completed(running):
             error = future.exception()
             if isinstance(error, HeadroomError):
@@ -197,44 +111,45 @@ def carry_out(
         )
 
 
-def _carry_out_one(
-    connection: Connection, journal: Journal, warn: t.Callable[[str], None], one: DomainPlan
-) -> None:
-    machine, request = one.machine, one.request
-    if "protected" in one.changes.diff["after"]:
-        machine.metadata = machine.metadata._replace(protected=one.observed.protected)
-    if "autostart" in one.changes.diff["after"]:
-        machine.autostart = bool(request.autostart)
-    belongings = removal.Belongings(
-        machine.uuid, tuple(one.volumes.remove), one.reservations, one.exports
-    )
-    for step in one.steps:
+def _apply_plan(connection: Connection, task: DomainTask, plan: DomainPlan) -> None:
+    survey, request = plan.survey, plan.request
+    uuid = t.cast(str, survey.observed.uuid)
+    domain = DefinedDomain(connection, domains.look_up_uuid(connection, uuid))
+    if "protected" in plan.changes.diff["after"]:
+        domain.metadata = domain.metadata._replace(protected=bool(request.protected))
+    if "autostart" in plan.changes.diff["after"]:
+        domain.autostart = bool(request.autostart)
+    for step in plan.steps:
         if step != "undefine":
-            _take(step, machine, request)
+            _take_step(step, domain.domain, request)
+    belongings = recover.Belongings(
+        uuid, survey.volumes.remove, survey.reservations, survey.exports
+    )
     with (
-        removal.begun(journal, connection, machine.name, belongings)
+        recover.record_removal(task.journal, connection, plan.name, belongings)
         if belongings
         else contextlib.nullcontext()
     ):
-        if "undefine" in one.steps:
-            machine.undefine()  # first: a definition must never point at volumes that are gone
-        removal.clear(connection, belongings, warn)
+        if "undefine" in plan.steps:
+            domains.undefine(
+                domain.domain
+            )  # first: a definition must never point at volumes that are gone
+        recover.clear(connection, belongings, task.warn)
 
 
-def _take(step: plan.Step, machine: DefinedMachine, request: Request) -> None:
-    steps: dict[plan.Step, t.Callable[[], None]] = {
-        "start": machine.start,
-        "start paused": functools.partial(machine.start, paused=True),
-        "resume": machine.resume,
-        "wake": machine.wake,
-        "pause": machine.pause,
-        "save": machine.save,
-        "shut down": functools.partial(
-            machine.shutdown, timeout=request.timeout, force=request.force
-        ),
+def _take_step(step: Step, domain: domains.Domain, request: DomainRequest) -> None:
+    timeout, force = request.timeout, request.force
+    steps: dict[Step, t.Callable[[], None]] = {
+        "start": functools.partial(domains.start, domain),
+        "start paused": functools.partial(domains.start, domain, paused=True),
+        "resume": functools.partial(domains.resume, domain),
+        "wake": functools.partial(domains.wake, domain),
+        "pause": functools.partial(domains.suspend, domain),
+        "save": functools.partial(domains.save, domain),
+        "shut down": functools.partial(power.shut_down, domain, timeout=timeout, force=force),
         "await power-off": functools.partial(
-            machine.await_power_off, timeout=request.timeout, force=request.force
+            power.await_power_off, domain, timeout=timeout, force=force
         ),
-        "power off": machine.power_off,
+        "power off": functools.partial(domains.power_off, domain),
     }
     steps[step]()

@@ -5,57 +5,23 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""Which steps bring a domain from the situation it is in to the state that is wanted. Pure."""
+"""What will happen to a domain that is to be in a state, from what a survey says of it. Pure."""
 
 from __future__ import annotations
 
 import dataclasses
 import typing as t
 
+from ansible_collections.headroom.libvirt.plugins.module_utils._changes import Changes
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Conflict
 
 if t.TYPE_CHECKING:
-    from ansible_collections.headroom.libvirt.plugins.module_utils._virt.states import State
-
-Wanted = t.Literal["running", "shutdown", "paused", "saved", "absent"]
-WANTED: t.Final[tuple[Wanted, ...]] = t.get_args(Wanted)
-
-Situation = t.Literal[
-    "running",
-    "paused",
-    "saved",
-    "shutdown",
-    "shutting down",
-    "crashed",
-    "suspended by the guest",
-    "absent",
-]
-Step = t.Literal[
-    "start",
-    "start paused",
-    "resume",
-    "wake",
-    "pause",
-    "save",
-    "shut down",
-    "await power-off",
-    "power off",
-    "undefine",
-]
-
-_SITUATIONS: t.Final[t.Mapping[State, Situation]] = {
-    "running": "running",
-    "blocked": "running",
-    "paused": "paused",
-    "shutdown": "shutting down",
-    "shutoff": "shutdown",
-    "crashed": "crashed",
-    "pmsuspended": "suspended by the guest",
-}
+    from .model import DomainSurvey, Observed, Situation, Step, TargetState
+    from .request import DomainRequest
 
 # A paused guest cannot answer a shutdown request, so it runs again first. A saved machine is off for all who look at
 # it, so `shutdown` leaves it alone: removing its memory would be a loss that nobody asked for.
-_STEPS: t.Final[t.Mapping[Situation, t.Mapping[Wanted, tuple[Step, ...]]]] = {
+_STEPS: t.Final[t.Mapping[Situation, t.Mapping[TargetState, tuple[Step, ...]]]] = {
     "running": {
         "running": (),
         "shutdown": ("shut down",),
@@ -106,36 +72,76 @@ _STEPS: t.Final[t.Mapping[Situation, t.Mapping[Wanted, tuple[Step, ...]]]] = {
 
 
 @dataclasses.dataclass(frozen=True)
-class Observed:
-    """What the host says of one domain now."""
+class DomainPlan:
+    """What will happen to one domain. Check mode returns it, a real run carries it out."""
 
-    name: str
-    situation: Situation
-    uuid: str | None = None
-    persistent: bool = True
-    protected: bool = False
+    request: DomainRequest
+    survey: DomainSurvey
+    steps: tuple[Step, ...]
+    changes: Changes
+
+    @property
+    def name(self) -> str:
+        """The domain's name."""
+        return self.survey.observed.name
+
+    def as_dict(self) -> dict[str, t.Any]:
+        """Return the domain's row of the result."""
+        observed, volumes = self.survey.observed, self.survey.volumes
+        return {
+            "name": observed.name,
+            "uuid": observed.uuid,
+            "state_before": observed.situation,
+            "state": self.request.state or observed.situation,
+            "changed": self.changes.changed,
+            "steps": list(self.steps),
+            "removed_volumes": [ref._asdict() for ref in volumes.remove],
+            "kept_volumes": [
+                {**ref._asdict(), "reason": reason} for ref, reason in volumes.keep.items()
+            ],
+            "removed_reservations": [ref._asdict() for ref in self.survey.reservations],
+        }
 
 
-def situation(state: State, *, saved: bool) -> Situation:
-    """Return the Situation that libvirt's ``state`` is; ``saved`` says whether a managed save image exists."""
-    if state == "shutoff" and saved:
-        return "saved"
-    return _SITUATIONS.get(state, "crashed")
+def plan_domain(survey: DomainSurvey, request: DomainRequest) -> DomainPlan:
+    """Return what the request does to the domain; raises Conflict when its state cannot be reached."""
+    observed, changes = survey.observed, Changes()
+    if request.protected is not None:
+        changes.add("protected", observed.protected, request.protected)
+        observed = dataclasses.replace(observed, protected=request.protected)
+    if request.autostart is not None:
+        changes.add("autostart", survey.autostart, request.autostart)
+    steps = () if request.state is None else steps_to(request.state, observed)
+    if steps:
+        changes.add("state", observed.situation, request.state)
+    changes.add("volumes", [f"{ref.pool}/{ref.name}" for ref in survey.volumes.remove], [])
+    changes.add("reservations", [f"{ref.network}/{ref.address}" for ref in survey.reservations], [])
+    changes.add("exports", [ref.helper for ref in survey.exports], [])
+    return DomainPlan(request, survey, steps, changes)
 
 
-def steps_to(wanted: Wanted, observed: Observed) -> tuple[Step, ...]:
-    """Return the steps to ``wanted``; raises Conflict when no step leads there."""
-    if wanted == "absent" and observed.protected:
+def steps_to(target: TargetState, observed: Observed) -> tuple[Step, ...]:
+    """Return the steps to ``target``; raises Conflict when no step leads there."""
+    if target == "absent" and observed.protected:
         raise Conflict(
             f"{observed.name!r} is protected and will not be removed. Set protected: false first if it really may go.",
             name=observed.name,
         )
-    steps = _STEPS[observed.situation].get(wanted)
+    steps = _STEPS[observed.situation].get(target)
     if steps is None:
         raise Conflict(
-            f"{observed.name!r} is {observed.situation} and cannot become {wanted}. Bring it to state: running first.",
+            f"{observed.name!r} is {observed.situation} and cannot become {target}. Bring it to state: running first.",
             name=observed.name,
             situation=observed.situation,
         )
     # A transient domain has no definition that could stay behind.
     return steps if observed.persistent else tuple(step for step in steps if step != "undefine")
+
+
+def combine_changes(plans: t.Sequence[DomainPlan]) -> Changes:
+    """Return all plans' changes as one, each property under its domain's name."""
+    combined = Changes()
+    for plan in plans:
+        diff = plan.changes.diff
+        combined.add(plan.name, diff["before"], diff["after"])
+    return combined

@@ -15,7 +15,9 @@ import typing as t
 from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import flatten, live
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone import again as clone_again
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone import recover
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain import removal
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain import (
+    recover as domain_recovery,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Unsupported
 from ansible_collections.headroom.libvirt.plugins.module_utils._migrate import (
     intent as migrate_intent,
@@ -56,8 +58,9 @@ KINDS: t.Final[t.Mapping[str, Kind]] = {
         lambda connection, _journal: flatten.FlattenRecovery(connection), flatten.describe_recovery
     ),
     migrate_intent.KIND: Kind(migrate_recovery.recovery, migrate_recovery.describe_recovery),
-    removal.KIND: Kind(
-        lambda connection, _journal: removal.RemovalRecovery(connection), removal.describe_recovery
+    domain_recovery.KIND: Kind(
+        lambda connection, _journal: domain_recovery.RemovalRecovery(connection),
+        domain_recovery.describe_recovery,
     ),
 }
 

@@ -21,15 +21,16 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._clone import (
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone.model import Overrides
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone.plan import Request
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain.defined import (
+    DefinedDomain,
+    look_up,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     Conflict,
     LibvirtFailed,
     NotFound,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._journal.journal import Journal
-from ansible_collections.headroom.libvirt.plugins.module_utils._machine.machine import (
-    DefinedMachine,
-)
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
     domains,
     storage,
@@ -88,7 +89,7 @@ def test_clones_are_made_as_the_plan_says(shelf: Catalogue, journal: Journal) ->
             name: predicted[name] for name in predicted if name not in chosen
         }
         assert {predicted[name] for name in chosen} == {None}
-        machine = DefinedMachine.named(shelf.connection, row["name"])
+        machine = look_up(shelf.connection, row["name"])
         assert machine.uuid == row["uuid"]
         assert machine.autostart
         assert machine.observe().situation == "running"
@@ -121,9 +122,9 @@ def test_a_second_run_finds_what_the_first_made(shelf: Catalogue, journal: Journ
 
 def test_missing_numbers_are_filled(shelf: Catalogue, journal: Journal) -> None:
     make(shelf, journal, THREE)
-    gone = DefinedMachine.named(shelf.connection, "web-2")
-    gone.power_off()
-    gone.undefine()
+    gone = look_up(shelf.connection, "web-2")
+    domains.power_off(gone.domain)
+    domains.undefine(gone.domain)
     fast = storage.look_up_pool(shelf.connection, "fast")
     for target in ("vda", "vdb"):
         storage.delete(storage.look_up_volume(fast, f"web-2.{target}.qcow2"))
@@ -151,7 +152,7 @@ def test_no_guest_runs_before_all_are_started(
         domain.resume()
 
     def _observed(domain: domains.Domain) -> t.Any:
-        return DefinedMachine(shelf.connection, domain).observe()
+        return DefinedDomain(shelf.connection, domain).observe()
 
     monkeypatch.setattr(domains, "resume", resume)
     make(shelf, journal, THREE)
@@ -214,7 +215,7 @@ def test_the_definition_goes_before_the_volumes(
 def test_a_clone_that_shall_not_run_is_not_started(shelf: Catalogue, journal: Journal) -> None:
     _plan, rows = make(shelf, journal, Request("web", names=("a",), pool="fast", state="shutdown"))
     assert rows[0]["state"] == "shutdown"
-    assert DefinedMachine.named(shelf.connection, "a").observe().situation == "shutdown"
+    assert look_up(shelf.connection, "a").observe().situation == "shutdown"
 
 
 def test_overrides_and_labels_reach_the_machine(shelf: Catalogue, journal: Journal) -> None:
@@ -224,7 +225,7 @@ def test_overrides_and_labels_reach_the_machine(shelf: Catalogue, journal: Journ
         journal,
         Request("web", names=("a",), tenant="acme", protected=True, overrides=overrides),
     )
-    machine = DefinedMachine.named(shelf.connection, "a")
+    machine = look_up(shelf.connection, "a")
     read = machine.definition
     assert (read.memory_bytes, read.vcpus, read.title, read.description) == (
         128 << 20,

@@ -35,6 +35,8 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._clone.quota impo
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone.seed.seed import Seed
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain import apply as domain_apply
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain.defined import look_up
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain.request import DomainRequest
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     Conflict,
     ConnectionFailed,
@@ -43,9 +45,6 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     Unsupported,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._journal.journal import Journal
-from ansible_collections.headroom.libvirt.plugins.module_utils._machine.machine import (
-    DefinedMachine,
-)
 from ansible_collections.headroom.libvirt.plugins.module_utils._network import apply as reservations
 from ansible_collections.headroom.libvirt.plugins.module_utils._network.plan import Taken
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
@@ -150,7 +149,7 @@ def test_a_clone_has_its_seed_and_its_address_and_knows_of_them(
     shelf: Catalogue, contents: dict[str, bytes]
 ) -> None:
     (row,) = make(shelf, ONE)
-    machine = DefinedMachine.named(shelf.connection, "web_1")
+    machine = look_up(shelf.connection, "web_1")
     assert machine.metadata.volumes == (
         VolumeRef("default", "web_1.vda.qcow2"),
         VolumeRef("default", "web_1.seed.iso"),
@@ -179,7 +178,7 @@ def test_a_clone_has_what_the_firmware_of_the_captured_machine_kept(
     monkeypatch.setattr(catalogue.Catalogue, "get", lambda *_arguments: kept)
     before = volumes(shelf.connection)
     (row,) = make(shelf, ONE)
-    machine = DefinedMachine.named(shelf.connection, "web_1")
+    machine = look_up(shelf.connection, "web_1")
     assert row["volumes"][-1] == {
         "pool": "default",
         "name": "web_1.nvram.raw",
@@ -189,28 +188,24 @@ def test_a_clone_has_what_the_firmware_of_the_captured_machine_kept(
     assert machine.metadata.volumes[-1] == VolumeRef("default", "web_1.nvram.raw")
     plan = survey.make_plan(shelf, dataclasses.replace(ONE, names=("web_2",), addresses={}))
     assert VolumeRef("default", "web_2.nvram.raw") in plan.clones[0].volumes
-    machine.power_off()
-    domain_apply.carry_out(
-        shelf.connection,
-        domain_apply.plan_all(shelf.connection, [machine], domain_apply.Request(state="absent")),
-        journal,
-        pytest.fail,
-    )
+    domains.power_off(machine.domain)
+    task = domain_apply.DomainTask(journal, pytest.fail)
+    domain_apply.bring_into_state(shelf.connection, [machine], DomainRequest(state="absent"), task)
     assert volumes(shelf.connection) == before
 
 
 def test_all_of_it_goes_with_the_clone(shelf: Catalogue, journal: Journal) -> None:
     before = volumes(shelf.connection)
     make(shelf, ONE)
-    machine = DefinedMachine.named(shelf.connection, "web_1")
-    machine.power_off()
-    (plan,) = domain_apply.plan_all(
-        shelf.connection, [machine], domain_apply.Request(state="absent")
+    machine = look_up(shelf.connection, "web_1")
+    domains.power_off(machine.domain)
+    task = domain_apply.DomainTask(journal, pytest.fail)
+    outcome = domain_apply.bring_into_state(
+        shelf.connection, [machine], DomainRequest(state="absent"), task
     )
-    assert plan.as_dict()["removed_reservations"] == [
+    assert outcome.plans[0].as_dict()["removed_reservations"] == [
         {"network": "default", "mac": "52:54:00:00:00:01", "address": "10.0.0.50"}
     ]
-    domain_apply.carry_out(shelf.connection, [plan], journal, pytest.fail)
     assert (volumes(shelf.connection), held(shelf.connection)) == (before, [])
 
 
@@ -222,13 +217,13 @@ def test_an_address_that_another_has_by_now_is_left_to_it(
     reservations.carry_out(
         reservations.plan_to_reserve(shelf.connection, "default", other, force=True)
     )
-    machine = DefinedMachine.named(shelf.connection, "web_1")
-    machine.power_off()
-    (plan,) = domain_apply.plan_all(
-        shelf.connection, [machine], domain_apply.Request(state="absent")
+    machine = look_up(shelf.connection, "web_1")
+    domains.power_off(machine.domain)
+    task = domain_apply.DomainTask(journal, pytest.fail)
+    outcome = domain_apply.bring_into_state(
+        shelf.connection, [machine], DomainRequest(state="absent"), task
     )
-    domain_apply.carry_out(shelf.connection, [plan], journal, pytest.fail)
-    assert (plan.reservations, held(shelf.connection)) == ((), [other])
+    assert (outcome.plans[0].survey.reservations, held(shelf.connection)) == ((), [other])
 
 
 @pytest.mark.parametrize(

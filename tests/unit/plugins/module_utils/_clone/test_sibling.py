@@ -24,6 +24,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._machine.machine 
     DetachedMachine,
     Machine,
 )
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt import domains
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import Connection
 
 from .test_apply import make
@@ -34,15 +35,19 @@ if t.TYPE_CHECKING:
     )
 
 
+def named(connection: Connection, name: str) -> DefinedMachine:
+    return DefinedMachine(connection, domains.look_up(connection, name))
+
+
 @pytest.fixture
 def original(shelf: Catalogue, journal: Journal) -> DefinedMachine:
     make(shelf, journal, Request("web", names=("web-1",), pool="fast", fleet="web", tenant="shop"))
-    return DefinedMachine.named(shelf.connection, "web-1")
+    return named(shelf.connection, "web-1")
 
 
 def test_a_defined_machine_has_a_sibling_made(original: DefinedMachine, journal: Journal) -> None:
     row = original.clone("web-2", Cloner(journal, appliance_pool="default"))
-    sibling = DefinedMachine.named(original.connection, "web-2")
+    sibling = named(original.connection, "web-2")
     assert (row["name"], row["uuid"]) == ("web-2", sibling.uuid)
     assert sibling.uuid != original.uuid
     assert sibling.definition.interfaces[0].mac != original.definition.interfaces[0].mac
@@ -60,7 +65,7 @@ def test_a_detached_machine_does_it_where_it_is(
     )
     detached = DetachedMachine({"uri": "qemu:///system", "name": "web-1", "uuid": original.uuid})
     detached.clone("web-2", Cloner(journal, appliance_pool="default", state="shutdown"))
-    assert DefinedMachine.named(original.connection, "web-2").observe().situation == "shutdown"
+    assert named(original.connection, "web-2").observe().situation == "shutdown"
 
 
 @dataclasses.dataclass

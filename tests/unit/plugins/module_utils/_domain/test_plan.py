@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue import names
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain import plan
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain import model, plan
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Conflict
 from ansible_collections.headroom.libvirt.plugins.module_utils._layers import users
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.domain_xml import (
@@ -22,7 +22,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._virt.domain_xml 
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.metadata import VolumeRef
 
 # Where each step leads, as libvirt does it.
-LEADS_TO: dict[plan.Step, plan.Situation] = {
+LEADS_TO: dict[model.Step, model.Situation] = {
     "start": "running",
     "start paused": "paused",
     "resume": "running",
@@ -35,7 +35,7 @@ LEADS_TO: dict[plan.Step, plan.Situation] = {
     "undefine": "absent",
 }
 # From where a step is possible at all.
-NEEDS: dict[plan.Step, set[plan.Situation]] = {
+NEEDS: dict[model.Step, set[model.Situation]] = {
     "start": {"shutdown", "saved"},
     "start paused": {"shutdown", "saved"},
     "resume": {"paused"},
@@ -47,13 +47,17 @@ NEEDS: dict[plan.Step, set[plan.Situation]] = {
     "power off": {"crashed"},
     "undefine": {"shutdown", "saved"},
 }
-SITUATIONS: tuple[plan.Situation, ...] = tuple(t.get_args(plan.Situation))
+SITUATIONS: tuple[model.Situation, ...] = tuple(t.get_args(model.Situation))
 
 
-@pytest.mark.parametrize(("situation", "wanted"), list(itertools.product(SITUATIONS, plan.WANTED)))
-def test_steps_lead_there_and_end_there(situation: plan.Situation, wanted: plan.Wanted) -> None:
+@pytest.mark.parametrize(
+    ("situation", "target"), list(itertools.product(SITUATIONS, model.TARGET_STATES))
+)
+def test_steps_lead_there_and_end_there(
+    situation: model.Situation, target: model.TargetState
+) -> None:
     try:
-        steps = plan.steps_to(wanted, plan.Observed("web-1", situation))
+        steps = plan.steps_to(target, model.Observed("web-1", situation))
     except Conflict as error:
         assert "web-1" in error.message  # noqa: PT017
         return
@@ -61,23 +65,23 @@ def test_steps_lead_there_and_end_there(situation: plan.Situation, wanted: plan.
         assert situation in NEEDS[step]
         situation = LEADS_TO[step]
     # A saved machine is off already, and keeps its memory.
-    assert situation == wanted or (situation, wanted) == ("saved", "shutdown")
-    assert plan.steps_to(wanted, plan.Observed("web-1", situation)) == ()
+    assert situation == target or (situation, target) == ("saved", "shutdown")
+    assert plan.steps_to(target, model.Observed("web-1", situation)) == ()
 
 
 @pytest.mark.parametrize("situation", SITUATIONS)
-def test_a_protected_machine_is_never_removed(situation: plan.Situation) -> None:
+def test_a_protected_machine_is_never_removed(situation: model.Situation) -> None:
     with pytest.raises(Conflict, match="protected: false"):
-        plan.steps_to("absent", plan.Observed("web-1", situation, protected=True))
+        plan.steps_to("absent", model.Observed("web-1", situation, protected=True))
 
 
 def test_what_is_off_cannot_be_saved() -> None:
     with pytest.raises(Conflict, match="state: running first"):
-        plan.steps_to("saved", plan.Observed("web-1", "shutdown"))
+        plan.steps_to("saved", model.Observed("web-1", "shutdown"))
 
 
 def test_a_transient_domain_is_not_undefined() -> None:
-    assert plan.steps_to("absent", plan.Observed("web-1", "running", persistent=False)) == (
+    assert plan.steps_to("absent", model.Observed("web-1", "running", persistent=False)) == (
         "shut down",
     )
 

@@ -4,30 +4,33 @@
 
 from __future__ import annotations
 
+import dataclasses
 import typing as t
 
-import libvirt
 import pytest
 
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain.apply import (
+    DomainTask,
+    Outcome,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain.request import DomainRequest
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     Conflict,
     ConnectionFailed,
     InvalidInput,
-    LibvirtFailed,
-    TimedOut,
     UnsupportedBehaviour,
 )
+from ansible_collections.headroom.libvirt.plugins.module_utils._journal.journal import Journal
 from ansible_collections.headroom.libvirt.plugins.module_utils._machine.machine import (
     DefinedMachine,
     DetachedMachine,
     Machine,
 )
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt import domains
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
     Connection,
     open_connection,
 )
-
-from tools.refusals import refusal
 
 if t.TYPE_CHECKING:
     from pathlib import Path
@@ -39,6 +42,10 @@ NODE = f"""<node>
     <name>test</name><uuid>{UUID}</uuid><memory>8192</memory><os><type>hvm</type></os>
   </domain>
 </node>"""
+
+
+def named(connection: Connection, name: str) -> DefinedMachine:
+    return DefinedMachine(connection, domains.look_up(connection, name))
 
 
 @pytest.fixture
@@ -55,17 +62,20 @@ def connection(uri: str) -> t.Iterator[Connection]:
         yield connection
 
 
-BEHAVIOURS: dict[str, t.Callable[[Machine], object]] = {
-    "start": lambda machine: machine.start(),
-    "resume": lambda machine: machine.resume(),
-    "wake": lambda machine: machine.wake(),
-    "pause": lambda machine: machine.pause(),
-    "save": lambda machine: machine.save(),
-    "power off": lambda machine: machine.power_off(),
-    "shut down": lambda machine: machine.shutdown(timeout=1),
-    "undefine": lambda machine: machine.undefine(),
-    "tell its situation": lambda machine: machine.observe(),
-    "tell its statistics": lambda machine: machine.stats(),
+@pytest.fixture
+def task(tmp_path: Path) -> DomainTask:
+    return DomainTask(Journal(str(tmp_path / "journal.sqlite"), warn=pytest.fail), pytest.fail)
+
+
+REQUEST = DomainRequest(timeout=5)
+Behaviour = t.Callable[[Machine, DomainTask, DomainRequest], Outcome]
+BEHAVIOURS: dict[str, Behaviour] = {
+    "start": Machine.start,
+    "pause": Machine.pause,
+    "save": Machine.save,
+    "shut down": Machine.shutdown,
+    "undefine": Machine.undefine,
+    "set the properties of": Machine.set_properties,
 }
 
 
@@ -73,32 +83,35 @@ BEHAVIOURS: dict[str, t.Callable[[Machine], object]] = {
 @pytest.mark.parametrize(
     "machine", [Machine(), DetachedMachine({"name": "web-1"}), DetachedMachine({"uri": URI})]
 )
-def test_a_level_says_what_it_cannot_do_and_the_way_out(machine: Machine, behaviour: str) -> None:
+def test_a_level_says_what_it_cannot_do_and_the_way_out(
+    machine: Machine, behaviour: str, task: DomainTask
+) -> None:
     with pytest.raises(
         UnsupportedBehaviour, match=f"A {machine.level} cannot {behaviour}. .*uri.*name"
     ) as caught:
-        BEHAVIOURS[behaviour](machine)
+        BEHAVIOURS[behaviour](machine, task, REQUEST)
     assert caught.value.as_result()["level"] == machine.level
 
 
-def test_making_a_detached_machine_touches_no_host() -> None:
+def test_making_a_detached_machine_touches_no_host(task: DomainTask) -> None:
     machine = DetachedMachine({"uri": "qemu+tcp://127.0.0.1:1/system", "name": "test"})
     machine.attributes["fleet"] = "web"
     with pytest.raises(ConnectionFailed):
-        machine.pause()
+        machine.pause(task, REQUEST)
 
 
-def test_a_detached_machine_acts_on_the_host_that_it_names(uri: str) -> None:
+def test_a_detached_machine_acts_on_the_host_that_it_names(uri: str, task: DomainTask) -> None:
     machine = DetachedMachine({"uri": uri, "name": "test", "uuid": UUID})
-    assert machine.observe().situation == "running"
+    assert machine.pause(task, REQUEST).plans[0].survey.observed.situation == "running"
+    # each connection to this URI is a host of its own, with the machine running
     with machine.defined() as defined:
         machine_on_host: Machine = defined
-        machine_on_host.pause()
+        machine_on_host.pause(task, REQUEST)
         assert defined.observe().situation == "paused"
 
 
 def test_statistics_are_those_of_the_machine_on_its_host(uri: str, connection: Connection) -> None:
-    defined = DefinedMachine.named(connection, "test")
+    defined = named(connection, "test")
     defined.metadata = defined.metadata._replace(fleet="web")
     expected = {
         "name": "test",
@@ -114,122 +127,48 @@ def test_statistics_are_those_of_the_machine_on_its_host(uri: str, connection: C
     )
 
 
-def test_a_detached_machine_refuses_another_machine_of_its_name(uri: str) -> None:
+def test_a_detached_machine_refuses_another_machine_of_its_name(uri: str, task: DomainTask) -> None:
     machine = DetachedMachine(
         {"uri": uri, "name": "test", "uuid": "00000000-0000-0000-0000-000000000001"}
     )
     with pytest.raises(Conflict, match="another machine by now"):
-        machine.shutdown(timeout=1)
+        machine.shutdown(task, REQUEST)
 
 
 @pytest.mark.parametrize("name", ["", 3, ["test"]])
-def test_a_detached_machine_checks_its_attributes(name: object) -> None:
+def test_a_detached_machine_checks_its_attributes(name: object, task: DomainTask) -> None:
     with pytest.raises(InvalidInput, match=r"machine\.name"):
-        DetachedMachine({"uri": URI, "name": name}).pause()
+        DetachedMachine({"uri": URI, "name": name}).pause(task, REQUEST)
 
 
-def test_a_defined_machine_goes_through_its_life(connection: Connection) -> None:
-    machine = DefinedMachine.named(connection, "test")
-    machine.pause()
-    assert machine.observe().situation == "paused"
-    machine.resume()
-    machine.save()
-    assert machine.observe().situation == "saved"
-    machine.start()
-    machine.shutdown(timeout=5)
-    assert machine.observe().situation == "shutdown"
+def test_a_defined_machine_goes_through_its_life(connection: Connection, task: DomainTask) -> None:
+    machine = named(connection, "test")
+    for behaviour, situation in (
+        (machine.pause, "paused"),
+        (machine.start, "running"),
+        (machine.save, "saved"),
+        (machine.start, "running"),
+        (machine.shutdown, "shutdown"),
+    ):
+        assert behaviour(task, REQUEST).changes.changed
+        assert machine.observe().situation == situation
+        assert not behaviour(task, REQUEST).changes.changed
+
+
+def test_properties_are_set_whatever_the_state(connection: Connection, task: DomainTask) -> None:
+    machine = named(connection, "test")
+    request = DomainRequest(protected=True, autostart=True)
+    for act in (False, True):
+        outcome = machine.set_properties(dataclasses.replace(task, act=act), request)
+        assert outcome.changes.diff["after"] == {"test": {"protected": True, "autostart": True}}
+        observed = machine.observe()
+        assert (observed.situation, observed.protected, machine.autostart) == ("running", act, act)
 
 
 def test_setting_an_attribute_is_durable(connection: Connection) -> None:
-    machine = DefinedMachine.named(connection, "test")
+    machine = named(connection, "test")
     machine.metadata = machine.metadata._replace(fleet="web", protected=True)
     machine.autostart = True
-    again = DefinedMachine.named(connection, "test")
+    again = named(connection, "test")
     assert (again.metadata.fleet, again.observe().protected, again.autostart) == ("web", True, True)
     assert again.definition.metadata == again.metadata
-
-
-class DeafDomain:
-    """A guest that hears no shutdown request: real ones cannot be made to on demand within a unit test's time."""
-
-    def __init__(self) -> None:
-        self.asked = 0
-        self.on = True
-
-    def name(self) -> str:
-        return "deaf"
-
-    def isActive(self) -> int:  # noqa: N802
-        return int(self.on)
-
-    def shutdown(self) -> int:
-        self.asked += 1
-        return 0
-
-    def destroyFlags(self, _flags: int) -> int:  # noqa: N802
-        self.on = False
-        return 0
-
-
-class LateDomain(DeafDomain):
-    """A guest that goes off in the moment in which libvirt is asked to do something with it, unless it is stubborn."""
-
-    def __init__(self, *, stubborn: bool = False) -> None:
-        super().__init__()
-        self.stubborn = stubborn
-
-    def shutdown(self) -> int:
-        return self._go_off()
-
-    def destroyFlags(self, _flags: int) -> int:  # noqa: N802
-        return self._go_off()
-
-    def state(self, _flags: int) -> list[int]:
-        return [libvirt.VIR_DOMAIN_RUNNING if self.on else libvirt.VIR_DOMAIN_SHUTOFF, 0]
-
-    def _go_off(self) -> int:
-        self.on = self.stubborn
-        raise refusal(libvirt.VIR_ERR_OPERATION_INVALID, "domain is not running")
-
-
-class FakeClock:
-    time = 0.0
-
-    def now(self) -> float:
-        return self.time
-
-    def sleep(self, seconds: float) -> None:
-        self.time += seconds
-
-
-def test_a_deaf_guest_is_asked_again_and_left_running(connection: Connection) -> None:
-    domain = DeafDomain()
-    with pytest.raises(TimedOut, match="force: true"):
-        DefinedMachine(connection, t.cast(t.Any, domain)).shutdown(timeout=12, clock=FakeClock())
-    assert domain.on
-    assert domain.asked == 3
-
-
-def test_a_deaf_guest_is_powered_off_where_that_is_asked(connection: Connection) -> None:
-    domain = DeafDomain()
-    DefinedMachine(connection, t.cast(t.Any, domain)).shutdown(
-        timeout=12, force=True, clock=FakeClock()
-    )
-    assert not domain.on
-
-
-@pytest.mark.parametrize("end", [BEHAVIOURS["power off"], BEHAVIOURS["shut down"]])
-def test_a_guest_that_goes_off_by_itself_meanwhile_is_off(
-    connection: Connection, end: t.Callable[[Machine], object]
-) -> None:
-    domain = LateDomain()
-    end(DefinedMachine(connection, t.cast(t.Any, domain)))
-    assert not domain.on
-
-
-@pytest.mark.parametrize("end", [BEHAVIOURS["power off"], BEHAVIOURS["shut down"]])
-def test_a_guest_that_cannot_be_ended_is_an_error(
-    connection: Connection, end: t.Callable[[Machine], object]
-) -> None:
-    with pytest.raises(LibvirtFailed):
-        end(DefinedMachine(connection, t.cast(t.Any, LateDomain(stubborn=True))))

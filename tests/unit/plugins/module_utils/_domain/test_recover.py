@@ -8,19 +8,21 @@ import typing as t
 
 import pytest
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain import apply, removal
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain.removal import (
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain import apply, recover
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain.defined import (
+    DefinedDomain,
+    look_up,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain.recover import (
     RemovalRecovery,
 )
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain.request import DomainRequest
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     Conflict,
     LibvirtFailed,
     Unsupported,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._journal.journal import Journal
-from ansible_collections.headroom.libvirt.plugins.module_utils._machine.machine import (
-    DefinedMachine,
-)
 from ansible_collections.headroom.libvirt.plugins.module_utils._streaming import export_xml, exports
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
     domains,
@@ -52,21 +54,21 @@ def journal(tmp_path: Path) -> Journal:
 
 
 @pytest.fixture
-def machine(node: Connection, monkeypatch: pytest.MonkeyPatch) -> DefinedMachine:
+def machine(node: Connection, monkeypatch: pytest.MonkeyPatch) -> DefinedDomain:
     """A machine with two volumes of its own, on a host whose driver knows no NVRAM and no TPM."""
     monkeypatch.setattr(domains, "undefine", lambda domain: domain.undefineFlags(0))
     pool = storage.look_up_pool(node, "default")
     for name in ("a.qcow2", "b.qcow2"):
         storage.create(pool, name, storage_xml.build_volume_xml(storage_xml.NewVolume(name, 1)))
     domains.define(node, _DOMAIN.format(name="web-1", volumes=_VOLUMES))
-    return DefinedMachine.named(node, "web-1")
+    return look_up(node, "web-1")
 
 
 def remove(
-    journal: Journal, machine: DefinedMachine, warn: t.Callable[[str], None] | None = None
+    journal: Journal, machine: DefinedDomain, warn: t.Callable[[str], None] | None = None
 ) -> None:
-    plans = apply.plan_all(machine.connection, [machine], apply.Request(state="absent"))
-    apply.carry_out(machine.connection, plans, journal, pytest.fail if warn is None else warn)
+    task = apply.DomainTask(journal, pytest.fail if warn is None else warn)
+    apply.bring_into_state(machine.connection, [machine], DomainRequest(state="absent"), task)
 
 
 def left(connection: Connection) -> set[str]:
@@ -76,7 +78,7 @@ def left(connection: Connection) -> set[str]:
     }
 
 
-def break_off(journal: Journal, machine: DefinedMachine) -> Record:
+def break_off(journal: Journal, machine: DefinedDomain) -> Record:
     """Remove the machine as far as its first volume."""
 
     def fail(_volume: object) -> None:
@@ -86,13 +88,13 @@ def break_off(journal: Journal, machine: DefinedMachine) -> Record:
         patched.setattr(storage, "delete", fail)
         with pytest.raises(LibvirtFailed) as caught:
             remove(journal, machine)
-    (record,) = removal.unfinished(journal, machine.connection)
+    (record,) = recover.find_unfinished(journal, machine.connection)
     assert f"{record} stays unfinished" in caught.value.message
     return record
 
 
 def test_all_goes_and_nothing_is_left_in_the_journal(
-    journal: Journal, machine: DefinedMachine
+    journal: Journal, machine: DefinedDomain
 ) -> None:
     remove(journal, machine)
     assert left(machine.connection) == set()
@@ -113,7 +115,7 @@ def source() -> t.Iterator[str]:
         exports.stop(connection, export_xml.helper_name(_TOKEN))
 
 
-def let_stream(machine: DefinedMachine, uri: str) -> None:
+def let_stream(machine: DefinedDomain, uri: str) -> None:
     record = export_xml.Record(
         export_xml.Export(_TOKEN, "10.0.0.1", 10809, uri, "default"), "web:1", 0
     )
@@ -129,24 +131,27 @@ def is_served(uri: str) -> bool:
 
 
 def test_the_export_of_a_machine_that_is_not_local_yet_goes_with_the_last_one_that_reads_from_it(
-    journal: Journal, machine: DefinedMachine, source: str
+    journal: Journal, machine: DefinedDomain, source: str
 ) -> None:
     other = domains.define(machine.connection, _DOMAIN.format(name="web-2", volumes=""))
-    sibling = DefinedMachine(machine.connection, other)
+    sibling = DefinedDomain(machine.connection, other)
     let_stream(machine, source)
     let_stream(sibling, source)
     remove(journal, machine)
     assert is_served(source)
-    (planned,) = apply.plan_all(
-        machine.connection, [sibling], apply.Request(state="absent", remove_volumes=False)
-    )
-    assert planned.changes.diff["before"]["exports"] == [export_xml.helper_name(_TOKEN)]
+    (plan,) = apply.bring_into_state(
+        machine.connection,
+        [sibling],
+        DomainRequest(state="absent", remove_volumes=False),
+        apply.DomainTask(journal, pytest.fail, act=False),
+    ).plans
+    assert plan.changes.diff["before"]["exports"] == [export_xml.helper_name(_TOKEN)]
     remove(journal, sibling)
     assert not is_served(source)
 
 
 def test_an_export_on_a_host_that_is_gone_is_told_and_the_machine_goes(
-    journal: Journal, machine: DefinedMachine
+    journal: Journal, machine: DefinedDomain
 ) -> None:
     let_stream(machine, "test:///nowhere.xml")
     warnings: list[str] = []
@@ -154,39 +159,39 @@ def test_an_export_on_a_host_that_is_gone_is_told_and_the_machine_goes(
     assert left(machine.connection) == set()
     (warning,) = warnings
     assert f"virsh -c test:///nowhere.xml destroy {export_xml.helper_name(_TOKEN)}" in warning
-    assert removal.unfinished(journal, machine.connection) == []
+    assert recover.find_unfinished(journal, machine.connection) == []
 
 
 def test_an_export_is_not_forgotten_by_a_run_that_broke_off(
-    journal: Journal, machine: DefinedMachine, source: str
+    journal: Journal, machine: DefinedDomain, source: str
 ) -> None:
     let_stream(machine, source)
     record = break_off(journal, machine)
     assert is_served(source)
-    assert "Stop the export" in removal.describe_recovery(record, "resume")[-1]
+    assert "Stop the export" in recover.describe_recovery(record, "resume")[-1]
     RemovalRecovery(machine.connection).resume(record)
     assert not is_served(source)
 
 
 def test_what_broke_off_is_finished_by_the_next_run(
-    journal: Journal, machine: DefinedMachine
+    journal: Journal, machine: DefinedDomain
 ) -> None:
     record = break_off(journal, machine)
     assert left(machine.connection) == {"a.qcow2", "b.qcow2"}
-    removal.finish(journal, machine.connection, [record], pytest.fail)
+    recover.finish(journal, machine.connection, [record], pytest.fail)
     assert left(machine.connection) == set()
-    assert removal.unfinished(journal, machine.connection) == []
+    assert recover.find_unfinished(journal, machine.connection) == []
 
 
-def test_what_another_machine_uses_by_now_stays(journal: Journal, machine: DefinedMachine) -> None:
+def test_what_another_machine_uses_by_now_stays(journal: Journal, machine: DefinedDomain) -> None:
     record = break_off(journal, machine)
     domains.define(machine.connection, _DOMAIN.format(name="other", volumes=""))
-    removal.finish(journal, machine.connection, [record], pytest.fail)
+    recover.finish(journal, machine.connection, [record], pytest.fail)
     assert left(machine.connection) == {"a.qcow2", "other"}
 
 
 def test_what_cannot_be_finished_is_told_and_stays(
-    journal: Journal, machine: DefinedMachine, monkeypatch: pytest.MonkeyPatch
+    journal: Journal, machine: DefinedDomain, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     record = break_off(journal, machine)
 
@@ -195,25 +200,25 @@ def test_what_cannot_be_finished_is_told_and_stays(
 
     monkeypatch.setattr(storage, "delete", fail)
     warnings: list[str] = []
-    removal.finish(journal, machine.connection, [record], warnings.append)
+    recover.finish(journal, machine.connection, [record], warnings.append)
     assert warnings == [f"{record} broke off, and cannot be finished: cannot unlink"]
-    assert len(removal.unfinished(journal, machine.connection)) == 1
+    assert len(recover.find_unfinished(journal, machine.connection)) == 1
 
 
-def test_a_machine_that_is_still_whole(journal: Journal, machine: DefinedMachine) -> None:
-    belongings = removal.Belongings(machine.uuid, machine.metadata.volumes)
-    with removal.begun(journal, machine.connection, "web-1", belongings) as transaction:
+def test_a_machine_that_is_still_whole(journal: Journal, machine: DefinedDomain) -> None:
+    belongings = recover.Belongings(machine.uuid, machine.metadata.volumes)
+    with recover.record_removal(journal, machine.connection, "web-1", belongings) as transaction:
         record = transaction.record
     recovery = RemovalRecovery(machine.connection)
     recovery.roll_back(record)
-    machine.start()
+    domains.start(machine.domain)
     with pytest.raises(Conflict, match="'web-1' runs again"):
         recovery.resume(record)
     assert left(machine.connection) == {"a.qcow2", "b.qcow2", "web-1"}
-    machine.power_off()
+    domains.power_off(machine.domain)
     recovery.resume(record)
     assert left(machine.connection) == set()
     with pytest.raises(Unsupported, match="nothing brings it back"):
         recovery.roll_back(record)
-    assert len(removal.describe_recovery(record, "resume")) == 3
-    assert len(removal.describe_recovery(record, "roll_back")) == 1
+    assert len(recover.describe_recovery(record, "resume")) == 3
+    assert len(recover.describe_recovery(record, "roll_back")) == 1

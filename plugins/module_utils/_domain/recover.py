@@ -5,10 +5,10 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""What a machine that is removed leaves for a moment: recorded, so that a run that is killed then loses no trace of it.
+"""Removing what belonged to a domain, and finishing that after a run that was killed in it.
 
-Once a machine is undefined, nothing else knows which volumes and reservations were its own, and from which export it
-read.
+Once a domain is undefined, nothing else knows which volumes and reservations were its own, and from which export it
+read: so its removal is recorded first.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ class Belongings:
         )
 
 
-def begun(
+def record_removal(
     journal: Journal, connection: Connection, name: str, belongings: Belongings
 ) -> contextlib.AbstractContextManager[Transaction]:
     """Record the removal of a machine for the block. One that breaks off is finished by the next run, never undone."""
@@ -101,8 +101,8 @@ def clear(
     used = users.paths_in_use(connection) if belongings.volumes else frozenset()
     for ref in belongings.volumes:
         users.delete(connection, ref, unless_at=used)
-    for kept in belongings.reservations:
-        apply.release(connection, kept)
+    for reservation in belongings.reservations:
+        apply.release(connection, reservation)
     for export in belongings.exports:
         try:
             exports.end_unneeded(connection, export)
@@ -146,7 +146,7 @@ class RemovalRecovery:
             ) from None
 
 
-def unfinished(journal: Journal, connection: Connection) -> list[Record]:
+def find_unfinished(journal: Journal, connection: Connection) -> list[Record]:
     """Return the removals on this host that broke off."""
     return [
         record

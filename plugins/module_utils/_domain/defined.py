@@ -1,0 +1,85 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
+# It may change or vanish in any release.
+
+"""A domain that libvirt defines, with attributes that persist: reading one asks libvirt, setting one is durable."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
+    domain_xml,
+    domains,
+    states,
+)
+
+from .model import Observed, situation_of
+
+if t.TYPE_CHECKING:
+    from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
+        Connection,
+    )
+    from ansible_collections.headroom.libvirt.plugins.module_utils._virt.metadata import Metadata
+
+
+class DefinedDomain:
+    """A domain of the host that ``connection`` leads to."""
+
+    def __init__(self, connection: Connection, domain: domains.Domain) -> None:
+        self.connection = connection
+        self.domain = domain
+
+    @property
+    def name(self) -> str:
+        """The domain's name."""
+        return self.domain.name()
+
+    @property
+    def uuid(self) -> str:
+        """The domain's UUID."""
+        return self.domain.UUIDString()
+
+    @property
+    def definition(self) -> domain_xml.Definition:
+        """The persistent definition, read now."""
+        return domains.read_definition(self.domain)
+
+    @property
+    def metadata(self) -> Metadata:
+        """Our metadata, read now. Setting it writes the definition and the running domain."""
+        return domains.read_metadata(self.domain)
+
+    @metadata.setter
+    def metadata(self, value: Metadata) -> None:
+        domains.set_metadata(self.domain, value)
+
+    @property
+    def autostart(self) -> bool:
+        """Whether the domain starts with its host. Setting it is durable."""
+        return domains.has_autostart(self.domain)
+
+    @autostart.setter
+    def autostart(self, value: bool) -> None:
+        domains.set_autostart(self.domain, value)
+
+    def observe(self) -> Observed:
+        """Return what the host says of the domain now."""
+        number, _reason = domains.read_state(self.domain)
+        state = states.state_name(number)
+        saved = state == "shutoff" and domains.has_saved_memory(self.domain)
+        return Observed(
+            name=self.name,
+            uuid=self.uuid,
+            situation=situation_of(state, saved=saved),
+            persistent=domains.is_persistent(self.domain),
+            protected=self.metadata.protected,
+        )
+
+
+def look_up(connection: Connection, name: str) -> DefinedDomain:
+    """Return the domain that ``connection``'s host calls ``name``; raises NotFound."""
+    return DefinedDomain(connection, domains.look_up(connection, name))
