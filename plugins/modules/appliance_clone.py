@@ -486,21 +486,24 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._changes import C
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone import tenants
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone.apply import (
     Maker,
-    existing_row,
+    describe_existing,
 )
-from ansible_collections.headroom.libvirt.plugins.module_utils._clone.origin import opened, way_of
+from ansible_collections.headroom.libvirt.plugins.module_utils._clone.origin import (
+    choose_strategy,
+    open_origin,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone.ready import (
     STAGES,
+    Readiness,
     Watch,
-    Wish,
-    addresses,
-    check_wish,
+    check_readiness,
+    read_addresses,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone.recover import (
-    leftovers,
-    settle,
+    find_leftovers,
+    undo_leftovers,
 )
-from ansible_collections.headroom.libvirt.plugins.module_utils._clone.request import request_from
+from ansible_collections.headroom.libvirt.plugins.module_utils._clone.request import read_request
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone.stream.watch import (
     StreamWatch,
     streaming,
@@ -513,7 +516,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import SY
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
     from ansible_collections.headroom.libvirt.plugins.module_utils._clone.apply import Row
-    from ansible_collections.headroom.libvirt.plugins.module_utils._clone.plan import Request
+    from ansible_collections.headroom.libvirt.plugins.module_utils._clone.plan import CloneRequest
     from ansible_collections.headroom.libvirt.plugins.module_utils._clone.stream.watch import Course
     from ansible_collections.headroom.libvirt.plugins.module_utils._clone.survey import ClonePlan
     from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
@@ -590,12 +593,12 @@ class Outcome:
 
 def bring_about(connection: Connection, module: AnsibleModule) -> dict[str, t.Any]:
     """Make what is missing and return the task's result."""
-    params, request = module.params, request_from(module.params)
-    wish = Wish(params["wait_for"], params["timeout"], params["port"])
+    params, request = module.params, read_request(module.params)
+    wish = Readiness(params["wait_for"], params["timeout"], params["port"])
     streams = StreamWatch(
         connection, SYSTEM_CLOCK, params["connect_timeout"], act=not module.check_mode
     )
-    with tenants.counted(request, wish.timeout, SYSTEM_CLOCK, check_mode=module.check_mode):
+    with tenants.hold_count(request, wish.timeout, SYSTEM_CLOCK, check_mode=module.check_mode):
         outcome = make_missing(connection, module, request, wish, streams)
     plan, changes = outcome.plan, Changes()
     for name, course in outcome.streams.items():
@@ -604,8 +607,11 @@ def bring_about(connection: Connection, module: AnsibleModule) -> dict[str, t.An
                 f"{name} streaming", course.before.state, course.after and course.after.state
             )
     for clone in plan.clones:
-        changes.add(clone.name, None, plan.summary(clone))
-    rows = [*(existing_row(connection, name) for name in plan.selection.existing), *outcome.made]
+        changes.add(clone.name, None, plan.summarise(clone))
+    rows = [
+        *(describe_existing(connection, name) for name in plan.selection.existing),
+        *outcome.made,
+    ]
     if not module.check_mode:
         rows = _waited(connection, rows, outcome.started, wish)
         if wish.wait_for == "local":
@@ -624,24 +630,24 @@ def bring_about(connection: Connection, module: AnsibleModule) -> dict[str, t.An
 def make_missing(
     connection: Connection,
     module: AnsibleModule,
-    request: Request,
-    wish: Wish,
+    request: CloneRequest,
+    wish: Readiness,
     streams: StreamWatch,
 ) -> Outcome:
     """Plan, and make what is missing; in check mode the rows are those that there would be."""
     params, journal = module.params, open_journal(module)
-    left = leftovers(journal, connection)
+    left = find_leftovers(journal, connection)
     if not module.check_mode:
-        left = settle(journal, connection, request, SYSTEM_CLOCK, wish.timeout, module.warn)
+        left = undo_leftovers(journal, connection, request, SYSTEM_CLOCK, wish.timeout, module.warn)
     courses = streams.settle_all(request)
-    with opened(connection, params, request) as origin:
+    with open_origin(connection, params, request) as origin:
         plan = make_plan(origin.catalogue, origin.request, left, connection)
-        check_wish(wish, plan.manifest.template)
+        check_readiness(wish, plan.manifest.template)
         options = {name: value for name, value in params.items() if name not in CONNECTION.options}
-        way = way_of(plan, origin, connection, options, SYSTEM_CLOCK)
+        way = choose_strategy(plan, origin, connection, options, SYSTEM_CLOCK)
         if module.check_mode:
             return Outcome(
-                plan, [plan.predicted_row(clone) for clone in plan.clones], left.notes, courses
+                plan, [plan.predict_row(clone) for clone in plan.clones], left.notes, courses
             )
         created = dt.datetime.now(dt.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
         maker = Maker(
@@ -651,13 +657,13 @@ def make_missing(
 
 
 def _waited(
-    connection: Connection, rows: list[Row], started: t.Mapping[str, float], wish: Wish
+    connection: Connection, rows: list[Row], started: t.Mapping[str, float], wish: Readiness
 ) -> list[Row]:
     """Return the rows with the seconds that what was waited for took."""
     watch = Watch(
         connection, _macs([row for row in rows if row["state"] == "running"]), started, SYSTEM_CLOCK
     )
-    watch.until(wish)
+    watch.wait_for(wish)
     return [
         {**row, "seconds": {**row["seconds"], **watch.seconds.get(row["name"], {})}}
         if row["created"]
@@ -668,7 +674,7 @@ def _waited(
 
 def _as_they_are(connection: Connection, rows: t.Sequence[Row]) -> list[Row]:
     """Return the rows with what changes by itself."""
-    known = addresses(connection, _macs(rows))
+    known = read_addresses(connection, _macs(rows))
     return [
         {**row, "addresses": known[row["name"]], "streaming": streaming(connection, row["name"])}
         for row in rows

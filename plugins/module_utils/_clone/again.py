@@ -19,9 +19,9 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import SY
 
 from . import tenants
 from .apply import Maker
-from .origin import opened, way_of
+from .origin import choose_strategy, open_origin
 from .recover import CloneRecovery
-from .request import request_from
+from .request import read_request
 from .survey import make_plan
 
 if t.TYPE_CHECKING:
@@ -34,7 +34,7 @@ if t.TYPE_CHECKING:
     )
 
 
-def recovery(connection: Connection, journal: Journal) -> CloneRecovery:
+def make_recovery(connection: Connection, journal: Journal) -> CloneRecovery:
     """Return the handler of clones that can also finish what a run had begun."""
     return CloneRecovery(connection, functools.partial(make_again, connection, journal))
 
@@ -43,7 +43,7 @@ def make_again(connection: Connection, journal: Journal, record: Record) -> None
     """Make what is missing of the clones that the record's task asked for."""
     options = record.intent.get("options") or {}
     try:
-        request, timeout = request_from(options), options["timeout"]
+        request, timeout = read_request(options), options["timeout"]
     except KeyError as error:
         raise Unsupported(
             f"{record} was begun by another release of headroom.libvirt, and does not say {error}. Roll it back, and "
@@ -52,12 +52,12 @@ def make_again(connection: Connection, journal: Journal, record: Record) -> None
         ) from error
     created = dt.datetime.now(dt.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
     with (
-        tenants.counted(request, timeout, SYSTEM_CLOCK),
-        opened(connection, options, request) as origin,
+        tenants.hold_count(request, timeout, SYSTEM_CLOCK),
+        open_origin(connection, options, request) as origin,
     ):
         plan = make_plan(origin.catalogue, origin.request, connection=connection)
-        way = way_of(plan, origin, connection, options, SYSTEM_CLOCK)
+        strategy = choose_strategy(plan, origin, connection, options, SYSTEM_CLOCK)
         maker = Maker(
-            connection, plan, created, SYSTEM_CLOCK, secrets.token_bytes, journal, options, way
+            connection, plan, created, SYSTEM_CLOCK, secrets.token_bytes, journal, options, strategy
         )
         maker.make(instead_of=record)

@@ -14,12 +14,19 @@ import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue import packed_nvram
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain.defined import look_up
+from ansible_collections.headroom.libvirt.plugins.module_utils._network import apply as reservations
 from ansible_collections.headroom.libvirt.plugins.module_utils._parallel import run_all
-from ansible_collections.headroom.libvirt.plugins.module_utils._virt import domains
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
+    content,
+    domains,
+    storage,
+    storage_xml,
+)
 
-from . import companions, identity, neighbours, plan, rewrite, survey
+from . import identity, neighbours, plan, rewrite, survey
 from .recover import KIND, CloneRecovery
-from .strategies import PlainWay
+from .seed import iso, seed
+from .strategies import PlainStrategy
 
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._journal.journal import (
@@ -30,19 +37,22 @@ if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
         Connection,
     )
+    from ansible_collections.headroom.libvirt.plugins.module_utils._virt.libvirt_dep import libvirt
     from ansible_collections.headroom.libvirt.plugins.module_utils._virt.metadata import (
         ReservationRef,
     )
     from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import Clock
 
-    from .extras import ExtraVolume
+    from .extras import ExtraVolume, FixedAddress
     from .identity import Identity, RandomBytes
     from .plan import NewClone
-    from .strategies import Way
+    from .strategies import Strategy
     from .survey import ClonePlan
 
 # Copies and starts run side by side in libvirtd; more of them than this only compete for disks and processors.
 _AT_ONCE: t.Final = 4
+# What a seed says may be secret; libvirt gives the file to the user that QEMU runs as when the clone starts.
+_PRIVATE: t.Final = "0600"
 
 Row = t.Dict[str, t.Any]  # noqa: UP006 - evaluated at run time, on Python 3.9 too
 
@@ -51,9 +61,9 @@ Row = t.Dict[str, t.Any]  # noqa: UP006 - evaluated at run time, on Python 3.9 t
 class Maker:
     """Carries a plan out. ``created`` is an ISO 8601 time in UTC; ``random_bytes`` makes the identities.
 
-    ``options`` is what the journal keeps of the task, so that it can be done again after a crash. ``way`` is how the
-    clones come about; without it, as the plan's mode alone says. ``started`` becomes the time at which each clone was
-    started, by the clock.
+    ``options`` is what the journal keeps of the task, so that it can be done again after a crash. ``strategy`` is how
+    the clones come about; without it, as the plan's mode alone says. ``started`` becomes the time at which each clone
+    was started, by the clock.
     """
 
     connection: Connection
@@ -63,20 +73,20 @@ class Maker:
     random_bytes: RandomBytes
     journal: Journal
     options: t.Mapping[str, t.Any] = dataclasses.field(default_factory=dict)
-    way: Way | None = None
+    strategy: Strategy | None = None
     started: dict[str, float] = dataclasses.field(default_factory=dict)
 
     @property
-    def chosen_way(self) -> Way:
+    def strategy_in_use(self) -> Strategy:
         """How the clones come about."""
-        return self.way or PlainWay(self.connection, self.plan.choice.mode)
+        return self.strategy or PlainStrategy(self.connection, self.plan.choice.mode)
 
     def make(self, instead_of: Record | None = None) -> list[Row]:
         """Make the missing clones, all or none; return their rows of the result."""
         clones = self.plan.clones
         if not clones:
             return []
-        taken = neighbours.mac_addresses(self.connection, self.plan.request.neighbours)
+        taken = neighbours.find_mac_addresses(self.connection, self.plan.request.neighbours)
         identities = [
             identity.choose(self.plan.interfaces, taken, self.random_bytes) for _unused in clones
         ]
@@ -90,9 +100,9 @@ class Maker:
             CloneRecovery(self.connection, clock=self.clock),
         )
         with self.journal.transaction(KIND, names, intent, undo, instead_of) as transaction:
-            self.chosen_way.prepare(transaction)
+            self.strategy_in_use.prepare(transaction)
             makings = [
-                _Making(self, transaction, clone, chosen)
+                _CloneInMaking(self, transaction, clone, chosen)
                 for clone, chosen in zip(clones, identities)
             ]
             rows = run_all([making.make for making in makings], _AT_ONCE)
@@ -102,7 +112,7 @@ class Maker:
 
 
 @dataclasses.dataclass
-class _Making:
+class _CloneInMaking:
     """One clone being made, step by step; each one's ``seconds`` are noted."""
 
     maker: Maker
@@ -112,17 +122,17 @@ class _Making:
     seconds: dict[str, float] = dataclasses.field(default_factory=dict)
 
     def make(self) -> Row:
-        self._timed("volumes", self._make_disks)
-        self._timed("define", self._define)
-        self._timed("start", self._start)
+        self._time("volumes", self._make_disks)
+        self._time("define", self._define)
+        self._time("start", self._start)
         return {
-            **self.maker.plan.predicted_row(self.clone),
+            **self.maker.plan.predict_row(self.clone),
             "uuid": self.identity.uuid,
             "macs": list(self.identity.macs),
             "seconds": self.seconds,
         }
 
-    def _timed(self, stage: str, act: t.Callable[[], None]) -> None:
+    def _time(self, stage: str, act: t.Callable[[], None]) -> None:
         began = self.maker.clock.now()
         act()
         self.seconds[stage] = round(self.maker.clock.now() - began, 3)
@@ -130,41 +140,41 @@ class _Making:
     def _make_disks(self) -> None:
         for disk in self.clone.overlays:
             step = self.transaction.step("volume", pool=disk.volume.pool, name=disk.volume.name)
-            self.maker.chosen_way.make_disk(self.maker.plan.pool, disk)
+            self.maker.strategy_in_use.make_disk(self.maker.plan.pool, disk)
             self.transaction.passed(step)
-        seed, said = self.clone.extras.seed, self.maker.plan.request.seed
-        if seed is not None and said is not None:
-            self._make_extra(seed, companions.seed_image(said, self.clone.name, self.identity.uuid))
-            self.identity = dataclasses.replace(self.identity, seed=seed.path)
+        seed_volume, content_of_seed = self.clone.extras.seed, self.maker.plan.request.seed
+        if seed_volume is not None and content_of_seed is not None:
+            self._make_extra(
+                seed_volume, make_seed_image(content_of_seed, self.clone.name, self.identity.uuid)
+            )
+            self.identity = dataclasses.replace(self.identity, seed=seed_volume.path)
         variables, packed = self.clone.extras.nvram, self.maker.plan.manifest.nvram
         if variables is not None and packed is not None:
             self._make_extra(variables, packed_nvram.unpack_variables(packed))
             self.identity = dataclasses.replace(self.identity, nvram=variables.path)
 
-    def _make_extra(self, place: ExtraVolume, content: bytes) -> None:
+    def _make_extra(self, place: ExtraVolume, data: bytes) -> None:
         step = self.transaction.step("volume", pool=place.volume.pool, name=place.volume.name)
-        companions.make_volume(
-            self.maker.connection, self.maker.plan.pool, place.volume.name, content
-        )
+        make_volume(self.maker.connection, self.maker.plan.pool, place.volume.name, data)
         self.transaction.passed(step)
 
     def _reserve(self) -> tuple[ReservationRef, ...]:
-        wanted = self.clone.extras.address
-        if wanted is None:
+        address = self.clone.extras.address
+        if address is None:
             return ()
-        ref = wanted.ref(self.identity.macs[0])
+        ref = address.ref(self.identity.macs[0])
         step = self.transaction.step("reservation", **ref._asdict())
-        companions.reserve(self.maker.connection, wanted, ref.mac)
+        reserve_address(self.maker.connection, address, ref.mac)
         self.transaction.passed(step)
         return (ref,)
 
     def _define(self) -> None:
         planned = self.maker.plan
-        metadata = plan.metadata_for(
+        metadata = plan.make_metadata(
             self.clone, planned.request, planned.manifest, self.maker.created
         )
         metadata = metadata._replace(reservations=self._reserve())
-        text = rewrite.clone_xml(
+        text = rewrite.make_clone_xml(
             planned.manifest.template,
             self.clone.name,
             self.identity,
@@ -174,7 +184,7 @@ class _Making:
             planned.request.overrides,
         )
         step = self.transaction.step("domain", name=self.clone.name, uuid=self.identity.uuid)
-        domain = self.maker.chosen_way.define(text)
+        domain = self.maker.strategy_in_use.define(text)
         if planned.request.autostart:
             domains.set_autostart(domain, True)
         self.transaction.passed(step)
@@ -183,18 +193,18 @@ class _Making:
         if self.maker.plan.request.state == "running":
             step = self.transaction.step("start", name=self.clone.name, uuid=self.identity.uuid)
             domain = domains.look_up_uuid(self.maker.connection, self.identity.uuid)
-            self.maker.chosen_way.start(domain, self.identity)
+            self.maker.strategy_in_use.start(domain, self.identity)
             self.transaction.passed(step)
 
     def let_go(self) -> None:
         """Let the clone run, once all are there: a guest that boots takes the processors from those still to start."""
-        self.maker.chosen_way.let_go(
+        self.maker.strategy_in_use.let_go(
             domains.look_up_uuid(self.maker.connection, self.identity.uuid)
         )
         self.maker.started[self.clone.name] = self.maker.clock.now()
 
 
-def existing_row(connection: Connection, name: str) -> Row:
+def describe_existing(connection: Connection, name: str) -> Row:
     """Return the row of the result of a clone that is there already; raises NotFound."""
     domain = look_up(connection, name)
     definition = domain.definition
@@ -203,7 +213,7 @@ def existing_row(connection: Connection, name: str) -> Row:
         "uuid": definition.uuid,
         "macs": [interface.mac for interface in definition.interfaces],
         "volumes": [
-            {"pool": ref.pool, "name": ref.name, "path": survey.volume_path(connection, ref)}
+            {"pool": ref.pool, "name": ref.name, "path": survey.find_volume_path(connection, ref)}
             for ref in definition.metadata.volumes
         ],
         "appliance": definition.metadata.appliance,
@@ -211,3 +221,25 @@ def existing_row(connection: Connection, name: str) -> Row:
         "created": False,
         "seconds": None,
     }
+
+
+def make_seed_image(settings: seed.Seed, name: str, uuid: str) -> bytes:
+    """Return the image that tells the clone ``name`` who it is."""
+    return iso.make_image(seed.LABEL, seed.make_files(settings, name, uuid))
+
+
+def make_volume(
+    connection: Connection, pool: libvirt.virStoragePool, name: str, data: bytes
+) -> None:
+    """Make the volume of a seed or of an NVRAM; raises Conflict when the name is taken."""
+    new = storage_xml.NewVolume(name, len(data), "raw", _PRIVATE)
+    content.send_bytes(
+        connection, storage.create(pool, name, storage_xml.build_volume_xml(new)), data
+    )
+
+
+def reserve_address(connection: Connection, address: FixedAddress, mac: str) -> None:
+    """Keep the address for the card; raises Taken when somebody has it."""
+    reservations.carry_out(
+        reservations.plan_to_reserve(connection, address.network, address.for_mac(mac), force=False)
+    )

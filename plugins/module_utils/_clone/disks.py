@@ -54,10 +54,10 @@ def copy(connection: Connection, pool: storage.Pool, disk: Overlay) -> None:
         storage_xml.NewVolume(name, disk.base_capacity_bytes, disk.format)
     )
     if leads_here(connection.uri) and _can_stay_as_it_is(source, disk):
-        made = storage.create(pool, name, new)
-        if reflink.copy(disk.base_path, storage.read_volume_path(made), may_share=False):
-            return _grow(made, disk)
-        storage.delete(made)
+        copied = storage.create(pool, name, new)
+        if reflink.copy(disk.base_path, storage.read_volume_path(copied), may_share=False):
+            return _grow(copied, disk)
+        storage.delete(copied)
     return _grow(storage.create_from(pool, name, new, source), disk)
 
 

@@ -75,7 +75,7 @@ class Extras:
         return tuple(volume for volume in (self.seed, self.nvram) if volume is not None)
 
 
-def extras_for(
+def choose_extras(
     name: str,
     pool: str,
     path_of: t.Callable[[str], str],
@@ -96,7 +96,7 @@ def extras_for(
     )
 
 
-def fixed_addresses(
+def read_fixed_addresses(
     addresses: t.Mapping[str, t.Any], names: t.Collection[str], hardware: Definition
 ) -> dict[str, FixedAddress]:
     """Return the address of each of the clones ``names`` that has one; raises InvalidInput or Unsupported.
@@ -127,11 +127,11 @@ def fixed_addresses(
             "address. Set network, or say the address in network_config.",
         )
     return {
-        name: FixedAddress(first.source, address, _dhcp_name(name))
+        name: FixedAddress(first.source, address, _choose_dhcp_name(name))
         for name, address in addresses.items()
     }
 
 
-def _dhcp_name(name: str) -> str | None:
-    hostname = seed.hostname(name)
+def _choose_dhcp_name(name: str) -> str | None:
+    hostname = seed.make_hostname(name)
     return hostname if can_be_named(hostname) else None

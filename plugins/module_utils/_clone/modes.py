@@ -39,18 +39,18 @@ class Choice:
     reason: str
 
 
-def choose(asked: str, place: Place) -> Choice:
+def choose_mode(desired: str, place: Place) -> Choice:
     """Return how the disks come about; ``asked`` is a mode, or ``auto`` for the fastest that the place allows.
 
     Raises Unsupported when the place does not allow it, naming the way out.
     """
-    obstacles = {mode: _obstacle(mode, place) for mode in ALL_MODES}
-    if asked == "auto":
+    obstacles = {mode: _find_obstacle(mode, place) for mode in ALL_MODES}
+    if desired == "auto":
         mode = next((mode for mode in MODES if obstacles[mode] is None), None)
         if mode is None:
             raise Unsupported(f"mode: auto finds no way: {obstacles['linked']}", pool=place.pool)
         return Choice(mode, f"{_BENEFITS[mode]}, and the pool {place.pool!r} allows it.")
-    mode = t.cast("Mode", asked)
+    mode = t.cast("Mode", desired)
     obstacle = obstacles[mode]
     if obstacle is not None:
         raise Unsupported(
@@ -66,7 +66,7 @@ _BENEFITS: t.Final[t.Mapping[Mode, str]] = {
 }
 
 
-def _obstacle(mode: Mode, place: Place) -> str | None:
+def _find_obstacle(mode: Mode, place: Place) -> str | None:
     if not place.holds_files:
         return (
             f"the pool {place.pool!r} is of the type {place.pool_type!r}, whose volumes are not files. "

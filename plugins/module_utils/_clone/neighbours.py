@@ -27,52 +27,54 @@ if t.TYPE_CHECKING:
 _HOSTS_AT_ONCE: t.Final = 8
 
 
-def mac_addresses(
+def find_mac_addresses(
     connection: Connection, neighbours: t.Sequence[str] = (), *, timeout: float = 20.0
 ) -> set[str]:
     """Return every MAC address that is known on the host and on its ``neighbours`` (URIs), in lower case.
 
     Raises ConnectionFailed when a neighbour does not answer: an address that may be taken is not given.
     """
-    found = of_host(connection)
+    macs = find_on_host(connection)
     if neighbours:
         with concurrent.futures.ThreadPoolExecutor(_HOSTS_AT_ONCE) as threads:
-            for addresses in threads.map(functools.partial(_of_uri, timeout=timeout), neighbours):
-                found |= addresses
-    return found
+            for addresses in threads.map(
+                functools.partial(_find_at_uri, timeout=timeout), neighbours
+            ):
+                macs |= addresses
+    return macs
 
 
-def of_host(connection: Connection) -> set[str]:
+def find_on_host(connection: Connection) -> set[str]:
     """Return the MAC addresses of all domains of a host and of all that its networks keep addresses for."""
-    return _of_domains(connection) | _reserved(connection)
+    return _find_of_domains(connection) | _find_reserved(connection)
 
 
-def _of_uri(uri: str, timeout: float) -> set[str]:
+def _find_at_uri(uri: str, timeout: float) -> set[str]:
     with open_connection(uri, timeout=timeout, read_only=True) as connection:
-        return of_host(connection)
+        return find_on_host(connection)
 
 
-def _of_domains(connection: Connection) -> set[str]:
-    found = set()
+def _find_of_domains(connection: Connection) -> set[str]:
+    macs = set()
     for domain in domains.list_all(connection):
         try:
             interfaces = domains.read_definition(domain).interfaces
         except NotFound:  # gone since it was listed
             continue
-        found |= {interface.mac.lower() for interface in interfaces if interface.mac}
-    return found
+        macs |= {interface.mac.lower() for interface in interfaces if interface.mac}
+    return macs
 
 
-def _reserved(connection: Connection) -> set[str]:
+def _find_reserved(connection: Connection) -> set[str]:
     try:
         handles = networks.list_all(connection)
     except Unsupported:  # a driver without networks
         return set()
-    found = set()
+    macs = set()
     for network in handles:
         try:
             parsed = networks.read_live(network)
         except NotFound:
             continue
-        found |= {one.mac for _subnet, one in parsed.reservations if one.mac}
-    return found
+        macs |= {entry.mac for _subnet, entry in parsed.reservations if entry.mac}
+    return macs

@@ -36,7 +36,7 @@ if t.TYPE_CHECKING:
     )
     from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import Clock
 
-    from .plan import Request
+    from .plan import CloneRequest
     from .survey import ClonePlan
 
     Options = t.Mapping[str, t.Any]
@@ -49,12 +49,14 @@ class Origin:
     """The catalogue with the appliance, and the request with its mode; ``source`` is set where it is another host's."""
 
     catalogue: Catalogue
-    request: Request
+    request: CloneRequest
     source: serve.Source | None = None
 
 
 @contextlib.contextmanager
-def opened(connection: Connection, options: Options, request: Request) -> t.Iterator[Origin]:
+def open_origin(
+    connection: Connection, options: Options, request: CloneRequest
+) -> t.Iterator[Origin]:
     """Yield where the appliance is. With ``mode: auto`` that is the source only for what the host has not itself."""
     pool = options["appliance_pool"] or request.pool
     if not _is_streamed(connection, options, request, pool):
@@ -70,7 +72,9 @@ def opened(connection: Connection, options: Options, request: Request) -> t.Iter
         yield Origin(catalogue, dataclasses.replace(request, mode="streamed"), source)
 
 
-def _is_streamed(connection: Connection, options: Options, request: Request, pool: str) -> bool:
+def _is_streamed(
+    connection: Connection, options: Options, request: CloneRequest, pool: str
+) -> bool:
     if request.mode == "streamed":
         if not options["source_uri"]:
             raise InvalidInput(
@@ -96,25 +100,25 @@ def parse_ports(text: str) -> range:
     return range(first, last + 1)
 
 
-def way_of(
+def choose_strategy(
     plan: ClonePlan, origin: Origin, connection: Connection, options: Options, clock: Clock
-) -> strategies.Way:
+) -> strategies.Strategy:
     """Return the way in which the clones of the plan come about; raises HeadroomError where there is none."""
     if origin.source is not None:
         bandwidth = options["bandwidth"]
         limit = 0 if bandwidth is None else parse_size("bandwidth", bandwidth)
-        return strategies.StreamedWay(connection, origin.source, plan.manifest, limit)
+        return strategies.StreamedStrategy(connection, origin.source, plan.manifest, limit)
     if plan.choice.mode == "warm":
         _refuse_seed(plan.request)
-        hardware = warm.Hardware(plan.manifest, plan.platform, plan.request.overrides)
+        hardware = warm.WarmHardware(plan.manifest, plan.platform, plan.request.overrides)
         hardware.check()
         patience = warm.Patience(options["timeout"], options["warm_settle"])
         preparer = warm.Preparer(connection, plan.pool, clock, patience)
-        return strategies.WarmWay(connection, preparer, hardware, plan.base_paths)
-    return strategies.PlainWay(connection, plan.choice.mode)
+        return strategies.WarmStrategy(connection, preparer, hardware, plan.base_paths)
+    return strategies.PlainStrategy(connection, plan.choice.mode)
 
 
-def _refuse_seed(request: Request) -> None:
+def _refuse_seed(request: CloneRequest) -> None:
     if request.seed is not None:
         raise InvalidInput(
             "seed",

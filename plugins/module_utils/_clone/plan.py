@@ -25,13 +25,16 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._virt.metadata im
     VolumeRef,
 )
 
-from .extras import Extras
+from .extras import Extras, choose_extras, read_fixed_addresses
 from .model import Overlay, Overrides
 from .quota import Quota
 
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue.manifest import (
         Manifest,
+    )
+    from ansible_collections.headroom.libvirt.plugins.module_utils._virt.domain_xml import (
+        Definition,
     )
 
     from .modes import Mode
@@ -47,7 +50,7 @@ State = t.Literal["running", "shutdown"]
 
 
 @dataclasses.dataclass(frozen=True)
-class Request:
+class CloneRequest:
     """Which clones are asked for: either ``names``, or ``count`` of ``prefix-N``.
 
     ``addresses`` maps names of clones to addresses that are kept for them; ``neighbours`` are the URIs of hosts whose
@@ -96,7 +99,7 @@ class Leftovers:
 
 
 @dataclasses.dataclass(frozen=True)
-class Selection:
+class CloneSelection:
     """The names of the clones that are there and of those that are missing."""
 
     existing: tuple[str, ...]
@@ -126,7 +129,7 @@ class NewClone:
         return {**disks, **{extra.volume: extra.path for extra in self.extras.volumes}}
 
 
-def check_request(request: Request) -> Request:
+def check_request(request: CloneRequest) -> CloneRequest:
     """Return the request; raises InvalidInput naming the option that cannot be used."""
     for name in request.names:
         check_name("names", name)
@@ -161,7 +164,7 @@ def check_request(request: Request) -> Request:
     return request
 
 
-def _check_mode(request: Request) -> None:
+def _check_mode(request: CloneRequest) -> None:
     if request.mode in {"streamed", "warm"} and request.state != "running":
         raise InvalidInput(
             "state",
@@ -178,24 +181,19 @@ def _check_mode(request: Request) -> None:
         )
 
 
-def candidates(request: Request, domain_names: t.Iterable[str]) -> list[str]:
+def find_candidates(request: CloneRequest, domain_names: t.Iterable[str]) -> list[str]:
     """Return those of the host's domains that could be the clones asked for, by number where they have one."""
     if request.count is None:
-        there = set(domain_names)
-        return [name for name in request.names if name in there]
+        existing = set(domain_names)
+        return [name for name in request.names if name in existing]
     numbered = re.compile(re.escape(request.prefix or "") + r"-([1-9][0-9]*)")
-    found = [
-        (int(match[1]), name)
-        for name in domain_names
-        for match in (numbered.fullmatch(name),)
-        if match
-    ]
-    return [name for _number, name in sorted(found)]
+    matches = filter(None, map(numbered.fullmatch, domain_names))
+    return [match[0] for match in sorted(matches, key=lambda match: (int(match[1]), match[0]))]
 
 
 def select(
-    request: Request, domain_names: t.Collection[str], appliances: t.Mapping[str, str | None]
-) -> Selection:
+    request: CloneRequest, domain_names: t.Collection[str], appliances: t.Mapping[str, str | None]
+) -> CloneSelection:
     """Return which clones are there and which are missing.
 
     ``appliances`` holds what the metadata of each of the candidates() says. Raises Conflict for a domain that has one
@@ -205,36 +203,36 @@ def select(
     if request.count is None:
         for name, appliance in appliances.items():
             if name not in existing:
-                raise _not_ours(request, name, appliance)
-        return Selection(existing, tuple(name for name in request.names if name not in existing))
+                raise _describe_conflict(request, name, appliance)
+        return CloneSelection(
+            existing, tuple(name for name in request.names if name not in existing)
+        )
     taken = set(domain_names)
-    free = (
-        name
-        for number in itertools.count(1)
-        for name in (f"{request.prefix}-{number}",)
-        if name not in taken
+    numbered = (f"{request.prefix}-{number}" for number in itertools.count(1))
+    free = (name for name in numbered if name not in taken)
+    return CloneSelection(
+        existing, tuple(itertools.islice(free, max(0, request.count - len(existing))))
     )
-    return Selection(existing, tuple(itertools.islice(free, max(0, request.count - len(existing)))))
 
 
-def _not_ours(request: Request, name: str, appliance: str | None) -> Conflict:
-    wanted = (
+def _describe_conflict(request: CloneRequest, name: str, appliance: str | None) -> Conflict:
+    desired = (
         request.appliance if request.version is None else f"{request.appliance}:{request.version}"
     )
     what = f"is a clone of {appliance}" if appliance else "was not made from an appliance"
     return Conflict(
-        f"names: a domain {name!r} exists already, but it {what}, not of {wanted}. Choose another name, or remove it "
+        f"names: a domain {name!r} exists already, but it {what}, not of {desired}. Choose another name, or remove it "
         "first.",
         name=name,
         appliance=appliance,
     )
 
 
-def new_clone(
+def plan_clone(
     name: str,
     manifest: Manifest,
     base_paths: t.Mapping[str, str],
-    request: Request,
+    request: CloneRequest,
     mode: Mode,
     path_of: t.Callable[[str], str],
 ) -> NewClone:
@@ -246,14 +244,14 @@ def new_clone(
     for number, base in enumerate(manifest.disks):
         image_format = base.format if mode == "reflink" else "qcow2"
         volume = f"{name}.{base.target}.{image_format}"
-        asked = request.disk_size_bytes if number == 0 else None
+        desired_bytes = request.disk_size_bytes if number == 0 else None
         disks.append(
             Overlay(
                 target=base.target,
                 volume=VolumeRef(request.pool, volume),
                 path=path_of(volume),
                 format=image_format,
-                capacity_bytes=_grown(manifest, base.virtual_size_bytes, asked),
+                capacity_bytes=_choose_capacity(manifest, base.virtual_size_bytes, desired_bytes),
                 base_path=base_paths[base.target],
                 base_format=base.format,
                 base_capacity_bytes=base.virtual_size_bytes,
@@ -263,20 +261,22 @@ def new_clone(
     return NewClone(name, tuple(disks))
 
 
-def _grown(manifest: Manifest, size: int, asked: int | None) -> int:
-    if asked is None:
+def _choose_capacity(manifest: Manifest, size: int, desired_bytes: int | None) -> int:
+    if desired_bytes is None:
         return size
-    if asked < size:
+    if desired_bytes < size:
         raise InvalidInput(
             "disk_size",
-            asked,
+            desired_bytes,
             f"is less than the {size} bytes of the first disk of {manifest.id}, and a disk that shrinks loses data",
             f"Ask for {size} or more, or leave it out.",
         )
-    return -(-asked // _SECTOR_BYTES) * _SECTOR_BYTES
+    return -(-desired_bytes // _SECTOR_BYTES) * _SECTOR_BYTES
 
 
-def metadata_for(clone: NewClone, request: Request, manifest: Manifest, created: str) -> Metadata:
+def make_metadata(
+    clone: NewClone, request: CloneRequest, manifest: Manifest, created: str
+) -> Metadata:
     """Return what the clone's metadata will say."""
     return Metadata(
         fleet=request.fleet,
@@ -302,7 +302,7 @@ def check_memory(manifest: Manifest, memory_bytes: int) -> None:
 
 def check_room(clones: t.Sequence[NewClone], pool: str, mode: Mode, available_bytes: int) -> None:
     """Raise NoSpace when the pool has no room for the disks as they are at the start."""
-    disks = [disk for clone in clones for disk in clone.overlays]
+    disks = itertools.chain.from_iterable(clone.overlays for clone in clones)
     needed = sum(
         disk.base_size_bytes if mode in {"full", "streamed"} else EMPTY_OVERLAY_BYTES
         for disk in disks
@@ -315,3 +315,30 @@ def check_room(clones: t.Sequence[NewClone], pool: str, mode: Mode, available_by
             available_bytes=available_bytes,
             needed_bytes=needed,
         )
+
+
+def add_extras(
+    clones: tuple[NewClone, ...],
+    request: CloneRequest,
+    names: t.Collection[str],
+    hardware: Definition,
+    path_of: t.Callable[[str], str],
+    *,
+    with_nvram: bool,
+) -> tuple[NewClone, ...]:
+    """Return the clones with what the request and the appliance give them; ``names`` are those of existing ones too."""
+    addresses = read_fixed_addresses(request.addresses, names, hardware)
+    return tuple(
+        dataclasses.replace(
+            clone,
+            extras=choose_extras(
+                clone.name,
+                request.pool,
+                path_of,
+                seeded=request.seed is not None,
+                address=addresses.get(clone.name),
+                with_nvram=with_nvram,
+            ),
+        )
+        for clone in clones
+    )

@@ -60,46 +60,47 @@ class Quota:
         return {name: getattr(self, name) for name in RESOURCES if getattr(self, name) is not None}
 
 
-def read(option: t.Mapping[str, t.Any] | None, tenant: str | None) -> Quota:
+def read_quota(option: t.Mapping[str, t.Any] | None, tenant: str | None) -> Quota:
     """Return the quota that the option says; raises InvalidInput for one without a tenant, or below zero."""
-    given = {key: value for key, value in (option or {}).items() if value is not None}
-    if given and tenant is None:
-        raise InvalidInput("quota", given, "is of no tenant", "Set tenant, or leave quota out.")
+    limits = {key: value for key, value in (option or {}).items() if value is not None}
+    if limits and tenant is None:
+        raise InvalidInput("quota", limits, "is of no tenant", "Set tenant, or leave quota out.")
     for name in ("machines", "vcpus"):
-        if given.get(name, 0) < 0:
+        if limits.get(name, 0) < 0:
             raise InvalidInput(
-                f"quota.{name}", given[name], "is less than nothing", "Write 0 or more."
+                f"quota.{name}", limits[name], "is less than nothing", "Write 0 or more."
             )
     sizes = {
-        f"{name}_bytes": parse_size(f"quota.{name}", given[name])
+        f"{name}_bytes": parse_size(f"quota.{name}", limits[name])
         for name in ("memory", "disk")
-        if name in given
+        if name in limits
     }
-    return Quota(machines=given.get("machines"), vcpus=given.get("vcpus"), **sizes)
+    return Quota(machines=limits.get("machines"), vcpus=limits.get("vcpus"), **sizes)
 
 
-def check(tenant: str, quota: Quota, used: Usage, wanted: Usage) -> None:
+def check_quota(tenant: str, quota: Quota, used: Usage, desired: Usage) -> None:
     """Raise QuotaExceeded naming tenant, limit and use when ``wanted`` is more than is left."""
     exceeded = [
         {
             "resource": name,
             "limit": limit,
             "used": getattr(used, name),
-            "wanted": getattr(wanted, name),
+            "wanted": getattr(desired, name),
         }
         for name, limit in quota.limits.items()
-        if getattr(wanted, name) and getattr(used, name) + getattr(wanted, name) > limit
+        if getattr(desired, name) and getattr(used, name) + getattr(desired, name) > limit
     ]
     if exceeded:
         raise QuotaExceeded(
-            f"quota: the tenant {tenant!r} may not have {wanted.machines} more machines on this host: "
-            f"{'; '.join(map(_sentence, exceeded))}. Make fewer or smaller ones, remove some, or raise the quota.",
+            f"quota: the tenant {tenant!r} may not have {desired.machines} more machines on this host: "
+            f"{'; '.join(map(_describe_exceeded, exceeded))}. Make fewer or smaller ones, remove some, or raise the "
+            "quota.",
             tenant=tenant,
             exceeded=exceeded,
         )
 
 
-def _sentence(one: t.Mapping[str, t.Any]) -> str:
-    words = _OPTIONS.get(one["resource"], one["resource"])
-    unit = " bytes" if one["resource"].endswith("_bytes") else ""
-    return f"{words}: {one['used']} of {one['limit']}{unit} are used, and {one['wanted']} more are wanted"
+def _describe_exceeded(excess: t.Mapping[str, t.Any]) -> str:
+    words = _OPTIONS.get(excess["resource"], excess["resource"])
+    unit = " bytes" if excess["resource"].endswith("_bytes") else ""
+    return f"{words}: {excess['used']} of {excess['limit']}{unit} are used, and {excess['wanted']} more are wanted"

@@ -57,7 +57,7 @@ _LACK: t.Final[t.Mapping[Stage, str]] = {
 
 
 @dataclasses.dataclass(frozen=True)
-class Wish:
+class Readiness:
     """How far clones shall come, and by when; ``port`` is a TCP port."""
 
     wait_for: str
@@ -65,12 +65,14 @@ class Wish:
     port: int | None = None
 
 
-def check_wish(wish: Wish, template: str) -> None:
+def check_readiness(readiness: Readiness, template: str) -> None:
     """Raise InvalidInput for what clones of ``template`` can never come to."""
-    if wish.wait_for == "port" and not 1 <= (wish.port or 0) <= 65535:
-        raise InvalidInput("port", wish.port, "is no TCP port", "Write a number from 1 to 65535.")
+    if readiness.wait_for == "port" and not 1 <= (readiness.port or 0) <= 65535:
+        raise InvalidInput(
+            "port", readiness.port, "is no TCP port", "Write a number from 1 to 65535."
+        )
     channels = parse_element(template).findall("devices/channel/target")
-    if wish.wait_for == "agent" and all(
+    if readiness.wait_for == "agent" and all(
         channel.get("name") != AGENT_CHANNEL for channel in channels
     ):
         raise InvalidInput(
@@ -81,18 +83,19 @@ def check_wish(wish: Wish, template: str) -> None:
         )
 
 
-def addresses(connection: Connection, macs: t.Mapping[str, t.Sequence[str]]) -> Addresses:
+def read_addresses(connection: Connection, macs: t.Mapping[str, t.Sequence[str]]) -> Addresses:
     """Return ``{name: addresses that DHCP gave it}`` for machines given as ``{name: MAC addresses}``.
 
     The calls are one for the networks and one a network, however many machines there are.
     """
-    found: dict[str, list[str]] = {}
+    addresses_by_mac: dict[str, list[str]] = {}
     for lease in all_leases(connection):
-        found.setdefault(lease.mac, []).append(lease.address)
-    return {
-        name: [address for mac in own for address in found.get(mac.lower(), [])]
-        for name, own in macs.items()
-    }
+        addresses_by_mac.setdefault(lease.mac, []).append(lease.address)
+    addresses: Addresses = {name: [] for name in macs}
+    for name, own in macs.items():
+        for mac in own:
+            addresses[name] += addresses_by_mac.get(mac.lower(), [])
+    return addresses
 
 
 @dataclasses.dataclass
@@ -108,62 +111,65 @@ class Watch:
     clock: Clock
     seconds: dict[str, dict[str, float]] = dataclasses.field(default_factory=dict)
 
-    def until(self, wish: Wish) -> None:
+    def wait_for(self, readiness: Readiness) -> None:
         """Return once all have come as far; raise TimedOut naming those that have not."""
-        began, stages = self.clock.now(), STAGES[wish.wait_for]
+        began, stages = self.clock.now(), STAGES[readiness.wait_for]
         self.seconds = {name: {} for name in self.macs}
 
-        def all_there() -> bool:
+        def have_all_come() -> bool:
             for number, stage in enumerate(stages):
                 waiting = [name for name, reached in self.seconds.items() if len(reached) == number]
-                for name in self._come_to(stage, waiting, wish.port):
+                for name in self._come_to(stage, waiting, readiness.port):
                     self.seconds[name][stage] = round(
                         self.clock.now() - self.since.get(name, began), 3
                     )
             return all(len(reached) == len(stages) for reached in self.seconds.values())
 
-        if not Waiter(wish.timeout, self.clock, first_pause=0.1).holds(all_there):
-            self._give_up(wish)
+        if not Waiter(readiness.timeout, self.clock, first_pause=0.1).holds(have_all_come):
+            self._give_up(readiness)
 
     def _come_to(self, stage: Stage, names: t.Sequence[str], port: int | None) -> list[str]:
         """Return which of the machines, that are at the stage before, are at this one."""
         if not names:
             return []
         if stage == "agent":
-            return _those(names, functools.partial(_agent_answers, self.connection))
-        known = addresses(self.connection, {name: self.macs[name] for name in names})
+            return _filter_in_parallel(
+                names, functools.partial(_does_agent_answer, self.connection)
+            )
+        addresses = read_addresses(self.connection, {name: self.macs[name] for name in names})
         if stage == "address":
-            return [name for name in names if known[name]]
-        return _those(
-            names, lambda name: any(_is_open(address, port or 0) for address in known[name])
+            return [name for name in names if addresses[name]]
+        return _filter_in_parallel(
+            names, lambda name: any(_is_open(address, port or 0) for address in addresses[name])
         )
 
-    def _give_up(self, wish: Wish) -> None:
-        stages = STAGES[wish.wait_for]
+    def _give_up(self, readiness: Readiness) -> None:
+        stages = STAGES[readiness.wait_for]
         missing = {
             name: stages[len(done)]
             for name, done in self.seconds.items()
             if len(done) < len(stages)
         }
-        told = "; ".join(
+        problems = "; ".join(
             f"{', '.join(name for name in missing if missing[name] == stage)} {_LACK[stage]}"
             for stage in stages
             if stage in missing.values()
         )
         raise TimedOut(
-            f"{told} within {wish.timeout:g} s. The machines run and stay. Look at their console, raise timeout, or "
-            "wait for running only if their network has no DHCP of libvirt's or their guests no such service.",
+            f"{problems} within {readiness.timeout:g} s. The machines run and stay. Look at their console, raise "
+            "timeout, or wait for running only if their network has no DHCP of libvirt's or their guests no such "
+            "service.",
             missing=sorted(missing),
             reached=self.seconds,
         )
 
 
-def _those(names: t.Sequence[str], test: t.Callable[[str], bool]) -> list[str]:
+def _filter_in_parallel(names: t.Sequence[str], test: t.Callable[[str], bool]) -> list[str]:
     with concurrent.futures.ThreadPoolExecutor(_PROBES_AT_ONCE) as threads:
         return [name for name, holds in zip(names, threads.map(test, names)) if holds]
 
 
-def _agent_answers(connection: Connection, name: str) -> bool:
+def _does_agent_answer(connection: Connection, name: str) -> bool:
     try:
         domains.read_agent_time(domains.look_up(connection, name))
     except HeadroomError:  # no channel open yet, or a guest that is too busy

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import itertools
 import re
 import typing as t
 
@@ -49,7 +50,7 @@ if t.TYPE_CHECKING:
     )
     from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import Clock
 
-    from .plan import Request
+    from .plan import CloneRequest
 
 KIND: t.Final = "clone"
 
@@ -143,10 +144,10 @@ class CloneRecovery:
             warm.remove(self.connection, pool, step["name"], step["targets"])
 
 
-def settle(
+def undo_leftovers(
     journal: Journal,
     connection: Connection,
-    request: Request,
+    request: CloneRequest,
     clock: Clock,
     timeout: float,
     warn: t.Callable[[str], None],
@@ -159,7 +160,7 @@ def settle(
     """
     await_others(journal, connection, request, clock, timeout)
     notes = []
-    for record in _of_host(journal, connection):
+    for record in _find_of_host(journal, connection):
         if record.alive:
             continue
         try:
@@ -172,16 +173,16 @@ def settle(
     return plan.Leftovers(notes=tuple(notes))
 
 
-def leftovers(journal: Journal, connection: Connection) -> plan.Leftovers:
+def find_leftovers(journal: Journal, connection: Connection) -> plan.Leftovers:
     """Return what runs that broke off have left and a run of now would undo first."""
-    dead = [record for record in _of_host(journal, connection) if not record.alive]
-    steps = [step for record in dead for step in record.steps]
+    dead = [record for record in _find_of_host(journal, connection) if not record.alive]
+    steps = list(itertools.chain.from_iterable(record.steps for record in dead))
     uuids = {step.arguments["uuid"] for step in steps if step.name == "domain"}
     return plan.Leftovers(
         domains=frozenset(
-            one.name()
-            for one in domains.list_all(connection)
-            if uuids and one.UUIDString() in uuids
+            domain.name()
+            for domain in domains.list_all(connection)
+            if uuids and domain.UUIDString() in uuids
         ),
         volumes=frozenset(VolumeRef(**step.arguments) for step in steps if step.name == "volume"),
         addresses=frozenset(
@@ -196,18 +197,20 @@ def _note(record: Record) -> str:
 
 
 def await_others(
-    journal: Journal, connection: Connection, request: Request, clock: Clock, timeout: float
+    journal: Journal, connection: Connection, request: CloneRequest, clock: Clock, timeout: float
 ) -> None:
     """Return when no run is at work on clones that are asked for; raises Conflict after ``timeout`` seconds."""
     latest: list[Record] = []
 
-    def none_at_work() -> bool:
+    def is_nobody_at_work() -> bool:
         latest[:] = [
-            one for one in _of_host(journal, connection) if one.alive and is_about(one, request)
+            record
+            for record in _find_of_host(journal, connection)
+            if record.alive and is_about(record, request)
         ]
         return not latest
 
-    if not Waiter(timeout, clock, first_pause=0.1).holds(none_at_work):
+    if not Waiter(timeout, clock, first_pause=0.1).holds(is_nobody_at_work):
         raise Conflict(
             f"{latest[0]} is still at work after {timeout:g} s, in the process {latest[0].process}. Wait until it has "
             "ended, or end that process, and run the task again.",
@@ -216,7 +219,7 @@ def await_others(
         )
 
 
-def is_about(record: Record, request: Request) -> bool:
+def is_about(record: Record, request: CloneRequest) -> bool:
     """Return whether the record is of clones that the request may mean."""
     if request.count is None:
         return not record.subjects.isdisjoint(request.names)
@@ -224,7 +227,7 @@ def is_about(record: Record, request: Request) -> bool:
     return any(numbered.fullmatch(name) for name in record.subjects)
 
 
-def _of_host(journal: Journal, connection: Connection) -> list[Record]:
+def _find_of_host(journal: Journal, connection: Connection) -> list[Record]:
     return [record for record in journal.unfinished(KIND) if record.uri == connection.uri]
 
 

@@ -32,15 +32,15 @@ _AT_ONCE: t.Final = 2
 _UNSUPPORTED = (errno.EOPNOTSUPP, errno.ENOTTY, errno.EXDEV, errno.EINVAL)
 
 
-def obstacle(source: str, directory: str) -> str | None:
+def find_obstacle(source: str, directory: str) -> str | None:
     """Return why no file in ``directory`` can share the blocks of ``source``, in a sentence; None when one can.
 
     Tries it, with a file that has no name and is gone at once.
     """
     try:
         with (
-            _opened(source, os.O_RDONLY) as original,
-            _opened(directory, os.O_TMPFILE | os.O_RDWR) as copy,
+            _open_file(source, os.O_RDONLY) as original,
+            _open_file(directory, os.O_TMPFILE | os.O_RDWR) as copy,
         ):
             fcntl.ioctl(copy.fileno(), _FICLONE, original.fileno())
     except FileNotFoundError:
@@ -59,17 +59,17 @@ def share(source: str, target: str) -> None:
     """
     try:
         with (
-            _opened(source, os.O_RDONLY) as original,
-            _opened(target, os.O_WRONLY | os.O_TRUNC) as copy,
+            _open_file(source, os.O_RDONLY) as original,
+            _open_file(target, os.O_WRONLY | os.O_TRUNC) as copy,
         ):
             fcntl.ioctl(copy.fileno(), _FICLONE, original.fileno())
     except OSError as error:
-        told = f"{target} could not share the blocks of {source}: {error.strerror}"
+        problem = f"{target} could not share the blocks of {source}: {error.strerror}"
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise NoSpace(f"{told}. Free some.") from error
+            raise NoSpace(f"{problem}. Free some.") from error
         if error.errno in _UNSUPPORTED:
-            raise Unsupported(f"{told}. Use mode: full or linked.") from error
-        raise HeadroomError(told) from error
+            raise Unsupported(f"{problem}. Use mode: full or linked.") from error
+        raise HeadroomError(problem) from error
 
 
 def copy(source: str, target: str, *, may_share: bool = True) -> bool:
@@ -79,13 +79,16 @@ def copy(source: str, target: str, *, may_share: bool = True) -> bool:
     system is full.
     """
     try:
-        with _opened(source, os.O_RDONLY) as original, _opened(target, os.O_WRONLY) as made:
+        with (
+            _open_file(source, os.O_RDONLY) as original,
+            _open_file(target, os.O_WRONLY) as target_file,
+        ):
             # Not quite emptied: ext4 would have all of it on the disk at once, as for files that are replaced so.
-            made.truncate(1)
-            os.pwrite(made.fileno(), b"\0", 0)
-            if not (may_share and _shared(original.fileno(), made.fileno())):
-                _send(original.fileno(), made.fileno())
-            made.truncate(os.fstat(original.fileno()).st_size)
+            target_file.truncate(1)
+            os.pwrite(target_file.fileno(), b"\0", 0)
+            if not (may_share and _try_to_share(original.fileno(), target_file.fileno())):
+                _send(original.fileno(), target_file.fileno())
+            target_file.truncate(os.fstat(original.fileno()).st_size)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise NoSpace(
@@ -103,7 +106,7 @@ def write_back(paths: t.Iterable[str]) -> threading.Thread:
 
     def sync() -> None:
         for path in paths:
-            with contextlib.suppress(OSError), _opened(path, os.O_RDONLY) as file:
+            with contextlib.suppress(OSError), _open_file(path, os.O_RDONLY) as file:
                 os.fsync(file.fileno())
 
     thread = threading.Thread(target=sync, name="write-back", daemon=True)
@@ -111,9 +114,9 @@ def write_back(paths: t.Iterable[str]) -> threading.Thread:
     return thread
 
 
-def _shared(original: int, made: int) -> bool:
+def _try_to_share(original: int, target: int) -> bool:
     try:
-        fcntl.ioctl(made, _FICLONE, original)
+        fcntl.ioctl(target, _FICLONE, original)
     except OSError as error:
         if error.errno not in _UNSUPPORTED:
             raise
@@ -121,19 +124,22 @@ def _shared(original: int, made: int) -> bool:
     return True
 
 
-def _send(original: int, made: int) -> None:
+def _send(original: int, target: int) -> None:
     """Copy what is between the holes.
 
     Two at once, each through a buffer that stays in the processor's cache: while one holds the file to write to it, the
     other reads. That is faster than ``sendfile`` and ``copy_file_range``, which do both under the file's lock.
     """
     run_all(
-        [functools.partial(_send_piece, original, made, piece) for piece in _pieces(original)],
+        [
+            functools.partial(_send_piece, original, target, piece)
+            for piece in _split_data(original)
+        ],
         _AT_ONCE,
     )
 
 
-def _pieces(file: int) -> t.Iterator[tuple[int, int]]:
+def _split_data(file: int) -> t.Iterator[tuple[int, int]]:
     """Yield the file's data as (begin, end), without the holes, none longer than a piece."""
     size, begin = os.fstat(file).st_size, 0
     while begin < size:
@@ -149,7 +155,7 @@ def _pieces(file: int) -> t.Iterator[tuple[int, int]]:
         begin = hole
 
 
-def _send_piece(original: int, made: int, piece: tuple[int, int]) -> None:
+def _send_piece(original: int, target: int, piece: tuple[int, int]) -> None:
     offset, end = piece
     buffer = memoryview(bytearray(min(_BUFFER_BYTES, end - offset)))
     while offset < end:
@@ -157,10 +163,10 @@ def _send_piece(original: int, made: int, piece: tuple[int, int]) -> None:
         if not count:  # it was cut off meanwhile
             return
         # What was not written is read again.
-        offset += os.pwrite(made, buffer[:count], offset)
+        offset += os.pwrite(target, buffer[:count], offset)
 
 
-def _opened(path: str, flags: int) -> t.BinaryIO:
+def _open_file(path: str, flags: int) -> t.BinaryIO:
     return os.fdopen(
         os.open(path, flags | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600),
         "rb" if flags == os.O_RDONLY else "wb",

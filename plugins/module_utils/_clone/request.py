@@ -19,11 +19,11 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._sizes import par
 
 from . import quota
 from .model import Overrides
-from .plan import Request, check_request
+from .plan import CloneRequest, check_request
 from .seed import seed
 
 
-def request_from(options: t.Mapping[str, t.Any]) -> Request:
+def read_request(options: t.Mapping[str, t.Any]) -> CloneRequest:
     """Return what the options ask for; raises InvalidInput.
 
     The options are those of a task, or those that the journal kept of one.
@@ -34,36 +34,39 @@ def request_from(options: t.Mapping[str, t.Any]) -> Request:
             "vcpus", options["vcpus"], "is not a number of vCPUs", "Write 1 or more."
         )
     overrides = Overrides(
-        memory_bytes=_size("memory", options),
+        memory_bytes=_read_size("memory", options),
         **{option: options[option] for option in ("vcpus", "network", "title", "description")},
     )
     same = ("count", "pool", "fleet", "tenant", "protected", "autostart", "state", "mode")
     return check_request(
-        Request(
+        CloneRequest(
             appliance=name,
             version=version,
             names=tuple(options["names"] or ()),
             prefix=options["prefix"] or options["fleet"],
-            disk_size_bytes=_size("disk_size", options),
+            disk_size_bytes=_read_size("disk_size", options),
             overrides=overrides,
-            seed=_seed(options),
+            seed=_read_seed(options),
             addresses=options["addresses"] or {},
             neighbours=tuple(options["other_hosts"] or ()),
-            quota=quota.read(options["quota"], options["tenant"]),
+            quota=quota.read_quota(options["quota"], options["tenant"]),
             **{option: options[option] for option in same},
         )
     )
 
 
-def _seed(options: t.Mapping[str, t.Any]) -> seed.Seed | None:
+def _read_seed(options: t.Mapping[str, t.Any]) -> seed.Seed | None:
     said = {option: options[option] for option in ("user_data", "meta_data", "network_config")}
-    given = [option for option, value in said.items() if value is not None]
-    if given and options["seed"] is False:
+    seed_options = [option for option, value in said.items() if value is not None]
+    if seed_options and options["seed"] is False:
         raise InvalidInput(
-            "seed", False, f"leaves no way to tell the clones {given[0]}", f"Leave {given[0]} out."
+            "seed",
+            False,
+            f"leaves no way to tell the clones {seed_options[0]}",
+            f"Leave {seed_options[0]} out.",
         )
-    return seed.read(**said) if given or options["seed"] else None
+    return seed.read(**said) if seed_options or options["seed"] else None
 
 
-def _size(option: str, options: t.Mapping[str, t.Any]) -> int | None:
+def _read_size(option: str, options: t.Mapping[str, t.Any]) -> int | None:
     return None if options[option] is None else parse_size(option, options[option])

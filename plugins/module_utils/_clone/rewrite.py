@@ -41,7 +41,7 @@ if t.TYPE_CHECKING:
 _TOP: t.Final = ("name", "uuid", "title", "description")
 
 
-def clone_xml(
+def make_clone_xml(
     template: str,
     name: str,
     identity: Identity,
@@ -51,7 +51,7 @@ def clone_xml(
     overrides: Overrides,
 ) -> str:
     """Return the XML of the clone ``name`` with its ``disks`` by target."""
-    root = with_hardware(template, platform, overrides)
+    root = apply_hardware(template, platform, overrides)
     _put_names(
         root, {"name": name, "uuid": identity.uuid, "title": overrides.title}, overrides.description
     )
@@ -68,7 +68,7 @@ def clone_xml(
     return serialise(root)
 
 
-def with_hardware(template: str, platform: Platform, overrides: Overrides) -> etree._Element:
+def apply_hardware(template: str, platform: Platform, overrides: Overrides) -> etree._Element:
     """Return the parsed template, as the host can run it and as large as it is asked for; raises InvalidInput."""
     root = parse_element(template)
     _put_platform(root, platform)
@@ -109,14 +109,14 @@ def _put_nvram(root: etree._Element, path: str) -> None:
         nvram.text = path
 
 
-def _put_disk(disk: etree._Element, made: Overlay) -> None:
+def _put_disk(disk: etree._Element, overlay: Overlay) -> None:
     disk.set("type", "file")
     driver = disk.find("driver")
     if driver is None:
         driver = etree.Element("driver", name="qemu")
         disk.insert(0, driver)
-    driver.set("type", made.format)
-    driver.addnext(etree.Element("source", file=made.path))
+    driver.set("type", overlay.format)
+    driver.addnext(etree.Element("source", file=overlay.path))
     for readonly in disk.findall("readonly"):
         disk.remove(readonly)
 

@@ -28,7 +28,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import SY
 
 from .apply import Maker
 from .model import Overrides
-from .plan import Request, State, check_request
+from .plan import CloneRequest, State, check_request
 from .survey import make_plan
 
 if t.TYPE_CHECKING:
@@ -67,7 +67,7 @@ class Cloner:
         (row,) = maker.make()
         return row
 
-    def _request(self, domain: DefinedDomain, name: str) -> Request:
+    def _request(self, domain: DefinedDomain, name: str) -> CloneRequest:
         definition = domain.definition
         metadata = definition.metadata
         if metadata.appliance is None:
@@ -78,7 +78,7 @@ class Cloner:
             )
         appliance, version = parse_reference("appliance", metadata.appliance)
         return check_request(
-            Request(
+            CloneRequest(
                 appliance,
                 version,
                 names=(name,),

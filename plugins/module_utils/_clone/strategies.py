@@ -46,7 +46,7 @@ if t.TYPE_CHECKING:
     from .modes import Mode
 
 
-class Way(t.Protocol):
+class Strategy(t.Protocol):
     """What a mode does where modes differ. Clones are made side by side, so one way serves several threads."""
 
     def prepare(self, transaction: Transaction) -> None:
@@ -66,7 +66,7 @@ class Way(t.Protocol):
 
 
 @dataclasses.dataclass(frozen=True)
-class PlainWay:
+class PlainStrategy:
     """Disks are made, and then the clone boots."""
 
     connection: Connection
@@ -94,7 +94,7 @@ class PlainWay:
 
 
 @dataclasses.dataclass
-class StreamedWay:
+class StreamedStrategy:
     """Disks are empty and stand on an export of the source, from which they are filled while the clone runs."""
 
     connection: Connection
@@ -149,14 +149,14 @@ class StreamedWay:
 
 
 @dataclasses.dataclass
-class WarmWay:
+class WarmStrategy:
     """Disks are copies of those of an image that hold its memory, and the clone goes on from there."""
 
     connection: Connection
     preparer: warm.Preparer
-    hardware: warm.Hardware
+    hardware: warm.WarmHardware
     bases: t.Mapping[str, str]
-    _image: warm.Image | None = None
+    _image: warm.WarmImage | None = None
 
     def prepare(self, transaction: Transaction) -> None:
         """Make the image, if the host has none for this hardware yet."""
@@ -172,7 +172,7 @@ class WarmWay:
             transaction.done(step)
 
     @property
-    def image(self) -> warm.Image:
+    def image(self) -> warm.WarmImage:
         """The image; there once prepare() has run."""
         if self._image is None:
             raise RuntimeError("there is no image yet")
@@ -188,8 +188,10 @@ class WarmWay:
 
     def start(self, domain: domains.Domain, chosen: Identity) -> None:
         """Let it go on, tell its guest who it is, and plug its network cards in."""
-        told = guest.Told(chosen.uuid, domain.name(), int(time.time()), secrets.token_hex(32))
-        warm.start(self.connection, domain, self.image, chosen.macs, told, self.preparer.clock)
+        orders = guest.GuestOrders(
+            chosen.uuid, domain.name(), int(time.time()), secrets.token_hex(32)
+        )
+        warm.start(self.connection, domain, self.image, chosen.macs, orders, self.preparer.clock)
 
     def let_go(self, domain: domains.Domain) -> None:
         """It runs already: its guest had to be told who it is."""

@@ -13,10 +13,12 @@ Everything that can be known to fail is found here, before anything is made, and
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import typing as t
 from urllib.parse import urlsplit
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Conflict, NotFound
+from ansible_collections.headroom.libvirt.plugins.module_utils._network import apply
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
     capabilities,
     domain_xml,
@@ -29,7 +31,8 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.metadata import Metadata
 
-from . import modes, plan, reflink, rewrite, survey_extras
+from . import extras, modes, plan, quota, reflink, rewrite, tenants
+from .seed import iso
 
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue.catalogue import (
@@ -47,7 +50,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._virt.libvirt_dep import libvirt
     from ansible_collections.headroom.libvirt.plugins.module_utils._virt.metadata import VolumeRef
 
-    from .plan import NewClone, Request, Selection
+    from .plan import CloneRequest, CloneSelection, NewClone
 
 
 _NOTHING_LEFT: t.Final = plan.Leftovers()
@@ -57,11 +60,11 @@ _NOTHING_LEFT: t.Final = plan.Leftovers()
 class ClonePlan:
     """The clones that will be made, and of what. Check mode returns it, a real run carries it out."""
 
-    request: Request
+    request: CloneRequest
     manifest: Manifest
     pool: libvirt.virStoragePool
     platform: Platform
-    selection: Selection
+    selection: CloneSelection
     choice: modes.Choice
     clones: tuple[NewClone, ...]
     hardware: domain_xml.Definition
@@ -73,7 +76,7 @@ class ClonePlan:
         """How many network cards each clone has."""
         return len(self.hardware.interfaces)
 
-    def predicted_row(self, clone: NewClone) -> dict[str, t.Any]:
+    def predict_row(self, clone: NewClone) -> dict[str, t.Any]:
         """Return the row of the result of a clone; what is chosen when it is made is None."""
         return {
             "name": clone.name,
@@ -86,7 +89,7 @@ class ClonePlan:
             "seconds": None,
         }
 
-    def summary(self, clone: NewClone) -> dict[str, t.Any]:
+    def summarise(self, clone: NewClone) -> dict[str, t.Any]:
         """Return what a diff shows of a clone."""
         return {
             "appliance": str(self.manifest.id),
@@ -106,7 +109,7 @@ class ClonePlan:
 
 def make_plan(
     catalogue: Catalogue,
-    request: Request,
+    request: CloneRequest,
     gone: plan.Leftovers = _NOTHING_LEFT,
     connection: Connection | None = None,
 ) -> ClonePlan:
@@ -123,41 +126,44 @@ def make_plan(
         domain_xml.read(root), root.findtext("devices/emulator"), guests
     )
     hardware = domain_xml.read(
-        rewrite.with_hardware(manifest.template, platform, request.overrides)
+        rewrite.apply_hardware(manifest.template, platform, request.overrides)
     )
     pool = storage.look_up_pool(connection, request.pool)
     described, paths = storage.read_pool(pool), catalogue.paths(manifest)
-    choice = modes.choose(
+    choice = modes.choose_mode(
         request.mode, _look_at_place(connection, request, described, paths.values())
     )
     clones = tuple(
-        plan.new_clone(name, manifest, paths, request, choice.mode, described.path_of)
+        plan.plan_clone(name, manifest, paths, request, choice.mode, described.path_of)
         for name in selection.missing
     )
     names, with_nvram = {*selection.existing, *selection.missing}, manifest.nvram is not None
-    clones = survey_extras.add(
+    clones = plan.add_extras(
         clones, request, names, hardware, described.path_of, with_nvram=with_nvram
     )
     if clones:
         plan.check_memory(manifest, hardware.memory_bytes)
         _check_networks(connection, hardware, running=request.state == "running")
         _check_volumes(pool, request, choice.mode, clones, gone)
-        survey_extras.check(connection, request, clones, hardware, gone)
+        _check_extras(connection, request, clones, hardware, gone)
     return ClonePlan(
         request, manifest, pool, platform, selection, choice, clones, hardware, tuple(notes), paths
     )
 
 
-def _select(connection: Connection, request: Request, gone: plan.Leftovers) -> Selection:
+def _select(connection: Connection, request: CloneRequest, gone: plan.Leftovers) -> CloneSelection:
     named = {domain.name(): domain for domain in domains.list_all(connection)}
     by_name = {name: domain for name, domain in named.items() if name not in gone.domains}
-    chosen = plan.candidates(request, by_name)
+    chosen = plan.find_candidates(request, by_name)
     read = {name: domains.find_metadata(by_name[name]) or Metadata() for name in chosen}
     return plan.select(request, by_name, {name: found.appliance for name, found in read.items()})
 
 
 def _look_at_place(
-    connection: Connection, request: Request, pool: storage_xml.Pool, base_paths: t.Iterable[str]
+    connection: Connection,
+    request: CloneRequest,
+    pool: storage_xml.Pool,
+    base_paths: t.Iterable[str],
 ) -> modes.Place:
     no_reflink = None
     if request.mode == "reflink" and pool.holds_files:
@@ -167,7 +173,7 @@ def _look_at_place(
                 f"{connection.uri}."
             )
         else:
-            obstacles = (reflink.obstacle(path, pool.path or "") for path in base_paths)
+            obstacles = (reflink.find_obstacle(path, pool.path or "") for path in base_paths)
             no_reflink = next((obstacle for obstacle in obstacles if obstacle is not None), None)
     return modes.Place(request.pool, pool.type, pool.holds_files, no_reflink)
 
@@ -175,16 +181,18 @@ def _look_at_place(
 def _check_networks(
     connection: Connection, hardware: domain_xml.Definition, *, running: bool
 ) -> None:
-    wanted = {one.source for one in hardware.interfaces if one.type == "network" and one.source}
-    there = {network.name(): network for network in networks.list_all(connection)} if wanted else {}
-    for name in sorted(wanted):
-        if name not in there:
+    names = {card.source for card in hardware.interfaces if card.type == "network" and card.source}
+    existing = (
+        {network.name(): network for network in networks.list_all(connection)} if names else {}
+    )
+    for name in sorted(names):
+        if name not in existing:
             raise NotFound(
-                f"network: the host has no network {name!r} (it has: {', '.join(sorted(there)) or 'none'}). "
+                f"network: the host has no network {name!r} (it has: {', '.join(sorted(existing)) or 'none'}). "
                 "Name one of these, or define it first.",
                 network=name,
             )
-        if running and not networks.is_active(there[name]):
+        if running and not networks.is_active(existing[name]):
             raise Conflict(
                 f"network: the network {name!r} is not active, so clones on it cannot start. "
                 f"Start it: virsh net-start {name}.",
@@ -194,14 +202,14 @@ def _check_networks(
 
 def _check_volumes(
     pool: libvirt.virStoragePool,
-    request: Request,
+    request: CloneRequest,
     mode: modes.Mode,
     clones: t.Sequence[NewClone],
     gone: plan.Leftovers,
 ) -> None:
     storage.try_to_refresh(pool)
     plan.check_room(clones, request.pool, mode, storage.read_pool(pool).available_bytes)
-    for ref in {ref for clone in clones for ref in clone.volumes} - gone.volumes:
+    for ref in set(itertools.chain.from_iterable(clone.volumes for clone in clones)) - gone.volumes:
         if storage.find_volume(pool, ref.name) is not None:
             raise Conflict(
                 f"pool: {request.pool!r} holds a volume {ref.name!r} already, which belongs to no clone. "
@@ -211,7 +219,52 @@ def _check_volumes(
             )
 
 
-def volume_path(connection: Connection, ref: VolumeRef) -> str | None:
+def _check_extras(
+    connection: Connection,
+    request: CloneRequest,
+    clones: t.Sequence[NewClone],
+    hardware: domain_xml.Definition,
+    gone: plan.Leftovers,
+) -> None:
+    """Raise what would keep the clones from being made; what is ``gone`` will be undone before they are."""
+    _check_quota(connection, request, clones, hardware, gone)
+    if request.seed is not None:
+        iso.require_pycdlib()
+    for address in (clone.extras.address for clone in clones):
+        if address is not None and address.address not in gone.addresses:
+            _check_address(connection, address)
+
+
+def _check_quota(
+    connection: Connection,
+    request: CloneRequest,
+    clones: t.Sequence[NewClone],
+    hardware: domain_xml.Definition,
+    gone: plan.Leftovers,
+) -> None:
+    if request.tenant is None or not request.quota.limits:
+        return
+    overlays = itertools.chain.from_iterable(clone.overlays for clone in clones)
+    disks = sum(overlay.capacity_bytes for overlay in overlays)
+    desired = quota.Usage(1, hardware.vcpus, hardware.memory_bytes) * len(clones) + quota.Usage(
+        disk_bytes=disks
+    )
+    quota.check_quota(
+        request.tenant,
+        request.quota,
+        tenants.measure_usage(connection, request.tenant, gone.domains),
+        desired,
+    )
+
+
+def _check_address(connection: Connection, address: extras.FixedAddress) -> None:
+    """Raise what would keep the address from being reserved when the clone is made."""
+    apply.plan_to_reserve(
+        connection, address.network, address.for_mac(extras.UNKNOWN_MAC), force=False
+    )
+
+
+def find_volume_path(connection: Connection, ref: VolumeRef) -> str | None:
     """Return the path of a volume, None where it is not there any more."""
     try:
         return storage.read_volume_path(

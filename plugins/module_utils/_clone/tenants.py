@@ -36,12 +36,12 @@ if t.TYPE_CHECKING:
     )
     from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import Clock
 
-    from .plan import Request
+    from .plan import CloneRequest
 
 LOCKS: t.Final = "/run/lock"
 
 
-def usage(connection: Connection, tenant: str, gone: t.Collection[str] = ()) -> Usage:
+def measure_usage(connection: Connection, tenant: str, gone: t.Collection[str] = ()) -> Usage:
     """Return what the machines of the tenant take together, less those called as in ``gone``.
 
     Their disks are counted as large as guests see them.
@@ -53,11 +53,11 @@ def usage(connection: Connection, tenant: str, gone: t.Collection[str] = ()) -> 
         except NotFound:  # gone since it was listed
             continue
         if definition.metadata.tenant == tenant and definition.name not in gone:
-            total += of_machine(connection, definition)
+            total += measure_machine(connection, definition)
     return total
 
 
-def of_machine(connection: Connection, definition: domain_xml.Definition) -> Usage:
+def measure_machine(connection: Connection, definition: domain_xml.Definition) -> Usage:
     """Return what one machine takes."""
     disks = (ref for ref in definition.metadata.volumes if not ref.name.endswith(SEED_SUFFIX))
     owned = (users.find(connection, ref) for ref in disks)
@@ -65,17 +65,17 @@ def of_machine(connection: Connection, definition: domain_xml.Definition) -> Usa
     return Usage(1, definition.vcpus, definition.memory_bytes, size)
 
 
-def counted(
-    request: Request, timeout: float, clock: Clock, *, check_mode: bool = False
+def hold_count(
+    request: CloneRequest, timeout: float, clock: Clock, *, check_mode: bool = False
 ) -> contextlib.AbstractContextManager[None]:
     """Return the context in which what the tenant has stays as it was counted, where there is a quota to keep."""
     if request.tenant is None or not request.quota.limits or check_mode:
         return contextlib.nullcontext()
-    return alone(request.tenant, timeout, clock)
+    return hold_lock(request.tenant, timeout, clock)
 
 
 @contextlib.contextmanager
-def alone(tenant: str, timeout: float, clock: Clock, folder: str = LOCKS) -> t.Iterator[None]:
+def hold_lock(tenant: str, timeout: float, clock: Clock, folder: str = LOCKS) -> t.Iterator[None]:
     """Wait until no other task on this machine adds to what the tenant has, and keep them waiting for the block.
 
     The kernel gives the lock up with the process, however it ends. Raises TimedOut after ``timeout`` seconds.
@@ -90,7 +90,7 @@ def alone(tenant: str, timeout: float, clock: Clock, folder: str = LOCKS) -> t.I
         ) from error
     try:
         Waiter(timeout, clock).until(
-            lambda: _locked(descriptor),
+            lambda: _try_to_lock(descriptor),
             f"quota: the end of another task that makes machines of the tenant {tenant!r}",
         )
         yield
@@ -98,7 +98,7 @@ def alone(tenant: str, timeout: float, clock: Clock, folder: str = LOCKS) -> t.I
         os.close(descriptor)
 
 
-def _locked(descriptor: int) -> bool:
+def _try_to_lock(descriptor: int) -> bool:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -53,7 +53,7 @@ KINDS: t.Final[t.Mapping[str, Kind]] = {
     live.KIND: Kind(
         lambda connection, _journal: live.CaptureRecovery(connection), live.describe_recovery
     ),
-    recover.KIND: Kind(clone_again.recovery, recover.describe_recovery),
+    recover.KIND: Kind(clone_again.make_recovery, recover.describe_recovery),
     flatten.KIND: Kind(
         lambda connection, _journal: flatten.FlattenRecovery(connection), flatten.describe_recovery
     ),

@@ -88,13 +88,13 @@ class Bench:
     ) -> list[dict[str, t.Any]]:
         """Make so many clones, as the module does."""
         request = plan.check_request(
-            plan.Request("web", count=number, prefix="ours", pool=pool, mode=mode, state=state)
+            plan.CloneRequest("web", count=number, prefix="ours", pool=pool, mode=mode, state=state)
         )
         chosen = {**_OPTIONS, **options}
         journal = Journal("/var/lib/headroom-bench-journal/journal.sqlite")
-        with origin.opened(self.connection, chosen, request) as found:
+        with origin.open_origin(self.connection, chosen, request) as found:
             planned = survey.make_plan(found.catalogue, found.request, connection=self.connection)
-            way = origin.way_of(planned, found, self.connection, chosen, SYSTEM_CLOCK)
+            way = origin.choose_strategy(planned, found, self.connection, chosen, SYSTEM_CLOCK)
             maker = Maker(
                 self.connection,
                 planned,

@@ -39,7 +39,7 @@ def require_pycdlib() -> None:
         )
 
 
-def image(label: str, files: t.Mapping[str, bytes]) -> bytes:
+def make_image(label: str, files: t.Mapping[str, bytes]) -> bytes:
     """Return an ISO 9660 image, with Joliet and Rock Ridge names, whose top folder holds ``files``."""
     require_pycdlib()
     disc = pycdlib.PyCdlib()

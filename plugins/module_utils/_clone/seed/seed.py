@@ -43,29 +43,29 @@ def read(user_data: t.Any, meta_data: t.Any, network_config: t.Any) -> Seed:
     """Return the seed that the options say; None leaves cloud-init its own way. Raises InvalidInput."""
     seed = Seed()
     return Seed(
-        user_data=seed.user_data if user_data is None else _user_data(user_data),
-        meta_data={} if meta_data is None else _meta_data(meta_data),
-        network_config=None if network_config is None else _network_config(network_config),
+        user_data=seed.user_data if user_data is None else _make_user_data(user_data),
+        meta_data={} if meta_data is None else _make_meta_data(meta_data),
+        network_config=None if network_config is None else _make_network_config(network_config),
     )
 
 
-def files(seed: Seed, name: str, uuid: str) -> dict[str, bytes]:
+def make_files(seed: Seed, name: str, uuid: str) -> dict[str, bytes]:
     """Return {file: content} of the seed of the clone ``name``: its instance is its UUID, its hostname its name."""
-    meta_data = {"local-hostname": hostname(name), **seed.meta_data, _OURS: uuid}
-    texts = {"meta-data": _as_json(meta_data), "user-data": seed.user_data}
+    meta_data = {"local-hostname": make_hostname(name), **seed.meta_data, _OURS: uuid}
+    texts = {"meta-data": _to_json(meta_data), "user-data": seed.user_data}
     if seed.network_config is not None:
-        texts["network-config"] = _as_json(seed.network_config)
+        texts["network-config"] = _to_json(seed.network_config)
     return {file: text.encode() for file, text in texts.items()}
 
 
-def hostname(name: str) -> str:
+def make_hostname(name: str) -> str:
     """Return the hostname of a machine called ``name``: a host's name knows neither ``_`` nor a ``-`` or ``.`` last."""
     return name.replace("_", "-").rstrip("-.")
 
 
-def _user_data(value: t.Any) -> str:
+def _make_user_data(value: t.Any) -> str:
     if isinstance(value, dict):
-        return f"#cloud-config\n{_as_json(value)}"
+        return f"#cloud-config\n{_to_json(value)}"
     text = value if isinstance(value, str) else repr(value)
     if not _USER_DATA.match(text):
         raise InvalidInput(
@@ -77,7 +77,7 @@ def _user_data(value: t.Any) -> str:
     return text
 
 
-def _meta_data(value: t.Mapping[str, t.Any]) -> t.Mapping[str, t.Any]:
+def _make_meta_data(value: t.Mapping[str, t.Any]) -> t.Mapping[str, t.Any]:
     for key in (_OURS, _OURS.replace("-", "_")):
         if key in value:
             raise InvalidInput(
@@ -90,7 +90,7 @@ def _meta_data(value: t.Mapping[str, t.Any]) -> t.Mapping[str, t.Any]:
     return value
 
 
-def _network_config(value: t.Mapping[str, t.Any]) -> t.Mapping[str, t.Any]:
+def _make_network_config(value: t.Mapping[str, t.Any]) -> t.Mapping[str, t.Any]:
     """Return the configuration itself; some write it below a key ``network``, as netplan does."""
     inner = value.get("network", value)
     if not isinstance(inner, dict) or inner.get("version") not in {1, 2}:
@@ -113,6 +113,6 @@ def _network_config(value: t.Mapping[str, t.Any]) -> t.Mapping[str, t.Any]:
     return inner
 
 
-def _as_json(value: t.Any) -> str:
+def _to_json(value: t.Any) -> str:
     """Return the value as JSON, which is YAML too: so nothing is needed to write it, and nothing is left to guess."""
     return json.dumps(value, indent=1) + "\n"

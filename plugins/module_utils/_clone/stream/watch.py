@@ -36,7 +36,7 @@ if t.TYPE_CHECKING:
     )
     from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import Clock
 
-    from ..plan import Request
+    from ..plan import CloneRequest
 
 # Longer than a network is away that somebody plugs out and in again.
 _STALLED_SECONDS: t.Final = 60.0
@@ -64,13 +64,13 @@ class StreamWatch:
     connect_timeout: float = 20.0
     act: bool = True
 
-    def settle_all(self, request: Request) -> dict[str, Course]:
+    def settle_all(self, request: CloneRequest) -> dict[str, Course]:
         """Bring those further that the request may mean: finish what is local, mend what failed.
 
         Raises StreamingFailed for one that cannot be mended.
         """
         there = {domain.name(): domain for domain in domains.list_all(self.connection)}
-        found = {name: self.settle(there[name]) for name in plan.candidates(request, there)}
+        found = {name: self.settle(there[name]) for name in plan.find_candidates(request, there)}
         return {name: course for name, course in found.items() if course is not None}
 
     def settle(self, domain: domains.Domain) -> Course | None:

@@ -42,7 +42,7 @@ rm -f /var/lib/dhcp/* /var/lib/NetworkManager/*.lease /run/systemd/netif/leases/
 
 
 @dataclasses.dataclass(frozen=True)
-class Told:
+class GuestOrders:
     """Who the guest is from now on. ``now`` is in seconds since the epoch, ``random`` hexadecimal digits."""
 
     uuid: str
@@ -51,6 +51,15 @@ class Told:
     random: str
 
 
-def command(told: Told) -> list[str]:
+def make_command(orders: GuestOrders) -> list[str]:
     """Return the words of the program that the agent runs."""
-    return ["/bin/sh", "-c", _SCRIPT, "refresh", told.uuid, told.name, str(told.now), told.random]
+    return [
+        "/bin/sh",
+        "-c",
+        _SCRIPT,
+        "refresh",
+        orders.uuid,
+        orders.name,
+        str(orders.now),
+        orders.random,
+    ]

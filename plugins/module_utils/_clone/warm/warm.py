@@ -40,7 +40,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._virt.metadata im
 from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import Waiter
 
 from .. import disks, plan, reflink, rewrite
-from ..plan import Request
+from ..plan import CloneRequest
 from . import guest, warm_xml
 
 if t.TYPE_CHECKING:
@@ -61,7 +61,7 @@ if t.TYPE_CHECKING:
 
 
 @dataclasses.dataclass(frozen=True)
-class Hardware:
+class WarmHardware:
     """The machine that an image is of: the template of an appliance, on this host, as large as the clones shall be."""
 
     manifest: Manifest
@@ -71,12 +71,12 @@ class Hardware:
     @property
     def root(self) -> etree._Element:
         """The machine's XML, parsed."""
-        return rewrite.with_hardware(self.manifest.template, self.platform, self.overrides)
+        return rewrite.apply_hardware(self.manifest.template, self.platform, self.overrides)
 
     @property
     def image(self) -> str:
         """The name of the image."""
-        return warm_xml.image_name(str(self.manifest.id), serialise(self.root))
+        return warm_xml.name_image(str(self.manifest.id), serialise(self.root))
 
     @property
     def number_of_cards(self) -> int:
@@ -89,7 +89,7 @@ class Hardware:
 
 
 @dataclasses.dataclass(frozen=True)
-class Image:
+class WarmImage:
     """A whole image: its domain, the cards that are plugged into clones, and {target: volume} of its disks."""
 
     domain: domains.Domain
@@ -105,7 +105,7 @@ class Patience:
     settle: float
 
 
-def find_image(connection: Connection, name: str) -> Image | None:
+def find_image(connection: Connection, name: str) -> WarmImage | None:
     """Return the image of that name; None when there is none, or only a part of one."""
     domain = domains.find(connection, name)
     if domain is None:
@@ -115,7 +115,7 @@ def find_image(connection: Connection, name: str) -> Image | None:
         return None
     definition = domains.read_definition(domain)
     targets = [disk.target for disk in definition.disks if disk.device == "disk"]
-    return Image(domain, tuple(cards), dict(zip(targets, definition.metadata.volumes)))
+    return WarmImage(domain, tuple(cards), dict(zip(targets, definition.metadata.volumes)))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -127,7 +127,9 @@ class Preparer:
     clock: Clock
     patience: Patience
 
-    def prepare(self, hardware: Hardware, bases: t.Mapping[str, str], identity: Identity) -> Image:
+    def prepare(
+        self, hardware: WarmHardware, bases: t.Mapping[str, str], identity: Identity
+    ) -> WarmImage:
         """Boot the appliance once and keep its memory; ``bases`` is {target: path}. Leaves nothing when it fails."""
         name = hardware.image
         remove(self.connection, self.pool, name, [disk.target for disk in hardware.manifest.disks])
@@ -156,9 +158,9 @@ class Preparer:
     def _create_volumes(
         self, manifest: Manifest, name: str, bases: t.Mapping[str, str], undo: UndoStack
     ) -> dict[str, Overlay]:
-        request = Request(appliance=manifest.name, pool=self.pool.name())
+        request = CloneRequest(appliance=manifest.name, pool=self.pool.name())
         described = storage.read_pool(self.pool)
-        clone = plan.new_clone(name, manifest, bases, request, "linked", described.path_of)
+        clone = plan.plan_clone(name, manifest, bases, request, "linked", described.path_of)
         for disk in clone.overlays:
             disks.link(self.connection, self.pool, disk)
             undo.push(
@@ -172,7 +174,7 @@ class Preparer:
 
     def _define(
         self,
-        hardware: Hardware,
+        hardware: WarmHardware,
         name: str,
         identity: Identity,
         overlays: t.Mapping[str, Overlay],
@@ -183,7 +185,7 @@ class Preparer:
         volumes = tuple(disk.volume for disk in overlays.values())
         metadata = Metadata(appliance=appliance, parent=appliance, volumes=volumes)
         root = parse_element(
-            rewrite.clone_xml(
+            rewrite.make_clone_xml(
                 hardware.manifest.template,
                 name,
                 identity,
@@ -193,7 +195,7 @@ class Preparer:
                 hardware.overrides,
             )
         )
-        warm_xml.with_genid(root)
+        warm_xml.set_genid(root)
         domain = domains.define(self.connection, serialise(root))
         undo.push(f"the domain {name!r}", functools.partial(domains.undefine, domain))
         bare, cards = warm_xml.take_cards(domains.read_definition_xml(domain))
@@ -212,36 +214,36 @@ def remove(connection: Connection, pool: storage.Pool, name: str, targets: t.Ite
         _power_off(domain)
         domains.undefine(domain)
     for target in targets:
-        volume = storage.find_volume(pool, volume_name(name, target))
+        volume = storage.find_volume(pool, name_volume(name, target))
         if volume is not None:
             storage.delete(volume)
 
 
-def volume_name(machine: str, target: str) -> str:
+def name_volume(machine: str, target: str) -> str:
     """Return the name of a machine's disk."""
     return f"{machine}.{target}.qcow2"
 
 
 def copy_disk(
-    connection: Connection, image: Image, target: str, pool: storage.Pool, name: str
+    connection: Connection, image: WarmImage, target: str, pool: storage.Pool, name: str
 ) -> storage.Volume:
     """Copy a disk of the image with the memory in it, which copies of images elsewhere in libvirt leave out."""
     ref = image.volumes[target]
     source = storage.look_up_volume(storage.look_up_pool(connection, ref.pool), ref.name)
     described = storage.read_volume(source)
     size = described.allocation_bytes if described.size_bytes is None else described.size_bytes
-    made = storage.create(
+    copied = storage.create(
         pool, name, storage_xml.build_volume_xml(storage_xml.NewVolume(name, size, "raw"))
     )
     if not (
         leads_here(connection.uri)
-        and reflink.copy(storage.read_volume_path(source), storage.read_volume_path(made))
+        and reflink.copy(storage.read_volume_path(source), storage.read_volume_path(copied))
     ):
-        content.copy(connection, source, made)
-    return made
+        content.copy(connection, source, copied)
+    return copied
 
 
-def define(connection: Connection, image: Image, clone: str, genid: str) -> domains.Domain:
+def define(connection: Connection, image: WarmImage, clone: str, genid: str) -> domains.Domain:
     """Define the machine of the XML ``clone`` as a fork of the image, which its snapshot comes with."""
     domain = domains.define(
         connection,
@@ -257,9 +259,9 @@ def define(connection: Connection, image: Image, clone: str, genid: str) -> doma
 def start(
     connection: Connection,
     domain: domains.Domain,
-    image: Image,
+    image: WarmImage,
     macs: t.Sequence[str],
-    told: guest.Told,
+    orders: guest.GuestOrders,
     clock: Clock,
 ) -> None:
     """Let the fork run: first its guest learns who it is, then it gets its network cards."""
@@ -272,9 +274,9 @@ def start(
         )
     snapshots.run_from(domain, snapshot)
     _await_agent(domain, guest.SECONDS, clock)
-    agent.run(domain, guest.command(told), guest.SECONDS, clock)
+    agent.run(domain, guest.make_command(orders), guest.SECONDS, clock)
     for card, mac in zip(image.cards, macs):
-        snapshots.attach(domain, warm_xml.card_xml(card, mac))
+        snapshots.attach(domain, warm_xml.make_card_xml(card, mac))
     snapshots.delete(domain, snapshot)
 
 

@@ -35,7 +35,7 @@ _DISKS: t.Final = "devices/disk"
 _OWN: t.Final = ("name", "uuid", "title", "description", "metadata")
 
 
-def image_name(appliance: str, hardware: str) -> str:
+def name_image(appliance: str, hardware: str) -> str:
     """Return the name of the image of ``name:version`` for a machine of that XML: other hardware, another image."""
     digest = hashlib.sha256(f"{appliance}\n{hardware}".encode()).hexdigest()[:_DIGITS]
     return f"{PREFIX}{appliance.replace(':', '-')}-{digest}"
@@ -48,7 +48,7 @@ def check_hardware(root: Element) -> None:
         system.get("firmware") == "efi" or system.find("loader") is not None
     )
     agent = root.find("devices/channel/target[@name='org.qemu.guest_agent.0']")
-    for problem, found in (
+    for problem, elements in (
         ("it boots by UEFI, whose variables a snapshot does not hold", firmware),
         (
             "it has a TPM, whose state a snapshot does not hold",
@@ -56,13 +56,13 @@ def check_hardware(root: Element) -> None:
         ),
         ("it has no channel for a guest agent, which tells a clone who it is", agent is None),
     ):
-        if found:
+        if elements:
             raise Unsupported(
                 f"mode: the appliance cannot be cloned warm: {problem}. Use another mode."
             )
 
 
-def with_genid(root: Element) -> None:
+def set_genid(root: Element) -> None:
     """Give the machine an identifier of its generation, by which its guest knows that it is a fork."""
     if root.find("genid") is None:
         name = root.find("name")
@@ -84,7 +84,7 @@ def take_cards(definition: str) -> tuple[str, list[str]]:
     return serialise(root), cards
 
 
-def card_xml(card: str, mac: str) -> str:
+def make_card_xml(card: str, mac: str) -> str:
     """Return a network card with its MAC address, as it is plugged in."""
     root = parse_element(card)
     root.insert(0, etree.Element("mac", address=mac))
@@ -144,9 +144,9 @@ def _become(root: Element, clone: Element, genid: str) -> None:
             root.insert(0, element)
     for element in root.findall("genid"):
         element.text = genid
-    sources = {_target(disk): disk.find("source") for disk in clone.iterfind(_DISKS)}
+    sources = {_read_target(disk): disk.find("source") for disk in clone.iterfind(_DISKS)}
     for disk in root.iterfind(_DISKS):
-        _stand_on(disk, sources.get(_target(disk)))
+        _stand_on(disk, sources.get(_read_target(disk)))
 
 
 def _stand_on(disk: Element, source: Element | None) -> None:
@@ -157,6 +157,6 @@ def _stand_on(disk: Element, source: Element | None) -> None:
             disk.remove(backing)
 
 
-def _target(disk: Element) -> str:
+def _read_target(disk: Element) -> str:
     target = disk.find("target")
     return "" if target is None else target.get("dev", "")

@@ -20,7 +20,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._clone import (
     survey,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone.model import Overrides
-from ansible_collections.headroom.libvirt.plugins.module_utils._clone.plan import Request
+from ansible_collections.headroom.libvirt.plugins.module_utils._clone.plan import CloneRequest
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain.defined import (
     DefinedDomain,
     look_up,
@@ -43,7 +43,7 @@ if t.TYPE_CHECKING:
         Catalogue,
     )
 
-THREE = Request("web", count=3, prefix="web", pool="fast", fleet="web", autostart=True)
+THREE = CloneRequest("web", count=3, prefix="web", pool="fast", fleet="web", autostart=True)
 
 
 class Ticks:
@@ -60,7 +60,7 @@ class Ticks:
 
 
 def make(
-    shelf: Catalogue, journal: Journal, request: Request
+    shelf: Catalogue, journal: Journal, request: CloneRequest
 ) -> tuple[survey.ClonePlan, list[apply.Row]]:
     """Make the clones, with MAC addresses that count from 52:54:00:00:00:01 in each run."""
     plan = survey.make_plan(shelf, request)
@@ -84,7 +84,7 @@ def test_clones_are_made_as_the_plan_says(shelf: Catalogue, journal: Journal) ->
     assert plan.notes == ("This host has no KVM: the clones run under test, which is much slower.",)
     chosen = {"uuid", "macs", "seconds"}
     for row, clone in zip(rows, plan.clones, strict=True):
-        predicted = plan.predicted_row(clone)
+        predicted = plan.predict_row(clone)
         assert {name: row[name] for name in row if name not in chosen} == {
             name: predicted[name] for name in predicted if name not in chosen
         }
@@ -116,7 +116,7 @@ def test_a_second_run_finds_what_the_first_made(shelf: Catalogue, journal: Journ
     again, nothing = make(shelf, journal, THREE)
     assert (again.clones, nothing) == ((), [])
     assert again.selection.existing == ("web-1", "web-2", "web-3")
-    found = [apply.existing_row(shelf.connection, name) for name in again.selection.existing]
+    found = [apply.describe_existing(shelf.connection, name) for name in again.selection.existing]
     assert found == [{**row, "created": False, "seconds": None} for row in rows]
 
 
@@ -208,12 +208,14 @@ def test_the_definition_goes_before_the_volumes(
 
     monkeypatch.setattr(domains, "start", start)
     with pytest.raises(LibvirtFailed):
-        make(shelf, journal, Request("web", names=("a",), pool="fast"))
+        make(shelf, journal, CloneRequest("web", names=("a",), pool="fast"))
     assert order == ["power_off", "undefine", "delete", "delete"]
 
 
 def test_a_clone_that_shall_not_run_is_not_started(shelf: Catalogue, journal: Journal) -> None:
-    _plan, rows = make(shelf, journal, Request("web", names=("a",), pool="fast", state="shutdown"))
+    _plan, rows = make(
+        shelf, journal, CloneRequest("web", names=("a",), pool="fast", state="shutdown")
+    )
     assert rows[0]["state"] == "shutdown"
     assert look_up(shelf.connection, "a").observe().situation == "shutdown"
 
@@ -223,7 +225,7 @@ def test_overrides_and_labels_reach_the_machine(shelf: Catalogue, journal: Journ
     make(
         shelf,
         journal,
-        Request("web", names=("a",), tenant="acme", protected=True, overrides=overrides),
+        CloneRequest("web", names=("a",), tenant="acme", protected=True, overrides=overrides),
     )
     machine = look_up(shelf.connection, "a")
     read = machine.definition
@@ -239,17 +241,17 @@ def test_overrides_and_labels_reach_the_machine(shelf: Catalogue, journal: Journ
 @pytest.mark.parametrize(
     ("request_", "error", "words"),
     [
-        (Request("web", names=("a",), pool="nope"), NotFound, "no storage pool 'nope'"),
+        (CloneRequest("web", names=("a",), pool="nope"), NotFound, "no storage pool 'nope'"),
         (
-            Request("web", names=("a",), overrides=Overrides(network="nope")),
+            CloneRequest("web", names=("a",), overrides=Overrides(network="nope")),
             NotFound,
             r"no network 'nope' \(it has: default",
         ),
-        (Request("db", names=("a",)), NotFound, r"no appliance 'db' \(it has: web:1\)"),
+        (CloneRequest("db", names=("a",)), NotFound, r"no appliance 'db' \(it has: web:1\)"),
     ],
 )
 def test_what_is_missing_is_found_before_anything_is_made(
-    shelf: Catalogue, request_: Request, error: type[Exception], words: str
+    shelf: Catalogue, request_: CloneRequest, error: type[Exception], words: str
 ) -> None:
     before = everything(shelf)
     with pytest.raises(error, match=words):
@@ -280,10 +282,10 @@ def test_a_volume_in_the_way_is_never_overwritten(shelf: Catalogue) -> None:
 def test_addresses_of_the_hosts_other_machines_are_not_given_again(
     shelf: Catalogue, journal: Journal
 ) -> None:
-    make(shelf, journal, Request("web", names=("a",)))
-    assert neighbours.mac_addresses(shelf.connection) == {"52:54:00:00:00:01"}
+    make(shelf, journal, CloneRequest("web", names=("a",)))
+    assert neighbours.find_mac_addresses(shelf.connection) == {"52:54:00:00:00:01"}
     _plan, rows = make(
-        shelf, journal, Request("web", names=("b",))
+        shelf, journal, CloneRequest("web", names=("b",))
     )  # the same source of randomness again
     assert rows[0]["macs"] == ["52:54:00:00:00:02"]
 

@@ -16,7 +16,7 @@ BLOCKS = Place("vg", "logical", holds_files=False)
 
 
 def test_auto_takes_the_fastest_and_says_why() -> None:
-    chosen = modes.choose("auto", FILES)
+    chosen = modes.choose_mode("auto", FILES)
     assert chosen.mode == "linked"
     assert (
         chosen.reason
@@ -26,19 +26,19 @@ def test_auto_takes_the_fastest_and_says_why() -> None:
 
 @pytest.mark.parametrize("mode", modes.ALL_MODES)
 def test_what_is_asked_for_is_taken(mode: modes.Mode) -> None:
-    assert modes.choose(mode, FILES) == Choice(mode, f"The task asks for {mode}.")
+    assert modes.choose_mode(mode, FILES) == Choice(mode, f"The task asks for {mode}.")
 
 
 def test_a_file_system_without_reflinks_is_told_with_the_way_out() -> None:
     with pytest.raises(
         Unsupported, match=r"reflink does not work here: ext4 cannot\. Use mode: full"
     ) as caught:
-        modes.choose("reflink", NO_REFLINK)
+        modes.choose_mode("reflink", NO_REFLINK)
     assert caught.value.details == {"mode": "reflink", "pool": "default"}
-    assert modes.choose("full", NO_REFLINK).mode == "full"
+    assert modes.choose_mode("full", NO_REFLINK).mode == "full"
 
 
 @pytest.mark.parametrize("asked", ["auto", *modes.ALL_MODES])
 def test_a_pool_without_files_is_refused_by_name(asked: str) -> None:
     with pytest.raises(Unsupported, match=r"the pool 'vg' is of the type 'logical'"):
-        modes.choose(asked, BLOCKS)
+        modes.choose_mode(asked, BLOCKS)

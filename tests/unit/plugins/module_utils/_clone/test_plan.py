@@ -17,7 +17,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue.manife
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone import model, modes, plan
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone.modes import Mode
-from ansible_collections.headroom.libvirt.plugins.module_utils._clone.plan import Request
+from ansible_collections.headroom.libvirt.plugins.module_utils._clone.plan import CloneRequest
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     Conflict,
     InvalidInput,
@@ -34,8 +34,8 @@ MANIFEST = Manifest(
 )
 
 
-def select(request: Request, domains: t.Mapping[str, str | None]) -> plan.Selection:
-    chosen = plan.candidates(request, domains)
+def select(request: CloneRequest, domains: t.Mapping[str, str | None]) -> plan.CloneSelection:
+    chosen = plan.find_candidates(request, domains)
     return plan.select(request, domains, {name: domains[name] for name in chosen})
 
 
@@ -54,12 +54,12 @@ def select(request: Request, domains: t.Mapping[str, str | None]) -> plan.Select
 def test_a_clone_counts_when_it_is_of_the_version_asked_for(
     reference: str, version: str | None, said: str | None, *, met: bool
 ) -> None:
-    assert Request(reference, version).is_met_by(said) is met
+    assert CloneRequest(reference, version).is_met_by(said) is met
 
 
 def test_names_are_made_in_the_order_asked_for() -> None:
-    found = select(Request("web", names=("b", "a", "c")), {"a": "web:1", "z": None})
-    assert found == plan.Selection(existing=("a",), missing=("b", "c"))
+    found = select(CloneRequest("web", names=("b", "a", "c")), {"a": "web:1", "z": None})
+    assert found == plan.CloneSelection(existing=("a",), missing=("b", "c"))
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_a_name_that_another_machine_has_is_a_conflict_that_names_it(
     said: str | None, words: str
 ) -> None:
     with pytest.raises(Conflict) as caught:
-        select(Request("web", "1", names=("a", "b")), {"b": said})
+        select(CloneRequest("web", "1", names=("a", "b")), {"b": said})
     assert f"a domain 'b' exists already, but it {words}, not of web:1" in caught.value.message
     assert caught.value.details == {"name": "b", "appliance": said}
 
@@ -84,7 +84,7 @@ DOMAINS = st.dictionaries(
 def test_a_count_is_reached_with_the_lowest_free_numbers(
     count: int, version: str | None, domains: dict[str, str | None]
 ) -> None:
-    request = Request("web", version, count=count, prefix="web")
+    request = CloneRequest("web", version, count=count, prefix="web")
     found = select(request, domains)
     assert all(request.is_met_by(domains[name]) for name in found.existing)
     assert not set(found.missing) & set(domains)
@@ -99,34 +99,34 @@ def test_a_count_is_reached_with_the_lowest_free_numbers(
 @pytest.mark.parametrize(
     ("request_", "option"),
     [
-        (Request("web", names=("a/b",)), "names"),
-        (Request("web", names=("..",)), "names"),
-        (Request("web", names=("a\nb",)), "names"),
-        (Request("web", names=("a", "a")), "names"),
-        (Request("web"), "names"),
-        (Request("web", count=0, prefix="web"), "count"),
-        (Request("web", count=-3, prefix="web"), "count"),
-        (Request("web", count=1), "prefix"),
-        (Request("web", count=1, prefix="../web"), "prefix"),
-        (Request("web", count=10, prefix="w" * 61), "prefix"),
-        (Request("web", names=("a",), fleet="a b"), "fleet"),
-        (Request("web", names=("a",), tenant="a\nb"), "tenant"),
+        (CloneRequest("web", names=("a/b",)), "names"),
+        (CloneRequest("web", names=("..",)), "names"),
+        (CloneRequest("web", names=("a\nb",)), "names"),
+        (CloneRequest("web", names=("a", "a")), "names"),
+        (CloneRequest("web"), "names"),
+        (CloneRequest("web", count=0, prefix="web"), "count"),
+        (CloneRequest("web", count=-3, prefix="web"), "count"),
+        (CloneRequest("web", count=1), "prefix"),
+        (CloneRequest("web", count=1, prefix="../web"), "prefix"),
+        (CloneRequest("web", count=10, prefix="w" * 61), "prefix"),
+        (CloneRequest("web", names=("a",), fleet="a b"), "fleet"),
+        (CloneRequest("web", names=("a",), tenant="a\nb"), "tenant"),
     ],
 )
-def test_what_cannot_be_asked_for_names_the_option(request_: Request, option: str) -> None:
+def test_what_cannot_be_asked_for_names_the_option(request_: CloneRequest, option: str) -> None:
     with pytest.raises(InvalidInput) as caught:
         plan.check_request(request_)
     assert caught.value.details["option"] == option
     assert caught.value.details["remedy"]
 
 
-def new_clone(request: Request, mode: Mode) -> plan.NewClone:
+def new_clone(request: CloneRequest, mode: Mode) -> plan.NewClone:
     paths = {"vda": "/cat/a", "vdb": "/cat/b"}
-    return plan.new_clone("web-1", MANIFEST, paths, request, mode, "/fast/{}".format)
+    return plan.plan_clone("web-1", MANIFEST, paths, request, mode, "/fast/{}".format)
 
 
 def test_a_clone_has_an_overlay_for_each_disk() -> None:
-    clone = new_clone(Request("web", pool="fast"), "linked")
+    clone = new_clone(CloneRequest("web", pool="fast"), "linked")
     assert clone.overlays == tuple(
         model.Overlay(
             target,
@@ -144,8 +144,8 @@ def test_a_clone_has_an_overlay_for_each_disk() -> None:
             ("vdb", "web-1.vdb.qcow2", 20, "/cat/b", "raw"),
         )
     )
-    said = plan.metadata_for(
-        clone, Request("web", fleet="web", tenant="shop", protected=True), MANIFEST, "now"
+    said = plan.make_metadata(
+        clone, CloneRequest("web", fleet="web", tenant="shop", protected=True), MANIFEST, "now"
     )
     assert said.volumes == clone.volumes
     assert (said.fleet, said.tenant, said.appliance, said.parent, said.created, said.protected) == (
@@ -160,7 +160,7 @@ def test_a_clone_has_an_overlay_for_each_disk() -> None:
 
 def test_only_what_shares_blocks_keeps_the_format() -> None:
     names: dict[Mode, list[str]] = {
-        mode: [disk.volume.name for disk in new_clone(Request("web"), mode).overlays]
+        mode: [disk.volume.name for disk in new_clone(CloneRequest("web"), mode).overlays]
         for mode in modes.MODES
     }
     assert names["full"] == names["linked"] == ["web-1.vda.qcow2", "web-1.vdb.qcow2"]
@@ -171,7 +171,7 @@ def test_only_what_shares_blocks_keeps_the_format() -> None:
     ("asked", "sizes"), [(None, [10, 20]), (10, [512, 20]), (1024, [1024, 20]), (1025, [1536, 20])]
 )
 def test_the_first_disk_may_be_larger(asked: int | None, sizes: list[int]) -> None:
-    clone = new_clone(Request("web", disk_size_bytes=asked), "full")
+    clone = new_clone(CloneRequest("web", disk_size_bytes=asked), "full")
     assert [disk.capacity_bytes for disk in clone.overlays] == sizes
     assert [disk.base_capacity_bytes for disk in clone.overlays] == [10, 20]
 
@@ -180,7 +180,7 @@ def test_a_disk_never_shrinks() -> None:
     with pytest.raises(
         InvalidInput, match="disk_size: 9 is less than the 10 bytes of the first disk of web:1"
     ):
-        new_clone(Request("web", disk_size_bytes=9), "linked")
+        new_clone(CloneRequest("web", disk_size_bytes=9), "linked")
 
 
 def test_too_little_memory_is_refused() -> None:
@@ -198,7 +198,7 @@ def test_too_little_memory_is_refused() -> None:
     ],
 )
 def test_a_pool_without_room_is_refused_before_anything_is_made(mode: Mode, needed: int) -> None:
-    clones = [new_clone(Request("web"), mode)] * 3
+    clones = [new_clone(CloneRequest("web"), mode)] * 3
     plan.check_room(clones, "p", mode, needed)
     with pytest.raises(NoSpace) as caught:
         plan.check_room(clones, "p", mode, needed - 1)
@@ -211,4 +211,4 @@ def test_a_pool_without_room_is_refused_before_anything_is_made(mode: Mode, need
 
 def test_a_request_cannot_be_changed_under_way() -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
-        Request("web").count = 3  # type: ignore[misc]
+        CloneRequest("web").count = 3  # type: ignore[misc]

@@ -34,11 +34,11 @@ GIB = 1 << 30
 
 
 def test_a_quota_is_read_with_units() -> None:
-    read = quota.read({"machines": 3, "vcpus": None, "memory": "2GiB", "disk": "1T"}, "shop")
+    read = quota.read_quota({"machines": 3, "vcpus": None, "memory": "2GiB", "disk": "1T"}, "shop")
     assert read == Quota(machines=3, memory_bytes=2 * GIB, disk_bytes=1024 * GIB)
     assert read.limits == {"machines": 3, "memory_bytes": 2 * GIB, "disk_bytes": 1024 * GIB}
-    assert quota.read(None, None) == Quota()
-    assert quota.read({"machines": 0}, "shop").limits == {"machines": 0}
+    assert quota.read_quota(None, None) == Quota()
+    assert quota.read_quota({"machines": 0}, "shop").limits == {"machines": 0}
 
 
 @pytest.mark.parametrize(
@@ -53,12 +53,12 @@ def test_what_is_no_quota_is_refused(
     option: dict[str, t.Any], tenant: str | None, words: str
 ) -> None:
     with pytest.raises(InvalidInput, match=words):
-        quota.read(option, tenant)
+        quota.read_quota(option, tenant)
 
 
 def test_the_refusal_names_tenant_limit_and_use() -> None:
     with pytest.raises(QuotaExceeded) as caught:
-        quota.check(
+        quota.check_quota(
             "shop",
             Quota(machines=3, vcpus=99, memory_bytes=4 * GIB),
             Usage(2, 4, 3 * GIB, 0),
@@ -90,12 +90,15 @@ def test_what_passes_is_within_every_limit_that_it_adds_to(
         for name, limit in limits.limits.items()
     )
     with contextlib.nullcontext() if fits else pytest.raises(QuotaExceeded):
-        quota.check("shop", limits, used, wanted)
+        quota.check_quota("shop", limits, used, wanted)
 
 
 def add_one(folder: str, rounds: int) -> None:
     for _unused in range(rounds):
-        with tenants.alone("shop", 60, SYSTEM_CLOCK, folder), open(f"{folder}/count", "r+") as file:  # noqa: PTH123
+        with (
+            tenants.hold_lock("shop", 60, SYSTEM_CLOCK, folder),
+            open(f"{folder}/count", "r+") as file,  # noqa: PTH123
+        ):
             number = int(file.read())
             file.seek(0)
             file.write(str(number + 1))
@@ -114,7 +117,7 @@ def test_tasks_that_add_for_a_tenant_wait_for_each_other(tmp_path: Path) -> None
 
 
 def taken(folder: Path) -> contextlib.AbstractContextManager[None]:
-    return tenants.alone("shop", 0, SYSTEM_CLOCK, str(folder))
+    return tenants.hold_lock("shop", 0, SYSTEM_CLOCK, str(folder))
 
 
 def test_one_that_waits_too_long_says_for_what(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import build
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone import ready
-from ansible_collections.headroom.libvirt.plugins.module_utils._clone.ready import Wish
+from ansible_collections.headroom.libvirt.plugins.module_utils._clone.ready import Readiness
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     InvalidInput,
     LibvirtFailed,
@@ -54,7 +54,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> FakeClock:
 
 def test_addresses_are_found_by_mac_in_any_case(clock: FakeClock) -> None:
     macs = {"web-1": [ONE.upper()], "web-2": [TWO], "web-3": []}
-    assert ready.addresses(CONNECTION, macs) == {
+    assert ready.read_addresses(CONNECTION, macs) == {
         "web-1": ["192.168.122.11"],
         "web-2": [],
         "web-3": [],
@@ -69,7 +69,7 @@ def watch(clock: FakeClock, *names: str) -> ready.Watch:
 
 def test_waits_until_each_machine_has_an_address(clock: FakeClock) -> None:
     watched = watch(clock, "web-1", "web-2")
-    watched.until(Wish("address", 30))
+    watched.wait_for(Readiness("address", 30))
     assert 5 <= clock.time < 6
     assert watched.seconds["web-1"] == {"address": 0.0}
     assert 7 <= watched.seconds["web-2"]["address"] < 8  # counted from its start
@@ -79,7 +79,7 @@ def test_names_the_machines_that_have_none(clock: FakeClock) -> None:
     with pytest.raises(
         TimedOut, match=r"web-2 took no address by DHCP within 3 s\. The machines run and stay"
     ) as caught:
-        watch(clock, "web-1", "web-2").until(Wish("address", 3))
+        watch(clock, "web-1", "web-2").wait_for(Readiness("address", 3))
     assert caught.value.details["missing"] == ["web-2"]
     assert caught.value.details["reached"] == {"web-1": {"address": 0.0}, "web-2": {}}
 
@@ -87,13 +87,13 @@ def test_names_the_machines_that_have_none(clock: FakeClock) -> None:
 @pytest.mark.parametrize("wait_for", ["defined", "running"])
 def test_what_needs_no_wait_takes_none(clock: FakeClock, wait_for: str) -> None:
     watched = watch(clock, "web-1", "web-2")
-    watched.until(Wish(wait_for, 3))
+    watched.wait_for(Readiness(wait_for, 3))
     assert watched.seconds == {"web-1": {}, "web-2": {}}
 
 
 def test_no_machine_is_no_wait(clock: FakeClock) -> None:
     watched = watch(clock)
-    watched.until(Wish("port", 3, 22))
+    watched.wait_for(Readiness("port", 3, 22))
     assert (watched.seconds, clock.time) == ({}, 0)
 
 
@@ -114,7 +114,7 @@ def test_a_port_is_waited_for_at_the_address(
 
     monkeypatch.setattr(socket, "create_connection", connect)
     watched = watch(clock, "web-1", "web-2")
-    watched.until(Wish("port", 30, 80))
+    watched.wait_for(Readiness("port", 30, 80))
     assert set(asked) == {("192.168.122.11", 80), ("192.168.122.12", 80)}
     assert watched.seconds["web-1"]["address"] == 0
     assert 7 <= watched.seconds["web-1"]["port"] < 8
@@ -133,17 +133,17 @@ def test_the_agent_is_asked_until_it_answers(
     monkeypatch.setattr(domains, "read_agent_time", answer)
     watched = watch(clock, "web-1")
     with pytest.raises(TimedOut, match="web-1 gave no answer by the guest agent within 1 s"):
-        watched.until(Wish("agent", 1))
-    watched.until(Wish("agent", 30))
+        watched.wait_for(Readiness("agent", 1))
+    watched.wait_for(Readiness("agent", 30))
     assert 3 <= watched.seconds["web-1"]["agent"] < 5
 
 
 def test_what_can_never_be_is_refused_at_once() -> None:
     template = build.build(build.Hardware(64 << 20), ["vda"])
-    ready.check_wish(Wish("agent", 1), template)
-    ready.check_wish(Wish("port", 1, 22), template)
+    ready.check_readiness(Readiness("agent", 1), template)
+    ready.check_readiness(Readiness("port", 1, 22), template)
     with pytest.raises(InvalidInput, match="wait_for: 'agent' is never reached"):
-        ready.check_wish(Wish("agent", 1), "<domain><devices/></domain>")
+        ready.check_readiness(Readiness("agent", 1), "<domain><devices/></domain>")
     for port in (0, 65536, None):
         with pytest.raises(InvalidInput, match=r"port: .* is no TCP port"):
-            ready.check_wish(Wish("port", 1, port), template)
+            ready.check_readiness(Readiness("port", 1, port), template)

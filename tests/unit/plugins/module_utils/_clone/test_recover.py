@@ -22,7 +22,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._clone import (
     recover,
     survey,
 )
-from ansible_collections.headroom.libvirt.plugins.module_utils._clone.plan import Request
+from ansible_collections.headroom.libvirt.plugins.module_utils._clone.plan import CloneRequest
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone.recover import CloneRecovery
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     Conflict,
@@ -50,7 +50,7 @@ if t.TYPE_CHECKING:
         Connection,
     )
 
-WEB = Request("web", names=("web-1", "web-2"), pool="fast")
+WEB = CloneRequest("web", names=("web-1", "web-2"), pool="fast")
 OPTIONS: dict[str, t.Any] = {
     **{name: option.get("default") for name, option in appliance_clone.ARGUMENTS.options.items()},
     "appliance": "web",
@@ -73,14 +73,16 @@ class FakeClock:
 
 
 def make(shelf: Catalogue, journal: Journal) -> list[apply.Row]:
-    plan = survey.make_plan(shelf, WEB, recover.leftovers(journal, shelf.connection))
+    plan = survey.make_plan(shelf, WEB, recover.find_leftovers(journal, shelf.connection))
     return apply.Maker(
         shelf.connection, plan, "now", FakeClock(), secrets.token_bytes, journal, OPTIONS
     ).make()
 
 
-def settle(shelf: Catalogue, journal: Journal, request: Request = WEB) -> tuple[str, ...]:
-    return recover.settle(journal, shelf.connection, request, FakeClock(), 5.0, pytest.fail).notes
+def settle(shelf: Catalogue, journal: Journal, request: CloneRequest = WEB) -> tuple[str, ...]:
+    return recover.undo_leftovers(
+        journal, shelf.connection, request, FakeClock(), 5.0, pytest.fail
+    ).notes
 
 
 def everything(shelf: Catalogue) -> set[str]:
@@ -152,7 +154,7 @@ def test_the_next_run_is_as_an_undisturbed_one(
 
 def test_check_mode_sees_through_what_was_left(shelf: Catalogue, journal: Journal) -> None:
     record = crash(shelf, journal)
-    left = recover.leftovers(journal, shelf.connection)
+    left = recover.find_leftovers(journal, shelf.connection)
     assert left.domains == {"web-1", "web-2"}
     assert left.volumes == {
         VolumeRef("fast", f"web-{number}.{target}.qcow2")
@@ -171,10 +173,10 @@ def test_a_run_at_work_is_waited_for_and_then_named(shelf: Catalogue, journal: J
         ) as caught:
             settle(shelf, journal)
         assert caught.value.details["transaction"] == transaction.id
-        assert settle(shelf, journal, Request("web", names=("web-1",))) == ()
+        assert settle(shelf, journal, CloneRequest("web", names=("web-1",))) == ()
         with pytest.raises(Conflict):
-            settle(shelf, journal, Request("web", count=1, prefix="web"))
-        assert settle(shelf, journal, Request("web", count=1, prefix="we")) == ()
+            settle(shelf, journal, CloneRequest("web", count=1, prefix="web"))
+        assert settle(shelf, journal, CloneRequest("web", count=1, prefix="we")) == ()
 
 
 def test_a_run_on_another_host_is_left_alone(shelf: Catalogue, journal: Journal) -> None:
@@ -236,8 +238,8 @@ def test_only_what_is_in_the_way_is_an_error(
 
     monkeypatch.setattr(storage, "look_up_pool", vanished)
     warnings: list[str] = []
-    other = Request("web", names=("db-1",))
-    recover.settle(journal, shelf.connection, other, FakeClock(), 5.0, warnings.append)
+    other = CloneRequest("web", names=("db-1",))
+    recover.undo_leftovers(journal, shelf.connection, other, FakeClock(), 5.0, warnings.append)
     assert record.id in warnings[0]
     assert "the storage pool 'fast' is not active" in warnings[0]
     with pytest.raises(HeadroomError, match="the storage pool 'fast' is not active"):

@@ -46,7 +46,7 @@ def test_a_file_system_that_can_has_no_obstacle_and_no_trace(
     files: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answer(monkeypatch, 0)
-    assert reflink.obstacle(files[0], str(tmp_path)) is None
+    assert reflink.find_obstacle(files[0], str(tmp_path)) is None
     assert sorted(path.name for path in tmp_path.iterdir()) == ["source", "target"]
 
 
@@ -55,14 +55,16 @@ def test_one_that_cannot_is_told(
     files: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
     answer(monkeypatch, number)
-    assert "cannot share the blocks of" in (reflink.obstacle(files[0], str(tmp_path)) or "")
+    assert "cannot share the blocks of" in (reflink.find_obstacle(files[0], str(tmp_path)) or "")
     with pytest.raises(Unsupported, match="Use mode: full or linked"):
         reflink.share(*files)
 
 
 def test_files_of_another_machine_are_told(files: tuple[str, str], tmp_path: Path) -> None:
-    assert "where this module runs" in (reflink.obstacle("/nonexistent", str(tmp_path)) or "")
-    assert "where this module runs" in (reflink.obstacle(files[0], str(tmp_path / "none")) or "")
+    assert "where this module runs" in (reflink.find_obstacle("/nonexistent", str(tmp_path)) or "")
+    assert "where this module runs" in (
+        reflink.find_obstacle(files[0], str(tmp_path / "none")) or ""
+    )
     with pytest.raises(HeadroomError, match="No such file"):
         reflink.share(files[0], str(tmp_path / "none"))
     assert not (tmp_path / "none").exists()

@@ -57,7 +57,7 @@ def clone(
     identity: Identity = IDENTITY,
 ) -> str:
     disks = {target: overlay(target) for target in template.list_disk_targets(text)}
-    return rewrite.clone_xml(
+    return rewrite.make_clone_xml(
         text, "web-1", identity, disks, METADATA, platform, overrides or Overrides()
     )
 
@@ -78,7 +78,7 @@ def overlay(target: str, image_format: str = "qcow2") -> Overlay:
 
 
 def test_a_raw_disk_is_said_to_be_raw() -> None:
-    text = rewrite.clone_xml(
+    text = rewrite.make_clone_xml(
         plain(), "web-1", IDENTITY, {"vda": overlay("vda", "raw")}, METADATA, KVM, Overrides()
     )
     disk = element_xml.parse_element(text).find("devices/disk")

@@ -11,7 +11,7 @@ import typing as t
 
 import pytest
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._clone.plan import Request
+from ansible_collections.headroom.libvirt.plugins.module_utils._clone.plan import CloneRequest
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone.sibling import Cloner
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     Conflict,
@@ -41,7 +41,11 @@ def named(connection: Connection, name: str) -> DefinedMachine:
 
 @pytest.fixture
 def original(shelf: Catalogue, journal: Journal) -> DefinedMachine:
-    make(shelf, journal, Request("web", names=("web-1",), pool="fast", fleet="web", tenant="shop"))
+    make(
+        shelf,
+        journal,
+        CloneRequest("web", names=("web-1",), pool="fast", fleet="web", tenant="shop"),
+    )
     return named(shelf.connection, "web-1")
 
 

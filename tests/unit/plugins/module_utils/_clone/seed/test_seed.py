@@ -45,14 +45,14 @@ def contents(image: bytes) -> dict[str, bytes]:
 
 
 def test_a_seed_without_more_says_who_the_clone_is() -> None:
-    said = seed.files(seed.read(None, None, None), "web-1", UUID)
+    said = seed.make_files(seed.read(None, None, None), "web-1", UUID)
     assert json.loads(said["meta-data"]) == {"instance-id": UUID, "local-hostname": "web-1"}
     assert said["user-data"].startswith(b"#cloud-config\n")
     assert set(said) == {"meta-data", "user-data"}
 
 
 def test_what_the_user_says_is_merged() -> None:
-    said = seed.files(
+    said = seed.make_files(
         seed.read(
             {"runcmd": ["true"]}, {"local-hostname": "www", "site": "north"}, {"network": ETHERNETS}
         ),
@@ -79,7 +79,7 @@ def test_what_the_user_says_is_merged() -> None:
     ],
 )
 def test_text_that_cloud_init_knows_stays_as_it_is(text: str) -> None:
-    assert seed.files(seed.read(text, None, None), "a", UUID)["user-data"] == text.encode()
+    assert seed.make_files(seed.read(text, None, None), "a", UUID)["user-data"] == text.encode()
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_what_cloud_init_would_not_take_is_refused(option: str, value: t.Any, wo
     ("name", "hostname"), [("web-1", "web-1"), ("web_1", "web-1"), ("web_", "web"), ("a.b", "a.b")]
 )
 def test_a_hostname_is_one(name: str, hostname: str) -> None:
-    assert seed.hostname(name) == hostname
+    assert seed.make_hostname(name) == hostname
 
 
 @given(
@@ -119,7 +119,7 @@ def test_a_hostname_is_one(name: str, hostname: str) -> None:
     )
 )
 def test_an_image_holds_what_was_put_in(files: dict[str, bytes]) -> None:
-    image = iso.image(seed.LABEL, files)
+    image = iso.make_image(seed.LABEL, files)
     assert contents(image) == files
     assert (
         image[0x8028:0x802E] == b"cidata"
@@ -130,7 +130,7 @@ def test_an_image_holds_what_was_put_in(files: dict[str, bytes]) -> None:
 def test_without_the_library_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(iso, "PYCDLIB_IMPORT_ERROR", "Traceback")
     with pytest.raises(MissingDependency, match="python3-pycdlib"):
-        iso.image(seed.LABEL, {})
+        iso.make_image(seed.LABEL, {})
 
 
 def test_a_seed_is_a_value() -> None:

@@ -92,7 +92,7 @@ def test_cards_are_taken_out_and_plugged_in_with_an_address_of_their_own() -> No
     assert "interface" not in bare
     (card,) = cards
     assert "52:54" not in card
-    plugged = parse_element(warm_xml.card_xml(card, "52:54:00:00:00:02"))
+    plugged = parse_element(warm_xml.make_card_xml(card, "52:54:00:00:00:02"))
     assert one(plugged, "mac").attrib["address"] == "52:54:00:00:00:02"
     assert one(plugged, "source").attrib["network"] == "default"
 
@@ -109,7 +109,7 @@ def test_cards_come_back_from_the_metadata_and_an_image_without_is_not_whole() -
 
 def test_other_hardware_is_another_image() -> None:
     names = {
-        warm_xml.image_name(appliance, xml)
+        warm_xml.name_image(appliance, xml)
         for appliance in ("web:1", "web:2")
         for xml in ("<a/>", "<b/>")
     }
@@ -133,7 +133,7 @@ def test_what_cannot_be_warm_is_said(old: str, new: str, words: str) -> None:
 
 
 def test_the_guest_is_told_by_arguments_and_never_by_code() -> None:
-    told = guest.command(guest.Told("uuid", "web-1; rm -rf /", 7, "ff"))
+    told = guest.make_command(guest.GuestOrders("uuid", "web-1; rm -rf /", 7, "ff"))
     assert told[:2] == ["/bin/sh", "-c"]
     assert told[3:] == ["refresh", "uuid", "web-1; rm -rf /", "7", "ff"]
     assert "web-1" not in told[2]

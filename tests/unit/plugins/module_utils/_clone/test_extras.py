@@ -27,7 +27,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._clone import (
     survey,
     tenants,
 )
-from ansible_collections.headroom.libvirt.plugins.module_utils._clone.plan import Request
+from ansible_collections.headroom.libvirt.plugins.module_utils._clone.plan import CloneRequest
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone.quota import (
     Quota,
     QuotaExceeded,
@@ -78,7 +78,9 @@ NODE = """<node>
   </network>
   <pool type='dir'><name>default</name><target><path>/images</path></target></pool>
 </node>"""
-ONE = Request("web", names=("web_1",), seed=Seed(), addresses={"web_1": "10.0.0.50"}, tenant="shop")
+ONE = CloneRequest(
+    "web", names=("web_1",), seed=Seed(), addresses={"web_1": "10.0.0.50"}, tenant="shop"
+)
 
 
 class Frozen:
@@ -120,7 +122,7 @@ def shelf(tmp_path: Path, contents: dict[str, bytes]) -> t.Iterator[Catalogue]:
         yield found
 
 
-def make(shelf: Catalogue, request: Request, number: int = 1) -> list[apply.Row]:
+def make(shelf: Catalogue, request: CloneRequest, number: int = 1) -> list[apply.Row]:
     """Make the clones, with MAC addresses that count from 52:54:00:00:00:``number``."""
     numbers = itertools.count(number)
 
@@ -312,7 +314,7 @@ def test_a_machine_without_a_libvirt_network_has_no_address_to_keep(
 def test_a_quota_counts_what_is_there_and_what_would_come(shelf: Catalogue) -> None:
     make(shelf, dataclasses.replace(ONE, names=("a", "b"), addresses={}))
     make(shelf, dataclasses.replace(ONE, names=("c",), addresses={}, tenant="other"))
-    assert tenants.usage(shelf.connection, "shop") == Usage(2, 4, 2 * (64 << 20), 8192)
+    assert tenants.measure_usage(shelf.connection, "shop") == Usage(2, 4, 2 * (64 << 20), 8192)
     third = dataclasses.replace(ONE, names=("a", "b", "d"), addresses={})
     for limits in (
         Quota(machines=2),
@@ -349,4 +351,4 @@ def test_a_neighbour_that_does_not_answer_stops_it(shelf: Catalogue) -> None:
     with pytest.raises(ConnectionFailed):
         make(shelf, dataclasses.replace(ONE, neighbours=("test:///none.xml",)))
     assert volumes(shelf.connection) == before
-    assert neighbours.mac_addresses(shelf.connection) == set()
+    assert neighbours.find_mac_addresses(shelf.connection) == set()
