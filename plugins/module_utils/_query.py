@@ -68,11 +68,11 @@ class Query:
         try:
             return self.compiled.search(data)
         except jmespath.exceptions.JMESPathTypeError as error:
-            raise self._wrong_type(error) from error
+            raise self._describe_type_error(error) from error
         except (jmespath.exceptions.JMESPathError, ValueError, RecursionError) as error:
             raise InvalidQuery(self.option, self.text, _format_error(error)) from error
 
-    def _wrong_type(self, error: t.Any) -> InvalidQuery:
+    def _describe_type_error(self, error: t.Any) -> InvalidQuery:
         # jmespath's own text quotes the whole value: with the statistics of a host in it, nobody finds the mistake.
         wanted = " or ".join(error.expected_types)
         got = _TYPES.get(error.actual_type, error.actual_type)

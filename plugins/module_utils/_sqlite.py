@@ -104,10 +104,10 @@ class Database:
         self._check()
         warnings: list[str] = []
         for _attempt in range(_ATTEMPTS):
-            identity = None if self.dry_run and warnings else self._identity()
+            identity = None if self.dry_run and warnings else self._ensure_file()
             with contextlib.ExitStack() as opened:
                 try:
-                    return self._transact(work, identity, opened), warnings
+                    return self._run_once(work, identity, opened), warnings
                 except _Moved:
                     continue
                 except _Broken as broken:
@@ -121,7 +121,7 @@ class Database:
         )
 
     @contextlib.contextmanager
-    def kept_open(self) -> t.Iterator[None]:
+    def keep_open(self) -> t.Iterator[None]:
         """Make the transactions of the block cheap: only the last one to close a file copies its WAL into it.
 
         The file need not be sound, or there; then this does nothing.
@@ -141,29 +141,29 @@ class Database:
         opened: contextlib.ExitStack,
     ) -> str:
         if self.dry_run:
-            return self._warning(broken, "would be set aside")
+            return self._describe_loss(broken, "would be set aside")
         aside = set_aside(self.path, identity, now, opened.close)
-        return self._warning(
+        return self._describe_loss(
             broken, f"is kept as {aside}" if aside else "was set aside by another run"
         )
 
-    def _warning(self, broken: _Broken, fate: str) -> str:
+    def _describe_loss(self, broken: _Broken, fate: str) -> str:
         what, loss = self.schema.what, self.schema.loss
         return f"{what} {self.path} could not be read ({broken}). It {fate}, and a new one begins: {loss}"
 
-    def _identity(self) -> tuple[int, int] | None:
+    def _ensure_file(self) -> tuple[int, int] | None:
         """Return which file it is, made if need be; None for a dry run without one."""
         if not self.dry_run and read_identity(self.path) is None:
             self._make()
         return read_identity(self.path)
 
-    def _transact(
+    def _run_once(
         self,
         work: t.Callable[[sqlite3.Connection], T],
         identity: tuple[int, int] | None,
         opened: contextlib.ExitStack,
     ) -> T:
-        with self._explained():
+        with self._translate_errors():
             connection = self._connect(identity, opened)
             connection.execute("BEGIN IMMEDIATE")
             try:
@@ -185,13 +185,16 @@ class Database:
         Raises _Moved when the file is not the one that ``identity`` means.
         """
         if identity is None and self.dry_run:
-            return self._connected(":memory:", opened)
+            return self._open(":memory:", opened)
         # SQLite finds a file's -wal by its name, and only when it first reads. Who opens a file that is set aside
         # before that would write into the -wal of the fresh one.
-        with self._usable(), lock_directory(pathlib.Path(self.path).parent, fcntl.LOCK_SH):
+        with (
+            self._translate_os_errors(),
+            lock_directory(pathlib.Path(self.path).parent, fcntl.LOCK_SH),
+        ):
             if identity is None or read_identity(self.path) != identity:
                 raise _Moved
-            connection = self._connected(f"file:{quote(self.path)}?mode=rw", opened)
+            connection = self._open(f"file:{quote(self.path)}?mode=rw", opened)
             if (
                 not self.dry_run
                 and connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal"
@@ -203,7 +206,7 @@ class Database:
             connection.execute("SELECT 1 FROM sqlite_master").fetchone()
             return connection
 
-    def _connected(self, source: str, opened: contextlib.ExitStack) -> sqlite3.Connection:
+    def _open(self, source: str, opened: contextlib.ExitStack) -> sqlite3.Connection:
         connection = sqlite3.connect(
             source, timeout=self.busy_timeout, isolation_level=None, uri=source != ":memory:"
         )
@@ -214,12 +217,12 @@ class Database:
         return connection
 
     @contextlib.contextmanager
-    def _usable(self) -> t.Iterator[None]:
+    def _translate_os_errors(self) -> t.Iterator[None]:
         """Turn the system's errors into InvalidInput."""
         try:
             yield
         except OSError as error:
-            raise self._unusable(error) from error
+            raise self._build_refusal(error) from error
 
     def _check(self) -> None:
         if not pathlib.Path(self.path).is_absolute() or "\0" in self.path:
@@ -231,7 +234,7 @@ class Database:
         except FileNotFoundError:
             return
         except (OSError, ValueError) as error:
-            raise self._unusable(error) from error
+            raise self._build_refusal(error) from error
         if stat.S_ISLNK(mode):
             raise InvalidInput(
                 self.schema.option,
@@ -247,7 +250,7 @@ class Database:
     def _make(self) -> None:
         """Make the empty file, for its owner (and group) alone, and its directory."""
         file = pathlib.Path(self.path)
-        with self._usable():
+        with self._translate_os_errors():
             file.parent.mkdir(mode=self.schema.directory_mode, parents=True, exist_ok=True)
             with lock_directory(file.parent, fcntl.LOCK_EX):
                 if os.path.lexists(file):
@@ -259,14 +262,14 @@ class Database:
                 os.close(os.open(fresh, flags, self.schema.file_mode))
                 fresh.rename(file)
 
-    def _unusable(self, error: Exception) -> HeadroomError:
+    def _build_refusal(self, error: Exception) -> HeadroomError:
         told = error.strerror if isinstance(error, OSError) and error.strerror else error
         return InvalidInput(
             self.schema.option, self.path, f"cannot be used: {told}", self.schema.remedy
         )
 
     @contextlib.contextmanager
-    def _explained(self) -> t.Iterator[None]:
+    def _translate_errors(self) -> t.Iterator[None]:
         """Turn SQLite's errors into the collection's."""
         option, path = self.schema.option, self.path
         try:
@@ -284,7 +287,7 @@ class Database:
                     f"{option}: there is no room left for {path}. Free some{self.schema.more_room}."
                 ) from error
             if "unable to open" in text or "readonly" in text:
-                raise self._unusable(error) from error
+                raise self._build_refusal(error) from error
             raise HeadroomError(f"{option}: {path} could not be used: {text}") from error
 
 

@@ -66,7 +66,7 @@ class Waiter:
             pause = min(pause * 2, self.longest_pause)
         return True
 
-    def until(self, predicate: t.Callable[[], bool], what: str) -> None:
+    def wait_for(self, predicate: t.Callable[[], bool], what: str) -> None:
         """Return once ``predicate()`` holds; raise TimedOut naming ``what`` otherwise."""
         if not self.holds(predicate):
             raise TimedOut(

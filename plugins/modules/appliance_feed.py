@@ -201,11 +201,11 @@ def bring_about(connection: Connection, module: AnsibleModule) -> dict[str, t.An
         if params["sign"]
         else None
     )
-    fingerprint = None if signer is None else signer.fingerprint()
+    fingerprint = None if signer is None else signer.find_fingerprint()
     catalogue = catalogues.open_catalogue(connection, params["pool"])
     run = publish.PublishRun(module.check_mode, time.time())
     with publish.open_folder(params["path"], signer, check_mode=module.check_mode) as folder:
-        before = folder.products()
+        before = folder.read_products()
         offered = _offered(catalogue, params) if params["state"] == "present" else []
         after = publication.add(before, offered) if offered else _withdrawn(before, params)
         after = publication.prune(after, params["keep"])
@@ -217,7 +217,7 @@ def bring_about(connection: Connection, module: AnsibleModule) -> dict[str, t.An
             {"id": name, "files": files} for name, files in publication.summarise(after).items()
         ],
         "fingerprint": fingerprint,
-        "public_key": None if signer is None else signer.public_key(armored=True).decode(),
+        "public_key": None if signer is None else signer.export_public_key(armored=True).decode(),
     }
 
 

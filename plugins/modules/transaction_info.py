@@ -157,7 +157,7 @@ ARGUMENTS = JOURNAL.merge(
 def collect(module: AnsibleModule) -> dict[str, t.Any]:
     """Return the transactions that the options choose."""
     params, now = module.params, time.time()
-    chosen = open_journal(module).records(kind=params["kind"], subject=params["subject"])
+    chosen = open_journal(module).list_records(kind=params["kind"], subject=params["subject"])
     return {
         "changed": False,
         "transactions": [

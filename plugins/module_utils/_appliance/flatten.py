@@ -125,7 +125,7 @@ def flatten(
 
 def settle(journal: Journal, connection: Connection, name: str) -> None:
     """Finish or undo what a run that died has left of flattening that domain."""
-    for record in journal.unfinished(KIND, name):
+    for record in journal.list_unfinished(KIND, name):
         if record.uri == connection.uri and not record.alive:
             journal.recover(record, FlattenRecovery(connection))
 
@@ -134,7 +134,7 @@ def _pull(domain: libvirt.virDomain, target: str, clock: Clock) -> None:
     if blocks.read_job(domain, target) is None:
         blocks.pull(domain, target, 0)
     waiter = Waiter(_PULL_SECONDS, clock)
-    waiter.until(
+    waiter.wait_for(
         lambda: blocks.read_job(domain, target) is None,
         f"pulling the disk {target} of {domain.name()!r}",
     )
@@ -156,7 +156,7 @@ def _copy(
     token: str,
 ) -> None:
     name, recovery = domain.name(), FlattenRecovery(connection)
-    with journal.transaction(
+    with journal.begin(
         KIND, name, {"uri": connection.uri, "domain": name}, recovery
     ) as transaction:
         for disk in domains.read_definition(domain).disks:
@@ -178,7 +178,7 @@ def _copy_disk(
         storage.read_volume(overlay),
     )
     new = VolumeRef(pool.name(), f"{domain.name()}.{token}.{disk.target}.qcow2")
-    step = transaction.step(
+    step = transaction.begin_step(
         "copy", target=disk.target, pool=new.pool, name=new.name, overlay=overlay.name()
     )
     copied = storage.create_from(
@@ -192,7 +192,7 @@ def _copy_disk(
     domains.define(
         connection, redirect_disk(text, disk.target, storage.read_volume_path(copied), old, new)
     )
-    transaction.done(step)
+    transaction.finish_step(step)
 
 
 def redirect_disk(text: str, target: str, path: str, old: VolumeRef, new: VolumeRef) -> str:

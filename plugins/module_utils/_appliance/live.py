@@ -105,23 +105,23 @@ def freeze_disks(
     definition = domain_xml.parse(text)
     disks = sources.find_disks(connection, definition)
     intent = {"uri": connection.uri, "domain": name}
-    with journal.transaction(KIND, name, intent, recovery) as transaction:
+    with journal.begin(KIND, name, intent, recovery) as transaction:
         places = {
             disk.target: _make_overlay(connection, transaction, name, token, disk)
             for disk in definition.disks
             if disk.device == "disk"
         }
         others = [disk.target for disk in definition.disks if disk.target not in places]
-        step = transaction.step("freeze", domain=name)
+        step = transaction.begin_step("freeze", domain=name)
         overlays.put(domain, overlays.snapshot_xml(places, others), made=True, quiesce=with_agent)
-        transaction.done(step)
+        transaction.finish_step(step)
         yield disks
         recovery.roll_back(transaction.record)
 
 
 def merge_leftovers(journal: Journal, connection: Connection, name: str) -> None:
     """Merge what a run that died has left of a capture of that domain."""
-    for record in journal.unfinished(KIND, name):
+    for record in journal.list_unfinished(KIND, name):
         if record.uri == connection.uri and not record.alive:
             journal.recover(record, CaptureRecovery(connection))
 
@@ -144,7 +144,7 @@ def _make_overlay(
     pool = storage.look_up_pool_of(base)
     volume_name = f"headroom-capture.{name}.{token}.{disk.target}.qcow2"
     path = storage.read_pool(pool).path_of(volume_name)
-    step = transaction.step(
+    step = transaction.begin_step(
         "overlay", pool=pool.name(), name=volume_name, target=disk.target, path=path
     )
     capacity = storage.read_volume(base).capacity_bytes
@@ -155,7 +155,7 @@ def _make_overlay(
         backing_format=disk.format or "raw",
     )
     storage.create(pool, volume_name, storage_xml.build_volume_xml(new))
-    transaction.done(step)
+    transaction.finish_step(step)
     return path
 
 

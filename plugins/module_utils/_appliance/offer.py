@@ -88,7 +88,7 @@ def complete_request(feed: Feed, entry: Entry, request: ApplianceRequest) -> App
     formats = {} if manifest is None else {disk.target: disk.format for disk in manifest.disks}
     files = {
         file.target if manifest else "": images.Location(
-            place=feed.url_of(file),
+            place=feed.locate(file),
             remote=True,
             image_format=formats.get(file.target) or entry.image_format or "auto",
             size_bytes=file.size_bytes,
@@ -136,12 +136,12 @@ def _apply_hints(request: ApplianceRequest, entry: Entry) -> ApplianceRequest:
 def _fetch_manifest(feed: Feed, entry: Entry, means: images.Means) -> Manifest:
     file = t.cast(entries.FeedFile, entry.manifest)
     text = transfer.get(
-        means.web, feed.url_of(file), min(file.size_bytes or 0, _LONGEST_MANIFEST_BYTES)
+        means.web, feed.locate(file), min(file.size_bytes or 0, _LONGEST_MANIFEST_BYTES)
     )
     sha256 = hashlib.sha256(text).hexdigest()
     if sha256 != file.checksum.digits:
         raise ChecksumMismatch(
-            f"{mask_uri(feed.url_of(file))} has the SHA-256 {sha256}, not {file.checksum.digits}: it is not what was "
+            f"{mask_uri(feed.locate(file))} has the SHA-256 {sha256}, not {file.checksum.digits}: it is not what was "
             "published. It is not used.",
             expected=file.checksum.digits,
             found=sha256,

@@ -131,7 +131,7 @@ def open_plan(catalogue: Catalogue, request: ApplianceRequest) -> t.Iterator[App
 
 def store(catalogue: Catalogue, plan: AppliancePlan, request: ApplianceRequest) -> Manifest:
     """Carry the plan out and return the manifest as it is stored; leaves nothing behind on failure."""
-    for volume in catalogue.leftovers(request.appliance, request.now):
+    for volume in catalogue.find_leftovers(request.appliance, request.now):
         _delete_leftover(volume)
     _check_room(catalogue, plan)
     with UndoStack() as undo:

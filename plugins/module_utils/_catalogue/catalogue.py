@@ -104,7 +104,7 @@ class Catalogue:
         ):  # being written, left half-written, or gone since it was listed
             return None
 
-    def paths(self, manifest: Manifest) -> dict[str, str]:
+    def locate_disks(self, manifest: Manifest) -> dict[str, str]:
         """Return {target: path on the host} of the appliance's disks; raises NotFound when one is missing."""
         return {
             disk.target: storage.read_volume_path(storage.look_up_volume(self.pool, disk.volume))
@@ -113,18 +113,18 @@ class Catalogue:
 
     def describe(self, manifest: Manifest) -> dict[str, t.Any]:
         """Return the appliance as a module returns it, with the paths of its disks and the names of its clones."""
-        paths = self.paths(manifest)
+        paths = self.locate_disks(manifest)
         return {
             **describe_manifest(manifest),
             "pool": self.pool_name,
             "disks": [
                 {**dataclasses.asdict(disk), "path": paths[disk.target]} for disk in manifest.disks
             ],
-            "clones": self.clones(manifest.id),
+            "clones": self.list_clones(manifest.id),
             "manifest": manifest.as_dict(),
         }
 
-    def clones(self, appliance: ApplianceId) -> list[str]:
+    def list_clones(self, appliance: ApplianceId) -> list[str]:
         """Return the names of the domains that say they are clones of this version."""
         return sorted(
             domain.name()
@@ -143,7 +143,7 @@ class Catalogue:
             if names.read_manifest_volume(volume.name()) in own or (disk and disk.appliance in own):
                 storage.delete(volume)
 
-    def leftovers(self, appliance: ApplianceId, now: float) -> list[Volume]:
+    def find_leftovers(self, appliance: ApplianceId, now: float) -> list[Volume]:
         """Return the volumes that interrupted runs left: of ``appliance`` all, of others those long untouched.
 
         ``now`` is in epoch seconds; ``appliance`` must not be visible. A run that is still writing it loses its

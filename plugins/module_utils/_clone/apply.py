@@ -99,7 +99,7 @@ class Maker:
             ", ".join(clone.name for clone in clones),
             CloneRecovery(self.connection, clock=self.clock),
         )
-        with self.journal.transaction(KIND, names, intent, undo, instead_of) as transaction:
+        with self.journal.begin(KIND, names, intent, undo, instead_of) as transaction:
             self.strategy_in_use.prepare(transaction)
             makings = [
                 _CloneInMaking(self, transaction, clone, chosen)
@@ -139,9 +139,11 @@ class _CloneInMaking:
 
     def _make_disks(self) -> None:
         for disk in self.clone.overlays:
-            step = self.transaction.step("volume", pool=disk.volume.pool, name=disk.volume.name)
+            step = self.transaction.begin_step(
+                "volume", pool=disk.volume.pool, name=disk.volume.name
+            )
             self.maker.strategy_in_use.make_disk(self.maker.plan.pool, disk)
-            self.transaction.passed(step)
+            self.transaction.finish_step_hastily(step)
         seed_volume, content_of_seed = self.clone.extras.seed, self.maker.plan.request.seed
         if seed_volume is not None and content_of_seed is not None:
             self._make_extra(
@@ -154,18 +156,18 @@ class _CloneInMaking:
             self.identity = dataclasses.replace(self.identity, nvram=variables.path)
 
     def _make_extra(self, place: ExtraVolume, data: bytes) -> None:
-        step = self.transaction.step("volume", pool=place.volume.pool, name=place.volume.name)
+        step = self.transaction.begin_step("volume", pool=place.volume.pool, name=place.volume.name)
         make_volume(self.maker.connection, self.maker.plan.pool, place.volume.name, data)
-        self.transaction.passed(step)
+        self.transaction.finish_step_hastily(step)
 
     def _reserve(self) -> tuple[ReservationRef, ...]:
         address = self.clone.extras.address
         if address is None:
             return ()
         ref = address.ref(self.identity.macs[0])
-        step = self.transaction.step("reservation", **ref._asdict())
+        step = self.transaction.begin_step("reservation", **ref._asdict())
         reserve_address(self.maker.connection, address, ref.mac)
-        self.transaction.passed(step)
+        self.transaction.finish_step_hastily(step)
         return (ref,)
 
     def _define(self) -> None:
@@ -183,18 +185,20 @@ class _CloneInMaking:
             planned.platform,
             planned.request.overrides,
         )
-        step = self.transaction.step("domain", name=self.clone.name, uuid=self.identity.uuid)
+        step = self.transaction.begin_step("domain", name=self.clone.name, uuid=self.identity.uuid)
         domain = self.maker.strategy_in_use.define(text)
         if planned.request.autostart:
             domains.set_autostart(domain, True)
-        self.transaction.passed(step)
+        self.transaction.finish_step_hastily(step)
 
     def _start(self) -> None:
         if self.maker.plan.request.state == "running":
-            step = self.transaction.step("start", name=self.clone.name, uuid=self.identity.uuid)
+            step = self.transaction.begin_step(
+                "start", name=self.clone.name, uuid=self.identity.uuid
+            )
             domain = domains.look_up_uuid(self.maker.connection, self.identity.uuid)
             self.maker.strategy_in_use.start(domain, self.identity)
-            self.transaction.passed(step)
+            self.transaction.finish_step_hastily(step)
 
     def let_go(self) -> None:
         """Let the clone run, once all are there: a guest that boots takes the processors from those still to start."""

@@ -130,7 +130,7 @@ class CloneRecovery:
                 return False
             return True
 
-        Waiter(_COPY_SECONDS, self.clock).until(
+        Waiter(_COPY_SECONDS, self.clock).wait_for(
             is_gone, f"the end of the copying of {step['name']!r}"
         )
 
@@ -228,7 +228,7 @@ def is_about(record: Record, request: CloneRequest) -> bool:
 
 
 def _find_of_host(journal: Journal, connection: Connection) -> list[Record]:
-    return [record for record in journal.unfinished(KIND) if record.uri == connection.uri]
+    return [record for record in journal.list_unfinished(KIND) if record.uri == connection.uri]
 
 
 def describe_recovery(record: Record, direction: Direction) -> list[str]:

@@ -107,9 +107,11 @@ class StreamedStrategy:
         """Have the source serve the appliance's disks."""
         token, appliance = secrets.token_hex(16), str(self.manifest.id)
         first = secrets.randbelow(len(self.source.ports))
-        step = transaction.step("export", uri=self.source.uri, name=export_xml.helper_name(token))
+        step = transaction.begin_step(
+            "export", uri=self.source.uri, name=export_xml.helper_name(token)
+        )
         served = serve.serve(self.source, self.manifest, token, first, stream.title(appliance))
-        transaction.done(step, address=served.address, port=served.port)
+        transaction.finish_step(step, address=served.address, port=served.port)
         self._record = export_xml.Record(served, appliance, self.bytes_per_second)
 
     @property
@@ -164,12 +166,12 @@ class WarmStrategy:
         self._image = warm.find_image(self.connection, name)
         if self._image is None:
             targets = [disk.target for disk in self.hardware.manifest.disks]
-            step = transaction.step(
+            step = transaction.begin_step(
                 "image", name=name, pool=self.preparer.pool.name(), targets=targets
             )
             chosen = identity.choose(self.hardware.number_of_cards, set(), secrets.token_bytes)
             self._image = self.preparer.prepare(self.hardware, self.bases, chosen)
-            transaction.done(step)
+            transaction.finish_step(step)
 
     @property
     def image(self) -> warm.WarmImage:

@@ -129,7 +129,7 @@ def make_plan(
         rewrite.apply_hardware(manifest.template, platform, request.overrides)
     )
     pool = storage.look_up_pool(connection, request.pool)
-    described, paths = storage.read_pool(pool), catalogue.paths(manifest)
+    described, paths = storage.read_pool(pool), catalogue.locate_disks(manifest)
     choice = modes.choose_mode(
         request.mode, _look_at_place(connection, request, described, paths.values())
     )

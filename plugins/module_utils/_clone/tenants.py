@@ -89,7 +89,7 @@ def hold_lock(tenant: str, timeout: float, clock: Clock, folder: str = LOCKS) ->
             path=str(path),
         ) from error
     try:
-        Waiter(timeout, clock).until(
+        Waiter(timeout, clock).wait_for(
             lambda: _try_to_lock(descriptor),
             f"quota: the end of another task that makes machines of the tenant {tenant!r}",
         )

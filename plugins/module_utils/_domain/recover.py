@@ -87,7 +87,7 @@ def record_removal(
     journal: Journal, connection: Connection, name: str, belongings: Belongings
 ) -> contextlib.AbstractContextManager[Transaction]:
     """Record the removal of a machine for the block. One that breaks off is finished by the next run, never undone."""
-    return journal.transaction(KIND, name, {"uri": connection.uri, **belongings.as_intent()})
+    return journal.begin(KIND, name, {"uri": connection.uri, **belongings.as_intent()})
 
 
 def clear(
@@ -150,7 +150,7 @@ def find_unfinished(journal: Journal, connection: Connection) -> list[Record]:
     """Return the removals on this host that broke off."""
     return [
         record
-        for record in journal.unfinished(KIND)
+        for record in journal.list_unfinished(KIND)
         if record.uri == connection.uri and not record.alive
     ]
 

@@ -74,7 +74,7 @@ def fetch(web: Web, wanted: Download, folder: Path) -> t.Iterator[int]:
     What had arrived stays only where a transfer broke off, for the next run. Raises Truncated, TooLarge,
     ChecksumMismatch, TransferFailed, NoSpace, Conflict while another run fetches the same.
     """
-    with _Partial.locked(folder, wanted) as partial:
+    with _Partial.open_locked(folder, wanted) as partial:
         try:
             _fetch(web, wanted, partial)
         except TransferFailed:
@@ -175,7 +175,7 @@ class _Partial:
 
     @classmethod
     @contextlib.contextmanager
-    def locked(cls, folder: Path, wanted: Download) -> t.Iterator[_Partial]:
+    def open_locked(cls, folder: Path, wanted: Download) -> t.Iterator[_Partial]:
         """Yield the partial file, which is this run's alone."""
         path = folder / f"{_PREFIX}{wanted.key}.part"
         descriptor = _open(folder, path)

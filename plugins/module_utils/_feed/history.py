@@ -43,7 +43,7 @@ class FeedHistory:
         """The file with it."""
         return self.folder / f"{hashlib.sha256(self.url.encode()).hexdigest()[:32]}.json"
 
-    def times(self) -> dict[str, float]:
+    def read_times(self) -> dict[str, float]:
         """Return {file of the feed: epoch seconds}; raises HeadroomError for a file that was damaged."""
         try:
             data = json.loads(self.path.read_text(encoding="utf-8"))
@@ -59,7 +59,7 @@ class FeedHistory:
 
     def check(self, times: t.Mapping[str, float], now: float) -> None:
         """Raise RolledBack when one of the feed's files is older than it was, or from the future; epoch seconds."""
-        before = self.times()
+        before = self.read_times()
         for name, moment in times.items():
             if moment < before.get(name, moment):
                 raise RolledBack(
@@ -78,7 +78,7 @@ class FeedHistory:
 
     def remember(self, times: t.Mapping[str, float]) -> None:
         """Keep the times, which check() let pass."""
-        before = self.times()
+        before = self.read_times()
         after = {**before, **times}
         if after != before:
             text = json.dumps(

@@ -86,7 +86,7 @@ class Offer:
         """The name of the manifest's file."""
         return f"{self.folder}/manifest.json"
 
-    def items(self) -> Data:
+    def build_items(self) -> Data:
         """Return the items of its version."""
         said = {
             "min_ram": self.manifest.min_ram_bytes or None,
@@ -117,7 +117,7 @@ class Offer:
         }
         return {**found, "manifest.json": manifest}
 
-    def head(self) -> Data:
+    def build_head(self) -> Data:
         """Return what its product says of all versions."""
         return {
             "appliance": self.manifest.name,
@@ -144,8 +144,8 @@ def add(products: Data, offered: t.Iterable[Offer]) -> Data:
     after = copy.deepcopy(products)
     for one in offered:
         product = after["products"].setdefault(one.product, {"versions": {}})
-        product.update(one.head())
-        items, version = one.items(), one.manifest.version
+        product.update(one.build_head())
+        items, version = one.build_items(), one.manifest.version
         there = product["versions"].setdefault(
             version, {"pubname": f"{one.manifest.name}-{version}", "items": items}
         )

@@ -51,7 +51,7 @@ class Folder:
     path: Path
     signer: Signer | None
 
-    def products(self) -> Data:
+    def read_products(self) -> Data:
         """Return what the feed offers now; raises HeadroomError for another feed, or a damaged one."""
         file = self.path / f"{publication.PRODUCTS}.json"
         try:
@@ -71,7 +71,7 @@ class Folder:
     def is_published(self, products: Data) -> bool:
         """Return whether exactly this lies there, signed as it is to be."""
         return all(
-            self.is_there(path, size) for path, size in publication.list_files(products).items()
+            self.has_file(path, size) for path, size in publication.list_files(products).items()
         ) and all(
             self._is_signed(name, what)
             for name, what in ((publication.PRODUCTS, products), (simplestreams.INDEX, None))
@@ -80,7 +80,7 @@ class Folder:
     def write(self, products: Data, now: float) -> None:
         """Write the products, then the index that leads to them. ``now`` is in epoch seconds."""
         updated = max(
-            now, self._updated()
+            now, self._read_updated()
         )  # a clock that went back must not make the feed look old to its readers
         index = publication.build_index(products, updated)
         dated = {**products, "updated": index["updated"]}
@@ -89,7 +89,7 @@ class Folder:
             signed = (
                 None
                 if self.signer is None
-                else self.signer.clearsign(publication.serialise(_build_signed_twin(data)))
+                else self.signer.sign(publication.serialise(_build_signed_twin(data)))
             )
             self._put(f"{name}.json", text)
             if signed is None:
@@ -113,14 +113,14 @@ class Folder:
     def _put(self, name: str, text: bytes) -> None:
         replace_atomically("path", str(self.path / name), text, _READABLE)
 
-    def is_there(self, path: str, size: int) -> bool:
+    def has_file(self, path: str, size: int) -> bool:
         """Return whether a file of that size lies at ``path`` of the feed."""
         try:
             return (self.path / path).stat().st_size == size
         except OSError:
             return False
 
-    def _updated(self) -> float:
+    def _read_updated(self) -> float:
         try:
             return (
                 simplestreams.read_updated(
@@ -148,7 +148,7 @@ class Folder:
     @functools.cached_property
     def _trust(self) -> signature.Trust:
         signer = t.cast("Signer", self.signer)
-        return signature.Trust(signer.public_key(), (signer.fingerprint(),))
+        return signature.Trust(signer.export_public_key(), (signer.find_fingerprint(),))
 
 
 @contextlib.contextmanager
@@ -184,7 +184,7 @@ def publish(
     folder: Folder, catalogue: Catalogue, after: Data, offered: t.Sequence[Offer], run: PublishRun
 ) -> Changes:
     """Make the feed say ``after``, whose new appliances are ``offered``; return what that changes."""
-    before = folder.products()
+    before = folder.read_products()
     changes = Changes()
     old, new = publication.summarise(before), publication.summarise(after)
     for name in sorted({*old, *new}):
@@ -215,7 +215,7 @@ def _write_files(
     wanted = {
         path
         for path, size in publication.list_files(after).items()
-        if not folder.is_there(path, size)
+        if not folder.has_file(path, size)
     }
     for one in offered:
         for file in one.disks:

@@ -36,7 +36,7 @@ class Address:
     trust: Trust | None
     format: str = "simplestreams"
 
-    def url_of(self, path: str) -> str:
+    def locate(self, path: str) -> str:
         """Return the address of a file of the feed; an index of virt-builder lies beside its files."""
         return urljoin(
             self.url if self.format == "virt-builder" else self.url.rstrip("/") + "/", path
@@ -51,9 +51,9 @@ class Feed:
     entries: tuple[Entry, ...]
     times: t.Mapping[str, float]
 
-    def url_of(self, file: FeedFile) -> str:
+    def locate(self, file: FeedFile) -> str:
         """Return the address of a file."""
-        return self.address.url_of(file.path)
+        return self.address.locate(file.path)
 
 
 def read(web: Web, address: Address, seen: FeedHistory, now: float) -> Feed:
@@ -104,7 +104,7 @@ def _derive_signed_name(path: str) -> str:
 def _get_dated(
     web: Web, address: Address, path: str, kind: str
 ) -> tuple[simplestreams.Data, dict[str, float]]:
-    text, signed_at = _get(web, address, path, address.url_of(path))
+    text, signed_at = _get(web, address, path, address.locate(path))
     data = simplestreams.parse(text, kind)
     if signed_at is None:
         return data, {}

@@ -41,9 +41,9 @@ class Signer:
     home: str | None = None
     passphrase: str | None = dataclasses.field(default=None, repr=False)
 
-    def fingerprint(self) -> str:
+    def find_fingerprint(self) -> str:
         """Return the fingerprint of the primary key; raises NotFound, or InvalidInput when several keys match."""
-        done = self._gpg("--with-colons", "--list-secret-keys", "--", self.key)
+        done = self._run_gpg("--with-colons", "--list-secret-keys", "--", self.key)
         lines = [line.split(":") for line in done.stdout.decode(errors="replace").splitlines()]
         found = [
             after[9]
@@ -62,13 +62,13 @@ class Signer:
             )
         return found[0]
 
-    def public_key(self, *, armored: bool = False) -> bytes:
+    def export_public_key(self, *, armored: bool = False) -> bytes:
         """Return the public key: as gpgv reads it, or as text."""
-        return self._gpg(
-            *(["--armor"] if armored else []), "--export", "--", self.fingerprint()
+        return self._run_gpg(
+            *(["--armor"] if armored else []), "--export", "--", self.find_fingerprint()
         ).stdout
 
-    def clearsign(self, text: bytes) -> bytes:
+    def sign(self, text: bytes) -> bytes:
         """Return ``text`` with the signature around it; raises SigningFailed with what gpg said."""
         with tempfile.TemporaryDirectory(prefix="headroom-sign-") as name:
             plain, signed = Path(name) / "text", Path(name) / "signed"
@@ -80,13 +80,13 @@ class Signer:
             )
             options = [
                 "--local-user",
-                f"{self.fingerprint()}",
+                f"{self.find_fingerprint()}",
                 "--digest-algo",
                 "SHA512",
                 "--output",
                 str(signed),
             ]
-            done = self._gpg(*with_passphrase, *options, "--clearsign", "--", str(plain))
+            done = self._run_gpg(*with_passphrase, *options, "--clearsign", "--", str(plain))
             if done.returncode != 0 or not signed.exists():
                 said = done.stderr.decode(errors="replace").strip().splitlines() or [
                     "it did not say why"
@@ -96,7 +96,7 @@ class Signer:
                 )
             return signed.read_bytes()
 
-    def _gpg(self, *arguments: str) -> subprocess.CompletedProcess[bytes]:
+    def _run_gpg(self, *arguments: str) -> subprocess.CompletedProcess[bytes]:
         if shutil.which("gpg") is None:
             raise MissingDependency(
                 "gpg is not installed where this module runs, and it signs feeds. Install it (Debian and Ubuntu: gpg, "

@@ -7,16 +7,16 @@
 
 """The journal: which acts a run has begun and done, so that after a crash they are finished or undone.
 
-    with journal.transaction("clone", "web-7", intent, recovery) as transaction:
-        step = transaction.step("volume", pool="default", name="web-7.qcow2")    # durable before the act
+A module opens it by open_journal(), and does what takes several steps in a transaction:
+
+    with journal.begin("clone", "web-7", intent, recovery) as transaction:
+        step = transaction.begin_step("volume", pool="default", name="web-7.qcow2")    # durable before the act
         ...
-        transaction.done(step)                                                   # durable after it
+        transaction.finish_step(step)                                                  # durable after it
 
 When the block raises (a signal that asks to stop included), ``recovery.roll_back`` undoes what the record says, so that
 a failure and a crash are cleaned up by the same code. A run that is killed leaves its record, and the lock that it held
 goes with its process: the next run sees that nobody is at work on it any more, and calls recover().
-
-What the journal is made of is in ``_transaction``.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class Transaction:
     """A transaction under way. Threads may take its steps side by side."""
 
     def __init__(self, record: Record, write: Write) -> None:
-        self._begun = record
+        self._record = record
         self._write = write
         self._steps: list[Step] = []
         self._version = self._written = self._lasting = 0
@@ -85,7 +85,7 @@ class Transaction:
     @property
     def id(self) -> str:
         """What names it in the journal."""
-        return self._begun.id
+        return self._record.id
 
     @property
     def record(self) -> Record:
@@ -93,7 +93,7 @@ class Transaction:
         with self._changing:
             return self._snapshot()
 
-    def step(self, act: str, /, **arguments: t.Any) -> Step:
+    def begin_step(self, act: str, /, **arguments: t.Any) -> Step:
         """Record that an act begins; when this has returned, it may. ``arguments`` are JSON-able."""
         step = Step(act, arguments)
         with self._changing:
@@ -103,24 +103,27 @@ class Transaction:
         self._save(version)
         return step
 
-    def done(self, step: Step | str, /, **facts: t.Any) -> None:
+    def finish_step(self, step: Step | str, /, **facts: t.Any) -> None:
         """Record that an act is done: this one, or the newest of that name that was begun."""
         self._save(self._end(step, facts))
 
-    def passed(self, step: Step, /) -> None:
-        """As done(), where it is enough to know after a power failure that the act had begun: it costs no sync."""
+    def finish_step_hastily(self, step: Step, /) -> None:
+        """As finish_step() without a sync: after a power failure it is only known that the act had begun."""
         self._save(self._end(step, {}), hasty=True)
 
     def _end(self, step: Step | str, facts: t.Mapping[str, t.Any]) -> int:
         with self._changing:
             if isinstance(step, str):
-                step = next(
-                    one for one in reversed(self._steps) if (one.name, one.state) == (step, "begun")
-                )
+                step = self._find_begun(step)
             step.state = "done"
             step.facts.update(facts)
             self._version += 1
             return self._version
+
+    def _find_begun(self, act: str) -> Step:
+        """Return the newest step of that name that has not ended."""
+        begun = [step for step in self._steps if (step.name, step.state) == (act, "begun")]
+        return begun[-1]
 
     def _save(self, version: int, *, hasty: bool = False) -> None:
         with self._writing:
@@ -135,7 +138,7 @@ class Transaction:
 
     def _snapshot(self) -> Record:
         return dataclasses.replace(
-            self._begun, steps=tuple(dataclasses.replace(step) for step in self._steps)
+            self._record, steps=tuple(dataclasses.replace(step) for step in self._steps)
         )
 
 
@@ -152,7 +155,7 @@ class Journal:
     keep: int = 200
 
     @contextlib.contextmanager
-    def transaction(
+    def begin(
         self,
         kind: str,
         subject: str,
@@ -168,7 +171,7 @@ class Journal:
         fails, it stays unfinished, and the error says so. Stopped by a signal, this raises Interrupted.
         """
         record = Record(secrets.token_hex(4), kind, subject, dict(intent), started=self.now())
-        with raise_on_signals() as interrupts, self._store.begun(record, instead_of):
+        with raise_on_signals() as interrupts, self._store.begin(record, instead_of):
             transaction = Transaction(record, self._store.write)
             try:
                 yield transaction
@@ -183,12 +186,12 @@ class Journal:
                 raise
             self._store.end(transaction.record, "finished", self.keep)
 
-    def records(self, kind: str | None = None, subject: str | None = None) -> list[Record]:
+    def list_records(self, kind: str | None = None, subject: str | None = None) -> list[Record]:
         """Return the records that are kept, of that kind and about that subject, the oldest first."""
         return _select(self._store.read(), kind, subject)
 
-    def unfinished(self, kind: str | None = None, subject: str | None = None) -> list[Record]:
-        """As records(), only of those transactions that have not ended."""
+    def list_unfinished(self, kind: str | None = None, subject: str | None = None) -> list[Record]:
+        """As list_records(), only of those transactions that have not ended."""
         return _select(self._store.read(unfinished=True), kind, subject)
 
     def recover(
@@ -201,7 +204,7 @@ class Journal:
         act, outcome = _acts(handler)[direction]
         with raise_on_signals() as interrupts, contextlib.ExitStack() as stack:
             try:
-                stack.enter_context(self._store.taken_over(record))
+                stack.enter_context(self._store.take_over(record))
             except NotFound:
                 return False
             try:

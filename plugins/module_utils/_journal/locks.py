@@ -56,7 +56,7 @@ class Locks:
         with contextlib.suppress(FileNotFoundError):
             self._path(name).unlink()
 
-    def names(self) -> t.Iterator[str]:
+    def list_names(self) -> t.Iterator[str]:
         """Yield the name of every lock that has a file."""
         with contextlib.suppress(FileNotFoundError):
             yield from [path.name for path in self.directory.iterdir()]

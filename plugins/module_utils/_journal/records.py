@@ -57,7 +57,7 @@ class Record:
         """The host that it works on."""
         return self.intent.get("uri")
 
-    def ended(self, state: State) -> Record:
+    def end_as(self, state: State) -> Record:
         """Return the record as it is kept: without the options of its task, which may hold secrets."""
         intent = {name: value for name, value in self.intent.items() if name != "options"}
         return dataclasses.replace(self, state=state, intent=intent)

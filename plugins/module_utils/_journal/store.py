@@ -5,7 +5,7 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""The journal's file: the records, and who is at work on them."""
+"""The journal's file: read and write records, and hold the lock of one for as long as a process is at work on it."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ class Store:
         """Record how it ended; only the last ``keep`` of those that have are kept."""
 
         def work(opened: sqlite3.Connection) -> None:
-            opened.execute(_UPSERT, records.write_row(record.ended(state)))
+            opened.execute(_UPSERT, records.write_row(record.end_as(state)))
             opened.execute(
                 "DELETE FROM record WHERE state != 'unfinished' AND number NOT IN "
                 "(SELECT number FROM record WHERE state != 'unfinished' ORDER BY number DESC LIMIT ?)",
@@ -103,50 +103,54 @@ class Store:
         self._run(work)
 
     @contextlib.contextmanager
-    def begun(self, record: Record, instead_of: Record | None = None) -> t.Iterator[None]:
+    def begin(self, record: Record, instead_of: Record | None = None) -> t.Iterator[None]:
         """Make a new record durable, and hold its lock for the block.
 
         Raises Conflict when a live one, other than ``instead_of``, collides.
         """
 
         def work(opened: sqlite3.Connection) -> None:
-            there = self._read(opened)
-            self._remove_strays({one.id for one in there})
-            for other in there:
+            unfinished = self._read(opened)
+            self._remove_strays({other.id for other in unfinished})
+            for other in unfinished:
                 mine = instead_of is not None and instead_of.id == other.id
                 if other.alive and not mine and other.collides_with(record):
                     raise _refuse_busy(other)
             opened.execute(_UPSERT, records.write_row(record))
 
-        with self._locked(record.id, work):
+        with self._hold_lock(record.id, work):
             yield
 
     @contextlib.contextmanager
-    def taken_over(self, record: Record) -> t.Iterator[None]:
+    def take_over(self, record: Record) -> t.Iterator[None]:
         """Hold the lock of a record that a dead run left; raises NotFound for one that has ended, Conflict if alive."""
 
         def work(opened: sqlite3.Connection) -> None:
-            found = opened.execute("SELECT state FROM record WHERE id = ?", (record.id,)).fetchone()
-            if found != ("unfinished",):
+            row = opened.execute("SELECT state FROM record WHERE id = ?", (record.id,)).fetchone()
+            if row != ("unfinished",):
                 raise NotFound(f"{record} has ended.", transaction=record.id)
 
-        with self._locked(record.id, work):
+        with self._hold_lock(record.id, work):
             yield
 
     @contextlib.contextmanager
-    def _locked(self, name: str, work: t.Callable[[sqlite3.Connection], None]) -> t.Iterator[None]:
+    def _hold_lock(
+        self, name: str, work: t.Callable[[sqlite3.Connection], None]
+    ) -> t.Iterator[None]:
         with contextlib.ExitStack() as held:
 
-            def locked_work(opened: sqlite3.Connection) -> None:
+            def work_under_lock(opened: sqlite3.Connection) -> None:
                 work(opened)
                 descriptor = self._locks.take(name)
                 if descriptor is None:
-                    raise _refuse_busy(next(one for one in self._read(opened) if one.id == name))
+                    raise _refuse_busy(
+                        next(record for record in self._read(opened) if record.id == name)
+                    )
                 held.callback(os.close, descriptor)
                 opened.execute("UPDATE record SET process = ? WHERE id = ?", (os.getpid(), name))
 
-            self._run(locked_work)
-            with _File(self.path).kept_open():
+            self._run(work_under_lock)
+            with _File(self.path).keep_open():
                 yield
 
     def _run(
@@ -168,18 +172,17 @@ class Store:
 
     def _read(self, opened: sqlite3.Connection, query: str = _UNFINISHED) -> list[Record]:
         rows = opened.execute(query).fetchall()
-        found = [records.read_row(row) for row in rows]
-        return [
-            dataclasses.replace(
-                one, alive=one.state == "unfinished" and self._locks.is_held(one.id)
-            )
-            for one in found
-        ]
+        return [self._look_for_life(records.read_row(row)) for row in rows]
 
-    def _remove_strays(self, known: t.Collection[str]) -> None:
+    def _look_for_life(self, record: Record) -> Record:
+        """Return the record with ``alive`` as it is: whether a process holds its lock."""
+        alive = record.state == "unfinished" and self._locks.is_held(record.id)
+        return dataclasses.replace(record, alive=alive)
+
+    def _remove_strays(self, ids: t.Collection[str]) -> None:
         """Remove the locks of runs that died before their record was there, or whose file was set aside."""
-        for name in self._locks.names():
-            if name not in known and not self._locks.is_held(name):
+        for name in self._locks.list_names():
+            if name not in ids and not self._locks.is_held(name):
                 self._locks.remove(name)
 
     @property

@@ -78,10 +78,10 @@ def merge(domain: Domain, target: str, clock: Clock) -> None:
             )
         return is_ready(domains.read_live_xml(domain), target)
 
-    Waiter(_MERGE_SECONDS, clock).until(ready, f"merging the overlay of the disk {target}")
+    Waiter(_MERGE_SECONDS, clock).wait_for(ready, f"merging the overlay of the disk {target}")
     blocks.pivot(domain, target)
     gone = functools.partial(_has_no_job, domain, target)
-    Waiter(_MERGE_SECONDS, clock).until(gone, f"leaving the overlay of the disk {target}")
+    Waiter(_MERGE_SECONDS, clock).wait_for(gone, f"leaving the overlay of the disk {target}")
 
 
 def _has_no_job(domain: Domain, target: str) -> bool:

@@ -265,7 +265,7 @@ class _One:
         intent = self._intent(made)
         mover: Mover | None = None
         try:
-            with self._task.journal.transaction(
+            with self._task.journal.begin(
                 KIND, made.guest.name, intent.as_dict(), self._task.recovery
             ) as transaction:
                 result.transaction = transaction.id

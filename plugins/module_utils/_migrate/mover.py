@@ -85,9 +85,9 @@ class Mover:
     def _step(self, act: str, /, **arguments: t.Any) -> t.Iterator[Step]:
         """Journal an act around the block that does it; one that raises stays begun. Counts its seconds."""
         began = self.sides.clock.now()
-        step = self.transaction.step(act, **arguments)
+        step = self.transaction.begin_step(act, **arguments)
         yield step
-        self.transaction.done(step)
+        self.transaction.finish_step(step)
         self.outcome.stages[act] = (
             self.outcome.stages.get(act, 0.0) + self.sides.clock.now() - began
         )
@@ -99,7 +99,7 @@ class Mover:
                 try:
                     volumes.create(self.sides.destination, disk)
                 except Conflict:  # somebody else's: not to be deleted when this is undone
-                    self.transaction.done(step, made=False)
+                    self.transaction.finish_step(step, made=False)
                     raise
 
     def _serve(self) -> int:

@@ -181,7 +181,7 @@ def made_volumes(record: Record) -> list[VolumeRef]:
 
 def _settled(sides: Sides) -> Place:
     """Wait while the memory is under way; return where the guest is then."""
-    Waiter(_ARRIVAL_SECONDS, sides.clock, longest_pause=1.0).until(
+    Waiter(_ARRIVAL_SECONDS, sides.clock, longest_pause=1.0).wait_for(
         lambda: sides.whereabouts() != "moving", "the end of the migration that is under way"
     )
     return sides.whereabouts()

@@ -51,7 +51,7 @@ class Task:
     def unfinished(self, name: str) -> list[Record]:
         """Return what the journal holds of migrations of ``name`` between these hosts that have not ended."""
         hosts = (mask_uri(self.uri), mask_uri(self.request.destination_uri))
-        records = self.journal.unfinished(KIND, name)
+        records = self.journal.list_unfinished(KIND, name)
         return [
             record
             for record in records
@@ -63,7 +63,7 @@ class Task:
         own = [record.id for record in self.unfinished(name) if not record.alive]
         others = [
             str(record)
-            for record in self.journal.unfinished(KIND, name)
+            for record in self.journal.list_unfinished(KIND, name)
             if record.uri == mask_uri(self.uri) and record.id not in own
         ]
         return ", ".join(others) or None

@@ -83,7 +83,7 @@ def to_reserve(network: Network, wanted: Reservation, *, force: bool) -> list[St
     ``force`` those of others go.
     """
     subnet, after = subnet_of(network, wanted), merged(network, wanted)
-    touching = [(place, one) for place, one in network.reservations if one.shares_with(after)]
+    touching = [(place, one) for place, one in network.reservations if one.collides_with(after)]
     others = [one for _place, one in touching if not _is_of(one, wanted)]
     if others and not force:
         raise _taken(network, wanted, others)

@@ -5,7 +5,7 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""Resuming and rolling back the transactions that a task chooses."""
+"""What the module transaction does: ensure() resumes or rolls back the transactions that its options choose."""
 
 from __future__ import annotations
 
@@ -78,15 +78,15 @@ def ensure(journal: Journal, choice: Choice, now: float, *, dry_run: bool) -> di
 
 def _find(journal: Journal, choice: Choice) -> list[Record]:
     if choice.id is None:
-        return journal.unfinished(choice.kind, choice.subject)
-    found = [record for record in journal.records() if record.id == choice.id]
-    if not found:
+        return journal.list_unfinished(choice.kind, choice.subject)
+    records = [record for record in journal.list_records() if record.id == choice.id]
+    if not records:
         raise NotFound(
             f"id: the journal {journal.path} has no transaction {choice.id!r}. headroom.libvirt.transaction_info lists "
             "those that are unfinished; of those that have ended, only the latest are kept.",
             id=choice.id,
         )
-    return found
+    return records
 
 
 def _check(record: Record, choice: Choice) -> None:
@@ -116,4 +116,6 @@ def _recover(journal: Journal, record: Record, choice: Choice) -> None:
     with open_connection(
         choice.uri or record.uri or "", timeout=choice.connect_timeout
     ) as connection:
-        journal.recover(record, find_kind(record).recovery(connection, journal), choice.direction)
+        journal.recover(
+            record, find_kind(record).make_recovery(connection, journal), choice.direction
+        )

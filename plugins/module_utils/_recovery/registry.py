@@ -5,7 +5,7 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""The kinds of transactions, and what can be done about those that were left unfinished."""
+"""Which transaction is recovered by whom: a new kind is entered in KINDS; describe_recovery() changes nothing."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ if t.TYPE_CHECKING:
 class Kind:
     """A kind of transactions.
 
-    ``recovery`` makes its handler; ``prospects`` says in sentences, out of a record alone, what the handler would do.
+    ``make_recovery`` makes its handler; ``describe`` says in sentences, of a record alone, what that would do.
     """
 
-    recovery: t.Callable[[Connection, Journal], Recovery]
-    prospects: t.Callable[[Record, Direction], list[str]]
+    make_recovery: t.Callable[[Connection, Journal], Recovery]
+    describe: t.Callable[[Record, Direction], list[str]]
 
 
 KINDS: t.Final[t.Mapping[str, Kind]] = {
@@ -81,4 +81,4 @@ def describe_recovery(record: Record, direction: Direction) -> list[str]:
     """Return what recovering the record would do; nothing for one that has ended, or of a kind that is not known."""
     if record.state != "unfinished" or record.kind not in KINDS:
         return []
-    return KINDS[record.kind].prospects(record, direction)
+    return KINDS[record.kind].describe(record, direction)

@@ -5,7 +5,7 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""A transaction as the modules return it, with what each direction of recovery would do."""
+"""describe_transaction(): a transaction as the modules return it, with what each direction of recovery would do."""
 
 from __future__ import annotations
 

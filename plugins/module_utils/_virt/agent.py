@@ -64,7 +64,7 @@ def run(domain: domains.Domain, words: t.Sequence[str], timeout: float, clock: C
         return status.get("exited") is True
 
     # Each look takes some of the guest's own time: 5 to 20 ms of a processor that is emulated.
-    Waiter(timeout, clock, first_pause=0.1, longest_pause=0.1).until(
+    Waiter(timeout, clock, first_pause=0.1, longest_pause=0.1).wait_for(
         has_ended, f"the end of {words[0]} in {domain.name()!r}"
     )
     if status.get("exitcode") != 0:

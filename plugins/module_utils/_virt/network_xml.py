@@ -33,7 +33,7 @@ class Reservation:
         who = " ".join(part for part in (self.name, self.mac) if part)
         return f"{self.address or 'no address'} for {who or 'nobody'}"
 
-    def shares_with(self, other: Reservation) -> bool:
+    def collides_with(self, other: Reservation) -> bool:
         """Return whether the two cannot stand side by side: libvirt allows each MAC, name and address once."""
         pairs = ((self.mac, other.mac), (self.address, other.address), (self.name, other.name))
         return any(mine is not None and mine == theirs for mine, theirs in pairs)

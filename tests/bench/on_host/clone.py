@@ -281,7 +281,7 @@ def _streamed(bench: Bench, source: str) -> list[frame.Row]:
     with open_connection(uri) as remote:
         catalogue = open_catalogue(remote, "default")
         manifest = catalogue.get("web", None)
-        path = catalogue.paths(manifest)["vda"]
+        path = catalogue.locate_disks(manifest)["vda"]
 
     def ours() -> None:
         (row,) = bench.make(1, "streamed", "running", source_uri=uri)

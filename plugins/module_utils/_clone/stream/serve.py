@@ -161,7 +161,7 @@ def _disks(
     catalogue: Catalogue, manifest: Manifest, export: export_xml.Export
 ) -> list[export_xml.Served]:
     pool = storage.read_pool(catalogue.pool)
-    paths = catalogue.paths(manifest)
+    paths = catalogue.locate_disks(manifest)
     return [
         export_xml.Served(
             disk.target,

@@ -26,7 +26,7 @@ class FakeClock:
 
 def test_returns_as_soon_as_the_predicate_holds() -> None:
     clock = FakeClock()
-    Waiter(10, clock).until(lambda: clock.time >= 3, "the guest's shutdown")
+    Waiter(10, clock).wait_for(lambda: clock.time >= 3, "the guest's shutdown")
     assert 3 <= clock.time <= 3.5
 
 
@@ -39,5 +39,5 @@ def test_does_not_wait_for_what_holds_already() -> None:
 def test_names_what_did_not_happen() -> None:
     clock = FakeClock()
     with pytest.raises(TimedOut, match=r"the guest's shutdown did not happen within 2 s"):
-        Waiter(2, clock).until(lambda: False, "the guest's shutdown")
+        Waiter(2, clock).wait_for(lambda: False, "the guest's shutdown")
     assert clock.time == pytest.approx(2)

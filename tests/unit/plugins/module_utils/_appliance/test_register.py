@@ -98,7 +98,7 @@ def test_an_appliance_is_what_was_sent_and_is_found_again(
     assert (made.disks[0].size_bytes, made.disks[0].virtual_size_bytes) == (4096, 4096)
     assert shelf.find("web", "1") == made
     assert shelf.find("web", None) == made
-    assert contents[shelf.paths(made)["vda"]] == CONTENT
+    assert contents[shelf.locate_disks(made)["vda"]] == CONTENT
     assert [disk["path"] for disk in shelf.describe(made)["disks"]] == [
         f"/images/{made.disks[0].volume}"
     ]
@@ -181,13 +181,13 @@ def test_leftovers_of_other_appliances_go_when_they_are_old(
         shelf.pool, old, storage_xml.build_volume_xml(storage_xml.NewVolume(old, 10, "raw"))
     )
     assert (
-        shelf.leftovers(WEB, now=1e9) == []
+        shelf.find_leftovers(WEB, now=1e9) == []
     )  # the test driver does not tell the time of its volumes
     monkeypatch.setattr(
         storage_xml, "parse_volume", lambda _text: storage_xml.Volume(old, modified=1_000_000.0)
     )
-    assert shelf.leftovers(WEB, now=1_003_600.0) == []
-    assert [volume.name() for volume in shelf.leftovers(WEB, now=1_003_601.0)] == [old]
+    assert shelf.find_leftovers(WEB, now=1_003_600.0) == []
+    assert [volume.name() for volume in shelf.find_leftovers(WEB, now=1_003_601.0)] == [old]
 
 
 def test_a_run_whose_volumes_another_took_over_publishes_nothing(
@@ -256,7 +256,7 @@ def test_what_others_stand_on_stays(
     shelf: Catalogue, ask: t.Callable[..., register.ApplianceRequest]
 ) -> None:
     made = make(shelf, ask())
-    base = shelf.paths(made)["vda"]
+    base = shelf.locate_disks(made)["vda"]
     fast = storage.look_up_pool(shelf.connection, "fast")
     overlay = storage_xml.NewVolume("x", 4096, backing_path=base)
     volume = storage.create(fast, "x", storage_xml.build_volume_xml(overlay))

@@ -104,7 +104,7 @@ def test_clones_are_made_as_the_plan_says(shelf: Catalogue, journal: Journal) ->
             volume = storage.find_volume_by_path(shelf.connection, disk.source or "")
             assert volume is not None
             described = storage.read_volume(volume)
-            assert described.backing_path == shelf.paths(plan.manifest)[disk.target]
+            assert described.backing_path == shelf.locate_disks(plan.manifest)[disk.target]
             assert described.capacity_bytes == 4096
     assert len({mac for row in rows for mac in row["macs"]}) == 3
     assert all(set(row["seconds"]) == {"volumes", "define", "start"} for row in rows)
@@ -292,4 +292,4 @@ def test_addresses_of_the_hosts_other_machines_are_not_given_again(
 
 def test_a_clone_keeps_its_appliance(shelf: Catalogue, journal: Journal) -> None:
     make(shelf, journal, THREE)
-    assert shelf.clones(ApplianceId("web", "1")) == ["web-1", "web-2", "web-3"]
+    assert shelf.list_clones(ApplianceId("web", "1")) == ["web-1", "web-2", "web-3"]

@@ -115,7 +115,7 @@ def crash(
         patched.setattr(CloneRecovery, "roll_back", leave)
         with pytest.raises(LibvirtFailed):
             make(shelf, journal)
-    (record,) = journal.unfinished()
+    (record,) = journal.list_unfinished()
     assert not record.alive
     return record
 
@@ -148,7 +148,7 @@ def test_the_next_run_is_as_an_undisturbed_one(
     assert everything(shelf) == before
     assert len(make(shelf, journal)) == 2
     assert everything(shelf) == undisturbed
-    assert journal.unfinished() == []
+    assert journal.list_unfinished() == []
     assert settle(shelf, journal) == ()
 
 
@@ -163,11 +163,11 @@ def test_check_mode_sees_through_what_was_left(shelf: Catalogue, journal: Journa
     }
     assert record.id in left.notes[0]
     assert [clone.name for clone in survey.make_plan(shelf, WEB, left).clones] == ["web-1", "web-2"]
-    assert journal.unfinished() == [record]
+    assert journal.list_unfinished() == [record]
 
 
 def test_a_run_at_work_is_waited_for_and_then_named(shelf: Catalogue, journal: Journal) -> None:
-    with journal.transaction("clone", "web-2, web-3", {"uri": shelf.connection.uri}) as transaction:
+    with journal.begin("clone", "web-2, web-3", {"uri": shelf.connection.uri}) as transaction:
         with pytest.raises(
             Conflict, match=f"{transaction.id} .* is still at work after 5 s"
         ) as caught:
@@ -180,7 +180,7 @@ def test_a_run_at_work_is_waited_for_and_then_named(shelf: Catalogue, journal: J
 
 
 def test_a_run_on_another_host_is_left_alone(shelf: Catalogue, journal: Journal) -> None:
-    with journal.transaction("clone", "web-1", {"uri": "qemu+ssh://other/system"}):
+    with journal.begin("clone", "web-1", {"uri": "qemu+ssh://other/system"}):
         assert settle(shelf, journal) == ()
 
 
@@ -244,7 +244,7 @@ def test_only_what_is_in_the_way_is_an_error(
     assert "the storage pool 'fast' is not active" in warnings[0]
     with pytest.raises(HeadroomError, match="the storage pool 'fast' is not active"):
         settle(shelf, journal)
-    assert [one.id for one in journal.unfinished()] == [record.id]
+    assert [one.id for one in journal.list_unfinished()] == [record.id]
 
 
 @pytest.fixture
@@ -267,8 +267,8 @@ def test_resuming_makes_what_the_task_asked_for(shelf: Catalogue, journal: Journ
     assert done["actions"][-1] == "Make web-1, web-2 anew."
     assert [row["state"] for row in done["transactions"]] == ["resumed"]
     assert {"web-1", "web-2"} <= everything(shelf)
-    assert journal.unfinished() == []
-    assert [record.intent.get("options") for record in journal.records()] == [None, None]
+    assert journal.list_unfinished() == []
+    assert [record.intent.get("options") for record in journal.list_records()] == [None, None]
     nothing = transactions.ensure(journal, Choice("resumed", subject="web-2"), 0.0, dry_run=False)
     assert (nothing["changed"], nothing["transactions"]) == (False, [])
 
@@ -295,7 +295,7 @@ def test_what_must_not_be_recovered_is_refused(shelf: Catalogue, journal: Journa
     with pytest.raises(HeadroomError, match="has no transaction 'none'"):
         transactions.ensure(journal, Choice("resumed", id="none"), 0.0, dry_run=True)
     with (
-        journal.transaction("clone", "web-1", {"uri": shelf.connection.uri}),
+        journal.begin("clone", "web-1", {"uri": shelf.connection.uri}),
         pytest.raises(Conflict, match="is at work in the process"),
     ):
         transactions.ensure(journal, Choice("rolled_back", subject="web-1"), 0.0, dry_run=True)

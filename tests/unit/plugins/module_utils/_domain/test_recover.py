@@ -98,7 +98,7 @@ def test_all_goes_and_nothing_is_left_in_the_journal(
 ) -> None:
     remove(journal, machine)
     assert left(machine.connection) == set()
-    assert [(record.kind, record.subject, record.state) for record in journal.records()] == [
+    assert [(record.kind, record.subject, record.state) for record in journal.list_records()] == [
         ("removal", "web-1", "finished")
     ]
 

@@ -21,7 +21,7 @@ def seen(tmp_path: Path) -> FeedHistory:
 
 def test_a_feed_that_was_never_seen_passes(seen: FeedHistory) -> None:
     seen.check({"index.sjson": 100.0}, 200.0)
-    assert seen.times() == {}
+    assert seen.read_times() == {}
 
 
 def test_an_older_one_is_refused_and_an_equal_one_is_not(seen: FeedHistory) -> None:
@@ -44,7 +44,7 @@ def test_remembering_adds_and_writes_only_what_is_new(seen: FeedHistory) -> None
     seen.remember({"a": 1.0})
     assert seen.path.stat().st_ino == before
     seen.remember({"b": 2.0})
-    assert seen.times() == {"a": 1.0, "b": 2.0}
+    assert seen.read_times() == {"a": 1.0, "b": 2.0}
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"updated": 5}', '{"updated": {"a": "x"}}'])

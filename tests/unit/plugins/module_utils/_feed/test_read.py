@@ -62,7 +62,7 @@ def test_signed_files_are_read_where_there_is_trust(server: Server, tmp_path: Pa
     feed = read.read(transfer.Web(), read.Address(SITE, TRUST), FeedHistory(SITE, tmp_path), 200.0)
     assert [entry.product for entry in feed.entries] == ["box"]
     assert feed.times == {"streams/v1/index.sjson": 100.0, "streams/v1/b.sjson": 100.0}
-    assert feed.url_of(feed.entries[0].disks[0]) == f"{SITE}/box.img"
+    assert feed.locate(feed.entries[0].disks[0]) == f"{SITE}/box.img"
     assert list(tmp_path.iterdir()) == []
 
 
@@ -110,4 +110,4 @@ def test_the_files_of_a_virt_builder_index_lie_beside_it(server: Server, tmp_pat
         transfer.Web(), read.Address(url, TRUST, "virt-builder"), FeedHistory(url, tmp_path), 200.0
     )
     assert feed.times == {"index.asc": 5.0}
-    assert feed.url_of(feed.entries[0].disks[0]) == f"{SITE}/box.xz"
+    assert feed.locate(feed.entries[0].disks[0]) == f"{SITE}/box.xz"

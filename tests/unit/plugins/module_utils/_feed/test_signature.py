@@ -119,8 +119,10 @@ def signer(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[Signer]:
 
 def test_what_gpg_signed_is_what_gpgv_lets_pass(signer: Signer) -> None:
     text = b'- "dashes"\nno trailing space\n{"a": 1}\n'
-    signed = signer.clearsign(text)
-    trusted = signature.read_trust(signer.public_key(armored=True).decode(), [signer.fingerprint()])
+    signed = signer.sign(text)
+    trusted = signature.read_trust(
+        signer.export_public_key(armored=True).decode(), [signer.find_fingerprint()]
+    )
     assert signature.verify(signed, trusted, "it").text.rstrip() == text.rstrip()
     with pytest.raises(BadSignature, match="is not what was signed"):
         signature.verify(signed.replace(b'"a": 1', b'"a": 2'), trusted, "it")
@@ -131,8 +133,8 @@ def test_what_gpg_signed_is_what_gpgv_lets_pass(signer: Signer) -> None:
 
 
 def test_what_stands_around_the_signed_text_is_not_read(signer: Signer) -> None:
-    signed = signer.clearsign(b'{"a": 1}\n')
-    trusted = signature.Trust(signer.public_key(), (signer.fingerprint(),))
+    signed = signer.sign(b'{"a": 1}\n')
+    trusted = signature.Trust(signer.export_public_key(), (signer.find_fingerprint(),))
     try:
         found = signature.verify(signed + b'{"a": 2}\n', trusted, "it").text
     except BadSignature:

@@ -71,8 +71,8 @@ def in_another_process(journal: Journal, body: str) -> subprocess.Popen[str]:
     program = f"""
 import os, signal, sys
 from ansible_collections.headroom.libvirt.plugins.module_utils._journal.journal import Journal
-with Journal({journal.path!r}).transaction("clone", "web-1, web-2", {URI!r}) as transaction:
-    transaction.step("volume", name="web-1.qcow2")
+with Journal({journal.path!r}).begin("clone", "web-1, web-2", {URI!r}) as transaction:
+    transaction.begin_step("volume", name="web-1.qcow2")
     {body}
 """
     return subprocess.Popen(
@@ -91,7 +91,7 @@ def killed(journal: Journal) -> Record:
     process = in_another_process(journal, "os.kill(os.getpid(), signal.SIGKILL)")
     _output, errors = process.communicate()
     assert process.returncode == -signal.SIGKILL, errors
-    (record,) = journal.unfinished()
+    (record,) = journal.list_unfinished()
     return record
 
 
@@ -107,11 +107,11 @@ def live(journal: Journal) -> Iterator[subprocess.Popen[str]]:
 
 
 def test_what_is_begun_and_done_can_be_read_while_it_is(journal: Journal) -> None:
-    with journal.transaction("clone", "web-1", {**URI, "size": 5}) as transaction:
-        first = transaction.step("volume", pool="default")
-        transaction.done(first, path="/images/a")
-        transaction.step("define", uuid="x")
-        (record,) = journal.unfinished()
+    with journal.begin("clone", "web-1", {**URI, "size": 5}) as transaction:
+        first = transaction.begin_step("volume", pool="default")
+        transaction.finish_step(first, path="/images/a")
+        transaction.begin_step("define", uuid="x")
+        (record,) = journal.list_unfinished()
     assert (record.id, record.kind, record.subject, record.started) == (
         transaction.id,
         "clone",
@@ -124,21 +124,21 @@ def test_what_is_begun_and_done_can_be_read_while_it_is(journal: Journal) -> Non
         ("define", {"uuid": "x"}, "begun", {}),
     ]
     assert (record.alive, record.process) == (True, os.getpid())
-    assert journal.unfinished() == []
-    assert [(one.state, one.alive) for one in journal.records()] == [("finished", False)]
+    assert journal.list_unfinished() == []
+    assert [(one.state, one.alive) for one in journal.list_records()] == [("finished", False)]
 
 
 def test_done_by_name_means_the_newest_that_was_begun(journal: Journal) -> None:
-    with journal.transaction("clone", "web-1", URI) as transaction:
+    with journal.begin("clone", "web-1", URI) as transaction:
         for number in range(3):
-            transaction.step("volume", number=number)
-        transaction.done("volume")
-        transaction.done("volume")
+            transaction.begin_step("volume", number=number)
+        transaction.finish_step("volume")
+        transaction.finish_step("volume")
         assert [step.state for step in transaction.record.steps] == ["begun", "done", "done"]
 
 
 def test_the_files_are_for_their_owner_alone(journal: Journal, tmp_path: Path) -> None:
-    with journal.transaction("clone", "web-1", URI):
+    with journal.begin("clone", "web-1", URI):
         paths = list(tmp_path.rglob("*"))
         assert len(paths) >= 4  # the directory, the file, the locks' directory, the lock
         assert {
@@ -150,14 +150,14 @@ def test_the_files_are_for_their_owner_alone(journal: Journal, tmp_path: Path) -
 
 
 def test_reading_makes_nothing(journal: Journal, tmp_path: Path) -> None:
-    assert journal.records() == []
+    assert journal.list_records() == []
     assert list(tmp_path.iterdir()) == []
 
 
 def fail(journal: Journal, recovery: _journal.Recovery | None) -> None:
-    with journal.transaction("clone", "web-1", URI, recovery) as transaction:
-        transaction.done(transaction.step("a"))
-        transaction.step("b")
+    with journal.begin("clone", "web-1", URI, recovery) as transaction:
+        transaction.finish_step(transaction.begin_step("a"))
+        transaction.begin_step("b")
         raise NoSpace("full")
 
 
@@ -166,8 +166,8 @@ def test_a_failure_is_rolled_back_with_all_that_was_begun(journal: Journal) -> N
     with pytest.raises(NoSpace, match=r"^full$"):
         fail(journal, undoer)
     assert [[step.name for step in record.steps] for record in undoer.rolled_back] == [["a", "b"]]
-    assert journal.unfinished() == []
-    (record,) = journal.records()
+    assert journal.list_unfinished() == []
+    (record,) = journal.list_records()
     assert (record.state, record.problem) == ("rolled_back", "full")
 
 
@@ -186,17 +186,17 @@ def test_what_is_not_undone_stays_and_is_told(
     assert re.match(
         rf"full\. {words}.* stays unfinished.*headroom\.libvirt\.transaction", caught.value.message
     )
-    (record,) = journal.unfinished()
+    (record,) = journal.list_unfinished()
     assert caught.value.details["transaction"] == record.id
     assert (record.problem, record.alive) == ("full", False)
 
 
 def test_a_defect_is_rolled_back_too(journal: Journal) -> None:
     undoer = Undoer()
-    with pytest.raises(ZeroDivisionError), journal.transaction("clone", "web-1", URI, undoer):
+    with pytest.raises(ZeroDivisionError), journal.begin("clone", "web-1", URI, undoer):
         raise ZeroDivisionError("no")
     assert len(undoer.rolled_back) == 1
-    assert journal.records()[0].problem == "ZeroDivisionError: no"
+    assert journal.list_records()[0].problem == "ZeroDivisionError: no"
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -209,7 +209,7 @@ def test_a_signal_rolls_back_and_a_second_one_does_not_disturb_that(
             super().roll_back(record)
 
     def stop() -> None:
-        with journal.transaction("clone", "web-1", URI, undoer):
+        with journal.begin("clone", "web-1", URI, undoer):
             signal.raise_signal(number)
 
     undoer = Slow()
@@ -217,16 +217,16 @@ def test_a_signal_rolls_back_and_a_second_one_does_not_disturb_that(
     with pytest.raises(_journal.Interrupted, match=rf"^stopped by {number.name}$"):
         stop()
     assert len(undoer.rolled_back) == 1
-    assert journal.records()[0].state == "rolled_back"
+    assert journal.list_records()[0].state == "rolled_back"
     assert signal.getsignal(number) is before
 
 
 def test_what_a_killed_run_left_is_there_and_dead(journal: Journal, killed: Record) -> None:
     assert (killed.kind, killed.subject, killed.alive) == ("clone", "web-1, web-2", False)
     assert [(step.name, step.state) for step in killed.steps] == [("volume", "begun")]
-    assert journal.unfinished(kind="clone", subject="web-2") == [killed]
-    assert journal.unfinished(kind="migrate") == []
-    assert journal.unfinished(subject="web") == []
+    assert journal.list_unfinished(kind="clone", subject="web-2") == [killed]
+    assert journal.list_unfinished(kind="migrate") == []
+    assert journal.list_unfinished(subject="web") == []
 
 
 @pytest.mark.parametrize(
@@ -240,8 +240,8 @@ def test_recovering(
     assert (undoer.resumed, undoer.rolled_back) == (
         ([killed], []) if direction == "resume" else ([], [killed])
     )
-    assert journal.unfinished() == []
-    assert [record.state for record in journal.records()] == [state]
+    assert journal.list_unfinished() == []
+    assert [record.state for record in journal.list_records()] == [state]
     assert not journal.recover(killed, undoer)  # as when two runs come upon it
     assert len(undoer.resumed + undoer.rolled_back) == 1
 
@@ -251,7 +251,7 @@ def test_a_recovery_that_fails_leaves_the_record_and_says_why(
 ) -> None:
     with pytest.raises(HeadroomError, match=r"^pool gone$"):
         journal.recover(killed, Undoer(HeadroomError("pool gone")))
-    (record,) = journal.unfinished()
+    (record,) = journal.list_unfinished()
     assert (record.problem, record.alive) == ("pool gone", False)
     assert journal.recover(record, Undoer())
 
@@ -271,7 +271,7 @@ def test_only_one_run_recovers(journal: Journal, killed: Record) -> None:
 def test_a_run_that_is_at_work_is_not_disturbed(
     journal: Journal, live: subprocess.Popen[str]
 ) -> None:
-    (record,) = journal.unfinished()
+    (record,) = journal.list_unfinished()
     assert record.alive
     with pytest.raises(
         Conflict,
@@ -280,12 +280,12 @@ def test_a_run_that_is_at_work_is_not_disturbed(
         journal.recover(record, Undoer())
     with (
         pytest.raises(Conflict, match=f"process {live.pid}"),
-        journal.transaction("migrate", "web-2", URI),
+        journal.begin("migrate", "web-2", URI),
     ):
         pytest.fail("two runs at once")
-    assert journal.unfinished() == [record]
+    assert journal.list_unfinished() == [record]
     live.communicate()
-    assert journal.unfinished() == []
+    assert journal.list_unfinished() == []
 
 
 def test_other_machines_and_other_hosts_are_free(
@@ -293,24 +293,24 @@ def test_other_machines_and_other_hosts_are_free(
 ) -> None:
     assert live.poll() is None
     with (
-        journal.transaction("clone", "web-3", URI),
-        journal.transaction("clone", "web-1", {"uri": "qemu+ssh://other/system"}),
+        journal.begin("clone", "web-3", URI),
+        journal.begin("clone", "web-1", {"uri": "qemu+ssh://other/system"}),
     ):
-        assert [record.alive for record in journal.unfinished()] == [True] * 3
+        assert [record.alive for record in journal.list_unfinished()] == [True] * 3
 
 
 def test_threads_take_steps_side_by_side(journal: Journal) -> None:
     def work(transaction: Transaction, number: int) -> None:
         for _unused in range(5):
-            transaction.done(transaction.step("act", number=number))
+            transaction.finish_step(transaction.begin_step("act", number=number))
 
-    with journal.transaction("clone", "web-1", URI) as transaction:
+    with journal.begin("clone", "web-1", URI) as transaction:
         threads = [threading.Thread(target=work, args=(transaction, number)) for number in range(4)]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-        (record,) = journal.unfinished()
+        (record,) = journal.list_unfinished()
     assert len(record.steps) == 20
     assert {step.state for step in record.steps} == {"done"}
 
@@ -324,7 +324,7 @@ def test_a_step_is_durable_when_it_returns_whoever_wrote_it() -> None:
 
     transaction = Transaction(Record("1", "clone", "web-1", {}), write)
     for number in range(3):
-        transaction.step("act", number=number)
+        transaction.begin_step("act", number=number)
         assert [step.arguments["number"] for step in written[-1].steps] == list(range(number + 1))
 
 
@@ -341,10 +341,10 @@ def test_what_was_written_in_haste_makes_no_step_of_another_thread_durable() -> 
 
     def work(first: int) -> None:
         for number in range(first, first + 10):
-            step = transaction.step("act", number=number)
+            step = transaction.begin_step("act", number=number)
             if number not in lasting:
                 missed.append(number)
-            transaction.passed(step)
+            transaction.finish_step_hastily(step)
 
     threads = [threading.Thread(target=work, args=(100 * number,)) for number in range(4)]
     for thread in threads:
@@ -356,9 +356,9 @@ def test_what_was_written_in_haste_makes_no_step_of_another_thread_durable() -> 
 
 
 def test_what_was_written_in_haste_is_read_after_the_process_has_died(journal: Journal) -> None:
-    body = 'transaction.passed(transaction.step("domain")); os.kill(os.getpid(), signal.SIGKILL)'
+    body = 'transaction.finish_step_hastily(transaction.begin_step("domain")); os.kill(os.getpid(), signal.SIGKILL)'
     in_another_process(journal, body).communicate()
-    (record,) = journal.unfinished()
+    (record,) = journal.list_unfinished()
     assert [(step.name, step.state) for step in record.steps] == [
         ("volume", "begun"),
         ("domain", "done"),
@@ -367,25 +367,30 @@ def test_what_was_written_in_haste_is_read_after_the_process_has_died(journal: J
 
 def test_only_the_last_ones_are_kept(journal: Journal) -> None:
     short = dataclasses.replace(journal, keep=3)
-    with pytest.raises(NoSpace), short.transaction("clone", "stuck", URI):
+    with pytest.raises(NoSpace), short.begin("clone", "stuck", URI):
         raise NoSpace("full")
     for number in range(5):
-        with short.transaction("clone", f"web-{number}", URI):
+        with short.begin("clone", f"web-{number}", URI):
             pass
-    assert [record.subject for record in short.records()] == ["stuck", "web-2", "web-3", "web-4"]
+    assert [record.subject for record in short.list_records()] == [
+        "stuck",
+        "web-2",
+        "web-3",
+        "web-4",
+    ]
 
 
 def test_a_broken_file_is_set_aside_and_a_live_run_writes_itself_anew(journal: Journal) -> None:
     warnings: list[str] = []
     told = dataclasses.replace(journal, warn=warnings.append)
-    with told.transaction("clone", "web-1", URI) as transaction:
-        transaction.done(transaction.step("a"))
+    with told.begin("clone", "web-1", URI) as transaction:
+        transaction.finish_step(transaction.begin_step("a"))
         Path(journal.path).write_bytes(b"no database" * 1000)
-        transaction.step("b")
-        assert [[step.name for step in record.steps] for record in told.unfinished()] == [
+        transaction.begin_step("b")
+        assert [[step.name for step in record.steps] for record in told.list_unfinished()] == [
             ["a", "b"]
         ]
-    assert [record.state for record in told.records()] == ["finished"]
+    assert [record.state for record in told.list_records()] == ["finished"]
     assert any(
         f"The journal {journal.path} could not be read" in text and ".corrupt-" in text
         for text in warnings
@@ -395,7 +400,7 @@ def test_a_broken_file_is_set_aside_and_a_live_run_writes_itself_anew(journal: J
 def test_a_lock_without_a_record_goes(journal: Journal, killed: Record, tmp_path: Path) -> None:
     stray = tmp_path / "headroom" / "journal.sqlite.locks" / "0badf00d"
     stray.touch()
-    with journal.transaction("clone", "web-7", URI) as transaction:
+    with journal.begin("clone", "web-7", URI) as transaction:
         assert sorted(path.name for path in stray.parent.iterdir()) == sorted(
             [killed.id, transaction.id]
         )

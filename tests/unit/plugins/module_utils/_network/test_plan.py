@@ -223,7 +223,7 @@ def test_the_steps_lead_there_and_touch_no_one_else(
 ) -> None:
     held: list[Reservation] = []
     for one in candidates:
-        if not any(one.shares_with(other) for other in held):  # as libvirt keeps them
+        if not any(one.collides_with(other) for other in held):  # as libvirt keeps them
             held.append(one)
     try:
         steps = plan.to_reserve(network_of(held), wanted, force=force)
@@ -236,15 +236,15 @@ def test_the_steps_lead_there_and_touch_no_one_else(
             after.remove(step.before or step.reservation)
         if step.command != "delete":
             assert not any(
-                step.reservation.shares_with(other) for other in after
+                step.reservation.collides_with(other) for other in after
             )  # libvirt would refuse it
             after.append(step.reservation)
-    (there,) = [one for one in after if one.shares_with(wanted)]
+    (there,) = [one for one in after if one.collides_with(wanted)]
     assert there.address == wanted.address
     assert wanted.mac in {None, there.mac}
     assert wanted.name in {None, there.name}
     if not force:
-        assert [one for one in held if not one.shares_with(there)] == [
+        assert [one for one in held if not one.collides_with(there)] == [
             one for one in after if one is not there
         ]
     assert plan.to_reserve(network_of(after), wanted, force=force) == []
