@@ -55,6 +55,10 @@ class ArgumentSpec:
 # Documented in doc_fragments/journal.py.
 JOURNAL = ArgumentSpec(options={"journal": {"type": "path"}})
 
+# Documented in doc_fragments/machine.py.
+MACHINE = ArgumentSpec(options={"machine": {"type": "dict"}})
+MACHINE_URI = ArgumentSpec(options={"machine_uri": {"type": "str"}})
+
 # Documented in doc_fragments/connection.py.
 CONNECTION = ArgumentSpec(
     options={

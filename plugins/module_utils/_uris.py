@@ -14,11 +14,18 @@ import typing as t
 from urllib.parse import urlsplit
 
 _SECRET_IN_URI: t.Final = re.compile(r"(?P<user>//[^/@:]*):(?P<password>[^/@]*)@")
+_MASK: t.Final = "***"
+_NAMELESS: t.Final = "localhost"
 
 
 def mask_uri(uri: str) -> str:
     """Return ``uri`` with its password, if it has one, replaced."""
-    return _SECRET_IN_URI.sub(r"\g<user>:***@", uri)
+    return _SECRET_IN_URI.sub(rf"\g<user>:{_MASK}@", uri)
+
+
+def is_masked(uri: str) -> bool:
+    """Return whether ``uri`` is one that mask_uri() took a password out of."""
+    return any(match["password"] == _MASK for match in _SECRET_IN_URI.finditer(uri))
 
 
 def find_passwords(options: object) -> set[str]:
@@ -42,3 +49,31 @@ def leads_here(uri: str) -> bool:
     A socket of one's own may be the end of a tunnel.
     """
     return not urlsplit(uri).netloc and "socket=" not in uri
+
+
+def add_host_to_uri(uri: str, hostname: t.Callable[[], str]) -> str:
+    """Return a libvirt ``uri`` that leads to the same host from elsewhere, by SSH where it names no host.
+
+    ``hostname`` is called for the host's name when it is needed. A host that calls itself localhost has none, and what
+    libvirt's test driver makes up is in the process alone: these URIs stay as they are.
+    """
+    parts = urlsplit(uri)
+    driver = parts.scheme.partition("+")[0]
+    if driver == "test" or not leads_here(uri):
+        return uri
+    name = hostname()
+    if not name or name.partition(".")[0] == _NAMELESS:
+        return uri
+    return f"{driver}+ssh://{f'[{name}]' if ':' in name else name}{parts.path}"
+
+
+def strip_own_host(uri: str, own_names: t.Collection[str]) -> str:
+    """Return what add_host_to_uri() was called with, where it was called on a host that has one of these names.
+
+    A user, a port or a parameter in a URI is somebody's choice of a way; such a URI stays as it is.
+    """
+    parts = urlsplit(uri)
+    driver, _plus, transport = parts.scheme.partition("+")
+    if transport != "ssh" or parts.query or parts.netloc not in own_names:
+        return uri
+    return f"{driver}://{parts.path}"

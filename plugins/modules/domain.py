@@ -37,12 +37,6 @@ options:
       - All domains whose name matches this shell pattern, for example V(ci-*).
       - It is matched case-sensitively against the whole name.
     type: str
-  machine:
-    description:
-      - A machine out of any host's results or of the inventory, as a dictionary with C(uri) and C(name).
-      - With C(uuid) the task fails if the name belongs to another machine by now.
-      - Takes the place of O(uri) and O(name).
-    type: dict
   state:
     description:
       - The state that the domains shall be in.
@@ -85,6 +79,8 @@ extends_documentation_fragment:
   - headroom.libvirt.attributes.actiongroup_all
   - headroom.libvirt.connection
   - headroom.libvirt.journal
+  - headroom.libvirt.machine
+  - headroom.libvirt.machine.uri
 attributes:
   check_mode:
     support: full
@@ -125,11 +121,17 @@ EXAMPLES = r"""
 
 - name: Start a guest that the inventory knows, wherever it is
   headroom.libvirt.domain:
-    machine:
-      uri: "{{ hostvars['web-3'].libvirt_uri }}"
-      name: web-3
+    machine: "{{ hostvars['web-3'].libvirt_machine }}"
     state: running
   delegate_to: localhost
+
+- name: Shut the guests down that another host's statistics show to be idle
+  headroom.libvirt.domain:
+    machine: "{{ item }}"
+    state: shutdown
+  loop: "{{ hostvars['kvm1'].usage.domains | selectattr('rates.cpu.used_cores', 'lt', 0.01) }}"
+  loop_control:
+    label: "{{ item.name }}"
 """
 
 RETURN = r"""
@@ -149,6 +151,11 @@ domains:
       type: str
       returned: success
       sample: 5f0c1a52-6a0e-4b7e-9d53-9f1f6a5d5a55
+    machine:
+      description: What names the domain on any host, for O(machine).
+      type: dict
+      returned: success
+      sample: {uri: qemu+ssh://kvm1/system, name: web-1, uuid: 5f0c1a52-6a0e-4b7e-9d53-9f1f6a5d5a55}
     state_before:
       description: The situation that the domain was found in.
       type: str
@@ -196,11 +203,14 @@ missing:
   sample: [web-9]
 """
 
+import dataclasses
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import (
     CONNECTION,
     JOURNAL,
+    MACHINE,
+    MACHINE_URI,
     ArgumentSpec,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain import apply, survey
@@ -227,25 +237,29 @@ if t.TYPE_CHECKING:
         DomainRequest,
     )
 
-ARGUMENTS = CONNECTION.merge(JOURNAL).merge(
-    ArgumentSpec(
-        options={
-            "name": {"type": "list", "elements": "str"},
-            "fleet": {"type": "str"},
-            "pattern": {"type": "str"},
-            "machine": {"type": "dict"},
-            "state": {"type": "str", "choices": list(TARGET_STATES)},
-            "timeout": {"type": "float", "default": 60.0},
-            "force": {"type": "bool", "default": False},
-            "remove_volumes": {"type": "bool", "default": True},
-            "protected": {"type": "bool"},
-            "autostart": {"type": "bool"},
-        },
-        required_one_of=[
-            ("name", "fleet", "pattern", "machine"),
-            ("state", "protected", "autostart"),
-        ],
-        mutually_exclusive=[("machine", "name"), ("machine", "fleet"), ("machine", "pattern")],
+ARGUMENTS = (
+    CONNECTION.merge(JOURNAL)
+    .merge(MACHINE)
+    .merge(MACHINE_URI)
+    .merge(
+        ArgumentSpec(
+            options={
+                "name": {"type": "list", "elements": "str"},
+                "fleet": {"type": "str"},
+                "pattern": {"type": "str"},
+                "state": {"type": "str", "choices": list(TARGET_STATES)},
+                "timeout": {"type": "float", "default": 60.0},
+                "force": {"type": "bool", "default": False},
+                "remove_volumes": {"type": "bool", "default": True},
+                "protected": {"type": "bool"},
+                "autostart": {"type": "bool"},
+            },
+            required_one_of=[
+                ("name", "fleet", "pattern", "machine"),
+                ("state", "protected", "autostart"),
+            ],
+            mutually_exclusive=[("machine", "name"), ("machine", "fleet"), ("machine", "pattern")],
+        )
     )
 )
 
@@ -266,21 +280,23 @@ def bring_into_state(module: AnsibleModule) -> dict[str, t.Any]:
     """Return the result of the task; in check mode what it would be."""
     params = module.params
     request = read_request(params)
-    task = apply.DomainTask(open_journal(module), module.warn, act=not module.check_mode)
-    missing: list[str] = []
+    task = apply.DomainTask(
+        open_journal(module), module.warn, not module.check_mode, params["machine_uri"]
+    )
     if params["machine"] is None:
-        outcome, missing = _bring_chosen(params, request, task)
+        outcome = _bring_chosen(params, request, task)
     else:
         machine = DetachedMachine(params["machine"], connect_timeout=params["connect_timeout"])
         outcome = _BEHAVIOURS[request.state](machine, task, request)
-    rows = [plan.as_dict() for plan in outcome.plans]
-    return {**outcome.changes.as_result(), "domains": rows, "missing": missing}
+    return {
+        **outcome.changes.as_result(),
+        "domains": outcome.as_rows(),
+        "missing": list(outcome.missing),
+    }
 
 
-def _bring_chosen(
-    params: dict[str, t.Any], request: DomainRequest, task: DomainTask
-) -> tuple[Outcome, list[str]]:
-    """Return what happened to the domains of the host that the options choose, and the names that do not exist."""
+def _bring_chosen(params: dict[str, t.Any], request: DomainRequest, task: DomainTask) -> Outcome:
+    """Return what happened to the domains of the host that the options choose."""
     names = params["name"] or []
     for name in names:
         if not name:
@@ -301,7 +317,7 @@ def _bring_chosen(
                 missing=choice.missing,
             )
         outcome = apply.bring_into_state(connection, choice.domains, request, task)
-    return outcome, choice.missing
+    return dataclasses.replace(outcome, missing=tuple(choice.missing))
 
 
 def main() -> None:

@@ -27,11 +27,6 @@ options:
       - Names of the domains on the source.
     type: list
     elements: str
-  machine:
-    description:
-      - A machine out of any host's results or of the inventory, as a dictionary with C(uri) and C(name).
-      - Takes the place of O(uri) and O(name).
-    type: dict
   destination_uri:
     description:
       - The libvirt connection URI of the host that the domains shall run on, for example
@@ -204,6 +199,7 @@ extends_documentation_fragment:
   - headroom.libvirt.attributes.actiongroup_all
   - headroom.libvirt.connection
   - headroom.libvirt.journal
+  - headroom.libvirt.machine
 attributes:
   check_mode:
     support: full
@@ -253,7 +249,7 @@ EXAMPLES = r"""
 
 - name: Move a guest that a remote host runs, from the controller
   headroom.libvirt.domain_migrate:
-    machine: "{{ hostvars['web-3'].headroom_machine }}"
+    machine: "{{ hostvars['web-3'].libvirt_machine }}"
     destination_uri: qemu+ssh://root@host2/system
     migrate_uri: tcp://10.0.0.2
   delegate_to: localhost
@@ -276,6 +272,13 @@ domains:
       type: str
       returned: success
       sample: 5f0c1a52-6a0e-4b7e-9d53-9f1f6a5d5a55
+    machine:
+      description:
+        - What names the domain when the task is done, in check mode when it would be, for
+          O(headroom.libvirt.domain#module:machine).
+      type: dict
+      returned: success
+      sample: {uri: qemu+ssh://root@host2/system, name: web-1, uuid: 5f0c1a52-6a0e-4b7e-9d53-9f1f6a5d5a55}
     changed:
       description: Whether it was moved, or an earlier move was finished.
       type: bool
@@ -389,11 +392,15 @@ import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import (
     CONNECTION,
+    MACHINE,
     ArgumentSpec,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._changes import Changes
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
 from ansible_collections.headroom.libvirt.plugins.module_utils._journal.journal import open_journal
+from ansible_collections.headroom.libvirt.plugins.module_utils._machine.machine import (
+    DetachedMachine,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._migrate import apply
 from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.model import (
     COPY_STORAGE,
@@ -409,11 +416,10 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._uris import mask
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
 
-ARGUMENTS = CONNECTION.merge(
+ARGUMENTS = CONNECTION.merge(MACHINE).merge(
     ArgumentSpec(
         options={
             "name": {"type": "list", "elements": "str"},
-            "machine": {"type": "dict"},
             "destination_uri": {"type": "str", "required": True},
             "destination_name": {"type": "str"},
             "mode": {"type": "str", "choices": list(WANTED), "default": "auto"},
@@ -467,39 +473,24 @@ def _request(params: dict[str, t.Any]) -> Request:
     return Request(**options)
 
 
-def _chosen(params: dict[str, t.Any]) -> tuple[str, tuple[str, ...]]:
-    """Return the source's URI and the names of the domains."""
-    machine = params["machine"]
-    if machine is None:
-        uri, names = params["uri"], tuple(dict.fromkeys(params["name"]))
-    else:
-        uri, names = machine.get("uri"), (machine.get("name"),)
-        if not uri or not names[0]:
-            raise InvalidInput(
-                "machine",
-                sorted(machine),
-                "lacks 'uri' (the host) or 'name' (the domain)",
-                "Hand in a result's machine.",
-            )
-    if params["destination_name"] and len(names) != 1:
+def migrate(module: AnsibleModule) -> dict[str, t.Any]:
+    """Return the result of the task; in check mode what it would be."""
+    params = module.params
+    names = tuple(dict.fromkeys(params["name"] or ()))
+    if params["destination_name"] and len(names) > 1:
         raise InvalidInput(
             "destination_name",
             params["destination_name"],
             "is one name for several domains",
             "Move them one by one.",
         )
-    return uri, names
-
-
-def migrate(module: AnsibleModule) -> dict[str, t.Any]:
-    """Return the result of the task; in check mode what it would be."""
-    params = module.params
-    uri, names = _chosen(params)
     if params["parallel"] < 1:
-        raise InvalidInput("parallel", params["parallel"], "moves nothing", "Write 1 or more.")
+        raise InvalidInput(
+            "parallel", params["parallel"], "must be a number of domains", "Write 1 or more."
+        )
     only = params["preflight"] == "only"
     task = Task(
-        uri=uri,
+        uri=params["uri"],
         names=names,
         request=_request(params),
         act=not module.check_mode and not only,
@@ -508,16 +499,20 @@ def migrate(module: AnsibleModule) -> dict[str, t.Any]:
         connect_timeout=params["connect_timeout"],
         journal=open_journal(module),
     )
+    if params["machine"] is None:
+        results = apply.move_all(task)
+    else:
+        machine = DetachedMachine(params["machine"], connect_timeout=params["connect_timeout"])
+        results = [machine.migrate(task)]
     changes = Changes()
-    moved = apply.move_all(task)
-    for one in moved:
-        if one.changed:
+    for moved in results:
+        if moved.changed:
             changes.add(
-                one.name,
-                {"host": mask_uri(one.source_uri)},
-                {"host": mask_uri(one.destination_uri)},
+                moved.name,
+                {"host": mask_uri(moved.source_uri)},
+                {"host": mask_uri(moved.destination_uri)},
             )
-    return {**changes.as_result(), "domains": [one.as_dict() for one in moved]}
+    return {**changes.as_result(), "domains": [moved.as_dict() for moved in results]}
 
 
 def main() -> None:

@@ -17,6 +17,9 @@ import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import HeadroomError
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import domains
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.machines import (
+    read_machine_uri,
+)
 
 from . import plan, power, recover, survey
 from .defined import DefinedDomain
@@ -41,19 +44,28 @@ _WORKERS: t.Final = 8
 
 @dataclasses.dataclass(frozen=True)
 class DomainTask:
-    """How a request is carried out on a host. ``act`` is False in check mode; ``warn`` is as for recover.clear()."""
+    """How a request is carried out on a host.
+
+    ``act`` is False in check mode; ``warn`` is as for recover.clear(), ``machine_uri`` as for read_machine_uri().
+    """
 
     journal: Journal
     warn: t.Callable[[str], None]
     act: bool = True
+    machine_uri: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """What happened to the chosen domains, or would: a plan each, and removals that an earlier run left unfinished."""
+    """What happened to the chosen domains, or would: a plan each, and removals that an earlier run left unfinished.
 
+    ``uri`` leads to their host from elsewhere; ``missing`` are names of domains that are not there.
+    """
+
+    uri: str
     plans: tuple[DomainPlan, ...]
     unfinished: tuple[Record, ...] = ()
+    missing: tuple[str, ...] = ()
 
     @property
     def changes(self) -> Changes:
@@ -66,6 +78,10 @@ class Outcome:
                 [],
             )
         return changes
+
+    def as_rows(self) -> list[dict[str, t.Any]]:
+        """Return a row of the result for each domain."""
+        return [plan.as_row(self.uri) for plan in self.plans]
 
 
 def bring_into_state(
@@ -87,7 +103,7 @@ def bring_into_state(
     if task.act:
         recover.finish(task.journal, connection, unfinished, task.warn)
         _apply_plans(connection, plans, task)
-    return Outcome(plans, tuple(unfinished))
+    return Outcome(read_machine_uri(connection, task.machine_uri), plans, tuple(unfinished))
 
 
 def _apply_plans(connection: Connection, plans: t.Sequence[DomainPlan], task: DomainTask) -> None:

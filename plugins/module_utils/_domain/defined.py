@@ -9,8 +9,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import typing as t
 
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Conflict, NotFound
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
     domain_xml,
     domains,
@@ -80,6 +82,38 @@ class DefinedDomain:
         )
 
 
-def look_up(connection: Connection, name: str) -> DefinedDomain:
-    """Return the domain that ``connection``'s host calls ``name``; raises NotFound."""
-    return DefinedDomain(connection, domains.look_up(connection, name))
+def look_up(connection: Connection, name: str, uuid: str | None = None) -> DefinedDomain:
+    """Return the domain that ``connection``'s host calls ``name``.
+
+    Raises NotFound; and Conflict where the domain of that name is not the one that has ``uuid``, or that one has
+    another name by now.
+    """
+    try:
+        domain = DefinedDomain(connection, domains.look_up(connection, name))
+    except NotFound:
+        if uuid is not None:
+            _refuse_if_renamed(connection, name, uuid)
+        raise
+    if uuid is not None and domain.uuid != uuid:
+        raise Conflict(
+            f"{name!r} on {connection.uri} is another machine by now: its UUID is {domain.uuid}, not {uuid}. Read the "
+            "machines of the host again, and hand in the row that it has now.",
+            uri=connection.uri,
+            name=name,
+            uuid=domain.uuid,
+            expected_uuid=uuid,
+        )
+    return domain
+
+
+def _refuse_if_renamed(connection: Connection, name: str, uuid: str) -> None:
+    with contextlib.suppress(NotFound):
+        new_name = domains.look_up_uuid(connection, uuid).name()
+        raise Conflict(
+            f"the machine {uuid} on {connection.uri} is not called {name!r} any more, but {new_name!r}. Read the "
+            "machines of the host again, and hand in the row that it has now.",
+            uri=connection.uri,
+            name=new_name,
+            uuid=uuid,
+            expected_name=name,
+        )

@@ -85,12 +85,13 @@ class DomainPlan:
         """The domain's name."""
         return self.survey.observed.name
 
-    def as_dict(self) -> dict[str, t.Any]:
-        """Return the domain's row of the result."""
+    def as_row(self, uri: str) -> dict[str, t.Any]:
+        """Return the domain's row of the result; ``uri`` leads to its host from elsewhere."""
         observed, volumes = self.survey.observed, self.survey.volumes
         return {
             "name": observed.name,
             "uuid": observed.uuid,
+            "machine": {"uri": uri, "name": observed.name, "uuid": observed.uuid},
             "state_before": observed.situation,
             "state": self.request.state or observed.situation,
             "changed": self.changes.changed,

@@ -15,44 +15,46 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import socket
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain import apply as domain_apply
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain.defined import DefinedDomain
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain.defined import (
+    DefinedDomain,
+    look_up,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
-    Conflict,
     InvalidInput,
     NotFound,
     UnsupportedBehaviour,
 )
-from ansible_collections.headroom.libvirt.plugins.module_utils._stats import collect
-from ansible_collections.headroom.libvirt.plugins.module_utils._virt import domains
+from ansible_collections.headroom.libvirt.plugins.module_utils._migrate import (
+    apply as migrate_apply,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._uris import (
+    is_masked,
+    strip_own_host,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
+    Connection,
     open_connection,
 )
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.machines import MachineRef
 
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._domain.apply import (
         DomainTask,
         Outcome,
     )
-    from ansible_collections.headroom.libvirt.plugins.module_utils._domain.model import (
-        TargetState,
-    )
+    from ansible_collections.headroom.libvirt.plugins.module_utils._domain.model import TargetState
     from ansible_collections.headroom.libvirt.plugins.module_utils._domain.request import (
         DomainRequest,
     )
-
-
-class Cloner(t.Protocol):
-    """Makes clones of domains."""
-
-    def __call__(self, domain: DefinedDomain, name: str) -> t.Mapping[str, t.Any]:
-        """Return the row of the new machine."""
+    from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.task import Moved, Task
 
 
 class Machine:
-    """What every machine can do. Defines no data; ``_defined`` says how a level reaches its domain.
+    """What every machine can do. Defines no data: identify() and connect() say how a level reaches its domain.
 
     Behaviours that bring it into a state take how that is done (``task``), and what else the task says: how long it may
     take to shut down, and the properties that it shall have.
@@ -77,7 +79,10 @@ class Machine:
         return self._bring("shut down", "shutdown", task, request)
 
     def undefine(self, task: DomainTask, request: DomainRequest) -> Outcome:
-        """Shut down and remove the definition, and what the request says of what belonged to the machine."""
+        """Shut down and remove the definition, and what the request says of what belonged to the machine.
+
+        One that is gone already is the outcome's ``missing``.
+        """
         return self._bring("undefine", "absent", task, request)
 
     def set_properties(self, task: DomainTask, request: DomainRequest) -> Outcome:
@@ -87,41 +92,45 @@ class Machine:
     def _bring(
         self, behaviour: str, state: TargetState | None, task: DomainTask, request: DomainRequest
     ) -> Outcome:
-        request = dataclasses.replace(request, state=state)
-        with self._defined(behaviour) as machine:
-            return domain_apply.bring_into_state(machine.connection, [machine], request, task)
+        ref, request = self.identify(behaviour), dataclasses.replace(request, state=state)
+        with self.connect(behaviour) as connection:
+            try:
+                chosen = [look_up(connection, ref.name, ref.uuid)]
+            except NotFound:
+                if state != "absent":
+                    raise
+                chosen = []
+            outcome = domain_apply.bring_into_state(connection, chosen, request, task)
+        return outcome if chosen else dataclasses.replace(outcome, missing=(ref.name,))
 
-    def clone(self, name: str, cloner: Cloner) -> t.Mapping[str, t.Any]:
-        """Have ``cloner`` make another machine like this one, called ``name``, on the same host; return its row."""
-        with self._defined("clone") as machine:
-            return cloner(machine, name)
+    def migrate(self, task: Task) -> Moved:
+        """Move it to the host that the task's request names. The task's own ``uri`` and ``names`` do not count."""
+        ref = self.identify("migrate")
+        task = dataclasses.replace(task, uri=ref.uri, names=(ref.name,), uuid=ref.uuid)
+        (moved,) = migrate_apply.move_all(task)
+        return moved
 
-    def stats(self) -> dict[str, t.Any]:
-        """Return what domain_stats_info returns of it: counters and gauges of the usual groups, with our labels."""
-        with self._defined("tell its statistics") as machine:
-            request = collect.Request(names=[machine.name], metadata=True)
-            readings = collect.collect(machine.connection, request)
-            if not readings:
-                raise NotFound(f"{machine.name!r} is no longer there.", name=machine.name)
-            return readings[0].as_dict()
+    def identify(self, behaviour: str, /) -> MachineRef:
+        """Return what names the machine; ``behaviour`` is what it is for, in the words of an error."""
+        raise self._refuse(behaviour)
 
-    def defined(self) -> contextlib.AbstractContextManager[DefinedMachine]:
-        """Yield the defined machine that this one stands for, for as long as the block lasts."""
-        return self._defined("be reached")
+    def connect(self, behaviour: str, /) -> contextlib.AbstractContextManager[Connection]:
+        """Yield a connection to the machine's host; ``behaviour`` is as in identify()."""
+        raise self._refuse(behaviour)
 
-    def _defined(self, _behaviour: str) -> contextlib.AbstractContextManager[DefinedMachine]:
-        raise UnsupportedBehaviour(
+    def _refuse(self, behaviour: str) -> UnsupportedBehaviour:
+        return UnsupportedBehaviour(
             self.level,
-            _behaviour,
+            behaviour,
             "It names no host. Use a DetachedMachine with uri and name, or a DefinedMachine.",
         )
 
 
 class DetachedMachine(Machine):
-    """A machine whose attributes are held in memory, such as a dict from another host's results.
+    """A machine whose attributes are held in memory, such as a row of another host's results.
 
     Creating one touches no host, and setting an attribute changes nothing but this object. A behaviour connects to the
-    host that the attributes name: ``uri``, and ``uuid`` or ``name``.
+    host that the attributes name: ``uri``, ``name``, and ``uuid`` where it is known; or ``machine``, which holds these.
     """
 
     level = "detached machine"
@@ -130,33 +139,54 @@ class DetachedMachine(Machine):
         self.attributes: dict[str, t.Any] = dict(attributes)
         self._connect_timeout = connect_timeout
 
-    @contextlib.contextmanager
-    def _defined(self, _behaviour: str) -> t.Iterator[DefinedMachine]:
-        uri, name = self._text("uri"), self._text("name")
+    def identify(self, behaviour: str, /) -> MachineRef:
+        """Return what the attributes name; raises UnsupportedBehaviour where they name nothing, and InvalidInput."""
+        attributes = self.attributes.get("machine", self.attributes)
+        if not isinstance(attributes, dict):
+            raise _refuse("machine", attributes, "is not a dictionary", "machine")
+        texts = {key: _read_text(attributes, key) for key in ("uri", "name", "uuid")}
+        uri, name = texts["uri"], texts["name"]
         if uri is None or name is None:
             raise UnsupportedBehaviour(
                 self.level,
-                _behaviour,
-                "Its attributes must hold 'uri' (the host) and 'name' (the domain).",
+                behaviour,
+                "Its attributes must hold 'uri' (the host) and 'name' (the domain). Hand in a result's row that has "
+                "`machine`, or that itself.",
             )
-        with open_connection(uri, timeout=self._connect_timeout) as connection:
-            machine = DefinedMachine(connection, domains.look_up(connection, name))
-            expected = self._text("uuid")
-            if expected is not None and machine.uuid != expected:
-                raise Conflict(
-                    f"{name!r} on {connection.uri} is another machine by now: its UUID is {machine.uuid}, not "
-                    f"{expected}. Refresh the attributes.",
-                    name=name,
-                )
-            yield machine
-
-    def _text(self, name: str) -> str | None:
-        value = self.attributes.get(name)
-        if value is not None and (not isinstance(value, str) or not value):
+        if is_masked(uri):
             raise InvalidInput(
-                f"machine.{name}", value, "is not text", f"Hand in the {name} that a result holds."
+                "machine.uri",
+                uri,
+                "has lost its password: results do not hold any",
+                "Set machine_uri where the row is made to a URI that needs none, or write uri and name instead.",
             )
-        return value
+        return MachineRef(strip_own_host(uri, _read_own_names()), name, texts["uuid"])
+
+    @contextlib.contextmanager
+    def connect(self, behaviour: str, /) -> t.Iterator[Connection]:
+        """Yield a connection to the host that the attributes name."""
+        ref = self.identify(behaviour)
+        with open_connection(ref.uri, timeout=self._connect_timeout) as connection:
+            yield connection
+
+
+def _read_text(attributes: t.Mapping[str, t.Any], key: str) -> str | None:
+    value = attributes.get(key)
+    if value is not None and (not isinstance(value, str) or not value):
+        raise _refuse(f"machine.{key}", value, "is not text", key)
+    return value
+
+
+def _refuse(option: str, value: object, problem: str, key: str) -> InvalidInput:
+    return InvalidInput(option, value, problem, f"Hand in the {key} that a result holds.")
+
+
+def _read_own_names() -> set[str]:
+    """Return what libvirt may call this host (as virGetHostname finds it out)."""
+    name = socket.gethostname()
+    with contextlib.suppress(OSError):
+        return {name, socket.getaddrinfo(name, None, flags=socket.AI_CANONNAME)[0][3]}
+    return {name}
 
 
 class DefinedMachine(Machine, DefinedDomain):
@@ -164,6 +194,11 @@ class DefinedMachine(Machine, DefinedDomain):
 
     level = "defined machine"
 
+    def identify(self, _behaviour: str, /) -> MachineRef:
+        """Return what names the machine now."""
+        return MachineRef(self.connection.uri, self.name, self.uuid)
+
     @contextlib.contextmanager
-    def _defined(self, _behaviour: str) -> t.Iterator[DefinedMachine]:
-        yield self
+    def connect(self, _behaviour: str, /) -> t.Iterator[Connection]:
+        """Yield the machine's own connection."""
+        yield self.connection

@@ -16,6 +16,7 @@ import secrets
 import threading
 import typing as t
 
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain.defined import look_up
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     Conflict,
     HeadroomError,
@@ -31,6 +32,10 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._uris import lead
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import domains, migration
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
     open_connection,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.machines import (
+    MachineRef,
+    read_machine_uri,
 )
 
 from . import addresses, inspection, plan, preflight, survey, xml
@@ -97,9 +102,13 @@ def _move_one(task: Task, name: str, cancelled: threading.Event) -> Moved:
         destination = stack.enter_context(
             open_connection(task.request.destination_uri, timeout=task.connect_timeout)
         )
+        if task.uuid is not None:
+            with contextlib.suppress(NotFound):  # it may have gone already, to the destination
+                look_up(source, name, task.uuid)
         recovered = task.act and _recover_earlier(task, name)
         domain = domains.find(source, name)
-        there = _look_up_arrived(destination, name, task.request.destination_name, domain)
+        uuid = task.uuid if domain is None else domain.UUIDString()
+        there = _look_up_arrived(destination, task.request.destination_name or name, uuid)
         if domain is None or (there is not None and _is_there_already(domain, there)):
             return _already_there(task, name, destination, there, recovered)
         sides = Sides(source, destination, domain.UUIDString(), task.clock, cancelled)
@@ -131,13 +140,13 @@ def _has_switched(task: Task, record: Record) -> bool:
 
 
 def _look_up_arrived(
-    destination: Connection, name: str, new_name: str | None, domain: libvirt.virDomain | None
+    destination: Connection, name: str, uuid: str | None
 ) -> libvirt.virDomain | None:
-    """Return the destination's domain that is, or would be, this one."""
-    if domain is None:
-        return domains.find(destination, new_name or name)
+    """Return the destination's domain that is, or would be, this one; by its name where the UUID is not known."""
+    if uuid is None:
+        return domains.find(destination, name)
     with contextlib.suppress(NotFound):
-        return domains.look_up_uuid(destination, domain.UUIDString())
+        return domains.look_up_uuid(destination, uuid)
     return None
 
 
@@ -156,8 +165,9 @@ def _already_there(
     task: Task, name: str, destination: Connection, there: libvirt.virDomain | None, recovered: bool
 ) -> Moved:
     if there is None:
+        which = repr(name) if task.uuid is None else f"{name!r} with the UUID {task.uuid}"
         raise NotFound(
-            f"name: neither {mask_uri(task.uri)} nor {destination.uri} has a domain {name!r}. Check the names with "
+            f"name: neither {mask_uri(task.uri)} nor {destination.uri} has a domain {which}. Check the names with "
             "`virsh list --all`.",
             name=name,
         )
@@ -173,6 +183,7 @@ def _already_there(
         running_host=destination.uri if domains.is_active(there) else None,
         source_uri=task.uri,
         destination_uri=task.request.destination_uri,
+        machine=MachineRef(read_machine_uri(destination), there.name(), there.UUIDString()),
     )
 
 
@@ -213,6 +224,7 @@ class _One:
             running_host=sides.destination.uri if made.guest.running else None,
             source_uri=task.uri,
             destination_uri=request.destination_uri,
+            machine=self._locate(made),
             plan=made,
             preflight=preflight.evaluate(made, facts),
         )
@@ -223,6 +235,14 @@ class _One:
         if task.act:
             self._act(made, result)
         return result
+
+    def _locate(self, plan: MigrationPlan) -> MachineRef:
+        """Return what names the machine when the task is done."""
+        guest = plan.guest
+        if self._task.preflight_only:
+            return MachineRef(read_machine_uri(self._sides.source), guest.name, guest.uuid)
+        uri = read_machine_uri(self._sides.destination)
+        return MachineRef(uri, plan.destination_name, guest.uuid)
 
     def _handshakes(
         self, made: MigrationPlan, pools: tuple[Pool, ...]

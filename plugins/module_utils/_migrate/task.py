@@ -24,13 +24,17 @@ if t.TYPE_CHECKING:
         Journal,
         Record,
     )
+    from ansible_collections.headroom.libvirt.plugins.module_utils._virt.machines import MachineRef
 
     from .model import MigrationPlan, Request
 
 
 @dataclasses.dataclass(frozen=True)
 class Task:
-    """What the module is asked. ``act`` is False in check mode and for a preflight alone."""
+    """What the module is asked. ``act`` is False in check mode and for a preflight alone.
+
+    With ``uuid`` the task is about one domain, and refuses another that has its name by now.
+    """
 
     uri: str
     names: tuple[str, ...]
@@ -40,6 +44,7 @@ class Task:
     parallel: int
     connect_timeout: float
     journal: Journal
+    uuid: str | None = None
     clock: Clock = SYSTEM_CLOCK
 
     @property
@@ -79,6 +84,7 @@ class Moved:
     running_host: str | None
     source_uri: str
     destination_uri: str
+    machine: MachineRef
     plan: MigrationPlan | None = None
     preflight: tuple[Finding, ...] = ()
     outcome: Outcome = dataclasses.field(default_factory=Outcome)
@@ -90,6 +96,7 @@ class Moved:
         return {
             "name": self.name,
             "uuid": self.uuid,
+            "machine": self.machine.as_dict(),
             "changed": self.changed,
             "source_uri": mask_uri(self.source_uri),
             "destination_uri": mask_uri(self.destination_uri),

@@ -7,9 +7,12 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._uris import (
+    add_host_to_uri,
     find_passwords,
+    is_masked,
     leads_here,
     mask_uri,
+    strip_own_host,
 )
 
 
@@ -46,3 +49,38 @@ def test_finds_passwords_wherever_they_lie() -> None:
 )
 def test_knows_whether_a_uri_leads_to_this_machine(uri: str, here: bool) -> None:
     assert leads_here(uri) is here
+
+
+@pytest.mark.parametrize(
+    ("uri", "elsewhere"),
+    [
+        ("qemu:///system", "qemu+ssh://kvm1/system"),
+        ("qemu:///session", "qemu+ssh://kvm1/session"),
+        ("lxc:///", "lxc+ssh://kvm1/"),
+        ("qemu+unix:///system", "qemu+ssh://kvm1/system"),
+        ("qemu+ssh://root@a/system?no_tty=1", "qemu+ssh://root@a/system?no_tty=1"),
+        ("qemu+unix:///system?socket=/run/a", "qemu+unix:///system?socket=/run/a"),
+        ("test:///default", "test:///default"),
+    ],
+)
+def test_a_uri_for_others_names_its_host(uri: str, elsewhere: str) -> None:
+    assert add_host_to_uri(uri, lambda: "kvm1") == elsewhere
+    if elsewhere != uri and "unix" not in uri:
+        assert strip_own_host(elsewhere, {"kvm1"}) == uri
+    assert strip_own_host(elsewhere, {"kvm2"}) == elsewhere
+
+
+def test_a_host_may_be_known_by_its_address_only() -> None:
+    assert add_host_to_uri("qemu:///system", lambda: "fe80::1") == "qemu+ssh://[fe80::1]/system"
+
+
+@pytest.mark.parametrize("name", ["", "localhost", "localhost.localdomain"])
+def test_a_host_without_a_name_has_no_uri_for_others(name: str) -> None:
+    assert add_host_to_uri("qemu:///system", lambda: name) == "qemu:///system"
+
+
+def test_a_masked_uri_is_known() -> None:
+    uri = "qemu+tcp://me:secret@kvm1/system"
+    assert not is_masked(uri)
+    assert is_masked(mask_uri(uri))
+    assert not is_masked("qemu+ssh://root@kvm1/system")

@@ -205,7 +205,7 @@ def test_all_of_it_goes_with_the_clone(shelf: Catalogue, journal: Journal) -> No
     outcome = domain_apply.bring_into_state(
         shelf.connection, [machine], DomainRequest(state="absent"), task
     )
-    assert outcome.plans[0].as_dict()["removed_reservations"] == [
+    assert outcome.as_rows()[0]["removed_reservations"] == [
         {"network": "default", "mac": "52:54:00:00:00:01", "address": "10.0.0.50"}
     ]
     assert (volumes(shelf.connection), held(shelf.connection)) == (before, [])

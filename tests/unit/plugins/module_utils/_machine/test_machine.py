@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import dataclasses
+import socket
 import typing as t
 
 import pytest
@@ -18,6 +19,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     Conflict,
     ConnectionFailed,
     InvalidInput,
+    NotFound,
     UnsupportedBehaviour,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._journal.journal import Journal
@@ -25,6 +27,10 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._machine.machine 
     DefinedMachine,
     DetachedMachine,
     Machine,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._migrate import task as migrate_task
+from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.model import (
+    Request as MigrationRequest,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import domains
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
@@ -104,35 +110,87 @@ def test_a_detached_machine_acts_on_the_host_that_it_names(uri: str, task: Domai
     machine = DetachedMachine({"uri": uri, "name": "test", "uuid": UUID})
     assert machine.pause(task, REQUEST).plans[0].survey.observed.situation == "running"
     # each connection to this URI is a host of its own, with the machine running
-    with machine.defined() as defined:
+    with machine.connect("be looked at") as connection:
+        defined = named(connection, "test")
         machine_on_host: Machine = defined
         machine_on_host.pause(task, REQUEST)
         assert defined.observe().situation == "paused"
 
 
-def test_statistics_are_those_of_the_machine_on_its_host(uri: str, connection: Connection) -> None:
-    defined = named(connection, "test")
-    defined.metadata = defined.metadata._replace(fleet="web")
-    expected = {
+OTHER_UUID = "00000000-0000-0000-0000-000000000001"
+
+
+@pytest.mark.parametrize("behaviour", BEHAVIOURS.values())
+@pytest.mark.parametrize("act", [True, False])
+def test_a_machine_that_was_replaced_is_refused(
+    uri: str, task: DomainTask, behaviour: Behaviour, act: bool
+) -> None:
+    machine = DetachedMachine({"uri": uri, "name": "test", "uuid": OTHER_UUID})
+    with pytest.raises(Conflict, match=r"another machine by now.*hand in the row") as caught:
+        behaviour(machine, dataclasses.replace(task, act=act), REQUEST)
+    assert caught.value.as_result() == {
+        "kind": "conflict",
+        "uri": uri,
         "name": "test",
         "uuid": UUID,
-        "state": "running",
-        "fleet": "web",
-        "timed_out": False,
+        "expected_uuid": OTHER_UUID,
     }
-    assert defined.stats().items() >= expected.items()
-    assert (
-        DetachedMachine({"uri": uri, "name": "test"}).stats().items()
-        >= {"name": "test", "state": "running"}.items()
-    )
 
 
-def test_a_detached_machine_refuses_another_machine_of_its_name(uri: str, task: DomainTask) -> None:
-    machine = DetachedMachine(
-        {"uri": uri, "name": "test", "uuid": "00000000-0000-0000-0000-000000000001"}
+@pytest.mark.parametrize("act", [True, False])
+def test_a_machine_that_was_replaced_is_not_moved(uri: str, task: DomainTask, act: bool) -> None:
+    machine = DetachedMachine({"uri": uri, "name": "test", "uuid": OTHER_UUID})
+    migration = migrate_task.Task(
+        uri="test:///nowhere",
+        names=(),
+        request=MigrationRequest(destination_uri=uri),
+        act=act,
+        preflight_only=False,
+        parallel=1,
+        connect_timeout=5,
+        journal=task.journal,
     )
     with pytest.raises(Conflict, match="another machine by now"):
-        machine.shutdown(task, REQUEST)
+        machine.migrate(migration)
+
+
+def test_a_machine_that_has_another_name_by_now_is_refused(uri: str, task: DomainTask) -> None:
+    machine = DetachedMachine({"uri": uri, "name": "web-1", "uuid": UUID})
+    with pytest.raises(Conflict, match="not called 'web-1' any more, but 'test'"):
+        machine.undefine(task, REQUEST)
+
+
+def test_a_machine_that_is_gone_is_missing_only_where_it_is_to_go(
+    uri: str, task: DomainTask
+) -> None:
+    machine = DetachedMachine({"uri": uri, "name": "web-1", "uuid": OTHER_UUID})
+    outcome = machine.undefine(task, REQUEST)
+    assert (outcome.plans, outcome.missing) == ((), ("web-1",))
+    with pytest.raises(NotFound):
+        machine.start(task, REQUEST)
+
+
+def test_a_row_is_taken_as_it_is(uri: str, task: DomainTask) -> None:
+    first = DetachedMachine({"uri": uri, "name": "test"}).pause(task, REQUEST)
+    (row,) = first.as_rows()
+    assert row["machine"] == {"uri": uri, "name": "test", "uuid": UUID}
+    for attributes in (row, row["machine"]):
+        assert DetachedMachine(attributes).pause(task, REQUEST).as_rows() == [row]
+
+
+def test_the_uri_of_this_very_host_needs_no_ssh() -> None:
+    own = socket.gethostname()
+    for path in ("/system", "/session"):
+        machine = DetachedMachine({"uri": f"qemu+ssh://{own}{path}", "name": "test"})
+        assert machine.identify("start").uri == f"qemu://{path}"
+    elsewhere = f"qemu+ssh://root@{own}/system"  # somebody's choice of a user
+    assert DetachedMachine({"uri": elsewhere, "name": "a"}).identify("start").uri == elsewhere
+
+
+def test_a_uri_that_has_lost_its_password_is_refused() -> None:
+    machine = DetachedMachine({"uri": "qemu+tcp://me:***@kvm1/system", "name": "test"})
+    with pytest.raises(InvalidInput, match="lost its password"):
+        machine.identify("start")
 
 
 @pytest.mark.parametrize("name", ["", 3, ["test"]])
