@@ -88,6 +88,13 @@ options:
       - The TCP ports of the source of which one is used for each task, as C(FIRST-LAST).
     type: str
     default: 10809-10872
+  tls:
+    description:
+      - Whether the disks of streamed clones travel encrypted. Both hosts need QEMU's certificates in C(/etc/pki/qemu).
+      - The source's must be for O(source_address) or, when that is not given, for the host of O(source_uri). Where no
+        such connection comes about, nothing is made.
+    type: bool
+    default: false
   bandwidth:
     description:
       - How many bytes a second each disk of a streamed clone may take at most in the background, such as V(50MiB). What
@@ -250,8 +257,9 @@ notes:
   - A UEFI clone has an NVRAM of its own. It is a volume with what the firmware of the captured machine kept (boot
     entries, keys of secure boot), or, where the appliance holds none of that, a copy of its firmware's template. A
     clone with a TPM starts with an empty one.
-  - A streamed clone needs its source until it is local. The source serves the disks read-only by a paused domain
-    C(headroom-export-TOKEN) with a backup in pull mode, over NBD and in clear, so use a network that you trust.
+  - A streamed clone needs its source until it is local. The source serves the disks read-only by a paused domain of its
+    own with a backup in pull mode, over NBD. Without O(tls=true) that is in clear, so use a network that you trust.
+  - QEMU's own NBD server is slow over TLS, so that streaming with O(tls=true) takes several times as long.
   - When the source of a streamed clone does not answer, its guest waits or is paused, and its disks stay whole. The
     next run of the same task serves the disks anew and goes on, or fails with RV(ignore:error.kind=streaming_failed).
     Once the clone is local, it ends the export. A guest that lost the source while its boot loader was reading may have
@@ -506,7 +514,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._clone.recover im
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone.request import read_request
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone.stream.watch import (
     StreamWatch,
-    streaming,
+    describe_streaming,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone.survey import make_plan
 from ansible_collections.headroom.libvirt.plugins.module_utils._journal.journal import open_journal
@@ -539,6 +547,7 @@ ARGUMENTS = CONNECTION.merge(JOURNAL).merge(
             "source_pool": {"type": "str"},
             "source_address": {"type": "str"},
             "source_ports": {"type": "str", "default": "10809-10872"},
+            "tls": {"type": "bool", "default": False},
             "bandwidth": {"type": "str"},
             "warm_settle": {"type": "float", "default": 5.0},
             "disk_size": {"type": "str"},
@@ -676,7 +685,11 @@ def _as_they_are(connection: Connection, rows: t.Sequence[Row]) -> list[Row]:
     """Return the rows with what changes by itself."""
     known = read_addresses(connection, _macs(rows))
     return [
-        {**row, "addresses": known[row["name"]], "streaming": streaming(connection, row["name"])}
+        {
+            **row,
+            "addresses": known[row["name"]],
+            "streaming": describe_streaming(connection, row["name"]),
+        }
         for row in rows
     ]
 

@@ -24,7 +24,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection 
 )
 
 from . import strategies
-from .stream import serve
+from .stream import source as streams
 from .warm import warm
 
 if t.TYPE_CHECKING:
@@ -50,7 +50,7 @@ class Origin:
 
     catalogue: Catalogue
     request: CloneRequest
-    source: serve.Source | None = None
+    source: streams.Source | None = None
 
 
 @contextlib.contextmanager
@@ -62,13 +62,13 @@ def open_origin(
     if not _is_streamed(connection, options, request, pool):
         yield Origin(open_catalogue(connection, pool), request)
         return
-    uri = serve.check_uri(options["source_uri"])
+    uri = streams.check_uri(options["source_uri"])
     ports = parse_ports(options["source_ports"])
     with open_connection(uri, timeout=options.get("connect_timeout", 20.0)) as remote:
         catalogue = open_catalogue(remote, options["source_pool"] or pool)
-        source = serve.Source(
-            uri, catalogue, serve.address_of(uri, options["source_address"]), ports
-        )
+        address, name = streams.resolve_address(uri, options["source_address"])
+        # what releases without TLS have kept of a task does not say
+        source = streams.Source(uri, catalogue, address, ports, options.get("tls", False), name)
         yield Origin(catalogue, dataclasses.replace(request, mode="streamed"), source)
 
 
@@ -107,6 +107,8 @@ def choose_strategy(
     if origin.source is not None:
         bandwidth = options["bandwidth"]
         limit = 0 if bandwidth is None else parse_size("bandwidth", bandwidth)
+        if plan.clones:
+            streams.check_tls(connection, origin.source, plan.manifest, plan.clones[0].name)
         return strategies.StreamedStrategy(connection, origin.source, plan.manifest, limit)
     if plan.choice.mode == "warm":
         _refuse_seed(plan.request)

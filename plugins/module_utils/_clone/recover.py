@@ -24,7 +24,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
 from ansible_collections.headroom.libvirt.plugins.module_utils._journal.undo import undo_steps
 from ansible_collections.headroom.libvirt.plugins.module_utils._layers import users
 from ansible_collections.headroom.libvirt.plugins.module_utils._network import apply
-from ansible_collections.headroom.libvirt.plugins.module_utils._streaming import exports
+from ansible_collections.headroom.libvirt.plugins.module_utils._streaming import serve
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import domains, storage
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
     ensure_alive,
@@ -136,7 +136,7 @@ class CloneRecovery:
 
     def _stop_export(self, step: t.Mapping[str, t.Any]) -> None:
         with open_connection(step["uri"]) as source:
-            exports.stop(source, step["name"])
+            serve.stop(source, step["name"])
 
     def _remove_image(self, step: t.Mapping[str, t.Any]) -> None:
         if warm.find_image(self.connection, step["name"]) is None:

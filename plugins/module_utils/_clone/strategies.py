@@ -15,7 +15,8 @@ import time
 import typing as t
 import uuid
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._streaming import export_xml
+from ansible_collections.headroom.libvirt.plugins.module_utils._streaming import export_xml, exports
+from ansible_collections.headroom.libvirt.plugins.module_utils._streaming.model import helper_name
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
     domains,
     storage,
@@ -27,7 +28,8 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._virt.element_xml
 )
 
 from . import disks, identity
-from .stream import serve, stream
+from .stream import stream
+from .stream.source import serve_appliance
 from .warm import guest, warm
 
 if t.TYPE_CHECKING:
@@ -44,6 +46,7 @@ if t.TYPE_CHECKING:
     from .identity import Identity
     from .model import Overlay
     from .modes import Mode
+    from .stream.source import Source
 
 
 class Strategy(t.Protocol):
@@ -98,24 +101,21 @@ class StreamedStrategy:
     """Disks are empty and stand on an export of the source, from which they are filled while the clone runs."""
 
     connection: Connection
-    source: serve.Source
+    source: Source
     manifest: Manifest
     bytes_per_second: int
-    _record: export_xml.Record | None = None
+    _record: exports.StreamRecord | None = None
 
     def prepare(self, transaction: Transaction) -> None:
         """Have the source serve the appliance's disks."""
-        token, appliance = secrets.token_hex(16), str(self.manifest.id)
-        first = secrets.randbelow(len(self.source.ports))
-        step = transaction.begin_step(
-            "export", uri=self.source.uri, name=export_xml.helper_name(token)
-        )
-        served = serve.serve(self.source, self.manifest, token, first, stream.title(appliance))
-        transaction.finish_step(step, address=served.address, port=served.port)
-        self._record = export_xml.Record(served, appliance, self.bytes_per_second)
+        token = secrets.token_hex(16)
+        step = transaction.begin_step("export", uri=self.source.uri, name=helper_name(token))
+        record = serve_appliance(self.source, self.manifest, token, self.bytes_per_second)
+        transaction.finish_step(step, address=record.address, port=record.port)
+        self._record = record
 
     @property
-    def record(self) -> export_xml.Record:
+    def record(self) -> exports.StreamRecord:
         """What each clone's metadata says; there once prepare() has run."""
         if self._record is None:
             raise RuntimeError("nothing is served yet")
@@ -131,13 +131,13 @@ class StreamedStrategy:
         """Define the clone with its disks standing on the export."""
         root = parse_element(clone)
         targets = {disk.target for disk in self.manifest.disks}
+        reconnect = stream.can_reconnect(self.connection)
         for disk in root.iterfind("devices/disk"):
             target = disk.find("target")
-            if target is not None and target.get("dev") in targets:
-                export_xml.put_backing(
-                    disk, self.record.export, reconnect=stream.reconnects(self.connection)
-                )
-        export_xml.put_record(root, self.record)
+            name = "" if target is None else target.get("dev", "")
+            if name in targets:
+                export_xml.put_backing(disk, self.record.export_of(name), reconnect=reconnect)
+        exports.put_record(root, self.record)
         return domains.define(self.connection, serialise(root))
 
     def start(self, domain: domains.Domain, chosen: Identity) -> None:

@@ -95,5 +95,5 @@ def _inspect_one(domain: DefinedDomain, request: DomainRequest, uses: users.Uses
         uses.owned_by(domain.definition) if removes else users.OwnedVolumes(),
         autostart,
         network_apply.still_there(domain.connection, domain.metadata),
-        exports.needed_by(domain.domain),
+        exports.find_exports_of(domain.domain),
     )

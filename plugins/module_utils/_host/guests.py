@@ -16,6 +16,9 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue.names 
     read_disk_volume,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import NotFound
+from ansible_collections.headroom.libvirt.plugins.module_utils._streaming.model import (
+    is_helper_name,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
     domain_xml,
     domains,
@@ -35,8 +38,6 @@ if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._virt.libvirt_dep import libvirt
 
 _KIB: t.Final = 1024
-# Domains that the collection makes for itself: they serve disks, or keep the memory of warm clones.
-_HELPERS: t.Final = ("headroom-export-", "headroom-warm-")
 
 
 def placed_guests(connection: Connection) -> list[dict[str, t.Any]]:
@@ -68,7 +69,7 @@ def _guest(domain: libvirt.virDomain, volumes: _Volumes) -> dict[str, t.Any]:
         "uuid": definition.uuid,
         "state": state_name(state),
         "running": state_name(state) in ACTIVE_STATES,
-        "helper": definition.name.startswith(_HELPERS),
+        "helper": is_helper_name(definition.name),
         "vcpus": vcpus,
         "memory_bytes": maximum_kib * _KIB,
         "fleet": metadata.fleet,

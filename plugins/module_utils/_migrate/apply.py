@@ -27,7 +27,12 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._interrupt import
     raise_on_signals,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._journal.journal import Interrupted
-from ansible_collections.headroom.libvirt.plugins.module_utils._streaming import tls
+from ansible_collections.headroom.libvirt.plugins.module_utils._streaming import (
+    export_xml,
+    ports,
+    tls,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._streaming.model import Handshake
 from ansible_collections.headroom.libvirt.plugins.module_utils._uris import leads_here, mask_uri
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import domains, migration
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
@@ -38,9 +43,8 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._virt.machines im
     read_machine_uri,
 )
 
-from . import addresses, inspection, plan, preflight, survey, xml
+from . import addresses, inspection, plan, preflight, survey
 from .endpoints import Sides, seen, whereabouts
-from .facts import Handshake
 from .intent import KIND, intent_of
 from .mover import GoesOn, Mover
 from .task import Moved, Task
@@ -54,7 +58,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._virt.storage_xml import Pool
 
     from .intent import Intent
-    from .model import DiskPlan, MigrationPlan, Request
+    from .model import MigrationPlan, Request
 
 _TOKEN_BYTES: t.Final = 8
 
@@ -248,20 +252,31 @@ class _One:
         self, made: MigrationPlan, pools: tuple[Pool, ...]
     ) -> tuple[Handshake, ...] | None:
         """Try TLS, each way in which this migration will use it; None without a pool to try it with."""
-        there = next((pool.name for pool in pools if pool.holds_files), None)
-        if "TLS" not in made.flags or there is None:
+        destination_pool = next((pool.name for pool in pools if pool.holds_files), None)
+        if "TLS" not in made.flags or destination_pool is None:
             return None
-        here = next(
-            (disk.pool for disk in made.guest.disks if disk.target in _targets(made.streamed)), None
-        )
-        platform = xml.platform_of(domains.read_live_xml(self._domain))
         host = addresses.memory_host(self._sides.destination, made)
         try:
-            export = addresses.export_place(self._sides.source, self._task.uri, made)
+            probes = self._probes(made, host, destination_pool)
         except Conflict as error:
             return (Handshake(host, error.message),)
-        ways = tls.ways(self._sides, host, (there, here), export)
-        return tuple(tls.shake_hands(way, made.guest.uuid, platform) for way in ways)
+        return tuple(tls.shake_hands(probe) for probe in probes)
+
+    def _probes(self, made: MigrationPlan, host: str, destination_pool: str) -> list[tls.Probe]:
+        """Return what is to be tried: the way of the memory, to ``host``; and that of streamed disks, if any."""
+        platform = export_xml.read_platform(domains.read_live_xml(self._domain))
+        source = tls.ProbeEnd(self._sides.source, platform)
+        destination = tls.ProbeEnd(self._sides.destination, platform)
+        address, tls_name = addresses.export_place(self._sides.source, self._task.uri, made)
+        uuid = made.guest.uuid
+        probes = [tls.Probe(destination, source, host, ports.MIGRATIONS, destination_pool, uuid)]
+        streamed = {disk.target for disk in made.streamed}
+        pool = next((disk.pool for disk in made.guest.disks if disk.target in streamed), None)
+        if pool:
+            probes.append(
+                tls.Probe(source, destination, address, ports.EXPORTS, pool, uuid, tls_name)
+            )
+        return probes
 
     def _with_defaults(self) -> Request:
         request = self._task.request
@@ -299,16 +314,12 @@ class _One:
     def _intent(self, made: MigrationPlan) -> Intent:
         text = domains.read_live_xml(self._domain)
         # the definition's, since a guest that was streamed before still runs with the policies of that move
-        every = xml.policies(domains.read_definition_xml(self._domain))
+        every = export_xml.read_policies(domains.read_definition_xml(self._domain))
         return intent_of(
             made,
             uri=self._task.uri,
-            platform=xml.platform_of(text),
+            platform=export_xml.read_platform(text),
             token=secrets.token_hex(_TOKEN_BYTES),
             export=addresses.export_place(self._sides.source, self._task.uri, made),
             policies={disk.target: every.get(disk.target, {}) for disk in made.streamed},
         )
-
-
-def _targets(disks: t.Iterable[DiskPlan]) -> set[str]:
-    return {disk.target for disk in disks}

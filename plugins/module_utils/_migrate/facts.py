@@ -13,6 +13,9 @@ import dataclasses
 import typing as t
 
 if t.TYPE_CHECKING:
+    from ansible_collections.headroom.libvirt.plugins.module_utils._streaming.model import (
+        Handshake,
+    )
     from ansible_collections.headroom.libvirt.plugins.module_utils._virt.storage_xml import Pool
 
 
@@ -53,14 +56,6 @@ class Reach:
     host: str = ""
     address: str | None = None
     answers: bool = False
-    problem: str = ""
-
-
-@dataclasses.dataclass(frozen=True)
-class Handshake:
-    """A TLS connection that was tried to the host that calls itself ``name``; ``problem`` is empty if it stood."""
-
-    name: str
     problem: str = ""
 
 

@@ -11,15 +11,34 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._streaming import serve
-from ansible_collections.headroom.libvirt.plugins.module_utils._virt import domains
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
+    Conflict,
+    NotFound,
+    TimedOut,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._streaming import export_xml, serve
+from ansible_collections.headroom.libvirt.plugins.module_utils._streaming.pull import (
+    Pull,
+    StallWatch,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
+    domains,
+    migration,
+    storage,
+)
 
 from . import volumes
-from .pull import Pull, restore_definition
 
 if t.TYPE_CHECKING:
+    from ansible_collections.headroom.libvirt.plugins.module_utils._virt.libvirt_dep import libvirt
+
     from .endpoints import Sides
     from .intent import Intent
+
+_LOOK_EVERY_SECONDS: t.Final = 0.3
+# A link that is cut for minutes is waited for; after that somebody should look.
+_PATIENCE_SECONDS: t.Final = 300.0
+_MIB: t.Final = 1024 * 1024
 
 
 def settle(sides: Sides, intent: Intent, port: int) -> None:
@@ -28,18 +47,76 @@ def settle(sides: Sides, intent: Intent, port: int) -> None:
     if domain is not None and intent.autostart and domains.is_persistent(domain):
         domains.set_autostart(domain, True)
     if intent.streamed:
-        Pull(sides, intent, port).start()
+        _pull_of(sides, intent, port).start()
 
 
 def complete(sides: Sides, intent: Intent, port: int) -> dict[str, str]:
     """Wait until all is local, then tidy both hosts; return {path: reason} of what stays on the source."""
     if intent.streamed:
-        Pull(sides, intent, port).finish()
-        restore_definition(sides, intent)
-        serve.stop(sides.source, intent)
+        _await_local(sides, intent, port)
+        _restore_definition(sides, intent)
+        serve.stop(sides.source, intent.helper, intent.export_helper.leftover_paths)
     paths = [disk.source_path for disk in intent.moved]
     overlays = [disk.overlay_path for disk in intent.streamed]
     if not intent.remove_source_volumes:
         return dict.fromkeys([*paths, *overlays], "remove_source_volumes is not set")
-    volumes.delete_paths(sides.source, overlays)
+    storage.delete_paths(sides.source, overlays)
     return volumes.delete_unused(sides.source, paths)
+
+
+def _await_local(sides: Sides, intent: Intent, port: int) -> None:
+    """Return when every disk is local. What fails on the way is begun again, the export included.
+
+    Raises TimedOut when nothing has moved for minutes: the guest waits, and the transaction can be resumed.
+    """
+    watch = StallWatch(_PATIENCE_SECONDS, sides.clock.now())
+    while True:
+        sides.stop_if_cancelled()
+        pull = _pull_of(sides, intent, port)
+        missing = pull.find_missing()
+        if not missing:
+            return
+        if watch.is_stalled(pull.advance(), sides.clock.now()):
+            raise TimedOut(
+                f"{intent.name!r} runs on the destination, but nothing of its disks {', '.join(missing)} has arrived "
+                f"for {_PATIENCE_SECONDS:g} s. Mend the network between the hosts, then run the task again, or resume "
+                "the transaction with headroom.libvirt.transaction."
+            )
+        sides.clock.sleep(_LOOK_EVERY_SECONDS)
+
+
+def _pull_of(sides: Sides, intent: Intent, port: int) -> Pull:
+    """Return the pull of the streamed disks of the guest, which must run on the destination."""
+    return Pull(
+        _look_up_running(sides, intent),
+        (intent.pull_bandwidth or 0) * _MIB,
+        lambda: serve.ensure(sides.source, intent.export_helper, port),
+        {disk.target for disk in intent.streamed},
+    )
+
+
+def _look_up_running(sides: Sides, intent: Intent) -> libvirt.virDomain:
+    domain = sides.at_destination()
+    if domain is None:
+        raise NotFound(
+            f"{intent.name!r} is not on the destination any more. If it was removed on purpose, take the transaction "
+            "back.",
+        )
+    if not domains.is_active(domain):
+        raise Conflict(
+            f"{intent.name!r} is off, and a disk is only pulled in while its guest runs. Start it on the destination "
+            f"(virsh start {intent.destination_name}): it reads its disks through from the source. Then resume the "
+            "transaction.",
+        )
+    return domain
+
+
+def _restore_definition(sides: Sides, intent: Intent) -> None:
+    """Give the definition on the destination the error policies back that it had before the move."""
+    domain = sides.at_destination()
+    if domain is None or not intent.persistent or not domains.is_persistent(domain):
+        return
+    before = migration.read_migratable_xml(domain, inactive=True)
+    after = export_xml.put_policies(before, intent.policies)
+    if after != before:
+        domains.define(sides.destination, after)

@@ -15,10 +15,18 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
+from ansible_collections.headroom.libvirt.plugins.module_utils._streaming.model import (
+    Export,
+    Helper,
+    Platform,
+    Served,
+    export_name,
+    helper_name,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._uris import mask_uri
 
 from .model import DiskPlan, MigrationPlan
-from .xml import Export, PlacedDisk, Platform
+from .xml import PlacedDisk
 
 KIND: t.Final = "migrate"
 
@@ -82,6 +90,23 @@ class Intent:
         """The disks that the destination gets volumes for."""
         return tuple(disk for disk in self.disks if disk.is_moved)
 
+    @property
+    def export_helper(self) -> Helper:
+        """What serves the streamed disks on the source."""
+        disks = [
+            Served(
+                disk.export_name,
+                disk.helper_path,
+                "qcow2",
+                disk.scratch_path,
+                disk.base_path,
+                disk.base_format,
+            )
+            for disk in self.streamed
+        ]
+        title = f"Serves the disks of {self.name} until it has them on the host that it moved to"
+        return Helper(self.helper, title, self.platform, tuple(disks), self.export_host, self.tls)
+
     def export_of(self, target: str, port: int) -> Export | None:
         """Return where the disk ``target`` is read from until it is local; None for one that is not streamed."""
         for disk in self.streamed:
@@ -130,7 +155,7 @@ def intent_of(
         platform=platform,
         disks=plan.disks,
         streamed=tuple(_streamed(disk, token) for disk in plan.streamed),
-        helper=f"headroom-export-{token}",
+        helper=helper_name(token),
         export_host=export[0],
         export_tls_name=export[1],
         tls=request.tls,
@@ -146,7 +171,7 @@ def _streamed(disk: DiskPlan, token: str) -> Streamed:
         base_path=disk.source_path,
         base_format=disk.source_format,
         overlay_path=f"{stem}.overlay",
-        export_name=f"{token}-{disk.target}",
+        export_name=export_name(token, disk.target),
         helper_path=f"{stem}.export",
         scratch_path=f"{stem}.scratch",
     )

@@ -12,17 +12,15 @@ from __future__ import annotations
 import concurrent.futures
 import contextlib
 import dataclasses
-import secrets
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     Conflict,
     HeadroomError,
 )
-from ansible_collections.headroom.libvirt.plugins.module_utils._streaming import serve
-from ansible_collections.headroom.libvirt.plugins.module_utils._streaming.serve import PortTaken
+from ansible_collections.headroom.libvirt.plugins.module_utils._streaming import chain, ports, serve
 
-from . import finish, offline, overlays, volumes, xml
+from . import finish, offline, overlays, volumes
 from .live import LiveMigration
 from .model import Outcome
 
@@ -35,8 +33,6 @@ if t.TYPE_CHECKING:
     from .endpoints import Sides
     from .intent import Intent
     from .model import MigrationPlan
-
-_PORT_TRIES: t.Final = 8
 
 
 class GoesOn(HeadroomError):
@@ -110,18 +106,10 @@ class Mover:
         self.sides.stop_if_cancelled()
         with self._step("freeze"):
             overlays.freeze(domain, self.intent)
-        return self._export()
-
-    def _export(self) -> int:
-        for _attempt in range(_PORT_TRIES):
-            port = secrets.choice(serve.PORTS)
-            with contextlib.suppress(PortTaken), self._step("export", port=port):
-                serve.start(self.sides.source, self.intent, port)
-                return port
-            serve.stop(self.sides.source, self.intent)
-        raise Conflict(
-            f"no free port was found on the source among {serve.PORTS.start} to {serve.PORTS.stop - 1}",
-        )
+        with self._step("export") as step:
+            port = serve.start(self.sides.source, self.intent.export_helper, ports.EXPORTS)
+            self.transaction.finish_step(step, port=port)
+        return port
 
     def _migrate(self, port: int) -> None:
         inspect = (lambda text: self._inspect(text, port)) if self.intent.streamed else None
@@ -136,14 +124,16 @@ class Mover:
 
         The export's name is random, so a QEMU that has opened it there has the disk that is meant.
         """
-        for placed in self.intent.placed(port):
-            if placed.backing is None:
-                continue
-            seen = xml.chain(text, placed.target)
-            if seen != (placed.path, str(placed.backing)):
-                raise Conflict(
-                    f"on the destination the disk {placed.target} reads from {' <- '.join(seen) or 'nowhere'}, and not "
-                    f"from {placed.path} <- {placed.backing}: it would be an empty one. A guest that has not switched "
-                    "over goes on running on the source. Power off one that has: its disk on the source is as it was.",
-                    chain=list(seen),
-                )
+        expected = {
+            placed.target: (placed.path, str(placed.backing))
+            for placed in self.intent.placed(port)
+            if placed.backing is not None
+        }
+        try:
+            chain.check_chains(text, expected)
+        except chain.WrongSource as error:
+            raise Conflict(
+                f"on the destination {error.message} A guest that has not switched over goes on running on the source. "
+                "Power off one that has: its disk on the source is as it was.",
+                **error.details,
+            ) from error

@@ -12,9 +12,11 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._layers import overlays
-from ansible_collections.headroom.libvirt.plugins.module_utils._virt import domains
-
-from . import volumes, xml
+from ansible_collections.headroom.libvirt.plugins.module_utils._streaming.chain import read_chains
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
+    domains,
+    storage,
+)
 
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._virt.libvirt_dep import libvirt
@@ -40,6 +42,7 @@ def thaw(sides: Sides, intent: Intent) -> None:
     if domain is None or not domains.is_active(domain):
         return
     for disk in intent.streamed:
-        if xml.chain(domains.read_live_xml(domain), disk.target)[:1] == (disk.overlay_path,):
+        layers = read_chains(domains.read_live_xml(domain)).get(disk.target, ())
+        if layers[:1] == (disk.overlay_path,):
             overlays.merge(domain, disk.target, sides.clock)
-    volumes.delete_paths(sides.source, [disk.overlay_path for disk in intent.streamed])
+    storage.delete_paths(sides.source, [disk.overlay_path for disk in intent.streamed])

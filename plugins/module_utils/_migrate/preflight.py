@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.headroom.libvirt.plugins.module_utils._streaming.model import TLS_REMEDY
+
 from . import resource_checks, storage_checks
 from .model import Finding
 
@@ -140,8 +142,7 @@ def _tls(plan: MigrationPlan, facts: Facts) -> t.Iterator[Finding]:
                 "tls",
                 "failed",
                 f"no TLS connection to {handshake.name} comes about: {handshake.problem}",
-                "Look at ca-cert.pem, client-cert.pem, and server-cert.pem with that name in it, in /etc/pki/qemu of "
-                "both hosts (or where qemu.conf says).",
+                TLS_REMEDY,
             )
         else:
             yield Finding(

@@ -123,7 +123,7 @@ class MigrationRecovery:
 
     def _take_back_source(self, sides: Sides, intent: Intent) -> None:
         if intent.streamed:
-            serve.stop(sides.source, intent)
+            serve.stop(sides.source, intent.helper, intent.export_helper.leftover_paths)
             overlays.thaw(sides, intent)
 
     @contextlib.contextmanager
@@ -165,9 +165,14 @@ def describe_recovery(record: Record, direction: Direction) -> list[str]:
 
 
 def port_of(record: Record) -> int:
-    """Return the port of the export, 0 for a migration without."""
-    ports = [step.arguments["port"] for step in record.steps if step.name == "export"]
-    return ports[-1] if ports else 0
+    """Return the port of the export, 0 for a migration without.
+
+    Up to 0.1.0 the journal held a step for each port that was tried, with the port among its arguments.
+    """
+    for step in reversed(record.steps):
+        if step.name == "export":
+            return int({**step.arguments, **step.facts}.get("port", 0))
+    return 0
 
 
 def made_volumes(record: Record) -> list[VolumeRef]:

@@ -47,18 +47,6 @@ def delete(connection: Connection, refs: t.Iterable[VolumeRef]) -> None:
         users.delete(connection, ref)
 
 
-def delete_paths(connection: Connection, paths: t.Iterable[str]) -> None:
-    """Delete the volumes at ``paths`` that are still there, also those that no libvirt call made."""
-    wanted = set(paths)
-    for pool in storage.list_pools(connection):
-        if wanted and storage.is_active(pool):
-            storage.try_to_refresh(pool)
-    for path in sorted(wanted):
-        volume = storage.find_volume_by_path(connection, path)
-        if volume is not None:
-            storage.delete(volume)
-
-
 def delete_unused(connection: Connection, paths: t.Iterable[str]) -> dict[str, str]:
     """Delete the volumes at ``paths`` that nobody uses; return {path: reason} of those that stay."""
     uses = users.Uses(connection)

@@ -5,16 +5,14 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""The XML of streaming: the export of an appliance's disks, and disks that stand on it. Pure.
+"""The XML of streaming: helper domains, what they serve, and disks that stand on an export. Pure.
 
-An export is a transient domain on the source that never runs an instruction. Its disks are the appliance's, read-only,
-and a backup in pull mode has its QEMU serve them over NBD. All of that is libvirt's API, so it works from afar,
-outlives the module that began it, and ends with the domain.
+A helper is a transient domain that never runs an instruction. A backup in pull mode has its QEMU serve its disks over
+NBD. All of that is libvirt's API, so it works from afar, outlives the module that began it, and ends with the domain.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._lxml_dep import etree
@@ -23,204 +21,179 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._virt.element_xml
     serialise,
 )
 
-PREFIX: t.Final = "headroom-export-"
-RECORD_NAMESPACE: t.Final = "urn:headroom:libvirt:1:stream"
-RECORD_PREFIX: t.Final = "headroom-stream"
+from .model import Export, Platform
 
+if t.TYPE_CHECKING:
+    from .model import Helper, Served
+
+# A guest whose disk does not answer for a while must wait for it, not see errors.
+_PATIENT: t.Final = {"error_policy": "stop", "rerror_policy": "stop"}
 # How long QEMU tries to reach a lost export before the guest is told, that is, paused. A libvirt that does not know it
 # refuses the XML; there a broken connection pauses the guest at once.
 _RECONNECT_SECONDS: t.Final = 10
 _HELPER_MEMORY_MIB: t.Final = 8
 
 
-@dataclasses.dataclass(frozen=True)
-class Export:
-    """Where the disks of an appliance are served. ``token`` is chosen at random for each export.
-
-    The token is part of every name that the server answers to, so that a server that was left on the port, with other
-    disks, is never taken for this one.
-    """
-
-    token: str
-    address: str
-    port: int
-    source_uri: str
-    source_pool: str
-
-    @property
-    def helper(self) -> str:
-        """The name of the domain that serves."""
-        return helper_name(self.token)
-
-    def name_of(self, target: str) -> str:
-        """Return the name under which a disk is served."""
-        return f"{self.token}-{target}"
+def read_platform(domain_xml: str) -> Platform:
+    """Return the Platform of a domain."""
+    root = parse_element(domain_xml)
+    os_type = root.find("os/type")
+    return Platform(
+        type=root.get("type", "kvm"),
+        arch="x86_64" if os_type is None else os_type.get("arch", "x86_64"),
+        machine=None if os_type is None else os_type.get("machine"),
+        emulator=root.findtext("devices/emulator"),
+    )
 
 
-@dataclasses.dataclass(frozen=True)
-class Record:
-    """What a streamed clone's metadata says until it is local. ``bytes_per_second`` 0 is without limit."""
-
-    export: Export
-    appliance: str
-    bytes_per_second: int
+def helper_xml(helper: Helper) -> str:
+    """Return the domain that holds the disks which ``helper`` serves."""
+    return _paused_xml(
+        helper.name, helper.title, helper.platform, [_served_disk(disk) for disk in helper.disks]
+    )
 
 
-@dataclasses.dataclass(frozen=True)
-class Served:
-    """A disk to be served: the appliance's file and its format, and a path for what QEMU needs meanwhile."""
-
-    target: str
-    path: str
-    format: str
-    scratch: str
-
-
-def helper_name(token: str) -> str:
-    """Return the name of the domain that serves the export of that token."""
-    return PREFIX + token[:12]
+def reader_xml(name: str, title: str, platform: Platform, export: Export) -> str:
+    """Return a domain that never runs, and whose QEMU only opens ``export``."""
+    disk = etree.Element("disk", type="network", device="disk")
+    etree.SubElement(disk, "driver", name="qemu", type="raw")
+    disk.append(_nbd_source(export))
+    etree.SubElement(disk, "readonly")
+    return _paused_xml(name, title, platform, [disk])
 
 
-def helper_xml(export: Export, disks: t.Sequence[Served], arch: str, kind: str, title: str) -> str:
-    """Return the domain that serves ``disks``; ``kind`` is ``qemu`` or ``kvm``."""
-    root = etree.Element("domain", type=kind)
-    etree.SubElement(root, "name").text = export.helper
+def _paused_xml(
+    name: str, title: str, platform: Platform, disks: t.Sequence[etree._Element]
+) -> str:
+    root = etree.Element("domain", type=platform.type)
+    etree.SubElement(root, "name").text = name
     etree.SubElement(root, "title").text = title
     etree.SubElement(root, "memory", unit="MiB").text = str(_HELPER_MEMORY_MIB)
     etree.SubElement(root, "vcpu").text = "1"
-    etree.SubElement(etree.SubElement(root, "os"), "type", arch=arch).text = "hvm"
+    os_type = etree.SubElement(etree.SubElement(root, "os"), "type", arch=platform.arch)
+    os_type.text = "hvm"
+    if platform.machine:
+        os_type.set("machine", platform.machine)
     devices = etree.SubElement(root, "devices")
-    for served in disks:
-        disk = etree.SubElement(devices, "disk", type="file", device="disk")
-        etree.SubElement(disk, "driver", name="qemu", type=served.format)
-        etree.SubElement(disk, "source", file=served.path)
-        etree.SubElement(disk, "target", dev=served.target, bus="virtio")
-        etree.SubElement(disk, "readonly")
+    if platform.emulator:
+        etree.SubElement(devices, "emulator").text = platform.emulator
+    for number, disk in enumerate(disks):
+        etree.SubElement(disk, "target", dev=_target(number), bus="virtio")
+        devices.append(disk)
     etree.SubElement(devices, "controller", type="usb", model="none")
     etree.SubElement(devices, "memballoon", model="none")
     return serialise(root)
 
 
-def backup_xml(export: Export, disks: t.Sequence[Served]) -> str:
-    """Return the backup in pull mode that serves ``disks`` at the export's address."""
+def _served_disk(served: Served) -> etree._Element:
+    disk = etree.Element("disk", type="file", device="disk")
+    etree.SubElement(disk, "driver", name="qemu", type=served.format)
+    etree.SubElement(disk, "source", file=served.path)
+    if served.base_path is None:
+        etree.SubElement(disk, "readonly")
+        return disk
+    backing = etree.SubElement(disk, "backingStore", type="file")
+    etree.SubElement(backing, "format", type=served.base_format)
+    etree.SubElement(backing, "source", file=served.base_path)
+    if served.base_format == "raw":  # never probed: its guest could have written any header
+        etree.SubElement(backing, "backingStore")
+    return disk
+
+
+def _target(number: int) -> str:
+    """Return the name of a helper's disk, counted from 0: ``vda``, … ``vdz``, ``vdaa`` …"""
+    letters = ""
+    number += 1
+    while number:
+        number, digit = divmod(number - 1, 26)
+        letters = chr(ord("a") + digit) + letters
+    return f"vd{letters}"
+
+
+def backup_xml(helper: Helper, port: int) -> str:
+    """Return the backup in pull mode that serves the helper's disks at that port of its address."""
     root = etree.Element("domainbackup", mode="pull")
-    etree.SubElement(root, "server", transport="tcp", name=export.address, port=str(export.port))
-    listed = etree.SubElement(root, "disks")
-    for served in disks:
+    server = etree.SubElement(root, "server", transport="tcp", name=helper.address, port=str(port))
+    if helper.tls:
+        server.set("tls", "yes")
+    disks = etree.SubElement(root, "disks")
+    for number, served in enumerate(helper.disks):
         disk = etree.SubElement(
-            listed,
+            disks,
             "disk",
-            name=served.target,
+            name=_target(number),
+            backup="yes",
             type="file",
-            exportname=export.name_of(served.target),
+            exportname=served.name,
         )
         etree.SubElement(disk, "driver", type="qcow2")
-        etree.SubElement(disk, "scratch", file=served.scratch)
+        etree.SubElement(disk, "scratch", file=served.scratch_path)
     return serialise(root)
 
 
-def put_backing(disk: etree._Element, export: Export, *, reconnect: bool) -> None:
-    """Let a ``<disk>`` stand on its export; it must have a source. What it cannot read there stops the guest.
+def put_backing(disk: etree._Element, export: Export, *, reconnect: bool = False) -> None:
+    """Let a ``<disk>`` stand on its export. What it cannot read there stops the guest.
 
-    ``reconnect`` says whether this libvirt can be told to try for a while before.
+    ``reconnect`` has QEMU try for a while before that, where this libvirt can be told so. Raises ValueError for a disk
+    without driver or source.
     """
-    driver, target = disk.find("driver"), disk.find("target")
-    if driver is None or target is None:
-        raise ValueError("a disk without driver or target")
-    driver.set("error_policy", "stop")
-    driver.set("rerror_policy", "stop")
+    driver, source = disk.find("driver"), disk.find("source")
+    if driver is None or source is None:
+        raise ValueError("a disk without driver or source")
+    driver.attrib.update(dict(_PATIENT))
+    # Said in full and ended: what is not said here would be probed, and an empty base is silent corruption.
     backing = etree.Element("backingStore", type="network")
     etree.SubElement(backing, "format", type="raw")
-    source = etree.SubElement(
-        backing, "source", protocol="nbd", name=export.name_of(target.get("dev", ""))
-    )
-    etree.SubElement(source, "host", name=export.address, port=str(export.port))
+    nbd = _nbd_source(export)
     if reconnect:
-        etree.SubElement(source, "reconnect", delay=str(_RECONNECT_SECONDS))
+        etree.SubElement(nbd, "reconnect", delay=str(_RECONNECT_SECONDS))
+    backing.append(nbd)
     etree.SubElement(backing, "backingStore")
-    target.addprevious(backing)
+    source.addnext(backing)
 
 
-def backings(domain_xml: str) -> dict[str, tuple[str, ...]]:
-    """Return {target: what each layer under the disk is, top first} of the disks that stand on something.
-
-    A layer is ``nbd://ADDRESS:PORT/NAME``, a path, or the XML of any other source.
-    """
-    found = {}
-    for disk in parse_element(domain_xml).iterfind("devices/disk"):
-        target = disk.find("target")
-        under = tuple(_layer(source) for source in disk.iterfind(".//backingStore/source"))
-        if under and target is not None:
-            found[target.get("dev", "")] = under
-    return found
+def _nbd_source(export: Export) -> etree._Element:
+    source = etree.Element("source", protocol="nbd", name=export.name)
+    if export.tls:
+        source.set("tls", "yes")
+        if export.tls_name:
+            source.set("tlsHostname", export.tls_name)
+    etree.SubElement(source, "host", name=export.address, port=str(export.port))
+    return source
 
 
-def url_of(export: Export, target: str) -> str:
-    """Return the layer that backings() must name for a disk that stands on the export."""
-    return f"nbd://{export.address}:{export.port}/{export.name_of(target)}"
-
-
-def _layer(source: etree._Element) -> str:
-    host = source.find("host")
-    if source.get("protocol") == "nbd" and host is not None:
-        return f"nbd://{host.get('name')}:{host.get('port')}/{source.get('name')}"
-    return source.get("file") or source.get("dev") or serialise(source)
-
-
-def without_backing(definition: str) -> str:
-    """Return the definition of a clone that has become local: its disks stand on nothing."""
-    root = parse_element(definition)
+def remove_backings(domain_xml: str) -> str:
+    """Return the domain with disks that stand on nothing."""
+    root = parse_element(domain_xml)
     for disk in root.iterfind("devices/disk"):
         for backing in disk.findall("backingStore"):
             disk.remove(backing)
     return serialise(root)
 
 
-def record_element(record: Record) -> str:
-    """Return the record as virDomainSetMetadata wants it, in no namespace."""
-    export = record.export
-    return serialise(
-        etree.Element(
-            "stream",
-            token=export.token,
-            address=export.address,
-            port=str(export.port),
-            source_uri=export.source_uri,
-            source_pool=export.source_pool,
-            appliance=record.appliance,
-            bandwidth=str(record.bytes_per_second),
-        )
-    )
+def read_policies(domain_xml: str) -> dict[str, dict[str, str]]:
+    """Return {target: its error policies} of every disk; empty where the domain says none."""
+    policies = {}
+    for disk in parse_element(domain_xml).iterfind("devices/disk"):
+        target, driver = disk.find("target"), disk.find("driver")
+        if target is not None and driver is not None:
+            policies[target.get("dev", "")] = {
+                name: driver.get(name, "") for name in _PATIENT if driver.get(name)
+            }
+    return policies
 
 
-def put_record(domain: etree._Element, record: Record) -> None:
-    """Put the record into the metadata of a parsed ``<domain>``."""
-    container = domain.find("metadata")
-    if container is None:
-        container = etree.SubElement(domain, "metadata")
-    bare = parse_element(record_element(record))
-    container.append(
-        etree.Element(
-            f"{{{RECORD_NAMESPACE}}}stream",
-            dict(bare.attrib),
-            nsmap={RECORD_PREFIX: RECORD_NAMESPACE},
-        )
-    )
-
-
-def read_record(text: str | None) -> Record | None:
-    """Return the record that stands in the metadata; None where there is none, or not a whole one."""
-    if text is None:
-        return None
-    facts = parse_element(text).attrib
-    try:
-        export = Export(
-            token=facts["token"],
-            address=facts["address"],
-            port=int(facts["port"]),
-            source_uri=facts["source_uri"],
-            source_pool=facts["source_pool"],
-        )
-        return Record(export, facts["appliance"], int(facts["bandwidth"]))
-    except (KeyError, ValueError):
-        return None
+def put_policies(domain_xml: str, policies: t.Mapping[str, t.Mapping[str, str]]) -> str:
+    """Return the domain with these error policies in place of those of its disks; the same text if it has them."""
+    root = parse_element(domain_xml)
+    changed = False
+    for disk in root.iterfind("devices/disk"):
+        target, driver = disk.find("target"), disk.find("driver")
+        if target is None or driver is None or target.get("dev") not in policies:
+            continue
+        desired = policies[target.get("dev", "")]
+        changed = changed or any(driver.get(name) != desired.get(name) for name in _PATIENT)
+        for name in _PATIENT:
+            driver.attrib.pop(name, None)
+        driver.attrib.update(dict(desired))
+    return serialise(root) if changed else domain_xml

@@ -5,7 +5,7 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""Exports of other hosts, from which streamed machines read what is not local yet: who needs them, and their end."""
+"""Who reads from which export: the record in a machine's metadata, and the end of exports that nobody needs."""
 
 from __future__ import annotations
 
@@ -16,18 +16,26 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     HeadroomError,
     NotFound,
 )
+from ansible_collections.headroom.libvirt.plugins.module_utils._lxml_dep import etree
 from ansible_collections.headroom.libvirt.plugins.module_utils._uris import mask_uri
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import domains
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
     open_connection,
 )
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.element_xml import (
+    parse_element,
+    serialise,
+)
 
-from . import export_xml
+from . import model, serve
 
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
         Connection,
     )
+
+RECORD_NAMESPACE: t.Final = "urn:headroom:libvirt:1:stream"
+RECORD_PREFIX: t.Final = "headroom-stream"
 
 
 @dataclasses.dataclass(frozen=True, order=True)
@@ -38,26 +46,111 @@ class ExportRef:
     helper: str
 
 
-def record_of(domain: domains.Domain) -> export_xml.Record | None:
+@dataclasses.dataclass(frozen=True)
+class StreamRecord:
+    """What a machine's metadata says while it reads from another host; ``bytes_per_second`` 0 is without limit.
+
+    ``token`` is chosen at random for each export. ``tls_name`` is as of an Export.
+    """
+
+    token: str
+    address: str
+    port: int
+    source_uri: str
+    source_pool: str
+    appliance: str
+    bytes_per_second: int
+    tls: bool = False
+    tls_name: str | None = None
+
+    @property
+    def ref(self) -> ExportRef:
+        """The export that the machine reads from."""
+        return ExportRef(self.source_uri, model.helper_name(self.token))
+
+    def export_of(self, target: str) -> model.Export:
+        """Return where a disk is served."""
+        return model.Export(
+            model.export_name(self.token, target),
+            self.address,
+            self.port,
+            self.tls,
+            self.tls_name,
+        )
+
+
+def record_element(record: StreamRecord) -> str:
+    """Return the record as virDomainSetMetadata wants it, in no namespace."""
+    return serialise(etree.Element("stream", _record_attributes(record)))
+
+
+def put_record(domain: etree._Element, record: StreamRecord) -> None:
+    """Put the record into the metadata of a parsed ``<domain>``."""
+    container = domain.find("metadata")
+    if container is None:
+        container = etree.SubElement(domain, "metadata")
+    container.append(
+        etree.Element(
+            f"{{{RECORD_NAMESPACE}}}stream",
+            _record_attributes(record),
+            nsmap={RECORD_PREFIX: RECORD_NAMESPACE},
+        )
+    )
+
+
+def _record_attributes(record: StreamRecord) -> dict[str, str]:
+    attributes = {
+        "token": record.token,
+        "address": record.address,
+        "port": str(record.port),
+        "source_uri": record.source_uri,
+        "source_pool": record.source_pool,
+        "appliance": record.appliance,
+        "bandwidth": str(record.bytes_per_second),
+    }
+    if record.tls:
+        attributes["tls"] = "yes"
+        if record.tls_name:
+            attributes["tls_name"] = record.tls_name
+    return attributes
+
+
+def read_record(text: str | None) -> StreamRecord | None:
+    """Return the record that stands in the metadata; None where there is none, or not a whole one."""
+    if text is None:
+        return None
+    attributes = parse_element(text).attrib
+    try:
+        return StreamRecord(
+            token=attributes["token"],
+            address=attributes["address"],
+            port=int(attributes["port"]),
+            source_uri=attributes["source_uri"],
+            source_pool=attributes["source_pool"],
+            appliance=attributes["appliance"],
+            bytes_per_second=int(attributes["bandwidth"]),
+            tls=attributes.get("tls") == "yes",  # records of releases without TLS do not say
+            tls_name=attributes.get("tls_name"),
+        )
+    except (KeyError, ValueError):
+        return None
+
+
+def find_record(domain: domains.Domain) -> StreamRecord | None:
     """Return how a machine is streamed; None for one that is whole."""
-    return export_xml.read_record(domains.read_metadata_xml(domain, export_xml.RECORD_NAMESPACE))
+    return read_record(domains.read_metadata_xml(domain, RECORD_NAMESPACE))
 
 
-def needed_by(domain: domains.Domain) -> tuple[ExportRef, ...]:
+def find_exports_of(domain: domains.Domain) -> tuple[ExportRef, ...]:
     """Return the exports that a machine reads from."""
-    record = record_of(domain)
-    return () if record is None else (ref_of(record),)
-
-
-def ref_of(record: export_xml.Record) -> ExportRef:
-    """Return the export that a record names."""
-    return ExportRef(record.export.source_uri, record.export.helper)
+    record = find_record(domain)
+    return () if record is None else (record.ref,)
 
 
 def is_needed(connection: Connection, ref: ExportRef, *, without: str | None = None) -> bool:
     """Return whether a machine of this host reads from the export, that of the UUID ``without`` aside."""
     return any(
-        ref in _needed_if_there(domain)
+        ref in _find_exports_if_defined(domain)
         for domain in domains.list_all(connection)
         if domain.UUIDString() != without
     )
@@ -69,7 +162,7 @@ def end_unneeded(connection: Connection, ref: ExportRef) -> None:
         return
     try:
         with open_connection(ref.uri) as source:
-            stop(source, ref.helper)
+            serve.stop(source, ref.helper)
     except HeadroomError as error:
         where = mask_uri(ref.uri)
         raise HeadroomError(
@@ -81,18 +174,8 @@ def end_unneeded(connection: Connection, ref: ExportRef) -> None:
         ) from error
 
 
-def stop(connection: Connection, name: str) -> None:
-    """End the export whose domain has that name; with it everything of it goes."""
-    helper = domains.find(connection, name)
-    if helper is not None:
-        try:
-            domains.power_off(helper)
-        except NotFound:  # it went by itself
-            return
-
-
-def _needed_if_there(domain: domains.Domain) -> tuple[ExportRef, ...]:
+def _find_exports_if_defined(domain: domains.Domain) -> tuple[ExportRef, ...]:
     try:
-        return needed_by(domain)
+        return find_exports_of(domain)
     except NotFound:  # gone since it was listed
         return ()

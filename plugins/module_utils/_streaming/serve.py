@@ -5,10 +5,10 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""Serving a disk's base over NBD from the source, by libvirt alone.
+"""Serving disks over NBD, by libvirt alone: begun, begun again after a loss, and ended.
 
-A helper domain that never runs holds an overlay on the base, and a pull-mode backup of it makes QEMU serve the base as
-it is. It outlives this process and libvirtd, and needs no shell on the host.
+A helper domain that never runs holds the disks, and a pull-mode backup of it makes QEMU serve them as they are. It
+outlives this process and libvirtd, and needs no shell on the host.
 """
 
 from __future__ import annotations
@@ -19,105 +19,109 @@ import posixpath
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
-    Conflict,
     HeadroomError,
+    LibvirtFailed,
     NotFound,
 )
-from ansible_collections.headroom.libvirt.plugins.module_utils._migrate import volumes, xml
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
     blocks,
     domains,
     migration,
+    node,
     storage,
     storage_xml,
 )
-from ansible_collections.headroom.libvirt.plugins.module_utils._virt.libvirt_dep import libvirt
+
+from . import export_xml
+from .model import EXPORT_PREFIX, Platform
+from .ports import find_port
 
 if t.TYPE_CHECKING:
-    from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.intent import (
-        Intent,
-        Streamed,
-    )
     from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
         Connection,
     )
 
-# Above libvirt's own range for migrations, which ends at 49215; a firewall between the hosts must admit it.
-PORTS: t.Final = range(49216, 49280)
+    from .model import Helper, Served
 
 
-class PortTaken(Conflict):
-    """Somebody else listens at the port."""
+def start(connection: Connection, helper: Helper, ports: t.Sequence[int]) -> int:
+    """Serve the helper's disks at one of the ports, and return which; raises NoFreePort.
 
-
-def start(connection: Connection, intent: Intent, port: int) -> None:
-    """Serve every streamed disk's base at ``port``; raises PortTaken."""
+    When it raises, nothing is served; overlays that were made may stay, and go with stop().
+    """
+    overlays = [disk for disk in helper.disks if disk.base_path is not None]
     with concurrent.futures.ThreadPoolExecutor() as threads:
-        list(threads.map(lambda disk: _make_overlay(connection, disk), intent.streamed))
-    helper = _start_helper(connection, intent)
-    _serve(helper, intent, port)
-
-
-def ensure(connection: Connection, intent: Intent, port: int) -> None:
-    """Serve again what is not served any more, at the same place under the same names."""
-    helper = domains.find(connection, intent.helper)
-    if helper is not None and migration.read_job_type(helper) != libvirt.VIR_DOMAIN_JOB_NONE:
-        return
-    if helper is not None:
-        migration.destroy(helper)
-    volumes.delete_paths(
-        connection,
-        [path for disk in intent.streamed for path in (disk.helper_path, disk.scratch_path)],
-    )
-    start(connection, intent, port)
-
-
-def stop(connection: Connection, intent: Intent) -> None:
-    """Stop serving, and leave nothing of it behind."""
-    with contextlib.suppress(NotFound):
-        migration.destroy(domains.look_up(connection, intent.helper))
-    volumes.delete_paths(
-        connection,
-        [path for disk in intent.streamed for path in (disk.helper_path, disk.scratch_path)],
-    )
-
-
-def _make_overlay(connection: Connection, disk: Streamed) -> None:
-    base = storage.find_volume_by_path(connection, disk.base_path)
-    if base is None:
-        raise NotFound(
-            f"{disk.base_path} is in no active pool of the source any more", path=disk.base_path
-        )
-    pool = storage.look_up_pool_of(base)
-    name = posixpath.basename(disk.helper_path)
-    read = storage.read_volume(base)
-    new = storage_xml.NewVolume(
-        name, read.capacity_bytes, backing_path=disk.base_path, backing_format=disk.base_format
-    )
-    storage.create(pool, name, storage_xml.build_volume_xml(new))
-
-
-def _start_helper(connection: Connection, intent: Intent) -> libvirt.virDomain:
-    disks = [
-        xml.HelperDisk(disk.helper_path, base_path=disk.base_path, base_format=disk.base_format)
-        for disk in intent.streamed
-    ]
-    purpose = f"Serves the disks of {intent.name} until it has them on the host that it moved to"
-    text = xml.helper_xml(intent.helper, intent.platform, disks, purpose)
-    return blocks.create_transient_paused(connection, intent.helper, text)
-
-
-def _serve(helper: libvirt.virDomain, intent: Intent, port: int) -> None:
-    exports = [
-        export
-        for disk in intent.streamed
-        for export in [intent.export_of(disk.target, port)]
-        if export
-    ]
-    text = xml.backup_xml(exports, [disk.scratch_path for disk in intent.streamed])
+        list(threads.map(lambda disk: _make_overlay(connection, disk), overlays))
+    domain = blocks.create_transient_paused(connection, helper.name, export_xml.helper_xml(helper))
     try:
-        blocks.begin_backup(helper, text)
-    except HeadroomError as error:
-        if "in use" in error.message.lower():
-            raise PortTaken(f"the port {port} of the source is taken", port=port) from error
+        return find_port(
+            ports, lambda port: blocks.begin_backup(domain, export_xml.backup_xml(helper, port))
+        )
+    except BaseException:
+        with contextlib.suppress(HeadroomError):  # what kept it from serving is told, not this
+            stop(connection, helper.name, helper.leftover_paths)
         raise
+
+
+def ensure(connection: Connection, helper: Helper, port: int) -> None:
+    """Serve again what is not served any more, at the same place under the same names."""
+    if not is_served(connection, helper.name):
+        stop(connection, helper.name, helper.leftover_paths)
+        start(connection, helper, (port,))
+
+
+def is_served(connection: Connection, helper_name: str) -> bool:
+    """Return whether the helper of that name is there and serves its export."""
+    domain = domains.find(connection, helper_name)
+    if domain is None:
+        return False
+    try:
+        return helper_name[len(EXPORT_PREFIX) :] in blocks.read_backup_xml(domain)
+    except HeadroomError:  # it is there, but its backup has ended
+        return False
+
+
+def stop(connection: Connection, helper_name: str, leftover_paths: t.Iterable[str] = ()) -> None:
+    """End what the helper of that name serves, and delete the volumes at these paths; harmless when nothing is left."""
+    domain = domains.find(connection, helper_name)
+    if domain is not None:
+        _destroy(domain)
+    storage.delete_paths(connection, leftover_paths)
+
+
+def _destroy(domain: domains.Domain) -> None:
+    try:
+        migration.destroy(domain)
+    except NotFound:  # it went by itself
+        return
+    except LibvirtFailed:
+        if domains.is_active(domain):
+            raise
+
+
+def choose_platform(connection: Connection, arch: str) -> Platform:
+    """Return what a helper can be like on a host: any will do, and the emulated ones need no /dev/kvm.
+
+    Raises NotFound for a host that runs no guests.
+    """
+    guests = node.read_guests(connection)
+    if not guests:
+        raise NotFound(f"{connection.uri} runs no guests, so it cannot serve or read disks.")
+    available = arch if arch in guests else min(guests)
+    types = guests[available].types
+    return Platform("qemu" if "qemu" in types else min(types), available)
+
+
+def _make_overlay(connection: Connection, disk: Served) -> None:
+    base_path = disk.base_path or ""
+    base = storage.find_volume_by_path(connection, base_path)
+    if base is None:
+        raise NotFound(f"{base_path} is in no active pool of the source any more", path=base_path)
+    name = posixpath.basename(disk.path)
+    new = storage_xml.NewVolume(
+        name,
+        storage.read_volume(base).capacity_bytes,
+        backing_path=disk.base_path,
+        backing_format=disk.base_format,
+    )
+    storage.create(storage.look_up_pool_of(base), name, storage_xml.build_volume_xml(new))

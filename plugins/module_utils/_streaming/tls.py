@@ -13,122 +13,107 @@ other's certificates, and under these names, no look at files of one host could 
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import secrets
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
-    HeadroomError,
-    NotFound,
-)
-from ansible_collections.headroom.libvirt.plugins.module_utils._migrate import volumes, xml
-from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.facts import Handshake
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import HeadroomError
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
     blocks,
-    domains,
-    migration,
     storage,
     storage_xml,
 )
 
-from . import serve
+from . import export_xml, serve
+from .model import TLS_PROBE_PREFIX, Export, Handshake, Helper, Served
 
 if t.TYPE_CHECKING:
-    from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.endpoints import Sides
     from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
         Connection,
     )
 
-# Of libvirt's own for migrations, so that a firewall that lets a guest through admits them on either host.
-_PORTS: t.Final = range(49152, 49216)
-_TRIES: t.Final = 4
+    from .model import Platform
+
+_TITLE: t.Final = "Tries TLS"
 _VOLUME_BYTES: t.Final = 1024 * 1024
 
 
 @dataclasses.dataclass(frozen=True)
-class Way:
-    """One host that serves, at ``host``, with ``pool`` for the volume; and the one that connects to it."""
+class ProbeEnd:
+    """A host, and what a helper domain is like on it."""
 
-    server: Connection
-    client: Connection
-    host: str
-    pool: str
-    ports: range
-    tls_name: str | None = None
+    connection: Connection
+    platform: Platform
 
 
-def ways(
-    sides: Sides, host: str, pools: tuple[str, str | None], export: tuple[str, str | None]
-) -> list[Way]:
-    """Return the ways that are to be tried: that of the memory, to ``host``; and that of streamed disks, if any.
+@dataclasses.dataclass(frozen=True)
+class Probe:
+    """One connection that is to be tried: the end that serves, with a pool for the volume, and the one that connects.
 
-    ``pools`` are one of the destination's and, if disks are streamed, one of the source's; ``export`` is where these
-    are served, and under which name.
+    The client looks for the server at ``address``, at one of ``ports``; ``tls_name`` is as of an Export. ``subject``
+    says what the probe is for: what is made for a moment is named after it, so that what a killed run left is found.
+    The server listens at ``listen_address``, everywhere by default: a name that leads to it from elsewhere may lead
+    somewhere else on itself.
     """
-    found = (
-        [Way(sides.source, sides.destination, export[0], pools[1], serve.PORTS, export[1])]
-        if pools[1]
-        else []
-    )
-    return [Way(sides.destination, sides.source, host, pools[0], _PORTS), *found]
+
+    server: ProbeEnd
+    client: ProbeEnd
+    address: str
+    ports: range
+    pool: str
+    subject: str
+    tls_name: str | None = None
+    listen_address: str = "0.0.0.0"  # noqa: S104 - under a random name, for a moment
+
+    @property
+    def name(self) -> str:
+        """What is made for a moment is called that, or begins with it."""
+        return f"{TLS_PROBE_PREFIX}{self.subject}"
 
 
-def shake_hands(way: Way, uuid: str, platform: xml.Platform) -> Handshake:
-    """Connect over TLS one way; ``uuid`` is the guest's, after which what is made for a moment is named."""
-    name = f"headroom-tls-{uuid}"
-    paths = _paths(way, name)
-    _clean(way, name, paths)  # of a run that was cut off here
+def shake_hands(probe: Probe) -> Handshake:
+    """Connect over TLS, and return whether that went well."""
+    helper = _describe_server(probe)
+    _clean_up(probe, helper)  # of a run that was cut off here
     try:
-        storage.create(
-            storage.look_up_pool(way.server, way.pool), f"{name}.probe", _volume_xml(name)
-        )
-        export = _serve(way, name, platform, paths)
-        disk = xml.HelperDisk(format="raw", served=export)
-        blocks.create_transient_paused(
-            way.client, name, xml.helper_xml(name, platform, [disk], "Tries TLS")
-        )
+        _serve_and_open(probe, helper)
     except HeadroomError as error:
-        return Handshake(way.tls_name or way.host, reason(error.message))
+        return Handshake(probe.tls_name or probe.address, shorten(error.message))
     finally:
-        _clean(way, name, paths)
-    return Handshake(way.tls_name or way.host)
+        _clean_up(probe, helper)
+    return Handshake(probe.tls_name or probe.address)
 
 
-def reason(message: str) -> str:
+def shorten(message: str) -> str:
     """Return what QEMU says at the end of a message, without the options that it was started with. Pure."""
     return message.rpartition("}: ")[2].strip()
 
 
-def _paths(way: Way, name: str) -> tuple[str, str]:
-    pool = storage.read_pool(storage.look_up_pool(way.server, way.pool))
-    return pool.path_of(f"{name}.probe"), pool.path_of(f"{name}.scratch")
+def _describe_server(probe: Probe) -> Helper:
+    pool = storage.read_pool(storage.look_up_pool(probe.server.connection, probe.pool))
+    disk = Served(
+        secrets.token_hex(8),
+        pool.path_of(f"{probe.name}.probe"),
+        "qcow2",
+        pool.path_of(f"{probe.name}.scratch"),
+    )
+    name = f"{probe.name}-server"
+    return Helper(name, _TITLE, probe.server.platform, (disk,), probe.listen_address, tls=True)
 
 
-def _volume_xml(name: str) -> str:
-    return storage_xml.build_volume_xml(storage_xml.NewVolume(f"{name}.probe", _VOLUME_BYTES))
+def _serve_and_open(probe: Probe, helper: Helper) -> None:
+    volume = storage_xml.NewVolume(f"{probe.name}.probe", _VOLUME_BYTES)
+    storage.create(
+        storage.look_up_pool(probe.server.connection, probe.pool),
+        volume.name,
+        storage_xml.build_volume_xml(volume),
+    )
+    port = serve.start(probe.server.connection, helper, probe.ports)
+    export = Export(helper.disks[0].name, probe.address, port, tls=True, tls_name=probe.tls_name)
+    text = export_xml.reader_xml(probe.name, _TITLE, probe.client.platform, export)
+    blocks.create_transient_paused(probe.client.connection, probe.name, text)
 
 
-def _serve(way: Way, name: str, platform: xml.Platform, paths: tuple[str, str]) -> xml.Export:
-    text = xml.helper_xml(f"{name}-server", platform, [xml.HelperDisk(paths[0])], "Tries TLS")
-    helper = blocks.create_transient_paused(way.server, f"{name}-server", text)
-    for attempt in range(_TRIES):
-        export = xml.Export(
-            secrets.token_hex(8), way.host, secrets.choice(way.ports), True, way.tls_name
-        )
-        try:
-            everywhere = dataclasses.replace(export, host="0.0.0.0")  # noqa: S104 - under a random name, for a moment
-            blocks.begin_backup(helper, xml.backup_xml([everywhere], [paths[1]]))
-        except HeadroomError as error:
-            if "in use" not in error.message.lower() or attempt == _TRIES - 1:
-                raise
-        else:
-            return export
-    raise AssertionError
-
-
-def _clean(way: Way, name: str, paths: tuple[str, str]) -> None:
-    for connection, helper in ((way.client, name), (way.server, f"{name}-server")):
-        with contextlib.suppress(NotFound):
-            migration.destroy(domains.look_up(connection, helper))
-    volumes.delete_paths(way.server, paths)
+def _clean_up(probe: Probe, helper: Helper) -> None:
+    serve.stop(probe.client.connection, probe.name)
+    serve.stop(probe.server.connection, helper.name, [helper.disks[0].path, *helper.leftover_paths])

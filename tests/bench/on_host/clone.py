@@ -56,6 +56,7 @@ _OPTIONS: t.Final[dict[str, t.Any]] = {
     "source_pool": None,
     "source_address": None,
     "source_ports": "10809-10872",
+    "tls": False,
     "bandwidth": None,
     "warm_settle": 3.0,
     "timeout": 300.0,

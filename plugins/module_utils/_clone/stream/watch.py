@@ -5,7 +5,7 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""Streamed clones that are there: how far they are, brought further, and awaited."""
+"""Streamed clones that exist: bring them further, await that they are local, and say how far they are."""
 
 from __future__ import annotations
 
@@ -16,7 +16,12 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     HeadroomError,
     TimedOut,
 )
-from ansible_collections.headroom.libvirt.plugins.module_utils._streaming import exports
+from ansible_collections.headroom.libvirt.plugins.module_utils._streaming import exports, serve
+from ansible_collections.headroom.libvirt.plugins.module_utils._streaming.pull import (
+    Progress,
+    StallWatch,
+    observe,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import domains
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
     open_connection,
@@ -24,12 +29,11 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection 
 from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import Waiter
 
 from .. import plan
-from . import serve, stream
-from .progress import Progress
+from . import stream
 
 if t.TYPE_CHECKING:
-    from ansible_collections.headroom.libvirt.plugins.module_utils._streaming.export_xml import (
-        Record,
+    from ansible_collections.headroom.libvirt.plugins.module_utils._streaming.exports import (
+        StreamRecord,
     )
     from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
         Connection,
@@ -69,46 +73,51 @@ class StreamWatch:
 
         Raises StreamingFailed for one that cannot be mended.
         """
-        there = {domain.name(): domain for domain in domains.list_all(self.connection)}
-        found = {name: self.settle(there[name]) for name in plan.find_candidates(request, there)}
-        return {name: course for name, course in found.items() if course is not None}
+        existing = {domain.name(): domain for domain in domains.list_all(self.connection)}
+        courses = {
+            name: self.settle(existing[name]) for name in plan.find_candidates(request, existing)
+        }
+        return {name: course for name, course in courses.items() if course is not None}
 
     def settle(self, domain: domains.Domain) -> Course | None:
         """As settle_all(), for one clone; None for a machine that is not streamed."""
-        record = exports.record_of(domain)
+        record = exports.find_record(domain)
         if record is None:
             return None
         try:
-            with open_connection(record.export.source_uri, timeout=self.connect_timeout) as source:
-                return self._settle_from(source, domain, record)
+            with open_connection(record.source_uri, timeout=self.connect_timeout) as remote:
+                return self._settle_from(remote, domain, record)
         except stream.StreamingFailed:
             raise
         except HeadroomError as error:
-            found = stream.observe(domain, source=False)
-            if found.state == "local":  # the export ends with the source, or with the next run
-                return Course(found, found)
-            told = dataclasses.replace(found, reason=f"{found.reason} ({error.message})")
-            raise stream.failed(domain, record, told) from error
+            progress = observe(domain, served=False)
+            if progress.state == "local":  # the export ends with the source, or with the next run
+                return Course(progress, progress)
+            progress = dataclasses.replace(progress, reason=f"{progress.reason} ({error.message})")
+            raise stream.describe_failure(domain, record, progress) from error
 
-    def _settle_from(self, source: Connection, domain: domains.Domain, record: Record) -> Course:
-        found = stream.observe(domain, source=serve.is_served(source, record.export))
-        if found.state == "local":
+    def _settle_from(
+        self, remote: Connection, domain: domains.Domain, record: StreamRecord
+    ) -> Course:
+        progress = observe(domain, served=serve.is_served(remote, record.ref.helper))
+        if progress.state == "local":
             if self.act:
-                stream.finish(self.connection, domain, record, source)
-            return Course(found, None)
-        if found.state == "streaming-failed":
+                stream.finish(self.connection, domain, record, remote)
+            return Course(progress, None)
+        if progress.state == "streaming-failed":
             if not self.act:
-                return Course(found, Progress("streaming"))
-            return Course(found, stream.mend(self.connection, domain, record, source, self.clock))
-        return Course(found, found)
+                return Course(progress, Progress("streaming"))
+            mended = stream.mend(self.connection, domain, record, remote, self.clock)
+            return Course(progress, mended)
+        return Course(progress, progress)
 
     def await_local(self, name: str, timeout: float) -> None:
         """Return when the clone is local and its source released; raises TimedOut or StreamingFailed."""
         domain = domains.look_up(self.connection, name)
-        record = exports.record_of(domain)
+        record = exports.find_record(domain)
         if record is None:
             return
-        latest = self._last_seen(domain, record, timeout)
+        latest = self._observe_until(domain, record, timeout)
         if latest.state != "local":
             raise TimedOut(
                 f"{name!r} is not local after {timeout:g} s: {latest.done_bytes} of {latest.total_bytes} bytes are "
@@ -118,33 +127,32 @@ class StreamWatch:
             )
         self.settle(domain)
 
-    def _last_seen(self, domain: domains.Domain, record: Record, timeout: float) -> Progress:
-        latest, since = stream.observe(domain), self.clock.now()
+    def _observe_until(
+        self, domain: domains.Domain, record: StreamRecord, timeout: float
+    ) -> Progress:
+        """Return how far the clone is once it is local or the time is over; raises StreamingFailed when it stalls."""
+        latest = observe(domain)
+        watch = StallWatch(_STALLED_SECONDS, self.clock.now())
 
         def is_over() -> bool:
-            nonlocal latest, since
-            seen = stream.observe(domain)
-            if seen.done_bytes != latest.done_bytes:
-                since = self.clock.now()
-            latest = seen
-            return latest.state != "streaming" or self.clock.now() - since > _STALLED_SECONDS
+            nonlocal latest
+            latest = observe(domain)
+            is_stalled = watch.is_stalled(latest.done_bytes, self.clock.now())
+            return latest.state != "streaming" or is_stalled
 
-        if (
-            Waiter(timeout, self.clock, longest_pause=1.0).holds(is_over)
-            and latest.state != "local"
-        ):
+        waiter = Waiter(timeout, self.clock, longest_pause=1.0)
+        if waiter.holds(is_over) and latest.state != "local":
             reason = (
                 latest.reason or f"Nothing has come from the source for {_STALLED_SECONDS:g} s."
             )
-            raise stream.failed(
-                domain, record, dataclasses.replace(latest, state="streaming-failed", reason=reason)
-            )
+            failed = dataclasses.replace(latest, state="streaming-failed", reason=reason)
+            raise stream.describe_failure(domain, record, failed)
         return latest
 
 
-def streaming(connection: Connection, name: str) -> dict[str, t.Any] | None:
+def describe_streaming(connection: Connection, name: str) -> dict[str, t.Any] | None:
     """Return how far a streamed clone is, as a module returns it; None for a machine that is whole, or is not there."""
     domain = domains.find(connection, name)
-    if domain is None or exports.record_of(domain) is None:
+    if domain is None or exports.find_record(domain) is None:
         return None
-    return stream.observe(domain).as_dict()
+    return observe(domain).as_dict()

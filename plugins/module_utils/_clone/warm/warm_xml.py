@@ -18,6 +18,9 @@ import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Unsupported
 from ansible_collections.headroom.libvirt.plugins.module_utils._lxml_dep import etree
+from ansible_collections.headroom.libvirt.plugins.module_utils._streaming.model import (
+    WARM_IMAGE_PREFIX,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.element_xml import (
     parse_element,
     serialise,
@@ -26,7 +29,6 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._virt.element_xml
 if t.TYPE_CHECKING:
     Element = etree._Element
 
-PREFIX: t.Final = "headroom-warm-"
 SNAPSHOT: t.Final = "warm"
 RECORD_NAMESPACE: t.Final = "urn:headroom:libvirt:1:warm"
 RECORD_PREFIX: t.Final = "headroom-warm"
@@ -38,7 +40,7 @@ _OWN: t.Final = ("name", "uuid", "title", "description", "metadata")
 def name_image(appliance: str, hardware: str) -> str:
     """Return the name of the image of ``name:version`` for a machine of that XML: other hardware, another image."""
     digest = hashlib.sha256(f"{appliance}\n{hardware}".encode()).hexdigest()[:_DIGITS]
-    return f"{PREFIX}{appliance.replace(':', '-')}-{digest}"
+    return f"{WARM_IMAGE_PREFIX}{appliance.replace(':', '-')}-{digest}"
 
 
 def check_hardware(root: Element) -> None:

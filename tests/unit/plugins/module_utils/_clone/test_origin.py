@@ -7,7 +7,6 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone import origin
-from ansible_collections.headroom.libvirt.plugins.module_utils._clone.stream import serve
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
 
 
@@ -22,17 +21,3 @@ def test_ports_are_one_or_a_range(text: str, ports: range) -> None:
 def test_what_is_no_range_of_ports_is_refused(text: str) -> None:
     with pytest.raises(InvalidInput, match="source_ports"):
         origin.parse_ports(text)
-
-
-def test_the_source_is_where_its_uri_says_or_the_task() -> None:
-    assert serve.address_of("qemu+ssh://root@127.0.0.2/system", None) == "127.0.0.2"
-    assert serve.address_of("qemu+ssh://root@127.0.0.2/system", "127.0.0.3") == "127.0.0.3"
-    with pytest.raises(InvalidInput, match="source_address"):
-        serve.address_of("qemu:///system", None)
-
-
-def test_a_password_is_not_kept_in_metadata() -> None:
-    assert serve.check_uri("qemu+ssh://root@kvm1/system") == "qemu+ssh://root@kvm1/system"
-    with pytest.raises(InvalidInput) as caught:
-        serve.check_uri("qemu+ssh://root:secret@kvm1/system")
-    assert "secret" not in caught.value.message

@@ -23,7 +23,8 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     Unsupported,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._journal.journal import Journal
-from ansible_collections.headroom.libvirt.plugins.module_utils._streaming import export_xml, exports
+from ansible_collections.headroom.libvirt.plugins.module_utils._streaming import exports, serve
+from ansible_collections.headroom.libvirt.plugins.module_utils._streaming.model import helper_name
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
     domains,
     storage,
@@ -108,26 +109,20 @@ def source() -> t.Iterator[str]:
     """Another host, which serves an export; its URI."""
     uri = "test:///default"
     with open_connection(uri) as connection:
-        connection.handle.createXML(
-            _DOMAIN.format(name=export_xml.helper_name(_TOKEN), volumes=""), 0
-        )
+        connection.handle.createXML(_DOMAIN.format(name=helper_name(_TOKEN), volumes=""), 0)
         yield uri
-        exports.stop(connection, export_xml.helper_name(_TOKEN))
+        serve.stop(connection, helper_name(_TOKEN))
 
 
 def let_stream(machine: DefinedDomain, uri: str) -> None:
-    record = export_xml.Record(
-        export_xml.Export(_TOKEN, "10.0.0.1", 10809, uri, "default"), "web:1", 0
-    )
-    text = export_xml.record_element(record)
-    domains.set_metadata_xml(
-        machine.domain, text, export_xml.RECORD_PREFIX, export_xml.RECORD_NAMESPACE
-    )
+    record = exports.StreamRecord(_TOKEN, "10.0.0.1", 10809, uri, "default", "web:1", 0)
+    text = exports.record_element(record)
+    domains.set_metadata_xml(machine.domain, text, exports.RECORD_PREFIX, exports.RECORD_NAMESPACE)
 
 
 def is_served(uri: str) -> bool:
     with open_connection(uri) as connection:
-        return domains.find(connection, export_xml.helper_name(_TOKEN)) is not None
+        return domains.find(connection, helper_name(_TOKEN)) is not None
 
 
 def test_the_export_of_a_machine_that_is_not_local_yet_goes_with_the_last_one_that_reads_from_it(
@@ -145,7 +140,7 @@ def test_the_export_of_a_machine_that_is_not_local_yet_goes_with_the_last_one_th
         DomainRequest(state="absent", remove_volumes=False),
         apply.DomainTask(journal, pytest.fail, act=False),
     ).plans
-    assert plan.changes.diff["before"]["exports"] == [export_xml.helper_name(_TOKEN)]
+    assert plan.changes.diff["before"]["exports"] == [helper_name(_TOKEN)]
     remove(journal, sibling)
     assert not is_served(source)
 
@@ -158,7 +153,7 @@ def test_an_export_on_a_host_that_is_gone_is_told_and_the_machine_goes(
     remove(journal, machine, warnings.append)
     assert left(machine.connection) == set()
     (warning,) = warnings
-    assert f"virsh -c test:///nowhere.xml destroy {export_xml.helper_name(_TOKEN)}" in warning
+    assert f"virsh -c test:///nowhere.xml destroy {helper_name(_TOKEN)}" in warning
     assert recover.find_unfinished(journal, machine.connection) == []
 
 

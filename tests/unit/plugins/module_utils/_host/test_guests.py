@@ -113,5 +113,14 @@ def test_a_guest_whose_disks_are_still_arriving_is_busy(connection: Connection) 
     assert guest["busy"] == "its disks are still arriving from another host"
 
 
-def test_helpers_are_told_apart(connection: Connection) -> None:
-    assert seen(connection, "headroom-export-0123", "")["helper"] is True
+@pytest.mark.parametrize(
+    "name",
+    [
+        "headroom-export-0123",
+        "headroom-tls-0123",
+        "headroom-tls-0123-server",
+        "headroom-warm-web-1",
+    ],
+)
+def test_helpers_are_told_apart(connection: Connection, name: str) -> None:
+    assert seen(connection, name, "")["helper"] is True

@@ -17,7 +17,6 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._migrate import (
 from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.facts import (
     Cpu,
     Facts,
-    Handshake,
     Hardware,
     Reach,
 )
@@ -28,6 +27,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.model im
     Request,
     SourceDisk,
 )
+from ansible_collections.headroom.libvirt.plugins.module_utils._streaming.model import Handshake
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.storage_xml import Pool
 
 MIB = 1024**2

@@ -8,7 +8,7 @@ import json
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._journal.journal import Record, Step
-from ansible_collections.headroom.libvirt.plugins.module_utils._migrate import plan, recover, xml
+from ansible_collections.headroom.libvirt.plugins.module_utils._migrate import plan, recover
 from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.intent import (
     Intent,
     intent_of,
@@ -18,6 +18,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.model im
     Request,
     SourceDisk,
 )
+from ansible_collections.headroom.libvirt.plugins.module_utils._streaming.model import Platform
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.metadata import VolumeRef
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.storage_xml import Pool
 
@@ -34,7 +35,7 @@ def streaming() -> Intent:
     return intent_of(
         made,
         uri="qemu:///system",
-        platform=xml.Platform("kvm", "x86_64", "q35", None),
+        platform=Platform("kvm", "x86_64", "q35", None),
         token="f00",  # noqa: S106 - a part of names
         export=("10.0.0.1", None),
         policies={"vda": {"error_policy": "report"}},
@@ -71,6 +72,22 @@ def test_the_last_port_that_was_tried_counts() -> None:
     tried = record(Step("export", {"port": 49216}), Step("export", {"port": 49217}))
     assert recover.port_of(tried) == 49217
     assert recover.port_of(record()) == 0
+
+
+def test_the_port_is_kept_once_one_was_free() -> None:
+    assert recover.port_of(record(Step("export", {}, "done", {"port": 49218}))) == 49218
+    assert recover.port_of(record(Step("export", {}))) == 0
+
+
+def test_a_helper_of_an_earlier_release_is_found_under_its_own_name() -> None:
+    name = "headroom-export-0123456789abcdef"
+    before = Intent.from_dict({**record().intent, "helper": name})
+    assert before.export_helper.name == name
+    (served,) = before.export_helper.disks
+    assert (served.path, served.base_path) == (
+        "/images/a.qcow2.headroom-f00.export",
+        "/images/a.qcow2",
+    )
 
 
 def test_only_volumes_that_this_made_are_taken_back() -> None:

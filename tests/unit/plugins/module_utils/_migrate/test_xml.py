@@ -4,9 +4,10 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 from ansible_collections.headroom.libvirt.plugins.module_utils._migrate import xml
+from ansible_collections.headroom.libvirt.plugins.module_utils._streaming import export_xml
+from ansible_collections.headroom.libvirt.plugins.module_utils._streaming.chain import read_chains
+from ansible_collections.headroom.libvirt.plugins.module_utils._streaming.model import Export
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.element_xml import (
     parse_element,
 )
@@ -15,7 +16,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._virt.metadata im
     find_in,
 )
 
-EXPORT = xml.Export("f00-vda", "10.0.0.1", 49216)
+EXPORT = Export("f00-vda", "10.0.0.1", 49216)
 GUEST = """<domain type='kvm'><name>a</name>
   <metadata><headroom:machine xmlns:headroom='urn:headroom:libvirt:1'>
   <headroom:volume pool='default'>a.img</headroom:volume></headroom:machine></metadata>
@@ -28,14 +29,14 @@ GUEST = """<domain type='kvm'><name>a</name>
   </devices></domain>"""
 
 
-def moved(backing: xml.Export | None) -> str:
+def moved(backing: Export | None) -> str:
     placed = [xml.PlacedDisk("vda", "/fast/a.qcow2", "qcow2", backing)]
     return xml.destination_xml(GUEST, placed, {("default", "a.img"): ("fast", "a.qcow2")})
 
 
 def test_a_streamed_disk_says_its_whole_chain() -> None:
     text = moved(EXPORT)
-    assert xml.chain(text, "vda") == ("/fast/a.qcow2", "nbd://10.0.0.1:49216/f00-vda")
+    assert read_chains(text)["vda"] == ("/fast/a.qcow2", "nbd://10.0.0.1:49216/f00-vda")
     disk = parse_element(text).find("devices/disk")
     assert disk is not None
     assert dict(disk.find("driver").attrib) == {  # type: ignore[union-attr]
@@ -51,40 +52,11 @@ def test_a_streamed_disk_says_its_whole_chain() -> None:
 
 def test_a_copied_disk_leaves_its_chain_to_its_header() -> None:
     text = moved(None)
-    assert xml.chain(text, "vda") == ("/fast/a.qcow2",)
-    assert xml.policies(text)["vda"] == {"error_policy": "report"}
+    assert read_chains(text)["vda"] == ("/fast/a.qcow2",)
+    assert export_xml.read_policies(text)["vda"] == {"error_policy": "report"}
 
 
 def test_other_disks_stay_and_the_metadata_follows() -> None:
     text = moved(EXPORT)
-    assert xml.chain(text, "sda") == ("/images/seed.iso",)
+    assert read_chains(text)["sda"] == ("/images/seed.iso",)
     assert find_in(parse_element(text)).volumes == (VolumeRef("fast", "a.qcow2"),)
-
-
-def test_policies_come_back_as_they_were() -> None:
-    before = xml.policies(GUEST)
-    after = xml.with_policies(moved(EXPORT), before)
-    assert xml.policies(after) == before
-    assert xml.with_policies(after, before) is after, "nothing to change, nothing to define"
-
-
-def test_an_encrypted_export_says_so() -> None:
-    tls = xml.Export("f00-vda", "10.0.0.1", 49216, tls=True)
-    assert 'tls="yes"' in moved(tls)
-    assert "tlsHostname" not in moved(tls)
-    assert 'tlsHostname="k1"' in moved(dataclasses.replace(tls, tls_name="k1"))
-    assert 'tls="yes"' in xml.backup_xml([tls], ["/images/scratch"])
-
-
-def test_a_helper_holds_its_disks_and_never_runs_a_guest() -> None:
-    platform = xml.platform_of(GUEST)
-    assert platform == xml.Platform("kvm", "x86_64", "q35", "/usr/bin/qemu")
-    disks = [
-        xml.HelperDisk("/images/o", base_path="/images/a.img", base_format="raw"),
-        xml.HelperDisk(format="raw", served=EXPORT),
-    ]
-    text = xml.helper_xml("h", platform, disks, "because")
-    assert xml.chain(text, "vda") == ("/images/o", "/images/a.img")
-    assert xml.chain(text, "vdb") == (str(EXPORT),)
-    raw = parse_element(text).find("devices/disk/backingStore/backingStore")
-    assert raw is not None, "a raw base is never probed: its guest could have written any header"

@@ -2,19 +2,20 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What streaming writes into XML, and reads back."""
+"""What streaming writes into XML."""
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._lxml_dep import etree
-from ansible_collections.headroom.libvirt.plugins.module_utils._streaming import export_xml
-from ansible_collections.headroom.libvirt.plugins.module_utils._streaming.export_xml import (
+from ansible_collections.headroom.libvirt.plugins.module_utils._streaming import chain, export_xml
+from ansible_collections.headroom.libvirt.plugins.module_utils._streaming.model import (
     Export,
-    Record,
+    Helper,
+    Platform,
     Served,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.element_xml import (
@@ -22,14 +23,22 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._virt.element_xml
     serialise,
 )
 
-EXPORT = Export("0123456789abcdef" * 2, "10.0.0.1", 10810, "qemu+ssh://root@kvm1/system", "default")
-DISKS = [
-    Served("vda", "/pool/a.qcow2", "qcow2", "/pool/s.vda"),
-    Served("vdb", "/pool/b.raw", "raw", "/pool/s.vdb"),
-]
-CLONE = """<domain type='kvm'><name>web-1</name><devices>
-  <disk type='file' device='disk'><driver name='qemu' type='qcow2'/><source file='/pool/web-1.vda.qcow2'/>
-    <target dev='vda' bus='virtio'/></disk>
+EXPORT = Export("f00-vda", "10.0.0.1", 10810)
+HELPER = Helper(
+    "headroom-export-f00",
+    "Serves <web>",
+    Platform("qemu", "x86_64"),
+    (
+        Served("f00-vda", "/pool/a.qcow2", "qcow2", "/pool/s.vda"),
+        Served("f00-sdb", "/pool/b.raw", "raw", "/pool/s.sdb"),
+    ),
+    "10.0.0.1",
+)
+GUEST = """<domain type='kvm'><name>web-1</name>
+  <os><type arch='x86_64' machine='q35'>hvm</type></os>
+  <devices><emulator>/usr/bin/qemu</emulator>
+  <disk type='file' device='disk'><driver name='qemu' type='qcow2' error_policy='report'/>
+    <source file='/pool/web-1.vda.qcow2'/><target dev='vda' bus='virtio'/></disk>
   <disk type='file' device='cdrom'><target dev='sda' bus='sata'/></disk>
 </devices></domain>"""
 
@@ -40,9 +49,15 @@ def one(root: etree._Element, path: str) -> etree._Element:
     return found
 
 
+def streamed(export: Export, *, reconnect: bool = False) -> etree._Element:
+    root = parse_element(GUEST)
+    export_xml.put_backing(one(root, "devices/disk"), export, reconnect=reconnect)
+    return root
+
+
 def test_the_helper_serves_the_disks_read_only_and_owns_nothing() -> None:
-    root = parse_element(export_xml.helper_xml(EXPORT, DISKS, "x86_64", "qemu", "Serves <web>"))
-    assert root.findtext("name") == EXPORT.helper == "headroom-export-0123456789ab"
+    root = parse_element(export_xml.helper_xml(HELPER))
+    assert root.findtext("name") == "headroom-export-f00"
     assert root.findtext("title") == "Serves <web>"
     disks = root.findall("devices/disk")
     assert [one(disk, "source").attrib["file"] for disk in disks] == [
@@ -55,27 +70,64 @@ def test_the_helper_serves_the_disks_read_only_and_owns_nothing() -> None:
     assert root.find("metadata") is None
 
 
+def test_a_helper_is_like_the_guest_that_it_serves_the_overlays_of() -> None:
+    platform = export_xml.read_platform(GUEST)
+    assert platform == Platform("kvm", "x86_64", "q35", "/usr/bin/qemu")
+    overlay = Served("f00-vda", "/pool/o", "qcow2", "/pool/s", "/pool/a.img", "raw")
+    text = export_xml.helper_xml(dataclasses.replace(HELPER, platform=platform, disks=(overlay,)))
+    assert chain.read_chains(text) == {"vda": ("/pool/o", "/pool/a.img")}
+    root = parse_element(text)
+    assert root.findtext("devices/emulator") == "/usr/bin/qemu"
+    assert one(root, "os/type").attrib["machine"] == "q35"
+    raw = root.find("devices/disk/backingStore/backingStore")
+    assert raw is not None, "a raw base is never probed: its guest could have written any header"
+
+
+def test_a_reader_opens_what_another_helper_serves() -> None:
+    text = export_xml.reader_xml("r", "because", HELPER.platform, EXPORT)
+    assert chain.read_chains(text) == {"vda": (str(EXPORT),)}
+    assert parse_element(text).find("devices/disk/readonly") is not None
+
+
 def test_each_disk_is_served_under_a_name_that_only_this_export_has() -> None:
-    root = parse_element(export_xml.backup_xml(EXPORT, DISKS))
+    root = parse_element(export_xml.backup_xml(HELPER, 10810))
     assert dict(one(root, "server").attrib) == {
         "transport": "tcp",
         "name": "10.0.0.1",
         "port": "10810",
     }
-    assert {disk.attrib["exportname"] for disk in root.iterfind("disks/disk")} == {
-        f"{EXPORT.token}-vda",
-        f"{EXPORT.token}-vdb",
+    disks = root.findall("disks/disk")
+    assert {disk.attrib["name"]: disk.attrib["exportname"] for disk in disks} == {
+        "vda": "f00-vda",
+        "vdb": "f00-sdb",
     }
+    assert [one(disk, "scratch").attrib["file"] for disk in disks] == ["/pool/s.vda", "/pool/s.sdb"]
+
+
+def test_a_helper_may_have_more_disks_than_there_are_letters() -> None:
+    disks = tuple(Served(f"d{number}", "/a", "raw", "/s") for number in range(28))
+    root = parse_element(export_xml.backup_xml(dataclasses.replace(HELPER, disks=disks), 1))
+    names = [disk.attrib["name"] for disk in root.iterfind("disks/disk")]
+    assert names[-3:] == ["vdz", "vdaa", "vdab"]
+
+
+def test_an_encrypted_export_says_so_on_either_side() -> None:
+    tls = dataclasses.replace(EXPORT, tls=True)
+    assert one(streamed(tls), ".//backingStore/source").attrib["tls"] == "yes"
+    assert "tlsHostname" not in serialise(streamed(tls))
+    assert 'tlsHostname="k1"' in serialise(streamed(dataclasses.replace(tls, tls_name="k1")))
+    assert "tls" not in serialise(streamed(EXPORT))
+    encrypted = export_xml.backup_xml(dataclasses.replace(HELPER, tls=True), 1)
+    assert one(parse_element(encrypted), "server").attrib["tls"] == "yes"
 
 
 @pytest.mark.parametrize("reconnect", [False, True])
 def test_a_disk_stands_on_its_export_and_stops_its_guest_where_that_is_gone(
     reconnect: bool,
 ) -> None:
-    root = parse_element(CLONE)
+    root = streamed(EXPORT, reconnect=reconnect)
     disk = one(root, "devices/disk")
-    export_xml.put_backing(disk, EXPORT, reconnect=reconnect)
-    assert export_xml.backings(serialise(root)) == {"vda": (export_xml.url_of(EXPORT, "vda"),)}
+    assert chain.read_chains(serialise(root))["vda"] == ("/pool/web-1.vda.qcow2", str(EXPORT))
     assert (
         one(disk, "driver").attrib["error_policy"],
         one(disk, "driver").attrib["rerror_policy"],
@@ -85,50 +137,20 @@ def test_a_disk_stands_on_its_export_and_stops_its_guest_where_that_is_gone(
     assert len(one(disk, "backingStore/backingStore")) == 0
 
 
+def test_a_disk_without_a_source_stands_on_nothing() -> None:
+    with pytest.raises(ValueError, match="source"):
+        export_xml.put_backing(one(parse_element(GUEST), "devices/disk[2]"), EXPORT)
+
+
 def test_a_clone_that_is_local_stands_on_nothing() -> None:
-    root = parse_element(CLONE)
-    export_xml.put_backing(one(root, "devices/disk"), EXPORT, reconnect=True)
-    whole = export_xml.without_backing(serialise(root))
-    assert export_xml.backings(whole) == {}
-    assert "backingStore" not in whole
+    local = export_xml.remove_backings(serialise(streamed(EXPORT, reconnect=True)))
+    assert chain.find_stacked(local) == []
+    assert "backingStore" not in local
 
 
-def test_other_chains_are_told_apart() -> None:
-    text = CLONE.replace(
-        "<target dev='vda'",
-        "<backingStore type='file'><format type='qcow2'/><source file='/pool/base'/><backingStore/></backingStore>"
-        "<target dev='vda'",
-    )
-    assert export_xml.backings(text) == {"vda": ("/pool/base",)}
-    assert export_xml.backings(CLONE) == {}
-
-
-RECORDS = st.builds(
-    Record,
-    st.builds(
-        Export,
-        token=st.text("0123456789abcdef", min_size=32, max_size=32),
-        address=st.sampled_from(["10.0.0.1", "fd00::1"]),
-        port=st.integers(1, 65535),
-        source_uri=st.sampled_from(
-            ["qemu:///system", "qemu+ssh://root@kvm1/system?keyfile=/a&no_verify=1"]
-        ),
-        source_pool=st.sampled_from(["default", 'a"<b']),
-    ),
-    appliance=st.just("web:1"),
-    bytes_per_second=st.integers(0, 2**62),
-)
-
-
-@given(RECORDS)
-def test_a_record_comes_back_from_the_metadata(record: Record) -> None:
-    assert export_xml.read_record(export_xml.record_element(record)) == record
-    root = parse_element(CLONE)
-    export_xml.put_record(root, record)
-    (stored,) = root.findall(f"metadata/{{{export_xml.RECORD_NAMESPACE}}}stream")
-    assert export_xml.read_record(serialise(stored)) == record
-
-
-@pytest.mark.parametrize("text", [None, "<stream/>", "<stream token='a' port='x'/>"])
-def test_what_is_no_whole_record_is_none(text: str | None) -> None:
-    assert export_xml.read_record(text) is None
+def test_policies_come_back_as_they_were() -> None:
+    before = export_xml.read_policies(GUEST)
+    assert before == {"vda": {"error_policy": "report"}}
+    after = export_xml.put_policies(serialise(streamed(EXPORT)), before)
+    assert export_xml.read_policies(after) == before
+    assert export_xml.put_policies(after, before) is after, "nothing to change, nothing to define"

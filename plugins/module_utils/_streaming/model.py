@@ -1,0 +1,111 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
+# It may change or vanish in any release.
+
+"""The words of streaming: exports, the helper domains that serve them, and the names of all helper domains. Pure."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+EXPORT_PREFIX: t.Final = "headroom-export-"
+TLS_PROBE_PREFIX: t.Final = "headroom-tls-"
+WARM_IMAGE_PREFIX: t.Final = "headroom-warm-"
+_HELPER_PREFIXES: t.Final = (EXPORT_PREFIX, TLS_PROBE_PREFIX, WARM_IMAGE_PREFIX)
+# Enough that no two tokens share them; a name of a domain is also that of sockets and files.
+_TOKEN_DIGITS: t.Final = 12
+
+TLS_REMEDY: t.Final = (
+    "Look at ca-cert.pem, client-cert.pem, and server-cert.pem with that name in it, in /etc/pki/qemu of both hosts "
+    "(or where qemu.conf says)."
+)
+
+
+def is_helper_name(name: str) -> bool:
+    """Return whether a domain of that name is one that the collection keeps for itself, and no guest of somebody's."""
+    return name.startswith(_HELPER_PREFIXES)
+
+
+def helper_name(token: str) -> str:
+    """Return the name of the domain that serves the export of that token."""
+    return EXPORT_PREFIX + token[:_TOKEN_DIGITS]
+
+
+def export_name(token: str, target: str) -> str:
+    """Return the name under which a disk is served.
+
+    The token is part of it, so that a server that was left on the port, with other disks, is never taken for this one.
+    """
+    return f"{token}-{target}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Export:
+    """One disk, served read-only over NBD: its random name, and where.
+
+    ``tls_name`` is the name that the server's certificate must have, None where that is the address.
+    """
+
+    name: str
+    address: str
+    port: int
+    tls: bool = False
+    tls_name: str | None = None
+
+    def __str__(self) -> str:
+        return f"nbd://{self.address}:{self.port}/{self.name}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Platform:
+    """What a helper domain is like: any that its host runs, or the same as a guest's, so that the same QEMU runs it."""
+
+    type: str
+    arch: str
+    machine: str | None = None
+    emulator: str | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Served:
+    """A disk that a helper serves as ``name``: the file and its format, and a path for what QEMU needs meanwhile.
+
+    With a base, the file is an overlay on it that is made for the export alone, and goes with it.
+    """
+
+    name: str
+    path: str
+    format: str
+    scratch_path: str
+    base_path: str | None = None
+    base_format: str = "qcow2"
+
+
+@dataclasses.dataclass(frozen=True)
+class Helper:
+    """A domain that never runs an instruction, and whose QEMU serves ``disks`` at ``address``."""
+
+    name: str
+    title: str
+    platform: Platform
+    disks: tuple[Served, ...]
+    address: str
+    tls: bool = False
+
+    @property
+    def leftover_paths(self) -> tuple[str, ...]:
+        """The files that go with the export; a disk that is served as it is, is none of them."""
+        overlays = (disk.path for disk in self.disks if disk.base_path is not None)
+        return (*overlays, *(disk.scratch_path for disk in self.disks))
+
+
+@dataclasses.dataclass(frozen=True)
+class Handshake:
+    """A TLS connection that was tried to the host that calls itself ``name``; ``problem`` is empty if it stood."""
+
+    name: str
+    problem: str = ""
