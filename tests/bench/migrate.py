@@ -105,6 +105,7 @@ def _one_move(
     switch_over, downtime, fully_local = move(guest, source, target)
     service.await_answer()
     figures = Figures(switch_over, downtime, fully_local, service.longest_gap_seconds(began))
+    service.await_growth()
     found = guest.check(target, service.acked)
     if found["lost"] or found["changed"] or service.troubles():
         raise RuntimeError(f"data was lost: {found}, {service.troubles()} errors in the guest")

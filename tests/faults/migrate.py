@@ -132,7 +132,7 @@ def _run_cell(cell: Cell, hosts: Hosts, guest: Guest, service: Service, mib: int
         verdict.running = _holders(_settled(guest, cell), cell)
         if cell.is_offline:
             hosts.ssh(verdict.running[0], f"virsh -q start {guest.name}")
-        service.await_answer()
+        service.await_growth()
         verdict.gap_seconds = service.longest_gap_seconds(began)
         verdict.ledger = guest.check(verdict.running[0], service.acked)
         verdict.left_behind = guest.left_behind()

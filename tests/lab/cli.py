@@ -15,7 +15,7 @@ from pathlib import Path
 
 from . import cache, hosts, lifecycle, machine, network, state
 from .guest import debian
-from .guest.domain import MEMORY_MIB, domain_xml
+from .guest.domain import LEDGER_MEMORY_MIB, MEMORY_MIB, domain_xml
 from .naming import RELEASES, Lab, check_name, default_name, namespace, plan_lab
 from .shell import LabError, require_root_and_tools
 
@@ -100,7 +100,10 @@ def parse(arguments: t.Sequence[str]) -> argparse.Namespace:
     xml = add("guest-xml", _guest_xml, "print the domain XML of the lab's guest", root=False)
     xml.add_argument("--name", required=True, help="the domain")
     xml.add_argument(
-        "--memory", type=int, default=MEMORY_MIB, metavar="MIB", help="default: %(default)s"
+        "--memory",
+        type=int,
+        metavar="MIB",
+        help=f"default: {MEMORY_MIB}, with --ledger {LEDGER_MEMORY_MIB}",
     )
     xml.add_argument("--disk", help="a file on the host (default: NAME.qcow2 in the pool)")
     xml.add_argument(

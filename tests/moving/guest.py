@@ -26,7 +26,6 @@ class Guest:
     name: str
     address: str
     type: str = "qemu"
-    memory_mib: int = 128
 
     @property
     def ledger_path(self) -> str:
@@ -35,7 +34,7 @@ class Guest:
     def create(self, host: str, ledger_mib: int) -> None:
         """Define and start it on `host`, with a new ledger, which is on the disk before anything is measured."""
         xml = domain_xml(
-            self.name, self.type, self.memory_mib, ledger=self.ledger_path, address=self.address
+            self.name, self.type, ledger=self.ledger_path, address=self.address
         )
         self.hosts.ssh(
             host,

@@ -74,6 +74,17 @@ class Service:
                 raise TimeoutError(f"the guest did not answer for {patience_seconds} s")
             time.sleep(0.05)
 
+    def await_growth(self, patience_seconds: float = 90) -> None:
+        """Return when the guest has put a new entry on its disk; TimeoutError when it does not.
+
+        A guest whose ledger has died goes on answering, and every check of its disk would be fine.
+        """
+        before, began = self.acked, time.monotonic()
+        while not any(answer.asked > began and answer.acked > before for answer in self.answers):
+            if time.monotonic() > began + patience_seconds:
+                raise TimeoutError(f"the guest wrote nothing for {patience_seconds} s")
+            time.sleep(0.05)
+
 
 def longest_gap(times: t.Sequence[float]) -> float:
     """The longest interval between two that follow each other."""

@@ -4,7 +4,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import threading
+import time
 import typing as t
 
 import pytest
@@ -81,6 +84,22 @@ def test_the_table_says_what_failed() -> None:
     lines = table([GOOD, dataclasses.replace(GOOD, running=[])]).splitlines()
     assert lines[1].endswith("holds")
     assert lines[2].endswith("FAILS")
+
+
+def test_a_guest_that_answers_and_writes_nothing_is_no_proof() -> None:
+    service = Service()
+    service.add(Answer(0.0, 0.0, 7, 0, 0, 0))
+
+    def answer(acked: int) -> None:
+        now = time.monotonic()
+        service.add(Answer(now, now, acked, 0, 0, 0))
+
+    for acked in (7, 8):
+        timer = threading.Timer(0.02, answer, [acked])
+        timer.start()
+        with pytest.raises(TimeoutError) if acked == 7 else contextlib.nullcontext():
+            service.await_growth(0.2)
+        timer.join()
 
 
 def test_a_gap_is_the_longest_time_without_an_answer() -> None:
