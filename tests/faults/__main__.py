@@ -11,7 +11,7 @@ import subprocess
 import sys
 import typing as t
 
-from faults import clone, migrate
+from faults import clone, migrate, mutations
 
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,7 +29,7 @@ class Faults(t.Protocol):
         """Provoke them; the exit code."""
 
 
-FAULTS: dict[str, Faults] = {"clone": clone, "migrate": migrate}
+FAULTS: dict[str, Faults] = {"clone": clone, "migrate": migrate, "mutations": mutations}
 
 
 def main(arguments: Sequence[str]) -> int:
