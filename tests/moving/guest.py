@@ -33,9 +33,7 @@ class Guest:
 
     def create(self, host: str, ledger_mib: int) -> None:
         """Define and start it on `host`, with a new ledger, which is on the disk before anything is measured."""
-        xml = domain_xml(
-            self.name, self.type, ledger=self.ledger_path, address=self.address
-        )
+        xml = domain_xml(self.name, self.type, ledger=self.ledger_path, address=self.address)
         self.hosts.ssh(
             host,
             f"""set -e; cd {_IMAGES}

@@ -10,8 +10,8 @@ from xml.sax.saxutils import escape
 
 # The kernel does not start in 64 MiB, and runs out of memory at boot in 80.
 MEMORY_MIB = 96
-# A ledger dirties 16 MiB of its own. In less than this the kernel kills it some ten seconds after boot, and from then on
-# nothing is written: what is moved meanwhile proves nothing.
+# A ledger dirties 16 MiB of its own. In less than this the kernel kills it some ten seconds after boot, and from then
+# on nothing is written: what is moved meanwhile proves nothing.
 LEDGER_MEMORY_MIB = 128
 
 
@@ -26,7 +26,8 @@ def domain_xml(
 ) -> str:
     """A guest of the lab, ready for "virsh define".
 
-    `domain_type` is `kvm` or `qemu`; `memory_mib` by default what the guest needs; `disk` a qcow2 file on the host, by default NAME.qcow2 in the pool `default`;
+    `domain_type` is `kvm` or `qemu`; `memory_mib` by default what the guest needs; `disk` a qcow2 file on
+    the host, by default NAME.qcow2 in the pool `default`;
     `ledger` the qcow2 file of a second disk that the guest writes entries to, see ledger.c. With `address` the guest is
     on the hosts' own network under that address, else on the host's network `default`.
     An emulated CPU is QEMU's plainest model: the richest costs 2 s at boot, and cannot move between QEMU versions.
