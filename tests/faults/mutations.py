@@ -5,7 +5,7 @@
 """Each guarantee is broken on purpose, in a copy of the checkout, and the test that is there for it must fail.
 
 A test that passes on a broken product proves nothing. Anchors are texts of plugins/: whoever changes such a line says
-here how the guarantee is broken now; tests/unit/faults/test_mutations.py finds those that are no longer there.
+here how the guarantee is broken now. One that is no longer there counts as not caught.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ MUTATIONS: t.Final = (
         "local-first",
         "the source's disks go only when the destination has all of them",
         "_migrate/finish.py",
-        "        Pull(sides, intent, port).finish()\n",
+        "        _await_local(sides, intent, port)\n",
         "",
         f"{_TARGET}[domain_migrate]",
     ),
