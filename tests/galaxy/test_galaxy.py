@@ -33,7 +33,17 @@ def test_ships_what_users_need_and_no_more(collection: Path) -> None:
     shipped = {path.name for path in collection.iterdir()}
     assert {"COPYING", "LICENSES", "README.md", "meta", "plugins", "requirements.txt"} <= shipped
     assert shipped.isdisjoint(
-        {".ansible-lint", ".ci", ".github", "conftest.py", "dev", "pyproject.toml", "tests"}
+        {
+            ".ansible-lint",
+            ".ci",
+            ".editorconfig",
+            ".git-blame-ignore-revs",
+            ".github",
+            "conftest.py",
+            "dev",
+            "pyproject.toml",
+            "tests",
+        }
     )
 
 
