@@ -13,6 +13,7 @@ from __future__ import annotations
 import ast
 import dataclasses
 import sys
+import textwrap
 import typing as t
 from pathlib import Path
 
@@ -63,9 +64,10 @@ FLOORS: t.Final = (
     Floor(
         "plugins",
         "a specification, one call, an exit",
-        ("modules", "action", "inventory", "doc_fragments", "filter", "lookup"),
+        ("modules", "action", "inventory", "doc_fragments"),
     ),
 )
+_PICTURE_COLUMNS: t.Final = 88
 _LEVELS: t.Final = {
     package: level for level, floor in enumerate(FLOORS) for package in floor.packages
 }
@@ -323,8 +325,29 @@ def count_files(house: House) -> dict[str, int]:
     return counts
 
 
-def main() -> int:
-    """Print all that does not keep to the floors."""
+def render_floors() -> str:
+    """Return the table as a picture in RST, the highest floor on top."""
+    inside = _PICTURE_COLUMNS - 4
+    border = f"+{'-' * (inside + 2)}+"
+    rows = [border]
+    for floor in reversed(FLOORS):
+        packages = "  ".join(floor.packages) or "the files of module_utils itself"
+        rows += [
+            f"| {line:{inside}} |"
+            for line in (
+                f"{floor.name}: {floor.about}",
+                *(f"    {line}" for line in textwrap.wrap(packages, inside - 4)),
+            )
+        ]
+        rows.append(border)
+    return "\n".join([".. code-block:: text", "", *(f"  {row}" for row in rows)])
+
+
+def main(arguments: t.Sequence[str] = ()) -> int:
+    """Print all that does not keep to the floors; with ``--rst`` the picture of them for the architecture page."""
+    if "--rst" in arguments:
+        print(render_floors())
+        return 0
     house = read_house(PLUGINS)
     problems = [
         *(f"{package} has no floor" for package in find_homeless(house)),
@@ -339,4 +362,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))
