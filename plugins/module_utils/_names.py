@@ -15,6 +15,8 @@ import typing as t
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
 
 LONGEST_NAME: t.Final = 63
+# Volumes of a host's catalogue of appliances are named so, and no machine may take one away.
+APPLIANCE_PREFIX: t.Final = "headroom-appliance."
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+~-]*")

@@ -16,19 +16,18 @@ from __future__ import annotations
 
 import dataclasses
 import re
-import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._names import (
+    APPLIANCE_PREFIX,
     check_name,
     check_version,
 )
 
-# Volumes of a host's catalogue of appliances are named so, and no machine may take one away.
-PREFIX: t.Final = "headroom-appliance."
-
-_MANIFEST = re.compile(re.escape(PREFIX) + r"(?P<name>[^@]+)@(?P<version>.+)\.manifest\.json")
+_MANIFEST = re.compile(
+    re.escape(APPLIANCE_PREFIX) + r"(?P<name>[^@]+)@(?P<version>.+)\.manifest\.json"
+)
 _DISK = re.compile(
-    re.escape(PREFIX)
+    re.escape(APPLIANCE_PREFIX)
     + r"(?P<name>[^@]+)@(?P<version>.+)\.(?P<token>[0-9a-f]{12})\.(?P<target>\w+)\.(qcow2|raw)"
 )
 
@@ -61,12 +60,12 @@ def parse_reference(option: str, text: str) -> tuple[str, str | None]:
 
 def manifest_volume(appliance: ApplianceId) -> str:
     """Return the name of the volume with the manifest."""
-    return f"{PREFIX}{appliance.name}@{appliance.version}.manifest.json"
+    return f"{APPLIANCE_PREFIX}{appliance.name}@{appliance.version}.manifest.json"
 
 
 def disk_volume(appliance: ApplianceId, token: str, target: str, image_format: str) -> str:
     """Return the name of the volume with the disk that appears as ``target`` (vda)."""
-    return f"{PREFIX}{appliance.name}@{appliance.version}.{token}.{target}.{image_format}"
+    return f"{APPLIANCE_PREFIX}{appliance.name}@{appliance.version}.{token}.{target}.{image_format}"
 
 
 def read_manifest_volume(volume: str) -> ApplianceId | None:

@@ -22,7 +22,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     Unsupported,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._journal.undo import undo_steps
-from ansible_collections.headroom.libvirt.plugins.module_utils._layers import users
+from ansible_collections.headroom.libvirt.plugins.module_utils._layers import deletion, users
 from ansible_collections.headroom.libvirt.plugins.module_utils._network import apply
 from ansible_collections.headroom.libvirt.plugins.module_utils._streaming import serve
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import domains, storage
@@ -88,8 +88,11 @@ class CloneRecovery:
             dataclasses.replace(self, connection=connection)._undo(record)
 
     def _undo(self, record: Record) -> None:
+        # One look for all volumes; the domains of the record go before the volumes that were made for them.
+        uses = users.Uses(self.connection)
+        own = frozenset(step.arguments["uuid"] for step in record.steps if step.name == "domain")
         undo: dict[str, t.Callable[[t.Mapping[str, t.Any]], None]] = {
-            "volume": self._delete_volume,
+            "volume": lambda step: self._delete_volume(step, uses, own),
             "reservation": self._release,
             "domain": self._remove_domain,
             "start": self._power_off,
@@ -111,14 +114,18 @@ class CloneRecovery:
     def _release(self, step: t.Mapping[str, t.Any]) -> None:
         apply.release(self.connection, ReservationRef(**step))
 
-    def _delete_volume(self, step: t.Mapping[str, t.Any]) -> None:
-        pool = storage.look_up_pool(self.connection, step["pool"])
-        volume = storage.find_volume(pool, step["name"])
-        if volume is None or storage.read_volume_path(volume) in users.paths_in_use(
-            self.connection
-        ):
-            return
+    def _delete_volume(
+        self, step: t.Mapping[str, t.Any], uses: users.Uses, own: frozenset[str]
+    ) -> None:
+        deletion.delete_volumes(
+            self.connection,
+            [VolumeRef(**step)],
+            index=uses.index,
+            without=own,
+            delete=self._delete_written,
+        )
 
+    def _delete_written(self, volume: storage.Volume) -> None:
         def is_gone() -> bool:
             try:
                 storage.delete(volume)
@@ -131,7 +138,7 @@ class CloneRecovery:
             return True
 
         Waiter(_COPY_SECONDS, self.clock).wait_for(
-            is_gone, f"the end of the copying of {step['name']!r}"
+            is_gone, f"the end of the copying of {volume.name()!r}"
         )
 
     def _stop_export(self, step: t.Mapping[str, t.Any]) -> None:

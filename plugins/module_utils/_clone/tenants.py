@@ -19,7 +19,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     HeadroomError,
     NotFound,
 )
-from ansible_collections.headroom.libvirt.plugins.module_utils._layers import users
+from ansible_collections.headroom.libvirt.plugins.module_utils._layers import deletion
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
     domain_xml,
     domains,
@@ -60,7 +60,7 @@ def measure_usage(connection: Connection, tenant: str, gone: t.Collection[str] =
 def measure_machine(connection: Connection, definition: domain_xml.Definition) -> Usage:
     """Return what one machine takes."""
     disks = (ref for ref in definition.metadata.volumes if not ref.name.endswith(SEED_SUFFIX))
-    owned = (users.find(connection, ref) for ref in disks)
+    owned = (deletion.find_volume(connection, ref) for ref in disks)
     size = sum(storage.read_capacity(volume) for volume in owned if volume is not None)
     return Usage(1, definition.vcpus, definition.memory_bytes, size)
 

@@ -22,7 +22,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     NotFound,
     Unsupported,
 )
-from ansible_collections.headroom.libvirt.plugins.module_utils._layers import users
+from ansible_collections.headroom.libvirt.plugins.module_utils._layers import deletion
 from ansible_collections.headroom.libvirt.plugins.module_utils._network import apply
 from ansible_collections.headroom.libvirt.plugins.module_utils._streaming import exports
 from ansible_collections.headroom.libvirt.plugins.module_utils._streaming.exports import ExportRef
@@ -95,12 +95,13 @@ def clear(
 ) -> None:
     """Remove what belonged to a machine that is not defined any more; what another one uses by now stays.
 
-    An export whose host does not answer is told to ``warn``: that host may be gone for good, and the machine is removed
-    all the same. Without ``warn`` it is an error.
+    That is told to ``warn``. So is an export whose host does not answer: that host may be gone for good, and the
+    machine is removed all the same. Without ``warn`` that is an error.
     """
-    used = users.paths_in_use(connection) if belongings.volumes else frozenset()
-    for ref in belongings.volumes:
-        users.delete(connection, ref, unless_at=used)
+    keep = deletion.delete_volumes(connection, belongings.volumes)
+    for ref, reason in keep.items():
+        if warn is not None:
+            warn(f"the volume {ref.pool}/{ref.name} stays: {reason}")
     for reservation in belongings.reservations:
         apply.release(connection, reservation)
     for export in belongings.exports:

@@ -14,6 +14,7 @@ The layout is that of https://www.qemu.org/docs/master/interop/qcow2.html.
 from __future__ import annotations
 
 import dataclasses
+import re
 import struct
 import typing as t
 
@@ -45,6 +46,7 @@ LARGEST_TABLES_BYTES: t.Final = 1 << 62
 _LIKELY_RATIO: t.Final = 100
 _ALWAYS_ALLOWED_BYTES: t.Final = 1024**3
 _DATA_FILE_EXTENSION: t.Final = 0x44415441
+_JSON_FILENAME = re.compile(r'"(?:file\.)?filename"\s*:\s*"(?P<path>[^"\\]+)"')
 _BACKING_EXTENSION: t.Final = 0xE2792ACA
 _COMPRESSED: t.Final[dict[bytes, str]] = {
     b"\x1f\x8b": "gzip",
@@ -103,6 +105,46 @@ class Tables:
     l1_entries: int
     cluster_bytes: int
     l2_entry_bytes: int
+
+
+class Backing(t.NamedTuple):
+    """The file that an image names below it, as it is written there, and the format that it says for it."""
+
+    path: str
+    format: str | None = None
+
+
+def read_backing(head: bytes) -> Backing | None:
+    """Return what the qcow2 image that begins with ``head`` stands on; None when it stands on nothing, or is no qcow2.
+
+    A description in JSON (``json:{…}``) counts by its ``filename``.
+    """
+    if not head.startswith(_QCOW2_MAGIC) or len(head) < _QCOW2.size:
+        return None
+    fields = _Header(*_QCOW2.unpack_from(head))
+    end = fields.backing_offset + fields.backing_length
+    if not fields.backing_offset or not fields.backing_length or end > len(head):
+        return None
+    text = head[fields.backing_offset : end].decode(errors="surrogateescape")
+    path = _filename(text)
+    return None if path is None else Backing(path, _backing_format(head, fields))
+
+
+def _filename(text: str) -> str | None:
+    if text.startswith("json:"):
+        match = _JSON_FILENAME.search(text)
+        return None if match is None else match["path"]
+    return text.removeprefix("file:")
+
+
+def _backing_format(head: bytes, fields: _Header) -> str | None:
+    length = (
+        _QCOW2.size
+        if fields.version < 3 or len(head) < _QCOW2.size + _FEATURES.size
+        else _FEATURES.unpack_from(head, _QCOW2.size)[4]
+    )
+    data = _list_extensions(head, length).get(_BACKING_EXTENSION)
+    return None if data is None else data.decode(errors="replace")
 
 
 def detect_compression(head: bytes) -> str | None:
@@ -237,13 +279,14 @@ def _read_features(head: bytes, version: int) -> tuple[int, int]:
     return incompatible, header_length
 
 
-def _list_extensions(head: bytes, start: int) -> set[int]:
-    """Return the types of the header extensions, which lie one after another until type 0."""
-    found: set[int] = set()
+def _list_extensions(head: bytes, start: int) -> dict[int, bytes]:
+    """Return {type: data} of the header extensions, which lie one after another until type 0."""
+    extensions: dict[int, bytes] = {}
     while start + _EXTENSION.size <= len(head):
         kind, length = _EXTENSION.unpack_from(head, start)
         if kind == 0:
             break
-        found.add(kind)
-        start += _EXTENSION.size + (length + 7) // 8 * 8
-    return found
+        start += _EXTENSION.size
+        extensions[kind] = head[start : start + length]
+        start += (length + 7) // 8 * 8
+    return extensions

@@ -5,7 +5,12 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""The volumes that a domain owns, and who else uses them."""
+"""Who needs a file: asked of ``Uses`` before anything is deleted or overwritten.
+
+A file is needed by the disks of all domains, live and as they are defined, by their snapshots and saved memory, by the
+volumes of all active pools that stand on it, and by the catalogue. ``Uses`` looks once, when it is first asked, and
+then answers for all volumes of a task; a task that deletes makes a new one right before (``deletion``).
+"""
 
 from __future__ import annotations
 
@@ -13,14 +18,12 @@ import dataclasses
 import functools
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue.names import PREFIX
-from ansible_collections.headroom.libvirt.plugins.module_utils._errors import NotFound
-from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
-    domain_xml,
-    domains,
-    storage,
-)
+from ansible_collections.headroom.libvirt.plugins.module_utils._names import APPLIANCE_PREFIX
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.metadata import VolumeRef
+
+from .layers import DiskLayers, Layer
+from .look import Need, User, read_needs
+from .stored import HostStorage, read_storage
 
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
@@ -29,122 +32,158 @@ if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._virt.domain_xml import (
         Definition,
     )
-    from ansible_collections.headroom.libvirt.plugins.module_utils._virt.libvirt_dep import libvirt
+
+    from .files import Key
+
+# What is not to count as a user: a domain by its UUID, a volume by its names.
+Without = t.AbstractSet[t.Union[str, VolumeRef]]
 
 
 @dataclasses.dataclass(frozen=True)
 class OwnedVolumes:
-    """Which owned volumes go with their domain, and which stay, with the reason."""
+    """Which owned volumes go with their domain, overlays before what they stand on, and which stay and why."""
 
     remove: tuple[VolumeRef, ...] = ()
     keep: t.Mapping[VolumeRef, str] = dataclasses.field(default_factory=dict)
 
 
-def sort_owned(
-    own: Definition, paths: t.Mapping[VolumeRef, str], used_elsewhere: t.Mapping[str, str]
-) -> OwnedVolumes:
-    """Decide which of the volumes that ``own``'s metadata lists may be deleted with it.
+class Use(t.NamedTuple):
+    """One user of a file, and the disk by which it is one; no target for what is not a disk of a domain."""
 
-    ``paths`` holds those that still exist. ``used_elsewhere`` maps a path to the domain or volume that uses it. A
-    claim in metadata is not enough to delete what others live on: a base image, a shared disk.
-    """
-    shared = {disk.source for disk in own.disks if disk.shareable}
-    keep: dict[VolumeRef, str] = {}
-    for ref, path in paths.items():
-        if ref.name.startswith(PREFIX):
-            keep[ref] = "it belongs to an appliance"
-        elif path in shared:
-            keep[ref] = "it is a shared disk"
-        elif path in used_elsewhere:
-            keep[ref] = f"{used_elsewhere[path]} uses it"
-    return OwnedVolumes(remove=tuple(ref for ref in paths if ref not in keep), keep=keep)
+    user: User
+    target: str | None = None
+
+
+class UseIndex:
+    """{file: who uses it}, of what a host stores and of what needs it. Asks nobody."""
+
+    def __init__(self, storage: HostStorage, needs: t.Iterable[Need]) -> None:
+        self.storage = storage
+        self.needs = tuple(needs)
+        self._uses: dict[Key, list[Use]] = {}
+        self._formats: dict[Key, set[str | None]] = {}
+        for need in self.needs:
+            self._add_need(need)
+        for ref in storage.volumes:
+            self._add_volume(ref)
+
+    def _add_need(self, need: Need) -> None:
+        for disk in need.disks:
+            for layer in self.storage.layers_of(disk):
+                self._add(layer, Use(need.user, disk.target))
+                for key in self.storage.keys_of(layer):
+                    self._formats.setdefault(key, set()).add(layer.format)
+            for path in disk.other_files:
+                self._add(Layer("file", path=path), Use(need.user, disk.target))
+        for path in need.other_files:
+            self._add(Layer("file", path=path), Use(need.user))
+
+    def _add_volume(self, ref: VolumeRef) -> None:
+        if self._first_name(ref) != ref or not self._may_stand(ref):
+            return
+        user = User("volume", f"{ref.pool}/{ref.name}", ref)
+        for layer in self.storage.layers_of_volume(ref)[1:]:
+            self._add(layer, Use(user))
+
+    def _may_stand(self, ref: VolumeRef) -> bool:
+        """Return whether what libvirt probed below a volume is believed: not of one that only raw disks are on."""
+        declared: set[str | None] = set()
+        for key in self.storage.keys_of_volume(ref):
+            declared |= self._formats.get(key, set())
+        return not declared or any(Layer("", format=name).may_have_backing for name in declared)
+
+    def _add(self, layer: Layer, use: Use) -> None:
+        for key in self.storage.keys_of(layer):
+            self._uses.setdefault(key, []).append(use)
+
+    def uses_of(self, file: str | VolumeRef, without: Without = frozenset()) -> list[Use]:
+        """Return each use of a volume, or of the file at a path, but for those by what is in ``without``."""
+        keys = (
+            self.storage.files.keys(file)
+            if isinstance(file, str)
+            else self.storage.keys_of_volume(file)
+        )
+        uses: dict[Use, None] = {}
+        for key in keys:
+            uses.update(dict.fromkeys(self._uses.get(key, ())))
+        left_out = {
+            one if isinstance(one, str) else self._first_name(one) for one in (*without, file)
+        }
+        return [use for use in uses if use.user.identity not in left_out]
+
+    def _first_name(self, ref: VolumeRef) -> VolumeRef:
+        """Return one and the same name for a volume that is in two pools."""
+        volume = self.storage.volumes.get(ref)
+        return (volume and self.storage.find_ref(volume.path)) or ref
+
+    def users_of(self, file: str | VolumeRef, without: Without = frozenset()) -> list[User]:
+        """Return who needs a volume, or the file at a path, but for what is in ``without``."""
+        return sorted({use.user for use in self.uses_of(file, without)})
+
+    def order(self, refs: t.Iterable[VolumeRef]) -> list[VolumeRef]:
+        """Return those of the volumes that exist, overlays before what they stand on; raises as find_existing()."""
+        existing = self.storage.find_existing(refs)
+        depths = {ref: len(self.storage.layers_of_volume(ref)) for ref in existing}
+        return sorted(existing, key=lambda ref: -depths[ref])
+
+    def reason_to_keep(
+        self, ref: VolumeRef, without: Without = frozenset(), *, of_appliances: bool = False
+    ) -> str | None:
+        """Return in words why a volume must stay; None when nobody but those in ``without`` needs it.
+
+        An appliance's stays, unless it is what is to go (``of_appliances``).
+        """
+        if ref.name.startswith(APPLIANCE_PREFIX) and not of_appliances:
+            return "it belongs to an appliance"
+        users = self.users_of(ref, without)
+        if not users:
+            return None
+        verb = "uses" if len(users) == 1 else "use"
+        return f"{', '.join(map(str, users))} {verb} it"
+
+    def sort_owned(self, own: Definition, own_disks: t.Iterable[DiskLayers]) -> OwnedVolumes:
+        """Return which of the volumes that ``own``'s metadata lists may be deleted with it.
+
+        A claim in metadata is not enough to delete what others live on: a base image, a shared disk.
+        """
+        shared = {
+            key
+            for disk in own_disks
+            if disk.is_shareable
+            for layer in disk.layers
+            for key in self.storage.keys_of(layer)
+        }
+        claimed = self.order(own.metadata.volumes)
+        keep = {
+            ref: "it is a shared disk"
+            for ref in claimed
+            if not shared.isdisjoint(self.storage.keys_of_volume(ref))
+        }
+        without: set[str | VolumeRef] = {own.uuid or own.name}
+        for ref in claimed:
+            reason = keep.get(ref) or self.reason_to_keep(ref, without)
+            if reason is None:
+                without.add(ref)
+            else:
+                keep[ref] = reason
+        return OwnedVolumes(tuple(ref for ref in claimed if ref not in keep), keep)
 
 
 class Uses:
-    """Who uses which path on a host; read once for all domains of a task, and only when it is asked."""
+    """The users of all files of a host; looks once, when it is first asked, for all volumes of a task."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._by_pool: dict[str, dict[str, str]] = {}
-
-    def owned_by(self, definition: domain_xml.Definition) -> OwnedVolumes:
-        """Return which of the volumes that ``definition`` claims may be deleted with it."""
-        paths = {}
-        for ref in definition.metadata.volumes:
-            volume = find(self._connection, ref)
-            if volume is not None:
-                paths[ref] = storage.read_volume_path(volume)
-        if not paths:
-            return OwnedVolumes()
-        used = {
-            path: user
-            for path, user in self.by_domains
-            if user != f"the domain {definition.name!r}"
-        }
-        for pool in sorted({ref.pool for ref in paths}):
-            used.update(self._in_pool(pool))
-        return sort_owned(definition, paths, used)
-
-    def user_of(self, pool: str, path: str) -> str | None:
-        """Return who uses the volume at ``path`` in ``pool``: a domain, or a volume that it is the base of."""
-        return dict(self.by_domains).get(path) or self._in_pool(pool).get(path)
-
-    def _in_pool(self, pool: str) -> dict[str, str]:
-        if pool not in self._by_pool:
-            self._by_pool[pool] = self._by_volumes(pool)
-        return self._by_pool[pool]
 
     @functools.cached_property
-    def by_domains(self) -> list[tuple[str, str]]:
-        """Return (path, user) for each disk, and what it is known to be backed by, of each domain."""
-        found = []
-        for domain in domains.list_all(self._connection):
-            try:
-                disks = domains.read_live(domain).disks
-            except NotFound:  # gone since it was listed
-                continue
-            user = f"the domain {domain.name()!r}"
-            found += [(path, user) for disk in disks for path in self._paths(disk)]
-        return found
+    def index(self) -> UseIndex:
+        """What a look at the host has found, after its pools were refreshed."""
+        return UseIndex(read_storage(self._connection, refresh=True), read_needs(self._connection))
 
-    def _paths(self, disk: domain_xml.Disk) -> t.Iterator[str]:
-        if disk.source:
-            yield disk.source
-        elif disk.pool and disk.volume:
-            volume = find(self._connection, VolumeRef(disk.pool, disk.volume))
-            if volume is not None:
-                yield storage.read_volume_path(volume)
-        yield from disk.backing
-
-    def _by_volumes(self, pool_name: str) -> dict[str, str]:
-        """{path of a backing volume: who stands on it} of one pool; domains that are off do not tell their chains."""
-        found = {}
-        for volume in storage.list_volumes(storage.look_up_pool(self._connection, pool_name)):
-            try:
-                described = storage.read_volume(volume)
-            except NotFound:
-                continue
-            if described.backing_path:
-                found[described.backing_path] = f"the volume {described.name!r}"
-        return found
-
-
-def find(connection: Connection, ref: VolumeRef) -> libvirt.virStorageVol | None:
-    """Return the volume, or None when it or its pool is not there."""
-    try:
-        pool = storage.look_up_pool(connection, ref.pool)
-    except NotFound:
-        return None
-    return storage.find_volume(pool, ref.name)
-
-
-def delete(connection: Connection, ref: VolumeRef, *, unless_at: t.Collection[str] = ()) -> None:
-    """Delete the volume if it is still there, and not at one of the paths ``unless_at``."""
-    volume = find(connection, ref)
-    if volume is not None and (not unless_at or storage.read_volume_path(volume) not in unless_at):
-        storage.delete(volume)
-
-
-def paths_in_use(connection: Connection) -> frozenset[str]:
-    """Return the path of each disk, and what it is known to be backed by, of each domain of the host."""
-    return frozenset(path for path, _user in Uses(connection).by_domains)
+    def owned_by(self, definition: Definition) -> OwnedVolumes:
+        """Return which of the volumes that ``definition`` claims may be deleted with it."""
+        if not definition.metadata.volumes:
+            return OwnedVolumes()
+        own = (need for need in self.index.needs if need.user.identity == definition.uuid)
+        disks = [disk for need in own for disk in need.disks]
+        return self.index.sort_owned(definition, disks)

@@ -16,6 +16,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     NotFound,
     TimedOut,
 )
+from ansible_collections.headroom.libvirt.plugins.module_utils._layers import deletion
 from ansible_collections.headroom.libvirt.plugins.module_utils._streaming import export_xml, serve
 from ansible_collections.headroom.libvirt.plugins.module_utils._streaming.pull import (
     Pull,
@@ -24,10 +25,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._streaming.pull i
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
     domains,
     migration,
-    storage,
 )
-
-from . import volumes
 
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._virt.libvirt_dep import libvirt
@@ -60,8 +58,8 @@ def complete(sides: Sides, intent: Intent, port: int) -> dict[str, str]:
     overlays = [disk.overlay_path for disk in intent.streamed]
     if not intent.remove_source_volumes:
         return dict.fromkeys([*paths, *overlays], "remove_source_volumes is not set")
-    storage.delete_paths(sides.source, overlays)
-    return volumes.delete_unused(sides.source, paths)
+    # what is left of the guest's own definition there needs them no more: it runs elsewhere, on disks of its own
+    return deletion.delete_files(sides.source, [*overlays, *paths], without={intent.uuid})
 
 
 def _await_local(sides: Sides, intent: Intent, port: int) -> None:

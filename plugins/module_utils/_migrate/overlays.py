@@ -11,12 +11,9 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._layers import overlays
+from ansible_collections.headroom.libvirt.plugins.module_utils._layers import deletion, overlays
 from ansible_collections.headroom.libvirt.plugins.module_utils._streaming.chain import read_chains
-from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
-    domains,
-    storage,
-)
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt import domains
 
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._virt.libvirt_dep import libvirt
@@ -45,4 +42,4 @@ def thaw(sides: Sides, intent: Intent) -> None:
         layers = read_chains(domains.read_live_xml(domain)).get(disk.target, ())
         if layers[:1] == (disk.overlay_path,):
             overlays.merge(domain, disk.target, sides.clock)
-    storage.delete_paths(sides.source, [disk.overlay_path for disk in intent.streamed])
+    deletion.delete_own_files(sides.source, [disk.overlay_path for disk in intent.streamed])

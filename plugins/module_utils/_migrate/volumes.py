@@ -11,12 +11,11 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue.names import PREFIX
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
-    HeadroomError,
+    Conflict,
     Unsupported,
 )
-from ansible_collections.headroom.libvirt.plugins.module_utils._layers import users
+from ansible_collections.headroom.libvirt.plugins.module_utils._layers import deletion
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import storage, storage_xml
 
 if t.TYPE_CHECKING:
@@ -41,27 +40,9 @@ def create(connection: Connection, disk: DiskPlan) -> None:
     storage.create(pool, disk.volume, storage_xml.build_volume_xml(new))
 
 
-def delete(connection: Connection, refs: t.Iterable[VolumeRef]) -> None:
-    """Delete the volumes that are still there."""
-    for ref in refs:
-        users.delete(connection, ref)
-
-
-def delete_unused(connection: Connection, paths: t.Iterable[str]) -> dict[str, str]:
-    """Delete the volumes at ``paths`` that nobody uses; return {path: reason} of those that stay."""
-    uses = users.Uses(connection)
-    kept = {}
-    for path in paths:
-        volume = storage.find_volume_by_path(connection, path)
-        if volume is None:
-            continue
-        name, pool = volume.name(), storage.look_up_pool_of(volume).name()
-        user = "an appliance" if name.startswith(PREFIX) else uses.user_of(pool, path)
-        if user is not None:
-            kept[path] = f"{user} uses it"
-            continue
-        try:
-            storage.delete(volume)
-        except HeadroomError as error:
-            kept[path] = error.message
-    return kept
+def delete(connection: Connection, refs: t.Collection[VolumeRef]) -> None:
+    """Delete the volumes that are still there; raises Conflict naming those that somebody uses by now."""
+    keep = deletion.delete_volumes(connection, refs)
+    if keep:
+        told = "; ".join(f"{ref.pool}/{ref.name}: {reason}" for ref, reason in keep.items())
+        raise Conflict(f"volumes that this migration made stay on the destination: {told}")

@@ -23,6 +23,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     LibvirtFailed,
     NotFound,
 )
+from ansible_collections.headroom.libvirt.plugins.module_utils._layers import deletion
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
     blocks,
     domains,
@@ -81,12 +82,12 @@ def is_served(connection: Connection, helper_name: str) -> bool:
         return False
 
 
-def stop(connection: Connection, helper_name: str, leftover_paths: t.Iterable[str] = ()) -> None:
+def stop(connection: Connection, helper_name: str, leftover_paths: t.Collection[str] = ()) -> None:
     """End what the helper of that name serves, and delete the volumes at these paths; harmless when nothing is left."""
     domain = domains.find(connection, helper_name)
     if domain is not None:
         _destroy(domain)
-    storage.delete_paths(connection, leftover_paths)
+    deletion.delete_own_files(connection, leftover_paths)
 
 
 def _destroy(domain: domains.Domain) -> None:

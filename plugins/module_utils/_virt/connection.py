@@ -125,6 +125,7 @@ def _map_codes() -> dict[int, type[HeadroomError]]:
     # Built at call time: the constants exist only where libvirt could be imported.
     return {
         libvirt.VIR_ERR_NO_DOMAIN: NotFound,
+        libvirt.VIR_ERR_NO_DOMAIN_SNAPSHOT: NotFound,
         libvirt.VIR_ERR_NO_STORAGE_POOL: NotFound,
         libvirt.VIR_ERR_NO_STORAGE_VOL: NotFound,
         libvirt.VIR_ERR_NO_NETWORK: NotFound,

@@ -33,6 +33,19 @@ def list_all(connection: Connection) -> list[Domain]:
         return connection.handle.listAllDomains(0)
 
 
+def list_uuids(
+    connection: Connection, which: t.Literal["active", "saved", "with snapshots"]
+) -> set[str]:
+    """Return the UUIDs of the domains that run, have a managed save image, or have snapshots; one call."""
+    flags = {
+        "active": libvirt.VIR_CONNECT_LIST_DOMAINS_ACTIVE,
+        "saved": libvirt.VIR_CONNECT_LIST_DOMAINS_MANAGEDSAVE,
+        "with snapshots": libvirt.VIR_CONNECT_LIST_DOMAINS_HAS_SNAPSHOT,
+    }
+    with translate_errors(f"list the domains that are {which}"):
+        return {domain.UUIDString() for domain in connection.handle.listAllDomains(flags[which])}
+
+
 def look_up(connection: Connection, name: str) -> Domain:
     """Return the domain called ``name``; raises NotFound."""
     with translate_errors(f"look up the domain {name!r}"):
@@ -236,6 +249,12 @@ def has_saved_memory(domain: Domain) -> bool:
     """Return whether a managed save image exists."""
     with translate_errors(f"look for the saved memory of {domain.name()!r}"):
         return bool(domain.hasManagedSaveImage(0))
+
+
+def read_saved_xml(domain: Domain) -> str:
+    """Return the XML in the managed save image; raises HeadroomError where it cannot be read."""
+    with translate_errors(f"read the saved memory of {domain.name()!r}"):
+        return domain.managedSaveGetXMLDesc(0)
 
 
 def set_autostart(domain: Domain, enabled: bool) -> None:

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import NotFound
+
 from .connection import translate_errors
 from .libvirt_dep import libvirt
 
@@ -43,6 +45,20 @@ def read_xml(domain: Domain, name: str) -> str:
     snapshot = look_up(domain, name)
     with translate_errors(f"read the snapshot {name!r} of {domain.name()!r}"):
         return snapshot.getXMLDesc(0)
+
+
+def list_xml(domain: Domain) -> list[str]:
+    """Return the XML of each snapshot of the domain that is there."""
+    with translate_errors(f"list the snapshots of {domain.name()!r}"):
+        every = domain.listAllSnapshots(0)
+    texts = []
+    for snapshot in every:
+        try:
+            with translate_errors(f"read a snapshot of {domain.name()!r}"):
+                texts.append(snapshot.getXMLDesc(0))
+        except NotFound:  # deleted since it was listed
+            continue
+    return texts
 
 
 def run_from(domain: Domain, snapshot: Snapshot) -> None:

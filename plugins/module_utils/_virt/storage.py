@@ -184,18 +184,6 @@ def delete(volume: Volume) -> None:
         volume.delete(0)
 
 
-def delete_paths(connection: Connection, paths: t.Iterable[str]) -> None:
-    """Delete the volumes at ``paths`` that are still there, also those that no libvirt call made."""
-    remaining = set(paths)
-    for pool in list_pools(connection) if remaining else ():
-        if is_active(pool):
-            try_to_refresh(pool)
-    for path in sorted(remaining):
-        volume = find_volume_by_path(connection, path)
-        if volume is not None:
-            delete(volume)
-
-
 def upload(
     connection: Connection, volume: Volume, send: t.Callable[[libvirt.virStream], None]
 ) -> None:

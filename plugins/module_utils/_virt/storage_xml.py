@@ -55,6 +55,7 @@ class Volume:
     allocation_bytes: int = 0
     size_bytes: int | None = None
     backing_path: str | None = None
+    backing_format: str | None = None
     modified: float | None = None
 
 
@@ -87,6 +88,7 @@ def parse_volume(text: str) -> Volume:
     image_format = root.find("target/format")
     physical = root.find("physical")
     modified = root.findtext("target/timestamps/mtime")
+    backing_format = root.find("backingStore/format")
     return Volume(
         name=root.findtext("name") or "",
         path=root.findtext("target/path") or "",
@@ -95,6 +97,7 @@ def parse_volume(text: str) -> Volume:
         allocation_bytes=read_size_bytes(root.find("allocation"), "bytes"),
         size_bytes=None if physical is None else read_size_bytes(physical, "bytes"),
         backing_path=root.findtext("backingStore/path") or None,
+        backing_format=None if backing_format is None else backing_format.get("type"),
         modified=None if modified is None else float(modified),
     )
 

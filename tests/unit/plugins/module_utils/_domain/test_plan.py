@@ -8,18 +8,9 @@ import itertools
 import typing as t
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue import names
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain import model, plan
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Conflict
-from ansible_collections.headroom.libvirt.plugins.module_utils._layers import users
-from ansible_collections.headroom.libvirt.plugins.module_utils._virt.domain_xml import (
-    Definition,
-    Disk,
-)
-from ansible_collections.headroom.libvirt.plugins.module_utils._virt.metadata import VolumeRef
 
 # Where each step leads, as libvirt does it.
 LEADS_TO: dict[model.Step, model.Situation] = {
@@ -84,30 +75,3 @@ def test_a_transient_domain_is_not_undefined() -> None:
     assert plan.steps_to("absent", model.Observed("web-1", "running", persistent=False)) == (
         "shut down",
     )
-
-
-REFS = st.lists(
-    st.builds(
-        VolumeRef,
-        pool=st.just("default"),
-        name=st.sampled_from(["a", "b", "c", "headroom-appliance.x"]),
-    ),
-    unique=True,
-)
-PATHS = st.sampled_from(["/p/a", "/p/b", "/p/c", "/p/headroom-appliance.x"])
-
-
-@given(REFS, st.dictionaries(PATHS, st.just("the domain 'db-1'")), st.sets(PATHS))
-def test_only_what_nobody_else_needs_is_removed(
-    refs: list[VolumeRef], used: dict[str, str], shareable: set[str]
-) -> None:
-    own = Definition(
-        "web-1", disks=tuple(Disk("vda", source=path, shareable=True) for path in sorted(shareable))
-    )
-    paths = {ref: f"/p/{ref.name}" for ref in refs}
-    owned = users.sort_owned(own, paths, used)
-    assert set(owned.remove) | owned.keep.keys() == set(refs)
-    for ref in owned.remove:
-        assert paths[ref] not in used
-        assert paths[ref] not in shareable
-        assert not ref.name.startswith(names.PREFIX)

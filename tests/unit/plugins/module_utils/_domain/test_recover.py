@@ -181,8 +181,10 @@ def test_what_broke_off_is_finished_by_the_next_run(
 def test_what_another_machine_uses_by_now_stays(journal: Journal, machine: DefinedDomain) -> None:
     record = break_off(journal, machine)
     domains.define(machine.connection, _DOMAIN.format(name="other", volumes=""))
-    recover.finish(journal, machine.connection, [record], pytest.fail)
+    warnings: list[str] = []
+    recover.finish(journal, machine.connection, [record], warnings.append)
     assert left(machine.connection) == {"a.qcow2", "other"}
+    assert warnings == ["the volume default/a.qcow2 stays: the domain 'other' uses it"]
 
 
 def test_what_cannot_be_finished_is_told_and_stays(

@@ -40,7 +40,7 @@ def test_a_volume_is_read_with_its_backing_and_time() -> None:
         "<backingStore><path>/p/base</path><format type='raw'/></backingStore></volume>"
     )
     assert volume == storage_xml.Volume(
-        "a.qcow2", "/p/a.qcow2", "qcow2", 1048576, 200704, 196616, "/p/base", 1732320000.5
+        "a.qcow2", "/p/a.qcow2", "qcow2", 1048576, 200704, 196616, "/p/base", "raw", 1732320000.5
     )
 
 

@@ -1,0 +1,119 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
+# It may change or vanish in any release.
+
+"""Deleting volumes that nobody needs: every deletion of the collection goes through here.
+
+Each function looks at the host anew (``users``), deletes what nobody needs, overlays before what they stand on, and
+returns what stays with the reason in words.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
+    Conflict,
+    HeadroomError,
+    NotFound,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt import storage
+
+from .users import Uses
+
+if t.TYPE_CHECKING:
+    from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
+        Connection,
+    )
+    from ansible_collections.headroom.libvirt.plugins.module_utils._virt.metadata import VolumeRef
+
+    from .users import UseIndex, Without
+
+    Delete = t.Callable[[storage.Volume], None]
+
+
+def find_volume(connection: Connection, ref: VolumeRef) -> storage.Volume | None:
+    """Return the volume, or None when it or its pool is not there."""
+    try:
+        pool = storage.look_up_pool(connection, ref.pool)
+    except NotFound:
+        return None
+    return storage.find_volume(pool, ref.name)
+
+
+def delete_volumes(
+    connection: Connection,
+    refs: t.Collection[VolumeRef],
+    *,
+    index: UseIndex | None = None,
+    without: Without = frozenset(),
+    of_appliances: bool = False,
+    delete: Delete | None = None,
+) -> dict[VolumeRef, str]:
+    """Delete those of the volumes that nobody but ``without`` needs; return {volume: reason} of those that stay.
+
+    ``index`` is what a look has found right before, which saves another. An appliance's volumes stay unless they are
+    what is to go (``of_appliances``). ``delete`` deletes one, where there is more to it. Raises what deleting one
+    raises; those before it are gone then.
+    """
+    if not refs:
+        return {}
+    index = index or Uses(connection).index
+    gone = set(without)
+    keep: dict[VolumeRef, str] = {}
+    for ref in index.order(refs):
+        reason = index.reason_to_keep(ref, gone, of_appliances=of_appliances)
+        if reason is not None:
+            keep[ref] = reason
+            continue
+        volume = find_volume(connection, ref)
+        if volume is not None:
+            (delete or storage.delete)(volume)
+        gone.add(ref)
+    return keep
+
+
+def delete_files(
+    connection: Connection, paths: t.Collection[str], *, without: Without = frozenset()
+) -> dict[str, str]:
+    """As delete_volumes(), for what lies at ``paths``; what libvirt fails to delete stays with its words as the reason.
+
+    What is in no active pool is left alone, and not told: libvirt has no way to it.
+    """
+    if not paths:
+        return {}
+    index = Uses(connection).index
+    gone = set(without)
+    at = {path: index.storage.find_ref(path) for path in paths}
+    refs = {ref: path for path, ref in at.items() if ref is not None}
+    keep: dict[str, str] = {}
+    for ref in index.order(refs):
+        reason = index.reason_to_keep(ref, gone) or _try_to_delete(connection, ref)
+        if reason is None:
+            gone.add(ref)
+        else:
+            keep[refs[ref]] = reason
+    return keep
+
+
+def delete_own_files(connection: Connection, paths: t.Collection[str]) -> None:
+    """As delete_files(), for what the collection has made for itself; raises Conflict naming what somebody uses."""
+    keep = delete_files(connection, paths)
+    if keep:
+        reasons = "; ".join(f"{path}: {reason}" for path, reason in keep.items())
+        raise Conflict(f"files that were made for a time cannot be deleted: {reasons}", paths=keep)
+
+
+def _try_to_delete(connection: Connection, ref: VolumeRef) -> str | None:
+    volume = find_volume(connection, ref)
+    try:
+        if volume is not None:
+            storage.delete(volume)
+    except NotFound:  # somebody else was faster
+        return None
+    except HeadroomError as error:
+        return error.message
+    return None

@@ -1,0 +1,72 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
+# It may change or vanish in any release.
+
+"""Whether two paths lead to one file, and what an image says that it stands on; as well as the machine can tell."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import stat
+import typing as t
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._image import header
+
+Key = t.Hashable
+
+
+class Files:
+    """The files of one host. Where it is not the machine that this runs on, paths are all that is known of them."""
+
+    def __init__(self, *, is_local: bool) -> None:
+        self._is_local = is_local
+        self._keys: dict[str, tuple[Key, ...]] = {}
+
+    def keys(self, path: str) -> tuple[Key, ...]:
+        """Return what identifies the file at ``path``: two paths lead to one file when they have a key in common."""
+        if path not in self._keys:
+            self._keys[path] = self._find_keys(path)
+        return self._keys[path]
+
+    def _find_keys(self, path: str) -> tuple[Key, ...]:
+        keys: list[Key] = [_normalize(path)]
+        if self._is_local:
+            keys.append(os.path.realpath(path))
+            try:
+                facts = os.stat(path)  # noqa: PTH116 - follows links, as QEMU does
+            except (
+                OSError
+            ):  # not there, or not for us to see: then the path alone says which file it is
+                return tuple(dict.fromkeys(keys))
+            keys.append(
+                ("device", facts.st_rdev)
+                if stat.S_ISBLK(facts.st_mode)
+                else ("inode", facts.st_dev, facts.st_ino)
+            )
+        return tuple(dict.fromkeys(keys))
+
+    def read_backing(self, path: str) -> header.Backing | None:
+        """Return what the qcow2 image at ``path`` names as the file below it; None for nothing, or nothing to be read.
+
+        To be asked only of a file that its definition declares as qcow2: in a raw disk the guest could have written it.
+        """
+        if not self._is_local:
+            return None
+        try:
+            with open(path, "rb") as file:  # noqa: PTH123
+                backing = header.read_backing(file.read(header.HEADER_BYTES))
+        except OSError:
+            return None
+        if backing is None:
+            return None
+        folder = posixpath.dirname(path)
+        return header.Backing(_normalize(posixpath.join(folder, backing.path)), backing.format)
+
+
+def _normalize(path: str) -> str:
+    # POSIX lets a path begin with two slashes; on Linux they are one
+    return posixpath.normpath(path.replace("//", "/") if path.startswith("//") else path)

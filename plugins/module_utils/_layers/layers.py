@@ -1,0 +1,176 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
+# It may change or vanish in any release.
+
+"""What the disks of a domain stand on, as its XML or that of a snapshot says it. Pure.
+
+``read_disks`` reads a parsed ``<domain>`` or ``<domainsnapshot>``, ``read_layers`` the text of a domain. Where the XML
+of a domain that is off ends early, ``stored.HostStorage.layers_of`` follows the chain on through the volumes.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import typing as t
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.element_xml import (
+    parse_element,
+    read_attribute,
+    serialise,
+)
+
+if t.TYPE_CHECKING:
+    from ansible_collections.headroom.libvirt.plugins.module_utils._lxml_dep import etree
+
+# Only images of these formats can name a file that they stand on. libvirt probes others for one as well, and what it
+# finds in a raw disk its guest has written there.
+BACKING_FORMATS: t.Final = frozenset({"qcow2", "qcow", "qed", "vmdk", "vpc", "cow"})
+
+# The names under which the collection serves disks: a random token of 16 digits or more, and the disk's target.
+_EXPORT_NAME: t.Final = re.compile(r"[0-9a-f]{16,}-(?P<target>\w+)")
+
+
+@dataclasses.dataclass(frozen=True)
+class Layer:
+    """One layer of a disk. ``kind`` is libvirt's word: file, block, volume, network, dir, nvme, vhostuser …
+
+    A file or a block device has a ``path``, a volume ``pool`` and ``volume``, a network disk the ``address``
+    PROTOCOL://HOST:PORT/NAME; ``format`` is what the XML declares, None where it says nothing.
+    """
+
+    kind: str
+    path: str | None = None
+    format: str | None = None
+    pool: str | None = None
+    volume: str | None = None
+    address: str | None = None
+    export: str | None = None
+
+    def __str__(self) -> str:
+        return self.path or self.address or f"{self.pool}/{self.volume}"
+
+    @property
+    def may_have_backing(self) -> bool:
+        """Whether a layer of that format, or of one that is not declared, can stand on another."""
+        return self.format is None or self.format in BACKING_FORMATS
+
+
+@dataclasses.dataclass(frozen=True)
+class DiskLayers:
+    """A disk with its layers, the top first. ``is_ended`` says that the XML tells the chain to its end.
+
+    ``other_files`` are further files that the disk needs: the other side of a copy, data files.
+    """
+
+    target: str
+    layers: tuple[Layer, ...] = ()
+    is_ended: bool = False
+    is_shareable: bool = False
+    other_files: tuple[str, ...] = ()
+
+
+def read_disks(root: etree._Element) -> tuple[DiskLayers, ...]:
+    """Return every disk in a parsed ``<domain>`` or ``<domainsnapshot>``, those of definitions inside it too."""
+    return tuple(_read_disk(disk) for disk in root.iter("disk"))
+
+
+def read_layers(domain_xml: str) -> dict[str, tuple[Layer, ...]]:
+    """Return {target: layers, the top first} of the disks of a domain's XML that have a source."""
+    disks = map(_read_disk, parse_element(domain_xml).iterfind("devices/disk"))
+    return {disk.target: disk.layers for disk in disks if disk.layers}
+
+
+def read_other_files(root: etree._Element) -> tuple[str, ...]:
+    """Return the files beside its disks that a parsed domain or snapshot names: firmware, kernel, memory."""
+    texts = [
+        element.text
+        for name in ("loader", "nvram", "kernel", "initrd", "dtb")
+        for element in root.iterfind(f".//os/{name}")
+    ]
+    memory = root.find("memory[@file]")
+    paths = [*texts, None if memory is None else memory.get("file")]
+    return tuple(path for path in paths if path and path.startswith("/"))
+
+
+def _read_disk(element: etree._Element) -> DiskLayers:
+    layers, is_ended = _read_chain(element)
+    below = {layer.path for layer in layers}
+    paths = [source.get("file") or source.get("dev") for source in element.iter("source", "mirror")]
+    return DiskLayers(
+        # a disk of a snapshot's own list is named by its target, too
+        target=read_attribute(element.find("target"), "dev") or element.get("name", ""),
+        layers=layers,
+        is_ended=is_ended,
+        is_shareable=element.find("shareable") is not None,
+        other_files=tuple(path for path in paths if path and path not in below),
+    )
+
+
+def _read_chain(disk: etree._Element) -> tuple[tuple[Layer, ...], bool]:
+    layers: list[Layer] = []
+    element: etree._Element | None = disk
+    declared = read_attribute(disk.find("driver"), "type") or None
+    while element is not None:
+        source = element.find("source")
+        if source is None:  # an empty <backingStore/> ends the chain, an empty drive has none
+            return tuple(layers), bool(layers)
+        layers.append(_read_layer(element.get("type", "file"), source, declared))
+        element = element.find("backingStore")
+        if element is not None:
+            declared = read_attribute(element.find("format"), "type") or None
+    return tuple(layers), False
+
+
+def _read_layer(kind: str, source: etree._Element, declared: str | None) -> Layer:
+    is_network = kind == "network" or source.get("protocol") is not None
+    return Layer(
+        kind=kind,
+        path=source.get("file") or source.get("dev") or source.get("dir"),
+        format=declared,
+        pool=source.get("pool"),
+        volume=source.get("volume"),
+        address=_address(source) if is_network or not _is_plain(source) else None,
+        export=source.get("name") if source.get("protocol") == "nbd" else None,
+    )
+
+
+def _is_plain(source: etree._Element) -> bool:
+    return any(source.get(name) for name in ("file", "dev", "dir", "volume"))
+
+
+def _address(source: etree._Element) -> str:
+    protocol, host = source.get("protocol"), source.find("host")
+    if protocol is None:
+        return serialise(source).strip()
+    if host is None:
+        return f"{protocol}:{source.get('name')}"
+    if host.get("transport") == "unix":
+        return f"{protocol}+unix://{host.get('socket')}/{source.get('name')}"
+    return f"{protocol}://{host.get('name')}:{host.get('port')}/{source.get('name')}"
+
+
+def is_export(layer: Layer, target: str) -> bool:
+    """Return whether the layer is one that the collection serves to the disk ``target`` until it is local.
+
+    A network disk that somebody chose for a guest is none: its name is not made as those of exports are.
+    """
+    match = _EXPORT_NAME.fullmatch(layer.export or "")
+    return match is not None and match["target"] == target
+
+
+def find_incomplete(root: etree._Element) -> list[str]:
+    """Return the targets of the disks of a parsed domain of which a part is still on another host."""
+    return [
+        disk.target
+        for disk in read_disks(root)
+        if any(is_export(layer, disk.target) for layer in disk.layers)
+    ]
+
+
+def is_complete(*definitions: etree._Element) -> bool:
+    """Return whether all of every disk is on the host itself, by the domain's live and its persistent definition."""
+    return not any(map(find_incomplete, definitions))

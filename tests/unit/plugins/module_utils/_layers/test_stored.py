@@ -1,0 +1,131 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Chains followed through volumes, whatever somebody has made of them."""
+
+from __future__ import annotations
+
+import itertools
+import typing as t
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._image.header import Backing
+from ansible_collections.headroom.libvirt.plugins.module_utils._layers.files import Files
+from ansible_collections.headroom.libvirt.plugins.module_utils._layers.layers import (
+    DiskLayers,
+    Layer,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._layers.stored import HostStorage
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.metadata import VolumeRef
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.storage_xml import (
+    Pool,
+    Volume,
+)
+
+if t.TYPE_CHECKING:
+    from pathlib import Path
+
+NAMES = "abcdef"
+
+
+def build_storage(backings: t.Mapping[str, str | None], *, is_local: bool = False) -> HostStorage:
+    """Volumes of one pool, each with the path of what it stands on."""
+    volumes = {
+        VolumeRef("p", name): Volume(
+            name, f"/p/{name}", "qcow2", backing_path=below, backing_format="qcow2"
+        )
+        for name, below in backings.items()
+    }
+    return HostStorage({"p": Pool("p", "dir", "/p", 0)}, volumes, Files(is_local=is_local))
+
+
+# Of each volume: nothing, another one (or itself: a cycle), what is no volume, or another spelling of one.
+BACKINGS = st.dictionaries(
+    st.sampled_from(NAMES),
+    st.none()
+    | st.builds(
+        "{}{}".format, st.sampled_from(["/p/", "/p//", "/p/./", "/lost/"]), st.sampled_from(NAMES)
+    ),
+)
+
+
+@given(BACKINGS, st.sampled_from(NAMES))
+def test_every_chain_ends_and_names_no_file_twice(
+    backings: dict[str, str | None], top: str
+) -> None:
+    storage = build_storage(backings)
+    disk = DiskLayers("vda", (Layer("file", f"/p/{top}", "qcow2"),))
+    layers = storage.layers_of(disk)
+    keys = [storage.keys_of(layer)[0] for layer in layers]
+    assert layers[0] == disk.layers[0]
+    assert len(set(keys)) == len(keys)
+    for above, below in itertools.pairwise(layers):
+        ref = storage.find_volume(above)
+        assert ref is not None
+        assert storage.volumes[ref].backing_path == below.path
+    last = storage.find_volume(layers[-1])
+    below_last = None if last is None else storage.volumes[last].backing_path
+    assert below_last is None or storage.files.keys(below_last)[0] in keys
+
+
+@given(BACKINGS)
+def test_a_volume_has_the_layers_of_a_disk_on_it(backings: dict[str, str | None]) -> None:
+    storage = build_storage(backings)
+    for ref, volume in storage.volumes.items():
+        on_it = storage.layers_of(DiskLayers("vda", (Layer("file", volume.path, "qcow2"),)))
+        assert storage.layers_of_volume(ref)[1:] == on_it[1:]
+
+
+def test_what_the_xml_tells_to_its_end_is_believed() -> None:
+    storage = build_storage({"a": "/p/b", "b": None})
+    assert len(storage.layers_of(DiskLayers("vda", (Layer("file", "/p/a", "qcow2"),), True))) == 1
+
+
+def test_below_a_raw_disk_there_is_nothing() -> None:
+    storage = build_storage({"a": "/p/b", "b": None})
+    assert len(storage.layers_of(DiskLayers("vda", (Layer("file", "/p/a", "raw"),)))) == 1
+
+
+def test_a_volume_of_a_pool_that_is_off_lies_where_it_would() -> None:
+    storage = HostStorage({"off": Pool("off", "dir", "/off", 0)}, {}, Files(is_local=False))
+    layer = Layer("volume", pool="off", volume="v")
+    assert set(storage.keys_of(layer)) == {"/off/v", VolumeRef("off", "v")}
+    assert set(storage.keys_of(Layer("volume", pool="gone", volume="v"))) == {
+        VolumeRef("gone", "v")
+    }
+
+
+@pytest.mark.parametrize("link", ["symlink_to", "hardlink_to"])
+def test_two_names_of_one_file_are_one_file_where_the_module_runs(
+    tmp_path: Path, link: str
+) -> None:
+    image, other = tmp_path / "image", tmp_path / "other"
+    image.write_bytes(b"x")
+    if link == "symlink_to":
+        other.symlink_to(image)
+    else:
+        other.hardlink_to(image)
+    local = Files(is_local=True)
+    assert not set(local.keys(str(image))).isdisjoint(local.keys(str(other)))
+    distant = Files(is_local=False)
+    assert set(distant.keys(str(image))).isdisjoint(distant.keys(str(other)))
+
+
+def test_an_image_in_no_pool_is_followed_where_the_module_runs(tmp_path: Path) -> None:
+    header = bytearray(200)
+    header[:8] = b"QFI\xfb\x00\x00\x00\x03"
+    header[8:20] = (112).to_bytes(8, "big") + (6).to_bytes(4, "big")
+    header[100:104] = (104).to_bytes(4, "big")
+    header[112:118] = b"base.q"
+    (tmp_path / "top").write_bytes(header)
+    path = str(tmp_path / "top")
+    assert Files(is_local=True).read_backing(path) == Backing(str(tmp_path / "base.q"), None)
+    assert Files(is_local=False).read_backing(path) is None
+    storage = build_storage({}, is_local=True)
+    layers = storage.layers_of(DiskLayers("vda", (Layer("file", path, "qcow2"),)))
+    assert [layer.path for layer in layers] == [path, str(tmp_path / "base.q")]
+    assert len(storage.layers_of(DiskLayers("vda", (Layer("file", path, "raw"),)))) == 1
