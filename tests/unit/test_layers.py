@@ -29,6 +29,14 @@ def test_every_folder_has_a_floor(house: floors.House) -> None:
     assert not floors.find_homeless(house)
 
 
+def test_no_arrow_points_up(house: floors.House) -> None:
+    assert not floors.find_arrows_up(house)
+
+
+def test_there_is_no_circle_of_packages(house: floors.House) -> None:
+    assert not floors.find_package_circles(house)
+
+
 def test_there_is_no_circle_of_files(house: floors.House) -> None:
     assert not floors.find_file_circles(house)
 
