@@ -28,8 +28,14 @@ class ArgumentSpec:
     required_if: t.Sequence[t.Sequence[t.Any]] = ()
     required_by: t.Mapping[str, str | t.Sequence[str]] = dataclasses.field(default_factory=dict)
 
-    def merge(self, other: ArgumentSpec) -> ArgumentSpec:
-        """Return both specifications as one; an option of ``other`` wins over one of the same name."""
+    def merge(self, *others: ArgumentSpec) -> ArgumentSpec:
+        """Return all specifications as one; an option of a later one wins over one of the same name."""
+        merged = self
+        for other in others:
+            merged = merged._merge_one(other)
+        return merged
+
+    def _merge_one(self, other: ArgumentSpec) -> ArgumentSpec:
         return ArgumentSpec(
             options={**self.options, **other.options},
             mutually_exclusive=[*self.mutually_exclusive, *other.mutually_exclusive],

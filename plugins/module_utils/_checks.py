@@ -81,6 +81,11 @@ class Given:
             raise self.wrong("a text")
         return self.value
 
+    def machine(self) -> dict[str, str | None]:
+        """Return what names a machine: its host's ``uri``, its ``name`` and its ``uuid``."""
+        texts = {"uri": self["uri"].text(), "name": self["name"].text()}
+        return {**texts, "uuid": self["uuid"].optional(Given.text)}
+
     def optional(self, read: t.Callable[[Given], t.Any]) -> t.Any:
         """Return what ``read`` makes of the value, None of None."""
         return None if self.value is None else read(self)

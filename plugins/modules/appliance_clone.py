@@ -274,6 +274,7 @@ seealso:
   - module: headroom.libvirt.network_reservation
 extends_documentation_fragment:
   - headroom.libvirt.connection
+  - headroom.libvirt.machine.uri
   - headroom.libvirt.journal
   - headroom.libvirt.attributes
   - headroom.libvirt.attributes.actiongroup_all
@@ -369,6 +370,10 @@ clones:
       description: UUID of the domain. Null in check mode for one that does not exist yet.
       type: str
       sample: 4dea22b3-1d52-4b8f-8c0c-0d9ed6f5a2bb
+    machine:
+      description: What names the domain on any host, for O(headroom.libvirt.domain#module:machine).
+      type: dict
+      sample: {uri: qemu+ssh://kvm1/system, name: web-1, uuid: 4dea22b3-1d52-4b8f-8c0c-0d9ed6f5a2bb}
     macs:
       description:
         - The MAC addresses, in the order of the network cards. Null in check mode for one that does not exist yet.
@@ -488,6 +493,7 @@ import typing as t
 from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import (
     CONNECTION,
     JOURNAL,
+    MACHINE_URI,
     ArgumentSpec,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._changes import Changes
@@ -518,6 +524,10 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._clone.stream.wat
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone.survey import make_plan
 from ansible_collections.headroom.libvirt.plugins.module_utils._journal.journal import open_journal
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.machines import (
+    MachineRef,
+    read_machine_uri,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.on_host import run_on_host
 from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import SYSTEM_CLOCK
 
@@ -531,7 +541,7 @@ if t.TYPE_CHECKING:
         Connection,
     )
 
-ARGUMENTS = CONNECTION.merge(JOURNAL).merge(
+ARGUMENTS = CONNECTION.merge(JOURNAL, MACHINE_URI).merge(
     ArgumentSpec(
         options={
             "appliance": {"type": "str", "required": True},
@@ -629,7 +639,7 @@ def bring_about(connection: Connection, module: AnsibleModule) -> dict[str, t.An
     return {
         **changes.as_result(),
         "appliance": str(plan.manifest.id),
-        "clones": _as_they_are(connection, rows),
+        "clones": _as_they_are(connection, rows, params["machine_uri"]),
         "mode": plan.choice.mode,
         "mode_reason": plan.choice.reason,
         "notes": [*outcome.notes, *plan.notes],
@@ -681,13 +691,19 @@ def _waited(
     ]
 
 
-def _as_they_are(connection: Connection, rows: t.Sequence[Row]) -> list[Row]:
+def _as_they_are(
+    connection: Connection, rows: t.Sequence[Row], machine_uri: str | None
+) -> list[Row]:
     """Return the rows with what changes by itself."""
-    known = read_addresses(connection, _macs(rows))
+    addresses, uri = (
+        read_addresses(connection, _macs(rows)),
+        read_machine_uri(connection, machine_uri),
+    )
     return [
         {
             **row,
-            "addresses": known[row["name"]],
+            "machine": MachineRef(uri, row["name"], row["uuid"]).as_dict(),
+            "addresses": addresses[row["name"]],
             "streaming": describe_streaming(connection, row["name"]),
         }
         for row in rows

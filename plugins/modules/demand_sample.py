@@ -108,6 +108,7 @@ options:
     default: 86400
 extends_documentation_fragment:
   - headroom.libvirt.connection
+  - headroom.libvirt.machine.uri
   - headroom.libvirt.attributes
   - headroom.libvirt.attributes.actiongroup_all
 attributes:
@@ -277,6 +278,11 @@ members:
       type: str
       returned: success
       sample: 5f0c1a52-6a0e-4b7e-9d53-9f1f6a5d5a55
+    machine:
+      description: What names the domain on any host, for O(headroom.libvirt.domain#module:machine).
+      type: dict
+      returned: success
+      sample: {uri: qemu+ssh://kvm1/system, name: web-1, uuid: 5f0c1a52-6a0e-4b7e-9d53-9f1f6a5d5a55}
     state:
       description: libvirt's name of its state, or V(saved) for one that is off with its memory saved.
       type: str
@@ -314,6 +320,7 @@ import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import (
     CONNECTION,
+    MACHINE_URI,
     ArgumentSpec,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._demand import prometheus
@@ -340,7 +347,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
 
-ARGUMENTS = CONNECTION.merge(
+ARGUMENTS = CONNECTION.merge(MACHINE_URI).merge(
     ArgumentSpec(
         options={
             "fleet": {"type": "str", "required": True},
@@ -405,6 +412,7 @@ def _request(params: t.Mapping[str, t.Any], now: float) -> Request:
         scale=params["scale"],
         keep=params["keep"],
         window=params["window"],
+        machine_uri=params["machine_uri"],
     )
 
 

@@ -237,29 +237,24 @@ if t.TYPE_CHECKING:
         DomainRequest,
     )
 
-ARGUMENTS = (
-    CONNECTION.merge(JOURNAL)
-    .merge(MACHINE)
-    .merge(MACHINE_URI)
-    .merge(
-        ArgumentSpec(
-            options={
-                "name": {"type": "list", "elements": "str"},
-                "fleet": {"type": "str"},
-                "pattern": {"type": "str"},
-                "state": {"type": "str", "choices": list(TARGET_STATES)},
-                "timeout": {"type": "float", "default": 60.0},
-                "force": {"type": "bool", "default": False},
-                "remove_volumes": {"type": "bool", "default": True},
-                "protected": {"type": "bool"},
-                "autostart": {"type": "bool"},
-            },
-            required_one_of=[
-                ("name", "fleet", "pattern", "machine"),
-                ("state", "protected", "autostart"),
-            ],
-            mutually_exclusive=[("machine", "name"), ("machine", "fleet"), ("machine", "pattern")],
-        )
+ARGUMENTS = CONNECTION.merge(JOURNAL, MACHINE, MACHINE_URI).merge(
+    ArgumentSpec(
+        options={
+            "name": {"type": "list", "elements": "str"},
+            "fleet": {"type": "str"},
+            "pattern": {"type": "str"},
+            "state": {"type": "str", "choices": list(TARGET_STATES)},
+            "timeout": {"type": "float", "default": 60.0},
+            "force": {"type": "bool", "default": False},
+            "remove_volumes": {"type": "bool", "default": True},
+            "protected": {"type": "bool"},
+            "autostart": {"type": "bool"},
+        },
+        required_one_of=[
+            ("name", "fleet", "pattern", "machine"),
+            ("state", "protected", "autostart"),
+        ],
+        mutually_exclusive=[("machine", "name"), ("machine", "fleet"), ("machine", "pattern")],
     )
 )
 

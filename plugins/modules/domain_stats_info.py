@@ -136,6 +136,8 @@ options:
     type: path
 extends_documentation_fragment:
   - headroom.libvirt.connection
+  - headroom.libvirt.machine
+  - headroom.libvirt.machine.uri
   - headroom.libvirt.attributes
   - headroom.libvirt.attributes.info_module
   - headroom.libvirt.attributes.actiongroup_all
@@ -240,6 +242,10 @@ domains:
       description: Its UUID.
       type: str
       sample: "8f6d1c9e-6a5b-4c1e-9d57-0a4f3c2b1e70"
+    machine:
+      description: What names the domain on any host, for O(headroom.libvirt.domain#module:machine).
+      type: dict
+      sample: {uri: qemu+ssh://kvm1/system, name: web-1, uuid: 8f6d1c9e-6a5b-4c1e-9d57-0a4f3c2b1e70}
     id:
       description: libvirt's number of this run of the domain; another one after each start. V(null) when it is off.
       type: int
@@ -879,16 +885,23 @@ result:
 """
 
 import dataclasses
+import functools
 import math
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import (
     CONNECTION,
+    MACHINE,
+    MACHINE_URI,
     ArgumentSpec,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
 from ansible_collections.headroom.libvirt.plugins.module_utils._files import write_atomically
+from ansible_collections.headroom.libvirt.plugins.module_utils._machine.machine import (
+    DetachedMachine,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._query import Query, compile_query
+from ansible_collections.headroom.libvirt.plugins.module_utils._runner import run_module
 from ansible_collections.headroom.libvirt.plugins.module_utils._stats import balloon
 from ansible_collections.headroom.libvirt.plugins.module_utils._stats.collect import (
     Reading,
@@ -909,8 +922,13 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._stats.summary im
     totals,
     totals_by,
 )
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
+    open_connection,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.machines import (
+    read_machine_uri,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.node import read_hostname
-from ansible_collections.headroom.libvirt.plugins.module_utils._virt.on_host import run_on_host
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.stats import ALL_GROUPS, GROUPS
 
 if t.TYPE_CHECKING:
@@ -918,54 +936,84 @@ if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
         Connection,
     )
+    from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import Clock
 
-ARGUMENTS = CONNECTION.merge(
-    ArgumentSpec(
-        options={
-            "name": {"type": "list", "elements": "str"},
-            "fleet": {"type": "str"},
-            "tenant": {"type": "str"},
-            "metadata": {"type": "bool", "default": False},
-            "inactive": {"type": "bool", "default": True},
-            "groups": {
-                "type": "list",
-                "elements": "str",
-                "choices": list(ALL_GROUPS),
-                "default": list(GROUPS),
+ARGUMENTS = (
+    CONNECTION.merge(MACHINE)
+    .merge(MACHINE_URI)
+    .merge(
+        ArgumentSpec(
+            options={
+                "name": {"type": "list", "elements": "str"},
+                "fleet": {"type": "str"},
+                "tenant": {"type": "str"},
+                "metadata": {"type": "bool", "default": False},
+                "inactive": {"type": "bool", "default": True},
+                "groups": {
+                    "type": "list",
+                    "elements": "str",
+                    "choices": list(ALL_GROUPS),
+                    "default": list(GROUPS),
+                },
+                "backing": {"type": "bool", "default": False},
+                "balloon_period": {"type": "int"},
+                "interval": {"type": "float"},
+                "since": {"type": "str", "choices": ["previous"]},
+                "samples": {"type": "path", "default": DEFAULT_PATH},
+                "totals_by": {
+                    "type": "list",
+                    "elements": "str",
+                    "choices": ["fleet", "tenant", "state", "host"],
+                    "default": [],
+                },
+                "workers": {"type": "int"},
+                "timeout": {"type": "float", "default": 1.0},
+                "query": {"type": "str"},
+                "output": {
+                    "type": "str",
+                    "choices": ["statistics", "openmetrics", "textfile"],
+                    "default": "statistics",
+                },
+                "path": {"type": "path"},
             },
-            "backing": {"type": "bool", "default": False},
-            "balloon_period": {"type": "int"},
-            "interval": {"type": "float"},
-            "since": {"type": "str", "choices": ["previous"]},
-            "samples": {"type": "path", "default": DEFAULT_PATH},
-            "totals_by": {
-                "type": "list",
-                "elements": "str",
-                "choices": ["fleet", "tenant", "state", "host"],
-                "default": [],
-            },
-            "workers": {"type": "int"},
-            "timeout": {"type": "float", "default": 1.0},
-            "query": {"type": "str"},
-            "output": {
-                "type": "str",
-                "choices": ["statistics", "openmetrics", "textfile"],
-                "default": "statistics",
-            },
-            "path": {"type": "path"},
-        },
-        mutually_exclusive=[("interval", "since")],
-        required_if=[("output", "textfile", ["path"])],
+            mutually_exclusive=[
+                ("interval", "since"),
+                ("machine", "name"),
+                ("machine", "fleet"),
+                ("machine", "tenant"),
+            ],
+            required_if=[("output", "textfile", ["path"])],
+        )
     )
 )
 
 
-def read_statistics(connection: Connection, module: AnsibleModule) -> dict[str, t.Any]:
+class Read(t.Protocol):
+    """Reads what a request means of one host."""
+
+    def __call__(self, request: Request, clock: Clock = ...) -> list[Reading]:
+        """Return a reading of each domain."""
+
+
+def read(module: AnsibleModule) -> dict[str, t.Any]:
+    """Return the task's result, about the domains of a host or about a machine wherever it is."""
+    params = module.params
+    if params["machine"] is None:
+        with open_connection(params["uri"], timeout=params["connect_timeout"]) as connection:
+            return read_statistics(connection, module, functools.partial(collect, connection))
+    machine = DetachedMachine(params["machine"], connect_timeout=params["connect_timeout"])
+    with machine.open("tell its statistics") as defined:
+        return read_statistics(defined.connection, module, defined.stats)
+
+
+def read_statistics(
+    connection: Connection, module: AnsibleModule, read_samples: Read
+) -> dict[str, t.Any]:
     """Return ``{domains, totals, totals_by}``, ``{result}`` with a query, or what the output is instead."""
     query = (
         None if module.params["query"] is None else compile_query("query", module.params["query"])
     )
-    readings = _read(connection, module)
+    readings = _read(connection, module, read_samples)
     changes = _set_balloon_period(connection, readings, module)
     return {**_told(connection, readings, query, module), **changes}
 
@@ -978,7 +1026,8 @@ def _told(
 ) -> dict[str, t.Any]:
     params = module.params
     host = read_hostname(connection) if "host" in params["totals_by"] else None
-    domains = [{**reading.as_dict(), "host": host} for reading in readings]
+    uri = read_machine_uri(connection, params["machine_uri"])
+    domains = [{**reading.as_dict(uri), "host": host} for reading in readings]
     if params["output"] != "statistics":
         return _export(domains, module)
     parts = {label: totals_by(label, domains) for label in params["totals_by"]}
@@ -1007,12 +1056,12 @@ def _export(domains: t.Sequence[t.Mapping[str, t.Any]], module: AnsibleModule) -
     return {"path": path}
 
 
-def _read(connection: Connection, module: AnsibleModule) -> list[Reading]:
+def _read(connection: Connection, module: AnsibleModule, read_samples: Read) -> list[Reading]:
     request = _request(module.params)
     if module.params["since"] is None:
-        return collect(connection, request)
+        return read_samples(request)
     store = Store(module.params["samples"], connection.uri, current_boot())
-    readings = collect(connection, dataclasses.replace(request, previous=store.read()), BootClock())
+    readings = read_samples(dataclasses.replace(request, previous=store.read()), BootClock())
     if not module.check_mode:
         store.write(reading.sample for reading in readings)
     return readings
@@ -1049,7 +1098,7 @@ def _request(params: t.Mapping[str, t.Any]) -> Request:
 
 def main() -> None:
     """Run the module."""
-    run_on_host(ARGUMENTS, "read the statistics of the domains", read_statistics)
+    run_module(ARGUMENTS, "read the statistics of the domains", read)
 
 
 if __name__ == "__main__":

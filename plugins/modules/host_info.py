@@ -72,6 +72,7 @@ seealso:
     description: Plans with what this module returns.
 extends_documentation_fragment:
   - headroom.libvirt.connection
+  - headroom.libvirt.machine.uri
   - headroom.libvirt.attributes
   - headroom.libvirt.attributes.info_module
   - headroom.libvirt.attributes.actiongroup_all
@@ -365,6 +366,11 @@ host:
           type: str
           returned: success
           sample: 5f0c1a52-6a0e-4b7e-9d53-9f1f6a5d5a55
+        machine:
+          description: What names the guest on any host, for O(headroom.libvirt.domain#module:machine).
+          type: dict
+          returned: success
+          sample: {uri: qemu+ssh://kvm1/system, name: web-1, uuid: 5f0c1a52-6a0e-4b7e-9d53-9f1f6a5d5a55}
         state:
           description: libvirt's state.
           type: str
@@ -468,6 +474,7 @@ from urllib.parse import urlsplit
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import (
     CONNECTION,
+    MACHINE_URI,
     ArgumentSpec,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._demand.database import (
@@ -490,7 +497,7 @@ if t.TYPE_CHECKING:
         Connection,
     )
 
-ARGUMENTS = CONNECTION.merge(
+ARGUMENTS = CONNECTION.merge(MACHINE_URI).merge(
     ArgumentSpec(
         options={
             "cpu_overcommit": {"type": "float", "default": 4.0},
@@ -520,6 +527,7 @@ def collect(connection: Connection, module: AnsibleModule) -> dict[str, t.Any]:
         pools=params["pools"],
         refresh=params["refresh_pools"],
         with_guests=params["guests"],
+        machine_uri=params["machine_uri"],
     )
     mark, checks = _mark(params)
     host["maintenance"] = None if mark is None else mark.as_dict()

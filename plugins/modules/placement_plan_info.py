@@ -305,6 +305,12 @@ moves:
       description: Its UUID.
       type: str
       sample: 5f0c1a52-6a0e-4b7e-9d53-9f1f6a5d5a55
+    machine:
+      description:
+        - What names the guest on any host, for O(headroom.libvirt.domain#module:machine).
+        - Null if its host did not tell.
+      type: dict
+      sample: {uri: qemu+ssh://kvm1/system, name: web-1, uuid: 5f0c1a52-6a0e-4b7e-9d53-9f1f6a5d5a55}
     source:
       description: The host that it is on.
       type: str

@@ -578,6 +578,13 @@ actions:
       type: str
       returned: success
       sample: kvm1
+    machine:
+      description:
+        - What names the machine on any host, for O(headroom.libvirt.domain#module:machine).
+        - V(none) for one that is to be made.
+      type: dict
+      returned: success
+      sample: {uri: qemu+ssh://kvm1/system, name: web-1, uuid: 5f0c1a52-6a0e-4b7e-9d53-9f1f6a5d5a55}
     reason:
       description: Why.
       type: str

@@ -10,6 +10,7 @@ memory than that beyond what it has when it begins to read.
 
 from __future__ import annotations
 
+import functools
 import importlib
 import json
 import resource
@@ -137,7 +138,9 @@ def measure(guests: int, room: int | None) -> dict[str, t.Any]:
     started = time.perf_counter()
     try:
         result = module.read_statistics(
-            connection, types.SimpleNamespace(params=params, check_mode=False)
+            connection,
+            types.SimpleNamespace(params=params, check_mode=False),
+            functools.partial(module.collect, connection),
         )
         read = time.perf_counter()
         text = json.dumps(remove_values(result, {"secret"}))

@@ -19,6 +19,10 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import No
 from ansible_collections.headroom.libvirt.plugins.module_utils._stats import collect
 from ansible_collections.headroom.libvirt.plugins.module_utils._text import epoch
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import domains
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.machines import (
+    MachineRef,
+    read_machine_uri,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.metadata import Metadata
 
 from . import evaluate, prometheus
@@ -59,7 +63,8 @@ class WallClock:
 class Request:
     """What to sample: ``query`` over the members, the fleet's ``value`` handed in, or what ``prometheus`` knows.
 
-    Times in (epoch) seconds. ``scale`` turns what a query yields into the unit of the demand.
+    Times in (epoch) seconds. ``scale`` turns what a query yields into the unit of the demand;
+    ``machine_uri`` is as for read_machine_uri().
     """
 
     fleet: str
@@ -71,6 +76,7 @@ class Request:
     scale: float = 1.0
     keep: int = 7_776_000
     window: int = 86_400
+    machine_uri: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -108,7 +114,12 @@ def take(
     result, warnings = database.run(
         lambda opened: _record(opened, request, members, taken_at, known), clock.now()
     )
-    return {**result, "fleet": request.fleet, "warnings": warnings}
+    uri = read_machine_uri(connection, request.machine_uri)
+    rows = [
+        {**row, "machine": MachineRef(uri, row["name"], row["uuid"]).as_dict()}
+        for row in result["members"]
+    ]
+    return {**result, "members": rows, "fleet": request.fleet, "warnings": warnings}
 
 
 def _known(request: Request) -> list[Sample] | None:

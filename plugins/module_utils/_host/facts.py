@@ -27,6 +27,9 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._virt import node
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.libvirt_dep import (
     split_version,
 )
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.machines import (
+    read_machine_uri,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.states import state_name
 
 from . import capacity, guests
@@ -48,12 +51,13 @@ def retrieve(
     pools: t.Collection[str] | None = None,
     refresh: bool = False,
     with_guests: bool = False,
+    machine_uri: str | None = None,
 ) -> dict[str, t.Any]:
     """Return the ``host`` value of host_info.
 
     ``pools`` names those to report, None means all; raises NotFound for one that the host does not have. With
-    ``refresh``, libvirt looks at their storage first; ``with_guests`` adds what each guest takes. What does not run, or
-    cannot be read, is reported in ``health``.
+    ``refresh``, libvirt looks at their storage first; ``with_guests`` adds what each guest takes, and what names it
+    by ``machine_uri`` (as for read_machine_uri()). What does not run, or cannot be read, is reported in ``health``.
     """
     shares = _shares(connection)
     promised = capacity.committed(shares)
@@ -79,13 +83,13 @@ def retrieve(
         "networks": [dataclasses.asdict(network) for network in network_rows],
         "free": {**dataclasses.asdict(free), "pools": capacity.free_in_pools(found_pools)},
         "health": [dataclasses.asdict(check) for check in health],
-        **(_guests(connection) if with_guests else {}),
+        **(_guests(connection, machine_uri) if with_guests else {}),
     }
 
 
-def _guests(connection: Connection) -> dict[str, t.Any]:
+def _guests(connection: Connection, machine_uri: str | None) -> dict[str, t.Any]:
     return {
-        "guests": guests.placed_guests(connection),
+        "guests": guests.placed_guests(connection, read_machine_uri(connection, machine_uri)),
         "appliance_volumes": guests.appliance_volumes(connection),
     }
 

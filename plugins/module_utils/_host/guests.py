@@ -25,6 +25,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
     storage,
     storage_xml,
 )
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.machines import MachineRef
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.states import (
     ACTIVE_STATES,
     state_name,
@@ -40,13 +41,13 @@ if t.TYPE_CHECKING:
 _KIB: t.Final = 1024
 
 
-def placed_guests(connection: Connection) -> list[dict[str, t.Any]]:
-    """Return each guest of the host with what it takes, by name."""
+def placed_guests(connection: Connection, uri: str) -> list[dict[str, t.Any]]:
+    """Return each guest of the host with what it takes, by name; ``uri`` leads to the host from elsewhere."""
     found: list[dict[str, t.Any]] = []
     volumes = _Volumes(connection)
     for domain in domains.list_all(connection):
         try:
-            found.append(_guest(domain, volumes))
+            found.append(_guest(domain, volumes, uri))
         except NotFound:  # it vanished between being listed and being read
             continue
     return sorted(found, key=lambda guest: (guest["name"], guest["uuid"]))
@@ -59,7 +60,7 @@ def appliance_volumes(connection: Connection) -> list[str]:
     return sorted(name for name in names if read_disk_volume(name))
 
 
-def _guest(domain: libvirt.virDomain, volumes: _Volumes) -> dict[str, t.Any]:
+def _guest(domain: libvirt.virDomain, volumes: _Volumes, uri: str) -> dict[str, t.Any]:
     state, maximum_kib, _current_kib, vcpus, _cpu_time = domains.read_info(domain)
     root = domains.read_live_element(domain)
     definition = domain_xml.read(root)
@@ -67,6 +68,7 @@ def _guest(domain: libvirt.virDomain, volumes: _Volumes) -> dict[str, t.Any]:
     return {
         "name": definition.name,
         "uuid": definition.uuid,
+        "machine": MachineRef(uri, definition.name, definition.uuid).as_dict(),
         "state": state_name(state),
         "running": state_name(state) in ACTIVE_STATES,
         "helper": is_helper_name(definition.name),

@@ -18,7 +18,6 @@ import dataclasses
 import socket
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain import apply as domain_apply
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain.defined import (
     DefinedDomain,
     look_up,
@@ -27,9 +26,6 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     InvalidInput,
     NotFound,
     UnsupportedBehaviour,
-)
-from ansible_collections.headroom.libvirt.plugins.module_utils._migrate import (
-    apply as migrate_apply,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._uris import (
     is_masked,
@@ -40,6 +36,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection 
     open_connection,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.machines import MachineRef
+from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import SYSTEM_CLOCK, Clock
 
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._domain.apply import (
@@ -51,6 +48,10 @@ if t.TYPE_CHECKING:
         DomainRequest,
     )
     from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.task import Moved, Task
+    from ansible_collections.headroom.libvirt.plugins.module_utils._stats.collect import Reading
+    from ansible_collections.headroom.libvirt.plugins.module_utils._stats.collect import (
+        Request as StatsRequest,
+    )
 
 
 class Machine:
@@ -58,6 +59,9 @@ class Machine:
 
     Behaviours that bring it into a state take how that is done (``task``), and what else the task says: how long it may
     take to shut down, and the properties that it shall have.
+
+    A behaviour imports its service when it is asked for: a module has few of them, and Python compiles what a module
+    imports in each run.
     """
 
     level: t.ClassVar[str] = "machine without attributes"
@@ -92,6 +96,8 @@ class Machine:
     def _bring(
         self, behaviour: str, state: TargetState | None, task: DomainTask, request: DomainRequest
     ) -> Outcome:
+        from ansible_collections.headroom.libvirt.plugins.module_utils._domain import apply  # noqa: PLC0415
+
         ref, request = self.identify(behaviour), dataclasses.replace(request, state=state)
         with self.connect(behaviour) as connection:
             try:
@@ -100,15 +106,33 @@ class Machine:
                 if state != "absent":
                     raise
                 chosen = []
-            outcome = domain_apply.bring_into_state(connection, chosen, request, task)
+            outcome = apply.bring_into_state(connection, chosen, request, task)
         return outcome if chosen else dataclasses.replace(outcome, missing=(ref.name,))
+
+    def stats(self, request: StatsRequest, clock: Clock = SYSTEM_CLOCK) -> list[Reading]:
+        """Return one reading of what the request says, whomever it names; none if the machine is gone by then."""
+        from ansible_collections.headroom.libvirt.plugins.module_utils._stats import collect  # noqa: PLC0415
+
+        with self.open("tell its statistics") as machine:
+            about_it = dataclasses.replace(request, names=[machine.name])
+            return collect.collect(machine.connection, about_it, clock)
 
     def migrate(self, task: Task) -> Moved:
         """Move it to the host that the task's request names. The task's own ``uri`` and ``names`` do not count."""
+        from ansible_collections.headroom.libvirt.plugins.module_utils._migrate import apply  # noqa: PLC0415
+
         ref = self.identify("migrate")
         task = dataclasses.replace(task, uri=ref.uri, names=(ref.name,), uuid=ref.uuid)
-        (moved,) = migrate_apply.move_all(task)
+        (moved,) = apply.move_all(task)
         return moved
+
+    @contextlib.contextmanager
+    def open(self, behaviour: str) -> t.Iterator[DefinedMachine]:
+        """Yield the defined machine that this one stands for; raises NotFound, and Conflict if it was replaced."""
+        ref = self.identify(behaviour)
+        with self.connect(behaviour) as connection:
+            domain = look_up(connection, ref.name, ref.uuid)
+            yield DefinedMachine(connection, domain.domain)
 
     def identify(self, behaviour: str, /) -> MachineRef:
         """Return what names the machine; ``behaviour`` is what it is for, in the words of an error."""

@@ -241,6 +241,7 @@ def as_move(cluster: Cluster, guest: Guest, destination: str, reason: str) -> Mo
         vcpus=guest.vcpus,
         memory_bytes=guest.memory_bytes,
         disk_bytes=cluster.disk_bytes(guest, destination),
+        machine=guest.machine,
     )
 
 

@@ -38,6 +38,7 @@ class Guest:
     """A guest. ``memory_bytes`` is the most that its memory may grow to.
 
     ``busy`` says in words why it cannot be moved now: it is on its way already, or its disks are still arriving.
+    ``machine`` is what names it on any host, where its host tells that.
     """
 
     uuid: str
@@ -50,6 +51,7 @@ class Guest:
     networks: tuple[str, ...] = ()
     disks: tuple[Disk, ...] = ()
     busy: str | None = None
+    machine: t.Mapping[str, t.Any] | None = dataclasses.field(default=None, hash=False)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -142,6 +144,7 @@ class Move:
     vcpus: int = 0
     memory_bytes: int = 0
     disk_bytes: int = 0
+    machine: t.Mapping[str, t.Any] | None = dataclasses.field(default=None, hash=False)
 
 
 @dataclasses.dataclass(frozen=True)

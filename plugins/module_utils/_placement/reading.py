@@ -87,6 +87,7 @@ def _guest(guest: Given) -> Guest:
         networks=tuple(network.text() for network in guest["networks"].items()),
         disks=tuple(_disk(disk) for disk in guest["disks"].items()),
         busy=guest["busy"].optional(Given.text),
+        machine=guest["machine"].optional(Given.machine),
     )
 
 

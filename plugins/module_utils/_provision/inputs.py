@@ -196,6 +196,7 @@ def _members(sample: Given, host: str) -> list[Member]:
             protected=bool(member["protected"].value),
             created=member["created"].optional(_moment),
             activity=member["activity"].optional(Given.number),
+            machine=member["machine"].optional(Given.machine),
         )
         for member in sample["members"].items()
     ]

@@ -37,7 +37,8 @@ SPARE: t.Final = ("paused", "pmsuspended", "saved", "shutoff", "crashed")
 class Member:
     """A machine of the fleet. ``created`` are epoch seconds; ``activity`` orders machines by how busy they are.
 
-    ``state`` is libvirt's, and ``saved`` for one that is off with its memory saved.
+    ``state`` is libvirt's, and ``saved`` for one that is off with its memory saved. ``machine`` is what names it on any
+    host, where its sample tells that.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Member:
     protected: bool = False
     created: float | None = None
     activity: float | None = None
+    machine: t.Mapping[str, t.Any] | None = dataclasses.field(default=None, hash=False)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,6 +93,7 @@ class Action:
     name: str
     host: str
     reason: str
+    machine: t.Mapping[str, t.Any] | None = dataclasses.field(default=None, hash=False)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -50,6 +50,7 @@ def _spare_steps(rule: Rule, spare: t.Sequence[Member], parked: int) -> list[Act
             member.name,
             member.host,
             f"it is {member.state} and was not needed during the cooldown",
+            member.machine,
         )
         for member in reversed(doomed)
     ]
@@ -64,7 +65,9 @@ def _running_steps(observed: Observed, rule: Rule, keep: int, parked: int) -> li
     ]
     why = "fewer machines were enough during the whole cooldown"
     return [
-        Action("park" if index < parked else "remove", member.name, member.host, why)
+        Action(
+            "park" if index < parked else "remove", member.name, member.host, why, member.machine
+        )
         for index, member in enumerate(idle)
     ]
 

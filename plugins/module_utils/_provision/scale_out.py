@@ -79,7 +79,7 @@ def _wake(member: Member) -> Action:
     reason = (
         "it is parked" if member.state in PARKED else f"it is {member.state}, although it is needed"
     )
-    return Action("wake", member.name, member.host, reason)
+    return Action("wake", member.name, member.host, reason, member.machine)
 
 
 def _allowed(observed: Observed, rule: Rule, serving: int, parked: int) -> tuple[int, list[str]]:

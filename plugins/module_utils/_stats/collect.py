@@ -17,6 +17,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import No
 from ansible_collections.headroom.libvirt.plugins.module_utils._lxml_dep import require_lxml
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import domains as domain_api
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import stats as api
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.machines import MachineRef
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.metadata import Metadata
 from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import SYSTEM_CLOCK, Clock
 
@@ -68,11 +69,12 @@ class Reading:
     metadata: Metadata | None = None
     rates: dict[str, t.Any] | None = None
 
-    def as_dict(self) -> dict[str, t.Any]:
-        """Return one element of the module's ``domains``."""
+    def as_dict(self, uri: str) -> dict[str, t.Any]:
+        """Return one element of the module's ``domains``; ``uri`` leads to its host from elsewhere."""
         metadata = self.metadata or Metadata()
         return {
             **self.sample.as_dict(),
+            "machine": MachineRef(uri, self.sample.name, self.sample.uuid).as_dict(),
             "fleet": metadata.fleet,
             "tenant": metadata.tenant,
             "rates": self.rates,

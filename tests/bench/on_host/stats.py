@@ -123,7 +123,9 @@ def domstats(groups: Sequence[Group]) -> list[str]:
 
 def ours(connection: Connection, groups: Sequence[Group]) -> dict[str, t.Any]:
     """What the module does between its connection and its output, output included."""
-    domains = [reading.as_dict() for reading in collect(connection, Request(groups=groups))]
+    domains = [
+        reading.as_dict(connection.uri) for reading in collect(connection, Request(groups=groups))
+    ]
     data = {"domains": domains, "totals": totals(domains)}
     json.dumps(data)
     return data

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 import types
@@ -14,8 +15,12 @@ import typing as t
 import pytest
 
 from ansible_collections.headroom.libvirt.plugins.doc_fragments.connection import ModuleDocFragment
+from ansible_collections.headroom.libvirt.plugins.doc_fragments.machine import (
+    ModuleDocFragment as MachineFragment,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput, NotFound
 from ansible_collections.headroom.libvirt.plugins.module_utils._query import InvalidQuery
+from ansible_collections.headroom.libvirt.plugins.module_utils._stats import collect
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import stats
 from ansible_collections.headroom.libvirt.plugins.modules import domain_stats_info
 
@@ -85,7 +90,9 @@ def run(connection: Connection, **params: t.Any) -> dict[str, t.Any]:
     module = t.cast(
         "t.Any", types.SimpleNamespace(params={**defaults, **params}, check_mode=check_mode)
     )
-    return domain_stats_info.read_statistics(connection, module)
+    return domain_stats_info.read_statistics(
+        connection, module, functools.partial(collect.collect, connection)
+    )
 
 
 def test_a_host_is_read_by_default_as_a_whole(host: Connection) -> None:
@@ -207,10 +214,32 @@ def test_every_option_is_documented_as_it_is() -> None:
             for key in ("type", "elements", "choices", "default", "required")
             if key in option
         }
-        for document in (domain_stats_info.DOCUMENTATION, ModuleDocFragment.DOCUMENTATION)
+        for document in (
+            domain_stats_info.DOCUMENTATION,
+            ModuleDocFragment.DOCUMENTATION,
+            MachineFragment.DOCUMENTATION,
+            MachineFragment.URI,
+        )
         for name, option in yaml.safe_load(document)["options"].items()
     }
     assert documented == domain_stats_info.ARGUMENTS.options
+
+
+def test_a_row_names_its_machine(host: Connection) -> None:
+    (row,) = run(host)["domains"]
+    assert row["machine"] == {"uri": host.uri, "name": "guest", "uuid": row["uuid"]}
+    (row,) = run(host, machine_uri="qemu+ssh://me:secret@kvm1/system")["domains"]
+    assert row["machine"]["uri"] == "qemu+ssh://me:***@kvm1/system"
+
+
+def test_a_machine_is_read_wherever_it_is() -> None:
+    uuid = "6695eb01-f6a4-8304-79aa-97f2502e193f"  # that of the test driver's own domain
+    row = {"machine": {"uri": "test:///default", "name": "test", "uuid": uuid}}
+    options = domain_stats_info.ARGUMENTS.options
+    params = {name: option.get("default") for name, option in options.items()}
+    module = types.SimpleNamespace(params={**params, "machine": row}, check_mode=False)
+    (read,) = domain_stats_info.read(t.cast("t.Any", module))["domains"]
+    assert (read["name"], read["machine"]) == ("test", row["machine"])
 
 
 def uses(tasks: t.Any) -> t.Iterator[dict[str, t.Any]]:

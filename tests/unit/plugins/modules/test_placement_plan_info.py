@@ -19,6 +19,9 @@ from ansible_collections.headroom.libvirt.plugins.modules import host_info, plac
 GIB = 1024**3
 
 
+MACHINE = {"uri": "qemu+ssh://a/system", "name": "x", "uuid": "uuid-x"}
+
+
 def guest(name: str, memory: int = 1, **known: t.Any) -> dict[str, t.Any]:
     return {
         "name": name,
@@ -65,7 +68,9 @@ def run(action: str, hosts: list[dict[str, t.Any]], **params: t.Any) -> dict[str
 
 def test_a_drain() -> None:
     plan = run(
-        "drain", [host("a", guest("x", 4)), host("b"), {"name": "c", "facts": None}], host=["a"]
+        "drain",
+        [host("a", guest("x", 4, machine=MACHINE)), host("b"), {"name": "c", "facts": None}],
+        host=["a"],
     )
     assert (plan["changed"], plan["possible"]) == (False, True)
     assert plan["moves"] == [
@@ -79,6 +84,7 @@ def test_a_drain() -> None:
             "vcpus": 1,
             "memory_bytes": 4 * GIB,
             "disk_bytes": GIB,
+            "machine": MACHINE,
         }
     ]
     assert plan["reasons"] == [

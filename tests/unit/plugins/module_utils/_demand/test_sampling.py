@@ -75,6 +75,8 @@ def test_the_members_are_those_of_the_fleet(host: Connection, path: str) -> None
         ("web-3", "saved"),
     ]
     assert members[0]["uuid"] == host.handle.lookupByName("web-1").UUIDString()
+    machine = {"uri": host.uri, "name": "web-1", "uuid": members[0]["uuid"]}
+    assert members[0]["machine"] == machine
     assert members[0]["protected"] is True
     assert members[0]["created"] == "2026-11-23T00:00:00Z"
     assert members[0]["activity"] is None

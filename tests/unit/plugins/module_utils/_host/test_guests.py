@@ -14,6 +14,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection 
     open_connection,
 )
 
+URI = "qemu+ssh://kvm1/system"
 BASE = "headroom-appliance.web@1.0.0123456789ab.vda.qcow2"
 DISK = """<disk type='file' device='disk'><driver name='qemu' type='qcow2'/><source file='/default-pool/{source}'/>
 {below}<target dev='{target}' bus='virtio'/></disk>"""
@@ -48,7 +49,9 @@ def seen(connection: Connection, name: str, disks: str) -> dict[str, t.Any]:
         0,
     )
     try:
-        return next(guest for guest in guests.placed_guests(connection) if guest["name"] == name)
+        return next(
+            guest for guest in guests.placed_guests(connection, URI) if guest["name"] == name
+        )
     finally:
         domain.undefineFlags(0)
 
@@ -73,6 +76,7 @@ def test_a_guest_is_told_with_what_it_takes(connection: Connection) -> None:
             "base_bytes": 700,
         }
     ]
+    assert guest["machine"] == {"uri": URI, "name": "web-1", "uuid": guest["uuid"]}
     kept = (
         "state",
         "running",

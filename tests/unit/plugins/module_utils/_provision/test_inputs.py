@@ -45,6 +45,7 @@ SAMPLE: dict[str, t.Any] = {
             "activity": 0.5,
             "vcpus": 2,
             "memory_bytes": 100,
+            "machine": {"uri": "qemu+ssh://a/system", "name": "web-1", "uuid": "uuid 1"},
         }
     ],
 }
@@ -82,7 +83,11 @@ def test_a_host_in_maintenance_takes_no_machines_and_wakes_none() -> None:
 def test_results_become_what_a_plan_is_made_of() -> None:
     observed = look({"name": "a", "facts": FACTS, "sample": SAMPLE})
     assert list(observed.series.values) == [None, 5]
-    assert observed.members == (Member("web-1", "a", "running", "uuid 1", True, 100.0, 0.5),)
+    assert observed.members == (
+        Member(
+            "web-1", "a", "running", "uuid 1", True, 100.0, 0.5, SAMPLE["members"][0]["machine"]
+        ),
+    )
     assert observed.rooms == (Host("a", Size(8, 800, 80), 1, Size(2, 200)),)
     assert observed.size == Size(2, 100, 10)
     assert (observed.unknown, observed.notes) == ({}, ())

@@ -167,10 +167,10 @@ def test_names_that_no_domain_has_are_all_named(host: Connection) -> None:
 
 def test_metadata_are_read_only_when_asked_for(host: Connection) -> None:
     (plain,) = collect(host, Request(names=["web-1"]))
-    assert (plain.metadata, plain.as_dict()["fleet"]) == (None, None)
+    assert (plain.metadata, plain.as_dict("test:///default")["fleet"]) == (None, None)
     (labelled,) = collect(host, Request(names=["web-1"], metadata=True))
     assert (
-        labelled.as_dict().items()
+        labelled.as_dict("test:///default").items()
         >= {"fleet": "web", "tenant": "b", "state": "running", "rates": None}.items()
     )
     (unlabelled,) = collect(host, Request(names=["web-3"], metadata=True))
