@@ -5,7 +5,7 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""Running a program in a guest, through its agent. What it answers is the guest's word, and only read as numbers."""
+"""Run a program in a guest through its agent. What the agent answers is the guest's word, and only read as numbers."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def _ask(domain: domains.Domain, command: str, **arguments: t.Any) -> dict[str, 
         facts = None
     if not isinstance(facts, dict):
         raise HeadroomError(
-            f"the agent of {domain.name()!r} gave an answer to {command} that is none."
+            f"the agent of {domain.name()!r} gave an answer to {command} that cannot be read."
         )
     return facts
 

@@ -5,7 +5,7 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""What a host can run, out of its capabilities. Pure: text in, dataclasses out."""
+"""Read what a host can run out of its capabilities, and choose how it runs a template. Pure."""
 
 from __future__ import annotations
 
@@ -53,12 +53,12 @@ def read_guests(capabilities: str) -> dict[str, Guest]:
     for element in parse_element(capabilities).iterfind("guest"):
         arch = element.find("arch")
         if arch is not None and element.findtext("os_type") == "hvm":
-            machines = arch.findall(".//machine")
+            elements = arch.findall(".//machine")
+            names = [element.text for element in elements]
+            names += [element.get("canonical") for element in elements]
             guests[arch.get("name", "")] = Guest(
                 types=frozenset(kind.get("type", "") for kind in arch.iterfind("domain")),
-                machines=frozenset(
-                    name for one in machines for name in (one.text, one.get("canonical")) if name
-                ),
+                machines=frozenset(name for name in names if name),
                 emulator=arch.findtext("emulator"),
             )
     return guests
@@ -74,9 +74,10 @@ def choose_platform(
     arch = template.arch or "x86_64"
     guest = guests.get(arch)
     if guest is None:
-        there = ", ".join(sorted(guests)) or "none"
+        available = ", ".join(sorted(guests)) or "none"
         raise Unsupported(
-            f"this host runs no guests of the architecture {arch} (it runs: {there}).", arch=arch
+            f"this host runs no guests of the architecture {arch} (it runs: {available}).",
+            arch=arch,
         )
     notes: list[str] = []
     kind = _choose_type(template.type, guest, notes)
@@ -88,33 +89,33 @@ def choose_platform(
     return platform, notes
 
 
-def _choose_type(wanted: str, guest: Guest, notes: list[str]) -> str:
-    if wanted in guest.types:
-        return wanted
+def _choose_type(domain_type: str, guest: Guest, notes: list[str]) -> str:
+    if domain_type in guest.types:
+        return domain_type
     for other in ("qemu", "test"):  # "test" is libvirt's own driver without guests
-        if wanted == "kvm" and other in guest.types:
+        if domain_type == "kvm" and other in guest.types:
             notes.append(
                 f"This host has no KVM: the clones run under {other}, which is much slower."
             )
             return other
     raise Unsupported(
-        f"this host runs no domains of the type {wanted} (it runs: {', '.join(sorted(guest.types)) or 'none'}).",
-        type=wanted,
+        f"this host runs no domains of the type {domain_type} (it runs: {', '.join(sorted(guest.types)) or 'none'}).",
+        type=domain_type,
     )
 
 
-def _choose_machine(wanted: str | None, guest: Guest, notes: list[str]) -> str | None:
-    if wanted is None or not guest.machines or wanted in guest.machines:
+def _choose_machine(machine: str | None, guest: Guest, notes: list[str]) -> str | None:
+    if machine is None or not guest.machines or machine in guest.machines:
         return None
     for pattern, alias in _VERSIONED:
-        if pattern.fullmatch(wanted) and alias in guest.machines:
+        if pattern.fullmatch(machine) and alias in guest.machines:
             notes.append(
-                f"This host does not know the machine type {wanted}: the clones are {alias}."
+                f"This host does not know the machine type {machine}: the clones are {alias}."
             )
             return alias
     raise Unsupported(
-        f"this host does not know the machine type {wanted}. Make an appliance from a template with another one.",
-        machine=wanted,
+        f"this host does not know the machine type {machine}. Make an appliance from a template with another one.",
+        machine=machine,
     )
 
 

@@ -5,7 +5,7 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""Connections to libvirt, and libvirt's errors in the collection's words."""
+"""Open connections to libvirt, and translate its errors: every call of libvirt stands in translate_errors()."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def open_connection(
 
     Who has a deadline of their own for a host that dies in mid-call can do without ``keepalive`` and its thread.
 
-    Raises InvalidInput for what is no libvirt URI, ConnectionFailed when the host does not answer within
+    Raises InvalidInput for what is not a libvirt URI, ConnectionFailed when the host does not answer within
     ``timeout`` seconds or refuses, MissingDependency without libvirt-python.
     """
     require_libvirt()

@@ -5,7 +5,7 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""The content of volumes: files sent, bytes read, checksums taken on the way."""
+"""Send files and bytes into volumes, read volumes and copy them, and take their checksums on the way."""
 
 from __future__ import annotations
 
@@ -48,9 +48,9 @@ class _FileSender:
         self.hash = hashlib.sha256()
 
     def send(self, stream: libvirt.virStream) -> None:
-        stream.sparseSendAll(self._read, self._section, self._skip, None)
+        stream.sparseSendAll(self._read, self._find_section, self._skip, None)
 
-    def _section(self, _stream: libvirt.virStream, _opaque: object) -> tuple[bool, int]:
+    def _find_section(self, _stream: libvirt.virStream, _opaque: object) -> tuple[bool, int]:
         """Return (whether data comes next, how much of it)."""
         if self.position >= self._size:
             return False, 0

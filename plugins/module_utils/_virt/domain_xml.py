@@ -5,7 +5,7 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""Reading a domain's XML. Pure: text in, named tuples out."""
+"""Read a domain's XML: parse() takes text, read() what is parsed already. Pure."""
 
 from __future__ import annotations
 

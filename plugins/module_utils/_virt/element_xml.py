@@ -5,7 +5,7 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""XML whatever it is about: parsed without entities, DTDs and network, read, and written. Pure."""
+"""Parse, read and write XML of any kind, with entities, DTDs and the network off. Pure; all XML is parsed here."""
 
 from __future__ import annotations
 
@@ -16,28 +16,26 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import He
 from ansible_collections.headroom.libvirt.plugins.module_utils._lxml_dep import etree
 
 # https://libvirt.org/formatdomain.html#memory-allocation: k, KiB, M, … are binary; KB, MB, … are decimal.
+_POWERS: t.Final = {letter: power for power, letter in enumerate("kmgtpe", start=1)}
 _UNITS: t.Final[dict[str, int]] = {
     "b": 1,
     "bytes": 1,
-    **{
-        unit: 1024**power
-        for power, letter in enumerate("kmgtpe", start=1)
-        for unit in (letter, f"{letter}ib")
-    },
-    **{f"{letter}b": 1000**power for power, letter in enumerate("kmgtpe", start=1)},
+    **{letter: 1024**power for letter, power in _POWERS.items()},
+    **{f"{letter}ib": 1024**power for letter, power in _POWERS.items()},
+    **{f"{letter}b": 1000**power for letter, power in _POWERS.items()},
 }
 
 
 def parse_element(text: str) -> etree._Element:
     """Return the root of ``text``, parsed with entities, DTDs and the network off; raises HeadroomError."""
     try:
-        return etree.fromstring(text.encode(), _parser())
+        return etree.fromstring(text.encode(), _make_parser())
     except (etree.XMLSyntaxError, ValueError) as error:
         raise HeadroomError(f"XML could not be parsed: {error}") from error
 
 
 @functools.cache
-def _parser() -> etree.XMLParser:
+def _make_parser() -> etree.XMLParser:
     # One for all: making a parser takes longer than most definitions take to be parsed.
     return etree.XMLParser(
         resolve_entities=False, no_network=True, load_dtd=False, remove_blank_text=True

@@ -5,7 +5,7 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""Devices of its host that a domain takes for itself. Pure."""
+"""Find the devices of its host that a domain takes for itself, which no other host has. Pure."""
 
 from __future__ import annotations
 

@@ -107,11 +107,11 @@ def _fill(root: etree._Element, metadata: Metadata, namespace: str) -> etree._El
             etree.SubElement(root, namespace + name).text = value
     for volume in metadata.volumes:
         etree.SubElement(root, f"{namespace}volume", pool=volume.pool).text = volume.name
-    for one in metadata.reservations:
+    for reservation in metadata.reservations:
         element = etree.SubElement(
-            root, f"{namespace}reservation", network=one.network, mac=one.mac
+            root, f"{namespace}reservation", network=reservation.network, mac=reservation.mac
         )
-        element.text = one.address
+        element.text = reservation.address
     for tag in metadata.tags:
         etree.SubElement(root, f"{namespace}tag").text = tag
     if metadata.protected:

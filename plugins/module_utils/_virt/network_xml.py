@@ -5,7 +5,7 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""A virtual network's DHCP as XML. Pure: text in, dataclasses out, and the other way round."""
+"""Read what a virtual network's XML says of DHCP, and build the XML of a reservation. Pure."""
 
 from __future__ import annotations
 
@@ -76,9 +76,10 @@ class Network:
     @property
     def reservations(self) -> tuple[tuple[Subnet, Reservation], ...]:
         """Every reservation, with the subnet that it stands in."""
-        return tuple(
-            (subnet, reservation) for subnet in self.subnets for reservation in subnet.reservations
-        )
+        pairs: list[tuple[Subnet, Reservation]] = []
+        for subnet in self.subnets:
+            pairs += [(subnet, reservation) for reservation in subnet.reservations]
+        return tuple(pairs)
 
 
 def parse(text: str) -> Network:
@@ -112,8 +113,8 @@ def _read_subnet(index: int, element: etree._Element) -> Subnet:
         index=index,
         interface=ipaddress.ip_interface(f"{element.get('address', '')}/{prefix}"),
         ranges=tuple(
-            (ipaddress.ip_address(one.get("start", "")), ipaddress.ip_address(one.get("end", "")))
-            for one in element.iterfind("dhcp/range")
+            (ipaddress.ip_address(span.get("start", "")), ipaddress.ip_address(span.get("end", "")))
+            for span in element.iterfind("dhcp/range")
         ),
         reservations=tuple(
             Reservation((host.get("mac") or "").lower() or None, host.get("ip"), host.get("name"))

@@ -35,9 +35,9 @@ def look_up(connection: Connection, name: str) -> Network:
         with translate_errors(f"look up the network {name!r}"):
             return connection.handle.networkLookupByName(name)
     except NotFound as error:
-        there = ", ".join(sorted(network.name() for network in list_all(connection))) or "none"
+        names = ", ".join(sorted(network.name() for network in list_all(connection))) or "none"
         raise NotFound(
-            f"network: the host has no network {name!r} (it has: {there}). Name one of these, or define it first.",
+            f"network: the host has no network {name!r} (it has: {names}). Name one of these, or define it first.",
             network=name,
         ) from error
 

@@ -5,7 +5,7 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""Calls about a host: each function wraps one libvirt call, and raises the collection's errors."""
+"""One libvirt call about a host a function, with libvirt's errors translated."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""What ``main()`` does in the modules that speak with one libvirt host; the others do without libvirt."""
+"""run_on_host(): what ``main()`` calls in modules that speak with one libvirt host; the others do without libvirt."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ def run_on_host(
 ) -> None:
     """As run_module, for modules with the ``uri`` option: ``call`` gets the open connection."""
 
-    def connected(module: AnsibleModule) -> Result:
+    def call_on_host(module: AnsibleModule) -> Result:
         with open_connection(
             module.params["uri"], timeout=module.params["connect_timeout"]
         ) as connection:
             return call(connection, module)
 
-    run_module(spec, action, connected)
+    run_module(spec, action, call_on_host)

@@ -5,7 +5,7 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""libvirt's calls about snapshots with memory and about plugging devices in, one a function."""
+"""One libvirt call about snapshots a function, and the one that plugs a device in."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""libvirt's domain states by name. Pure: the numbers are libvirt's stable ABI (virDomainState)."""
+"""Name libvirt's domain states and their reasons. Pure: the numbers are libvirt's stable ABI (virDomainState)."""
 
 from __future__ import annotations
 

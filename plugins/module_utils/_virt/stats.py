@@ -4,7 +4,7 @@
 
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
-"""libvirt's bulk statistics: one call a function, whatever the number of domains."""
+"""Read libvirt's bulk statistics: one call a function, whatever the number of domains."""
 
 from __future__ import annotations
 
@@ -82,16 +82,16 @@ def _choose_flags(backing: bool) -> int:
 
 
 def _combine_groups(groups: t.Collection[Group]) -> int:
-    asked: int = (
+    bits: int = (
         libvirt.VIR_DOMAIN_STATS_STATE
     )  # nothing else can be understood without it, and it costs nothing
     for group in groups:
         number = getattr(libvirt, f"VIR_DOMAIN_STATS_{group.upper().replace('-', '_')}", None)
         if number is None:
             raise Unsupported(
-                f"groups: this machine's libvirt knows no statistics of the group {group}. Leave it out, or upgrade.",
+                f"groups: this machine's libvirt has no statistics of the group {group}. Leave it out, or upgrade.",
                 option="groups",
                 value=group,
             )
-        asked |= number
-    return asked
+        bits |= number
+    return bits

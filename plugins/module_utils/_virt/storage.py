@@ -38,9 +38,9 @@ def look_up_pool(connection: Connection, name: str) -> Pool:
         with translate_errors(f"look up the storage pool {name!r}"):
             pool = connection.handle.storagePoolLookupByName(name)
     except NotFound as error:
-        there = ", ".join(sorted(pool.name() for pool in list_pools(connection))) or "none"
+        names = ", ".join(sorted(pool.name() for pool in list_pools(connection))) or "none"
         raise NotFound(
-            f"pool: the host has no storage pool {name!r} (it has: {there}). Name one of these, or define it first.",
+            f"pool: the host has no storage pool {name!r} (it has: {names}). Name one of these, or define it first.",
             pool=name,
         ) from error
     if not is_active(pool):

@@ -5,7 +5,7 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""Pools and volumes as XML. Pure: text in, dataclasses out, and the other way round."""
+"""Parse the XML of pools and volumes, and build that of a new volume. Pure."""
 
 from __future__ import annotations
 
