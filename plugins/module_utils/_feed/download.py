@@ -5,7 +5,7 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""Large files from a web server: into a temporary name, continued where they broke off, checked as they come.
+"""fetch(): a large file from a web server, continued where it broke off, checked as it comes, gone after its use.
 
 What has arrived of a file lies in ``….part``; ``….json`` beside it says by which validator the server can tell
 whether it still has the same content (RFC 9110, 13.1.5), without which nothing is continued.
@@ -68,15 +68,15 @@ class Download:
 
 
 @contextlib.contextmanager
-def fetch(web: Web, wanted: Download, folder: Path) -> t.Iterator[int]:
+def fetch(web: Web, download: Download, folder: Path) -> t.Iterator[int]:
     """Yield a descriptor of the whole file, which is what it must be; it is gone afterwards.
 
     What had arrived stays only where a transfer broke off, for the next run. Raises Truncated, TooLarge,
     ChecksumMismatch, TransferFailed, NoSpace, Conflict while another run fetches the same.
     """
-    with _Partial.open_locked(folder, wanted) as partial:
+    with _Partial.open_locked(folder, download) as partial:
         try:
-            _fetch(web, wanted, partial)
+            _fetch(web, download, partial)
         except TransferFailed:
             raise
         except BaseException:
@@ -88,34 +88,34 @@ def fetch(web: Web, wanted: Download, folder: Path) -> t.Iterator[int]:
             partial.discard()
 
 
-def _fetch(web: Web, wanted: Download, partial: _Partial) -> None:
-    for left in reversed(range(_ATTEMPTS)):
+def _fetch(web: Web, download: Download, partial: _Partial) -> None:
+    for attempts_left in reversed(range(_ATTEMPTS)):
         before = partial.size
         try:
-            _continue(web, wanted, partial)
+            _continue(web, download, partial)
             break
         except transfer.NotSatisfiable:
             if before == 0:
                 raise
             partial.restart(None)
         except Truncated:
-            if not left or partial.size <= before:
+            if not attempts_left or partial.size <= before:
                 raise
-    _check(wanted, partial)
+    _check(download, partial)
 
 
-def _continue(web: Web, wanted: Download, partial: _Partial) -> None:
+def _continue(web: Web, download: Download, partial: _Partial) -> None:
     """Fetch the rest, or all of it again where the server has another content by now or cannot give a part."""
     headers = {}
     if partial.size and partial.validator:
-        if partial.size == wanted.size_bytes:
+        if partial.size == download.size_bytes:
             return
         headers = {"Range": f"bytes={partial.size}-", "If-Range": partial.validator}
-    with transfer.open_answer(web, wanted.url, headers) as answer:
+    with transfer.open_answer(web, download.url, headers) as answer:
         if not (headers and answer.status == 206 and _starts_at(answer, partial.size)):
             partial.restart(_choose_validator(answer))
         _check_room(answer, partial)
-        for chunk in transfer.read_chunks(web, answer, wanted.url, wanted.limit - partial.size):
+        for chunk in transfer.read_chunks(web, answer, download.url, download.limit - partial.size):
             partial.append(chunk)
 
 
@@ -140,23 +140,23 @@ def _check_room(answer: Answer, partial: _Partial) -> None:
         )
 
 
-def _check(wanted: Download, partial: _Partial) -> None:
-    url = mask_uri(wanted.url)
-    if wanted.size_bytes is not None and partial.size < wanted.size_bytes:
+def _check(download: Download, partial: _Partial) -> None:
+    url = mask_uri(download.url)
+    if download.size_bytes is not None and partial.size < download.size_bytes:
         raise Truncated(
-            f"{url} is {partial.size} bytes long, not {wanted.size_bytes}: it is truncated. It is not used."
+            f"{url} is {partial.size} bytes long, not {download.size_bytes}: it is truncated. It is not used."
         )
-    if wanted.size_bytes is not None and partial.size > wanted.size_bytes:
+    if download.size_bytes is not None and partial.size > download.size_bytes:
         raise TooLarge(
-            f"{url} is {partial.size} bytes long, not {wanted.size_bytes}. It is not used."
+            f"{url} is {partial.size} bytes long, not {download.size_bytes}. It is not used."
         )
-    found = partial.hash.hexdigest()
-    if wanted.checksum is not None and found != wanted.checksum.digits:
+    digits = partial.hash.hexdigest()
+    if download.checksum is not None and digits != download.checksum.digits:
         raise ChecksumMismatch(
-            f"{url} has the {wanted.algorithm.upper()} {found}, not {wanted.checksum.digits}: it is not what was "
+            f"{url} has the {download.algorithm.upper()} {digits}, not {download.checksum.digits}: it is not what was "
             "published. It is not used.",
-            expected=wanted.checksum.digits,
-            found=found,
+            expected=download.checksum.digits,
+            found=digits,
         )
 
 
@@ -175,13 +175,13 @@ class _Partial:
 
     @classmethod
     @contextlib.contextmanager
-    def open_locked(cls, folder: Path, wanted: Download) -> t.Iterator[_Partial]:
+    def open_locked(cls, folder: Path, download: Download) -> t.Iterator[_Partial]:
         """Yield the partial file, which is this run's alone."""
-        path = folder / f"{_PREFIX}{wanted.key}.part"
+        path = folder / f"{_PREFIX}{download.key}.part"
         descriptor = _open(folder, path)
         try:
-            _lock(descriptor, wanted)
-            yield cls(path, descriptor, wanted.algorithm)
+            _lock(descriptor, download)
+            yield cls(path, descriptor, download.algorithm)
         finally:
             os.close(descriptor)
 
@@ -244,12 +244,12 @@ def _open(folder: Path, path: Path) -> int:
         ) from error
 
 
-def _lock(descriptor: int, wanted: Download) -> None:
+def _lock(descriptor: int, download: Download) -> None:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         raise Conflict(
-            f"another run is fetching {mask_uri(wanted.url)}. Run the task again when it is done."
+            f"another run is fetching {mask_uri(download.url)}. Run the task again when it is done."
         ) from error
 
 

@@ -5,7 +5,7 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""What a feed offers, whichever its format: entries, each an appliance to be. Pure.
+"""Check what a feed says, whichever its format, and select entries of it, each an appliance to be. Pure.
 
 A feed is written by someone else. What it says becomes an Entry only through the checks of this file.
 """
@@ -90,6 +90,17 @@ class Entry:
     description: str | None = None
     problem: str | None = None
 
+    @property
+    def words(self) -> tuple[str, ...]:
+        """All that names its product."""
+        return (self.product, self.name, *self.aliases)
+
+    def matches(self, patterns: t.Sequence[str]) -> bool:
+        """Return whether one of the shell ``patterns`` matches what names its product."""
+        return any(
+            any(fnmatch.fnmatchcase(word, pattern) for word in self.words) for pattern in patterns
+        )
+
 
 def kernel_arch(name: str) -> str:
     """Return libvirt's name of an architecture."""
@@ -118,7 +129,7 @@ def check_path(what: str, path: object) -> str:
 
 
 def check_checksum(what: str, algorithm: str, digits: object) -> Checksum:
-    """Return the Checksum; raises InvalidFeed for what is none."""
+    """Return the Checksum; raises InvalidFeed for anything else."""
     text = digits.lower() if isinstance(digits, str) else ""
     if len(text) != _DIGITS[algorithm] or set(text) - set("0123456789abcdef"):
         raise InvalidFeed(
@@ -128,11 +139,11 @@ def check_checksum(what: str, algorithm: str, digits: object) -> Checksum:
 
 
 def check_size(what: str, size: object) -> int:
-    """Return a number of bytes that a feed says; raises InvalidFeed for what is none."""
+    """Return a number of bytes that a feed says; raises InvalidFeed for anything else."""
     text = str(size) if isinstance(size, (int, str)) and not isinstance(size, bool) else ""
     if not text.isdecimal() or not 0 < int(text[:20]) <= LARGEST_FILE_BYTES:
         raise InvalidFeed(
-            f"the feed gives {size!r} as the size of {what}, which is no size. It is not used."
+            f"the feed gives {size!r} as the size of {what}, which is not a size in bytes. It is not used."
         )
     return int(text)
 
@@ -157,16 +168,7 @@ def filter_matching(
     entries: t.Iterable[Entry], patterns: t.Sequence[str], arch: str
 ) -> list[Entry]:
     """Return the entries of an architecture whose product, name or alias one of the shell ``patterns`` matches."""
-    return [
-        entry
-        for entry in entries
-        if entry.arch == arch
-        and any(
-            fnmatch.fnmatchcase(word, pattern)
-            for pattern in patterns
-            for word in (entry.product, entry.name, *entry.aliases)
-        )
-    ]
+    return [entry for entry in entries if entry.arch == arch and entry.matches(patterns)]
 
 
 def sort_newest_first(entries: t.Iterable[Entry]) -> list[Entry]:
@@ -176,18 +178,16 @@ def sort_newest_first(entries: t.Iterable[Entry]) -> list[Entry]:
 
 def select(entries: t.Sequence[Entry], product: str, version: str | None, arch: str) -> Entry:
     """Return that version of the product, or without ``version`` its newest; raises NotFound saying what there is."""
-    mine = [entry for entry in entries if entry.arch == arch]
-    found = sort_newest_first(
-        entry for entry in mine if product in {entry.product, entry.name, *entry.aliases}
-    )
-    chosen = next((entry for entry in found if version in {None, entry.version}), None)
-    if chosen is None:
-        kind, there = (
-            ("versions", [one.version for one in found])
-            if found
-            else ("products", [one.product for one in mine])
+    candidates = [entry for entry in entries if entry.arch == arch]
+    versions = sort_newest_first(entry for entry in candidates if product in entry.words)
+    entry = next((entry for entry in versions if version in {None, entry.version}), None)
+    if entry is None:
+        kind, names = (
+            ("versions", [candidate.version for candidate in versions])
+            if versions
+            else ("products", [candidate.product for candidate in candidates])
         )
-        shown = sorted(set(there))
+        shown = sorted(set(names))
         more = f" and {len(shown) - 10} more" if len(shown) > 10 else ""
         raise NotFound(
             f"source.feed: there is no {product!r}{'' if version is None else f' of the version {version!r}'} for "
@@ -195,7 +195,7 @@ def select(entries: t.Sequence[Entry], product: str, version: str | None, arch: 
             product=product,
             version=version,
         )
-    return check_entry(chosen)
+    return check_entry(entry)
 
 
 def check_entry(entry: Entry) -> Entry:

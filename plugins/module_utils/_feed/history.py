@@ -5,7 +5,7 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""How new each feed was when it was last read, so that nobody can offer an older one again.
+"""Remember how new each feed was when it was last used, and check that nobody offers an older one again.
 
 One small file a feed, under ``/var/lib/headroom/feeds``: the address, and when each signed file said it was made.
 """

@@ -5,7 +5,7 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""What a feed of this collection says, and how it changes. Pure.
+"""Add appliances to what a feed of this collection says, withdraw and prune them. Pure: publish.py writes the files.
 
 Each appliance is a product; of a version there is an item for each disk (``disk1.img``, ``disk2.img``, …) and one with
 the manifest. The rest of the keys is what others look for in simplestreams.
@@ -88,13 +88,13 @@ class Offer:
 
     def build_items(self) -> Data:
         """Return the items of its version."""
-        said = {
+        facts = {
             "min_ram": self.manifest.min_ram_bytes or None,
             "min_disk": self.manifest.min_disk_bytes or None,
             "firmware": self.manifest.firmware,
             "os_id": self.manifest.os_id,
         }
-        found = {
+        disks = {
             f"disk{number}.img": {
                 "ftype": f"disk{number}.img",
                 "path": file.path,
@@ -103,7 +103,7 @@ class Offer:
                 "target": file.disk.target,
                 "image_format": file.disk.format,
                 "virtual_size": file.disk.virtual_size_bytes,
-                **{key: value for key, value in said.items() if value is not None},
+                **{key: value for key, value in facts.items() if value is not None},
             }
             for number, file in enumerate(self.disks, start=1)
         }
@@ -115,7 +115,7 @@ class Offer:
             "sha256": digest,
             "size": len(text),
         }
-        return {**found, "manifest.json": manifest}
+        return {**disks, "manifest.json": manifest}
 
     def build_head(self) -> Data:
         """Return what its product says of all versions."""
@@ -139,21 +139,21 @@ def build_empty() -> Data:
     }
 
 
-def add(products: Data, offered: t.Iterable[Offer]) -> Data:
+def add(products: Data, offers: t.Iterable[Offer]) -> Data:
     """Return the products with these too; raises Conflict for a version that is offered with another content."""
     after = copy.deepcopy(products)
-    for one in offered:
-        product = after["products"].setdefault(one.product, {"versions": {}})
-        product.update(one.build_head())
-        items, version = one.build_items(), one.manifest.version
-        there = product["versions"].setdefault(
-            version, {"pubname": f"{one.manifest.name}-{version}", "items": items}
+    for offer in offers:
+        product = after["products"].setdefault(offer.product, {"versions": {}})
+        product.update(offer.build_head())
+        items, version = offer.build_items(), offer.manifest.version
+        published = product["versions"].setdefault(
+            version, {"pubname": f"{offer.manifest.name}-{version}", "items": items}
         )
-        if _collect_checksums(there["items"]) != _collect_checksums(items):
+        if _collect_checksums(published["items"]) != _collect_checksums(items):
             raise Conflict(
-                f"the feed offers {one.manifest.id} with another content already. A version never changes: publish the "
-                "new content under another version.",
-                appliance=str(one.manifest.id),
+                f"the feed offers {offer.manifest.id} with another content already. A version never changes: publish "
+                "the new content under another version.",
+                appliance=str(offer.manifest.id),
             )
     return after
 
@@ -166,7 +166,9 @@ def withdraw(products: Data, name: str, version: str | None) -> Data:
             product["versions"] = (
                 {}
                 if version is None
-                else {key: said for key, said in product["versions"].items() if key != version}
+                else {
+                    key: content for key, content in product["versions"].items() if key != version
+                }
             )
     return _drop_empty(after)
 
@@ -177,18 +179,19 @@ def prune(products: Data, keep: int | None) -> Data:
     for product in after["products"].values() if keep is not None else ():
         newest = sorted(product["versions"], key=manifests.version_order, reverse=True)[:keep]
         product["versions"] = {
-            version: said for version, said in product["versions"].items() if version in newest
+            version: content
+            for version, content in product["versions"].items()
+            if version in newest
         }
     return _drop_empty(after)
 
 
 def list_files(products: Data) -> dict[str, int]:
     """Return {path: size in bytes} of all that the products name."""
-    return {
-        item["path"]: int(item["size"])
-        for _version, items in _iterate_versions(products)
-        for item in items.values()
-    }
+    sizes: dict[str, int] = {}
+    for _version, items in _iterate_versions(products):
+        sizes.update({item["path"]: int(item["size"]) for item in items.values()})
+    return sizes
 
 
 def summarise(products: Data) -> dict[str, list[str]]:
@@ -202,14 +205,14 @@ def summarise(products: Data) -> dict[str, list[str]]:
 def build_index(products: Data, updated: float) -> Data:
     """Return the index of a feed; ``updated`` is in epoch seconds."""
     text = email.utils.formatdate(updated)
-    said = {
+    entry = {
         "path": f"{PRODUCTS}.json",
         "format": "products:1.0",
         "datatype": simplestreams.DATATYPE,
         "updated": text,
         "products": sorted(products["products"]),
     }
-    return {"format": "index:1.0", "updated": text, "index": {CONTENT_ID: said}}
+    return {"format": "index:1.0", "updated": text, "index": {CONTENT_ID: entry}}
 
 
 def serialise(data: Data) -> bytes:
@@ -219,8 +222,8 @@ def serialise(data: Data) -> bytes:
 
 def _iterate_versions(products: Data) -> t.Iterator[tuple[str, Data]]:
     for product in products["products"].values():
-        for version, said in product["versions"].items():
-            yield f"{product['appliance']}:{version} ({product['arch']})", said["items"]
+        for version, content in product["versions"].items():
+            yield f"{product['appliance']}:{version} ({product['arch']})", content["items"]
 
 
 def _collect_checksums(items: Data) -> set[tuple[str, str]]:
@@ -234,7 +237,7 @@ def _collect_checksums(items: Data) -> set[tuple[str, str]]:
 
 def _drop_empty(products: Data) -> Data:
     products["products"] = {
-        name: said for name, said in products["products"].items() if said["versions"]
+        name: product for name, product in products["products"].items() if product["versions"]
     }
     return products
 

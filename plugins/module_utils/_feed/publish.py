@@ -5,7 +5,10 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""Publishing: the files first, the products, the index last, and only then what is offered no longer goes."""
+"""Publish into a feed's folder: open_folder(), then publish() or withdraw what publication.py made of it.
+
+The files are written first, then the products, the index last; only then what is offered no longer goes.
+"""
 
 from __future__ import annotations
 
@@ -181,9 +184,9 @@ def open_folder(path: str, signer: Signer | None, *, check_mode: bool) -> t.Iter
 
 
 def publish(
-    folder: Folder, catalogue: Catalogue, after: Data, offered: t.Sequence[Offer], run: PublishRun
+    folder: Folder, catalogue: Catalogue, after: Data, offers: t.Sequence[Offer], run: PublishRun
 ) -> Changes:
-    """Make the feed say ``after``, whose new appliances are ``offered``; return what that changes."""
+    """Make the feed say ``after``, whose new appliances are ``offers``; return what that changes."""
     before = folder.read_products()
     changes = Changes()
     old, new = publication.summarise(before), publication.summarise(after)
@@ -194,7 +197,7 @@ def publish(
             "index", "not as it is to be signed, or files are missing", "written and signed"
         )
     if changes.changed and not run.check_mode:
-        _write_files(folder, catalogue, after, offered)
+        _write_files(folder, catalogue, after, offers)
         folder.write(after, run.now)
         folder.remove_unnamed(after)
     return changes
@@ -209,23 +212,23 @@ class PublishRun:
 
 
 def _write_files(
-    folder: Folder, catalogue: Catalogue, after: Data, offered: t.Sequence[Offer]
+    folder: Folder, catalogue: Catalogue, after: Data, offers: t.Sequence[Offer]
 ) -> None:
     """Copy the files that the feed is to have and does not."""
-    wanted = {
+    absent = {
         path
         for path, size in publication.list_files(after).items()
         if not folder.has_file(path, size)
     }
-    for one in offered:
-        for file in one.disks:
-            if file.path in wanted:
+    for offer in offers:
+        for file in offer.disks:
+            if file.path in absent:
                 _copy(catalogue, file, folder.path / file.path)
-        if one.manifest_path in wanted:
+        if offer.manifest_path in absent:
             replace_atomically(
-                "path", str(folder.path / one.manifest_path), one.manifest_text, _READABLE
+                "path", str(folder.path / offer.manifest_path), offer.manifest_text, _READABLE
             )
-    missing = sorted(path for path in wanted if not (folder.path / path).exists())
+    missing = sorted(path for path in absent if not (folder.path / path).exists())
     if missing:
         raise HeadroomError(
             f"path: the feed offers {', '.join(missing)}, but these files are gone, and their appliances are not "
@@ -271,7 +274,8 @@ def _build_signed_twin(data: Data) -> Data:
     """Return what the signed file says: its index leads to signed products."""
     if "index" not in data:
         return data
-    listed = {
-        name: {**said, "path": said["path"][:-5] + ".sjson"} for name, said in data["index"].items()
+    index = {
+        name: {**entry, "path": entry["path"][:-5] + ".sjson"}
+        for name, entry in data["index"].items()
     }
-    return {**data, "index": listed}
+    return {**data, "index": index}

@@ -5,7 +5,7 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""Reading a feed: fetch the index, verify it, refuse an old one, and only then look at what it says."""
+"""read(): fetch a feed's index, verify it, refuse an old one, and only then look at what it says."""
 
 from __future__ import annotations
 
@@ -56,15 +56,15 @@ class Feed:
         return self.address.locate(file.path)
 
 
-def read(web: Web, address: Address, seen: FeedHistory, now: float) -> Feed:
+def read(web: Web, address: Address, history: FeedHistory, now: float) -> Feed:
     """Return the feed at ``address``; raises an error of a refused feed, or TransferFailed.
 
-    Remembers nothing: that is for who goes on to use it, by ``seen.remember(feed.times)``. ``now`` is in epoch seconds.
+    Remembers nothing: who goes on to use it calls ``history.remember(feed.times)``. ``now`` is in epoch seconds.
     """
     feed = (_read_virt_builder if address.format == "virt-builder" else _read_simplestreams)(
         web, address
     )
-    seen.check(feed.times, now)
+    history.check(feed.times, now)
     return feed
 
 
@@ -90,8 +90,8 @@ def _read_simplestreams(web: Web, address: Address) -> Feed:
     entries: list[Entry] = []
     for path in paths:
         signed = path if address.trust is None else _derive_signed_name(path)
-        products, made = _get_dated(web, address, signed, "products:1.0")
-        times |= made
+        products, product_times = _get_dated(web, address, signed, "products:1.0")
+        times |= product_times
         entries += simplestreams.read_products(products)
     return Feed(address, tuple(entries), times)
 
@@ -108,8 +108,8 @@ def _get_dated(
     data = simplestreams.parse(text, kind)
     if signed_at is None:
         return data, {}
-    made = simplestreams.read_updated(data)
-    return data, {path: signed_at if made is None else made}
+    updated = simplestreams.read_updated(data)
+    return data, {path: signed_at if updated is None else updated}
 
 
 def _get(web: Web, address: Address, name: str, url: str) -> tuple[bytes, float | None]:

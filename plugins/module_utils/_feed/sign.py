@@ -5,7 +5,7 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""Signing with gpg, by a key that lies in a GnuPG home."""
+"""Sign the index of a feed with gpg, by a key that lies in a GnuPG home; signature.py verifies."""
 
 from __future__ import annotations
 
@@ -43,24 +43,27 @@ class Signer:
 
     def find_fingerprint(self) -> str:
         """Return the fingerprint of the primary key; raises NotFound, or InvalidInput when several keys match."""
-        done = self._run_gpg("--with-colons", "--list-secret-keys", "--", self.key)
-        lines = [line.split(":") for line in done.stdout.decode(errors="replace").splitlines()]
-        found = [
+        process = self._run_gpg("--with-colons", "--list-secret-keys", "--", self.key)
+        lines = [line.split(":") for line in process.stdout.decode(errors="replace").splitlines()]
+        fingerprints = [
             after[9]
             for line, after in zip(lines, lines[1:])
             if line[0] == "sec" and after[0] == "fpr"
         ]
-        if not found:
+        if not fingerprints:
             raise NotFound(
                 f"key: there is no secret key {self.key!r} in {self.home or 'the GnuPG home'}. Make one: gpg "
                 "--quick-gen-key, or name another gnupg_home.",
                 key=self.key,
             )
-        if len(found) > 1:
+        if len(fingerprints) > 1:
             raise InvalidInput(
-                "key", self.key, "is the name of several keys", f"Name one: {', '.join(found)}."
+                "key",
+                self.key,
+                "is the name of several keys",
+                f"Name one: {', '.join(fingerprints)}.",
             )
-        return found[0]
+        return fingerprints[0]
 
     def export_public_key(self, *, armored: bool = False) -> bytes:
         """Return the public key: as gpgv reads it, or as text."""
@@ -86,13 +89,13 @@ class Signer:
                 "--output",
                 str(signed),
             ]
-            done = self._run_gpg(*with_passphrase, *options, "--clearsign", "--", str(plain))
-            if done.returncode != 0 or not signed.exists():
-                said = done.stderr.decode(errors="replace").strip().splitlines() or [
+            process = self._run_gpg(*with_passphrase, *options, "--clearsign", "--", str(plain))
+            if process.returncode != 0 or not signed.exists():
+                lines = process.stderr.decode(errors="replace").strip().splitlines() or [
                     "it did not say why"
                 ]
                 raise SigningFailed(
-                    f"key: gpg could not sign by {self.key}: {said[-1]}", key=self.key
+                    f"key: gpg could not sign with {self.key}: {lines[-1]}", key=self.key
                 )
             return signed.read_bytes()
 

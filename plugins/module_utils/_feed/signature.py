@@ -5,7 +5,7 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""Who signed a text: asked of gpgv, with the keys that the task names and no others.
+"""verify() a signed text: gpgv says who signed it, with the keys that the task names and no others.
 
 gpgv ends well for a signature of an expired key too, so its status lines are judged, not its exit code. They are
 described in GnuPG's doc/DETAILS.
@@ -111,7 +111,7 @@ def _run_gpgv(folder: Path) -> str:
     ]
     command += ["--status-fd", "1", "--output", str(folder / "text"), str(folder / "signed")]
     try:
-        done = subprocess.run(
+        process = subprocess.run(
             command,
             check=False,
             capture_output=True,
@@ -120,7 +120,7 @@ def _run_gpgv(folder: Path) -> str:
         )
     except subprocess.TimeoutExpired as error:
         raise TimedOut(f"gpgv did not end within {_LONGEST_SECONDS:g} s") from error
-    return done.stdout.decode(errors="replace")
+    return process.stdout.decode(errors="replace")
 
 
 def judge(status: str, fingerprints: t.Sequence[str], what: str) -> float:
@@ -173,16 +173,16 @@ def _judge_one(lines: t.Mapping[str, list[str]], fingerprints: t.Sequence[str], 
 
 def _split_signatures(status: str) -> list[dict[str, list[str]]]:
     """Return the status lines, {keyword: arguments}, of each signature."""
-    found: list[dict[str, list[str]]] = []
+    signatures: list[dict[str, list[str]]] = []
     for line in status.splitlines():
         if not line.startswith(_STATUS):
             continue
         keyword, *arguments = line[len(_STATUS) :].split()
-        if keyword == "NEWSIG" or (not found and keyword in {"GOODSIG", "BADSIG", "ERRSIG"}):
-            found.append({})
-        if found:
-            found[-1].setdefault(keyword, arguments)
-    return found
+        if keyword == "NEWSIG" or (not signatures and keyword in {"GOODSIG", "BADSIG", "ERRSIG"}):
+            signatures.append({})
+        if signatures:
+            signatures[-1].setdefault(keyword, arguments)
+    return signatures
 
 
 def _read_keys(key: str) -> bytes:

@@ -5,7 +5,7 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""Simplestreams, the format of public image feeds: read and written. Pure.
+"""Read simplestreams, the format of public image feeds: parse() a file, then its index or its products. Pure.
 
 An index (``index:1.0``) names files of products (``products:1.0``); a product has versions, a version items, and an
 item is a file. What an item does not say, its version or product may say for it. The format is described at
@@ -84,7 +84,7 @@ def list_product_files(index: Data) -> list[str]:
 
 def read_products(data: Data) -> list[Entry]:
     """Return an Entry for each version that has a disk image, in the order of the file."""
-    found = []
+    read: list[Entry] = []
     for product, said in _read_mapping(data, "products", "the products").items():
         for version, about in _read_mapping(
             _check_mapping(said, product), "versions", product
@@ -97,8 +97,8 @@ def read_products(data: Data) -> list[Entry]:
                 items,
             )
             if entry is not None:
-                found.append(entry)
-    return found
+                read.append(entry)
+    return read
 
 
 def _read_entry(product: str, version: str, inherited: Data, items: Data) -> Entry | None:

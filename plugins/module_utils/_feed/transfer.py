@@ -5,7 +5,7 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""Reading from a web server that may not be friendly: no other schemes, bounded sizes, bounded time."""
+"""Read from a web server that may not be friendly: no other schemes than http and https, bounded sizes and times."""
 
 from __future__ import annotations
 
@@ -104,11 +104,11 @@ def get_head(web: Web, url: str, count: int) -> tuple[bytes, int | None]:
     """Return the first ``count`` bytes of a file, or all it has, and its length where the server says it."""
     with open_answer(web, url) as answer:
         length = read_length(answer)
-        wanted = count if length is None else min(count, length)
+        needed_bytes = count if length is None else min(count, length)
         content = b""
         for chunk in read_chunks(web, answer, url, None):
             content += chunk
-            if len(content) >= wanted:
+            if len(content) >= needed_bytes:
                 break
         return content[:count], length
 
@@ -137,7 +137,7 @@ def read_chunks(web: Web, answer: Answer, url: str, limit: int | None) -> t.Iter
         yield chunk
         if web.clock.now() - started > web.timeout + received / _LEAST_BYTES_PER_SECOND:
             raise TransferFailed(
-                f"{mask_uri(url)} comes at less than {_LEAST_BYTES_PER_SECOND} bytes a second. Try later."
+                f"{mask_uri(url)} arrives at less than {_LEAST_BYTES_PER_SECOND} bytes a second. Try again later."
             )
     if expected is not None and received < expected:
         raise _describe_truncation(url, received, expected, "the server closed the connection")

@@ -5,7 +5,7 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""Indexes of virt-builder: read. Pure.
+"""read_index(): the entries of an index of virt-builder. Pure.
 
 Sections of ``key=value`` lines, one for each template, of which several may have the same name for different
 architectures; a line that begins with a space goes on with the value before it. The format is described in
@@ -45,25 +45,25 @@ def read_index(text: bytes) -> list[Entry]:
 
 
 def _split_sections(text: str) -> list[tuple[str, dict[str, str]]]:
-    found: list[tuple[str, dict[str, str]]] = []
+    sections: list[tuple[str, dict[str, str]]] = []
     key: str | None = None
     for number, line in enumerate(text.splitlines(), start=1):
         if not line.strip() or line.startswith("#"):
             continue
         section, field = _SECTION.fullmatch(line), _FIELD.fullmatch(line)
         if section:
-            found.append((section["name"], {}))
+            sections.append((section["name"], {}))
             key = None
-        elif field and found:
+        elif field and sections:
             key = field["key"]
-            found[-1][1][key] = field["value"].strip()
+            sections[-1][1][key] = field["value"].strip()
         elif line[0].isspace() and key is not None:
-            found[-1][1][key] += "\n" + line.strip()
+            sections[-1][1][key] += "\n" + line.strip()
         else:
             raise InvalidFeed(
-                f"line {number} of the index is none of a virt-builder index. Check the address of the feed."
+                f"line {number} of the index is not one of a virt-builder index. Check the address of the feed."
             )
-    return found
+    return sections
 
 
 def _read_entry(name: str, fields: t.Mapping[str, str]) -> Entry:

@@ -68,7 +68,7 @@ def test_no_path_that_passes_leads_anywhere_else(path: str) -> None:
 
 @pytest.mark.parametrize("size", [0, -1, "1.5", "", None, True, 1 << 70, "9" * 100, [1]])
 def test_what_is_no_size(size: object) -> None:
-    with pytest.raises(InvalidFeed, match="is no size"):
+    with pytest.raises(InvalidFeed, match="is not a size in bytes"):
         entries.check_size("x", size)
 
 

@@ -130,9 +130,9 @@ def test_what_is_said_once_counts_for_all_below() -> None:
     [
         ({"path": "../../etc/shadow"}, "leads out"),
         ({"sha256": None}, "gives no sha256"),
-        ({"size": "huge"}, "is no size"),
-        ({"size": None}, "is no size"),
-        ({"virtual_size": -1}, "is no size"),
+        ({"size": "huge"}, "is not a size in bytes"),
+        ({"size": None}, "is not a size in bytes"),
+        ({"virtual_size": -1}, "is not a size in bytes"),
     ],
 )
 def test_a_damaged_entry_says_why_it_cannot_be_used(item: dict[str, object], problem: str) -> None:

@@ -57,7 +57,7 @@ def test_an_index() -> None:
     [
         ("file=debian-12.xz", "file=../../etc/shadow", "leads out"),
         ("checksum[sha512]", "checksum[md5]", "gives no sha512"),
-        ("size=6442450944", "size=much", "is no size"),
+        ("size=6442450944", "size=much", "is not a size in bytes"),
     ],
 )
 def test_a_damaged_section_says_why(old: str, new: str, problem: str) -> None:
