@@ -5,7 +5,7 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""Argument specifications as objects that carry their constraints and merge."""
+"""ArgumentSpec: the options of a module with the rules between them, merged out of parts that modules share."""
 
 from __future__ import annotations
 

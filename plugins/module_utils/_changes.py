@@ -5,7 +5,7 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""One recorder of changes, from which both ``changed`` and ``diff`` follow."""
+"""Changes: record what a task changes, from which both ``changed`` and ``diff`` follow."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""What a host must be told when a library is missing: ``require`` is called by the one file that imports it."""
+"""require(): say what to install when a library is missing; called by the one file that imports it."""
 
 from __future__ import annotations
 

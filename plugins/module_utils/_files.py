@@ -5,7 +5,7 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""Files that others read while they are written."""
+"""Replace files that others read meanwhile: they see the old content or the new, never a part."""
 
 from __future__ import annotations
 

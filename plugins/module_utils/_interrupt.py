@@ -5,7 +5,7 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""Signals that ask a run to stop, turned into an exception, so that it can clean up."""
+"""raise_on_signals(): what asks a run to stop raises in it, so that it can clean up."""
 
 from __future__ import annotations
 

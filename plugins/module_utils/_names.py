@@ -5,7 +5,7 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""Names that become file names or stand in XML. Pure."""
+"""Check names that become file names or stand in XML. Pure."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""Doing several things side by side, of which all must succeed."""
+"""run_all(): do several things side by side, of which all must succeed."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""JMESPath expressions that an option holds: compiled before the work starts, and saying where they are wrong."""
+"""compile_query(): the JMESPath expression of an option, compiled before the work starts; its errors say where."""
 
 from __future__ import annotations
 
@@ -74,9 +74,9 @@ class Query:
 
     def _describe_type_error(self, error: t.Any) -> InvalidQuery:
         # jmespath's own text quotes the whole value: with the statistics of a host in it, nobody finds the mistake.
-        wanted = " or ".join(error.expected_types)
+        expected = " or ".join(error.expected_types)
         got = _TYPES.get(error.actual_type, error.actual_type)
-        problem = f"the function {error.function_name}() needs {wanted}, but got {got}"
+        problem = f"the function {error.function_name}() needs {expected}, but got {got}"
         return InvalidQuery(
             self.option, self.text, problem, _call_offset(self.text, error.function_name)
         )

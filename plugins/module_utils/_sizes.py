@@ -5,7 +5,7 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""Sizes as people write them."""
+"""parse_size(): the bytes of a size as people write it. Pure."""
 
 from __future__ import annotations
 

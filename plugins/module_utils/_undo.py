@@ -5,7 +5,7 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""Undoing what was done, when a later step fails."""
+"""UndoStack: undo what was done in a block when a later step of it fails."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""Waiting for a named predicate, with the clock handed in."""
+"""Waiter: wait for a named predicate, with the clock handed in."""
 
 from __future__ import annotations
 
@@ -59,10 +59,10 @@ class Waiter:
         deadline = self.clock.now() + self.timeout
         pause = self.first_pause
         while not predicate():
-            left = deadline - self.clock.now()
-            if left <= 0:
+            remaining = deadline - self.clock.now()
+            if remaining <= 0:
                 return False
-            self.clock.sleep(min(pause, left))
+            self.clock.sleep(min(pause, remaining))
             pause = min(pause * 2, self.longest_pause)
         return True
 

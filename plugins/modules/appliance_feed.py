@@ -189,7 +189,7 @@ ARGUMENTS = CONNECTION.merge(
 )
 
 
-def bring_about(connection: Connection, module: AnsibleModule) -> dict[str, t.Any]:
+def ensure(connection: Connection, module: AnsibleModule) -> dict[str, t.Any]:
     """Publish or withdraw and return the task's result."""
     params = module.params
     if params["keep"] is not None and params["keep"] < 1:
@@ -206,10 +206,10 @@ def bring_about(connection: Connection, module: AnsibleModule) -> dict[str, t.An
     run = publish.PublishRun(module.check_mode, time.time())
     with publish.open_folder(params["path"], signer, check_mode=module.check_mode) as folder:
         before = folder.read_products()
-        offered = _offered(catalogue, params) if params["state"] == "present" else []
-        after = publication.add(before, offered) if offered else _withdrawn(before, params)
+        offers = _read_offers(catalogue, params) if params["state"] == "present" else []
+        after = publication.add(before, offers) if offers else _withdraw(before, params)
         after = publication.prune(after, params["keep"])
-        changes = publish.publish(folder, catalogue, after, offered, run)
+        changes = publish.publish(folder, catalogue, after, offers, run)
     return {
         **changes.as_result(),
         "path": params["path"],
@@ -221,7 +221,7 @@ def bring_about(connection: Connection, module: AnsibleModule) -> dict[str, t.An
     }
 
 
-def _offered(catalogue: Catalogue, params: Params) -> list[publication.Offer]:
+def _read_offers(catalogue: Catalogue, params: Params) -> list[publication.Offer]:
     return [
         # checked by the rules of its readers, so that nothing is published that they refuse
         publication.Offer(
@@ -231,7 +231,7 @@ def _offered(catalogue: Catalogue, params: Params) -> list[publication.Offer]:
     ]
 
 
-def _withdrawn(products: publication.Data, params: Params) -> publication.Data:
+def _withdraw(products: publication.Data, params: Params) -> publication.Data:
     for reference in params["appliances"] if params["state"] == "absent" else ():
         products = publication.withdraw(products, *parse_reference("appliances", reference))
     return products
@@ -239,7 +239,7 @@ def _withdrawn(products: publication.Data, params: Params) -> publication.Data:
 
 def main() -> None:
     """Run the module."""
-    run_on_host(ARGUMENTS, "publish the feed", bring_about)
+    run_on_host(ARGUMENTS, "publish the feed", ensure)
 
 
 if __name__ == "__main__":

@@ -5,9 +5,9 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""The appliances of one pool: read, found, removed.
+"""Read, find and remove the appliances of one pool: open_catalogue(), and then what Catalogue offers.
 
-The volumes are all there is: an appliance exists when its manifest is a whole one. See names.py for their names.
+The volumes are all there is: an appliance exists when its manifest is complete. See names.py for their names.
 """
 
 from __future__ import annotations
@@ -53,14 +53,13 @@ class Catalogue:
 
     def read_all(self) -> list[Manifest]:
         """Return the manifest of each appliance, by name, the newest version first."""
-        found = [
-            manifest
+        rows = [
+            self._read(volume)
             for volume in storage.list_volumes(self.pool)
             if names.read_manifest_volume(volume.name())
-            for manifest in (self._read(volume),)
-            if manifest is not None
         ]
-        return sorted(manifests.sort_newest_first(found), key=lambda manifest: manifest.name)
+        complete = [manifest for manifest in rows if manifest is not None]
+        return sorted(manifests.sort_newest_first(complete), key=lambda manifest: manifest.name)
 
     def find(self, name: str, version: str | None) -> Manifest | None:
         """Return that version, or without ``version`` the newest one; None when there is none.
@@ -75,12 +74,12 @@ class Catalogue:
         """As find(); raises NotFound naming what there is."""
         manifest = self.find(name, version)
         if manifest is None:
-            there = ", ".join(str(one.id) for one in self.read_all()) or "none"
-            wanted = name if version is None else f"{name}:{version}"
+            ids = ", ".join(str(other.id) for other in self.read_all()) or "none"
+            reference = name if version is None else f"{name}:{version}"
             raise NotFound(
-                f"appliance: the pool {self.pool_name!r} has no appliance {wanted!r} (it has: {there}). "
+                f"appliance: the pool {self.pool_name!r} has no appliance {reference!r} (it has: {ids}). "
                 "Name one of these, or make it with headroom.libvirt.appliance.",
-                appliance=wanted,
+                appliance=reference,
                 pool=self.pool_name,
             )
         return manifest
@@ -126,18 +125,19 @@ class Catalogue:
 
     def list_clones(self, appliance: ApplianceId) -> list[str]:
         """Return the names of the domains that say they are clones of this version."""
-        return sorted(
-            domain.name()
-            for domain in domains.list_all(self.connection)
-            if (found := domains.find_metadata(domain)) and found.appliance == str(appliance)
-        )
+        clones = []
+        for domain in domains.list_all(self.connection):
+            metadata = domains.find_metadata(domain)
+            if metadata is not None and metadata.appliance == str(appliance):
+                clones.append(domain.name())
+        return sorted(clones)
 
     def remove(self, manifest: Manifest) -> None:
         """Remove an appliance that nothing hangs on; from the first step on it is no longer visible."""
         own = {manifest.id}
         volumes = storage.list_volumes(self.pool)
         for volume in sorted(
-            volumes, key=lambda one: names.read_manifest_volume(one.name()) is None
+            volumes, key=lambda volume: names.read_manifest_volume(volume.name()) is None
         ):
             disk = names.read_disk_volume(volume.name())
             if names.read_manifest_volume(volume.name()) in own or (disk and disk.appliance in own):
@@ -149,17 +149,19 @@ class Catalogue:
         ``now`` is in epoch seconds; ``appliance`` must not be visible. A run that is still writing it loses its
         volumes to this one, and then fails without harm, since it looks for them before it writes the manifest.
         """
-        whole = {disk.volume for manifest in self.read_all() for disk in manifest.disks}
+        published: set[str] = set()
+        for manifest in self.read_all():
+            published.update(disk.volume for disk in manifest.disks)
         strays: dict[names.ApplianceId, list[Volume]] = {}
         for volume in storage.list_volumes(self.pool):
             disk = names.read_disk_volume(volume.name())
             owner = disk.appliance if disk else names.read_manifest_volume(volume.name())
-            if owner and volume.name() not in whole and (disk or self._read(volume) is None):
+            if owner and volume.name() not in published and (disk or self._read(volume) is None):
                 strays.setdefault(owner, []).append(volume)
-        mine = strays.pop(appliance, [])
-        return mine + [
-            volume for group in strays.values() if _is_abandoned(group, now) for volume in group
-        ]
+        leftovers = strays.pop(appliance, [])
+        for volumes in strays.values():
+            leftovers += volumes if _is_abandoned(volumes, now) else []
+        return leftovers
 
 
 def describe_manifest(manifest: Manifest) -> dict[str, t.Any]:

@@ -5,7 +5,7 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""What an appliance is: the data that stands in its manifest. Pure.
+"""Parse, build and serialise an appliance's manifest, and put manifests in order. Pure.
 
 A manifest is one JSON object. It is written last and in one piece; as long as a piece is missing it does not parse,
 and then there is no appliance.
@@ -30,7 +30,7 @@ _PARTS = re.compile(r"([0-9]+)")
 
 
 class InvalidManifest(HeadroomError):
-    """A text or dict is no manifest, or not a whole one."""
+    """A text or dict is not a manifest, or not a complete one."""
 
     kind = "invalid_manifest"
 
@@ -82,7 +82,7 @@ class Manifest:
         return ApplianceId(self.name, self.version)
 
     def as_dict(self) -> dict[str, t.Any]:
-        """Return the manifest as JSON-able data, which from_dict() takes back."""
+        """Return the manifest as JSON-able data, which build_manifest() takes back."""
         return {
             "format": FORMAT,
             **dataclasses.asdict(self),
@@ -96,7 +96,7 @@ def serialise(manifest: Manifest) -> bytes:
 
 
 def parse_manifest(content: bytes) -> Manifest:
-    """Return the stored manifest; raises InvalidManifest for anything that is not a whole one."""
+    """Return the stored manifest; raises InvalidManifest for anything that is not a complete one."""
     try:
         data = json.loads(content)
     except ValueError as error:
@@ -123,14 +123,16 @@ def _select_fields(
     kind: type[Manifest | BaseDisk], data: t.Mapping[str, t.Any]
 ) -> dict[str, t.Any]:
     """Return what ``kind`` knows of ``data``, the sizes as numbers: a newer release may say more."""
-    known = {field.name for field in dataclasses.fields(kind)} & set(data)
-    return {name: int(data[name]) if name.endswith("_bytes") else data[name] for name in known}
+    names = {field.name for field in dataclasses.fields(kind)} & set(data)
+    return {name: int(data[name]) if name.endswith("_bytes") else data[name] for name in names}
 
 
 def sort_newest_first(manifests: t.Iterable[Manifest]) -> list[Manifest]:
     """Return the manifests, the latest created first; of one time, the higher version."""
     return sorted(
-        manifests, key=lambda one: (one.created, version_order(one.version)), reverse=True
+        manifests,
+        key=lambda manifest: (manifest.created, version_order(manifest.version)),
+        reverse=True,
     )
 
 

@@ -5,7 +5,7 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""What UEFI keeps of a machine: boot entries, keys of secure boot. It lies outside of the disks, and goes with them.
+"""read(): what UEFI keeps of a machine, boot entries and keys of secure boot, which lies outside of its disks.
 
 Half a mebibyte, or 64 on ARM, nearly all of it blank: packed, it stands in the manifest, and so travels with that.
 """
@@ -42,14 +42,14 @@ _USUAL: t.Final = "/var/lib/libvirt/qemu/nvram/{name}_VARS.fd"
 def find_path(definition: str) -> str | None:
     """Return where a domain's firmware keeps its variables, if that is a plain file; None for any other machine."""
     root = parse_element(definition)
-    chosen, found = root.find("os[@firmware='efi']"), root.find("os/nvram")
-    usual = None if chosen is None else _USUAL.format(name=root.findtext("name"))
-    if found is None:
+    efi, nvram = root.find("os[@firmware='efi']"), root.find("os/nvram")
+    usual = None if efi is None else _USUAL.format(name=root.findtext("name"))
+    if nvram is None:
         return usual
-    if found.get("format", "raw") != "raw" or found.get("type", "file") != "file":
+    if nvram.get("format", "raw") != "raw" or nvram.get("type", "file") != "file":
         return None
-    source = found.find("source")
-    return (found.text or "").strip() or (usual if source is None else source.get("file"))
+    source = nvram.find("source")
+    return (nvram.text or "").strip() or (usual if source is None else source.get("file"))
 
 
 def read(connection: Connection, definition: str) -> str | None:
@@ -57,9 +57,9 @@ def read(connection: Connection, definition: str) -> str | None:
     path = find_path(definition)
     if path is None:
         return None
-    known = storage.find_volume_by_path(connection, path)
-    if known is not None:
-        return pack_variables(content.read_bytes(connection, known, LONGEST_BYTES))
+    volume = storage.find_volume_by_path(connection, path)
+    if volume is not None:
+        return pack_variables(content.read_bytes(connection, volume, LONGEST_BYTES))
     return _read_beside(connection, path)
 
 

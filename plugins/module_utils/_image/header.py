@@ -5,7 +5,7 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""What a disk image says of itself, read without trusting it. Pure: bytes in, dataclasses out.
+"""inspect() what a disk image says of itself, without trusting it. Pure: bytes in, dataclasses out.
 
 QEMU opens whatever files a qcow2 header names, with its own rights. So an image from outside may name none.
 The layout is that of https://www.qemu.org/docs/master/interop/qcow2.html.
@@ -157,23 +157,23 @@ def allowed_bytes(size: int, max_size: int | None) -> int:
     return max_size if max_size is not None else max(_ALWAYS_ALLOWED_BYTES, _LIKELY_RATIO * size)
 
 
-def refuse_bomb(option: str, path: str, found: Image, size: int, max_size: int | None) -> None:
+def refuse_bomb(option: str, path: str, image: Image, size: int, max_size: int | None) -> None:
     """Raise InvalidInput for a disk that is far larger than its file, unless ``max_size`` allows it."""
     allowed = allowed_bytes(size, max_size)
-    if found.virtual_size_bytes > allowed:
+    if image.virtual_size_bytes > allowed:
         raise InvalidInput(
             option,
             path,
-            f"claims a disk of {found.virtual_size_bytes} bytes in a file of {size}, more than the {allowed} that are "
+            f"claims a disk of {image.virtual_size_bytes} bytes in a file of {size}, more than the {allowed} that are "
             "allowed",
-            f"If that is right, say max_size: {found.virtual_size_bytes}.",
+            f"If that is right, say max_size: {image.virtual_size_bytes}.",
         )
 
 
 def inspect(option: str, path: str, head: bytes, size: int) -> Image:
     """Return what the image is whose first HEADER_BYTES are ``head`` and whose file is ``size`` bytes long.
 
-    Raises InvalidInput, naming ``option`` and ``path``, for what is no image, for another format, and for a qcow2
+    Raises InvalidInput, naming ``option`` and ``path``, for what is not an image, for another format, and for a qcow2
     image that names other files, is encrypted, marked as corrupt, or claims more than a file of its length can hold.
     """
     if head.startswith(_QCOW2_MAGIC):
@@ -195,7 +195,7 @@ def inspect_raw(option: str, path: str, size: int) -> Image:
         raise InvalidInput(
             option,
             path,
-            f"is no raw disk image: it is {size} bytes long",
+            f"is not a raw disk image: it is {size} bytes long",
             "Name a qcow2 or raw disk image.",
         )
     return Image("raw", size)
@@ -218,7 +218,7 @@ def _inspect_qcow2(option: str, path: str, head: bytes, size: int) -> Image:
     extensions = _list_extensions(head, header_length)
     if fields.backing_offset or _BACKING_EXTENSION in extensions:
         raise refuse(
-            "names a backing file, so it is no whole image",
+            "names a backing file, so it is not a complete image",
             "Flatten it first: qemu-img convert -O qcow2.",
         )
     if incompatible & _DATA_FILE or _DATA_FILE_EXTENSION in extensions:

@@ -5,7 +5,7 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""Whether the tables of a qcow2 image stay inside its file. Reads through a function that is handed in.
+"""check() that the tables of a qcow2 image stay inside its file. Reads through a function that is handed in.
 
 A disk of many gigabytes can be claimed by a small file whose tables lead to one place again and again; a copy of it
 fills a pool. A file that was cut off shows here too: its tables lead past its end.
@@ -50,7 +50,7 @@ def check(option: str, path: str, tables: Tables, size: int, read: Read) -> None
                 "has a table that lies beyond its end: it was cut off or damaged",
                 _REMEDY,
             )
-        own, last = _uses(
+        own, last = _find_uses(
             _read_entries(read(top, tables.cluster_bytes))[:: tables.l2_entry_bytes // 8], tables
         )
         clusters += own
@@ -67,17 +67,17 @@ def check(option: str, path: str, tables: Tables, size: int, read: Read) -> None
         )
 
 
-def _uses(entries: array.array[int], tables: Tables) -> tuple[int, int]:
+def _find_uses(entries: array.array[int], tables: Tables) -> tuple[int, int]:
     """Return (number of clusters that are whole ones of the file, largest offset that is used)."""
-    whole = [entry & _OFFSET for entry in entries if not entry & _COMPRESSED and entry & _OFFSET]
+    offsets = [entry & _OFFSET for entry in entries if not entry & _COMPRESSED and entry & _OFFSET]
     # of a compressed cluster the offset has as many bits as the rest leaves: 70 - cluster_bits (62 - (bits - 8))
     mask = (1 << (70 - tables.cluster_bytes.bit_length() + 1)) - 1
     packed = [entry & mask for entry in entries if entry & _COMPRESSED]
-    return len(whole), max([*whole, *packed], default=0)
+    return len(offsets), max([*offsets, *packed], default=0)
 
 
 def _read_entries(content: bytes) -> array.array[int]:
-    found = array.array("Q", content[: len(content) // 8 * 8])
+    entries = array.array("Q", content[: len(content) // 8 * 8])
     if sys.byteorder == "little":
-        found.byteswap()
-    return found
+        entries.byteswap()
+    return entries

@@ -5,7 +5,7 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""Unpacking a compressed image: into a file without a name, with holes, and never more than is allowed."""
+"""unpack() a compressed image: into a file without a name, with holes, and never more than is allowed."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def unpack(
 
 def unpack_head(option: str, path: str, content: bytes, compression: str, count: int) -> bytes:
     """Return the first ``count`` bytes that the beginning of a compressed file unpacks to, as far as it reaches."""
-    found = b""
+    unpacked = b""
     with tempfile.TemporaryFile() as source:
         source.write(content)
         source.flush()
@@ -72,10 +72,10 @@ def unpack_head(option: str, path: str, content: bytes, compression: str, count:
             for chunk in _read_chunks(
                 option, path, _open_reader(stack, source.fileno(), compression), count
             ):
-                found += chunk
-                if len(found) >= count:
+                unpacked += chunk
+                if len(unpacked) >= count:
                     break
-    return found[:count]
+    return unpacked[:count]
 
 
 def _read_chunks(

@@ -106,7 +106,7 @@ def test_each_image_that_cannot_be_trusted_is_refused_in_its_own_words(
 @pytest.mark.parametrize("content", [b"", b"hello\n"])
 def test_a_raw_disk_is_of_whole_sectors(content: bytes) -> None:
     with pytest.raises(
-        InvalidInput, match=f"is no raw disk image: it is {len(content)} bytes long"
+        InvalidInput, match=f"is not a raw disk image: it is {len(content)} bytes long"
     ):
         inspect(content, len(content))
 
