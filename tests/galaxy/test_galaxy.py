@@ -7,6 +7,8 @@
 from __future__ import annotations
 
 import json
+import re
+import sys
 import typing as t
 from pathlib import Path
 
@@ -76,3 +78,47 @@ def test_the_action_group_holds_every_module_that_connects(
     assert connecting == {
         name for name, text in documented.items() if "uri" in text["doc"].get("options", {})
     }
+
+
+def test_the_readme_links_to_what_is_shipped(collection: Path) -> None:
+    readme = (collection / "README.md").read_text(encoding="utf-8")
+    links = re.findall(r"\]\((?!https?:|#)([^)#]+)\)", readme)
+    assert not [link for link in links if not (collection / link).is_file()]
+    guides = {f"docs/docsite/rst/{path.name}" for path in collection.glob("docs/docsite/rst/*.rst")}
+    assert guides <= set(links)
+
+
+def test_the_readme_names_every_module(collection: Path) -> None:
+    readme = (collection / "README.md").read_text(encoding="utf-8")
+    rows = re.findall(r"(?m)^\| (`headroom\.libvirt\..+?) \|", readme)
+    named = {name.rpartition(".")[2] for row in rows for name in re.findall(r"`([\w.]+)`", row)}
+    assert named == plugins(collection, "module")
+
+
+def test_the_first_play_of_the_readme_runs(
+    installed: Path, collection: Path, tmp_path: Path
+) -> None:
+    """As it stands, but for the host: libvirt's own test driver."""
+    readme = (collection / "README.md").read_text(encoding="utf-8")
+    (play,) = yaml.safe_load(re.findall(r"```yaml\n(# stats\.yml\n.+?)```", readme, re.DOTALL)[0])
+    play["module_defaults"] = {"group/headroom.libvirt.all": {"uri": "test:///default"}}
+    (tmp_path / "stats.yml").write_text(yaml.safe_dump([play]), encoding="utf-8")
+    host = f"kvm1 ansible_connection=local ansible_python_interpreter={sys.executable}"
+    (tmp_path / "inventory").write_text(f"[hypervisors]\n{host}\n", encoding="utf-8")
+    paths = [str(tmp_path / name) for name in ("inventory", "stats.yml")]
+    told = ansible(installed, "ansible-playbook", "-i", *paths)
+    assert '"stats.result": []' in told  # the test driver counts nothing
+
+
+def test_the_inventory_of_the_readme_is_one(
+    installed: Path, collection: Path, tmp_path: Path
+) -> None:
+    readme = (collection / "README.md").read_text(encoding="utf-8")
+    (tmp_path / "inventory").write_text(
+        re.findall(r"```ini\n(.+?)```", readme, re.DOTALL)[0], encoding="utf-8"
+    )
+    listing = json.loads(
+        ansible(installed, "ansible-inventory", "-i", str(tmp_path / "inventory"), "--list")
+    )
+    names = listing["hypervisors"]["hosts"]
+    assert {listing["_meta"]["hostvars"][name]["ansible_become"] for name in names} == {"true"}
