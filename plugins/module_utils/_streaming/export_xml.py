@@ -46,23 +46,23 @@ def read_platform(domain_xml: str) -> Platform:
     )
 
 
-def helper_xml(helper: Helper) -> str:
+def build_helper_xml(helper: Helper) -> str:
     """Return the domain that holds the disks which ``helper`` serves."""
-    return _paused_xml(
-        helper.name, helper.title, helper.platform, [_served_disk(disk) for disk in helper.disks]
+    return _build_idle_domain_xml(
+        helper.name, helper.title, helper.platform, [_build_disk(disk) for disk in helper.disks]
     )
 
 
-def reader_xml(name: str, title: str, platform: Platform, export: Export) -> str:
+def build_reader_xml(name: str, title: str, platform: Platform, export: Export) -> str:
     """Return a domain that never runs, and whose QEMU only opens ``export``."""
     disk = etree.Element("disk", type="network", device="disk")
     etree.SubElement(disk, "driver", name="qemu", type="raw")
-    disk.append(_nbd_source(export))
+    disk.append(_build_source(export))
     etree.SubElement(disk, "readonly")
-    return _paused_xml(name, title, platform, [disk])
+    return _build_idle_domain_xml(name, title, platform, [disk])
 
 
-def _paused_xml(
+def _build_idle_domain_xml(
     name: str, title: str, platform: Platform, disks: t.Sequence[etree._Element]
 ) -> str:
     root = etree.Element("domain", type=platform.type)
@@ -78,14 +78,14 @@ def _paused_xml(
     if platform.emulator:
         etree.SubElement(devices, "emulator").text = platform.emulator
     for number, disk in enumerate(disks):
-        etree.SubElement(disk, "target", dev=_target(number), bus="virtio")
+        etree.SubElement(disk, "target", dev=_name_target(number), bus="virtio")
         devices.append(disk)
     etree.SubElement(devices, "controller", type="usb", model="none")
     etree.SubElement(devices, "memballoon", model="none")
     return serialise(root)
 
 
-def _served_disk(served: Served) -> etree._Element:
+def _build_disk(served: Served) -> etree._Element:
     disk = etree.Element("disk", type="file", device="disk")
     etree.SubElement(disk, "driver", name="qemu", type=served.format)
     etree.SubElement(disk, "source", file=served.path)
@@ -100,7 +100,7 @@ def _served_disk(served: Served) -> etree._Element:
     return disk
 
 
-def _target(number: int) -> str:
+def _name_target(number: int) -> str:
     """Return the name of a helper's disk, counted from 0: ``vda``, … ``vdz``, ``vdaa`` …"""
     letters = ""
     number += 1
@@ -110,7 +110,7 @@ def _target(number: int) -> str:
     return f"vd{letters}"
 
 
-def backup_xml(helper: Helper, port: int) -> str:
+def build_backup_xml(helper: Helper, port: int) -> str:
     """Return the backup in pull mode that serves the helper's disks at that port of its address."""
     root = etree.Element("domainbackup", mode="pull")
     server = etree.SubElement(root, "server", transport="tcp", name=helper.address, port=str(port))
@@ -121,7 +121,7 @@ def backup_xml(helper: Helper, port: int) -> str:
         disk = etree.SubElement(
             disks,
             "disk",
-            name=_target(number),
+            name=_name_target(number),
             backup="yes",
             type="file",
             exportname=served.name,
@@ -144,7 +144,7 @@ def put_backing(disk: etree._Element, export: Export, *, reconnect: bool = False
     # Said in full and ended: what is not said here would be probed, and an empty base is silent corruption.
     backing = etree.Element("backingStore", type="network")
     etree.SubElement(backing, "format", type="raw")
-    nbd = _nbd_source(export)
+    nbd = _build_source(export)
     if reconnect:
         etree.SubElement(nbd, "reconnect", delay=str(_RECONNECT_SECONDS))
     backing.append(nbd)
@@ -152,7 +152,7 @@ def put_backing(disk: etree._Element, export: Export, *, reconnect: bool = False
     source.addnext(backing)
 
 
-def _nbd_source(export: Export) -> etree._Element:
+def _build_source(export: Export) -> etree._Element:
     source = etree.Element("source", protocol="nbd", name=export.name)
     if export.tls:
         source.set("tls", "yes")

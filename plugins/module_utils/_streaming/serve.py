@@ -53,10 +53,13 @@ def start(connection: Connection, helper: Helper, ports: t.Sequence[int]) -> int
     overlays = [disk for disk in helper.disks if disk.base_path is not None]
     with concurrent.futures.ThreadPoolExecutor() as threads:
         list(threads.map(lambda disk: _make_overlay(connection, disk), overlays))
-    domain = blocks.create_transient_paused(connection, helper.name, export_xml.helper_xml(helper))
+    domain = blocks.create_transient_paused(
+        connection, helper.name, export_xml.build_helper_xml(helper)
+    )
     try:
         return find_port(
-            ports, lambda port: blocks.begin_backup(domain, export_xml.backup_xml(helper, port))
+            ports,
+            lambda port: blocks.begin_backup(domain, export_xml.build_backup_xml(helper, port)),
         )
     except BaseException:
         with contextlib.suppress(HeadroomError):  # what kept it from serving is told, not this

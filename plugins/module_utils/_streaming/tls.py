@@ -110,7 +110,7 @@ def _serve_and_open(probe: Probe, helper: Helper) -> None:
     )
     port = serve.start(probe.server.connection, helper, probe.ports)
     export = Export(helper.disks[0].name, probe.address, port, tls=True, tls_name=probe.tls_name)
-    text = export_xml.reader_xml(probe.name, _TITLE, probe.client.platform, export)
+    text = export_xml.build_reader_xml(probe.name, _TITLE, probe.client.platform, export)
     blocks.create_transient_paused(probe.client.connection, probe.name, text)
 
 

@@ -56,7 +56,7 @@ def streamed(export: Export, *, reconnect: bool = False) -> etree._Element:
 
 
 def test_the_helper_serves_the_disks_read_only_and_owns_nothing() -> None:
-    root = parse_element(export_xml.helper_xml(HELPER))
+    root = parse_element(export_xml.build_helper_xml(HELPER))
     assert root.findtext("name") == "headroom-export-f00"
     assert root.findtext("title") == "Serves <web>"
     disks = root.findall("devices/disk")
@@ -74,7 +74,9 @@ def test_a_helper_is_like_the_guest_that_it_serves_the_overlays_of() -> None:
     platform = export_xml.read_platform(GUEST)
     assert platform == Platform("kvm", "x86_64", "q35", "/usr/bin/qemu")
     overlay = Served("f00-vda", "/pool/o", "qcow2", "/pool/s", "/pool/a.img", "raw")
-    text = export_xml.helper_xml(dataclasses.replace(HELPER, platform=platform, disks=(overlay,)))
+    text = export_xml.build_helper_xml(
+        dataclasses.replace(HELPER, platform=platform, disks=(overlay,))
+    )
     assert chain.read_chains(text) == {"vda": ("/pool/o", "/pool/a.img")}
     root = parse_element(text)
     assert root.findtext("devices/emulator") == "/usr/bin/qemu"
@@ -84,13 +86,13 @@ def test_a_helper_is_like_the_guest_that_it_serves_the_overlays_of() -> None:
 
 
 def test_a_reader_opens_what_another_helper_serves() -> None:
-    text = export_xml.reader_xml("r", "because", HELPER.platform, EXPORT)
+    text = export_xml.build_reader_xml("r", "because", HELPER.platform, EXPORT)
     assert chain.read_chains(text) == {"vda": (str(EXPORT),)}
     assert parse_element(text).find("devices/disk/readonly") is not None
 
 
 def test_each_disk_is_served_under_a_name_that_only_this_export_has() -> None:
-    root = parse_element(export_xml.backup_xml(HELPER, 10810))
+    root = parse_element(export_xml.build_backup_xml(HELPER, 10810))
     assert dict(one(root, "server").attrib) == {
         "transport": "tcp",
         "name": "10.0.0.1",
@@ -106,7 +108,7 @@ def test_each_disk_is_served_under_a_name_that_only_this_export_has() -> None:
 
 def test_a_helper_may_have_more_disks_than_there_are_letters() -> None:
     disks = tuple(Served(f"d{number}", "/a", "raw", "/s") for number in range(28))
-    root = parse_element(export_xml.backup_xml(dataclasses.replace(HELPER, disks=disks), 1))
+    root = parse_element(export_xml.build_backup_xml(dataclasses.replace(HELPER, disks=disks), 1))
     names = [disk.attrib["name"] for disk in root.iterfind("disks/disk")]
     assert names[-3:] == ["vdz", "vdaa", "vdab"]
 
@@ -117,7 +119,7 @@ def test_an_encrypted_export_says_so_on_either_side() -> None:
     assert "tlsHostname" not in serialise(streamed(tls))
     assert 'tlsHostname="k1"' in serialise(streamed(dataclasses.replace(tls, tls_name="k1")))
     assert "tls" not in serialise(streamed(EXPORT))
-    encrypted = export_xml.backup_xml(dataclasses.replace(HELPER, tls=True), 1)
+    encrypted = export_xml.build_backup_xml(dataclasses.replace(HELPER, tls=True), 1)
     assert one(parse_element(encrypted), "server").attrib["tls"] == "yes"
 
 
