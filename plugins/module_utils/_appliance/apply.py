@@ -25,6 +25,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._feed.entry impor
     kernel_arch,
     select,
 )
+from ansible_collections.headroom.libvirt.plugins.module_utils._layers.users import Uses
 from ansible_collections.headroom.libvirt.plugins.module_utils._names import (
     check_name,
     check_version,
@@ -97,8 +98,9 @@ def ensure_absent(connection: Connection, params: Params, run: RunContext) -> di
             changes.add(f"disks of {name}", f"stand on {existing.id}", "stand alone")
         if not run.check_mode:
             flatten.flatten(connection, standing, run.journal, run.token())
-            dependents.refuse(existing, dependents.find(catalogue, existing))
-            catalogue.remove(existing)
+            uses = Uses(connection)
+            dependents.refuse(existing, dependents.find(catalogue, existing, uses))
+            catalogue.remove(existing, uses)
     return {**changes.as_result(), "appliance": None}
 
 

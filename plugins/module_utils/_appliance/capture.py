@@ -15,7 +15,11 @@ import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue import nvram
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain import power
-from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
+    Conflict,
+    InvalidInput,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._layers import layers
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import domain_xml, domains
 
 from . import live, seal, sources, template
@@ -25,6 +29,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
         Connection,
     )
+    from ansible_collections.headroom.libvirt.plugins.module_utils._virt.libvirt_dep import libvirt
 
     from .sources import DiskSource
 
@@ -73,6 +78,7 @@ def open_capture(
         will_stop=will_stop,
         has_agent=will_stop and seal.has_agent(domain),
     )
+    _require_complete(domain)
     text = domains.read_definition_xml(domain)
     definition = domain_xml.parse(text)
     text_of_template = template.make_template(
@@ -101,6 +107,17 @@ def open_capture(
             definition.metadata.appliance,
             method,
             nvram.read(connection, text),
+        )
+
+
+def _require_complete(domain: libvirt.virDomain) -> None:
+    """Raise Conflict for a domain of which a part is still on another host: what it lacks would be zeros."""
+    targets = layers.find_incomplete(domains.read_live_element(domain))
+    if targets:
+        raise Conflict(
+            f"source.domain: a part of the disks {', '.join(targets)} of {domain.name()!r} is still on another host. "
+            "Let it run until they are pulled in, by the task that brought it here, and run this task again.",
+            domain=domain.name(),
         )
 
 

@@ -14,15 +14,15 @@ finishes that or undoes it.
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     Conflict,
     HeadroomError,
-    NotFound,
 )
+from ansible_collections.headroom.libvirt.plugins.module_utils._layers import deletion, layers
+from ansible_collections.headroom.libvirt.plugins.module_utils._layers.users import Uses
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
     blocks,
     domain_xml,
@@ -47,6 +47,7 @@ if t.TYPE_CHECKING:
         Record,
         Transaction,
     )
+    from ansible_collections.headroom.libvirt.plugins.module_utils._layers.users import UseIndex
     from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
         Connection,
     )
@@ -69,22 +70,30 @@ class FlattenRecovery:
         self.roll_back(record)
 
     def roll_back(self, record: Record) -> None:
-        """Leave each disk with one volume."""
-        for step in (step.arguments for step in record.steps if step.name == "copy"):
-            domain = domains.find(self.connection, record.subject)
-            stands_on = (
-                None
-                if domain is None
-                else _read_source(domains.read_definition_xml(domain), step["target"])
-            )
-            for name in (step["name"], step["overlay"]):
-                self._delete_unless(stands_on, step["pool"], name)
+        """Leave each disk with one volume; raises Conflict where the domain stands on neither any more."""
+        domain = domains.find(self.connection, record.subject)
+        steps = [step.arguments for step in record.steps if step.name == "copy"]
+        if domain is None or not steps:
+            return
+        index = Uses(self.connection).index
+        volumes = []
+        for step in steps:
+            pair = {VolumeRef(step["pool"], step[name]) for name in ("name", "overlay")}
+            existing = index.storage.find_existing(pair)
+            if existing and not any(_uses(index, ref, domain.UUIDString()) for ref in existing):
+                raise Conflict(
+                    f"the disk {step['target']} of {record.subject!r} stands neither on {step['name']} nor on "
+                    f"{step['overlay']} of the pool {step['pool']}, as far as can be seen; somebody has given it "
+                    "another one. Nothing is deleted. Delete those of the two that nothing needs, and run the task "
+                    "again.",
+                    domain=record.subject,
+                )
+            volumes += existing
+        deletion.delete_volumes(self.connection, volumes, index=index)
 
-    def _delete_unless(self, stands_on: str | None, pool_name: str, name: str) -> None:
-        with contextlib.suppress(NotFound):
-            volume = storage.look_up_volume(storage.look_up_pool(self.connection, pool_name), name)
-            if stands_on is not None and storage.read_volume_path(volume) != stands_on:
-                storage.delete(volume)
+
+def _uses(index: UseIndex, ref: VolumeRef, uuid: str) -> bool:
+    return any(user.identity == uuid for user in index.users_of(ref))
 
 
 def check(connection: Connection, users: Users) -> None:
@@ -94,10 +103,17 @@ def check(connection: Connection, users: Users) -> None:
         for name in users.domains
         if domains.has_saved_memory(domains.look_up(connection, name))
     ]
+    incomplete = [
+        name
+        for name in users.domains
+        if not domains.is_active(domains.look_up(connection, name))
+        and not layers.is_complete(domains.read_live_element(domains.look_up(connection, name)))
+    ]
     unseen = [name for name, targets in users.domains.items() if not targets]
-    if saved or unseen or users.volumes:
+    if saved or incomplete or unseen or users.volumes:
         problems = [
             *(f"the domain {name!r} is saved (start it)" for name in saved),
+            *(f"a part of {name!r} is still on another host (start it)" for name in incomplete),
             *(f"the disks of {name!r} lie in no active pool (start its pool)" for name in unseen),
             *(f"the volume {name!r} belongs to no domain (delete it)" for name in users.volumes),
         ]
@@ -138,13 +154,10 @@ def _pull(domain: libvirt.virDomain, target: str, clock: Clock) -> None:
         lambda: blocks.read_job(domain, target) is None,
         f"pulling the disk {target} of {domain.name()!r}",
     )
-    backing = next(
-        (disk.backing for disk in domains.read_live(domain).disks if disk.target == target),
-        (),
-    )
-    if backing:
+    chain = layers.read_layers(domains.read_live_xml(domain)).get(target, ())
+    if len(chain) > 1:
         raise HeadroomError(
-            f"the disk {target} of {domain.name()!r} still stands on {backing[0]}: pulling it in broke off"
+            f"the disk {target} of {domain.name()!r} still stands on {chain[1]}: pulling it in broke off"
         )
 
 
@@ -210,12 +223,6 @@ def redirect_disk(text: str, target: str, path: str, old: VolumeRef, new: Volume
     owned = tuple(new if ref == old else ref for ref in said.volumes)
     metadata.put_in(root, said._replace(volumes=owned))
     return element_xml.serialise(root)
-
-
-def _read_source(text: str, target: str) -> str | None:
-    return next(
-        (disk.source for disk in domain_xml.parse(text).disks if disk.target == target), None
-    )
 
 
 def describe_recovery(record: Record, _direction: Direction) -> list[str]:

@@ -17,8 +17,8 @@ import contextlib
 import dataclasses
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Conflict, NotFound
-from ansible_collections.headroom.libvirt.plugins.module_utils._layers import overlays
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Conflict
+from ansible_collections.headroom.libvirt.plugins.module_utils._layers import deletion, overlays
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
     agent,
     domain_xml,
@@ -26,6 +26,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
     storage,
     storage_xml,
 )
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.metadata import VolumeRef
 from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import SYSTEM_CLOCK
 
 from . import sources
@@ -65,8 +66,17 @@ class CaptureRecovery:
         domain = domains.find(self.connection, record.subject)
         for step in steps:
             self._merge(domain, record.subject, step)
-        for step in steps:
-            _delete(self.connection, step["pool"], step["name"])
+        keep = deletion.delete_volumes(
+            self.connection, [VolumeRef(step["pool"], step["name"]) for step in steps]
+        )
+        if keep:
+            reasons = "; ".join(f"{ref.pool}/{ref.name}: {reason}" for ref, reason in keep.items())
+            raise Conflict(
+                f"overlays of the capture of {record.subject!r} cannot go: {reasons}. Somebody has put a snapshot over "
+                "them. Nothing is lost. Delete that snapshot (virsh snapshot-delete, or virsh blockcommit), and run "
+                "the task again, or recover the transaction.",
+                domain=record.subject,
+            )
 
     def _merge(
         self, domain: libvirt.virDomain | None, name: str, step: t.Mapping[str, t.Any]
@@ -75,18 +85,14 @@ class CaptureRecovery:
         if domain is None:
             return
         target, path = step["target"], step["path"]
-        if _read_source(domains.read_definition_xml(domain), target) != path and not (
-            domains.is_active(domain)
-            and _read_source(domains.read_live_xml(domain), target) == path
-        ):
-            return
-        if not domains.is_active(domain):
+        if domains.is_active(domain):
+            overlays.merge(domain, target, path, self.clock)
+        elif _read_source(domains.read_definition_xml(domain), target) == path:
             raise Conflict(
                 f"{name!r} stopped while it was captured, so its disk {target} stays on the overlay {path}. Nothing "
                 "of it is lost. Start it, and run the task again, or recover the transaction.",
                 domain=name,
             )
-        overlays.merge(domain, target, self.clock)
 
 
 @contextlib.contextmanager
@@ -163,12 +169,6 @@ def _read_source(text: str, target: str) -> str | None:
     return next(
         (disk.source for disk in domain_xml.parse(text).disks if disk.target == target), None
     )
-
-
-def _delete(connection: Connection, pool_name: str, name: str) -> None:
-    with contextlib.suppress(NotFound):
-        pool = storage.look_up_pool(connection, pool_name)
-        storage.delete(storage.look_up_volume(pool, name))
 
 
 def describe_recovery(record: Record, _direction: Direction) -> list[str]:

@@ -30,8 +30,8 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     Conflict,
     InvalidInput,
     NoSpace,
-    NotFound,
 )
+from ansible_collections.headroom.libvirt.plugins.module_utils._layers import deletion
 from ansible_collections.headroom.libvirt.plugins.module_utils._names import check_name
 from ansible_collections.headroom.libvirt.plugins.module_utils._undo import UndoStack
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
@@ -40,6 +40,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
     storage,
     storage_xml,
 )
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.metadata import VolumeRef
 
 from . import build, images, remote, sources, template
 from . import capture as captures
@@ -131,8 +132,12 @@ def open_plan(catalogue: Catalogue, request: ApplianceRequest) -> t.Iterator[App
 
 def store(catalogue: Catalogue, plan: AppliancePlan, request: ApplianceRequest) -> Manifest:
     """Carry the plan out and return the manifest as it is stored; leaves nothing behind on failure."""
-    for volume in catalogue.find_leftovers(request.appliance, request.now):
-        _delete_leftover(volume)
+    leftovers = catalogue.find_leftovers(request.appliance, request.now)
+    deletion.delete_volumes(
+        catalogue.connection,
+        [VolumeRef(catalogue.pool_name, volume.name()) for volume in leftovers],
+        of_appliances=True,
+    )
     _check_room(catalogue, plan)
     with UndoStack() as undo:
         volumes = [
@@ -339,9 +344,4 @@ def _publish(catalogue: Catalogue, manifest: Manifest, undo: UndoStack) -> None:
 def _delete_if_there(catalogue: Catalogue, name: str) -> None:
     volume = storage.find_volume(catalogue.pool, name)
     if volume is not None:
-        storage.delete(volume)
-
-
-def _delete_leftover(volume: storage.Volume) -> None:
-    with contextlib.suppress(NotFound):
         storage.delete(volume)

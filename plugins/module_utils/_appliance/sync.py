@@ -16,6 +16,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue import
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput, NotFound
 from ansible_collections.headroom.libvirt.plugins.module_utils._feed import entry as entries
 from ansible_collections.headroom.libvirt.plugins.module_utils._feed.errors import InvalidFeed
+from ansible_collections.headroom.libvirt.plugins.module_utils._layers.users import Uses
 from ansible_collections.headroom.libvirt.plugins.module_utils._uris import mask_uri
 
 from . import register
@@ -83,12 +84,13 @@ def remove(
     catalogue: Catalogue, manifest: Manifest, changes: Changes, *, check_mode: bool
 ) -> dict[str, t.Any]:
     """Remove a surplus version; one that something stands on stays, and the result says for whom."""
-    standing = dependents.find(catalogue, manifest).words
+    uses = Uses(catalogue.connection)
+    standing = dependents.find(catalogue, manifest, uses).words
     if standing:
         return {"id": str(manifest.id), "action": "in_use", "reason": ", ".join(standing)}
     changes.add(str(manifest.id), register.summarise(manifest), None)
     if not check_mode:
-        catalogue.remove(manifest)
+        catalogue.remove(manifest, uses)
     return {"id": str(manifest.id), "action": "removed", "reason": None}
 
 

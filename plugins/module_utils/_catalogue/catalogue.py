@@ -15,19 +15,26 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._errors import NotFound, Unsupported
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
+    InUse,
+    NotFound,
+    Unsupported,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._layers import deletion
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
     content,
     domains,
     storage,
     storage_xml,
 )
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.metadata import VolumeRef
 
 from . import manifest as manifests
 from . import names
 from .manifest import InvalidManifest, Manifest
 
 if t.TYPE_CHECKING:
+    from ansible_collections.headroom.libvirt.plugins.module_utils._layers.users import Uses
     from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
         Connection,
     )
@@ -132,16 +139,31 @@ class Catalogue:
                 clones.append(domain.name())
         return sorted(clones)
 
-    def remove(self, manifest: Manifest) -> None:
-        """Remove an appliance that nothing hangs on; from the first step on it is no longer visible."""
-        own = {manifest.id}
-        volumes = storage.list_volumes(self.pool)
-        for volume in sorted(
-            volumes, key=lambda volume: names.read_manifest_volume(volume.name()) is None
-        ):
-            disk = names.read_disk_volume(volume.name())
-            if names.read_manifest_volume(volume.name()) in own or (disk and disk.appliance in own):
-                storage.delete(volume)
+    def remove(self, manifest: Manifest, uses: Uses) -> None:
+        """Remove an appliance that nothing hangs on; from the first step on it is no longer visible.
+
+        ``uses`` is a look from right before. Raises InUse, with nothing done, where somebody needs a disk of it.
+        """
+        own_names = [volume.name() for volume in storage.list_volumes(self.pool)]
+        described = [name for name in own_names if names.read_manifest_volume(name) == manifest.id]
+        disks = [
+            VolumeRef(self.pool_name, name)
+            for name in own_names
+            if self._is_disk_of(name, manifest.id)
+        ]
+        users = {str(user) for ref in disks for user in uses.index.users_of(ref, frozenset(disks))}
+        if users:
+            raise InUse(
+                f"{manifest.id} cannot go: {', '.join(sorted(users))} stand on it.",
+                appliance=str(manifest.id),
+                users=sorted(users),
+            )
+        for refs in ([VolumeRef(self.pool_name, name) for name in described], disks):
+            deletion.delete_volumes(self.connection, refs, index=uses.index, of_appliances=True)
+
+    def _is_disk_of(self, volume_name: str, appliance: ApplianceId) -> bool:
+        disk = names.read_disk_volume(volume_name)
+        return disk is not None and disk.appliance == appliance
 
     def find_leftovers(self, appliance: ApplianceId, now: float) -> list[Volume]:
         """Return the volumes that interrupted runs left: of ``appliance`` all, of others those long untouched.

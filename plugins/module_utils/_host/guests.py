@@ -16,6 +16,16 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue.names 
     read_disk_volume,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import NotFound
+from ansible_collections.headroom.libvirt.plugins.module_utils._layers.layers import (
+    DiskLayers,
+    Layer,
+    is_complete,
+    read_disks,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._layers.stored import (
+    HostStorage,
+    read_storage,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._streaming.model import (
     is_helper_name,
 )
@@ -44,10 +54,10 @@ _KIB: t.Final = 1024
 def placed_guests(connection: Connection, uri: str) -> list[dict[str, t.Any]]:
     """Return each guest of the host with what it takes, by name; ``uri`` leads to the host from elsewhere."""
     found: list[dict[str, t.Any]] = []
-    volumes = _Volumes(connection)
+    stored = read_storage(connection, refresh=False)
     for domain in domains.list_all(connection):
         try:
-            found.append(_guest(domain, volumes, uri))
+            found.append(_guest(domain, stored, uri))
         except NotFound:  # it vanished between being listed and being read
             continue
     return sorted(found, key=lambda guest: (guest["name"], guest["uuid"]))
@@ -60,11 +70,12 @@ def appliance_volumes(connection: Connection) -> list[str]:
     return sorted(name for name in names if read_disk_volume(name))
 
 
-def _guest(domain: libvirt.virDomain, volumes: _Volumes, uri: str) -> dict[str, t.Any]:
+def _guest(domain: libvirt.virDomain, stored: HostStorage, uri: str) -> dict[str, t.Any]:
     state, maximum_kib, _current_kib, vcpus, _cpu_time = domains.read_info(domain)
     root = domains.read_live_element(domain)
     definition = domain_xml.read(root)
     metadata = definition.metadata
+    chains = {disk.target: disk for disk in read_disks(root)}
     return {
         "name": definition.name,
         "uuid": definition.uuid,
@@ -80,7 +91,11 @@ def _guest(domain: libvirt.virDomain, volumes: _Volumes, uri: str) -> dict[str, 
         "networks": sorted(
             {one.source for one in definition.interfaces if one.type == "network" and one.source}
         ),
-        "disks": [_disk(disk, volumes) for disk in definition.disks if _comes_along(disk)],
+        "disks": [
+            _disk(disk, chains[disk.target], stored)
+            for disk in definition.disks
+            if _comes_along(disk)
+        ],
         "busy": _busy(root),
     }
 
@@ -92,55 +107,29 @@ def _comes_along(disk: domain_xml.Disk) -> bool:
 
 def _busy(root: etree._Element) -> str | None:
     """Return why a guest cannot be moved now, in words."""
-    if root.find("devices/disk//backingStore[@type='network']") is not None:
+    if not is_complete(root):
         return "its disks are still arriving from another host"
     if root.find("devices/disk/mirror") is not None:
         return "a disk of it is being copied"
     return None
 
 
-def _disk(disk: domain_xml.Disk, volumes: _Volumes) -> dict[str, t.Any]:
-    found = (
-        volumes.at(disk.source)
-        if disk.source
-        else volumes.named(disk.pool or "", disk.volume or "")
-    )
-    path, pool, read = found
-    chain = disk.backing or ((read.backing_path,) if read.backing_path else ())
-    name = posixpath.basename(chain[0]) if len(chain) == 1 else ""
+def _disk(disk: domain_xml.Disk, chain: DiskLayers, stored: HostStorage) -> dict[str, t.Any]:
+    top, *below = stored.layers_of(chain)
+    ref, volume = stored.find_volume(top), _volume(stored, top)
+    name = posixpath.basename(str(below[0])) if len(below) == 1 else ""
     return {
         "target": disk.target,
-        "path": path,
-        "pool": pool,
-        "bytes": read.allocation_bytes,
-        "capacity_bytes": read.capacity_bytes,
+        "path": stored.path_of(top),
+        "pool": None if ref is None else ref.pool,
+        "bytes": volume.allocation_bytes,
+        "capacity_bytes": volume.capacity_bytes,
         "base": name if read_disk_volume(name) else None,
-        "base_bytes": sum(volumes.at(below)[2].allocation_bytes for below in chain),
+        "base_bytes": sum(_volume(stored, layer).allocation_bytes for layer in below),
     }
 
 
-class _Volumes:
-    """The host's volumes, each asked for once: many guests stand on one appliance."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-        self._at: dict[str, tuple[str, str | None, storage_xml.Volume]] = {}
-
-    def at(self, path: str) -> tuple[str, str | None, storage_xml.Volume]:
-        """Return path, pool and volume; no pool and an empty volume for what is in no running pool."""
-        if path not in self._at:
-            volume = storage.find_volume_by_path(self._connection, path)
-            self._at[path] = (
-                (path, None, storage_xml.Volume("")) if volume is None else self._read(volume)
-            )
-        return self._at[path]
-
-    def named(self, pool: str, name: str) -> tuple[str, str | None, storage_xml.Volume]:
-        """Return the same for a volume by its name."""
-        return self._read(
-            storage.look_up_volume(storage.look_up_pool(self._connection, pool), name)
-        )
-
-    def _read(self, volume: libvirt.virStorageVol) -> tuple[str, str | None, storage_xml.Volume]:
-        read = storage.read_volume(volume)
-        return read.path, storage.look_up_pool_of(volume).name(), read
+def _volume(stored: HostStorage, layer: Layer) -> storage_xml.Volume:
+    """Return the volume that a layer is; an empty one for what is in no running pool."""
+    ref = stored.find_volume(layer)
+    return storage_xml.Volume("") if ref is None else stored.volumes[ref]

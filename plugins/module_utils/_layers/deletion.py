@@ -13,6 +13,7 @@ returns what stays with the reason in words.
 
 from __future__ import annotations
 
+import contextlib
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
@@ -71,7 +72,8 @@ def delete_volumes(
             continue
         volume = find_volume(connection, ref)
         if volume is not None:
-            (delete or storage.delete)(volume)
+            with contextlib.suppress(NotFound):  # somebody else was faster
+                (delete or storage.delete)(volume)
         gone.add(ref)
     return keep
 

@@ -9,7 +9,6 @@
 
 from __future__ import annotations
 
-import functools
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import HeadroomError
@@ -24,6 +23,8 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._virt.element_xml
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.libvirt_dep import libvirt
 from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import Waiter
+
+from .layers import read_layers
 
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import Clock
@@ -63,11 +64,36 @@ def put(domain: Domain, xml: str, *, made: bool = False, quiesce: bool = False) 
         domain.snapshotCreateXML(xml, flags)
 
 
-def merge(domain: Domain, target: str, clock: Clock) -> None:
-    """Merge the overlay of a running domain's disk back, whatever of that is left to do; the guest runs on.
+def merge(domain: Domain, target: str, path: str, clock: Clock) -> None:
+    """Merge the overlay at ``path`` back out of a running domain's disk, wherever it lies in the chain by now.
 
-    Raises HeadroomError when libvirt gives it up, TimedOut when it takes longer than ten minutes.
+    Somebody may have put a snapshot over it meanwhile, as backups do. The guest runs on. Does nothing for a chain that
+    does not hold it. Raises HeadroomError when libvirt gives it up, TimedOut when it takes longer than ten minutes.
     """
+    chain = _read_paths(domain, target)
+    if chain[:1] == [path]:
+        _merge_top(domain, target, clock)
+    elif path in chain:
+        below = chain[chain.index(path) + 1 :]
+        if not below:
+            raise HeadroomError(f"the disk {target} of {domain.name()!r} has nothing below {path}")
+        if blocks.read_job(domain, target) is None:
+            blocks.commit_between(domain, target, path, below[0])
+        _wait_without_job(domain, target, clock)
+    else:
+        return
+    if path in _read_paths(domain, target):
+        raise HeadroomError(
+            f"the overlay {path} of the disk {target} of {domain.name()!r} could not be merged: it is still in use"
+        )
+
+
+def _read_paths(domain: Domain, target: str) -> list[str]:
+    return [str(layer) for layer in read_layers(domains.read_live_xml(domain)).get(target, ())]
+
+
+def _merge_top(domain: Domain, target: str, clock: Clock) -> None:
+    """Merge the topmost layer, whatever of that is left to do."""
     if blocks.read_job(domain, target) is None:
         blocks.commit(domain, target)
 
@@ -80,12 +106,14 @@ def merge(domain: Domain, target: str, clock: Clock) -> None:
 
     Waiter(_MERGE_SECONDS, clock).wait_for(ready, f"merging the overlay of the disk {target}")
     blocks.pivot(domain, target)
-    gone = functools.partial(_has_no_job, domain, target)
-    Waiter(_MERGE_SECONDS, clock).wait_for(gone, f"leaving the overlay of the disk {target}")
+    _wait_without_job(domain, target, clock)
 
 
-def _has_no_job(domain: Domain, target: str) -> bool:
-    return blocks.read_job(domain, target) is None
+def _wait_without_job(domain: Domain, target: str, clock: Clock) -> None:
+    Waiter(_MERGE_SECONDS, clock).wait_for(
+        lambda: blocks.read_job(domain, target) is None,
+        f"leaving the overlay of the disk {target}",
+    )
 
 
 def is_ready(xml: str, target: str) -> bool:

@@ -62,10 +62,10 @@ class SourceDisk:
     """A disk of the guest as the source has it.
 
     ``pool`` is None for what lies in no active pool of the source, ``path`` for what is no local file or device.
-    ``chain`` are the paths that it stands on. ``there`` says that the destination has a volume at the same path,
-    ``shared`` that this was proven to be the same one. ``base_there`` is the destination's path of what the disk stands
-    on, and ``base_is_same`` whether that is the same for certain: an appliance's disk, whose name follows from its
-    content.
+    ``chain`` are the paths that it stands on; ``is_complete`` says that no part of it is still on another host.
+    ``there`` says that the destination has a volume at the same path, ``shared`` that this was proven to be the same
+    one. ``base_there`` is the destination's path of what the disk stands on, and ``base_is_same`` whether that is the
+    same for certain: an appliance's disk, whose name follows from its content.
     """
 
     target: str
@@ -83,6 +83,7 @@ class SourceDisk:
     base_there: str | None = None
     base_is_same: bool = False
     cache: str | None = None
+    is_complete: bool = True
 
     @property
     def is_written(self) -> bool:

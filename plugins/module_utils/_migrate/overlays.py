@@ -12,7 +12,6 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._layers import deletion, overlays
-from ansible_collections.headroom.libvirt.plugins.module_utils._streaming.chain import read_chains
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import domains
 
 if t.TYPE_CHECKING:
@@ -39,7 +38,5 @@ def thaw(sides: Sides, intent: Intent) -> None:
     if domain is None or not domains.is_active(domain):
         return
     for disk in intent.streamed:
-        layers = read_chains(domains.read_live_xml(domain)).get(disk.target, ())
-        if layers[:1] == (disk.overlay_path,):
-            overlays.merge(domain, disk.target, sides.clock)
+        overlays.merge(domain, disk.target, disk.overlay_path, sides.clock)
     deletion.delete_own_files(sides.source, [disk.overlay_path for disk in intent.streamed])

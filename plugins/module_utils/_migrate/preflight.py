@@ -35,6 +35,7 @@ def evaluate(plan: MigrationPlan, facts: Facts) -> tuple[Finding, ...]:
         resource_checks.memory,
         resource_checks.hugepages,
         resource_checks.numa,
+        storage_checks.completeness,
         storage_checks.disks,
         storage_checks.space,
         storage_checks.cache,

@@ -21,6 +21,18 @@ if t.TYPE_CHECKING:
 _SAFE_CACHE: t.Final = frozenset({"none", "directsync", "default", None})
 
 
+def completeness(plan: MigrationPlan, _facts: Facts) -> t.Iterator[Finding]:
+    """Judge whether all of each disk is on the source: what it still reads from another host would be lost."""
+    targets = [disk.target for disk in plan.guest.disks if not disk.is_complete]
+    if targets:
+        yield Finding(
+            "complete",
+            "failed",
+            f"a part of the disks {', '.join(targets)} is still on the host that the guest came from",
+            "Let it run until they are pulled in: run the task that brought it here again, with wait: local.",
+        )
+
+
 def disks(plan: MigrationPlan, facts: Facts) -> t.Iterator[Finding]:
     """Judge where each disk goes."""
     paths = {disk.target: disk for disk in plan.guest.disks}

@@ -9,12 +9,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import posixpath
 import secrets
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue import names
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import HeadroomError
+from ansible_collections.headroom.libvirt.plugins.module_utils._layers import layers
+from ansible_collections.headroom.libvirt.plugins.module_utils._layers.stored import read_storage
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
     domain_xml,
     domains,
@@ -25,6 +28,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
 from .model import Guest, SourceDisk
 
 if t.TYPE_CHECKING:
+    from ansible_collections.headroom.libvirt.plugins.module_utils._lxml_dep import etree
     from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
         Connection,
     )
@@ -43,22 +47,44 @@ def active_pools(connection: Connection) -> tuple[storage_xml.Pool, ...]:
 
 def guest(source: Connection, destination: Connection, domain: libvirt.virDomain) -> Guest:
     """Return the guest, with what is to be known of each of its disks."""
-    text = domains.read_live_xml(domain)
-    definition = domain_xml.parse(text)
+    root = domains.read_live_element(domain)
+    definition = domain_xml.read(root)
     probe = _SharedStorage(source, destination)
+    chains, incomplete = _read_chains(source, root), layers.find_incomplete(root)
     return Guest(
         name=definition.name,
         uuid=definition.uuid or "",
         running=domains.is_active(domain),
         memory_bytes=definition.memory_bytes,
-        disks=tuple(_disk(source, destination, disk, probe) for disk in definition.disks),
+        disks=tuple(
+            dataclasses.replace(
+                _disk(source, destination, disk, chains[disk.target], probe),
+                is_complete=disk.target not in incomplete,
+            )
+            for disk in definition.disks
+        ),
         persistent=domains.is_persistent(domain),
         autostart=domains.is_persistent(domain) and domains.has_autostart(domain),
     )
 
 
+def _read_chains(source: Connection, root: etree._Element) -> dict[str, tuple[str, ...]]:
+    """Return {target: what the disk stands on, top first}."""
+    disks = layers.read_disks(root)
+    # what runs tells its chains to the end by itself
+    stored = None if all(disk.is_ended for disk in disks) else read_storage(source, refresh=False)
+    return {
+        disk.target: tuple(map(str, (stored.layers_of(disk) if stored else disk.layers)[1:]))
+        for disk in disks
+    }
+
+
 def _disk(
-    source: Connection, destination: Connection, disk: domain_xml.Disk, probe: _SharedStorage
+    source: Connection,
+    destination: Connection,
+    disk: domain_xml.Disk,
+    chain: tuple[str, ...],
+    probe: _SharedStorage,
 ) -> SourceDisk:
     path = disk.source
     if disk.pool and disk.volume:
@@ -66,7 +92,6 @@ def _disk(
         path = storage.read_volume_path(storage.look_up_volume(pool, disk.volume))
     volume = None if path is None else storage.find_volume_by_path(source, path)
     read = storage_xml.Volume("") if volume is None else storage.read_volume(volume)
-    chain = disk.backing or ((read.backing_path,) if read.backing_path else ())
     there = path is not None and storage.find_volume_by_path(destination, path) is not None
     base, same = _base(destination, chain)
     return SourceDisk(

@@ -58,6 +58,12 @@ def commit(domain: Domain, target: str) -> None:
         domain.blockCommit(target, None, None, 0, flags)
 
 
+def commit_between(domain: Domain, target: str, top: str, base: str) -> None:
+    """Begin to merge a layer that is not the topmost one into the one below it; the job ends by itself."""
+    with translate_errors(f"merge the layer {top} of the disk {target} of {domain.name()!r}"):
+        domain.blockCommit(target, base, top, 0, 0)
+
+
 def pivot(domain: Domain, target: str) -> None:
     """End a job that is ready, and let the domain go on with what it has written."""
     with translate_errors(f"leave the overlay of the disk {target} of {domain.name()!r}"):

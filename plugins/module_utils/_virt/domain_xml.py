@@ -43,7 +43,6 @@ class Disk(t.NamedTuple):
     format: str | None = None
     readonly: bool = False
     shareable: bool = False
-    backing: tuple[str, ...] = ()
     alias: str | None = None
     cache: str | None = None
 
@@ -128,19 +127,9 @@ def _read_disk(element: etree._Element) -> Disk:
         format=read_attribute(parts.get("driver"), "type") or None,
         readonly="readonly" in parts,
         shareable="shareable" in parts,
-        backing=tuple(_walk_backing(parts.get("backingStore"))),
         alias=read_attribute(parts.get("alias"), "name") or None,
         cache=read_attribute(parts.get("driver"), "cache") or None,
     )
-
-
-def _walk_backing(store: etree._Element | None) -> t.Iterator[str]:
-    while store is not None:
-        source = store.find("source")
-        path = None if source is None else source.get("file") or source.get("dev")
-        if path:
-            yield path
-        store = store.find("backingStore")
 
 
 def _read_interface(element: etree._Element) -> Interface:

@@ -19,6 +19,7 @@ import functools
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import NotFound, TimedOut
+from ansible_collections.headroom.libvirt.plugins.module_utils._layers import deletion
 from ansible_collections.headroom.libvirt.plugins.module_utils._undo import UndoStack
 from ansible_collections.headroom.libvirt.plugins.module_utils._uris import leads_here
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
@@ -208,15 +209,15 @@ class Preparer:
 
 
 def remove(connection: Connection, pool: storage.Pool, name: str, targets: t.Iterable[str]) -> None:
-    """Remove an image, or what there is of one."""
+    """Remove an image, or what there is of one; a volume that somebody stands on stays."""
     domain = domains.find(connection, name)
     if domain is not None:
         _power_off(domain)
         domains.undefine(domain)
-    for target in targets:
-        volume = storage.find_volume(pool, name_volume(name, target))
-        if volume is not None:
-            storage.delete(volume)
+    volumes = [VolumeRef(pool.name(), name_volume(name, target)) for target in targets]
+    deletion.delete_volumes(
+        connection, [ref for ref in volumes if storage.find_volume(pool, ref.name) is not None]
+    )
 
 
 def name_volume(machine: str, target: str) -> str:

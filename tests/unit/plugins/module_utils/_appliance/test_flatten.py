@@ -10,6 +10,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import
 from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue.dependents import Users
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Conflict
 from ansible_collections.headroom.libvirt.plugins.module_utils._journal.journal import Record, Step
+from ansible_collections.headroom.libvirt.plugins.module_utils._layers.layers import read_layers
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
     domain_xml,
     element_xml,
@@ -29,6 +30,9 @@ DOMAIN = """<domain type='test'><name>web-1</name><memory>65536</memory><os><typ
 <source file='/images/base'/></backingStore><target dev='vda'/></disk>
 <disk type='file' device='disk'><source file='/images/other'/><target dev='vdb'/></disk>
 </devices></domain>"""
+DETACHED = DOMAIN.replace("<backingStore type='file'><format type='qcow2'/>\n", "").replace(
+    "<source file='/images/base'/></backingStore>", ""
+)
 OLD, NEW = VolumeRef("default", "old"), VolumeRef("default", "new")
 
 
@@ -39,11 +43,16 @@ def owning() -> str:
 
 
 def test_the_definition_follows_its_disk() -> None:
-    after = domain_xml.parse(flatten.redirect_disk(owning(), "vda", "/images/new", OLD, NEW))
-    assert [(disk.target, disk.source, disk.format, disk.backing) for disk in after.disks] == [
-        ("vda", "/images/new", "qcow2", ()),
-        ("vdb", "/images/other", None, ()),
+    text = flatten.redirect_disk(owning(), "vda", "/images/new", OLD, NEW)
+    after = domain_xml.parse(text)
+    assert [(disk.target, disk.source, disk.format) for disk in after.disks] == [
+        ("vda", "/images/new", "qcow2"),
+        ("vdb", "/images/other", None),
     ]
+    assert {target: len(chain) for target, chain in read_layers(text).items()} == {
+        "vda": 1,
+        "vdb": 1,
+    }
     assert after.metadata == Metadata(
         appliance="web:1", volumes=(NEW, VolumeRef("default", "other"))
     )
@@ -62,6 +71,26 @@ def test_after_a_crash_the_volume_that_the_domain_has_stays(
     for _twice in range(2):
         flatten.FlattenRecovery(node).roll_back(record)
         assert [volume.name() for volume in storage.list_volumes(pool)] == left
+
+
+def test_of_a_disk_that_became_a_snapshot_nothing_is_lost(node: Connection) -> None:
+    """D3: somebody has put a snapshot over the disk since."""
+    pool = storage.look_up_pool(node, "default")
+    for name in ("old", "new"):
+        new = storage_xml.NewVolume(name, 4096)
+        storage.create(pool, name, storage_xml.build_volume_xml(new))
+    node.handle.defineXMLFlags(DOMAIN.replace("/images/old", "/images/nightly"))
+    step = Step("copy", {"target": "vda", "pool": "default", "name": "new", "overlay": "old"})
+    record = Record("1", flatten.KIND, "web-1", {"uri": node.uri}, (step,))
+    with pytest.raises(Conflict, match="stands neither on new nor on old"):
+        flatten.FlattenRecovery(node).roll_back(record)
+    assert sorted(volume.name() for volume in storage.list_volumes(pool)) == ["new", "old"]
+    nightly = storage_xml.NewVolume("nightly", 4096, backing_path="/images/old")
+    storage.create(pool, "nightly", storage_xml.build_volume_xml(nightly))
+    node.handle.lookupByName("web-1").undefineFlags(0)
+    node.handle.defineXMLFlags(DETACHED.replace("/images/old", "/images/nightly"))
+    flatten.FlattenRecovery(node).roll_back(record)
+    assert sorted(volume.name() for volume in storage.list_volumes(pool)) == ["nightly", "old"]
 
 
 def test_of_a_domain_that_is_gone_nothing_is_deleted(node: Connection) -> None:

@@ -32,6 +32,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     NotFound,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._journal.journal import Journal
+from ansible_collections.headroom.libvirt.plugins.module_utils._layers.users import Uses
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
     content,
     storage,
@@ -47,9 +48,10 @@ if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue.manifest import (
         Manifest,
     )
-    from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
-        Connection,
-    )
+    from ansible_collections.headroom.libvirt.plugins.module_utils._layers.users import Uses
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
+    Connection,
+)
 
 WEB = ApplianceId("web", "1")
 CONTENT = b"boot" + bytes(4092)
@@ -222,7 +224,7 @@ def test_a_second_host_gets_the_same_appliance(
     assert dataclasses.replace(copied, disks=()) == dataclasses.replace(made, disks=())
     assert copied.disks[0].sha256 == made.disks[0].sha256
     wrong = dataclasses.replace(made, disks=(dataclasses.replace(made.disks[0], sha256="0" * 64),))
-    second.remove(copied)
+    second.remove(copied, Uses(node))
     with pytest.raises(ChecksumMismatch):
         make(second, ask(original=wrong))
     assert volumes(second) == []
@@ -246,7 +248,7 @@ def test_removing_takes_exactly_its_own_volumes(
 ) -> None:
     one, longer = make(shelf, ask()), make(shelf, ask(appliance=ApplianceId("web", "1.2")))
     dependents.refuse(one, dependents.find(shelf, one))
-    shelf.remove(one)
+    shelf.remove(one, Uses(shelf.connection))
     assert shelf.find("web", "1") is None
     assert shelf.find("web", "1.2") == longer
     assert volumes(shelf) == sorted([longer.disks[0].volume, names.manifest_volume(longer.id)])

@@ -20,7 +20,7 @@ DISK = """<disk type='file' device='disk'><driver name='qemu' type='qcow2'/><sou
 {below}<target dev='{target}' bus='virtio'/></disk>"""
 BELOW = """<backingStore type='file'><format type='qcow2'/><source file='/default-pool/{name}'/><backingStore/>
 </backingStore>"""
-STREAMED = """<backingStore type='network'><format type='raw'/><source protocol='nbd' name='x'>
+STREAMED = """<backingStore type='network'><format type='raw'/><source protocol='nbd' name='0123456789abcdef-vda'>
 <host name='k1' port='49216'/></source><backingStore/></backingStore>"""
 
 
@@ -115,6 +115,25 @@ def test_a_disk_that_is_in_no_pool(connection: Connection) -> None:
 def test_a_guest_whose_disks_are_still_arriving_is_busy(connection: Connection) -> None:
     guest = seen(connection, "web-1", DISK.format(source="own.qcow2", target="vda", below=STREAMED))
     assert guest["busy"] == "its disks are still arriving from another host"
+
+
+def test_a_network_layer_of_the_owners_choice_is_no_reason_to_stay(connection: Connection) -> None:
+    """B29: what is known of exports decides, not the type of a layer."""
+    below = STREAMED.replace("0123456789abcdef-vda", "golden")
+    guest = seen(connection, "web-1", DISK.format(source="own.qcow2", target="vda", below=below))
+    assert guest["busy"] is None
+
+
+def test_a_volume_in_a_pool_that_is_off_is_told_by_its_place(node: Connection) -> None:
+    """F6: no pool that is off keeps the host from being told."""
+    disk = "<disk type='volume' device='disk'><source pool='fast' volume='v'/><target dev='vda'/></disk>"
+    node.handle.defineXMLFlags(
+        "<domain type='test'><name>a</name><memory>8192</memory><os><type>hvm</type></os>"
+        f"<devices>{disk}</devices></domain>"
+    )
+    node.handle.storagePoolLookupByName("fast").destroy()
+    (guest,) = guests.placed_guests(node, node.uri)
+    assert [(disk["path"], disk["pool"]) for disk in guest["disks"]] == [("/fast/v", None)]
 
 
 @pytest.mark.parametrize(

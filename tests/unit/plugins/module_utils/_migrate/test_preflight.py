@@ -75,6 +75,14 @@ def test_hosts_that_fit_have_no_fault() -> None:
     assert failed(GOOD) == []
 
 
+def test_a_guest_that_is_still_arriving_is_not_moved_on() -> None:
+    """D2: what it still reads from its old host would be lost with it."""
+    disk = dataclasses.replace(DISK, is_complete=False)
+    (finding,) = failed(GOOD, made(dataclasses.replace(GUEST, disks=(disk,))))
+    assert (finding.check, finding.status) == ("complete", "failed")
+    assert "the disks vda is still on the host" in finding.detail
+
+
 @pytest.mark.parametrize(
     ("check", "change"),
     [

@@ -28,7 +28,7 @@ if t.TYPE_CHECKING:
 
 HALF = Job(5, 10)
 DISK = """<disk type='file' device='disk'><driver name='qemu' type='qcow2'/><source file='/images/{0}'/>
-  <backingStore type='network'><format type='raw'/><source protocol='nbd' name='t-{0}'>
+  <backingStore type='network'><format type='raw'/><source protocol='nbd' name='0123456789abcdef-{0}'>
   <host name='10.0.0.1' port='10809'/></source><backingStore/></backingStore><target dev='{0}' bus='virtio'/></disk>"""
 CLONE = """<domain type='test'><name>web-1</name><memory>8192</memory><os><type>hvm</type></os>
   <devices>{}</devices></domain>"""

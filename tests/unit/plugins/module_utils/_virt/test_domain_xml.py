@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import HeadroomError
+from ansible_collections.headroom.libvirt.plugins.module_utils._layers.layers import read_layers
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import domain_xml, element_xml
 
 DOMAIN = """
@@ -45,10 +46,12 @@ def test_reads_a_domain() -> None:
     assert definition.title == "Web {{ 1 + 1 }}"
     assert definition.nvram == "/var/lib/nvram/web-1.fd"
     first, second, cdrom = definition.disks
-    assert (first.source, first.backing) == (
+    assert first.source == "/pool/web-1.qcow2"
+    assert [str(layer) for layer in read_layers(DOMAIN)["vda"]] == [
         "/pool/web-1.qcow2",
-        ("/pool/base.qcow2", "/pool/root.raw"),
-    )
+        "/pool/base.qcow2",
+        "/pool/root.raw",
+    ]
     assert (second.pool, second.volume, second.shareable) == ("default", "data", True)
     assert (cdrom.source, cdrom.readonly, cdrom.device) == (None, True, "cdrom")
     assert [interface.mac for interface in definition.interfaces] == ["52:54:00:00:00:01", None]

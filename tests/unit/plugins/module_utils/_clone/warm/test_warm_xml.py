@@ -11,6 +11,7 @@ import pytest
 from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import build
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone.warm import guest, warm_xml
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Unsupported
+from ansible_collections.headroom.libvirt.plugins.module_utils._layers.layers import read_layers
 from ansible_collections.headroom.libvirt.plugins.module_utils._lxml_dep import etree
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.domain_xml import parse
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.element_xml import (
@@ -58,7 +59,8 @@ def test_a_fork_is_itself_on_the_hardware_of_the_image() -> None:
     assert root.findtext("genid") == GENID
     assert root.get("id") is None
     (disk,) = definition.disks
-    assert (disk.source, disk.backing) == ("/pool/mine", ())
+    assert disk.source == "/pool/mine"
+    assert [str(layer) for layer in read_layers(serialise(root))[disk.target]] == ["/pool/mine"]
     metadata = find_in(root)
     assert (metadata.fleet, metadata.appliance, [ref.name for ref in metadata.volumes]) == (
         "web",
