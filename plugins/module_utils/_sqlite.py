@@ -5,12 +5,17 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""SQLite files of the collection: opened, migrated, locked, and set aside when they are broken."""
+"""Database: run work in a transaction of one of the collection's SQLite files, which are migrated, locked, and set
+aside when they are broken.
+
+Which file a path means is looked at anew each time, since another run may set a broken one aside meanwhile.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
+import datetime as dt
 import fcntl
 import os
 import pathlib
@@ -25,11 +30,6 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     InvalidInput,
     NoSpace,
     Unsupported,
-)
-from ansible_collections.headroom.libvirt.plugins.module_utils._sqlite_file import (
-    lock_directory,
-    read_identity,
-    set_aside,
 )
 
 T = t.TypeVar("T")
@@ -263,9 +263,9 @@ class Database:
                 fresh.rename(file)
 
     def _build_refusal(self, error: Exception) -> HeadroomError:
-        told = error.strerror if isinstance(error, OSError) and error.strerror else error
+        problem = error.strerror if isinstance(error, OSError) and error.strerror else error
         return InvalidInput(
-            self.schema.option, self.path, f"cannot be used: {told}", self.schema.remedy
+            self.schema.option, self.path, f"cannot be used: {problem}", self.schema.remedy
         )
 
     @contextlib.contextmanager
@@ -296,7 +296,7 @@ def migrate(connection: sqlite3.Connection, path: str, schema: Schema) -> None:
 
     Raises Unsupported for a newer schema than this release knows, InvalidInput for another program's database.
     """
-    known = len(schema.migrations)
+    newest = len(schema.migrations)
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     (application,) = connection.execute("PRAGMA application_id").fetchone()
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
@@ -304,16 +304,73 @@ def migrate(connection: sqlite3.Connection, path: str, schema: Schema) -> None:
         raise InvalidInput(
             schema.option, path, "is another program's SQLite database", schema.remedy
         )
-    if version > known:
+    if version > newest:
         raise Unsupported(
             f"{schema.option}: {path} was written by a newer release of headroom.libvirt (schema {version}, this one "
-            f"knows {known}). Upgrade the collection on the controller.",
+            f"knows {newest}). Upgrade the collection on the controller.",
             found=version,
-            known=known,
+            known=newest,
         )
     for statements in schema.migrations[version:]:
         for statement in statements:
             connection.execute(statement)
-    if version < known:
+    if version < newest:
         connection.execute(f"PRAGMA application_id = {schema.application_id}")
-        connection.execute(f"PRAGMA user_version = {known}")
+        connection.execute(f"PRAGMA user_version = {newest}")
+
+
+def set_aside(
+    path: str,
+    identity: tuple[int, int] | None,
+    now: float,
+    close: t.Callable[[], None] = lambda: None,
+) -> str | None:
+    """Rename the broken file to ``PATH.corrupt-TIME``; return its new name.
+
+    Returns None when it is no longer the file that ``identity`` (device, inode) means: two runs may find the same
+    file broken, and the second must not set the first one's fresh file aside. ``close`` closes the broken file: after
+    it was moved, and before anyone can make a fresh one, whose -wal SQLite would take for its own.
+    """
+    file = pathlib.Path(path)
+    with lock_directory(file.parent, fcntl.LOCK_EX):
+        if identity is None or read_identity(path) != identity:
+            return None
+        time = dt.datetime.fromtimestamp(now, dt.timezone.utc).strftime("%Y%m%dT%H%M%SZ")
+        aside = _choose_unused(f"{path}.corrupt-{time}")
+        file.rename(aside)
+        for suffix in (
+            "-wal",
+            "-shm",
+        ):  # what they hold belongs to the broken file, and would be read into a new one
+            with contextlib.suppress(FileNotFoundError):
+                pathlib.Path(path + suffix).rename(aside + suffix)
+        close()
+        return aside
+
+
+def _choose_unused(path: str) -> str:
+    candidate, number = path, 1
+    while os.path.lexists(candidate):
+        number += 1
+        candidate = f"{path}-{number}"
+    return candidate
+
+
+@contextlib.contextmanager
+def lock_directory(directory: pathlib.Path, operation: int) -> t.Iterator[None]:
+    """Hold the lock of the directory (LOCK_SH or LOCK_EX): who opens, makes or moves a file in it has it."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, operation)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def read_identity(path: str) -> tuple[int, int] | None:
+    """Return device and inode of the file at ``path``; None where none is."""
+    try:
+        facts = os.lstat(path)
+    except OSError:
+        return None
+    return facts.st_dev, facts.st_ino

@@ -15,7 +15,7 @@ import typing as t
 
 import pytest
 
-from ansible_collections.headroom.libvirt.plugins.module_utils import _sqlite, _sqlite_file
+from ansible_collections.headroom.libvirt.plugins.module_utils import _sqlite
 from ansible_collections.headroom.libvirt.plugins.module_utils._demand.database import (
     SCHEMA,
     Database,
@@ -131,9 +131,9 @@ def test_a_dry_run_moves_no_broken_file(path: Path) -> None:
 def test_the_second_who_finds_a_file_broken_leaves_the_fresh_one(path: Path) -> None:
     write(path, b"broken" * 1000)
     identity = (path.stat().st_dev, path.stat().st_ino)
-    assert _sqlite_file.set_aside(str(path), identity, NOW) is not None
+    assert _sqlite.set_aside(str(path), identity, NOW) is not None
     Database(str(path)).run(add, NOW)
-    assert _sqlite_file.set_aside(str(path), identity, NOW) is None
+    assert _sqlite.set_aside(str(path), identity, NOW) is None
     assert Database(str(path)).run(count, NOW) == (1, [])
 
 
