@@ -5,7 +5,7 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""What the URIs of hosts and feeds say by themselves, and what of them may be shown. Pure."""
+"""Mask what of URIs may not be shown, and say what those of hosts mean by themselves. Pure."""
 
 from __future__ import annotations
 
@@ -13,14 +13,29 @@ import re
 import typing as t
 from urllib.parse import urlsplit
 
-_SECRET_IN_URI: t.Final = re.compile(r"(?P<user>//[^/@:]*):(?P<password>[^/@]*)@")
+# The last @ before the path ends a password, which may hold others; one with a space ends at its first.
+_SECRET_IN_URI: t.Final = re.compile(
+    r"(?P<user>//[^/@:]*(?:@[^/@:\s]*)*):(?P<password>[^/\s]*|[^/@]*)@"
+)
+_WEB_ADDRESS: t.Final = re.compile(r"https?://\S*", re.IGNORECASE)
+_QUERY_VALUE: t.Final = re.compile(r"(?P<name>[?&][^=&#\s]*=)(?P<value>[^&#\s]+)")
+# Shorter values (release=bookworm) are words that stand elsewhere in a result too; tokens and signatures are longer.
+_SHORTEST_TOKEN: t.Final = 16
 _MASK: t.Final = "***"
 _NAMELESS: t.Final = "localhost"
 
 
 def mask_uri(uri: str) -> str:
-    """Return ``uri`` with its password, if it has one, replaced."""
-    return _SECRET_IN_URI.sub(rf"\g<user>:{_MASK}@", uri)
+    """Return ``uri`` (or a text with some) with the passwords replaced, and of web addresses what a query says.
+
+    The query of a libvirt URI stays: it says how the host is reached, and holds no secret.
+    """
+    text = _SECRET_IN_URI.sub(rf"\g<user>:{_MASK}@", uri)
+    return _WEB_ADDRESS.sub(_mask_query, text)
+
+
+def _mask_query(address: re.Match[str]) -> str:
+    return _QUERY_VALUE.sub(rf"\g<name>{_MASK}", address[0])
 
 
 def is_masked(uri: str) -> bool:
@@ -29,18 +44,26 @@ def is_masked(uri: str) -> bool:
 
 
 def find_passwords(options: object) -> set[str]:
-    """Return the passwords in all URIs among ``options``, however deep they lie."""
-    found: set[str] = set()
-    left = [options]
-    while left:
-        option = left.pop()
+    """Return the passwords in all URIs among ``options``, and the long values of web addresses' queries."""
+    passwords: set[str] = set()
+    pending = [options]
+    while pending:
+        option = pending.pop()
         if isinstance(option, str):
-            found.update(match.group("password") for match in _SECRET_IN_URI.finditer(option))
+            passwords.update(match["password"] for match in _SECRET_IN_URI.finditer(option))
+            passwords.update(_find_tokens(option))
         elif isinstance(option, dict):
-            left.extend(option.values())
+            pending.extend(option.values())
         elif isinstance(option, (list, tuple)):
-            left.extend(option)
-    return found - {""}
+            pending.extend(option)
+    return passwords - {""}
+
+
+def _find_tokens(text: str) -> t.Iterator[str]:
+    for address in _WEB_ADDRESS.finditer(text):
+        for match in _QUERY_VALUE.finditer(address[0]):
+            if len(match["value"]) >= _SHORTEST_TOKEN:
+                yield match["value"]
 
 
 def leads_here(uri: str) -> bool:

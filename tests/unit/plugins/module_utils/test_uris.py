@@ -23,6 +23,13 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._uris import (
         ("qemu+ssh://root@k1/system", "qemu+ssh://root@k1/system"),
         ("qemu+tcp://k1:16509/system", "qemu+tcp://k1:16509/system"),
         ("esx://:pw@host/", "esx://:***@host/"),
+        ("qemu+tcp://u:p@ss@h/system", "qemu+tcp://u:***@h/system"),
+        ("http://us@er:pw@h/", "http://us@er:***@h/"),
+        ("http://u:p w@h", "http://u:***@h"),
+        ("qemu+ssh://root@k1:22/system", "qemu+ssh://root@k1:22/system"),
+        ("qemu+ssh://k1/system?keyfile=/k&no_tty=1", "qemu+ssh://k1/system?keyfile=/k&no_tty=1"),
+        ("https://h/f?token=SECRET&v=1#x", "https://h/f?token=***&v=***#x"),
+        ("see HTTPS://h/?a=b or http://c/d", "see HTTPS://h/?a=*** or http://c/d"),
     ],
 )
 def test_masks_only_passwords(uri: str, shown: str) -> None:
@@ -36,6 +43,11 @@ def test_finds_passwords_wherever_they_lie() -> None:
         "n": 3,
     }
     assert find_passwords(options) == {"one", "two"}
+
+
+def test_a_token_in_a_query_is_a_password_and_a_word_is_not() -> None:
+    url = "https://bucket/disk.img?X-Amz-Signature=fe5f80f77d5fa3beca038a24&release=bookworm"
+    assert find_passwords({"source": {"url": url}}) == {"fe5f80f77d5fa3beca038a24"}
 
 
 @pytest.mark.parametrize(
