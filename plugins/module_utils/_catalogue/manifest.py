@@ -99,7 +99,7 @@ def parse_manifest(content: bytes) -> Manifest:
     """Return the stored manifest; raises InvalidManifest for anything that is not a complete one."""
     try:
         data = json.loads(content)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InvalidManifest(f"the manifest is not complete: {error}") from error
     return build_manifest(data)
 
@@ -115,16 +115,30 @@ def build_manifest(data: t.Any) -> Manifest:
     try:
         disks = tuple(BaseDisk(**_select_fields(BaseDisk, disk)) for disk in data["disks"])
         return Manifest(**{**_select_fields(Manifest, data), "disks": disks})
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise InvalidManifest(f"the manifest is not complete: {error}") from error
 
 
 def _select_fields(
     kind: type[Manifest | BaseDisk], data: t.Mapping[str, t.Any]
 ) -> dict[str, t.Any]:
-    """Return what ``kind`` knows of ``data``, the sizes as numbers: a newer release may say more."""
-    names = {field.name for field in dataclasses.fields(kind)} & set(data)
-    return {name: int(data[name]) if name.endswith("_bytes") else data[name] for name in names}
+    """Return what ``kind`` knows of ``data``, the sizes as numbers: a newer release may say more.
+
+    Raises TypeError for what is not a text, ValueError for one that no file can hold (a lone surrogate).
+    """
+    values: dict[str, t.Any] = {}
+    for field in dataclasses.fields(kind):
+        if field.name not in data or field.name == "disks":
+            continue
+        value = data[field.name]
+        if field.name.endswith("_bytes"):
+            value = int(value)
+        elif value is not None or field.default is not None:
+            if not isinstance(value, str):
+                raise TypeError(f"{field.name} is not a text")
+            value.encode()
+        values[field.name] = value
+    return values
 
 
 def sort_newest_first(manifests: t.Iterable[Manifest]) -> list[Manifest]:
@@ -138,11 +152,14 @@ def sort_newest_first(manifests: t.Iterable[Manifest]) -> list[Manifest]:
 
 def version_order(version: str) -> list[tuple[int, int, str]]:
     """Return a key by which 1.9~rc1 < 1.9 < 1.9.1 < 1.10: as Debian orders versions."""
-    parts = [part for part in _PARTS.split(version) if part]
-    return [
-        (2, int(part), "") if part.isdigit() else (0 if part.startswith("~") else 3, 0, part)
-        for part in parts
-    ] + [(1, 0, "")]
+    key = []
+    for part in _PARTS.split(version):
+        if _PARTS.fullmatch(part):
+            digits = part.lstrip("0")  # compared by length, then as text: as long as they like
+            key.append((2, len(digits), digits))
+        elif part:
+            key.append((0 if part.startswith("~") else 3, 0, part))
+    return [*key, (1, 0, "")]
 
 
 def machine_size(manifest: Manifest) -> dict[str, int]:

@@ -31,6 +31,7 @@ INDEX: t.Final = f"{FOLDER}/index"
 MANIFEST: t.Final = "headroom.manifest.json"
 DATATYPE: t.Final = "image-downloads"
 # What holds a whole disk, the most general first.
+_LONGEST_NUMBER: t.Final = 4  # of a disk; Python refuses to read numbers of 5000 digits
 _DISKS: t.Final = (
     "disk1.img",
     "uefi1.img",
@@ -65,9 +66,10 @@ def read_updated(data: Data) -> float | None:
     ):
         try:
             moment = read(text)
-        except (ValueError, TypeError):
+            aware = moment if moment.tzinfo else moment.replace(tzinfo=dt.timezone.utc)
+            return aware.timestamp()
+        except (ValueError, TypeError, OverflowError):
             continue
-        return (moment if moment.tzinfo else moment.replace(tzinfo=dt.timezone.utc)).timestamp()
     return None
 
 
@@ -83,22 +85,43 @@ def list_product_files(index: Data) -> list[str]:
 
 
 def read_products(data: Data) -> list[Entry]:
-    """Return an Entry for each version that has a disk image, in the order of the file."""
+    """Return an Entry for each version that has a disk image, in the order of the file.
+
+    A product or version that cannot be read is one entry with a problem. Raises InvalidFeed without products.
+    """
     read: list[Entry] = []
-    for product, said in _read_mapping(data, "products", "the products").items():
-        for version, about in _read_mapping(
-            _check_mapping(said, product), "versions", product
-        ).items():
-            items = _read_mapping(_check_mapping(about, version), "items", f"{product} {version}")
-            entry = _read_entry(
-                product,
-                version,
-                {**_select_scalars(data), **_select_scalars(said), **_select_scalars(about)},
-                items,
-            )
-            if entry is not None:
-                read.append(entry)
+    for product, content in _read_mapping(data, "products", "the products").items():
+        try:
+            versions = _read_mapping(_check_mapping(content, product), "versions", product)
+        except InvalidFeed as error:
+            read.append(_build_unusable(product, "", error))
+            continue
+        inherited = {**_select_scalars(data), **_select_scalars(content)}
+        rows = (
+            _read_version(product, version, inherited, about) for version, about in versions.items()
+        )
+        read += [entry for entry in rows if entry is not None]
     return read
+
+
+def _read_version(product: str, version: str, inherited: Data, content: object) -> Entry | None:
+    try:
+        facts = _check_mapping(content, version)
+        items = _read_mapping(facts, "items", f"{product} {version}")
+        return _read_entry(product, version, {**inherited, **_select_scalars(facts)}, items)
+    except InvalidFeed as error:
+        return _build_unusable(product, version, error)
+
+
+def _build_unusable(product: str, version: str, error: InvalidFeed) -> Entry:
+    return Entry(
+        product=product,
+        name=entries.derive_name(product),
+        version=version,
+        arch=entries.kernel_arch(product.rpartition(":")[2]),
+        disks=(),
+        problem=error.message,
+    )
 
 
 def _read_entry(product: str, version: str, inherited: Data, items: Data) -> Entry | None:
@@ -152,6 +175,7 @@ def _is_numbered_disk(kind: object) -> bool:
         and kind.startswith("disk")
         and kind.endswith(".img")
         and kind[4:-4].isdecimal()
+        and len(kind[4:-4]) <= _LONGEST_NUMBER
     )
 
 

@@ -70,11 +70,38 @@ def test_a_manifest_of_which_a_piece_is_missing_is_none(one: Manifest, data: st.
         {"format": 1},
         {"format": 2, "name": "web"},
         {**make("1").as_dict(), "disks": [{}]},
+        {**make("1").as_dict(), "disks": 5},
+        {**make("1").as_dict(), "disks": ["vda"]},
+        {**make("1").as_dict(), "name": 5},
+        {**make("1").as_dict(), "name": None},
+        {**make("1").as_dict(), "parent": []},
+        {**make("1").as_dict(), "description": "\ud800"},
+        {**make("1").as_dict(), "min_ram_bytes": "much"},
+        {**make("1").as_dict(), "min_ram_bytes": float("inf")},
+        {**make("1").as_dict(), "min_ram_bytes": None},
     ],
 )
 def test_what_is_no_manifest_is_refused(data: t.Any) -> None:
     with pytest.raises(manifest.InvalidManifest):
         manifest.build_manifest(data)
+
+
+def test_nested_json_is_refused() -> None:
+    with pytest.raises(manifest.InvalidManifest):
+        manifest.parse_manifest(b"[" * 100_000)
+
+
+@given(st.lists(st.integers(0, 10**12), min_size=1, max_size=4), st.integers(0, 3))
+def test_versions_of_numbers_are_in_the_order_of_the_numbers(
+    numbers: list[int], zeros: int
+) -> None:
+    texts = ["0" * zeros + str(number) for number in numbers]
+    assert sorted(texts, key=manifest.version_order) == sorted(texts, key=int)
+
+
+def test_a_version_may_have_any_number_of_digits() -> None:
+    assert manifest.version_order("9" * 5000) < manifest.version_order("1" + "0" * 5000)
+    assert manifest.version_order("1.\u00b2") > manifest.version_order("1")
 
 
 def test_what_a_newer_release_adds_is_left_aside() -> None:

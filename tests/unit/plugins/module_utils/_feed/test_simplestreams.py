@@ -142,6 +142,37 @@ def test_a_damaged_entry_says_why_it_cannot_be_used(item: dict[str, object], pro
 
 
 @pytest.mark.parametrize(
+    "product",
+    [
+        5,
+        {"versions": []},
+        {"versions": {"1": None}},
+        {"versions": {"1": {"items": {"disk1.img": 5}}}},
+    ],
+)
+def test_a_product_that_cannot_be_read_does_not_keep_the_others_from_being_used(
+    product: object,
+) -> None:
+    products = {"damaged:amd64": product, **UBUNTU["products"]}
+    damaged, usable = simplestreams.read_products({**UBUNTU, "products": products})
+    assert (damaged.product, damaged.arch, damaged.disks) == ("damaged:amd64", "x86_64", ())
+    assert "is not a mapping" in (damaged.problem or "")
+    assert usable.problem is None
+    with pytest.raises(InvalidFeed, match="is not a mapping"):
+        entries.check_entry(damaged)
+
+
+@pytest.mark.parametrize("number", ["\u00b2", "9" * 5000])
+def test_a_disk_has_a_short_number(number: str) -> None:
+    items = {
+        "m": {"ftype": simplestreams.MANIFEST},
+        "d": {"ftype": f"disk{number}.img"},
+    }
+    data = {"products": {"p": {"versions": {"1": {"items": items}}}}}
+    assert simplestreams.read_products(data) == []
+
+
+@pytest.mark.parametrize(
     "text", [b"", b"[]", b"{}", b'{"format": "products:1.0"}', b"[" * 100_000, b"\xff"]
 )
 def test_what_is_no_index(text: bytes) -> None:
@@ -155,6 +186,8 @@ def test_what_is_no_index(text: bytes) -> None:
         ("Thu, 01 Jan 1970 01:00:00 +0100", 0.0),
         ("1970-01-01T00:01:00Z", 60.0),
         ("yesterday", None),
+        ("Thu, 01 Jan 99999999999999999999 00:00:00 +0000", None),
+        ("99999-01-01", None),
         (5, None),
     ],
 )
