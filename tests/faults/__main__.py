@@ -11,7 +11,7 @@ import subprocess
 import sys
 import typing as t
 
-from faults import clone, migrate, mutations
+from faults import clocks, clone, finish, full, migrate, mutations, others, pairs, power, second
 
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,7 +29,18 @@ class Faults(t.Protocol):
         """Provoke them; the exit code."""
 
 
-FAULTS: dict[str, Faults] = {"clone": clone, "migrate": migrate, "mutations": mutations}
+FAULTS: dict[str, Faults] = {
+    "clone": clone,
+    "migrate": migrate,
+    "mutations": mutations,
+    "others": others,
+    "second": second,
+    "finish": finish,
+    "power": power,
+    "full": full,
+    "clocks": clocks,
+    "random": pairs,
+}
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import secrets
 import subprocess
 import typing as t
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
 RELEASES = "trixie,bookworm"  # libvirt 11.3 and 9.0
+FAULTS_SEED = int(os.environ.get("HEADROOM_FAULTS_SEED") or secrets.randbelow(10**6))
 TWINS = "trixie"  # guests move to and fro between hosts of the same release only
 
 
@@ -92,6 +94,11 @@ def _lab(
     )
 
 
+def pytest_report_header() -> str:
+    """What draws the faults that are provoked."""
+    return f"faults: HEADROOM_FAULTS_SEED={FAULTS_SEED}"
+
+
 @pytest.fixture(scope="session", autouse=True)
 def huge_pages() -> Iterator[None]:
     """Give the machine its number of huge pages back: a playbook that is killed does not."""
@@ -120,6 +127,13 @@ def twins(installed: Path) -> Iterator[Lab]:
 def three_hosts(installed: Path) -> Iterator[Lab]:
     """Three hosts of its own for a module of tests that cuts hosts off."""
     with _up(f"test-{os.getpid()}-three", 3, RELEASES, installed) as up:
+        yield up
+
+
+@pytest.fixture(scope="module")
+def triplets(installed: Path) -> Iterator[Lab]:
+    """Three hosts that are alike, for a module of tests that takes their power."""
+    with _up(f"triplets-{os.getpid()}", 3, TWINS, installed) as up:
         yield up
 
 

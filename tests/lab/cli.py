@@ -97,6 +97,10 @@ def parse(arguments: t.Sequence[str]) -> argparse.Namespace:
     plug = link.add_mutually_exclusive_group()
     plug.add_argument("--down", action="store_false", dest="plugged", default=None)
     plug.add_argument("--up", action="store_true", dest="plugged", default=None)
+    crash = add_named(
+        "crash", _crash, "end hosts as a power cut does; the next up boots them again"
+    )
+    crash.add_argument("hosts", nargs="+", metavar="HOST")
     xml = add("guest-xml", _guest_xml, "print the domain XML of the lab's guest", root=False)
     xml.add_argument("--name", required=True, help="the domain")
     xml.add_argument(
@@ -214,6 +218,11 @@ def _link(options: argparse.Namespace) -> None:
         network.set_rate(lab, host, None if options.rate == "none" else options.rate)
     if options.plugged is not None:
         network.set_link(lab, host, options.plugged)
+
+
+def _crash(options: argparse.Namespace) -> None:
+    lab = state.must_load(options.name)
+    lifecycle.crash(lab, [lab.host(name) for name in options.hosts])
 
 
 def _guest_xml(options: argparse.Namespace) -> None:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import dataclasses
 import json
 import typing as t
@@ -65,9 +66,10 @@ class Guest:
     def states(self) -> dict[str, str]:
         """What each host says of it, with the reason; empty for a host that does not know it."""
         command = f"virsh -q domstate --reason {self.name} 2>/dev/null"
-        return {
-            host: self.hosts.ssh(host, command, check=False).strip() for host in self.hosts.names
-        }
+        names = self.hosts.names
+        with concurrent.futures.ThreadPoolExecutor(len(names)) as threads:
+            texts = threads.map(lambda host: self.hosts.ssh(host, command, check=False), names)
+            return {host: text.strip() for host, text in zip(names, texts, strict=True)}
 
     def check(self, host: str, acked: int) -> dict[str, t.Any]:
         """What a look at every block of its ledger says. The guest stands still for it, so that all is on the disk."""

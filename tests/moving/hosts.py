@@ -33,10 +33,11 @@ _ENVIRONMENT = {
 class Hosts:
     """The hosts of a lab that is up."""
 
-    def __init__(self, lab: str, names: tuple[str, ...], inventory: str) -> None:
+    def __init__(self, lab: str, facts: dict[str, t.Any]) -> None:
         self.lab = lab
-        self.names = names
-        self._inventory = inventory
+        self.names = tuple(str(host["name"]) for host in facts["hosts"])
+        self._releases = [str(host["release"]) for host in facts["hosts"]]
+        self._inventory = str(facts["inventory"])
 
     def command(self, *words: str) -> list[str]:
         """`words` as a command that runs in the lab's network."""
@@ -69,6 +70,16 @@ class Hosts:
         """Throttle, cut or mend a host's link, in the words of `./dev lab link`."""
         subprocess.run(
             [*_LAB, "link", "--name", self.lab, host, *words], env=_ENVIRONMENT, check=True
+        )
+
+    def crash(self, *hosts: str) -> None:
+        """Take the hosts' power. boot() gives it back."""
+        subprocess.run([*_LAB, "crash", "--name", self.lab, *hosts], env=_ENVIRONMENT, check=True)
+
+    def boot(self) -> None:
+        """Boot every host that has no power, and return when it is ready; its link has no limit then."""
+        _describe(
+            self.lab, "up", "--hosts", str(len(self.names)), "--release", ",".join(self._releases)
         )
 
     def module(self, host: str, module: str, /, **options: t.Any) -> subprocess.Popen[str]:
@@ -104,21 +115,26 @@ def result(running: subprocess.Popen[str]) -> dict[str, t.Any]:
     return {**found, "failed": running.returncode != 0}
 
 
+def _describe(lab: str, command: str, *words: str) -> dict[str, t.Any]:
+    """The lab as a command that describes it does."""
+    done = subprocess.run(
+        [*_LAB, command, "--name", lab, *words, "--json"],
+        env=_ENVIRONMENT,
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    return dict(json.loads(done.stdout))
+
+
 @contextlib.contextmanager
 def lab(release: str, number: int = 2, name: str | None = None) -> Iterator[Hosts]:
     """Yield the hosts of a lab of our own; of one that is up already if that is named."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     own = name or f"moving-{os.getpid()}"
     try:
-        up = [*_LAB, "up", "--name", own, "--hosts", str(number), "--release", release, "--json"]
-        if name is not None:
-            up = [*_LAB, "status", "--name", own, "--json"]
-        facts = json.loads(
-            subprocess.run(
-                up, env=_ENVIRONMENT, check=True, stdout=subprocess.PIPE, text=True
-            ).stdout
-        )
-        yield Hosts(own, tuple(host["name"] for host in facts["hosts"]), facts["inventory"])
+        up = ["up", "--hosts", str(number), "--release", release]
+        yield Hosts(own, _describe(own, *(up if name is None else ["status"])))
     finally:
         if name is None:
             subprocess.run([*_LAB, "down", "--name", own], env=_ENVIRONMENT, check=False)

@@ -47,6 +47,11 @@ class Service:
         with self._lock:
             self._answers.append(answer)
 
+    def forget(self) -> None:
+        """Begin anew, as for another guest at the same address."""
+        with self._lock:
+            self._answers.clear()
+
     @property
     def answers(self) -> list[Answer]:
         with self._lock:
@@ -79,7 +84,9 @@ class Service:
 
         A guest whose ledger has died goes on answering, and every check of its disk would be fine.
         """
-        before, began = self.acked, time.monotonic()
+        began = time.monotonic()
+        self.await_answer(patience_seconds)
+        before = self.acked
         while not any(answer.asked > began and answer.acked > before for answer in self.answers):
             if time.monotonic() > began + patience_seconds:
                 raise TimeoutError(f"the guest wrote nothing for {patience_seconds} s")

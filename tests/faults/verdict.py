@@ -1,0 +1,155 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The verdict of every cell, whatever was done in it: the guest survives a power cut, and nothing is left or lost."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+import typing as t
+
+from faults.matrix import IMAGES
+from faults.scene import NAME
+
+if t.TYPE_CHECKING:
+    from faults.scene import Scene
+
+_SETTLE_SECONDS = 30.0
+_BOOT_SECONDS = 30.0
+
+
+def judge(
+    scene: Scene,
+    *,
+    expected: t.Collection[str] = (),
+    acked: int | None = None,
+    autostart: bool = True,
+) -> list[str]:
+    """Everything that is wrong, in sentences; the guest is power-cycled on the way.
+
+    It must be on one of the hosts ``expected``, if they are given, and have what it had acknowledged: ``acked``
+    entries, by default those that its clients were told of. With ``autostart`` it starts where it is, and nowhere else.
+    """
+    _settle(scene)
+    told = scene.service.acked if acked is None else acked
+    views = scene.look()
+    problems = _left_behind(views)
+    homes = [host for host, view in views.items() if NAME in view["domains"]]
+    running = [host for host in homes if _state(views[host]).startswith("running")]
+    if len(running) > 1:
+        problems.append(f"the guest runs on {' and '.join(running)} at once")
+    if len(homes) > 1:
+        problems.append(f"the guest is defined on {' and '.join(homes)}")
+    if not homes:
+        return [*problems, "no host has the guest"]
+    home = (running or homes)[0]
+    if expected and home not in expected:
+        problems.append(f"the guest is on {home}, not on {' or '.join(expected)}")
+    problems += _broken(home, views[home])
+    for host in homes:
+        state = _state(views[host])
+        if state.startswith("paused"):
+            problems.append(f"{host}: the guest is left {state}")
+        starts = views[host]["domains"][NAME]["autostart"]
+        if starts != (autostart and host == home):
+            problems.append(f"{host}: autostart is {'on' if starts else 'off'}")
+    return problems + _power_cycle(scene, home, told)
+
+
+def _settle(scene: Scene) -> None:
+    """Wait for what goes on without its module."""
+    deadline = time.monotonic() + _SETTLE_SECONDS
+    while time.monotonic() < deadline:
+        states = [state for state in scene.guest.states().values() if state]
+        if not any(state.startswith("paused (migrat") for state in states):
+            return
+        time.sleep(1)
+
+
+def _state(view: dict[str, t.Any]) -> str:
+    return str(view["domains"][NAME]["state"])
+
+
+def _broken(host: str, view: dict[str, t.Any]) -> list[str]:
+    problems = []
+    for name, domain in view["domains"].items():
+        if domain["missing"]:
+            problems.append(f"{host}: {name} stands on {', '.join(domain['missing'])}, not there")
+        if domain["network"] and not name.startswith("headroom-"):
+            problems.append(f"{host}: {name} still reads {', '.join(domain['network'])}")
+        if not domain["persistent"] and name == NAME:
+            problems.append(f"{host}: the guest is defined no more")
+    return problems
+
+
+def _left_behind(views: dict[str, dict[str, t.Any]]) -> list[str]:
+    problems = []
+    for host, view in views.items():
+        helpers = [name for name in view["domains"] if name.startswith("headroom-")]
+        used = {layer for domain in view["domains"].values() for layer in domain["layers"]}
+        strays = [
+            name
+            for name in view["files"]
+            if f"{IMAGES}/{name}" not in used
+            and name.startswith(("headroom-", NAME))
+            and not name.startswith("headroom-appliance")
+        ]
+        for what, things in (
+            ("the helper", helpers),
+            ("the port", view["ports"]),
+            ("the file", strays),
+            ("unfinished:", view["unfinished"]),
+        ):
+            problems += [f"{host}: {what} {thing} is left" for thing in things]
+    return problems
+
+
+def _power_cycle(scene: Scene, home: str, told: int) -> list[str]:
+    """Take the guest's power and give it back, as a host that reboots does; then look at every block."""
+    scene.ssh(home, f"virsh -q destroy {NAME}")
+    said = scene.ssh(home, f"virsh -q start {NAME}")
+    if "error" in said:
+        return [f"{home}: the guest does not start after a power cut: {said}"]
+    problems = []
+    scene.service.forget()
+    try:
+        scene.service.await_growth(_BOOT_SECONDS)
+    except TimeoutError as error:
+        problems.append(f"{home}: after a power cut {error}")
+    ledger: dict[str, t.Any] = {}
+    with contextlib.suppress(RuntimeError, StopIteration, ValueError):
+        ledger = scene.guest.check(home, max(told, scene.service.acked))
+    if ledger.get("lost") != 0 or ledger.get("changed") != 0:
+        problems.append(
+            f"{home}: {ledger.get('lost', '?')} acknowledged writes lost, {ledger.get('changed', '?')} of "
+            f"{ledger.get('blocks', '?')} blocks changed"
+        )
+    if scene.service.troubles():
+        problems.append(f"the guest saw {scene.service.troubles()} errors of its disk")
+    return problems
+
+
+def judge_gone(scene: Scene) -> list[str]:
+    """What is wrong when the guest was removed: all of it must be gone, on every host."""
+    views = scene.look()
+    problems = _left_behind(views)
+    return problems + [
+        f"{host}: the guest is still there"
+        for host, view in views.items()
+        if NAME in view["domains"]
+    ]
+
+
+def judge_appliance(
+    scene: Scene, appliance: dict[str, t.Any], acked: int, host: str | None = None
+) -> list[str]:
+    """What is wrong with the ledger in an appliance that the guest was captured into, when it had ``acked`` entries."""
+    path = next(disk["path"] for disk in appliance["disks"] if disk["target"] == "vdb")
+    said = scene.ssh(
+        host or scene.source,
+        f"""qemu-img convert -U -O raw {path} /var/tmp/captured.raw &&
+        /var/lib/headroom-lab/ledger check /var/tmp/captured.raw {acked}; rm -f /var/tmp/captured.raw""",
+    )
+    return [] if '"changed": 0, "lost": 0' in said else [f"the appliance is not the guest: {said}"]

@@ -1,0 +1,57 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A thin slice of each group of `./dev faults`: one cell, drawn by a seed that the head of the run shows.
+
+HEADROOM_FAULTS_SEED draws the same ones again. All cells: ./dev faults others, second, finish, power, full, clocks.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import typing as t
+
+import pytest
+
+from faults.__main__ import main
+from faults.mutations import MUTATIONS, Mutation
+from tools.checkout import stage
+
+from .conftest import FAULTS_SEED, Lab
+
+if t.TYPE_CHECKING:
+    from pathlib import Path
+
+GROUPS = ("others", "second", "finish", "power", "full", "clocks", "random")
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_a_cell_of_the_group(triplets: Lab, group: str) -> None:
+    words = [group, "--lab", triplets.name, "--slice", "1", "--seed", str(FAULTS_SEED)]
+    output = io.StringIO()
+    with contextlib.redirect_stdout(output):
+        code = main(words)
+    if code != 0:
+        pytest.fail(
+            f"./dev faults {' '.join(words[:1] + words[3:])}\n{output.getvalue()}", pytrace=False
+        )
+
+
+def test_every_guarantee_can_be_broken_as_it_is_said(tmp_path: Path) -> None:
+    root = stage(tmp_path)
+    stale = [str(error) for mutation in MUTATIONS if (error := _apply(mutation, root))]
+    assert stale == []
+
+
+def _apply(mutation: Mutation, root: Path) -> ValueError | None:
+    path = root / "plugins/module_utils" / mutation.file
+    text = path.read_text() if path.exists() else None
+    try:
+        mutation.apply(root)
+    except ValueError as error:
+        return error
+    if text is not None:
+        path.write_text(text)
+    return None

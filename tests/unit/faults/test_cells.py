@@ -1,0 +1,64 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import collections
+import typing as t
+
+import pytest
+
+from faults import cells, clocks, finish, full, known_red, others, pairs, power, second
+from faults.cells import Cell, Outcome
+
+GROUPS = (others, second, finish, power, full, clocks)
+CELL = Cell("others", "a cell", lambda _scene, _outcome: None)
+GOOD, BAD = Outcome(), Outcome(problems=["lost"])
+
+
+def test_a_name_names_one_cell() -> None:
+    ids = collections.Counter(cell.id for group in GROUPS for cell in group.list_cells())
+    assert [name for name, times in ids.items() if times > 1] == []
+
+
+def test_what_is_known_to_be_red_is_a_cell() -> None:
+    ids = {cell.id for group in GROUPS for cell in group.list_cells()}
+    assert set(known_red.KNOWN_RED) <= ids
+
+
+def test_a_seed_names_its_pairs() -> None:
+    names = [[cell.id for cell in pairs.list_cells(seed, 20)] for seed in (1, 1, 2)]
+    assert names[0] == names[1] != names[2]
+    assert [cell.id for cell in pairs.list_cells(1, 5)] == names[0][:5]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "known", "word", "expected"),
+    [
+        (GOOD, {}, "holds", True),
+        (BAD, {}, "FAILS", False),
+        (BAD, {CELL.id: "D3"}, "known red (D3)", True),
+        (GOOD, {CELL.id: "D3"}, "HOLDS, take it out of known_red.py (D3)", False),
+    ],
+)
+def test_a_cell_that_is_mended_has_to_be_taken_out(
+    monkeypatch: pytest.MonkeyPatch,
+    outcome: Outcome,
+    known: dict[str, str],
+    word: str,
+    expected: bool,
+) -> None:
+    monkeypatch.setattr(cells, "KNOWN_RED", known)
+    assert cells.verdict(CELL, outcome) == word
+    assert cells.is_as_expected(CELL, outcome) is expected
+    assert word in cells.table([(CELL, outcome)])
+
+
+def test_what_modules_said_is_told_with_the_cell() -> None:
+    outcome = Outcome(acted="code 0", problems=["two guests"])
+    said: dict[str, t.Any] = {"failed": True, "msg": "there is no room"}
+    assert outcome.add("task", said) is said
+    text = cells.describe(CELL, outcome)
+    assert "task failed: there is no room" in text
+    assert "WRONG: two guests" in text
