@@ -12,10 +12,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import HeadroomError
-from ansible_collections.headroom.libvirt.plugins.module_utils._layers import layers
-from ansible_collections.headroom.libvirt.plugins.module_utils._virt.element_xml import (
-    parse_element,
-)
+from ansible_collections.headroom.libvirt.plugins.module_utils._layers.layers import read_layers
 
 
 class WrongSource(HeadroomError):
@@ -29,9 +26,7 @@ def read_chains(domain_xml: str) -> dict[str, tuple[str, ...]]:
 
     A layer is a path, POOL/VOLUME, or an address: ``nbd://ADDRESS:PORT/NAME`` as an Export shows.
     """
-    return {
-        target: tuple(map(str, chain)) for target, chain in layers.read_layers(domain_xml).items()
-    }
+    return {target: tuple(map(str, layers)) for target, layers in read_layers(domain_xml).items()}
 
 
 def find_stacked(domain_xml: str) -> list[str]:
@@ -40,8 +35,15 @@ def find_stacked(domain_xml: str) -> list[str]:
 
 
 def find_remote(domain_xml: str) -> list[str]:
-    """Return the targets of the disks that read from an export."""
-    return layers.find_incomplete(parse_element(domain_xml))
+    """Return the targets of the disks that stand on something that another host serves.
+
+    Whatever its name is: a disk that is taken for local before it is so loses what was not there yet.
+    """
+    return [
+        target
+        for target, layers in read_chains(domain_xml).items()
+        if any(layer.startswith("nbd:") for layer in layers[1:])
+    ]
 
 
 def check_chains(domain_xml: str, expected: t.Mapping[str, tuple[str, ...]]) -> None:
