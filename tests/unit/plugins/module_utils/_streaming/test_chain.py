@@ -56,3 +56,7 @@ def test_a_chain_must_be_the_expected_one() -> None:
     with pytest.raises(chain.WrongSource, match="reads from nowhere") as caught:
         chain.check_chains(text, {"vdz": ("/own",)})
     assert caught.value.details["chain"] == []
+
+
+def test_a_disk_that_was_given_another_target_is_not_taken_for_local() -> None:
+    assert chain.find_remote(domain(disk("sda", STREAMED))) == ["sda"]
