@@ -86,9 +86,9 @@ MUTATIONS: t.Final = (
         "used-elsewhere",
         "a volume that another machine uses is not deleted",
         "_layers/users.py",
-        "        elif path in used_elsewhere:\n",
-        "        elif path in used_elsewhere and not path:\n",
-        _UNIT + "_domain/test_plan.py",
+        "        if not users:\n",
+        "        if not users or users:\n",
+        _UNIT + "_layers/test_users.py",
     ),
     Mutation(
         "preflight",

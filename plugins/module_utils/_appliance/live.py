@@ -119,7 +119,7 @@ def freeze_disks(
         }
         others = [disk.target for disk in definition.disks if disk.target not in places]
         step = transaction.begin_step("freeze", domain=name)
-        overlays.put(domain, overlays.snapshot_xml(places, others), made=True, quiesce=with_agent)
+        overlays.put(domain, overlays.snapshot_xml(places, others), reuse=True, quiesce=with_agent)
         transaction.finish_step(step)
         yield disks
         recovery.roll_back(transaction.record)

@@ -16,6 +16,7 @@ import functools
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import HeadroomError
+from ansible_collections.headroom.libvirt.plugins.module_utils._layers import users
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import domains
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.machines import (
     read_machine_uri,
@@ -107,7 +108,8 @@ def bring_into_state(
 
 
 def _apply_plans(connection: Connection, plans: t.Sequence[DomainPlan], task: DomainTask) -> None:
-    act = functools.partial(_apply_plan, connection, task)
+    look = users.SharedLook(lambda: users.Uses(connection).index)
+    act = functools.partial(_apply_plan, connection, task, look)
     errors: dict[str, HeadroomError] = {}
     with concurrent.futures.ThreadPoolExecutor(_WORKERS) as pool:
         running = {pool.submit(act, plan): plan.name for plan in plans if plan.changes.changed}
@@ -127,7 +129,9 @@ def _apply_plans(connection: Connection, plans: t.Sequence[DomainPlan], task: Do
         )
 
 
-def _apply_plan(connection: Connection, task: DomainTask, plan: DomainPlan) -> None:
+def _apply_plan(
+    connection: Connection, task: DomainTask, look: users.SharedLook, plan: DomainPlan
+) -> None:
     survey, request = plan.survey, plan.request
     uuid = t.cast(str, survey.observed.uuid)
     domain = DefinedDomain(connection, domains.look_up_uuid(connection, uuid))
@@ -150,7 +154,7 @@ def _apply_plan(connection: Connection, task: DomainTask, plan: DomainPlan) -> N
             domains.undefine(
                 domain.domain
             )  # first: a definition must never point at volumes that are gone
-        recover.clear(connection, belongings, task.warn)
+        recover.clear(connection, belongings, task.warn, look)
 
 
 def _take_step(step: Step, domain: domains.Domain, request: DomainRequest) -> None:

@@ -42,6 +42,7 @@ if t.TYPE_CHECKING:
         Record,
         Transaction,
     )
+    from ansible_collections.headroom.libvirt.plugins.module_utils._layers.users import SharedLook
     from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
         Connection,
     )
@@ -91,14 +92,18 @@ def record_removal(
 
 
 def clear(
-    connection: Connection, belongings: Belongings, warn: t.Callable[[str], None] | None = None
+    connection: Connection,
+    belongings: Belongings,
+    warn: t.Callable[[str], None] | None = None,
+    look: SharedLook | None = None,
 ) -> None:
     """Remove what belonged to a machine that is not defined any more; what another one uses by now stays.
 
     That is told to ``warn``. So is an export whose host does not answer: that host may be gone for good, and the
-    machine is removed all the same. Without ``warn`` that is an error.
+    machine is removed all the same. Without ``warn`` that is an error. ``look`` is shared by removals side by side.
     """
-    keep = deletion.delete_volumes(connection, belongings.volumes)
+    index = look.read() if look is not None and belongings.volumes else None
+    keep = deletion.delete_volumes(connection, belongings.volumes, index=index)
     for ref, reason in keep.items():
         if warn is not None:
             warn(f"the volume {ref.pool}/{ref.name} stays: {reason}")

@@ -92,7 +92,7 @@ def _inspect_one(domain: DefinedDomain, request: DomainRequest, uses: users.Uses
     removes = request.remove_volumes
     return DomainSurvey(
         observed,
-        uses.owned_by(domain.definition) if removes else users.OwnedVolumes(),
+        uses.sort_owned(domain.definition) if removes else users.OwnedVolumes(),
         autostart,
         network_apply.still_there(domain.connection, domain.metadata),
         exports.find_exports_of(domain.domain),

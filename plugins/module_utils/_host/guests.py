@@ -120,7 +120,7 @@ def _disk(disk: domain_xml.Disk, chain: DiskLayers, stored: HostStorage) -> dict
     name = posixpath.basename(str(below[0])) if len(below) == 1 else ""
     return {
         "target": disk.target,
-        "path": stored.path_of(top),
+        "path": stored.find_path(top),
         "pool": None if ref is None else ref.pool,
         "bytes": volume.allocation_bytes,
         "capacity_bytes": volume.capacity_bytes,

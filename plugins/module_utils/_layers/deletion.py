@@ -65,8 +65,8 @@ def delete_volumes(
     index = index or Uses(connection).index
     gone = set(without)
     keep: dict[VolumeRef, str] = {}
-    for ref in index.order(refs):
-        reason = index.reason_to_keep(ref, gone, of_appliances=of_appliances)
+    for ref in index.sort_by_depth(refs):
+        reason = index.explain_keep(ref, gone, of_appliances=of_appliances)
         if reason is not None:
             keep[ref] = reason
             continue
@@ -92,8 +92,8 @@ def delete_files(
     at = {path: index.storage.find_ref(path) for path in paths}
     refs = {ref: path for path, ref in at.items() if ref is not None}
     keep: dict[str, str] = {}
-    for ref in index.order(refs):
-        reason = index.reason_to_keep(ref, gone) or _try_to_delete(connection, ref)
+    for ref in index.sort_by_depth(refs):
+        reason = index.explain_keep(ref, gone) or _try_to_delete(connection, ref)
         if reason is None:
             gone.add(ref)
         else:

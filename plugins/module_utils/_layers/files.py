@@ -26,14 +26,14 @@ class Files:
         self._is_local = is_local
         self._keys: dict[str, tuple[Key, ...]] = {}
 
-    def keys(self, path: str) -> tuple[Key, ...]:
+    def identify(self, path: str) -> tuple[Key, ...]:
         """Return what identifies the file at ``path``: two paths lead to one file when they have a key in common."""
         if path not in self._keys:
             self._keys[path] = self._find_keys(path)
         return self._keys[path]
 
     def _find_keys(self, path: str) -> tuple[Key, ...]:
-        keys: list[Key] = [_normalize(path)]
+        keys: list[Key] = [_normalise(path)]
         if self._is_local:
             keys.append(os.path.realpath(path))
             try:
@@ -64,9 +64,9 @@ class Files:
         if backing is None:
             return None
         folder = posixpath.dirname(path)
-        return header.Backing(_normalize(posixpath.join(folder, backing.path)), backing.format)
+        return header.Backing(_normalise(posixpath.join(folder, backing.path)), backing.format)
 
 
-def _normalize(path: str) -> str:
+def _normalise(path: str) -> str:
     # POSIX lets a path begin with two slashes; on Linux they are one
     return posixpath.normpath(path.replace("//", "/") if path.startswith("//") else path)

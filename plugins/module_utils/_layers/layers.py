@@ -30,6 +30,9 @@ if t.TYPE_CHECKING:
 # finds in a raw disk its guest has written there.
 BACKING_FORMATS: t.Final = frozenset({"qcow2", "qcow", "qed", "vmdk", "vpc", "cow"})
 
+# The elements of an <os> that name files.
+_FILES_OF_SYSTEM: t.Final = ("loader", "nvram", "kernel", "initrd", "dtb")
+
 # The names under which the collection serves disks: a random token of 16 digits or more, and the disk's target.
 _EXPORT_NAME: t.Final = re.compile(r"[0-9a-f]{16,}-(?P<target>\w+)")
 
@@ -86,11 +89,7 @@ def read_layers(domain_xml: str) -> dict[str, tuple[Layer, ...]]:
 
 def read_other_files(root: etree._Element) -> tuple[str, ...]:
     """Return the files beside its disks that a parsed domain or snapshot names: firmware, kernel, memory."""
-    texts = [
-        element.text
-        for name in ("loader", "nvram", "kernel", "initrd", "dtb")
-        for element in root.iterfind(f".//os/{name}")
-    ]
+    texts = [element.text for element in root.iter(*_FILES_OF_SYSTEM)]
     memory = root.find("memory[@file]")
     paths = [*texts, None if memory is None else memory.get("file")]
     return tuple(path for path in paths if path and path.startswith("/"))
@@ -133,7 +132,7 @@ def _read_layer(kind: str, source: etree._Element, declared: str | None) -> Laye
         format=declared,
         pool=source.get("pool"),
         volume=source.get("volume"),
-        address=_address(source) if is_network or not _is_plain(source) else None,
+        address=_build_address(source) if is_network or not _is_plain(source) else None,
         export=source.get("name") if source.get("protocol") == "nbd" else None,
     )
 
@@ -142,7 +141,7 @@ def _is_plain(source: etree._Element) -> bool:
     return any(source.get(name) for name in ("file", "dev", "dir", "volume"))
 
 
-def _address(source: etree._Element) -> str:
+def _build_address(source: etree._Element) -> str:
     protocol, host = source.get("protocol"), source.find("host")
     if protocol is None:
         return serialise(source).strip()

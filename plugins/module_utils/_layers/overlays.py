@@ -47,17 +47,17 @@ def snapshot_xml(overlays: t.Mapping[str, str], others: t.Iterable[str]) -> str:
     return serialise(root)
 
 
-def put(domain: Domain, xml: str, *, made: bool = False, quiesce: bool = False) -> None:
+def put(domain: Domain, xml: str, *, reuse: bool = False, quiesce: bool = False) -> None:
     """Put overlays over disks, all at one instant, remembered nowhere but in the chain.
 
-    Their files are there already if ``made``; with ``quiesce`` the agent freezes file systems for the instant.
+    Their files are there already with ``reuse``; with ``quiesce`` the agent freezes file systems for the instant.
     """
     # With metadata of a snapshot libvirt would refuse to migrate the domain.
     flags = (
         libvirt.VIR_DOMAIN_SNAPSHOT_CREATE_DISK_ONLY
         | libvirt.VIR_DOMAIN_SNAPSHOT_CREATE_ATOMIC
         | libvirt.VIR_DOMAIN_SNAPSHOT_CREATE_NO_METADATA
-        | (libvirt.VIR_DOMAIN_SNAPSHOT_CREATE_REUSE_EXT if made else 0)
+        | (libvirt.VIR_DOMAIN_SNAPSHOT_CREATE_REUSE_EXT if reuse else 0)
         | (libvirt.VIR_DOMAIN_SNAPSHOT_CREATE_QUIESCE if quiesce else 0)
     )
     with translate_errors(f"put overlays over the disks of {domain.name()!r}"):
@@ -97,14 +97,14 @@ def _merge_top(domain: Domain, target: str, clock: Clock) -> None:
     if blocks.read_job(domain, target) is None:
         blocks.commit(domain, target)
 
-    def ready() -> bool:
+    def is_merged() -> bool:
         if blocks.read_job(domain, target) is None:
             raise HeadroomError(
                 f"the overlay of the disk {target} of {domain.name()!r} could not be merged"
             )
         return is_ready(domains.read_live_xml(domain), target)
 
-    Waiter(_MERGE_SECONDS, clock).wait_for(ready, f"merging the overlay of the disk {target}")
+    Waiter(_MERGE_SECONDS, clock).wait_for(is_merged, f"merging the overlay of the disk {target}")
     blocks.pivot(domain, target)
     _wait_without_job(domain, target, clock)
 
@@ -119,10 +119,10 @@ def _wait_without_job(domain: Domain, target: str, clock: Clock) -> None:
 def is_ready(xml: str, target: str) -> bool:
     """Return whether a domain's XML says that the disk's job can be ended by pivot(). Pure."""
     mirrors = parse_element(xml).findall("devices/disk[target]/mirror[@ready='yes']")
-    return any(_target(mirror) == target for mirror in mirrors)
+    return any(_find_target(mirror) == target for mirror in mirrors)
 
 
-def _target(mirror: etree._Element) -> str | None:
+def _find_target(mirror: etree._Element) -> str | None:
     disk = mirror.getparent()
     target = None if disk is None else disk.find("target")
     return None if target is None else target.get("dev")

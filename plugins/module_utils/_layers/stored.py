@@ -48,7 +48,7 @@ class HostStorage:
         self._inactive = frozenset(inactive)
         self._by_key: dict[Key, VolumeRef] = {}
         for ref in sorted(volumes):  # in which order libvirt lists pools is not said
-            for key in files.keys(volumes[ref].path):
+            for key in files.identify(volumes[ref].path):
                 self._by_key.setdefault(key, ref)
 
     def find_existing(self, refs: t.Iterable[VolumeRef]) -> list[VolumeRef]:
@@ -67,10 +67,10 @@ class HostStorage:
 
     def find_ref(self, path: str) -> VolumeRef | None:
         """Return the volume that the file at ``path`` is; None for one that is in no active pool."""
-        keys = (self._by_key.get(key) for key in self.files.keys(path))
+        keys = (self._by_key.get(key) for key in self.files.identify(path))
         return next((ref for ref in keys if ref is not None), None)
 
-    def path_of(self, layer: Layer) -> str | None:
+    def find_path(self, layer: Layer) -> str | None:
         """Return where a layer lies, for a volume of an inactive pool where it would; None where there is no path."""
         if layer.path is not None or not (layer.pool and layer.volume):
             return layer.path
@@ -91,17 +91,17 @@ class HostStorage:
         """Return whether what a layer stands on can be known: it is a volume that libvirt sees, or on a network."""
         return layer.address is not None or self.find_volume(layer) is not None
 
-    def keys_of(self, layer: Layer) -> tuple[Key, ...]:
+    def identify(self, layer: Layer) -> tuple[Key, ...]:
         """Return what identifies the file of a layer; no two that could be one file have nothing in common."""
-        path = self.path_of(layer)
-        keys = () if path is None else self.files.keys(path)
+        path = self.find_path(layer)
+        keys = () if path is None else self.files.identify(path)
         if layer.pool and layer.volume:
             return (*keys, VolumeRef(layer.pool, layer.volume))
         return keys or (str(layer),)
 
-    def keys_of_volume(self, ref: VolumeRef) -> tuple[Key, ...]:
+    def identify_volume(self, ref: VolumeRef) -> tuple[Key, ...]:
         """Return what identifies the file of a volume."""
-        return self.keys_of(Layer("volume", pool=ref.pool, volume=ref.name))
+        return self.identify(Layer("volume", pool=ref.pool, volume=ref.name))
 
     def layers_of(self, disk: DiskLayers) -> tuple[Layer, ...]:
         """Return all layers of a disk, the top first, also those that its XML leaves out.
@@ -110,14 +110,16 @@ class HostStorage:
         back to itself ends there.
         """
         layers = list(disk.layers)
-        seen_keys = {key for layer in layers for key in self.keys_of(layer)}
+        seen_keys: set[Key] = set()
+        for layer in layers:
+            seen_keys.update(self.identify(layer))
         is_ended = disk.is_ended or not layers
         while not is_ended:
             below = self._find_below(layers[-1])
-            if below is None or not seen_keys.isdisjoint(self.keys_of(below)):
+            if below is None or not seen_keys.isdisjoint(self.identify(below)):
                 break
             layers.append(below)
-            seen_keys.update(self.keys_of(below))
+            seen_keys.update(self.identify(below))
         return tuple(layers)
 
     def layers_of_volume(self, ref: VolumeRef) -> tuple[Layer, ...]:

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import threading
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._names import APPLIANCE_PREFIX
@@ -71,7 +72,7 @@ class UseIndex:
         for disk in need.disks:
             for layer in self.storage.layers_of(disk):
                 self._add(layer, Use(need.user, disk.target))
-                for key in self.storage.keys_of(layer):
+                for key in self.storage.identify(layer):
                     self._formats.setdefault(key, set()).add(layer.format)
             for path in disk.other_files:
                 self._add(Layer("file", path=path), Use(need.user, disk.target))
@@ -79,7 +80,7 @@ class UseIndex:
             self._add(Layer("file", path=path), Use(need.user))
 
     def _add_volume(self, ref: VolumeRef) -> None:
-        if self._first_name(ref) != ref or not self._may_stand(ref):
+        if self._choose_name(ref) != ref or not self._may_stand(ref):
             return
         user = User("volume", f"{ref.pool}/{ref.name}", ref)
         for layer in self.storage.layers_of_volume(ref)[1:]:
@@ -88,30 +89,31 @@ class UseIndex:
     def _may_stand(self, ref: VolumeRef) -> bool:
         """Return whether what libvirt probed below a volume is believed: not of one that only raw disks are on."""
         declared: set[str | None] = set()
-        for key in self.storage.keys_of_volume(ref):
+        for key in self.storage.identify_volume(ref):
             declared |= self._formats.get(key, set())
         return not declared or any(Layer("", format=name).may_have_backing for name in declared)
 
     def _add(self, layer: Layer, use: Use) -> None:
-        for key in self.storage.keys_of(layer):
+        for key in self.storage.identify(layer):
             self._uses.setdefault(key, []).append(use)
 
     def uses_of(self, file: str | VolumeRef, without: Without = frozenset()) -> list[Use]:
         """Return each use of a volume, or of the file at a path, but for those by what is in ``without``."""
         keys = (
-            self.storage.files.keys(file)
+            self.storage.files.identify(file)
             if isinstance(file, str)
-            else self.storage.keys_of_volume(file)
+            else self.storage.identify_volume(file)
         )
         uses: dict[Use, None] = {}
         for key in keys:
             uses.update(dict.fromkeys(self._uses.get(key, ())))
-        left_out = {
-            one if isinstance(one, str) else self._first_name(one) for one in (*without, file)
+        ignored = {
+            identity if isinstance(identity, str) else self._choose_name(identity)
+            for identity in (*without, file)
         }
-        return [use for use in uses if use.user.identity not in left_out]
+        return [use for use in uses if use.user.identity not in ignored]
 
-    def _first_name(self, ref: VolumeRef) -> VolumeRef:
+    def _choose_name(self, ref: VolumeRef) -> VolumeRef:
         """Return one and the same name for a volume that is in two pools."""
         volume = self.storage.volumes.get(ref)
         return (volume and self.storage.find_ref(volume.path)) or ref
@@ -120,13 +122,13 @@ class UseIndex:
         """Return who needs a volume, or the file at a path, but for what is in ``without``."""
         return sorted({use.user for use in self.uses_of(file, without)})
 
-    def order(self, refs: t.Iterable[VolumeRef]) -> list[VolumeRef]:
+    def sort_by_depth(self, refs: t.Iterable[VolumeRef]) -> list[VolumeRef]:
         """Return those of the volumes that exist, overlays before what they stand on; raises as find_existing()."""
         existing = self.storage.find_existing(refs)
         depths = {ref: len(self.storage.layers_of_volume(ref)) for ref in existing}
         return sorted(existing, key=lambda ref: -depths[ref])
 
-    def reason_to_keep(
+    def explain_keep(
         self, ref: VolumeRef, without: Without = frozenset(), *, of_appliances: bool = False
     ) -> str | None:
         """Return in words why a volume must stay; None when nobody but those in ``without`` needs it.
@@ -146,22 +148,19 @@ class UseIndex:
 
         A claim in metadata is not enough to delete what others live on: a base image, a shared disk.
         """
-        shared = {
-            key
-            for disk in own_disks
-            if disk.is_shareable
-            for layer in disk.layers
-            for key in self.storage.keys_of(layer)
-        }
-        claimed = self.order(own.metadata.volumes)
+        shared: set[Key] = set()
+        for disk in own_disks:
+            for layer in disk.layers if disk.is_shareable else ():
+                shared.update(self.storage.identify(layer))
+        claimed = self.sort_by_depth(own.metadata.volumes)
         keep = {
             ref: "it is a shared disk"
             for ref in claimed
-            if not shared.isdisjoint(self.storage.keys_of_volume(ref))
+            if not shared.isdisjoint(self.storage.identify_volume(ref))
         }
         without: set[str | VolumeRef] = {own.uuid or own.name}
         for ref in claimed:
-            reason = keep.get(ref) or self.reason_to_keep(ref, without)
+            reason = keep.get(ref) or self.explain_keep(ref, without)
             if reason is None:
                 without.add(ref)
             else:
@@ -180,10 +179,38 @@ class Uses:
         """What a look at the host has found, after its pools were refreshed."""
         return UseIndex(read_storage(self._connection, refresh=True), read_needs(self._connection))
 
-    def owned_by(self, definition: Definition) -> OwnedVolumes:
+    def sort_owned(self, definition: Definition) -> OwnedVolumes:
         """Return which of the volumes that ``definition`` claims may be deleted with it."""
         if not definition.metadata.volumes:
             return OwnedVolumes()
-        own = (need for need in self.index.needs if need.user.identity == definition.uuid)
-        disks = [disk for need in own for disk in need.disks]
+        disks: list[DiskLayers] = []
+        for need in self.index.needs:
+            if need.user.identity == definition.uuid:
+                disks.extend(need.disks)
         return self.index.sort_owned(definition, disks)
+
+
+class SharedLook:
+    """Looks for the threads of a task that delete side by side: who asks while others wait shares their look.
+
+    What each gets was read after it had asked, so that it is as good as a look of its own.
+    """
+
+    def __init__(self, look: t.Callable[[], UseIndex]) -> None:
+        self._look = look
+        self._counting, self._looking = threading.Lock(), threading.Lock()
+        self.asked_count = 0
+        self._answered_count = 0
+        self._index: UseIndex | None = None
+
+    def read(self) -> UseIndex:
+        """Return who needs which file, as it was at some time after this was called."""
+        with self._counting:
+            self.asked_count += 1
+            number = self.asked_count
+        with self._looking:
+            if self._index is None or self._answered_count < number:
+                count = self.asked_count
+                self._index = self._look()
+                self._answered_count = count
+            return self._index

@@ -60,7 +60,7 @@ def test_every_chain_ends_and_names_no_file_twice(
     storage = build_storage(backings)
     disk = DiskLayers("vda", (Layer("file", f"/p/{top}", "qcow2"),))
     layers = storage.layers_of(disk)
-    keys = [storage.keys_of(layer)[0] for layer in layers]
+    keys = [storage.identify(layer)[0] for layer in layers]
     assert layers[0] == disk.layers[0]
     assert len(set(keys)) == len(keys)
     for above, below in itertools.pairwise(layers):
@@ -69,7 +69,7 @@ def test_every_chain_ends_and_names_no_file_twice(
         assert storage.volumes[ref].backing_path == below.path
     last = storage.find_volume(layers[-1])
     below_last = None if last is None else storage.volumes[last].backing_path
-    assert below_last is None or storage.files.keys(below_last)[0] in keys
+    assert below_last is None or storage.files.identify(below_last)[0] in keys
 
 
 @given(BACKINGS)
@@ -93,8 +93,8 @@ def test_below_a_raw_disk_there_is_nothing() -> None:
 def test_a_volume_of_a_pool_that_is_off_lies_where_it_would() -> None:
     storage = HostStorage({"off": Pool("off", "dir", "/off", 0)}, {}, Files(is_local=False))
     layer = Layer("volume", pool="off", volume="v")
-    assert set(storage.keys_of(layer)) == {"/off/v", VolumeRef("off", "v")}
-    assert set(storage.keys_of(Layer("volume", pool="gone", volume="v"))) == {
+    assert set(storage.identify(layer)) == {"/off/v", VolumeRef("off", "v")}
+    assert set(storage.identify(Layer("volume", pool="gone", volume="v"))) == {
         VolumeRef("gone", "v")
     }
 
@@ -110,9 +110,9 @@ def test_two_names_of_one_file_are_one_file_where_the_module_runs(
     else:
         other.hardlink_to(image)
     local = Files(is_local=True)
-    assert not set(local.keys(str(image))).isdisjoint(local.keys(str(other)))
+    assert not set(local.identify(str(image))).isdisjoint(local.identify(str(other)))
     distant = Files(is_local=False)
-    assert set(distant.keys(str(image))).isdisjoint(distant.keys(str(other)))
+    assert set(distant.identify(str(image))).isdisjoint(distant.identify(str(other)))
 
 
 def test_an_image_in_no_pool_is_followed_where_the_module_runs(tmp_path: Path) -> None:

@@ -7,7 +7,10 @@
 from __future__ import annotations
 
 import collections
+import concurrent.futures
 import sys
+import threading
+import time
 import typing as t
 
 import pytest
@@ -22,7 +25,11 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._layers.layers im
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._layers.look import Need, User
 from ansible_collections.headroom.libvirt.plugins.module_utils._layers.stored import HostStorage
-from ansible_collections.headroom.libvirt.plugins.module_utils._layers.users import UseIndex, Uses
+from ansible_collections.headroom.libvirt.plugins.module_utils._layers.users import (
+    SharedLook,
+    UseIndex,
+    Uses,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._names import APPLIANCE_PREFIX
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import domains
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.domain_xml import Definition
@@ -79,7 +86,7 @@ def users_of(connection: Connection, pool_name: str, name: str) -> list[str]:
 def owned(connection: Connection) -> tuple[list[str], dict[str, str]]:
     """Names of the volumes of the machine `owner` that would be removed with it, and why others stay."""
     definition = domains.read_definition(domains.look_up(connection, "owner"))
-    volumes = Uses(connection).owned_by(definition)
+    volumes = Uses(connection).sort_owned(definition)
     return [ref.name for ref in volumes.remove], {
         ref.name: reason for ref, reason in volumes.keep.items()
     }
@@ -106,7 +113,7 @@ def test_the_pool_of_a_stranger_that_is_off_holds_nobody_up(host: Host) -> None:
     for file in (VolumeRef("usb-backup", "archive.img"), "/media/usb/archive.img"):
         assert [str(user) for user in index.users_of(file)] == ["the domain 'stranger'"]
     with pytest.raises(Conflict, match="virsh pool-start usb-backup"):
-        index.order([VolumeRef("usb-backup", "archive.img")])
+        index.sort_by_depth([VolumeRef("usb-backup", "archive.img")])
 
 
 def test_a_domain_that_is_off_needs_all_that_its_volumes_stand_on(host: Host) -> None:
@@ -278,3 +285,29 @@ def test_a_look_costs_the_same_for_one_volume_and_for_all(host: Host) -> None:
     }
     assert sum(calls.values()) == 267
     assert count_calls(lambda: look(100)) == calls
+
+
+def test_threads_that_wait_share_a_look() -> None:
+    """Each gets what was read after it asked: the first look is too old for those that came while it was under way."""
+    index = UseIndex(HostStorage({}, {}, Files(is_local=False)), ())
+    began, may_end = threading.Event(), threading.Event()
+    looks: list[None] = []
+
+    def look() -> UseIndex:
+        looks.append(None)
+        began.set()
+        assert may_end.wait(10)
+        return index
+
+    shared = SharedLook(look)
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        first = pool.submit(shared.read)
+        assert began.wait(10)
+        others = [pool.submit(shared.read) for _unused in range(7)]
+        while shared.asked_count < 8:
+            time.sleep(0.001)
+        may_end.set()
+        assert [future.result() for future in [first, *others]] == [index] * 8
+    assert len(looks) == 2
+    assert shared.read() is index
+    assert len(looks) == 3
