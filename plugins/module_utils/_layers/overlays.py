@@ -32,6 +32,7 @@ if t.TYPE_CHECKING:
     Domain = libvirt.virDomain
 
 _MERGE_SECONDS: t.Final = 600.0
+_SETTLE_SECONDS: t.Final = 10.0
 
 
 def snapshot_xml(overlays: t.Mapping[str, str], others: t.Iterable[str]) -> str:
@@ -71,21 +72,28 @@ def merge(domain: Domain, target: str, path: str, clock: Clock) -> None:
     does not hold it. Raises HeadroomError when libvirt gives it up, TimedOut when it takes longer than ten minutes.
     """
     chain = _read_paths(domain, target)
-    if chain[:1] == [path]:
-        _merge_top(domain, target, clock)
-    elif path in chain:
-        below = chain[chain.index(path) + 1 :]
-        if not below:
-            raise HeadroomError(f"the disk {target} of {domain.name()!r} has nothing below {path}")
-        if blocks.read_job(domain, target) is None:
-            blocks.commit_between(domain, target, path, below[0])
-        _wait_without_job(domain, target, clock)
-    else:
+    if path not in chain:
         return
-    if path in _read_paths(domain, target):
+    if chain[0] == path:
+        _merge_top(domain, target, clock)
+    else:
+        _merge_below(domain, target, path, chain[chain.index(path) + 1 :], clock)
+    # libvirt writes the chain down a moment after the job is gone
+    if not Waiter(_SETTLE_SECONDS, clock).holds(lambda: path not in _read_paths(domain, target)):
         raise HeadroomError(
             f"the overlay {path} of the disk {target} of {domain.name()!r} could not be merged: it is still in use"
         )
+
+
+def _merge_below(
+    domain: Domain, target: str, path: str, below: t.Sequence[str], clock: Clock
+) -> None:
+    """Merge a layer under somebody else's snapshot into what is below it, whatever of that is left to do."""
+    if not below:
+        raise HeadroomError(f"the disk {target} of {domain.name()!r} has nothing below {path}")
+    if blocks.read_job(domain, target) is None:
+        blocks.commit_between(domain, target, path, below[0])
+    _wait_without_job(domain, target, clock)
 
 
 def _read_paths(domain: Domain, target: str) -> list[str]:
