@@ -192,6 +192,24 @@ def test_leftovers_of_other_appliances_go_when_they_are_old(
     assert [volume.name() for volume in shelf.find_leftovers(WEB, now=1_003_601.0)] == [old]
 
 
+def test_leftovers_that_something_stands_on_stay(
+    shelf: Catalogue, ask: t.Callable[..., register.ApplianceRequest]
+) -> None:
+    """D1: an appliance whose manifest cannot be read looks as if a run had left it; clones stand on it all the same."""
+    base = names.disk_volume(WEB, "a" * 12, "vda", "raw")
+    stray = names.disk_volume(WEB, "b" * 12, "vda", "raw")
+    for name in (base, stray):
+        new = storage_xml.NewVolume(name, 10, "raw")
+        storage.create(shelf.pool, name, storage_xml.build_volume_xml(new))
+    path = storage.read_volume_path(storage.look_up_volume(shelf.pool, base))
+    clone = storage_xml.NewVolume("clone", 4096, backing_path=path, backing_format="raw")
+    fast = storage.look_up_pool(shelf.connection, "fast")
+    storage.create(fast, "clone", storage_xml.build_volume_xml(clone))
+    make(shelf, ask())
+    assert base in volumes(shelf)
+    assert stray not in volumes(shelf)
+
+
 def test_a_run_whose_volumes_another_took_over_publishes_nothing(
     shelf: Catalogue, ask: t.Callable[..., register.ApplianceRequest]
 ) -> None:
