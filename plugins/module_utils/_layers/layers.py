@@ -34,7 +34,7 @@ BACKING_FORMATS: t.Final = frozenset({"qcow2", "qcow", "qed", "vmdk", "vpc", "co
 _FILES_OF_SYSTEM: t.Final = ("loader", "nvram", "kernel", "initrd", "dtb")
 
 # The names under which the collection serves disks: a random token of 16 digits or more, and the disk's target.
-_EXPORT_NAME: t.Final = re.compile(r"[0-9a-f]{16,}-(?P<target>\w+)")
+_EXPORT_NAME: t.Final = re.compile(r"[0-9a-f]{16,}-\w+")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -152,22 +152,18 @@ def _build_address(source: etree._Element) -> str:
     return f"{protocol}://{host.get('name')}:{host.get('port')}/{source.get('name')}"
 
 
-def is_export(layer: Layer, target: str) -> bool:
-    """Return whether the layer is one that the collection serves to the disk ``target`` until it is local.
+def is_export(layer: Layer) -> bool:
+    """Return whether the layer is one that the collection serves to a disk until it is local.
 
-    A network disk that somebody chose for a guest is none: its name is not made as those of exports are.
+    A network disk that somebody chose for a guest is none: its name is not made as those of exports are. The name ends
+    with a disk's target, which may be another one by now.
     """
-    match = _EXPORT_NAME.fullmatch(layer.export or "")
-    return match is not None and match["target"] == target
+    return _EXPORT_NAME.fullmatch(layer.export or "") is not None
 
 
 def find_incomplete(root: etree._Element) -> list[str]:
     """Return the targets of the disks of a parsed domain of which a part is still on another host."""
-    return [
-        disk.target
-        for disk in read_disks(root)
-        if any(is_export(layer, disk.target) for layer in disk.layers)
-    ]
+    return [disk.target for disk in read_disks(root) if any(map(is_export, disk.layers))]
 
 
 def is_complete(*definitions: etree._Element) -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._layers import layers
+from ansible_collections.headroom.libvirt.plugins.module_utils._streaming.model import export_name
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.element_xml import (
     parse_element,
 )
@@ -91,7 +92,7 @@ def test_further_files_of_a_disk_and_a_domain() -> None:
     [
         (f"{EXPORT}-vda", False),
         (f"{EXPORT}{EXPORT}-vda", False),
-        (f"{EXPORT}-vdb", True),  # not this disk's
+        (f"{EXPORT}-vdb", False),  # the disk has got another target since
         ("store-vda", True),  # its owner chose a network disk (B29)
         ("", True),
     ],
@@ -104,3 +105,9 @@ def test_a_disk_is_incomplete_while_it_reads_from_one_of_our_exports(
     whole = parse_element(domain(disk("<source file='/a'/>", "<backingStore/>")))
     assert layers.is_complete(whole, root) is complete
     assert layers.find_incomplete(root) == ([] if complete else ["vda"])
+
+
+def test_the_names_of_exports_are_those_that_streaming_gives_them() -> None:
+    for digits in (16, 32):
+        name = export_name("0" * digits, "vda")
+        assert layers.is_export(layers.Layer("network", export=name))
