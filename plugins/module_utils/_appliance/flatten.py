@@ -21,6 +21,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     Conflict,
     HeadroomError,
 )
+from ansible_collections.headroom.libvirt.plugins.module_utils._journal.records import Shape
 from ansible_collections.headroom.libvirt.plugins.module_utils._layers import deletion, layers
 from ansible_collections.headroom.libvirt.plugins.module_utils._layers.users import Uses
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
@@ -55,6 +56,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import Clock
 
 KIND: t.Final = "flatten"
+SHAPE: t.Final = Shape(steps={"copy": ("target", "pool", "name", "overlay")})
 
 _PULL_SECONDS: t.Final = 4 * 3600.0
 
@@ -71,6 +73,7 @@ class FlattenRecovery:
 
     def roll_back(self, record: Record) -> None:
         """Leave each disk with one volume; raises Conflict where the domain stands on neither any more."""
+        SHAPE.check(record)
         domain = domains.find(self.connection, record.subject)
         steps = [step.arguments for step in record.steps if step.name == "copy"]
         if domain is None or not steps:
@@ -226,7 +229,8 @@ def redirect_disk(text: str, target: str, path: str, old: VolumeRef, new: Volume
 
 
 def describe_recovery(record: Record, _direction: Direction) -> list[str]:
-    """Return in sentences what FlattenRecovery does with the record, in either direction."""
+    """Return in sentences what FlattenRecovery does with the record, in either direction; raises UnreadableShape."""
+    SHAPE.check(record)
     return [
         f"Delete that one of the volumes {step.arguments['name']} and {step.arguments['overlay']} of the pool "
         f"{step.arguments['pool']} on which {record.subject} does not stand."

@@ -18,6 +18,7 @@ import dataclasses
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Conflict
+from ansible_collections.headroom.libvirt.plugins.module_utils._journal.records import Shape
 from ansible_collections.headroom.libvirt.plugins.module_utils._layers import deletion, overlays
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
     agent,
@@ -45,6 +46,9 @@ if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import Clock
 
 KIND: t.Final = "capture"
+SHAPE: t.Final = Shape(
+    steps={"overlay": ("pool", "name", "target", "path"), "freeze": ("domain",)},
+)
 
 _MERGE_SECONDS: t.Final = 3600.0
 
@@ -62,6 +66,7 @@ class CaptureRecovery:
 
     def roll_back(self, record: Record) -> None:
         """Let the domain be as it was before."""
+        SHAPE.check(record)
         steps = [step.arguments for step in record.steps if step.name == "overlay"]
         domain = domains.find(self.connection, record.subject)
         for step in steps:
@@ -173,6 +178,7 @@ def _read_source(text: str, target: str) -> str | None:
 
 def describe_recovery(record: Record, _direction: Direction) -> list[str]:
     """Return in sentences what CaptureRecovery does with the record, in either direction."""
+    SHAPE.check(record)
     steps = [step.arguments for step in record.steps if step.name == "overlay"]
     merged = [
         f"Merge the overlay {step['name']} of {record.subject} back into its disk {step['target']}."

@@ -21,9 +21,11 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     NotFound,
     Unsupported,
 )
+from ansible_collections.headroom.libvirt.plugins.module_utils._journal.records import Shape
 from ansible_collections.headroom.libvirt.plugins.module_utils._journal.undo import undo_steps
 from ansible_collections.headroom.libvirt.plugins.module_utils._layers import deletion, users
 from ansible_collections.headroom.libvirt.plugins.module_utils._network import apply
+from ansible_collections.headroom.libvirt.plugins.module_utils._persisted import UnreadableShape
 from ansible_collections.headroom.libvirt.plugins.module_utils._streaming import serve
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import domains, storage
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
@@ -53,6 +55,16 @@ if t.TYPE_CHECKING:
     from .plan import CloneRequest
 
 KIND: t.Final = "clone"
+SHAPE: t.Final = Shape(
+    steps={
+        "volume": ("pool", "name"),
+        "reservation": ("network", "mac", "address"),
+        "domain": ("name", "uuid"),
+        "start": ("name", "uuid"),
+        "export": ("uri", "name"),
+        "image": ("name", "pool", "targets"),
+    }
+)
 
 _UNDOING: t.Final = {
     "volume": "Delete the volume {name} of the pool {pool}.",
@@ -88,6 +100,7 @@ class CloneRecovery:
             dataclasses.replace(self, connection=connection)._undo(record)
 
     def _undo(self, record: Record) -> None:
+        SHAPE.check(record)
         # One look for all volumes; the domains of the record go before the volumes that were made for them.
         uses = users.Uses(self.connection)
         own = frozenset(step.arguments["uuid"] for step in record.steps if step.name == "domain")
@@ -112,14 +125,16 @@ class CloneRecovery:
             domains.undefine(domains.look_up_uuid(self.connection, step["uuid"]))
 
     def _release(self, step: t.Mapping[str, t.Any]) -> None:
-        apply.release(self.connection, ReservationRef(**step))
+        apply.release(
+            self.connection, ReservationRef(step["network"], step["mac"], step["address"])
+        )
 
     def _delete_volume(
         self, step: t.Mapping[str, t.Any], uses: users.Uses, own: frozenset[str]
     ) -> None:
         deletion.delete_volumes(
             self.connection,
-            [VolumeRef(**step)],
+            [VolumeRef(step["pool"], step["name"])],
             index=uses.index,
             without=own,
             delete=self._delete_written,
@@ -181,8 +196,15 @@ def undo_leftovers(
 
 
 def find_leftovers(journal: Journal, connection: Connection) -> plan.Leftovers:
-    """Return what runs that broke off have left and a run of now would undo first."""
-    dead = [record for record in _find_of_host(journal, connection) if not record.alive]
+    """Return what runs that broke off have left and a run of now would undo first.
+
+    What is not understood of an earlier run is not undone: it stays, and its names are taken.
+    """
+    dead = [
+        record
+        for record in _find_of_host(journal, connection)
+        if not record.alive and _is_understood(record)
+    ]
     steps = list(itertools.chain.from_iterable(record.steps for record in dead))
     uuids = {step.arguments["uuid"] for step in steps if step.name == "domain"}
     return plan.Leftovers(
@@ -191,12 +213,24 @@ def find_leftovers(journal: Journal, connection: Connection) -> plan.Leftovers:
             for domain in domains.list_all(connection)
             if uuids and domain.UUIDString() in uuids
         ),
-        volumes=frozenset(VolumeRef(**step.arguments) for step in steps if step.name == "volume"),
+        volumes=frozenset(
+            VolumeRef(step.arguments["pool"], step.arguments["name"])
+            for step in steps
+            if step.name == "volume"
+        ),
         addresses=frozenset(
             step.arguments["address"] for step in steps if step.name == "reservation"
         ),
         notes=tuple(_note(record) for record in dead),
     )
+
+
+def _is_understood(record: Record) -> bool:
+    try:
+        SHAPE.check(record)
+    except UnreadableShape:
+        return False
+    return True
 
 
 def _note(record: Record) -> str:
@@ -239,6 +273,7 @@ def _find_of_host(journal: Journal, connection: Connection) -> list[Record]:
 
 
 def describe_recovery(record: Record, direction: Direction) -> list[str]:
-    """Return in sentences what CloneRecovery does with the record."""
+    """Return in sentences what CloneRecovery does with the record; raises UnreadableShape."""
+    SHAPE.check(record)
     undone = [_UNDOING[step.name].format(**step.arguments) for step in reversed(record.steps)]
     return [*undone, f"Make {record.subject} anew."] if direction == "resume" else undone

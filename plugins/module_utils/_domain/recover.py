@@ -22,8 +22,10 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     NotFound,
     Unsupported,
 )
+from ansible_collections.headroom.libvirt.plugins.module_utils._journal.records import Shape
 from ansible_collections.headroom.libvirt.plugins.module_utils._layers import deletion
 from ansible_collections.headroom.libvirt.plugins.module_utils._network import apply
+from ansible_collections.headroom.libvirt.plugins.module_utils._persisted import UnreadableShape
 from ansible_collections.headroom.libvirt.plugins.module_utils._streaming import exports
 from ansible_collections.headroom.libvirt.plugins.module_utils._streaming.exports import ExportRef
 from ansible_collections.headroom.libvirt.plugins.module_utils._uris import mask_uri
@@ -48,6 +50,7 @@ if t.TYPE_CHECKING:
     )
 
 KIND: t.Final = "removal"
+SHAPE: t.Final = Shape(intent=("uri", "uuid", "volumes", "reservations"))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,15 +76,26 @@ class Belongings:
 
     @classmethod
     def of(cls, record: Record) -> Belongings:
-        """Return what the record of a removal says."""
-        return cls(
-            record.intent["uuid"],
-            tuple(VolumeRef(**ref) for ref in record.intent["volumes"]),
-            tuple(ReservationRef(**ref) for ref in record.intent["reservations"]),
-            tuple(
-                ExportRef(**ref) for ref in record.intent.get("exports", ())
-            ),  # older records say nothing of them
-        )
+        """Return what the record of a removal says; raises UnreadableShape."""
+        SHAPE.check(record)
+        intent = record.intent
+        try:
+            return cls(
+                intent["uuid"],
+                tuple(VolumeRef(ref["pool"], ref["name"]) for ref in intent["volumes"]),
+                tuple(
+                    ReservationRef(ref["network"], ref["mac"], ref["address"])
+                    for ref in intent["reservations"]
+                ),
+                # older records say nothing of them
+                tuple(ExportRef(ref["uri"], ref["helper"]) for ref in intent.get("exports", ())),
+            )
+        except (KeyError, TypeError) as error:
+            raise UnreadableShape(
+                f"{record} cannot be read: what belonged to the machine lacks {error}. It stays as it is. Finish it "
+                "with the release of headroom.libvirt that began it",
+                transaction=record.id,
+            ) from error
 
 
 def record_removal(
@@ -143,6 +157,7 @@ class RemovalRecovery:
 
     def roll_back(self, record: Record) -> None:
         """Do nothing for a machine that is still whole; raises Unsupported for one that is not."""
+        SHAPE.check(record)
         try:
             domains.look_up_uuid(self.connection, record.intent["uuid"])
         except NotFound:
@@ -176,10 +191,10 @@ def finish(
 
 
 def describe_recovery(record: Record, direction: Direction) -> list[str]:
-    """Return in sentences what RemovalRecovery does with the record."""
+    """Return in sentences what RemovalRecovery does with the record; raises UnreadableShape."""
+    belongings = Belongings.of(record)
     if direction == "roll_back":
         return [f"Nothing, if {record.subject} is still defined; else this fails."]
-    belongings = Belongings.of(record)
     return [
         f"Undefine the domain {record.subject} ({belongings.uuid}), if it is still defined.",
         *(f"Delete the volume {ref.name} of the pool {ref.pool}." for ref in belongings.volumes),

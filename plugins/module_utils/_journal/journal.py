@@ -170,7 +170,8 @@ class Journal:
         A block that ends normally finishes it, one that raises has it rolled back. Without ``recovery``, or when that
         fails, it stays unfinished, and the error says so. Stopped by a signal, this raises Interrupted.
         """
-        record = Record(secrets.token_hex(4), kind, subject, dict(intent), started=self.now())
+        intent = {"format": 1, **intent}
+        record = Record(secrets.token_hex(4), kind, subject, intent, started=self.now())
         with raise_on_signals() as interrupts, self._store.begin(record, instead_of):
             transaction = Transaction(record, self._store.write)
             try:
@@ -199,8 +200,10 @@ class Journal:
     ) -> bool:
         """Finish or undo what a dead run left; return False when another run has done so since ``record`` was read.
 
-        Raises Conflict for a transaction that is alive, and what ``handler`` raises; the record then stays.
+        Raises Conflict for a transaction that is alive, UnreadableShape for one that is not understood, and what
+        ``handler`` raises; the record then stays as it is, with the problem noted.
         """
+        record.check_readable()
         act, outcome = _acts(handler)[direction]
         with raise_on_signals() as interrupts, contextlib.ExitStack() as stack:
             try:
@@ -212,7 +215,7 @@ class Journal:
                 interrupts.hold_off()
             except BaseException as error:
                 interrupts.hold_off()
-                self._store.write(dataclasses.replace(record, problem=_describe_error(error)))
+                self._store.write_problem(record, _describe_error(error))
                 if isinstance(error, Stopped):
                     raise Interrupted(
                         f"{error}; {record} stays unfinished", transaction=record.id

@@ -13,6 +13,9 @@ import dataclasses
 import json
 import typing as t
 
+from ansible_collections.headroom.libvirt.plugins.module_utils import _persisted
+from ansible_collections.headroom.libvirt.plugins.module_utils._persisted import UnreadableShape
+
 State = t.Literal["unfinished", "finished", "rolled_back", "resumed"]
 
 
@@ -33,7 +36,8 @@ class Record:
     ``subject`` names what it is about, several things with ``", "`` between them; ``intent`` is all that finishing or
     undoing it needs to know: the ``uri`` of the host that it works on, and the ``options`` of its task if it is to be
     done again. ``started`` is in epoch seconds.
-    ``problem`` is why it was left. ``alive``: the ``process`` (its id) that works on it runs.
+    ``problem`` is why it was left. ``alive``: the ``process`` (its id) that works on it runs. ``unreadable`` says why
+    what the journal holds of it is not understood; then ``intent`` and ``steps`` are not all there is.
     """
 
     id: str
@@ -46,6 +50,12 @@ class Record:
     problem: str | None = None
     process: int | None = None
     alive: bool = False
+    unreadable: str | None = None
+
+    def check_readable(self) -> None:
+        """Raise UnreadableShape for a record that is not understood, and so can be neither finished nor undone."""
+        if self.unreadable is not None:
+            raise _refuse(self, self.unreadable)
 
     @property
     def subjects(self) -> frozenset[str]:
@@ -70,6 +80,46 @@ class Record:
         return f"the transaction {self.id} ({self.kind} of {self.subject})"
 
 
+@dataclasses.dataclass(frozen=True)
+class Shape:
+    """What the records of a kind say, by which one of another release is told from one that can be acted on.
+
+    ``intent`` are the keys that its intent must have, ``steps`` is {name of a step: the arguments that it must have};
+    a step that is not in it is of another release. ``format`` is the newest that this release understands.
+    """
+
+    intent: tuple[str, ...] = ("uri",)
+    steps: t.Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+    format: int = 1
+
+    def check(self, record: Record) -> None:
+        """Raise UnreadableShape unless all that the record says is understood: only then may it be acted on."""
+        record.check_readable()
+        _persisted.check_format(record.intent, self.format, str(record))
+        _require(record, "its intent", self.intent, record.intent)
+        for number, step in enumerate(record.steps, 1):
+            what = f"its step {number} ({step.name})"
+            if step.name not in self.steps:
+                raise _refuse(record, f"{what} is not known to this release")
+            _require(record, what, self.steps[step.name], step.arguments)
+
+
+def _require(
+    record: Record, what: str, names: t.Iterable[str], data: t.Mapping[str, t.Any]
+) -> None:
+    missing = [name for name in names if name not in data]
+    if missing:
+        raise _refuse(record, f"{what} lacks {', '.join(missing)}")
+
+
+def _refuse(record: Record, reason: str) -> UnreadableShape:
+    return UnreadableShape(
+        f"{record} cannot be read: {reason}. It stays as it is. Finish it or take it back with the release of "
+        "headroom.libvirt that began it",
+        transaction=record.id,
+    )
+
+
 class Recovery(t.Protocol):
     """What finishes or undoes the transactions of a kind.
 
@@ -84,21 +134,62 @@ class Recovery(t.Protocol):
         """Undo its steps, the newest first."""
 
 
+# What is found out anew each time that a record is read.
+_NOT_KEPT: t.Final = frozenset(("alive", "unreadable"))
+
+
 def write_row(record: Record) -> dict[str, t.Any]:
-    """Return the record as one row of a table; ``alive`` is not in it."""
+    """Return the record as one row of a table."""
     row = {
         field.name: getattr(record, field.name)
         for field in dataclasses.fields(record)
-        if field.name != "alive"
+        if field.name not in _NOT_KEPT
     }
     steps = [dataclasses.asdict(step) for step in record.steps]
     return {**row, "intent": json.dumps(record.intent), "steps": json.dumps(steps)}
 
 
 def read_row(row: t.Sequence[t.Any]) -> Record:
-    """Return the record of a row, its values in the order of Record's fields."""
+    """Return the record of a row, its values in the order of Record's fields.
+
+    A row that is damaged, or that another release wrote, is a Record too: one that says that it is ``unreadable``.
+    """
     names = (field.name for field in dataclasses.fields(Record))
     values = dict(zip(names, row))
-    intent = json.loads(values.pop("intent"))
-    steps = tuple(Step(**step) for step in json.loads(values.pop("steps")))
-    return Record(intent=intent, steps=steps, **values)
+    intent, steps = values.pop("intent"), values.pop("steps")
+    try:
+        return Record(intent=_read_intent(intent), steps=_read_steps(steps), **values)
+    except (UnreadableShape, ValueError, RecursionError) as error:
+        reason = error.message if isinstance(error, UnreadableShape) else str(error)
+        return Record(intent=_read_uri(intent), unreadable=reason, **values)
+
+
+def _read_intent(text: str) -> dict[str, t.Any]:
+    intent = json.loads(text)
+    if not isinstance(intent, dict):
+        raise UnreadableShape("its intent is not a mapping")
+    return intent
+
+
+def _read_uri(text: str) -> dict[str, t.Any]:
+    """Return what of an intent says which host a record is about: nobody else may take it for one of theirs."""
+    try:
+        uri = json.loads(text).get("uri")
+    except (AttributeError, ValueError, RecursionError):
+        return {}
+    return {} if uri is None else {"uri": uri}
+
+
+def _read_steps(text: str) -> tuple[Step, ...]:
+    steps = json.loads(text)
+    if not isinstance(steps, list):
+        raise UnreadableShape("its steps are not a list")
+    return tuple(_read_step(step, number) for number, step in enumerate(steps, 1))
+
+
+def _read_step(data: t.Any, number: int) -> Step:
+    what = f"the step {number}"
+    step = _persisted.build(Step, data, what)
+    if not all(isinstance(values, dict) for values in (data["arguments"], data.get("facts", {}))):
+        raise UnreadableShape(f"{what} has arguments that are not a mapping")
+    return step

@@ -88,6 +88,11 @@ class Store:
         """Make ``record`` durable as it is; with ``hasty`` against all but a power failure."""
         self._run(lambda opened: opened.execute(_UPSERT, records.write_row(record)), hasty=hasty)
 
+    def write_problem(self, record: Record, problem: str) -> None:
+        """Note why a record could not be finished or undone; nothing else of it is written again."""
+        change = "UPDATE record SET problem = ? WHERE id = ?"
+        self._run(lambda opened: opened.execute(change, (problem, record.id)))
+
     def end(self, record: Record, state: records.State, keep: int) -> None:
         """Record how it ended; only the last ``keep`` of those that have are kept."""
 

@@ -15,6 +15,12 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
+from ansible_collections.headroom.libvirt.plugins.module_utils._journal.records import Shape
+from ansible_collections.headroom.libvirt.plugins.module_utils._persisted import (
+    UnreadableShape,
+    build,
+    check_format,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._streaming.model import (
     Export,
     Helper,
@@ -28,7 +34,27 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._uris import mask
 from .model import DiskPlan, MigrationPlan
 from .xml import PlacedDisk
 
+if t.TYPE_CHECKING:
+    from ansible_collections.headroom.libvirt.plugins.module_utils._journal.records import Record
+
+T = t.TypeVar("T")
+
 KIND: t.Final = "migrate"
+# Raised when a record says something that an older release would get wrong.
+FORMAT: t.Final = 1
+SHAPE: t.Final = Shape(
+    intent=("uri", "destination_uri", "uuid", "name", "platform"),
+    steps={
+        "volume": ("pool", "volume"),
+        "freeze": (),
+        "export": (),
+        "migrate": (),
+        "copy": (),
+        "settle": (),
+        "complete": (),
+    },
+    format=FORMAT,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,19 +97,22 @@ class Intent:
 
     def as_dict(self) -> dict[str, t.Any]:
         """Return the intent as JSON-able data."""
-        return dataclasses.asdict(self)
+        return {"format": FORMAT, **dataclasses.asdict(self)}
 
     @classmethod
     def from_dict(cls, data: t.Mapping[str, t.Any]) -> Intent:
-        """Return what as_dict() gave, also after a way through JSON."""
-        return cls(
-            **{
-                **data,
-                "platform": Platform(**data["platform"]),
-                "disks": tuple(DiskPlan(**disk) for disk in data["disks"]),
-                "streamed": tuple(Streamed(**disk) for disk in data["streamed"]),
-            }
-        )
+        """Return what as_dict() gave, also after a way through JSON, and what another release wrote.
+
+        Raises UnreadableShape for what this release does not understand.
+        """
+        what = "the intent of the migration"
+        check_format(data, FORMAT, what)
+        nested = {
+            "platform": build(Platform, data.get("platform"), f"{what}: its platform"),
+            "disks": _build_each(DiskPlan, data.get("disks", ()), f"{what}: a disk"),
+            "streamed": _build_each(Streamed, data.get("streamed", ()), f"{what}: a streamed disk"),
+        }
+        return build(cls, {**data, **nested}, what)
 
     @property
     def moved(self) -> tuple[DiskPlan, ...]:
@@ -124,6 +153,18 @@ class Intent:
             )
             for disk in self.moved
         )
+
+
+def _build_each(shape: type[T], data: t.Any, what: str) -> tuple[T, ...]:
+    if not isinstance(data, (list, tuple)):
+        raise UnreadableShape(f"{what} does not stand in a list")
+    return tuple(build(shape, item, what) for item in data)
+
+
+def read_intent(record: Record) -> Intent:
+    """Return the intent of a record of this kind; raises UnreadableShape unless all that it says is understood."""
+    SHAPE.check(record)
+    return Intent.from_dict(record.intent)
 
 
 def intent_of(

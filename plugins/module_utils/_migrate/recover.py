@@ -34,7 +34,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import (
 
 from . import finish, overlays, severance, volumes
 from .endpoints import Place, Sides
-from .intent import Intent
+from .intent import read_intent
 
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._journal.journal import (
@@ -45,6 +45,8 @@ if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
         Connection,
     )
+
+    from .intent import Intent
 
 _CONNECT_SECONDS: t.Final = 20.0
 _ABORT_SECONDS: t.Final = 60.0
@@ -68,7 +70,7 @@ class MigrationRecovery:
 
     def resume(self, record: Record) -> None:
         """Finish a migration whose guest has arrived; raises Conflict for one that has not begun to run there."""
-        intent = Intent.from_dict(record.intent)
+        intent = read_intent(record)
         with self._sides(intent) as sides:
             place = _settled(sides)
             if place == "postcopy":
@@ -84,7 +86,7 @@ class MigrationRecovery:
 
     def roll_back(self, record: Record) -> None:
         """Take a migration back whose guest is still on its source; raises Conflict for one that has moved."""
-        intent = Intent.from_dict(record.intent)
+        intent = read_intent(record)
         source_uri, destination_uri = self._uris or (intent.uri, intent.destination_uri)
         with self._open(source_uri) as source:
             try:
@@ -143,7 +145,7 @@ def recovery(_connection: Connection, _journal: Journal) -> MigrationRecovery:
 
 def describe_recovery(record: Record, direction: Direction) -> list[str]:
     """Return what recovering the record would do, in sentences. Pure."""
-    intent = Intent.from_dict(record.intent)
+    intent = read_intent(record)
     if direction == "resume":
         disks = ", ".join(disk.target for disk in intent.streamed)
         pulled = (

@@ -23,7 +23,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection 
     open_connection,
 )
 
-from .registry import describe_recovery, find_kind
+from .registry import find_kind
 from .report import describe_transaction
 
 if t.TYPE_CHECKING:
@@ -62,7 +62,7 @@ def ensure(journal: Journal, choice: Choice, now: float, *, dry_run: bool) -> di
     for record in unfinished:
         _check(record, choice)
         changes.add(f"{record.kind} of {record.subject} ({record.id})", "unfinished", choice.state)
-        actions += describe_recovery(record, choice.direction)
+        actions += find_kind(record).describe(record, choice.direction)
     if not dry_run:
         for record in unfinished:
             _recover(journal, record, choice)

@@ -25,6 +25,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._migrate import (
 from ansible_collections.headroom.libvirt.plugins.module_utils._migrate import (
     recover as migrate_recovery,
 )
+from ansible_collections.headroom.libvirt.plugins.module_utils._persisted import UnreadableShape
 
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._journal.journal import (
@@ -78,7 +79,21 @@ def find_kind(record: Record) -> Kind:
 
 
 def describe_recovery(record: Record, direction: Direction) -> list[str]:
-    """Return what recovering the record would do; nothing for one that has ended, or of a kind that is not known."""
+    """Return what recovering the record would do; nothing for one that has ended, or that is not understood."""
     if record.state != "unfinished" or record.kind not in KINDS:
         return []
-    return KINDS[record.kind].describe(record, direction)
+    try:
+        return KINDS[record.kind].describe(record, direction)
+    except UnreadableShape:
+        return []
+
+
+def find_problem(record: Record) -> str | None:
+    """Return why the record was left unfinished, or why it can be neither finished nor undone by this release."""
+    if record.state != "unfinished":
+        return record.problem
+    try:
+        find_kind(record).describe(record, "roll_back")
+    except (UnreadableShape, Unsupported) as error:
+        return error.message
+    return record.problem

@@ -13,7 +13,7 @@ import dataclasses
 import datetime as dt
 import typing as t
 
-from .registry import describe_recovery
+from .registry import describe_recovery, find_problem
 
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._journal.records import Record
@@ -32,7 +32,7 @@ def describe_transaction(record: Record, now: float) -> dict[str, t.Any]:
         "process": record.process,
         "started": started.strftime("%Y-%m-%dT%H:%M:%SZ"),
         "age_seconds": round(max(0.0, now - record.started), 1),
-        "problem": record.problem,
+        "problem": find_problem(record),
         "steps": [dataclasses.asdict(step) for step in record.steps],
         "roll_back": describe_recovery(record, "roll_back"),
         "resume": describe_recovery(record, "resume"),

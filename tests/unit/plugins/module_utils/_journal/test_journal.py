@@ -118,7 +118,7 @@ def test_what_is_begun_and_done_can_be_read_while_it_is(journal: Journal) -> Non
         "web-1",
         100.0,
     )
-    assert record.intent == {**URI, "size": 5}
+    assert record.intent == {"format": 1, **URI, "size": 5}
     assert [(step.name, step.arguments, step.state, step.facts) for step in record.steps] == [
         ("volume", {"pool": "default"}, "done", {"path": "/images/a"}),
         ("define", {"uuid": "x"}, "begun", {}),

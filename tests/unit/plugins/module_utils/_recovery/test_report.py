@@ -1,0 +1,155 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What other releases left in the journal is told, and never kept from telling the rest; it is acted on only whole."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sqlite3
+import typing as t
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._journal.journal import Journal
+from ansible_collections.headroom.libvirt.plugins.module_utils._journal.records import read_row
+from ansible_collections.headroom.libvirt.plugins.module_utils._persisted import UnreadableShape
+from ansible_collections.headroom.libvirt.plugins.module_utils._recovery.apply import (
+    Choice,
+    ensure,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._recovery.registry import KINDS
+from ansible_collections.headroom.libvirt.plugins.module_utils._recovery.report import (
+    describe_transaction,
+)
+
+RELEASED = sorted((Path(__file__).parents[3] / "released").iterdir())
+Row = dict[str, t.Any]
+
+
+def rows_of(release: Path) -> list[Row]:
+    rows: list[Row] = json.loads((release / "journal.json").read_text(encoding="utf-8"))
+    return rows
+
+
+def of_kind(kind: str) -> Row:
+    return next(row for row in rows_of(RELEASED[0]) if row["kind"] == kind)
+
+
+def put_in(journal: Journal, rows: t.Iterable[Row]) -> Journal:
+    """Write the rows into the journal's file as they are, as another release would."""
+    with contextlib.suppress(RuntimeError), journal.begin("clone", "none", {"uri": "test:///"}):
+        raise RuntimeError
+    with contextlib.closing(sqlite3.connect(journal.path)) as file, file:
+        file.execute("DELETE FROM record")
+        for row in rows:
+            texts = {
+                key: value if isinstance(value, str) else json.dumps(value)
+                for key, value in row.items()
+                if key in {"intent", "steps"}
+            }
+            file.execute(
+                "INSERT INTO record (id, kind, subject, intent, steps, started, state) "
+                "VALUES (:id, :kind, :subject, :intent, :steps, :started, 'unfinished')",
+                {**row, **texts},
+            )
+    return journal
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Journal:
+    return Journal(str(tmp_path / "journal.sqlite"), warn=pytest.fail)
+
+
+@pytest.mark.parametrize("release", RELEASED, ids=lambda path: path.name)
+def test_what_a_release_left_is_understood(release: Path, journal: Journal) -> None:
+    records = put_in(journal, rows_of(release)).list_unfinished()
+    assert {record.kind for record in records} == set(KINDS)
+    for record in records:
+        row = describe_transaction(record, 0.0)
+        assert row["roll_back"], record
+        assert row["resume"], record
+        assert row["problem"] is None or "left" in row["problem"]
+
+
+def change(row: Row, **changes: t.Any) -> Row:
+    return {**row, **changes}
+
+
+def with_step(row: Row, name: str, arguments: t.Any) -> Row:
+    return change(row, steps=[*row["steps"], {"name": name, "arguments": arguments}])
+
+
+UNREADABLE = {
+    "another format": lambda row: change(row, intent={**row["intent"], "format": 99}),
+    "a step that is not known": lambda row: with_step(row, "firewall", {"name": "x"}),
+    "a step without arguments": lambda row: change(row, steps=[{"name": "volume"}]),
+    "steps that are none": lambda row: change(row, steps={"name": "volume"}),
+    "a step that is none": lambda row: change(row, steps=["volume"]),
+    "an intent that is none": lambda row: change(row, intent=["uri"]),
+    "an intent that is cut off": lambda row: change(row, intent='{"uri": "qemu:///sys'),
+    "steps that are cut off": lambda row: change(row, steps='[{"name": "vol'),
+    "deep nesting": lambda row: change(row, steps="[" * 100_000),
+}
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+@pytest.mark.parametrize("damage", UNREADABLE.values(), ids=UNREADABLE)
+def test_what_is_not_understood_is_one_row_with_a_problem(
+    damage: t.Callable[[Row], Row], kind: str, journal: Journal
+) -> None:
+    broken = damage(of_kind(kind))
+    others = [row for row in rows_of(RELEASED[0]) if row["id"] != broken["id"]]
+    records = put_in(journal, [broken, *others]).list_unfinished()
+    rows = {row["id"]: row for row in (describe_transaction(record, 0.0) for record in records)}
+    assert len(rows) == len(others) + 1
+    assert (
+        "cannot be read" in rows[broken["id"]]["problem"]
+        or "format" in rows[broken["id"]]["problem"]
+    )
+    assert rows[broken["id"]]["roll_back"] == rows[broken["id"]]["resume"] == []
+    assert all(rows[row["id"]]["roll_back"] for row in others)
+
+
+@pytest.mark.parametrize("damage", UNREADABLE.values(), ids=UNREADABLE)
+@pytest.mark.parametrize("state", ["rolled_back", "resumed"])
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_what_is_not_understood_is_not_acted_on(
+    damage: t.Callable[[Row], Row], state: t.Any, dry_run: bool, journal: Journal
+) -> None:
+    broken = damage(of_kind("clone"))
+    put_in(journal, [broken])
+    with pytest.raises(UnreadableShape):
+        ensure(journal, Choice(state, id=broken["id"]), 0.0, dry_run=dry_run)
+    with contextlib.closing(sqlite3.connect(journal.path)) as file:
+        kept = file.execute("SELECT intent, steps, state FROM record").fetchone()
+    texts = [
+        broken[key] if isinstance(broken[key], str) else json.dumps(broken[key])
+        for key in ("intent", "steps")
+    ]
+    assert list(kept) == [*texts, "unfinished"]
+
+
+def test_more_than_is_known_is_passed_over(journal: Journal) -> None:
+    row = of_kind("migrate")
+    row["intent"]["novel"] = 1
+    row["intent"]["disks"][0]["novel"] = 1
+    row["steps"][0]["novel"] = 1
+    (record,) = put_in(journal, [row]).list_unfinished()
+    assert describe_transaction(record, 0.0)["roll_back"]
+
+
+def test_less_than_is_needed_is_told(journal: Journal) -> None:
+    row = of_kind("migrate")
+    del row["intent"]["was_running"]
+    (record,) = put_in(journal, [row]).list_unfinished()
+    assert "was_running" in describe_transaction(record, 0.0)["problem"]
+
+
+def test_a_row_of_nothing_is_still_a_record() -> None:
+    record = read_row(["1", "clone", "web-1", "null", "null", 0.0, "unfinished", None, None])
+    assert record.unreadable
+    assert record.uri is None
