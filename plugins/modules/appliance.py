@@ -67,6 +67,12 @@ options:
             addresses, the place of its NVRAM, paths, ports, pinning). The addresses of devices inside the guest stay.
           - A domain with devices of which there is only one (host devices, shared disks and folders) is refused.
         type: str
+      machine:
+        description:
+          - A machine out of any result or of the inventory, as O(headroom.libvirt.domain#module:machine). Takes the
+            place of O(uri) and O(source.domain); the catalogue is that of its host.
+          - When it is captured, and its host has another machine of this name by now, the task fails.
+        type: dict
       when_running:
         description:
           - What happens when O(source.domain) runs.
@@ -374,6 +380,14 @@ EXAMPLES = r"""
       when_running: live
     seal: libguestfs
 
+- name: Capture a machine that the inventory knows, into the catalogue of its host
+  headroom.libvirt.appliance:
+    name: web
+    version: "1.6"
+    source:
+      machine: "{{ hostvars['web-golden'].libvirt_machine }}"
+  delegate_to: localhost
+
 - name: Register the same appliance on a second host, after its file was copied there
   headroom.libvirt.appliance:
     name: web
@@ -545,10 +559,17 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import
 from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import (
     CONNECTION,
     JOURNAL,
+    MACHINE,
     ArgumentSpec,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._journal.journal import open_journal
-from ansible_collections.headroom.libvirt.plugins.module_utils._virt.on_host import run_on_host
+from ansible_collections.headroom.libvirt.plugins.module_utils._machine.machine import (
+    DetachedMachine,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._runner import run_module
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
+    open_connection,
+)
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
@@ -573,11 +594,12 @@ _FEED: t.Mapping[str, t.Any] = {
     },
     "mutually_exclusive": [("product", "products")],
 }
-_SOURCES: t.Final = ("domain", "file", "files", "url", "feed", "uri")
+_SOURCES: t.Final = ("domain", "machine", "file", "files", "url", "feed", "uri")
 _SOURCE: t.Mapping[str, t.Any] = {
     "type": "dict",
     "options": {
         "domain": {"type": "str"},
+        **MACHINE.options,
         "when_running": {
             "type": "str",
             "choices": ["refuse", "live", "shutdown"],
@@ -640,22 +662,37 @@ ARGUMENTS = CONNECTION.merge(JOURNAL).merge(
 )
 
 
-def bring_about(connection: Connection, module: AnsibleModule) -> dict[str, t.Any]:
+def keep(module: AnsibleModule) -> dict[str, t.Any]:
     """Do what ``state`` asks for and return the task's result."""
+    params, source = module.params, module.params["source"] or {}
+    timeout = params["connect_timeout"]
+    if source.get("machine") is None:
+        with open_connection(params["uri"], timeout=timeout) as connection:
+            return _keep_on_host(connection, module, params)
+    machine = DetachedMachine(source["machine"], connect_timeout=timeout)
+    ref = machine.identify("be captured")
+    source = {**source, "domain": ref.name, "domain_uuid": ref.uuid}
+    with machine.connect("be captured") as connection:
+        return _keep_on_host(connection, module, {**params, "source": source})
+
+
+def _keep_on_host(
+    connection: Connection, module: AnsibleModule, params: t.Mapping[str, t.Any]
+) -> dict[str, t.Any]:
     act = {
         "present": apply.ensure_present,
         "absent": apply.ensure_absent,
         "synced": apply.synchronise,
-    }[module.params["state"]]
+    }[params["state"]]
     run = apply.RunContext(
         module.check_mode, time.time(), lambda: secrets.token_hex(6), open_journal(module)
     )
-    return act(connection, module.params, run)
+    return act(connection, params, run)
 
 
 def main() -> None:
     """Run the module."""
-    run_on_host(ARGUMENTS, "keep the appliance", bring_about)
+    run_module(ARGUMENTS, "keep the appliance", keep)
 
 
 if __name__ == "__main__":

@@ -27,8 +27,16 @@ options:
     description:
       - The appliance, as V(name:version), or as V(name) for its newest version.
       - With V(name) alone, a clone of any version counts as being there.
+      - Either this or O(machine) is needed.
     type: str
-    required: true
+  machine:
+    description:
+      - A clone out of any result or of the inventory, of which there shall be more on its host. Takes the place of
+        O(uri) and O(appliance), and is read as O(headroom.libvirt.domain#module:machine) is.
+      - They are made from the very version that it was made from. What O(pool), O(fleet), O(tenant), O(memory) and
+        O(vcpus) do not say is as it is with this machine, O(pool) that of its first volume.
+      - A machine that was made from no appliance is refused. Capture it by M(headroom.libvirt.appliance) first.
+    type: dict
   names:
     description:
       - Names of the clones that shall exist.
@@ -115,8 +123,8 @@ options:
   pool:
     description:
       - The storage pool for the disks of the clones. Its volumes must be files.
+      - Unset, it is V(default).
     type: str
-    default: default
   appliance_pool:
     description:
       - The storage pool that holds the catalogue. O(pool) when not given.
@@ -348,6 +356,11 @@ EXAMPLES = r"""
   ansible.builtin.debug:
     msg: "{{ item.name }} is at {{ item.addresses | join(', ') }}"
   loop: "{{ made.clones }}"
+
+- name: Make two more of what another host's busiest web server is made from, on its host
+  headroom.libvirt.appliance_clone:
+    machine: "{{ hostvars['kvm1'].usage.domains | sort(attribute='rates.cpu.used_cores') | last }}"
+    names: [web-8, web-9]
 """
 
 RETURN = r"""
@@ -485,66 +498,36 @@ notes:
   sample: ["This host has no KVM: the clones run under qemu, which is much slower."]
 """
 
-import dataclasses
-import datetime as dt
-import secrets
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import (
     CONNECTION,
     JOURNAL,
+    MACHINE,
     MACHINE_URI,
     ArgumentSpec,
 )
-from ansible_collections.headroom.libvirt.plugins.module_utils._changes import Changes
-from ansible_collections.headroom.libvirt.plugins.module_utils._clone import tenants
-from ansible_collections.headroom.libvirt.plugins.module_utils._clone.apply import (
-    Maker,
-    describe_existing,
+from ansible_collections.headroom.libvirt.plugins.module_utils._clone.ready import STAGES
+from ansible_collections.headroom.libvirt.plugins.module_utils._clone.task import (
+    CloneTask,
+    make_clones,
 )
-from ansible_collections.headroom.libvirt.plugins.module_utils._clone.origin import (
-    choose_strategy,
-    open_origin,
-)
-from ansible_collections.headroom.libvirt.plugins.module_utils._clone.ready import (
-    STAGES,
-    Readiness,
-    Watch,
-    check_readiness,
-    read_addresses,
-)
-from ansible_collections.headroom.libvirt.plugins.module_utils._clone.recover import (
-    find_leftovers,
-    undo_leftovers,
-)
-from ansible_collections.headroom.libvirt.plugins.module_utils._clone.request import read_request
-from ansible_collections.headroom.libvirt.plugins.module_utils._clone.stream.watch import (
-    StreamWatch,
-    describe_streaming,
-)
-from ansible_collections.headroom.libvirt.plugins.module_utils._clone.survey import make_plan
 from ansible_collections.headroom.libvirt.plugins.module_utils._journal.journal import open_journal
-from ansible_collections.headroom.libvirt.plugins.module_utils._virt.machines import (
-    MachineRef,
-    read_machine_uri,
+from ansible_collections.headroom.libvirt.plugins.module_utils._machine.machine import (
+    DetachedMachine,
 )
-from ansible_collections.headroom.libvirt.plugins.module_utils._virt.on_host import run_on_host
-from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import SYSTEM_CLOCK
+from ansible_collections.headroom.libvirt.plugins.module_utils._runner import run_module
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
+    open_connection,
+)
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
-    from ansible_collections.headroom.libvirt.plugins.module_utils._clone.apply import Row
-    from ansible_collections.headroom.libvirt.plugins.module_utils._clone.plan import CloneRequest
-    from ansible_collections.headroom.libvirt.plugins.module_utils._clone.stream.watch import Course
-    from ansible_collections.headroom.libvirt.plugins.module_utils._clone.survey import ClonePlan
-    from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
-        Connection,
-    )
 
-ARGUMENTS = CONNECTION.merge(JOURNAL, MACHINE_URI).merge(
+ARGUMENTS = CONNECTION.merge(JOURNAL, MACHINE, MACHINE_URI).merge(
     ArgumentSpec(
         options={
-            "appliance": {"type": "str", "required": True},
+            "appliance": {"type": "str"},
             "names": {"type": "list", "elements": "str"},
             "count": {"type": "int"},
             "prefix": {"type": "str"},
@@ -561,7 +544,7 @@ ARGUMENTS = CONNECTION.merge(JOURNAL, MACHINE_URI).merge(
             "bandwidth": {"type": "str"},
             "warm_settle": {"type": "float", "default": 5.0},
             "disk_size": {"type": "str"},
-            "pool": {"type": "str", "default": "default"},
+            "pool": {"type": "str"},
             "appliance_pool": {"type": "str"},
             "state": {"type": "str", "choices": ["running", "shutdown"], "default": "running"},
             "wait_for": {"type": "str", "choices": list(STAGES), "default": "running"},
@@ -592,131 +575,27 @@ ARGUMENTS = CONNECTION.merge(JOURNAL, MACHINE_URI).merge(
             "protected": {"type": "bool", "default": False},
             "autostart": {"type": "bool", "default": False},
         },
-        mutually_exclusive=[("names", "count"), ("names", "prefix")],
-        required_one_of=[("names", "count")],
+        mutually_exclusive=[("appliance", "machine"), ("names", "count"), ("names", "prefix")],
+        required_one_of=[("appliance", "machine"), ("names", "count")],
         required_if=[("wait_for", "port", ["port"])],
     )
 )
 
 
-@dataclasses.dataclass(frozen=True)
-class Outcome:
-    """What a task planned and made. ``started`` says when each clone was started; ``notes`` tell of dead runs."""
-
-    plan: ClonePlan
-    made: list[Row]
-    notes: tuple[str, ...]
-    streams: t.Mapping[str, Course] = dataclasses.field(default_factory=dict)
-    started: t.Mapping[str, float] = dataclasses.field(default_factory=dict)
-
-
-def bring_about(connection: Connection, module: AnsibleModule) -> dict[str, t.Any]:
-    """Make what is missing and return the task's result."""
-    params, request = module.params, read_request(module.params)
-    wish = Readiness(params["wait_for"], params["timeout"], params["port"])
-    streams = StreamWatch(
-        connection, SYSTEM_CLOCK, params["connect_timeout"], act=not module.check_mode
-    )
-    with tenants.hold_count(request, wish.timeout, SYSTEM_CLOCK, check_mode=module.check_mode):
-        outcome = make_missing(connection, module, request, wish, streams)
-    plan, changes = outcome.plan, Changes()
-    for name, course in outcome.streams.items():
-        if course.is_changed:
-            changes.add(
-                f"{name} streaming", course.before.state, course.after and course.after.state
-            )
-    for clone in plan.clones:
-        changes.add(clone.name, None, plan.summarise(clone))
-    rows = [
-        *(describe_existing(connection, name) for name in plan.selection.existing),
-        *outcome.made,
-    ]
-    if not module.check_mode:
-        rows = _waited(connection, rows, outcome.started, wish)
-        if wish.wait_for == "local":
-            for row in rows:
-                streams.await_local(row["name"], wish.timeout)
-    return {
-        **changes.as_result(),
-        "appliance": str(plan.manifest.id),
-        "clones": _as_they_are(connection, rows, params["machine_uri"]),
-        "mode": plan.choice.mode,
-        "mode_reason": plan.choice.reason,
-        "notes": [*outcome.notes, *plan.notes],
-    }
-
-
-def make_missing(
-    connection: Connection,
-    module: AnsibleModule,
-    request: CloneRequest,
-    wish: Readiness,
-    streams: StreamWatch,
-) -> Outcome:
-    """Plan, and make what is missing; in check mode the rows are those that there would be."""
-    params, journal = module.params, open_journal(module)
-    left = find_leftovers(journal, connection)
-    if not module.check_mode:
-        left = undo_leftovers(journal, connection, request, SYSTEM_CLOCK, wish.timeout, module.warn)
-    courses = streams.settle_all(request)
-    with open_origin(connection, params, request) as origin:
-        plan = make_plan(origin.catalogue, origin.request, left, connection)
-        check_readiness(wish, plan.manifest.template)
-        options = {name: value for name, value in params.items() if name not in CONNECTION.options}
-        way = choose_strategy(plan, origin, connection, options, SYSTEM_CLOCK)
-        if module.check_mode:
-            return Outcome(
-                plan, [plan.predict_row(clone) for clone in plan.clones], left.notes, courses
-            )
-        created = dt.datetime.now(dt.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-        maker = Maker(
-            connection, plan, created, SYSTEM_CLOCK, secrets.token_bytes, journal, options, way
-        )
-        return Outcome(plan, maker.make(), left.notes, courses, maker.started)
-
-
-def _waited(
-    connection: Connection, rows: list[Row], started: t.Mapping[str, float], wish: Readiness
-) -> list[Row]:
-    """Return the rows with the seconds that what was waited for took."""
-    watch = Watch(
-        connection, _macs([row for row in rows if row["state"] == "running"]), started, SYSTEM_CLOCK
-    )
-    watch.wait_for(wish)
-    return [
-        {**row, "seconds": {**row["seconds"], **watch.seconds.get(row["name"], {})}}
-        if row["created"]
-        else row
-        for row in rows
-    ]
-
-
-def _as_they_are(
-    connection: Connection, rows: t.Sequence[Row], machine_uri: str | None
-) -> list[Row]:
-    """Return the rows with what changes by itself."""
-    addresses, uri = (
-        read_addresses(connection, _macs(rows)),
-        read_machine_uri(connection, machine_uri),
-    )
-    return [
-        {
-            **row,
-            "machine": MachineRef(uri, row["name"], row["uuid"]).as_dict(),
-            "addresses": addresses[row["name"]],
-            "streaming": describe_streaming(connection, row["name"]),
-        }
-        for row in rows
-    ]
-
-
-def _macs(rows: t.Sequence[t.Mapping[str, t.Any]]) -> dict[str, list[str]]:
-    return {row["name"]: row["macs"] or [] for row in rows}
+def clone(module: AnsibleModule) -> dict[str, t.Any]:
+    """Return the task's result: clones of an appliance on a host, or of what a machine is made from, where it is."""
+    params = module.params
+    task = CloneTask(params, open_journal(module), module.warn, act=not module.check_mode)
+    if params["machine"] is not None:
+        machine = DetachedMachine(params["machine"], connect_timeout=params["connect_timeout"])
+        return machine.clone(task)
+    with open_connection(params["uri"], timeout=params["connect_timeout"]) as connection:
+        return make_clones(connection, task)
 
 
 def main() -> None:
     """Run the module."""
-    run_on_host(ARGUMENTS, "make the clones", bring_about)
+    run_module(ARGUMENTS, "make the clones", clone)
 
 
 if __name__ == "__main__":

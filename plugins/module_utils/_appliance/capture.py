@@ -15,6 +15,7 @@ import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue import nvram
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain import power
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain.defined import look_up
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     Conflict,
     InvalidInput,
@@ -38,7 +39,10 @@ _SHUTDOWN_SECONDS: t.Final = 300.0
 
 @dataclasses.dataclass(frozen=True)
 class Capture:
-    """A domain to capture. ``when_running``, ``quiesce`` and ``seal`` are as the options; ``token`` is random."""
+    """A domain to capture. ``when_running``, ``quiesce`` and ``seal`` are as the options; ``token`` is random.
+
+    With ``uuid``, a domain of that name that has another one is refused.
+    """
 
     domain: str
     journal: Journal
@@ -46,6 +50,7 @@ class Capture:
     when_running: str = "refuse"
     quiesce: str = "auto"
     seal: str | None = "none"
+    uuid: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,7 +72,7 @@ def open_capture(
     connection: Connection, capture: Capture, *, look_only: bool
 ) -> t.Iterator[Captured]:
     """Yield what the domain gives, which stays so for the block. With ``look_only`` nothing is done to the domain."""
-    domain = domains.look_up(connection, capture.domain)
+    domain = look_up(connection, capture.domain, capture.uuid).domain
     running = domains.is_active(domain)
     if not running or capture.when_running == "refuse":
         sources.require_stopped(connection, capture.domain)

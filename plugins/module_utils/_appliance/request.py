@@ -107,7 +107,13 @@ def _read_capture(params: Params, journal: Journal, token: str) -> Capture | Non
     if source["domain"] is None:
         return None
     return Capture(
-        source["domain"], journal, token, source["when_running"], source["quiesce"], params["seal"]
+        source["domain"],
+        journal,
+        token,
+        source["when_running"],
+        source["quiesce"],
+        params["seal"],
+        source.get("domain_uuid"),
     )
 
 

@@ -22,6 +22,9 @@ from .model import Overrides
 from .plan import CloneRequest, check_request
 from .seed import seed
 
+if t.TYPE_CHECKING:
+    from ansible_collections.headroom.libvirt.plugins.module_utils._virt import domain_xml
+
 
 def read_request(options: t.Mapping[str, t.Any]) -> CloneRequest:
     """Return what the options ask for; raises InvalidInput.
@@ -70,3 +73,23 @@ def _read_seed(options: t.Mapping[str, t.Any]) -> seed.Seed | None:
 
 def _read_size(option: str, options: t.Mapping[str, t.Any]) -> int | None:
     return None if options[option] is None else parse_size(option, options[option])
+
+
+def fill_options(
+    options: t.Mapping[str, t.Any], definition: domain_xml.Definition
+) -> dict[str, t.Any]:
+    """Return the options of a task that makes more of what the domain, which is a clone, was made from.
+
+    What they do not say themselves is as it is with that domain.
+    """
+    metadata = definition.metadata
+    domain_options = {
+        "appliance": metadata.appliance,
+        "pool": metadata.volumes[0].pool if metadata.volumes else None,
+        "fleet": metadata.fleet,
+        "tenant": metadata.tenant,
+        "memory": str(definition.memory_bytes),
+        "vcpus": definition.vcpus,
+    }
+    unsaid = {name: value for name, value in domain_options.items() if options[name] is None}
+    return {**options, **unsaid}

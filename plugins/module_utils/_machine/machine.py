@@ -39,6 +39,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._virt.machines im
 from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import SYSTEM_CLOCK, Clock
 
 if t.TYPE_CHECKING:
+    from ansible_collections.headroom.libvirt.plugins.module_utils._clone.task import CloneTask
     from ansible_collections.headroom.libvirt.plugins.module_utils._domain.apply import (
         DomainTask,
         Outcome,
@@ -125,6 +126,23 @@ class Machine:
         task = dataclasses.replace(task, uri=ref.uri, names=(ref.name,), uuid=ref.uuid)
         (moved,) = apply.move_all(task)
         return moved
+
+    def clone(self, task: CloneTask) -> dict[str, t.Any]:
+        """Make more of what it was made from, on its host, and return the result of that task.
+
+        Raises UnsupportedBehaviour for a machine that was made from no appliance.
+        """
+        from ansible_collections.headroom.libvirt.plugins.module_utils._clone import task as clones  # noqa: PLC0415
+
+        with self.open("clone") as machine:
+            definition = machine.definition
+            if definition.metadata.appliance is None:
+                raise UnsupportedBehaviour(
+                    self.level,
+                    f"clone {machine.name!r}, which was made from no appliance",
+                    "Capture it first, by headroom.libvirt.appliance with source.machine, and clone the appliance.",
+                )
+            return clones.make_more_like(machine.connection, definition, task)
 
     @contextlib.contextmanager
     def open(self, behaviour: str) -> t.Iterator[DefinedMachine]:

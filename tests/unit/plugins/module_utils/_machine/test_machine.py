@@ -10,6 +10,7 @@ import typing as t
 
 import pytest
 
+from ansible_collections.headroom.libvirt.plugins.module_utils._clone.task import CloneTask
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain.apply import (
     DomainTask,
     Outcome,
@@ -32,6 +33,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._migrate import t
 from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.model import (
     Request as MigrationRequest,
 )
+from ansible_collections.headroom.libvirt.plugins.module_utils._stats.collect import Request
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import domains
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
     Connection,
@@ -230,3 +232,21 @@ def test_setting_an_attribute_is_durable(connection: Connection) -> None:
     again = named(connection, "test")
     assert (again.metadata.fleet, again.observe().protected, again.autostart) == ("web", True, True)
     assert again.definition.metadata == again.metadata
+
+
+def test_a_machine_that_was_made_from_no_appliance_names_the_way_out(
+    uri: str, task: DomainTask
+) -> None:
+    clones = CloneTask({}, task.journal, pytest.fail)
+    with pytest.raises(UnsupportedBehaviour, match=r"made from no appliance\. Capture it first"):
+        DetachedMachine({"uri": uri, "name": "test"}).clone(clones)
+    with pytest.raises(UnsupportedBehaviour, match=r"A machine without attributes cannot clone"):
+        Machine().clone(clones)
+
+
+def test_statistics_are_those_of_the_machine_on_its_host(uri: str) -> None:
+    machine = DetachedMachine({"uri": uri, "name": "test", "uuid": UUID})
+    (reading,) = machine.stats(Request(groups=["state"], names=["another"]))
+    assert (reading.sample.name, reading.sample.uuid) == ("test", UUID)
+    with pytest.raises(UnsupportedBehaviour, match="cannot tell its statistics"):
+        Machine().stats(Request())

@@ -1,0 +1,106 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A whole task that makes clones, on libvirt's test driver."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+import pytest
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._clone.plan import CloneRequest
+from ansible_collections.headroom.libvirt.plugins.module_utils._clone.task import (
+    CloneTask,
+    make_clones,
+    make_more_like,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain.defined import (
+    DefinedDomain,
+    look_up,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Conflict
+from ansible_collections.headroom.libvirt.plugins.module_utils._journal.journal import Journal
+from ansible_collections.headroom.libvirt.plugins.modules.appliance_clone import ARGUMENTS
+
+from .test_apply import everything, make
+
+if t.TYPE_CHECKING:
+    from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue.catalogue import (
+        Catalogue,
+    )
+
+
+def task_for(journal: Journal, **options: t.Any) -> CloneTask:
+    defaults = {name: option.get("default") for name, option in ARGUMENTS.options.items()}
+    said = {"appliance_pool": "default", "state": "shutdown", **options}
+    return CloneTask({**defaults, **said}, journal, pytest.fail)
+
+
+@pytest.fixture
+def original(shelf: Catalogue, journal: Journal) -> DefinedDomain:
+    request = CloneRequest("web", names=("web-1",), pool="fast", fleet="web", tenant="shop")
+    make(shelf, journal, request)
+    return look_up(shelf.connection, "web-1")
+
+
+def test_more_of_what_a_clone_was_made_from(original: DefinedDomain, journal: Journal) -> None:
+    connection, task = original.connection, task_for(journal, names=["web-2"])
+    foreseen = make_more_like(connection, original.definition, dataclasses.replace(task, act=False))
+    result = make_more_like(connection, original.definition, task)
+    assert foreseen["diff"] == result["diff"]
+    (row,) = result["clones"]
+    sibling = look_up(connection, "web-2")
+    assert row["machine"] == {"uri": connection.uri, "name": "web-2", "uuid": sibling.uuid}
+    assert foreseen["clones"][0]["machine"] == {**row["machine"], "uuid": None}
+    assert sibling.observe().situation == "shutdown"
+    assert sibling.uuid != original.uuid
+    mine, its = original.metadata, sibling.metadata
+    assert (its.fleet, its.tenant, its.appliance) == (mine.fleet, mine.tenant, mine.appliance)
+    assert [volume.pool for volume in its.volumes] == ["fast", "fast"]
+    one, other = original.definition, sibling.definition
+    assert other.interfaces[0].mac != one.interfaces[0].mac
+    assert (other.memory_bytes, other.vcpus) == (one.memory_bytes, one.vcpus)
+    assert not make_more_like(connection, one, task)["changed"]
+
+
+def test_what_the_task_says_goes_before_what_the_machine_has(
+    original: DefinedDomain, journal: Journal
+) -> None:
+    task = task_for(journal, names=["web-2"], fleet="spare", pool="default")
+    make_more_like(original.connection, original.definition, task)
+    metadata = look_up(original.connection, "web-2").metadata
+    assert (metadata.fleet, metadata.tenant) == ("spare", "shop")
+    assert {volume.pool for volume in metadata.volumes} == {"default"}
+
+
+def test_a_name_that_is_taken_is_refused(original: DefinedDomain, journal: Journal) -> None:
+    original.connection.handle.defineXMLFlags(
+        "<domain type='test'><name>db</name><memory>1024</memory><os><type>hvm</type></os></domain>",
+        0,
+    )
+    with pytest.raises(Conflict, match="'db' exists already"):
+        make_more_like(original.connection, original.definition, task_for(journal, names=["db"]))
+
+
+def test_the_pool_is_default_and_check_mode_makes_nothing(
+    shelf: Catalogue, journal: Journal
+) -> None:
+    task, before = task_for(journal, appliance="web", names=["a"]), everything(shelf)
+    foreseen = make_clones(shelf.connection, dataclasses.replace(task, act=False))
+    assert everything(shelf) == before
+    result = make_clones(shelf.connection, task)
+    assert foreseen["diff"] == result["diff"]
+    assert {volume["pool"] for volume in result["clones"][0]["volumes"]} == {"default"}
+
+
+def test_the_journal_knows_what_is_needed_to_do_it_again(
+    original: DefinedDomain, journal: Journal
+) -> None:
+    task = task_for(journal, names=["web-2"], machine={"uri": "test:///default", "name": "web-1"})
+    make_more_like(original.connection, original.definition, task)
+    options = journal.list_records(subject="web-2")[0].intent["options"]
+    assert options.keys().isdisjoint({"uri", "machine", "machine_uri"})
+    assert (options["appliance"], options["pool"], options["fleet"]) == ("web:1", "fast", "web")
