@@ -21,7 +21,7 @@ if t.TYPE_CHECKING:
     from .conftest import Lab
 
 HERE = Path(__file__).parent
-ON_TWINS = {"domain_migrate", "full_domain_migrate_tls", "placement"}
+ON_TWINS = {"domain_migrate", "full_domain_migrate_tls", "machine", "placement"}
 TARGETS = sorted(
     path.name for path in (HERE / "targets").glob("[!.]*/") if not path.name.startswith("setup_")
 )
