@@ -19,7 +19,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
     states,
 )
 
-from .model import Observed, situation_of
+from .model import Observed, read_situation
 
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
@@ -76,7 +76,7 @@ class DefinedDomain:
         return Observed(
             name=self.name,
             uuid=self.uuid,
-            situation=situation_of(state, saved=saved),
+            situation=read_situation(state, saved=saved),
             persistent=domains.is_persistent(self.domain),
             protected=self.metadata.protected,
         )

@@ -85,7 +85,7 @@ class DomainSurvey:
     exports: tuple[ExportRef, ...] = ()
 
 
-def situation_of(state: State, *, saved: bool) -> Situation:
+def read_situation(state: State, *, saved: bool) -> Situation:
     """Return the Situation that libvirt's ``state`` is; ``saved`` says whether a managed save image exists."""
     if state == "shutoff" and saved:
         return "saved"

@@ -112,7 +112,7 @@ def plan_domain(survey: DomainSurvey, request: DomainRequest) -> DomainPlan:
         observed = dataclasses.replace(observed, protected=request.protected)
     if request.autostart is not None:
         changes.add("autostart", survey.autostart, request.autostart)
-    steps = () if request.state is None else steps_to(request.state, observed)
+    steps = () if request.state is None else find_steps(request.state, observed)
     if steps:
         changes.add("state", observed.situation, request.state)
     changes.add("volumes", [f"{ref.pool}/{ref.name}" for ref in survey.volumes.remove], [])
@@ -121,7 +121,7 @@ def plan_domain(survey: DomainSurvey, request: DomainRequest) -> DomainPlan:
     return DomainPlan(request, survey, steps, changes)
 
 
-def steps_to(target: TargetState, observed: Observed) -> tuple[Step, ...]:
+def find_steps(target: TargetState, observed: Observed) -> tuple[Step, ...]:
     """Return the steps to ``target``; raises Conflict when no step leads there."""
     if target == "absent" and observed.protected:
         raise Conflict(

@@ -48,7 +48,7 @@ def test_steps_lead_there_and_end_there(
     situation: model.Situation, target: model.TargetState
 ) -> None:
     try:
-        steps = plan.steps_to(target, model.Observed("web-1", situation))
+        steps = plan.find_steps(target, model.Observed("web-1", situation))
     except Conflict as error:
         assert "web-1" in error.message  # noqa: PT017
         return
@@ -57,21 +57,21 @@ def test_steps_lead_there_and_end_there(
         situation = LEADS_TO[step]
     # A saved machine is off already, and keeps its memory.
     assert situation == target or (situation, target) == ("saved", "shutdown")
-    assert plan.steps_to(target, model.Observed("web-1", situation)) == ()
+    assert plan.find_steps(target, model.Observed("web-1", situation)) == ()
 
 
 @pytest.mark.parametrize("situation", SITUATIONS)
 def test_a_protected_machine_is_never_removed(situation: model.Situation) -> None:
     with pytest.raises(Conflict, match="protected: false"):
-        plan.steps_to("absent", model.Observed("web-1", situation, protected=True))
+        plan.find_steps("absent", model.Observed("web-1", situation, protected=True))
 
 
 def test_what_is_off_cannot_be_saved() -> None:
     with pytest.raises(Conflict, match="state: running first"):
-        plan.steps_to("saved", model.Observed("web-1", "shutdown"))
+        plan.find_steps("saved", model.Observed("web-1", "shutdown"))
 
 
 def test_a_transient_domain_is_not_undefined() -> None:
-    assert plan.steps_to("absent", model.Observed("web-1", "running", persistent=False)) == (
+    assert plan.find_steps("absent", model.Observed("web-1", "running", persistent=False)) == (
         "shut down",
     )
