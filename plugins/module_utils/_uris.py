@@ -90,13 +90,15 @@ def add_host_to_uri(uri: str, hostname: t.Callable[[], str]) -> str:
     return f"{driver}+ssh://{f'[{name}]' if ':' in name else name}{parts.path}"
 
 
-def strip_own_host(uri: str, own_names: t.Collection[str]) -> str:
+def strip_own_host(uri: str, own_names: t.Callable[[], t.Iterable[str]]) -> str:
     """Return what add_host_to_uri() was called with, where it was called on a host that has one of these names.
+
+    ``own_names`` is called when they are needed: finding them out may ask a name server.
 
     A user, a port or a parameter in a URI is somebody's choice of a way; such a URI stays as it is.
     """
     parts = urlsplit(uri)
     driver, _plus, transport = parts.scheme.partition("+")
-    if transport != "ssh" or parts.query or parts.netloc not in own_names:
+    if transport != "ssh" or parts.query or parts.netloc not in own_names():
         return uri
     return f"{driver}://{parts.path}"

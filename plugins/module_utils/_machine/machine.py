@@ -202,7 +202,7 @@ class DetachedMachine(Machine):
                 "has lost its password: results do not hold any",
                 "Set machine_uri where the row is made to a URI that needs none, or write uri and name instead.",
             )
-        return MachineRef(strip_own_host(uri, _read_own_names()), name, texts["uuid"])
+        return MachineRef(strip_own_host(uri, _list_own_names), name, texts["uuid"])
 
     @contextlib.contextmanager
     def connect(self, behaviour: str, /) -> t.Iterator[Connection]:
@@ -223,12 +223,12 @@ def _refuse(option: str, value: object, problem: str, key: str) -> InvalidInput:
     return InvalidInput(option, value, problem, f"Hand in the {key} that a result holds.")
 
 
-def _read_own_names() -> set[str]:
-    """Return what libvirt may call this host (as virGetHostname finds it out)."""
+def _list_own_names() -> t.Iterator[str]:
+    """Yield what libvirt may call this host (as virGetHostname finds it out)."""
     name = socket.gethostname()
+    yield name
     with contextlib.suppress(OSError):
-        return {name, socket.getaddrinfo(name, None, flags=socket.AI_CANONNAME)[0][3]}
-    return {name}
+        yield socket.getaddrinfo(name, None, flags=socket.AI_CANONNAME)[0][3]
 
 
 class DefinedMachine(Machine, DefinedDomain):
