@@ -17,7 +17,7 @@ import time
 import typing as t
 from pathlib import Path
 
-from faults.known_red import KNOWN_RED
+from faults.known_red import KNOWN_RED, PROVEN
 from faults.scene import Scene, open_scene
 
 if t.TYPE_CHECKING:
@@ -124,7 +124,8 @@ def run_cells(options: argparse.Namespace, cells: t.Sequence[Cell], group: str) 
             outcomes.append((cell, run_cell(scene, cell)))
             print(describe(*outcomes[-1]), flush=True)
     print(table(outcomes))
-    return 0 if outcomes and all(is_as_expected(*pair) for pair in outcomes) else 1
+    strict = options.slice is None
+    return 0 if outcomes and all(is_as_expected(*pair, strict=strict) for pair in outcomes) else 1
 
 
 def run_cell(scene: Scene, cell: Cell) -> Outcome:
@@ -152,8 +153,10 @@ def verdict(cell: Cell, outcome: Outcome) -> str:
     return f"HOLDS, take it out of known_red.py ({known})" if known else "holds"
 
 
-def is_as_expected(cell: Cell, outcome: Outcome) -> bool:
-    """Whether it holds, or is known not to."""
+def is_as_expected(cell: Cell, outcome: Outcome, *, strict: bool = True) -> bool:
+    """Whether it holds, or is known not to; without ``strict`` only those that are PROVEN have to hold."""
+    if not strict and outcome.problems and cell.id not in PROVEN:
+        return True
     return bool(outcome.problems) == (cell.id in KNOWN_RED)
 
 

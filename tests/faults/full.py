@@ -81,8 +81,9 @@ _TARGET_INODES: t.Final = Shortage(
     _small(IMAGES, "nr_inodes=3"),
     heal=f"umount -l {IMAGES}; virsh -q pool-refresh default",
 )
-_NO_PORT: t.Final = Shortage("all ports", "source", _occupy(0), heal="pkill -9 -f '[o]ccupy-ports'")
-_ONE_PORT: t.Final = Shortage("all ports but one", "source", _occupy(1))
+_ALL_FREE: t.Final = "pkill -9 -f '[o]ccupy-ports'"
+_NO_PORT: t.Final = Shortage("all ports", "source", _occupy(0), heal=_ALL_FREE)
+_ONE_PORT: t.Final = Shortage("all ports but one", "source", _occupy(1), heal=_ALL_FREE)
 
 
 def run(options: argparse.Namespace) -> int:

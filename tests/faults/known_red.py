@@ -2,13 +2,43 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Cells that are known to fail, each with the row of the issue that it shows. Whoever mends one takes it out here.
+"""What is known of single cells. Whoever mends one moves it from KNOWN_RED to PROVEN.
 
-A cell in the table that holds is told as one that has to be taken out, and counts as failed.
+A cell that is in neither was not run to its end yet: a whole group insists that it holds, the suite's slice only tells
+what came of it. When KNOWN_RED is empty and every group was green, PROVEN goes, and the slice insists on every cell.
 """
 
 from __future__ import annotations
 
 import typing as t
 
-KNOWN_RED: t.Final[t.Mapping[str, str]] = {}
+# {cell: row of the issue that it shows}. One that holds is told as one that has to be taken out, and counts as failed.
+KNOWN_RED: t.Final[t.Mapping[str, str]] = {
+    "clocks: history of ten years": "D10",
+    "clocks: lease of ten years": "D10",
+    "finish: streaming, peer-to-peer, target's daemon stands still, source's and the module killed": "D4",
+    "others: capture, frozen, snapshot without metadata": "D3",
+    "others: streaming, frozen, snapshot without metadata": "D3",
+    "power: streaming, pulling, both, autostart on": "D5",
+    "second: off, captured": "D2",
+    "second: off, moved on": "D2",
+    "second: power-cycled, moved on": "D2",
+    "second: removed": "D6",
+    "second: repeated with another journal": "D6",
+}
+PROVEN: t.Final[t.AbstractSet[str]] = frozenset(
+    {
+        "clocks: streaming, frozen, a day ahead",
+        "clocks: streaming, frozen, a day ahead, killed",
+        "full: streaming, before, all ports",
+        "full: streaming, frozen, journal",
+        "others: precopy, memory under way, pool refresh",
+        "others: streaming, pulling, blockcommit",
+        "second: captured",
+        "second: moved back",
+        "second: moved on",
+        "second: moved on with its disks",
+        "second: parked",
+        "second: rolled back",
+    }
+)

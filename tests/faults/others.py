@@ -10,11 +10,11 @@ import functools
 import shlex
 import typing as t
 
-from faults import cells, operations
+from faults import cells, lineage, operations
 from faults.actors import ACTORS, Actor
 from faults.cells import Cell, Outcome, Provocation
 from faults.scene import NAME, OTHER_JOURNAL, Scene
-from faults.verdict import judge, judge_appliance
+from faults.verdict import judge, judge_appliance, judge_move
 from moving.hosts import result
 
 if t.TYPE_CHECKING:
@@ -35,7 +35,7 @@ def run(options: argparse.Namespace) -> int:
 
 def list_cells() -> list[Cell]:
     """Every actor in every moment in which it can act."""
-    return [
+    moves = [
         Cell(
             "others",
             f"{operation.name}, {moment.name}, {actor.name}",
@@ -46,6 +46,7 @@ def list_cells() -> list[Cell]:
         for actor in ACTORS
         if actor.needs in ("any", "off" if operation.off else "running")
     ]
+    return [*moves, *lineage.list_cells()]
 
 
 def _run(
@@ -85,9 +86,7 @@ def _check_word(
 ) -> None:
     """A task that says that it moved the guest has moved it."""
     if operation.destination and not said["failed"]:
-        states = scene.guest.states()
-        if not states[scene.target] or states[scene.source]:
-            outcome.problems.append(f"the task said that it moved the guest: {states}")
+        outcome.problems += judge_move(scene, scene.target)
 
 
 def _heal(scene: Scene, actor: Actor) -> None:

@@ -14,7 +14,7 @@ from faults import cells
 from faults.cells import Cell, Outcome
 from faults.operations import APPLIANCE
 from faults.scene import NAME, OTHER_JOURNAL, Scene
-from faults.verdict import judge, judge_appliance, judge_gone
+from faults.verdict import judge, judge_appliance, judge_gone, judge_move
 
 if t.TYPE_CHECKING:
     import argparse
@@ -104,6 +104,8 @@ def _run(second: Second, scene: Scene, outcome: Outcome) -> None:
         task["destination_uri"] = scene.uri(scene.hosts.names[second.to])
     on = scene.hosts.names[second.on]
     said = outcome.add("second", scene.run(on, second.module, **task))
+    if second.module == "domain_migrate" and not said["failed"]:
+        outcome.problems += judge_move(scene, scene.hosts.names[second.to or 0])
     if second.gone and not said["failed"]:
         outcome.problems += judge_gone(scene)
         return

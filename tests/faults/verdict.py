@@ -55,7 +55,9 @@ def judge(
         starts = views[host]["domains"][NAME]["autostart"]
         if starts != (autostart and host == home):
             problems.append(f"{host}: autostart is {'on' if starts else 'off'}")
-    return problems + _power_cycle(scene, home, told)
+    # what still lies on another host cannot be read at rest, and is told above
+    at_rest = not views[home]["domains"][NAME]["network"]
+    return problems + _power_cycle(scene, home, told, at_rest=at_rest)
 
 
 def _settle(scene: Scene) -> None:
@@ -106,7 +108,7 @@ def _left_behind(views: dict[str, dict[str, t.Any]]) -> list[str]:
     return problems
 
 
-def _power_cycle(scene: Scene, home: str, told: int) -> list[str]:
+def _power_cycle(scene: Scene, home: str, told: int, *, at_rest: bool) -> list[str]:
     """Take the guest's power and give it back, as a host that reboots does; then look at every block."""
     scene.ssh(home, f"virsh -q destroy {NAME}")
     said = scene.ssh(home, f"virsh -q start {NAME}")
@@ -118,9 +120,10 @@ def _power_cycle(scene: Scene, home: str, told: int) -> list[str]:
         scene.service.await_growth(_BOOT_SECONDS)
     except TimeoutError as error:
         problems.append(f"{home}: after a power cut {error}")
-    ledger: dict[str, t.Any] = {}
+    ledger: dict[str, t.Any] = {} if at_rest else {"lost": 0, "changed": 0}
     with contextlib.suppress(RuntimeError, StopIteration, ValueError):
-        ledger = scene.guest.check(home, max(told, scene.service.acked))
+        if at_rest:
+            ledger = scene.guest.check(home, max(told, scene.service.acked))
     if ledger.get("lost") != 0 or ledger.get("changed") != 0:
         problems.append(
             f"{home}: {ledger.get('lost', '?')} acknowledged writes lost, {ledger.get('changed', '?')} of "
@@ -131,9 +134,25 @@ def _power_cycle(scene: Scene, home: str, told: int) -> list[str]:
     return problems
 
 
-def judge_gone(scene: Scene) -> list[str]:
-    """What is wrong when the guest was removed: all of it must be gone, on every host."""
+def judge_move(scene: Scene, host: str) -> list[str]:
+    """What is wrong when a task says that it has moved the guest to a host, or that it is there."""
     views = scene.look()
+    others = [name for name, view in views.items() if NAME in view["domains"] and name != host]
+    guest = views[host]["domains"].get(NAME)
+    if guest is None or others:
+        return [
+            f"the task said that the guest is on {host}: it is on {', '.join(others) or 'no host'}"
+        ]
+    remote = ", ".join(guest["network"])
+    return [f"the task said that all is on {host}: the guest reads {remote}"] if remote else []
+
+
+def judge_gone(scene: Scene, *, owned: bool = False) -> list[str]:
+    """What is wrong when the guest was removed: all of it must be gone on every host; its disks too, if ``owned``."""
+    views = scene.look()
+    if not owned:
+        for view in views.values():
+            view["files"] = [name for name in view["files"] if "headroom" in name]
     problems = _left_behind(views)
     return problems + [
         f"{host}: the guest is still there"
@@ -147,9 +166,15 @@ def judge_appliance(
 ) -> list[str]:
     """What is wrong with the ledger in an appliance that the guest was captured into, when it had ``acked`` entries."""
     path = next(disk["path"] for disk in appliance["disks"] if disk["target"] == "vdb")
+    return judge_disk(scene, host or scene.source, path, acked)
+
+
+def judge_disk(scene: Scene, host: str, path: str, acked: int) -> list[str]:
+    """What is wrong with a disk that was made of the guest's ledger, when that had ``acked`` entries."""
     said = scene.ssh(
-        host or scene.source,
+        host,
         f"""qemu-img convert -U -O raw {path} /var/tmp/captured.raw &&
         /var/lib/headroom-lab/ledger check /var/tmp/captured.raw {acked}; rm -f /var/tmp/captured.raw""",
     )
-    return [] if '"changed": 0, "lost": 0' in said else [f"the appliance is not the guest: {said}"]
+    whole = '"changed": 0, "lost": 0' in said
+    return [] if whole else [f"{host}: {path} is not what the guest had: {said}"]

@@ -24,7 +24,8 @@ def test_a_name_names_one_cell() -> None:
 
 def test_what_is_known_to_be_red_is_a_cell() -> None:
     ids = {cell.id for group in GROUPS for cell in group.list_cells()}
-    assert set(known_red.KNOWN_RED) <= ids
+    assert set(known_red.KNOWN_RED) | known_red.PROVEN <= ids
+    assert not known_red.PROVEN & set(known_red.KNOWN_RED)
 
 
 def test_a_seed_names_its_pairs() -> None:
@@ -53,6 +54,13 @@ def test_a_cell_that_is_mended_has_to_be_taken_out(
     assert cells.verdict(CELL, outcome) == word
     assert cells.is_as_expected(CELL, outcome) is expected
     assert word in cells.table([(CELL, outcome)])
+
+
+def test_a_slice_insists_on_what_was_proven_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert cells.is_as_expected(CELL, BAD, strict=False)
+    monkeypatch.setattr(cells, "PROVEN", {CELL.id})
+    assert not cells.is_as_expected(CELL, BAD, strict=False)
+    assert cells.is_as_expected(CELL, GOOD, strict=False)
 
 
 def test_what_modules_said_is_told_with_the_cell() -> None:
