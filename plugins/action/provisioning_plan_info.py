@@ -28,7 +28,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._provision.inputs
     observe,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.options import rule_of
-from ansible_collections.headroom.libvirt.plugins.module_utils._text import counted
+from ansible_collections.headroom.libvirt.plugins.module_utils._text import format_count
 from ansible_collections.headroom.libvirt.plugins.modules.provisioning_plan_info import (
     ARGUMENTS,
     moment_of,
@@ -98,13 +98,15 @@ def _ask(name: str, rule: Rule) -> external.Ask:
         plugin = None
     if plugin is None:
         remedy = f"Install its collection on the controller, or write one of {', '.join(METHODS)}."
-        raise InvalidInput("rule.forecaster", name, "is no filter that the controller has", remedy)
+        raise InvalidInput(
+            "rule.forecaster", name, "is not a filter that the controller has", remedy
+        )
 
     def ask(history: list[dict[str, t.Any]], risk: float) -> t.Any:
         try:
             return plugin.j2_function(history, interval=rule.interval, steps=rule.steps, risk=risk)
         except _ITS_ERRORS as error:
-            problem = f"has failed on {counted(len(history), 'interval')} ({type(error).__name__}: {error})"
+            problem = f"has failed on {format_count(len(history), 'interval')} ({type(error).__name__}: {error})"
             raise InvalidInput(
                 "rule.forecaster", name, problem, "Mend the filter, or name another one."
             ) from error

@@ -80,7 +80,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core has no typ
         templates = params["templates"]
         if templates is not None and not pathlib.Path(templates).is_dir():
             remedy = "Write the path of a folder on the controller."
-            raise InvalidInput("templates", templates, "is no folder", remedy)
+            raise InvalidInput("templates", templates, "is not a folder", remedy)
         report = page.report(params, time.time() if params["now"] is None else params["now"])
         pages = {params["dest"]: page.render(report, templates)}
         for tenant in report.tenants if params["tenant_dest"] else ():

@@ -289,6 +289,7 @@ import functools
 import time
 import typing as t
 
+from ansible_collections.headroom.libvirt.plugins.module_utils._checks import check_positive
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     ConnectionFailed,
     HeadroomError,
@@ -374,7 +375,7 @@ class InventoryModule(InventoryBase):
                 raise InvalidInput(
                     "hypervisors",
                     group,
-                    "is no group that Ansible knows yet",
+                    "is not a group that Ansible knows yet",
                     "Name the inventory that has it in a -i before this one's.",
                 )
             members = [
@@ -482,8 +483,7 @@ class InventoryModule(InventoryBase):
     def _read(self, hosts: list[Host]) -> dict[Host, HostSnapshot | HeadroomError]:
         limits = {option: self.get_option(option) for option in _LIMITS}
         for option, value in limits.items():
-            if not value > 0:
-                raise InvalidInput(option, value, "is not above 0", "Leave it out for the default.")
+            check_positive(option, value, remedy="Leave it out for the default.")
         look = functools.partial(
             retrieve,
             request=Request(

@@ -5,7 +5,12 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""Values that come through a playbook, in which anything may be: each is checked as it is read. Pure."""
+"""Checks of values, each with one wording: call one as an option or another task's result is read. Pure.
+
+``check_positive``, ``check_at_least``, ``check_above``, ``check_between`` and ``check_moment`` are for options whose
+type Ansible has checked; each returns the value, or raises InvalidInput that says what it must be. ``Value`` is for
+what comes through a playbook, in which anything may be.
+"""
 
 from __future__ import annotations
 
@@ -15,77 +20,136 @@ import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
 
+Number = t.TypeVar("Number", int, float)
+T = t.TypeVar("T")
+
+# The year 5138: beyond it are milliseconds that were taken for seconds.
+_LATEST_SECONDS: t.Final = 1e11
+
+
+def check_positive(
+    option: str, value: Number, unit: str = "", remedy: str = "Write a number above 0."
+) -> Number:
+    """Return a number above 0 of ``unit`` (such as ``seconds``; a bare number without)."""
+    problem = f"must be a positive number of {unit}" if unit else "must be a positive number"
+    return _require(option, value, problem, remedy, holds=0 < value < math.inf)
+
+
+def check_at_least(
+    option: str, value: Number, least: float, unit: str = "", remedy: str | None = None
+) -> Number:
+    """Return a number of ``unit`` that is not below ``least``."""
+    problem = f"must be at least {least:g} {unit}".rstrip()
+    holds = least <= value < math.inf
+    return _require(option, value, problem, remedy or f"Write {least:g} or more.", holds=holds)
+
+
+def check_above(option: str, value: Number, limit: float, remedy: str) -> Number:
+    """Return a number above ``limit``."""
+    problem = f"must be a number above {limit:g}"
+    return _require(option, value, problem, remedy, holds=limit < value < math.inf)
+
+
+def check_between(
+    option: str,
+    value: Number,
+    lowest: float,
+    highest: float,
+    remedy: str,
+    *,
+    excluded: t.Literal["lowest", "highest"] | None = None,
+) -> Number:
+    """Return a number from ``lowest`` to ``highest``, of which one may be ``excluded``."""
+    start = f"above {lowest:g}" if excluded == "lowest" else f"from {lowest:g}"
+    end = {"lowest": f"and up to {highest:g}", "highest": f"to less than {highest:g}"}.get(
+        excluded or "", f"to {highest:g}"
+    )
+    excludes_it = value == {"lowest": lowest, "highest": highest}.get(excluded or "", math.nan)
+    holds = lowest <= value <= highest and not excludes_it
+    return _require(option, value, f"must be a number {start} {end}", remedy, holds=holds)
+
+
+def check_moment(option: str, moment: float) -> float:
+    """Return a time in seconds since 1970."""
+    problem, remedy = "must be a time in seconds since 1970", "Write it like 1795392000."
+    return _require(option, moment, problem, remedy, holds=0 <= moment < _LATEST_SECONDS)
+
+
+def _require(option: str, value: Number, problem: str, remedy: str, *, holds: bool) -> Number:
+    if not holds:
+        raise InvalidInput(option, value, problem, remedy)
+    return value
+
 
 @dataclasses.dataclass(frozen=True)
-class Given:
-    """A value and where it stands, such as ``hosts[1].sample.history[3].value``."""
+class Value:
+    """A value and where it stands, such as ``hosts[1].sample.history[3].value``.
+
+    Each ``require_…`` returns what the value must be, and raises InvalidInput for anything else.
+    """
 
     path: str
     value: t.Any
     remedy: str
 
-    def wrong(self, expected: str) -> InvalidInput:
-        """Return the error that says where the value stands and what it should be."""
-        return InvalidInput(self.path, self.value, f"is not {expected}", self.remedy)
+    def error(self, expected: str) -> InvalidInput:
+        """Return the error that says where the value stands and what it must be."""
+        return InvalidInput(self.path, self.value, f"must be {expected}", self.remedy)
 
-    def __getitem__(self, name: str) -> Given:
-        """Return the value of a key; one that is not there is None."""
+    def __getitem__(self, name: str) -> Value:
+        """Return the value of a key of this dictionary, None where it has no such key."""
         if not isinstance(self.value, dict):
-            raise self.wrong("a dictionary")
-        return Given(f"{self.path}.{name}", self.value.get(name), self.remedy)
+            raise self.error("a dictionary")
+        return Value(f"{self.path}.{name}", self.value.get(name), self.remedy)
 
-    def listed(self) -> list[t.Any]:
-        """Return the values of a list as they are, unchecked."""
+    def require_list(self) -> list[t.Any]:
+        """Return the items of a list as they are, unchecked."""
         if not isinstance(self.value, list):
-            raise self.wrong("a list")
+            raise self.error("a list")
         return self.value
 
-    def items(self) -> list[Given]:
-        """Return the values of a list."""
+    def require_items(self) -> list[Value]:
+        """Return the items of a list."""
         return [
-            Given(f"{self.path}[{index}]", item, self.remedy)
-            for index, item in enumerate(self.listed())
+            Value(f"{self.path}[{index}]", item, self.remedy)
+            for index, item in enumerate(self.require_list())
         ]
 
-    def number(self) -> float:
+    def require_number(self) -> float:
         """Return a number."""
         if (
             isinstance(self.value, bool)
             or not isinstance(self.value, (int, float))
             or not math.isfinite(self.value)
         ):
-            raise self.wrong("a number")
+            raise self.error("a number")
         return float(self.value)
 
-    def count(self) -> int:
-        """Return a whole number of 0 or more."""
-        number = self.number()
-        if number < 0:
-            raise self.wrong("a number of 0 or more")
-        return int(number)
-
-    def demand(self) -> float | None:
-        """Return a number of 0 or more, None for one that is missing."""
-        return None if self.value is None else float(self.at_least_zero())
-
-    def at_least_zero(self) -> float:
+    def require_amount(self) -> float:
         """Return a number of 0 or more."""
-        number = self.number()
+        number = self.require_number()
         if number < 0:
-            raise self.wrong("a number of 0 or more")
+            raise self.error("a number of 0 or more")
         return number
 
-    def text(self) -> str:
+    def require_count(self) -> int:
+        """Return a number of 0 or more without its fraction."""
+        return int(self.require_amount())
+
+    def require_text(self) -> str:
         """Return a text that is not empty."""
         if not isinstance(self.value, str) or not self.value:
-            raise self.wrong("a text")
+            raise self.error("a text")
         return self.value
 
-    def machine(self) -> dict[str, str | None]:
+    def require_machine(self) -> dict[str, str | None]:
         """Return what names a machine: its host's ``uri``, its ``name`` and its ``uuid``."""
-        texts = {"uri": self["uri"].text(), "name": self["name"].text()}
-        return {**texts, "uuid": self["uuid"].optional(Given.text)}
+        return {
+            "uri": self["uri"].require_text(),
+            "name": self["name"].require_text(),
+            "uuid": self["uuid"].read_optional(Value.require_text),
+        }
 
-    def optional(self, read: t.Callable[[Given], t.Any]) -> t.Any:
+    def read_optional(self, read: t.Callable[[Value], T]) -> T | None:
         """Return what ``read`` makes of the value, None of None."""
         return None if self.value is None else read(self)

@@ -15,19 +15,19 @@ import typing as t
 _UNITS: t.Final = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 
 
-def number(value: float) -> str:
+def format_number(value: float) -> str:
     """Return ``value`` with about four digits: ``0.125``, ``12.5``, ``18240``."""
     if abs(value) >= 1000:
         return f"{value:.0f}"
     return f"{value:.4g}"
 
 
-def quantity(value: float, unit: str) -> str:
+def format_quantity(value: float, unit: str) -> str:
     """Return ``12.5 requests/s``, without a unit ``12.5``."""
-    return f"{number(value)} {unit}".rstrip()
+    return f"{format_number(value)} {unit}".rstrip()
 
 
-def duration(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """Return ``seconds`` in its largest units: ``45 s``, ``5 min``, ``1 h 30 min``."""
     left = round(seconds)
     parts: list[str] = []
@@ -38,12 +38,12 @@ def duration(seconds: float) -> str:
     return " ".join(parts) or "0 s"
 
 
-def counted(count: int, singular: str, plural: str | None = None) -> str:
+def format_count(count: int, singular: str, plural: str | None = None) -> str:
     """Return ``1 machine``, ``2 machines``."""
     return f"{count} {singular if count == 1 else plural or singular + 's'}"
 
 
-def listing(items: t.Sequence[str], limit: int = 8) -> str:
+def join_names(items: t.Sequence[str], limit: int = 8) -> str:
     """Return ``a``, ``a and b``, ``a, b and c``, and for many ``a, b, … and 12 more``."""
     if len(items) > limit:
         return f"{', '.join(items[:limit])} and {len(items) - limit} more"
@@ -52,7 +52,7 @@ def listing(items: t.Sequence[str], limit: int = 8) -> str:
     return f"{', '.join(items[:-1])} and {items[-1]}"
 
 
-def epoch(text: str) -> float:
+def parse_time(text: str) -> float:
     """Return the epoch seconds of an ISO 8601 time, which is UTC unless it says otherwise; raises ValueError."""
     # Python before 3.11 does not know the Z.
     moment = dt.datetime.fromisoformat(text[:-1] + "+00:00" if text.endswith("Z") else text)

@@ -155,7 +155,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue import
 from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue.names import (
     parse_reference,
 )
-from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
+from ansible_collections.headroom.libvirt.plugins.module_utils._checks import check_positive
 from ansible_collections.headroom.libvirt.plugins.module_utils._feed import publication, publish
 from ansible_collections.headroom.libvirt.plugins.module_utils._feed.sign import Signer
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.on_host import run_on_host
@@ -192,10 +192,8 @@ ARGUMENTS = CONNECTION.merge(
 def ensure(connection: Connection, module: AnsibleModule) -> dict[str, t.Any]:
     """Publish or withdraw and return the task's result."""
     params = module.params
-    if params["keep"] is not None and params["keep"] < 1:
-        raise InvalidInput(
-            "keep", params["keep"], "is not a number of versions", "Write 1 or more."
-        )
+    if params["keep"] is not None:
+        check_positive("keep", params["keep"], "versions")
     signer = (
         Signer(params["key"], params["gnupg_home"], params["passphrase"])
         if params["sign"]

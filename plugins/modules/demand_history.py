@@ -116,13 +116,13 @@ import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import ArgumentSpec
 from ansible_collections.headroom.libvirt.plugins.module_utils._changes import Changes
+from ansible_collections.headroom.libvirt.plugins.module_utils._checks import check_positive
 from ansible_collections.headroom.libvirt.plugins.module_utils._demand import csv, importing
 from ansible_collections.headroom.libvirt.plugins.module_utils._demand.database import (
     DEFAULT_PATH,
     transact,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._demand.history import History
-from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
 from ansible_collections.headroom.libvirt.plugins.module_utils._names import check_name
 from ansible_collections.headroom.libvirt.plugins.module_utils._runner import run_module
 
@@ -145,10 +145,7 @@ def import_rows(module: AnsibleModule) -> dict[str, t.Any]:
     """Return the result of the task; in check mode what it would be."""
     params = module.params
     fleet, interval = check_name("fleet", params["fleet"]), params["interval"]
-    if interval < 1:
-        raise InvalidInput(
-            "interval", interval, "is no length of time", "Write a number of seconds above 0."
-        )
+    check_positive("interval", interval, "seconds")
     records = importing.records_of(csv.read("csv", params["csv"]), interval, whole=params["whole"])
     imported = transact(
         module,

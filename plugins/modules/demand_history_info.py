@@ -142,13 +142,13 @@ import time
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import ArgumentSpec
+from ansible_collections.headroom.libvirt.plugins.module_utils._checks import check_positive
 from ansible_collections.headroom.libvirt.plugins.module_utils._demand import csv
 from ansible_collections.headroom.libvirt.plugins.module_utils._demand.database import (
     DEFAULT_PATH,
     transact,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._demand.history import History
-from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
 from ansible_collections.headroom.libvirt.plugins.module_utils._names import check_name
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision import decisions
 from ansible_collections.headroom.libvirt.plugins.module_utils._runner import run_module
@@ -173,10 +173,8 @@ def read(module: AnsibleModule) -> dict[str, t.Any]:
     """Return the result of the task."""
     params = module.params
     fleet = check_name("fleet", params["fleet"])
-    if params["window"] is not None and params["window"] < 1:
-        raise InvalidInput(
-            "window", params["window"], "is no length of time", "Write a number of seconds above 0."
-        )
+    if params["window"] is not None:
+        check_positive("window", params["window"], "seconds")
     until = time.time() if params["until"] is None else params["until"]
     since = 0.0 if params["window"] is None else until - params["window"]
     result = transact(module, lambda opened: _read(opened, fleet, since, until), dry_run=True)

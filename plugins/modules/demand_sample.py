@@ -315,7 +315,6 @@ members:
       sample: 2147483648
 """
 
-import math
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import (
@@ -323,19 +322,21 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import (
     MACHINE_URI,
     ArgumentSpec,
 )
+from ansible_collections.headroom.libvirt.plugins.module_utils._checks import (
+    check_at_least,
+    check_moment,
+    check_positive,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._demand import prometheus
 from ansible_collections.headroom.libvirt.plugins.module_utils._demand.database import (
     DEFAULT_PATH,
     Database,
 )
-from ansible_collections.headroom.libvirt.plugins.module_utils._demand.evaluate import check_value
 from ansible_collections.headroom.libvirt.plugins.module_utils._demand.sampling import (
     Request,
     WallClock,
     take,
 )
-from ansible_collections.headroom.libvirt.plugins.module_utils._demand.series import check_moment
-from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
 from ansible_collections.headroom.libvirt.plugins.module_utils._names import check_name
 from ansible_collections.headroom.libvirt.plugins.module_utils._query import compile_query
 from ansible_collections.headroom.libvirt.plugins.module_utils._runner import run_module
@@ -390,14 +391,8 @@ def _sample(
 def _request(params: t.Mapping[str, t.Any], now: float) -> Request:
     check_name("fleet", params["fleet"])
     for option in ("interval", "keep", "window"):
-        if params[option] < 1:
-            raise InvalidInput(
-                option, params[option], "is no length of time", "Write a number of seconds above 0."
-            )
-    if not math.isfinite(params["scale"]) or params["scale"] <= 0:
-        raise InvalidInput(
-            "scale", params["scale"], "turns nothing into a demand", "Write a number above 0."
-        )
+        check_positive(option, params[option], "seconds")
+    check_positive("scale", params["scale"])
     timestamp = (
         now if params["timestamp"] is None else check_moment("timestamp", params["timestamp"])
     )
@@ -407,7 +402,7 @@ def _request(params: t.Mapping[str, t.Any], now: float) -> Request:
         timestamp=timestamp,
         interval=params["interval"],
         query=None if params["demand"] is None else compile_query("demand", params["demand"]),
-        value=None if params["value"] is None else check_value("value", params["value"]),
+        value=None if params["value"] is None else check_at_least("value", params["value"], 0),
         prometheus=server and prometheus.check(prometheus.Prometheus(**server)),
         scale=params["scale"],
         keep=params["keep"],

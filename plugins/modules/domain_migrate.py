@@ -396,6 +396,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import (
     ArgumentSpec,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._changes import Changes
+from ansible_collections.headroom.libvirt.plugins.module_utils._checks import check_positive
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
 from ansible_collections.headroom.libvirt.plugins.module_utils._journal.journal import open_journal
 from ansible_collections.headroom.libvirt.plugins.module_utils._machine.machine import (
@@ -484,10 +485,7 @@ def migrate(module: AnsibleModule) -> dict[str, t.Any]:
             "is one name for several domains",
             "Move them one by one.",
         )
-    if params["parallel"] < 1:
-        raise InvalidInput(
-            "parallel", params["parallel"], "must be a number of domains", "Write 1 or more."
-        )
+    check_positive("parallel", params["parallel"], "domains")
     only = params["preflight"] == "only"
     task = Task(
         uri=params["uri"],

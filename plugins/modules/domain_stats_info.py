@@ -886,7 +886,6 @@ result:
 
 import dataclasses
 import functools
-import math
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import (
@@ -895,7 +894,10 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import (
     MACHINE_URI,
     ArgumentSpec,
 )
-from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
+from ansible_collections.headroom.libvirt.plugins.module_utils._checks import (
+    check_between,
+    check_positive,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._files import write_atomically
 from ansible_collections.headroom.libvirt.plugins.module_utils._machine.machine import (
     DetachedMachine,
@@ -1069,26 +1071,15 @@ def _read(connection: Connection, module: AnsibleModule, read_samples: Read) -> 
 
 def _request(params: t.Mapping[str, t.Any]) -> Request:
     interval, timeout, workers = params["interval"], params["timeout"], params["workers"]
-    if params["balloon_period"] is not None and not 0 <= params["balloon_period"] < 2**31:
-        raise InvalidInput(
-            "balloon_period",
-            params["balloon_period"],
-            "is no period",
-            "Give whole seconds, or 0 for none.",
-        )
-    if interval is not None and not 0 < interval < math.inf:
-        raise InvalidInput(
-            "interval", interval, "is no time between two samples", "Give seconds, more than 0."
-        )
-    if not 0 < timeout < math.inf:
-        raise InvalidInput("timeout", timeout, "is no time to wait", "Give seconds, more than 0.")
-    if workers is not None and not 1 <= workers <= MOST_WORKERS:
-        raise InvalidInput(
-            "workers",
-            workers,
-            "is no number of workers",
-            f"Give 1 to {MOST_WORKERS}, or leave it out.",
-        )
+    if params["balloon_period"] is not None:
+        remedy = "Write whole seconds, or 0 for none."
+        check_between("balloon_period", params["balloon_period"], 0, 2**31 - 1, remedy)
+    if interval is not None:
+        check_positive("interval", interval, "seconds")
+    check_positive("timeout", timeout, "seconds")
+    if workers is not None:
+        remedy = "Leave it out for as many as are of use."
+        check_between("workers", workers, 1, MOST_WORKERS, remedy)
     alike = ("fleet", "tenant", "inactive", "groups", "backing", "interval", "workers", "timeout")
     metadata = params["metadata"] or not {"fleet", "tenant"}.isdisjoint(params["totals_by"])
     return Request(

@@ -119,12 +119,12 @@ recorded:
   sample: true
 """
 
-import math
 import time
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import ArgumentSpec
 from ansible_collections.headroom.libvirt.plugins.module_utils._changes import Changes
+from ansible_collections.headroom.libvirt.plugins.module_utils._checks import check_positive
 from ansible_collections.headroom.libvirt.plugins.module_utils._demand import lease
 from ansible_collections.headroom.libvirt.plugins.module_utils._demand.database import (
     DEFAULT_PATH,
@@ -195,12 +195,12 @@ def _check(params: t.Mapping[str, t.Any]) -> None:
     check_name("fleet", params["fleet"])
     if not params["holder"].strip():
         raise InvalidInput(
-            "holder", params["holder"], "names nobody", "Write a text that is this run's alone."
+            "holder",
+            params["holder"],
+            "does not name a holder",
+            "Write a text that is this run's alone.",
         )
-    if not 0 < params["seconds"] < math.inf:
-        raise InvalidInput(
-            "seconds", params["seconds"], "is no time to hold a lease", "Write a number above 0."
-        )
+    check_positive("seconds", params["seconds"], "seconds")
 
 
 def main() -> None:

@@ -107,6 +107,11 @@ import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import ArgumentSpec
 from ansible_collections.headroom.libvirt.plugins.module_utils._changes import Changes
+from ansible_collections.headroom.libvirt.plugins.module_utils._checks import (
+    check_at_least,
+    check_moment,
+    check_positive,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._demand.database import (
     DEFAULT_PATH,
     transact,
@@ -115,8 +120,6 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._demand.history i
     History,
     Readiness,
 )
-from ansible_collections.headroom.libvirt.plugins.module_utils._demand.series import check_moment
-from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
 from ansible_collections.headroom.libvirt.plugins.module_utils._names import check_name
 from ansible_collections.headroom.libvirt.plugins.module_utils._runner import run_module
 
@@ -157,14 +160,8 @@ def _record(history: History, readiness: Readiness) -> tuple[bool, list[Readines
 
 def _readiness(params: t.Mapping[str, t.Any]) -> Readiness:
     check_name("fleet", params["fleet"])
-    if params["machines"] < 1:
-        raise InvalidInput(
-            "machines", params["machines"], "is no number of machines", "Write 1 or more."
-        )
-    if not 0 <= params["seconds"] < math.inf:
-        raise InvalidInput(
-            "seconds", params["seconds"], "is no length of time", "Write a number of 0 or more."
-        )
+    check_positive("machines", params["machines"], "machines")
+    check_at_least("seconds", params["seconds"], 0, "seconds")
     moment = math.floor(check_moment("timestamp", params["timestamp"]))
     return Readiness(moment, params["machines"], params["seconds"])
 

@@ -477,13 +477,13 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import (
     MACHINE_URI,
     ArgumentSpec,
 )
+from ansible_collections.headroom.libvirt.plugins.module_utils._checks import check_positive
 from ansible_collections.headroom.libvirt.plugins.module_utils._demand.database import (
     DEFAULT_PATH,
     Database,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     HeadroomError,
-    InvalidInput,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._host import facts, maintenance
 from ansible_collections.headroom.libvirt.plugins.module_utils._host.capacity import Check, Policy
@@ -549,15 +549,7 @@ def _mark(params: t.Mapping[str, t.Any]) -> tuple[maintenance.Maintenance | None
 
 
 def _factor(option: str, value: float) -> float:
-    # The comparison is written so that NaN fails it too.
-    if not 0 < value < float("inf"):
-        raise InvalidInput(
-            option,
-            value,
-            "is not a factor above 0",
-            "1 promises what there is, 4 four times as much.",
-        )
-    return value
+    return check_positive(option, value, remedy="1 promises what there is, 4 four times as much.")
 
 
 def main() -> None:

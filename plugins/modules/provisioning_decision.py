@@ -92,11 +92,11 @@ import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import ArgumentSpec
 from ansible_collections.headroom.libvirt.plugins.module_utils._changes import Changes
+from ansible_collections.headroom.libvirt.plugins.module_utils._checks import check_positive
 from ansible_collections.headroom.libvirt.plugins.module_utils._demand.database import (
     DEFAULT_PATH,
     transact,
 )
-from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
 from ansible_collections.headroom.libvirt.plugins.module_utils._files import write_atomically
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision import decisions
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.openmetrics import (
@@ -123,10 +123,7 @@ def record(module: AnsibleModule) -> dict[str, t.Any]:
     """Return the result of the task; in check mode what it would be."""
     params = module.params
     decision = decisions.check("decision", params["decision"])
-    if params["keep"] < 1:
-        raise InvalidInput(
-            "keep", params["keep"], "is no length of time", "Write a number of seconds above 0."
-        )
+    check_positive("keep", params["keep"], "seconds")
     recorded, latest = transact(module, lambda opened: _record(opened, decision, params["keep"]))
     changes = Changes()
     changes.add("target", None, decision["machines"]["target"] if recorded else None)

@@ -801,10 +801,13 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._backtest.request
     backtested,
     series_of,
 )
+from ansible_collections.headroom.libvirt.plugins.module_utils._checks import (
+    check_moment,
+    check_positive,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._demand.database import Database
 from ansible_collections.headroom.libvirt.plugins.module_utils._demand.series import (
     Series,
-    check_moment,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     HeadroomError,
@@ -896,7 +899,7 @@ def run(module: AnsibleModule) -> dict[str, t.Any]:
         remedy = (
             "Hand in what is known of each host; a backtest can also read a file (backtest.csv)."
         )
-        raise InvalidInput("hosts", params["hosts"], "names no host", remedy)
+        raise InvalidInput("hosts", params["hosts"], "does not name a host", remedy)
     else:
         now = moment_of(params["now"])
         since = now - _FARTHEST_SECONDS if backtest is None else 0.0
@@ -989,8 +992,8 @@ def moment_of(given: float | None) -> float:
 
 def _wanted(machine: t.Mapping[str, t.Any]) -> Wanted:
     vcpus, memory = machine["vcpus"], machine["memory"]
-    if vcpus is not None and vcpus < 1:
-        raise InvalidInput("machine.vcpus", vcpus, "is no number of vCPUs", "Write 1 or more.")
+    if vcpus is not None:
+        check_positive("machine.vcpus", vcpus, "vCPUs")
     return Wanted(
         vcpus=vcpus,
         memory_bytes=None if memory is None else parse_size("machine.memory", memory),

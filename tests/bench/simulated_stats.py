@@ -128,6 +128,7 @@ def measure(guests: int, room: int | None) -> dict[str, t.Any]:
     connection = importlib.import_module(f"{_COLLECTION}.module_utils._virt.connection").Connection(
         Handle(guests), "test:///"
     )
+    errors = importlib.import_module(f"{_COLLECTION}.module_utils._errors")
     params = {name: option.get("default") for name, option in module.ARGUMENTS.options.items()} | {
         "workers": 1
     }
@@ -144,7 +145,7 @@ def measure(guests: int, room: int | None) -> dict[str, t.Any]:
         )
         read = time.perf_counter()
         text = json.dumps(remove_values(result, {"secret"}))
-    except (RuntimeError, MemoryError, module.InvalidInput.__base__) as error:
+    except (RuntimeError, MemoryError, errors.HeadroomError) as error:
         return {"error": type(error).__name__, "message": str(error)}
     ended = time.perf_counter()
     assert text.count('"timed_out": false') == guests

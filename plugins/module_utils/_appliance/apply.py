@@ -113,7 +113,7 @@ def synchronise(connection: Connection, params: Params, run: RunContext) -> dict
         raise InvalidInput(
             "source",
             sorted(name for name, value in params["source"].items() if value),
-            "is no feed",
+            "is not a feed",
             "Name a feed: state: synced follows one.",
         )
     feed = offer.open_feed(options, means, run.now)

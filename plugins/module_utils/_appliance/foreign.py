@@ -108,7 +108,7 @@ def _check_text(field: str, value: object) -> None:
     if not all(
         isinstance(line, str) and line.replace("\t", " ").isprintable() for line in lines
     ) or (field != "template" and len(str(value)) > _LONGEST_TEXT):
-        raise InvalidManifest(f"{field} of the manifest is no text. Tell its publisher.")
+        raise InvalidManifest(f"{field} of the manifest is not a text. Tell its publisher.")
 
 
 def _find_unknown(root: Element) -> t.Iterator[str]:

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue import manifest
 from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue.names import ApplianceId
+from ansible_collections.headroom.libvirt.plugins.module_utils._checks import check_positive
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput, NotFound
 from ansible_collections.headroom.libvirt.plugins.module_utils._feed.entry import Checksum
 from ansible_collections.headroom.libvirt.plugins.module_utils._feed.transfer import Web, check_url
@@ -169,8 +170,7 @@ def _read_template(value: str | None) -> str | None:
 
 def _read_hardware(params: Params) -> Hardware:
     vcpus = 1 if params["vcpus"] is None else params["vcpus"]
-    if vcpus < 1:
-        raise InvalidInput("vcpus", vcpus, "is not a number of vCPUs", "Write 1 or more.")
+    check_positive("vcpus", vcpus, "vCPUs")
     network = "default" if params["network"] is None else params["network"]
     return Hardware(
         memory_bytes=_read_size(params, "memory") or 1024**3,

@@ -13,7 +13,8 @@ import dataclasses
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue import dependents
-from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput, NotFound
+from ansible_collections.headroom.libvirt.plugins.module_utils._checks import check_positive
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import NotFound
 from ansible_collections.headroom.libvirt.plugins.module_utils._feed import entry as entries
 from ansible_collections.headroom.libvirt.plugins.module_utils._feed.errors import InvalidFeed
 from ansible_collections.headroom.libvirt.plugins.module_utils._layers.users import Uses
@@ -50,8 +51,7 @@ def make_plan(
     Only what came from this feed is ever removed. A product that the feed no longer has stays: a publisher's mistake
     must not empty the hosts. Raises NotFound when nothing matches, InvalidFeed for what cannot be used.
     """
-    if keep < 1:
-        raise InvalidInput("keep", keep, "is not a number of versions", "Write 1 or more.")
+    check_positive("keep", keep, "versions")
     entries_of_arch = entries.filter_matching(feed.entries, patterns, arch)
     if not entries_of_arch:
         raise NotFound(

@@ -12,6 +12,7 @@ from __future__ import annotations
 import pathlib
 import typing as t
 
+from ansible_collections.headroom.libvirt.plugins.module_utils._checks import check_between
 from ansible_collections.headroom.libvirt.plugins.module_utils._demand import csv
 from ansible_collections.headroom.libvirt.plugins.module_utils._demand.series import Series, merge
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
@@ -98,7 +99,7 @@ def _variations(
         option, name = f"backtest.rules[{index}]", change.pop("name", None)
         if not isinstance(name, str) or not name or name in rules or name in _PEERS:
             remedy = f"Give each rule a name of its own, other than {', '.join(sorted(_PEERS))}."
-            raise InvalidInput(f"{option}.name", name, "is no name for a row", remedy)
+            raise InvalidInput(f"{option}.name", name, "is not a name for a row", remedy)
         if "interval" in change:
             remedy = "Leave it out: all rules replay the same intervals."
             raise InvalidInput(
@@ -115,9 +116,7 @@ def _settings(rules: t.Mapping[str, Rule], options: t.Mapping[str, t.Any]) -> Se
         ("warm_up_share", 0.0, 0.9),
         ("reactive_target", 0.05, 1.0),
     ):
-        if not lowest <= options[name] <= highest:
-            problem = f"is not a share from {lowest:g} to {highest:g}"
-            raise InvalidInput(f"backtest.{name}", options[name], problem, "Write 0.5 for a half.")
+        check_between(f"backtest.{name}", options[name], lowest, highest, "Write 0.5 for a half.")
     return Settings(
         rules=rules,
         warm_up=options["warm_up_share"],

@@ -14,6 +14,7 @@ import itertools
 import re
 import typing as t
 
+from ansible_collections.headroom.libvirt.plugins.module_utils._checks import check_positive
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     Conflict,
     InvalidInput,
@@ -137,13 +138,10 @@ def check_request(request: CloneRequest) -> CloneRequest:
     if twice:
         raise InvalidInput("names", twice[0], "is listed twice", "List each name once.")
     if request.count is not None:
-        if request.count < 1:
-            raise InvalidInput(
-                "count",
-                request.count,
-                "is not a number of clones",
-                "Write 1 or more. To remove clones, use headroom.libvirt.domain with state: absent.",
-            )
+        remedy = (
+            "Write 1 or more. To remove clones, use headroom.libvirt.domain with state: absent."
+        )
+        check_positive("count", request.count, "clones", remedy)
         if request.prefix is None:
             raise InvalidInput(
                 "prefix",
@@ -154,7 +152,10 @@ def check_request(request: CloneRequest) -> CloneRequest:
         check_name("prefix", f"{request.prefix}-{request.count}")
     elif not request.names:
         raise InvalidInput(
-            "names", [], "names no clone", "List at least one name, or give count and prefix."
+            "names",
+            [],
+            "does not name a clone",
+            "List at least one name, or give count and prefix.",
         )
     for option in ("fleet", "tenant"):
         value = getattr(request, option)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
+from ansible_collections.headroom.libvirt.plugins.module_utils._checks import check_at_least
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     HeadroomError,
     InvalidInput,
@@ -64,12 +65,11 @@ def read_quota(option: t.Mapping[str, t.Any] | None, tenant: str | None) -> Quot
     """Return the quota that the option says; raises InvalidInput for one without a tenant, or below zero."""
     limits = {key: value for key, value in (option or {}).items() if value is not None}
     if limits and tenant is None:
-        raise InvalidInput("quota", limits, "is of no tenant", "Set tenant, or leave quota out.")
+        raise InvalidInput("quota", limits, "needs a tenant", "Set tenant, or leave quota out.")
     for name in ("machines", "vcpus"):
-        if limits.get(name, 0) < 0:
-            raise InvalidInput(
-                f"quota.{name}", limits[name], "is less than nothing", "Write 0 or more."
-            )
+        check_at_least(
+            f"quota.{name}", limits.get(name, 0), 0, "machines" if name == "machines" else "vCPUs"
+        )
     sizes = {
         f"{name}_bytes": parse_size(f"quota.{name}", limits[name])
         for name in ("memory", "disk")

@@ -16,6 +16,7 @@ import socket
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.build import AGENT_CHANNEL
+from ansible_collections.headroom.libvirt.plugins.module_utils._checks import check_between
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     HeadroomError,
     InvalidInput,
@@ -67,9 +68,9 @@ class Readiness:
 
 def check_readiness(readiness: Readiness, template: str) -> None:
     """Raise InvalidInput for what clones of ``template`` can never come to."""
-    if readiness.wait_for == "port" and not 1 <= (readiness.port or 0) <= 65535:
-        raise InvalidInput(
-            "port", readiness.port, "is no TCP port", "Write a number from 1 to 65535."
+    if readiness.wait_for == "port":
+        check_between(
+            "port", readiness.port or 0, 1, 65535, "Write the TCP port that shall answer."
         )
     channels = parse_element(template).findall("devices/channel/target")
     if readiness.wait_for == "agent" and all(

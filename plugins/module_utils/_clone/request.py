@@ -14,6 +14,7 @@ import typing as t
 from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue.names import (
     parse_reference,
 )
+from ansible_collections.headroom.libvirt.plugins.module_utils._checks import check_positive
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
 from ansible_collections.headroom.libvirt.plugins.module_utils._sizes import parse_size
 
@@ -32,10 +33,8 @@ def read_request(options: t.Mapping[str, t.Any]) -> CloneRequest:
     The options are those of a task, or those that the journal kept of one.
     """
     name, version = parse_reference("appliance", options["appliance"])
-    if options["vcpus"] is not None and options["vcpus"] < 1:
-        raise InvalidInput(
-            "vcpus", options["vcpus"], "is not a number of vCPUs", "Write 1 or more."
-        )
+    if options["vcpus"] is not None:
+        check_positive("vcpus", options["vcpus"], "vCPUs")
     overrides = Overrides(
         memory_bytes=_read_size("memory", options),
         **{option: options[option] for option in ("vcpus", "network", "title", "description")},

@@ -18,7 +18,7 @@ import typing as t
 from operator import itemgetter
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
-from ansible_collections.headroom.libvirt.plugins.module_utils._text import epoch
+from ansible_collections.headroom.libvirt.plugins.module_utils._text import parse_time
 
 from .series import Sample
 
@@ -78,23 +78,23 @@ def _moment(text: str) -> float:
             moment = _midnight(text[:10]) + _after_midnight(text[10:])
         else:
             number = _number(text)
-            moment = epoch(text.strip()) if number is None else number
+            moment = parse_time(text.strip()) if number is None else number
     except ValueError:
         moment = math.nan
     if 0 <= moment < math.inf:
         return moment
-    raise ValueError(text, "is no time")
+    raise ValueError(text, "is not a time")
 
 
 # A history has few dates and few times of day, and looking one up takes a tenth of the time of reading it.
 @functools.lru_cache(_REMEMBERED)
 def _midnight(date: str) -> float:
-    return epoch(date)
+    return parse_time(date)
 
 
 @functools.lru_cache(_REMEMBERED)
 def _after_midnight(clock: str) -> float:
-    return epoch(f"1970-01-01{clock.rstrip()}")
+    return parse_time(f"1970-01-01{clock.rstrip()}")
 
 
 def _demand(text: str) -> float | None:
@@ -103,7 +103,7 @@ def _demand(text: str) -> float | None:
         return number
     if text.strip().lower() in _UNKNOWN:
         return None
-    raise ValueError(text, "is no demand")
+    raise ValueError(text, "is not a demand")
 
 
 def _number(text: str) -> float | None:

@@ -16,7 +16,10 @@ import typing as t
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
 from ansible_collections.headroom.libvirt.plugins.module_utils._stats import rates
 from ansible_collections.headroom.libvirt.plugins.module_utils._stats.summary import totals
-from ansible_collections.headroom.libvirt.plugins.module_utils._text import duration, listing
+from ansible_collections.headroom.libvirt.plugins.module_utils._text import (
+    format_duration,
+    join_names,
+)
 
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._query import Query
@@ -120,7 +123,7 @@ def evaluate(
         machine.sample.name for machine in machines if machine.sample.stats["state"] == "unknown"
     ]
     if silent:
-        return Demand(None, f"{listing(silent)} did not tell: not even whether it runs")
+        return Demand(None, f"{join_names(silent)} did not tell: not even whether it runs")
     if not any(machine.runs for machine in machines):
         return Demand(0.0, "no member runs on this host")
     changes = rates_since(previous, machines)
@@ -135,13 +138,6 @@ def evaluate(
         {**machine.sample.as_dict(), "rates": changes[machine.sample.uuid]} for machine in machines
     ]
     return Demand(_number(query, query.evaluate({"domains": domains, "totals": totals(domains)})))
-
-
-def check_value(option: str, value: float) -> float:
-    """Return a demand that was handed in; raises InvalidInput for what is none."""
-    if not math.isfinite(value) or value < 0:
-        raise InvalidInput(option, value, "is no demand", "Write a number of 0 or more.")
-    return value
 
 
 def uses_rates(query: Query) -> bool:
@@ -195,10 +191,11 @@ def _unknown(
     if previous is None:
         return "this is the first sample: rates are known from the next one on"
     if now - previous.taken_at > _OLDEST_PREVIOUS_INTERVALS * interval:
-        return f"the sample before is {duration(now - previous.taken_at)} old: rates are known from the next one on"
+        age = format_duration(now - previous.taken_at)
+        return f"the sample before is {age} old: rates are known from the next one on"
     unrated = [m.sample.name for m in machines if m.runs and changes[m.sample.uuid] is None]
     if unrated:
-        return f"there are no rates yet of {listing(unrated)}"
+        return f"there are no rates yet of {join_names(unrated)}"
     return _busy(machines)
 
 
@@ -208,7 +205,7 @@ def _busy(machines: t.Sequence[Machine]) -> str | None:
         for machine in machines
         if machine.runs and machine.sample.stats["timed_out"]
     ]
-    return f"{listing(busy)} did not tell: busy with another job of libvirt" if busy else None
+    return f"{join_names(busy)} did not tell: busy with another job of libvirt" if busy else None
 
 
 def _number(query: Query, value: t.Any) -> float:
@@ -217,7 +214,9 @@ def _number(query: Query, value: t.Any) -> float:
             query.option, query.text, f"yields {_kind(value)} instead of a number", _REMEDY
         )
     if not math.isfinite(value) or value < 0:
-        raise InvalidInput(query.option, query.text, f"yields {value}, which is no demand", _REMEDY)
+        raise InvalidInput(
+            query.option, query.text, f"yields {value}, which is not a demand", _REMEDY
+        )
     return float(value)
 
 

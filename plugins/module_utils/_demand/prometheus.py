@@ -25,6 +25,7 @@ from urllib.parse import urlencode, urlsplit
 
 from ansible.module_utils.urls import ConnectionError as NoConnection
 from ansible.module_utils.urls import SSLValidationError, open_url
+from ansible_collections.headroom.libvirt.plugins.module_utils._checks import check_positive
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     ConnectionFailed,
     InvalidInput,
@@ -65,15 +66,10 @@ def check(server: Prometheus) -> Prometheus:
     address = urlsplit(server.url)
     if address.scheme not in ("http", "https") or not address.hostname:
         remedy = "Write the address of the server, for example https://prometheus.example:9090."
-        raise InvalidInput(f"{_OPTION}.url", server.url, "is no address of a server", remedy)
+        raise InvalidInput(f"{_OPTION}.url", server.url, "is not the address of a server", remedy)
     if not server.query.strip():
-        raise InvalidInput(
-            f"{_OPTION}.query", server.query, "asks for nothing", "Write a query in PromQL."
-        )
-    if not 0 < server.timeout < math.inf:
-        raise InvalidInput(
-            f"{_OPTION}.timeout", server.timeout, "is no time to wait", "Write a number above 0."
-        )
+        raise InvalidInput(f"{_OPTION}.query", server.query, "is empty", "Write a query in PromQL.")
+    check_positive(f"{_OPTION}.timeout", server.timeout, "seconds")
     return server
 
 
@@ -116,7 +112,7 @@ def parse(answer: bytes, query: str) -> list[tuple[float, float | None]]:
         return [_point(query, moment, value) for one in series for moment, value in one["values"]]
     except (ValueError, KeyError, TypeError) as error:
         raise ConnectionFailed(
-            f"{_OPTION}.url: what answered is no Prometheus: {_short(answer)}"
+            f"{_OPTION}.url: the server that answered is not Prometheus: {_short(answer)}"
         ) from error
 
 
@@ -126,7 +122,7 @@ def _point(query: str, moment: float, text: str) -> tuple[float, float | None]:
         return float(moment), None
     if value < 0:
         raise _unusable(
-            query, f"yields {text}, which is no demand", "Write a query that yields 0 or more."
+            query, f"yields {text}, which is not a demand", "Write a query that yields 0 or more."
         )
     return float(moment), value
 

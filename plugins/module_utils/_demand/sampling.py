@@ -17,7 +17,7 @@ import typing as t
 from ansible_collections.headroom.libvirt.plugins.module_utils._changes import Changes
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import NotFound
 from ansible_collections.headroom.libvirt.plugins.module_utils._stats import collect
-from ansible_collections.headroom.libvirt.plugins.module_utils._text import epoch
+from ansible_collections.headroom.libvirt.plugins.module_utils._text import parse_time
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import domains
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.machines import (
     MachineRef,
@@ -157,7 +157,7 @@ def _member(connection: Connection, reading: collect.Reading) -> t.Iterator[_Mem
 
 def _created(metadata: Metadata) -> float | None:
     with contextlib.suppress(ValueError):
-        return epoch(metadata.created or "")
+        return parse_time(metadata.created or "")
     return None
 
 

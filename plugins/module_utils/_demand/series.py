@@ -13,11 +13,6 @@ import dataclasses
 import math
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
-
-# The year 5138: beyond it are milliseconds that were taken for seconds.
-_LATEST: t.Final = 1e11
-
 
 @dataclasses.dataclass(frozen=True)
 class Sample:
@@ -57,15 +52,6 @@ class Series:
         """Yield (start of the slot, value), oldest first."""
         for index, value in enumerate(self.values):
             yield self.start + index * self.interval, value
-
-
-def check_moment(option: str, moment: float) -> float:
-    """Return a time that was handed in (epoch seconds); raises InvalidInput for what is none."""
-    if not 0 <= moment < _LATEST:
-        raise InvalidInput(
-            option, moment, "is no time", "Write seconds since 1970, for example 1795392000."
-        )
-    return moment
 
 
 def slot_start(timestamp: float, interval: int) -> int:

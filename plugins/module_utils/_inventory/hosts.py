@@ -33,7 +33,7 @@ def read_hosts(uris: t.Sequence[t.Any]) -> list[Host]:
     """
     hosts = [_read_host(item) for item in uris]
     if not hosts:
-        raise InvalidInput("uris", [], "names no host", "List at least one libvirt URI.")
+        raise InvalidInput("uris", [], "does not name a host", "List at least one libvirt URI.")
     name, count = collections.Counter(host.name for host in hosts).most_common(1)[0]
     if count > 1:
         raise InvalidInput(

@@ -164,7 +164,7 @@ class Machine:
         return UnsupportedBehaviour(
             self.level,
             behaviour,
-            "It names no host. Use a DetachedMachine with uri and name, or a DefinedMachine.",
+            "It does not name a host. Use a DetachedMachine with uri and name, or a DefinedMachine.",
         )
 
 

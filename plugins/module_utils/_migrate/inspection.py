@@ -222,7 +222,7 @@ def _reach(destination: Connection, plan: MigrationPlan) -> Reach:
     host = addresses.memory_host(destination, plan)
     if not host:
         return Reach(
-            True, str(plan.parameters.get("migrate_uri")), None, problem="it names no host"
+            True, str(plan.parameters.get("migrate_uri")), None, problem="it does not name a host"
         )
     try:
         address = addresses.resolved(host)

@@ -65,7 +65,7 @@ def _to_consider(guest: Guest, request: Request) -> list[SourceDisk]:
             raise InvalidInput(
                 "migrate_disks",
                 target,
-                f"is no disk of {guest.name!r} that could be copied",
+                f"is not a disk of {guest.name!r} that can be copied",
                 f"Name any of: {', '.join(sorted(known)) or 'none'}.",
             )
     return [disk for disk in written if disk.target in request.migrate_disks]
@@ -209,7 +209,7 @@ def _pool_for(path: str, request: Request, pools: t.Sequence[Pool]) -> Pool | No
         raise InvalidInput(
             "destination_pool",
             request.destination_pool,
-            "is no active pool of the destination",
+            "is not an active pool of the destination",
             f"It has: {', '.join(pool.name for pool in pools) or 'none'}.",
         )
     return None

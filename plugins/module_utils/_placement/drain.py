@@ -17,7 +17,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._text import counted
+from ansible_collections.headroom.libvirt.plugins.module_utils._text import format_count
 
 from . import loss
 from .cluster import Cluster, as_move, percent
@@ -274,7 +274,7 @@ def _merits(cluster: Cluster, unit: Unit, host: HostView, hosts: t.Sequence[Host
     broken = _preference(cluster, unit, host)[0]
     told = f"would be {percent(cluster.load(host, unit))} full with it"
     if broken:
-        return f"{told}, although that breaks soft rules with {counted(broken, 'guest')}"
+        return f"{told}, although that breaks soft rules with {format_count(broken, 'guest')}"
     return f"{told}, the least of all that can take it" if len(hosts) > 1 else told
 
 

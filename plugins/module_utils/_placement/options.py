@@ -9,11 +9,14 @@
 
 from __future__ import annotations
 
-import math
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import ArgumentSpec
-from ansible_collections.headroom.libvirt.plugins.module_utils._checks import Given
+from ansible_collections.headroom.libvirt.plugins.module_utils._checks import (
+    Value,
+    check_at_least,
+    check_between,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
 from ansible_collections.headroom.libvirt.plugins.module_utils._sizes import parse_size
 
@@ -83,14 +86,10 @@ ARGUMENTS = ArgumentSpec(
 def policy_of(params: Options) -> Policy:
     """Return how to plan; raises InvalidInput for what makes no sense."""
     gain, most = params["minimum_gain"], params["most_moves"]
-    if not (math.isfinite(gain) and 0 <= gain <= 1):
-        raise InvalidInput(
-            "minimum_gain", gain, "is not a share from 0 to 1", "0.1 is a tenth of a host."
-        )
-    if most is not None and most < 0:
-        raise InvalidInput(
-            "most_moves", most, "is below 0", "Write how many guests may be moved, or leave it out."
-        )
+    check_between("minimum_gain", gain, 0, 1, "0.1 is a tenth of a host.")
+    if most is not None:
+        remedy = "Write how many guests may be moved, or leave it out."
+        check_at_least("most_moves", most, 0, "moves", remedy)
     return Policy(
         rules=tuple(_rule(index, rule) for index, rule in enumerate(params["rules"])),
         n_plus_one=params["n_plus_one"],
@@ -114,16 +113,16 @@ def in_flight_of(params: Options) -> tuple[InFlight, ...]:
 def pending_of(params: Options) -> tuple[Move, ...]:
     """Return what is left of a plan; raises InvalidInput for what is no move."""
     given = [
-        Given(f"pending[{index}]", move, "Hand in `moves` of an earlier plan.")
+        Value(f"pending[{index}]", move, "Hand in `moves` of an earlier plan.")
         for index, move in enumerate(params["pending"])
     ]
     return tuple(
         Move(
-            guest=move["guest"].text(),
-            uuid=move["uuid"].text(),
-            source=move["source"].text(),
-            destination=move["destination"].text(),
-            reason=move["reason"].text(),
+            guest=move["guest"].require_text(),
+            uuid=move["uuid"].require_text(),
+            source=move["source"].require_text(),
+            destination=move["destination"].require_text(),
+            reason=move["reason"].require_text(),
         )
         for move in given
     )
@@ -134,24 +133,23 @@ def named_hosts(params: Options) -> list[str]:
     known = {host["name"] for host in params["hosts"]}
     named = list(dict.fromkeys(params["host"]))
     if not named:
-        raise InvalidInput("host", named, "names no host", "Name one of `hosts`.")
+        raise InvalidInput("host", named, "does not name a host", "Name one of `hosts`.")
     for name in named:
         if name not in known:
             raise InvalidInput(
-                "host", name, "is none of `hosts`", f"Name one of: {', '.join(sorted(known))}."
+                "host", name, "is not one of `hosts`", f"Name one of: {', '.join(sorted(known))}."
             )
     if params["action"] == "restore" and len(named) > 1:
-        raise InvalidInput("host", named, "are several hosts", "Restore one after the other.")
+        raise InvalidInput(
+            "host", named, "names more than one host", "Restore one after the other."
+        )
     return named
 
 
 def clone_size(clones: Options) -> Size:
     """Return what one clone takes; raises InvalidInput for what is no size."""
     for option, least in (("count", 0), ("vcpus", 1)):
-        if clones[option] < least:
-            raise InvalidInput(
-                f"clones.{option}", clones[option], f"is below {least}", f"Write {least} or more."
-            )
+        check_at_least(f"clones.{option}", clones[option], least)
     return Size(
         vcpus=clones["vcpus"],
         memory_bytes=parse_size("clones.memory", clones["memory"]),
@@ -162,7 +160,7 @@ def clone_size(clones: Options) -> Size:
 def _rule(index: int, rule: Options) -> AffinityRule:
     if not (rule["fleets"] or rule["tags"] or rule["names"]):
         remedy = "Write fleets, tags or names; '*' matches all."
-        raise InvalidInput(f"rules[{index}]", rule["kind"], "is about no guest", remedy)
+        raise InvalidInput(f"rules[{index}]", rule["kind"], "does not select any guest", remedy)
     return AffinityRule(
         kind=rule["kind"],
         strength=rule["strength"],

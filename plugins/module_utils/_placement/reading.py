@@ -12,7 +12,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._checks import Given
+from ansible_collections.headroom.libvirt.plugins.module_utils._checks import Value
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
 
 from .model import Disk, Guest, HostView, Pool, Remembered
@@ -40,7 +40,7 @@ def read_estate(hosts: t.Sequence[t.Mapping[str, t.Any]]) -> Estate:
                 f"hosts[{index}].name", name, "stands there twice", "Name each host once."
             )
     answered = {
-        host["name"]: Given(f"hosts[{index}].facts", host["facts"], _REMEDY)
+        host["name"]: Value(f"hosts[{index}].facts", host["facts"], _REMEDY)
         for index, host in enumerate(hosts)
         if host.get("facts") is not None
     }
@@ -48,68 +48,72 @@ def read_estate(hosts: t.Sequence[t.Mapping[str, t.Any]]) -> Estate:
     return Estate(views, tuple(sorted(set(names) - set(answered))))
 
 
-def _host(name: str, facts: Given) -> HostView:
+def _host(name: str, facts: Value) -> HostView:
     allowed, mark = facts["allowed"], facts["maintenance"]
     return HostView(
         name=name,
-        vcpus=allowed["vcpus"].count(),
-        memory_bytes=allowed["memory_bytes"].count(),
+        vcpus=allowed["vcpus"].require_count(),
+        memory_bytes=allowed["memory_bytes"].require_count(),
         guests=tuple(
-            _guest(guest) for guest in facts["guests"].items() if not guest["helper"].value
+            _guest(guest) for guest in facts["guests"].require_items() if not guest["helper"].value
         ),
         pools=tuple(
             _pool(pool)
-            for pool in facts["pools"].items()
+            for pool in facts["pools"].require_items()
             if pool["available_bytes"].value is not None
         ),
-        bases=frozenset(volume.text() for volume in facts["appliance_volumes"].items()),
+        bases=frozenset(
+            volume.require_text() for volume in facts["appliance_volumes"].require_items()
+        ),
         networks=frozenset(
-            one["name"].text() for one in facts["networks"].items() if one["active"].value
+            one["name"].require_text()
+            for one in facts["networks"].require_items()
+            if one["active"].value
         ),
         maintenance=None
         if mark.value is None
-        else mark["reason"].optional(Given.text) or "maintenance",
+        else mark["reason"].read_optional(Value.require_text) or "maintenance",
         remembered=()
         if mark.value is None
-        else tuple(_remembered(guest) for guest in mark["guests"].items()),
+        else tuple(_remembered(guest) for guest in mark["guests"].require_items()),
     )
 
 
-def _guest(guest: Given) -> Guest:
+def _guest(guest: Value) -> Guest:
     return Guest(
-        uuid=guest["uuid"].text(),
-        name=guest["name"].text(),
-        vcpus=guest["vcpus"].count(),
-        memory_bytes=guest["memory_bytes"].count(),
+        uuid=guest["uuid"].require_text(),
+        name=guest["name"].require_text(),
+        vcpus=guest["vcpus"].require_count(),
+        memory_bytes=guest["memory_bytes"].require_count(),
         running=bool(guest["running"].value),
-        fleet=guest["fleet"].optional(Given.text),
-        tags=tuple(tag.text() for tag in guest["tags"].items()),
-        networks=tuple(network.text() for network in guest["networks"].items()),
-        disks=tuple(_disk(disk) for disk in guest["disks"].items()),
-        busy=guest["busy"].optional(Given.text),
-        machine=guest["machine"].optional(Given.machine),
+        fleet=guest["fleet"].read_optional(Value.require_text),
+        tags=tuple(tag.require_text() for tag in guest["tags"].require_items()),
+        networks=tuple(network.require_text() for network in guest["networks"].require_items()),
+        disks=tuple(_disk(disk) for disk in guest["disks"].require_items()),
+        busy=guest["busy"].read_optional(Value.require_text),
+        machine=guest["machine"].read_optional(Value.require_machine),
     )
 
 
-def _disk(disk: Given) -> Disk:
+def _disk(disk: Value) -> Disk:
     return Disk(
-        target=disk["target"].text(),
-        path=disk["path"].text(),
-        pool=disk["pool"].optional(Given.text),
-        bytes=disk["bytes"].count(),
-        base=disk["base"].optional(Given.text),
-        base_bytes=disk["base_bytes"].count(),
+        target=disk["target"].require_text(),
+        path=disk["path"].require_text(),
+        pool=disk["pool"].read_optional(Value.require_text),
+        bytes=disk["bytes"].require_count(),
+        base=disk["base"].read_optional(Value.require_text),
+        base_bytes=disk["base_bytes"].require_count(),
     )
 
 
-def _pool(pool: Given) -> Pool:
+def _pool(pool: Value) -> Pool:
     return Pool(
-        name=pool["name"].text(),
-        path=pool["path"].optional(Given.text),
-        free_bytes=pool["available_bytes"].count(),
-        source=pool["source"].optional(Given.text),
+        name=pool["name"].require_text(),
+        path=pool["path"].read_optional(Value.require_text),
+        free_bytes=pool["available_bytes"].require_count(),
+        source=pool["source"].read_optional(Value.require_text),
     )
 
 
-def _remembered(guest: Given) -> Remembered:
-    return Remembered(guest["uuid"].text(), guest["name"].text())
+def _remembered(guest: Value) -> Remembered:
+    return Remembered(guest["uuid"].require_text(), guest["name"].require_text())

@@ -13,7 +13,10 @@ import dataclasses
 import statistics
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._text import number, quantity
+from ansible_collections.headroom.libvirt.plugins.module_utils._text import (
+    format_number,
+    format_quantity,
+)
 
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._demand.series import Series
@@ -57,8 +60,8 @@ def judge(series: Series, rule: Rule, before: Forecast | None = None, surge: boo
         return _from_nothing(now, rule)
     if growth < rule.alert_growth or not _unusual(known):
         return Alert(growth=growth)
-    times = "doubled" if growth == 2 else f"grew {number(growth)}-fold"
-    jump = f"{number(earlier)} → {quantity(now, rule.unit)}"
+    times = "doubled" if growth == 2 else f"grew {format_number(growth)}-fold"
+    jump = f"{format_number(earlier)} → {format_quantity(now, rule.unit)}"
     return Alert(True, f"Demand {times} from one interval to the next ({jump}).", growth)
 
 
@@ -68,11 +71,11 @@ def _against(before: Forecast, limit: float, now: float, rule: Rule, growth: flo
     grew = growth is not None and growth >= rule.alert_growth
     if now <= limit or now < expected * _NOTABLE or not (grew or now - expected >= rule.capacity):
         return Alert(growth=growth)
-    grown = "" if growth is None else f", {number(growth)} times that of the interval before"
+    grown = "" if growth is None else f", {format_number(growth)} times that of the interval before"
     return Alert(
         True,
-        f"Demand is {quantity(now, rule.unit)}{grown}. {number(expected)} was expected, and more than {number(limit)} "
-        "happens once in 750 times.",
+        f"Demand is {format_quantity(now, rule.unit)}{grown}. {format_number(expected)} was "
+        f"expected, and more than {format_number(limit)} happens once in 750 times.",
         growth,
     )
 
@@ -81,7 +84,9 @@ def _from_nothing(now: float, rule: Rule) -> Alert:
     """No factor leads away from 0, so the work of one whole machine out of nothing is the measure."""
     if now < rule.capacity:
         return Alert()
-    return Alert(True, f"Demand appeared within one interval (0 → {quantity(now, rule.unit)}).")
+    return Alert(
+        True, f"Demand appeared within one interval (0 → {format_quantity(now, rule.unit)})."
+    )
 
 
 def _unusual(known: list[float]) -> bool:

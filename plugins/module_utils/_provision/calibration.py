@@ -20,9 +20,9 @@ import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._demand.series import slot_start
 from ansible_collections.headroom.libvirt.plugins.module_utils._text import (
-    counted,
-    duration,
-    quantity,
+    format_count,
+    format_duration,
+    format_quantity,
 )
 
 from .rule import MOST_STEPS
@@ -119,13 +119,13 @@ def applied(rule: Rule, measured: Measured, vcpus: int) -> tuple[Rule, list[str]
 
 def _with_horizon(rule: Rule, measured: Measured) -> tuple[Rule, str]:
     if measured.ready_seconds is None:
-        ahead = counted(rule.steps, "interval")
+        ahead = format_count(rule.steps, "interval")
         return (
             rule,
             f"How long a new machine takes is not measured yet, so demand is looked at {ahead} ahead.",
         )
     seconds = min(max(rule.interval, math.ceil(measured.ready_seconds)), MOST_STEPS * rule.interval)
-    took = duration(measured.ready_seconds)
+    took = format_duration(measured.ready_seconds)
     sentence = f"New machines took up to {took} in nine of ten runs (rule.horizon=auto)."
     return dataclasses.replace(rule, horizon=seconds), sentence
 
@@ -133,16 +133,18 @@ def _with_horizon(rule: Rule, measured: Measured) -> tuple[Rule, str]:
 def _with_capacity(rule: Rule, measured: Measured, vcpus: int) -> tuple[Rule, str]:
     capacity = measured.capacity(vcpus, rule.utilization)
     if capacity is None or measured.work is None:
-        written = quantity(rule.capacity, rule.unit)
+        written = format_quantity(rule.capacity, rule.unit)
         return (
             rule,
             f"What a machine carries is not measured yet, so the {written} of rule.capacity count.",
         )
     within = max(rule.capacity / _FARTHEST, min(rule.capacity * _FARTHEST, capacity))
     bound = (
-        "" if within == capacity else f"; rule.capacity bounds it to {quantity(within, rule.unit)}"
+        ""
+        if within == capacity
+        else f"; rule.capacity bounds it to {format_quantity(within, rule.unit)}"
     )
     return dataclasses.replace(rule, capacity=within), (
-        f"A machine carries {quantity(capacity, rule.unit)} with {rule.utilization:.0%} of its vCPUs, as measured "
-        f"where machines used {measured.work.utilization:.0%} of theirs{bound}."
+        f"A machine carries {format_quantity(capacity, rule.unit)} with {rule.utilization:.0%} of its vCPUs, as "
+        f"measured where machines used {measured.work.utilization:.0%} of theirs{bound}."
     )

@@ -84,7 +84,7 @@ def check(option: str, decision: t.Mapping[str, t.Any]) -> Decision:
     wrong = [name for name, shape in shapes.items() if not _fits(decision.get(name), shape)]
     if wrong:
         raise InvalidInput(
-            option, sorted(decision), f"is no decision (look at {', '.join(wrong)})", _REMEDY
+            option, sorted(decision), f"is not a decision (look at {', '.join(wrong)})", _REMEDY
         )
     return dict(decision)
 

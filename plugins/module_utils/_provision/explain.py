@@ -12,11 +12,11 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._text import (
-    counted,
-    duration,
-    listing,
-    number,
-    quantity,
+    format_count,
+    format_duration,
+    format_number,
+    format_quantity,
+    join_names,
 )
 
 if t.TYPE_CHECKING:
@@ -42,7 +42,7 @@ _VERBS: t.Final[dict[str, str]] = {
 def of_need(need: Need, rule: Rule, running: int) -> list[str]:
     """Say what demand did, what is expected, and how many machines that takes."""
     if need.forecast is None or need.now is None:
-        machines = counted(running, "machine")
+        machines = format_count(running, "machine")
         return [
             f"No demand is known yet: the fleet keeps its {machines}, at least {rule.min} (rule.min)."
         ]
@@ -58,9 +58,9 @@ def of_events(need: Need) -> list[str]:
     """Say which known events machines are kept ready for."""
     if not need.events:
         return []
-    machines = counted(need.scheduled, "machine")
+    machines = format_count(need.scheduled, "machine")
     return [
-        f"{machines} at least for what is scheduled: {listing([event.name for event in need.events])}."
+        f"{machines} at least for what is scheduled: {join_names([event.name for event in need.events])}."
     ]
 
 
@@ -69,9 +69,9 @@ def of_reserve(reserve: Reserve, rule: Rule, running: int) -> list[str]:
     if reserve.upper is None:
         return []
     parked = reserve.parked_now(rule, running)
-    upper = f"Up to {quantity(reserve.upper, rule.unit)} at a risk of {number(rule.parked_risk * 100)} %"
+    upper = f"Up to {format_quantity(reserve.upper, rule.unit)} at a risk of {format_number(rule.parked_risk * 100)} %"
     return [
-        f"{upper}: {counted(parked, 'machine')} parked beside {running} that {'runs' if running == 1 else 'run'}."
+        f"{upper}: {format_count(parked, 'machine')} parked beside {running} that {'runs' if running == 1 else 'run'}."
     ]
 
 
@@ -82,7 +82,7 @@ def of_actions(actions: t.Sequence[Action]) -> list[str]:
         named = [f"{action.name} on {action.host}" for action in actions if action.action == verb]
         if named:
             sentences.append(
-                f"{counted(len(named), 'machine')} {_is(len(named))} {participle}: {listing(named)}."
+                f"{format_count(len(named), 'machine')} {_is(len(named))} {participle}: {join_names(named)}."
             )
     return sentences
 
@@ -109,13 +109,15 @@ def _is(count: int) -> str:
 
 
 def _movement(growth: Growth, unit: str) -> str:
-    values = [number(value) for value in growth.values]
-    values[-1] = quantity(growth.values[-1], unit)
+    values = [format_number(value) for value in growth.values]
+    values[-1] = format_quantity(growth.values[-1], unit)
     if len(values) == 1:
         return f"Demand is {values[-1]}."
     if growth.ratio is not None:
         again = (
-            f"; each gap is {number(growth.ratio)} times the one before" if growth.ratio > 1 else ""
+            f"; each gap is {format_number(growth.ratio)} times the one before"
+            if growth.ratio > 1
+            else ""
         )
         return f"Demand rose {' → '.join(values)}{again}."
     before, now = growth.values[-2:]
@@ -125,18 +127,22 @@ def _movement(growth: Growth, unit: str) -> str:
 
 
 def _expectation(forecast: Forecast, rule: Rule) -> str:
-    ahead = duration((forecast.peak + 1) * rule.interval)
+    ahead = format_duration((forecast.peak + 1) * rule.interval)
     step = forecast.steps[forecast.peak]
-    error = f", up to {number(step.upper)} with the usual error" if step.upper > step.value else ""
-    return f"In {ahead} {quantity(step.value, rule.unit)} is expected{error}."
+    error = (
+        f", up to {format_number(step.upper)} with the usual error"
+        if step.upper > step.value
+        else ""
+    )
+    return f"In {ahead} {format_quantity(step.value, rule.unit)} is expected{error}."
 
 
 def _machines(needed: int, rule: Rule, running: int) -> str:
-    headroom = f" with {number(rule.headroom * 100)} % headroom" if rule.headroom else ""
+    headroom = f" with {format_number(rule.headroom * 100)} % headroom" if rule.headroom else ""
     limit = ""
     if needed == rule.max:
         limit = " (rule.max)"
     elif needed == rule.min:
         limit = " (rule.min)"
-    machines = f"{counted(needed, 'machine')}{limit} of {quantity(rule.capacity, rule.unit)} each"
+    machines = f"{format_count(needed, 'machine')}{limit} of {format_quantity(rule.capacity, rule.unit)} each"
     return f"That takes {machines}{headroom}; {running} {'runs' if running == 1 else 'run'}."

@@ -16,7 +16,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._checks import Given
+from ansible_collections.headroom.libvirt.plugins.module_utils._checks import Value
 from ansible_collections.headroom.libvirt.plugins.module_utils._demand.series import bridged
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
 from ansible_collections.headroom.libvirt.plugins.module_utils._forecast.trend import (
@@ -72,7 +72,7 @@ class Foretold:
                 self.option, list(self.made), f"holds fewer than {len(known)} forecasts", _REMEDY
             )
         skipped = len(self.made) - len(known)
-        found = Given(self.option, list(self.made), _REMEDY).items()[skipped:]
+        found = Value(self.option, list(self.made), _REMEDY).require_items()[skipped:]
         return [
             other if answer.value is None else self._forecast(answer, series.values[:end], steps)
             for answer, end, other in zip(
@@ -80,16 +80,16 @@ class Foretold:
             )
         ]
 
-    def _forecast(self, answer: Given, values: t.Sequence[float | None], steps: int) -> Forecast:
-        told = answer.items()
+    def _forecast(self, answer: Value, values: t.Sequence[float | None], steps: int) -> Forecast:
+        told = answer.require_items()
         if len(told) < steps:
-            raise answer.wrong(f"a list of at least {steps} demands")
+            raise answer.error(f"a list of at least {steps} demands")
         known = [value for value in values[-_LOOKED_BACK:] if value is not None]
         return Forecast(self.method, tuple(map(_step, told[:steps])), growth_of(known))
 
 
-def _step(told: Given) -> Step:
+def _step(told: Value) -> Step:
     if not isinstance(told.value, dict):
-        return Step(told.at_least_zero(), told.at_least_zero())
-    upper = told["upper"].at_least_zero()
-    return Step(min(told["value"].at_least_zero(), upper), upper)
+        return Step(told.require_amount(), told.require_amount())
+    upper = told["upper"].require_amount()
+    return Step(min(told["value"].require_amount(), upper), upper)

@@ -17,7 +17,7 @@ import dataclasses
 import math
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._checks import Given
+from ansible_collections.headroom.libvirt.plugins.module_utils._checks import Value
 from ansible_collections.headroom.libvirt.plugins.module_utils._demand import csv
 from ansible_collections.headroom.libvirt.plugins.module_utils._demand.series import (
     Sample,
@@ -26,7 +26,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._demand.series im
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
 from ansible_collections.headroom.libvirt.plugins.module_utils._placement.plan import Host, Size
-from ansible_collections.headroom.libvirt.plugins.module_utils._text import epoch
+from ansible_collections.headroom.libvirt.plugins.module_utils._text import parse_time
 
 from .calibration import Load, Measured, ready_seconds, work_of
 from .model import Member, Observed
@@ -89,10 +89,10 @@ def _by_host(
     key: str,
     holds: t.Callable[[t.Any], bool],
     remedy: str,
-) -> dict[str, Given]:
+) -> dict[str, Value]:
     """Return what the hosts have under ``key``, by their names, of those for which it ``holds``."""
     return {
-        host["name"]: Given(f"hosts[{index}].{key}", host.get(key), remedy)
+        host["name"]: Value(f"hosts[{index}].{key}", host.get(key), remedy)
         for index, host in enumerate(hosts)
         if holds(host.get(key))
     }
@@ -115,7 +115,7 @@ def _check_hosts(hosts: t.Sequence[t.Mapping[str, t.Any]]) -> None:
         seen.add(host["name"])
 
 
-def _check_fleet(sample: Given, fleet: str) -> None:
+def _check_fleet(sample: Value, fleet: str) -> None:
     found = sample["fleet"].value
     if found is not None and found != fleet:
         raise InvalidInput(
@@ -126,7 +126,7 @@ def _check_fleet(sample: Given, fleet: str) -> None:
         )
 
 
-def _history(sample: Given, since: float) -> list[Sample]:
+def _history(sample: Value, since: float) -> list[Sample]:
     """Return the rows from ``since`` on; all are checked, the older ones as well.
 
     A text is taken for CSV: of months of rows Ansible takes a second to make options, but of a text no time.
@@ -136,7 +136,7 @@ def _history(sample: Given, since: float) -> list[Sample]:
         return [Sample(*row) for row in csv.rows(rows.path, rows.value) if row[0] >= since]
     samples = [
         _plain_sample(row) or _checked_sample(rows, index)
-        for index, row in enumerate(rows.listed())
+        for index, row in enumerate(rows.require_list())
     ]
     return [one for one in samples if one.timestamp >= since]
 
@@ -159,56 +159,68 @@ def _plain_sample(row: t.Any) -> Sample | None:
     return Sample(float(timestamp), None if value is None else float(value), bool(row.get("whole")))
 
 
-def _checked_sample(rows: Given, index: int) -> Sample:
-    row = rows.items()[index]
-    return Sample(row["timestamp"].number(), row["value"].demand(), bool(row["whole"].value))
+def _checked_sample(rows: Value, index: int) -> Sample:
+    row = rows.require_items()[index]
+    return Sample(
+        row["timestamp"].require_number(),
+        row["value"].read_optional(Value.require_amount),
+        bool(row["whole"].value),
+    )
 
 
-def _measured(samples: t.Collection[Given], met: Series | None) -> Measured:
+def _measured(samples: t.Collection[Value], met: Series | None) -> Measured:
     """Return what the samples show of machines; ``met`` is the demand that those of their hosts have met alone."""
     runs = [seconds for sample in samples for seconds in _readiness(sample)]
     loads = [_loads(sample) for sample in samples]
     return Measured(ready_seconds(runs), None if met is None else work_of(met, loads))
 
 
-def _readiness(sample: Given) -> list[float]:
+def _readiness(sample: Value) -> list[float]:
     """Return the seconds that new machines took; none of what an older version returned."""
     rows = sample["readiness"]
-    return [] if rows.value is None else [row["seconds"].at_least_zero() for row in rows.items()]
+    return (
+        []
+        if rows.value is None
+        else [row["seconds"].require_amount() for row in rows.require_items()]
+    )
 
 
-def _loads(sample: Given) -> list[Load]:
+def _loads(sample: Value) -> list[Load]:
     """Likewise, what machines used."""
     rows = sample["loads"]
     return [
-        Load(row["timestamp"].number(), row["used_cores"].at_least_zero(), row["vcpus"].count())
-        for row in (rows.items() if rows.value is not None else ())
+        Load(
+            row["timestamp"].require_number(),
+            row["used_cores"].require_amount(),
+            row["vcpus"].require_count(),
+        )
+        for row in (rows.require_items() if rows.value is not None else ())
     ]
 
 
-def _members(sample: Given, host: str) -> list[Member]:
+def _members(sample: Value, host: str) -> list[Member]:
     return [
         Member(
-            name=member["name"].text(),
+            name=member["name"].require_text(),
             host=host,
-            state=member["state"].text(),
-            uuid=member["uuid"].optional(Given.text),
+            state=member["state"].require_text(),
+            uuid=member["uuid"].read_optional(Value.require_text),
             protected=bool(member["protected"].value),
-            created=member["created"].optional(_moment),
-            activity=member["activity"].optional(Given.number),
-            machine=member["machine"].optional(Given.machine),
+            created=member["created"].read_optional(_moment),
+            activity=member["activity"].read_optional(Value.require_number),
+            machine=member["machine"].read_optional(Value.require_machine),
         )
-        for member in sample["members"].items()
+        for member in sample["members"].require_items()
     ]
 
 
-def _moment(value: Given) -> float:
+def _moment(value: Value) -> float:
     if isinstance(value.value, str):
         try:
-            return epoch(value.value)
+            return parse_time(value.value)
         except ValueError:
-            raise value.wrong("a time in ISO 8601") from None
-    return value.number()
+            raise value.error("a time in ISO 8601") from None
+    return value.require_number()
 
 
 def _unique(members: list[Member]) -> tuple[Member, ...]:
@@ -225,12 +237,18 @@ def _unique(members: list[Member]) -> tuple[Member, ...]:
     return tuple(members)
 
 
-def _size(wanted: Wanted, samples: t.Mapping[str, Given]) -> tuple[Size, list[str]]:
+def _size(wanted: Wanted, samples: t.Mapping[str, Value]) -> tuple[Size, list[str]]:
     """Return a clone's size: as the rule says, else as the fleet's largest machine; and a note when nobody knows."""
-    members = [member for sample in samples.values() for member in sample["members"].items()]
-    vcpus = [count for member in members if (count := member["vcpus"].optional(Given.count))]
+    members = [
+        member for sample in samples.values() for member in sample["members"].require_items()
+    ]
+    vcpus = [
+        count for member in members if (count := member["vcpus"].read_optional(Value.require_count))
+    ]
     memory = [
-        count for member in members if (count := member["memory_bytes"].optional(Given.count))
+        count
+        for member in members
+        if (count := member["memory_bytes"].read_optional(Value.require_count))
     ]
     size = Size(
         vcpus=max(vcpus, default=1) if wanted.vcpus is None else wanted.vcpus,
@@ -244,23 +262,23 @@ def _size(wanted: Wanted, samples: t.Mapping[str, Given]) -> tuple[Size, list[st
     ]
 
 
-def _room(name: str, facts: Given, wanted: Wanted, members: t.Iterable[Member]) -> Host:
+def _room(name: str, facts: Value, wanted: Wanted, members: t.Iterable[Member]) -> Host:
     free, running = facts["free"], facts["committed"]["running"]
     pool = free["pools"][wanted.pool] if wanted.disk_bytes else None
     return Host(
         name=name,
         free=Size(
-            vcpus=free["vcpus"].count(),
-            memory_bytes=free["memory_bytes"].count(),
-            disk_bytes=0 if pool is None or pool.value is None else pool.count(),
+            vcpus=free["vcpus"].require_count(),
+            memory_bytes=free["memory_bytes"].require_count(),
+            disk_bytes=0 if pool is None or pool.value is None else pool.require_count(),
         ),
         members=sum(member.host == name for member in members),
-        running=Size(running["vcpus"].count(), running["memory_bytes"].count()),
+        running=Size(running["vcpus"].require_count(), running["memory_bytes"].require_count()),
         closed=facts["maintenance"].value is not None,
     )
 
 
-def _gaps(samples: t.Mapping[str, Given], facts: t.Mapping[str, Given]) -> list[str]:
+def _gaps(samples: t.Mapping[str, Value], facts: t.Mapping[str, Value]) -> list[str]:
     """Return sentences on hosts whose demand or resources are not known."""
     told: list[str] = []
     for name, sample in samples.items():

@@ -74,7 +74,7 @@ def rule_of(options: t.Mapping[str, t.Any]) -> Rule:
     method = options["forecaster"]
     if method not in METHODS and not is_filter(method):
         remedy = f"Write one of {', '.join(METHODS)}, or a filter with its collection: namespace.collection.name."
-        raise InvalidInput("rule.forecaster", method, "is no forecaster", remedy)
+        raise InvalidInput("rule.forecaster", method, "is not a forecaster", remedy)
     read = {
         "horizon": _horizon(options["horizon"]),
         "protected": tuple(options["protected"]),
@@ -94,7 +94,7 @@ def _horizon(value: str | int | None) -> int | t.Literal["auto"] | None:
         remedy = (
             "Write the seconds that a new machine takes to be ready, or auto, which measures it."
         )
-        raise InvalidInput("rule.horizon", value, "is no number of seconds", remedy) from None
+        raise InvalidInput("rule.horizon", value, "must be a number of seconds", remedy) from None
 
 
 def variation(option: str, given: t.Mapping[str, t.Any], change: t.Mapping[str, t.Any]) -> Rule:
@@ -108,14 +108,14 @@ def variation(option: str, given: t.Mapping[str, t.Any], change: t.Mapping[str, 
         raise InvalidInput(
             option,
             dict(change),
-            f"is no variation of the rule ({checked.error_messages[0]})",
+            f"does not vary the rule ({checked.error_messages[0]})",
             remedy,
         )
     try:
         return rule_of(checked.validated_parameters)
     except InvalidInput as error:
         raise InvalidInput(
-            option, dict(change), f"is no rule that can be meant ({error.message})", "Change it."
+            option, dict(change), f"does not lead to a valid rule ({error.message})", "Change it."
         ) from None
 
 

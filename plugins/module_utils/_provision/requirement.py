@@ -16,7 +16,10 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._demand.series im
     bridged,
     slot_start,
 )
-from ansible_collections.headroom.libvirt.plugins.module_utils._text import counted, duration
+from ansible_collections.headroom.libvirt.plugins.module_utils._text import (
+    format_count,
+    format_duration,
+)
 
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._demand.series import Series
@@ -93,10 +96,8 @@ def assess(series: Series, rule: Rule, forecaster: Forecaster, now: float) -> Ne
 def _blind(values: t.Sequence[float | None], rule: Rule) -> str | None:
     missing = sum(value is None for value in values)
     if missing:
-        return (
-            f"the demand of {missing} of the last {counted(len(values), 'interval')} is not known"
-        )
+        return f"the demand of {missing} of the last {format_count(len(values), 'interval')} is not known"
     if len(values) < rule.cooldown_slots:
-        have = duration(max(0, len(values) - 1) * rule.interval)
-        return f"the history covers {have} of the {duration(rule.cooldown)} of cooldown"
+        have = format_duration(max(0, len(values) - 1) * rule.interval)
+        return f"the history covers {have} of the {format_duration(rule.cooldown)} of cooldown"
     return None

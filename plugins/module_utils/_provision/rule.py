@@ -14,6 +14,12 @@ import fnmatch
 import math
 import typing as t
 
+from ansible_collections.headroom.libvirt.plugins.module_utils._checks import (
+    check_above,
+    check_at_least,
+    check_between,
+    check_positive,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
 
 if t.TYPE_CHECKING:
@@ -23,6 +29,11 @@ Mode = t.Literal["act", "shadow", "scale_out_only"]
 OnMissingData = t.Literal["forecast", "hold", "max"]
 Spread = t.Literal["even", "pack"]
 ParkedAs = t.Literal["saved", "paused"]
+
+# A day of five-minute intervals: the costliest forecast that is still worth a plan's time. Chosen, not measured.
+MOST_STEPS: t.Final = 288
+# A week of five-minute intervals: each slot of the cooldown is forecast anew in each plan. Chosen, not measured.
+_MOST_COOLDOWN_SLOTS: t.Final = 2016
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,148 +128,90 @@ class Rule:
 
 
 def validate(rule: Rule) -> Rule:
-    """Return ``rule``; raises InvalidInput naming the option, what is wrong with its value, and the remedy."""
-    for option, holds, problem, remedy in _checks(rule):
-        if not holds:
-            raise InvalidInput(f"rule.{option}", getattr(rule, option), problem, remedy)
+    """Return ``rule``; raises InvalidInput naming the option, what its value must be, and the remedy."""
+    remedy = (
+        "Write what one machine carries, in the unit of the demand: if one machine serves 200 requests/s and the "
+        "demand is in requests/s, write 200."
+    )
+    check_positive("rule.capacity", rule.capacity, remedy=remedy)
+    _validate_counts(rule)
+    _validate_limits(rule)
+    _validate_times(rule)
+    _validate_shares(rule)
     return rule
 
 
-def _checks(rule: Rule) -> t.Iterator[tuple[str, bool, str, str]]:
-    yield (
-        "capacity",
-        _finite(rule.capacity) and rule.capacity > 0,
-        "is not what one machine can carry",
-        "Write a number above 0 in the unit of the demand: if one machine serves 200 requests/s and the demand is in "
-        "requests/s, write 200.",
+def _validate_counts(rule: Rule) -> None:
+    check_at_least("rule.min", rule.min, 0, "machines", "Write how many machines always run.")
+    check_positive(
+        "rule.max", rule.max, "machines", "Write how many machines may run at most, 1 or more."
     )
-    yield from _check_counts(rule)
-    yield from _check_times(rule)
-    yield from _check_shares(rule)
+    if rule.min > rule.max:
+        remedy = "Lower min or raise max; with both the same the fleet has a fixed size."
+        problem = f"must not be above rule.max, which is {rule.max}"
+        raise InvalidInput("rule.min", rule.min, problem, remedy)
+    remedy = "Write how many machines are kept parked, 0 for none."
+    check_at_least("rule.parked", rule.parked, 0, "machines", remedy)
+    if rule.most_parked < rule.parked:
+        remedy = "Raise parked_max or lower parked; without parked_max always as many as rule.parked are kept."
+        problem = f"must not be below rule.parked, which is {rule.parked}"
+        raise InvalidInput("rule.parked_max", rule.parked_max, problem, remedy)
 
 
-def _check_counts(rule: Rule) -> t.Iterator[tuple[str, bool, str, str]]:
-    yield ("min", rule.min >= 0, "is below 0", "Write how many machines always run, 0 or more.")
-    yield (
-        "max",
-        rule.max >= 1,
-        "leaves no machine at all",
-        "Write how many machines may run at most, 1 or more.",
-    )
-    yield (
-        "min",
-        rule.min <= rule.max,
-        f"is above rule.max, which is {rule.max}",
-        "Lower min or raise max; with both the same the fleet has a fixed size.",
-    )
-    yield (
-        "parked",
-        rule.parked >= 0,
-        "is below 0",
-        "Write how many machines are kept parked, 0 for none.",
-    )
-    yield (
-        "parked_max",
-        rule.most_parked >= rule.parked,
-        f"is below rule.parked, which is {rule.parked}",
-        "Raise parked_max or lower parked; without parked_max always as many as rule.parked are kept.",
-    )
-    yield (
-        "scale_out_limit",
-        rule.scale_out_limit is None or rule.scale_out_limit >= 1,
-        "would let the fleet never grow",
-        "Write how many machines one interval may add, 1 or more, or leave the option out for no limit.",
-    )
-    yield (
-        "scale_in_limit",
-        rule.scale_in_limit >= 0,
-        "is below 0",
-        "Write how many machines one run may take away; 0 never takes one away.",
-    )
-    yield (
-        "max_per_host",
-        rule.max_per_host is None or rule.max_per_host >= 1,
-        "would leave every host empty",
-        "Write how many of the fleet's machines one host may hold, 1 or more, or leave the option out for no limit.",
-    )
+def _validate_limits(rule: Rule) -> None:
+    if rule.scale_out_limit is not None:
+        remedy = (
+            "Write how many machines one interval may add, or leave the option out for no limit."
+        )
+        check_positive("rule.scale_out_limit", rule.scale_out_limit, "machines", remedy)
+    remedy = "Write how many machines one run may take away; 0 never takes one away."
+    check_at_least("rule.scale_in_limit", rule.scale_in_limit, 0, "machines", remedy)
+    if rule.max_per_host is not None:
+        remedy = "Write how many of the fleet's machines one host may hold, or leave the option out for no limit."
+        check_positive("rule.max_per_host", rule.max_per_host, "machines", remedy)
 
 
-def _check_times(rule: Rule) -> t.Iterator[tuple[str, bool, str, str]]:
-    yield (
-        "interval",
-        rule.interval >= 1,
-        "is no interval",
-        "Write the seconds from one run of the provisioning to the next, for example 300.",
-    )
-    yield (
-        "horizon",
-        not isinstance(rule.horizon, int) or rule.horizon >= rule.interval,
-        f"is shorter than rule.interval, which is {rule.interval}: nothing could be decided ahead",
-        "Write the seconds that a new machine takes to be ready, at least one interval, or auto, which measures it.",
-    )
-    yield (
-        "horizon",
-        rule.steps <= MOST_STEPS,
-        f"is more than {MOST_STEPS} intervals ahead, further than a forecast is worth",
-        "Shorten horizon or lengthen interval.",
-    )
-    yield (
-        "cooldown",
-        rule.cooldown >= 0,
-        "is below 0",
-        "Write for how many seconds fewer machines must have been enough before one goes, for example 900.",
-    )
-    yield (
-        "cooldown",
-        rule.cooldown_slots <= _MOST_COOLDOWN_SLOTS,
-        f"is more than {_MOST_COOLDOWN_SLOTS} intervals",
-        "Shorten cooldown or lengthen interval.",
-    )
+def _validate_times(rule: Rule) -> None:
+    remedy = "Write the seconds from one run of the provisioning to the next, for example 300."
+    check_positive("rule.interval", rule.interval, "seconds", remedy)
+    if isinstance(rule.horizon, int) and rule.horizon < rule.interval:
+        problem = f"must not be shorter than rule.interval, which is {rule.interval}"
+        remedy = (
+            "Write the seconds that a new machine takes to be ready, at least one interval, or auto, which "
+            "measures it."
+        )
+        raise InvalidInput("rule.horizon", rule.horizon, problem, remedy)
+    if rule.steps > MOST_STEPS:
+        problem = (
+            f"must not be more than {MOST_STEPS} intervals, as no forecast is worth anything beyond"
+        )
+        remedy = "Shorten horizon or lengthen interval."
+        raise InvalidInput("rule.horizon", rule.horizon, problem, remedy)
+    remedy = "Write for how many seconds fewer machines must have been enough before one goes, for example 900."
+    check_at_least("rule.cooldown", rule.cooldown, 0, "seconds", remedy)
+    if rule.cooldown_slots > _MOST_COOLDOWN_SLOTS:
+        problem = f"must not be more than {_MOST_COOLDOWN_SLOTS} intervals"
+        raise InvalidInput(
+            "rule.cooldown", rule.cooldown, problem, "Shorten cooldown or lengthen interval."
+        )
 
 
-def _check_shares(rule: Rule) -> t.Iterator[tuple[str, bool, str, str]]:
-    yield (
-        "headroom",
-        _finite(rule.headroom) and 0 <= rule.headroom <= 10,
-        "is not a share between 0 and 10",
-        "Write the share to keep free on top of the forecast: 0.2 keeps 20 %.",
+def _validate_shares(rule: Rule) -> None:
+    remedy = "Write the share to keep free on top of the forecast: 0.2 keeps 20 %."
+    check_between("rule.headroom", rule.headroom, 0, 10, remedy)
+    remedy = (
+        "Write the share of intervals in which demand may exceed the forecast's upper value: 0.05 is one in "
+        "twenty."
     )
-    yield (
-        "risk",
-        _finite(rule.risk) and 0 < rule.risk <= 0.5,
-        "is not a share above 0 and up to 0.5",
-        "Write the share of intervals in which demand may exceed the forecast's upper value: 0.05 is one in twenty.",
-    )
-    yield (
-        "parked_risk",
-        _finite(rule.parked_risk) and 0 < rule.parked_risk <= 0.5,
-        "is not a share above 0 and up to 0.5",
+    check_between("rule.risk", rule.risk, 0, 0.5, remedy, excluded="lowest")
+    remedy = (
         "Write the share of intervals in which demand may exceed what running and parked machines carry: 0.01 is one "
-        "in a hundred.",
+        "in a hundred."
     )
-    yield (
-        "utilization",
-        _finite(rule.utilization) and 0 < rule.utilization <= 1,
-        "is not a share above 0 and up to 1",
-        "Write the share of its vCPUs that a full machine uses: 0.7 leaves it 30 %.",
-    )
-    yield (
-        "hysteresis",
-        _finite(rule.hysteresis) and 0 <= rule.hysteresis < 1,
-        "is not a share from 0 to less than 1",
-        "Write the share of the fleet that may be too much before any of it goes: 0.1 lets a fleet of 20 keep 2.",
-    )
-    yield (
-        "alert_growth",
-        _finite(rule.alert_growth) and rule.alert_growth > 1,
-        "is no growth",
-        "Write a factor above 1: 2 alerts when demand doubles from one interval to the next.",
-    )
-
-
-MOST_STEPS: t.Final = 288
-_MOST_COOLDOWN_SLOTS: t.Final = 2016
-
-
-def _finite(value: float) -> bool:
-    return math.isfinite(value)
+    check_between("rule.parked_risk", rule.parked_risk, 0, 0.5, remedy, excluded="lowest")
+    remedy = "Write the share of its vCPUs that a full machine uses: 0.7 leaves it 30 %."
+    check_between("rule.utilization", rule.utilization, 0, 1, remedy, excluded="lowest")
+    remedy = "Write the share of the fleet that may be too much before any of it goes: 0.1 lets a fleet of 20 keep 2."
+    check_between("rule.hysteresis", rule.hysteresis, 0, 1, remedy, excluded="highest")
+    remedy = "Write a factor: 2 alerts when demand doubles from one interval to the next."
+    check_above("rule.alert_growth", rule.alert_growth, 1, remedy)

@@ -12,10 +12,10 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._text import (
-    counted,
-    duration,
-    listing,
-    number,
+    format_count,
+    format_duration,
+    format_number,
+    join_names,
 )
 
 from .model import Action, Member, Observed, Part
@@ -92,7 +92,7 @@ def _standstill(observed: Observed, rule: Rule, need: Need) -> tuple[str, ...]:
     if rule.mode == "scale_out_only":
         return ("Nothing is removed: the fleet only grows (rule.mode).",)
     silent = (
-        f"{listing(sorted(observed.unknown))} did not tell about its machines"
+        f"{join_names(sorted(observed.unknown))} did not tell about its machines"
         if observed.unknown
         else None
     )
@@ -104,22 +104,22 @@ def _held_back(observed: Observed, rule: Rule, need: Need, left: int) -> tuple[s
     keep = need.keep or 0
     if _over(observed, need) and need.now is not None and keep > need.now:
         sentences.append(
-            f"{counted(min(keep, len(observed.running)), 'machine')} "
+            f"{format_count(min(keep, len(observed.running)), 'machine')} "
             f"{'stays' if min(keep, len(observed.running)) == 1 else 'stay'}: within the last "
-            f"{duration(rule.cooldown)} (rule.cooldown) {keep} were needed."
+            f"{format_duration(rule.cooldown)} (rule.cooldown) {keep} were needed."
         )
     surplus = len(observed.running) - keep
     if 0 < surplus <= rule.hysteresis * len(observed.running):
-        share = number(rule.hysteresis * 100)
+        share = format_number(rule.hysteresis * 100)
         sentences.append(
-            f"{counted(surplus, 'machine')} too many, which is within {share} % of the fleet (rule.hysteresis)."
+            f"{format_count(surplus, 'machine')} too many, which is within {share} % of the fleet (rule.hysteresis)."
         )
     if left:
         sentences.append(
-            f"{counted(left, 'more machine')} can go in later runs: one run takes {rule.scale_in_limit} "
+            f"{format_count(left, 'more machine')} can go in later runs: one run takes {rule.scale_in_limit} "
             "(rule.scale_in_limit)."
         )
     protected = sum(_stays(member, rule) for member in observed.running)
     if len(observed.running) > keep and protected > keep:
-        sentences.append(f"{counted(protected, 'machine')} cannot go: protected.")
+        sentences.append(f"{format_count(protected, 'machine')} cannot go: protected.")
     return tuple(sentences)

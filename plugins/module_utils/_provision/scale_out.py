@@ -14,7 +14,7 @@ import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._demand.series import slot_start
 from ansible_collections.headroom.libvirt.plugins.module_utils._placement.plan import spread
-from ansible_collections.headroom.libvirt.plugins.module_utils._text import counted
+from ansible_collections.headroom.libvirt.plugins.module_utils._text import format_count
 
 from .model import PARKED, Action, Member, Observed, Part
 
@@ -117,6 +117,6 @@ def _missing(serving: int, parked: int, made: int) -> str:
 
 def _not_made(needed: int, parked: int) -> str:
     if needed:
-        return f"{counted(needed, 'more machine')} {'is' if needed == 1 else 'are'} needed but not made"
+        return f"{format_count(needed, 'more machine')} {'is' if needed == 1 else 'are'} needed but not made"
     be = "is" if parked == 1 else "are"
-    return f"{counted(parked, 'machine')} {be} to be parked but not made"
+    return f"{format_count(parked, 'machine')} {be} to be parked but not made"

@@ -13,10 +13,12 @@ import dataclasses
 import math
 import typing as t
 
+from ansible_collections.headroom.libvirt.plugins.module_utils._checks import check_at_least
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
-from ansible_collections.headroom.libvirt.plugins.module_utils._text import epoch
+from ansible_collections.headroom.libvirt.plugins.module_utils._text import parse_time
 
 PERIODS: t.Final[dict[str, int]] = {"day": 86_400, "week": 7 * 86_400}
+_DEMAND: t.Final = "Write the demand to be ready for, in the unit of the fleet's demand."
 _TIME: t.Final = "Write it in ISO 8601 with its offset, for example 2026-11-27T08:00:00+01:00; without one it is UTC."
 
 
@@ -56,45 +58,28 @@ def _event(option: str, given: t.Mapping[str, t.Any]) -> Event:
         machines=given.get("machines") or 0,
         demand=given.get("demand") or 0.0,
     )
-    for name, holds, problem, remedy in _checks(event):
-        if not holds:
-            raise InvalidInput(f"{option}.{name}", given.get(name), problem, remedy)
+    if event.end <= event.start:
+        remedy = "Write when the event is over."
+        raise InvalidInput(f"{option}.end", given["end"], "must be after the start", remedy)
+    if event.every is not None and event.end - event.start > event.every:
+        problem, remedy = (
+            "must be before the event's next start",
+            "Shorten the event, or leave out `every`.",
+        )
+        raise InvalidInput(f"{option}.end", given["end"], problem, remedy)
+    check_at_least(f"{option}.machines", event.machines, 0, "machines")
+    check_at_least(f"{option}.demand", event.demand, 0, remedy=_DEMAND)
+    if not event.machines and not event.demand:
+        problem, remedy = (
+            "must be above 0, or demand must be",
+            "Write how much the event shall find ready.",
+        )
+        raise InvalidInput(f"{option}.machines", given.get("machines"), problem, remedy)
     return event
-
-
-def _checks(event: Event) -> t.Iterator[tuple[str, bool, str, str]]:
-    yield "end", event.end > event.start, "is not after its start", "Write when the event is over."
-    fits = event.every is None or event.end - event.start <= event.every
-    yield (
-        "end",
-        fits,
-        "is later than the event's next start",
-        "Shorten the event, or leave out `every`.",
-    )
-    yield (
-        "machines",
-        event.machines >= 0,
-        "is below 0",
-        "Write how many machines shall run at least, 1 or more.",
-    )
-    known = math.isfinite(event.demand) and event.demand >= 0
-    yield (
-        "demand",
-        known,
-        "is no demand",
-        "Write the demand to be ready for, in the unit of the fleet's demand.",
-    )
-    asks = event.machines > 0 or event.demand > 0
-    yield (
-        "machines",
-        asks,
-        "asks for nothing",
-        "Write `machines` or `demand`: how much the event shall find ready.",
-    )
 
 
 def _moment(option: str, text: str) -> float:
     try:
-        return epoch(text)
+        return parse_time(text)
     except ValueError:
-        raise InvalidInput(option, text, "is no time", _TIME) from None
+        raise InvalidInput(option, text, "is not a time", _TIME) from None

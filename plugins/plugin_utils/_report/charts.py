@@ -21,7 +21,7 @@ import typing as t
 
 from ansible.module_utils.basic import missing_required_lib
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import MissingDependency
-from ansible_collections.headroom.libvirt.plugins.module_utils._text import number
+from ansible_collections.headroom.libvirt.plugins.module_utils._text import format_number
 
 PYGAL_IMPORT_ERROR: str | None = None
 try:
@@ -150,8 +150,8 @@ def _draw(title: str, size: str, lines: t.Sequence[Line], span: tuple[float, flo
         max_scale=5,
         range=(0, _highest_value(lines)),
         xrange=tuple(map(_moment, span)),
-        y_value_formatter=number,
-        value_formatter=number,
+        y_value_formatter=format_number,
+        value_formatter=format_number,
     )
     chart.x_labels = [_moment(moment) for moment in _ticks(*span, _LABELS[size])]
     chart.x_value_formatter = _label_for(span[1] - span[0])

@@ -20,9 +20,9 @@ from markupsafe import Markup
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
 from ansible_collections.headroom.libvirt.plugins.module_utils._placement.plan import Size
 from ansible_collections.headroom.libvirt.plugins.module_utils._text import (
-    counted,
-    duration,
-    number,
+    format_count,
+    format_duration,
+    format_number,
 )
 from ansible_collections.headroom.libvirt.plugins.plugin_utils._report import charts, estate, fleets
 
@@ -133,13 +133,13 @@ def _environment(templates: str | None) -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.filters.update(
-        number=number,
+        number=format_number,
         percent=_percent,
         bytes=_bytes,
         when=_when,
         clock=_clock,
-        counted=counted,
-        duration=duration,
+        counted=format_count,
+        duration=format_duration,
         drawn=_drawn,
         amount=_amount,
     )
@@ -170,7 +170,7 @@ def _bytes(count: float | None) -> str:
 
 
 def _amount(value: float, unit: str) -> str:
-    return _bytes(value) if unit == "bytes" else number(value)
+    return _bytes(value) if unit == "bytes" else format_number(value)
 
 
 def _when(seconds: float) -> str:

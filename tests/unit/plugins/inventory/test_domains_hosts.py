@@ -42,10 +42,10 @@ def test_hypervisors_of_another_inventory_are_hosts(inventories: Inventories) ->
     assert [host.name for host in inventory.get_hosts("host_k2")] == ["db"]
     assert [host.name for host in inventory.get_hosts("host_k1")] == ["web"]
     with pytest.raises(
-        AnsibleParserError, match="hypervisors: 'nobody' is no group that Ansible knows yet"
+        AnsibleParserError, match="hypervisors: 'nobody' is not a group that Ansible knows yet"
     ):
         inventories.read(hypervisors="nobody")
-    with pytest.raises(AnsibleParserError, match=r"uris: .* names no host"):
+    with pytest.raises(AnsibleParserError, match=r"uris: .* does not name a host"):
         inventories.read()
 
 
@@ -138,7 +138,7 @@ def test_a_host_that_hangs_costs_its_timeout(
 
 @pytest.mark.parametrize("option", ["timeout", "parallel", "agent_timeout"])
 def test_limits_must_be_above_zero(inventories: Inventories, option: str) -> None:
-    with pytest.raises(AnsibleParserError, match=f"{option}: .* is not above 0"):
+    with pytest.raises(AnsibleParserError, match=f"{option}: .* must be a positive number"):
         inventories.read(inventories.host("k1"), **t.cast("dict[str, t.Any]", {option: 0}))
 
 

@@ -117,7 +117,7 @@ def test_reading_makes_no_database(run: Run, path: pathlib.Path) -> None:
     ("name", "params"), [("import", {"csv": CSV, "interval": 0}), ("read", {"window": 0})]
 )
 def test_a_time_that_is_none_is_explained(run: Run, name: str, params: dict[str, t.Any]) -> None:
-    with pytest.raises(InvalidInput, match="is no length of time"):
+    with pytest.raises(InvalidInput, match="must be a positive number of seconds"):
         run(name, **params)
 
 

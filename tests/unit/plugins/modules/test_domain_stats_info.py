@@ -119,7 +119,7 @@ def test_a_broken_query_fails_before_anything_is_read() -> None:
 
 @pytest.mark.parametrize("interval", [0.0, -1.0, math.inf, math.nan])
 def test_an_impossible_interval_is_refused(host: Connection, interval: float) -> None:
-    with pytest.raises(InvalidInput, match=r"interval: .* is no time between two samples"):
+    with pytest.raises(InvalidInput, match=r"interval: .* must be a positive number of seconds"):
         run(host, interval=interval)
 
 

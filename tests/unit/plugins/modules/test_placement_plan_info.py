@@ -160,12 +160,12 @@ def test_new_clones_are_placed_but_not_on_a_host_in_maintenance() -> None:
 @pytest.mark.parametrize(
     ("params", "problem"),
     [
-        ({"host": ["z"]}, "is none of `hosts`"),
-        ({"host": []}, "names no host"),
-        ({"host": ["a"], "minimum_gain": 2.0}, "is not a share from 0 to 1"),
-        ({"host": ["a"], "most_moves": -1}, "is below 0"),
+        ({"host": ["z"]}, "is not one of `hosts`"),
+        ({"host": []}, "does not name a host"),
+        ({"host": ["a"], "minimum_gain": 2.0}, "must be a number from 0 to 1"),
+        ({"host": ["a"], "most_moves": -1}, "must be at least 0 moves"),
         ({"host": ["a"], "pool_reserve": "much"}, "is not a size"),
-        ({"host": ["a"], "rules": [{**APART, "fleets": []}]}, "is about no guest"),
+        ({"host": ["a"], "rules": [{**APART, "fleets": []}]}, "does not select any guest"),
     ],
 )
 def test_options_that_make_no_sense_are_refused(params: dict[str, t.Any], problem: str) -> None:
@@ -176,7 +176,7 @@ def test_options_that_make_no_sense_are_refused(params: dict[str, t.Any], proble
 def test_what_is_no_fact_of_a_host_is_refused() -> None:
     broken = host("a", guest("x", vcpus="many"))
     with pytest.raises(
-        InvalidInput, match=r"hosts\[0\]\.facts\.guests\[0\]\.vcpus.*is not a number"
+        InvalidInput, match=r"hosts\[0\]\.facts\.guests\[0\]\.vcpus.*must be a number"
     ):
         run("drain", [broken], host=["a"])
     with pytest.raises(InvalidInput, match="stands there twice"):

@@ -87,7 +87,7 @@ def test_a_filter_is_asked_by_ansible_and_cannot_be_replayed() -> None:
 def test_a_forecaster_that_is_none_is_named_with_those_there_are() -> None:
     with pytest.raises(
         InvalidInput,
-        match=r"'trent' is no forecaster\. Write one of auto, trend, blend, last_value, or",
+        match=r"'trent' is not a forecaster\. Write one of auto, trend, blend, last_value, or",
     ):
         call(rule={"forecaster": "trent"})
 

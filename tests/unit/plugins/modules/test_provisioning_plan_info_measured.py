@@ -58,7 +58,8 @@ def test_a_horizon_is_a_number_of_seconds_or_measured() -> None:
     assert call(**rising, rule={"horizon": "7199.5"})["forecast"]["at"] == 9 * HOUR
     for wrong in ("soon", "inf", "nan", "True"):
         with pytest.raises(
-            InvalidInput, match=rf"rule\.horizon: '{wrong}' is no number of seconds\. .* or auto"
+            InvalidInput,
+            match=rf"rule\.horizon: '{wrong}' must be a number of seconds\. .* or auto",
         ):
             call(**rising, rule={"horizon": wrong})
 

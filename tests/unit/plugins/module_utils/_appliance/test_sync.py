@@ -58,7 +58,7 @@ def test_patterns_choose() -> None:
 def test_what_cannot_be() -> None:
     with pytest.raises(NotFound, match="nothing for x86_64 that nothing matches"):
         sync.make_plan(feed(("web", "1")), [], ["nothing"], "x86_64", 1)
-    with pytest.raises(InvalidInput, match="Write 1 or more"):
+    with pytest.raises(InvalidInput, match="must be a positive number of versions"):
         sync.make_plan(feed(("web", "1")), [], ["*"], "x86_64", 0)
     with pytest.raises(InvalidFeed, match="cannot be named so"):
         sync.make_plan(feed(("../web", "1")), [], ["*"], "x86_64", 1)

@@ -44,8 +44,8 @@ def test_a_quota_is_read_with_units() -> None:
 @pytest.mark.parametrize(
     ("option", "tenant", "words"),
     [
-        ({"machines": 1}, None, "quota: .* is of no tenant"),
-        ({"machines": -1}, "shop", "quota.machines: -1 is less than nothing"),
+        ({"machines": 1}, None, "quota: .* needs a tenant"),
+        ({"machines": -1}, "shop", "quota.machines: -1 must be at least 0 machines"),
         ({"memory": "much"}, "shop", "quota.memory: 'much' is not a size"),
     ],
 )

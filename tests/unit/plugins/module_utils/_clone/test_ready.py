@@ -145,5 +145,5 @@ def test_what_can_never_be_is_refused_at_once() -> None:
     with pytest.raises(InvalidInput, match="wait_for: 'agent' is never reached"):
         ready.check_readiness(Readiness("agent", 1), "<domain><devices/></domain>")
     for port in (0, 65536, None):
-        with pytest.raises(InvalidInput, match=r"port: .* is no TCP port"):
+        with pytest.raises(InvalidInput, match=r"port: .* must be a number from 1 to 65535"):
             ready.check_readiness(Readiness("port", 1, port), template)

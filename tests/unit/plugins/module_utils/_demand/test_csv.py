@@ -31,12 +31,12 @@ def test_times_are_iso_or_seconds_and_unknown_is_not_zero() -> None:
     [
         ("", "is not the header"),
         ("time,value\n1,2\n", "'time,value' is not the header"),
-        ("timestamp,demand\n1,2\nnoon,3\n", "line 3.*'noon' is no time"),
-        ("timestamp,demand\n-5,2\n", "'-5' is no time"),
-        ("timestamp,demand\n1,-2\n", "'-2' is no demand"),
-        ("timestamp,demand\n1,inf\n", "'inf' is no demand"),
-        ("timestamp,demand\n1,many\n", "'many' is no demand"),
-        ("timestamp,demand\n1\n2,3,4\n,\n", "line 4.*'' is no time"),
+        ("timestamp,demand\n1,2\nnoon,3\n", "line 3.*'noon' is not a time"),
+        ("timestamp,demand\n-5,2\n", "'-5' is not a time"),
+        ("timestamp,demand\n1,-2\n", "'-2' is not a demand"),
+        ("timestamp,demand\n1,inf\n", "'inf' is not a demand"),
+        ("timestamp,demand\n1,many\n", "'many' is not a demand"),
+        ("timestamp,demand\n1\n2,3,4\n,\n", "line 4.*'' is not a time"),
     ],
 )
 def test_what_is_no_history_is_named_by_its_line(text: str, words: str) -> None:

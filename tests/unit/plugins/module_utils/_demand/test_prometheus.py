@@ -115,11 +115,11 @@ def cut_off(code: int) -> HTTPError:
     ("answer", "error", "words"),
     [
         (matrix([(1, "1")], [(1, "2")]), InvalidInput, "yields 2 series. Wrap it in sum"),
-        (matrix([(1, "-1")]), InvalidInput, "yields -1, which is no demand"),
+        (matrix([(1, "-1")]), InvalidInput, "yields -1, which is not a demand"),
         (b'{"data": {"resultType": "string", "result": []}}', InvalidInput, "yields a string"),
-        (b"<html>", ConnectionFailed, "no Prometheus: '<html>'"),
-        (b"[]", ConnectionFailed, "no Prometheus"),
-        (matrix([(1, "x")]), ConnectionFailed, "no Prometheus"),
+        (b"<html>", ConnectionFailed, "is not Prometheus: '<html>'"),
+        (b"[]", ConnectionFailed, "is not Prometheus"),
+        (matrix([(1, "x")]), ConnectionFailed, "is not Prometheus"),
         (
             refused(400, b'{"error": "parse error: unclosed"}'),
             InvalidInput,

@@ -33,7 +33,7 @@ def test_a_host_is_called_by_its_uri_unless_it_has_a_name() -> None:
 @pytest.mark.parametrize(
     ("uris", "said"),
     [
-        ([], "names no host"),
+        ([], "does not name a host"),
         ([""], "is not a host"),
         ([None], "is not a host"),
         ([7], "is not a host"),

@@ -89,12 +89,12 @@ def test_the_last_of_the_answers_are_for_the_last_slots() -> None:
     ("told", "words"),
     [
         ([], r"forecasts: \[\] holds fewer than 1 forecasts"),
-        ([7], r"forecasts\[0\]: 7 is not a list"),
-        ([[1]], r"forecasts\[0\]: \[1\] is not a list of at least 2 demands"),
-        ([[1, "many"]], r"forecasts\[0\]\[1\]: 'many' is not a number"),
-        ([[1, -2]], r"forecasts\[0\]\[1\]: -2 is not a number of 0 or more"),
-        ([[1, {"value": 3}]], r"forecasts\[0\]\[1\].upper: None is not a number"),
-        ([[1, float("nan")]], r"forecasts\[0\]\[1\]: nan is not a number"),
+        ([7], r"forecasts\[0\]: 7 must be a list"),
+        ([[1]], r"forecasts\[0\]: \[1\] must be a list of at least 2 demands"),
+        ([[1, "many"]], r"forecasts\[0\]\[1\]: 'many' must be a number"),
+        ([[1, -2]], r"forecasts\[0\]\[1\]: -2 must be a number of 0 or more"),
+        ([[1, {"value": 3}]], r"forecasts\[0\]\[1\].upper: None must be a number"),
+        ([[1, float("nan")]], r"forecasts\[0\]\[1\]: nan must be a number"),
     ],
 )
 def test_what_is_no_answer_is_named_by_its_place(told: t.Any, words: str) -> None:

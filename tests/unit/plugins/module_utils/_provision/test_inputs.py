@@ -100,7 +100,7 @@ def test_a_history_may_be_csv_and_is_then_the_hosts_part() -> None:
     assert look(host).series == look({**host, "sample": SAMPLE}).series
     assert list(look(host, other).series.values) == [None, 10]
     with pytest.raises(
-        InvalidInput, match=r"hosts\[0\]\.sample\.history \(line 2\).*'noon' is no time"
+        InvalidInput, match=r"hosts\[0\]\.sample\.history \(line 2\).*'noon' is not a time"
     ):
         look({**host, "sample": changed(SAMPLE, "history", "timestamp,demand\nnoon,5\n")})
 
@@ -144,61 +144,61 @@ def test_demand_that_is_missing_is_told_with_its_reason() -> None:
 @pytest.mark.parametrize(
     ("path", "new", "words"),
     [
-        ("sample", "yes", "hosts[0].sample: 'yes' is not a dictionary"),
-        ("sample.history", {}, "hosts[0].sample.history: {} is not a list"),
-        ("sample.history.1", 7, "hosts[0].sample.history[1]: 7 is not a dictionary"),
+        ("sample", "yes", "hosts[0].sample: 'yes' must be a dictionary"),
+        ("sample.history", {}, "hosts[0].sample.history: {} must be a list"),
+        ("sample.history.1", 7, "hosts[0].sample.history[1]: 7 must be a dictionary"),
         (
             "sample.history.1.value",
             "five",
-            "hosts[0].sample.history[1].value: 'five' is not a number",
+            "hosts[0].sample.history[1].value: 'five' must be a number",
         ),
-        ("sample.history.1.value", True, "hosts[0].sample.history[1].value: True is not a number"),
+        ("sample.history.1.value", True, "hosts[0].sample.history[1].value: True must be a number"),
         (
             "sample.history.1.value",
             float("nan"),
-            "hosts[0].sample.history[1].value: nan is not a number",
+            "hosts[0].sample.history[1].value: nan must be a number",
         ),
         (
             "sample.history.1.value",
             -1,
-            "hosts[0].sample.history[1].value: -1 is not a number of 0 or more",
+            "hosts[0].sample.history[1].value: -1 must be a number of 0 or more",
         ),
         (
             "sample.history.0.timestamp",
             None,
-            "hosts[0].sample.history[0].timestamp: None is not a number",
+            "hosts[0].sample.history[0].timestamp: None must be a number",
         ),
-        ("sample.members", None, "hosts[0].sample.members: None is not a list"),
-        ("sample.members.0.name", "", "hosts[0].sample.members[0].name: '' is not a text"),
+        ("sample.members", None, "hosts[0].sample.members: None must be a list"),
+        ("sample.members.0.name", "", "hosts[0].sample.members[0].name: '' must be a text"),
         (
             "sample.members.0.created",
             "soon",
-            "hosts[0].sample.members[0].created: 'soon' is not a time",
+            "hosts[0].sample.members[0].created: 'soon' must be a time in ISO 8601",
         ),
-        ("sample.loads", 3, "hosts[0].sample.loads: 3 is not a list"),
+        ("sample.loads", 3, "hosts[0].sample.loads: 3 must be a list"),
         (
             "sample.loads",
             [{"timestamp": 3, "used_cores": -1}],
-            "sample.loads[0].used_cores: -1 is not a number of 0",
+            "sample.loads[0].used_cores: -1 must be a number of 0",
         ),
         (
             "sample.loads",
             [{"timestamp": 3, "used_cores": 1}],
-            "hosts[0].sample.loads[0].vcpus: None is not a number",
+            "hosts[0].sample.loads[0].vcpus: None must be a number",
         ),
         (
             "sample.readiness",
             [{"seconds": "long"}],
-            "sample.readiness[0].seconds: 'long' is not a number",
+            "sample.readiness[0].seconds: 'long' must be a number",
         ),
         ("sample.fleet", "db", "hosts[0].sample.fleet: 'db' is not the fleet 'web'"),
-        ("facts", [], "hosts[0].facts: [] is not a dictionary"),
-        ("facts.free", None, "hosts[0].facts.free: None is not a dictionary"),
-        ("facts.free.vcpus", -1, "hosts[0].facts.free.vcpus: -1 is not a number of 0 or more"),
+        ("facts", [], "hosts[0].facts: [] must be a dictionary"),
+        ("facts.free", None, "hosts[0].facts.free: None must be a dictionary"),
+        ("facts.free.vcpus", -1, "hosts[0].facts.free.vcpus: -1 must be a number of 0 or more"),
         (
             "facts.free.pools.default",
             "much",
-            "hosts[0].facts.free.pools.default: 'much' is not a number",
+            "hosts[0].facts.free.pools.default: 'much' must be a number",
         ),
     ],
 )

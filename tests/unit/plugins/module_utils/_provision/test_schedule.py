@@ -38,11 +38,11 @@ def test_events_are_read_with_their_offset() -> None:
     ("change", "option", "words"),
     [
         ({"start": "tomorrow"}, "start", "ISO 8601"),
-        ({"end": "2026-11-27T06:00:00Z"}, "end", "not after its start"),
+        ({"end": "2026-11-27T06:00:00Z"}, "end", "must be after the start"),
         ({"every": "day", "end": "2026-11-29T08:00:00Z"}, "end", "next start"),
-        ({"machines": None}, "machines", "asks for nothing"),
-        ({"machines": -1}, "machines", "below 0"),
-        ({"demand": float("nan")}, "demand", "no demand"),
+        ({"machines": None}, "machines", "must be above 0, or demand must be"),
+        ({"machines": -1}, "machines", "must be at least 0 machines"),
+        ({"demand": float("nan")}, "demand", "must be at least 0"),
     ],
 )
 def test_an_event_that_cannot_be_meant_is_explained(
