@@ -24,10 +24,10 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._provision import
     external,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.inputs import (
-    Wanted,
+    MachineSize,
     observe,
 )
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision.options import rule_of
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.options import read_rule
 from ansible_collections.headroom.libvirt.plugins.module_utils._text import format_count
 from ansible_collections.headroom.libvirt.plugins.modules.provisioning_plan_info import (
     ARGUMENTS,
@@ -83,11 +83,13 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core has no typ
         _validated, params = self.validate_argument_spec(argument_spec=dict(ARGUMENTS.options))
         if params["backtest"] is not None or params["forecasts"] is not None:
             return {}
-        checked = rule_of(params["rule"])
+        checked = read_rule(params["rule"])
         now = moment_of(params["now"])
-        observed = observe(params["fleet"], now, checked.interval, params["hosts"], Wanted())
-        resolved, _unused = calibration.applied(checked, observed.measured, observed.size.vcpus)
-        return {"now": now, **external.answers(observed.series, resolved, _ask(name, resolved))}
+        observed = observe(params["fleet"], now, checked.interval, params["hosts"], MachineSize())
+        resolved, _unused = calibration.apply_calibration(
+            checked, observed.calibration, observed.size.vcpus
+        )
+        return {"now": now, **external.ask_all(observed.series, resolved, _ask(name, resolved))}
 
 
 def _ask(name: str, rule: Rule) -> external.Ask:

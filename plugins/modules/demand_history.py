@@ -111,18 +111,21 @@ intervals:
       sample: 0
 """
 
-import dataclasses
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import ArgumentSpec
 from ansible_collections.headroom.libvirt.plugins.module_utils._changes import Changes
 from ansible_collections.headroom.libvirt.plugins.module_utils._checks import check_positive
-from ansible_collections.headroom.libvirt.plugins.module_utils._demand import csv, importing
+from ansible_collections.headroom.libvirt.plugins.module_utils._demand import csv
 from ansible_collections.headroom.libvirt.plugins.module_utils._demand.database import (
     DEFAULT_PATH,
     transact,
 )
-from ansible_collections.headroom.libvirt.plugins.module_utils._demand.history import History
+from ansible_collections.headroom.libvirt.plugins.module_utils._demand.history import (
+    History,
+    build_records,
+    import_records,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._names import check_name
 from ansible_collections.headroom.libvirt.plugins.module_utils._runner import run_module
 
@@ -146,15 +149,15 @@ def import_rows(module: AnsibleModule) -> dict[str, t.Any]:
     params = module.params
     fleet, interval = check_name("fleet", params["fleet"]), params["interval"]
     check_positive("interval", interval, "seconds")
-    records = importing.records_of(csv.read("csv", params["csv"]), interval, whole=params["whole"])
-    imported = transact(
+    records = build_records(csv.read("csv", params["csv"]), interval, fleet_wide=params["whole"])
+    counts = transact(
         module,
-        lambda opened: importing.put_in(History(opened, fleet), records, replace=params["replace"]),
+        lambda opened: import_records(History(opened, fleet), records, replace=params["replace"]),
     )
     changes = Changes()
-    changes.add("added", 0, imported.added)
-    changes.add("replaced", 0, imported.replaced)
-    return {**changes.as_result(), "fleet": fleet, "intervals": dataclasses.asdict(imported)}
+    changes.add("added", 0, counts["added"])
+    changes.add("replaced", 0, counts["replaced"])
+    return {**changes.as_result(), "fleet": fleet, "intervals": counts}
 
 
 def main() -> None:

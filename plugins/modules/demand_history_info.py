@@ -190,20 +190,20 @@ def read(module: AnsibleModule) -> dict[str, t.Any]:
 def _read(
     connection: sqlite3.Connection, fleet: str, since: float, until: float
 ) -> dict[str, t.Any]:
-    made = decisions.between(connection, fleet, since, until)
+    made = decisions.read_between(connection, fleet, since, until)
     return {
         "history": [
             {
                 "timestamp": row.timestamp,
                 "value": row.value,
-                "whole": row.whole,
+                "whole": row.fleet_wide,
                 "reason": row.reason,
             }
-            for row in History(connection, fleet).since(int(since))
+            for row in History(connection, fleet).read_since(int(since))
             if row.slot <= until
         ],
         "decisions": made,
-        "balance": decisions.balance(made),
+        "balance": decisions.compute_balance(made),
     }
 
 

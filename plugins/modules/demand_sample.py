@@ -333,9 +333,9 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._demand.database 
     Database,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._demand.sampling import (
-    Request,
+    SamplingRequest,
     WallClock,
-    take,
+    take_sample,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._names import check_name
 from ansible_collections.headroom.libvirt.plugins.module_utils._query import compile_query
@@ -378,9 +378,9 @@ def sample(module: AnsibleModule) -> dict[str, t.Any]:
 
 
 def _sample(
-    connection: Connection, request: Request, module: AnsibleModule, clock: WallClock
+    connection: Connection, request: SamplingRequest, module: AnsibleModule, clock: WallClock
 ) -> dict[str, t.Any]:
-    result = take(
+    result = take_sample(
         connection, request, Database(module.params["history"], dry_run=module.check_mode), clock
     )
     for warning in result.pop("warnings"):
@@ -388,7 +388,7 @@ def _sample(
     return result
 
 
-def _request(params: t.Mapping[str, t.Any], now: float) -> Request:
+def _request(params: t.Mapping[str, t.Any], now: float) -> SamplingRequest:
     check_name("fleet", params["fleet"])
     for option in ("interval", "keep", "window"):
         check_positive(option, params[option], "seconds")
@@ -397,13 +397,13 @@ def _request(params: t.Mapping[str, t.Any], now: float) -> Request:
         now if params["timestamp"] is None else check_moment("timestamp", params["timestamp"])
     )
     server = params["prometheus"]
-    return Request(
+    return SamplingRequest(
         fleet=params["fleet"],
         timestamp=timestamp,
         interval=params["interval"],
         query=None if params["demand"] is None else compile_query("demand", params["demand"]),
         value=None if params["value"] is None else check_at_least("value", params["value"], 0),
-        prometheus=server and prometheus.check(prometheus.Prometheus(**server)),
+        prometheus=server and prometheus.check_server(prometheus.Prometheus(**server)),
         scale=params["scale"],
         keep=params["keep"],
         window=params["window"],

@@ -155,7 +155,7 @@ def record(module: AnsibleModule) -> dict[str, t.Any]:
 
 def _record(history: History, readiness: Readiness) -> tuple[bool, list[Readiness]]:
     recorded = history.add_readiness(readiness)
-    return recorded, history.readiness()
+    return recorded, history.read_readiness()
 
 
 def _readiness(params: t.Mapping[str, t.Any]) -> Readiness:

@@ -482,9 +482,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._demand.database 
     DEFAULT_PATH,
     Database,
 )
-from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
-    HeadroomError,
-)
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import HeadroomError
 from ansible_collections.headroom.libvirt.plugins.module_utils._host import facts, maintenance
 from ansible_collections.headroom.libvirt.plugins.module_utils._host.capacity import Check, Policy
 from ansible_collections.headroom.libvirt.plugins.module_utils._lxml_dep import require_lxml

@@ -99,9 +99,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._demand.database 
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._files import write_atomically
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision import decisions
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision.openmetrics import (
-    exposition,
-)
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.openmetrics import render
 from ansible_collections.headroom.libvirt.plugins.module_utils._runner import run_module
 
 if t.TYPE_CHECKING:
@@ -122,14 +120,14 @@ ARGUMENTS = ArgumentSpec(
 def record(module: AnsibleModule) -> dict[str, t.Any]:
     """Return the result of the task; in check mode what it would be."""
     params = module.params
-    decision = decisions.check("decision", params["decision"])
+    decision = decisions.check_decision("decision", params["decision"])
     check_positive("keep", params["keep"], "seconds")
     recorded, latest = transact(module, lambda opened: _record(opened, decision, params["keep"]))
     changes = Changes()
     changes.add("target", None, decision["machines"]["target"] if recorded else None)
     text = None
     if params["textfile"] is not None:
-        text = exposition(latest)
+        text = render(latest)
         _write(changes, params["textfile"], text, check_mode=module.check_mode)
     return {
         **changes.as_result(),
@@ -142,7 +140,7 @@ def record(module: AnsibleModule) -> dict[str, t.Any]:
 def _record(
     connection: sqlite3.Connection, decision: decisions.Decision, keep: int
 ) -> tuple[bool, list[decisions.Decision]]:
-    return decisions.record(connection, decision, keep), decisions.latest(connection)
+    return decisions.record(connection, decision, keep), decisions.read_latest(connection)
 
 
 def _write(changes: Changes, path: str, text: str, *, check_mode: bool) -> None:

@@ -798,40 +798,43 @@ import typing as t
 from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import ArgumentSpec
 from ansible_collections.headroom.libvirt.plugins.module_utils._backtest.request import (
     BACKTEST,
-    backtested,
-    series_of,
+    read_series,
+    run_backtest,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._checks import (
     check_moment,
     check_positive,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._demand.database import Database
-from ansible_collections.headroom.libvirt.plugins.module_utils._demand.series import (
-    Series,
-)
+from ansible_collections.headroom.libvirt.plugins.module_utils._demand.series import Series
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     HeadroomError,
     InvalidInput,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._forecast import state
-from ansible_collections.headroom.libvirt.plugins.module_utils._forecast.blend import Blend
+from ansible_collections.headroom.libvirt.plugins.module_utils._forecast.blend import (
+    Blend,
+    Continuing,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._forecast.registry import (
-    forecaster_of,
     is_filter,
+    make_forecaster,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._names import check_name
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision import (
     calibration,
     decisions,
 )
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision.external import Foretold
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.external import (
+    ExternalForecaster,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.inputs import (
-    Wanted,
+    MachineSize,
     observe,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.options import (
     RULE,
-    rule_of,
+    read_rule,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.plan import (
     check_unchanged,
@@ -846,7 +849,7 @@ if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
     from ansible_collections.headroom.libvirt.plugins.module_utils._forecast.trend import Forecaster
     from ansible_collections.headroom.libvirt.plugins.module_utils._provision.model import (
-        Observed,
+        Observation,
         Plan,
     )
     from ansible_collections.headroom.libvirt.plugins.module_utils._provision.rule import Rule
@@ -891,10 +894,10 @@ def run(module: AnsibleModule) -> dict[str, t.Any]:
     """Return the result of the task: a plan, or what a backtest found."""
     params = module.params
     check_name("fleet", params["fleet"])
-    rule = rule_of(params["rule"])
+    rule = read_rule(params["rule"])
     backtest = params["backtest"]
     if backtest is not None and backtest["csv"] is not None:
-        series = series_of(backtest["csv"], rule.interval)
+        series = read_series(backtest["csv"], rule.interval)
     elif not params["hosts"]:
         remedy = (
             "Hand in what is known of each host; a backtest can also read a file (backtest.csv)."
@@ -906,7 +909,7 @@ def run(module: AnsibleModule) -> dict[str, t.Any]:
         observed = observe(
             params["fleet"], now, rule.interval, params["hosts"], _wanted(params["machine"]), since
         )
-        rule, told = calibration.applied(rule, observed.measured, observed.size.vcpus)
+        rule, told = calibration.apply_calibration(rule, observed.calibration, observed.size.vcpus)
         if backtest is None:
             observed = dataclasses.replace(observed, notes=(*told, *observed.notes))
             return {
@@ -915,13 +918,13 @@ def run(module: AnsibleModule) -> dict[str, t.Any]:
             }
         series = observed.series
     given = {**params["rule"], "capacity": rule.capacity, "horizon": rule.horizon}
-    return {"changed": False, "backtest": backtested(series, given, backtest)}
+    return {"changed": False, "backtest": run_backtest(series, given, backtest)}
 
 
-def make_plan(module: AnsibleModule, observed: Observed, rule: Rule) -> dict[str, t.Any]:
+def make_plan(module: AnsibleModule, observed: Observation, rule: Rule) -> dict[str, t.Any]:
     """Return the plan; raises Conflict if the machines are not those of ``expected_digest``."""
     forecasters = [_forecaster(module, rule, "forecasts", rule.risk)]
-    if rule.parked_varies:
+    if rule.has_varying_parked:
         forecasters.append(_forecaster(module, rule, "parked_forecasts", rule.parked_risk))
     if module.params["forecast_state"] is not None:
         plan = _continued(module, observed, rule, forecasters)
@@ -934,16 +937,18 @@ def make_plan(module: AnsibleModule, observed: Observed, rule: Rule) -> dict[str
 
 def _forecaster(module: AnsibleModule, rule: Rule, option: str, risk: float) -> Forecaster:
     if not is_filter(rule.forecaster):
-        return forecaster_of(rule.forecaster, risk)
+        return make_forecaster(rule.forecaster, risk)
     made = module.params[option]
     if made is None:
         remedy = "Run the task with Ansible, which asks the filter, or hand in what it says."
         raise InvalidInput(option, None, f"is what {rule.forecaster} says, and missing", remedy)
-    return Foretold(rule.forecaster, option, made, otherwise=forecaster_of("trend", risk))
+    return ExternalForecaster(
+        rule.forecaster, option, made, otherwise=make_forecaster("trend", risk)
+    )
 
 
 def _continued(
-    module: AnsibleModule, observed: Observed, rule: Rule, forecasters: list[Forecaster]
+    module: AnsibleModule, observed: Observation, rule: Rule, forecasters: list[Forecaster]
 ) -> Plan:
     """Return the plan out of forecasts that go on from where the last run left them.
 
@@ -954,7 +959,7 @@ def _continued(
     # A fleet's name has no slash, so the second forecast's state is nobody else's.
     names = [observed.fleet, f"{observed.fleet}/parked"]
     going_on = {
-        name: state.Continuing(
+        name: Continuing(
             forecaster, _with_state(module, database, functools.partial(state.load, fleet=name))
         )
         for name, forecaster in zip(names, forecasters)
@@ -990,11 +995,11 @@ def moment_of(given: float | None) -> float:
     return time.time() if given is None else check_moment("now", given)
 
 
-def _wanted(machine: t.Mapping[str, t.Any]) -> Wanted:
+def _wanted(machine: t.Mapping[str, t.Any]) -> MachineSize:
     vcpus, memory = machine["vcpus"], machine["memory"]
     if vcpus is not None:
         check_positive("machine.vcpus", vcpus, "vCPUs")
-    return Wanted(
+    return MachineSize(
         vcpus=vcpus,
         memory_bytes=None if memory is None else parse_size("machine.memory", memory),
         disk_bytes=parse_size("machine.disk", machine["disk"]),
@@ -1002,7 +1007,7 @@ def _wanted(machine: t.Mapping[str, t.Any]) -> Wanted:
     )
 
 
-def _result(observed: Observed, rule: Rule, plan: Plan) -> dict[str, t.Any]:
+def _result(observed: Observation, rule: Rule, plan: Plan) -> dict[str, t.Any]:
     series, forecast = observed.series, _forecast(observed, rule, plan)
     return {
         "changed": False,
@@ -1014,23 +1019,29 @@ def _result(observed: Observed, rule: Rule, plan: Plan) -> dict[str, t.Any]:
         },
         "forecast": forecast,
         "alert": dataclasses.asdict(plan.alert),
-        "machines": {"current": plan.running, "needed": plan.need.wanted, "target": plan.target},
+        "machines": {
+            "current": plan.running,
+            "needed": plan.requirement.machines,
+            "target": plan.target,
+        },
         "mode": rule.mode,
         "parked_as": rule.parked_as,
         "actions": [dataclasses.asdict(action) for action in plan.actions],
-        "create": plan.named("create"),
-        "wake": plan.named("wake"),
-        "prepare": plan.named("prepare"),
-        "park": plan.named("park"),
-        "remove": plan.named("remove"),
+        "create": plan.group_by_host("create"),
+        "wake": plan.group_by_host("wake"),
+        "prepare": plan.group_by_host("prepare"),
+        "park": plan.group_by_host("park"),
+        "remove": plan.group_by_host("remove"),
         "reasons": list(plan.reasons),
         "digest": plan.digest,
         "measured": {
-            "capacity": observed.measured.capacity(observed.size.vcpus, rule.utilization),
-            "utilization": observed.measured.work and observed.measured.work.utilization,
-            "ready_seconds": observed.measured.ready_seconds,
+            "capacity": observed.calibration.estimate_capacity(
+                observed.size.vcpus, rule.utilization
+            ),
+            "utilization": observed.calibration.work and observed.calibration.work.utilization,
+            "ready_seconds": observed.calibration.ready_seconds,
         },
-        "decision": decisions.as_dict(observed, rule, plan, forecast),
+        "decision": decisions.build_decision(observed, rule, plan, forecast),
     }
 
 
@@ -1046,8 +1057,8 @@ def _latest_day(series: Series) -> Series:
     )
 
 
-def _forecast(observed: Observed, rule: Rule, plan: Plan) -> dict[str, t.Any]:
-    made = plan.need.forecast
+def _forecast(observed: Observation, rule: Rule, plan: Plan) -> dict[str, t.Any]:
+    made = plan.requirement.forecast
     if made is None:
         return {"value": None, "upper": None, "at": None, "method": None}
     series, peak = observed.series, made.peak

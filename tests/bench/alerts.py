@@ -55,9 +55,9 @@ def raised(trace: Trace, delay: int) -> list[int]:
     slots: list[int] = []
     for slot, value in enumerate(trace.demand):
         tracker.observe(value)
-        made = tracker.forecast(limited=tracker.known >= ENOUGH_SLOTS)
+        made = tracker.forecast(limited=tracker.known_count >= ENOUGH_SLOTS)
         latest = Series(trace.interval, 0, trace.demand[max(0, slot - _LOOKED_BACK) : slot + 1])
-        surge = made is not None and made.method == "surge" and tracker.known >= ENOUGH_SLOTS
+        surge = made is not None and made.method == "surge" and tracker.known_count >= ENOUGH_SLOTS
         if alert.judge(latest, rule, before, surge=surge).raised:
             slots.append(slot)
         before = made

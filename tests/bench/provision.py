@@ -25,9 +25,9 @@ from pathlib import Path
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._backtest import baselines
 from ansible_collections.headroom.libvirt.plugins.module_utils._backtest.replay import (
+    FleetTerms,
     Outcome,
     Table,
-    Terms,
     replay,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._demand.series import Series
@@ -181,10 +181,10 @@ class _Contest:
         demand = trace.demand
         risks = _RISKS + _TAILS
         self._ours = dict(
-            zip(risks, baselines.auto(demand, trace.interval, delay, risks), strict=True)
+            zip(risks, baselines.plan_auto(demand, trace.interval, delay, risks), strict=True)
         )
-        self._reactive = {target: baselines.reactive(demand, target) for target in _TARGETS}
-        self._gap = {target: baselines.gap_rule(demand, delay, target) for target in _TARGETS}
+        self._reactive = {target: baselines.plan_reactive(demand, target) for target in _TARGETS}
+        self._gap = {target: baselines.plan_gap_rule(demand, delay, target) for target in _TARGETS}
 
     def rows(self, fleets: Iterable[int]) -> Iterator[Row]:
         """The rows of fleets that need so many machines at the peak."""
@@ -257,20 +257,22 @@ class _Contest:
             kept_seconds=kept_seconds,
         )
 
-    def _terms(self, machines: int) -> Terms:
+    def _terms(self, machines: int) -> FleetTerms:
         hold = 1 if self._trace.interval >= 1800 else 2
-        return Terms(self._trace.capacity(machines), self._delay, 1, 3 * machines, hold)
+        return FleetTerms(self._trace.capacity(machines), self._delay, 1, 3 * machines, hold)
 
-    def _replay(self, made: Table, terms: Terms) -> Outcome:
+    def _replay(self, made: Table, terms: FleetTerms) -> Outcome:
         return replay(self._trace.demand, made, terms, self._trace.interval, self._trace.start)
 
-    def _first_days(self, terms: Terms) -> Outcome:
+    def _first_days(self, terms: FleetTerms) -> Outcome:
         slots = 2 * 86_400 // self._trace.interval
         return replay(
             self._trace.demand[:slots], self._ours[0.05][:slots], terms, self._trace.interval
         )
 
-    def _calm(self, case: str, terms: Terms, plain: Outcome, reactive: Outcome) -> Iterator[Row]:
+    def _calm(
+        self, case: str, terms: FleetTerms, plain: Outcome, reactive: Outcome
+    ) -> Iterator[Row]:
         """What it costs to let machines go only when it is worth it, and what flaps are left."""
         calm = self._replay(self._ours[0.05], calmer(terms))
         yield from self._row(
@@ -297,7 +299,7 @@ class _Contest:
         )
 
 
-def calmer(terms: Terms) -> Terms:
+def calmer(terms: FleetTerms) -> FleetTerms:
     """The same fleet with hysteresis: fewer machines must do for a slot longer, and by a tenth, before one goes."""
     return dataclasses.replace(terms, hold=terms.hold + 1, in_tolerance=0.1)
 
@@ -338,10 +340,10 @@ def _decision_seconds(trace: traces.Trace) -> tuple[float, float]:
     slots = min(len(trace.demand), 28 * 86_400 // trace.interval)
     series = Series(trace.interval, 0, trace.demand[:slots])
     earlier = dataclasses.replace(series, values=series.values[:-1])
-    kept = json.dumps(Auto().continued(earlier, trace.delay, last=4)[1])
-    cold = _median_seconds(lambda: Auto().forecasts(series, trace.delay, last=4))
+    kept = json.dumps(Auto().resume(earlier, trace.delay, last=4)[1])
+    cold = _median_seconds(lambda: Auto().forecast(series, trace.delay, last=4))
     warm = _median_seconds(
-        lambda: json.dumps(Auto().continued(series, trace.delay, 4, json.loads(kept))[1])
+        lambda: json.dumps(Auto().resume(series, trace.delay, 4, json.loads(kept))[1])
     )
     return cold, warm
 

@@ -19,7 +19,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._placement.plan i
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision import decisions
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.model import (
     Member,
-    Observed,
+    Observation,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.plan import decide
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.rule import Rule
@@ -54,7 +54,7 @@ def past(name: str, values: Sequence[float | None], rule: Rule) -> dict[str, t.A
     """What demand_history_info would return after the last days: the demand, and what was decided on it."""
     start = NOW - SLOTS * INTERVAL
     running, made = rule.min, []
-    forecasts = Blend(rule.risk).forecasts(
+    forecasts = Blend(rule.risk).forecast(
         Series(INTERVAL, start, tuple(values)), rule.steps, last=SLOTS
     )
     for slot in range(SLOTS - SHOWN - 20, SLOTS):
@@ -63,17 +63,17 @@ def past(name: str, values: Sequence[float | None], rule: Rule) -> dict[str, t.A
             Member(f"{name}-{number}", f"kvm{number % 3 + 1}") for number in range(1, running + 1)
         )
         rooms = tuple(Host(f"kvm{number}", Size(40, 40 * GIB, 400 * GIB)) for number in (1, 2, 3))
-        observed = Observed(
+        observed = Observation(
             name, start + slot * INTERVAL, series, Size(1, GIB, GIB), members, rooms
         )
         plan = decide(observed, rule, _Made(forecasts[: slot + 1]))
-        forecast = plan.need.forecast
+        forecast = plan.requirement.forecast
         told: dict[str, t.Any] = {"value": None, "upper": None, "at": None, "method": None}
         if forecast is not None:
             peak = forecast.steps[forecast.peak]
             at = start + (slot + 1 + forecast.peak) * INTERVAL
             told = {"value": peak.value, "upper": peak.upper, "at": at, "method": forecast.method}
-        made.append(decisions.as_dict(observed, rule, plan, told))
+        made.append(decisions.build_decision(observed, rule, plan, told))
         running = plan.target
     history = [
         {"timestamp": start + slot * INTERVAL, "value": values[slot], "whole": True, "reason": None}
@@ -88,7 +88,7 @@ class _Made:
     def __init__(self, made: list[t.Any]) -> None:
         self._made = made
 
-    def forecasts(self, _series: Series, _steps: int, last: int = 1) -> list[t.Any]:
+    def forecast(self, _series: Series, _steps: int, last: int = 1) -> list[t.Any]:
         return self._made[-last:]
 
 

@@ -19,17 +19,19 @@ from dataclasses import dataclass, field
 from ansible_collections.headroom.libvirt.plugins.module_utils import _sqlite
 from ansible_collections.headroom.libvirt.plugins.module_utils._demand import database, lease
 from ansible_collections.headroom.libvirt.plugins.module_utils._demand.series import Sample, merge
-from ansible_collections.headroom.libvirt.plugins.module_utils._forecast.blend import Blend
-from ansible_collections.headroom.libvirt.plugins.module_utils._forecast.registry import (
-    forecaster_of,
+from ansible_collections.headroom.libvirt.plugins.module_utils._forecast.blend import (
+    Blend,
+    Continuing,
 )
-from ansible_collections.headroom.libvirt.plugins.module_utils._forecast.state import Continuing
+from ansible_collections.headroom.libvirt.plugins.module_utils._forecast.registry import (
+    make_forecaster,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._forecast.trend import Forecaster
 from ansible_collections.headroom.libvirt.plugins.module_utils._placement.plan import Host, Size
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.model import (
     RUNNING,
     Member,
-    Observed,
+    Observation,
     Plan,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.plan import decide
@@ -70,7 +72,7 @@ class Log:
 
 def _kept(method: str, risk: float) -> Forecaster:
     """A forecaster as the role keeps it from one run to the next, be they of one controller or two."""
-    forecaster = forecaster_of(method, risk)
+    forecaster = make_forecaster(method, risk)
     return Continuing(forecaster, None) if isinstance(forecaster, Blend) else forecaster
 
 
@@ -197,10 +199,10 @@ class World:
         self._judge_plan(observed, plan)
         return plan
 
-    def _observed(self) -> Observed:
+    def _observed(self) -> Observation:
         alive = [host for host in self.hosts if not host.dead]
         names = {host.name for host in alive}
-        return Observed(
+        return Observation(
             fleet="web",
             now=self.now,
             series=merge([host.history for host in alive], self.rule.interval, self.now),
@@ -240,7 +242,7 @@ class World:
 
     # What was promised
 
-    def _judge_plan(self, observed: Observed, plan: Plan) -> None:
+    def _judge_plan(self, observed: Observation, plan: Plan) -> None:
         """Removals leave at least the minimum, no protected machine, and nothing while a host is silent."""
         leaving = {action.name for action in plan.actions if action.action in ("park", "remove")}
         taken = sum(member.name in leaving for member in observed.running)

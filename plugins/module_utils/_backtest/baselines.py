@@ -21,7 +21,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._forecast.blend i
 from ansible_collections.headroom.libvirt.plugins.module_utils._forecast.online import Tracker
 from ansible_collections.headroom.libvirt.plugins.module_utils._forecast.trend import (
     TrendRule,
-    gap_path,
+    extend_gap,
 )
 
 if t.TYPE_CHECKING:
@@ -30,7 +30,7 @@ if t.TYPE_CHECKING:
 Demand = t.Sequence[t.Optional[float]]
 
 
-def blend(demand: Demand, interval: int, steps: int, risks: t.Sequence[float]) -> list[Table]:
+def plan_blend(demand: Demand, interval: int, steps: int, risks: t.Sequence[float]) -> list[Table]:
     """Return a table for each of ``risks``, all from one pass over the demand."""
     tracker = Tracker(interval, steps, [1 - risk for risk in risks])
     tables: list[list[list[float]]] = [[] for _unused in risks]
@@ -42,52 +42,54 @@ def blend(demand: Demand, interval: int, steps: int, risks: t.Sequence[float]) -
     return list(tables)
 
 
-def auto(demand: Demand, interval: int, steps: int, risks: t.Sequence[float]) -> list[Table]:
+def plan_auto(demand: Demand, interval: int, steps: int, risks: t.Sequence[float]) -> list[Table]:
     """Return a table for each of ``risks`` of the forecaster that a rule has by default: first trend, then blend."""
-    tables = blend(demand, interval, steps, risks)
-    known = itertools.accumulate(value is not None for value in demand)
-    few = sum(count < ENOUGH_SLOTS for count in known)
+    tables = plan_blend(demand, interval, steps, risks)
+    counts = itertools.accumulate(value is not None for value in demand)
+    few = sum(count < ENOUGH_SLOTS for count in counts)
     return [
-        [*trend(demand[:few], interval, steps, risk), *table[few:]]
+        [*plan_trend(demand[:few], interval, steps, risk), *table[few:]]
         for risk, table in zip(risks, tables)
     ]
 
 
-def trend(demand: Demand, interval: int, steps: int, risk: float) -> Table:
+def plan_trend(demand: Demand, interval: int, steps: int, risk: float) -> Table:
     """Return the table of the trend rule."""
     series = Series(interval, 0, tuple(demand))
-    made = TrendRule(risk).forecasts(series, steps, last=len(demand))
-    return [[step.upper for step in forecast.steps] if forecast else [0.0] for forecast in made]
+    forecasts = TrendRule(risk).forecast(series, steps, last=len(demand))
+    return [
+        [step.upper for step in forecast.steps] if forecast else [0.0] for forecast in forecasts
+    ]
 
 
-def reactive(demand: Demand, target: float) -> Table:
+def plan_reactive(demand: Demand, target: float) -> Table:
     """Return the table of target tracking: machines for the last known demand, used to the share ``target``.
 
     That is what a horizontal pod autoscaler does; its tolerance of 0.1 belongs into the terms of the replay.
     """
-    return [[value / target] for value in _last_known(demand)]
+    return [[value / target] for value in _fill_with_last(demand)]
 
 
-def gap_rule(demand: Demand, steps: int, target: float) -> Table:
+def plan_gap_rule(demand: Demand, steps: int, target: float) -> Table:
     """Return the table of the plain gap rule: a rise goes on, each time multiplied by the last ratio of two gaps.
 
     The ratio is held within 0.5 … 2, and is 1 if there was no rise before; a fall is not drawn on.
     """
-    known = _last_known(demand)
-    paths = (gap_path(known[max(0, end - 3) : end], steps) for end in range(1, len(known) + 1))
+    values = _fill_with_last(demand)
+    paths = (extend_gap(values[max(0, end - 3) : end], steps) for end in range(1, len(values) + 1))
     return [[value / target for value in path] for path in paths]
 
 
-def perfect(demand: Demand, steps: int) -> Table:
+def plan_perfect(demand: Demand, steps: int) -> Table:
     """Return the table of one who knows the future: what machines that boot for ``steps`` slots cost at least."""
-    known = _last_known(demand)
-    return [known[slot + 1 : slot + 1 + steps] or [known[-1]] for slot in range(len(known))]
+    values = _fill_with_last(demand)
+    return [values[slot + 1 : slot + 1 + steps] or [values[-1]] for slot in range(len(values))]
 
 
-def _last_known(demand: Demand) -> list[float]:
+def _fill_with_last(demand: Demand) -> list[float]:
     last = 0.0
-    known: list[float] = []
+    values: list[float] = []
     for value in demand:
         last = last if value is None else value
-        known.append(last)
-    return known
+        values.append(last)
+    return values

@@ -14,18 +14,18 @@ import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
 from ansible_collections.headroom.libvirt.plugins.module_utils._forecast.registry import (
-    forecaster_of,
+    make_forecaster,
 )
 
 from . import baselines
 from .replay import Outcome, Table, replay
-from .tuning import terms_of, tune
+from .tuning import make_terms, tune
 
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._demand.series import Series
     from ansible_collections.headroom.libvirt.plugins.module_utils._provision.rule import Rule
 
-GIVEN: t.Final = "rule"
+RULE: t.Final = "rule"
 TUNED: t.Final = "tuned"
 _TOLERANCE: t.Final = 0.1
 _FEWEST_SLOTS: t.Final = 12
@@ -49,7 +49,7 @@ class Settings:
 
 @dataclasses.dataclass(frozen=True)
 class Comparison:
-    """The outcome of each by name, from slot ``start`` on, and the rule that was found."""
+    """The outcome of each by name, from slot ``start`` on, and the rule that tuning chose."""
 
     start: int
     outcomes: t.Mapping[str, Outcome]
@@ -62,57 +62,59 @@ def compare(series: Series, settings: Settings) -> Comparison:
     start = int(settings.warm_up * len(series.values))
     tuned: Rule | None = None
     if settings.tune:
-        found = tune(series, rules[GIVEN], settings.most_short, settings.training)
-        tuned = rules[TUNED] = found.rule
+        tuning = tune(series, rules[RULE], settings.most_short, settings.training)
+        tuned = rules[TUNED] = tuning.rule
         start = int(settings.training * len(series.values))
     _check(series, start)
-    outcomes = {name: _outcome(series, rule, start) for name, rule in rules.items()}
+    outcomes = {name: _replay_rule(series, rule, start) for name, rule in rules.items()}
     return Comparison(
-        start, {**outcomes, **_peers(series, rules[GIVEN], start, settings.target)}, tuned
+        start, {**outcomes, **_replay_peers(series, rules[RULE], start, settings.target)}, tuned
     )
 
 
 def _check(series: Series, start: int) -> None:
-    known = sum(value is not None for value in series.values[start:])
-    if known < _FEWEST_SLOTS:
+    known_slots = sum(value is not None for value in series.values[start:])
+    if known_slots < _FEWEST_SLOTS:
         raise InvalidInput(
             "backtest",
-            known,
+            known_slots,
             "intervals with a known demand are too few to replay",
             f"Hand in a history of at least {_FEWEST_SLOTS} intervals (rule.interval is {series.interval} s).",
         )
 
 
-def _outcome(series: Series, rule: Rule, start: int) -> Outcome:
+def _replay_rule(series: Series, rule: Rule, start: int) -> Outcome:
     """Replay what the rule asks for: the most of the present demand, its forecasts with headroom, and the schedule."""
     planned = [
         [
             max(
                 max(value or 0.0, *row) * (1 + rule.headroom),
-                rule.machines_scheduled(slot)[0] * rule.capacity,
+                rule.count_scheduled(slot)[0] * rule.capacity,
             )
         ]
-        for (slot, value), row in zip(series.slots(), _uppers(series, rule))
+        for (slot, value), row in zip(series.slots(), _forecast_uppers(series, rule))
     ]
-    terms = dataclasses.replace(terms_of(rule), in_tolerance=rule.hysteresis)
+    terms = dataclasses.replace(make_terms(rule), in_tolerance=rule.hysteresis)
     return replay(series.values, planned, terms, series.interval, start)
 
 
-def _uppers(series: Series, rule: Rule) -> Table:
+def _forecast_uppers(series: Series, rule: Rule) -> Table:
     if rule.forecaster in ("auto", "blend"):  # from one pass, which is many times as fast
-        method = baselines.blend if rule.forecaster == "blend" else baselines.auto
+        method = baselines.plan_blend if rule.forecaster == "blend" else baselines.plan_auto
         return method(series.values, series.interval, rule.steps, [rule.risk])[0]
-    made = forecaster_of(rule.forecaster, rule.risk).forecasts(
+    forecasts = make_forecaster(rule.forecaster, rule.risk).forecast(
         series, rule.steps, last=len(series.values)
     )
-    return [[step.upper for step in forecast.steps] if forecast else [0.0] for forecast in made]
+    return [
+        [step.upper for step in forecast.steps] if forecast else [0.0] for forecast in forecasts
+    ]
 
 
-def _peers(series: Series, rule: Rule, start: int, target: float) -> dict[str, Outcome]:
-    terms = terms_of(rule)
+def _replay_peers(series: Series, rule: Rule, start: int, target: float) -> dict[str, Outcome]:
+    terms = make_terms(rule)
     patient = dataclasses.replace(terms, out_tolerance=_TOLERANCE, in_tolerance=_TOLERANCE)
-    reactive = baselines.reactive(series.values, target)
-    perfect = baselines.perfect(series.values, rule.steps)
+    reactive = baselines.plan_reactive(series.values, target)
+    perfect = baselines.plan_perfect(series.values, rule.steps)
     return {
         f"reactive {target:g}": replay(series.values, reactive, patient, series.interval, start),
         "perfect": replay(
@@ -121,7 +123,7 @@ def _peers(series: Series, rule: Rule, start: int, target: float) -> dict[str, O
     }
 
 
-def measures(outcome: Outcome, interval: int) -> dict[str, float]:
+def measure(outcome: Outcome, interval: int) -> dict[str, float]:
     """Return the outcome under names for people; shares are of time or demand, hours are machine-hours."""
     hours = interval / 3600
     return {
@@ -144,7 +146,7 @@ _HEADER: t.Final = (
 )
 
 
-def table(comparison: Comparison, interval: int) -> list[str]:
+def format_table(comparison: Comparison, interval: int) -> list[str]:
     """Return the measures as lines for people, columns aligned."""
     lines: list[tuple[str, ...]] = [_HEADER]
     for name, outcome in comparison.outcomes.items():

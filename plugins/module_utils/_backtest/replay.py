@@ -24,7 +24,7 @@ _FLAP_WITHIN: t.Final = 6
 
 
 @dataclasses.dataclass(frozen=True)
-class Terms:
+class FleetTerms:
     """The fleet that is replayed; slots are intervals of the demand.
 
     ``capacity`` is the demand that one machine carries. A machine is of use ``delay`` slots after it was asked for.
@@ -40,7 +40,7 @@ class Terms:
     out_tolerance: float = 0.0
     in_tolerance: float = 0.0
 
-    def machines_for(self, demand: float) -> int:
+    def count_machines(self, demand: float) -> int:
         """Return how many machines carry ``demand``, without limits."""
         quotient = demand / self.capacity - 1e-9
         return self.most if quotient >= self.most else math.ceil(quotient)
@@ -94,7 +94,7 @@ class _Fleet:
     def alive(self) -> int:
         return self.ready + sum(self.booting)
 
-    def shrink(self, count: int) -> None:
+    def remove(self, count: int) -> None:
         """Let ``count`` machines go, the youngest first."""
         for index in range(len(self.booting) - 1, -1, -1):
             gone = min(count, self.booting[index])
@@ -124,7 +124,11 @@ class _Turns:
 
 
 def replay(
-    demand: t.Sequence[float | None], uppers: Table, terms: Terms, interval: int, start: int = 0
+    demand: t.Sequence[float | None],
+    uppers: Table,
+    terms: FleetTerms,
+    interval: int,
+    start: int = 0,
 ) -> Outcome:
     """Return what would have come of planning on ``uppers`` from slot ``start`` on.
 
@@ -135,30 +139,30 @@ def replay(
     if len(uppers) != len(demand) or not start < len(demand):
         raise ValueError("every slot needs its forecasts, and the replay at least one slot")
     first = demand[start]
-    fleet = _Fleet(max(terms.fewest, terms.machines_for(first or 0.0)), terms.delay)
+    fleet = _Fleet(max(terms.fewest, terms.count_machines(first or 0.0)), terms.delay)
     turns = _Turns()
-    kept = collections.deque([0], maxlen=terms.hold)
+    floors = collections.deque([0], maxlen=terms.hold)
     slots: list[Slot] = []
     for index in range(start, len(demand)):
         value = demand[index]
         alive = fleet.alive
-        needed = None if value is None else max(terms.fewest, terms.machines_for(value))
+        needed = None if value is None else max(terms.fewest, terms.count_machines(value))
         slots.append(Slot(value, needed, fleet.ready, alive))
-        target = min(terms.most, max(terms.fewest, terms.machines_for(uppers[index][-1])))
-        kept.append(max(terms.fewest, *map(terms.machines_for, uppers[index])))
-        floor = max(target, *kept)
+        target = min(terms.most, max(terms.fewest, terms.count_machines(uppers[index][-1])))
+        floors.append(max(terms.fewest, *map(terms.count_machines, uppers[index])))
+        floor = max(target, *floors)
         launched = 0
         if target > alive * (1 + terms.out_tolerance):
             launched = target - alive
             turns.add(index, 1)
         elif floor < alive * (1 - terms.in_tolerance):
-            fleet.shrink(alive - floor)
+            fleet.remove(alive - floor)
             turns.add(index, -1)
         fleet.tick(launched)
-    return _measured(slots, terms, turns, days=len(slots) * interval / 86_400)
+    return _measure(slots, terms, turns, days=len(slots) * interval / 86_400)
 
 
-class _Known(t.NamedTuple):
+class _KnownSlot(t.NamedTuple):
     """A slot whose demand is known."""
 
     demand: float
@@ -167,23 +171,23 @@ class _Known(t.NamedTuple):
     alive: int
 
 
-def _measured(slots: list[Slot], terms: Terms, turns: _Turns, days: float) -> Outcome:
-    known = [
-        _Known(slot.demand, slot.needed, slot.ready, slot.alive)
+def _measure(slots: list[Slot], terms: FleetTerms, turns: _Turns, days: float) -> Outcome:
+    rows = [
+        _KnownSlot(slot.demand, slot.needed, slot.ready, slot.alive)
         for slot in slots
         if slot.demand is not None and slot.needed is not None
     ]
-    count = max(1, len(known))
-    asked = sum(one.demand for one in known)
-    lost = sum(max(0.0, one.demand - terms.capacity * one.ready) for one in known)
+    count = max(1, len(rows))
+    demand = sum(row.demand for row in rows)
+    lost = sum(max(0.0, row.demand - terms.capacity * row.ready) for row in rows)
     return Outcome(
-        tau_u=sum(one.ready < one.needed for one in known) / count,
-        tau_o=sum(one.ready > one.needed for one in known) / count,
-        theta_u=sum(max(0, one.needed - one.ready) / max(1, one.needed) for one in known) / count,
-        theta_o=sum(max(0, one.ready - one.needed) / max(1, one.needed) for one in known) / count,
-        unmet=lost / asked if asked else 0.0,
-        machine_slots=sum(one.alive for one in known),
-        needed_slots=sum(one.needed for one in known),
+        tau_u=sum(row.ready < row.needed for row in rows) / count,
+        tau_o=sum(row.ready > row.needed for row in rows) / count,
+        theta_u=sum(max(0, row.needed - row.ready) / max(1, row.needed) for row in rows) / count,
+        theta_o=sum(max(0, row.ready - row.needed) / max(1, row.needed) for row in rows) / count,
+        unmet=lost / demand if demand else 0.0,
+        machine_slots=sum(row.alive for row in rows),
+        needed_slots=sum(row.needed for row in rows),
         actions_a_day=turns.actions / days,
         flaps_a_day=turns.flaps / days,
         slots=tuple(slots),

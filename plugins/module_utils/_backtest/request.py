@@ -19,18 +19,18 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import In
 from ansible_collections.headroom.libvirt.plugins.module_utils._forecast.registry import METHODS
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.options import (
     Spec,
-    changed_options,
-    rule_of,
-    variation,
+    compare_rules,
+    read_rule,
+    vary_rule,
 )
 
-from .comparison import GIVEN, TUNED, Comparison, Settings, compare, measures, table
+from .comparison import RULE, TUNED, Comparison, Settings, compare, format_table, measure
 
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._provision.rule import Rule
 
 _OPTION: t.Final = "backtest.csv"
-_PEERS: t.Final = frozenset({GIVEN, TUNED, "perfect", "reactive"})
+_PEERS: t.Final = frozenset({RULE, TUNED, "perfect", "reactive"})
 
 BACKTEST: t.Final[Spec] = {
     "csv": {"type": "path"},
@@ -44,7 +44,7 @@ BACKTEST: t.Final[Spec] = {
 }
 
 
-def series_of(path: str, interval: int) -> Series:
+def read_series(path: str, interval: int) -> Series:
     """Return the demand in the CSV file at ``path`` in slots of ``interval`` seconds."""
     try:
         text = pathlib.Path(path).read_text(encoding="utf-8-sig")
@@ -60,41 +60,39 @@ def series_of(path: str, interval: int) -> Series:
     return merge([samples], interval, samples[-1].timestamp)
 
 
-def backtested(
+def run_backtest(
     series: Series, rule: t.Mapping[str, t.Any], options: t.Mapping[str, t.Any]
 ) -> dict[str, t.Any]:
     """Return the value ``backtest`` of the result: what the ``rule`` (its options) and others would have done."""
-    rules = {GIVEN: rule_of(rule), **_variations(rule, options["rules"])}
-    for name, one in rules.items():
-        if one.forecaster not in METHODS:
-            where = "rule.forecaster" if name == GIVEN else f"backtest.rules ({name})"
+    rules = {RULE: read_rule(rule), **_read_variations(rule, options["rules"])}
+    for name, compared in rules.items():
+        if compared.forecaster not in METHODS:
+            where = "rule.forecaster" if name == RULE else f"backtest.rules ({name})"
             remedy = f"Replay one of {', '.join(METHODS)}: a filter is asked only for what a plan looks at."
-            raise InvalidInput(where, one.forecaster, "cannot be replayed", remedy)
-    comparison = compare(series, _settings(rules, options))
+            raise InvalidInput(where, compared.forecaster, "cannot be replayed", remedy)
+    comparison = compare(series, _read_settings(rules, options))
     if comparison.tuned is not None:
         rules[TUNED] = comparison.tuned
     return {
         "start": series.start + comparison.start * series.interval,
         "end": series.start + len(series.values) * series.interval,
         "interval": series.interval,
-        "known_share": series.known / max(1, len(series.values)),
+        "known_share": series.count_known() / max(1, len(series.values)),
         "rules": [
-            _row(name, comparison, rules, series, slots=options["slots"])
+            _build_row(name, comparison, rules, series, slots=options["slots"])
             for name in comparison.outcomes
         ],
         "demand": list(series.values[comparison.start :]) if options["slots"] else None,
-        "tuned": None
-        if comparison.tuned is None
-        else changed_options(rules[GIVEN], comparison.tuned),
-        "table": table(comparison, series.interval),
+        "tuned": None if comparison.tuned is None else compare_rules(rules[RULE], comparison.tuned),
+        "table": format_table(comparison, series.interval),
     }
 
 
-def _variations(
-    rule: t.Mapping[str, t.Any], given: t.Sequence[t.Mapping[str, t.Any]]
+def _read_variations(
+    rule: t.Mapping[str, t.Any], variations: t.Sequence[t.Mapping[str, t.Any]]
 ) -> dict[str, Rule]:
     rules: dict[str, Rule] = {}
-    for index, options in enumerate(given):
+    for index, options in enumerate(variations):
         change = dict(options)
         option, name = f"backtest.rules[{index}]", change.pop("name", None)
         if not isinstance(name, str) or not name or name in rules or name in _PEERS:
@@ -105,11 +103,11 @@ def _variations(
             raise InvalidInput(
                 f"{option}.interval", change["interval"], "is not the rule's to change", remedy
             )
-        rules[name] = variation(option, rule, change)
+        rules[name] = vary_rule(option, rule, change)
     return rules
 
 
-def _settings(rules: t.Mapping[str, Rule], options: t.Mapping[str, t.Any]) -> Settings:
+def _read_settings(rules: t.Mapping[str, Rule], options: t.Mapping[str, t.Any]) -> Settings:
     for name, lowest, highest in (
         ("most_short", 0.0, 1.0),
         ("training_share", 0.1, 0.9),
@@ -127,13 +125,13 @@ def _settings(rules: t.Mapping[str, Rule], options: t.Mapping[str, t.Any]) -> Se
     )
 
 
-def _row(
+def _build_row(
     name: str, comparison: Comparison, rules: t.Mapping[str, Rule], series: Series, *, slots: bool
 ) -> dict[str, t.Any]:
     outcome = comparison.outcomes[name]
     return {
         "name": name,
-        "changes": changed_options(rules[GIVEN], rules[name]) if name in rules else None,
-        **measures(outcome, series.interval),
+        "changes": compare_rules(rules[RULE], rules[name]) if name in rules else None,
+        **measure(outcome, series.interval),
         "machines": [slot.ready for slot in outcome.slots] if slots else None,
     }

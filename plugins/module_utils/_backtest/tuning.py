@@ -16,7 +16,7 @@ import typing as t
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
 
 from . import baselines
-from .replay import Outcome, Table, Terms, replay
+from .replay import FleetTerms, Outcome, Table, replay
 
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._demand.series import Series
@@ -30,29 +30,23 @@ _FEWEST_SLOTS: t.Final = 48
 
 
 @dataclasses.dataclass(frozen=True)
-class Tuned:
+class Tuning:
     """The rule that was chosen, what it did on the part that it was chosen on, and what both did on the rest."""
 
     rule: Rule
     training: Outcome
     rest: Outcome
-    given_on_rest: Outcome
+    original_on_rest: Outcome
 
 
-def terms_of(rule: Rule) -> Terms:
+def make_terms(rule: Rule) -> FleetTerms:
     """Return how a fleet under ``rule`` behaves in a replay; its limits of a single run are not replayed."""
-    return Terms(rule.capacity, rule.steps, rule.min, rule.max, hold=rule.cooldown_slots)
-
-
-def backtest(series: Series, rule: Rule, start: int = 0) -> Outcome:
-    """Return what ``rule`` would have done with ``series`` from slot ``start`` on."""
-    (made,) = baselines.blend(series.values, series.interval, rule.steps, [rule.risk])
-    return _judged(series.values, made, rule, series.interval, start)
+    return FleetTerms(rule.capacity, rule.steps, rule.min, rule.max, hold=rule.cooldown_slots)
 
 
 def tune(
     series: Series, rule: Rule, most_short: float = 0.05, training_share: float = 0.6
-) -> Tuned:
+) -> Tuning:
     """Return the cheapest values of risk, headroom and cooldown that are short of machines for at most ``most_short``.
 
     Among values that all are short for longer, those that are so least. Raises InvalidInput if the history is too short
@@ -66,21 +60,23 @@ def tune(
             "backtest.tune", len(values), "intervals of history are too few to tune on", remedy
         )
     risks = sorted({*_RISKS, rule.risk})
-    made = dict(zip(risks, baselines.blend(values, interval, rule.steps, risks)))
+    tables = dict(zip(risks, baselines.plan_blend(values, interval, rule.steps, risks)))
     start = int(_WARM_UP * len(values))
 
-    def on_training(candidate: Rule) -> Outcome:
-        return _judged(values[:split], made[candidate.risk][:split], candidate, interval, start)
+    def judge_on_training(candidate: Rule) -> Outcome:
+        return _judge(values[:split], tables[candidate.risk][:split], candidate, interval, start)
 
-    def on_rest(candidate: Rule) -> Outcome:
-        return _judged(values, made[candidate.risk], candidate, interval, split)
+    def judge_on_rest(candidate: Rule) -> Outcome:
+        return _judge(values, tables[candidate.risk], candidate, interval, split)
 
-    outcomes = [(candidate, on_training(candidate)) for candidate in _candidates(rule, risks)]
+    outcomes = [
+        (candidate, judge_on_training(candidate)) for candidate in _list_candidates(rule, risks)
+    ]
     best, training = min(outcomes, key=lambda pair: (max(most_short, pair[1].tau_u), pair[1].cost))
-    return Tuned(best, training, on_rest(best), on_rest(rule))
+    return Tuning(best, training, judge_on_rest(best), judge_on_rest(rule))
 
 
-def _candidates(rule: Rule, risks: t.Iterable[float]) -> t.Iterator[Rule]:
+def _list_candidates(rule: Rule, risks: t.Iterable[float]) -> t.Iterator[Rule]:
     forecaster = "blend" if rule.forecaster == "trend" else rule.forecaster
     for risk, headroom, slots in itertools.product(risks, _HEADROOMS, _COOLDOWNS_SLOTS):
         cooldown = slots * rule.interval
@@ -89,9 +85,11 @@ def _candidates(rule: Rule, risks: t.Iterable[float]) -> t.Iterator[Rule]:
         )
 
 
-def _judged(
-    values: baselines.Demand, made: Table, rule: Rule, interval: int, start: int
+def _judge(
+    values: baselines.Demand, uppers: Table, rule: Rule, interval: int, start: int
 ) -> Outcome:
     """Replay what the rule asks for: the most of the present demand and its forecasts, and the headroom on top."""
-    planned = [[max(value or 0.0, *row) * (1 + rule.headroom)] for value, row in zip(values, made)]
-    return replay(values, planned, terms_of(rule), interval, start)
+    planned = [
+        [max(value or 0.0, *row) * (1 + rule.headroom)] for value, row in zip(values, uppers)
+    ]
+    return replay(values, planned, make_terms(rule), interval, start)

@@ -27,36 +27,36 @@ _REMEDY: t.Final = (
     "The first line is timestamp,demand; each other one a time (ISO 8601, UTC unless it says otherwise, or seconds "
     "since 1970) and a number of 0 or more, or nothing where the demand is not known."
 )
-_UNKNOWN: t.Final = frozenset({"", "nan", "null", "none"})
-_REMEMBERED: t.Final = 4096
+_MISSING: t.Final = frozenset({"", "nan", "null", "none"})
+_MOST_TEXTS: t.Final = 4096
 
 
 def read(option: str, text: str) -> list[Sample]:
     """Return the samples in ``text``, oldest first; raises InvalidInput naming the line that cannot be read."""
     # The fleet's whole demand: a file tells of no hosts.
-    return [Sample(moment, value, whole=True) for moment, value in rows(option, text)]
+    return [Sample(moment, value, fleet_wide=True) for moment, value in read_rows(option, text)]
 
 
-def rows(option: str, text: str) -> list[tuple[float, float | None]]:
+def read_rows(option: str, text: str) -> list[tuple[float, float | None]]:
     """Return (epoch seconds, demand) of each line, oldest first; raises as ``read`` does."""
     lines = csv.reader(io.StringIO(text), skipinitialspace=True)
     header = next(lines, [])
     if not set(COLUMNS) <= set(header):
         raise InvalidInput(option, ",".join(header), "is not the header of a history", _REMEDY)
     time, demand = map(header.index, COLUMNS)
-    found: list[tuple[float, float | None]] = []
+    rows: list[tuple[float, float | None]] = []
     for line in lines:
         if line:
             if len(line) < len(header):
                 line.extend([""] * (len(header) - len(line)))
             try:
-                found.append((_moment(line[time]), _demand(line[demand])))
+                rows.append((_parse_moment(line[time]), _parse_demand(line[demand])))
             except ValueError as error:
                 wrong, problem = error.args
                 raise InvalidInput(
                     f"{option} (line {lines.line_num})", wrong, problem, _REMEDY
                 ) from None
-    return sorted(found, key=itemgetter(0))
+    return sorted(rows, key=itemgetter(0))
 
 
 def write(rows: t.Iterable[tuple[float, float | None]]) -> str:
@@ -64,20 +64,22 @@ def write(rows: t.Iterable[tuple[float, float | None]]) -> str:
     text = io.StringIO()
     lines = csv.writer(text, lineterminator="\n")
     lines.writerow(COLUMNS)
-    lines.writerows((_time(moment), "" if value is None else repr(value)) for moment, value in rows)
+    lines.writerows(
+        (_format_time(moment), "" if value is None else repr(value)) for moment, value in rows
+    )
     return text.getvalue()
 
 
-def _time(moment: float) -> str:
+def _format_time(moment: float) -> str:
     return dt.datetime.fromtimestamp(moment, dt.timezone.utc).isoformat().replace("+00:00", "Z")
 
 
-def _moment(text: str) -> float:
+def _parse_moment(text: str) -> float:
     try:
         if text[4:5] == text[7:8] == "-":
-            moment = _midnight(text[:10]) + _after_midnight(text[10:])
+            moment = _parse_date(text[:10]) + _parse_clock(text[10:])
         else:
-            number = _number(text)
+            number = _parse_number(text)
             moment = parse_time(text.strip()) if number is None else number
     except ValueError:
         moment = math.nan
@@ -87,26 +89,26 @@ def _moment(text: str) -> float:
 
 
 # A history has few dates and few times of day, and looking one up takes a tenth of the time of reading it.
-@functools.lru_cache(_REMEMBERED)
-def _midnight(date: str) -> float:
+@functools.lru_cache(_MOST_TEXTS)
+def _parse_date(date: str) -> float:
     return parse_time(date)
 
 
-@functools.lru_cache(_REMEMBERED)
-def _after_midnight(clock: str) -> float:
+@functools.lru_cache(_MOST_TEXTS)
+def _parse_clock(clock: str) -> float:
     return parse_time(f"1970-01-01{clock.rstrip()}")
 
 
-def _demand(text: str) -> float | None:
-    number = _number(text)
+def _parse_demand(text: str) -> float | None:
+    number = _parse_number(text)
     if number is not None and 0 <= number < math.inf:
         return number
-    if text.strip().lower() in _UNKNOWN:
+    if text.strip().lower() in _MISSING:
         return None
     raise ValueError(text, "is not a demand")
 
 
-def _number(text: str) -> float | None:
+def _parse_number(text: str) -> float | None:
     try:
         return float(text)
     except ValueError:

@@ -45,7 +45,7 @@ class Demand:
 
 
 @dataclasses.dataclass(frozen=True)
-class Machine:
+class MemberSample:
     """A member as it was just read; ``created`` are epoch seconds."""
 
     sample: DomainSample
@@ -58,14 +58,16 @@ class Machine:
 
 
 @dataclasses.dataclass(frozen=True)
-class Previous:
+class PreviousSample:
     """The sample before: when it was taken (epoch seconds) and the counters of the members of then."""
 
     taken_at: float
     counters: t.Sequence[DomainSample]
 
 
-def rates_since(previous: Previous | None, machines: t.Sequence[Machine]) -> dict[str, t.Any]:
+def compute_rates(
+    previous: PreviousSample | None, machines: t.Sequence[MemberSample]
+) -> dict[str, t.Any]:
     """Return the rates of each machine by UUID, None where nothing says what they are.
 
     A machine that was started after the previous sample has counted from 0 since then: its counters are its part
@@ -76,14 +78,14 @@ def rates_since(previous: Previous | None, machines: t.Sequence[Machine]) -> dic
     past = {sample.uuid: sample for sample in previous.counters}
     return {
         machine.sample.uuid: rates.between(
-            _base(previous, past.get(machine.sample.uuid), machine), machine.sample
+            _choose_base(previous, past.get(machine.sample.uuid), machine), machine.sample
         )
         for machine in machines
     }
 
 
-def load_of(
-    machines: t.Sequence[Machine], changes: t.Mapping[str, t.Any]
+def compute_load(
+    machines: t.Sequence[MemberSample], changes: t.Mapping[str, t.Any]
 ) -> tuple[float, int] | None:
     """Return what the ``machines`` that run used by their rates, in cores, and of how many vCPUs.
 
@@ -110,8 +112,8 @@ def load_of(
 
 def evaluate(
     query: Query,
-    machines: t.Sequence[Machine],
-    previous: Previous | None,
+    machines: t.Sequence[MemberSample],
+    previous: PreviousSample | None,
     interval: int,
     now: float,
 ) -> Demand:
@@ -126,18 +128,20 @@ def evaluate(
         return Demand(None, f"{join_names(silent)} did not tell: not even whether it runs")
     if not any(machine.runs for machine in machines):
         return Demand(0.0, "no member runs on this host")
-    changes = rates_since(previous, machines)
+    changes = compute_rates(previous, machines)
     unknown = (
-        _unknown(machines, changes, previous, interval, now)
+        _explain_missing_rates(machines, changes, previous, interval, now)
         if uses_rates(query)
-        else _busy(machines)
+        else _explain_busy(machines)
     )
     if unknown:
         return Demand(None, unknown)
     domains = [
         {**machine.sample.as_dict(), "rates": changes[machine.sample.uuid]} for machine in machines
     ]
-    return Demand(_number(query, query.evaluate({"domains": domains, "totals": totals(domains)})))
+    return Demand(
+        _check_result(query, query.evaluate({"domains": domains, "totals": totals(domains)}))
+    )
 
 
 def uses_rates(query: Query) -> bool:
@@ -151,7 +155,9 @@ def uses_rates(query: Query) -> bool:
     return False
 
 
-def _base(previous: Previous, before: DomainSample | None, machine: Machine) -> DomainSample | None:
+def _choose_base(
+    previous: PreviousSample, before: DomainSample | None, machine: MemberSample
+) -> DomainSample | None:
     """Return the counters that the machine's are measured against."""
     now = machine.sample
     if before is None:
@@ -165,25 +171,25 @@ def _base(previous: Previous, before: DomainSample | None, machine: Machine) -> 
         started_since = before.id != now.id
     if not started_since:
         return before
-    return dataclasses.replace(now, taken_at=previous.taken_at, stats=_zeroed(now.stats))
+    return dataclasses.replace(now, taken_at=previous.taken_at, stats=_zero(now.stats))
 
 
-def _zeroed(stats: t.Any) -> t.Any:
+def _zero(stats: t.Any) -> t.Any:
     """Return ``stats`` with every number 0, except what tells devices apart."""
     if isinstance(stats, dict):
         return {
-            name: value if name in ("index", "layer") else _zeroed(value)
+            name: value if name in ("index", "layer") else _zero(value)
             for name, value in stats.items()
         }
     if isinstance(stats, list):
-        return [_zeroed(item) for item in stats]
+        return [_zero(item) for item in stats]
     return 0 if isinstance(stats, (int, float)) and not isinstance(stats, bool) else stats
 
 
-def _unknown(
-    machines: t.Sequence[Machine],
+def _explain_missing_rates(
+    machines: t.Sequence[MemberSample],
     changes: t.Mapping[str, t.Any],
-    previous: Previous | None,
+    previous: PreviousSample | None,
     interval: int,
     now: float,
 ) -> str | None:
@@ -196,10 +202,10 @@ def _unknown(
     unrated = [m.sample.name for m in machines if m.runs and changes[m.sample.uuid] is None]
     if unrated:
         return f"there are no rates yet of {join_names(unrated)}"
-    return _busy(machines)
+    return _explain_busy(machines)
 
 
-def _busy(machines: t.Sequence[Machine]) -> str | None:
+def _explain_busy(machines: t.Sequence[MemberSample]) -> str | None:
     busy = [
         machine.sample.name
         for machine in machines
@@ -208,10 +214,10 @@ def _busy(machines: t.Sequence[Machine]) -> str | None:
     return f"{join_names(busy)} did not tell: busy with another job of libvirt" if busy else None
 
 
-def _number(query: Query, value: t.Any) -> float:
+def _check_result(query: Query, value: t.Any) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise InvalidInput(
-            query.option, query.text, f"yields {_kind(value)} instead of a number", _REMEDY
+            query.option, query.text, f"yields {_describe_kind(value)} instead of a number", _REMEDY
         )
     if not math.isfinite(value) or value < 0:
         raise InvalidInput(
@@ -220,7 +226,7 @@ def _number(query: Query, value: t.Any) -> float:
     return float(value)
 
 
-def _kind(value: t.Any) -> str:
+def _describe_kind(value: t.Any) -> str:
     if value is None:
         return "null (no member has what it names)"
     names = {bool: "a boolean", str: "a string", list: "a list", dict: "an object"}

@@ -5,7 +5,11 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""The demand of fleets as one host recorded it, and the counters that the next rates are measured against."""
+"""The demand of fleets as one host recorded it, and the counters that the next rates are measured against.
+
+A ``History`` is made of an open transaction of the database (database.py) and a fleet's name. ``build_records`` and
+``import_records`` bring demand into it that was recorded elsewhere.
+"""
 
 from __future__ import annotations
 
@@ -15,15 +19,23 @@ import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._stats.sample import DomainSample
 
+from .series import merge
+
 if t.TYPE_CHECKING:
     import sqlite3
+
+    from .series import Sample
+
+# A fleet whose machines have always taken alike needs no more than some runs to say so. Chosen, not measured.
+MOST_READINESS: t.Final = 20
+_NOT_IN_FILE: t.Final = "the imported file does not know it"
 
 
 @dataclasses.dataclass(frozen=True)
 class Record:
     """One row: ``value`` None is missing data, and ``reason`` says why. Times are epoch seconds.
 
-    ``taken_at`` is when counters were read. ``whole`` says that the value was handed in for the whole fleet.
+    ``taken_at`` is when counters were read. ``fleet_wide`` says that the value was handed in for the whole fleet.
     ``used_cores`` is what the machines that ran used of their ``vcpus``; None where that is not known.
     """
 
@@ -32,7 +44,7 @@ class Record:
     value: float | None
     reason: str | None = None
     taken_at: float | None = None
-    whole: bool = False
+    fleet_wide: bool = False
     used_cores: float | None = None
     vcpus: int | None = None
 
@@ -57,23 +69,23 @@ class History:
     connection: sqlite3.Connection
     fleet: str
 
-    def at(self, slot: int) -> Record | None:
+    def find(self, slot: int) -> Record | None:
         """Return the row of ``slot``."""
-        found = self._records("slot = ?", slot)
-        return found[0] if found else None
+        records = self._select("slot = ?", slot)
+        return records[0] if records else None
 
-    def since(self, slot: int) -> list[Record]:
+    def read_since(self, slot: int) -> list[Record]:
         """Return the rows from ``slot`` on, oldest first."""
-        return self._records("slot >= ?", slot)
+        return self._select("slot >= ?", slot)
 
-    def last_counted(self, slot: int) -> Record | None:
+    def find_last_counted(self, slot: int) -> Record | None:
         """Return the last row before ``slot`` for which counters were read."""
-        found = self._records(
+        records = self._select(
             "slot = (SELECT max(slot) FROM sample WHERE fleet = ? AND slot < ? AND taken_at IS NOT NULL)",
             self.fleet,
             slot,
         )
-        return found[0] if found else None
+        return records[0] if records else None
 
     def add(self, record: Record) -> None:
         """Record one slot; it must not have a row yet."""
@@ -96,15 +108,15 @@ class History:
             "DELETE FROM sample WHERE fleet = ? AND slot < ?", (self.fleet, slot)
         )
 
-    def with_load(self, after: int, last: int) -> list[Record]:
+    def read_loads(self, after: int, last: int) -> list[Record]:
         """Return the rows after the slot ``after`` up to ``last`` that tell what machines used, oldest first."""
-        return self._records("slot > ? AND slot <= ? AND used_cores IS NOT NULL", after, last)
+        return self._select("slot > ? AND slot <= ? AND used_cores IS NOT NULL", after, last)
 
-    def readiness(self) -> list[Readiness]:
+    def read_readiness(self) -> list[Readiness]:
         """Return how long new machines took in the latest runs that made any, oldest first."""
         rows = self.connection.execute(
             "SELECT moment, machines, seconds FROM readiness WHERE fleet = ? ORDER BY moment DESC LIMIT ?",
-            (self.fleet, READINESS_KEPT),
+            (self.fleet, MOST_READINESS),
         )
         return [Readiness(*row) for row in rows][::-1]
 
@@ -120,11 +132,11 @@ class History:
         self.connection.execute(
             "DELETE FROM readiness WHERE fleet = ? AND moment NOT IN "
             "(SELECT moment FROM readiness WHERE fleet = ? ORDER BY moment DESC LIMIT ?)",
-            (self.fleet, self.fleet, READINESS_KEPT),
+            (self.fleet, self.fleet, MOST_READINESS),
         )
         return done.rowcount == 1
 
-    def counters(self) -> list[DomainSample]:
+    def read_counters(self) -> list[DomainSample]:
         """Return the counters of the latest sample."""
         rows = self.connection.execute(
             "SELECT sample FROM counters WHERE fleet = ? ORDER BY domain", (self.fleet,)
@@ -142,15 +154,59 @@ class History:
             ],
         )
 
-    def _records(self, condition: str, *values: t.Any) -> list[Record]:
+    def _select(self, condition: str, *values: t.Any) -> list[Record]:
         # `condition` is one of the texts above, never input.
         query = f"SELECT {_COLUMNS} FROM sample WHERE fleet = ? AND {condition} ORDER BY slot"  # noqa: S608
         rows = self.connection.execute(query, (self.fleet, *values))
         return [
-            Record(slot, timestamp, value, reason, taken_at, bool(whole), used_cores, vcpus)
-            for slot, timestamp, value, reason, taken_at, whole, used_cores, vcpus in rows
+            Record(slot, timestamp, value, reason, taken_at, bool(fleet_wide), used_cores, vcpus)
+            for slot, timestamp, value, reason, taken_at, fleet_wide, used_cores, vcpus in rows
         ]
 
 
-READINESS_KEPT: t.Final = 20
-_COLUMNS: t.Final = ", ".join(field.name for field in dataclasses.fields(Record))
+# In the order of the fields of Record.
+_COLUMNS: t.Final = "slot, timestamp, value, reason, taken_at, whole, used_cores, vcpus"
+
+
+def build_records(samples: t.Sequence[Sample], interval: int, *, fleet_wide: bool) -> list[Record]:
+    """Return a row for each slot of ``interval`` seconds that has samples; several in one slot are averaged."""
+    if not samples:
+        return []
+    series = merge([samples], interval, max(sample.timestamp for sample in samples))
+    covered = {sample.timestamp // interval * interval for sample in samples}
+    return [
+        Record(slot, slot, value, _NOT_IN_FILE if value is None else None, fleet_wide=fleet_wide)
+        for slot, value in series.slots()
+        if slot in covered
+    ]
+
+
+def import_records(
+    history: History, records: t.Iterable[Record], *, replace: bool
+) -> dict[str, int]:
+    """Write the ``records``; what the history already knows otherwise stays, unless ``replace``.
+
+    A slot without a value is no knowledge: it never replaces one, and is always replaced. Returns how many slots were
+    ``added`` and ``replaced``, how many were ``kept`` as the history knew other values, and how many say the ``same``.
+    """
+    counts = dict.fromkeys(("added", "replaced", "kept", "same"), 0)
+    for record in records:
+        counts[_import_record(history, record, replace=replace)] += 1
+    return counts
+
+
+def _import_record(history: History, record: Record, *, replace: bool) -> str:
+    existing = history.find(record.slot)
+    if existing is None:
+        history.add(record)
+        return "added"
+    if record.value is None or (existing.value, existing.fleet_wide) == (
+        record.value,
+        record.fleet_wide,
+    ):
+        return "same"
+    if existing.value is not None and not replace:
+        return "kept"
+    # Counters were read then, whatever the value is now: the rates of the next sample still need to know when.
+    history.put(dataclasses.replace(record, taken_at=existing.taken_at))
+    return "replaced"

@@ -61,7 +61,7 @@ class Prometheus:
     timeout: float = 10.0
 
 
-def check(server: Prometheus) -> Prometheus:
+def check_server(server: Prometheus) -> Prometheus:
     """Return ``server``; raises InvalidInput for options that cannot be used."""
     address = urlsplit(server.url)
     if address.scheme not in ("http", "https") or not address.hostname:
@@ -95,9 +95,11 @@ def _fetch_part(server: Prometheus, moments: list[float], interval: int) -> list
         "step": str(interval),
         "timeout": f"{server.timeout:g}s",
     }
-    known = parse(_ask(server, urlencode(parameters)), server.query)
-    steps = {round((moment - moments[0]) / interval): value for moment, value in known}
-    return [Sample(moment, steps.get(index), whole=True) for index, moment in enumerate(moments)]
+    points = parse(_ask(server, urlencode(parameters)), server.query)
+    steps = {round((moment - moments[0]) / interval): value for moment, value in points}
+    return [
+        Sample(moment, steps.get(index), fleet_wide=True) for index, moment in enumerate(moments)
+    ]
 
 
 def parse(answer: bytes, query: str) -> list[tuple[float, float | None]]:
@@ -105,23 +107,24 @@ def parse(answer: bytes, query: str) -> list[tuple[float, float | None]]:
     try:
         data = json.loads(answer)["data"]
         if data["resultType"] != "matrix":
-            raise _unusable(query, f"yields a {data['resultType']}", _SUM)
+            raise _explain_query(query, f"yields a {data['resultType']}", _SUM)
         series = data["result"]
         if len(series) > 1:
-            raise _unusable(query, f"yields {len(series)} series", _SUM)
-        return [_point(query, moment, value) for one in series for moment, value in one["values"]]
+            raise _explain_query(query, f"yields {len(series)} series", _SUM)
+        points = series[0]["values"] if series else []
+        return [_parse_point(query, moment, value) for moment, value in points]
     except (ValueError, KeyError, TypeError) as error:
         raise ConnectionFailed(
-            f"{_OPTION}.url: the server that answered is not Prometheus: {_short(answer)}"
+            f"{_OPTION}.url: the server that answered is not Prometheus: {_trim(answer)}"
         ) from error
 
 
-def _point(query: str, moment: float, text: str) -> tuple[float, float | None]:
+def _parse_point(query: str, moment: float, text: str) -> tuple[float, float | None]:
     value = float(text)
     if not math.isfinite(value):
         return float(moment), None
     if value < 0:
-        raise _unusable(
+        raise _explain_query(
             query, f"yields {text}, which is not a demand", "Write a query that yields 0 or more."
         )
     return float(moment), value
@@ -133,31 +136,34 @@ def _ask(server: Prometheus, form: str) -> bytes:
             f"{server.url.rstrip('/')}/api/v1/query_range",
             method="POST",
             data=form,
-            headers={"Content-Type": "application/x-www-form-urlencoded", **_texts(server.headers)},
+            headers={
+                "Content-Type": "application/x-www-form-urlencoded",
+                **_convert_headers(server.headers),
+            },
             timeout=server.timeout,
             ca_path=server.ca,
             http_agent="headroom.libvirt",
             follow_redirects="none",
             use_netrc=False,
         ) as answer:
-            return _whole(answer.read(_MOST_BYTES + 1))
+            return _check_size(answer.read(_MOST_BYTES + 1))
     except HTTPError as error:
-        raise _refused(server, error) from error
+        raise _explain_refusal(server, error) from error
     except (SSLValidationError, ssl.SSLError) as error:
-        raise _untrusted(server, error) from error
+        raise _explain_distrust(server, error) from error
     except (socket.timeout, TimeoutError) as error:
-        raise _late(server) from error
+        raise _explain_timeout(server) from error
     except URLError as error:
-        raise _unreachable(server, error.reason) from error
+        raise _explain_unreachable(server, error.reason) from error
     except (NoConnection, http.client.HTTPException, OSError) as error:
-        raise _unreachable(server, error) from error
+        raise _explain_unreachable(server, error) from error
 
 
-def _texts(headers: t.Mapping[str, t.Any]) -> dict[str, str]:
+def _convert_headers(headers: t.Mapping[str, t.Any]) -> dict[str, str]:
     return {str(name): str(value) for name, value in headers.items()}
 
 
-def _whole(answer: bytes) -> bytes:
+def _check_size(answer: bytes) -> bytes:
     if len(answer) > _MOST_BYTES:
         raise ConnectionFailed(
             f"{_OPTION}.url: the answer has more than {_MOST_BYTES} bytes. {_SUM}"
@@ -165,12 +171,12 @@ def _whole(answer: bytes) -> bytes:
     return answer
 
 
-def _refused(server: Prometheus, error: HTTPError) -> Exception:
+def _explain_refusal(server: Prometheus, error: HTTPError) -> Exception:
     """Prometheus says in JSON what is wrong with a query, and proxies before it say in HTML whatever they like."""
     if error.code in (400, 422):
         with contextlib.suppress(ValueError, KeyError, TypeError):
-            return _unusable(
-                server.query, f"was refused: {json.loads(_reason(error))['error']}", _TRY
+            return _explain_query(
+                server.query, f"was refused: {json.loads(_read_reason(error))['error']}", _TRY
             )
     hint = " Look at prometheus.headers." if error.code in (401, 403) else ""
     return ConnectionFailed(
@@ -178,35 +184,35 @@ def _refused(server: Prometheus, error: HTTPError) -> Exception:
     )
 
 
-def _reason(error: HTTPError) -> bytes:
+def _read_reason(error: HTTPError) -> bytes:
     """Whoever refuses may hang up before what it says has arrived; that it refused is known all the same."""
     with contextlib.suppress(http.client.HTTPException, OSError):
         return error.read(4096)
     return b""
 
 
-def _unreachable(server: Prometheus, reason: object) -> Exception:
+def _explain_unreachable(server: Prometheus, reason: object) -> Exception:
     if isinstance(reason, (socket.timeout, TimeoutError)):
-        return _late(server)
+        return _explain_timeout(server)
     if isinstance(reason, ssl.SSLError):
-        return _untrusted(server, reason)
+        return _explain_distrust(server, reason)
     return ConnectionFailed(f"{_OPTION}.url: {server.url} cannot be reached: {reason}")
 
 
-def _late(server: Prometheus) -> Exception:
+def _explain_timeout(server: Prometheus) -> Exception:
     return TimedOut(
         f"{_OPTION}: {server.url} did not answer within {server.timeout:g} s (prometheus.timeout)."
     )
 
 
-def _untrusted(server: Prometheus, error: Exception) -> Exception:
+def _explain_distrust(server: Prometheus, error: Exception) -> Exception:
     way_out = "Name the file of the authority that signed its certificate in prometheus.ca."
     return ConnectionFailed(f"{_OPTION}.ca: {server.url} is not to be trusted: {error}. {way_out}")
 
 
-def _unusable(query: str, problem: str, remedy: str) -> InvalidInput:
+def _explain_query(query: str, problem: str, remedy: str) -> InvalidInput:
     return InvalidInput(f"{_OPTION}.query", query, problem, remedy)
 
 
-def _short(answer: bytes) -> str:
+def _trim(answer: bytes) -> str:
     return repr(answer[:80].decode("utf-8", "replace"))

@@ -60,7 +60,7 @@ class WallClock:
 
 
 @dataclasses.dataclass(frozen=True)
-class Request:
+class SamplingRequest:
     """What to sample: ``query`` over the members, the fleet's ``value`` handed in, or what ``prometheus`` knows.
 
     Times in (epoch) seconds. ``scale`` turns what a query yields into the unit of the demand;
@@ -81,7 +81,7 @@ class Request:
 
 @dataclasses.dataclass(frozen=True)
 class _Member:
-    machine: evaluate.Machine
+    machine: evaluate.MemberSample
     metadata: Metadata
     state: str
 
@@ -100,19 +100,19 @@ class _Member:
         }
 
 
-def take(
-    connection: Connection, request: Request, database: Database, clock: Clock
+def take_sample(
+    connection: Connection, request: SamplingRequest, database: Database, clock: Clock
 ) -> dict[str, t.Any]:
     """Sample the fleet's members on the host and record their demand; return the result of the task.
 
     A slot that has a row already keeps it. Raises InvalidInput for an expression that yields no demand, and what
     Database.run and the statistics raise.
     """
-    known = _known(request)
+    fetched = _fetch_history(request)
     members = _read_members(connection, request.fleet, clock)
     taken_at = max((member.machine.sample.taken_at for member in members), default=clock.now())
     result, warnings = database.run(
-        lambda opened: _record(opened, request, members, taken_at, known), clock.now()
+        lambda opened: _record(opened, request, members, taken_at, fetched), clock.now()
     )
     uri = read_machine_uri(connection, request.machine_uri)
     rows = [
@@ -122,7 +122,7 @@ def take(
     return {**result, "members": rows, "fleet": request.fleet, "warnings": warnings}
 
 
-def _known(request: Request) -> list[Sample] | None:
+def _fetch_history(request: SamplingRequest) -> list[Sample] | None:
     """Return the history as Prometheus knows it; None where the database keeps it."""
     if request.prometheus is None:
         return None
@@ -139,11 +139,12 @@ def _known(request: Request) -> list[Sample] | None:
 
 def _read_members(connection: Connection, fleet: str, clock: Clock) -> list[_Member]:
     readings = collect.collect(connection, collect.Request(fleet=fleet), clock)
-    return [member for reading in readings for member in _member(connection, reading)]
+    members = (_identify_member(connection, reading) for reading in readings)
+    return [member for member in members if member is not None]
 
 
-def _member(connection: Connection, reading: collect.Reading) -> t.Iterator[_Member]:
-    """Yield the member; nothing if it vanished meanwhile."""
+def _identify_member(connection: Connection, reading: collect.Reading) -> _Member | None:
+    """Return the member; None if it vanished meanwhile."""
     metadata = reading.metadata or Metadata()
     state = reading.sample.stats["state"]
     if state == "shutoff":
@@ -151,11 +152,11 @@ def _member(connection: Connection, reading: collect.Reading) -> t.Iterator[_Mem
             domain = domains.look_up_uuid(connection, reading.sample.uuid)
             state = "saved" if domains.has_saved_memory(domain) else state
         except NotFound:
-            return
-    yield _Member(evaluate.Machine(reading.sample, _created(metadata)), metadata, state)
+            return None
+    return _Member(evaluate.MemberSample(reading.sample, _parse_created(metadata)), metadata, state)
 
 
-def _created(metadata: Metadata) -> float | None:
+def _parse_created(metadata: Metadata) -> float | None:
     with contextlib.suppress(ValueError):
         return parse_time(metadata.created or "")
     return None
@@ -163,29 +164,29 @@ def _created(metadata: Metadata) -> float | None:
 
 def _record(
     connection: sqlite3.Connection,
-    request: Request,
+    request: SamplingRequest,
     members: list[_Member],
     taken_at: float,
-    known: list[Sample] | None,
+    fetched: list[Sample] | None,
 ) -> dict[str, t.Any]:
     history = History(connection, request.fleet)
     slot = slot_start(request.timestamp, request.interval)
     machines = [member.machine for member in members]
-    counted = history.last_counted(slot)
+    counted = history.find_last_counted(slot)
     previous = (
         None
         if counted is None or counted.taken_at is None
-        else evaluate.Previous(counted.taken_at, history.counters())
+        else evaluate.PreviousSample(counted.taken_at, history.read_counters())
     )
-    changes, record = Changes(), history.at(slot)
-    rates = evaluate.rates_since(previous, machines) if record is None else {}
+    changes, record = Changes(), history.find(slot)
+    rates = evaluate.compute_rates(previous, machines) if record is None else {}
     if record is None:
         record = (
-            _told(request, slot, known[-1], taken_at)
-            if known
+            _adopt(request, slot, fetched[-1], taken_at)
+            if fetched
             else _measure(request, slot, machines, previous, taken_at)
         )
-        used_cores, vcpus = evaluate.load_of(machines, rates) or (None, None)
+        used_cores, vcpus = evaluate.compute_load(machines, rates) or (None, None)
         record = dataclasses.replace(record, used_cores=used_cores, vcpus=vcpus)
         history.add(record)
         history.keep_counters(machine.sample for machine in machines)
@@ -195,40 +196,40 @@ def _record(
         **changes.as_result(),
         "sample": {"timestamp": record.timestamp, "value": record.value, "reason": record.reason},
         "history": [
-            {"timestamp": row.timestamp, "value": row.value, "whole": row.whole}
-            for row in known
-            or (row for row in history.since(slot - request.window) if row.slot <= slot)
+            {"timestamp": row.timestamp, "value": row.value, "whole": row.fleet_wide}
+            for row in fetched
+            or (row for row in history.read_since(slot - request.window) if row.slot <= slot)
         ],
         "members": [member.as_dict(rates.get(member.machine.sample.uuid)) for member in members],
-        **_for_measuring(history, request, slot),
+        **_read_calibration(history, request, slot),
     }
 
 
-def _for_measuring(history: History, request: Request, slot: int) -> dict[str, t.Any]:
-    """Return what measuring goes by (measured.py)."""
+def _read_calibration(history: History, request: SamplingRequest, slot: int) -> dict[str, t.Any]:
+    """Return what measuring goes by (_provision/calibration.py)."""
     return {
         "loads": [
             {"timestamp": row.timestamp, "used_cores": row.used_cores, "vcpus": row.vcpus}
-            for row in history.with_load(slot - _LOADS * request.interval, slot)
+            for row in history.read_loads(slot - _LOADS * request.interval, slot)
         ],
-        "readiness": [one.as_dict() for one in history.readiness()],
+        "readiness": [readiness.as_dict() for readiness in history.read_readiness()],
     }
 
 
-def _told(request: Request, slot: int, sample: Sample, taken_at: float) -> Record:
+def _adopt(request: SamplingRequest, slot: int, sample: Sample, taken_at: float) -> Record:
     reason = "Prometheus does not know it" if sample.value is None else None
-    return Record(slot, request.timestamp, sample.value, reason, taken_at, whole=True)
+    return Record(slot, request.timestamp, sample.value, reason, taken_at, fleet_wide=True)
 
 
 def _measure(
-    request: Request,
+    request: SamplingRequest,
     slot: int,
-    machines: list[evaluate.Machine],
-    previous: evaluate.Previous | None,
+    machines: list[evaluate.MemberSample],
+    previous: evaluate.PreviousSample | None,
     taken_at: float,
 ) -> Record:
     if request.query is None:
-        return Record(slot, request.timestamp, request.value, taken_at=taken_at, whole=True)
+        return Record(slot, request.timestamp, request.value, taken_at=taken_at, fleet_wide=True)
     measured = evaluate.evaluate(request.query, machines, previous, request.interval, taken_at)
     value = None if measured.value is None else measured.value * request.scale
     return Record(slot, request.timestamp, value, measured.reason, taken_at)

@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 import typing as t
 
@@ -18,12 +19,12 @@ import typing as t
 class Sample:
     """What a host recorded at ``timestamp`` (epoch seconds); ``value`` is None where it could not tell.
 
-    ``whole`` says that the value was handed in for the fleet, so that it counts once and not once a host.
+    ``fleet_wide`` says that the value was handed in for the fleet, so that it counts once and not once a host.
     """
 
     timestamp: float
     value: float | None
-    whole: bool = False
+    fleet_wide: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,9 +44,8 @@ class Series:
         """The demand of the latest slot, None when it is not known."""
         return self.values[-1] if self.values else None
 
-    @property
-    def known(self) -> int:
-        """How many slots have a value."""
+    def count_known(self) -> int:
+        """Return how many slots have a value."""
         return sum(value is not None for value in self.values)
 
     def slots(self) -> t.Iterator[tuple[int, float | None]]:
@@ -69,25 +69,25 @@ def merge(histories: t.Sequence[t.Sequence[Sample]], interval: int, now: float) 
     """
     last = slot_start(now, interval)
     parts = [
-        _by_slot([sample for sample in history if not sample.whole], interval, now)
+        _group_by_slot([sample for sample in history if not sample.fleet_wide], interval, now)
         for history in histories
     ]
-    wholes = [
-        _by_slot([sample for sample in history if sample.whole], interval, now)
+    fleet_wide = [
+        _group_by_slot([sample for sample in history if sample.fleet_wide], interval, now)
         for history in histories
     ]
-    first = min((slot for by_slot in parts + wholes for slot in by_slot), default=None)
+    first = min(itertools.chain(*parts, *fleet_wide), default=None)
     if first is None:
         return Series(interval, last)
     slots = range(first, last + interval, interval)
-    columns = [_column(by_slot, slots) for by_slot in parts if by_slot]
-    totals = [_total(column) for column in zip(*columns)] or [None] * len(slots)
-    if any(wholes):
-        totals = [_whole(wholes, slot, total) for slot, total in zip(slots, totals)]
+    columns = [_align(by_slot, slots) for by_slot in parts if by_slot]
+    totals = [_add_up(column) for column in zip(*columns)] or [None] * len(slots)
+    if any(fleet_wide):
+        totals = [_prefer_fleet_wide(fleet_wide, slot, total) for slot, total in zip(slots, totals)]
     return Series(interval, first, tuple(totals))
 
 
-def bridged(series: Series) -> Series:
+def bridge_gaps(series: Series) -> Series:
     """Return the series with each single missing slot between two known ones filled with the larger of the two.
 
     One sample that was lost must not stop the fleet from following demand, and must not shrink it either.
@@ -100,28 +100,30 @@ def bridged(series: Series) -> Series:
     return dataclasses.replace(series, values=tuple(values))
 
 
-def _by_slot(history: t.Sequence[Sample], interval: int, now: float) -> dict[int, float | None]:
+def _group_by_slot(
+    history: t.Sequence[Sample], interval: int, now: float
+) -> dict[int, float | None]:
     values: dict[int, list[float]] = {}
     for sample in history:
         if sample.timestamp <= now:
-            known = values.setdefault(slot_start(sample.timestamp, interval), [])
+            in_slot = values.setdefault(slot_start(sample.timestamp, interval), [])
             if sample.value is not None:
-                known.append(sample.value)
-    return {slot: sum(known) / len(known) if known else None for slot, known in values.items()}
+                in_slot.append(sample.value)
+    return {slot: sum(items) / len(items) if items else None for slot, items in values.items()}
 
 
-def _column(by_slot: dict[int, float | None], slots: range) -> list[float | None]:
+def _align(by_slot: dict[int, float | None], slots: range) -> list[float | None]:
     first = min(by_slot)
     before = 0.0 if by_slot[first] == 0 else None
     return [by_slot.get(slot) if slot >= first else before for slot in slots]
 
 
-def _whole(
-    wholes: t.Sequence[dict[int, float | None]], slot: int, total: float | None
+def _prefer_fleet_wide(
+    fleet_wide: t.Sequence[dict[int, float | None]], slot: int, total: float | None
 ) -> float | None:
-    known = [value for value in (by_slot.get(slot) for by_slot in wholes) if value is not None]
-    return max(known, default=total)
+    values = [value for value in (by_slot.get(slot) for by_slot in fleet_wide) if value is not None]
+    return max(values, default=total)
 
 
-def _total(parts: t.Sequence[float | None]) -> float | None:
+def _add_up(parts: t.Sequence[float | None]) -> float | None:
     return None if None in parts else sum(t.cast("t.Sequence[float]", parts))

@@ -7,7 +7,7 @@
 
 """A forecaster that finds days and weeks by itself and keeps the risk asked for. Pure.
 
-What it is made of: horizon.py. It works from the second sample on, and better with every week.
+What it is made of: ensemble.py. It works from the second sample on, and better with every week.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from .trend import Forecast, Growth, Step, TrendRule
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._demand.series import Series
 
+    from .state import State
+
 _LONGEST_SECONDS: t.Final = 28 * 86_400
 _MOST_SLOTS: t.Final = 10_000
 _THOROUGH_SLOTS: t.Final = 1008
 ENOUGH_SLOTS: t.Final = 48
 LIMIT_LEVEL: t.Final = 1 - 1 / 750
 _VERSION: t.Final = 8
-
-State = dict[str, t.Any]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,11 +43,11 @@ class Blend:
 
     risk: float = 0.05
 
-    def forecasts(self, series: Series, steps: int, last: int = 1) -> list[Forecast | None]:
+    def forecast(self, series: Series, steps: int, last: int = 1) -> list[Forecast | None]:
         """See Forecaster."""
-        return self.continued(series, steps, last)[0]
+        return self.resume(series, steps, last)[0]
 
-    def continued(
+    def resume(
         self, series: Series, steps: int, last: int = 1, state: State | None = None
     ) -> tuple[list[Forecast | None], State]:
         """Return the forecasts, and a state from which the next run goes on at the cost of the new slots only.
@@ -57,56 +57,63 @@ class Blend:
         demand (a fleet of the same name elsewhere).
         """
         key = [_VERSION, self.risk, series.interval, steps]
-        seen = self._seen(series, last, state, key)
-        if state is not None and seen is not None:
-            made, past = [_from_json(forecast) for forecast in state["made"]], state["tracker"]
+        start = self._find_start(series, last, state, key)
+        if state is not None and start is not None:
+            forecasts, past = (
+                [_load_forecast(forecast) for forecast in state["made"]],
+                state["tracker"],
+            )
         else:
-            made, past = [], None
-            seen = max(
+            forecasts, past = [], None
+            start = max(
                 0, len(series.values) - min(_MOST_SLOTS, _LONGEST_SECONDS // series.interval)
             )
         tracker = Tracker(series.interval, steps, [1 - self.risk], LIMIT_LEVEL, past)
         first = len(series.values) - last
-        for index in range(seen, len(series.values)):
+        for index in range(start, len(series.values)):
             tracker.observe(
                 series.values[index], brief=not state and index < first - _THOROUGH_SLOTS
             )
             if index >= first:
-                made.append(tracker.forecast(limited=tracker.known >= ENOUGH_SLOTS))
-        kept = {
+                forecasts.append(tracker.forecast(limited=tracker.known_count >= ENOUGH_SLOTS))
+        next_state = {
             "key": key,
             "next": series.start + len(series.values) * series.interval,
-            "made": [_as_json(forecast) for forecast in made[-last:]],
-            "tracker": tracker.state(),
+            "made": [_dump_forecast(forecast) for forecast in forecasts[-last:]],
+            "tracker": tracker.dump_state(),
         }
         # a state may reach further back than a history that was lost
-        return made[max(0, len(made) - min(last, len(series.values))) :], kept
+        return forecasts[max(0, len(forecasts) - min(last, len(series.values))) :], next_state
 
     @staticmethod
-    def _seen(series: Series, last: int, state: State | None, key: list[t.Any]) -> int | None:
+    def _find_start(series: Series, last: int, state: State | None, key: list[t.Any]) -> int | None:
         """Return how many slots of ``series`` went into ``state``; None if it cannot be used."""
         if not state or state.get("key") != key:
             return None
-        seen, between = divmod(state["next"] - series.start, series.interval)
-        fresh = len(series.values) - seen
+        slots, between = divmod(state["next"] - series.start, series.interval)
+        fresh = len(series.values) - slots
         if (
             between
-            or seen < 0
+            or slots < 0
             or fresh < 0
             or len(state["made"]) < min(last, len(series.values)) - fresh
         ):
             return None
-        return int(seen) if _same_demand(series.values[:seen], state["tracker"]["recent"]) else None
+        return (
+            int(slots)
+            if _is_same_demand(series.values[:slots], state["tracker"]["recent"])
+            else None
+        )
 
 
-def _same_demand(values: t.Sequence[float | None], recent: t.Sequence[float]) -> bool:
+def _is_same_demand(values: t.Sequence[float | None], recent: t.Sequence[float]) -> bool:
     """Whether most of what is known of the slots that end ``values`` is what the state had taken in.
 
     Not all of it, since samples come late, and a few zeros may have been taken for an outage.
     """
     pairs = [
-        (value, kept)
-        for value, kept in zip(reversed(values), reversed(recent))
+        (value, earlier)
+        for value, earlier in zip(reversed(values), reversed(recent))
         if value is not None
     ]
     return 2 * sum(math.isclose(*pair) for pair in pairs) >= len(pairs)
@@ -118,27 +125,40 @@ class Auto(Blend):
     Until then too few errors are known for a quantile of them, and the rise itself says more than any average.
     """
 
-    def continued(
+    def resume(
         self, series: Series, steps: int, last: int = 1, state: State | None = None
     ) -> tuple[list[Forecast | None], State]:
         """See Blend. What is kept is the blend's from the first slot on."""
-        made, kept = super().continued(series, steps, last, state)
-        if kept["tracker"]["known"] < ENOUGH_SLOTS:
-            made = TrendRule(self.risk).forecasts(series, steps, last)
-        return made, kept
+        forecasts, next_state = super().resume(series, steps, last, state)
+        if next_state["tracker"]["known"] < ENOUGH_SLOTS:
+            forecasts = TrendRule(self.risk).forecast(series, steps, last)
+        return forecasts, next_state
 
 
-def _as_json(forecast: Forecast | None) -> State | None:
+class Continuing:
+    """A Forecaster that goes on from ``state``, and afterwards holds the one to keep."""
+
+    def __init__(self, blend: Blend, state: State | None) -> None:
+        self._blend = blend
+        self.state = state
+
+    def forecast(self, series: Series, steps: int, last: int = 1) -> list[Forecast | None]:
+        """See Forecaster."""
+        forecasts, self.state = self._blend.resume(series, steps, last, self.state)
+        return forecasts
+
+
+def _dump_forecast(forecast: Forecast | None) -> State | None:
     return None if forecast is None else dataclasses.asdict(forecast)
 
 
-def _from_json(kept: State | None) -> Forecast | None:
-    if kept is None:
+def _load_forecast(state: State | None) -> Forecast | None:
+    if state is None:
         return None
-    growth = kept["growth"]
+    growth = state["growth"]
     return Forecast(
-        kept["method"],
-        tuple(Step(**step) for step in kept["steps"]),
+        state["method"],
+        tuple(Step(**step) for step in state["steps"]),
         Growth(tuple(growth["values"]), growth["ratio"], growth["sustained"]),
-        kept["limit"],
+        state["limit"],
     )

@@ -16,7 +16,7 @@ from __future__ import annotations
 import math
 import typing as t
 
-from .packed import pack, unpack
+from .state import pack, unpack
 
 if t.TYPE_CHECKING:
     from .season import Seasons
@@ -25,7 +25,7 @@ FEATURES: t.Final = 13
 _TRIM_AFTER: t.Final = 1024
 
 
-class Memory:
+class Lookback:
     """The roots of the demand as far back as the longest lag goes, and smoothed levels of them.
 
     ``recent`` follows the level within five slots, ``drift`` within some fifty, ``base`` within three days; ``mean`` is
@@ -42,7 +42,7 @@ class Memory:
     def __init__(self, seasons: Seasons, state: dict[str, t.Any] | None = None) -> None:
         state = state or dict.fromkeys(self._SCALARS, 0.0)
         self._seasons = seasons
-        self._kept = 3 * max(seasons.longest, seasons.cycle) + 2
+        self._most_roots = 3 * max(seasons.longest, seasons.cycle) + 2
         self._roots: list[float] = unpack(state.get("roots", ""))
         self.recent: float = state["recent"]
         self.drift: float = state["drift"]
@@ -53,10 +53,10 @@ class Memory:
         self._level: float = state["level"]
         self._slope: float = state["slope"]
 
-    def state(self) -> dict[str, t.Any]:
-        """Return what a new memory needs to go on from here, as JSON can hold it."""
+    def dump_state(self) -> dict[str, t.Any]:
+        """Return what a new one needs to go on from here, as JSON can hold it."""
         return {
-            "roots": pack(self._roots[-self._kept :]),
+            "roots": pack(self._roots[-self._most_roots :]),
             "recent": self.recent,
             "drift": self.drift,
             "base": self.base,
@@ -84,10 +84,10 @@ class Memory:
         self._follow(root)
         self.largest = max(self.largest, value)
         self._roots.append(root)
-        if len(self._roots) > self._kept + _TRIM_AFTER:
-            del self._roots[: -self._kept]
+        if len(self._roots) > self._most_roots + _TRIM_AFTER:
+            del self._roots[: -self._most_roots]
 
-    def trend(self, ahead: int) -> float:
+    def extend_trend(self, ahead: int) -> float:
         """Return the root that the present trend leads to (damped trend: Gardner and McKenzie, 1985)."""
         damping = self._DAMPING
         return self._level + self._slope * damping * (1 - damping**ahead) / (1 - damping)
@@ -102,7 +102,7 @@ class Memory:
         self._slope = slope + self._SLOPE_GAIN * (level - self._level - slope)
         self._level = level
 
-    def features(self, ahead: int) -> list[float]:
+    def compute_features(self, ahead: int) -> list[float]:
         """Return what may explain how far the root moves in the next ``ahead`` slots.
 
         The momentum and the distances to the three levels; for a day and a week ago the move that followed, the
@@ -113,15 +113,15 @@ class Memory:
         now = roots[-1]
         momentum = now - roots[-2] if len(roots) > 1 else 0.0
         features = [1.0, momentum, self.recent - now, self.drift - now, self.base - now]
-        features += self._season(day, ahead)
-        features += self._season(week, ahead)
+        features += self._compare_season(day, ahead)
+        features += self._compare_season(week, ahead)
         features += [
-            self._season(week and 2 * week, ahead)[0],
-            self._season(week and 3 * week, ahead)[0],
+            self._compare_season(week and 2 * week, ahead)[0],
+            self._compare_season(week and 3 * week, ahead)[0],
         ]
         return features
 
-    def _season(self, lag: int | None, ahead: int) -> tuple[float, float, float]:
+    def _compare_season(self, lag: int | None, ahead: int) -> tuple[float, float, float]:
         """Return the move ``lag`` slots ago, how far it began from now's root, and the momentum then; or zeros."""
         roots = self._roots
         if not lag or lag + 1 >= len(roots) or lag < ahead:

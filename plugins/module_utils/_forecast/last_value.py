@@ -26,17 +26,17 @@ class LastValue:
     for its tolerance).
     """
 
-    def forecasts(self, series: Series, steps: int, last: int = 1) -> list[Forecast | None]:
+    def forecast(self, series: Series, steps: int, last: int = 1) -> list[Forecast | None]:
         """See Forecaster."""
-        made: list[Forecast | None] = []
-        known: list[float] = []
+        forecasts: list[Forecast | None] = []
+        values: list[float] = []
         for value in series.values:
             if value is not None:
-                known = [*known[-2:], value]
-            step = Step(known[-1], known[-1]) if known else None
-            made.append(
+                values = [*values[-2:], value]
+            step = Step(values[-1], values[-1]) if values else None
+            forecasts.append(
                 None
                 if step is None
-                else Forecast("last value", (step,) * steps, Growth(tuple(known)))
+                else Forecast("last value", (step,) * steps, Growth(tuple(values)))
             )
-        return made[-last:]
+        return forecasts[-last:]

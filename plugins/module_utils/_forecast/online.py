@@ -10,16 +10,15 @@
 from __future__ import annotations
 
 import collections
-import dataclasses
 import itertools
 import math
 import typing as t
 
 from . import quantum
-from .ensemble import Horizon, Issued
-from .features import Memory
-from .season import seasons
-from .trend import Forecast, Step, gap_path, growth_of, path
+from .ensemble import Ensemble, Issued
+from .features import Lookback
+from .season import find_seasons
+from .trend import Forecast, Step, extend_gap, extend_rise, measure_growth
 
 _RARE_ZEROS: t.Final = 0.01
 _WELL_ABOVE_ZERO: t.Final = 0.1
@@ -34,8 +33,8 @@ class Tracker:
 
     ``levels`` are the probabilities that demand shall stay under the upper values, and ``limit`` is one that only the
     next slot's is told for; each costs a little.
-    ``known`` slots had a value. One without teaches nothing and is bridged by what was expected of it. So are the first
-    zeros of a series that hardly knows any: then a service or its measuring is out, and the demand will be back.
+    ``known_count`` slots had a value. One without teaches nothing and is bridged by what was expected of it. So are the
+    first zeros of a series that hardly knows any: then a service or its measuring is out, and the demand will be back.
     """
 
     def __init__(
@@ -47,39 +46,39 @@ class Tracker:
         state: dict[str, t.Any] | None = None,
     ) -> None:
         state = state or {}
-        lags = seasons(interval)
+        lags = find_seasons(interval)
         self._steps = steps
         self._surprising = [
             max(2, math.ceil(math.log(_SURPRISE) / math.log(1 - level) - 1e-9)) for level in levels
         ]
         self._longest_doubt = max(2, _LONGEST_DOUBT_SECONDS // interval)
-        self._memory = Memory(lags, state.get("memory"))
+        self._lookback = Lookback(lags, state.get("memory"))
         states = state.get("horizons", itertools.repeat(None))
         limits = [] if limit is None else [limit]
-        self._horizons = [
-            Horizon(ahead, [*levels, *limits] if ahead == 1 else levels, lags.cycle, kept)
-            for ahead, kept in zip(anchors(steps), states)
+        self._ensembles = [
+            Ensemble(ahead, [*levels, *limits] if ahead == 1 else levels, lags.cycle, past)
+            for ahead, past in zip(choose_anchors(steps), states)
         ]
-        self._issued = [Issued(**issued) for issued in state.get("issued", ())]
+        self._issued = [Issued.load(issued) for issued in state.get("issued", ())]
         self._recent = collections.deque(state.get("recent", ()), _RECENT)
         self._breaches: list[int] = state.get("breaches", [0 for _unused in levels])
         self._zeros: int = state.get("zeros", 0)
         self._doubted: int = state.get("doubted", 0)
-        self._grain: float | None = state.get("grain", quantum.NOTHING_SEEN)
-        self.known: int = state.get("known", 0)
+        self._quantum: float | None = state.get("grain", quantum.UNDETERMINED)
+        self.known_count: int = state.get("known", 0)
 
-    def state(self) -> dict[str, t.Any]:
+    def dump_state(self) -> dict[str, t.Any]:
         """Return what a new tracker of the same interval, steps and levels needs to go on from here, for JSON."""
         return {
-            "memory": self._memory.state(),
-            "horizons": [horizon.state() for horizon in self._horizons],
-            "issued": [dataclasses.asdict(issued) for issued in self._issued],
+            "memory": self._lookback.dump_state(),
+            "horizons": [ensemble.dump_state() for ensemble in self._ensembles],
+            "issued": [issued.dump() for issued in self._issued],
             "recent": list(self._recent),
             "breaches": self._breaches,
             "zeros": self._zeros,
             "doubted": self._doubted,
-            "grain": self._grain,
-            "known": self.known,
+            "grain": self._quantum,
+            "known": self.known_count,
         }
 
     def observe(self, value: float | None, brief: bool = False) -> None:
@@ -87,30 +86,30 @@ class Tracker:
 
         After a ``brief`` look there is no forecast. It is for the slots that come long before one is asked for.
         """
-        if value is not None and self._doubtful(value):
+        if value is not None and self._is_doubtful(value):
             value = None
-        for horizon in self._horizons:
-            issued = horizon.learn(value)
-            if horizon.ahead == 1 and issued and issued.upper and value is not None:
+        for ensemble in self._ensembles:
+            issued = ensemble.learn(value)
+            if ensemble.ahead == 1 and issued and issued.upper and value is not None:
                 self._breaches = [
                     (breaches + 1 if value > upper else 0)
                     for breaches, upper in zip(self._breaches, issued.upper)
                 ]
         if value is None and not self._issued:
             return
-        self.known += value is not None
+        self.known_count += value is not None
         if value is not None:
-            self._grain = quantum.common(self._grain, value)
-        bridged = self._expected() if value is None else value
-        self._memory.add(bridged)
+            self._quantum = quantum.find_common(self._quantum, value)
+        bridged = self._expect() if value is None else value
+        self._lookback.add(bridged)
         self._recent.append(bridged)
         if brief:
-            self._issued = [horizon.skim(self._memory) for horizon in self._horizons]
+            self._issued = [ensemble.skim(self._lookback) for ensemble in self._ensembles]
         else:
             recent = list(self._recent)
-            rises = [path(recent, self._steps), gap_path(recent, self._steps)]
+            rises = [extend_rise(recent, self._steps), extend_gap(recent, self._steps)]
             self._issued = [
-                horizon.issue(self._memory, rises, self._grain) for horizon in self._horizons
+                ensemble.issue(self._lookback, rises, self._quantum) for ensemble in self._ensembles
             ]
 
     def forecast(self, level: int = 0, *, limited: bool = False) -> Forecast | None:
@@ -121,11 +120,11 @@ class Tracker:
         if not self._issued:
             return None
         corners = [(0, self._recent[-1], self._recent[-1])] + [
-            (horizon.ahead, issued.value, issued.upper[level])
-            for horizon, issued in zip(self._horizons, self._issued)
+            (ensemble.ahead, issued.value, issued.upper[level])
+            for ensemble, issued in zip(self._ensembles, self._issued)
         ]
-        steps = [_between(corners, ahead) for ahead in range(1, self._steps + 1)]
-        surge = self._surge(level)
+        steps = [_interpolate(corners, ahead) for ahead in range(1, self._steps + 1)]
+        surge = self._extend_surge(level)
         if surge:
             steps = [
                 Step(max(step.value, value), max(step.upper, value))
@@ -133,29 +132,29 @@ class Tracker:
             ]
         most = self._issued[0].upper[-1] if limited else None
         return Forecast(
-            "surge" if surge else "blend", tuple(steps), growth_of(list(self._recent)), most
+            "surge" if surge else "blend", tuple(steps), measure_growth(list(self._recent)), most
         )
 
-    def _expected(self) -> float:
+    def _expect(self) -> float:
         """Return what is expected of the slot after the latest one, which has not been asked where that was skimmed."""
         value = self._issued[0].value
-        return self._horizons[0].expect(self._memory) if math.isnan(value) else value
+        return self._ensembles[0].expect(self._lookback) if math.isnan(value) else value
 
-    def _doubtful(self, value: float) -> bool:
+    def _is_doubtful(self, value: float) -> bool:
         if value > 0 or not self._issued:
             self._doubted = 0
             return False
         if (
             self._doubted < self._longest_doubt
-            and self._zeros <= _RARE_ZEROS * self._memory.count
-            and self._expected() > _WELL_ABOVE_ZERO * self._memory.mean
+            and self._zeros <= _RARE_ZEROS * self._lookback.count
+            and self._expect() > _WELL_ABOVE_ZERO * self._lookback.mean
         ):
             self._doubted += 1
             return True
         self._zeros += 1
         return False
 
-    def _surge(self, level: int) -> list[float]:
+    def _extend_surge(self, level: int) -> list[float]:
         """Return the trend drawn on, where demand has been above its upper value surprisingly often in a row.
 
         That is twice at a risk of 5 %, and what has one chance in four hundred at others. Then something is going on
@@ -163,14 +162,14 @@ class Tracker:
         """
         if (
             self._breaches[level] < self._surprising[level]
-            or not growth_of(list(self._recent)).sustained
+            or not measure_growth(list(self._recent)).sustained
         ):
             return []
-        return path(list(self._recent), self._steps)
+        return extend_rise(list(self._recent), self._steps)
 
 
-def anchors(steps: int) -> list[int]:
-    """Return the horizons that are forecast themselves; the others lie on the lines between them.
+def choose_anchors(steps: int) -> list[int]:
+    """Return the steps ahead that are forecast themselves; the others lie on the lines between them.
 
     >>> anchors(1), anchors(2), anchors(6), anchors(288)
     ([1], [1, 2], [1, 6], [1, 97, 192, 288])
@@ -179,10 +178,10 @@ def anchors(steps: int) -> list[int]:
     return sorted({1 + round(part * (steps - 1) / parts) for part in range(parts + 1)})
 
 
-def _between(corners: list[tuple[int, float, float]], ahead: int) -> Step:
-    for (left, value, upper), (right, next_value, next_upper) in zip(corners, corners[1:]):
-        if ahead <= right:
-            share = (ahead - left) / (right - left)
+def _interpolate(corners: list[tuple[int, float, float]], ahead: int) -> Step:
+    for (before, value, upper), (after, next_value, next_upper) in zip(corners, corners[1:]):
+        if ahead <= after:
+            share = (ahead - before) / (after - before)
             most = upper + share * (next_upper - upper)
             return Step(min(most, value + share * (next_value - value)), most)
-    raise ValueError(f"step {ahead} is beyond the last horizon")
+    raise ValueError(f"step {ahead} is beyond the last anchor")

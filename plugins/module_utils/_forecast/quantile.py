@@ -21,7 +21,7 @@ class ErrorWindow:
     >>> errors = ErrorWindow(100, [[], []])
     >>> for error in range(1, 20):
     ...     errors.add([float(error), 2.0 * error])
-    >>> errors.quantiles(0.95)
+    >>> errors.estimate(0.95)
     [19.0, 38.0]
     """
 
@@ -44,7 +44,7 @@ class ErrorWindow:
             latest.append(error)
             bisect.insort(ordered, error)
 
-    def quantiles(self, level: float) -> list[float]:
+    def estimate(self, level: float) -> list[float]:
         """Return what the next error of each stays under with probability ``level``; IndexError before any error.
 
         Of n exchangeable errors the next one exceeds the k-th smallest with probability 1 - k / (n + 1) (the argument
@@ -55,7 +55,9 @@ class ErrorWindow:
         rank = (count + 1) * level - 1
         if rank >= count - 1:
             stretch = math.log(max(1.0, 1 / ((count + 1) * (1 - level))))
-            return [ordered[-1] + _mean_excess(ordered) * stretch for ordered in self._ordered]
+            return [
+                ordered[-1] + _compute_mean_excess(ordered) * stretch for ordered in self._ordered
+            ]
         if rank <= 0:
             return [ordered[0] for ordered in self._ordered]
         below = int(rank)
@@ -65,12 +67,12 @@ class ErrorWindow:
             for ordered in self._ordered
         ]
 
-    def latest(self) -> list[list[float]]:
+    def list_latest(self) -> list[list[float]]:
         """Return the errors of each, oldest first: what a new window needs to go on from here."""
         return [list(errors) for errors in self._latest]
 
 
-def _mean_excess(ordered: t.Sequence[float]) -> float:
+def _compute_mean_excess(ordered: t.Sequence[float]) -> float:
     over = max(2, len(ordered) // 20)
     top = ordered[-over - 1 :]
     return max(

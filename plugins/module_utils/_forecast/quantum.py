@@ -12,37 +12,37 @@ from __future__ import annotations
 import math
 import typing as t
 
-NOTHING_SEEN: t.Final = 0.0
+UNDETERMINED: t.Final = 0.0
 # Of what the arithmetic of floats leaves, and of what is worth counting in, by the larger of two demands.
 _ROUNDING: t.Final = 1e-9
 _FINEST: t.Final = 1e-5
 
 
-def common(grain: float | None, demand: float) -> float | None:
-    """Return the largest unit of which ``demand`` and all before it, whose unit is ``grain``, are multiples.
+def find_common(quantum: float | None, demand: float) -> float | None:
+    """Return the largest quantum of which ``demand`` and all before it, whose quantum is ``quantum``, are multiples.
 
     None if there is none, now and for ever after. All are multiples of each other while only zeros were seen.
 
     >>> common(common(NOTHING_SEEN, 6.0), 9.0), common(0.25, math.pi), common(None, 6.0)
     (3.0, None, None)
     """
-    if grain is None:
+    if quantum is None:
         return None
-    most = max(grain, demand)
-    larger, smaller = grain, demand
+    most = max(quantum, demand)
+    larger, smaller = quantum, demand
     while smaller > _ROUNDING * most:
-        left = larger % smaller
-        larger, smaller = smaller, (left if smaller - left > _ROUNDING * most else 0.0)
+        remainder = larger % smaller
+        larger, smaller = smaller, (remainder if smaller - remainder > _ROUNDING * most else 0.0)
     if larger < _FINEST * most:
         return None
     # Each remainder has the error of all before it, and the demand itself has none.
-    return most / round(most / larger) if most else NOTHING_SEEN
+    return most / round(most / larger) if most else UNDETERMINED
 
 
-def nearest(demand: float, grain: float | None) -> float:
-    """Return the demand next to ``demand`` that one counted in ``grain`` can have.
+def round_to_quantum(demand: float, quantum: float | None) -> float:
+    """Return the demand next to ``demand`` that one counted in ``quantum`` can have.
 
     >>> nearest(2.4, 1.0), nearest(2.5, 1.0), nearest(2.4, None), nearest(2.4, NOTHING_SEEN)
     (2.0, 3.0, 2.4, 2.4)
     """
-    return math.floor(demand / grain + 0.5) * grain if grain else demand
+    return math.floor(demand / quantum + 0.5) * quantum if quantum else demand

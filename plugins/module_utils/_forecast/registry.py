@@ -34,6 +34,6 @@ def is_filter(name: str) -> bool:
     return _FILTER.fullmatch(name) is not None
 
 
-def forecaster_of(method: str, risk: float) -> Forecaster:
+def make_forecaster(method: str, risk: float) -> Forecaster:
     """Return the forecaster of that name whose upper value demand exceeds in the share ``risk`` of the intervals."""
     return _MAKERS[method](risk)

@@ -29,12 +29,12 @@ class Regression:
     PRIOR: t.Final = 10.0
 
     def __init__(
-        self, width: int, memory: float, patience: int, state: dict[str, t.Any] | None = None
+        self, width: int, span_samples: float, patience: int, state: dict[str, t.Any] | None = None
     ) -> None:
-        """Take up ``state`` again, if given. ``memory`` is the samples after which one counts e times less;
+        """Take up ``state`` again, if given. ``span_samples`` is the samples after which one counts e times less;
         ``patience`` is the most samples between two solutions.
         """
-        self._growth = math.exp(1 / memory)
+        self._growth = math.exp(1 / span_samples)
         self._patience = patience
         state = state or {
             "products": [[0.0] * (row + 1) for row in range(width)],
@@ -55,7 +55,7 @@ class Regression:
         self._coefficients: list[float] = state["coefficients"]
         self._waiting: list[tuple[float, float, t.Sequence[float]]] = state["waiting"]
 
-    def state(self) -> dict[str, t.Any]:
+    def dump_state(self) -> dict[str, t.Any]:
         """Return what a new regression needs to go on from here, as JSON can hold it."""
         return {
             "products": self._products,
@@ -71,7 +71,7 @@ class Regression:
     def predict(self, features: t.Sequence[float]) -> float:
         """Return the target that ``features`` lead to; 0 before anything is learned."""
         if self._count >= self._due:
-            self._settle()
+            self._solve()
         return float(sum(map(mul, self._coefficients, features)))
 
     def learn(self, features: t.Sequence[float], target: float, times: int = 1) -> None:
@@ -83,9 +83,9 @@ class Regression:
         self._count += times
         # Weights grow while samples wait, and must not overflow where nobody asks.
         if len(self._waiting) == _MOST_WAITING:
-            self._settle()
+            self._solve()
 
-    def _sum_up(self) -> None:
+    def _add_up(self) -> None:
         weights, targets, rows = zip(*self._waiting)
         self._waiting = []
         columns = list(zip(*rows))
@@ -99,8 +99,8 @@ class Regression:
                 ]
                 self._targets[row] += sum(map(mul, weighted, targets))
 
-    def _settle(self) -> None:
-        self._sum_up()
+    def _solve(self) -> None:
+        self._add_up()
         # Samples get heavier instead of the past lighter, which saves a pass; here both are brought back to scale.
         for row, products in enumerate(self._products):
             self._products[row] = [value / self._weight for value in products]

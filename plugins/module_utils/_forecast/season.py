@@ -37,11 +37,11 @@ class Seasons:
         return self.week or self.day or 0
 
 
-def seasons(interval: int) -> Seasons:
+def find_seasons(interval: int) -> Seasons:
     """Return the Seasons of slots of ``interval`` seconds; a lag that is no whole number of slots is rounded."""
-    return Seasons(_lag(_DAY, interval), _lag(7 * _DAY, interval))
+    return Seasons(_count_slots(_DAY, interval), _count_slots(7 * _DAY, interval))
 
 
-def _lag(period: int, interval: int) -> int | None:
+def _count_slots(period: int, interval: int) -> int | None:
     slots = round(period / interval)
     return slots if slots >= _FEWEST_SLOTS else None

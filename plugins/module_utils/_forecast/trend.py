@@ -63,7 +63,7 @@ class Forecast:
 class Forecaster(t.Protocol):
     """What provisioning needs of a method."""
 
-    def forecasts(self, series: Series, steps: int, last: int = 1) -> list[Forecast | None]:
+    def forecast(self, series: Series, steps: int, last: int = 1) -> list[Forecast | None]:
         """Return the forecasts made at each of the last ``last`` slots of ``series``, oldest first.
 
         Each looks only at the values up to its own slot; None where nothing is known by then. Fewer are returned
@@ -97,42 +97,44 @@ class TrendRule:
     risk: float = 0.05
     window: int = 48
 
-    def forecasts(self, series: Series, steps: int, last: int = 1) -> list[Forecast | None]:
+    def forecast(self, series: Series, steps: int, last: int = 1) -> list[Forecast | None]:
         """See Forecaster."""
         reach = self.window + steps + _NOISE_WINDOW
         return [
-            self._made_after(series.values[max(0, end - reach) : end], steps)
+            self._forecast_after(series.values[max(0, end - reach) : end], steps)
             for end in ends(len(series.values), last)
         ]
 
-    def _made_after(self, values: t.Sequence[float | None], steps: int) -> Forecast | None:
-        known = _continuous(values)
-        if not known:
+    def _forecast_after(self, values: t.Sequence[float | None], steps: int) -> Forecast | None:
+        past = _interpolate(values)
+        if not past:
             return None
         # The rise may have gone on while nobody looked, but is not trusted for longer than that.
-        unseen = min(_missing_at_end(values), _LONGEST_BLIND_RISE)
-        expected = path(known, steps + unseen)[unseen:]
-        margins = self._margins(known, steps)
+        unseen = min(_count_missing_at_end(values), _LONGEST_BLIND_RISE)
+        expected = extend_rise(past, steps + unseen)[unseen:]
+        margins = self._compute_margins(past, steps)
         return Forecast(
-            method="trend" if expected[-1] > known[-1] else "last value",
+            method="trend" if expected[-1] > past[-1] else "last value",
             steps=tuple(
                 Step(value, value + margin * math.sqrt(value))
                 for value, margin in zip(expected, margins)
             ),
-            growth=growth_of(known),
+            growth=measure_growth(past),
         )
 
-    def _margins(self, known: list[float], steps: int) -> list[float]:
+    def _compute_margins(self, past: list[float], steps: int) -> list[float]:
         """Return, for each step ahead, the error quantile in units of the square root of the forecast."""
         errors: list[list[float]] = [[] for _unused in range(steps)]
-        for origin in range(max(1, len(known) - self.window), len(known)):
-            for ahead, value in enumerate(path(known[:origin], min(steps, len(known) - origin))):
+        for origin in range(max(1, len(past) - self.window), len(past)):
+            for ahead, value in enumerate(
+                extend_rise(past[:origin], min(steps, len(past) - origin))
+            ):
                 errors[ahead].append(
-                    (known[origin + ahead] - value) / math.sqrt(max(value, _SMALLEST_SCALE))
+                    (past[origin + ahead] - value) / math.sqrt(max(value, _SMALLEST_SCALE))
                 )
-        return [self._quantile(sorted(of_step)) for of_step in errors]
+        return [self._choose_quantile(sorted(of_step)) for of_step in errors]
 
-    def _quantile(self, errors: list[float]) -> float:
+    def _choose_quantile(self, errors: list[float]) -> float:
         if len(errors) < _FEWEST_ERRORS:
             return 0.0
         rank = min(math.floor((1 - self.risk) * (len(errors) - 1)), len(errors) - 2)
@@ -148,26 +150,26 @@ _DAMPING: t.Final = 0.5
 _SMALLEST_SCALE: t.Final = 1e-9
 
 
-def path(known: list[float], steps: int) -> list[float]:
+def extend_rise(past: list[float], steps: int) -> list[float]:
     """Return the values that a rise which goes on leads to in the next ``steps`` slots; without one, the last value."""
-    growth = growth_of(known)
-    value = known[-1]
+    growth = measure_growth(past)
+    value = past[-1]
     if not growth.sustained or growth.ratio is None:
         return [value] * steps
-    return _extended(value, known[-1] - known[-2], growth.ratio, steps, _DAMPING)
+    return _extend(value, past[-1] - past[-2], growth.ratio, steps, _DAMPING)
 
 
-def gap_path(known: t.Sequence[float], steps: int) -> list[float]:
+def extend_gap(past: t.Sequence[float], steps: int) -> list[float]:
     """Return the values that the latest rise leads to by the plain gap rule, however noisy; a fall is not drawn on.
 
     Each gap is as many times the one before as the latest is, and as large where there was no rise before.
     """
-    before, earlier, value = [known[0], known[0], *known][-3:]
+    before, earlier, value = [past[0], past[0], *past][-3:]
     gap, previous_gap = value - earlier, earlier - before
-    return _extended(value, max(0.0, gap), gap / previous_gap if previous_gap > 0 else 1.0, steps)
+    return _extend(value, max(0.0, gap), gap / previous_gap if previous_gap > 0 else 1.0, steps)
 
 
-def _extended(
+def _extend(
     value: float, gap: float, ratio: float, steps: int, damping: float = 1.0
 ) -> list[float]:
     """Return what comes after ``value`` with gaps that grow by ``ratio``, held within 0.5 … 2, which fades to 1."""
@@ -181,22 +183,22 @@ def _extended(
     return values
 
 
-def growth_of(known: list[float]) -> Growth:
-    """Return how demand moved over the last of the ``known`` values."""
-    values = tuple(known[-3:])
-    if len(known) < 3:
+def measure_growth(past: list[float]) -> Growth:
+    """Return how demand moved over the last of the ``past`` values."""
+    values = tuple(past[-3:])
+    if len(past) < 3:
         return Growth(values)
     previous_gap, gap = values[1] - values[0], values[2] - values[1]
     if gap <= 0 or previous_gap <= 0:
         return Growth(values)
     return Growth(
-        values, ratio=gap / previous_gap, sustained=gap + previous_gap > 2 * _noise(known)
+        values, ratio=gap / previous_gap, sustained=gap + previous_gap > 2 * _measure_noise(past)
     )
 
 
-def _noise(known: list[float]) -> float:
+def _measure_noise(past: list[float]) -> float:
     """Return how far the gaps before the last two scatter (median absolute deviation); 0 with too few of them."""
-    earlier = known[-(_NOISE_WINDOW + 3) : -2]
+    earlier = past[-(_NOISE_WINDOW + 3) : -2]
     gaps = [after - before for before, after in zip(earlier, earlier[1:])]
     if len(gaps) < _FEWEST_DIFFERENCES:
         return 0.0
@@ -204,7 +206,7 @@ def _noise(known: list[float]) -> float:
     return statistics.median(abs(gap - middle) for gap in gaps)
 
 
-def _missing_at_end(values: t.Sequence[float | None]) -> int:
+def _count_missing_at_end(values: t.Sequence[float | None]) -> int:
     count = 0
     for value in reversed(values):
         if value is not None:
@@ -213,13 +215,13 @@ def _missing_at_end(values: t.Sequence[float | None]) -> int:
     return count
 
 
-def _continuous(values: t.Sequence[float | None]) -> list[float]:
+def _interpolate(values: t.Sequence[float | None]) -> list[float]:
     """Return the values from the first known one to the last, with what is missing between drawn as a straight line.
 
     Up to two zeros between two positive values are an outage of the service or of its measuring, not a fall and a rise.
     """
     points = [(index, value) for index, value in enumerate(values) if value is not None]
-    points = _without_outages(points)
+    points = _drop_outages(points)
     line: list[float] = []
     for (index, value), (following, target) in zip(points, points[1:]):
         slope = (target - value) / (following - index)
@@ -227,15 +229,15 @@ def _continuous(values: t.Sequence[float | None]) -> list[float]:
     return line + [value for _unused, value in points[-1:]]
 
 
-def _without_outages(points: list[tuple[int, float]]) -> list[tuple[int, float]]:
-    kept: list[tuple[int, float]] = []
+def _drop_outages(points: list[tuple[int, float]]) -> list[tuple[int, float]]:
+    without: list[tuple[int, float]] = []
     zeros: list[tuple[int, float]] = []
     for point in points:
         if point[1] == 0:
             zeros.append(point)
             continue
-        if len(zeros) > _LONGEST_OUTAGE or not kept:
-            kept.extend(zeros)
+        if len(zeros) > _LONGEST_OUTAGE or not without:
+            without.extend(zeros)
         zeros = []
-        kept.append(point)
-    return kept + zeros
+        without.append(point)
+    return without + zeros

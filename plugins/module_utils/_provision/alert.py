@@ -47,25 +47,27 @@ def judge(series: Series, rule: Rule, before: Forecast | None = None, surge: boo
     less than a machine's work above what was expected, unless it grew as much, nor in a surge for less than that above
     what was provisioned for.
     """
-    known = [value for value in series.values if value is not None]
-    if series.current is None or len(known) < 2:
+    values = [value for value in series.values if value is not None]
+    if series.current is None or len(values) < 2:
         return Alert()
-    earlier, now = known[-2], known[-1]
+    earlier, now = values[-2], values[-1]
     growth = now / earlier if earlier else None
     if before is not None and before.limit is not None and before.steps[0].value > 0:
         doubled = surge and growth is not None and growth >= rule.alert_growth
         if not doubled or now - before.steps[0].upper < rule.capacity:
-            return _against(before, before.limit, now, rule, growth)
+            return _compare_with_limit(before, before.limit, now, rule, growth)
     if growth is None:
-        return _from_nothing(now, rule)
-    if growth < rule.alert_growth or not _unusual(known):
+        return _judge_appearance(now, rule)
+    if growth < rule.alert_growth or not _is_unusual(values):
         return Alert(growth=growth)
     times = "doubled" if growth == 2 else f"grew {format_number(growth)}-fold"
     jump = f"{format_number(earlier)} → {format_quantity(now, rule.unit)}"
     return Alert(True, f"Demand {times} from one interval to the next ({jump}).", growth)
 
 
-def _against(before: Forecast, limit: float, now: float, rule: Rule, growth: float | None) -> Alert:
+def _compare_with_limit(
+    before: Forecast, limit: float, now: float, rule: Rule, growth: float | None
+) -> Alert:
     """A demand without any noise has a limit right at what is expected, so the rise has to be worth a look as well."""
     expected = before.steps[0].value
     grew = growth is not None and growth >= rule.alert_growth
@@ -80,7 +82,7 @@ def _against(before: Forecast, limit: float, now: float, rule: Rule, growth: flo
     )
 
 
-def _from_nothing(now: float, rule: Rule) -> Alert:
+def _judge_appearance(now: float, rule: Rule) -> Alert:
     """No factor leads away from 0, so the work of one whole machine out of nothing is the measure."""
     if now < rule.capacity:
         return Alert()
@@ -89,8 +91,8 @@ def _from_nothing(now: float, rule: Rule) -> Alert:
     )
 
 
-def _unusual(known: list[float]) -> bool:
+def _is_unusual(values: list[float]) -> bool:
     """Whether the last gap stands out from those before; with too few of them every jump does."""
-    earlier = known[-(_WINDOW + 2) : -1]
+    earlier = values[-(_WINDOW + 2) : -1]
     gaps = [abs(after - before) for before, after in zip(earlier, earlier[1:])]
-    return len(gaps) < _FEWEST_GAPS or known[-1] - known[-2] > 2 * statistics.median(gaps)
+    return len(gaps) < _FEWEST_GAPS or values[-1] - values[-2] > 2 * statistics.median(gaps)

@@ -60,18 +60,18 @@ class Work:
 
 
 @dataclasses.dataclass(frozen=True)
-class Measured:
+class Calibration:
     """What is known: ``ready_seconds`` is None before a machine was made, ``work`` before there was enough demand."""
 
     ready_seconds: float | None = None
     work: Work | None = None
 
-    def capacity(self, vcpus: int, utilization: float) -> float | None:
+    def estimate_capacity(self, vcpus: int, utilization: float) -> float | None:
         """Return the demand that a machine of ``vcpus`` carries while it uses the share ``utilization`` of them."""
         return None if self.work is None else self.work.demand_per_core * vcpus * utilization
 
 
-def ready_seconds(runs: t.Iterable[float]) -> float | None:
+def estimate_ready_seconds(runs: t.Iterable[float]) -> float | None:
     """Return within how many seconds new machines were of use in nine of ten ``runs``; None without any.
 
     >>> ready_seconds([30.0, 90.0, 40.0]), ready_seconds([])
@@ -81,7 +81,7 @@ def ready_seconds(runs: t.Iterable[float]) -> float | None:
     return ordered[math.ceil(_IN_TIME * len(ordered)) - 1] if ordered else None
 
 
-def work_of(series: Series, hosts: t.Sequence[t.Sequence[Load]]) -> Work | None:
+def estimate_work(series: Series, hosts: t.Sequence[t.Sequence[Load]]) -> Work | None:
     """Return what the demand of ``series`` took of the ``hosts``' machines, of the slots of which every host tells.
 
     Those in which a vCPU met the most demand count, and not those in which it was busiest, as a machine that boots is
@@ -91,48 +91,50 @@ def work_of(series: Series, hosts: t.Sequence[t.Sequence[Load]]) -> Work | None:
     columns = [
         {slot_start(load.timestamp, series.interval): load for load in loads} for loads in hosts
     ]
-    told: list[tuple[float, float, float]] = []
+    rows: list[tuple[float, float, float]] = []
     for slot in set(demands).intersection(*columns) if columns else ():
         demand = demands[slot]
         used = sum(column[slot].used_cores for column in columns)
         vcpus = sum(column[slot].vcpus for column in columns)
         if demand and vcpus and used >= _LEAST_UTILIZATION * vcpus:
-            told.append((demand / vcpus, demand / used, used / vcpus))
-    if len(told) < _FEWEST_SLOTS:
+            rows.append((demand / vcpus, demand / used, used / vcpus))
+    if len(rows) < _FEWEST_SLOTS:
         return None
-    most = sorted(told, reverse=True)[: max(_FEWEST_SLOTS, round(_BUSIEST * len(told)))]
+    most = sorted(rows, reverse=True)[: max(_FEWEST_SLOTS, round(_BUSIEST * len(rows)))]
     _unused, per_core, utilization = (statistics.median(column) for column in zip(*most))
     return Work(per_core, utilization)
 
 
-def applied(rule: Rule, measured: Measured, vcpus: int) -> tuple[Rule, list[str]]:
+def apply_calibration(rule: Rule, calibration: Calibration, vcpus: int) -> tuple[Rule, list[str]]:
     """Return ``rule`` with what is to be measured put in, for machines of ``vcpus``, and sentences that say so."""
-    told: list[str] = []
+    sentences: list[str] = []
     if rule.horizon == "auto":
-        rule, sentence = _with_horizon(rule, measured)
-        told.append(sentence)
+        rule, sentence = _set_horizon(rule, calibration)
+        sentences.append(sentence)
     if rule.measure_capacity:
-        rule, sentence = _with_capacity(rule, measured, vcpus)
-        told.append(sentence)
-    return rule, told
+        rule, sentence = _set_capacity(rule, calibration, vcpus)
+        sentences.append(sentence)
+    return rule, sentences
 
 
-def _with_horizon(rule: Rule, measured: Measured) -> tuple[Rule, str]:
-    if measured.ready_seconds is None:
+def _set_horizon(rule: Rule, calibration: Calibration) -> tuple[Rule, str]:
+    if calibration.ready_seconds is None:
         ahead = format_count(rule.steps, "interval")
         return (
             rule,
             f"How long a new machine takes is not measured yet, so demand is looked at {ahead} ahead.",
         )
-    seconds = min(max(rule.interval, math.ceil(measured.ready_seconds)), MOST_STEPS * rule.interval)
-    took = format_duration(measured.ready_seconds)
+    seconds = min(
+        max(rule.interval, math.ceil(calibration.ready_seconds)), MOST_STEPS * rule.interval
+    )
+    took = format_duration(calibration.ready_seconds)
     sentence = f"New machines took up to {took} in nine of ten runs (rule.horizon=auto)."
     return dataclasses.replace(rule, horizon=seconds), sentence
 
 
-def _with_capacity(rule: Rule, measured: Measured, vcpus: int) -> tuple[Rule, str]:
-    capacity = measured.capacity(vcpus, rule.utilization)
-    if capacity is None or measured.work is None:
+def _set_capacity(rule: Rule, calibration: Calibration, vcpus: int) -> tuple[Rule, str]:
+    capacity = calibration.estimate_capacity(vcpus, rule.utilization)
+    if capacity is None or calibration.work is None:
         written = format_quantity(rule.capacity, rule.unit)
         return (
             rule,
@@ -146,5 +148,5 @@ def _with_capacity(rule: Rule, measured: Measured, vcpus: int) -> tuple[Rule, st
     )
     return dataclasses.replace(rule, capacity=within), (
         f"A machine carries {format_quantity(capacity, rule.unit)} with {rule.utilization:.0%} of its vCPUs, as "
-        f"measured where machines used {measured.work.utilization:.0%} of theirs{bound}."
+        f"measured where machines used {calibration.work.utilization:.0%} of theirs{bound}."
     )

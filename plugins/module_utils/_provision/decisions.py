@@ -19,7 +19,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import In
 if t.TYPE_CHECKING:
     import sqlite3
 
-    from .model import Observed, Plan
+    from .model import Observation, Plan
     from .rule import Rule
 
 Decision = dict[str, t.Any]
@@ -41,8 +41,8 @@ _SHAPE: t.Final[dict[str, t.Any]] = {
 _ERROR: t.Final = {"surplus_machines": int, "short_machines": int, "unmet": _NUMBER}
 
 
-def as_dict(
-    observed: Observed, rule: Rule, plan: Plan, forecast: t.Mapping[str, t.Any]
+def build_decision(
+    observed: Observation, rule: Rule, plan: Plan, forecast: t.Mapping[str, t.Any]
 ) -> Decision:
     """Return the decision of one run without the history that led to it, for JSON."""
     return {
@@ -55,22 +55,26 @@ def as_dict(
         "capacity": rule.capacity,
         "forecast": dict(forecast),
         "alert": dataclasses.asdict(plan.alert),
-        "machines": {"current": plan.running, "needed": plan.need.wanted, "target": plan.target},
+        "machines": {
+            "current": plan.running,
+            "needed": plan.requirement.machines,
+            "target": plan.target,
+        },
         "actions": [dataclasses.asdict(action) for action in plan.actions],
         "reasons": list(plan.reasons),
-        "error": _error(observed.series.current, plan.running, rule),
+        "error": _measure_error(observed.series.current, plan.running, rule),
         "digest": plan.digest,
     }
 
 
-def _error(demand: float | None, running: int, rule: Rule) -> dict[str, t.Any] | None:
+def _measure_error(demand: float | None, running: int, rule: Rule) -> dict[str, t.Any] | None:
     """Return how far this interval's machines, to which the decisions before led, were from what it needed.
 
     ``unmet`` is the demand beyond what they carry. None while the demand is not known.
     """
     if demand is None:
         return None
-    needed = dataclasses.replace(rule, headroom=0.0).machines_for(demand)
+    needed = dataclasses.replace(rule, headroom=0.0).count_machines(demand)
     return {
         "surplus_machines": max(0, running - needed),
         "short_machines": max(0, needed - running),
@@ -78,7 +82,7 @@ def _error(demand: float | None, running: int, rule: Rule) -> dict[str, t.Any] |
     }
 
 
-def check(option: str, decision: t.Mapping[str, t.Any]) -> Decision:
+def check_decision(option: str, decision: t.Mapping[str, t.Any]) -> Decision:
     """Return a decision that came through a playbook; raises InvalidInput for what is none."""
     shapes = _SHAPE if decision.get("error") is None else {**_SHAPE, "error": _ERROR}
     wrong = [name for name, shape in shapes.items() if not _fits(decision.get(name), shape)]
@@ -100,7 +104,7 @@ def _fits(value: t.Any, shape: t.Any) -> bool:
     return isinstance(value, shape)
 
 
-def latest(connection: sqlite3.Connection) -> list[Decision]:
+def read_latest(connection: sqlite3.Connection) -> list[Decision]:
     """Return the latest decision of each fleet, by name."""
     rows = connection.execute(
         "SELECT decision FROM decision AS one "
@@ -123,7 +127,7 @@ def record(connection: sqlite3.Connection, decision: Decision, keep: int) -> boo
     return done.rowcount == 1
 
 
-def between(
+def read_between(
     connection: sqlite3.Connection, fleet: str, since: float, until: float
 ) -> list[Decision]:
     """Return the decisions of the intervals that start within ``since`` … ``until``, oldest first."""
@@ -134,23 +138,23 @@ def between(
     return [json.loads(text) for (text,) in rows]
 
 
-def balance(made: t.Sequence[t.Mapping[str, t.Any]]) -> dict[str, t.Any]:
+def compute_balance(decisions: t.Sequence[t.Mapping[str, t.Any]]) -> dict[str, t.Any]:
     """Return what the decisions came to: machine-hours too many and too few, and the share of the demand unmet."""
-    known = [
-        (one["error"], one["interval"] / 3600, one["demand"])
-        for one in made
-        if one["error"] is not None
+    rows = [
+        (decision["error"], decision["interval"] / 3600, decision["demand"])
+        for decision in decisions
+        if decision["error"] is not None
     ]
-    asked = sum(demand for _unused, _hours, demand in known)
+    demand = sum(demand for _unused, _hours, demand in rows)
     return {
-        "decisions": len(made),
+        "decisions": len(decisions),
         "surplus_machine_hours": sum(
-            error["surplus_machines"] * hours for error, hours, _unused in known
+            error["surplus_machines"] * hours for error, hours, _unused in rows
         ),
         "short_machine_hours": sum(
-            error["short_machines"] * hours for error, hours, _unused in known
+            error["short_machines"] * hours for error, hours, _unused in rows
         ),
-        "unmet_share": sum(error["unmet"] for error, _hours, _unused in known) / asked
-        if asked
+        "unmet_share": sum(error["unmet"] for error, _hours, _unused in rows) / demand
+        if demand
         else None,
     }

@@ -25,9 +25,9 @@ if t.TYPE_CHECKING:
         Growth,
     )
 
-    from .model import Action, Observed
-    from .parked import Reserve
-    from .requirement import Need
+    from .model import Action, Observation
+    from .parked import ParkedRequirement
+    from .requirement import Requirement
     from .rule import Rule
 
 _VERBS: t.Final[dict[str, str]] = {
@@ -39,43 +39,44 @@ _VERBS: t.Final[dict[str, str]] = {
 }
 
 
-def of_need(need: Need, rule: Rule, running: int) -> list[str]:
+def explain_requirement(requirement: Requirement, rule: Rule, running: int) -> list[str]:
     """Say what demand did, what is expected, and how many machines that takes."""
-    if need.forecast is None or need.now is None:
+    if requirement.forecast is None or requirement.now is None:
         machines = format_count(running, "machine")
         return [
             f"No demand is known yet: the fleet keeps its {machines}, at least {rule.min} (rule.min)."
         ]
     return [
-        *([] if need.seen else [_unseen(rule)]),
-        _movement(need.forecast.growth, rule.unit),
-        _expectation(need.forecast, rule),
-        _machines(need.now, rule, running),
+        *([] if requirement.is_current else [_explain_missing(rule)]),
+        _describe_movement(requirement.forecast.growth, rule.unit),
+        _describe_expectation(requirement.forecast, rule),
+        _describe_machines(requirement.now, rule, running),
     ]
 
 
-def of_events(need: Need) -> list[str]:
+def explain_events(requirement: Requirement) -> list[str]:
     """Say which known events machines are kept ready for."""
-    if not need.events:
+    if not requirement.events:
         return []
-    machines = format_count(need.scheduled, "machine")
+    machines = format_count(requirement.scheduled, "machine")
     return [
-        f"{machines} at least for what is scheduled: {join_names([event.name for event in need.events])}."
+        f"{machines} at least for what is scheduled: {join_names([event.name for event in requirement.events])}."
     ]
 
 
-def of_reserve(reserve: Reserve, rule: Rule, running: int) -> list[str]:
+def explain_parked(requirement: ParkedRequirement, rule: Rule, running: int) -> list[str]:
     """Say what parked machines are kept for, where a forecast says how many."""
-    if reserve.upper is None:
+    if requirement.upper is None:
         return []
-    parked = reserve.parked_now(rule, running)
-    upper = f"Up to {format_quantity(reserve.upper, rule.unit)} at a risk of {format_number(rule.parked_risk * 100)} %"
+    parked = requirement.count_to_park(rule, running)
+    quantity = format_quantity(requirement.upper, rule.unit)
+    upper = f"Up to {quantity} at a risk of {format_number(rule.parked_risk * 100)} %"
     return [
         f"{upper}: {format_count(parked, 'machine')} parked beside {running} that {'runs' if running == 1 else 'run'}."
     ]
 
 
-def of_actions(actions: t.Sequence[Action]) -> list[str]:
+def explain_actions(actions: t.Sequence[Action]) -> list[str]:
     """Say what is done, a sentence for each kind of action."""
     sentences: list[str] = []
     for verb, participle in _VERBS.items():
@@ -87,7 +88,7 @@ def of_actions(actions: t.Sequence[Action]) -> list[str]:
     return sentences
 
 
-def of_unknown(observed: Observed) -> list[str]:
+def explain_unknown(observed: Observation) -> list[str]:
     """Say what is not known, host by host."""
     hosts = [
         f"{host} is not counted: {reason}." for host, reason in sorted(observed.unknown.items())
@@ -95,7 +96,7 @@ def of_unknown(observed: Observed) -> list[str]:
     return hosts + list(observed.notes)
 
 
-def _unseen(rule: Rule) -> str:
+def _explain_missing(rule: Rule) -> str:
     what = {
         "forecast": "the last one that is known counts",
         "hold": "the fleet keeps its size until it is (rule.on_missing_data)",
@@ -108,7 +109,7 @@ def _is(count: int) -> str:
     return "is" if count == 1 else "are"
 
 
-def _movement(growth: Growth, unit: str) -> str:
+def _describe_movement(growth: Growth, unit: str) -> str:
     values = [format_number(value) for value in growth.values]
     values[-1] = format_quantity(growth.values[-1], unit)
     if len(values) == 1:
@@ -126,7 +127,7 @@ def _movement(growth: Growth, unit: str) -> str:
     return f"Demand {'rose' if now > before else 'fell'} {' → '.join(values[-2:])}."
 
 
-def _expectation(forecast: Forecast, rule: Rule) -> str:
+def _describe_expectation(forecast: Forecast, rule: Rule) -> str:
     ahead = format_duration((forecast.peak + 1) * rule.interval)
     step = forecast.steps[forecast.peak]
     error = (
@@ -137,7 +138,7 @@ def _expectation(forecast: Forecast, rule: Rule) -> str:
     return f"In {ahead} {format_quantity(step.value, rule.unit)} is expected{error}."
 
 
-def _machines(needed: int, rule: Rule, running: int) -> str:
+def _describe_machines(needed: int, rule: Rule, running: int) -> str:
     headroom = f" with {format_number(rule.headroom * 100)} % headroom" if rule.headroom else ""
     limit = ""
     if needed == rule.max:

@@ -17,13 +17,13 @@ import dataclasses
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._checks import Value
-from ansible_collections.headroom.libvirt.plugins.module_utils._demand.series import bridged
+from ansible_collections.headroom.libvirt.plugins.module_utils._demand.series import bridge_gaps
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
 from ansible_collections.headroom.libvirt.plugins.module_utils._forecast.trend import (
     Forecast,
     Step,
     ends,
-    growth_of,
+    measure_growth,
 )
 
 if t.TYPE_CHECKING:
@@ -44,52 +44,57 @@ _LOOKED_BACK: t.Final = 28
 Ask = t.Callable[[list[dict[str, t.Any]], float], t.Any]
 
 
-def answers(series: Series, rule: Rule, ask: Ask) -> dict[str, list[t.Any]]:
+def ask_all(series: Series, rule: Rule, ask: Ask) -> dict[str, list[t.Any]]:
     """Return the options that hold what ``ask`` answers for each of the slots that a plan looks at, oldest first."""
-    rows = [{"timestamp": start, "value": value} for start, value in bridged(series).slots()]
-    known = ends(len(rows), rule.slots_looked_at)
+    rows = [{"timestamp": start, "value": value} for start, value in bridge_gaps(series).slots()]
+    slot_ends = ends(len(rows), rule.slots_looked_at)
     risks = {
         "forecasts": rule.risk,
-        **({"parked_forecasts": rule.parked_risk} if rule.parked_varies else {}),
+        **({"parked_forecasts": rule.parked_risk} if rule.has_varying_parked else {}),
     }
-    return {option: [ask(rows[:end], risk) for end in known] for option, risk in risks.items()}
+    return {option: [ask(rows[:end], risk) for end in slot_ends] for option, risk in risks.items()}
 
 
 @dataclasses.dataclass(frozen=True)
-class Foretold:
+class ExternalForecaster:
     """A Forecaster whose forecasts, the answers of ``method``, stand in an ``option``; ``otherwise`` fills its gaps."""
 
     method: str
     option: str
-    made: t.Sequence[t.Any]
+    answers: t.Sequence[t.Any]
     otherwise: Forecaster
 
-    def forecasts(self, series: Series, steps: int, last: int = 1) -> list[Forecast | None]:
+    def forecast(self, series: Series, steps: int, last: int = 1) -> list[Forecast | None]:
         """See Forecaster. Raises InvalidInput where an answer is none, or one is missing."""
-        known = ends(len(series.values), last)
-        if len(self.made) < len(known):
+        slot_ends = ends(len(series.values), last)
+        if len(self.answers) < len(slot_ends):
             raise InvalidInput(
-                self.option, list(self.made), f"holds fewer than {len(known)} forecasts", _REMEDY
+                self.option,
+                list(self.answers),
+                f"holds fewer than {len(slot_ends)} forecasts",
+                _REMEDY,
             )
-        skipped = len(self.made) - len(known)
-        found = Value(self.option, list(self.made), _REMEDY).require_items()[skipped:]
+        skipped = len(self.answers) - len(slot_ends)
+        answers = Value(self.option, list(self.answers), _REMEDY).require_items()[skipped:]
         return [
             other if answer.value is None else self._forecast(answer, series.values[:end], steps)
             for answer, end, other in zip(
-                found, known, self.otherwise.forecasts(series, steps, last)
+                answers, slot_ends, self.otherwise.forecast(series, steps, last)
             )
         ]
 
     def _forecast(self, answer: Value, values: t.Sequence[float | None], steps: int) -> Forecast:
-        told = answer.require_items()
-        if len(told) < steps:
+        demands = answer.require_items()
+        if len(demands) < steps:
             raise answer.error(f"a list of at least {steps} demands")
-        known = [value for value in values[-_LOOKED_BACK:] if value is not None]
-        return Forecast(self.method, tuple(map(_step, told[:steps])), growth_of(known))
+        known_values = [value for value in values[-_LOOKED_BACK:] if value is not None]
+        return Forecast(
+            self.method, tuple(map(_read_step, demands[:steps])), measure_growth(known_values)
+        )
 
 
-def _step(told: Value) -> Step:
-    if not isinstance(told.value, dict):
-        return Step(told.require_amount(), told.require_amount())
-    upper = told["upper"].require_amount()
-    return Step(min(told["value"].require_amount(), upper), upper)
+def _read_step(demand: Value) -> Step:
+    if not isinstance(demand.value, dict):
+        return Step(demand.require_amount(), demand.require_amount())
+    upper = demand["upper"].require_amount()
+    return Step(min(demand["value"].require_amount(), upper), upper)

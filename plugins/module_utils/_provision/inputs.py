@@ -14,6 +14,7 @@ it stands, what it is and what belongs there.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 import typing as t
 
@@ -28,15 +29,15 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import In
 from ansible_collections.headroom.libvirt.plugins.module_utils._placement.plan import Host, Size
 from ansible_collections.headroom.libvirt.plugins.module_utils._text import parse_time
 
-from .calibration import Load, Measured, ready_seconds, work_of
-from .model import Member, Observed
+from .calibration import Calibration, Load, estimate_ready_seconds, estimate_work
+from .model import Member, Observation
 
 _SAMPLE: t.Final = "Hand in what headroom.libvirt.demand_sample returned on the host, or null if it did not answer."
 _FACTS: t.Final = "Hand in the `host` that headroom.libvirt.host_info returned on the host, or null if it did not answer."  # noqa: E501
 
 
 @dataclasses.dataclass(frozen=True)
-class Wanted:
+class MachineSize:
     """What is known of one clone's size before it is made; None where only its appliance knows."""
 
     vcpus: int | None = None
@@ -50,41 +51,43 @@ def observe(
     now: float,
     interval: int,
     hosts: t.Sequence[t.Mapping[str, t.Any]],
-    wanted: Wanted,
+    clone: MachineSize,
     since: float = 0.0,
-) -> Observed:
+) -> Observation:
     """Return what the ``hosts`` (``{name, facts, sample}`` each) say of ``fleet`` at ``now``, of the demand ``since``.
 
     Raises InvalidInput for what is no host, no sample or no facts, and for a name that two machines have.
     """
     _check_hosts(hosts)
-    samples = _by_host(hosts, "sample", _answered, _SAMPLE)
-    facts = _by_host(hosts, "facts", lambda facts: facts is not None, _FACTS)
+    samples = _select_by_host(hosts, "sample", _has_answered, _SAMPLE)
+    facts = _select_by_host(hosts, "facts", lambda facts: facts is not None, _FACTS)
     for sample in samples.values():
         _check_fleet(sample, fleet)
-    members = _unique(
-        [member for name, sample in samples.items() for member in _members(sample, name)]
+    members = _check_unique(
+        list(itertools.chain(*(_read_members(sample, name) for name, sample in samples.items())))
     )
-    size, notes = _size(wanted, samples)
-    histories = [_history(sample, since) for sample in samples.values()]
+    size, notes = _choose_size(clone, samples)
+    histories = [_read_history(sample, since) for sample in samples.values()]
     series = merge(histories, interval, now)
     unknown = {host["name"]: "it did not answer" for host in hosts if host["name"] not in samples}
     # Of a demand that is the whole fleet's, the hosts that did not answer have met a part.
-    all_met = not unknown or not any(one.whole for history in histories for one in history)
-    return Observed(
+    all_met = not unknown or not any(map(_has_fleet_wide, histories))
+    return Observation(
         fleet=fleet,
         now=now,
         series=series,
         size=size,
         members=members,
-        rooms=tuple(_room(name, facts[name], wanted, members) for name in samples if name in facts),
+        rooms=tuple(
+            _read_room(name, facts[name], clone, members) for name in samples if name in facts
+        ),
         unknown=unknown,
-        notes=(*notes, *_gaps(samples, facts)),
-        measured=_measured(samples.values(), series if all_met else None),
+        notes=(*notes, *_explain_gaps(samples, facts)),
+        calibration=_calibrate(samples.values(), series if all_met else None),
     )
 
 
-def _by_host(
+def _select_by_host(
     hosts: t.Sequence[t.Mapping[str, t.Any]],
     key: str,
     holds: t.Callable[[t.Any], bool],
@@ -98,7 +101,11 @@ def _by_host(
     }
 
 
-def _answered(sample: t.Any) -> bool:
+def _has_fleet_wide(history: t.Sequence[Sample]) -> bool:
+    return any(sample.fleet_wide for sample in history)
+
+
+def _has_answered(sample: t.Any) -> bool:
     """Whether the task that took the sample succeeded."""
     if not isinstance(sample, dict):
         return sample is not None
@@ -106,42 +113,42 @@ def _answered(sample: t.Any) -> bool:
 
 
 def _check_hosts(hosts: t.Sequence[t.Mapping[str, t.Any]]) -> None:
-    seen: set[str] = set()
+    names: set[str] = set()
     for index, host in enumerate(hosts):
-        if host["name"] in seen:
+        if host["name"] in names:
             raise InvalidInput(
                 f"hosts[{index}].name", host["name"], "stands there twice", "Name each host once."
             )
-        seen.add(host["name"])
+        names.add(host["name"])
 
 
 def _check_fleet(sample: Value, fleet: str) -> None:
-    found = sample["fleet"].value
-    if found is not None and found != fleet:
+    sampled_fleet = sample["fleet"].value
+    if sampled_fleet is not None and sampled_fleet != fleet:
         raise InvalidInput(
             f"{sample.path}.fleet",
-            found,
+            sampled_fleet,
             f"is not the fleet {fleet!r}",
             "Hand in samples of one fleet.",
         )
 
 
-def _history(sample: Value, since: float) -> list[Sample]:
+def _read_history(sample: Value, since: float) -> list[Sample]:
     """Return the rows from ``since`` on; all are checked, the older ones as well.
 
     A text is taken for CSV: of months of rows Ansible takes a second to make options, but of a text no time.
     """
     rows = sample["history"]
     if isinstance(rows.value, str):
-        return [Sample(*row) for row in csv.rows(rows.path, rows.value) if row[0] >= since]
+        return [Sample(*row) for row in csv.read_rows(rows.path, rows.value) if row[0] >= since]
     samples = [
-        _plain_sample(row) or _checked_sample(rows, index)
+        _read_plain_sample(row) or _check_sample(rows, index)
         for index, row in enumerate(rows.require_list())
     ]
-    return [one for one in samples if one.timestamp >= since]
+    return [sample_row for sample_row in samples if sample_row.timestamp >= since]
 
 
-def _plain_sample(row: t.Any) -> Sample | None:
+def _read_plain_sample(row: t.Any) -> Sample | None:
     """Return the sample of a row that is as it should be, at a tenth of the price of finding out what is wrong."""
     if not isinstance(row, dict):
         return None
@@ -159,7 +166,7 @@ def _plain_sample(row: t.Any) -> Sample | None:
     return Sample(float(timestamp), None if value is None else float(value), bool(row.get("whole")))
 
 
-def _checked_sample(rows: Value, index: int) -> Sample:
+def _check_sample(rows: Value, index: int) -> Sample:
     row = rows.require_items()[index]
     return Sample(
         row["timestamp"].require_number(),
@@ -168,14 +175,16 @@ def _checked_sample(rows: Value, index: int) -> Sample:
     )
 
 
-def _measured(samples: t.Collection[Value], met: Series | None) -> Measured:
+def _calibrate(samples: t.Collection[Value], met: Series | None) -> Calibration:
     """Return what the samples show of machines; ``met`` is the demand that those of their hosts have met alone."""
-    runs = [seconds for sample in samples for seconds in _readiness(sample)]
-    loads = [_loads(sample) for sample in samples]
-    return Measured(ready_seconds(runs), None if met is None else work_of(met, loads))
+    runs = itertools.chain.from_iterable(map(_read_readiness, samples))
+    loads = [_read_loads(sample) for sample in samples]
+    return Calibration(
+        estimate_ready_seconds(runs), None if met is None else estimate_work(met, loads)
+    )
 
 
-def _readiness(sample: Value) -> list[float]:
+def _read_readiness(sample: Value) -> list[float]:
     """Return the seconds that new machines took; none of what an older version returned."""
     rows = sample["readiness"]
     return (
@@ -185,7 +194,7 @@ def _readiness(sample: Value) -> list[float]:
     )
 
 
-def _loads(sample: Value) -> list[Load]:
+def _read_loads(sample: Value) -> list[Load]:
     """Likewise, what machines used."""
     rows = sample["loads"]
     return [
@@ -198,7 +207,7 @@ def _loads(sample: Value) -> list[Load]:
     ]
 
 
-def _members(sample: Value, host: str) -> list[Member]:
+def _read_members(sample: Value, host: str) -> list[Member]:
     return [
         Member(
             name=member["name"].require_text(),
@@ -206,7 +215,7 @@ def _members(sample: Value, host: str) -> list[Member]:
             state=member["state"].require_text(),
             uuid=member["uuid"].read_optional(Value.require_text),
             protected=bool(member["protected"].value),
-            created=member["created"].read_optional(_moment),
+            created=member["created"].read_optional(_read_moment),
             activity=member["activity"].read_optional(Value.require_number),
             machine=member["machine"].read_optional(Value.require_machine),
         )
@@ -214,7 +223,7 @@ def _members(sample: Value, host: str) -> list[Member]:
     ]
 
 
-def _moment(value: Value) -> float:
+def _read_moment(value: Value) -> float:
     if isinstance(value.value, str):
         try:
             return parse_time(value.value)
@@ -223,25 +232,25 @@ def _moment(value: Value) -> float:
     return value.require_number()
 
 
-def _unique(members: list[Member]) -> tuple[Member, ...]:
-    seen: dict[str, str] = {}
+def _check_unique(members: t.Sequence[Member]) -> tuple[Member, ...]:
+    hosts: dict[str, str] = {}
     for member in members:
-        if member.name in seen:
+        if member.name in hosts:
             raise InvalidInput(
                 "hosts",
                 member.name,
-                f"is a machine on {seen[member.name]} and on {member.host}",
+                f"is a machine on {hosts[member.name]} and on {member.host}",
                 "Names of a fleet's machines are unique over its hosts: rename or remove one of them.",
             )
-        seen[member.name] = member.host
+        hosts[member.name] = member.host
     return tuple(members)
 
 
-def _size(wanted: Wanted, samples: t.Mapping[str, Value]) -> tuple[Size, list[str]]:
+def _choose_size(clone: MachineSize, samples: t.Mapping[str, Value]) -> tuple[Size, list[str]]:
     """Return a clone's size: as the rule says, else as the fleet's largest machine; and a note when nobody knows."""
-    members = [
-        member for sample in samples.values() for member in sample["members"].require_items()
-    ]
+    members = list(
+        itertools.chain(*(sample["members"].require_items() for sample in samples.values()))
+    )
     vcpus = [
         count for member in members if (count := member["vcpus"].read_optional(Value.require_count))
     ]
@@ -251,9 +260,9 @@ def _size(wanted: Wanted, samples: t.Mapping[str, Value]) -> tuple[Size, list[st
         if (count := member["memory_bytes"].read_optional(Value.require_count))
     ]
     size = Size(
-        vcpus=max(vcpus, default=1) if wanted.vcpus is None else wanted.vcpus,
-        memory_bytes=max(memory, default=0) if wanted.memory_bytes is None else wanted.memory_bytes,
-        disk_bytes=wanted.disk_bytes,
+        vcpus=max(vcpus, default=1) if clone.vcpus is None else clone.vcpus,
+        memory_bytes=max(memory, default=0) if clone.memory_bytes is None else clone.memory_bytes,
+        disk_bytes=clone.disk_bytes,
     )
     if size.memory_bytes:
         return size, []
@@ -262,9 +271,9 @@ def _size(wanted: Wanted, samples: t.Mapping[str, Value]) -> tuple[Size, list[st
     ]
 
 
-def _room(name: str, facts: Value, wanted: Wanted, members: t.Iterable[Member]) -> Host:
+def _read_room(name: str, facts: Value, clone: MachineSize, members: t.Iterable[Member]) -> Host:
     free, running = facts["free"], facts["committed"]["running"]
-    pool = free["pools"][wanted.pool] if wanted.disk_bytes else None
+    pool = free["pools"][clone.pool] if clone.disk_bytes else None
     return Host(
         name=name,
         free=Size(
@@ -278,20 +287,20 @@ def _room(name: str, facts: Value, wanted: Wanted, members: t.Iterable[Member]) 
     )
 
 
-def _gaps(samples: t.Mapping[str, Value], facts: t.Mapping[str, Value]) -> list[str]:
+def _explain_gaps(samples: t.Mapping[str, Value], facts: t.Mapping[str, Value]) -> list[str]:
     """Return sentences on hosts whose demand or resources are not known."""
-    told: list[str] = []
+    sentences: list[str] = []
     for name, sample in samples.items():
         if name not in facts:
-            told.append(f"{name} takes no clones: its resources are not known.")
+            sentences.append(f"{name} takes no clones: its resources are not known.")
         elif facts[name]["maintenance"].value is not None:
             reason = facts[name]["maintenance"]["reason"].value or "without a reason"
-            told.append(
+            sentences.append(
                 f"{name} takes no clones, and none is woken there: it is in maintenance ({reason})."
             )
         current = sample["sample"]
         if current.value is not None and current["value"].value is None:
-            told.append(
+            sentences.append(
                 f"The demand on {name} is not known: {current['reason'].value or 'it did not say why'}."
             )
-    return told
+    return sentences

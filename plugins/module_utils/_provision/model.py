@@ -12,16 +12,16 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from .calibration import Measured
+from .calibration import Calibration
 
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._demand.series import Series
     from ansible_collections.headroom.libvirt.plugins.module_utils._placement.plan import Host, Size
 
     from .alert import Alert
-    from .requirement import Need
+    from .requirement import Requirement
 
-# "prepare" makes a machine ahead of any need and parks it once it is up.
+# "prepare" makes a machine before it is required and parks it once it is up.
 Verb = t.Literal["create", "wake", "prepare", "park", "remove"]
 
 # What makes one more machine serve.
@@ -52,12 +52,12 @@ class Member:
 
 
 @dataclasses.dataclass(frozen=True)
-class Observed:
+class Observation:
     """What is known at ``now`` (epoch seconds).
 
     ``series`` is the demand, summed over the hosts whose samples are known. ``size`` is one clone's. ``rooms`` are the
     hosts that could take clones. ``unknown`` maps a host whose machines are not known to the reason, and
-    ``notes`` are sentences about what else is not known. ``measured`` is what runs before have shown of machines.
+    ``notes`` are sentences about what else is not known. ``calibration`` is what runs before have shown of machines.
     """
 
     fleet: str
@@ -68,7 +68,7 @@ class Observed:
     rooms: tuple[Host, ...] = ()
     unknown: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
     notes: tuple[str, ...] = ()
-    measured: Measured = dataclasses.field(default_factory=Measured)
+    calibration: Calibration = dataclasses.field(default_factory=Calibration)
 
     @property
     def running(self) -> list[Member]:
@@ -111,16 +111,16 @@ class Plan:
     fleet: str
     running: int
     target: int
-    need: Need
+    requirement: Requirement
     alert: Alert
     actions: tuple[Action, ...]
     reasons: tuple[str, ...]
     digest: str
 
-    def named(self, verb: Verb) -> dict[str, list[str]]:
+    def group_by_host(self, verb: Verb) -> dict[str, list[str]]:
         """Return ``{host: [names]}`` of the actions of one kind."""
-        found: dict[str, list[str]] = {}
+        names: dict[str, list[str]] = {}
         for action in self.actions:
             if action.action == verb:
-                found.setdefault(action.host, []).append(action.name)
-        return found
+                names.setdefault(action.host, []).append(action.name)
+        return names

@@ -41,18 +41,18 @@ _METRICS: t.Final = (
 _VERBS: t.Final = ("create", "wake", "prepare", "park", "remove")
 
 
-def exposition(decisions: t.Sequence[Decision]) -> str:
+def render(decisions: t.Sequence[Decision]) -> str:
     """Return the latest decision of each fleet in the format that the node exporter's textfile collector reads."""
     lines: list[str] = []
     for name, path, text in _METRICS:
-        lines += gauge(f"headroom_fleet_{name}", text, _samples(decisions, path))
+        lines += gauge(f"headroom_fleet_{name}", text, _read_samples(decisions, path))
     lines += gauge(
-        "headroom_fleet_actions", "Machines that the decision acts on.", _actions(decisions)
+        "headroom_fleet_actions", "Machines that the decision acts on.", _count_actions(decisions)
     )
     return "".join(f"{line}\n" for line in lines)
 
 
-def _samples(
+def _read_samples(
     decisions: t.Sequence[Decision], path: tuple[str, ...]
 ) -> t.Iterator[tuple[dict[str, str], float]]:
     for decision in decisions:
@@ -63,7 +63,7 @@ def _samples(
             yield {"fleet": decision["fleet"]}, float(value)
 
 
-def _actions(decisions: t.Sequence[Decision]) -> t.Iterator[tuple[dict[str, str], float]]:
+def _count_actions(decisions: t.Sequence[Decision]) -> t.Iterator[tuple[dict[str, str], float]]:
     for decision in decisions:
         for verb in _VERBS:
             count = sum(action["action"] == verb for action in decision["actions"])

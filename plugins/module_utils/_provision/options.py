@@ -69,21 +69,21 @@ RULE: t.Final[Spec] = {
 }
 
 
-def rule_of(options: t.Mapping[str, t.Any]) -> Rule:
+def read_rule(options: t.Mapping[str, t.Any]) -> Rule:
     """Return the Rule of options that Ansible has checked; raises InvalidInput for one that cannot be meant."""
     method = options["forecaster"]
     if method not in METHODS and not is_filter(method):
         remedy = f"Write one of {', '.join(METHODS)}, or a filter with its collection: namespace.collection.name."
         raise InvalidInput("rule.forecaster", method, "is not a forecaster", remedy)
     read = {
-        "horizon": _horizon(options["horizon"]),
+        "horizon": _read_horizon(options["horizon"]),
         "protected": tuple(options["protected"]),
         "schedule": schedule.read(options["schedule"]),
     }
     return validate(Rule(**{**options, **read}))
 
 
-def _horizon(value: str | int | None) -> int | t.Literal["auto"] | None:
+def _read_horizon(value: str | int | None) -> int | t.Literal["auto"] | None:
     if value is None:
         return None
     if value == "auto":
@@ -97,12 +97,12 @@ def _horizon(value: str | int | None) -> int | t.Literal["auto"] | None:
         raise InvalidInput("rule.horizon", value, "must be a number of seconds", remedy) from None
 
 
-def variation(option: str, given: t.Mapping[str, t.Any], change: t.Mapping[str, t.Any]) -> Rule:
-    """Return the Rule of the options ``given`` with ``change`` put over them; ``option`` is where the change stands.
+def vary_rule(option: str, options: t.Mapping[str, t.Any], change: t.Mapping[str, t.Any]) -> Rule:
+    """Return the Rule of the options ``options`` with ``change`` put over them; ``option`` is where the change stands.
 
     Raises InvalidInput, naming ``option``, for what is no option of a rule.
     """
-    checked = ArgumentSpecValidator(RULE).validate({**given, **change})
+    checked = ArgumentSpecValidator(RULE).validate({**options, **change})
     if checked.error_messages:
         remedy = "Write options of `rule` and their values; what is left out is as in `rule`."
         raise InvalidInput(
@@ -112,16 +112,16 @@ def variation(option: str, given: t.Mapping[str, t.Any], change: t.Mapping[str, 
             remedy,
         )
     try:
-        return rule_of(checked.validated_parameters)
+        return read_rule(checked.validated_parameters)
     except InvalidInput as error:
         raise InvalidInput(
             option, dict(change), f"does not lead to a valid rule ({error.message})", "Change it."
         ) from None
 
 
-def changed_options(given: Rule, other: Rule) -> dict[str, t.Any]:
-    """Return the options in which ``other`` differs."""
+def compare_rules(rule: Rule, other: Rule) -> dict[str, t.Any]:
+    """Return the options in which ``other`` differs from ``rule``."""
     names = [field.name for field in dataclasses.fields(Rule)]
     return {
-        name: getattr(other, name) for name in names if getattr(given, name) != getattr(other, name)
+        name: getattr(other, name) for name in names if getattr(rule, name) != getattr(other, name)
     }

@@ -16,7 +16,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._demand.series import bridged
+from ansible_collections.headroom.libvirt.plugins.module_utils._demand.series import bridge_gaps
 
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._demand.series import Series
@@ -26,7 +26,7 @@ if t.TYPE_CHECKING:
 
 
 @dataclasses.dataclass(frozen=True)
-class Reserve:
+class ParkedRequirement:
     """How many machines, running and parked, the upper value asks for: ``now``, and at most within the cooldown.
 
     ``upper`` is that value; None where the number of parked machines does not follow a forecast.
@@ -36,32 +36,32 @@ class Reserve:
     keep: int = 0
     upper: float | None = None
 
-    def parked_now(self, rule: Rule, running: int) -> int:
+    def count_to_park(self, rule: Rule, running: int) -> int:
         """Return how many machines are to be parked beside ``running`` ones."""
-        return _within(rule, self.now - running, running)
+        return _limit(rule, self.now - running, running)
 
-    def parked_keep(self, rule: Rule, running: int) -> int:
+    def count_to_keep(self, rule: Rule, running: int) -> int:
         """Return how many parked machines stay beside ``running`` ones: one goes only after the cooldown."""
-        return _within(rule, self.keep - running, running)
+        return _limit(rule, self.keep - running, running)
 
 
-def assess(series: Series, rule: Rule, forecaster: Forecaster | None) -> Reserve:
+def assess(series: Series, rule: Rule, forecaster: Forecaster | None) -> ParkedRequirement:
     """Return what ``forecaster``, which is one at ``rule.parked_risk``, asks for; without one, nothing."""
-    if forecaster is None or not rule.parked_varies:
-        return Reserve()
-    whole = bridged(series)
-    made = forecaster.forecasts(whole, rule.steps, last=rule.cooldown_slots)
+    if forecaster is None or not rule.has_varying_parked:
+        return ParkedRequirement()
+    continuous = bridge_gaps(series)
+    forecasts = forecaster.forecast(continuous, rule.steps, last=rule.cooldown_slots)
     uppers = [
         max(value or 0.0, forecast.steps[forecast.peak].upper)
-        for value, forecast in zip(whole.values[-rule.cooldown_slots :], made)
+        for value, forecast in zip(continuous.values[-rule.cooldown_slots :], forecasts)
         if forecast is not None
     ]
-    if not uppers or made[-1] is None:
-        return Reserve()
-    machines = [rule.machines_for(upper) for upper in uppers]
-    return Reserve(machines[-1], max(machines), uppers[-1])
+    if not uppers or forecasts[-1] is None:
+        return ParkedRequirement()
+    machines = [rule.count_machines(upper) for upper in uppers]
+    return ParkedRequirement(machines[-1], max(machines), uppers[-1])
 
 
-def _within(rule: Rule, asked: int, running: int) -> int:
-    """Return ``asked`` within the rule; what could never run beside the others is not parked either."""
-    return max(0, min(max(asked, rule.parked), rule.most_parked, rule.max - running))
+def _limit(rule: Rule, machines: int, running: int) -> int:
+    """Return ``machines`` within the rule; what could never run beside the others is not parked either."""
+    return max(0, min(max(machines, rule.parked), rule.most_parked, rule.max - running))

@@ -20,63 +20,65 @@ import typing as t
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Conflict
 
 from . import alert, explain, parked
-from .model import RUNNING, STARTING, Action, Member, Observed, Plan
+from .model import RUNNING, STARTING, Action, Member, Observation, Plan
 from .requirement import assess
-from .scale_in import shrink
-from .scale_out import make, wake
+from .scale_in import plan_scale_in
+from .scale_out import plan_creation, plan_wake
 
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._forecast.trend import Forecaster
 
-    from .requirement import Need
+    from .requirement import Requirement
     from .rule import Rule
 
 
 def decide(
-    observed: Observed, rule: Rule, forecaster: Forecaster, unlikely: Forecaster | None = None
+    observed: Observation, rule: Rule, forecaster: Forecaster, unlikely: Forecaster | None = None
 ) -> Plan:
     """Return the plan for ``observed`` under ``rule``.
 
-    Growth is prompt: as many machines as the forecast asks for, as far as limits and resources go. Shrinking needs
+    Scaling out is prompt: as many machines as the forecast asks for, as far as limits and resources go. Shrinking needs
     every slot of the cooldown to be known and to have asked for fewer, and every host to have answered. ``unlikely`` is
-    the forecaster at ``rule.parked_risk``, which is needed where ``rule.parked_varies``.
+    the forecaster at ``rule.parked_risk``, which is needed where ``rule.has_varying_parked``.
     """
-    need = assess(observed.series, rule, forecaster, observed.now)
-    reserve = parked.assess(observed.series, rule, unlikely)
+    requirement = assess(observed.series, rule, forecaster, observed.now)
+    parked_requirement = parked.assess(observed.series, rule, unlikely)
     running = len(observed.running)
-    wanted = _wanted(need, rule, running)
-    woken = wake(observed, wanted, need.keep or 0)
+    to_run = _count_to_run(requirement, rule, running)
+    woken = plan_wake(observed, to_run, requirement.keep or 0)
     spare = observed.spare[len(woken) :]
     up = running + len(woken)
-    settled = up if need.keep is None else min(up, max(need.keep, wanted))
-    shrinkage = shrink(observed, rule, need, spare, reserve.parked_keep(rule, settled))
-    growth = make(
+    settled = up if requirement.keep is None else min(up, max(requirement.keep, to_run))
+    scale_in = plan_scale_in(
+        observed, rule, requirement, spare, parked_requirement.count_to_keep(rule, settled)
+    )
+    creation = plan_creation(
         observed,
         rule,
-        max(0, wanted - up),
-        _prepared(observed, rule, need, reserve, up, wanted, len(spare)),
+        max(0, to_run - up),
+        _count_to_prepare(observed, rule, requirement, parked_requirement, up, to_run, len(spare)),
     )
-    actions = woken + growth.actions + shrinkage.actions
-    surge = need.forecast is not None and need.forecast.method == "surge"
-    judged = alert.judge(observed.series, rule, need.before, surge=surge)
+    actions = woken + creation.actions + scale_in.actions
+    surge = requirement.forecast is not None and requirement.forecast.method == "surge"
+    verdict = alert.judge(observed.series, rule, requirement.before, surge=surge)
     return Plan(
         fleet=observed.fleet,
         running=running,
         target=running
-        + sum(one.action in STARTING for one in actions)
-        - _stopped(observed, shrinkage.actions),
-        need=need,
-        alert=judged,
+        + sum(action.action in STARTING for action in actions)
+        - _count_stopped(observed, scale_in.actions),
+        requirement=requirement,
+        alert=verdict,
         actions=actions,
         reasons=(
-            *([judged.reason] if judged.reason else []),
-            *explain.of_need(need, rule, running),
-            *explain.of_events(need),
-            *explain.of_reserve(reserve, rule, wanted),
-            *explain.of_actions(actions),
-            *growth.held_back,
-            *shrinkage.held_back,
-            *explain.of_unknown(observed),
+            *([verdict.reason] if verdict.reason else []),
+            *explain.explain_requirement(requirement, rule, running),
+            *explain.explain_events(requirement),
+            *explain.explain_parked(parked_requirement, rule, to_run),
+            *explain.explain_actions(actions),
+            *creation.held_back,
+            *scale_in.held_back,
+            *explain.explain_unknown(observed),
         ),
         digest=digest(observed.members, observed.unknown),
     )
@@ -103,31 +105,31 @@ def check_unchanged(expected: str, plan: Plan) -> None:
         )
 
 
-def _wanted(need: Need, rule: Rule, running: int) -> int:
+def _count_to_run(requirement: Requirement, rule: Rule, running: int) -> int:
     """Return how many machines shall run, the scheduled ones included; without any demand, as many as do."""
-    asked = rule.within_limits(running) if need.now is None else need.now
-    if not need.seen and rule.on_missing_data != "forecast":
-        asked = rule.max if rule.on_missing_data == "max" else rule.within_limits(running)
-    return max(asked, need.scheduled)
+    machines = rule.limit_machines(running) if requirement.now is None else requirement.now
+    if not requirement.is_current and rule.on_missing_data != "forecast":
+        machines = rule.max if rule.on_missing_data == "max" else rule.limit_machines(running)
+    return max(machines, requirement.scheduled)
 
 
-def _prepared(
-    observed: Observed,
+def _count_to_prepare(
+    observed: Observation,
     rule: Rule,
-    need: Need,
-    reserve: parked.Reserve,
+    requirement: Requirement,
+    parked_requirement: parked.ParkedRequirement,
     up: int,
-    wanted: int,
+    to_run: int,
     spare: int,
 ) -> int:
-    """Return how many machines to make ahead, with ``up`` that run, ``wanted`` to run, and ``spare`` parked already."""
+    """Return how many machines to make ahead, with ``up`` that run, ``to_run`` to run, and ``spare`` parked already."""
     # Below what the cooldown keeps, a parked machine would be woken in the next run.
-    if observed.unknown or max(up, wanted) < (need.keep or 0):
+    if observed.unknown or max(up, to_run) < (requirement.keep or 0):
         return 0
     # What runs without being needed is as ready as what is parked, and is parked in time.
-    return max(0, reserve.parked_now(rule, wanted) - spare - max(0, up - wanted))
+    return max(0, parked_requirement.count_to_park(rule, to_run) - spare - max(0, up - to_run))
 
 
-def _stopped(observed: Observed, actions: t.Iterable[Action]) -> int:
+def _count_stopped(observed: Observation, actions: t.Iterable[Action]) -> int:
     names = {action.name for action in actions}
     return sum(member.name in names for member in observed.members if member.state in RUNNING)

@@ -13,7 +13,7 @@ import dataclasses
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._demand.series import (
-    bridged,
+    bridge_gaps,
     slot_start,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._text import (
@@ -33,67 +33,67 @@ if t.TYPE_CHECKING:
 
 
 @dataclasses.dataclass(frozen=True)
-class Need:
+class Requirement:
     """What demand asks for, within the rule's limits.
 
-    ``now`` is None while no demand is known, and ``seen`` says whether the latest slot's is. ``keep`` is the most that
-    any slot of the cooldown asked for: what stays at least; None when that is not known, and ``blind`` says why.
-    ``forecast`` was made after the latest slot, ``before`` after the one before. ``scheduled`` machines are wanted for
-    ``events`` whatever the demand.
+    ``now`` is None while no demand is known, and ``is_current`` says whether the latest slot's is. ``keep`` is the most
+    that any slot of the cooldown asked for: what stays at least; None when that is not known, and ``blind_reason`` says
+    why. ``forecast`` was made after the latest slot, ``before`` after the one before. ``scheduled`` machines are
+    required for ``events`` whatever the demand.
     """
 
     now: int | None = None
-    seen: bool = False
+    is_current: bool = False
     keep: int | None = None
     forecast: Forecast | None = None
-    blind: str | None = None
+    blind_reason: str | None = None
     before: Forecast | None = None
     scheduled: int = 0
     events: tuple[Event, ...] = ()
 
     @property
-    def wanted(self) -> int | None:
+    def machines(self) -> int | None:
         """What demand and events ask for; None while neither says anything."""
         if self.now is None and not self.events:
             return None
         return max(self.now or 0, self.scheduled)
 
 
-def assess(series: Series, rule: Rule, forecaster: Forecaster, now: float) -> Need:
-    """Return the Need that follows from ``series`` under ``rule`` at ``now`` (epoch seconds).
+def assess(series: Series, rule: Rule, forecaster: Forecaster, now: float) -> Requirement:
+    """Return the Requirement that follows from ``series`` under ``rule`` at ``now`` (epoch seconds).
 
     Each slot of the cooldown is forecast again with what was known then, so that "fewer were enough for this long"
     needs no memory of earlier runs.
     """
     now = slot_start(now, rule.interval)
-    whole = bridged(series)
-    made = forecaster.forecasts(whole, rule.steps, last=rule.slots_looked_at)
-    forecasts = made[-rule.cooldown_slots :]
-    values = whole.values[-rule.cooldown_slots :]
-    needs = [
-        rule.machines_for(max(value or 0.0, forecast.steps[forecast.peak].upper))
+    continuous = bridge_gaps(series)
+    all_forecasts = forecaster.forecast(continuous, rule.steps, last=rule.slots_looked_at)
+    forecasts = all_forecasts[-rule.cooldown_slots :]
+    values = continuous.values[-rule.cooldown_slots :]
+    counts = [
+        rule.count_machines(max(value or 0.0, forecast.steps[forecast.peak].upper))
         for value, forecast in zip(values, forecasts)
         if forecast is not None
     ]
     latest = forecasts[-1] if forecasts else None
-    blind = _blind(values, rule)
-    scheduled, events = rule.machines_scheduled(now)
+    blind_reason = _explain_blindness(values, rule)
+    scheduled, events = rule.count_scheduled(now)
     past = [
-        rule.machines_scheduled(now - ago * rule.interval)[0] for ago in range(rule.cooldown_slots)
+        rule.count_scheduled(now - ago * rule.interval)[0] for ago in range(rule.cooldown_slots)
     ]
-    return Need(
-        now=None if latest is None else needs[-1],
-        seen=series.current is not None,
-        keep=max(needs + past) if needs and blind is None else None,
+    return Requirement(
+        now=None if latest is None else counts[-1],
+        is_current=series.current is not None,
+        keep=max(counts + past) if counts and blind_reason is None else None,
         forecast=latest,
-        before=made[-2] if len(made) > 1 else None,
-        blind=blind,
+        before=all_forecasts[-2] if len(all_forecasts) > 1 else None,
+        blind_reason=blind_reason,
         scheduled=scheduled,
         events=events,
     )
 
 
-def _blind(values: t.Sequence[float | None], rule: Rule) -> str | None:
+def _explain_blindness(values: t.Sequence[float | None], rule: Rule) -> str | None:
     missing = sum(value is None for value in values)
     if missing:
         return f"the demand of {missing} of the last {format_count(len(values), 'interval')} is not known"

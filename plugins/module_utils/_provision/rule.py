@@ -42,10 +42,10 @@ class Rule:
 
     ``capacity`` is the demand that one machine carries, in the unit of the demand; with ``measure_capacity`` it counts
     until it is measured, which is where a machine uses the share ``utilization`` of its vCPUs. Times are in seconds;
-    ``horizon`` None means one interval, and so does "auto" until it is measured (measured.py). ``scale_out_limit`` and
-    ``max_per_host`` None mean none; ``unit`` is the demand's, for sentences. ``hysteresis`` is the share of the fleet
-    that may be too much before any of it goes, and ``protected`` are patterns of names. ``parked`` machines are kept
-    parked at least, ``parked_max`` at most (None: no more than that), in between as many as the upper forecast at
+    ``horizon`` None means one interval, and so does "auto" until it is measured (calibration.py). ``scale_out_limit``
+    and ``max_per_host`` None mean none; ``unit`` is the demand's, for sentences. ``hysteresis`` is the share of the
+    fleet that may be too much before any of it goes, and ``protected`` are patterns of names. ``parked`` machines are
+    kept parked at least, ``parked_max`` at most (None: no more than that), in between as many as the upper forecast at
     ``parked_risk`` asks for.
     """
 
@@ -88,7 +88,7 @@ class Rule:
         return self.parked if self.parked_max is None else self.parked_max
 
     @property
-    def parked_varies(self) -> bool:
+    def has_varying_parked(self) -> bool:
         """Whether the number of parked machines follows a forecast."""
         return self.most_parked > self.parked
 
@@ -102,27 +102,27 @@ class Rule:
         """How many of the latest slots a forecast is made after: those of the cooldown, and at least two."""
         return max(2, self.cooldown_slots)
 
-    def machines_for(self, demand: float) -> int:
+    def count_machines(self, demand: float) -> int:
         """Return how many machines carry ``demand`` with the headroom kept free, within ``min`` and ``max``."""
         # A quotient such as 3.0000000001 is the arithmetic's error, not a fourth machine's work.
         quotient = demand * (1 + self.headroom) / self.capacity - 1e-9
-        return self.within_limits(self.max if quotient >= self.max else math.ceil(quotient))
+        return self.limit_machines(self.max if quotient >= self.max else math.ceil(quotient))
 
-    def machines_scheduled(self, slot: float) -> tuple[int, tuple[Event, ...]]:
+    def count_scheduled(self, slot: float) -> tuple[int, tuple[Event, ...]]:
         """Return how many machines the events ask for that are to be ready for in the slot (its start), and which."""
         finish = slot + (self.steps + 1) * self.interval
-        events = tuple(event for event in self.schedule if event.within(slot, finish))
-        wanted = [
-            max(event.machines, self.machines_for(event.demand) if event.demand else 0)
+        events = tuple(event for event in self.schedule if event.overlaps(slot, finish))
+        counts = [
+            max(event.machines, self.count_machines(event.demand) if event.demand else 0)
             for event in events
         ]
-        return (self.within_limits(max(wanted)) if wanted else 0), events
+        return (self.limit_machines(max(counts)) if counts else 0), events
 
     def protects(self, name: str) -> bool:
         """Return whether the machine of this name never goes."""
         return any(fnmatch.fnmatchcase(name, pattern) for pattern in self.protected)
 
-    def within_limits(self, machines: int) -> int:
+    def limit_machines(self, machines: int) -> int:
         """Return ``machines`` held within ``min`` and ``max``."""
         return max(self.min, min(self.max, machines))
 

@@ -18,31 +18,37 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._text import (
     join_names,
 )
 
-from .model import Action, Member, Observed, Part
+from .model import Action, Member, Observation, Part
 
 if t.TYPE_CHECKING:
-    from .requirement import Need
+    from .requirement import Requirement
     from .rule import Rule
 
 
-def shrink(
-    observed: Observed, rule: Rule, need: Need, spare: t.Sequence[Member], parked: int
+def plan_scale_in(
+    observed: Observation,
+    rule: Rule,
+    requirement: Requirement,
+    spare: t.Sequence[Member],
+    parked: int,
 ) -> Part:
-    """Return what is over the need of the whole cooldown; nothing while anything that matters is not known.
+    """Return what is over the requirement of the whole cooldown; nothing while anything that matters is not known.
 
     Of ``spare``, the machines that neither run nor are woken, and of those that need not run, ``parked`` stay. Machines
     that do not run go before those that run, and these most idle first; never a protected one.
     """
-    if need.keep is None or observed.unknown or rule.mode == "scale_out_only":
-        return Part(held_back=_standstill(observed, rule, need))
-    steps = _spare_steps(rule, spare, parked) + _running_steps(
-        observed, rule, need.keep, parked - len(spare)
+    if requirement.keep is None or observed.unknown or rule.mode == "scale_out_only":
+        return Part(held_back=_explain_standstill(observed, rule, requirement))
+    steps = _remove_spare(rule, spare, parked) + _stop_running(
+        observed, rule, requirement.keep, parked - len(spare)
     )
     done = steps[: rule.scale_in_limit]
-    return Part(tuple(done), _held_back(observed, rule, need, len(steps) - len(done)))
+    return Part(
+        tuple(done), _explain_held_back(observed, rule, requirement, len(steps) - len(done))
+    )
 
 
-def _spare_steps(rule: Rule, spare: t.Sequence[Member], parked: int) -> list[Action]:
+def _remove_spare(rule: Rule, spare: t.Sequence[Member], parked: int) -> list[Action]:
     doomed = [member for member in spare[parked:] if not _stays(member, rule)]
     return [
         Action(
@@ -56,11 +62,11 @@ def _spare_steps(rule: Rule, spare: t.Sequence[Member], parked: int) -> list[Act
     ]
 
 
-def _running_steps(observed: Observed, rule: Rule, keep: int, parked: int) -> list[Action]:
+def _stop_running(observed: Observation, rule: Rule, keep: int, parked: int) -> list[Action]:
     surplus = max(0, len(observed.running) - keep)
     if surplus <= rule.hysteresis * len(observed.running):
         return []
-    idle = _most_idle_first([member for member in observed.running if not _stays(member, rule)])[
+    idle = _sort_by_idleness([member for member in observed.running if not _stays(member, rule)])[
         :surplus
     ]
     why = "fewer machines were enough during the whole cooldown"
@@ -76,18 +82,20 @@ def _stays(member: Member, rule: Rule) -> bool:
     return member.protected or rule.protects(member.name)
 
 
-def _most_idle_first(members: list[Member]) -> list[Member]:
+def _sort_by_idleness(members: list[Member]) -> list[Member]:
     # Of equally busy machines the youngest goes: those that have served longest hold the most connections and caches.
     by_number = sorted(members, key=lambda member: (len(member.name), member.name), reverse=True)
     return sorted(by_number, key=lambda member: (member.activity or 0.0, -(member.created or 0.0)))
 
 
-def _over(observed: Observed, need: Need) -> int:
-    return 0 if need.now is None else max(0, len(observed.running) - need.now)
+def _count_surplus(observed: Observation, requirement: Requirement) -> int:
+    return 0 if requirement.now is None else max(0, len(observed.running) - requirement.now)
 
 
-def _standstill(observed: Observed, rule: Rule, need: Need) -> tuple[str, ...]:
-    if not _over(observed, need):
+def _explain_standstill(
+    observed: Observation, rule: Rule, requirement: Requirement
+) -> tuple[str, ...]:
+    if not _count_surplus(observed, requirement):
         return ()
     if rule.mode == "scale_out_only":
         return ("Nothing is removed: the fleet only grows (rule.mode).",)
@@ -96,13 +104,19 @@ def _standstill(observed: Observed, rule: Rule, need: Need) -> tuple[str, ...]:
         if observed.unknown
         else None
     )
-    return (f"Nothing is removed: {need.blind or silent}.",)
+    return (f"Nothing is removed: {requirement.blind_reason or silent}.",)
 
 
-def _held_back(observed: Observed, rule: Rule, need: Need, left: int) -> tuple[str, ...]:
+def _explain_held_back(
+    observed: Observation, rule: Rule, requirement: Requirement, postponed: int
+) -> tuple[str, ...]:
     sentences: list[str] = []
-    keep = need.keep or 0
-    if _over(observed, need) and need.now is not None and keep > need.now:
+    keep = requirement.keep or 0
+    if (
+        _count_surplus(observed, requirement)
+        and requirement.now is not None
+        and keep > requirement.now
+    ):
         sentences.append(
             f"{format_count(min(keep, len(observed.running)), 'machine')} "
             f"{'stays' if min(keep, len(observed.running)) == 1 else 'stay'}: within the last "
@@ -114,9 +128,9 @@ def _held_back(observed: Observed, rule: Rule, need: Need, left: int) -> tuple[s
         sentences.append(
             f"{format_count(surplus, 'machine')} too many, which is within {share} % of the fleet (rule.hysteresis)."
         )
-    if left:
+    if postponed:
         sentences.append(
-            f"{format_count(left, 'more machine')} can go in later runs: one run takes {rule.scale_in_limit} "
+            f"{format_count(postponed, 'more machine')} can go in later runs: one run takes {rule.scale_in_limit} "
             "(rule.scale_in_limit)."
         )
     protected = sum(_stays(member, rule) for member in observed.running)

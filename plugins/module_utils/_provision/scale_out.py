@@ -16,25 +16,25 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._demand.series im
 from ansible_collections.headroom.libvirt.plugins.module_utils._placement.plan import spread
 from ansible_collections.headroom.libvirt.plugins.module_utils._text import format_count
 
-from .model import PARKED, Action, Member, Observed, Part
+from .model import PARKED, Action, Member, Observation, Part
 
 if t.TYPE_CHECKING:
     from .rule import Rule
 
 
-def wake(observed: Observed, wanted: int, keep: int) -> tuple[Action, ...]:
-    """Return what brings the running machines up to ``wanted`` out of those that exist.
+def plan_wake(observed: Observation, to_run: int, keep: int) -> tuple[Action, ...]:
+    """Return what brings the running machines up to ``to_run`` out of those that exist.
 
     Machines that went down during the cooldown are brought back up to ``keep``: an outage takes the demand with it, and
-    must not be taken for a need that fell.
+    must not be taken for a requirement that fell.
     """
-    missing = max(wanted, keep) - len(observed.running)
+    missing = max(to_run, keep) - len(observed.running)
     return tuple(_wake(member) for member in observed.spare[: max(0, missing)])
 
 
-def make(observed: Observed, rule: Rule, serving: int, parked: int) -> Part:
+def plan_creation(observed: Observation, rule: Rule, serving: int, parked: int) -> Part:
     """Return the clones to make: ``serving`` that are needed, and then ``parked`` ones that are kept ready."""
-    count, held_back = _allowed(observed, rule, serving, parked)
+    count, held_back = _limit_count(observed, rule, serving, parked)
     if not count:
         return Part((), tuple(held_back))
     placed = spread(
@@ -47,8 +47,10 @@ def make(observed: Observed, rule: Rule, serving: int, parked: int) -> Part:
     )
     if placed.missing:
         needed = max(0, min(serving, count) - len(placed.hosts))
-        held_back.append(f"{_not_made(needed, placed.missing - needed)}: {placed.shortage}.")
-    names = new_names(observed, rule, len(placed.hosts))
+        held_back.append(
+            f"{_describe_not_made(needed, placed.missing - needed)}: {placed.shortage}."
+        )
+    names = choose_names(observed, rule, len(placed.hosts))
     actions = (
         Action("create", name, host, "the fleet needs it")
         if index < serving
@@ -58,7 +60,7 @@ def make(observed: Observed, rule: Rule, serving: int, parked: int) -> Part:
     return Part(tuple(actions), tuple(held_back))
 
 
-def new_names(observed: Observed, rule: Rule, count: int) -> list[str]:
+def choose_names(observed: Observation, rule: Rule, count: int) -> list[str]:
     """Return ``count`` names ``FLEET-N`` with the lowest free N.
 
     With a host whose machines are not known, N starts above every number that a machine there could have.
@@ -82,7 +84,9 @@ def _wake(member: Member) -> Action:
     return Action("wake", member.name, member.host, reason, member.machine)
 
 
-def _allowed(observed: Observed, rule: Rule, serving: int, parked: int) -> tuple[int, list[str]]:
+def _limit_count(
+    observed: Observation, rule: Rule, serving: int, parked: int
+) -> tuple[int, list[str]]:
     """Return how many of the machines may be made in this slot, and sentences on the others.
 
     The parked ones come last, so they are the first that are not made.
@@ -93,29 +97,32 @@ def _allowed(observed: Observed, rule: Rule, serving: int, parked: int) -> tuple
     space = max(0, rule.max + rule.most_parked - len(observed.members))
     if space < count:
         held_back.append(
-            f"{_missing(serving, parked, space)}: with those that are going down the fleet has rule.max machines."
+            f"{_describe_missing(serving, parked, space)}: with those that are going down the fleet has rule.max "
+            "machines."
         )
         count = space
     if rule.scale_out_limit is None:
         return count, held_back
     slot = slot_start(observed.now, rule.interval)
-    made = sum(member.created is not None and member.created >= slot for member in observed.members)
-    limit = max(0, rule.scale_out_limit - made)
+    created = sum(
+        member.created is not None and member.created >= slot for member in observed.members
+    )
+    limit = max(0, rule.scale_out_limit - created)
     if limit < count:
         held_back.append(
-            f"{_missing(min(serving, count), count - min(serving, count), limit)}: one interval may add "
+            f"{_describe_missing(min(serving, count), count - min(serving, count), limit)}: one interval may add "
             f"{rule.scale_out_limit} (rule.scale_out_limit)."
         )
     return min(count, limit), held_back
 
 
-def _missing(serving: int, parked: int, made: int) -> str:
-    """Say what of the two is not made when only ``made`` are."""
-    needed = max(0, serving - made)
-    return _not_made(needed, serving + parked - made - needed)
+def _describe_missing(serving: int, parked: int, count: int) -> str:
+    """Say what of the two is not made when only ``count`` are."""
+    needed = max(0, serving - count)
+    return _describe_not_made(needed, serving + parked - count - needed)
 
 
-def _not_made(needed: int, parked: int) -> str:
+def _describe_not_made(needed: int, parked: int) -> str:
     if needed:
         return f"{format_count(needed, 'more machine')} {'is' if needed == 1 else 'are'} needed but not made"
     be = "is" if parked == 1 else "are"

@@ -36,7 +36,7 @@ class Event:
     machines: int = 0
     demand: float = 0.0
 
-    def within(self, begin: float, finish: float) -> bool:
+    def overlaps(self, begin: float, finish: float) -> bool:
         """Return whether any of the event lies in ``begin`` … ``finish``."""
         shift = 0.0
         if self.every:
@@ -46,27 +46,29 @@ class Event:
 
 def read(events: t.Sequence[t.Mapping[str, t.Any]]) -> tuple[Event, ...]:
     """Return the events of the option ``rule.schedule``; raises InvalidInput for what is none."""
-    return tuple(_event(f"rule.schedule[{index}]", event) for index, event in enumerate(events))
+    return tuple(
+        _read_event(f"rule.schedule[{index}]", event) for index, event in enumerate(events)
+    )
 
 
-def _event(option: str, given: t.Mapping[str, t.Any]) -> Event:
+def _read_event(option: str, options: t.Mapping[str, t.Any]) -> Event:
     event = Event(
-        name=given["name"],
-        start=_moment(f"{option}.start", given["start"]),
-        end=_moment(f"{option}.end", given["end"]),
-        every=PERIODS[given["every"]] if given.get("every") else None,
-        machines=given.get("machines") or 0,
-        demand=given.get("demand") or 0.0,
+        name=options["name"],
+        start=_read_moment(f"{option}.start", options["start"]),
+        end=_read_moment(f"{option}.end", options["end"]),
+        every=PERIODS[options["every"]] if options.get("every") else None,
+        machines=options.get("machines") or 0,
+        demand=options.get("demand") or 0.0,
     )
     if event.end <= event.start:
         remedy = "Write when the event is over."
-        raise InvalidInput(f"{option}.end", given["end"], "must be after the start", remedy)
+        raise InvalidInput(f"{option}.end", options["end"], "must be after the start", remedy)
     if event.every is not None and event.end - event.start > event.every:
         problem, remedy = (
             "must be before the event's next start",
             "Shorten the event, or leave out `every`.",
         )
-        raise InvalidInput(f"{option}.end", given["end"], problem, remedy)
+        raise InvalidInput(f"{option}.end", options["end"], problem, remedy)
     check_at_least(f"{option}.machines", event.machines, 0, "machines")
     check_at_least(f"{option}.demand", event.demand, 0, remedy=_DEMAND)
     if not event.machines and not event.demand:
@@ -74,11 +76,11 @@ def _event(option: str, given: t.Mapping[str, t.Any]) -> Event:
             "must be above 0, or demand must be",
             "Write how much the event shall find ready.",
         )
-        raise InvalidInput(f"{option}.machines", given.get("machines"), problem, remedy)
+        raise InvalidInput(f"{option}.machines", options.get("machines"), problem, remedy)
     return event
 
 
-def _moment(option: str, text: str) -> float:
+def _read_moment(option: str, text: str) -> float:
     try:
         return parse_time(text)
     except ValueError:

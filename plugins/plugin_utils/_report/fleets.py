@@ -77,7 +77,7 @@ def fleet(given: Dict, now: float) -> Fleet:
         tenant=given.get("tenant"),
         latest=made[-1] if made else None,
         decided=[_told(one) for one in reversed(made[-_LATEST:])],
-        balance=decisions.balance(made),
+        balance=decisions.compute_balance(made),
         kept=_kept(made, known),
         demand=_demand_chart(given["name"], known, made, span),
         machines=_machines_chart(given["name"], made, span),

@@ -37,7 +37,7 @@ def test_it_plans_ahead_of_the_third_hour() -> None:
 def test_the_decision_leaves_the_history_out_and_can_be_kept() -> None:
     plan = call(hosts=[host("kvm1", 5, 30, machines=["web-1"])], now=HOUR + 60)
     decision = plan["decision"]
-    assert decisions.check("decision", json.loads(json.dumps(decision))) == decision
+    assert decisions.check_decision("decision", json.loads(json.dumps(decision))) == decision
     assert "series" not in json.dumps(decision)
     assert decision["error"] == {"surplus_machines": 0, "short_machines": 2, "unmet": 20}
     assert decision["machines"] == plan["machines"]

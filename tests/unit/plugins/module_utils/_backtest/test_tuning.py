@@ -10,9 +10,12 @@ import random
 
 import pytest
 
+from ansible_collections.headroom.libvirt.plugins.module_utils._backtest.comparison import (
+    Settings,
+    compare,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._backtest.tuning import (
-    backtest,
-    terms_of,
+    make_terms,
     tune,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._demand.series import Series
@@ -34,13 +37,15 @@ def series() -> Series:
 
 
 def test_a_rule_is_replayed_with_its_own_terms() -> None:
-    terms = terms_of(dataclasses.replace(RULE, min=2, horizon=7200))
+    terms = make_terms(dataclasses.replace(RULE, min=2, horizon=7200))
     assert (terms.capacity, terms.delay, terms.fewest, terms.most, terms.hold) == (10, 2, 2, 50, 2)
 
 
 def test_more_headroom_costs_more_and_leaves_less_unmet(series: Series) -> None:
+    rules = {share: dataclasses.replace(RULE, headroom=share) for share in (0.0, 0.3)}
     tight, ample = (
-        backtest(series, dataclasses.replace(RULE, headroom=share), 48) for share in (0.0, 0.3)
+        compare(series, Settings({"rule": rule}, warm_up=1 / 7)).outcomes["rule"]
+        for rule in rules.values()
     )
     assert ample.cost > tight.cost
     assert ample.unmet < tight.unmet
@@ -48,7 +53,8 @@ def test_more_headroom_costs_more_and_leaves_less_unmet(series: Series) -> None:
 
 
 def test_a_fleet_never_leaves_the_rules_limits(series: Series) -> None:
-    outcome = backtest(series, dataclasses.replace(RULE, min=5, max=12))
+    settings = Settings({"rule": dataclasses.replace(RULE, min=5, max=12)}, warm_up=0)
+    outcome = compare(series, settings).outcomes["rule"]
     assert {slot.alive for slot in outcome.slots[1:]} <= set(range(5, 13))
 
 
@@ -57,7 +63,7 @@ def test_tuning_finds_the_cheapest_rule_that_is_seldom_short(series: Series) -> 
     tuned = tune(series, wasteful, most_short=0.05)
     assert tuned.training.tau_u <= 0.05
     assert tuned.rest.tau_u <= 0.08
-    assert tuned.rest.cost < 0.8 * tuned.given_on_rest.cost
+    assert tuned.rest.cost < 0.8 * tuned.original_on_rest.cost
     assert (tuned.rule.capacity, tuned.rule.max) == (wasteful.capacity, wasteful.max)
 
 

@@ -23,7 +23,7 @@ def test_times_are_iso_or_seconds_and_unknown_is_not_zero() -> None:
         (1795392000, None),
         (1795392300, 7),
     ]
-    assert all(sample.whole for sample in samples)
+    assert all(sample.fleet_wide for sample in samples)
 
 
 @pytest.mark.parametrize(

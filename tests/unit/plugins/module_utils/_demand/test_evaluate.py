@@ -11,11 +11,11 @@ import pytest
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._demand.evaluate import (
     Demand,
-    Machine,
-    Previous,
+    MemberSample,
+    PreviousSample,
+    compute_load,
+    compute_rates,
     evaluate,
-    load_of,
-    rates_since,
     uses_rates,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
@@ -41,7 +41,7 @@ def machine(
     run: int | None = 1,
     created: float | None = 0,
     busy: bool = False,
-) -> Machine:
+) -> MemberSample:
     """A machine that has used so many seconds of CPU, of 4096 bytes of memory, with one disk and one NIC."""
     record: dict[str, t.Any] = {"state.state": state, "balloon.current": 4}
     if state != OFF:
@@ -56,18 +56,21 @@ def machine(
             if busy
             else {"balloon.rss": 2, "block.0.rd.reqs": int(seconds), "block.0.rd.bytes": 0}
         )
-    return Machine(
+    return MemberSample(
         DomainSample(name, f"uuid {name}", None if state == OFF else run, at, parse(record)),
         created,
     )
 
 
-def previous(*machines: Machine, at: float = 100) -> Previous:
-    return Previous(at, [one.sample for one in machines])
+def previous(*machines: MemberSample, at: float = 100) -> PreviousSample:
+    return PreviousSample(at, [one.sample for one in machines])
 
 
 def demand(
-    expression: str, *machines: Machine, before: Previous | None = None, interval: int = 10
+    expression: str,
+    *machines: MemberSample,
+    before: PreviousSample | None = None,
+    interval: int = 10,
 ) -> Demand:
     return evaluate(compile_query("demand", expression), list(machines), before, interval, now=110)
 
@@ -190,7 +193,7 @@ def test_rates_are_found_wherever_they_stand() -> None:
     assert not uses_rates(compile_query("demand", "sum(domains[].cpu.time_seconds) || 'rates'"))
 
 
-def with_vcpus(name: str, seconds: float, vcpus: int, **more: t.Any) -> Machine:
+def with_vcpus(name: str, seconds: float, vcpus: int, **more: t.Any) -> MemberSample:
     one = machine(name, seconds, **more)
     stats = {**one.sample.stats, "vcpu": {"current": vcpus, "maximum": 8}}
     return dataclasses.replace(one, sample=dataclasses.replace(one.sample, stats=stats))
@@ -199,8 +202,8 @@ def with_vcpus(name: str, seconds: float, vcpus: int, **more: t.Any) -> Machine:
 def test_the_load_is_what_the_machines_used_that_ran() -> None:
     machines = [with_vcpus("a", 10, 2), with_vcpus("b", 16, 4), with_vcpus("c", 0, 1, state=OFF)]
     before = previous(machine("a", 5, at=100), machine("b", 1, at=100))
-    assert load_of(machines, rates_since(before, machines)) == (2.0, 6)
-    assert load_of([], {}) == (0.0, 0)
+    assert compute_load(machines, compute_rates(before, machines)) == (2.0, 6)
+    assert compute_load([], {}) == (0.0, 0)
 
 
 def test_the_load_is_not_known_where_one_machine_did_not_tell() -> None:
@@ -208,5 +211,5 @@ def test_the_load_is_not_known_where_one_machine_did_not_tell() -> None:
     before = previous(machine("a", 5, at=100))
     for other in (machine("b", 5, state=99), machine("b", 5), with_vcpus("b", 5, 2, created=None)):
         machines = [told, other]
-        assert load_of(machines, rates_since(before, machines)) is None
-    assert load_of([told], rates_since(None, [told])) is None
+        assert compute_load(machines, compute_rates(before, machines)) is None
+    assert compute_load([told], compute_rates(None, [told])) is None

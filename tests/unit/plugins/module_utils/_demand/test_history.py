@@ -14,7 +14,7 @@ import pytest
 from ansible_collections.headroom.libvirt.plugins.module_utils import _sqlite
 from ansible_collections.headroom.libvirt.plugins.module_utils._demand.database import SCHEMA
 from ansible_collections.headroom.libvirt.plugins.module_utils._demand.history import (
-    READINESS_KEPT,
+    MOST_READINESS,
     History,
     Readiness,
     Record,
@@ -37,15 +37,15 @@ def test_rows_are_kept_by_fleet_and_slot(connection: sqlite3.Connection) -> None
     rows = [
         Record(0, 3.5, 1.0, None, 4.0),
         Record(10, 13.5, None, "the first", 14.0),
-        Record(20, 23.5, 7.0, whole=True),
+        Record(20, 23.5, 7.0, fleet_wide=True),
     ]
     for row in rows:
         web.add(row)
-    assert web.since(0) == rows
-    assert web.since(10) == rows[1:]
-    assert web.at(10) == rows[1]
-    assert web.at(30) is None
-    assert db.since(0) == []
+    assert web.read_since(0) == rows
+    assert web.read_since(10) == rows[1:]
+    assert web.find(10) == rows[1]
+    assert web.find(30) is None
+    assert db.read_since(0) == []
 
 
 def test_a_slot_has_one_row(connection: sqlite3.Connection) -> None:
@@ -56,15 +56,15 @@ def test_a_slot_has_one_row(connection: sqlite3.Connection) -> None:
 
 def test_the_last_row_with_counters_is_found(connection: sqlite3.Connection) -> None:
     web = History(connection, "web")
-    assert web.last_counted(100) is None
+    assert web.find_last_counted(100) is None
     for row in (
         Record(0, 0.0, 1.0, taken_at=1.0),
         Record(10, 10.0, 1.0, taken_at=11.0),
         Record(20, 20.0, 1.0),
     ):
         web.add(row)
-    assert web.last_counted(30) == Record(10, 10.0, 1.0, taken_at=11.0)
-    assert web.last_counted(10) == Record(0, 0.0, 1.0, taken_at=1.0)
+    assert web.find_last_counted(30) == Record(10, 10.0, 1.0, taken_at=11.0)
+    assert web.find_last_counted(10) == Record(0, 0.0, 1.0, taken_at=1.0)
 
 
 def test_old_rows_are_forgotten(connection: sqlite3.Connection) -> None:
@@ -73,8 +73,8 @@ def test_old_rows_are_forgotten(connection: sqlite3.Connection) -> None:
         web.add(Record(slot, slot, 1.0))
         db.add(Record(slot, slot, 1.0))
     web.forget_before(20)
-    assert [row.slot for row in web.since(0)] == [20]
-    assert len(db.since(0)) == 3
+    assert [row.slot for row in web.read_since(0)] == [20]
+    assert len(db.read_since(0)) == 3
 
 
 def test_counters_come_back_as_they_were_and_replace_the_old(
@@ -93,10 +93,10 @@ def test_counters_come_back_as_they_were_and_replace_the_old(
     old = DomainSample("web-1", "uuid 1", 3, 99.5, stats)
     new = DomainSample("web-2", "uuid 2", None, 100.5, stats)
     web.keep_counters([old])
-    assert web.counters() == [old]
+    assert web.read_counters() == [old]
     web.keep_counters([new])
-    assert web.counters() == [new]
-    assert History(connection, "db").counters() == []
+    assert web.read_counters() == [new]
+    assert History(connection, "db").read_counters() == []
 
 
 def test_the_rows_that_tell_a_load_are_found(connection: sqlite3.Connection) -> None:
@@ -108,19 +108,19 @@ def test_the_rows_that_tell_a_load_are_found(connection: sqlite3.Connection) -> 
     ]
     for row in rows:
         web.add(row)
-    assert web.with_load(-10, 20) == [rows[0], rows[2]]
-    assert web.with_load(0, 20) == [rows[2]]
-    assert web.with_load(-10, 10) == [rows[0]]
+    assert web.read_loads(-10, 20) == [rows[0], rows[2]]
+    assert web.read_loads(0, 20) == [rows[2]]
+    assert web.read_loads(-10, 10) == [rows[0]]
 
 
 def test_how_long_machines_took_is_kept_of_the_latest_runs(connection: sqlite3.Connection) -> None:
     web, db = History(connection, "web"), History(connection, "db")
-    assert web.readiness() == []
+    assert web.read_readiness() == []
     runs = [Readiness(moment, 1 + moment % 3, moment / 2) for moment in range(25)]
     assert all(web.add_readiness(run) for run in runs)
     assert not web.add_readiness(Readiness(24, 9, 9.0))
-    assert web.readiness() == runs[-READINESS_KEPT:]
-    assert db.readiness() == []
+    assert web.read_readiness() == runs[-MOST_READINESS:]
+    assert db.read_readiness() == []
 
 
 def test_a_history_from_before_loads_were_kept_goes_on() -> None:
@@ -132,8 +132,8 @@ def test_a_history_from_before_loads_were_kept_goes_on() -> None:
         _sqlite.migrate(opened, ":memory:", SCHEMA)
         web = History(opened, "web")
         web.add(Record(10, 13.5, 2.0, used_cores=0.5, vcpus=2))
-        assert web.since(0) == [
+        assert web.read_since(0) == [
             Record(0, 3.5, 1.0, taken_at=4.0),
             Record(10, 13.5, 2.0, used_cores=0.5, vcpus=2),
         ]
-        assert [row.slot for row in web.with_load(-10, 10)] == [10]
+        assert [row.slot for row in web.read_loads(-10, 10)] == [10]

@@ -18,7 +18,7 @@ import pytest
 from ansible_collections.headroom.libvirt.plugins.module_utils._demand import prometheus
 from ansible_collections.headroom.libvirt.plugins.module_utils._demand.prometheus import (
     Prometheus,
-    check,
+    check_server,
     fetch,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
@@ -76,7 +76,7 @@ def test_gaps_and_what_is_no_number_are_missing_and_never_zero(
         (2200, 0),
         (2500, None),
     ]
-    assert all(one.whole for one in samples)
+    assert all(one.fleet_wide for one in samples)
     ((url, options),) = way.calls
     assert url == "http://prometheus.example:9090/api/v1/query_range"
     assert parse_qs(options["data"])["start"] == ["1000.000"]
@@ -160,5 +160,5 @@ def test_what_goes_wrong_is_explained(
 )
 def test_options_that_cannot_be_used_are_named(server: Prometheus, option: str) -> None:
     with pytest.raises(InvalidInput) as caught:
-        check(server)
+        check_server(server)
     assert caught.value.details["option"] == option

@@ -16,7 +16,10 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._demand.history i
     History,
     Readiness,
 )
-from ansible_collections.headroom.libvirt.plugins.module_utils._demand.sampling import Request, take
+from ansible_collections.headroom.libvirt.plugins.module_utils._demand.sampling import (
+    SamplingRequest,
+    take_sample,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
 from ansible_collections.headroom.libvirt.plugins.module_utils._query import compile_query
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import Connection
@@ -63,8 +66,8 @@ def sample(
     """Sample `at` seconds into a slot of 10 s."""
     clock = Clock()
     clock.time = 1_795_392_000.0 + at
-    asked = dataclasses.replace(Request("web", clock.time, 10, query=COUNT), **request)
-    return take(host, asked, Database(path, dry_run=dry_run), clock)
+    asked = dataclasses.replace(SamplingRequest("web", clock.time, 10, query=COUNT), **request)
+    return take_sample(host, asked, Database(path, dry_run=dry_run), clock)
 
 
 def test_the_members_are_those_of_the_fleet(host: Connection, path: str) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from ansible_collections.headroom.libvirt.plugins.module_utils._demand.series import (
     Sample,
     Series,
-    bridged,
+    bridge_gaps,
     merge,
     slot_start,
 )
@@ -40,7 +40,7 @@ def test_a_host_that_lost_its_history_leaves_the_past_unknown(first_seen: float 
 
 
 def test_the_whole_fleets_demand_counts_once_whoever_recorded_it() -> None:
-    whole = [Sample(3, 7.0, whole=True), Sample(13, 8.0, whole=True)]
+    whole = [Sample(3, 7.0, fleet_wide=True), Sample(13, 8.0, fleet_wide=True)]
     assert merge([whole, whole[:1]], 10, 25).values == (7, 8, None)
     assert merge([whole, history(1, None, 3)], 10, 25).values == (7, 8, 3)
 
@@ -62,7 +62,7 @@ def test_several_samples_in_a_slot_are_averaged() -> None:
 
 
 def test_one_missing_slot_is_bridged_by_its_larger_neighbour_and_two_are_not() -> None:
-    assert bridged(Series(10, 0, (1, None, 3, None, None, 2, None))).values == (
+    assert bridge_gaps(Series(10, 0, (1, None, 3, None, None, 2, None))).values == (
         1,
         3,
         3,
@@ -77,7 +77,7 @@ def test_one_missing_slot_is_bridged_by_its_larger_neighbour_and_two_are_not() -
 def test_bridging_keeps_what_is_known_and_invents_nothing_at_the_ends(
     values: list[float | None],
 ) -> None:
-    filled = bridged(Series(10, 0, tuple(values))).values
+    filled = bridge_gaps(Series(10, 0, tuple(values))).values
     assert all(
         now == before for before, now in zip(values, filled, strict=True) if before is not None
     )

@@ -29,7 +29,7 @@ VALUES = st.lists(st.one_of(st.none(), st.floats(0, 1e9)), max_size=60)
 
 
 def forecast(values: Sequence[Value], steps: int = 1, risk: float = 0.05) -> Forecast:
-    (made,) = Blend(risk).forecasts(Series(HOUR, 0, tuple(values)), steps)
+    (made,) = Blend(risk).forecast(Series(HOUR, 0, tuple(values)), steps)
     assert made is not None
     return made
 
@@ -76,8 +76,8 @@ def test_a_spike_in_a_long_calm_is_no_surge() -> None:
 
 
 def test_nothing_is_forecast_from_nothing() -> None:
-    assert Blend().forecasts(Series(HOUR, 0, ()), 2) == []
-    assert Blend().forecasts(Series(HOUR, 0, (None, None)), 2, last=2) == [None, None]
+    assert Blend().forecast(Series(HOUR, 0, ()), 2) == []
+    assert Blend().forecast(Series(HOUR, 0, (None, None)), 2, last=2) == [None, None]
 
 
 # Calibration
@@ -134,8 +134,8 @@ def test_what_lies_far_back_is_only_skimmed_which_hardly_moves_the_forecast(lost
         values[slot] = lost
     for end in range(len(values) - 96, len(values), 40):
         series = Series(900, 0, tuple(values[:end]))
-        (skimmed,) = Blend().forecasts(series, 2)
-        (gone_through,) = Blend().forecasts(series, 2, last=end - 700)[-1:]
+        (skimmed,) = Blend().forecast(series, 2)
+        (gone_through,) = Blend().forecast(series, 2, last=end - 700)[-1:]
         assert skimmed
         assert gone_through
         for step, exact in zip(skimmed.steps, gone_through.steps, strict=True):
@@ -157,7 +157,7 @@ def test_a_gap_is_bridged_by_what_was_expected() -> None:
 def test_sudden_zeros_are_an_outage_at_first_and_a_fact_after_a_while() -> None:
     values = [poisson(random.Random(slot), 100) for slot in range(600)]  # noqa: S311
     series = Series(300, 0, (*values, *[0.0] * 200))
-    made = Blend().forecasts(series, 1, last=200)
+    made = Blend().forecast(series, 1, last=200)
     uppers = [one.steps[0].upper for one in made if one]
     assert min(uppers[:6]) > 90
     assert uppers[-1] < 10
@@ -188,7 +188,7 @@ def jobs(count: int) -> list[float]:
 
 def test_quiet_hours_say_nothing_of_busy_ones() -> None:
     values = jobs(40)
-    made = Blend(0.1).forecasts(Series(300, 0, tuple(values)), 1, last=len(values) - 1000)
+    made = Blend(0.1).forecast(Series(300, 0, tuple(values)), 1, last=len(values) - 1000)
     inside = [
         after > forecast_.steps[0].upper
         for forecast_, before, after in zip(made[:-1], values[1000:-1], values[1001:], strict=True)
@@ -212,7 +212,7 @@ def test_the_first_quiet_slots_keep_a_margin() -> None:
 def test_forecasts_are_finite_and_none_only_before_the_first_value(
     values: list[Value], steps: int, last: int
 ) -> None:
-    made = Blend().forecasts(Series(HOUR, 0, tuple(values)), steps, last)
+    made = Blend().forecast(Series(HOUR, 0, tuple(values)), steps, last)
     assert len(made) == min(last, len(values))
     known = [any(value is not None for value in values[: end + 1]) for end in range(len(values))][
         -last:
@@ -236,8 +236,8 @@ def test_the_unit_of_demand_does_not_matter(values: list[int], unit: float) -> N
 @settings(max_examples=40)
 @given(VALUES.filter(len), st.integers(1, 4))
 def test_a_forecast_knows_nothing_of_the_future(values: list[Value], last: int) -> None:
-    made = Blend().forecasts(Series(HOUR, 0, tuple(values)), 2, last)
-    earlier = Blend().forecasts(Series(HOUR, 0, tuple(values[:-1])), 2, last)
+    made = Blend().forecast(Series(HOUR, 0, tuple(values)), 2, last)
+    earlier = Blend().forecast(Series(HOUR, 0, tuple(values[:-1])), 2, last)
     assert made[:-1] == earlier[len(earlier) - len(made) + 1 :]
 
 
@@ -248,30 +248,30 @@ def test_kept_state_changes_nothing_but_the_time(
 ) -> None:
     whole = Series(HOUR, 7200, tuple(values))
     part = dataclasses.replace(whole, values=whole.values[:cut])
-    _made, state = Blend().continued(part, steps, last)
-    kept, _state = Blend().continued(whole, steps, last, json.loads(json.dumps(state)))
-    assert kept == Blend().forecasts(whole, steps, last)
+    _made, state = Blend().resume(part, steps, last)
+    kept, _state = Blend().resume(whole, steps, last, json.loads(json.dumps(state)))
+    assert kept == Blend().forecast(whole, steps, last)
 
 
 def test_state_that_does_not_fit_is_not_used() -> None:
     series = Series(HOUR, 0, tuple(days(3)))
-    _made, state = Blend(0.05).continued(series, 1)
+    _made, state = Blend(0.05).resume(series, 1)
     shorter = dataclasses.replace(series, values=series.values[:-5])
-    assert Blend(0.05).continued(shorter, 1, state=state)[0] == Blend(0.05).forecasts(shorter, 1)
-    assert Blend(0.2).continued(series, 1, state=state)[0] == Blend(0.2).forecasts(series, 1)
-    assert Blend(0.05).continued(series, 2, state=state)[0] == Blend(0.05).forecasts(series, 2)
+    assert Blend(0.05).resume(shorter, 1, state=state)[0] == Blend(0.05).forecast(shorter, 1)
+    assert Blend(0.2).resume(series, 1, state=state)[0] == Blend(0.2).forecast(series, 1)
+    assert Blend(0.05).resume(series, 2, state=state)[0] == Blend(0.05).forecast(series, 2)
     other = dataclasses.replace(series, values=tuple(value + 1 for value in days(3, seed=2)))
-    assert Blend(0.05).continued(other, 1, state=state)[0] == Blend(0.05).forecasts(other, 1)
+    assert Blend(0.05).resume(other, 1, state=state)[0] == Blend(0.05).forecast(other, 1)
     moved = dataclasses.replace(series, start=500 * HOUR)
-    assert Blend(0.05).continued(moved, 1, state=state)[0] == Blend(0.05).forecasts(moved, 1)
+    assert Blend(0.05).resume(moved, 1, state=state)[0] == Blend(0.05).forecast(moved, 1)
 
 
 @pytest.mark.parametrize("left", [0, 1])
 def test_a_state_makes_no_forecasts_for_a_history_that_was_lost(left: int) -> None:
     series = Series(HOUR, 0, tuple(days(3)))
-    _made, state = Blend(0.05).continued(series, 1, 3)
+    _made, state = Blend(0.05).resume(series, 1, 3)
     lost = Series(HOUR, state["next"], tuple(series.values[:left]))
-    made, _state = Blend(0.05).continued(lost, 1, 3, state)
+    made, _state = Blend(0.05).resume(lost, 1, 3, state)
     assert len(made) == left
 
 

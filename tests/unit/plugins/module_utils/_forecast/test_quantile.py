@@ -24,7 +24,7 @@ def window(errors: list[float], size: int = 100) -> ErrorWindow:
 
 
 def quantile(made: ErrorWindow, level: float) -> float:
-    (found,) = made.quantiles(level)
+    (found,) = made.estimate(level)
     return found
 
 
@@ -37,13 +37,13 @@ def test_a_quantile_is_the_rank_that_the_next_error_stays_under() -> None:
 
 def test_without_an_error_there_is_no_quantile() -> None:
     with pytest.raises(IndexError):
-        ErrorWindow(10, [[]]).quantiles(0.5)
+        ErrorWindow(10, [[]]).estimate(0.5)
 
 
 @given(ERRORS, st.integers(1, 30))
 def test_only_the_latest_errors_count(errors: list[float], size: int) -> None:
-    assert window(errors, size).latest() == [errors[-size:]]
-    assert window(errors, size).quantiles(0.5) == window(errors[-size:]).quantiles(0.5)
+    assert window(errors, size).list_latest() == [errors[-size:]]
+    assert window(errors, size).estimate(0.5) == window(errors[-size:]).estimate(0.5)
 
 
 @given(ERRORS, LEVELS, LEVELS)
@@ -67,14 +67,14 @@ def test_forecasts_side_by_side_do_not_touch_each_other(
     together = ErrorWindow(size, [[], [], []])
     for row in errors:
         together.add(row)
-    assert together.quantiles(level) == [
+    assert together.estimate(level) == [
         quantile(window([*column], size), level) for column in zip(*errors, strict=True)
     ]
 
 
 @given(ERRORS, LEVELS)
 def test_a_window_goes_on_from_its_latest_errors(errors: list[float], level: float) -> None:
-    assert ErrorWindow(100, [errors]).quantiles(level) == window(errors).quantiles(level)
+    assert ErrorWindow(100, [errors]).estimate(level) == window(errors).estimate(level)
 
 
 def test_past_the_largest_error_the_tail_is_drawn_on() -> None:

@@ -11,18 +11,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._forecast.quantum import (
-    NOTHING_SEEN,
-    common,
-    nearest,
+    UNDETERMINED,
+    find_common,
+    round_to_quantum,
 )
 
 COUNTS = st.lists(st.integers(0, 5000), max_size=30)
 
 
 def seen(*demands: float) -> float | None:
-    grain: float | None = NOTHING_SEEN
+    grain: float | None = UNDETERMINED
     for demand in demands:
-        grain = common(grain, demand)
+        grain = find_common(grain, demand)
     return grain
 
 
@@ -38,7 +38,7 @@ def test_whatever_was_seen_is_a_multiple_of_it(demands: list[float]) -> None:
     grain = seen(*demands)
     if grain:
         for demand in demands:
-            assert nearest(demand, grain) == pytest.approx(demand, abs=1e-3 * max(demands))
+            assert round_to_quantum(demand, grain) == pytest.approx(demand, abs=1e-3 * max(demands))
 
 
 def test_what_is_measured_has_none_and_never_gets_one() -> None:
@@ -52,6 +52,6 @@ def test_a_unit_that_hardly_counts_is_none() -> None:
 
 @given(st.floats(0, 1e6), st.sampled_from([1.0, 0.25, 8.0]))
 def test_the_nearest_is_at_most_half_a_unit_away(demand: float, grain: float) -> None:
-    found = nearest(demand, grain)
+    found = round_to_quantum(demand, grain)
     assert found == round(found / grain) * grain
     assert abs(found - demand) <= grain / 2

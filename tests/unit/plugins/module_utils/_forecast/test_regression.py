@@ -48,7 +48,7 @@ def test_a_feature_that_says_nothing_new_gets_no_part() -> None:
 
 def test_a_linear_law_is_found() -> None:
     source = random.Random(3)  # noqa: S311
-    regression = Regression(3, memory=500, patience=10)
+    regression = Regression(3, span_samples=500, patience=10)
     for _unused in range(2000):
         features = [1.0, source.gauss(0, 1), source.gauss(0, 5)]
         regression.learn(features, 2 + 3 * features[1] - features[2] + source.gauss(0, 0.1))
@@ -58,7 +58,7 @@ def test_a_linear_law_is_found() -> None:
 
 def test_an_old_law_is_forgotten() -> None:
     source = random.Random(4)  # noqa: S311
-    regression = Regression(1, memory=100, patience=10)
+    regression = Regression(1, span_samples=100, patience=10)
     for index in range(2000):
         feature = source.gauss(0, 1)
         regression.learn([feature], feature if index < 1000 else -feature)
@@ -66,14 +66,14 @@ def test_an_old_law_is_forgotten() -> None:
 
 
 def test_little_evidence_has_little_effect() -> None:
-    regression = Regression(1, memory=100, patience=10)
+    regression = Regression(1, span_samples=100, patience=10)
     assert regression.predict([1.0]) == 0
     regression.learn([1.0], 1.0)
     assert 0 < regression.predict([1.0]) < 0.2
 
 
 def test_weights_never_overflow() -> None:
-    regression = Regression(2, memory=60, patience=50)
+    regression = Regression(2, span_samples=60, patience=50)
     for index in range(20_000):
         regression.learn([1.0, float(index % 7)], float(index % 7))
     assert regression.predict([1.0, 3.0]) == pytest.approx(3, abs=1)
@@ -87,7 +87,7 @@ def test_it_goes_on_from_its_state() -> None:
         whole.learn(features, target)
     for features, target in samples[:50]:
         first.learn(features, target)
-    second = Regression(2, 50, 10, json.loads(json.dumps(first.state())))
+    second = Regression(2, 50, 10, json.loads(json.dumps(first.dump_state())))
     for features, target in samples[50:]:
         second.learn(features, target)
     assert [second.predict(unit) for unit in UNITS] == [whole.predict(unit) for unit in UNITS]
@@ -101,4 +101,4 @@ def test_a_sample_may_stand_for_several() -> None:
         for _unused in range(3):
             thrice.learn([1.0], target)
     assert once.predict([1.0]) == pytest.approx(thrice.predict([1.0]), rel=0.02)
-    assert once.state()["total"] == pytest.approx(thrice.state()["total"], rel=0.05)
+    assert once.dump_state()["total"] == pytest.approx(thrice.dump_state()["total"], rel=0.05)

@@ -8,7 +8,7 @@ import pytest
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._forecast.season import (
     Seasons,
-    seasons,
+    find_seasons,
 )
 
 
@@ -23,8 +23,8 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._forecast.season 
     ],
 )
 def test_seasons_are_lags_in_slots(interval: int, expected: Seasons) -> None:
-    assert seasons(interval) == expected
+    assert find_seasons(interval) == expected
 
 
 def test_a_cycle_is_there_without_seasons() -> None:
-    assert [seasons(interval).cycle for interval in (300, 86_400, 604_800)] == [288, 7, 4]
+    assert [find_seasons(interval).cycle for interval in (300, 86_400, 604_800)] == [288, 7, 4]

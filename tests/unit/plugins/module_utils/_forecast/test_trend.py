@@ -23,7 +23,7 @@ VALUES = st.lists(st.one_of(st.none(), st.floats(0, 1e9)), max_size=40).map(tupl
 
 def forecast(values: Values, steps: int = 1) -> Forecast:
     """The forecast after the last of the values."""
-    (made,) = TrendRule().forecasts(Series(3600, 0, values), steps)
+    (made,) = TrendRule().forecast(Series(3600, 0, values), steps)
     assert made is not None
     return made
 
@@ -78,14 +78,14 @@ def test_missing_data_at_the_end_continues_the_rise_and_never_falls_below() -> N
 
 
 def test_nothing_known_has_no_forecast() -> None:
-    assert TrendRule().forecasts(Series(60, 0, (None, None)), 1) == [None]
-    assert TrendRule().forecasts(Series(60, 0), 1) == []
+    assert TrendRule().forecast(Series(60, 0, (None, None)), 1) == [None]
+    assert TrendRule().forecast(Series(60, 0), 1) == []
 
 
 def test_the_upper_value_holds_for_the_share_that_was_asked() -> None:
     chance = random.Random(7)  # noqa: S311 - a reproducible series, not a secret
     values = tuple(chance.gauss(100, 10) for _slot in range(600))
-    made = TrendRule(risk=0.1).forecasts(Series(60, 0, values), 1, last=400)
+    made = TrendRule(risk=0.1).forecast(Series(60, 0, values), 1, last=400)
     breaches = sum(
         one is not None and value > one.steps[0].upper
         for one, value in zip(made[:-1], values[201:], strict=True)
@@ -96,17 +96,17 @@ def test_the_upper_value_holds_for_the_share_that_was_asked() -> None:
 @given(VALUES, st.integers(1, 12), st.integers(1, 5))
 def test_forecasts_are_those_of_their_time(values: Values, steps: int, last: int) -> None:
     series = Series(60, 0, values)
-    made = TrendRule().forecasts(series, steps, last)
+    made = TrendRule().forecast(series, steps, last)
     assert len(made) == min(last, len(values))
     for back, one in enumerate(reversed(made)):
         then = Series(60, 0, values[: len(values) - back])
-        assert TrendRule().forecasts(then, steps) == [one]
+        assert TrendRule().forecast(then, steps) == [one]
 
 
 @given(VALUES, st.integers(1, 12))
 def test_no_forecast_is_below_the_last_known_value(values: Values, steps: int) -> None:
     known = [value for value in values if value is not None]
-    for made in TrendRule().forecasts(Series(60, 0, values), steps):
+    for made in TrendRule().forecast(Series(60, 0, values), steps):
         assert (made is None) == (not known)
         for step in made.steps if made else ():
             assert known[-1] <= step.value <= step.upper

@@ -17,17 +17,20 @@ import typing as t
 import pytest
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._backtest import baselines
-from ansible_collections.headroom.libvirt.plugins.module_utils._backtest.replay import Terms, replay
+from ansible_collections.headroom.libvirt.plugins.module_utils._backtest.replay import (
+    FleetTerms,
+    replay,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._demand.series import Series
 from ansible_collections.headroom.libvirt.plugins.module_utils._forecast.blend import Auto, Blend
 from ansible_collections.headroom.libvirt.plugins.module_utils._forecast.registry import (
-    forecaster_of,
+    make_forecaster,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._forecast.trend import TrendRule
 from ansible_collections.headroom.libvirt.plugins.module_utils._placement.plan import Host, Size
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.model import (
     Member,
-    Observed,
+    Observation,
     Plan,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.plan import decide
@@ -59,9 +62,9 @@ def plan(values: t.Sequence[float], machines: int) -> Plan:
     series = Series(HOUR, 0, tuple(values))
     now = (len(values) - 1) * HOUR + 5
     return decide(
-        Observed("web", now, series, Size(1, 10, 100), members, rooms),
+        Observation("web", now, series, Size(1, 10, 100), members, rooms),
         RULE,
-        forecaster_of(RULE.forecaster, RULE.risk),
+        make_forecaster(RULE.forecaster, RULE.risk),
     )
 
 
@@ -93,10 +96,10 @@ def test_it_is_the_trend_at_first_and_then_the_blend() -> None:
     values = [NOISE.gauss(50, 5) for _unused in range(60)]
     for count, expected in ((47, TrendRule()), (48, Blend())):
         series = Series(HOUR, 0, tuple(values[:count]))
-        assert Auto().forecasts(series, 2, 3) == expected.forecasts(series, 2, 3)
-    (table,) = baselines.auto(values, HOUR, 2, [0.05])
+        assert Auto().forecast(series, 2, 3) == expected.forecast(series, 2, 3)
+    (table,) = baselines.plan_auto(values, HOUR, 2, [0.05])
     for count in (1, 20, 47, 48, 60):
-        (made,) = Auto().forecasts(Series(HOUR, 0, tuple(values[:count])), 2)
+        (made,) = Auto().forecast(Series(HOUR, 0, tuple(values[:count])), 2)
         assert made is not None
         assert table[count - 1] == [step.upper for step in made.steps]
 
@@ -104,19 +107,19 @@ def test_it_is_the_trend_at_first_and_then_the_blend() -> None:
 def test_gaps_are_no_history() -> None:
     """An interval of a second and a sample a minute: what lies between is not known, however many slots it is."""
     values = [value for demand in (10.0, 20.0, 40.0) for value in (demand, *[None] * 59)]
-    (made,) = Auto().forecasts(Series(1, 0, tuple(values)), 2)
-    assert made == TrendRule().forecasts(Series(1, 0, tuple(values)), 2)[0]
+    (made,) = Auto().forecast(Series(1, 0, tuple(values)), 2)
+    assert made == TrendRule().forecast(Series(1, 0, tuple(values)), 2)[0]
 
 
 def test_what_is_kept_counts_as_history() -> None:
     """A day of hours is too little to learn from; with the weeks before that are kept it is not."""
     values = [NOISE.gauss(50, 5) for _unused in range(24 * 14)]
     whole = Series(HOUR, 0, tuple(values))
-    _made, state = Auto().continued(dataclasses.replace(whole, values=whole.values[:-1]), 1)
+    _made, state = Auto().resume(dataclasses.replace(whole, values=whole.values[:-1]), 1)
     day = Series(HOUR, HOUR * (len(values) - 24), whole.values[-24:])
-    (kept,) = Auto().continued(day, 1, state=json.loads(json.dumps(state)))[0]
-    assert kept == Auto().forecasts(whole, 1)[0]
-    (short,) = Auto().forecasts(day, 1)
+    (kept,) = Auto().resume(day, 1, state=json.loads(json.dumps(state)))[0]
+    assert kept == Auto().forecast(whole, 1)[0]
+    (short,) = Auto().forecast(day, 1)
     assert short is not None
     assert short.method in {"trend", "last value"}
 
@@ -136,7 +139,7 @@ def test_the_first_two_days_are_short_for_no_more_than_the_risk() -> None:
         demand = [
             max(0.0, round(source.gauss(mean(slot), mean(slot) ** 0.5))) for slot in range(576)
         ]
-        (table,) = baselines.auto(demand, 300, 2, [0.05])
-        terms = Terms(capacity=max(demand) / 20, delay=2, most=60, hold=2)
+        (table,) = baselines.plan_auto(demand, 300, 2, [0.05])
+        terms = FleetTerms(capacity=max(demand) / 20, delay=2, most=60, hold=2)
         short[name] = replay(demand, table, terms, 300).tau_u
     assert statistics.fmean(short.values()) <= 0.05, short

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._demand.series import Series
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.calibration import (
+    Calibration,
     Load,
-    Measured,
     Work,
-    applied,
-    ready_seconds,
-    work_of,
+    apply_calibration,
+    estimate_ready_seconds,
+    estimate_work,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.rule import Rule
 
@@ -39,31 +39,31 @@ def loads(*used: float | None, vcpus: int = 4) -> list[Load]:
 
 
 def test_new_machines_are_ready_in_time_in_nine_of_ten_runs() -> None:
-    assert ready_seconds([]) is None
-    assert ready_seconds([30]) == 30
-    assert ready_seconds(range(1, 11)) == 9
-    assert ready_seconds(range(1, 21)) == 18
+    assert estimate_ready_seconds([]) is None
+    assert estimate_ready_seconds([30]) == 30
+    assert estimate_ready_seconds(range(1, 11)) == 9
+    assert estimate_ready_seconds(range(1, 21)) == 18
 
 
 def test_a_unit_of_demand_takes_the_processor_time_that_was_used_for_it() -> None:
-    work = work_of(series(*[10] * 6, 20), [loads(*[1] * 6, 2)])
+    work = estimate_work(series(*[10] * 6, 20), [loads(*[1] * 6, 2)])
     assert work == Work(demand_per_core=10, utilization=0.25)
-    assert Measured(work=work).capacity(vcpus=2, utilization=0.7) == 14
+    assert Calibration(work=work).estimate_capacity(vcpus=2, utilization=0.7) == 14
 
 
 def test_the_machines_of_all_hosts_met_the_demand_together() -> None:
-    assert work_of(series(*[30] * 6), [loads(*[1] * 6), loads(*[2] * 6)]) == Work(10, 0.375)
+    assert estimate_work(series(*[30] * 6), [loads(*[1] * 6), loads(*[2] * 6)]) == Work(10, 0.375)
 
 
 def test_a_slot_in_which_one_host_did_not_tell_says_nothing() -> None:
     hosts = [loads(*[1] * 6, 1), loads(*[2] * 6, None)]
-    assert work_of(series(*[30] * 6, 1e9), hosts) == Work(10, 0.375)
+    assert estimate_work(series(*[30] * 6, 1e9), hosts) == Work(10, 0.375)
 
 
 def test_the_slots_count_in_which_a_vcpu_met_the_most_demand() -> None:
     """A machine that boots is as busy as one that serves, and an idle one is not quite idle."""
     demand, used = [40.0] * 8 + [4.0] * 12 + [10.0] * 8, [2.0] * 8 + [0.5] * 12 + [3.9] * 8
-    assert work_of(series(*demand), [loads(*used)]) == Work(20, 0.5)
+    assert estimate_work(series(*demand), [loads(*used)]) == Work(20, 0.5)
 
 
 @pytest.mark.parametrize(
@@ -77,54 +77,54 @@ def test_the_slots_count_in_which_a_vcpu_met_the_most_demand() -> None:
     ],
 )
 def test_nothing_is_measured_of(demand: list[float | None], used: list[float]) -> None:
-    assert work_of(series(*demand), [loads(*used)]) is None
+    assert estimate_work(series(*demand), [loads(*used)]) is None
 
 
 def test_no_host_tells_nothing() -> None:
-    assert work_of(series(*[10] * 9), []) is None
+    assert estimate_work(series(*[10] * 9), []) is None
 
 
 def test_machines_without_processors_tell_nothing() -> None:
-    assert work_of(series(*[10] * 9), [loads(*[0.0] * 9, vcpus=0)]) is None
+    assert estimate_work(series(*[10] * 9), [loads(*[0.0] * 9, vcpus=0)]) is None
 
 
 @given(st.floats(0.1, 1e6), st.floats(0.41, 4), st.integers(6, 40))
 def test_a_steady_service_is_measured_as_it_is(demand: float, used: float, slots: int) -> None:
-    work = work_of(series(*[demand] * slots), [loads(*[used] * slots)])
+    work = estimate_work(series(*[demand] * slots), [loads(*[used] * slots)])
     assert work is not None
-    assert Measured(work=work).capacity(4, used / 4) == pytest.approx(demand)
+    assert Calibration(work=work).estimate_capacity(4, used / 4) == pytest.approx(demand)
 
 
 def test_a_rule_that_measures_nothing_stays_as_it_is() -> None:
-    assert applied(RULE, Measured(30.0, Work(1, 0.5)), 2) == (RULE, [])
+    assert apply_calibration(RULE, Calibration(30.0, Work(1, 0.5)), 2) == (RULE, [])
 
 
 def test_the_horizon_is_what_machines_took_and_whole_intervals() -> None:
     auto = dataclasses.replace(RULE, horizon="auto")
     assert auto.steps == 1
-    same, told = applied(auto, Measured(), 2)
+    same, told = apply_calibration(auto, Calibration(), 2)
     assert same == auto
     assert told == [
         "How long a new machine takes is not measured yet, so demand is looked at 1 interval ahead."
     ]
-    rule, told = applied(auto, Measured(ready_seconds=121.5), 2)
+    rule, told = apply_calibration(auto, Calibration(ready_seconds=121.5), 2)
     assert (rule.horizon, rule.steps) == (122, 3)
     assert told == ["New machines took up to 2 min 2 s in nine of ten runs (rule.horizon=auto)."]
-    assert applied(auto, Measured(ready_seconds=2.5), 2)[0].horizon == 60
-    assert applied(auto, Measured(ready_seconds=1e9), 2)[0].steps == 288
+    assert apply_calibration(auto, Calibration(ready_seconds=2.5), 2)[0].horizon == 60
+    assert apply_calibration(auto, Calibration(ready_seconds=1e9), 2)[0].steps == 288
 
 
 def test_the_capacity_is_what_was_measured_and_the_rule_bounds_it() -> None:
-    assert applied(MEASURED, Measured(), 2) == (
+    assert apply_calibration(MEASURED, Calibration(), 2) == (
         MEASURED,
         ["What a machine carries is not measured yet, so the 100 of rule.capacity count."],
     )
-    rule, told = applied(MEASURED, Measured(work=Work(120, 0.625)), 2)
+    rule, told = apply_calibration(MEASURED, Calibration(work=Work(120, 0.625)), 2)
     assert rule.capacity == 120
     assert told == [
         "A machine carries 120 with 50% of its vCPUs, as measured where machines used 62% of theirs."
     ]
-    rule, told = applied(MEASURED, Measured(work=Work(1000, 0.12)), 2)
+    rule, told = apply_calibration(MEASURED, Calibration(work=Work(1000, 0.12)), 2)
     assert rule.capacity == 200
     assert told[0].endswith("of theirs; rule.capacity bounds it to 200.")
-    assert applied(MEASURED, Measured(work=Work(1, 0.9)), 2)[0].capacity == 50
+    assert apply_calibration(MEASURED, Calibration(work=Work(1, 0.9)), 2)[0].capacity == 50

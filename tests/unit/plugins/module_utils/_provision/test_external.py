@@ -19,8 +19,8 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._forecast.registr
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._forecast.trend import Step
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.external import (
-    Foretold,
-    answers,
+    ExternalForecaster,
+    ask_all,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.requirement import assess
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.rule import Rule
@@ -30,13 +30,13 @@ RULE = Rule(capacity=10, max=8, interval=HOUR, headroom=0, cooldown=2 * HOUR, ri
 SERIES = Series(HOUR, 0, (5.0, 6.0, None, 9.0, 12.0))
 
 
-def foretold(made: list[t.Any]) -> Foretold:
-    return Foretold("a.b.c", "forecasts", made, otherwise=LastValue())
+def foretold(made: list[t.Any]) -> ExternalForecaster:
+    return ExternalForecaster("a.b.c", "forecasts", made, otherwise=LastValue())
 
 
 def test_a_forecast_is_asked_for_after_each_slot_of_the_cooldown_from_what_was_known_then() -> None:
     asked: list[tuple[list[float | None], float]] = []
-    made = answers(
+    made = ask_all(
         SERIES, RULE, lambda history, risk: asked.append(([row["value"] for row in history], risk))
     )
     assert made == {"forecasts": [None, None, None]}
@@ -46,7 +46,7 @@ def test_a_forecast_is_asked_for_after_each_slot_of_the_cooldown_from_what_was_k
 
 def test_parked_machines_have_a_forecast_at_their_own_risk() -> None:
     rule = Rule(capacity=10, max=8, interval=HOUR, cooldown=0, parked_max=3, parked_risk=0.01)
-    made = answers(SERIES, rule, lambda history, risk: [len(history), risk])
+    made = ask_all(SERIES, rule, lambda history, risk: [len(history), risk])
     assert made == {"forecasts": [[4, 0.05], [5, 0.05]], "parked_forecasts": [[4, 0.01], [5, 0.01]]}
 
 
@@ -56,16 +56,16 @@ def test_as_many_forecasts_are_asked_for_as_a_plan_looks_at(
 ) -> None:
     rule = Rule(capacity=10, max=8, interval=HOUR, cooldown=cooldown * HOUR, horizon=2 * HOUR)
     series = Series(HOUR, 0, tuple(values))
-    made = answers(series, rule, lambda history, _risk: [history[-1]["value"] or 0.0] * 2)[
+    made = ask_all(series, rule, lambda history, _risk: [history[-1]["value"] or 0.0] * 2)[
         "forecasts"
     ]
-    need = assess(series, rule, foretold(made), len(values) * HOUR)
-    assert (need.now is None) == (not values)
+    requirement = assess(series, rule, foretold(made), len(values) * HOUR)
+    assert (requirement.now is None) == (not values)
 
 
 def test_an_answer_is_a_number_or_a_value_and_an_upper() -> None:
     told = [[4, {"value": 9, "upper": 7}, 100]]
-    (forecast,) = foretold(told).forecasts(SERIES, steps=2)
+    (forecast,) = foretold(told).forecast(SERIES, steps=2)
     assert forecast is not None
     assert forecast.steps == (Step(4, 4), Step(7, 7))
     assert (forecast.method, forecast.limit) == ("a.b.c", None)
@@ -73,14 +73,14 @@ def test_an_answer_is_a_number_or_a_value_and_an_upper() -> None:
 
 
 def test_where_it_cannot_tell_another_one_does() -> None:
-    others = LastValue().forecasts(SERIES, steps=2, last=3)
-    made = foretold([None, [1, 1], None]).forecasts(SERIES, steps=2, last=3)
+    others = LastValue().forecast(SERIES, steps=2, last=3)
+    made = foretold([None, [1, 1], None]).forecast(SERIES, steps=2, last=3)
     assert [made[0], made[2]] == [others[0], others[2]]
     assert made[1] not in others
 
 
 def test_the_last_of_the_answers_are_for_the_last_slots() -> None:
-    (forecast,) = foretold([[1], [2], [3]]).forecasts(SERIES, steps=1)
+    (forecast,) = foretold([[1], [2], [3]]).forecast(SERIES, steps=1)
     assert forecast is not None
     assert forecast.steps == (Step(3, 3),)
 
@@ -99,7 +99,7 @@ def test_the_last_of_the_answers_are_for_the_last_slots() -> None:
 )
 def test_what_is_no_answer_is_named_by_its_place(told: t.Any, words: str) -> None:
     with pytest.raises(InvalidInput, match=words):
-        foretold(told).forecasts(SERIES, steps=2)
+        foretold(told).forecast(SERIES, steps=2)
 
 
 @pytest.mark.parametrize(

@@ -12,12 +12,12 @@ import pytest
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
 from ansible_collections.headroom.libvirt.plugins.module_utils._placement.plan import Host, Size
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.inputs import (
-    Wanted,
+    MachineSize,
     observe,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.model import (
     Member,
-    Observed,
+    Observation,
 )
 
 FACTS: dict[str, t.Any] = {
@@ -49,10 +49,10 @@ SAMPLE: dict[str, t.Any] = {
         }
     ],
 }
-WANTED = Wanted(disk_bytes=10)
+WANTED = MachineSize(disk_bytes=10)
 
 
-def look(*hosts: dict[str, t.Any], wanted: Wanted = WANTED) -> Observed:
+def look(*hosts: dict[str, t.Any], wanted: MachineSize = WANTED) -> Observation:
     return observe("web", 15, 10, hosts, wanted)
 
 
@@ -107,9 +107,9 @@ def test_a_history_may_be_csv_and_is_then_the_hosts_part() -> None:
 
 def test_a_clones_size_may_be_said() -> None:
     hosts = {"name": "a", "facts": FACTS, "sample": SAMPLE}
-    assert look(hosts, wanted=Wanted(1, 50, 10, "fast")).size == Size(1, 50, 10)
-    assert look(hosts, wanted=Wanted(1, 50, 10, "fast")).rooms[0].free == Size(8, 800, 90)
-    assert look(hosts, wanted=Wanted(1, 50, 10, "none")).rooms[0].free == Size(8, 800, 0)
+    assert look(hosts, wanted=MachineSize(1, 50, 10, "fast")).size == Size(1, 50, 10)
+    assert look(hosts, wanted=MachineSize(1, 50, 10, "fast")).rooms[0].free == Size(8, 800, 90)
+    assert look(hosts, wanted=MachineSize(1, 50, 10, "none")).rooms[0].free == Size(8, 800, 0)
 
 
 def test_a_size_that_nobody_knows_is_told() -> None:

@@ -12,7 +12,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._demand.series im
 from ansible_collections.headroom.libvirt.plugins.module_utils._forecast.last_value import LastValue
 from ansible_collections.headroom.libvirt.plugins.module_utils._forecast.registry import (
     METHODS,
-    forecaster_of,
+    make_forecaster,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._forecast.trend import (
     Forecast,
@@ -20,7 +20,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._forecast.trend i
     Step,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.parked import (
-    Reserve,
+    ParkedRequirement,
     assess,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.rule import Rule
@@ -37,7 +37,7 @@ class Told:
 
     uppers: tuple[float | None, ...]
 
-    def forecasts(self, series: Series, steps: int, last: int = 1) -> list[Forecast | None]:
+    def forecast(self, series: Series, steps: int, last: int = 1) -> list[Forecast | None]:
         made = [
             None if upper is None else Forecast("told", (Step(0, upper),) * steps, Growth(()))
             for upper in self.uppers
@@ -47,14 +47,14 @@ class Told:
 
 def reserve(
     *uppers: float | None, values: tuple[float | None, ...] = (5.0, 5.0, 5.0), rule: Rule = RULE
-) -> Reserve:
+) -> ParkedRequirement:
     return assess(Series(HOUR, 0, values), rule, Told(uppers))
 
 
 def test_the_upper_value_says_how_many_and_the_cooldown_how_many_stay() -> None:
     found = reserve(70, 30, 20)
-    assert found == Reserve(now=2, keep=7, upper=20)
-    assert (found.parked_now(RULE, 1), found.parked_keep(RULE, 1)) == (1, 6)
+    assert found == ParkedRequirement(now=2, keep=7, upper=20)
+    assert (found.count_to_park(RULE, 1), found.count_to_keep(RULE, 1)) == (1, 6)
 
 
 def test_demand_that_is_there_counts_as_much_as_what_is_forecast() -> None:
@@ -68,32 +68,32 @@ def test_demand_that_is_there_counts_as_much_as_what_is_forecast() -> None:
 def test_as_many_as_the_limits_allow_and_as_could_ever_run(
     asked: float, running: int, parked: int
 ) -> None:
-    assert reserve(asked, asked, asked).parked_now(RULE, running) == parked
+    assert reserve(asked, asked, asked).count_to_park(RULE, running) == parked
 
 
 def test_without_a_range_no_forecast_is_asked() -> None:
     fixed = dataclasses.replace(RULE, parked_max=None)
     found = reserve(200, 200, 200, rule=fixed)
-    assert (found, found.parked_now(fixed, 2)) == (Reserve(), 1)
-    assert assess(Series(HOUR, 0, (5.0,)), RULE, None) == Reserve()
+    assert (found, found.count_to_park(fixed, 2)) == (ParkedRequirement(), 1)
+    assert assess(Series(HOUR, 0, (5.0,)), RULE, None) == ParkedRequirement()
 
 
 def test_nothing_known_leaves_what_is_always_parked() -> None:
-    assert reserve(None, None, None).parked_now(RULE, 2) == 1
+    assert reserve(None, None, None).count_to_park(RULE, 2) == 1
 
 
 def test_the_last_value_is_expected_to_stay() -> None:
-    made = LastValue().forecasts(Series(HOUR, 0, (None, 4.0, None, 8.0)), steps=2, last=3)
+    made = LastValue().forecast(Series(HOUR, 0, (None, 4.0, None, 8.0)), steps=2, last=3)
     assert [forecast and [step.upper for step in forecast.steps] for forecast in made] == [
         [4, 4],
         [4, 4],
         [8, 8],
     ]
-    assert LastValue().forecasts(Series(HOUR, 0, (None,)), steps=1) == [None]
+    assert LastValue().forecast(Series(HOUR, 0, (None,)), steps=1) == [None]
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_every_method_can_be_made(method: str) -> None:
-    (made,) = forecaster_of(method, 0.1).forecasts(Series(HOUR, 0, (4.0, 4.0, 4.0)), steps=1)
+    (made,) = make_forecaster(method, 0.1).forecast(Series(HOUR, 0, (4.0, 4.0, 4.0)), steps=1)
     assert made is not None
     assert made.steps[0].upper == pytest.approx(4, abs=1)

@@ -18,7 +18,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._forecast.trend i
 from ansible_collections.headroom.libvirt.plugins.module_utils._placement.plan import Host, Size
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.model import (
     Member,
-    Observed,
+    Observation,
     Plan,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.plan import (
@@ -54,11 +54,11 @@ def running(count: int) -> tuple[Member, ...]:
 
 def observed(
     values: t.Sequence[float | None], members: tuple[Member, ...], **more: t.Any
-) -> Observed:
+) -> Observation:
     """A fleet "web" with that demand, on the hosts a and b unless told otherwise."""
     more.setdefault("rooms", (host("a", members=len(members)), host("b")))
     now = more.pop("now", max(0, len(values) - 1) * HOUR + 5)
-    return Observed("web", now, Series(HOUR, 0, tuple(values)), CLONE, members, **more)
+    return Observation("web", now, Series(HOUR, 0, tuple(values)), CLONE, members, **more)
 
 
 def plan(
@@ -75,7 +75,7 @@ def said(made: Plan) -> str:
     return "\n".join(made.reasons)
 
 
-def after(state: Observed, made: Plan) -> Observed:
+def after(state: Observation, made: Plan) -> Observation:
     """What is observed when the plan has been carried out."""
     gone = {action.name for action in made.actions if action.action == "remove"}
     new_state = {"wake": "running", "park": "saved"}
@@ -126,7 +126,7 @@ def test_the_seed_example_alerts_at_the_first_doubling_and_is_ready_for_hour_thr
     assert second.target * RULE.capacity >= 40
     assert "Demand rose 5 → 10 → 20; each gap is 2 times the one before." in second.reasons
     assert "In 1 h 40 is expected." in second.reasons
-    assert second.named("create") == {"b": ["web-2", "web-4"], "a": ["web-3"]}
+    assert second.group_by_host("create") == {"b": ["web-2", "web-4"], "a": ["web-3"]}
 
 
 def test_sentences_name_the_unit_of_the_demand() -> None:
@@ -329,7 +329,7 @@ def test_machines_that_the_rule_protects_stay() -> None:
 
 def test_a_fleet_is_packed_when_the_rule_says_so() -> None:
     rooms = (host("a", 2), host("b", 3))
-    assert plan((40,), (), dataclasses.replace(RULE, spread="pack"), rooms=rooms).named(
+    assert plan((40,), (), dataclasses.replace(RULE, spread="pack"), rooms=rooms).group_by_host(
         "create"
     ) == {
         "a": ["web-1", "web-2"],
@@ -339,7 +339,9 @@ def test_a_fleet_is_packed_when_the_rule_says_so() -> None:
 
 def test_no_host_holds_more_than_the_rule_allows() -> None:
     made = plan((60,), running(1), dataclasses.replace(RULE, max_per_host=2))
-    assert {where: len(made_there) for where, made_there in made.named("create").items()} == {
+    assert {
+        where: len(made_there) for where, made_there in made.group_by_host("create").items()
+    } == {
         "a": 1,
         "b": 2,
     }
@@ -368,7 +370,7 @@ def test_what_is_over_is_parked_first_and_removed_when_enough_are() -> None:
 def test_machines_are_made_ahead_to_be_parked() -> None:
     rule = dataclasses.replace(RULE, parked=2)
     made = plan((5,) * 3, running(1), rule)
-    assert made.named("prepare") == {"b": ["web-2"], "a": ["web-3"]}
+    assert made.group_by_host("prepare") == {"b": ["web-2"], "a": ["web-3"]}
     assert made.target == 1
     assert "2 machines are made to be parked: web-2 on b and web-3 on a." in made.reasons
     assert (

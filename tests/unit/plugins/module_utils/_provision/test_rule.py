@@ -72,15 +72,15 @@ def test_what_is_scheduled_is_ready_when_it_begins() -> None:
     """Two slots ahead: the one in which it is decided, and the one in which the machines boot."""
     sale = Event("sale", start=10 * 300, end=12 * 300, machines=7)
     rule = dataclasses.replace(RULE, horizon=600, schedule=(sale,))
-    counts = [rule.machines_scheduled(slot * 300)[0] for slot in range(6, 14)]
+    counts = [rule.count_scheduled(slot * 300)[0] for slot in range(6, 14)]
     assert counts == [0, 0, 7, 7, 7, 7, 0, 0]
-    assert rule.machines_scheduled(8 * 300)[1] == (sale,)
+    assert rule.count_scheduled(8 * 300)[1] == (sale,)
 
 
 def test_what_is_scheduled_as_demand_becomes_machines_within_the_limits() -> None:
     events = (Event("a", 0, 600, demand=50), Event("b", 0, 600, demand=1e9))
-    assert dataclasses.replace(RULE, schedule=events[:1]).machines_scheduled(0)[0] == 6
-    assert dataclasses.replace(RULE, schedule=events).machines_scheduled(0)[0] == RULE.max
+    assert dataclasses.replace(RULE, schedule=events[:1]).count_scheduled(0)[0] == 6
+    assert dataclasses.replace(RULE, schedule=events).count_scheduled(0)[0] == RULE.max
 
 
 def test_times_are_counted_in_slots() -> None:
@@ -95,10 +95,10 @@ def test_times_are_counted_in_slots() -> None:
 def test_machines_carry_the_demand_with_headroom_within_limits(
     demand: float, machines: int
 ) -> None:
-    assert RULE.machines_for(demand) == machines
+    assert RULE.count_machines(demand) == machines
 
 
 @given(st.integers(1, 19), st.floats(0.001, 1e6))
 def test_a_demand_of_whole_machines_takes_just_these(machines: int, capacity: float) -> None:
     rule = Rule(capacity=capacity, max=20, headroom=0)
-    assert rule.machines_for(machines * capacity) == machines
+    assert rule.count_machines(machines * capacity) == machines

@@ -60,8 +60,8 @@ def test_an_event_that_cannot_be_meant_is_explained(
 def test_an_event_touches_the_time_that_it_lies_in(
     begin: float, finish: float, inside: bool
 ) -> None:
-    assert Event("once", 100, 200).within(begin, finish) is inside
+    assert Event("once", 100, 200).overlaps(begin, finish) is inside
     daily = Event("daily", 100, 200, DAY)
-    assert daily.within(begin, finish) is inside
-    assert daily.within(begin + 400 * DAY, finish + 400 * DAY) is inside
-    assert Event("once", 100, 200).within(begin + DAY, finish + DAY) is False
+    assert daily.overlaps(begin, finish) is inside
+    assert daily.overlaps(begin + 400 * DAY, finish + 400 * DAY) is inside
+    assert Event("once", 100, 200).overlaps(begin + DAY, finish + DAY) is False
