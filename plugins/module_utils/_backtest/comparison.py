@@ -27,7 +27,9 @@ if t.TYPE_CHECKING:
 
 RULE: t.Final = "rule"
 TUNED: t.Final = "tuned"
+# The tolerance of Kubernetes' horizontal pod autoscaler.
 _TOLERANCE: t.Final = 0.1
+# An hour of five-minute slots: less says nothing. Chosen, not measured.
 _FEWEST_SLOTS: t.Final = 12
 
 

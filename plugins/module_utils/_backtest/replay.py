@@ -20,6 +20,7 @@ import typing as t
 
 Table = t.Sequence[t.Sequence[float]]
 
+# As the bench's protocol has it: half an hour of five-minute slots.
 _FLAP_WITHIN: t.Final = 6
 
 

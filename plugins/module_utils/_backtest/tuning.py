@@ -22,10 +22,12 @@ if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._demand.series import Series
     from ansible_collections.headroom.libvirt.plugins.module_utils._provision.rule import Rule
 
+# A grid that takes one pass of the forecaster, whose tables all combinations share. Chosen, not measured.
 _RISKS: t.Final = (0.3, 0.2, 0.1, 0.05, 0.02, 0.01)
 _HEADROOMS: t.Final = (0.0, 0.1, 0.2)
 _COOLDOWNS_SLOTS: t.Final = (0, 1, 3, 6)
 _WARM_UP: t.Final = 0.1
+# Below it the forecast has not learned yet (blend.ENOUGH_SLOTS), on the training part and on the rest.
 _FEWEST_SLOTS: t.Final = 48
 
 

@@ -28,6 +28,7 @@ _REMEDY: t.Final = (
     "since 1970) and a number of 0 or more, or nothing where the demand is not known."
 )
 _MISSING: t.Final = frozenset({"", "nan", "null", "none"})
+# A day has 288 times of five minutes, ten years have 3653 dates.
 _MOST_TEXTS: t.Final = 4096
 
 

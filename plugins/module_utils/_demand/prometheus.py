@@ -37,6 +37,7 @@ from .series import Sample
 _OPTION: t.Final = "prometheus"
 # The server refuses a range of more than 11 000 points.
 _MOST_POINTS: t.Final = 10_000
+# 10 000 points are about 300 kB; anything larger is not one series of numbers.
 _MOST_BYTES: t.Final = 32 * 1024 * 1024
 _SUM: t.Final = "Wrap it in sum(...), so that one number stands for the whole fleet."
 _TRY: t.Final = "Try the query in Prometheus' own page."

@@ -21,7 +21,9 @@ from .state import pack, unpack
 if t.TYPE_CHECKING:
     from .season import Seasons
 
+# How many compute_features() returns.
 FEATURES: t.Final = 13
+# Old roots are dropped so many at a time, which costs less than one by one.
 _TRIM_AFTER: t.Final = 1024
 
 
@@ -32,7 +34,10 @@ class Lookback:
     the plain mean of the demand, and ``largest`` the most it has been.
     """
 
+    # Five slots: on eight noisy traces of NAB, with errors of idle times kept apart, the time short at the cost of a
+    # reactive fleet at 0.7 fell by a tenth.
     _RECENT: t.Final = 0.2
+    # Fifty slots. Chosen with the first version, like the three below; no run is recorded.
     _DRIFT: t.Final = 0.02
     _LEVEL_GAIN: t.Final = 0.9
     _SLOPE_GAIN: t.Final = 0.3

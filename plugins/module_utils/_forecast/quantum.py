@@ -15,6 +15,8 @@ import typing as t
 UNDETERMINED: t.Final = 0.0
 # Of what the arithmetic of floats leaves, and of what is worth counting in, by the larger of two demands.
 _ROUNDING: t.Final = 1e-9
+# A finer quantum than this share of the demand makes no difference. Chosen, not measured; what a quantum is worth was:
+# on traces of small counts the fleet is short for up to a quarter less of the time at the same cost.
 _FINEST: t.Final = 1e-5
 
 

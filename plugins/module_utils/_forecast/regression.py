@@ -13,7 +13,9 @@ import math
 import typing as t
 from operator import mul, truediv
 
+# A pivot below this share of its diagonal is rounding.
 _SINGULAR: t.Final = 1e-9
+# Bounds the memory and the weights of what waits; summing up more at once is hardly faster.
 _MOST_WAITING: t.Final = 1024
 
 
@@ -26,6 +28,7 @@ class Regression:
     several times as fast. The ridge counts as ``PRIOR`` samples in which no feature had an effect.
     """
 
+    # Chosen with the first version; no run is recorded.
     PRIOR: t.Final = 10.0
 
     def __init__(

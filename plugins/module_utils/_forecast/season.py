@@ -16,6 +16,7 @@ from __future__ import annotations
 import dataclasses
 
 _DAY: int = 86_400
+# A day of fewer slots shows no shape. Chosen, not measured.
 _FEWEST_SLOTS: int = 4
 
 

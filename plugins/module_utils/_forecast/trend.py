@@ -141,12 +141,17 @@ class TrendRule:
         return max(0.0, errors[rank])
 
 
+# Two hours of five-minute slots, a day of hours. These of the trend rule were chosen when it was written, before there
+# was a bench, and are not tuned.
 _NOISE_WINDOW: t.Final = 24
 _FEWEST_DIFFERENCES: t.Final = 4
 _FEWEST_ERRORS: t.Final = 8
+# A rise is trusted for so many slots in which nobody looked, and so many zeros between positive values are an outage.
 _LONGEST_BLIND_RISE: t.Final = 2
 _LONGEST_OUTAGE: t.Final = 2
+# Halves a ratio's distance from 1 with each step, so that a doubling adds 2, 3, 3.75 … gaps and not 2, 4, 8 …
 _DAMPING: t.Final = 0.5
+# Keeps the division by the root of a forecast of 0 away from 0.
 _SMALLEST_SCALE: t.Final = 1e-9
 
 

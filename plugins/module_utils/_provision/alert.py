@@ -24,8 +24,11 @@ if t.TYPE_CHECKING:
 
     from .rule import Rule
 
+# These are of the rule for little history, chosen when it was written and not tuned.
 _WINDOW: t.Final = 48
 _FEWEST_GAPS: t.Final = 8
+# A demand without noise has a limit right at what is expected: less than a fifth above it is not worth a call.
+# Chosen, not measured.
 _NOTABLE: t.Final = 1.2
 
 
