@@ -19,20 +19,16 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._forecast.registr
     METHODS,
     is_filter,
 )
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision import (
-    calibration,
-    external,
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision import external
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.calibration import (
+    apply_calibration,
 )
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision.inputs import (
-    MachineSize,
-    observe,
-)
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision.options import read_rule
-from ansible_collections.headroom.libvirt.plugins.module_utils._text import format_count
-from ansible_collections.headroom.libvirt.plugins.modules.provisioning_plan_info import (
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.request import (
     ARGUMENTS,
-    moment_of,
+    observe_hosts,
+    read_request,
 )
+from ansible_collections.headroom.libvirt.plugins.module_utils._text import format_count
 
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._provision.rule import Rule
@@ -60,7 +56,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core has no typ
         """Run the module, with what the filter answers where one forecasts."""
         super().run(tmp, task_vars)
         try:
-            answers = self._answers()
+            answers = self._ask_filter()
         except HeadroomError as error:
             # Ansible would tell the cause once more.
             raise AnsibleActionFail(
@@ -74,25 +70,29 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core has no typ
         )
         return result
 
-    def _answers(self) -> dict[str, t.Any]:
+    def _ask_filter(self) -> dict[str, t.Any]:
         """Return the options to add: none, unless a filter forecasts and has not been asked yet."""
         rule = self._task.args.get("rule")
         name = rule.get("forecaster") if isinstance(rule, dict) else None
         if not isinstance(name, str) or not is_filter(name):
             return {}
-        _validated, params = self.validate_argument_spec(argument_spec=dict(ARGUMENTS.options))
+        # What a backtest asks for is the module's to check.
+        spec = {**ARGUMENTS.options, "backtest": {"type": "dict"}}
+        _validated, params = self.validate_argument_spec(argument_spec=spec)
         if params["backtest"] is not None or params["forecasts"] is not None:
             return {}
-        checked = read_rule(params["rule"])
-        now = moment_of(params["now"])
-        observed = observe(params["fleet"], now, checked.interval, params["hosts"], MachineSize())
-        resolved, _unused = calibration.apply_calibration(
-            checked, observed.calibration, observed.size.vcpus
+        request = read_request(params)
+        observed = observe_hosts(request)
+        resolved, _unused = apply_calibration(
+            request.rule, observed.calibration, observed.size.vcpus
         )
-        return {"now": now, **external.ask_all(observed.series, resolved, _ask(name, resolved))}
+        return {
+            "now": request.now,
+            **external.ask_all(observed.series, resolved, _find_filter(name, resolved)),
+        }
 
 
-def _ask(name: str, rule: Rule) -> external.Ask:
+def _find_filter(name: str, rule: Rule) -> external.Ask:
     """Return how the filter is asked; raises InvalidInput when there is none of that name."""
     try:
         plugin = filter_loader.get(name)

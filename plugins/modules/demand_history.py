@@ -17,11 +17,6 @@ description:
   - What the history knows already stays, unless O(replace).
   - It needs no libvirt. A row that it writes without knowing the demand is missing data, and never 0.
 options:
-  fleet:
-    description:
-      - The fleet's name.
-    type: str
-    required: true
   csv:
     description:
       - The rows as text, with the columns C(timestamp) (ISO 8601, UTC unless it says otherwise, or seconds since 1970)
@@ -46,12 +41,9 @@ options:
       - Whether rows take the place of other values that the history knows.
     type: bool
     default: false
-  history:
-    description:
-      - The history database on the host. It is made, with its directory, when it is not there.
-    type: path
-    default: /var/lib/headroom/history.sqlite
 extends_documentation_fragment:
+  - headroom.libvirt.history
+  - headroom.libvirt.history.fleet
   - headroom.libvirt.attributes
 attributes:
   check_mode:

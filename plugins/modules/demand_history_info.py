@@ -16,11 +16,6 @@ description:
     M(headroom.libvirt.provisioning_decision) recorded, with what they cost where they were wrong.
   - It needs no libvirt and writes nothing, not even a database that is not there.
 options:
-  fleet:
-    description:
-      - The fleet's name.
-    type: str
-    required: true
   window:
     description:
       - How many seconds before O(until) are returned. Without it, everything.
@@ -34,12 +29,9 @@ options:
       - Whether to return the demand as CSV too.
     type: bool
     default: false
-  history:
-    description:
-      - The history database on the host.
-    type: path
-    default: /var/lib/headroom/history.sqlite
 extends_documentation_fragment:
+  - headroom.libvirt.history.read
+  - headroom.libvirt.history.fleet
   - headroom.libvirt.attributes
   - headroom.libvirt.attributes.info_module
 seealso:

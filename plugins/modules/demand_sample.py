@@ -90,12 +90,6 @@ options:
       - The time of this run in epoch seconds. Handing the same one to all hosts puts them into the same interval.
       - Without it, the host's clock counts.
     type: float
-  history:
-    description:
-      - The history database on the host. It is made, with its directory, when it is not there.
-      - One that is broken is kept beside it under another name, and a new one is begun, with a warning.
-    type: path
-    default: /var/lib/headroom/history.sqlite
   keep:
     description:
       - For how many seconds rows are kept.
@@ -107,6 +101,7 @@ options:
     type: int
     default: 86400
 extends_documentation_fragment:
+  - headroom.libvirt.history
   - headroom.libvirt.connection
   - headroom.libvirt.machine.uri
   - headroom.libvirt.attributes

@@ -18,11 +18,6 @@ description:
   - Leases are kept in the host's history database and taken atomically, so of several runs that ask at the same moment
     exactly one gets it.
 options:
-  fleet:
-    description:
-      - The fleet's name.
-    type: str
-    required: true
   holder:
     description:
       - Who asks. Different for each run, for example a random text that the playbook makes once.
@@ -45,12 +40,9 @@ options:
       - Whether the task fails when another holder has the lease. Otherwise it only says so.
     type: bool
     default: false
-  history:
-    description:
-      - The history database on the host. It is made when it is not there.
-    type: path
-    default: /var/lib/headroom/history.sqlite
 extends_documentation_fragment:
+  - headroom.libvirt.history
+  - headroom.libvirt.history.fleet
   - headroom.libvirt.attributes
 attributes:
   check_mode:

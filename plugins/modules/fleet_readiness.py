@@ -17,11 +17,6 @@ description:
     (O(headroom.libvirt.provisioning_plan_info#module:rule.horizon=auto)).
   - The latest 20 runs are kept. It needs no libvirt.
 options:
-  fleet:
-    description:
-      - The fleet's name.
-    type: str
-    required: true
   machines:
     description:
       - How many machines the run made on this host.
@@ -38,12 +33,9 @@ options:
       - The time of the run in epoch seconds, the same as O(headroom.libvirt.demand_sample#module:timestamp).
     type: float
     required: true
-  history:
-    description:
-      - The history database on the host. It is made, with its directory, when it is not there.
-    type: path
-    default: /var/lib/headroom/history.sqlite
 extends_documentation_fragment:
+  - headroom.libvirt.history
+  - headroom.libvirt.history.fleet
   - headroom.libvirt.attributes
 attributes:
   check_mode:

@@ -23,11 +23,6 @@ options:
       - RV(headroom.libvirt.provisioning_plan_info#module:decision).
     type: dict
     required: true
-  history:
-    description:
-      - The history database on the host. It is made, with its directory, when it is not there.
-    type: path
-    default: /var/lib/headroom/history.sqlite
   keep:
     description:
       - For how many seconds decisions are kept.
@@ -40,6 +35,7 @@ options:
       - Write it on one host only, since each fleet is decided about once.
     type: path
 extends_documentation_fragment:
+  - headroom.libvirt.history
   - headroom.libvirt.attributes
 attributes:
   check_mode:

@@ -791,8 +791,6 @@ digest:
 """
 
 import dataclasses
-import functools
-import time
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import ArgumentSpec
@@ -801,274 +799,85 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._backtest.request
     read_series,
     run_backtest,
 )
-from ansible_collections.headroom.libvirt.plugins.module_utils._checks import (
-    check_moment,
-    check_positive,
-)
 from ansible_collections.headroom.libvirt.plugins.module_utils._demand.database import Database
-from ansible_collections.headroom.libvirt.plugins.module_utils._demand.series import Series
-from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
-    HeadroomError,
-    InvalidInput,
-)
-from ansible_collections.headroom.libvirt.plugins.module_utils._forecast import state
-from ansible_collections.headroom.libvirt.plugins.module_utils._forecast.blend import (
-    Blend,
-    Continuing,
-)
-from ansible_collections.headroom.libvirt.plugins.module_utils._forecast.registry import (
-    is_filter,
-    make_forecaster,
-)
 from ansible_collections.headroom.libvirt.plugins.module_utils._names import check_name
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision import (
-    calibration,
-    decisions,
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision import forecasters
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.calibration import (
+    apply_calibration,
 )
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision.external import (
-    ExternalForecaster,
-)
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision.inputs import (
-    MachineSize,
-    observe,
-)
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision.options import (
-    RULE,
-    read_rule,
-)
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.options import read_rule
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.plan import (
     check_unchanged,
     decide,
 )
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.request import (
+    ARGUMENTS as PLAN_ARGUMENTS,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.request import (
+    observe_hosts,
+    read_request,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.result import build_result
 from ansible_collections.headroom.libvirt.plugins.module_utils._runner import run_module
-from ansible_collections.headroom.libvirt.plugins.module_utils._sizes import parse_size
 
 if t.TYPE_CHECKING:
-    import sqlite3
-
     from ansible.module_utils.basic import AnsibleModule
-    from ansible_collections.headroom.libvirt.plugins.module_utils._forecast.trend import Forecaster
     from ansible_collections.headroom.libvirt.plugins.module_utils._provision.model import (
         Observation,
-        Plan,
     )
     from ansible_collections.headroom.libvirt.plugins.module_utils._provision.rule import Rule
 
-T = t.TypeVar("T")
-
-_MACHINE: t.Final[dict[str, dict[str, t.Any]]] = {
-    "vcpus": {"type": "int"},
-    "memory": {"type": "str", "aliases": ["memory_bytes"]},
-    "disk": {"type": "str", "default": "1GiB", "aliases": ["disk_bytes"]},
-    "pool": {"type": "str", "default": "default"},
-    "network": {"type": "str"},
-}
-
-_HOST: t.Final[dict[str, dict[str, t.Any]]] = {
-    "name": {"type": "str", "required": True},
-    "facts": {"type": "dict"},
-    "sample": {"type": "dict"},
-}
-
 # Four weeks: no forecast looks back farther.
 _FARTHEST_SECONDS: t.Final = 28 * 86_400
-_SHOWN_SECONDS: t.Final = 86_400
 
-ARGUMENTS = ArgumentSpec(
-    options={
-        "fleet": {"type": "str", "required": True},
-        "rule": {"type": "dict", "required": True, "options": RULE},
-        "hosts": {"type": "list", "elements": "dict", "default": [], "options": _HOST},
-        "machine": {"type": "dict", "default": {}, "options": _MACHINE},
-        "now": {"type": "float"},
-        "expected_digest": {"type": "str"},
-        "forecast_state": {"type": "path"},
-        "forecasts": {"type": "list", "elements": "raw"},
-        "parked_forecasts": {"type": "list", "elements": "raw"},
-        "backtest": {"type": "dict", "options": BACKTEST},
-    }
+ARGUMENTS = PLAN_ARGUMENTS.merge(
+    ArgumentSpec(options={"backtest": {"type": "dict", "options": BACKTEST}})
 )
 
 
 def run(module: AnsibleModule) -> dict[str, t.Any]:
     """Return the result of the task: a plan, or what a backtest found."""
     params = module.params
-    check_name("fleet", params["fleet"])
-    rule = read_rule(params["rule"])
     backtest = params["backtest"]
     if backtest is not None and backtest["csv"] is not None:
+        check_name("fleet", params["fleet"])
+        rule = read_rule(params["rule"])
         series = read_series(backtest["csv"], rule.interval)
-    elif not params["hosts"]:
-        remedy = (
-            "Hand in what is known of each host; a backtest can also read a file (backtest.csv)."
-        )
-        raise InvalidInput("hosts", params["hosts"], "does not name a host", remedy)
     else:
-        now = moment_of(params["now"])
-        since = now - _FARTHEST_SECONDS if backtest is None else 0.0
-        observed = observe(
-            params["fleet"], now, rule.interval, params["hosts"], _wanted(params["machine"]), since
-        )
-        rule, told = calibration.apply_calibration(rule, observed.calibration, observed.size.vcpus)
+        request = read_request(params)
+        since = request.now - _FARTHEST_SECONDS if backtest is None else 0.0
+        observed = observe_hosts(request, since)
+        rule, notes = apply_calibration(request.rule, observed.calibration, observed.size.vcpus)
         if backtest is None:
-            observed = dataclasses.replace(observed, notes=(*told, *observed.notes))
+            observed = dataclasses.replace(observed, notes=(*notes, *observed.notes))
             return {
                 **make_plan(module, observed, rule),
-                "invocation": {"module_args": _shown(params)},
+                "invocation": {"module_args": _shorten(params)},
             }
         series = observed.series
-    given = {**params["rule"], "capacity": rule.capacity, "horizon": rule.horizon}
-    return {"changed": False, "backtest": run_backtest(series, given, backtest)}
+    options = {**params["rule"], "capacity": rule.capacity, "horizon": rule.horizon}
+    return {"changed": False, "backtest": run_backtest(series, options, backtest)}
 
 
 def make_plan(module: AnsibleModule, observed: Observation, rule: Rule) -> dict[str, t.Any]:
     """Return the plan; raises Conflict if the machines are not those of ``expected_digest``."""
-    forecasters = [_forecaster(module, rule, "forecasts", rule.risk)]
-    if rule.has_varying_parked:
-        forecasters.append(_forecaster(module, rule, "parked_forecasts", rule.parked_risk))
-    if module.params["forecast_state"] is not None:
-        plan = _continued(module, observed, rule, forecasters)
+    params = module.params
+    chosen = forecasters.choose_forecasters(rule, params)
+    if params["forecast_state"] is None:
+        plan = decide(observed, rule, *chosen)
     else:
-        plan = decide(observed, rule, *forecasters)
-    if module.params["expected_digest"] is not None:
-        check_unchanged(module.params["expected_digest"], plan)
-    return _result(observed, rule, plan)
+        database = Database(params["forecast_state"], dry_run=module.check_mode)
+        chosen = forecasters.resume_forecasters(observed.fleet, chosen, database, module.warn)
+        plan = decide(observed, rule, *chosen)
+        forecasters.keep_states(observed.fleet, chosen, database, module.warn)
+    if params["expected_digest"] is not None:
+        check_unchanged(params["expected_digest"], plan)
+    return build_result(observed, rule, plan)
 
 
-def _forecaster(module: AnsibleModule, rule: Rule, option: str, risk: float) -> Forecaster:
-    if not is_filter(rule.forecaster):
-        return make_forecaster(rule.forecaster, risk)
-    made = module.params[option]
-    if made is None:
-        remedy = "Run the task with Ansible, which asks the filter, or hand in what it says."
-        raise InvalidInput(option, None, f"is what {rule.forecaster} says, and missing", remedy)
-    return ExternalForecaster(
-        rule.forecaster, option, made, otherwise=make_forecaster("trend", risk)
-    )
-
-
-def _continued(
-    module: AnsibleModule, observed: Observation, rule: Rule, forecasters: list[Forecaster]
-) -> Plan:
-    """Return the plan out of forecasts that go on from where the last run left them.
-
-
-    Two short transactions, so that the forecasts of many fleets don't wait for each other.
-    """
-    database = Database(module.params["forecast_state"], dry_run=module.check_mode)
-    # A fleet's name has no slash, so the second forecast's state is nobody else's.
-    names = [observed.fleet, f"{observed.fleet}/parked"]
-    going_on = {
-        name: Continuing(
-            forecaster, _with_state(module, database, functools.partial(state.load, fleet=name))
-        )
-        for name, forecaster in zip(names, forecasters)
-        if isinstance(forecaster, Blend)
-    }
-    plan = decide(
-        observed, rule, *(going_on.get(name, one) for name, one in zip(names, forecasters))
-    )
-    for name, forecaster in going_on.items():
-        if forecaster.state is not None:
-            _with_state(
-                module, database, functools.partial(state.save, fleet=name, state=forecaster.state)
-            )
-    return plan
-
-
-def _with_state(
-    module: AnsibleModule, database: Database, work: t.Callable[[sqlite3.Connection], T]
-) -> T | None:
-    """Return what ``work`` returns; None, and a warning, without a usable file: a forecast can begin anew."""
-    try:
-        result, warnings = database.run(work, time.time())
-    except HeadroomError as error:
-        module.warn(f"forecast_state: {error.message} The forecast does not go on from it.")
-        return None
-    for warning in warnings:
-        module.warn(warning)
-    return result
-
-
-def moment_of(given: float | None) -> float:
-    """Return the time to plan for, of the option ``now``; raises InvalidInput for one that is none."""
-    return time.time() if given is None else check_moment("now", given)
-
-
-def _wanted(machine: t.Mapping[str, t.Any]) -> MachineSize:
-    vcpus, memory = machine["vcpus"], machine["memory"]
-    if vcpus is not None:
-        check_positive("machine.vcpus", vcpus, "vCPUs")
-    return MachineSize(
-        vcpus=vcpus,
-        memory_bytes=None if memory is None else parse_size("machine.memory", memory),
-        disk_bytes=parse_size("machine.disk", machine["disk"]),
-        pool=machine["pool"],
-    )
-
-
-def _result(observed: Observation, rule: Rule, plan: Plan) -> dict[str, t.Any]:
-    series, forecast = observed.series, _forecast(observed, rule, plan)
-    return {
-        "changed": False,
-        "demand": {
-            "current": series.current,
-            "series": [
-                {"timestamp": start, "value": value} for start, value in _latest_day(series).slots()
-            ],
-        },
-        "forecast": forecast,
-        "alert": dataclasses.asdict(plan.alert),
-        "machines": {
-            "current": plan.running,
-            "needed": plan.requirement.machines,
-            "target": plan.target,
-        },
-        "mode": rule.mode,
-        "parked_as": rule.parked_as,
-        "actions": [dataclasses.asdict(action) for action in plan.actions],
-        "create": plan.group_by_host("create"),
-        "wake": plan.group_by_host("wake"),
-        "prepare": plan.group_by_host("prepare"),
-        "park": plan.group_by_host("park"),
-        "remove": plan.group_by_host("remove"),
-        "reasons": list(plan.reasons),
-        "digest": plan.digest,
-        "measured": {
-            "capacity": observed.calibration.estimate_capacity(
-                observed.size.vcpus, rule.utilization
-            ),
-            "utilization": observed.calibration.work and observed.calibration.work.utilization,
-            "ready_seconds": observed.calibration.ready_seconds,
-        },
-        "decision": decisions.build_decision(observed, rule, plan, forecast),
-    }
-
-
-def _shown(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+def _shorten(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     """Return the options as ``-vvv`` shows them: of the hosts only the names, not all that was recorded on them."""
     return {**params, "hosts": [{"name": host["name"]} for host in params["hosts"]]}
-
-
-def _latest_day(series: Series) -> Series:
-    left_out = max(0, len(series.values) - _SHOWN_SECONDS // series.interval)
-    return Series(
-        series.interval, series.start + left_out * series.interval, series.values[left_out:]
-    )
-
-
-def _forecast(observed: Observation, rule: Rule, plan: Plan) -> dict[str, t.Any]:
-    made = plan.requirement.forecast
-    if made is None:
-        return {"value": None, "upper": None, "at": None, "method": None}
-    series, peak = observed.series, made.peak
-    at = series.start + (len(series.values) + peak) * rule.interval
-    return {
-        "value": made.steps[peak].value,
-        "upper": made.steps[peak].upper,
-        "at": at,
-        "method": made.method,
-    }
 
 
 def main() -> None:

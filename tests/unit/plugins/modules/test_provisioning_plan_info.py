@@ -71,7 +71,7 @@ def test_a_filter_forecasts_in_place_of_ours() -> None:
 def test_a_filter_is_asked_by_ansible_and_cannot_be_replayed() -> None:
     rule = {"forecaster": "example.capacity.arima"}
     with pytest.raises(
-        InvalidInput, match=r"forecasts: None is what example.capacity.arima says, and missing"
+        InvalidInput, match=r"forecasts: None must be what example.capacity.arima says"
     ):
         call(rule=rule)
     with pytest.raises(

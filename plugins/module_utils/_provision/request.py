@@ -1,0 +1,108 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
+# It may change or vanish in any release.
+
+"""What a task asks to be planned: ``read_request`` makes a Request of its options, ``observe_hosts`` what is observed.
+
+For the module and for the action plugin, which plans as far as it takes to know what to ask a filter.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+import typing as t
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import ArgumentSpec
+from ansible_collections.headroom.libvirt.plugins.module_utils._checks import (
+    check_moment,
+    check_positive,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
+from ansible_collections.headroom.libvirt.plugins.module_utils._names import check_name
+from ansible_collections.headroom.libvirt.plugins.module_utils._sizes import parse_size
+
+from .inputs import MachineSize, observe
+from .options import RULE, Spec, read_rule
+
+if t.TYPE_CHECKING:
+    from .model import Observation
+    from .rule import Rule
+
+_MACHINE: t.Final[Spec] = {
+    "vcpus": {"type": "int"},
+    "memory": {"type": "str", "aliases": ["memory_bytes"]},
+    "disk": {"type": "str", "default": "1GiB", "aliases": ["disk_bytes"]},
+    "pool": {"type": "str", "default": "default"},
+    "network": {"type": "str"},
+}
+_HOST: t.Final[Spec] = {
+    "name": {"type": "str", "required": True},
+    "facts": {"type": "dict"},
+    "sample": {"type": "dict"},
+}
+
+# All options of a plan; a backtest has one more.
+ARGUMENTS: t.Final = ArgumentSpec(
+    options={
+        "fleet": {"type": "str", "required": True},
+        "rule": {"type": "dict", "required": True, "options": RULE},
+        "hosts": {"type": "list", "elements": "dict", "default": [], "options": _HOST},
+        "machine": {"type": "dict", "default": {}, "options": _MACHINE},
+        "now": {"type": "float"},
+        "expected_digest": {"type": "str"},
+        "forecast_state": {"type": "path"},
+        "forecasts": {"type": "list", "elements": "raw"},
+        "parked_forecasts": {"type": "list", "elements": "raw"},
+    }
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class PlanRequest:
+    """The fleet, its rule, what the hosts returned (unchecked), the size of one clone, and the time (epoch seconds)."""
+
+    fleet: str
+    rule: Rule
+    hosts: t.Sequence[t.Mapping[str, t.Any]]
+    clone: MachineSize
+    now: float
+
+
+def read_request(params: t.Mapping[str, t.Any]) -> PlanRequest:
+    """Return what the options ask for, with the clock's time where they name none; raises InvalidInput."""
+    now = params["now"]
+    return PlanRequest(
+        fleet=check_name("fleet", params["fleet"]),
+        rule=read_rule(params["rule"]),
+        hosts=params["hosts"],
+        clone=_read_size(params["machine"]),
+        now=time.time() if now is None else check_moment("now", now),
+    )
+
+
+def observe_hosts(request: PlanRequest, since: float = 0.0) -> Observation:
+    """Return what the hosts say, of the demand ``since``; raises InvalidInput without any, and as ``observe`` does."""
+    if not request.hosts:
+        remedy = (
+            "Hand in what is known of each host; a backtest can also read a file (backtest.csv)."
+        )
+        raise InvalidInput("hosts", request.hosts, "does not name a host", remedy)
+    return observe(
+        request.fleet, request.now, request.rule.interval, request.hosts, request.clone, since
+    )
+
+
+def _read_size(machine: t.Mapping[str, t.Any]) -> MachineSize:
+    vcpus, memory = machine["vcpus"], machine["memory"]
+    if vcpus is not None:
+        check_positive("machine.vcpus", vcpus, "vCPUs")
+    return MachineSize(
+        vcpus=vcpus,
+        memory_bytes=None if memory is None else parse_size("machine.memory", memory),
+        disk_bytes=parse_size("machine.disk", machine["disk"]),
+        pool=machine["pool"],
+    )
