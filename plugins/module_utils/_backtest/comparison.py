@@ -5,7 +5,7 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""What rules would have done with a history, side by side and beside reactive target tracking. Pure."""
+"""``compare`` says what rules would have done with a history, beside reactive target tracking. Pure."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""What a fleet would have been like: a replay of recorded demand under a way of planning. Pure.
+"""``replay`` says what a fleet would have been like under a way of planning recorded demand. Pure.
 
 The measures are the elasticity metrics of Herbst et al. (SPEC RG Cloud, "Ready for rain? A view from SPEC research on
 the future of cloud metrics", 2016).

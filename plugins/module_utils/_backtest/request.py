@@ -5,7 +5,7 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""The option ``backtest``: a recorded history, or one in a file, replayed under rules."""
+"""The option ``backtest``: ``read_series`` reads a file, ``run_backtest`` replays a history under rules."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""Values of a rule that would have done well: chosen on the first part of a history, reported on the rest. Pure."""
+"""``tune`` chooses values of a rule on the first part of a history and reports them on the rest. Pure."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""A history as CSV: the columns ``timestamp`` and ``demand``, the oldest row first. Pure."""
+"""A history as CSV, with the columns ``timestamp`` and ``demand``: ``read``, ``read_rows`` and ``write``. Pure."""
 
 from __future__ import annotations
 

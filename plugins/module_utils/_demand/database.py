@@ -5,7 +5,10 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""The history of a host: an SQLite file with the samples, counters and leases of its fleets, and its own mark."""
+"""The history of a host: an SQLite file with the samples, counters and leases of its fleets, and its own mark.
+
+A module opens it with ``transact``; a service that is handed one calls ``Database.run``.
+"""
 
 from __future__ import annotations
 

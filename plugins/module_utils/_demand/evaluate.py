@@ -5,7 +5,10 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""From the statistics of a fleet's members to one number. Pure."""
+"""``evaluate`` turns the statistics of a fleet's members into one number, their demand. Pure.
+
+``compute_rates`` and ``compute_load`` say what else is known of the interval between two samples.
+"""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""Who may change a fleet: one holder at a time, for a limited time."""
+"""Who may change a fleet, one at a time: ``acquire`` before a run changes it, ``release`` after, ``read`` to see."""
 
 from __future__ import annotations
 

@@ -5,7 +5,9 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""Demand that Prometheus knows: a range query, so that its history is there from the first run on.
+"""``fetch`` asks Prometheus for a fleet's demand: a range query, so that its history is there from the first run on.
+
+``check_server`` comes before it.
 
 https://prometheus.io/docs/prometheus/latest/querying/api/#range-queries
 """

@@ -5,7 +5,7 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""One host's part of a fleet's demand: read, measured against the sample before, and recorded."""
+"""``take_sample`` reads a host's part of a fleet's demand, measures it against the sample before, and records it."""
 
 from __future__ import annotations
 

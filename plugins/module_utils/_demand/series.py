@@ -5,7 +5,7 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""Demand on a regular grid of time, and how the histories of several hosts become one. Pure."""
+"""Demand on a regular grid of time: ``merge`` makes a Series of the histories of several hosts. Pure."""
 
 from __future__ import annotations
 

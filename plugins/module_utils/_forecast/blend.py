@@ -5,7 +5,7 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""A forecaster that finds days and weeks by itself and keeps the risk asked for. Pure.
+"""Blend and Auto, Forecasters that find days and weeks by themselves and keep the risk that is asked for. Pure.
 
 What it is made of: ensemble.py. It works from the second sample on, and better with every week.
 """

@@ -5,7 +5,7 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""What the experts look back on: levels of the demand, and the same slots of earlier days and weeks. Pure.
+"""Lookback is what the experts look back on: levels of the demand, and the same slots of days and weeks before. Pure.
 
 Everything is in the square root of the demand: counts scatter with the root of their mean, so the root scatters evenly
 (Bartlett, 1936), and one burst does not rule a least-squares fit.

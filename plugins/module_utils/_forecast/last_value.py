@@ -5,7 +5,7 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""No forecast at all: demand is expected to stay where it is, as a reactive autoscaler takes it. Pure."""
+"""LastValue, a Forecaster that expects demand to stay where it is, as a reactive autoscaler takes it. Pure."""
 
 from __future__ import annotations
 

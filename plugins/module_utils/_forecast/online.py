@@ -5,7 +5,7 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""Follows one series slot by slot and forecasts after each, O(1) a slot. Pure."""
+"""Tracker follows one series: ``observe`` a slot, ``forecast`` after it, each at the cost of one slot. Pure."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""How wrong forecasts have been: quantiles of their latest errors. Pure."""
+"""ErrorWindow says how wrong forecasts have been: ``add`` an error, ``estimate`` a quantile of the latest. Pure."""
 
 from __future__ import annotations
 

@@ -5,7 +5,10 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""The unit that a demand is counted in: jobs come whole, and machines for half a job serve none. Pure."""
+"""The quantum that a demand is counted in: ``find_common`` follows it, ``round_to_quantum`` applies it. Pure.
+
+Jobs come whole, and machines for half a job serve none.
+"""
 
 from __future__ import annotations
 

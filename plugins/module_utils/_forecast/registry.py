@@ -5,7 +5,7 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""The methods that a rule can choose from. Pure."""
+"""The methods that a rule can choose from: ``make_forecaster`` makes one, and a new one is entered here. Pure."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""Linear regression that is learned as the samples come. Pure."""
+"""Regression learns linear weights as samples come: ``learn`` one, ``predict`` the next. Pure."""
 
 from __future__ import annotations
 

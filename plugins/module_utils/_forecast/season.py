@@ -5,7 +5,7 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""How many slots a day and a week have. Pure.
+"""``find_seasons`` says how many slots a day and a week have. Pure.
 
 Seasons are lags in slots of UTC time, never slots of a calendar: a change to summer time moves the demand by an hour
 against the lags, the forecasts that lean on them lose weight, and regain it within days.

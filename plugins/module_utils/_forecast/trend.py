@@ -5,7 +5,7 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""What demand will be asked for next. Pure.
+"""What a forecast is, and TrendRule, the plainest Forecaster that looks ahead. Pure.
 
 A forecaster looks at a series and returns, for each step ahead, the value that it expects and an upper value that the
 demand should stay under. Provisioning asks for nothing else, so another method only has to be a ``Forecaster``.

@@ -5,7 +5,7 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""When a rise is worth a person's look. Pure."""
+"""``judge`` says whether the latest rise is worth a person's look. Pure."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""Decisions as they are kept, and what they came to."""
+"""Decisions: ``build_decision`` of a plan, ``record`` it in a history, ``read_…`` them again, ``compute_balance``."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""A plan in plain sentences. Pure."""
+"""``explain_…`` say each part of a plan in plain sentences. Pure."""
 
 from __future__ import annotations
 

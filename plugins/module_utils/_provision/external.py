@@ -5,7 +5,7 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""Forecasts of somebody else's: what is asked, and what the answers mean. Pure.
+"""Forecasts of somebody else's: ``ask_all`` says what is asked, ExternalForecaster what the answers mean. Pure.
 
 Filters live on the controller and modules anywhere, so all is asked before a plan begins: a forecast for each slot that
 the plan looks back on, each from nothing but what was known by then.

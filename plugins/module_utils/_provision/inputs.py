@@ -5,7 +5,7 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""From what tasks returned on the hosts to what a plan is made of. Pure.
+"""``observe`` makes of what tasks returned on the hosts what a plan is made of. Pure.
 
 The hosts' results come through a playbook, so anything may be in them: each value is checked, and an error says where
 it stands, what it is and what belongs there.

@@ -5,7 +5,7 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""The things that a plan is made of and consists of. Pure."""
+"""The things that a plan is made of (Observation, Member) and consists of (Plan, Action). Pure."""
 
 from __future__ import annotations
 

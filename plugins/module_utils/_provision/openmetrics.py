@@ -5,7 +5,7 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""Decisions as text for Prometheus; what is not known has no sample. Pure."""
+"""``render`` writes decisions as text for Prometheus; what is not known has no sample. Pure."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""The options of a rule: what they are, and the Rule that they make."""
+"""The options of a rule: ``read_rule`` makes a Rule of them, ``vary_rule`` another, ``compare_rules`` compares two."""
 
 from __future__ import annotations
 

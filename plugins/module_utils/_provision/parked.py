@@ -5,7 +5,7 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""How many machines are kept parked beside those that run. Pure.
+"""``assess`` says how many machines are kept parked beside those that run. Pure.
 
 A parked machine costs no CPU, and when it is saved no memory either, but is there within a second. So it may be kept
 for a demand that is too unlikely to keep a machine running for: the upper value of a forecast at a smaller risk.

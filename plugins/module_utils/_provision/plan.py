@@ -5,7 +5,7 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""The decision of one run: what is observed and the rule in, what to create, wake, park and remove out. Pure.
+"""``decide`` makes the plan of one run, of what is observed and the rule: what to create, wake, park and remove. Pure.
 
 Nothing is remembered between runs. That machines go only after the cooldown follows from asking what would have been
 needed at each slot of it, so a plan can be made anywhere, twice, or for the past.
@@ -37,9 +37,9 @@ def decide(
 ) -> Plan:
     """Return the plan for ``observed`` under ``rule``.
 
-    Scaling out is prompt: as many machines as the forecast asks for, as far as limits and resources go. Shrinking needs
-    every slot of the cooldown to be known and to have asked for fewer, and every host to have answered. ``unlikely`` is
-    the forecaster at ``rule.parked_risk``, which is needed where ``rule.has_varying_parked``.
+    Scaling out is prompt: as many machines as the forecast asks for, as far as limits and resources go. Scaling in
+    needs every slot of the cooldown to be known and to have asked for fewer, and every host to have answered.
+    ``unlikely`` is the forecaster at ``rule.parked_risk``, which is needed where ``rule.has_varying_parked``.
     """
     requirement = assess(observed.series, rule, forecaster, observed.now)
     parked_requirement = parked.assess(observed.series, rule, unlikely)

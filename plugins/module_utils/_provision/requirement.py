@@ -5,7 +5,7 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""How many machines demand asks for, now and during the cooldown. Pure."""
+"""``assess`` says how many machines demand asks for, now and during the cooldown. Pure."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""How a fleet turns demand into machines. Pure."""
+"""Rule says how a fleet turns demand into machines; ``validate`` refuses one that cannot be meant. Pure."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""Which machines go, or are parked. Pure."""
+"""``plan_scale_in`` chooses the machines that go, or are parked. Pure."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""Which machines are woken and made. Pure."""
+"""``plan_wake`` chooses the machines that are woken, ``plan_creation`` those that are made. Pure."""
 
 from __future__ import annotations
 

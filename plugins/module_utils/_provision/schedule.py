@@ -5,7 +5,7 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""Known events: times for which machines are wanted whatever the forecast says. Pure."""
+"""``read`` reads known events: times for which machines are required whatever the forecast says. Pure."""
 
 from __future__ import annotations
 

@@ -20,10 +20,10 @@ COUNTS = st.lists(st.integers(0, 5000), max_size=30)
 
 
 def seen(*demands: float) -> float | None:
-    grain: float | None = UNDETERMINED
+    quantum: float | None = UNDETERMINED
     for demand in demands:
-        grain = find_common(grain, demand)
-    return grain
+        quantum = find_common(quantum, demand)
+    return quantum
 
 
 @given(COUNTS, st.sampled_from([1.0, 0.25, 1 / 300, 17000.0, 0.1]))
@@ -35,10 +35,12 @@ def test_counts_have_the_unit_that_all_are_multiples_of(counts: list[int], unit:
 
 @given(st.lists(st.floats(0, 1e9), min_size=2, max_size=30))
 def test_whatever_was_seen_is_a_multiple_of_it(demands: list[float]) -> None:
-    grain = seen(*demands)
-    if grain:
+    quantum = seen(*demands)
+    if quantum:
         for demand in demands:
-            assert round_to_quantum(demand, grain) == pytest.approx(demand, abs=1e-3 * max(demands))
+            assert round_to_quantum(demand, quantum) == pytest.approx(
+                demand, abs=1e-3 * max(demands)
+            )
 
 
 def test_what_is_measured_has_none_and_never_gets_one() -> None:
@@ -51,7 +53,7 @@ def test_a_unit_that_hardly_counts_is_none() -> None:
 
 
 @given(st.floats(0, 1e6), st.sampled_from([1.0, 0.25, 8.0]))
-def test_the_nearest_is_at_most_half_a_unit_away(demand: float, grain: float) -> None:
-    found = round_to_quantum(demand, grain)
-    assert found == round(found / grain) * grain
-    assert abs(found - demand) <= grain / 2
+def test_the_nearest_is_at_most_half_a_unit_away(demand: float, quantum: float) -> None:
+    found = round_to_quantum(demand, quantum)
+    assert found == round(found / quantum) * quantum
+    assert abs(found - demand) <= quantum / 2
