@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import itertools
 import pathlib
 import time
 import typing as t
@@ -60,7 +61,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core has no typ
         super().run(tmp, task_vars)
         _validated, params = self.validate_argument_spec(argument_spec=_OPTIONS)
         try:
-            pages = self._pages(params)
+            pages = self._render_pages(params)
         except HeadroomError as error:
             # Ansible would tell the cause once more.
             raise AnsibleActionFail(
@@ -71,11 +72,11 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core has no typ
         ]
         return {
             "changed": any(result.get("changed") for result in results),
-            "diff": [diff for result in results for diff in result.get("diff") or []],
+            "diff": list(itertools.chain(*(result.get("diff") or [] for result in results))),
             "pages": [{"path": path, "size": len(text.encode())} for path, text in pages.items()],
         }
 
-    def _pages(self, params: dict[str, t.Any]) -> dict[str, str]:
+    def _render_pages(self, params: dict[str, t.Any]) -> dict[str, str]:
         """Return the text of each page by its path."""
         templates = params["templates"]
         if templates is not None and not pathlib.Path(templates).is_dir():

@@ -29,12 +29,12 @@ def format_quantity(value: float, unit: str) -> str:
 
 def format_duration(seconds: float) -> str:
     """Return ``seconds`` in its largest units: ``45 s``, ``5 min``, ``1 h 30 min``."""
-    left = round(seconds)
+    remainder = round(seconds)
     parts: list[str] = []
     for size, unit in _UNITS:
-        if left >= size and len(parts) < 2:
-            parts.append(f"{left // size} {unit}")
-            left %= size
+        if remainder >= size and len(parts) < 2:
+            parts.append(f"{remainder // size} {unit}")
+            remainder %= size
     return " ".join(parts) or "0 s"
 
 

@@ -182,7 +182,7 @@ def read(module: AnsibleModule) -> dict[str, t.Any]:
 def _read(
     connection: sqlite3.Connection, fleet: str, since: float, until: float
 ) -> dict[str, t.Any]:
-    made = decisions.read_between(connection, fleet, since, until)
+    between = decisions.read_between(connection, fleet, since, until)
     return {
         "history": [
             {
@@ -194,8 +194,8 @@ def _read(
             for row in History(connection, fleet).read_since(int(since))
             if row.slot <= until
         ],
-        "decisions": made,
-        "balance": decisions.compute_balance(made),
+        "decisions": between,
+        "balance": decisions.compute_balance(between),
     }
 
 

@@ -317,23 +317,16 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import (
     MACHINE_URI,
     ArgumentSpec,
 )
-from ansible_collections.headroom.libvirt.plugins.module_utils._checks import (
-    check_at_least,
-    check_moment,
-    check_positive,
-)
 from ansible_collections.headroom.libvirt.plugins.module_utils._demand import prometheus
 from ansible_collections.headroom.libvirt.plugins.module_utils._demand.database import (
     DEFAULT_PATH,
     Database,
 )
+from ansible_collections.headroom.libvirt.plugins.module_utils._demand.request import read_request
 from ansible_collections.headroom.libvirt.plugins.module_utils._demand.sampling import (
-    SamplingRequest,
     WallClock,
     take_sample,
 )
-from ansible_collections.headroom.libvirt.plugins.module_utils._names import check_name
-from ansible_collections.headroom.libvirt.plugins.module_utils._query import compile_query
 from ansible_collections.headroom.libvirt.plugins.module_utils._runner import run_module
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
     Connection,
@@ -342,6 +335,9 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection 
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
+    from ansible_collections.headroom.libvirt.plugins.module_utils._demand.request import (
+        SamplingRequest,
+    )
 
 ARGUMENTS = CONNECTION.merge(MACHINE_URI).merge(
     ArgumentSpec(
@@ -367,7 +363,7 @@ def sample(module: AnsibleModule) -> dict[str, t.Any]:
     """Return the result of the task; the options are checked before the host is asked."""
     params = module.params
     clock = WallClock()
-    request = _request(params, clock.now())
+    request = read_request(params, clock.now())
     with open_connection(params["uri"], timeout=params["connect_timeout"]) as connection:
         return _sample(connection, request, module, clock)
 
@@ -381,29 +377,6 @@ def _sample(
     for warning in result.pop("warnings"):
         module.warn(warning)
     return result
-
-
-def _request(params: t.Mapping[str, t.Any], now: float) -> SamplingRequest:
-    check_name("fleet", params["fleet"])
-    for option in ("interval", "keep", "window"):
-        check_positive(option, params[option], "seconds")
-    check_positive("scale", params["scale"])
-    timestamp = (
-        now if params["timestamp"] is None else check_moment("timestamp", params["timestamp"])
-    )
-    server = params["prometheus"]
-    return SamplingRequest(
-        fleet=params["fleet"],
-        timestamp=timestamp,
-        interval=params["interval"],
-        query=None if params["demand"] is None else compile_query("demand", params["demand"]),
-        value=None if params["value"] is None else check_at_least("value", params["value"], 0),
-        prometheus=server and prometheus.check_server(prometheus.Prometheus(**server)),
-        scale=params["scale"],
-        keep=params["keep"],
-        window=params["window"],
-        machine_uri=params["machine_uri"],
-    )
 
 
 def main() -> None:

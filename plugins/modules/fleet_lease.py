@@ -148,7 +148,7 @@ def take_or_give_up(module: AnsibleModule) -> dict[str, t.Any]:
     params = module.params
     _check(params)
     now = time.time()
-    before, after = transact(module, lambda opened: _transition(opened, params, now))
+    before, after = transact(module, lambda opened: _change_lease(opened, params, now))
     held = after is not None and after.holder == params["holder"]
     if after is not None and not held and params["state"] == "present" and params["fail_if_held"]:
         raise Conflict(
@@ -172,7 +172,7 @@ def take_or_give_up(module: AnsibleModule) -> dict[str, t.Any]:
     }
 
 
-def _transition(
+def _change_lease(
     connection: sqlite3.Connection, params: t.Mapping[str, t.Any], now: float
 ) -> tuple[lease.Lease | None, lease.Lease | None]:
     fleet, holder = params["fleet"], params["holder"]

@@ -132,8 +132,8 @@ ARGUMENTS = ArgumentSpec(
 def record(module: AnsibleModule) -> dict[str, t.Any]:
     """Return the result of the task; in check mode what it would be."""
     params = module.params
-    readiness = _readiness(params)
-    recorded, kept = transact(
+    readiness = _read_readiness(params)
+    recorded, latest = transact(
         module, lambda opened: _record(History(opened, params["fleet"]), readiness)
     )
     changes = Changes()
@@ -141,7 +141,7 @@ def record(module: AnsibleModule) -> dict[str, t.Any]:
     return {
         **changes.as_result(),
         "fleet": params["fleet"],
-        "readiness": [one.as_dict() for one in kept],
+        "readiness": [run.as_dict() for run in latest],
     }
 
 
@@ -150,7 +150,7 @@ def _record(history: History, readiness: Readiness) -> tuple[bool, list[Readines
     return recorded, history.read_readiness()
 
 
-def _readiness(params: t.Mapping[str, t.Any]) -> Readiness:
+def _read_readiness(params: t.Mapping[str, t.Any]) -> Readiness:
     check_name("fleet", params["fleet"])
     check_positive("machines", params["machines"], "machines")
     check_at_least("seconds", params["seconds"], 0, "seconds")

@@ -32,14 +32,13 @@ from .series import slot_start
 if t.TYPE_CHECKING:
     import sqlite3
 
-    from ansible_collections.headroom.libvirt.plugins.module_utils._query import Query
     from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
         Connection,
     )
     from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import Clock
 
     from .database import Database
-    from .prometheus import Prometheus
+    from .request import SamplingRequest
     from .series import Sample
 
 
@@ -57,26 +56,6 @@ class WallClock:
     def sleep(self, seconds: float) -> None:
         """Sleep for real."""
         time.sleep(seconds)
-
-
-@dataclasses.dataclass(frozen=True)
-class SamplingRequest:
-    """What to sample: ``query`` over the members, the fleet's ``value`` handed in, or what ``prometheus`` knows.
-
-    Times in (epoch) seconds. ``scale`` turns what a query yields into the unit of the demand;
-    ``machine_uri`` is as for read_machine_uri().
-    """
-
-    fleet: str
-    timestamp: float
-    interval: int
-    query: Query | None = None
-    value: float | None = None
-    prometheus: Prometheus | None = None
-    scale: float = 1.0
-    keep: int = 7_776_000
-    window: int = 86_400
-    machine_uri: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)

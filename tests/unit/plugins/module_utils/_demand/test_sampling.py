@@ -16,10 +16,10 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._demand.history i
     History,
     Readiness,
 )
-from ansible_collections.headroom.libvirt.plugins.module_utils._demand.sampling import (
+from ansible_collections.headroom.libvirt.plugins.module_utils._demand.request import (
     SamplingRequest,
-    take_sample,
 )
+from ansible_collections.headroom.libvirt.plugins.module_utils._demand.sampling import take_sample
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
 from ansible_collections.headroom.libvirt.plugins.module_utils._query import compile_query
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import Connection
