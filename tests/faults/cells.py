@@ -160,9 +160,16 @@ def is_as_expected(cell: Cell, outcome: Outcome, *, strict: bool = True) -> bool
     return bool(outcome.problems) == (cell.id in KNOWN_RED)
 
 
+def _code(acted: str) -> str:
+    """The exit code of an actor's script; what follows is that of whoever awaited the moment."""
+    return next((line for line in acted.splitlines() if line.startswith("code ")), "")
+
+
 def describe(cell: Cell, outcome: Outcome) -> str:
     """All that is known of a cell."""
     lines = [f"{verdict(cell, outcome)}: {cell.id} ({outcome.seconds:.0f} s)"]
+    if outcome.acted and _code(outcome.acted) != "code 0":
+        lines.append("    the actor could not do it, so this cell proves little")
     if outcome.acted:
         lines.append(f"    the actor: {' '.join(outcome.acted.split())[-400:]}")
     lines += [f"    {text}" for text in outcome.said]

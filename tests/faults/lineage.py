@@ -75,8 +75,8 @@ _OF_REMOVAL: t.Final = (
     Actor("start", f"virsh start {NAME}"),
     Actor(
         "an overlay of another pool",
-        f"{_POOL}; qemu-img create -q -f qcow2 -F qcow2 -b {IMAGES}/{NAME}.qcow2 {_FAST}/child.qcow2; "
-        f'virsh pool-refresh fast; echo "{_CHILD}" | virsh define /dev/stdin',
+        f"{_POOL}; qemu-img create -q -f qcow2 -F qcow2 -b {IMAGES}/{NAME}.qcow2 {_FAST}/child.qcow2 && "
+        f'virsh pool-refresh fast && echo "{_CHILD}" | virsh define /dev/stdin',
     ),
     Actor("pool refresh", "virsh pool-refresh default"),
     Actor("second controller", task=True, holds=False),

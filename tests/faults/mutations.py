@@ -244,7 +244,13 @@ def _test(root: Path, mutation: Mutation) -> subprocess.CompletedProcess[str]:
 
 
 def _first_failure(text: str) -> str:
-    return next((line for line in text.splitlines() if line.startswith("FAILED ")), "")
+    """The test that failed; of a playbook also the task that did."""
+    lines = text.splitlines()
+    task = next((line for line in reversed(lines) if line.startswith("fatal: ")), "")
+    index = lines.index(task) if task else 0
+    task = next((line for line in reversed(lines[:index]) if line.startswith("TASK ")), "")
+    test = next((line for line in lines if line.startswith("FAILED tests/")), "")
+    return f"{test} {task.rstrip('* ')}".strip()
 
 
 def _line(finding: Finding) -> str:

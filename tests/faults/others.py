@@ -78,7 +78,8 @@ def _run(
     appliance = None if operation.destination or last["failed"] else last.get("appliance")
     if appliance:
         outcome.problems += judge_appliance(scene, appliance, acked)
-    outcome.problems += judge(scene, expected=expected)
+    kept = [path for row in last.get("domains", []) for path in row["kept_on_source"]]
+    outcome.problems += judge(scene, expected=expected, kept=kept)
 
 
 def _check_word(

@@ -26,16 +26,18 @@ def judge(
     expected: t.Collection[str] = (),
     acked: int | None = None,
     autostart: bool = True,
+    kept: t.Collection[str] = (),
 ) -> list[str]:
     """Everything that is wrong, in sentences; the guest is power-cycled on the way.
 
     It must be on one of the hosts ``expected``, if they are given, and have what it had acknowledged: ``acked``
     entries, by default those that its clients were told of. With ``autostart`` it starts where it is, and nowhere else.
+    ``kept`` are files of which the task told that they stay.
     """
     _settle(scene)
     told = scene.service.acked if acked is None else acked
     views = scene.look()
-    problems = _left_behind(views)
+    problems = _left_behind(views, kept)
     homes = [host for host, view in views.items() if NAME in view["domains"]]
     running = [host for host in homes if _state(views[host]).startswith("running")]
     if len(running) > 1:
@@ -86,7 +88,7 @@ def _broken(host: str, view: dict[str, t.Any]) -> list[str]:
     return problems
 
 
-def _left_behind(views: dict[str, dict[str, t.Any]]) -> list[str]:
+def _left_behind(views: dict[str, dict[str, t.Any]], kept: t.Collection[str] = ()) -> list[str]:
     problems = []
     for host, view in views.items():
         helpers = [name for name in view["domains"] if name.startswith("headroom-")]
@@ -94,7 +96,7 @@ def _left_behind(views: dict[str, dict[str, t.Any]]) -> list[str]:
         strays = [
             name
             for name in view["files"]
-            if f"{IMAGES}/{name}" not in used
+            if f"{IMAGES}/{name}" not in {*used, *kept}
             and name.startswith(("headroom-", NAME))
             and not name.startswith("headroom-appliance")
         ]

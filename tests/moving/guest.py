@@ -76,8 +76,10 @@ class Guest:
         raw = f"/var/tmp/{self.name}.raw"
         text = self.hosts.ssh(
             host,
+            # the file is another one by now if somebody took a snapshot
             f"""virsh -q suspend {self.name}
-            qemu-img convert -U -O raw {self.ledger_path} {raw} && /var/lib/headroom-lab/ledger check {raw} {acked}
+            path=$(virsh -q domblklist {self.name} | awk '$1 == "vdb" {{print $2}}')
+            qemu-img convert -U -O raw $path {raw} && /var/lib/headroom-lab/ledger check {raw} {acked}
             rm -f {raw}; virsh -q resume {self.name}""",
         )
         return dict(json.loads(next(line for line in text.splitlines() if line.startswith("{"))))
