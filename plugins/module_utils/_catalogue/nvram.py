@@ -12,21 +12,17 @@ Half a mebibyte, or 64 on ARM, nearly all of it blank: packed, it stands in the 
 
 from __future__ import annotations
 
-import errno
 import posixpath
-import secrets
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._lxml_dep import etree
-from ansible_collections.headroom.libvirt.plugins.module_utils._virt import content, storage
-from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
-    translate_errors,
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
+    content,
+    folders,
+    storage,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.element_xml import (
     parse_element,
-    serialise,
 )
-from ansible_collections.headroom.libvirt.plugins.module_utils._virt.libvirt_dep import libvirt
 
 from .packed_nvram import LONGEST_BYTES, pack_variables
 
@@ -64,36 +60,10 @@ def read(connection: Connection, definition: str) -> str | None:
 
 
 def _read_beside(connection: Connection, path: str) -> str | None:
-    """Read a file that is in no pool, through a pool that is there for as long as this takes."""
+    """Read a file that is in no pool; None where it, or its folder, is not there: no machine with UEFI ever ran."""
     folder, name = posixpath.split(path)
-    root = etree.Element("pool", type="dir")
-    etree.SubElement(root, "name").text = f"headroom-nvram-{secrets.token_hex(6)}"
-    etree.SubElement(etree.SubElement(root, "target"), "path").text = folder
-    with translate_errors(f"read {folder}"):
-        pool = _open_pool(connection, serialise(root))
-    if pool is None:
-        return None
-    try:
-        volume = storage.find_volume(pool, name)
-        return (
-            None
-            if volume is None
-            else pack_variables(content.read_bytes(connection, volume, LONGEST_BYTES))
-        )
-    finally:
-        with translate_errors(f"let go of {folder}"):
-            pool.destroy()
-
-
-def _open_pool(connection: Connection, definition: str) -> libvirt.virStoragePool | None:
-    """Return the pool, running; None where its folder is not there: no machine with UEFI ever ran."""
-    try:
-        return connection.handle.storagePoolCreateXML(definition, 0)
-    except libvirt.libvirtError as error:
-        # of the system's errors libvirt tells the number, in the first of its two spare integers
-        if (
-            error.get_error_code() == libvirt.VIR_ERR_SYSTEM_ERROR
-            and error.get_int1() == errno.ENOENT
-        ):
+    with folders.open_folder(connection, folder) as pool:
+        volume = None if pool is None else storage.find_volume(pool, name)
+        if volume is None:
             return None
-        raise
+        return pack_variables(content.read_bytes(connection, volume, LONGEST_BYTES))

@@ -43,11 +43,11 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._virt.machines im
     read_machine_uri,
 )
 
-from . import addresses, inspection, plan, preflight, survey
+from . import addresses, inspection, plan, preflight, storage_checks, survey
 from .endpoints import Sides, seen, whereabouts
 from .intent import KIND, intent_of
 from .mover import GoesOn, Mover
-from .task import Moved, Task
+from .task import Moved, RoomLedger, Task
 
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._journal.journal import Record
@@ -68,9 +68,11 @@ def move_all(task: Task) -> list[Moved]:
 
     A signal stops each of them in order. Raises the first error when it is the only one, else one that names each.
     """
-    cancelled = threading.Event()
+    cancelled, ledger = threading.Event(), RoomLedger()
     with raise_on_signals(), concurrent.futures.ThreadPoolExecutor(task.parallel) as threads:
-        running = {name: threads.submit(_move_one, task, name, cancelled) for name in task.names}
+        running = {
+            name: threads.submit(_move_one, task, name, cancelled, ledger) for name in task.names
+        }
         try:
             concurrent.futures.wait(running.values())
         except Stopped:
@@ -99,7 +101,7 @@ def move_all(task: Task) -> list[Moved]:
     return results
 
 
-def _move_one(task: Task, name: str, cancelled: threading.Event) -> Moved:
+def _move_one(task: Task, name: str, cancelled: threading.Event, ledger: RoomLedger) -> Moved:
     began = task.clock.now()
     with contextlib.ExitStack() as stack:
         source = stack.enter_context(open_connection(task.uri, timeout=task.connect_timeout))
@@ -116,7 +118,10 @@ def _move_one(task: Task, name: str, cancelled: threading.Event) -> Moved:
         if domain is None or (there is not None and _is_there_already(domain, there)):
             return _already_there(task, name, destination, there, recovered)
         sides = Sides(source, destination, domain.UUIDString(), task.clock, cancelled)
-        return _One(task, sides, domain, began).move()
+        try:
+            return _One(task, sides, domain, began, ledger).move()
+        finally:
+            ledger.withdraw(name)
 
 
 def _recover_earlier(task: Task, name: str) -> bool:
@@ -194,7 +199,15 @@ def _already_there(
 class _One:
     """One domain that is to be moved."""
 
-    def __init__(self, task: Task, sides: Sides, domain: libvirt.virDomain, began: float) -> None:
+    def __init__(
+        self,
+        task: Task,
+        sides: Sides,
+        domain: libvirt.virDomain,
+        began: float,
+        ledger: RoomLedger,
+    ) -> None:
+        self._ledger = ledger
         self._task = task
         self._sides = sides
         self._domain = domain
@@ -220,6 +233,7 @@ class _One:
             facts,
             unfinished=task.in_the_way(made.guest.name),
             handshakes=self._handshakes(made, pools),
+            promised_bytes=self._ledger.promise(made.guest.name, storage_checks.sum_needed(made)),
         )
         result = Moved(
             name=made.guest.name,

@@ -18,6 +18,8 @@ if t.TYPE_CHECKING:
     )
     from ansible_collections.headroom.libvirt.plugins.module_utils._virt.storage_xml import Pool
 
+    from .host_resources import HostResource
+
 
 @dataclasses.dataclass(frozen=True)
 class Hardware:
@@ -33,7 +35,7 @@ class Hardware:
     numa_nodes: str | None = None
     has_tpm: bool = False
     nvram: str | None = None
-    cdroms: tuple[tuple[str, str], ...] = ()
+    resources: tuple[HostResource, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,6 +59,16 @@ class Reach:
     address: str | None = None
     answers: bool = False
     problem: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class GuestState:
+    """What the guest has on the source beside its definition, and what is under way there."""
+
+    snapshots: tuple[str, ...] = ()
+    checkpoints: tuple[str, ...] = ()
+    block_jobs: tuple[str, ...] = ()
+    has_saved_memory: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,5 +96,10 @@ class Facts:
     source_job: bool = False
     unfinished: str | None = None
     missing_on_destination: tuple[str, ...] = ()
+    state: GuestState = GuestState()
+    promised_bytes: t.Mapping[str, int] = dataclasses.field(default_factory=dict)
+    """{pool of the destination: room that the other moves of this task will take}."""
+    proofs: t.Mapping[HostResource, bool | None] = dataclasses.field(default_factory=dict)
+    """Whether the destination has what the guest names of its host; None where that cannot be known."""
     handshakes: tuple[Handshake, ...] | None = None
     """None where nothing could be served to try it with."""

@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import ipaddress
 import typing as t
 
@@ -18,9 +19,11 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     NotFound,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
+    blocks,
     domain_xml,
     domains,
     element_xml,
+    folders,
     host_devices,
     migration,
     networks,
@@ -34,12 +37,14 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection 
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.libvirt_dep import libvirt
 
 from . import addresses
-from .facts import Cpu, Facts, Hardware, Reach
+from .facts import Cpu, Facts, GuestState, Hardware, Reach
+from .host_resources import read_resources
 
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._lxml_dep import etree
     from ansible_collections.headroom.libvirt.plugins.module_utils._virt.storage_xml import Pool
 
+    from .host_resources import HostResource
     from .model import MigrationPlan
 
 
@@ -54,11 +59,11 @@ def facts(
 ) -> Facts:
     """Return what the preflight needs, but ``pools`` (the destination's); ``is_local``: this runs on the source."""
     root = domains.read_live_element(domain)
-    hardware = read_hardware(root)
+    resources = read_resources(domains.read_definition_element(domain))
+    hardware = dataclasses.replace(read_hardware(root), resources=resources)
     named = domains.find(destination, plan.destination_name)
     wanted = [disk.destination_path for disk in plan.moved]
-    needed = [path for _target, path in hardware.cdroms]
-    needed += [disk.backing_path for disk in plan.moved if disk.backing_path]
+    needed = [disk.backing_path for disk in plan.moved if disk.backing_path]
     needed += [hardware.nvram] if hardware.nvram else []
     return Facts(
         hardware=hardware,
@@ -88,9 +93,36 @@ def facts(
         if plan.guest.running
         else False,
         missing_on_destination=tuple(
-            path for path in needed if not storage.find_volume_by_path(destination, path)
+            path for path in needed if not folders.does_file_exist(destination, path)
         ),
+        state=_read_state(domain, plan),
+        proofs={
+            resource: _prove(destination, resource, hardware) for resource in hardware.resources
+        },
     )
+
+
+def _read_state(domain: libvirt.virDomain, plan: MigrationPlan) -> GuestState:
+    targets = [disk.target for disk in plan.guest.disks if disk.is_written]
+    return GuestState(
+        snapshots=domains.list_snapshot_names(domain),
+        checkpoints=domains.list_checkpoint_names(domain),
+        block_jobs=tuple(target for target in targets if blocks.read_job(domain, target))
+        if plan.guest.running
+        else (),
+        has_saved_memory=domains.is_persistent(domain) and domains.has_saved_memory(domain),
+    )
+
+
+def _prove(destination: Connection, resource: HostResource, hardware: Hardware) -> bool | None:
+    """Return whether the destination has what a definition names of its host; None where that cannot be known."""
+    if resource.proof == "file":
+        return folders.does_file_exist(destination, resource.path)
+    if resource.proof == "folder":
+        return folders.does_folder_exist(destination, resource.path)
+    if resource.proof == "emulator":
+        return node.has_emulator(destination, resource.path, hardware.arch, hardware.type)
+    return False
 
 
 def read_hardware(root: etree._Element) -> Hardware:
@@ -110,11 +142,6 @@ def read_hardware(root: etree._Element) -> Hardware:
         numa_nodes=None if numa is None else numa.get("nodeset"),
         has_tpm=root.find("devices/tpm") is not None,
         nvram=definition.nvram,
-        cdroms=tuple(
-            (disk.target, disk.source)
-            for disk in definition.disks
-            if disk.device != "disk" and disk.source is not None
-        ),
     )
 
 

@@ -188,6 +188,7 @@ def _plan_disk(
         capacity_bytes=disk.capacity_bytes,
         allocation_bytes=disk.allocation_bytes,
         backing_path=backing,
+        backing_format=disk.base_format if backing else None,
     )
 
 

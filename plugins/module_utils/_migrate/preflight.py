@@ -37,9 +37,11 @@ def evaluate(plan: MigrationPlan, facts: Facts) -> tuple[Finding, ...]:
         resource_checks.numa,
         storage_checks.completeness,
         storage_checks.disks,
+        storage_checks.places,
         storage_checks.space,
         storage_checks.cache,
-        _cdroms,
+        _state,
+        _resources,
         _networks,
         _devices,
         _nvram,
@@ -201,19 +203,56 @@ def _cpu(plan: MigrationPlan, facts: Facts) -> t.Iterator[Finding]:
         )
 
 
-def _cdroms(_plan: MigrationPlan, facts: Facts) -> t.Iterator[Finding]:
-    for target, path in facts.hardware.cdroms:
-        if path in facts.missing_on_destination:
+def _state(plan: MigrationPlan, facts: Facts) -> t.Iterator[Finding]:
+    """Judge what the guest has on the source beside its definition: none of it comes along."""
+    name, state = plan.guest.name, facts.state
+    if state.has_saved_memory:
+        yield Finding(
+            "saved",
+            "failed",
+            f"the memory of {name!r} is saved on the source, and stays there",
+            f"Start the guest and move it while it runs, or drop the memory (virsh managedsave-remove {name}).",
+        )
+    if state.snapshots:
+        yield Finding(
+            "snapshots",
+            "failed",
+            f"libvirt moves no guest with snapshots; it has: {', '.join(state.snapshots)}",
+            f"Delete them: virsh snapshot-delete {name} {state.snapshots[0]} (--metadata keeps what they hold).",
+        )
+    if state.block_jobs:
+        yield Finding(
+            "block_jobs",
+            "failed",
+            f"somebody copies, merges or backs up the disks {', '.join(state.block_jobs)} just now",
+            f"Wait for it: virsh blockjob {name} {state.block_jobs[0]} --info.",
+        )
+    if state.checkpoints:
+        yield Finding(
+            "checkpoints",
+            "warning",
+            f"the checkpoints {', '.join(state.checkpoints)} stay behind, so that the next backup is a full one",
+        )
+
+
+def _resources(plan: MigrationPlan, facts: Facts) -> t.Iterator[Finding]:
+    """Judge what the definition names of its host: each is proven at the destination, or fails."""
+    for resource in facts.hardware.resources:
+        if resource.while_running and not plan.guest.running:
+            continue
+        proof = facts.proofs.get(resource)
+        if proof:
             yield Finding(
-                "cdrom",
-                "failed",
-                f"{target} holds {path}, which the destination does not have",
-                f"Eject it (virsh change-media {{name}} {target} --eject), or copy it there.".replace(
-                    "{name}", _plan.guest.name
-                ),
+                resource.check, "ok", f"the destination has {resource.path} for {resource.what}"
             )
-        else:
-            yield Finding("cdrom", "ok", f"{target}: the destination has {path}")
+            continue
+        problem = f"{resource.what}, which belongs to this host"
+        if resource.proof != "none":
+            lack = "does not have" if proof is not None else "cannot tell whether it has"
+            problem = f"{resource.what}: the destination {lack} {resource.path}"
+        yield Finding(
+            resource.check, "failed", problem, resource.remedy.replace("GUEST", plan.guest.name)
+        )
 
 
 def _networks(plan: MigrationPlan, facts: Facts) -> t.Iterator[Finding]:

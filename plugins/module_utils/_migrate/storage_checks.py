@@ -16,7 +16,7 @@ from .model import Finding
 
 if t.TYPE_CHECKING:
     from .facts import Facts
-    from .model import DiskPlan, MigrationPlan
+    from .model import DiskPlan, MigrationPlan, SourceDisk
 
 _SAFE_CACHE: t.Final = frozenset({"none", "directsync", "default", None})
 
@@ -35,57 +35,124 @@ def completeness(plan: MigrationPlan, _facts: Facts) -> t.Iterator[Finding]:
 
 def disks(plan: MigrationPlan, facts: Facts) -> t.Iterator[Finding]:
     """Judge where each disk goes."""
-    paths = {disk.target: disk for disk in plan.guest.disks}
+    sources = {disk.target: disk for disk in plan.guest.disks}
     for disk in plan.disks:
-        yield _disk(disk, paths[disk.target].there, paths[disk.target].shared, facts)
+        if disk.is_moved:
+            yield _judge_moved(disk, sources[disk.target], plan, facts)
+        else:
+            yield _judge_left(disk, sources[disk.target])
 
 
-def _disk(disk: DiskPlan, there: bool, shared: bool, facts: Facts) -> Finding:
+def _judge_left(disk: DiskPlan, source: SourceDisk) -> Finding:
     where = f"{disk.target} ({disk.source_path})"
-    if disk.action == "leave":
-        if shared or there:
-            return Finding("disk", "ok", f"{where}: the destination has it")
-        return Finding(
-            "disk",
-            "failed",
-            f"{where}: the destination has no volume there, and nothing is to be copied",
-            "Write copy_storage: all, or mode: streaming; or put the disk on storage that both hosts have.",
-        )
+    if source.shared or source.there:
+        return Finding("disk", "ok", f"{where}: the destination has it")
+    return Finding(
+        "disk",
+        "failed",
+        f"{where}: the destination has no volume there, and nothing is to be copied",
+        "Write copy_storage: all, or mode: streaming; or put the disk on storage that both hosts have.",
+    )
+
+
+def _judge_moved(disk: DiskPlan, source: SourceDisk, plan: MigrationPlan, facts: Facts) -> Finding:
+    where = f"{disk.target} ({disk.source_path})"
+    fault = (
+        _judge_source(where, source)
+        or _judge_place(where, disk, facts)
+        or _judge_base(where, disk, source, plan, facts)
+    )
+    return fault or Finding("disk", "ok", f"{where}: {disk.reason}")
+
+
+def _judge_source(where: str, source: SourceDisk) -> Finding | None:
+    """Judge whether a copy of the disk would be the same, and not one too many."""
+    problems = [*source.obstacles]
+    if source.shareable:
+        problems.append("is shareable, and a copy would part it from what others write")
+    if not problems:
+        return None
+    return _fail(
+        f"{where} {' and '.join(problems)}",
+        "Put it on storage that both hosts have, and write copy_storage: none; or detach it first.",
+    )
+
+
+def _judge_place(where: str, disk: DiskPlan, facts: Facts) -> Finding | None:
     if disk.pool is None:
-        return Finding(
-            "disk",
-            "failed",
+        return _fail(
             f"{where}: the destination has no active pool at {posixpath.dirname(disk.source_path)}",
             "Define one there, or write destination_pool.",
         )
-    if disk.destination_path in facts.volumes:
-        return Finding(
-            "disk",
-            "failed",
-            f"{where}: {disk.destination_path} exists on the destination, and it is another volume",
-            "Remove it if an earlier move left it there (remove_source_volumes: true leaves none), or write "
-            "destination_pool.",
+    pool = next((pool for pool in facts.pools if pool.name == disk.pool), None)
+    if pool is not None and not pool.holds_files:
+        return _fail(
+            f"{where}: the volumes of the destination's pool {pool.name!r}, which is of the type {pool.type!r}, are "
+            "not files",
+            "Write destination_pool: one of the types dir, fs and netfs.",
         )
-    if disk.backing_path is not None and disk.backing_path in facts.missing_on_destination:
-        return Finding(
-            "disk",
-            "failed",
+    if disk.destination_path in facts.volumes:
+        return _fail(
+            f"{where}: {disk.destination_path} exists on the destination, and it could not be proven to be the same "
+            "volume",
+            "If both hosts share it, write copy_storage: none. If an earlier move left it there, and nothing on it is "
+            "needed, remove it (remove_source_volumes: true leaves none). Or write destination_pool.",
+        )
+    return None
+
+
+def _judge_base(
+    where: str, disk: DiskPlan, source: SourceDisk, plan: MigrationPlan, facts: Facts
+) -> Finding | None:
+    if disk.backing_path is None:
+        return None
+    if disk.backing_path in facts.missing_on_destination:
+        return _fail(
             f"{where} stands on {disk.backing_path}, which the destination does not have",
             "Bring it there (headroom.libvirt.appliance), or write copy_storage: all.",
         )
-    return Finding("disk", "ok", f"{where}: {disk.reason}")
+    base = source.chain[0] if source.chain else None
+    if plan.mode == "offline" and disk.backing_path != base:
+        return _fail(
+            f"{where}: its file says that it stands on {base}, and the destination has that at {disk.backing_path}",
+            "Move the guest while it runs, or bring its base to the same path there.",
+        )
+    if disk.backing_format is None:
+        return _fail(
+            f"{where} stands on {base}, whose format nothing declares",
+            "Start the guest, which has libvirt say it, or write copy_storage: all.",
+        )
+    return None
+
+
+def _fail(detail: str, remedy: str) -> Finding:
+    return Finding("disk", "failed", detail, remedy)
+
+
+def places(plan: MigrationPlan, _facts: Facts) -> t.Iterator[Finding]:
+    """Judge that no two disks go to one place."""
+    paths = [disk.destination_path for disk in plan.moved]
+    for path in sorted({path for path in paths if paths.count(path) > 1}):
+        targets = ", ".join(disk.target for disk in plan.moved if disk.destination_path == path)
+        yield Finding(
+            "disk",
+            "failed",
+            f"the disks {targets} would both lie at {path} on the destination",
+            "Leave destination_pool out, or rename one of their files.",
+        )
 
 
 def space(plan: MigrationPlan, facts: Facts) -> t.Iterator[Finding]:
     """Judge the room for them."""
     for pool in facts.pools:
         moved = [disk for disk in plan.moved if disk.pool == pool.name]
-        needed = sum(disk.allocation_bytes for disk in moved)
+        promised = facts.promised_bytes.get(pool.name, 0)
+        needed = promised + sum_needed(plan).get(pool.name, 0)
         if moved and needed > pool.available_bytes:
             yield Finding(
                 "space",
                 "failed",
-                f"the pool {pool.name!r} has {pool.available_bytes} bytes left, the disks hold {needed}",
+                f"the pool {pool.name!r} has {pool.available_bytes} bytes left, the disks need {needed}",
                 "Free some there, or write destination_pool.",
             )
         elif moved:
@@ -94,6 +161,22 @@ def space(plan: MigrationPlan, facts: Facts) -> t.Iterator[Finding]:
                 "ok",
                 f"the pool {pool.name!r} has {pool.available_bytes} bytes left of {needed} needed",
             )
+
+
+def count_needed_bytes(disk: DiskPlan, *, is_running: bool) -> int:
+    """Return how much room the copy of a disk takes: libvirt writes a raw one out in full while the guest runs."""
+    if is_running and disk.source_format == "raw" and disk.action != "stream":
+        return max(disk.capacity_bytes, disk.allocation_bytes)
+    return disk.allocation_bytes
+
+
+def sum_needed(plan: MigrationPlan) -> dict[str, int]:
+    """Return {pool of the destination: how much room the copies take in it}."""
+    needed: dict[str, int] = {}
+    for disk in plan.moved:
+        size = count_needed_bytes(disk, is_running=plan.guest.running)
+        needed[disk.pool or ""] = needed.get(disk.pool or "", 0) + size
+    return needed
 
 
 def cache(plan: MigrationPlan, _facts: Facts) -> t.Iterator[Finding]:

@@ -24,10 +24,15 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
     storage,
     storage_xml,
 )
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.element_xml import (
+    read_attribute,
+)
 
+from .host_resources import find_obstacles
 from .model import Guest, SourceDisk
 
 if t.TYPE_CHECKING:
+    from ansible_collections.headroom.libvirt.plugins.module_utils._layers.layers import Layer
     from ansible_collections.headroom.libvirt.plugins.module_utils._lxml_dep import etree
     from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
         Connection,
@@ -51,6 +56,9 @@ def guest(source: Connection, destination: Connection, domain: libvirt.virDomain
     definition = domain_xml.read(root)
     probe = _SharedStorage(source, destination)
     chains, incomplete = _read_chains(source, root), layers.find_incomplete(root)
+    elements = {
+        read_attribute(disk.find("target"), "dev"): disk for disk in root.iterfind("devices/disk")
+    }
     return Guest(
         name=definition.name,
         uuid=definition.uuid or "",
@@ -58,8 +66,9 @@ def guest(source: Connection, destination: Connection, domain: libvirt.virDomain
         memory_bytes=definition.memory_bytes,
         disks=tuple(
             dataclasses.replace(
-                _disk(source, destination, disk, chains[disk.target], probe),
+                _disk(source, destination, domain, disk, chains[disk.target], probe),
                 is_complete=disk.target not in incomplete,
+                obstacles=find_obstacles(elements[disk.target]),
             )
             for disk in definition.disks
         ),
@@ -68,22 +77,20 @@ def guest(source: Connection, destination: Connection, domain: libvirt.virDomain
     )
 
 
-def _read_chains(source: Connection, root: etree._Element) -> dict[str, tuple[str, ...]]:
+def _read_chains(source: Connection, root: etree._Element) -> dict[str, tuple[Layer, ...]]:
     """Return {target: what the disk stands on, top first}."""
     disks = layers.read_disks(root)
     # what runs tells its chains to the end by itself
     stored = None if all(disk.is_ended for disk in disks) else read_storage(source, refresh=False)
-    return {
-        disk.target: tuple(map(str, (stored.layers_of(disk) if stored else disk.layers)[1:]))
-        for disk in disks
-    }
+    return {disk.target: (stored.layers_of(disk) if stored else disk.layers)[1:] for disk in disks}
 
 
 def _disk(
     source: Connection,
     destination: Connection,
+    domain: libvirt.virDomain,
     disk: domain_xml.Disk,
-    chain: tuple[str, ...],
+    lower: tuple[Layer, ...],
     probe: _SharedStorage,
 ) -> SourceDisk:
     path = disk.source
@@ -92,21 +99,24 @@ def _disk(
         path = storage.read_volume_path(storage.look_up_volume(pool, disk.volume))
     volume = None if path is None else storage.find_volume_by_path(source, path)
     read = storage_xml.Volume("") if volume is None else storage.read_volume(volume)
+    size = domains.read_block_size(domain, disk.target) if path else None
     there = path is not None and storage.find_volume_by_path(destination, path) is not None
+    chain = tuple(map(str, lower))
     base, same = _base(destination, chain)
     return SourceDisk(
         target=disk.target,
         device=disk.device,
         path=path,
         format=disk.format or "raw",
-        capacity_bytes=read.capacity_bytes,
-        allocation_bytes=read.allocation_bytes,
+        capacity_bytes=size.capacity_bytes if size else read.capacity_bytes,
+        allocation_bytes=size.allocation_bytes if size else read.allocation_bytes,
         pool=None if volume is None else storage.look_up_pool_of(volume).name(),
         chain=chain,
         readonly=disk.readonly,
         shareable=disk.shareable,
         there=there,
         shared=there and volume is not None and probe.proves(volume),
+        base_format=lower[0].format if lower else None,
         base_there=base,
         base_is_same=same,
         cache=disk.cache,

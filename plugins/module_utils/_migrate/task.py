@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import dataclasses
+import threading
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._uris import mask_uri
@@ -72,6 +73,29 @@ class Task:
             if record.uri == mask_uri(self.uri) and record.id not in own
         ]
         return ", ".join(others) or None
+
+
+class RoomLedger:
+    """The room in the destination's pools that the moves of one task will take, each counted once, from any thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._promised: dict[str, dict[str, int]] = {}
+
+    def promise(self, name: str, needed_bytes: t.Mapping[str, int]) -> dict[str, int]:
+        """Note what the move of ``name`` takes, as {pool: bytes}; return what those before it take."""
+        with self._lock:
+            promised: dict[str, int] = {}
+            for other, pools in self._promised.items():
+                for pool, size in pools.items():
+                    promised[pool] = promised.get(pool, 0) + (size if other != name else 0)
+            self._promised[name] = dict(needed_bytes)
+            return promised
+
+    def withdraw(self, name: str) -> None:
+        """Forget what a move takes that will not be, or that has it by now."""
+        with self._lock:
+            self._promised.pop(name, None)
 
 
 @dataclasses.dataclass

@@ -35,7 +35,11 @@ def create(connection: Connection, disk: DiskPlan) -> None:
         )
     pool = storage.look_up_pool(connection, disk.pool)
     new = storage_xml.NewVolume(
-        disk.volume, disk.capacity_bytes, format=disk.format, backing_path=disk.backing_path
+        disk.volume,
+        disk.capacity_bytes,
+        format=disk.format,
+        backing_path=disk.backing_path,
+        backing_format=disk.backing_format,
     )
     storage.create(pool, disk.volume, storage_xml.build_volume_xml(new))
 

@@ -59,7 +59,7 @@ def destination_xml(
 
 
 def _place(element: etree._Element, disk: PlacedDisk) -> None:
-    for name in ("source", "backingStore", "mirror"):
+    for name in ("backingStore", "mirror"):
         for old in element.findall(name):
             element.remove(old)
     element.set("type", "file")
@@ -68,6 +68,13 @@ def _place(element: etree._Element, disk: PlacedDisk) -> None:
         driver = etree.Element("driver", name="qemu")
         element.insert(0, driver)
     driver.set("type", disk.format)
-    driver.addnext(etree.Element("source", file=disk.path))
+    source = element.find("source")
+    if source is None:
+        source = etree.Element("source")
+    driver.addnext(source)
+    # All else that the source says stays: what could not is refused before anything is touched.
+    for name in ("dev", "dir", "pool", "volume", "mode", "index"):
+        source.attrib.pop(name, None)
+    source.set("file", disk.path)
     if disk.backing is not None:
         export_xml.put_backing(element, disk.backing)

@@ -9,11 +9,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
+    HeadroomError,
     LibvirtFailed,
     NotFound,
+    Unsupported,
 )
 
 from . import domain_xml, element_xml
@@ -121,6 +124,11 @@ def read_definition(domain: Domain) -> domain_xml.Definition:
 def read_live(domain: Domain) -> domain_xml.Definition:
     """Return what the collection reads of the running definition, or of the persistent one when it does not run."""
     return domain_xml.parse(read_live_xml(domain))
+
+
+def read_definition_element(domain: Domain) -> etree._Element:
+    """Return the persistent definition, parsed."""
+    return element_xml.parse_element(read_definition_xml(domain))
 
 
 def read_live_element(domain: Domain) -> etree._Element:
@@ -237,6 +245,42 @@ def power_off(domain: Domain) -> None:
     except LibvirtFailed:
         if is_active(domain):
             raise
+
+
+@dataclasses.dataclass(frozen=True)
+class BlockSize:
+    """How large a disk is for the guest, and what of it takes room."""
+
+    capacity_bytes: int
+    allocation_bytes: int
+
+
+def read_block_size(domain: Domain, target: str) -> BlockSize | None:
+    """Return the size of a disk, asked of the file or device itself; None where libvirt cannot tell it."""
+    try:
+        with translate_errors(f"read the size of the disk {target} of {domain.name()!r}"):
+            capacity, allocation, physical = domain.blockInfo(target, 0)
+    except HeadroomError:
+        return None
+    return BlockSize(capacity, min(allocation, physical) if physical else allocation)
+
+
+def list_snapshot_names(domain: Domain) -> tuple[str, ...]:
+    """Return the names of the domain's snapshots, as far as its driver has any."""
+    return _list_names(domain, "listAllSnapshots", "list the snapshots")
+
+
+def list_checkpoint_names(domain: Domain) -> tuple[str, ...]:
+    """Return the names of the domain's checkpoints, as far as its driver has any."""
+    return _list_names(domain, "listAllCheckpoints", "list the checkpoints")
+
+
+def _list_names(domain: Domain, method: str, action: str) -> tuple[str, ...]:
+    try:
+        with translate_errors(f"{action} of {domain.name()!r}"):
+            return tuple(sorted(child.getName() for child in getattr(domain, method)(0)))
+    except Unsupported:
+        return ()
 
 
 def save(domain: Domain) -> None:

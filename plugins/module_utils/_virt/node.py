@@ -11,7 +11,10 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Unsupported
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
+    HeadroomError,
+    Unsupported,
+)
 
 from . import capabilities, node_xml
 from .connection import Connection, translate_errors
@@ -74,3 +77,15 @@ def read_memory_stats(connection: Connection) -> dict[str, int]:
             return connection.handle.getMemoryStats(libvirt.VIR_NODE_MEMORY_STATS_ALL_CELLS)
     except Unsupported:
         return {}
+
+
+def has_emulator(connection: Connection, path: str, arch: str | None, kind: str) -> bool | None:
+    """Return whether the host can run domains of that type with the emulator at ``path``; None where it cannot tell."""
+    try:
+        with translate_errors(f"ask for what {path} can do"):
+            connection.handle.getDomainCapabilities(path, arch, None, kind, 0)
+    except Unsupported:
+        return None
+    except HeadroomError:
+        return False
+    return True

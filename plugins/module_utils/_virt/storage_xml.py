@@ -61,14 +61,18 @@ class Volume:
 
 @dataclasses.dataclass(frozen=True)
 class NewVolume:
-    """A volume to be created. ``backing_path`` with ``backing_format`` makes it an overlay."""
+    """A volume to be created. ``backing_path`` with ``backing_format`` makes it an overlay: one needs the other."""
 
     name: str
     capacity_bytes: int
     format: str = "qcow2"
     mode: str | None = None
     backing_path: str | None = None
-    backing_format: str = "qcow2"
+    backing_format: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.backing_path is not None and self.backing_format is None:
+            raise ValueError(f"{self.name}: the format of {self.backing_path} is not said")
 
 
 def parse_pool(text: str) -> Pool:
@@ -118,5 +122,5 @@ def build_volume_xml(new: NewVolume) -> str:
         backing = etree.SubElement(root, "backingStore")
         etree.SubElement(backing, "path").text = new.backing_path
         # Always said, never probed: a raw base could carry any header that its guest wrote.
-        etree.SubElement(backing, "format", type=new.backing_format)
+        etree.SubElement(backing, "format", type=new.backing_format or "")
     return serialise(root)

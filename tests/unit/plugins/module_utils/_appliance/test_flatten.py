@@ -85,7 +85,9 @@ def test_of_a_disk_that_became_a_snapshot_nothing_is_lost(node: Connection) -> N
     with pytest.raises(Conflict, match="stands neither on new nor on old"):
         flatten.FlattenRecovery(node).roll_back(record)
     assert sorted(volume.name() for volume in storage.list_volumes(pool)) == ["new", "old"]
-    nightly = storage_xml.NewVolume("nightly", 4096, backing_path="/images/old")
+    nightly = storage_xml.NewVolume(
+        "nightly", 4096, backing_path="/images/old", backing_format="qcow2"
+    )
     storage.create(pool, "nightly", storage_xml.build_volume_xml(nightly))
     node.handle.lookupByName("web-1").undefineFlags(0)
     node.handle.defineXMLFlags(DETACHED.replace("/images/old", "/images/nightly"))

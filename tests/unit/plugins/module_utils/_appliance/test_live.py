@@ -50,7 +50,7 @@ def record(node: Connection) -> Record:
     pool = storage.look_up_pool(node, "default")
     below = {"a.qcow2": None, OVERLAY: "/images/a.qcow2", "nightly": f"/images/{OVERLAY}"}
     for name, backing in below.items():
-        new = storage_xml.NewVolume(name, 4096, backing_path=backing)
+        new = storage_xml.NewVolume(name, 4096, backing_path=backing, backing_format="qcow2")
         storage.create(pool, name, storage_xml.build_volume_xml(new))
     facts = {"pool": "default", "name": OVERLAY, "target": "vda", "path": f"/images/{OVERLAY}"}
     return Record("1", live.KIND, "a", {"uri": node.uri}, (Step("overlay", facts, "done"),))

@@ -278,7 +278,7 @@ def test_what_others_stand_on_stays(
     made = make(shelf, ask())
     base = shelf.locate_disks(made)["vda"]
     fast = storage.look_up_pool(shelf.connection, "fast")
-    overlay = storage_xml.NewVolume("x", 4096, backing_path=base)
+    overlay = storage_xml.NewVolume("x", 4096, backing_path=base, backing_format="qcow2")
     volume = storage.create(fast, "x", storage_xml.build_volume_xml(overlay))
     with pytest.raises(InUse, match="the volume 'fast/x' stand on it") as caught:
         dependents.refuse(made, dependents.find(shelf, made))

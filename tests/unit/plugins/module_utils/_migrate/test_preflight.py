@@ -20,6 +20,9 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.facts im
     Hardware,
     Reach,
 )
+from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.host_resources import (
+    HostResource,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.model import (
     Finding,
     Guest,
@@ -34,13 +37,14 @@ MIB = 1024**2
 POOL = Pool("default", "dir", "/images", 100 * MIB)
 DISK = SourceDisk("vda", "disk", "/images/a.qcow2", "qcow2", 10 * MIB, 10 * MIB, "default")
 GUEST = Guest("a", "u-a", True, 64 * MIB, (DISK,))
+SEED = HostResource("cdrom", "what sda holds", "/seed.iso", "file", "Copy it there.")
 HARDWARE = Hardware(
     "x86_64",
     "pc-q35-10.0",
     "kvm",
     networks=("default",),
     bridges=("br0",),
-    cdroms=(("sda", "/seed.iso"),),
+    resources=(SEED,),
 )
 GOOD = Facts(
     hardware=HARDWARE,
@@ -56,6 +60,7 @@ GOOD = Facts(
     numa_nodes=1,
     cpu=Cpu(True),
     reach=Reach(True, "b", "10.0.0.2", answers=True),
+    proofs={SEED: True},
 )
 
 
@@ -101,7 +106,8 @@ def test_a_guest_that_is_still_arriving_is_not_moved_on() -> None:
         ("numa", hardware(numa_nodes="0-1")),
         ("disk", {"volumes": frozenset({"/images/a.qcow2"})}),
         ("space", {"pools": (dataclasses.replace(POOL, available_bytes=9 * MIB),)}),
-        ("cdrom", {"missing_on_destination": ("/seed.iso",)}),
+        ("cdrom", {"proofs": {SEED: False}}),
+        ("cdrom", {"proofs": {SEED: None}}),
         ("network", {"networks": {"default": False}}),
         ("network", {"networks": {}}),
         ("network", {"bridges": frozenset({"br1"})}),

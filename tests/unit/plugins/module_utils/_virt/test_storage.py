@@ -43,7 +43,9 @@ def test_volumes_come_and_go(node: Connection) -> None:
     base = storage.create(
         pool, "base", storage_xml.build_volume_xml(storage_xml.NewVolume("base", 4096))
     )
-    overlay = storage_xml.NewVolume("overlay", 4096, backing_path=storage.read_volume_path(base))
+    overlay = storage_xml.NewVolume(
+        "overlay", 4096, backing_path=storage.read_volume_path(base), backing_format="qcow2"
+    )
     storage.create(pool, "overlay", storage_xml.build_volume_xml(overlay))
     assert sorted(volume.name() for volume in storage.list_volumes(pool)) == ["base", "overlay"]
     assert storage.read_volume(
