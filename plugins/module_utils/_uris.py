@@ -74,6 +74,11 @@ def leads_here(uri: str) -> bool:
     return not urlsplit(uri).netloc and "socket=" not in uri
 
 
+def format_host(host: str) -> str:
+    """Return a host's name or address as it stands in a URI: an address of IPv6 in brackets."""
+    return f"[{host}]" if ":" in host and not host.startswith("[") else host
+
+
 def add_host_to_uri(uri: str, hostname: t.Callable[[], str]) -> str:
     """Return a libvirt ``uri`` that leads to the same host from elsewhere, by SSH where it names no host.
 
@@ -87,7 +92,7 @@ def add_host_to_uri(uri: str, hostname: t.Callable[[], str]) -> str:
     name = hostname()
     if not name or name.partition(".")[0] == _NAMELESS:
         return uri
-    return f"{driver}+ssh://{f'[{name}]' if ':' in name else name}{parts.path}"
+    return f"{driver}+ssh://{format_host(name)}{parts.path}"
 
 
 def strip_own_host(uri: str, own_names: t.Callable[[], t.Iterable[str]]) -> str:

@@ -157,12 +157,15 @@ options:
     type: float
   completion_timeout_per_gib:
     description:
-      - The same for each GiB of memory and of disks to be copied; the smaller of both counts.
+      - The same for each GiB of memory and of disks to be copied, of which two are counted at least; the smaller of
+        both counts. V(0) sets no limit.
     type: float
+    default: 800.0
   progress_timeout:
     description:
-      - How many seconds it may come no further.
+      - How many seconds it may come no further, counted from libvirt's first figures. V(0) sets no limit.
     type: float
+    default: 150.0
   timeout_action:
     description:
       - What happens when one of these has passed.
@@ -447,8 +450,8 @@ ARGUMENTS = CONNECTION.merge(MACHINE).merge(
             "undefine_source": {"type": "bool", "default": True},
             "remove_source_volumes": {"type": "bool"},
             "timeout": {"type": "float"},
-            "completion_timeout_per_gib": {"type": "float"},
-            "progress_timeout": {"type": "float"},
+            "completion_timeout_per_gib": {"type": "float", "default": 800.0},
+            "progress_timeout": {"type": "float", "default": 150.0},
             "timeout_action": {"type": "str", "choices": list(TIMEOUT_ACTIONS), "default": "abort"},
             "wait": {"type": "str", "choices": list(WAITS), "default": "local"},
             "preflight": {"type": "str", "choices": ["always", "only"], "default": "always"},

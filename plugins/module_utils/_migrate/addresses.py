@@ -14,6 +14,7 @@ import typing as t
 from urllib.parse import urlsplit
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Conflict
+from ansible_collections.headroom.libvirt.plugins.module_utils._uris import format_host
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import node
 
 if t.TYPE_CHECKING:
@@ -32,7 +33,7 @@ _REACH_SECONDS: t.Final = 5.0
 def default_migrate_uri(destination_uri: str) -> str | None:
     """Return ``tcp://HOST`` for the host that a remote URI names: a name that is known to lead there."""
     parts = urlsplit(destination_uri)
-    return f"tcp://{parts.hostname}" if parts.hostname else None
+    return f"tcp://{format_host(parts.hostname)}" if parts.hostname else None
 
 
 def memory_host(destination: Connection, plan: MigrationPlan) -> str:

@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import dataclasses
 import ipaddress
 import typing as t
@@ -18,6 +19,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     HeadroomError,
     NotFound,
 )
+from ansible_collections.headroom.libvirt.plugins.module_utils._lxml_dep import etree
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
     blocks,
     domain_xml,
@@ -34,6 +36,9 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection 
     Connection,
     translate_errors,
 )
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.element_xml import (
+    read_attribute,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.libvirt_dep import libvirt
 
 from . import addresses
@@ -41,7 +46,6 @@ from .facts import Cpu, Facts, GuestState, Hardware, Reach
 from .host_resources import read_resources
 
 if t.TYPE_CHECKING:
-    from ansible_collections.headroom.libvirt.plugins.module_utils._lxml_dep import etree
     from ansible_collections.headroom.libvirt.plugins.module_utils._virt.storage_xml import Pool
 
     from .host_resources import HostResource
@@ -198,8 +202,8 @@ def _compare_cpu(
     cpu = guest_root.find("cpu")
     if cpu is None:
         return Cpu(True, "the guest has QEMU's plain CPU")
-    if cpu.get("mode") == "host-passthrough":
-        cpu = node.read_cpu(source)
+    if cpu.get("mode") in ("host-passthrough", "maximum"):
+        cpu = _read_host_model(source, root)
     if cpu is None:
         return Cpu(detail="the source does not tell its CPU")
     text = element_xml.serialise(cpu)
@@ -216,6 +220,26 @@ def _compare_cpu(
         f"model {cpu.findtext('model') or cpu.get('mode')}",
         _common_model(source, destination, kind),
     )
+
+
+def _read_host_model(source: Connection, root: etree._Element) -> etree._Element | None:
+    """Return the CPU that the source gives its guests.
+
+    That of its capabilities is what the machine has: features among it are offered to no guest, not even there.
+    """
+    emulator, arch = root.findtext("devices/emulator"), read_attribute(root.find("os/type"), "arch")
+    try:
+        text = node.read_domain_capabilities_xml(source, emulator, arch or None, root.get("type"))
+    except HeadroomError:
+        return None
+    mode = element_xml.parse_element(text).find("cpu/mode[@name='host-model'][@supported='yes']")
+    if mode is None or mode.find("model") is None:
+        return None
+    cpu = etree.Element("cpu", mode="custom", match="exact")
+    cpu.extend(copy.deepcopy(child) for child in mode.iterchildren("model", "vendor", "feature"))
+    for model in cpu.iterchildren("model"):
+        model.attrib.pop("fallback", None)
+    return cpu
 
 
 def _common_model(

@@ -33,6 +33,8 @@ if t.TYPE_CHECKING:
 
 _LOOK_EVERY_SECONDS: t.Final = 0.2
 _GIB: t.Final = 1024**3
+# As Nova has it: what a guest of any size needs to set out and to switch over is not in proportion to it.
+_LEAST_BYTES: t.Final = 2 * _GIB
 # How long libvirt may take to end a migration that it was told to abort, before that is an error of its own.
 _ABORT_SECONDS: t.Final = 60.0
 
@@ -79,16 +81,18 @@ class Limits:
 
     def __init__(self, request: Request, size_bytes: int, began: float) -> None:
         per_gib = request.completion_timeout_per_gib
-        whole = per_gib * size_bytes / _GIB if per_gib else None
-        given = [limit for limit in (request.timeout, whole) if limit]
-        self._deadline = began + min(given) if given else None
+        whole = per_gib * max(size_bytes, _LEAST_BYTES) / _GIB if per_gib else None
+        limits = [limit for limit in (request.timeout, whole) if limit]
+        self._deadline = began + min(limits) if limits else None
         self._patience = request.progress_timeout
         self._least_left: int | None = None
         self._last_progress = began
 
     def exceeded(self, progress: Progress, now: float) -> str | None:
         """Return why the migration has taken too long at ``now``; None while it has not."""
-        if self._least_left is None or progress.left_bytes < self._least_left:
+        if not progress.total_bytes:  # no figures yet, which is no sign that nothing is left
+            self._last_progress = now
+        elif self._least_left is None or progress.left_bytes < self._least_left:
             self._least_left, self._last_progress = progress.left_bytes, now
         if self._deadline is not None and now >= self._deadline:
             return "it did not end within its timeout"

@@ -12,6 +12,8 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
+from ansible_collections.headroom.libvirt.plugins.module_utils._uris import format_host
+
 EXPORT_PREFIX: t.Final = "headroom-export-"
 TLS_PROBE_PREFIX: t.Final = "headroom-tls-"
 WARM_IMAGE_PREFIX: t.Final = "headroom-warm-"
@@ -57,7 +59,7 @@ class Export:
     tls_name: str | None = None
 
     def __str__(self) -> str:
-        return f"nbd://{self.address}:{self.port}/{self.name}"
+        return f"nbd://{format_host(self.address)}:{self.port}/{self.name}"
 
 
 @dataclasses.dataclass(frozen=True)

@@ -79,11 +79,18 @@ def read_memory_stats(connection: Connection) -> dict[str, int]:
         return {}
 
 
+def read_domain_capabilities_xml(
+    connection: Connection, emulator: str | None, arch: str | None, kind: str | None
+) -> str:
+    """Return what the host gives to domains of a type that run by ``emulator``, its own one without."""
+    with translate_errors(f"ask for what {emulator or 'the host'} can do"):
+        return connection.handle.getDomainCapabilities(emulator, arch, None, kind, 0)
+
+
 def has_emulator(connection: Connection, path: str, arch: str | None, kind: str) -> bool | None:
     """Return whether the host can run domains of that type with the emulator at ``path``; None where it cannot tell."""
     try:
-        with translate_errors(f"ask for what {path} can do"):
-            connection.handle.getDomainCapabilities(path, arch, None, kind, 0)
+        read_domain_capabilities_xml(connection, path, arch, kind)
     except Unsupported:
         return None
     except HeadroomError:

@@ -24,12 +24,22 @@ def test_the_smaller_of_both_timeouts_counts() -> None:
     assert "timeout" in (both.exceeded(Progress(), 120.0) or "")
 
 
+def test_the_first_look_has_no_figures_and_is_no_progress_to_measure_against() -> None:
+    steady = limits(progress_timeout=5.0)
+    assert steady.exceeded(Progress(), 101.0) is None
+    for second in range(60):
+        left = Progress(left_bytes=1000 - second, total_bytes=1000)
+        assert steady.exceeded(left, 104.0 + second) is None
+
+
 def test_only_a_new_low_is_progress() -> None:
     patient = limits(progress_timeout=5.0)
-    assert patient.exceeded(Progress(left_bytes=10), 101.0) is None
-    assert patient.exceeded(Progress(left_bytes=9), 105.0) is None
-    assert patient.exceeded(Progress(left_bytes=12), 109.9) is None
-    assert "no further for 5 s" in (patient.exceeded(Progress(left_bytes=11), 110.0) or "")
+    assert patient.exceeded(Progress(left_bytes=10, total_bytes=20), 101.0) is None
+    assert patient.exceeded(Progress(left_bytes=9, total_bytes=20), 105.0) is None
+    assert patient.exceeded(Progress(left_bytes=12, total_bytes=20), 109.9) is None
+    assert "no further for 5 s" in (
+        patient.exceeded(Progress(left_bytes=11, total_bytes=20), 110.0) or ""
+    )
 
 
 def test_progress_is_read_and_told() -> None:

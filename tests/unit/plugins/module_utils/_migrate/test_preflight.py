@@ -17,6 +17,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._migrate import (
 from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.facts import (
     Cpu,
     Facts,
+    GuestState,
     Hardware,
     Reach,
 )
@@ -108,6 +109,9 @@ def test_a_guest_that_is_still_arriving_is_not_moved_on() -> None:
         ("space", {"pools": (dataclasses.replace(POOL, available_bytes=9 * MIB),)}),
         ("cdrom", {"proofs": {SEED: False}}),
         ("cdrom", {"proofs": {SEED: None}}),
+        ("saved", {"state": GuestState(has_saved_memory=True)}),
+        ("snapshots", {"state": GuestState(snapshots=("before-upgrade",))}),
+        ("block_jobs", {"state": GuestState(block_jobs=("vda",))}),
         ("network", {"networks": {"default": False}}),
         ("network", {"networks": {}}),
         ("network", {"bridges": frozenset({"br1"})}),
@@ -203,3 +207,93 @@ def test_tls_is_judged_only_where_it_is_used() -> None:
     assert "to a comes about: Certificate does not match" in finding.detail
     assert failed(dataclasses.replace(GOOD, handshakes=(Handshake("b"),)), made(tls=True)) == []
     assert failed(GOOD, made(tls=True)) == []
+
+
+def with_disks(*disks: SourceDisk, **options: t.Any) -> MigrationPlan:
+    return made(dataclasses.replace(GUEST, disks=disks), **options)
+
+
+@pytest.mark.parametrize(
+    ("change", "detail"),
+    [
+        (
+            {"obstacles": ("is encrypted, and its copy would be read without its key",)},
+            "is encrypted",
+        ),
+        ({"shareable": True}, "is shareable"),
+    ],
+)
+def test_a_copy_that_would_not_be_the_same_is_refused(
+    change: dict[str, t.Any], detail: str
+) -> None:
+    """B1, B3: what its copy would lose keeps a disk where it is, unless both hosts have it."""
+    disk = dataclasses.replace(DISK, **change)
+    for options in ({"mode": "streaming"}, {"mode": "precopy"}):
+        (finding,) = failed(GOOD, with_disks(disk, **options))
+        assert finding.check == "disk"
+        assert detail in finding.detail
+    shared = dataclasses.replace(disk, shared=True, there=True)
+    assert failed(GOOD, with_disks(shared)) == []
+
+
+def test_two_disks_never_go_to_one_place() -> None:
+    """B14: disks of one file name in two folders."""
+    other = dataclasses.replace(DISK, target="vdb", path="/fast/a.qcow2", pool="fast")
+    findings = failed(GOOD, with_disks(DISK, other, destination_pool="default"))
+    assert any("vda, vdb would both lie" in finding.detail for finding in findings)
+
+
+def test_a_pool_that_holds_no_files_is_refused() -> None:
+    """B11: LVM, RBD and the like, whose volumes would be written as files."""
+    pool = dataclasses.replace(POOL, type="logical")
+    (finding,) = failed(dataclasses.replace(GOOD, pools=(pool,)), made(pool=pool))
+    assert "logical" in finding.detail
+
+
+def test_a_sparse_raw_disk_is_counted_in_full_while_the_guest_runs() -> None:
+    """B10: libvirt writes it out; streamed, and copied offline, its holes stay holes."""
+    raw = dataclasses.replace(
+        DISK, path="/images/a.raw", format="raw", capacity_bytes=1000 * MIB, allocation_bytes=MIB
+    )
+    (finding,) = failed(GOOD, with_disks(raw, mode="precopy"))
+    assert finding.check == "space"
+    assert failed(GOOD, with_disks(raw, mode="streaming")) == []
+    off = dataclasses.replace(GUEST, running=False, disks=(raw,))
+    assert failed(GOOD, made(off)) == []
+
+
+def test_the_moves_of_one_task_are_counted_together() -> None:
+    """B10: each alone would fit."""
+    (finding,) = failed(dataclasses.replace(GOOD, promised_bytes={"default": 95 * MIB}))
+    assert finding.check == "space"
+
+
+def test_an_overlay_whose_base_lies_elsewhere_is_not_moved_offline() -> None:
+    """B8: its file names the base by its path on the source."""
+    linked = dataclasses.replace(
+        DISK,
+        chain=("/images/base",),
+        base_format="qcow2",
+        base_there="/else/base",
+        base_is_same=True,
+    )
+    off = dataclasses.replace(GUEST, running=False, disks=(linked,))
+    (finding,) = failed(GOOD, made(off))
+    assert "/else/base" in finding.detail
+    assert failed(GOOD, with_disks(linked)) == []
+
+
+def test_a_base_whose_format_nothing_declares_is_not_guessed() -> None:
+    """S3: a raw base with a header of its guest's would be read as that says."""
+    linked = dataclasses.replace(
+        DISK, chain=("/images/base",), base_there="/images/base", base_is_same=True
+    )
+    (finding,) = failed(GOOD, with_disks(linked))
+    assert "whose format nothing declares" in finding.detail
+
+
+def test_checkpoints_stay_behind_and_are_told() -> None:
+    state = GuestState(checkpoints=("monday",))
+    findings = preflight.evaluate(made(), dataclasses.replace(GOOD, state=state))
+    (warning,) = [finding for finding in findings if finding.status == "warning"]
+    assert "monday" in warning.detail
