@@ -23,10 +23,10 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     TimedOut,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import domains
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.dhcp import list_leases
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.element_xml import (
     parse_element,
 )
-from ansible_collections.headroom.libvirt.plugins.module_utils._virt.leases import all_leases
 from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import Waiter
 
 if t.TYPE_CHECKING:
@@ -90,7 +90,7 @@ def read_addresses(connection: Connection, macs: t.Mapping[str, t.Sequence[str]]
     The calls are one for the networks and one a network, however many machines there are.
     """
     addresses_by_mac: dict[str, list[str]] = {}
-    for lease in all_leases(connection):
+    for lease in list_leases(connection):
         addresses_by_mac.setdefault(lease.mac, []).append(lease.address)
     addresses: Addresses = {name: [] for name in macs}
     for name, own in macs.items():

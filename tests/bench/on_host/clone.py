@@ -37,7 +37,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection 
     Connection,
     open_connection,
 )
-from ansible_collections.headroom.libvirt.plugins.module_utils._virt.leases import all_leases
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.dhcp import list_leases
 from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import SYSTEM_CLOCK
 
 from bench import frame
@@ -126,7 +126,7 @@ class Bench:
         """Wait until the guest with that address answers HTTP, the address that it got by DHCP taken from libvirt."""
         deadline = time.monotonic() + _ANSWER_SECONDS
         while time.monotonic() < deadline:
-            for lease in all_leases(self.connection):
+            for lease in list_leases(self.connection):
                 if lease.mac == mac:
                     with contextlib.suppress(OSError):
                         urllib.request.urlopen(

@@ -48,7 +48,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> FakeClock:
         second = Lease("default", TWO, "192.168.122.12", False, None, 0)
         return [first, second] if clock.time >= 5 else [first]
 
-    monkeypatch.setattr(ready, "all_leases", leases)
+    monkeypatch.setattr(ready, "list_leases", leases)
     return clock
 
 
