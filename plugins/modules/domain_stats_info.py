@@ -907,22 +907,24 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._runner import ru
 from ansible_collections.headroom.libvirt.plugins.module_utils._stats import balloon
 from ansible_collections.headroom.libvirt.plugins.module_utils._stats.collect import (
     Reading,
-    Request,
+    StatsRequest,
     collect,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._stats.connection_pool import (
     MOST_WORKERS,
 )
-from ansible_collections.headroom.libvirt.plugins.module_utils._stats.openmetrics import exposition
+from ansible_collections.headroom.libvirt.plugins.module_utils._stats.openmetrics import (
+    render_exposition,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._stats.previous import (
     DEFAULT_PATH,
     BootClock,
-    Store,
-    current_boot,
+    SampleFile,
+    read_boot_id,
 )
-from ansible_collections.headroom.libvirt.plugins.module_utils._stats.summary import (
-    totals,
-    totals_by,
+from ansible_collections.headroom.libvirt.plugins.module_utils._stats.totals import (
+    summarise_by_label,
+    summarise_domains,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
     open_connection,
@@ -1017,10 +1019,10 @@ def read_statistics(
     )
     readings = _read(connection, module, read_samples)
     changes = _set_balloon_period(connection, readings, module)
-    return {**_told(connection, readings, query, module), **changes}
+    return {**_build_result(connection, readings, query, module), **changes}
 
 
-def _told(
+def _build_result(
     connection: Connection,
     readings: t.Sequence[Reading],
     query: Query | None,
@@ -1032,8 +1034,8 @@ def _told(
     domains = [{**reading.as_dict(uri), "host": host} for reading in readings]
     if params["output"] != "statistics":
         return _export(domains, module)
-    parts = {label: totals_by(label, domains) for label in params["totals_by"]}
-    data = {"domains": domains, "totals": totals(domains), "totals_by": parts}
+    parts = {label: summarise_by_label(label, domains) for label in params["totals_by"]}
+    data = {"domains": domains, "totals": summarise_domains(domains), "totals_by": parts}
     return data if query is None else {"result": query.evaluate(data)}
 
 
@@ -1052,24 +1054,24 @@ def _set_balloon_period(
 def _export(domains: t.Sequence[t.Mapping[str, t.Any]], module: AnsibleModule) -> dict[str, t.Any]:
     path = module.params["path"]
     if module.params["output"] == "openmetrics":
-        return {"openmetrics": exposition(domains)}
+        return {"openmetrics": render_exposition(domains)}
     if not module.check_mode:
-        write_atomically("path", path, exposition(domains, openmetrics=False), 0o644)
+        write_atomically("path", path, render_exposition(domains, openmetrics=False), 0o644)
     return {"path": path}
 
 
 def _read(connection: Connection, module: AnsibleModule, read_samples: Read) -> list[Reading]:
-    request = _request(module.params)
+    request = _build_request(module.params)
     if module.params["since"] is None:
         return read_samples(request)
-    store = Store(module.params["samples"], connection.uri, current_boot())
-    readings = read_samples(dataclasses.replace(request, previous=store.read()), BootClock())
+    sample_file = SampleFile(module.params["samples"], connection.uri, read_boot_id())
+    readings = read_samples(dataclasses.replace(request, previous=sample_file.read()), BootClock())
     if not module.check_mode:
-        store.write(reading.sample for reading in readings)
+        sample_file.write(reading.sample for reading in readings)
     return readings
 
 
-def _request(params: t.Mapping[str, t.Any]) -> Request:
+def _build_request(params: t.Mapping[str, t.Any]) -> StatsRequest:
     interval, timeout, workers = params["interval"], params["timeout"], params["workers"]
     if params["balloon_period"] is not None:
         remedy = "Write whole seconds, or 0 for none."
@@ -1080,10 +1082,19 @@ def _request(params: t.Mapping[str, t.Any]) -> Request:
     if workers is not None:
         remedy = "Leave it out for as many as are of use."
         check_between("workers", workers, 1, MOST_WORKERS, remedy)
-    alike = ("fleet", "tenant", "inactive", "groups", "backing", "interval", "workers", "timeout")
+    same_names = (
+        "fleet",
+        "tenant",
+        "inactive",
+        "groups",
+        "backing",
+        "interval",
+        "workers",
+        "timeout",
+    )
     metadata = params["metadata"] or not {"fleet", "tenant"}.isdisjoint(params["totals_by"])
-    return Request(
-        names=params["name"], metadata=metadata, **{option: params[option] for option in alike}
+    return StatsRequest(
+        names=params["name"], metadata=metadata, **{option: params[option] for option in same_names}
     )
 
 

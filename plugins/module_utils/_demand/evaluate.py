@@ -18,7 +18,9 @@ import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
 from ansible_collections.headroom.libvirt.plugins.module_utils._stats import rates
-from ansible_collections.headroom.libvirt.plugins.module_utils._stats.summary import totals
+from ansible_collections.headroom.libvirt.plugins.module_utils._stats.totals import (
+    summarise_domains,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._text import (
     format_duration,
     join_names,
@@ -80,7 +82,7 @@ def compute_rates(
         return {machine.sample.uuid: None for machine in machines}
     past = {sample.uuid: sample for sample in previous.counters}
     return {
-        machine.sample.uuid: rates.between(
+        machine.sample.uuid: rates.compute_rates(
             _choose_base(previous, past.get(machine.sample.uuid), machine), machine.sample
         )
         for machine in machines
@@ -143,7 +145,9 @@ def evaluate(
         {**machine.sample.as_dict(), "rates": changes[machine.sample.uuid]} for machine in machines
     ]
     return Demand(
-        _check_result(query, query.evaluate({"domains": domains, "totals": totals(domains)}))
+        _check_result(
+            query, query.evaluate({"domains": domains, "totals": summarise_domains(domains)})
+        )
     )
 
 

@@ -117,7 +117,7 @@ def _fetch_history(request: SamplingRequest) -> list[Sample] | None:
 
 
 def _read_members(connection: Connection, fleet: str, clock: Clock) -> list[_Member]:
-    readings = collect.collect(connection, collect.Request(fleet=fleet), clock)
+    readings = collect.collect(connection, collect.StatsRequest(fleet=fleet), clock)
     members = (_identify_member(connection, reading) for reading in readings)
     return [member for member in members if member is not None]
 

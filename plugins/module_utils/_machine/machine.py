@@ -49,9 +49,9 @@ if t.TYPE_CHECKING:
         DomainRequest,
     )
     from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.task import Moved, Task
-    from ansible_collections.headroom.libvirt.plugins.module_utils._stats.collect import Reading
     from ansible_collections.headroom.libvirt.plugins.module_utils._stats.collect import (
-        Request as StatsRequest,
+        Reading,
+        StatsRequest,
     )
 
 

@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._stats.openmetrics import gauge
+from ansible_collections.headroom.libvirt.plugins.module_utils._stats.openmetrics import (
+    render_gauge,
+)
 
 Decision = t.Mapping[str, t.Any]
 
@@ -45,8 +47,8 @@ def render(decisions: t.Sequence[Decision]) -> str:
     """Return the latest decision of each fleet in the format that the node exporter's textfile collector reads."""
     lines: list[str] = []
     for name, path, text in _METRICS:
-        lines += gauge(f"headroom_fleet_{name}", text, _read_samples(decisions, path))
-    lines += gauge(
+        lines += render_gauge(f"headroom_fleet_{name}", text, _read_samples(decisions, path))
+    lines += render_gauge(
         "headroom_fleet_actions", "Machines that the decision acts on.", _count_actions(decisions)
     )
     return "".join(f"{line}\n" for line in lines)

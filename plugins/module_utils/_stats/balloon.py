@@ -6,7 +6,10 @@
 # It may change or vanish in any release.
 
 
-"""How often guests tell of their memory: without a period, their balloon drivers do so once or never."""
+"""How often guests report their memory: ``set_periods`` after a reading, so that the next one is fresh.
+
+Without a period a guest's balloon driver reports once or never.
+"""
 
 from __future__ import annotations
 
@@ -60,7 +63,7 @@ def set_periods(
 def _set_period(
     domain: domains.Domain, seconds: int, changes: Changes, *, check_mode: bool
 ) -> None:
-    before = period_of(domains.read_live_xml(domain))
+    before = read_period(domains.read_live_xml(domain))
     if before is None or before == seconds:
         return
     try:
@@ -73,8 +76,8 @@ def _set_period(
         changes.add(domain.name(), {"balloon_period": before}, {"balloon_period": seconds})
 
 
-def period_of(xml: str) -> int | None:
-    """Return the period in seconds that a running definition has, 0 for none; None without a balloon that tells."""
+def read_period(xml: str) -> int | None:
+    """Return the period in seconds that a running definition has, 0 for none; None without a balloon that reports."""
     balloon = parse_element(xml).find("devices/memballoon")
     if balloon is None or not (balloon.get("model") or "").startswith("virtio"):
         return None

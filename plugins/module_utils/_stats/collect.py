@@ -4,7 +4,10 @@
 
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
-"""Reading the statistics of a host's domains: choose, sample (twice for rates), join."""
+"""``collect``: read the statistics of a host's domains, with rates where a sample precedes them.
+
+What modules and services call; the other files of this package are its parts.
+"""
 
 from __future__ import annotations
 
@@ -21,10 +24,11 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._virt.machines im
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.metadata import Metadata
 from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import SYSTEM_CLOCK, Clock
 
-from . import memory, rates
-from .connection_pool import Lane, Lanes, automatic_workers
+from . import rates
+from .connection_pool import ConnectionPool, PooledConnection, choose_workers
 from .gather import Chunk, Gathering
-from .sample import DomainSample, parse
+from .memory_guard import MemoryGuard
+from .sample import DomainSample, parse_record
 
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
@@ -33,7 +37,7 @@ if t.TYPE_CHECKING:
 
 
 @dataclasses.dataclass(frozen=True)
-class Request:
+class StatsRequest:
     """What to read of which domains.
 
     ``names`` None means every domain; ``fleet`` and ``tenant`` keep those whose metadata say so. They, and
@@ -87,7 +91,9 @@ class _Target:
     metadata: Metadata | None = None
 
 
-def collect(connection: Connection, request: Request, clock: Clock = SYSTEM_CLOCK) -> list[Reading]:
+def collect(
+    connection: Connection, request: StatsRequest, clock: Clock = SYSTEM_CLOCK
+) -> list[Reading]:
     """Return a Reading of each domain that the request means, sorted by name.
 
     Costs one call that lists and, for each sample, one bulk call for every few domains, several at a time. A domain
@@ -99,18 +105,18 @@ def collect(connection: Connection, request: Request, clock: Clock = SYSTEM_CLOC
         earlier = samples
         clock.sleep(request.interval)
         samples = _sample(connection, request, targets, clock)
-    changes = {} if earlier is None else rates.all_between(earlier, samples)
+    changes = {} if earlier is None else rates.compute_all_rates(earlier, samples)
     metadata = {target.domain.UUIDString(): target.metadata for target in targets or ()}
     return [
         Reading(sample, metadata.get(sample.uuid), changes.get(sample.uuid)) for sample in samples
     ]
 
 
-def _choose(connection: Connection, request: Request) -> list[_Target] | None:
+def _choose(connection: Connection, request: StatsRequest) -> list[_Target] | None:
     """Return the domains to read, None for all that the host has."""
     if request.names is None and not request.needs_metadata:
         return None
-    domains = _listed(connection, request)
+    domains = _list_domains(connection, request)
     if not request.needs_metadata:
         return [_Target(domain) for domain in domains]
     require_lxml()
@@ -122,20 +128,20 @@ def _choose(connection: Connection, request: Request) -> list[_Target] | None:
     ]
 
 
-def _listed(connection: Connection, request: Request) -> list[api.Domain]:
+def _list_domains(connection: Connection, request: StatsRequest) -> list[api.Domain]:
     domains = (
         domain_api.list_all(connection)
         if request.names is None
-        else _named(connection, request.names)
+        else _look_up_names(connection, request.names)
     )
     return [domain for domain in domains if request.inactive or domain.ID() != -1]
 
 
-def _named(connection: Connection, names: t.Sequence[str]) -> list[api.Domain]:
+def _look_up_names(connection: Connection, names: t.Sequence[str]) -> list[api.Domain]:
     """Look the names up with one call: a single name by itself, several in the list of all."""
     if len(set(names)) == 1:
-        found = domain_api.find(connection, names[0])
-        domains = {} if found is None else {found.name(): found}
+        domain = domain_api.find(connection, names[0])
+        domains = {} if domain is None else {domain.name(): domain}
     else:
         domains = {domain.name(): domain for domain in domain_api.list_all(connection)}
     missing = [name for name in names if name not in domains]
@@ -149,72 +155,74 @@ def _named(connection: Connection, names: t.Sequence[str]) -> list[api.Domain]:
     return [domains[name] for name in dict.fromkeys(names)]
 
 
-def _is_meant(request: Request, metadata: Metadata) -> bool:
+def _is_meant(request: StatsRequest, metadata: Metadata) -> bool:
     return request.fleet in (None, metadata.fleet) and request.tenant in (None, metadata.tenant)
 
 
 def _sample(
-    connection: Connection, request: Request, targets: t.Sequence[_Target] | None, clock: Clock
+    connection: Connection, request: StatsRequest, targets: t.Sequence[_Target] | None, clock: Clock
 ) -> list[DomainSample]:
     domains = (
-        _listed(connection, request) if targets is None else [target.domain for target in targets]
+        _list_domains(connection, request)
+        if targets is None
+        else [target.domain for target in targets]
     )
-    known = {domain.UUIDString(): domain for domain in domains}
-    workers = request.workers or automatic_workers(connection, len(known))
-    with contextlib.closing(Lanes(connection, domains)) as lanes:
-        asking = _Asking(request, clock)
+    by_uuid = {domain.UUIDString(): domain for domain in domains}
+    workers = request.workers or choose_workers(connection, len(by_uuid))
+    with contextlib.closing(ConnectionPool(connection, domains)) as pool:
+        attempts = _Attempts(request, clock)
         gathering = Gathering(
-            lanes,
+            pool,
             workers,
             request.timeout,
-            len(asking.attempts),
-            asking.ask,
-            _was_busy,
-            memory.Guard().check,
+            len(attempts.groups),
+            attempts.ask,
+            _has_timed_out,
+            MemoryGuard().check,
         )
-        samples, hung = gathering.run(list(known))
-    lost = [_sample_of(known[uuid], clock.now(), {}, timed_out=True) for uuid in hung]
+        samples, hung = gathering.run(list(by_uuid))
+    lost = [_build_sample(by_uuid[uuid], clock.now(), {}, timed_out=True) for uuid in hung]
     return sorted([*samples.values(), *lost], key=lambda sample: sample.name)
 
 
 @dataclasses.dataclass(frozen=True)
-class _Asking:
-    """One request for the statistics of some domains; each attempt but the last for the same."""
+class _Attempts:
+    """The attempts at the statistics of some domains; each but the last asks for the same."""
 
-    request: Request
+    request: StatsRequest
     clock: Clock
 
     @property
-    def attempts(self) -> t.Sequence[t.Collection[api.Group]]:
+    def groups(self) -> t.Sequence[t.Collection[api.Group]]:
+        """The groups to ask for at each attempt."""
         # The second attempt may be the first to touch another guest that hangs, and the third then passes it over.
         # The last is for what even then does not answer, such as a disk on a server that is gone.
         groups = self.request.groups
         return (groups, groups, groups, ["state"])
 
-    def ask(self, lane: Lane, chunk: Chunk) -> dict[str, DomainSample]:
+    def ask(self, pooled: PooledConnection, chunk: Chunk) -> dict[str, DomainSample]:
         """Return the samples by UUID; a domain that has vanished has none."""
-        groups = self.attempts[chunk.attempt]
-        domains = [lane.domains[uuid] for uuid in chunk.keys if uuid in lane.domains]
+        groups = self.groups[chunk.attempt]
+        domains = [pooled.domains[uuid] for uuid in chunk.keys if uuid in pooled.domains]
         started = self.clock.now()
-        records = api.read_some(lane.connection, domains, groups, backing=self.request.backing)
-        taken_at = (
-            started + self.clock.now()
-        ) / 2  # libvirt reads one domain after the other during the call
-        is_last = chunk.attempt == len(self.attempts) - 1
+        records = api.read_some(pooled.connection, domains, groups, backing=self.request.backing)
+        # libvirt reads one domain after the other during the call.
+        taken_at = (started + self.clock.now()) / 2
+        is_last = chunk.attempt == len(self.groups) - 1
         samples = (
-            _sample_of(domain, taken_at, values, timed_out=is_last) for domain, values in records
+            _build_sample(domain, taken_at, values, timed_out=is_last) for domain, values in records
         )
         return {sample.uuid: sample for sample in samples}
 
 
-def _was_busy(sample: DomainSample) -> bool:
+def _has_timed_out(sample: DomainSample) -> bool:
     return t.cast(bool, sample.stats["timed_out"])
 
 
-def _sample_of(
+def _build_sample(
     domain: api.Domain, taken_at: float, values: t.Mapping[str, t.Any], *, timed_out: bool = False
 ) -> DomainSample:
-    number, stats = domain.ID(), parse(values, time.time())
+    number, stats = domain.ID(), parse_record(values, time.time())
     stats["timed_out"] |= timed_out
     return DomainSample(
         domain.name(), domain.UUIDString(), None if number == -1 else number, taken_at, stats

@@ -5,7 +5,10 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""The groups beside the usual six: what is known of them by name and unit, all else by libvirt's own names. Pure."""
+"""``parse_groups``: the groups of statistics beside the usual six, called by ``sample.parse_record``. Pure.
+
+What is known of them gets its name and unit of fields.py, all else keeps libvirt's own name.
+"""
 
 from __future__ import annotations
 
@@ -29,66 +32,75 @@ _COUNTS: t.Final = re.compile(r"(?:(?:bandwidth|cache)\.monitor\.(?:\d+\.(?:node
 
 
 @dataclasses.dataclass
-class Group:
+class GroupValues:
     """The values of one group by name, and those of its devices by index and name."""
 
     own: dict[str, t.Any] = dataclasses.field(default_factory=dict)
     devices: dict[int, dict[str, t.Any]] = dataclasses.field(default_factory=dict)
 
-    def indices(self) -> list[int]:
-        """Return the devices' indices: those counted, even if nothing is known of one, and those seen."""
-        counted = fields.count(self.own.get("count")) or 0
+    def list_indices(self) -> list[int]:
+        """Return the devices' indices: those that were counted, even without any value, and those with one."""
+        counted = fields.read_count(self.own.get("count")) or 0
         return sorted({*range(counted if counted <= _MOST_DEVICES else 0), *self.devices})
 
 
-Groups = t.Mapping[str, Group]
+Groups = t.Mapping[str, GroupValues]
 
 
-def devices(table: t.Sequence[fields.Field], group: Group, indices: t.Iterable[int]) -> list[Stats]:
+def read_devices(
+    table: t.Sequence[fields.Field], group: GroupValues, indices: t.Iterable[int]
+) -> list[Stats]:
     """Return the table's values of each device, its ``index`` beside them."""
     empty: dict[str, t.Any] = {}
-    return [
-        {"index": index, **{field.name: field.read(source.get(field.source)) for field in table}}
-        for index in indices
-        for source in (group.devices.get(index, empty),)
-    ]
+    rows = []
+    for index in indices:
+        source = group.devices.get(index, empty)
+        values = {field.name: field.read(source.get(field.source)) for field in table}
+        rows.append({"index": index, **values})
+    return rows
 
 
-def parse(groups: Groups) -> Stats:
+def parse_groups(groups: Groups) -> Stats:
     """Return ``{iothread, dirty_rate, memory_bandwidth, perf, other}``, each None where there is nothing of it."""
     nothing: Stats = dict.fromkeys(("iothread", "dirty_rate", "memory_bandwidth", "perf", "other"))
-    found = {name: groups[name] for name in _EXTRA if name in groups}
+    present = {name: groups[name] for name in _EXTRA if name in groups}
     # KVM counts some sixty things of each vCPU, which few want to know of every guest at every reading.
-    beside = ("cpu", "vcpu") if "vm" in found else ("cpu",)
+    beside = ("cpu", "vcpu") if "vm" in present else ("cpu",)
     return {
         **nothing,
-        **{name: read(found[group]) for group, (name, read) in _READERS.items() if group in found},
-        "other": _other({**found, **{name: groups[name] for name in beside if name in groups}}),
+        **{
+            name: read(present[group])
+            for group, (name, read) in _READERS.items()
+            if group in present
+        },
+        "other": _read_rest(
+            {**present, **{name: groups[name] for name in beside if name in groups}}
+        ),
     }
 
 
-def _iothread(group: Group) -> Stats:
+def _read_iothreads(group: GroupValues) -> Stats:
     # IOThreads are numbered as the definition says, so that a count says nothing of the numbers.
     return {
-        "count": fields.count(group.own.get("count")),
-        "devices": devices(fields.IOTHREAD, group, sorted(group.devices)),
+        "count": fields.read_count(group.own.get("count")),
+        "devices": read_devices(fields.IOTHREAD, group, sorted(group.devices)),
     }
 
 
-def _dirty_rate(group: Group) -> Stats:
-    vcpus = Group()
+def _read_dirty_rate(group: GroupValues) -> Stats:
+    vcpus = GroupValues()
     for key, value in group.own.items():
         if match := _DIRTY_VCPU.fullmatch(key):
             vcpus.devices.setdefault(int(match[1]), {})[match[2]] = value
     return {
         **{field.name: field.read(group.own.get(field.source)) for field in fields.DIRTY_RATE},
-        "vcpus": devices(fields.DIRTY_RATE_VCPU, vcpus, sorted(vcpus.devices)),
+        "vcpus": read_devices(fields.DIRTY_RATE_VCPU, vcpus, sorted(vcpus.devices)),
     }
 
 
-def _memory_bandwidth(group: Group) -> Stats:
-    monitors = Group()
-    nodes: dict[int, Group] = {}
+def _read_memory_bandwidth(group: GroupValues) -> Stats:
+    monitors = GroupValues()
+    nodes: dict[int, GroupValues] = {}
     for key, value in group.own.items():
         if match := _MONITOR.fullmatch(key):
             index, node, name = int(match[1]), match[2], match[3]
@@ -96,15 +108,17 @@ def _memory_bandwidth(group: Group) -> Stats:
             if node is None:
                 monitors.devices[index][name] = value
             else:
-                nodes.setdefault(index, Group()).devices.setdefault(int(node), {})[name] = value
-    listed = devices(fields.MONITOR, monitors, sorted(monitors.devices))
-    for monitor in listed:
-        own = nodes.get(monitor["index"], Group())
-        monitor["nodes"] = devices(fields.MONITOR_NODE, own, sorted(own.devices))
-    return {"monitors": listed}
+                nodes.setdefault(index, GroupValues()).devices.setdefault(int(node), {})[name] = (
+                    value
+                )
+    rows = read_devices(fields.MONITOR, monitors, sorted(monitors.devices))
+    for monitor in rows:
+        own = nodes.get(monitor["index"], GroupValues())
+        monitor["nodes"] = read_devices(fields.MONITOR_NODE, own, sorted(own.devices))
+    return {"monitors": rows}
 
 
-def _perf(group: Group) -> Stats:
+def _read_perf_events(group: GroupValues) -> Stats:
     # Which events are counted is the definition's choice: the others are no part of it.
     return {
         field.name: field.read(group.own[field.source])
@@ -113,11 +127,11 @@ def _perf(group: Group) -> Stats:
     }
 
 
-_READERS: t.Final[dict[str, tuple[str, t.Callable[[Group], Stats]]]] = {
-    "iothread": ("iothread", _iothread),
-    "dirtyrate": ("dirty_rate", _dirty_rate),
-    "memory": ("memory_bandwidth", _memory_bandwidth),
-    "perf": ("perf", _perf),
+_READERS: t.Final[dict[str, tuple[str, t.Callable[[GroupValues], Stats]]]] = {
+    "iothread": ("iothread", _read_iothreads),
+    "dirtyrate": ("dirty_rate", _read_dirty_rate),
+    "memory": ("memory_bandwidth", _read_memory_bandwidth),
+    "perf": ("perf", _read_perf_events),
 }
 _KNOWN: t.Final = {
     "dirtyrate": {field.source for field in fields.DIRTY_RATE},
@@ -129,22 +143,20 @@ _KNOWN_OF_DEVICE: t.Final = {
 }
 
 
-def _other(groups: Groups) -> Stats | None:
-    """Return what no table knows of these groups, by libvirt's names."""
-    named = {group: _unknown(group, values) for group, values in groups.items()}
-    return {group: rest for group, rest in named.items() if rest} or None
+def _read_rest(groups: Groups) -> Stats | None:
+    """Return what no table has of these groups, by libvirt's names."""
+    unknown = {group: _read_unknown(group, values) for group, values in groups.items()}
+    return {group: values for group, values in unknown.items() if values} or None
 
 
-def _unknown(group: str, values: Group) -> Stats:
+def _read_unknown(group: str, values: GroupValues) -> Stats:
     own = {name: value for name, value in values.own.items() if not _is_known(group, name)}
-    known = _KNOWN_OF_DEVICE.get(group, set())
-    of_devices = {
-        f"{index}.{name}": value
-        for index, device in sorted(values.devices.items())
-        for name, value in device.items()
-        if name not in known
-    }
-    return {name: fields.plain(value) for name, value in {**own, **of_devices}.items()}
+    fields_of_device = _KNOWN_OF_DEVICE.get(group, set())
+    for index, device in sorted(values.devices.items()):
+        for name, value in device.items():
+            if name not in fields_of_device:
+                own[f"{index}.{name}"] = value
+    return {name: fields.read_plain(value) for name, value in own.items()}
 
 
 def _is_known(group: str, name: str) -> bool:

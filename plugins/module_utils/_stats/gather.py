@@ -5,7 +5,7 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""Many small requests at a time, none of which can hold up the others.
+"""``Gathering``: run many small requests at a time, none of which can hold up the others.
 
 The keys are shared out in chunks. A chunk that is not back in time is asked for again key by key, beside the request
 that hangs: libvirt skips a guest that another request waits for, so that only the first request is lost.
@@ -22,13 +22,13 @@ import time
 import typing as t
 
 if t.TYPE_CHECKING:
-    from .connection_pool import Lane, Lanes
+    from .connection_pool import ConnectionPool, PooledConnection
 
 T = t.TypeVar("T")
 
-# Two clients that read the same guest at once collide: the second is told nothing, and asks once more after this.
+# Two clients that read the same guest at once collide: the second gets no answer, and asks once more after this.
 _COLLISION_SECONDS: t.Final = 0.05
-# A request is waited for so many times as long as others wait for it.
+# A request that is late is waited for so many timeouts in all.
 _PATIENCE: t.Final = 1.75
 _LARGEST_CHUNK: t.Final = 16  # the most guests that have to be asked again on account of one
 
@@ -41,8 +41,8 @@ class Chunk:
     attempt: int = 0
     pause: float = 0.0
 
-    def again(self) -> list[Chunk]:
-        """Return what to ask for in its place, each key by itself."""
+    def split(self) -> list[Chunk]:
+        """Return the chunks to ask for in its place, one a key."""
         return [Chunk((key,), self.attempt + 1) for key in self.keys]
 
 
@@ -59,7 +59,7 @@ def share_out(keys: t.Sequence[str], workers: int) -> list[Chunk]:
 @dataclasses.dataclass
 class _Request(t.Generic[T]):
     chunk: Chunk
-    lane: Lane
+    pooled: PooledConnection
     deadline: float
     patience: float
     overdue: bool = False
@@ -68,23 +68,23 @@ class _Request(t.Generic[T]):
 
 
 class Gathering(t.Generic[T]):
-    """Asks for every key on ``lanes``, ``workers`` requests at a time, each for ``timeout`` seconds at most.
+    """Asks for every key on ``pool``, ``workers`` requests at a time, each for ``timeout`` seconds at most.
 
-    ``ask(lane, chunk)`` runs in a thread of its own and returns answers by key; a key without one is left out. One
+    ``ask(pooled, chunk)`` runs in a thread of its own and returns answers by key; a key without one is left out. One
     whose first answer ``is_busy`` is asked for once more. ``note(answered, asked)`` hears of progress, and may raise.
     """
 
     def __init__(
         self,
-        lanes: Lanes,
+        pool: ConnectionPool,
         workers: int,
         timeout: float,
         attempts: int,
-        ask: t.Callable[[Lane, Chunk], dict[str, T]],
+        ask: t.Callable[[PooledConnection, Chunk], dict[str, T]],
         is_busy: t.Callable[[T], bool] = lambda _answer: False,
         note: t.Callable[[int, int], None] = lambda _answered, _asked: None,
     ) -> None:
-        self._lanes = lanes
+        self._pool = pool
         self._workers = workers
         self._timeout = timeout
         self._attempts = attempts
@@ -103,7 +103,7 @@ class Gathering(t.Generic[T]):
         self._waiting.extend(share_out(keys, self._workers))
         while self._waiting or self._running:
             self._start()
-            self._await_one()
+            self._await_next()
             self._give_up_overdue()
             self._note(len(self._answers), len(keys))
         self._await_late()
@@ -111,28 +111,28 @@ class Gathering(t.Generic[T]):
 
     def _start(self) -> None:
         while self._waiting and len(self._running) < self._workers:
-            lane = self._lanes.take()
-            if lane is None:
+            pooled = self._pool.take()
+            if pooled is None:
                 break
             now = time.monotonic()
             times = (now + self._timeout, now + _PATIENCE * self._timeout)
-            request: _Request[T] = _Request(self._waiting.popleft(), lane, *times)
+            request: _Request[T] = _Request(self._waiting.popleft(), pooled, *times)
             self._running.append(request)
             # Not waited for when the process ends, which a pool of the standard library would.
             threading.Thread(target=self._serve, args=(request,), name="stats", daemon=True).start()
         if not self._running:  # every connection is full of requests that hang
-            self._lost.update(key for chunk in self._waiting for key in chunk.keys)
-            self._waiting.clear()
+            while self._waiting:
+                self._lost.update(self._waiting.popleft().keys)
 
     def _serve(self, request: _Request[T]) -> None:
         try:
             time.sleep(request.chunk.pause)
-            request.answer = self._ask(request.lane, request.chunk)
+            request.answer = self._ask(request.pooled, request.chunk)
         except BaseException as error:  # noqa: BLE001 (raised where it is waited for)
             request.error = error
         self._ended.put(request)
 
-    def _await_one(self) -> None:
+    def _await_next(self) -> None:
         """Take what has ended, or wait for the next deadline."""
         if self._running:
             self._take_until(min(request.deadline for request in self._running))
@@ -146,12 +146,12 @@ class Gathering(t.Generic[T]):
             self._take_until(latest)
 
     def _take_until(self, moment: float) -> None:
-        left = moment - time.monotonic()
+        remaining_seconds = moment - time.monotonic()
         try:
-            request = self._ended.get(timeout=max(left, 0.0))
+            request = self._ended.get(timeout=max(remaining_seconds, 0.0))
         except queue.Empty:
             return
-        request.lane.busy -= 1
+        request.pooled.busy -= 1
         if request.overdue:
             self._overdue.remove(request)
         else:
@@ -164,9 +164,8 @@ class Gathering(t.Generic[T]):
 
     def _ask_busy_again(self, request: _Request[T]) -> None:
         chunk = request.chunk
-        if (
-            chunk.attempt or chunk.pause or request.overdue
-        ):  # then the one that it is busy with may be our own
+        # Otherwise the request that it is busy with may be our own.
+        if chunk.attempt or chunk.pause or request.overdue:
             return
         busy = tuple(key for key, answer in request.answer.items() if self._is_busy(answer))
         if busy:
@@ -179,6 +178,6 @@ class Gathering(t.Generic[T]):
             self._running.remove(request)
             self._overdue.append(request)
             if request.chunk.attempt + 1 < self._attempts:
-                self._waiting.extendleft(request.chunk.again())
+                self._waiting.extendleft(request.chunk.split())
             else:
                 self._lost.update(request.chunk.keys)

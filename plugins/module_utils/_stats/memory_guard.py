@@ -5,7 +5,7 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""A limit on this process' memory is noticed while there is still room to say so.
+"""``MemoryGuard``: raise an error before this process reaches the limit of its memory, called between requests.
 
 The kernel ends a process that goes beyond its control group's limit without a word, and Python's own error comes
 anywhere, also while the result is written.
@@ -31,89 +31,95 @@ _MIB: t.Final = 1024**2
 
 
 @dataclasses.dataclass(frozen=True)
-class Limit:
+class MemoryLimit:
     """What sets the limit, and how many bytes of memory this process can still get."""
 
     source: str
     room_bytes: int
 
 
-class Guard:
+class MemoryGuard:
     """Projects what the rest will take from what was taken so far."""
 
     def __init__(
         self,
-        tightest: t.Callable[[], Limit | None] | None = None,
+        tightest: t.Callable[[], MemoryLimit | None] | None = None,
         resident: t.Callable[[], int] | None = None,
     ) -> None:
-        self._tightest = tightest or tightest_limit
-        self._resident = resident or resident_bytes
+        self._tightest = tightest or find_tightest_limit
+        self._resident = resident or measure_resident_bytes
         self._before = self._resident()
 
-    def check(self, answered: int, asked: int) -> None:
-        """Raise NotEnoughMemory unless there is room for the rest of ``asked`` domains, and for the result."""
+    def check(self, answered: int, requested: int) -> None:
+        """Raise NotEnoughMemory unless there is room for the rest of ``requested`` domains, and for the result."""
         if answered < _MEANINGFUL:
             return
         each = max(0, self._resident() - self._before) / answered
-        needed = each * (asked - answered) + each * asked * _RESULT
+        needed = each * (requested - answered) + each * requested * _RESULT
         limit = self._tightest()
         if limit is not None and needed > limit.room_bytes:
             raise NotEnoughMemory(
-                f"the statistics of {asked} domains take about {(needed + each * answered) / _MIB:.0f} MiB, and "
+                f"the statistics of {requested} domains take about {(needed + each * answered) / _MIB:.0f} MiB, and "
                 f"{limit.source} leaves {(limit.room_bytes + each * answered) / _MIB:.0f} MiB. Raise that limit, or "
                 "read less in one task: with name, fleet, tenant, or fewer groups.",
-                domains=asked,
+                domains=requested,
                 limit=limit.source,
             )
 
 
-def resident_bytes() -> int:
+def measure_resident_bytes() -> int:
     """Return the memory that this process occupies."""
-    return _statm()[1]
+    return _read_statm()[1]
 
 
-def tightest_limit() -> Limit | None:
+def find_tightest_limit() -> MemoryLimit | None:
     """Return the limit that leaves the least, None without any."""
-    limits = [*_address_space(), *_control_groups(_CGROUPS, pathlib.Path("/proc/self/cgroup"))]
+    limits = [
+        *_read_address_space_limit(),
+        *_read_control_group_limits(_CGROUPS, pathlib.Path("/proc/self/cgroup")),
+    ]
     return min(limits, key=lambda limit: limit.room_bytes, default=None)
 
 
-def _statm() -> tuple[int, int]:
+def _read_statm() -> tuple[int, int]:
     size, resident = pathlib.Path("/proc/self/statm").read_text(encoding="ascii").split()[:2]
     return int(size) * resource.getpagesize(), int(resident) * resource.getpagesize()
 
 
-def _address_space() -> t.Iterator[Limit]:
+def _read_address_space_limit() -> t.Iterator[MemoryLimit]:
     soft, _hard = resource.getrlimit(resource.RLIMIT_AS)
     if soft != resource.RLIM_INFINITY:
-        yield Limit("the limit of the address space (ulimit -v)", soft - _statm()[0])
+        yield MemoryLimit("the limit of the address space (ulimit -v)", soft - _read_statm()[0])
 
 
-def _control_groups(mounted: pathlib.Path, memberships: pathlib.Path) -> t.Iterator[Limit]:
+def _read_control_group_limits(
+    mounted: pathlib.Path, memberships: pathlib.Path
+) -> t.Iterator[MemoryLimit]:
     """Yield the limits of this process' groups and of those that these are in, for both versions of control groups."""
     for line in memberships.read_text(encoding="utf-8").splitlines():
         _number, controllers, path = line.split(":", 2)
         if not controllers:
-            yield from _up_from(mounted, path, "memory.max", "memory.current", "inactive_file")
+            yield from _walk_up(mounted, path, "memory.max", "memory.current", "inactive_file")
         elif "memory" in controllers.split(","):
             names = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
-            yield from _up_from(mounted / "memory", path, *names)
+            yield from _walk_up(mounted / "memory", path, *names)
 
 
-def _up_from(
+def _walk_up(
     root: pathlib.Path, path: str, maximum: str, usage: str, cache: str
-) -> t.Iterator[Limit]:
+) -> t.Iterator[MemoryLimit]:
     group = root / path.lstrip("/")
     while group == root or root in group.parents:
-        most, used = _number_in(group / maximum), _number_in(group / usage)
+        most, used = _read_number(group / maximum), _read_number(group / usage)
         if most is not None and most < _BEYOND and used is not None:
-            yield Limit(
-                f"{group / maximum}", most - used + (_number_in(group / "memory.stat", cache) or 0)
+            yield MemoryLimit(
+                f"{group / maximum}",
+                most - used + (_read_number(group / "memory.stat", cache) or 0),
             )
         group = group.parent
 
 
-def _number_in(path: pathlib.Path, key: str | None = None) -> int | None:
+def _read_number(path: pathlib.Path, key: str | None = None) -> int | None:
     """Return the number that the file holds (as ``key``, if one is given); None if there is none, as for "max"."""
     try:
         words = path.read_text(encoding="ascii").split()

@@ -5,7 +5,7 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""The statistics as text for Prometheus, by the names that the exporters for libvirt share. Pure.
+"""``render_exposition``: statistics as text for Prometheus, by the names that exporters for libvirt share. Pure.
 
 https://prometheus.io/docs/specs/om/open_metrics_spec/ and, for the node exporter's textfile collector,
 https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format
@@ -14,6 +14,7 @@ https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.states import STATES
@@ -35,21 +36,21 @@ class Metric:
     counter: bool = True
 
 
-def _both(
+def _define_pairs(
     group: str, prefix: str, pairs: t.Sequence[tuple[str, str, str, str]]
 ) -> tuple[Metric, ...]:
     """Return two metrics for each of ``pairs``: name and value with one word of each direction in them."""
-    return tuple(
-        Metric(f"libvirt_domain_{prefix}_stats_{word}_{name}", group, f"{short}_{value}", text)
-        for name, value, first, second in pairs
-        for word, short, text in (
-            (*(("read", "rd") if group == "block" else ("receive", "rx")), first),
-            (*(("write", "wr") if group == "block" else ("transmit", "tx")), second),
-        )
-    )
+    inwards = ("read", "rd") if group == "block" else ("receive", "rx")
+    outwards = ("write", "wr") if group == "block" else ("transmit", "tx")
+    metrics = []
+    for name, value, first, second in pairs:
+        for (word, short), text in ((inwards, first), (outwards, second)):
+            metric = f"libvirt_domain_{prefix}_stats_{word}_{name}"
+            metrics.append(Metric(metric, group, f"{short}_{value}", text))
+    return tuple(metrics)
 
 
-def _gauge(name: str, group: str, value: str, text: str) -> Metric:
+def _define_gauge(name: str, group: str, value: str, text: str) -> Metric:
     return Metric(f"libvirt_domain_{name}", group, value, text, counter=False)
 
 
@@ -72,42 +73,44 @@ METRICS: t.Final[tuple[Metric, ...]] = (
         "system_seconds",
         "Processor time in the host's kernel.",
     ),
-    _gauge("info_virtual_cpus", "vcpu", "current", "vCPUs that are on."),
-    _gauge(
+    _define_gauge("info_virtual_cpus", "vcpu", "current", "vCPUs that are on."),
+    _define_gauge(
         "info_maximum_memory_bytes",
         "memory",
         "maximum_bytes",
         "The memory that the domain may have.",
     ),
-    _gauge("info_memory_usage_bytes", "memory", "current_bytes", "The memory that the domain has."),
-    _gauge(
+    _define_gauge(
+        "info_memory_usage_bytes", "memory", "current_bytes", "The memory that the domain has."
+    ),
+    _define_gauge(
         "memory_stats_rss_bytes", "memory", "rss_bytes", "The host's memory in use by the domain."
     ),
-    _gauge(
+    _define_gauge(
         "memory_stats_available_bytes",
         "memory",
         "available_bytes",
         "The memory that the guest sees.",
     ),
-    _gauge(
+    _define_gauge(
         "memory_stats_unused_bytes",
         "memory",
         "unused_bytes",
         "The memory that the guest leaves unused.",
     ),
-    _gauge(
+    _define_gauge(
         "memory_stats_usable_bytes",
         "memory",
         "usable_bytes",
         "The memory that the guest could give up.",
     ),
-    _gauge(
+    _define_gauge(
         "memory_stats_used_bytes",
         "memory",
         "used_bytes",
         "The memory that the guest cannot give up.",
     ),
-    _gauge(
+    _define_gauge(
         "memory_stats_disk_cache_bytes", "memory", "disk_caches_bytes", "The guest's disk caches."
     ),
     Metric(
@@ -152,7 +155,7 @@ METRICS: t.Final[tuple[Metric, ...]] = (
         "devices.delay_seconds",
         "Time in the host's run queue.",
     ),
-    *_both(
+    *_define_pairs(
         "block",
         "block",
         (
@@ -168,17 +171,19 @@ METRICS: t.Final[tuple[Metric, ...]] = (
         "fl_seconds",
         "Time spent on flushes.",
     ),
-    _gauge("block_stats_allocation_bytes", "block", "allocation_bytes", "The highest byte in use."),
-    _gauge(
+    _define_gauge(
+        "block_stats_allocation_bytes", "block", "allocation_bytes", "The highest byte in use."
+    ),
+    _define_gauge(
         "block_stats_capacity_bytes", "block", "capacity_bytes", "The size that the guest sees."
     ),
-    _gauge(
+    _define_gauge(
         "block_stats_physicalsize_bytes",
         "block",
         "physical_bytes",
         "The space that the image takes.",
     ),
-    *_both(
+    *_define_pairs(
         "interface",
         "interface",
         (
@@ -196,37 +201,40 @@ METRICS: t.Final[tuple[Metric, ...]] = (
 )
 
 
-def exposition(domains: t.Sequence[Domain], *, openmetrics: bool = True) -> str:
+def render_exposition(domains: t.Sequence[Domain], *, openmetrics: bool = True) -> str:
     """Return the text of what the module returns of each domain.
 
     ``openmetrics`` False gives the older text format, which the textfile collector reads. What is not known has no
     sample: there is no 0 that was not counted.
     """
     lines = [
-        *gauge("libvirt_domain_info_vstate", "The state, by libvirt's number.", _states(domains))
+        *render_gauge(
+            "libvirt_domain_info_vstate", "The state, by libvirt's number.", _read_states(domains)
+        )
     ]
-    lines += gauge(
-        "libvirt_domain_timed_out", "Whether the domain was busy when it was read.", _busy(domains)
+    lines += render_gauge(
+        "libvirt_domain_timed_out",
+        "Whether the domain was busy when it was read.",
+        _read_timed_out(domains),
     )
     for metric in METRICS:
-        lines += _family(metric, domains, openmetrics=openmetrics)
+        lines += _render_family(metric, domains, openmetrics=openmetrics)
     return "".join(f"{line}\n" for line in (*lines, *(["# EOF"] if openmetrics else [])))
 
 
-def gauge(name: str, text: str, samples: Samples) -> t.Iterator[str]:
+def render_gauge(name: str, text: str, samples: Samples) -> t.Iterator[str]:
     """Yield the lines of one gauge of ours; without samples there are only its two lines of explanation."""
     yield from (f"# HELP {name} {text}", f"# TYPE {name} gauge")
-    yield from (_line(name, labels, value) for labels, value in samples)
+    yield from (_render_line(name, labels, value) for labels, value in samples)
 
 
-def _family(metric: Metric, domains: t.Sequence[Domain], *, openmetrics: bool) -> t.Iterator[str]:
+def _render_family(
+    metric: Metric, domains: t.Sequence[Domain], *, openmetrics: bool
+) -> t.Iterator[str]:
     sample = f"{metric.name}_total" if metric.counter else metric.name
     family = metric.name if openmetrics else sample
-    lines = [
-        _line(sample, labels, value)
-        for domain in domains
-        for labels, value in _samples(metric, domain)
-    ]
+    samples = itertools.chain.from_iterable(_read_samples(metric, domain) for domain in domains)
+    lines = [_render_line(sample, labels, value) for labels, value in samples]
     if lines:
         yield from (
             f"# HELP {family} {metric.text}",
@@ -235,7 +243,7 @@ def _family(metric: Metric, domains: t.Sequence[Domain], *, openmetrics: bool) -
         yield from lines
 
 
-def _samples(metric: Metric, domain: Domain) -> Samples:
+def _read_samples(metric: Metric, domain: Domain) -> Samples:
     group = domain[metric.group]
     if group is None:
         return
@@ -243,11 +251,11 @@ def _samples(metric: Metric, domain: Domain) -> Samples:
     has_devices = bool(of_vcpu) or metric.group in ("block", "interface")
     for device in group["devices"] if has_devices else [group]:
         if device[name] is not None and not device.get("layer"):
-            labels = _device_labels(metric.group, device) if has_devices else {}
-            yield {**_labels(domain), **labels}, device[name]
+            labels = _label_device(metric.group, device) if has_devices else {}
+            yield {**_label_domain(domain), **labels}, device[name]
 
 
-def _device_labels(group: str, device: t.Mapping[str, t.Any]) -> Labels:
+def _label_device(group: str, device: t.Mapping[str, t.Any]) -> Labels:
     if group == "vcpu":
         return {"vcpu": str(device["index"])}
     # Names may be missing, and two samples with the same labels would void the whole text.
@@ -255,7 +263,7 @@ def _device_labels(group: str, device: t.Mapping[str, t.Any]) -> Labels:
     return {**labels, "source_file": device["path"] or ""} if group == "block" else labels
 
 
-def _labels(domain: Domain) -> Labels:
+def _label_domain(domain: Domain) -> Labels:
     labels = {"domain": domain["name"], "uuid": domain["uuid"]}
     return {
         **labels,
@@ -263,22 +271,22 @@ def _labels(domain: Domain) -> Labels:
     }
 
 
-def _states(domains: t.Sequence[Domain]) -> Samples:
+def _read_states(domains: t.Sequence[Domain]) -> Samples:
     numbers = {name: number for number, name in enumerate(STATES)}
     for domain in domains:
         if domain["state"] in numbers:
-            yield _labels(domain), numbers[domain["state"]]
+            yield _label_domain(domain), numbers[domain["state"]]
 
 
-def _busy(domains: t.Sequence[Domain]) -> Samples:
-    yield from ((_labels(domain), int(domain["timed_out"])) for domain in domains)
+def _read_timed_out(domains: t.Sequence[Domain]) -> Samples:
+    yield from ((_label_domain(domain), int(domain["timed_out"])) for domain in domains)
 
 
-def _line(name: str, labels: Labels, value: float) -> str:
-    inside = ",".join(f'{label}="{_escaped(text)}"' for label, text in labels.items())
+def _render_line(name: str, labels: Labels, value: float) -> str:
+    inside = ",".join(f'{label}="{_escape(text)}"' for label, text in labels.items())
     return f"{name}{{{inside}}} {value!r}"
 
 
-def _escaped(text: str) -> str:
-    whole = text.encode("utf-8", "replace").decode("utf-8")
-    return whole.replace("\\", "\\\\").replace("\n", "\\n").replace('"', '\\"')
+def _escape(text: str) -> str:
+    valid = text.encode("utf-8", "replace").decode("utf-8")
+    return valid.replace("\\", "\\\\").replace("\n", "\\n").replace('"', '\\"')

@@ -5,7 +5,10 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""The sample that the next run's rates are measured against, kept in a file."""
+"""``SampleFile``: the samples that the next run's rates are measured against; read before a reading, written after it.
+
+They go with ``BootClock``, whose time goes on from run to run.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +42,7 @@ class BootClock:
 
 
 @dataclasses.dataclass(frozen=True)
-class Store:
+class SampleFile:
     """The file at ``path``: one sample of each domain of the host ``uri``, by a clock that began with ``boot``."""
 
     path: str
@@ -49,14 +52,14 @@ class Store:
     def read(self) -> list[DomainSample]:
         """Return the samples; none if the file is missing, of another host, boot or format, or broken."""
         try:
-            kept = json.loads(pathlib.Path(self.path).read_text(encoding="utf-8"))
-            if (kept["uri"], kept["boot"]) != (self.uri, self.boot):
+            document = json.loads(pathlib.Path(self.path).read_text(encoding="utf-8"))
+            if (document["uri"], document["boot"]) != (self.uri, self.boot):
                 return []
-            return [DomainSample(**sample) for sample in kept["samples"]]
+            return [DomainSample(**sample) for sample in document["samples"]]
         except FileNotFoundError:
             return []
         except (ValueError, TypeError, KeyError, RecursionError):
-            return []  # it was no sample of this release: the next run finds one
+            return []  # not a sample of this release: the next run has one
         except OSError as error:
             remedy = "Give the path of a file that this task wrote before, or of none."
             raise InvalidInput(
@@ -64,12 +67,13 @@ class Store:
             ) from error
 
     def write(self, samples: t.Iterable[DomainSample]) -> None:
-        """Put ``samples`` in the place of those that were kept; raises what write_atomically raises."""
-        listed = [dataclasses.asdict(sample) for sample in samples]
-        kept = {"uri": self.uri, "boot": self.boot, "samples": listed}
-        write_atomically("samples", self.path, json.dumps(kept, separators=(",", ":")), _MODE)
+        """Put ``samples`` in the place of those in the file; raises what write_atomically raises."""
+        rows = [dataclasses.asdict(sample) for sample in samples]
+        document = {"uri": self.uri, "boot": self.boot, "samples": rows}
+        text = json.dumps(document, separators=(",", ":"))
+        write_atomically("samples", self.path, text, _MODE)
 
 
-def current_boot() -> str:
+def read_boot_id() -> str:
     """Return what tells this boot of the machine from every other."""
     return _BOOT.read_text(encoding="ascii").strip()

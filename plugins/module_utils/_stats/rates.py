@@ -4,7 +4,7 @@
 
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
-"""Rates: the difference of two samples over their true interval. Pure.
+"""``compute_rates``: the difference of two samples over their true interval. Pure.
 
 A counter that fell was reset, and a device or domain that is new has no past: their rates are None, not negative
 and not measured from zero.
@@ -25,7 +25,7 @@ Values = t.Mapping[str, t.Any]
 Table = t.Sequence["Field"]
 
 
-def between(previous: DomainSample | None, current: DomainSample) -> dict[str, t.Any] | None:
+def compute_rates(previous: DomainSample | None, current: DomainSample) -> dict[str, t.Any] | None:
     """Return ``{interval_seconds, cpu, vcpu, memory, block, interface}`` of changes a second.
 
     None without a previous sample, and when the domain was started again in between (its ``id`` is another one):
@@ -40,64 +40,66 @@ def between(previous: DomainSample | None, current: DomainSample) -> dict[str, t
     before, after = previous.stats, current.stats
     return {
         "interval_seconds": interval,
-        "cpu": _plain(fields.CPU, before["cpu"], after["cpu"], interval),
-        "vcpu": _by_device(fields.VCPU, before["vcpu"], after["vcpu"], interval),
-        "memory": _plain(fields.MEMORY, before["memory"], after["memory"], interval),
-        "block": _by_device(fields.BLOCK, before["block"], after["block"], interval),
-        "interface": _by_device(
+        "cpu": _compare_groups(fields.CPU, before["cpu"], after["cpu"], interval),
+        "vcpu": _compare_devices(fields.VCPU, before["vcpu"], after["vcpu"], interval),
+        "memory": _compare_groups(fields.MEMORY, before["memory"], after["memory"], interval),
+        "block": _compare_devices(fields.BLOCK, before["block"], after["block"], interval),
+        "interface": _compare_devices(
             fields.INTERFACE, before["interface"], after["interface"], interval
         ),
     }
 
 
-def all_between(
+def compute_all_rates(
     previous: t.Iterable[DomainSample], current: t.Iterable[DomainSample]
 ) -> dict[str, t.Any]:
-    """Return what ``between`` says of each current sample, by the domain's UUID."""
+    """Return the ``compute_rates`` of each current sample, by the domain's UUID."""
     past = {sample.uuid: sample for sample in previous}
-    return {sample.uuid: between(past.get(sample.uuid), sample) for sample in current}
+    return {sample.uuid: compute_rates(past.get(sample.uuid), sample) for sample in current}
 
 
-def _plain(
+def _compare_groups(
     table: Table, before: Values | None, after: Values | None, interval: float
 ) -> dict[str, t.Any] | None:
     if before is None or after is None:
         return None
-    return _rates(table, before, after, interval)
+    return _compare_values(table, before, after, interval)
 
 
-def _by_device(
+def _compare_devices(
     table: Table, before: Values | None, after: Values | None, interval: float
 ) -> dict[str, t.Any] | None:
     if before is None or after is None:
         return None
-    past = _keyed(before["devices"])
+    past = _identify_devices(before["devices"])
     nothing: Values = {}
     devices = [
         {
             **{name: device[name] for name in ("index", "name", "layer") if name in device},
-            **_rates(table, past.get(key, nothing), device, interval),
+            **_compare_values(table, past.get(key, nothing), device, interval),
         }
-        for key, device in _keyed(after["devices"]).items()
+        for key, device in _identify_devices(after["devices"]).items()
     ]
-    return {"devices": devices, "total": _total(table, after["devices"], devices)}
+    return {"devices": devices, "total": _add_rates(table, after["devices"], devices)}
 
 
-def _rates(table: Table, before: Values, after: Values, interval: float) -> dict[str, t.Any]:
+def _compare_values(
+    table: Table, before: Values, after: Values, interval: float
+) -> dict[str, t.Any]:
     return {
-        field.rate: _rate(before.get(field.name), after.get(field.name), interval)
+        field.rate: _compute_rate(before.get(field.name), after.get(field.name), interval)
         for field in table
         if field.rate is not None
     }
 
 
-def _rate(before: float | None, after: float | None, interval: float) -> float | None:
+def _compute_rate(before: float | None, after: float | None, interval: float) -> float | None:
     if before is None or after is None or after < before:
         return None
     return (after - before) / interval
 
 
-def _total(
+def _add_rates(
     table: Table, devices: t.Sequence[Values], rates: t.Sequence[Values]
 ) -> dict[str, t.Any]:
     """Return the sums of the devices' rates; a device that counts but has no rate leaves the sum unknown."""
@@ -112,19 +114,20 @@ def _total(
     }
 
 
-def _keyed(devices: t.Iterable[Values]) -> dict[tuple[t.Any, int], Values]:
+def _identify_devices(devices: t.Iterable[Values]) -> dict[tuple[t.Any, int], Values]:
     """Return the devices by what stays the same when another one is plugged or unplugged: the name.
 
     Names repeat (the layers below a disk) and may be missing (vCPUs, passed-through NICs): then the occurrence, or
     the index, tells them apart.
     """
-    keyed: dict[tuple[t.Any, int], Values] = {}
-    seen: dict[str, int] = {}
+    by_identity: dict[tuple[t.Any, int], Values] = {}
+    occurrences: dict[str, int] = {}
     for device in devices:
         name = device.get("name")
         if name is None:
-            keyed[None, device["index"]] = device
+            by_identity[None, device["index"]] = device
         else:
-            keyed[name, seen.get(name, 0)] = device
-            seen[name] = seen.get(name, 0) + 1
-    return keyed
+            occurrence = occurrences.get(name, 0)
+            by_identity[name, occurrence] = device
+            occurrences[name] = occurrence + 1
+    return by_identity

@@ -5,7 +5,7 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""One domain's statistics, out of libvirt's flat dictionary of typed parameters. Pure.
+"""``parse_record``: one domain's statistics, out of libvirt's flat dictionary of typed parameters. Pure.
 
 A number that libvirt does not give, or gives in another type, is None: never 0, never a guess. Unknown keys are
 passed over, so that a newer libvirt does not break an older collection.
@@ -25,7 +25,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._virt.states impo
 )
 
 from . import extras, fields
-from .extras import Group, devices
+from .extras import GroupValues, read_devices
 from .totals import add_up
 
 Values = t.Mapping[str, t.Any]
@@ -36,8 +36,8 @@ Stats = dict[str, t.Any]
 class DomainSample:
     """The statistics of one domain at one instant.
 
-    ``stats`` is what ``parse`` returns. ``taken_at`` are seconds of the clock that the sampler was given. ``id`` is
-    libvirt's number of this run of the domain (another one after each start), None when it is off.
+    ``stats`` is what ``parse_record`` returns. ``taken_at`` are seconds of the sampler's clock. ``id`` is libvirt's
+    number of this run of the domain (another one after each start), None when it is off.
     """
 
     name: str
@@ -51,7 +51,7 @@ class DomainSample:
         return {"name": self.name, "uuid": self.uuid, "id": self.id, **self.stats}
 
 
-def parse(record: Values, now: float | None = None) -> Stats:
+def parse_record(record: Values, now: float | None = None) -> Stats:
     """Return ``{state, state_reason, timed_out, cpu, vcpu, memory, block, interface, …, other}`` of one domain.
 
     ``record`` are the typed parameters that libvirt's bulk call gives for the domain, ``now`` (seconds since the epoch)
@@ -59,26 +59,26 @@ def parse(record: Values, now: float | None = None) -> Stats:
     (libvirt's own, may have holes). The groups between ``interface`` and ``other`` are those of extras.py.
     """
     groups = _split(record)
-    state = state_name(fields.count(record.get("state.state")))
+    state = state_name(fields.read_count(record.get("state.state")))
     stats: Stats = {
         "state": state,
-        "state_reason": reason_name(state, fields.count(record.get("state.reason"))),
+        "state_reason": reason_name(state, fields.read_count(record.get("state.reason"))),
         # For a domain that is off libvirt (9.0 to 11.3) gives the processor time of its own daemon.
-        "cpu": None if state == "shutoff" else _values(fields.CPU, groups["cpu"].own),
-        "vcpu": _vcpu(groups["vcpu"]),
-        "memory": _memory(groups["balloon"].own, now),
-        "block": _block(groups["block"]),
-        "interface": _interface(groups["net"]),
-        **extras.parse(groups),
+        "cpu": None if state == "shutoff" else _read_values(fields.CPU, groups["cpu"].own),
+        "vcpu": _read_vcpus(groups["vcpu"]),
+        "memory": _read_memory(groups["balloon"].own, now),
+        "block": _read_block(groups["block"]),
+        "interface": _read_interfaces(groups["net"]),
+        **extras.parse_groups(groups),
     }
     stats["timed_out"] = state in ACTIVE_STATES and _was_busy(stats)
     return stats
 
 
-def _split(record: Values) -> dict[str, Group]:
-    groups: dict[str, Group] = collections.defaultdict(Group)
+def _split(record: Values) -> dict[str, GroupValues]:
+    groups: dict[str, GroupValues] = collections.defaultdict(GroupValues)
     for key, value in record.items():
-        prefix, index, name = _place(key)
+        prefix, index, name = _parse_key(key)
         if index is None:
             groups[prefix].own[name] = value
         else:
@@ -87,7 +87,7 @@ def _split(record: Values) -> dict[str, Group]:
 
 
 @functools.lru_cache(maxsize=4096)  # every domain has the same names
-def _place(key: str) -> tuple[str, int | None, str]:
+def _parse_key(key: str) -> tuple[str, int | None, str]:
     """Return group, device and name: "block.0.rd.reqs" is ("block", 0, "rd.reqs")."""
     prefix, _dot, rest = key.partition(".")
     index, dot, name = rest.partition(".")
@@ -96,41 +96,41 @@ def _place(key: str) -> tuple[str, int | None, str]:
     return prefix, None, rest
 
 
-def _values(table: t.Iterable[fields.Field], source: Values) -> Stats | None:
+def _read_values(table: t.Iterable[fields.Field], source: Values) -> Stats | None:
     """Return every value of the table, None if none of them is known."""
     values = {field.name: field.read(source.get(field.source)) for field in table}
     return values if any(value is not None for value in values.values()) else None
 
 
-def _vcpu(group: Group) -> Stats | None:
+def _read_vcpus(group: GroupValues) -> Stats | None:
     if not group.own and not group.devices:
         return None
     # An offline vCPU is not reported, so that indices have holes: ``maximum`` says how many there could be.
-    vcpus = devices(fields.VCPU, group, sorted(group.devices))
+    vcpus = read_devices(fields.VCPU, group, sorted(group.devices))
     return {
-        "current": fields.count(group.own.get("current")),
-        "maximum": fields.count(group.own.get("maximum")),
+        "current": fields.read_count(group.own.get("current")),
+        "maximum": fields.read_count(group.own.get("maximum")),
         "devices": vcpus,
         "total": add_up(fields.VCPU, vcpus),
     }
 
 
-def _memory(source: Values, now: float | None) -> Stats | None:
-    memory = _values(fields.MEMORY, source)
+def _read_memory(source: Values, now: float | None) -> Stats | None:
+    memory = _read_values(fields.MEMORY, source)
     if memory is not None:
-        memory["used_bytes"] = _used(memory)
-        told = memory["last_update"]
+        memory["used_bytes"] = _compute_used_bytes(memory)
+        updated_at = memory["last_update"]
         # The guest's host may have another clock than the machine that asks.
         memory["age_seconds"] = (
-            None if told is None or now is None else max(0.0, round(now - told, 3))
+            None if updated_at is None or now is None else max(0.0, round(now - updated_at, 3))
         )
     return memory
 
 
-def _used(memory: Values) -> int | None:
+def _compute_used_bytes(memory: Values) -> int | None:
     """Return the memory that the guest cannot give up.
 
-    Caches can be dropped, which is why ``usable`` is looked at first; guests without it tell only ``unused``.
+    Caches can be dropped, which is why ``usable`` is looked at first; guests without it report only ``unused``.
     """
     available, free = memory["available_bytes"], memory["usable_bytes"]
     if free is None:
@@ -140,26 +140,27 @@ def _used(memory: Values) -> int | None:
     return t.cast(int, available - free)
 
 
-def _block(group: Group) -> Stats | None:
+def _read_block(group: GroupValues) -> Stats | None:
     if not group.own and not group.devices:
         return None
-    images = devices(fields.BLOCK, group, group.indices())
-    seen: dict[str | None, int] = {}
+    images = read_devices(fields.BLOCK, group, group.list_indices())
+    occurrences: dict[str | None, int] = {}
     for image in images:
         # libvirt lists a disk's image first and then, under the same name, what lies beneath it.
         name = image["name"]
-        image["layer"] = 0 if name is None else seen.get(name, 0)
-        seen[name] = seen.get(name, 0) + 1
+        layer = occurrences.get(name, 0)
+        image["layer"] = 0 if name is None else layer
+        occurrences[name] = layer + 1
     return {
         "devices": images,
         "total": add_up(fields.BLOCK, [image for image in images if image["layer"] == 0]),
     }
 
 
-def _interface(group: Group) -> Stats | None:
+def _read_interfaces(group: GroupValues) -> Stats | None:
     if not group.own and not group.devices:
         return None
-    nics = devices(fields.INTERFACE, group, group.indices())
+    nics = read_devices(fields.INTERFACE, group, group.list_indices())
     return {"devices": nics, "total": add_up(fields.INTERFACE, nics)}
 
 

@@ -26,10 +26,12 @@ from xml.etree import ElementTree as ET
 import libvirt
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._stats.collect import (
-    Request,
+    StatsRequest,
     collect,
 )
-from ansible_collections.headroom.libvirt.plugins.module_utils._stats.summary import totals
+from ansible_collections.headroom.libvirt.plugins.module_utils._stats.totals import (
+    summarise_domains,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
     Connection,
     open_connection,
@@ -124,9 +126,9 @@ def domstats(groups: Sequence[Group]) -> list[str]:
 def ours(connection: Connection, groups: Sequence[Group]) -> dict[str, t.Any]:
     """What the module does between its connection and its output, output included."""
     domains = [
-        reading.as_dict(connection.uri) for reading in collect(connection, Request(groups=groups))
+        reading.as_dict(connection.uri) for reading in collect(connection, StatsRequest(groups=groups))
     ]
-    data = {"domains": domains, "totals": totals(domains)}
+    data = {"domains": domains, "totals": summarise_domains(domains)}
     json.dumps(data)
     return data
 

@@ -25,7 +25,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._query import (
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._stats.sample import (
     DomainSample,
-    parse,
+    parse_record,
 )
 
 CORES = "sum(domains[].rates.cpu.used_cores)"
@@ -57,7 +57,7 @@ def machine(
             else {"balloon.rss": 2, "block.0.rd.reqs": int(seconds), "block.0.rd.bytes": 0}
         )
     return MemberSample(
-        DomainSample(name, f"uuid {name}", None if state == OFF else run, at, parse(record)),
+        DomainSample(name, f"uuid {name}", None if state == OFF else run, at, parse_record(record)),
         created,
     )
 

@@ -21,7 +21,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._demand.history i
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._stats.sample import (
     DomainSample,
-    parse,
+    parse_record,
 )
 
 
@@ -81,7 +81,7 @@ def test_counters_come_back_as_they_were_and_replace_the_old(
     connection: sqlite3.Connection,
 ) -> None:
     web = History(connection, "web")
-    stats = parse(
+    stats = parse_record(
         {
             "state.state": 1,
             "cpu.time": 5_000_000_000,

@@ -33,7 +33,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._migrate import t
 from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.model import (
     Request as MigrationRequest,
 )
-from ansible_collections.headroom.libvirt.plugins.module_utils._stats.collect import Request
+from ansible_collections.headroom.libvirt.plugins.module_utils._stats.collect import StatsRequest
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import domains
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
     Connection,
@@ -246,7 +246,7 @@ def test_a_machine_that_was_made_from_no_appliance_names_the_way_out(
 
 def test_statistics_are_those_of_the_machine_on_its_host(uri: str) -> None:
     machine = DetachedMachine({"uri": uri, "name": "test", "uuid": UUID})
-    (reading,) = machine.stats(Request(groups=["state"], names=["another"]))
+    (reading,) = machine.stats(StatsRequest(groups=["state"], names=["another"]))
     assert (reading.sample.name, reading.sample.uuid) == ("test", UUID)
     with pytest.raises(UnsupportedBehaviour, match="cannot tell its statistics"):
-        Machine().stats(Request())
+        Machine().stats(StatsRequest())

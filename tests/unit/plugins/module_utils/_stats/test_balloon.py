@@ -10,11 +10,11 @@ import pytest
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import LibvirtFailed
 from ansible_collections.headroom.libvirt.plugins.module_utils._stats.balloon import (
-    period_of,
+    read_period,
     set_periods,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._stats.collect import (
-    Request,
+    StatsRequest,
     collect,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._stats.sample import DomainSample
@@ -53,7 +53,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
 
 
 def samples(connection: Connection, **changes: t.Any) -> list[DomainSample]:
-    read = [reading.sample for reading in collect(connection, Request())]
+    read = [reading.sample for reading in collect(connection, StatsRequest())]
     return [
         DomainSample(
             one.name, one.uuid, one.id, one.taken_at, {**one.stats, "timed_out": False, **changes}
@@ -116,4 +116,4 @@ def test_a_guest_that_stops_meanwhile_is_passed_over(
     ],
 )
 def test_the_period_is_read(text: str, period: int | None) -> None:
-    assert period_of(text) == period
+    assert read_period(text) == period

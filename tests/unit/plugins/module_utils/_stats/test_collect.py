@@ -10,7 +10,7 @@ import pytest
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import NotFound, Unsupported
 from ansible_collections.headroom.libvirt.plugins.module_utils._stats.collect import (
-    Request,
+    StatsRequest,
     collect,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import domains as domain_api
@@ -74,28 +74,28 @@ def host(node: Connection) -> Connection:
     return node
 
 
-def names(connection: Connection, request: Request) -> list[str]:
+def names(connection: Connection, request: StatsRequest) -> list[str]:
     return [reading.sample.name for reading in collect(connection, request, Clock())]
 
 
 @pytest.mark.parametrize(
     ("request_", "expected"),
     [
-        (Request(), ["db", "web-1", "web-2", "web-3"]),
-        (Request(inactive=False), ["db", "web-1", "web-2"]),
-        (Request(names=["web-3"]), ["web-3"]),
-        (Request(names=["web-3", "db", "web-3"]), ["db", "web-3"]),
-        (Request(names=["web-3", "db"], inactive=False), ["db"]),
-        (Request(names=[]), []),
-        (Request(fleet="web"), ["web-1", "web-2"]),
-        (Request(tenant="a"), ["db", "web-2"]),
-        (Request(fleet="web", tenant="a"), ["web-2"]),
-        (Request(names=["db"], fleet="web"), []),
-        (Request(metadata=True, inactive=False), ["db", "web-1", "web-2"]),
+        (StatsRequest(), ["db", "web-1", "web-2", "web-3"]),
+        (StatsRequest(inactive=False), ["db", "web-1", "web-2"]),
+        (StatsRequest(names=["web-3"]), ["web-3"]),
+        (StatsRequest(names=["web-3", "db", "web-3"]), ["db", "web-3"]),
+        (StatsRequest(names=["web-3", "db"], inactive=False), ["db"]),
+        (StatsRequest(names=[]), []),
+        (StatsRequest(fleet="web"), ["web-1", "web-2"]),
+        (StatsRequest(tenant="a"), ["db", "web-2"]),
+        (StatsRequest(fleet="web", tenant="a"), ["web-2"]),
+        (StatsRequest(names=["db"], fleet="web"), []),
+        (StatsRequest(metadata=True, inactive=False), ["db", "web-1", "web-2"]),
     ],
 )
 def test_the_chosen_domains_are_read_in_the_order_of_their_names(
-    host: Connection, request_: Request, expected: list[str]
+    host: Connection, request_: StatsRequest, expected: list[str]
 ) -> None:
     assert names(host, request_) == expected
 
@@ -103,14 +103,14 @@ def test_the_chosen_domains_are_read_in_the_order_of_their_names(
 @pytest.mark.parametrize(
     ("request_", "calls"),
     [
-        (Request(), ["listAllDomains", "domainListGetStats"]),
-        (Request(inactive=False, interval=5), ["listAllDomains", "domainListGetStats"] * 2),
-        (Request(names=["db"]), ["lookupByName", "domainListGetStats"]),
-        (Request(names=["db", "web-1", "web-2"]), ["listAllDomains", "domainListGetStats"]),
+        (StatsRequest(), ["listAllDomains", "domainListGetStats"]),
+        (StatsRequest(inactive=False, interval=5), ["listAllDomains", "domainListGetStats"] * 2),
+        (StatsRequest(names=["db"]), ["lookupByName", "domainListGetStats"]),
+        (StatsRequest(names=["db", "web-1", "web-2"]), ["listAllDomains", "domainListGetStats"]),
     ],
 )
 def test_the_number_of_calls_does_not_depend_on_the_number_of_domains(
-    host: Connection, request_: Request, calls: list[str]
+    host: Connection, request_: StatsRequest, calls: list[str]
 ) -> None:
     spy = Calls(host.handle)
     collect(Connection(t.cast("libvirt.virConnect", spy), host.uri), request_, Clock())
@@ -127,13 +127,13 @@ STATE, BLOCK, VCPU = (
 @pytest.mark.parametrize(
     ("request_", "groups", "flags"),
     [
-        (Request(groups=["block"], backing=True), STATE | BLOCK, NOWAIT | BACKING),
-        (Request(groups=["vcpu"], inactive=False), STATE | VCPU, NOWAIT),
-        (Request(groups=[], names=["db", "web-1"]), STATE, NOWAIT),
+        (StatsRequest(groups=["block"], backing=True), STATE | BLOCK, NOWAIT | BACKING),
+        (StatsRequest(groups=["vcpu"], inactive=False), STATE | VCPU, NOWAIT),
+        (StatsRequest(groups=[], names=["db", "web-1"]), STATE, NOWAIT),
     ],
 )
 def test_libvirt_is_asked_for_no_more_and_never_waits(
-    host: Connection, request_: Request, groups: int, flags: int
+    host: Connection, request_: StatsRequest, groups: int, flags: int
 ) -> None:
     spy = Calls(host.handle)
     collect(Connection(t.cast("libvirt.virConnect", spy), host.uri), request_, Clock())
@@ -146,34 +146,34 @@ def test_every_group_has_its_number_and_one_that_libvirt_lacks_is_named(
     spy = Calls(host.handle)
     collect(
         Connection(t.cast("libvirt.virConnect", spy), host.uri),
-        Request(groups=stats.ALL_GROUPS),
+        StatsRequest(groups=stats.ALL_GROUPS),
         Clock(),
     )
     assert spy.numbers[-2] == (1 << len(stats.ALL_GROUPS)) - 1
     monkeypatch.delattr(libvirt, "VIR_DOMAIN_STATS_VM")
     with pytest.raises(Unsupported, match=r"groups: .* the group vm"):
-        collect(host, Request(groups=["vm"]))
+        collect(host, StatsRequest(groups=["vm"]))
 
 
 def test_names_that_no_domain_has_are_all_named(host: Connection) -> None:
     with pytest.raises(
         NotFound, match=r"name: there is no domain 'x/\.\.', 'y\\n' on test:"
     ) as caught:
-        collect(host, Request(names=["db", "x/..", "y\n"]))
+        collect(host, StatsRequest(names=["db", "x/..", "y\n"]))
     assert caught.value.details["missing"] == ["x/..", "y\n"]
     with pytest.raises(NotFound, match="name: there is no domain 'z'"):
-        collect(host, Request(names=["z"]))
+        collect(host, StatsRequest(names=["z"]))
 
 
 def test_metadata_are_read_only_when_asked_for(host: Connection) -> None:
-    (plain,) = collect(host, Request(names=["web-1"]))
+    (plain,) = collect(host, StatsRequest(names=["web-1"]))
     assert (plain.metadata, plain.as_dict("test:///default")["fleet"]) == (None, None)
-    (labelled,) = collect(host, Request(names=["web-1"], metadata=True))
+    (labelled,) = collect(host, StatsRequest(names=["web-1"], metadata=True))
     assert (
         labelled.as_dict("test:///default").items()
         >= {"fleet": "web", "tenant": "b", "state": "running", "rates": None}.items()
     )
-    (unlabelled,) = collect(host, Request(names=["web-3"], metadata=True))
+    (unlabelled,) = collect(host, StatsRequest(names=["web-3"], metadata=True))
     assert unlabelled.metadata == Metadata()
 
 
@@ -188,7 +188,7 @@ def test_rates_are_over_the_time_that_passed(
         return [(domain, {**RECORD, "cpu.time": next(counters)}) for domain in domains]
 
     monkeypatch.setattr(stats, "read_some", read_some)
-    (reading,) = collect(host, Request(names=["db"], interval=6.0), Clock())
+    (reading,) = collect(host, StatsRequest(names=["db"], interval=6.0), Clock())
     assert reading.rates is not None
     assert (reading.rates["interval_seconds"], reading.rates["cpu"]["used_cores"]) == (6.0, 0.5)
 
@@ -209,7 +209,7 @@ class VanishBetween(Clock):
 
 
 def test_a_domain_that_vanishes_is_left_out_and_a_new_one_has_no_rates(host: Connection) -> None:
-    readings = collect(host, Request(interval=1.0), VanishBetween(host))
+    readings = collect(host, StatsRequest(interval=1.0), VanishBetween(host))
     assert [(reading.sample.name, reading.rates is None) for reading in readings] == [
         ("db", False),
         ("new", True),
@@ -219,7 +219,7 @@ def test_a_domain_that_vanishes_is_left_out_and_a_new_one_has_no_rates(host: Con
 
 
 def test_a_chosen_domain_that_vanishes_is_left_out(host: Connection) -> None:
-    readings = collect(host, Request(names=["db", "web-1"], interval=1.0), VanishBetween(host))
+    readings = collect(host, StatsRequest(names=["db", "web-1"], interval=1.0), VanishBetween(host))
     assert [reading.sample.name for reading in readings] == ["db"]
 
 
@@ -230,11 +230,11 @@ def test_a_domain_that_vanishes_before_its_metadata_are_read_is_left_out(
     listed = [*host.handle.listAllDomains()]
     stale.undefineFlags()
     monkeypatch.setattr(domain_api, "list_all", lambda _connection: listed)
-    assert names(host, Request(fleet="web")) == ["web-1", "web-2"]
+    assert names(host, StatsRequest(fleet="web")) == ["web-1", "web-2"]
 
 
 def test_a_domain_that_was_off_in_both_samples_has_rates_of_nothing(host: Connection) -> None:
-    (reading,) = collect(host, Request(names=["web-3"], interval=1.0), Clock())
+    (reading,) = collect(host, StatsRequest(names=["web-3"], interval=1.0), Clock())
     assert reading.rates == {
         "interval_seconds": 1.0,
         **dict.fromkeys(("cpu", "vcpu", "memory", "block", "interface")),

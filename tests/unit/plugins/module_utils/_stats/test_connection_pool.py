@@ -13,8 +13,8 @@ import pytest
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import ConnectionFailed
 from ansible_collections.headroom.libvirt.plugins.module_utils._stats import connection_pool
 from ansible_collections.headroom.libvirt.plugins.module_utils._stats.connection_pool import (
-    Lanes,
-    automatic_workers,
+    ConnectionPool,
+    choose_workers,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import Connection
 
@@ -36,33 +36,33 @@ def test_workers_follow_domains_and_processors(
     uri: str, processors: int, domains: int, workers: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(os, "cpu_count", lambda: processors)
-    assert automatic_workers(Connection(t.cast("t.Any", None), uri), domains) == workers
+    assert choose_workers(Connection(t.cast("t.Any", None), uri), domains) == workers
 
 
 def test_connections_are_opened_when_they_are_needed_and_closed_but_the_first(
     node: Connection,
 ) -> None:
     domains = node.handle.listAllDomains()
-    with contextlib.closing(Lanes(node, domains)) as lanes:
-        first = [lanes.take() for _request in range(5)]
-        another = lanes.take()
-    assert [lane and lane.connection for lane in first] == [node] * 5
+    with contextlib.closing(ConnectionPool(node, domains)) as pool:
+        first = [pool.take() for _request in range(5)]
+        another = pool.take()
+    assert [pooled and pooled.connection for pooled in first] == [node] * 5
     assert another is not None
     assert another.connection.handle is not node.handle
     assert node.handle.isAlive()
 
 
 def test_more_workers_than_one_connection_carries_get_more_connections(node: Connection) -> None:
-    with contextlib.closing(Lanes(node, [])) as lanes:
-        taken = [lanes.take() for _worker in range(8)]
-    assert len({id(lane) for lane in taken}) == 2
+    with contextlib.closing(ConnectionPool(node, [])) as pool:
+        taken = [pool.take() for _worker in range(8)]
+    assert len({id(pooled) for pooled in taken}) == 2
 
 
 def test_there_is_an_end_to_them(node: Connection) -> None:
-    with contextlib.closing(Lanes(node, [])) as lanes:
-        taken = [lanes.take() for _request in range(8 * connection_pool.REQUESTS)]
+    with contextlib.closing(ConnectionPool(node, [])) as pool:
+        taken = [pool.take() for _request in range(8 * connection_pool.REQUESTS_PER_CONNECTION)]
         assert None not in taken
-        assert lanes.take() is None
+        assert pool.take() is None
 
 
 def test_a_host_that_refuses_another_client_has_less_room(
@@ -72,5 +72,5 @@ def test_a_host_that_refuses_another_client_has_less_room(
         raise ConnectionFailed("too many clients")
 
     monkeypatch.setattr(connection_pool, "open_connection", refuse)
-    with contextlib.closing(Lanes(node, [])) as lanes:
-        assert [lanes.take() is None for _request in range(6)] == [False] * 5 + [True]
+    with contextlib.closing(ConnectionPool(node, [])) as pool:
+        assert [pool.take() is None for _request in range(6)] == [False] * 5 + [True]

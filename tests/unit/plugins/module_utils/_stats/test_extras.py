@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._stats import fields
-from ansible_collections.headroom.libvirt.plugins.module_utils._stats.sample import parse
+from ansible_collections.headroom.libvirt.plugins.module_utils._stats.sample import parse_record
 
 from .records import RECORD
 from .test_sample import EXTRA, WRONG, numbers
@@ -46,7 +46,7 @@ BANDWIDTH = {
 
 
 def extra(record: dict[str, t.Any], name: str) -> t.Any:
-    return parse(record)[name]
+    return parse_record(record)[name]
 
 
 def test_there_is_nothing_of_groups_that_were_not_asked_for() -> None:
@@ -154,7 +154,7 @@ NAMES = st.one_of(
 
 @given(st.dictionaries(NAMES, WRONG))
 def test_no_record_makes_it_raise_or_give_what_json_cannot_carry(record: dict[str, t.Any]) -> None:
-    stats = parse(record)
+    stats = parse_record(record)
     json.dumps(stats, allow_nan=False)
     assert all(
         number >= 0 and math.isfinite(number)
@@ -164,5 +164,5 @@ def test_no_record_makes_it_raise_or_give_what_json_cannot_carry(record: dict[st
 
 @given(st.dictionaries(NAMES, st.none() | st.booleans() | st.text() | st.integers(max_value=-1)))
 def test_no_number_is_invented(record: dict[str, t.Any]) -> None:
-    stats = parse(record)
+    stats = parse_record(record)
     assert not set(numbers({name: stats[name] for name in EXTRA}))

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._stats.connection_pool import (
-    Lane,
-    Lanes,
+    ConnectionPool,
+    PooledConnection,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._stats.gather import (
     Chunk,
@@ -26,20 +26,20 @@ TIMEOUT = 0.03
 ATTEMPTS = 3
 
 
-class OneRoad:
-    """Lanes of one lane, with room for so many requests."""
+class OneConnection:
+    """A pool of one connection, with room for so many requests."""
 
     def __init__(self, room: int = 99) -> None:
-        self.lane = Lane(t.cast("t.Any", None), {})
+        self.pooled = PooledConnection(t.cast("t.Any", None), {})
         self.room = room
         self.most = 0
 
-    def take(self) -> Lane | None:
-        if self.lane.busy >= self.room:
+    def take(self) -> PooledConnection | None:
+        if self.pooled.busy >= self.room:
             return None
-        self.lane.busy += 1
-        self.most = max(self.most, self.lane.busy)
-        return self.lane
+        self.pooled.busy += 1
+        self.most = max(self.most, self.pooled.busy)
+        return self.pooled
 
 
 class Guests:
@@ -49,7 +49,7 @@ class Guests:
         self.hangs = dict(hangs or {})
         self.freed = threading.Event()
 
-    def ask(self, _lane: Lane, chunk: Chunk) -> dict[str, int]:
+    def ask(self, _pooled: PooledConnection, chunk: Chunk) -> dict[str, int]:
         for key in chunk.keys:
             if self.hangs.get(key, 0):
                 self.hangs[key] -= 1
@@ -67,8 +67,8 @@ def hanging(**hangs: int) -> t.Iterator[Guests]:
 def gather(
     guests: Guests, keys: t.Sequence[str], workers: int = 2, room: int = 99
 ) -> tuple[dict[str, int], set[str]]:
-    lanes = t.cast(Lanes, OneRoad(room))
-    return Gathering(lanes, workers, TIMEOUT if guests.hangs else 60.0, ATTEMPTS, guests.ask).run(
+    pool = t.cast(ConnectionPool, OneConnection(room))
+    return Gathering(pool, workers, TIMEOUT if guests.hangs else 60.0, ATTEMPTS, guests.ask).run(
         keys
     )
 
@@ -95,8 +95,8 @@ def test_all_are_answered_at_the_first_attempt() -> None:
 
 
 def test_no_more_requests_at_a_time_than_there_are_workers() -> None:
-    road = OneRoad()
-    Gathering(t.cast(Lanes, road), 3, 60.0, ATTEMPTS, Guests().ask).run(KEYS)
+    road = OneConnection()
+    Gathering(t.cast(ConnectionPool, road), 3, 60.0, ATTEMPTS, Guests().ask).run(KEYS)
     assert road.most <= 3
 
 
@@ -131,17 +131,17 @@ def test_when_every_connection_is_full_of_requests_that_hang_the_rest_is_lost() 
 def test_a_request_that_is_late_is_used() -> None:
     with hanging(k0=1, k1=1) as guests:
 
-        def ask(lane: Lane, chunk: Chunk) -> dict[str, int]:
+        def ask(pooled: PooledConnection, chunk: Chunk) -> dict[str, int]:
             if chunk == Chunk(
                 ("k0",), 1
             ):  # asked for in the place of the first one, which it lets go on
                 guests.freed.set()
                 return {}
-            return guests.ask(lane, chunk)
+            return guests.ask(pooled, chunk)
 
-        answers, lost = Gathering(t.cast(Lanes, OneRoad()), 1, TIMEOUT, ATTEMPTS, ask).run(
-            ["k0", "k1"]
-        )
+        answers, lost = Gathering(
+            t.cast(ConnectionPool, OneConnection()), 1, TIMEOUT, ATTEMPTS, ask
+        ).run(["k0", "k1"])
     assert lost == set()
     assert "k1" in answers
 
@@ -149,13 +149,18 @@ def test_a_request_that_is_late_is_used() -> None:
 def test_one_that_another_client_reads_is_asked_for_once_more_by_itself() -> None:
     asked: list[Chunk] = []
 
-    def ask(_lane: Lane, chunk: Chunk) -> dict[str, str]:
+    def ask(_pooled: PooledConnection, chunk: Chunk) -> dict[str, str]:
         asked.append(chunk)
         busy = {"k1"} if len(asked) == 1 else {"k2"}
         return {key: "busy" if key in busy else "free" for key in chunk.keys}
 
     gathering = Gathering(
-        t.cast(Lanes, OneRoad()), 1, 60.0, ATTEMPTS, ask, lambda answer: answer == "busy"
+        t.cast(ConnectionPool, OneConnection()),
+        1,
+        60.0,
+        ATTEMPTS,
+        ask,
+        lambda answer: answer == "busy",
     )
     assert gathering.run(["k1", "k2"]) == ({"k1": "free", "k2": "free"}, set())
     assert [chunk.keys for chunk in asked] == [("k1", "k2"), ("k1",)]
@@ -165,12 +170,17 @@ def test_one_that_another_client_reads_is_asked_for_once_more_by_itself() -> Non
 def test_one_that_stays_busy_is_asked_for_no_third_time() -> None:
     asked: list[Chunk] = []
 
-    def ask(_lane: Lane, chunk: Chunk) -> dict[str, str]:
+    def ask(_pooled: PooledConnection, chunk: Chunk) -> dict[str, str]:
         asked.append(chunk)
         return dict.fromkeys(chunk.keys, "busy")
 
     gathering = Gathering(
-        t.cast(Lanes, OneRoad()), 1, 60.0, ATTEMPTS, ask, lambda answer: answer == "busy"
+        t.cast(ConnectionPool, OneConnection()),
+        1,
+        60.0,
+        ATTEMPTS,
+        ask,
+        lambda answer: answer == "busy",
     )
     assert gathering.run(["k1"]) == ({"k1": "busy"}, set())
     assert len(asked) == 2
@@ -185,16 +195,18 @@ def test_progress_is_told_and_may_end_it() -> None:
             raise MemoryError
 
     with pytest.raises(MemoryError):
-        Gathering(t.cast(Lanes, OneRoad()), 1, 60.0, ATTEMPTS, Guests().ask, note=note).run(KEYS)
+        Gathering(
+            t.cast(ConnectionPool, OneConnection()), 1, 60.0, ATTEMPTS, Guests().ask, note=note
+        ).run(KEYS)
     assert progress == [(14, 40), (27, 40)]
 
 
 @pytest.mark.parametrize("workers", [1, 4])
 def test_an_error_is_raised(workers: int) -> None:
-    def fail(_lane: Lane, chunk: Chunk) -> dict[str, int]:
+    def fail(_pooled: PooledConnection, chunk: Chunk) -> dict[str, int]:
         if "k5" in chunk.keys:
             raise RuntimeError("refused")
         return {}
 
     with pytest.raises(RuntimeError, match="refused"):
-        Gathering(t.cast(Lanes, OneRoad()), workers, 60.0, ATTEMPTS, fail).run(KEYS)
+        Gathering(t.cast(ConnectionPool, OneConnection()), workers, 60.0, ATTEMPTS, fail).run(KEYS)

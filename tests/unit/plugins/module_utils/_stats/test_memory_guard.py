@@ -14,8 +14,11 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import NotEnoughMemory
-from ansible_collections.headroom.libvirt.plugins.module_utils._stats import memory
-from ansible_collections.headroom.libvirt.plugins.module_utils._stats.memory import Guard, Limit
+from ansible_collections.headroom.libvirt.plugins.module_utils._stats import memory_guard
+from ansible_collections.headroom.libvirt.plugins.module_utils._stats.memory_guard import (
+    MemoryGuard,
+    MemoryLimit,
+)
 
 from tools import checkout
 
@@ -29,8 +32,10 @@ class Process:
         self.resident = resident
         self.most = most
 
-    def guard(self) -> Guard:
-        return Guard(lambda: Limit("a limit", self.most - self.resident), lambda: self.resident)
+    def guard(self) -> MemoryGuard:
+        return MemoryGuard(
+            lambda: MemoryLimit("a limit", self.most - self.resident), lambda: self.resident
+        )
 
 
 def test_what_fits_is_let_pass_and_few_domains_say_nothing() -> None:
@@ -54,7 +59,7 @@ def test_what_will_not_fit_is_refused_before_it_is_read() -> None:
 
 def test_without_a_limit_nothing_is_refused() -> None:
     process = Process(0, 0)
-    guard = Guard(lambda: None, lambda: process.resident)
+    guard = MemoryGuard(lambda: None, lambda: process.resident)
     process.resident += 10**12
     guard.check(100, 5000)
 
@@ -81,13 +86,13 @@ def test_the_limits_of_all_groups_above_count(
     (folder / "system.slice" / Path(used).name).write_text("700\n")
     (folder / "system.slice/memory.stat").write_text(f"anon 500\n{cache} 50\nfile 9\n")
     (tmp_path / "cgroup").write_text(membership)
-    limits = list(memory._control_groups(tmp_path, tmp_path / "cgroup"))
-    assert limits == [Limit(str(folder / "system.slice" / most), 350)]
+    limits = list(memory_guard._read_control_group_limits(tmp_path, tmp_path / "cgroup"))
+    assert limits == [MemoryLimit(str(folder / "system.slice" / most), 350)]
 
 
 def test_this_process_is_measured() -> None:
-    assert MIB < memory.resident_bytes() < 2**40
-    limit = memory.tightest_limit()
+    assert MIB < memory_guard.measure_resident_bytes() < 2**40
+    limit = memory_guard.find_tightest_limit()
     assert limit is None or limit.room_bytes < 2**60
 
 

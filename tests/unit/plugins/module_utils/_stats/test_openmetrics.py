@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._stats.openmetrics import (
     METRICS,
-    exposition,
+    render_exposition,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._stats.sample import (
     DomainSample,
-    parse,
+    parse_record,
 )
 
 from tools.checkout import ROOT
@@ -34,7 +34,7 @@ PLAIN = {"\\\\": "\\", "\\n": "\n", '\\"': '"'}
 
 
 def domain(name: str = "web-1", uuid: str = "u", **changes: t.Any) -> dict[str, t.Any]:
-    stats = parse({**RECORD, **changes})
+    stats = parse_record({**RECORD, **changes})
     return {**DomainSample(name, uuid, 1, 0.0, stats).as_dict(), "fleet": "web", "tenant": None}
 
 
@@ -71,7 +71,7 @@ def read_back(text: str, *, openmetrics: bool) -> tuple[dict[str, str], Samples]
 @pytest.mark.parametrize("openmetrics", [True, False])
 def test_the_names_are_those_of_the_exporters(openmetrics: bool) -> None:
     types, samples = read_back(
-        exposition([domain()], openmetrics=openmetrics), openmetrics=openmetrics
+        render_exposition([domain()], openmetrics=openmetrics), openmetrics=openmetrics
     )
     own = (("domain", "web-1"), ("uuid", "u"), ("fleet", "web"))
     vda = (*own, ("index", "0"), ("target_device", "vda"), ("source_file", "/images/a.qcow2"))
@@ -88,7 +88,7 @@ def test_the_names_are_those_of_the_exporters(openmetrics: bool) -> None:
 
 
 def test_what_is_not_known_and_what_lies_below_a_disk_has_no_sample() -> None:
-    _types, samples = read_back(exposition([domain()]), openmetrics=True)
+    _types, samples = read_back(render_exposition([domain()]), openmetrics=True)
     names = {name for name, _labels in samples}
     assert "libvirt_domain_block_stats_write_bytes_total" not in names
     files = {
@@ -113,7 +113,7 @@ def test_the_dashboard_asks_for_nothing_else() -> None:
 
 
 def test_no_domains_are_a_whole_text_too() -> None:
-    types, samples = read_back(exposition([]), openmetrics=True)
+    types, samples = read_back(render_exposition([]), openmetrics=True)
     assert samples == {}
     assert set(types) == {"libvirt_domain_info_vstate", "libvirt_domain_timed_out"}
 
@@ -130,7 +130,7 @@ def test_every_text_comes_back_as_it_was(
         for number, (name, (path, nic)) in enumerate(guests.items())
     ]
     _types, samples = read_back(
-        exposition(domains, openmetrics=openmetrics), openmetrics=openmetrics
+        render_exposition(domains, openmetrics=openmetrics), openmetrics=openmetrics
     )
     values = {(label, value) for _name, labels in samples for label, value in labels}
     assert {value for label, value in values if label == "domain"} == set(guests)
@@ -139,5 +139,5 @@ def test_every_text_comes_back_as_it_was(
 
 
 def test_what_is_no_unicode_text_is_replaced() -> None:
-    _types, samples = read_back(exposition([domain("a\udc80b")]), openmetrics=True)
+    _types, samples = read_back(render_exposition([domain("a\udc80b")]), openmetrics=True)
     assert {dict(labels)["domain"] for _name, labels in samples} == {"a?b"}

@@ -11,12 +11,12 @@ import pytest
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
 from ansible_collections.headroom.libvirt.plugins.module_utils._stats.previous import (
     BootClock,
-    Store,
-    current_boot,
+    SampleFile,
+    read_boot_id,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._stats.sample import (
     DomainSample,
-    parse,
+    parse_record,
 )
 
 from .records import RECORD
@@ -25,13 +25,13 @@ if t.TYPE_CHECKING:
     from pathlib import Path
 
 SAMPLES = [
-    DomainSample("web-1", "u1", 1, 5.25, parse(RECORD)),
-    DomainSample("off", "u2", None, 5.5, parse({})),
+    DomainSample("web-1", "u1", 1, 5.25, parse_record(RECORD)),
+    DomainSample("off", "u2", None, 5.5, parse_record({})),
 ]
 
 
 def test_samples_come_back_as_they_were(tmp_path: Path) -> None:
-    store = Store(str(tmp_path / "samples.json"), "qemu:///system", "boot")
+    store = SampleFile(str(tmp_path / "samples.json"), "qemu:///system", "boot")
     assert store.read() == []
     store.write(SAMPLES)
     assert store.read() == SAMPLES
@@ -41,9 +41,9 @@ def test_samples_come_back_as_they_were(tmp_path: Path) -> None:
 
 def test_samples_of_another_host_or_boot_are_none(tmp_path: Path) -> None:
     path = str(tmp_path / "samples.json")
-    Store(path, "qemu:///system", "boot").write(SAMPLES)
-    assert Store(path, "qemu:///session", "boot").read() == []
-    assert Store(path, "qemu:///system", "another").read() == []
+    SampleFile(path, "qemu:///system", "boot").write(SAMPLES)
+    assert SampleFile(path, "qemu:///session", "boot").read() == []
+    assert SampleFile(path, "qemu:///system", "another").read() == []
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_samples_of_another_host_or_boot_are_none(tmp_path: Path) -> None:
 def test_a_broken_file_is_as_good_as_none_and_replaced(tmp_path: Path, content: str) -> None:
     file = tmp_path / "samples.json"
     file.write_text(content)
-    store = Store(str(file), "u", "b")
+    store = SampleFile(str(file), "u", "b")
     assert store.read() == []
     store.write(SAMPLES)
     assert store.read() == SAMPLES
@@ -70,10 +70,10 @@ def test_a_broken_file_is_as_good_as_none_and_replaced(tmp_path: Path, content: 
 
 def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match=r"samples: .* cannot be read"):
-        Store(str(tmp_path), "u", "b").read()
+        SampleFile(str(tmp_path), "u", "b").read()
 
 
 def test_the_clock_of_this_boot_goes_forward() -> None:
     clock = BootClock()
     assert clock.now() <= clock.now()
-    assert len(current_boot()) == 36
+    assert len(read_boot_id()) == 36

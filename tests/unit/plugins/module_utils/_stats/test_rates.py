@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._stats.rates import between
+from ansible_collections.headroom.libvirt.plugins.module_utils._stats.rates import compute_rates
 from ansible_collections.headroom.libvirt.plugins.module_utils._stats.sample import (
     DomainSample,
-    parse,
+    parse_record,
 )
 
 from .records import RECORD
@@ -23,16 +23,16 @@ from .records import RECORD
 def sample(
     at: float, changes: t.Mapping[str, t.Any] | None = None, run: int | None = 7
 ) -> DomainSample:
-    return DomainSample("web-1", "u-1", run, at, parse({**RECORD, **(changes or {})}))
+    return DomainSample("web-1", "u-1", run, at, parse_record({**RECORD, **(changes or {})}))
 
 
 def without(*prefixes: str) -> DomainSample:
     record = {key: value for key, value in RECORD.items() if not key.startswith(prefixes)}
-    return DomainSample("web-1", "u-1", 7, 100.0, parse(record))
+    return DomainSample("web-1", "u-1", 7, 100.0, parse_record(record))
 
 
 def rates(before: DomainSample, after: DomainSample) -> dict[str, t.Any]:
-    result = between(before, after)
+    result = compute_rates(before, after)
     assert result is not None
     return result
 
@@ -93,7 +93,7 @@ def test_a_device_keeps_its_rate_when_one_before_it_is_unplugged() -> None:
         if key.startswith("block.2")
     }
     moved |= {"state.state": 1, "block.count": 1, "block.0.rd.bytes": 1024}
-    after = DomainSample("web-1", "u-1", 7, 2.0, parse(moved))
+    after = DomainSample("web-1", "u-1", 7, 2.0, parse_record(moved))
     (disk,) = rates(sample(0.0), after)["block"]["devices"]
     assert (disk["name"], disk["rd_bytes_per_second"]) == ("vdb", 256.0)
 
@@ -104,7 +104,7 @@ def test_a_device_keeps_its_rate_when_one_before_it_is_unplugged() -> None:
     ids=["new", "started again", "was off", "same instant", "clock went back"],
 )
 def test_there_is_no_rate_without_a_past_of_the_same_run(previous: DomainSample | None) -> None:
-    assert between(previous, sample(1.0)) is None
+    assert compute_rates(previous, sample(1.0)) is None
 
 
 def test_a_group_that_one_sample_lacks_has_no_rates() -> None:

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._stats import fields
-from ansible_collections.headroom.libvirt.plugins.module_utils._stats.sample import parse
+from ansible_collections.headroom.libvirt.plugins.module_utils._stats.sample import parse_record
 
 from .records import RECORD
 
@@ -23,7 +23,7 @@ def without(*prefixes: str) -> dict[str, t.Any]:
 
 
 def test_values_are_named_and_in_base_units() -> None:
-    stats = parse(RECORD)
+    stats = parse_record(RECORD)
     assert (stats["state"], stats["state_reason"], stats["timed_out"]) == (
         "running",
         "booted",
@@ -45,7 +45,7 @@ EXTRA = ["iothread", "dirty_rate", "memory_bandwidth", "perf", "other"]
 
 
 def test_vcpus_that_are_off_leave_holes() -> None:
-    vcpu = parse(RECORD)["vcpu"]
+    vcpu = parse_record(RECORD)["vcpu"]
     assert [(device["index"], device["state"]) for device in vcpu["devices"]] == [
         (0, "running"),
         (2, "running"),
@@ -56,7 +56,7 @@ def test_vcpus_that_are_off_leave_holes() -> None:
 
 
 def test_a_passed_through_nic_is_listed_without_numbers_and_left_out_of_the_total() -> None:
-    interface = parse(RECORD)["interface"]
+    interface = parse_record(RECORD)["interface"]
     passed_through, plain = interface["devices"]
     assert set(passed_through.values()) == {0, None}
     assert (plain["index"], plain["name"], plain["rx_bytes"], plain["rx_errs"]) == (
@@ -70,7 +70,7 @@ def test_a_passed_through_nic_is_listed_without_numbers_and_left_out_of_the_tota
 
 
 def test_images_below_a_disk_are_told_apart_and_left_out_of_the_total() -> None:
-    block = parse(RECORD)["block"]
+    block = parse_record(RECORD)["block"]
     assert [(disk["name"], disk["layer"], disk["backing_index"]) for disk in block["devices"]] == [
         ("vda", 0, 1),
         ("vda", 1, 3),
@@ -96,11 +96,11 @@ def test_images_below_a_disk_are_told_apart_and_left_out_of_the_total() -> None:
 )
 def test_memory_used(changes: dict[str, t.Any], used: int | None) -> None:
     expected = None if used is None else used * 1024
-    assert parse({**RECORD, **changes})["memory"]["used_bytes"] == expected
+    assert parse_record({**RECORD, **changes})["memory"]["used_bytes"] == expected
 
 
 def test_a_guest_that_never_told_its_memory_has_no_time_of_it() -> None:
-    memory = parse({**RECORD, "balloon.last-update": 0}, now=1_700_000_009.25)["memory"]
+    memory = parse_record({**RECORD, "balloon.last-update": 0}, now=1_700_000_009.25)["memory"]
     assert (memory["last_update"], memory["age_seconds"]) == (None, None)
 
 
@@ -108,7 +108,7 @@ def test_a_guest_that_never_told_its_memory_has_no_time_of_it() -> None:
     ("now", "age"), [(1_700_000_009.25, 9.25), (1_600_000_000.0, 0.0), (None, None)]
 )
 def test_what_the_guest_told_has_an_age(now: float | None, age: float | None) -> None:
-    assert parse(RECORD, now)["memory"]["age_seconds"] == age
+    assert parse_record(RECORD, now)["memory"]["age_seconds"] == age
 
 
 @pytest.mark.parametrize(
@@ -122,13 +122,13 @@ def test_what_the_guest_told_has_an_age(now: float | None, age: float | None) ->
     ],
 )
 def test_a_group_that_is_not_there_is_none(prefix: str, group: str) -> None:
-    stats = parse(without(prefix))
+    stats = parse_record(without(prefix))
     assert stats[group] is None
     assert [name for name, value in stats.items() if value is None] == [group, *EXTRA]
 
 
 def test_no_devices_add_up_to_nothing() -> None:
-    interface = parse({"net.count": 0})["interface"]
+    interface = parse_record({"net.count": 0})["interface"]
     assert interface["devices"] == []
     assert set(interface["total"].values()) == {0}
 
@@ -138,7 +138,7 @@ def test_no_devices_add_up_to_nothing() -> None:
     "prefixes", [("balloon.rss",), ("block.0.rd", "block.2.rd"), ("balloon.rss", "block.0.rd")]
 )
 def test_a_busy_domain_is_seen(prefixes: tuple[str, ...]) -> None:
-    assert parse(without(*prefixes))["timed_out"] is True
+    assert parse_record(without(*prefixes))["timed_out"] is True
 
 
 def test_a_domain_that_is_off_is_not_busy() -> None:
@@ -149,21 +149,22 @@ def test_a_domain_that_is_off_is_not_busy() -> None:
         "block.0.name": "vda",
         "block.0.path": "/a",
     }
-    assert parse(off)["timed_out"] is False
+    assert parse_record(off)["timed_out"] is False
 
 
 def test_a_domain_that_is_off_has_no_processor_time_whatever_libvirt_says() -> None:
     assert (
-        parse({"state.state": 5, "cpu.time": 710_000_000, "cpu.user": 350_000_000})["cpu"] is None
+        parse_record({"state.state": 5, "cpu.time": 710_000_000, "cpu.user": 350_000_000})["cpu"]
+        is None
     )
 
 
 def test_a_disk_without_counters_beside_one_that_has_them_is_not_busy() -> None:
-    assert parse(without("block.2.rd"))["timed_out"] is False
+    assert parse_record(without("block.2.rd"))["timed_out"] is False
 
 
 def test_a_count_beyond_reason_makes_no_devices() -> None:
-    assert parse({"block.count": 10**9})["block"]["devices"] == []
+    assert parse_record({"block.count": 10**9})["block"]["devices"] == []
 
 
 NAMES = st.sampled_from(
@@ -208,8 +209,8 @@ def numbers(value: t.Any) -> t.Iterator[t.Any]:
 
 @given(RECORDS)
 def test_no_record_makes_it_raise_or_give_what_json_cannot_carry(record: dict[str, t.Any]) -> None:
-    found = list(numbers(parse(record)))
-    json.dumps(parse(record), allow_nan=False)
+    found = list(numbers(parse_record(record)))
+    json.dumps(parse_record(record), allow_nan=False)
     assert all(number >= 0 and math.isfinite(number) for number in found)
 
 
@@ -224,7 +225,7 @@ TYPED = NAMES.filter(lambda name: not name.startswith("perf."))
 )
 def test_no_number_is_invented(record: dict[str, t.Any]) -> None:
     # Nothing here is a number of the right type: the only numbers left are sums over no devices.
-    assert set(numbers(parse(record))) <= {0}
+    assert set(numbers(parse_record(record))) <= {0}
 
 
 @given(
@@ -232,7 +233,7 @@ def test_no_number_is_invented(record: dict[str, t.Any]) -> None:
     extra=st.dictionaries(st.from_regex(r"(cpu|cpus|job|new)\.x[a-z.]*", fullmatch=True), WRONG),
 )
 def test_unknown_keys_change_nothing(record: dict[str, t.Any], extra: dict[str, t.Any]) -> None:
-    assert parse({**record, **extra}) == parse(record)
+    assert parse_record({**record, **extra}) == parse_record(record)
 
 
 @given(st.lists(st.integers(0, 2**63), min_size=1, max_size=6))
@@ -240,4 +241,4 @@ def test_totals_are_exact(counters: list[int]) -> None:
     record: dict[str, t.Any] = {"block.count": len(counters)}
     for index, counter in enumerate(counters):
         record |= {f"block.{index}.name": f"vd{index}", f"block.{index}.rd.bytes": counter}
-    assert parse(record)["block"]["total"]["rd_bytes"] == sum(counters)
+    assert parse_record(record)["block"]["total"]["rd_bytes"] == sum(counters)
