@@ -167,14 +167,14 @@ ARGUMENTS = CONNECTION.merge(
 )
 
 
-def bring_about(connection: Connection, module: AnsibleModule) -> dict[str, t.Any]:
+def ensure_reservation(connection: Connection, module: AnsibleModule) -> dict[str, t.Any]:
     """Reserve or release, and return the task's result."""
     params = module.params
-    wanted = Reservation(params["mac"], params["address"], params["name"])
+    desired = Reservation(params["mac"], params["address"], params["name"])
     if params["state"] == "present":
-        plan = apply.plan_to_reserve(connection, params["network"], wanted, force=params["force"])
+        plan = apply.plan_to_reserve(connection, params["network"], desired, force=params["force"])
     else:
-        plan = apply.plan_to_release(connection, params["network"], wanted)
+        plan = apply.plan_to_release(connection, params["network"], desired)
     if not module.check_mode:
         apply.carry_out(plan)
     return {
@@ -189,7 +189,7 @@ def bring_about(connection: Connection, module: AnsibleModule) -> dict[str, t.An
 
 def main() -> None:
     """Run the module."""
-    run_on_host(ARGUMENTS, "change the reservation", bring_about)
+    run_on_host(ARGUMENTS, "change the reservation", ensure_reservation)
 
 
 if __name__ == "__main__":

@@ -94,6 +94,6 @@ def _inspect_one(domain: DefinedDomain, request: DomainRequest, uses: users.Uses
         observed,
         uses.sort_owned(domain.definition) if removes else users.OwnedVolumes(),
         autostart,
-        network_apply.still_there(domain.connection, domain.metadata),
+        network_apply.list_held_reservations(domain.connection, domain.metadata),
         exports.find_exports_of(domain.domain),
     )

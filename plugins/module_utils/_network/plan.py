@@ -5,7 +5,10 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""Which steps bring a network's reservations to what is wanted. Pure."""
+"""The steps that bring a network's reservations to what is desired, called by apply.py. Pure.
+
+``compute_reserve_steps`` and ``compute_release_steps`` are for one side of a network, as it runs or as it is defined.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +44,7 @@ class Taken(Conflict):
 
 
 @dataclasses.dataclass(frozen=True)
-class Step:
+class ReservationStep:
     """One change of a network. ``index`` says in which subnet; ``before`` undoes a modification."""
 
     command: Command
@@ -50,25 +53,25 @@ class Step:
     before: Reservation | None = None
 
 
-def checked(wanted: Reservation) -> Reservation:
+def normalise_reservation(desired: Reservation) -> Reservation:
     """Return the reservation in libvirt's spelling; raises InvalidInput naming the option that cannot be used."""
-    mac = None if wanted.mac is None else wanted.mac.lower().replace("-", ":")
+    mac = None if desired.mac is None else desired.mac.lower().replace("-", ":")
     if mac is not None and (not _MAC.fullmatch(mac) or int(mac[:2], 16) & 1):
         raise InvalidInput(
             "mac",
-            wanted.mac,
+            desired.mac,
             "is not the MAC address of a network card",
             "Write it as 52:54:00:12:34:56.",
         )
-    if wanted.name is not None and not can_be_named(wanted.name):
+    if desired.name is not None and not can_be_named(desired.name):
         raise InvalidInput(
             "name",
-            wanted.name,
-            "cannot be a name in DHCP",
+            desired.name,
+            "cannot be a host name in DHCP",
             "Write letters, digits, '-' and '.', beginning with a letter, 63 at most.",
         )
-    address = None if wanted.address is None else str(_parsed(wanted.address))
-    return Reservation(mac, address, wanted.name)
+    address = None if desired.address is None else str(_parse_address(desired.address))
+    return Reservation(mac, address, desired.name)
 
 
 def can_be_named(name: str) -> bool:
@@ -76,70 +79,82 @@ def can_be_named(name: str) -> bool:
     return _NAME.fullmatch(name) is not None
 
 
-def to_reserve(network: Network, wanted: Reservation, *, force: bool) -> list[Step]:
-    """Return the steps after which ``wanted`` stands in the network; raises Taken when somebody is in its way.
+def compute_reserve_steps(
+    network: Network, desired: Reservation, *, force: bool
+) -> list[ReservationStep]:
+    """Return the steps after which ``desired`` stands in the network; raises Taken when somebody is in its way.
 
     The entry of the same MAC address is the machine's own, and so is one without MAC address and with its name. With
     ``force`` those of others go.
     """
-    subnet, after = subnet_of(network, wanted), merged(network, wanted)
-    touching = [(place, one) for place, one in network.reservations if one.collides_with(after)]
-    others = [one for _place, one in touching if not _is_of(one, wanted)]
+    subnet, after = find_subnet(network, desired), merge_with_own(network, desired)
+    touching = [
+        (subnet_of_entry, entry)
+        for subnet_of_entry, entry in network.reservations
+        if entry.collides_with(after)
+    ]
+    others = [entry for _subnet, entry in touching if not _is_of(entry, desired)]
     if others and not force:
-        raise _taken(network, wanted, others)
-    if [one for _place, one in touching] == [after]:
+        raise _build_taken(network, desired, others)
+    if [entry for _subnet, entry in touching] == [after]:
         return []
     if len(touching) == 1 and not others and touching[0][0].index == subnet.index:
-        return [Step("modify", subnet.index, after, touching[0][1])]
+        return [ReservationStep("modify", subnet.index, after, touching[0][1])]
     return [
-        *(Step("delete", place.index, one) for place, one in touching),
-        Step("add", subnet.index, after),
+        *(
+            ReservationStep("delete", subnet_of_entry.index, entry)
+            for subnet_of_entry, entry in touching
+        ),
+        ReservationStep("add", subnet.index, after),
     ]
 
 
-def merged(network: Network, wanted: Reservation) -> Reservation:
-    """Return ``wanted`` with what the machine's own entry says and ``wanted`` leaves open."""
-    own = next((one for _subnet, one in network.reservations if _is_of(one, wanted)), wanted)
-    return dataclasses.replace(wanted, name=wanted.name or own.name, mac=wanted.mac or own.mac)
+def merge_with_own(network: Network, desired: Reservation) -> Reservation:
+    """Return ``desired`` with what the machine's own entry says and ``desired`` leaves open."""
+    entries = (entry for _subnet, entry in network.reservations if _is_of(entry, desired))
+    own = next(entries, desired)
+    return dataclasses.replace(desired, name=desired.name or own.name, mac=desired.mac or own.mac)
 
 
-def to_release(network: Network, wanted: Reservation) -> list[Step]:
-    """Return the steps after which no reservation has all that ``wanted`` names."""
-    asked = {key: value for key, value in wanted.as_dict().items() if value is not None}
+def compute_release_steps(network: Network, desired: Reservation) -> list[ReservationStep]:
+    """Return the steps after which no reservation has all that ``desired`` names."""
+    criteria = {key: value for key, value in desired.as_dict().items() if value is not None}
     return [
-        Step("delete", subnet.index, one)
-        for subnet, one in network.reservations
-        if all(one.as_dict()[key] == value for key, value in asked.items())
+        ReservationStep("delete", subnet.index, entry)
+        for subnet, entry in network.reservations
+        if criteria.items() <= entry.as_dict().items()
     ]
 
 
-def subnet_of(network: Network, wanted: Reservation) -> Subnet:
+def find_subnet(network: Network, desired: Reservation) -> Subnet:
     """Return the subnet that the address lies in; raises InvalidInput or Unsupported where it cannot be reserved."""
-    address = _parsed(wanted.address or "")
+    address = _parse_address(desired.address or "")
     if not network.subnets:
         raise Unsupported(
             f"network: {network.name!r} has no addresses of its own, so libvirt gives none out in it. Reserve the "
             "address where the DHCP server of that network is, or say it in network_config.",
             network=network.name,
         )
-    subnet = next((one for one in network.subnets if address in one.interface.network), None)
+    subnet = next(
+        (subnet for subnet in network.subnets if address in subnet.interface.network), None
+    )
     if subnet is None:
-        there = ", ".join(str(one.interface.network) for one in network.subnets)
+        blocks = ", ".join(str(subnet.interface.network) for subnet in network.subnets)
         raise InvalidInput(
             "address",
-            wanted.address,
-            f"is not in the network {network.name!r} ({there})",
-            "Choose one that is.",
+            desired.address,
+            f"is not in the network {network.name!r} ({blocks})",
+            "Choose an address of the network.",
         )
     _check_usable(network, subnet, address)
     return subnet
 
 
-def notes(network: Network, wanted: Reservation) -> list[str]:
+def describe_reservation(network: Network, desired: Reservation) -> list[str]:
     """Return in sentences what a reader of the result should know of the reservation."""
-    if subnet_of(network, wanted).gives_out(_parsed(wanted.address or "")):
+    if find_subnet(network, desired).gives_out(_parse_address(desired.address or "")):
         return [
-            f"{wanted.address} lies in the range that DHCP gives out; from now on it goes to nobody else."
+            f"{desired.address} lies in the range that DHCP gives out; from now on it goes to nobody else."
         ]
     return []
 
@@ -152,7 +167,12 @@ def _check_usable(network: Network, subnet: Subnet, address: Address) -> None:
             address=str(address),
         )
     serving = next(
-        (one for one in network.subnets if one.has_dhcp and one.interface.version == 4), subnet
+        (
+            candidate
+            for candidate in network.subnets
+            if candidate.has_dhcp and candidate.interface.version == 4
+        ),
+        subnet,
     )
     if serving.index != subnet.index:
         raise InvalidInput(
@@ -163,35 +183,38 @@ def _check_usable(network: Network, subnet: Subnet, address: Address) -> None:
         )
     if address == subnet.interface.ip:
         raise InvalidInput(
-            "address", str(address), "is the host's own in that network", "Choose another one."
+            "address",
+            str(address),
+            "is the host's own address in that network",
+            "Choose another address.",
         )
     block = subnet.interface.network
     if block.prefixlen < 31 and address in {block.network_address, block.broadcast_address}:
         raise InvalidInput(
             "address",
             str(address),
-            f"names the network {block} itself or all of its machines",
-            "Choose another one.",
+            f"is the network or broadcast address of {block}",
+            "Choose another address.",
         )
 
 
-def _is_of(one: Reservation, wanted: Reservation) -> bool:
-    if one.mac is None or wanted.mac is None:
-        return one.name is not None and one.name == wanted.name
-    return one.mac == wanted.mac
+def _is_of(entry: Reservation, desired: Reservation) -> bool:
+    if entry.mac is None or desired.mac is None:
+        return entry.name is not None and entry.name == desired.name
+    return entry.mac == desired.mac
 
 
-def _taken(network: Network, wanted: Reservation, others: t.Sequence[Reservation]) -> Taken:
+def _build_taken(network: Network, desired: Reservation, others: t.Sequence[Reservation]) -> Taken:
     return Taken(
-        f"{wanted} cannot be reserved in the network {network.name!r}: it has already "
-        f"{' and '.join(map(str, others))}. Choose another, remove that one, or set force: true.",
+        f"{desired} cannot be reserved in the network {network.name!r}, which already has "
+        f"{' and '.join(map(str, others))}. Choose another address, remove that reservation, or set force: true.",
         network=network.name,
-        wanted=wanted.as_dict(),
-        holders=[one.as_dict() for one in others],
+        wanted=desired.as_dict(),
+        holders=[entry.as_dict() for entry in others],
     )
 
 
-def _parsed(address: str) -> Address:
+def _parse_address(address: str) -> Address:
     try:
         return ipaddress.ip_address(address)
     except ValueError as error:

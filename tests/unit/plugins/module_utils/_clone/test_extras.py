@@ -46,6 +46,9 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._journal.journal import Journal
 from ansible_collections.headroom.libvirt.plugins.module_utils._network import apply as reservations
+from ansible_collections.headroom.libvirt.plugins.module_utils._network import (
+    survey as network_survey,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._network.plan import Taken
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
     domains,
@@ -136,7 +139,8 @@ def make(shelf: Catalogue, request: CloneRequest, number: int = 1) -> list[apply
 
 def held(connection: Connection) -> list[Reservation]:
     return [
-        one for _subnet, one in reservations.read_sides(connection, "default").either.reservations
+        one
+        for _subnet, one in network_survey.read_sides(connection, "default").current.reservations
     ]
 
 

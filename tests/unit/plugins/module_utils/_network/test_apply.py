@@ -16,7 +16,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     LibvirtFailed,
     NotFound,
 )
-from ansible_collections.headroom.libvirt.plugins.module_utils._network import apply
+from ansible_collections.headroom.libvirt.plugins.module_utils._network import apply, survey
 from ansible_collections.headroom.libvirt.plugins.module_utils._network.plan import Taken
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import domains, networks
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
@@ -51,9 +51,9 @@ def reserve(host: Connection, wanted: Reservation, *, force: bool = False) -> ap
 
 
 def held(host: Connection) -> list[Reservation]:
-    sides = apply.read_sides(host, "default")
+    sides = survey.read_sides(host, "default")
     assert sides.live == sides.config
-    return [one for _subnet, one in sides.either.reservations]
+    return [one for _subnet, one in sides.current.reservations]
 
 
 def test_an_address_is_reserved_once_changed_and_released(host: Connection) -> None:
@@ -103,7 +103,7 @@ def test_a_side_that_has_it_already_is_left_alone(
 
 def test_an_inactive_network_is_changed_in_its_definition(host: Connection) -> None:
     host.handle.networkLookupByName("default").destroy()
-    sides = apply.read_sides(host, "default")
+    sides = survey.read_sides(host, "default")
     assert sides.live is None
     planned = apply.plan_to_reserve(host, "default", WEB, force=False)
     assert (planned.live, len(planned.config)) == ((), 1)
@@ -133,7 +133,7 @@ def test_an_address_on_loan_is_not_promised(
         "type": libvirt.VIR_IP_ADDR_TYPE_IPV4,
     }
     monkeypatch.setattr(networks, "list_leases", lambda _network: [row])
-    with pytest.raises(Taken, match=r"DHCP has lent it to guest \(52:54:00:00:00:09\)"):
+    with pytest.raises(Taken, match=r"DHCP has leased it to guest \(52:54:00:00:00:09\)"):
         reserve(host, WEB)
     assert reserve(host, WEB, force=True).changes.changed
     monkeypatch.setattr(
@@ -165,7 +165,7 @@ def test_a_failure_half_way_leaves_all_as_it_was(
 
 def test_a_network_that_is_not_there_is_named_with_those_that_are(host: Connection) -> None:
     with pytest.raises(NotFound, match=r"no network 'nope' \(it has: default\)"):
-        apply.read_sides(host, "nope")
+        survey.read_sides(host, "nope")
 
 
 def test_the_module_says_in_check_mode_what_it_then_does(host: Connection) -> None:
@@ -175,7 +175,7 @@ def test_the_module_says_in_check_mode_what_it_then_does(host: Connection) -> No
             for name, option in network_reservation.ARGUMENTS.options.items()
         }
         module = types.SimpleNamespace(params={**defaults, **params}, check_mode=check_mode)
-        return network_reservation.bring_about(host, t.cast("t.Any", module))
+        return network_reservation.ensure_reservation(host, t.cast("t.Any", module))
 
     wanted: dict[str, t.Any] = {"mac": WEB.mac, "address": "10.0.0.150"}
     predicted = task(check_mode=True, **wanted)

@@ -18,7 +18,10 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     Unsupported,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._network import plan
-from ansible_collections.headroom.libvirt.plugins.module_utils._network.plan import Step, Taken
+from ansible_collections.headroom.libvirt.plugins.module_utils._network.plan import (
+    ReservationStep,
+    Taken,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import network_xml
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.network_xml import (
     Network,
@@ -63,15 +66,15 @@ def test_a_reservation_is_written_as_libvirt_reads_it() -> None:
 
 
 def test_what_is_there_needs_no_step() -> None:
-    assert plan.to_reserve(DEFAULT, WEB, force=False) == []
+    assert plan.compute_reserve_steps(DEFAULT, WEB, force=False) == []
     assert (
-        plan.to_reserve(DEFAULT, dataclasses.replace(WEB, name=None), force=False) == []
+        plan.compute_reserve_steps(DEFAULT, dataclasses.replace(WEB, name=None), force=False) == []
     )  # the name stays
 
 
 def test_a_new_one_is_added_where_dhcp_serves() -> None:
     new = Reservation("52:54:00:00:00:02", "192.168.122.60")
-    assert plan.to_reserve(DEFAULT, new, force=False) == [Step("add", 1, new)]
+    assert plan.compute_reserve_steps(DEFAULT, new, force=False) == [ReservationStep("add", 1, new)]
 
 
 @pytest.mark.parametrize(
@@ -83,17 +86,23 @@ def test_a_new_one_is_added_where_dhcp_serves() -> None:
     ],
 )
 def test_the_machines_own_entry_is_changed_in_place(after: Reservation) -> None:
-    assert plan.to_reserve(DEFAULT, after, force=False) == [Step("modify", 1, after, WEB)]
+    assert plan.compute_reserve_steps(DEFAULT, after, force=False) == [
+        ReservationStep("modify", 1, after, WEB)
+    ]
 
 
 def test_a_machine_known_by_its_name_gets_another_address() -> None:
     before = Reservation(None, "192.168.122.51", "printer")
     after = dataclasses.replace(before, address="192.168.122.52")
-    assert plan.to_reserve(DEFAULT, after, force=False) == [Step("modify", 1, after, before)]
+    assert plan.compute_reserve_steps(DEFAULT, after, force=False) == [
+        ReservationStep("modify", 1, after, before)
+    ]
     card = dataclasses.replace(
         after, mac="52:54:00:00:00:09"
     )  # and is known by its card from now on
-    assert plan.to_reserve(DEFAULT, card, force=False) == [Step("modify", 1, card, before)]
+    assert plan.compute_reserve_steps(DEFAULT, card, force=False) == [
+        ReservationStep("modify", 1, card, before)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -113,7 +122,7 @@ def test_a_machine_known_by_its_name_gets_another_address() -> None:
 )
 def test_who_has_it_is_named(wanted: Reservation, holder: str) -> None:
     with pytest.raises(Taken) as caught:
-        plan.to_reserve(DEFAULT, wanted, force=False)
+        plan.compute_reserve_steps(DEFAULT, wanted, force=False)
     assert holder in caught.value.message
     assert "force: true" in caught.value.message
     assert len(caught.value.details["holders"]) == 1
@@ -121,7 +130,7 @@ def test_who_has_it_is_named(wanted: Reservation, holder: str) -> None:
 
 def test_force_takes_it_from_all_who_have_it() -> None:
     wanted = dataclasses.replace(WEB, address="192.168.122.51")
-    steps = plan.to_reserve(DEFAULT, wanted, force=True)
+    steps = plan.compute_reserve_steps(DEFAULT, wanted, force=True)
     assert [(step.command, step.reservation.name) for step in steps] == [
         ("delete", "web"),
         ("delete", "printer"),
@@ -136,9 +145,9 @@ def test_force_takes_it_from_all_who_have_it() -> None:
             "172.16.0.5",
             r"is not in the network 'default' \(fd00::/64, 192\.168\.122\.0/24, 10\.0\.0\.0/8\)",
         ),
-        ("192.168.122.1", "is the host's own"),
-        ("192.168.122.0", "names the network"),
-        ("192.168.122.255", "names the network"),
+        ("192.168.122.1", "is the host's own address"),
+        ("192.168.122.0", "is the network or broadcast address of"),
+        ("192.168.122.255", "is the network or broadcast address of"),
         ("10.0.0.5", r"DHCP of 'default' serves 192\.168\.122\.0/24 only"),
         ("192.168.122", "is not an IP address"),
         ("", "is not an IP address"),
@@ -146,20 +155,24 @@ def test_force_takes_it_from_all_who_have_it() -> None:
 )
 def test_an_address_that_cannot_be_kept_is_explained(address: str, words: str) -> None:
     with pytest.raises(InvalidInput, match=words) as caught:
-        plan.to_reserve(DEFAULT, dataclasses.replace(WEB, address=address), force=True)
+        plan.compute_reserve_steps(DEFAULT, dataclasses.replace(WEB, address=address), force=True)
     assert caught.value.details["option"] == "address"
 
 
 def test_ipv6_and_networks_without_addresses_name_the_way_out() -> None:
     with pytest.raises(Unsupported, match=r"DUID.*network_config"):
-        plan.to_reserve(DEFAULT, dataclasses.replace(WEB, address="fd00::5"), force=False)
+        plan.compute_reserve_steps(
+            DEFAULT, dataclasses.replace(WEB, address="fd00::5"), force=False
+        )
     with pytest.raises(Unsupported, match="where the DHCP server of that network is"):
-        plan.to_reserve(Network("bridged"), WEB, force=False)
+        plan.compute_reserve_steps(Network("bridged"), WEB, force=False)
 
 
 def test_the_dynamic_range_is_mentioned() -> None:
-    assert plan.notes(DEFAULT, WEB) == []
-    (note,) = plan.notes(DEFAULT, dataclasses.replace(WEB, address="192.168.122.150"))
+    assert plan.describe_reservation(DEFAULT, WEB) == []
+    (note,) = plan.describe_reservation(
+        DEFAULT, dataclasses.replace(WEB, address="192.168.122.150")
+    )
     assert "it goes to nobody else" in note
 
 
@@ -178,13 +191,14 @@ def test_the_dynamic_range_is_mentioned() -> None:
 )
 def test_what_cannot_be_said_names_its_option(option: str, value: str) -> None:
     with pytest.raises(InvalidInput) as caught:
-        plan.checked(dataclasses.replace(WEB, **{option: value}))
+        plan.normalise_reservation(dataclasses.replace(WEB, **{option: value}))
     assert caught.value.details["option"] == option
 
 
 def test_spellings_are_brought_to_libvirts() -> None:
     assert (
-        plan.checked(Reservation("52-54-00-AA-BB-CC", "192.168.122.50")).mac == "52:54:00:aa:bb:cc"
+        plan.normalise_reservation(Reservation("52-54-00-AA-BB-CC", "192.168.122.50")).mac
+        == "52:54:00:aa:bb:cc"
     )
 
 
@@ -200,7 +214,7 @@ def test_spellings_are_brought_to_libvirts() -> None:
     ],
 )
 def test_what_has_all_that_is_named_is_released(wanted: Reservation, gone: list[str]) -> None:
-    assert [step.reservation.name for step in plan.to_release(DEFAULT, wanted)] == gone
+    assert [step.reservation.name for step in plan.compute_release_steps(DEFAULT, wanted)] == gone
 
 
 MACS = st.sampled_from([None, *(f"52:54:00:00:00:0{number}" for number in range(1, 5))])
@@ -226,7 +240,7 @@ def test_the_steps_lead_there_and_touch_no_one_else(
         if not any(one.collides_with(other) for other in held):  # as libvirt keeps them
             held.append(one)
     try:
-        steps = plan.to_reserve(network_of(held), wanted, force=force)
+        steps = plan.compute_reserve_steps(network_of(held), wanted, force=force)
     except Taken:
         assert not force
         return
@@ -247,4 +261,4 @@ def test_the_steps_lead_there_and_touch_no_one_else(
         assert [one for one in held if not one.collides_with(there)] == [
             one for one in after if one is not there
         ]
-    assert plan.to_reserve(network_of(after), wanted, force=force) == []
+    assert plan.compute_reserve_steps(network_of(after), wanted, force=force) == []
