@@ -995,7 +995,7 @@ ARGUMENTS = (
 class Read(t.Protocol):
     """Reads what a request means of one host."""
 
-    def __call__(self, request: Request, clock: Clock = ...) -> list[Reading]:
+    def __call__(self, request: StatsRequest, clock: Clock = ...) -> list[Reading]:
         """Return a reading of each domain."""
 
 

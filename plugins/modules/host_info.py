@@ -483,8 +483,11 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._demand.database 
     Database,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import HeadroomError
-from ansible_collections.headroom.libvirt.plugins.module_utils._host import facts, maintenance
-from ansible_collections.headroom.libvirt.plugins.module_utils._host.capacity import Check, Policy
+from ansible_collections.headroom.libvirt.plugins.module_utils._host import maintenance, survey
+from ansible_collections.headroom.libvirt.plugins.module_utils._host.capacity import (
+    CapacityPolicy,
+    Check,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._lxml_dep import require_lxml
 from ansible_collections.headroom.libvirt.plugins.module_utils._sizes import parse_size
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.on_host import run_on_host
@@ -510,16 +513,16 @@ ARGUMENTS = CONNECTION.merge(MACHINE_URI).merge(
 )
 
 
-def collect(connection: Connection, module: AnsibleModule) -> dict[str, t.Any]:
+def read_capacity(connection: Connection, module: AnsibleModule) -> dict[str, t.Any]:
     """Return the task's result."""
     require_lxml()
     params = module.params
-    policy = Policy(
-        cpu_overcommit=_factor("cpu_overcommit", params["cpu_overcommit"]),
-        memory_overcommit=_factor("memory_overcommit", params["memory_overcommit"]),
+    policy = CapacityPolicy(
+        cpu_overcommit=_check_factor("cpu_overcommit", params["cpu_overcommit"]),
+        memory_overcommit=_check_factor("memory_overcommit", params["memory_overcommit"]),
         memory_reserve_bytes=parse_size("memory_reserve", params["memory_reserve"]),
     )
-    host = facts.retrieve(
+    host = survey.read_host(
         connection,
         policy,
         pools=params["pools"],
@@ -527,13 +530,13 @@ def collect(connection: Connection, module: AnsibleModule) -> dict[str, t.Any]:
         with_guests=params["guests"],
         machine_uri=params["machine_uri"],
     )
-    mark, checks = _mark(params)
+    mark, checks = _read_mark(params)
     host["maintenance"] = None if mark is None else mark.as_dict()
     host["health"] += [dataclasses.asdict(check) for check in checks]
     return {"host": host}
 
 
-def _mark(params: t.Mapping[str, t.Any]) -> tuple[maintenance.Maintenance | None, list[Check]]:
+def _read_mark(params: t.Mapping[str, t.Any]) -> tuple[maintenance.Maintenance | None, list[Check]]:
     """Return the host's mark, and what was in the way of reading it: not everybody may read the history."""
     if urlsplit(params["uri"]).hostname:  # the history here is another host's
         return None, []
@@ -546,13 +549,13 @@ def _mark(params: t.Mapping[str, t.Any]) -> tuple[maintenance.Maintenance | None
     return mark, [Check("maintenance", "warning", warning) for warning in warnings]
 
 
-def _factor(option: str, value: float) -> float:
+def _check_factor(option: str, value: float) -> float:
     return check_positive(option, value, remedy="1 promises what there is, 4 four times as much.")
 
 
 def main() -> None:
     """Run the module."""
-    run_on_host(ARGUMENTS, "read the host's capacity", collect)
+    run_on_host(ARGUMENTS, "read the host's capacity", read_capacity)
 
 
 if __name__ == "__main__":

@@ -140,24 +140,24 @@ _Transition = tuple[t.Optional[maintenance.Maintenance], t.Optional[maintenance.
 def set_mark(module: AnsibleModule) -> dict[str, t.Any]:
     """Return the result of the task; in check mode what it would be."""
     params, now = module.params, time.time()
-    before, after = transact(module, lambda opened: _transition(opened, params, now))
+    before, after = transact(module, lambda connection: _change_mark(connection, params, now))
     changes = Changes()
-    changes.add("maintenance", _shown(before), _shown(after))
+    changes.add("maintenance", _describe_mark(before), _describe_mark(after))
     return {**changes.as_result(), "maintenance": None if after is None else after.as_dict()}
 
 
-def _transition(
+def _change_mark(
     connection: sqlite3.Connection, params: t.Mapping[str, t.Any], now: float
 ) -> _Transition:
     before = maintenance.read(connection)
     if params["state"] == "absent":
         maintenance.unmark(connection)
         return before, None
-    guests = [maintenance.Absent(guest["name"], guest["uuid"]) for guest in params["guests"]]
+    guests = [maintenance.AbsentGuest(guest["name"], guest["uuid"]) for guest in params["guests"]]
     return before, maintenance.mark(connection, params["reason"], guests, now)
 
 
-def _shown(mark: maintenance.Maintenance | None) -> dict[str, t.Any] | None:
+def _describe_mark(mark: maintenance.Maintenance | None) -> dict[str, t.Any] | None:
     """Return what a diff shows of a mark."""
     return (
         None

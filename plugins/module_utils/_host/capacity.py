@@ -5,7 +5,7 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""What a host has, has promised, and can still take. Pure: dataclasses in, dataclasses out."""
+"""What a host has, has promised, and can still take; the parts of survey.py that are sums and judgements. Pure."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._virt.states impo
 
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._virt.node_xml import (
-        Network,
-        Pool,
+        HostNetwork,
+        HostPool,
     )
 
 Status = t.Literal["ok", "warning", "error"]
 
-# A pool with a smaller part left is worth a look: thin volumes grow into what is left.
-_LEAST_LEFT: t.Final = 0.05
+# A pool with a smaller part free is worth a look: thin volumes grow into it.
+_LEAST_FREE_SHARE: t.Final = 0.05
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Committed:
 
 
 @dataclasses.dataclass(frozen=True)
-class Policy:
+class CapacityPolicy:
     """How much of the host may be promised. ``memory_reserve_bytes`` stays with the host itself."""
 
     cpu_overcommit: float
@@ -77,13 +77,13 @@ class Check:
     name: str | None = None
 
 
-def committed(shares: t.Iterable[Share]) -> Committed:
+def add_shares(shares: t.Iterable[Share]) -> Committed:
     """Return the sums of the shares."""
-    every = list(shares)
-    running = (share.resources for share in every if share.state in ACTIVE_STATES)
+    all_shares = list(shares)
+    running = (share.resources for share in all_shares if share.state in ACTIVE_STATES)
     return Committed(
         running=sum(running, Resources()),
-        defined=sum((share.resources for share in every), Resources()),
+        defined=sum((share.resources for share in all_shares), Resources()),
     )
 
 
@@ -93,7 +93,7 @@ def count_states(shares: t.Iterable[Share]) -> dict[str, int]:
     return {**{state: states[state] for state in sorted(states)}, "total": sum(states.values())}
 
 
-def budget(total: Resources, policy: Policy) -> Resources:
+def compute_budget(total: Resources, policy: CapacityPolicy) -> Resources:
     """Return what of the host may be promised to domains in all.
 
     The reserve is real memory, so it is taken off before the rest is overcommitted.
@@ -105,7 +105,7 @@ def budget(total: Resources, policy: Policy) -> Resources:
     )
 
 
-def free(allowed: Resources, promised: Resources) -> Resources:
+def compute_free(allowed: Resources, promised: Resources) -> Resources:
     """Return what of ``allowed`` is not promised yet, never less than nothing."""
     return Resources(
         vcpus=max(0, allowed.vcpus - promised.vcpus),
@@ -113,17 +113,17 @@ def free(allowed: Resources, promised: Resources) -> Resources:
     )
 
 
-def free_in_pools(pools: t.Iterable[Pool]) -> dict[str, int]:
+def list_free_bytes(pools: t.Iterable[HostPool]) -> dict[str, int]:
     """Return the bytes that can still be written in each pool that runs."""
     return {pool.name: pool.available_bytes for pool in pools if pool.available_bytes is not None}
 
 
 def check_memory(
-    promised: Committed, allowed: Resources, available_bytes: int | None, reserve_bytes: int
+    committed: Committed, allowed: Resources, available_bytes: int | None, reserve_bytes: int
 ) -> Check:
     """Compare the memory that running domains may take, and what the host has left, with what was meant."""
-    if promised.running.memory_bytes > allowed.memory_bytes:
-        over = promised.running.memory_bytes - allowed.memory_bytes
+    if committed.running.memory_bytes > allowed.memory_bytes:
+        over = committed.running.memory_bytes - allowed.memory_bytes
         return Check(
             "memory",
             "warning",
@@ -138,25 +138,25 @@ def check_memory(
     return Check("memory", "ok", "the running domains fit")
 
 
-def check_cpu(promised: Committed, allowed: Resources) -> Check:
+def check_cpu(committed: Committed, allowed: Resources) -> Check:
     """Compare the vCPUs of the running domains with what was meant."""
-    if promised.running.vcpus > allowed.vcpus:
+    if committed.running.vcpus > allowed.vcpus:
         return Check(
             "cpu",
             "warning",
-            f"{promised.running.vcpus} vCPUs run where {allowed.vcpus} may be promised",
+            f"{committed.running.vcpus} vCPUs run where {allowed.vcpus} may be promised",
         )
     return Check("cpu", "ok", "the running domains fit")
 
 
-def check_pool(pool: Pool) -> Check:
+def check_pool(pool: HostPool) -> Check:
     """Judge the state and the filling of one pool."""
     if pool.state in {"degraded", "inaccessible"}:
         return Check("pool", "error", f"the pool is {pool.state}", pool.name)
     if pool.available_bytes is None:
         return Check("pool", "warning", f"the pool is {pool.state}", pool.name)
     capacity = pool.capacity_bytes or 0
-    if pool.available_bytes < capacity * _LEAST_LEFT:
+    if pool.available_bytes < capacity * _LEAST_FREE_SHARE:
         return Check(
             "pool",
             "warning",
@@ -166,7 +166,7 @@ def check_pool(pool: Pool) -> Check:
     return Check("pool", "ok", "the pool runs", pool.name)
 
 
-def check_network(network: Network) -> Check:
+def check_network(network: HostNetwork) -> Check:
     """Judge the state of one network."""
     if network.active:
         return Check("network", "ok", "the network runs", network.name)

@@ -5,10 +5,11 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""What placing guests needs to know of those that a host has."""
+"""``read_guests`` and ``list_appliance_volumes``: what placement needs to know of a host, called by survey.py."""
 
 from __future__ import annotations
 
+import itertools
 import posixpath
 import typing as t
 
@@ -51,26 +52,27 @@ if t.TYPE_CHECKING:
 _KIB: t.Final = 1024
 
 
-def placed_guests(connection: Connection, uri: str) -> list[dict[str, t.Any]]:
+def read_guests(connection: Connection, uri: str) -> list[dict[str, t.Any]]:
     """Return each guest of the host with what it takes, by name; ``uri`` leads to the host from elsewhere."""
-    found: list[dict[str, t.Any]] = []
+    rows: list[dict[str, t.Any]] = []
     stored = read_storage(connection, refresh=False)
     for domain in domains.list_all(connection):
         try:
-            found.append(_guest(domain, stored, uri))
+            rows.append(_read_guest(domain, stored, uri))
         except NotFound:  # it vanished between being listed and being read
             continue
-    return sorted(found, key=lambda guest: (guest["name"], guest["uuid"]))
+    return sorted(rows, key=lambda guest: (guest["name"], guest["uuid"]))
 
 
-def appliance_volumes(connection: Connection) -> list[str]:
+def list_appliance_volumes(connection: Connection) -> list[str]:
     """Return the names of the appliances' disks in the host's running pools; a guest on one need not bring it."""
     pools = [pool for pool in storage.list_pools(connection) if storage.is_active(pool)]
-    names = {volume.name() for pool in pools for volume in storage.list_volumes(pool)}
+    volumes = itertools.chain.from_iterable(map(storage.list_volumes, pools))
+    names = {volume.name() for volume in volumes}
     return sorted(name for name in names if read_disk_volume(name))
 
 
-def _guest(domain: libvirt.virDomain, stored: HostStorage, uri: str) -> dict[str, t.Any]:
+def _read_guest(domain: libvirt.virDomain, stored: HostStorage, uri: str) -> dict[str, t.Any]:
     state, maximum_kib, _current_kib, vcpus, _cpu_time = domains.read_info(domain)
     root = domains.read_live_element(domain)
     definition = domain_xml.read(root)
@@ -89,14 +91,18 @@ def _guest(domain: libvirt.virDomain, stored: HostStorage, uri: str) -> dict[str
         "tenant": metadata.tenant,
         "tags": list(metadata.tags),
         "networks": sorted(
-            {one.source for one in definition.interfaces if one.type == "network" and one.source}
+            {
+                card.source
+                for card in definition.interfaces
+                if card.type == "network" and card.source
+            }
         ),
         "disks": [
-            _disk(disk, chains[disk.target], stored)
+            _read_disk(disk, chains[disk.target], stored)
             for disk in definition.disks
             if _comes_along(disk)
         ],
-        "busy": _busy(root),
+        "busy": _explain_busy(root),
     }
 
 
@@ -105,18 +111,18 @@ def _comes_along(disk: domain_xml.Disk) -> bool:
     return disk.device == "disk" and not disk.readonly and has_source
 
 
-def _busy(root: etree._Element) -> str | None:
+def _explain_busy(root: etree._Element) -> str | None:
     """Return why a guest cannot be moved now, in words."""
     if not is_complete(root):
         return "its disks are still arriving from another host"
     if root.find("devices/disk/mirror") is not None:
-        return "a disk of it is being copied"
+        return "one of its disks is being copied"
     return None
 
 
-def _disk(disk: domain_xml.Disk, chain: DiskLayers, stored: HostStorage) -> dict[str, t.Any]:
+def _read_disk(disk: domain_xml.Disk, chain: DiskLayers, stored: HostStorage) -> dict[str, t.Any]:
     top, *below = stored.layers_of(chain)
-    ref, volume = stored.find_volume(top), _volume(stored, top)
+    ref, volume = stored.find_volume(top), _find_volume(stored, top)
     name = posixpath.basename(str(below[0])) if len(below) == 1 else ""
     return {
         "target": disk.target,
@@ -125,11 +131,11 @@ def _disk(disk: domain_xml.Disk, chain: DiskLayers, stored: HostStorage) -> dict
         "bytes": volume.allocation_bytes,
         "capacity_bytes": volume.capacity_bytes,
         "base": name if read_disk_volume(name) else None,
-        "base_bytes": sum(_volume(stored, layer).allocation_bytes for layer in below),
+        "base_bytes": sum(_find_volume(stored, layer).allocation_bytes for layer in below),
     }
 
 
-def _volume(stored: HostStorage, layer: Layer) -> storage_xml.Volume:
+def _find_volume(stored: HostStorage, layer: Layer) -> storage_xml.Volume:
     """Return the volume that a layer is; an empty one for what is in no running pool."""
     ref = stored.find_volume(layer)
     return storage_xml.Volume("") if ref is None else stored.volumes[ref]

@@ -5,7 +5,10 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""The mark of a host that is in maintenance, in its history: nothing new is placed there, and it says who was there."""
+"""The mark of a host in maintenance, in its history: ``read``, ``mark`` and ``unmark`` it.
+
+Nothing new is placed on a host with a mark, and the mark says which guests it is to get back.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ if t.TYPE_CHECKING:
 
 
 @dataclasses.dataclass(frozen=True, order=True)
-class Absent:
+class AbsentGuest:
     """A guest that the host had before it was drained."""
 
     name: str
@@ -31,7 +34,7 @@ class Maintenance:
 
     since: float
     reason: str
-    guests: tuple[Absent, ...] = ()
+    guests: tuple[AbsentGuest, ...] = ()
 
     def as_dict(self) -> dict[str, t.Any]:
         """Return the mark as JSON-able data."""
@@ -48,23 +51,25 @@ def read(connection: sqlite3.Connection) -> Maintenance | None:
         return None
     since, reason, guests = row
     return Maintenance(
-        since, reason, tuple(Absent(guest["name"], guest["uuid"]) for guest in json.loads(guests))
+        since,
+        reason,
+        tuple(AbsentGuest(guest["name"], guest["uuid"]) for guest in json.loads(guests)),
     )
 
 
 def mark(
-    connection: sqlite3.Connection, reason: str | None, guests: t.Sequence[Absent], now: float
+    connection: sqlite3.Connection, reason: str | None, guests: t.Sequence[AbsentGuest], now: float
 ) -> Maintenance:
     """Set the mark and return it: a host that has one keeps its time, and its reason unless there is another.
 
     Guests are added to those that it is to get back already: a drain that was interrupted does not forget any.
     """
     old = read(connection)
-    known = {guest.uuid: guest for guest in (*(old.guests if old else ()), *guests)}
+    by_uuid = {guest.uuid: guest for guest in (*(old.guests if old else ()), *guests)}
     new = Maintenance(
         since=now if old is None else old.since,
         reason=reason or (old.reason if old else "maintenance"),
-        guests=tuple(sorted(known.values())),
+        guests=tuple(sorted(by_uuid.values())),
     )
     connection.execute(
         "INSERT OR REPLACE INTO maintenance (id, since, reason, guests) VALUES (1, ?, ?, ?)",

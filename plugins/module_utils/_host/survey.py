@@ -5,11 +5,13 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""Everything that one look at a host gives."""
+"""``read_host``: everything that one look at a host gives, as host_info returns it; it changes nothing."""
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import itertools
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
@@ -41,12 +43,12 @@ if t.TYPE_CHECKING:
 
 _KIB = 1024
 _MIB = 1024**2
-_Found = t.TypeVar("_Found")
+_Row = t.TypeVar("_Row")
 
 
-def retrieve(
+def read_host(
     connection: Connection,
-    policy: capacity.Policy,
+    policy: capacity.CapacityPolicy,
     *,
     pools: t.Collection[str] | None = None,
     refresh: bool = False,
@@ -59,51 +61,51 @@ def retrieve(
     ``refresh``, libvirt looks at their storage first; ``with_guests`` adds what each guest takes, and what names it
     by ``machine_uri`` (as for read_machine_uri()). What does not run, or cannot be read, is reported in ``health``.
     """
-    shares = _shares(connection)
-    promised = capacity.committed(shares)
+    shares = _read_shares(connection)
+    committed = capacity.add_shares(shares)
     total, memory = _read_memory(connection)
-    allowed = capacity.budget(total, policy)
-    found_pools, health = _pools(connection, pools, refresh)
-    network_rows, network_health = _networks(connection)
+    allowed = capacity.compute_budget(total, policy)
+    pool_rows, health = _read_pools(connection, pools, refresh)
+    network_rows, network_health = _read_networks(connection)
     health += [
         *network_health,
-        capacity.check_cpu(promised, allowed),
+        capacity.check_cpu(committed, allowed),
         capacity.check_memory(
-            promised, allowed, memory["available_bytes"], policy.memory_reserve_bytes
+            committed, allowed, memory["available_bytes"], policy.memory_reserve_bytes
         ),
     ]
-    free = capacity.free(allowed, promised.defined)
+    free = capacity.compute_free(allowed, committed.defined)
     return {
-        **_identity(connection, total.vcpus),
+        **_read_identity(connection, total.vcpus),
         "memory": memory,
         "allowed": dataclasses.asdict(allowed),
-        "committed": dataclasses.asdict(promised),
+        "committed": dataclasses.asdict(committed),
         "domains": capacity.count_states(shares),
-        "pools": [dataclasses.asdict(pool) for pool in found_pools],
+        "pools": [dataclasses.asdict(pool) for pool in pool_rows],
         "networks": [dataclasses.asdict(network) for network in network_rows],
-        "free": {**dataclasses.asdict(free), "pools": capacity.free_in_pools(found_pools)},
+        "free": {**dataclasses.asdict(free), "pools": capacity.list_free_bytes(pool_rows)},
         "health": [dataclasses.asdict(check) for check in health],
-        **(_guests(connection, machine_uri) if with_guests else {}),
+        **(_read_guests(connection, machine_uri) if with_guests else {}),
     }
 
 
-def _guests(connection: Connection, machine_uri: str | None) -> dict[str, t.Any]:
+def _read_guests(connection: Connection, machine_uri: str | None) -> dict[str, t.Any]:
     return {
-        "guests": guests.placed_guests(connection, read_machine_uri(connection, machine_uri)),
-        "appliance_volumes": guests.appliance_volumes(connection),
+        "guests": guests.read_guests(connection, read_machine_uri(connection, machine_uri)),
+        "appliance_volumes": guests.list_appliance_volumes(connection),
     }
 
 
-def _identity(connection: Connection, threads: int) -> dict[str, t.Any]:
+def _read_identity(connection: Connection, threads: int) -> dict[str, t.Any]:
     name, version = api.read_hypervisor(connection)
     capabilities = api.read_capabilities(connection)
     return {
         "uri": connection.uri,
         "hostname": api.read_hostname(connection),
         "uuid": capabilities.uuid,
-        "libvirt_version": _dotted(api.read_libvirt_version(connection)),
+        "libvirt_version": _format_version(api.read_libvirt_version(connection)),
         "hypervisor": name,
-        "hypervisor_version": _dotted(version),
+        "hypervisor_version": _format_version(version),
         "cpu": {
             "threads": threads,
             "arch": capabilities.arch,
@@ -124,32 +126,30 @@ def _read_memory(connection: Connection) -> tuple[capacity.Resources, dict[str, 
     return capacity.Resources(vcpus=node[2], memory_bytes=total), sizes
 
 
-def _shares(connection: Connection) -> list[capacity.Share]:
-    return [
-        share for domain in domains.list_all(connection) for share in _unless_gone(_share, domain)
-    ]
+def _read_shares(connection: Connection) -> list[capacity.Share]:
+    return _read_each(_read_share, domains.list_all(connection))
 
 
-def _share(domain: t.Any) -> capacity.Share:
+def _read_share(domain: t.Any) -> capacity.Share:
     state, maximum_kib, _current_kib, vcpus, _cpu_time = domains.read_info(domain)
     return capacity.Share(state_name(state), capacity.Resources(vcpus, maximum_kib * _KIB))
 
 
-def _pools(
-    connection: Connection, wanted: t.Collection[str] | None, refresh: bool
-) -> tuple[list[node_xml.Pool], list[capacity.Check]]:
-    found, health = _list("storage", lambda: storage.list_pools(connection))
-    handles = {pool.name(): pool for pool in found}
-    missing = sorted(set(wanted or ()) - set(handles))
+def _read_pools(
+    connection: Connection, names: t.Collection[str] | None, refresh: bool
+) -> tuple[list[node_xml.HostPool], list[capacity.Check]]:
+    listed, health = _list("storage", lambda: storage.list_pools(connection))
+    handles = {pool.name(): pool for pool in listed}
+    missing = sorted(set(names or ()) - set(handles))
     if missing:
         raise NotFound(
             f"pools: the host has no pool {missing[0]!r}. It has: {', '.join(sorted(handles)) or 'none'}.",
             pools=missing,
         )
-    chosen = [handles[name] for name in sorted(handles) if wanted is None or name in wanted]
+    chosen = [handles[name] for name in sorted(handles) if names is None or name in names]
     if refresh:
-        health += [check for handle in chosen for check in _refresh(handle)]
-    pools = [pool for handle in chosen for pool in _unless_gone(_pool, handle)]
+        health += itertools.chain.from_iterable(map(_refresh, chosen))
+    pools = _read_each(_read_pool, chosen)
     return pools, health + [capacity.check_pool(pool) for pool in pools]
 
 
@@ -164,28 +164,30 @@ def _refresh(handle: storage.Pool) -> list[capacity.Check]:
     return []
 
 
-def _pool(handle: storage.Pool) -> node_xml.Pool:
+def _read_pool(handle: storage.Pool) -> node_xml.HostPool:
     state = node_xml.pool_state_name(storage.read_state(handle))
     return node_xml.read_pool(
         storage.read_pool_xml(handle), state=state, autostart=storage.has_autostart(handle)
     )
 
 
-def _networks(connection: Connection) -> tuple[list[node_xml.Network], list[capacity.Check]]:
+def _read_networks(
+    connection: Connection,
+) -> tuple[list[node_xml.HostNetwork], list[capacity.Check]]:
     handles, health = _list("networks", lambda: networks.list_all(connection))
-    rows = [network for handle in handles for network in _unless_gone(_network, handle)]
+    rows = _read_each(_read_network, handles)
     rows.sort(key=lambda network: network.name)
     return rows, health + [capacity.check_network(network) for network in rows]
 
 
-def _network(handle: networks.Network) -> node_xml.Network:
+def _read_network(handle: networks.Network) -> node_xml.HostNetwork:
     active, autostart = networks.is_active(handle), networks.has_autostart(handle)
     return node_xml.read_network(networks.read_live_xml(handle), active=active, autostart=autostart)
 
 
 def _list(
-    check: t.Literal["storage", "networks"], call: t.Callable[[], list[_Found]]
-) -> tuple[list[_Found], list[capacity.Check]]:
+    check: t.Literal["storage", "networks"], call: t.Callable[[], list[_Row]]
+) -> tuple[list[_Row], list[capacity.Check]]:
     """Return what ``call`` lists; with split daemons, the one behind it may be down while the others answer."""
     try:
         return call(), []
@@ -195,13 +197,14 @@ def _list(
         return [], [capacity.Check(check, "error", error.message)]
 
 
-def _unless_gone(read: t.Callable[[t.Any], _Found], handle: t.Any) -> t.Iterator[_Found]:
-    """Yield what ``read`` returns; nothing when the thing vanished between being listed and being read."""
-    try:
-        yield read(handle)
-    except NotFound:
-        return
+def _read_each(read: t.Callable[[t.Any], _Row], handles: t.Iterable[t.Any]) -> list[_Row]:
+    """Return what ``read`` returns of each handle, but for those that vanished since they were listed."""
+    rows = []
+    for handle in handles:
+        with contextlib.suppress(NotFound):
+            rows.append(read(handle))
+    return rows
 
 
-def _dotted(version: int) -> str:
+def _format_version(version: int) -> str:
     return ".".join(str(part) for part in split_version(version))

@@ -44,7 +44,7 @@ class Capabilities:
 
 
 @dataclasses.dataclass(frozen=True)
-class Pool:
+class HostPool:
     """A storage pool; its sizes are None unless it runs.
 
     ``source`` names the storage behind a pool that several hosts may have; None for one that is the host's own.
@@ -62,7 +62,7 @@ class Pool:
 
 
 @dataclasses.dataclass(frozen=True)
-class Network:
+class HostNetwork:
     """A virtual network; ``forward`` is None where it is isolated."""
 
     name: str
@@ -90,7 +90,7 @@ def pool_state_name(number: int) -> PoolState:
     return _POOL_STATES[number] if 0 <= number < len(_POOL_STATES) else "unknown"
 
 
-def read_pool(text: str, *, state: PoolState, autostart: bool) -> Pool:
+def read_pool(text: str, *, state: PoolState, autostart: bool) -> HostPool:
     """Return the Pool that the XML says; libvirt writes zeros for the sizes of one that does not run."""
     root = parse_element(text)
     sizes: dict[str, int] = {}
@@ -99,7 +99,7 @@ def read_pool(text: str, *, state: PoolState, autostart: bool) -> Pool:
             f"{name}_bytes": read_size_bytes(root.find(name), "bytes")
             for name in ("capacity", "allocation", "available")
         }
-    return Pool(
+    return HostPool(
         name=root.findtext("name") or "",
         type=root.get("type", ""),
         path=root.findtext("target/path"),
@@ -127,11 +127,11 @@ def _describe_source(root: etree._Element) -> str | None:
     )
 
 
-def read_network(text: str, *, active: bool, autostart: bool) -> Network:
+def read_network(text: str, *, active: bool, autostart: bool) -> HostNetwork:
     """Return the Network that the XML says."""
     root = parse_element(text)
     bridge, forward = root.find("bridge"), root.find("forward")
-    return Network(
+    return HostNetwork(
         name=root.findtext("name") or "",
         active=active,
         autostart=autostart,

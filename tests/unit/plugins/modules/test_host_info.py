@@ -36,7 +36,7 @@ def run(connection: Connection, **params: t.Any) -> dict[str, t.Any]:
         if name not in params
     }
     module = t.cast("t.Any", types.SimpleNamespace(params={**defaults, **params}))
-    result: dict[str, t.Any] = host_info.collect(connection, module)["host"]
+    result: dict[str, t.Any] = host_info.read_capacity(connection, module)["host"]
     return result
 
 

@@ -48,9 +48,9 @@ def seen(path: Path, uri: str = "test:///default") -> tuple[t.Any, list[t.Any]]:
     defaults = {name: option.get("default") for name, option in host_info.ARGUMENTS.options.items()}
     params = {**defaults, "history": str(path), "uri": uri}
     with open_connection("test:///default") as connection:
-        host = host_info.collect(connection, t.cast("t.Any", types.SimpleNamespace(params=params)))[
-            "host"
-        ]
+        host = host_info.read_capacity(
+            connection, t.cast("t.Any", types.SimpleNamespace(params=params))
+        )["host"]
     return host["maintenance"], [
         check for check in host["health"] if check["check"] == "maintenance"
     ]

@@ -193,7 +193,7 @@ def test_it_reads_what_host_info_returns() -> None:
         "uri": "test:///default",
     }
     with open_connection("test:///default") as connection:
-        facts = host_info.collect(
+        facts = host_info.read_capacity(
             connection, t.cast("t.Any", types.SimpleNamespace(params=params))
         )["host"]
     assert [one["name"] for one in facts["guests"]] == ["test"]

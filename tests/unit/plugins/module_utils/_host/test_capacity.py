@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._host import capacity
 from ansible_collections.headroom.libvirt.plugins.module_utils._host.capacity import (
-    Policy,
+    CapacityPolicy,
     Resources,
     Share,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.node_xml import (
-    Network,
-    Pool,
+    HostNetwork,
+    HostPool,
     PoolState,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.states import (
@@ -33,7 +33,7 @@ GIB = 1024**3
 resources = st.builds(Resources, vcpus=st.integers(0, 4096), memory_bytes=st.integers(0, 2**45))
 shares = st.lists(st.builds(Share, state=st.sampled_from(STATES), resources=resources), max_size=20)
 policies = st.builds(
-    Policy,
+    CapacityPolicy,
     cpu_overcommit=st.floats(0.1, 64),
     memory_overcommit=st.floats(0.1, 4),
     memory_reserve_bytes=st.integers(0, 2**36),
@@ -42,14 +42,14 @@ policies = st.builds(
 
 def pool(
     state: PoolState = "running", available: int | None = 50, capacity_bytes: int | None = 100
-) -> Pool:
-    return Pool("images", "dir", "/images", state, True, capacity_bytes, None, available)
+) -> HostPool:
+    return HostPool("images", "dir", "/images", state, True, capacity_bytes, None, available)
 
 
 @given(shares)
 def test_running_is_a_part_of_defined_and_off_is_the_rest(every: list[Share]) -> None:
-    off = capacity.committed(share for share in every if share.state not in ACTIVE_STATES)
-    promised = capacity.committed(every)
+    off = capacity.add_shares(share for share in every if share.state not in ACTIVE_STATES)
+    promised = capacity.add_shares(every)
     assert off.running == Resources()
     assert promised.running + off.defined == promised.defined
 
@@ -62,33 +62,33 @@ def test_states_add_up_to_the_total(every: list[Share]) -> None:
 
 
 def test_a_host_without_domains_promises_nothing() -> None:
-    assert capacity.committed([]) == capacity.Committed(Resources(), Resources())
+    assert capacity.add_shares([]) == capacity.Committed(Resources(), Resources())
     assert capacity.count_states([]) == {"total": 0}
 
 
 def test_the_reserve_is_taken_off_before_overcommit() -> None:
-    allowed = capacity.budget(Resources(8, 10 * GIB), Policy(2.5, 2.0, 2 * GIB))
+    allowed = capacity.compute_budget(Resources(8, 10 * GIB), CapacityPolicy(2.5, 2.0, 2 * GIB))
     assert allowed == Resources(20, 16 * GIB)
 
 
 @given(resources, policies, resources, resources)
 def test_free_and_promised_never_exceed_the_budget(
-    total: Resources, policy: Policy, one: Resources, two: Resources
+    total: Resources, policy: CapacityPolicy, one: Resources, two: Resources
 ) -> None:
-    allowed = capacity.budget(total, policy)
-    left = capacity.free(allowed, one)
+    allowed = capacity.compute_budget(total, policy)
+    left = capacity.compute_free(allowed, one)
     assert left.vcpus >= 0
     assert left.memory_bytes >= 0
     assert left.vcpus + one.vcpus == max(allowed.vcpus, one.vcpus)
     assert left.memory_bytes + one.memory_bytes == max(allowed.memory_bytes, one.memory_bytes)
-    after = capacity.free(allowed, one + two)
+    after = capacity.compute_free(allowed, one + two)
     assert after.vcpus <= left.vcpus
     assert after.memory_bytes <= left.memory_bytes
 
 
 def test_only_pools_that_run_have_room() -> None:
-    off = Pool("off", "dir", "/off", "inactive", False)
-    assert capacity.free_in_pools([pool(), off]) == {"images": 50}
+    off = HostPool("off", "dir", "/off", "inactive", False)
+    assert capacity.list_free_bytes([pool(), off]) == {"images": 50}
 
 
 @pytest.mark.parametrize(
@@ -104,14 +104,14 @@ def test_only_pools_that_run_have_room() -> None:
         (pool(available=0, capacity_bytes=0), "ok"),
     ],
 )
-def test_health_of_a_pool(given_pool: Pool, status: str) -> None:
+def test_health_of_a_pool(given_pool: HostPool, status: str) -> None:
     check = capacity.check_pool(given_pool)
     assert (check.check, check.name, check.status) == ("pool", "images", status)
 
 
 @pytest.mark.parametrize(("active", "status"), [(True, "ok"), (False, "warning")])
 def test_health_of_a_network(active: bool, status: str) -> None:
-    check = capacity.check_network(Network("default", active, True, "virbr0", "nat"))
+    check = capacity.check_network(HostNetwork("default", active, True, "virbr0", "nat"))
     assert (check.name, check.status) == ("default", status)
 
 

@@ -50,7 +50,7 @@ def seen(connection: Connection, name: str, disks: str) -> dict[str, t.Any]:
     )
     try:
         return next(
-            guest for guest in guests.placed_guests(connection, URI) if guest["name"] == name
+            guest for guest in guests.read_guests(connection, URI) if guest["name"] == name
         )
     finally:
         domain.undefineFlags(0)
@@ -99,7 +99,7 @@ def test_a_guest_is_told_with_what_it_takes(connection: Connection) -> None:
         "networks": ["default"],
         "busy": None,
     }
-    assert guests.appliance_volumes(connection) == [BASE]
+    assert guests.list_appliance_volumes(connection) == [BASE]
 
 
 def test_a_disk_that_is_in_no_pool(connection: Connection) -> None:
@@ -132,7 +132,7 @@ def test_a_volume_in_a_pool_that_is_off_is_told_by_its_place(node: Connection) -
         f"<devices>{disk}</devices></domain>"
     )
     node.handle.storagePoolLookupByName("fast").destroy()
-    (guest,) = guests.placed_guests(node, node.uri)
+    (guest,) = guests.read_guests(node, node.uri)
     assert [(disk["path"], disk["pool"]) for disk in guest["disks"]] == [("/fast/v", None)]
 
 

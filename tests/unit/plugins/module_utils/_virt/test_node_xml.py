@@ -23,7 +23,7 @@ POOL = """
 
 def test_a_pool_that_runs_has_sizes() -> None:
     pool = node_xml.read_pool(POOL, state="running", autostart=True)
-    assert pool == node_xml.Pool("images", "dir", "/srv/images", "running", True, 1000, 0, 600)
+    assert pool == node_xml.HostPool("images", "dir", "/srv/images", "running", True, 1000, 0, 600)
 
 
 def test_a_pool_that_does_not_run_has_none_rather_than_zeros() -> None:
@@ -74,7 +74,7 @@ def test_how_a_network_is_connected(forward: str, mode: str | None) -> None:
     network = node_xml.read_network(
         f"<network><name>n</name>{forward}</network>", active=False, autostart=True
     )
-    assert network == node_xml.Network("n", False, True, None, mode)
+    assert network == node_xml.HostNetwork("n", False, True, None, mode)
 
 
 def test_capabilities_without_a_host_say_nothing() -> None:
