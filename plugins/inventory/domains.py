@@ -286,6 +286,7 @@ last_known: /var/lib/awx/last-known
 """
 
 import functools
+import itertools
 import time
 import typing as t
 
@@ -299,24 +300,24 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.filter
     read_filters,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.hosts import (
-    Host,
+    InventoryHost,
+    build_ssh_uri,
     read_hosts,
-    ssh_uri,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.naming import (
-    Entry,
-    default_groups,
-    name_entries,
+    InventoryEntry,
+    assign_names,
+    list_default_groups,
 )
-from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.reader import Request
-from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.retrieve import retrieve
+from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.reader import LookRequest
 from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.snapshot import (
-    Guest,
     HostSnapshot,
+    InventoryGuest,
 )
+from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.survey import read_host
 from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.variables import (
-    facts_of,
-    variables,
+    build_variables,
+    collect_facts,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._lxml_dep import require_lxml
 from ansible_collections.headroom.libvirt.plugins.module_utils._uris import mask_uri
@@ -334,39 +335,34 @@ class InventoryModule(InventoryBase):
 
     NAME = "headroom.libvirt.domains"
     file_suffixes = tuple(
-        f"{name}.{extension}"
-        for name in ("headroom", "headroom_libvirt")
-        for extension in ("yml", "yaml")
+        map(".".join, itertools.product(("headroom", "headroom_libvirt"), ("yml", "yaml")))
     )
 
     def fill(self, path: str, cache: bool) -> None:
         """Add the domains of every host that the file at ``path`` names."""
         filters = read_filters(self.get_option("names"), self.get_option("filters"))
-        hosts = self._hosts()
-        snapshots = self._from_cache(path, hosts, cache)
-        read, failures = self._from_hosts(path, [host for host in hosts if host not in snapshots])
+        hosts = self._read_hosts()
+        snapshots = self._recall(path, hosts, cache)
+        read, failures = self._look(path, [host for host in hosts if host not in snapshots])
         snapshots |= read
-        snapshots |= self._instead_of(failures, read, nothing_else=not snapshots)
+        snapshots |= self._replace_failures(failures, read, nothing_else=not snapshots)
         by_name = {host.name: host for host in hosts}
-        entries, left_out = name_entries(
-            [
-                Entry(self._name(guest, host), host.name, guest)
-                for host in hosts
-                if host in snapshots
-                for guest in snapshots[host].guests
-                if filters.admit(guest.name, facts_of(guest, host))
-            ],
-            self.get_option("on_duplicate"),
-        )
-        if left_out:
-            self.display.warning(f"Left out for their names: {', '.join(map(repr, left_out))}")
+        candidates = []
+        for host in hosts:
+            for guest in snapshots[host].guests if host in snapshots else ():
+                if filters.admit(guest.name, collect_facts(guest, host)):
+                    name = self._evaluate_name(guest, host)
+                    candidates.append(InventoryEntry(name, host.name, guest))
+        entries, omitted = assign_names(candidates, self.get_option("on_duplicate"))
+        if omitted:
+            self.display.warning(f"Left out for their names: {', '.join(map(repr, omitted))}")
         connect, grouped = self.get_option("connect"), self.get_option("default_groups")
         for entry in entries:
-            groups = default_groups(entry) if grouped else []
+            groups = list_default_groups(entry) if grouped else []
             groups += ["stale"] if "stale_seconds" in entry.guest.facts else []
-            self.add(entry.name, variables(entry.guest, by_name[entry.host], connect), groups)
+            self.add(entry.name, build_variables(entry.guest, by_name[entry.host], connect), groups)
 
-    def _hosts(self) -> list[Host]:
+    def _read_hosts(self) -> list[InventoryHost]:
         """Return the hosts of the options ``uris`` and ``hypervisors``."""
         group = self.get_option("hypervisors")
         members: list[dict[str, str]] = []
@@ -379,36 +375,40 @@ class InventoryModule(InventoryBase):
                     "Name the inventory that has it in a -i before this one's.",
                 )
             members = [
-                {"uri": self._uri(host.name, self.variables_of(host)), "name": host.name}
+                {"uri": self._evaluate_uri(host.name, self.read_variables(host)), "name": host.name}
                 for host in self.inventory.groups[group].get_hosts()
             ]
         return read_hosts([*self.get_option("uris"), *members])
 
-    def _uri(self, name: str, known: dict[str, t.Any]) -> str:
+    def _evaluate_uri(self, name: str, variables: dict[str, t.Any]) -> str:
         expression = self.get_option("hypervisor_uri")
         return (
-            ssh_uri(name, known)
+            build_ssh_uri(name, variables)
             if expression is None
-            else self.evaluate("hypervisor_uri", expression, known)
+            else self.evaluate("hypervisor_uri", expression, variables)
         )
 
-    def _name(self, guest: Guest, host: Host) -> str:
+    def _evaluate_name(self, guest: InventoryGuest, host: InventoryHost) -> str:
         expression = self.get_option("inventory_hostname")
         if expression is None:
             return guest.name
         return self.evaluate(
-            "inventory_hostname", expression, variables(guest, host, self.get_option("connect"))
+            "inventory_hostname",
+            expression,
+            build_variables(guest, host, self.get_option("connect")),
         )
 
-    def _from_cache(self, path: str, hosts: list[Host], cache: bool) -> dict[Host, HostSnapshot]:
+    def _recall(
+        self, path: str, hosts: list[InventoryHost], cache: bool
+    ) -> dict[InventoryHost, HostSnapshot]:
         cached = self.read_cache(path, [host.uri for host in hosts], cache)
         return {
             host: HostSnapshot.from_dict(cached[host.uri]) for host in hosts if host.uri in cached
         }
 
-    def _from_hosts(
-        self, path: str, hosts: list[Host]
-    ) -> tuple[dict[Host, HostSnapshot], dict[Host, HeadroomError]]:
+    def _look(
+        self, path: str, hosts: list[InventoryHost]
+    ) -> tuple[dict[InventoryHost, HostSnapshot], dict[InventoryHost, HeadroomError]]:
         """Read ``hosts``, and return what was read and what went wrong."""
         if not hosts:
             return {}, {}
@@ -435,13 +435,13 @@ class InventoryModule(InventoryBase):
         )
         return snapshots, failures
 
-    def _instead_of(
+    def _replace_failures(
         self,
-        failures: dict[Host, HeadroomError],
-        read: dict[Host, HostSnapshot],
+        failures: dict[InventoryHost, HeadroomError],
+        read: dict[InventoryHost, HostSnapshot],
         *,
         nothing_else: bool,
-    ) -> dict[Host, HostSnapshot]:
+    ) -> dict[InventoryHost, HostSnapshot]:
         """Return what stands for the hosts that failed, and say so; raises ConnectionFailed where nothing may."""
         policy = self.get_option("unreachable")
         remembered = self._remember(failures, read) if policy == "cached" else {}
@@ -454,16 +454,16 @@ class InventoryModule(InventoryBase):
                 f"{len(failures)} host(s) could not be read: {'; '.join(problems.values())}"
             )
         for host, problem in problems.items():
-            done = (
+            outcome = (
                 "Listed as it was last known" if host in remembered else "Left out of the inventory"
             )
-            self.display.warning(f"{done}: {problem}")
+            self.display.warning(f"{outcome}: {problem}")
         return remembered
 
     def _remember(
-        self, failures: t.Iterable[Host], read: dict[Host, HostSnapshot]
-    ) -> dict[Host, HostSnapshot]:
-        """Keep what was read, and return what is kept of the hosts that failed."""
+        self, failures: t.Iterable[InventoryHost], read: dict[InventoryHost, HostSnapshot]
+    ) -> dict[InventoryHost, HostSnapshot]:
+        """Store what was read, and return what is stored of the hosts that failed."""
         # only where it is used: Ansible compiles what it imports from collections in each run
         from ansible_collections.headroom.libvirt.plugins.plugin_utils._last_known import LastKnown  # noqa: PLC0415
 
@@ -472,21 +472,26 @@ class InventoryModule(InventoryBase):
             for host, snapshot in read.items():
                 store.keep(host.uri, snapshot.as_dict())
         except OSError as error:
-            self.display.warning(f"last_known: what the hosts say could not be kept: {error}")
-        known = {host: store.recall(host.uri) for host in failures}
-        return {
-            host: HostSnapshot.from_dict(kept.data).stale(max(0.0, time.time() - kept.at))
-            for host, kept in known.items()
-            if kept is not None
-        }
+            self.display.warning(
+                f"last_known: the answers of the hosts could not be stored: {error}"
+            )
+        snapshots = {}
+        for host in failures:
+            answer = store.recall(host.uri)
+            if answer is not None:
+                age_seconds = max(0.0, time.time() - answer.at)
+                snapshots[host] = HostSnapshot.from_dict(answer.data).mark_stale(age_seconds)
+        return snapshots
 
-    def _read(self, hosts: list[Host]) -> dict[Host, HostSnapshot | HeadroomError]:
+    def _read(
+        self, hosts: list[InventoryHost]
+    ) -> dict[InventoryHost, HostSnapshot | HeadroomError]:
         limits = {option: self.get_option(option) for option in _LIMITS}
         for option, value in limits.items():
             check_positive(option, value, remedy="Leave it out for the default.")
-        look = functools.partial(
-            retrieve,
-            request=Request(
+        read = functools.partial(
+            read_host,
+            request=LookRequest(
                 tuple(dict.fromkeys(self.get_option("address_sources"))),
                 limits["agent_timeout"],
                 self.get_option("statistics"),
@@ -497,7 +502,7 @@ class InventoryModule(InventoryBase):
         )
         return run_each(
             hosts,
-            lambda host: look(host.uri),
+            lambda host: read(host.uri),
             timeout=limits["timeout"],
             parallel=limits["parallel"],
         )

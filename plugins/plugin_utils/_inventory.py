@@ -5,7 +5,7 @@
 # Note that this plugin_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""What an inventory plugin of this collection is made of: its file, its cache, its hosts and groups."""
+"""``InventoryBase``: what an inventory plugin derives from, for its file, cache, hosts and groups."""
 
 from __future__ import annotations
 
@@ -59,33 +59,33 @@ class InventoryBase(BaseInventoryPlugin, Constructable, Cacheable):  # type: ign
         """Return the cached data by name, of those ``names`` that the cache still holds."""
         if not (cache and self.get_option("cache")):
             return {}
-        found = {}
+        cached = {}
         for name in names:
             try:
-                found[name] = self._cache[self._key(path, name)]
+                cached[name] = self._cache[self._build_key(path, name)]
             except KeyError:
                 continue
-        return found
+        return cached
 
     def write_cache(self, path: str, data: t.Mapping[str, t.Any]) -> None:
         """Keep JSON-able data by name, if caching is on."""
         if self.get_option("cache"):
             for name, value in data.items():
-                self._cache[self._key(path, name)] = value
+                self._cache[self._build_key(path, name)] = value
 
     def add(self, name: str, variables: t.Mapping[str, t.Any], groups: t.Iterable[str]) -> None:
         """Add a host with its variables, its groups (made safe as names) and the constructed ones."""
         self.inventory.add_host(name)
         host = self.inventory.hosts[name]
         if host.vars.keys().isdisjoint(variables):
-            host.vars.update(
-                variables
-            )  # set_variable() would check each name for each host: a third of all the time
-        else:  # another inventory has the host too, and how to merge what both say is for Ansible to know
+            # set_variable() would check each name for each host: a third of all the time.
+            host.vars.update(variables)
+        else:
+            # Another inventory has the host too, and Ansible knows how to merge what both say.
             for variable, value in variables.items():
                 host.set_variable(variable, value)
         for group in groups:
-            self.inventory.add_child(self._group(group), name)
+            self.inventory.add_child(self._add_group(group), name)
         self._construct(name, dict(variables))
 
     def evaluate(self, option: str, expression: str, variables: dict[str, t.Any]) -> str:
@@ -102,7 +102,7 @@ class InventoryBase(BaseInventoryPlugin, Constructable, Cacheable):  # type: ign
         return str(text)
 
     @staticmethod
-    def variables_of(host: Host) -> dict[str, t.Any]:
+    def read_variables(host: Host) -> dict[str, t.Any]:
         """Return the variables that the inventory files read so far give a host, its groups' included."""
         return {**get_group_vars(host.get_groups()), **host.get_vars()}
 
@@ -114,10 +114,10 @@ class InventoryBase(BaseInventoryPlugin, Constructable, Cacheable):  # type: ign
             self.get_option("keyed_groups"), variables, name, strict=strict
         )
 
-    def _group(self, raw: str) -> str:
+    def _add_group(self, raw: str) -> str:
         # Forced: what a guest's metadata says must not depend on TRANSFORM_INVALID_GROUP_CHARS to be harmless.
         return str(self.inventory.add_group(to_safe_group_name(raw, force=True, silent=True)))
 
-    def _key(self, path: str, name: str) -> str:
+    def _build_key(self, path: str, name: str) -> str:
         digest = hashlib.sha256(name.encode(), usedforsecurity=False).hexdigest()
         return f"{self.get_cache_key(path)}_{digest[:16]}"

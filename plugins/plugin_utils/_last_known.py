@@ -5,7 +5,10 @@
 # Note that this plugin_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""What each host last said, for times when it does not answer. Unlike Ansible's cache this never expires."""
+"""``LastKnown``: each host's last answer, stored for times when it does not answer.
+
+Unlike Ansible's cache this never expires.
+"""
 
 from __future__ import annotations
 
@@ -20,8 +23,8 @@ from pathlib import Path
 
 
 @dataclasses.dataclass(frozen=True)
-class Known:
-    """What a host said, and when: in seconds since 1970."""
+class LastAnswer:
+    """What a host answered, and when: in seconds since 1970."""
 
     data: dict[str, t.Any]
     at: float
@@ -39,18 +42,18 @@ class LastKnown:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(
             "w", encoding="utf-8", dir=self._folder, delete=False
-        ) as fresh:
-            json.dump({"at": self._clock(), "data": data}, fresh)
-        Path(fresh.name).replace(self._path(name))
+        ) as file:
+            json.dump({"at": self._clock(), "data": data}, file)
+        Path(file.name).replace(self._build_path(name))
 
-    def recall(self, name: str) -> Known | None:
+    def recall(self, name: str) -> LastAnswer | None:
         """Return what ``name`` last said; None when it never did, or not readably."""
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-            kept = json.loads(self._path(name).read_text(encoding="utf-8"))
-            return Known(data=dict(kept["data"]), at=float(kept["at"]))
+            document = json.loads(self._build_path(name).read_text(encoding="utf-8"))
+            return LastAnswer(data=dict(document["data"]), at=float(document["at"]))
         return None
 
-    def _path(self, name: str) -> Path:
+    def _build_path(self, name: str) -> Path:
         return (
             self._folder
             / f"{hashlib.sha256(name.encode(), usedforsecurity=False).hexdigest()[:32]}.json"

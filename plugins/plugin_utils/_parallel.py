@@ -5,7 +5,7 @@
 # Note that this plugin_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""Many slow calls at once, each with a time limit of its own."""
+"""``run_each``: many slow calls at once, each with a time limit of its own."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def run_each(
             deadlines = {key: deadline for key, deadline in deadlines.items() if deadline > now}
         else:
             if deadlines.pop(key, None) is not None:
-                outcomes[key] = _settled(outcome)
+                outcomes[key] = _settle(outcome)
     return outcomes
 
 
@@ -68,7 +68,7 @@ def _run(
         finished.put((key, error))
 
 
-def _settled(outcome: Result | BaseException) -> Result | HeadroomError:
+def _settle(outcome: Result | BaseException) -> Result | HeadroomError:
     if isinstance(outcome, BaseException) and not isinstance(outcome, HeadroomError):
         raise outcome
     return outcome

@@ -5,12 +5,16 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""Which addresses a guest has, by what its host and it say. Pure."""
+"""``AddressBook``: the addresses of guests, out of what hosts and guests say. Pure.
+
+``read_address`` and ``read_reservations`` read what survey.py puts into it.
+"""
 
 from __future__ import annotations
 
 import collections
 import ipaddress
+import itertools
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.element_xml import (
@@ -22,11 +26,11 @@ if t.TYPE_CHECKING:
 
 Source = t.Literal["lease", "reservation", "arp", "agent"]
 
-# A reservation holds whether the guest runs or not; what else is known of one that is off is of the past.
+# A reservation holds whether the guest runs or not; any other address of one that is off is of the past.
 _LASTING: t.Final = frozenset({"reservation"})
 
 
-class Address(t.NamedTuple):
+class GuestAddress(t.NamedTuple):
     """An address that a MAC address has, by ``source``: in one network, of one domain, where that is known.
 
     ``hostname`` is what the guest called itself, ``expiry`` the time that a lease ends, in seconds since 1970.
@@ -46,8 +50,8 @@ class Address(t.NamedTuple):
         return ":" in self.address
 
 
-def read_address(raw: t.Mapping[str, t.Any]) -> Address | None:
-    """Return the address that the reader saw; None for what cannot be one to reach a guest by.
+def read_address(raw: t.Mapping[str, t.Any]) -> GuestAddress | None:
+    """Return the address in a row of the reader's; None for what cannot be one to reach a guest by.
 
     A guest's agent may say anything. What is not an IP address must not become ``ansible_host``.
     """
@@ -65,7 +69,7 @@ def read_address(raw: t.Mapping[str, t.Any]) -> Address | None:
         or address.is_multicast
     ):
         return None
-    return Address(
+    return GuestAddress(
         source=raw["source"],
         mac=mac.lower(),
         address=str(address),
@@ -76,7 +80,7 @@ def read_address(raw: t.Mapping[str, t.Any]) -> Address | None:
     )
 
 
-def read_reservations(network: str, text: str) -> t.Iterator[Address]:
+def read_reservations(network: str, text: str) -> t.Iterator[GuestAddress]:
     """Yield the addresses that the network's XML keeps for MAC addresses."""
     for host in parse_element(text).iterfind("ip/dhcp/host"):
         raw = {
@@ -93,18 +97,18 @@ def read_reservations(network: str, text: str) -> t.Iterator[Address]:
 class AddressBook:
     """Addresses by MAC address, those of the first of ``sources`` first."""
 
-    def __init__(self, addresses: t.Iterable[Address], sources: t.Sequence[str]) -> None:
+    def __init__(self, addresses: t.Iterable[GuestAddress], sources: t.Sequence[str]) -> None:
         self._rank = {source: rank for rank, source in enumerate(sources)}
-        self._by_mac: dict[str, list[Address]] = collections.defaultdict(list)
+        self._by_mac: dict[str, list[GuestAddress]] = collections.defaultdict(list)
         for address in addresses:
             self._by_mac[address.mac].append(address)
 
-    def of(self, interface: Interface, uuid: str | None, *, active: bool) -> list[Address]:
+    def find(self, interface: Interface, uuid: str | None, *, active: bool) -> list[GuestAddress]:
         """Return the interface's addresses, each once: by source, the longest-lived lease first.
 
-        One that a network gave out counts for an interface on that network, one that a domain told for that domain.
+        One that a network gave out counts for an interface on that network, one that a domain reported for that domain.
         """
-        found = [
+        addresses = [
             address
             for address in self._by_mac.get((interface.mac or "").lower(), ())
             if (active or address.source in _LASTING)
@@ -115,19 +119,22 @@ class AddressBook:
                 or address.network == interface.source
             )
         ]
-        found.sort(
+        addresses.sort(
             key=lambda address: (self._rank[address.source], -address.expiry, address.address)
         )
-        unique: dict[str, Address] = {}
-        for address in found:
+        unique: dict[str, GuestAddress] = {}
+        for address in addresses:
             unique.setdefault(address.address, address)
         return list(unique.values())
 
-    def preferred(self, held: t.Iterable[t.Sequence[Address]]) -> str | None:
+    def choose(self, held: t.Iterable[t.Sequence[GuestAddress]]) -> str | None:
         """Return the address to reach a guest by, of those that its interfaces hold.
 
-        The first source that knows any decides; of its addresses the first IPv4 one, else the first.
+        The first source that has any decides; of its addresses the first IPv4 one, else the first.
         """
-        every = [address for addresses in held for address in addresses]
-        ordered = sorted(every, key=lambda address: (self._rank[address.source], address.is_ipv6))
-        return ordered[0].address if ordered else None
+        best = min(
+            itertools.chain.from_iterable(held),
+            key=lambda address: (self._rank[address.source], address.is_ipv6),
+            default=None,
+        )
+        return None if best is None else best.address

@@ -5,7 +5,7 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""Several calls at a time, none of which can be stopped. Sent to hosts, see remote.py."""
+"""``call_each``: several calls at a time, none of which can be stopped. Sent to hosts, see remote.py."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Item = t.TypeVar("Item")
 Result = t.TypeVar("Result")
 
 
-def each(
+def call_each(
     items: t.Sequence[Item],
     call: t.Callable[[Item], Result],
     workers: int,

@@ -5,7 +5,7 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""The definitions of all domains of a host in no libvirt call at all. Sent to hosts, see remote.py.
+"""``read_definition``: a domain's definition in no libvirt call at all. Sent to hosts, see remote.py.
 
 libvirt has no call for the definitions of all domains. But it keeps each one in a file, which it writes before a call
 that changes the definition returns, and which it reads itself when it starts: those of running domains among their
@@ -21,7 +21,7 @@ import re
 import typing as t
 
 _AGENT_CHANNEL = "org.qemu.guest_agent.0"
-# libvirt quotes attributes so, with their own quotes as entities. It keeps passwords in its files that it never tells.
+# libvirt quotes attributes so, with their own quotes as entities. It keeps passwords in its files that no call returns.
 _SECRET = re.compile(r" passwd='[^']*'")
 
 
@@ -33,7 +33,7 @@ class Places(t.NamedTuple):
     neighbours: str | None = "/proc/net/arp"
 
 
-def local_places() -> Places | None:
+def find_local_places() -> Places | None:
     """Return the places of this machine's libvirt; None for users who cannot see them."""
     return Places() if os.geteuid() == 0 else None
 
@@ -61,7 +61,7 @@ class Domain:
         return "state='connected'" in channel
 
     def as_dict(self, autostart: bool) -> dict[str, t.Any]:
-        """Return what the look says of it."""
+        """Return its row in the answer of the look, JSON-able."""
         return {"stats": self.stats, "xml": self.xml, "autostart": autostart}
 
 
@@ -71,20 +71,19 @@ def read_definition(places: Places, domain: Domain) -> str | None:
         return None
     folder = places.running if domain.active else places.definitions
     try:
-        with io.FileIO(
-            f"{folder}/{domain.name}.xml"
-        ) as file:  # hundreds of small files: no buffers, no decoder
+        # Hundreds of small files: no buffers, no decoder.
+        with io.FileIO(f"{folder}/{domain.name}.xml") as file:
             data = file.readall()
         # A status holds much that is libvirt's own before the definition.
         xml = data[data.find(b"<domain ") : data.rfind(b"</domain>") + len(b"</domain>")].decode()
     except (OSError, ValueError):
         return None
     head = xml.partition(">")[0]
-    same = f" id='{domain.number}'" in head if domain.active else " id='" not in head
+    is_same = f" id='{domain.number}'" in head if domain.active else " id='" not in head
     # A file that was cut off has no end, one of a domain that was replaced has another UUID.
-    whole = (
+    is_complete = (
         xml.startswith("<domain ")
         and xml.endswith("</domain>")
         and f"<uuid>{domain.uuid}</uuid>" in xml
     )
-    return _SECRET.sub("", xml) if same and whole else None
+    return _SECRET.sub("", xml) if is_same and is_complete else None

@@ -5,7 +5,7 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""Which domains the inventory lists. Pure."""
+"""``read_filters``: which domains the inventory lists, by the options ``names`` and ``filters``. Pure."""
 
 from __future__ import annotations
 

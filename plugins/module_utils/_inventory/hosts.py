@@ -5,7 +5,7 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""The hosts that an inventory file names. Pure."""
+"""The hosts that an inventory file names: ``read_hosts``, and ``build_ssh_uri`` for the members of a group. Pure."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._uris import mask
 _LOCAL_NAME: t.Final = "localhost"
 
 
-class Host(t.NamedTuple):
+class InventoryHost(t.NamedTuple):
     """A libvirt host by the name that the inventory has for it."""
 
     name: str
     uri: str
 
 
-def read_hosts(uris: t.Sequence[t.Any]) -> list[Host]:
+def read_hosts(uris: t.Sequence[t.Any]) -> list[InventoryHost]:
     """Return the hosts of the option ``uris``: texts, or dictionaries with ``uri`` and perhaps ``name``.
 
     A host without a name is called by the host name in its URI. Raises InvalidInput.
@@ -45,16 +45,17 @@ def read_hosts(uris: t.Sequence[t.Any]) -> list[Host]:
     return hosts
 
 
-def ssh_uri(name: str, variables: t.Mapping[str, t.Any]) -> str:
+def build_ssh_uri(name: str, variables: t.Mapping[str, t.Any]) -> str:
     """Return the URI of a hypervisor that Ansible reaches by SSH, by the variables that say how it does so."""
     host = str(variables.get("ansible_host") or name)
     user, port = variables.get("ansible_user"), variables.get("ansible_port")
     address = f"[{host}]" if ":" in host else host
-    before, after = f"{quote(str(user), safe='')}@" if user else "", f":{int(port)}" if port else ""
-    return f"qemu+ssh://{before}{address}{after}/system?no_tty=1"
+    login = f"{quote(str(user), safe='')}@" if user else ""
+    suffix = f":{int(port)}" if port else ""
+    return f"qemu+ssh://{login}{address}{suffix}/system?no_tty=1"
 
 
-def _read_host(item: t.Any) -> Host:
+def _read_host(item: t.Any) -> InventoryHost:
     values = item if isinstance(item, dict) else {"uri": item}
     uri, name = values.get("uri"), values.get("name")
     if (
@@ -67,10 +68,10 @@ def _read_host(item: t.Any) -> Host:
         raise InvalidInput(
             "uris", shown, "is not a host", "Write a libvirt URI, or a dictionary of uri and name."
         )
-    return Host(name=name or _host_in(uri), uri=uri)
+    return InventoryHost(name=name or _parse_host_name(uri), uri=uri)
 
 
-def _host_in(uri: str) -> str:
+def _parse_host_name(uri: str) -> str:
     try:
         return urlsplit(uri).hostname or _LOCAL_NAME
     except ValueError as error:

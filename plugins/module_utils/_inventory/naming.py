@@ -5,7 +5,7 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""Which name and groups a domain gets in the inventory. Pure."""
+"""``assign_names`` and ``list_default_groups``: the name and the groups of a domain in the inventory. Pure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import typing as t
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Conflict
 
 if t.TYPE_CHECKING:
-    from .snapshot import Guest
+    from .snapshot import InventoryGuest
 
 OnDuplicate = t.Literal["qualify", "error", "skip"]
 
@@ -23,38 +23,40 @@ OnDuplicate = t.Literal["qualify", "error", "skip"]
 _RESERVED: t.Final = frozenset({"localhost", "127.0.0.1", "::1", "all", "ungrouped"})
 
 
-class Entry(t.NamedTuple):
+class InventoryEntry(t.NamedTuple):
     """A domain under the name that the inventory has for it, and the host that it is on."""
 
     name: str
     host: str
-    guest: Guest
+    guest: InventoryGuest
 
 
-def name_entries(every: t.Sequence[Entry], policy: OnDuplicate) -> tuple[list[Entry], list[str]]:
-    """Return the domains of all hosts under names of their own, and the names that were left out.
+def assign_names(
+    entries: t.Sequence[InventoryEntry], policy: OnDuplicate
+) -> tuple[list[InventoryEntry], list[str]]:
+    """Return the domains of all hosts under names of their own, and the names that are omitted.
 
     A name is ambiguous when two domains have it, or when Ansible gives it a meaning: with ``qualify`` it becomes
-    ``domain.host``, with ``skip`` the domain is left out, with ``error``, and when qualifying does not help, Conflict
-    is raised. A name that ssh would take for an option is left out always.
+    ``domain.host``, with ``skip`` the domain is omitted, with ``error``, and when qualifying does not help, Conflict
+    is raised. A name that ssh would take for an option is always omitted.
     """
-    unusable = {entry.name for entry in every if entry.name.startswith("-")}
-    every = [entry for entry in every if entry.name not in unusable]
-    ambiguous = _ambiguous(every)
+    unusable = {entry.name for entry in entries if entry.name.startswith("-")}
+    entries = [entry for entry in entries if entry.name not in unusable]
+    ambiguous = _find_ambiguous(entries)
     if policy == "error" and ambiguous:
-        raise _conflict(every, ambiguous)
+        raise _build_conflict(entries, ambiguous)
     if policy == "skip":
-        return [entry for entry in every if entry.name not in ambiguous], sorted(
+        return [entry for entry in entries if entry.name not in ambiguous], sorted(
             ambiguous | unusable
         )
-    qualified = [_qualify(entry) if entry.name in ambiguous else entry for entry in every]
-    still_ambiguous = _ambiguous(qualified)
+    qualified = [_qualify(entry) if entry.name in ambiguous else entry for entry in entries]
+    still_ambiguous = _find_ambiguous(qualified)
     if still_ambiguous:
-        raise _conflict(qualified, still_ambiguous)
+        raise _build_conflict(qualified, still_ambiguous)
     return qualified, sorted(unusable)
 
 
-def default_groups(entry: Entry) -> list[str]:
+def list_default_groups(entry: InventoryEntry) -> list[str]:
     """Return the groups of a domain by state, host, fleet, tenant, appliance and tag, not yet safe as names.
 
     The appliance ``web:1.2`` makes two: all its versions, and this one.
@@ -67,16 +69,16 @@ def default_groups(entry: Entry) -> list[str]:
     return groups + [f"tag_{tag}" for tag in facts.get("tags", ())]
 
 
-def _ambiguous(entries: t.Iterable[Entry]) -> set[str]:
+def _find_ambiguous(entries: t.Iterable[InventoryEntry]) -> set[str]:
     counts = collections.Counter(entry.name for entry in entries)
     return {name for name, count in counts.items() if count > 1 or name in _RESERVED}
 
 
-def _qualify(entry: Entry) -> Entry:
+def _qualify(entry: InventoryEntry) -> InventoryEntry:
     return entry._replace(name=f"{entry.name}.{entry.host}")
 
 
-def _conflict(entries: t.Iterable[Entry], ambiguous: t.Collection[str]) -> Conflict:
+def _build_conflict(entries: t.Iterable[InventoryEntry], ambiguous: t.Collection[str]) -> Conflict:
     name = min(ambiguous)
     hosts = sorted(entry.host for entry in entries if entry.name == name)
     return Conflict(

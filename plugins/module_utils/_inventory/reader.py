@@ -5,7 +5,7 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""Reads what a host's inventory is made of, in a number of libvirt calls that does not grow with its domains.
+"""``Reader``: what a host's inventory is made of, in a number of libvirt calls that does not grow with its domains.
 
 For two places: the plugin imports it, and sends it to hosts, see remote.py. So it and the files that it imports need
 nothing but Python, and libvirt's binding is handed in.
@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import itertools
 import json
 import os
 import sys
@@ -23,11 +24,11 @@ import typing as t
 import zlib
 from pathlib import Path
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.calls import each
+from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.calls import call_each
 from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.definitions import (
     Domain,
     Places,
-    local_places,
+    find_local_places,
     read_definition,
 )
 
@@ -43,11 +44,11 @@ _ATTEMPTS = 3
 Result = t.TypeVar("Result")
 
 
-class Request(t.NamedTuple):
+class LookRequest(t.NamedTuple):
     """What to read: from which ``sources`` addresses, whether ``statistics``, and the ``xml`` for its own sake.
 
     The agents are given up on when none of them has answered for ``agent_timeout`` seconds. ``places`` are given where
-    libvirt's files are to be seen; its XML as it tells it is in none of them.
+    libvirt's files can be read; the XML as libvirt's calls return it is in none of them.
     """
 
     sources: tuple[str, ...] = ("lease",)
@@ -63,7 +64,7 @@ class Reader:
     ``calls`` counts the libvirt calls, ``read`` the definitions among them.
     """
 
-    def __init__(self, libvirt: t.Any, handle: t.Any, request: Request) -> None:
+    def __init__(self, libvirt: t.Any, handle: t.Any, request: LookRequest) -> None:
         self.calls = 0
         self.read = 0
         self._libvirt = libvirt
@@ -74,26 +75,23 @@ class Reader:
     def look(self) -> dict[str, t.Any]:
         """Return JSON-able data: ``domains``, raw ``addresses``, definitions of ``networks``, and the counts."""
         started = time.monotonic()
-        autostart = {domain.UUIDString() for domain in self._autostarting()}
+        autostart = {domain.UUIDString() for domain in self._list_autostarting()}
         self._workers = _WORKERS_FAR if time.monotonic() - started > _FAR_SECONDS else _WORKERS_NEAR
         # NOWAIT: a guest that is busy holds up nobody; the state alone does not come from the guest.
-        states = self._call(self._handle.getAllDomainStats, *self._stats("STATE"))
-        domains = [self._domain(domain, stats) for domain, stats in states]
+        states = self._call(self._handle.getAllDomainStats, *self._build_stats_arguments("STATE"))
+        domains = [self._build_domain(domain, stats) for domain, stats in states]
         missing = [domain for domain in domains if domain.xml is None]
-        for domain, xml in each(missing, self._definition, self._workers):
+        for domain, xml in call_each(missing, self._read_definition, self._workers):
             domain.xml = xml
-        domains = [
-            domain for domain in domains if domain.xml is not None
-        ]  # the others have vanished
+        # The others have vanished.
+        domains = [domain for domain in domains if domain.xml is not None]
         if self._request.statistics:
             self._add_statistics(domains)
-        networks = self._networks()
+        networks = self._list_networks()
         return {
             "domains": [domain.as_dict(domain.uuid in autostart) for domain in domains],
-            "addresses": self._addresses(networks, domains),
-            "networks": [
-                [network.name(), xml] for network in networks for xml in self._network(network)
-            ],
+            "addresses": self._read_addresses(networks, domains),
+            "networks": self._read_reservations(networks),
             "calls": self.calls,
             "read": self.read,
         }
@@ -102,7 +100,7 @@ class Reader:
         self.calls += 1
         return call(*arguments)
 
-    def _tolerant(
+    def _call_tolerantly(
         self, default: Result, call: t.Callable[..., Result], *arguments: t.Any
     ) -> Result:
         """Call; what the driver cannot do, or is about something that vanished, yields ``default``."""
@@ -121,13 +119,13 @@ class Reader:
                 return default
             raise
 
-    def _stats(self, *groups: str) -> tuple[int, int]:
-        """Return the arguments of libvirt's calls for statistics: what to tell, and not to wait for busy guests."""
-        wanted = sum(getattr(self._libvirt, f"VIR_DOMAIN_STATS_{group}") for group in groups)
-        return wanted, self._libvirt.VIR_CONNECT_GET_ALL_DOMAINS_STATS_NOWAIT
+    def _build_stats_arguments(self, *groups: str) -> tuple[int, int]:
+        """Return the arguments of libvirt's calls for statistics: what to return, and not to wait for busy guests."""
+        flags = sum(getattr(self._libvirt, f"VIR_DOMAIN_STATS_{group}") for group in groups)
+        return flags, self._libvirt.VIR_CONNECT_GET_ALL_DOMAINS_STATS_NOWAIT
 
     def _add_statistics(self, domains: list[Domain]) -> None:
-        """Add what only the guests' monitors tell, in one call for each eighth of the domains.
+        """Add what only the guests' monitors have, in one call for each eighth of the domains.
 
         A monitor that hangs keeps the answer for its eighth, in which the others are asked again: libvirt then knows
         the one that hangs as busy, and passes over it.
@@ -136,59 +134,73 @@ class Reader:
         waiting = domains
         for _attempt in range(_ATTEMPTS):
             shards = [waiting[start::_SHARDS] for start in range(min(_SHARDS, len(waiting)))]
-            answers = each(shards, self._statistics, _WORKERS_NEAR, 1 + len(waiting) / 400)
-            for told, stats in (record for _shard, records in answers for record in records):
-                by_uuid[told.UUIDString()].stats.update(stats)
-            answered = {domain.uuid for shard, _records in answers for domain in shard}
+            answers = call_each(
+                shards, self._read_statistics, _WORKERS_NEAR, 1 + len(waiting) / 400
+            )
+            answered: set[str] = set()
+            for shard, records in answers:
+                answered.update(domain.uuid for domain in shard)
+                for handle, stats in records:
+                    by_uuid[handle.UUIDString()].stats.update(stats)
             waiting = [domain for domain in waiting if domain.uuid not in answered]
 
-    def _statistics(self, domains: list[Domain]) -> list[tuple[t.Any, dict[str, t.Any]]]:
+    def _read_statistics(self, domains: list[Domain]) -> list[tuple[t.Any, dict[str, t.Any]]]:
         handles = [domain.handle for domain in domains]
-        return self._call(self._handle.domainListGetStats, handles, *self._stats(*_STATISTICS))
+        return self._call(
+            self._handle.domainListGetStats, handles, *self._build_stats_arguments(*_STATISTICS)
+        )
 
-    def _autostarting(self) -> list[t.Any]:
-        return self._tolerant(
+    def _list_autostarting(self) -> list[t.Any]:
+        return self._call_tolerantly(
             [], self._handle.listAllDomains, self._libvirt.VIR_CONNECT_LIST_DOMAINS_AUTOSTART
         )
 
-    def _domain(self, domain: t.Any, stats: dict[str, t.Any]) -> Domain:
-        found = Domain(domain, domain.name(), domain.UUIDString(), domain.ID(), stats)
+    def _build_domain(self, handle: t.Any, stats: dict[str, t.Any]) -> Domain:
+        row = Domain(handle, handle.name(), handle.UUIDString(), handle.ID(), stats)
         if self._request.places and not self._request.xml:
-            found.xml = read_definition(self._request.places, found)
-        return found
+            row.xml = read_definition(self._request.places, row)
+        return row
 
-    def _definition(self, domain: Domain) -> str | None:
+    def _read_definition(self, domain: Domain) -> str | None:
         self.read += 1
-        return t.cast("str | None", self._tolerant(None, domain.handle.XMLDesc, 0))
+        return t.cast("str | None", self._call_tolerantly(None, domain.handle.XMLDesc, 0))
 
-    def _networks(self) -> list[t.Any]:
+    def _list_networks(self) -> list[t.Any]:
         if not {"lease", "reservation"}.intersection(self._request.sources):
             return []
-        return self._tolerant(
+        return self._call_tolerantly(
             [], self._handle.listAllNetworks, self._libvirt.VIR_CONNECT_LIST_NETWORKS_ACTIVE
         )
 
-    def _network(self, network: t.Any) -> list[str]:
+    def _read_reservations(self, networks: list[t.Any]) -> list[list[str]]:
+        """Return name and XML of each network, if reservations are asked for."""
         if "reservation" not in self._request.sources:
             return []
-        return [xml for xml in [self._tolerant(None, network.XMLDesc, 0)] if xml is not None]
+        rows = (
+            [network.name(), self._call_tolerantly(None, network.XMLDesc, 0)]
+            for network in networks
+        )
+        return [[name, xml] for name, xml in rows if xml is not None]
 
-    def _addresses(self, networks: list[t.Any], domains: list[Domain]) -> list[dict[str, t.Any]]:
-        sources, found = self._request.sources, []
+    def _read_addresses(
+        self, networks: list[t.Any], domains: list[Domain]
+    ) -> list[dict[str, t.Any]]:
+        sources = self._request.sources
+        addresses: list[dict[str, t.Any]] = []
         if "lease" in sources:
-            found += [row for network in networks for row in self._leases(network)]
+            addresses += itertools.chain.from_iterable(map(self._read_leases, networks))
         active = [domain for domain in domains if domain.active]
         if "arp" in sources:
-            found += self._neighbours(active)
+            addresses += self._read_neighbours(active)
         if "agent" in sources:
-            asked = [domain for domain in active if domain.has_agent]
-            ask = self._asking("agent", self._libvirt.VIR_DOMAIN_INTERFACE_ADDRESSES_SRC_AGENT)
-            answers = each(asked, ask, _WORKERS_FAR, self._request.agent_timeout)
-            found += [row for _asked, rows in answers for row in rows]
-        return found
+            with_agent = [domain for domain in active if domain.has_agent]
+            ask = self._build_ask("agent", self._libvirt.VIR_DOMAIN_INTERFACE_ADDRESSES_SRC_AGENT)
+            answers = call_each(with_agent, ask, _WORKERS_FAR, self._request.agent_timeout)
+            addresses += _join(answers)
+        return addresses
 
-    def _leases(self, network: t.Any) -> t.Iterator[dict[str, t.Any]]:
-        rows: list[dict[str, t.Any]] = self._tolerant([], network.DHCPLeases)
+    def _read_leases(self, network: t.Any) -> t.Iterator[dict[str, t.Any]]:
+        rows: list[dict[str, t.Any]] = self._call_tolerantly([], network.DHCPLeases)
         for row in rows:
             yield {
                 "source": "lease",
@@ -199,41 +211,37 @@ class Reader:
                 "expiry": row.get("expirytime"),
             }
 
-    def _neighbours(self, domains: list[Domain]) -> list[dict[str, t.Any]]:
-        """Return whom the host itself has heard of: in no call where the host is here, else in one a running domain."""
+    def _read_neighbours(self, domains: list[Domain]) -> list[dict[str, t.Any]]:
+        """Return whom the host itself has heard of: in no call on the host itself, else in one a running domain."""
         if self._request.places and self._request.places.neighbours:
             with contextlib.suppress(OSError):
-                return list(
-                    read_neighbours(
-                        Path(self._request.places.neighbours).read_text(encoding="utf-8")
-                    )
-                )
-        ask = self._asking("arp", self._libvirt.VIR_DOMAIN_INTERFACE_ADDRESSES_SRC_ARP)
-        return [row for _asked, rows in each(domains, ask, self._workers) for row in rows]
+                text = Path(self._request.places.neighbours).read_text(encoding="utf-8")
+                return list(parse_neighbours(text))
+        ask = self._build_ask("arp", self._libvirt.VIR_DOMAIN_INTERFACE_ADDRESSES_SRC_ARP)
+        return _join(call_each(domains, ask, self._workers))
 
-    def _asking(self, source: str, number: int) -> t.Callable[[Domain], list[dict[str, t.Any]]]:
+    def _build_ask(self, source: str, number: int) -> t.Callable[[Domain], list[dict[str, t.Any]]]:
         def ask(domain: Domain) -> list[dict[str, t.Any]]:
             try:
                 interfaces = self._call(domain.handle.interfaceAddresses, number)
-            except (
-                self._libvirt.libvirtError
-            ):  # no agent, one that does not answer, no such source: no addresses
+            # No agent, one that does not answer, or no such source: no addresses.
+            except self._libvirt.libvirtError:
                 return []
-            return [
-                {
-                    "source": source,
-                    "uuid": domain.uuid,
-                    "mac": interface.get("hwaddr"),
-                    "address": address.get("addr"),
-                }
-                for interface in interfaces.values()
-                for address in interface.get("addrs") or ()
-            ]
+            head, rows = {"source": source, "uuid": domain.uuid}, []
+            for interface in interfaces.values():
+                for address in interface.get("addrs") or ():
+                    row = {"mac": interface.get("hwaddr"), "address": address.get("addr")}
+                    rows.append({**head, **row})
+            return rows
 
         return ask
 
 
-def read_neighbours(text: str) -> t.Iterator[dict[str, t.Any]]:
+def _join(answers: list[tuple[Domain, list[dict[str, t.Any]]]]) -> list[dict[str, t.Any]]:
+    return list(itertools.chain.from_iterable(rows for _domain, rows in answers))
+
+
+def parse_neighbours(text: str) -> t.Iterator[dict[str, t.Any]]:
     """Yield the complete entries of the kernel's ARP table (proc_net_arp; IPv4 only)."""
     for line in text.splitlines()[1:]:
         words = line.split()
@@ -242,7 +250,7 @@ def read_neighbours(text: str) -> t.Iterator[dict[str, t.Any]]:
 
 
 def main(uri: str, sources: list[str], agent_timeout: float, statistics: bool, xml: bool) -> None:
-    """Look at the libvirt of this machine and write what was seen to standard output; so the program runs on a host."""
+    """Look at the libvirt of this machine and write the answer to standard output; so the program runs on a host."""
     try:
         libvirt = importlib.import_module("libvirt")
     except ImportError:
@@ -252,7 +260,9 @@ def main(uri: str, sources: list[str], agent_timeout: float, statistics: bool, x
         try:
             # An agent may only be asked by those who may write.
             handle = (libvirt.open if "agent" in sources else libvirt.openReadOnly)(uri)
-            request = Request(tuple(sources), agent_timeout, statistics, xml, local_places())
+            request = LookRequest(
+                tuple(sources), agent_timeout, statistics, xml, find_local_places()
+            )
             answer = Reader(libvirt, handle, request).look()
         except libvirt.libvirtError as error:
             answer = {"error": str(error)}

@@ -5,7 +5,7 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""A look at a host over SSH: the reader runs there, and all it saw comes back in one answer.
+"""``look``: a look at a host over SSH, in which the reader runs there and returns everything in one answer.
 
 The same look through libvirt's own connection takes a round trip a call; this takes those of an SSH connection.
 """
@@ -44,14 +44,14 @@ sys.modules[{main!r}].main(*{arguments!r})
 """
 
 
-class Target(t.NamedTuple):
+class SshTarget(t.NamedTuple):
     """How SSH reaches a host, and which libvirt to open there."""
 
     command: tuple[str, ...]
     uri: str
 
 
-def target_of(uri: str) -> Target | None:
+def parse_target(uri: str) -> SshTarget | None:
     """Return how to reach the host of a ``driver+ssh`` URI as libvirt would (remote.html#ssh-transport).
 
     None when it is another transport, or says something that is libvirt's alone to understand.
@@ -81,13 +81,13 @@ def target_of(uri: str) -> Target | None:
         command += ["-o", "BatchMode=yes"]
     if parameters.get("no_verify") == "1":
         command += ["-o", "StrictHostKeyChecking=no"]
-    return Target((*command, "--", host), f"{driver}://{parts.path}")
+    return SshTarget((*command, "--", host), f"{driver}://{parts.path}")
 
 
 def look(
-    uri: str, target: Target, request: reader.Request, timeout: float
+    uri: str, target: SshTarget, request: reader.LookRequest, timeout: float
 ) -> dict[str, t.Any] | None:
-    """Return what the reader saw on the host; None where it cannot run: no Python, no libvirt binding, no shell.
+    """Return the reader's answer on the host; None where it cannot run: no Python, no libvirt binding, no shell.
 
     Raises ConnectionFailed when SSH does not get in, TimedOut, and LibvirtFailed for what libvirt said there.
     """
@@ -99,9 +99,9 @@ def look(
         request.xml,
     )
     try:
-        done = subprocess.run(
+        process = subprocess.run(
             [*target.command, "python3", "-"],
-            input=program(arguments),
+            input=build_program(arguments),
             capture_output=True,
             timeout=timeout,
             check=False,
@@ -110,24 +110,24 @@ def look(
         raise TimedOut(f"no answer within {timeout:g} s") from error
     except OSError as error:
         raise ConnectionFailed(f"could not run {target.command[0]}: {error}") from error
-    said = done.stdout.partition(reader.MAGIC)[2]  # what a login script prints comes before
-    if done.returncode == _SSH_FAILED and not said:
-        problem = done.stderr.decode(errors="replace").strip()[-_MANY_DIGITS:]
+    answer = process.stdout.partition(reader.MAGIC)[2]  # what a login script prints comes before
+    if process.returncode == _SSH_FAILED and not answer:
+        problem = process.stderr.decode(errors="replace").strip()[-_MANY_DIGITS:]
         raise ConnectionFailed(f"ssh could not connect to {mask_uri(uri)}: {problem}")
-    return _answer(said)
+    return _decode_answer(answer)
 
 
-def program(arguments: tuple[t.Any, ...]) -> bytes:
+def build_program(arguments: tuple[t.Any, ...]) -> bytes:
     """Return the program that calls the reader's main(): its files under their own names, each before who needs it."""
     sources = [(part.__name__, inspect.getsource(part)) for part in (calls, definitions, reader)]
     return _PROGRAM.format(sources=sources, main=reader.__name__, arguments=arguments).encode()
 
 
-def _answer(said: bytes) -> dict[str, t.Any] | None:
-    if not said:
+def _decode_answer(compressed: bytes) -> dict[str, t.Any] | None:
+    if not compressed:
         return None
     try:
-        answer: dict[str, t.Any] = json.loads(zlib.decompress(said))
+        answer: dict[str, t.Any] = json.loads(zlib.decompress(compressed))
     except (ValueError, zlib.error):  # broken off
         return None
     if "missing" in answer:

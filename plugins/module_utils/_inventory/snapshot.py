@@ -5,7 +5,10 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""What the inventory knows of a host's domains. Pure: definitions and addresses in, plain data out."""
+"""``HostSnapshot`` and ``assemble_guest``: what the inventory knows of a host's domains. Pure.
+
+Definitions and addresses in, plain data out, for the plugin and for its caches.
+"""
 
 from __future__ import annotations
 
@@ -23,10 +26,10 @@ if t.TYPE_CHECKING:
         Interface,
     )
 
-    from .addresses import Address, AddressBook
+    from .addresses import AddressBook, GuestAddress
 
 
-class Guest(t.NamedTuple):
+class InventoryGuest(t.NamedTuple):
     """One domain. ``facts`` are JSON-able and, like ``name``, hold text that others than the operator may control."""
 
     name: str
@@ -44,7 +47,7 @@ class Guest(t.NamedTuple):
 class HostSnapshot(t.NamedTuple):
     """The domains of one host at one time; how many libvirt calls that took, and the definitions read among them."""
 
-    guests: tuple[Guest, ...]
+    guests: tuple[InventoryGuest, ...]
     calls: int = 0
     definitions_read: int = 0
 
@@ -54,7 +57,7 @@ class HostSnapshot(t.NamedTuple):
             "guests": [{**guest._asdict(), "facts": dict(guest.facts)} for guest in self.guests]
         }
 
-    def stale(self, seconds: float) -> HostSnapshot:
+    def mark_stale(self, seconds: float) -> HostSnapshot:
         """Return the same domains, with the fact how old they are."""
         old = {"stale_seconds": round(seconds)}
         return HostSnapshot(
@@ -64,36 +67,43 @@ class HostSnapshot(t.NamedTuple):
     @classmethod
     def from_dict(cls, data: t.Mapping[str, t.Any]) -> HostSnapshot:
         """Return the snapshot that as_dict() was called on."""
-        return cls(guests=tuple(Guest(**guest) for guest in data["guests"]))
+        return cls(guests=tuple(InventoryGuest(**guest) for guest in data["guests"]))
 
 
-def assemble(
+def assemble_guest(
     definition: Definition,
     state: State,
     book: AddressBook,
     *,
     autostart: bool = False,
     extra: t.Mapping[str, t.Any] | None = None,
-) -> Guest:
-    """Return the Guest that the definition, its state and what is known of addresses describe.
+) -> InventoryGuest:
+    """Return the Guest that the definition, its state and the addresses describe.
 
     ``extra`` are facts beyond these. A domain that is off keeps only what is reserved for it: a lease may be another's
     tomorrow.
     """
     active = state in ACTIVE_STATES
     held = [
-        book.of(interface, definition.uuid, active=active) for interface in definition.interfaces
+        book.find(interface, definition.uuid, active=active) for interface in definition.interfaces
     ]
-    return Guest(
+    return InventoryGuest(
         name=definition.name,
         uuid=definition.uuid or "",
         state=state,
-        address=book.preferred(held),
-        facts={"state": state, "autostart": autostart, **_facts(definition, held), **(extra or {})},
+        address=book.choose(held),
+        facts={
+            "state": state,
+            "autostart": autostart,
+            **_collect_facts(definition, held),
+            **(extra or {}),
+        },
     )
 
 
-def _facts(definition: Definition, held: t.Sequence[t.Sequence[Address]]) -> dict[str, t.Any]:
+def _collect_facts(
+    definition: Definition, held: t.Sequence[t.Sequence[GuestAddress]]
+) -> dict[str, t.Any]:
     """Return what the definition says, and the addresses that each of its interfaces holds."""
     metadata = definition.metadata
     return {
@@ -107,15 +117,15 @@ def _facts(definition: Definition, held: t.Sequence[t.Sequence[Address]]) -> dic
         "appliance": metadata.appliance,
         "tags": list(metadata.tags),
         "interfaces": [
-            _interface_facts(interface, addresses)
+            _describe_interface(interface, addresses)
             for interface, addresses in zip(definition.interfaces, held)
         ],
-        "disks": [_disk_facts(disk) for disk in definition.disks],
+        "disks": [_describe_disk(disk) for disk in definition.disks],
         "graphics": [graphics._asdict() for graphics in definition.graphics],
     }
 
 
-def _disk_facts(disk: Disk) -> dict[str, t.Any]:
+def _describe_disk(disk: Disk) -> dict[str, t.Any]:
     return {
         "target": disk.target,
         "device": disk.device,
@@ -129,7 +139,9 @@ def _disk_facts(disk: Disk) -> dict[str, t.Any]:
     }
 
 
-def _interface_facts(interface: Interface, addresses: t.Sequence[Address]) -> dict[str, t.Any]:
+def _describe_interface(
+    interface: Interface, addresses: t.Sequence[GuestAddress]
+) -> dict[str, t.Any]:
     return {
         **interface._asdict(),
         "addresses": [address.address for address in addresses],

@@ -5,7 +5,7 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""The variables of a domain in the inventory. Pure."""
+"""``build_variables``: the variables of a domain in the inventory; ``collect_facts`` without how to connect. Pure."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from urllib.parse import unquote, urlsplit
 from ansible_collections.headroom.libvirt.plugins.module_utils._uris import mask_uri
 
 if t.TYPE_CHECKING:
-    from .hosts import Host
-    from .snapshot import Guest
+    from .hosts import InventoryHost
+    from .snapshot import InventoryGuest
 
 Connect = t.Literal["direct", "proxy_jump", "guest_agent"]
 
 
-def facts_of(guest: Guest, host: Host) -> dict[str, t.Any]:
-    """Return what is known of a domain, most of it text of others."""
+def collect_facts(guest: InventoryGuest, host: InventoryHost) -> dict[str, t.Any]:
+    """Return the facts of a domain, most of them text of others."""
     uri = mask_uri(host.uri)
     return {
         "name": guest.name,
@@ -36,13 +36,15 @@ def facts_of(guest: Guest, host: Host) -> dict[str, t.Any]:
     }
 
 
-def variables(guest: Guest, host: Host, connect: Connect) -> dict[str, t.Any]:
+def build_variables(
+    guest: InventoryGuest, host: InventoryHost, connect: Connect
+) -> dict[str, t.Any]:
     """Return the variables of a domain: its facts, and how Ansible gets to it."""
-    prefixed = {f"libvirt_{name}": value for name, value in facts_of(guest, host).items()}
-    return {**_access(guest, host, connect), **prefixed}
+    prefixed = {f"libvirt_{name}": value for name, value in collect_facts(guest, host).items()}
+    return {**_build_access(guest, host, connect), **prefixed}
 
 
-def _access(guest: Guest, host: Host, connect: Connect) -> dict[str, t.Any]:
+def _build_access(guest: InventoryGuest, host: InventoryHost, connect: Connect) -> dict[str, t.Any]:
     if connect == "guest_agent":
         return {
             "ansible_connection": "community.libvirt.libvirt_qemu",
@@ -50,7 +52,7 @@ def _access(guest: Guest, host: Host, connect: Connect) -> dict[str, t.Any]:
             "ansible_host": guest.name,
         }
     address = {} if guest.address is None else {"ansible_host": guest.address}
-    jump = jump_host(host.uri) if connect == "proxy_jump" else None
+    jump = find_jump_host(host.uri) if connect == "proxy_jump" else None
     return (
         address
         if jump is None
@@ -58,7 +60,7 @@ def _access(guest: Guest, host: Host, connect: Connect) -> dict[str, t.Any]:
     )
 
 
-def jump_host(uri: str) -> str | None:
+def find_jump_host(uri: str) -> str | None:
     """Return the host of a URI as ProxyJump wants it; None for one that is not reached over a network."""
     parts = urlsplit(uri)
     if not parts.hostname:

@@ -12,7 +12,7 @@ import threading
 import time
 from pathlib import Path
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._inventory import retrieve
+from ansible_collections.headroom.libvirt.plugins.module_utils._inventory import survey
 
 from bench import delay, inventory, simulated
 
@@ -50,7 +50,7 @@ def test_a_distant_socket_answers_late_and_many_questions_at_once(tmp_path: Path
 
 def test_simulated_guests_are_whole() -> None:
     report = json.loads(json.dumps(simulated.report(3, 300)))
-    guests = retrieve.snapshot(report, ("lease",)).guests
+    guests = survey.build_snapshot(report, ("lease",)).guests
     assert len({guest.uuid for guest in guests}) == len({guest.address for guest in guests}) == 300
     assert {guest.facts["fleet"] for guest in guests} == {"web"}
     assert {guest.state for guest in guests} == {"running"}

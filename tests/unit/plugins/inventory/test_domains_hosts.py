@@ -85,7 +85,7 @@ def test_a_host_that_was_never_read_is_left_out(
     hosts = [inventories.host("k1", domain("db")), {"uri": "test:///missing.xml", "name": "k2"}]
     inventory = inventories.read(*hosts, unreachable="cached", last_known=str(file))
     assert list(inventory.hosts) == ["db"]
-    assert warnings[0].startswith("last_known: what the hosts say could not be kept")
+    assert warnings[0].startswith("last_known: the answers of the hosts could not be stored")
     assert warnings[1].startswith("Left out of the inventory: k2")
 
 

@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.addresses import (
-    Address,
     AddressBook,
+    GuestAddress,
     read_address,
     read_reservations,
 )
@@ -60,22 +60,24 @@ def test_reservations_of_a_network() -> None:
         "<ip family='ipv6'><dhcp><host id='1' ip='fd00::2'/></dhcp></ip></network>"
     )
     assert list(read_reservations("default", xml)) == [
-        Address("reservation", "52:54:00:00:00:0a", "10.0.0.9", network="default", hostname="web")
+        GuestAddress(
+            "reservation", "52:54:00:00:00:0a", "10.0.0.9", network="default", hostname="web"
+        )
     ]
 
 
 def of(
-    *addresses: Address, order: t.Sequence[str], active: bool = True
+    *addresses: GuestAddress, order: t.Sequence[str], active: bool = True
 ) -> tuple[list[str], str | None]:
     book = AddressBook(addresses, order)
-    held = book.of(Interface(mac=MAC.upper(), source="default"), "u", active=active)
-    return [address.address for address in held], book.preferred([held])
+    held = book.find(Interface(mac=MAC.upper(), source="default"), "u", active=active)
+    return [address.address for address in held], book.choose([held])
 
 
-LEASE = Address("lease", MAC, "10.0.0.2", network="default", expiry=9)
-RESERVED = Address("reservation", MAC, "10.0.0.9", network="default")
-TOLD = Address("agent", MAC, "10.0.0.3", uuid="u")
-HEARD = Address("arp", MAC, "10.0.0.2")
+LEASE = GuestAddress("lease", MAC, "10.0.0.2", network="default", expiry=9)
+RESERVED = GuestAddress("reservation", MAC, "10.0.0.9", network="default")
+TOLD = GuestAddress("agent", MAC, "10.0.0.3", uuid="u")
+HEARD = GuestAddress("arp", MAC, "10.0.0.2")
 
 
 def test_the_order_of_the_sources_decides() -> None:
@@ -91,7 +93,7 @@ def test_the_order_of_the_sources_decides() -> None:
 
 
 def test_the_first_source_wins_even_with_ipv6() -> None:
-    told = Address("agent", MAC, "fd00::3", uuid="u")
+    told = GuestAddress("agent", MAC, "fd00::3", uuid="u")
     assert of(LEASE, told, order=["agent", "lease"])[1] == "fd00::3"
 
 
@@ -101,4 +103,4 @@ def test_a_domain_that_is_off_keeps_its_reservation_only() -> None:
 
 
 def test_what_one_guest_says_of_anothers_mac_does_not_count() -> None:
-    assert of(Address("agent", MAC, "10.6.6.6", uuid="another"), order=["agent"]) == ([], None)
+    assert of(GuestAddress("agent", MAC, "10.6.6.6", uuid="another"), order=["agent"]) == ([], None)

@@ -10,13 +10,13 @@ import threading
 
 import pytest
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.calls import each
+from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.calls import call_each
 
 
 @pytest.mark.parametrize("number", [0, 1, 10])
 @pytest.mark.parametrize("workers", [1, 3, 100])
 def test_every_item_is_answered_once(number: int, workers: int) -> None:
-    assert sorted(each(list(range(number)), str, workers)) == [
+    assert sorted(call_each(list(range(number)), str, workers)) == [
         (item, str(item)) for item in range(number)
     ]
 
@@ -24,13 +24,13 @@ def test_every_item_is_answered_once(number: int, workers: int) -> None:
 def test_no_more_calls_at_a_time_than_workers() -> None:
     together = threading.Barrier(3)
     # three calls meet each time: with fewer workers they would wait forever, with more not all rounds be full
-    assert len(each([1] * 9, lambda _item: together.wait(10), 3)) == 9
+    assert len(call_each([1] * 9, lambda _item: together.wait(10), 3)) == 9
 
 
 def test_what_hangs_is_left_behind_and_the_rest_is_answered() -> None:
     never = threading.Event()
     try:
-        answers = each(
+        answers = call_each(
             ["hangs", "a", "b"], lambda item: never.wait(30) if item == "hangs" else item, 2, 0.2
         )
     finally:
@@ -40,4 +40,4 @@ def test_what_hangs_is_left_behind_and_the_rest_is_answered() -> None:
 
 def test_what_a_call_raises_is_raised() -> None:
     with pytest.raises(ZeroDivisionError):
-        each([1, 0], lambda number: 1 // number, 2)
+        call_each([1, 0], lambda number: 1 // number, 2)

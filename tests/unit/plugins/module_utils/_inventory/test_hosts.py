@@ -12,7 +12,7 @@ import pytest
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
 from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.hosts import (
-    Host,
+    InventoryHost,
     read_hosts,
 )
 
@@ -24,9 +24,9 @@ def test_a_host_is_called_by_its_uri_unless_it_has_a_name() -> None:
         "qemu:///system",
     ]
     assert read_hosts(uris) == [
-        Host("kvm1", "qemu+ssh://root@kvm1/system"),
-        Host("second", "qemu+tls://kvm2:16514/system"),
-        Host("localhost", "qemu:///system"),
+        InventoryHost("kvm1", "qemu+ssh://root@kvm1/system"),
+        InventoryHost("second", "qemu+tls://kvm2:16514/system"),
+        InventoryHost("localhost", "qemu:///system"),
     ]
 
 

@@ -14,15 +14,17 @@ from hypothesis import strategies as st
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Conflict
 from ansible_collections.headroom.libvirt.plugins.module_utils._inventory import naming
-from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.snapshot import Guest
+from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.snapshot import (
+    InventoryGuest,
+)
 
 NAMES = st.text("ab.-", min_size=1, max_size=3) | st.sampled_from(
     ["localhost", "all", "-oProxyCommand=id"]
 )
 
 
-def guest(name: str, **facts: str | list[str]) -> Guest:
-    return Guest(
+def guest(name: str, **facts: str | list[str]) -> InventoryGuest:
+    return InventoryGuest(
         name,
         f"uuid of {name}",
         "running",
@@ -31,24 +33,26 @@ def guest(name: str, **facts: str | list[str]) -> Guest:
     )
 
 
-def hosts(**names: t.Iterable[str]) -> list[naming.Entry]:
+def hosts(**names: t.Iterable[str]) -> list[naming.InventoryEntry]:
     return [
-        naming.Entry(name, host, guest(name)) for host, on_it in names.items() for name in on_it
+        naming.InventoryEntry(name, host, guest(name))
+        for host, on_it in names.items()
+        for name in on_it
     ]
 
 
-def named(entries: list[naming.Entry]) -> dict[str, tuple[str, str]]:
+def named(entries: list[naming.InventoryEntry]) -> dict[str, tuple[str, str]]:
     return {entry.name: (entry.host, entry.guest.name) for entry in entries}
 
 
 def test_a_name_on_two_hosts_is_qualified_on_both_and_others_are_left_alone() -> None:
-    entries, left_out = naming.name_entries(hosts(k1=["web", "db"], k2=["web"]), "qualify")
+    entries, left_out = naming.assign_names(hosts(k1=["web", "db"], k2=["web"]), "qualify")
     assert named(entries) == {"web.k1": ("k1", "web"), "db": ("k1", "db"), "web.k2": ("k2", "web")}
     assert left_out == []
 
 
 def test_a_name_on_two_hosts_is_skipped_on_both() -> None:
-    entries, left_out = naming.name_entries(hosts(k1=["web", "db"], k2=["web"]), "skip")
+    entries, left_out = naming.assign_names(hosts(k1=["web", "db"], k2=["web"]), "skip")
     assert named(entries) == {"db": ("k1", "db")}
     assert left_out == ["web"]
 
@@ -57,22 +61,22 @@ def test_a_name_on_two_hosts_is_an_error_that_says_where() -> None:
     with pytest.raises(
         Conflict, match="'web' is ambiguous, it is a domain's name on k1 and k2"
     ) as failure:
-        naming.name_entries(hosts(k1=["web"], k2=["web"]), "error")
+        naming.assign_names(hosts(k1=["web"], k2=["web"]), "error")
     assert failure.value.details == {"name": "web", "hosts": ["k1", "k2"]}
 
 
 @pytest.mark.parametrize("name", ["localhost", "127.0.0.1", "all", "ungrouped"])
 def test_a_name_that_ansible_knows_is_never_given_to_a_domain(name: str) -> None:
-    entries, _left_out = naming.name_entries(hosts(k1=[name]), "qualify")
+    entries, _left_out = naming.assign_names(hosts(k1=[name]), "qualify")
     assert [entry.name for entry in entries] == [f"{name}.k1"]
-    assert naming.name_entries(hosts(k1=[name]), "skip") == ([], [name])
+    assert naming.assign_names(hosts(k1=[name]), "skip") == ([], [name])
     with pytest.raises(Conflict, match="has a meaning of its own for Ansible"):
-        naming.name_entries(hosts(k1=[name]), "error")
+        naming.assign_names(hosts(k1=[name]), "error")
 
 
 @pytest.mark.parametrize("policy", ["qualify", "skip", "error"])
 def test_a_name_that_is_an_option_of_ssh_is_left_out(policy: naming.OnDuplicate) -> None:
-    assert naming.name_entries(hosts(k1=["-oProxyCommand=id"]), policy) == (
+    assert naming.assign_names(hosts(k1=["-oProxyCommand=id"]), policy) == (
         [],
         ["-oProxyCommand=id"],
     )
@@ -80,7 +84,7 @@ def test_a_name_that_is_an_option_of_ssh_is_left_out(policy: naming.OnDuplicate)
 
 def test_qualifying_that_makes_another_duplicate_is_an_error() -> None:
     with pytest.raises(Conflict, match=r"'web\.k1' is ambiguous"):
-        naming.name_entries(hosts(k1=["web", "web.k1"], k2=["web"]), "qualify")
+        naming.assign_names(hosts(k1=["web", "web.k1"], k2=["web"]), "qualify")
 
 
 @given(
@@ -91,7 +95,7 @@ def test_names_are_unique_and_nothing_is_lost_in_silence(
     names: dict[str, set[str]], policy: t.Literal["qualify", "skip"]
 ) -> None:
     try:
-        entries, left_out = naming.name_entries(hosts(**names), policy)
+        entries, left_out = naming.assign_names(hosts(**names), policy)
     except Conflict:
         assert policy == "qualify"
         return
@@ -106,12 +110,12 @@ def test_names_are_unique_and_nothing_is_lost_in_silence(
 
 
 def test_groups_of_a_clone() -> None:
-    entry = naming.Entry(
+    entry = naming.InventoryEntry(
         "web-1",
         "k1",
         guest("web-1", fleet="web", tenant="acme", appliance="nginx:1.2", tags=["edge", "eu 1"]),
     )
-    assert naming.default_groups(entry) == [
+    assert naming.list_default_groups(entry) == [
         "state_running",
         "host_k1",
         "fleet_web",
@@ -124,7 +128,7 @@ def test_groups_of_a_clone() -> None:
 
 
 def test_groups_of_a_domain_that_is_not_ours() -> None:
-    assert naming.default_groups(naming.Entry("db", "k1", guest("db"))) == [
+    assert naming.list_default_groups(naming.InventoryEntry("db", "k1", guest("db"))) == [
         "state_running",
         "host_k1",
     ]

@@ -109,7 +109,7 @@ class Host:
     ) -> tuple[dict[str, t.Any], collections.Counter[str]]:
         """Look at the host; return the report and the calls that were really made."""
         calls: collections.Counter[str] = collections.Counter()
-        request = reader.Request(
+        request = reader.LookRequest(
             sources or ("lease",), xml=xml, places=self.places if places else None
         )
         return reader.Reader(libvirt, Counting(self.handle, calls), request).look(), calls
@@ -282,7 +282,7 @@ def test_agents_are_asked_at_the_same_time_and_late_ones_are_left_behind(
     started = time.monotonic()
     try:
         report = reader.Reader(
-            libvirt, host.handle, reader.Request(("agent",), agent_timeout=0.3)
+            libvirt, host.handle, reader.LookRequest(("agent",), agent_timeout=0.3)
         ).look()
     finally:
         never.set()
@@ -308,7 +308,7 @@ def test_a_monitor_that_hangs_costs_only_its_own_statistics(
 
     monkeypatch.setattr(libvirt.virConnect, "domainListGetStats", hang_at_first)
     try:
-        report = reader.Reader(libvirt, host.handle, reader.Request(statistics=True)).look()
+        report = reader.Reader(libvirt, host.handle, reader.LookRequest(statistics=True)).look()
     finally:
         never.set()
     told = {name(domain): "cpu.time" in domain["stats"] for domain in report["domains"]}
@@ -321,7 +321,7 @@ def test_the_program_says_what_it_saw(tmp_path: Path) -> None:
     node.write_text(
         "<node><domain type='test'><name>a</name><memory>1</memory><os><type>hvm</type></os></domain></node>"
     )
-    program = remote.program((f"test://{node}", ["lease"], 2.0, False, False))
+    program = remote.build_program((f"test://{node}", ["lease"], 2.0, False, False))
     done = subprocess.run(
         [sys.executable, "-I", "-"], input=program, capture_output=True, check=True
     )

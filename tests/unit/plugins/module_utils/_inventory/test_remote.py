@@ -20,11 +20,11 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     TimedOut,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._inventory import remote
-from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.reader import Request
+from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.reader import LookRequest
 
 
 def command(uri: str) -> str | None:
-    target = remote.target_of(uri)
+    target = remote.parse_target(uri)
     return None if target is None else " ".join(target.command)
 
 
@@ -54,7 +54,7 @@ def test_ssh_is_called_as_libvirt_calls_it(uri: str, wanted: str | None) -> None
 
 
 def test_the_libvirt_there_is_the_one_that_the_uri_names() -> None:
-    target = remote.target_of("qemu+ssh://kvm1/session?no_tty=1")
+    target = remote.parse_target("qemu+ssh://kvm1/session?no_tty=1")
     assert target is not None
     assert target.uri == "qemu:///session"
 
@@ -64,8 +64,8 @@ def look(folder: Path, script: str, timeout: float = 20.0) -> dict[str, t.Any] |
     ssh = folder / "ssh"
     ssh.write_text(f"#!/bin/sh\n{script}\n")
     ssh.chmod(0o755)
-    target = remote.Target((str(ssh), "--", "kvm1"), f"test://{folder}/node.xml")
-    return remote.look("qemu+ssh://kvm1/system", target, Request(), timeout)
+    target = remote.SshTarget((str(ssh), "--", "kvm1"), f"test://{folder}/node.xml")
+    return remote.look("qemu+ssh://kvm1/system", target, LookRequest(), timeout)
 
 
 def test_the_reader_runs_on_the_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -105,7 +105,7 @@ def test_without_ssh_it_says_so() -> None:
     with pytest.raises(ConnectionFailed, match="could not run /missing/ssh"):
         remote.look(
             "qemu+ssh://k/system",
-            remote.Target(("/missing/ssh", "k"), "qemu:///system"),
-            Request(),
+            remote.SshTarget(("/missing/ssh", "k"), "qemu:///system"),
+            LookRequest(),
             5,
         )

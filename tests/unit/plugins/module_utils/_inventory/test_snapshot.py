@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._inventory import snapshot
 from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.addresses import (
-    Address,
     AddressBook,
+    GuestAddress,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.snapshot import (
     HostSnapshot,
@@ -31,12 +31,12 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._virt.states impo
 MAC = "52:54:00:00:00:01"
 
 
-def lease(address: str = "10.0.0.2", **other: t.Any) -> Address:
+def lease(address: str = "10.0.0.2", **other: t.Any) -> GuestAddress:
     values = {"source": "lease", "network": "default", "mac": MAC, "expiry": 100, **other}
-    return Address(address=address, **values)
+    return GuestAddress(address=address, **values)
 
 
-def book(*addresses: Address) -> AddressBook:
+def book(*addresses: GuestAddress) -> AddressBook:
     return AddressBook(addresses, ["lease", "reservation"])
 
 
@@ -52,8 +52,10 @@ def definition(*interfaces: Interface) -> Definition:
     )
 
 
-def address(leases: list[Address], *interfaces: Interface, state: State = "running") -> str | None:
-    return snapshot.assemble(definition(*interfaces), state, book(*leases)).address
+def address(
+    leases: list[GuestAddress], *interfaces: Interface, state: State = "running"
+) -> str | None:
+    return snapshot.assemble_guest(definition(*interfaces), state, book(*leases)).address
 
 
 def test_the_longest_lived_ipv4_address_is_preferred() -> None:
@@ -93,13 +95,13 @@ def test_an_interface_without_mac_has_no_address() -> None:
 
 @given(st.sampled_from(STATES))
 def test_only_an_active_domain_has_an_address(state: State) -> None:
-    guest = snapshot.assemble(definition(), state, book(lease(hostname="web-1")))
+    guest = snapshot.assemble_guest(definition(), state, book(lease(hostname="web-1")))
     assert (guest.address is not None) == guest.active
     assert guest.facts["state"] == state
 
 
 def test_facts() -> None:
-    guest = snapshot.assemble(
+    guest = snapshot.assemble_guest(
         definition(), "running", book(lease(), lease("fd00::2", hostname="web"))
     )
     assert guest.facts["fleet"] == "web"
@@ -119,5 +121,5 @@ def test_facts() -> None:
 
 
 def test_a_snapshot_survives_a_cache() -> None:
-    before = HostSnapshot((snapshot.assemble(definition(), "running", book(lease())),))
+    before = HostSnapshot((snapshot.assemble_guest(definition(), "running", book(lease())),))
     assert HostSnapshot.from_dict(json.loads(json.dumps(before.as_dict()))) == before

@@ -11,9 +11,9 @@ import typing as t
 import libvirt
 import pytest
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._inventory import retrieve as service
+from ansible_collections.headroom.libvirt.plugins.module_utils._inventory import survey
 from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.definitions import Places
-from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.reader import Request
+from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.reader import LookRequest
 from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.snapshot import (
     HostSnapshot,
 )
@@ -32,8 +32,8 @@ def connection() -> t.Iterator[Connection]:
 
 
 def retrieve(connection: Connection, *sources: str) -> HostSnapshot:
-    return service.snapshot(
-        service.look(connection, Request(sources or ("lease",))), sources or ("lease",)
+    return survey.build_snapshot(
+        survey.look(connection, LookRequest(sources or ("lease",))), sources or ("lease",)
     )
 
 
@@ -114,8 +114,8 @@ CONTAINER = "/proc/4711/root"
 def test_the_socket_tells_where_the_files_are(
     uri: str, root: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(service, "local_places", Places)
-    places = service.places_of(uri)
+    monkeypatch.setattr(survey, "find_local_places", Places)
+    places = survey.find_places(uri)
     assert places is not None
     assert (places.definitions, places.running) == (
         f"{root}/etc/libvirt/qemu",
@@ -140,10 +140,10 @@ def test_the_socket_tells_where_the_files_are(
 def test_where_that_cannot_be_told_libvirt_is_asked(
     uri: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(service, "local_places", Places)
-    assert service.places_of(uri) is None
+    monkeypatch.setattr(survey, "find_local_places", Places)
+    assert survey.find_places(uri) is None
 
 
 def test_other_users_ask_libvirt(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(service, "local_places", lambda: None)
-    assert service.places_of("qemu:///system") is None
+    monkeypatch.setattr(survey, "find_local_places", lambda: None)
+    assert survey.find_places("qemu:///system") is None

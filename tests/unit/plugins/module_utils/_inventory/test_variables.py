@@ -8,34 +8,39 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.hosts import Host, ssh_uri
-from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.snapshot import Guest
+from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.hosts import (
+    InventoryHost,
+    build_ssh_uri,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.snapshot import (
+    InventoryGuest,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.variables import (
-    jump_host,
-    variables,
+    build_variables,
+    find_jump_host,
 )
 
-GUEST = Guest("web-1", "u", "running", "10.0.0.2", {"state": "running"})
-HOST = Host("kvm1", "qemu+ssh://root:secret@kvm1:2222/system")
+GUEST = InventoryGuest("web-1", "u", "running", "10.0.0.2", {"state": "running"})
+HOST = InventoryHost("kvm1", "qemu+ssh://root:secret@kvm1:2222/system")
 
 
 def test_directly_only_the_address_is_said() -> None:
-    found = variables(GUEST, HOST, "direct")
+    found = build_variables(GUEST, HOST, "direct")
     assert {name for name in found if not name.startswith("libvirt_")} == {"ansible_host"}
     assert "secret" not in str(found)
 
 
 def test_through_the_host() -> None:
-    found = variables(GUEST, HOST, "proxy_jump")
+    found = build_variables(GUEST, HOST, "proxy_jump")
     assert found["ansible_host"] == "10.0.0.2"
     assert found["ansible_ssh_common_args"] == "-o ProxyJump=root@kvm1:2222"
-    assert "ansible_ssh_common_args" not in variables(
-        GUEST, Host("localhost", "qemu:///system"), "proxy_jump"
+    assert "ansible_ssh_common_args" not in build_variables(
+        GUEST, InventoryHost("localhost", "qemu:///system"), "proxy_jump"
     )
 
 
 def test_through_the_guest_agent() -> None:
-    found = variables(GUEST, HOST, "guest_agent")
+    found = build_variables(GUEST, HOST, "guest_agent")
     assert found["ansible_connection"] == "community.libvirt.libvirt_qemu"
     assert found["ansible_host"] == "web-1"
     assert found["ansible_libvirt_uri"] == "qemu+ssh://root:***@kvm1:2222/system"
@@ -50,10 +55,10 @@ def test_through_the_guest_agent() -> None:
     ],
 )
 def test_the_host_to_jump_through(uri: str, wanted: str | None) -> None:
-    assert jump_host(uri) == wanted
+    assert find_jump_host(uri) == wanted
 
 
 def test_the_uri_of_a_hypervisor_that_ansible_reaches_by_ssh() -> None:
-    assert ssh_uri("kvm1", {}) == "qemu+ssh://kvm1/system?no_tty=1"
+    assert build_ssh_uri("kvm1", {}) == "qemu+ssh://kvm1/system?no_tty=1"
     known = {"ansible_host": "fd00::1", "ansible_user": "a@b", "ansible_port": "2222"}
-    assert ssh_uri("kvm1", known) == "qemu+ssh://a%40b@[fd00::1]:2222/system?no_tty=1"
+    assert build_ssh_uri("kvm1", known) == "qemu+ssh://a%40b@[fd00::1]:2222/system?no_tty=1"
