@@ -126,7 +126,8 @@ def domstats(groups: Sequence[Group]) -> list[str]:
 def ours(connection: Connection, groups: Sequence[Group]) -> dict[str, t.Any]:
     """What the module does between its connection and its output, output included."""
     domains = [
-        reading.as_dict(connection.uri) for reading in collect(connection, StatsRequest(groups=groups))
+        reading.as_dict(connection.uri)
+        for reading in collect(connection, StatsRequest(groups=groups))
     ]
     data = {"domains": domains, "totals": summarise_domains(domains)}
     json.dumps(data)

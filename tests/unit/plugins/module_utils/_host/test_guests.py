@@ -49,9 +49,7 @@ def seen(connection: Connection, name: str, disks: str) -> dict[str, t.Any]:
         0,
     )
     try:
-        return next(
-            guest for guest in guests.read_guests(connection, URI) if guest["name"] == name
-        )
+        return next(guest for guest in guests.read_guests(connection, URI) if guest["name"] == name)
     finally:
         domain.undefineFlags(0)
 
