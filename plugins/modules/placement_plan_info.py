@@ -407,17 +407,8 @@ missing:
 
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._placement import (
-    clones,
-    options,
-    report,
-)
-from ansible_collections.headroom.libvirt.plugins.module_utils._placement.drain import (
-    drain,
-    restore,
-)
-from ansible_collections.headroom.libvirt.plugins.module_utils._placement.reading import read_estate
-from ansible_collections.headroom.libvirt.plugins.module_utils._placement.rebalance import rebalance
+from ansible_collections.headroom.libvirt.plugins.module_utils._placement.plan import plan_placement
+from ansible_collections.headroom.libvirt.plugins.module_utils._placement.request import ARGUMENTS
 from ansible_collections.headroom.libvirt.plugins.module_utils._runner import run_module
 
 if t.TYPE_CHECKING:
@@ -425,27 +416,13 @@ if t.TYPE_CHECKING:
 
 
 def run(module: AnsibleModule) -> dict[str, t.Any]:
-    """Return the plan."""
-    params = module.params
-    estate, policy = read_estate(params["hosts"]), options.policy_of(params)
-    in_flight, pending = options.in_flight_of(params), options.pending_of(params)
-    hosts, silent = estate.hosts, estate.silent
-    if params["action"] == "place":
-        wanted = params["clones"]
-        placement = clones.place(hosts, wanted, options.clone_size(wanted), policy, in_flight)
-        return {"changed": False, **clones.as_result(placement, silent)}
-    if params["action"] == "rebalance":
-        plan = rebalance(hosts, policy, in_flight, silent, pending)
-    elif params["action"] == "restore":
-        plan = restore(hosts, options.named_hosts(params)[0], policy, in_flight, silent)
-    else:
-        plan = drain(hosts, options.named_hosts(params), policy, in_flight, silent, pending)
-    return {"changed": False, **report.as_result(plan, hosts, policy, in_flight)}
+    """Return the task's result."""
+    return {"changed": False, **plan_placement(module.params)}
 
 
 def main() -> None:
     """Run the module."""
-    run_module(options.ARGUMENTS, "plan where guests go", run)
+    run_module(ARGUMENTS, "plan where guests go", run)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,10 @@ import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._demand.series import Series
 from ansible_collections.headroom.libvirt.plugins.module_utils._forecast.blend import Blend
-from ansible_collections.headroom.libvirt.plugins.module_utils._placement.plan import Host, Size
+from ansible_collections.headroom.libvirt.plugins.module_utils._placement.spread import (
+    HostRoom,
+    Size,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision import decisions
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.model import (
     Member,
@@ -62,7 +65,9 @@ def past(name: str, values: Sequence[float | None], rule: Rule) -> dict[str, t.A
         members = tuple(
             Member(f"{name}-{number}", f"kvm{number % 3 + 1}") for number in range(1, running + 1)
         )
-        rooms = tuple(Host(f"kvm{number}", Size(40, 40 * GIB, 400 * GIB)) for number in (1, 2, 3))
+        rooms = tuple(
+            HostRoom(f"kvm{number}", Size(40, 40 * GIB, 400 * GIB)) for number in (1, 2, 3)
+        )
         observed = Observation(
             name, start + slot * INTERVAL, series, Size(1, GIB, GIB), members, rooms
         )

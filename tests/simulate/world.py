@@ -27,7 +27,10 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._forecast.registr
     make_forecaster,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._forecast.trend import Forecaster
-from ansible_collections.headroom.libvirt.plugins.module_utils._placement.plan import Host, Size
+from ansible_collections.headroom.libvirt.plugins.module_utils._placement.spread import (
+    HostRoom,
+    Size,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.model import (
     RUNNING,
     Member,
@@ -208,7 +211,9 @@ class World:
             series=merge([host.history for host in alive], self.rule.interval, self.now),
             size=CLONE,
             members=tuple(member for member in self.machines.values() if member.host in names),
-            rooms=tuple(Host(host.name, self._free(host), self._members(host)) for host in alive),
+            rooms=tuple(
+                HostRoom(host.name, self._free(host), self._members(host)) for host in alive
+            ),
             unknown={host.name: "it did not answer" for host in self.hosts if host.dead},
         )
 
@@ -256,9 +261,9 @@ class World:
             made = sum(
                 action.host == room.name for action in plan.actions if action.action in MAKING
             )
-            if made > room.free.times(CLONE):
+            if made > room.free.count_fits(CLONE):
                 self._broke(
-                    f"{made} clones were to be made on {room.name}, which has room for {room.free.times(CLONE)}"
+                    f"{made} clones were to be made on {room.name}, which has room for {room.free.count_fits(CLONE)}"
                 )
 
     def _judge_fleet(self, plan: Plan, *, failed: bool) -> None:

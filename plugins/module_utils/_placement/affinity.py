@@ -5,7 +5,7 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""Guests that shall be together or apart. Pure."""
+"""``Affinities``: guests that must be together or apart, and what a move breaks; ``find_groups`` finds them. Pure."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ import fnmatch
 import typing as t
 
 if t.TYPE_CHECKING:
-    from .model import AffinityRule, Guest
+    from .model import AffinityRule, PlacementGuest
 
 _NOBODY: t.Final[frozenset[str]] = frozenset()
 
 
 @dataclasses.dataclass(frozen=True)
-class Group:
+class AffinityGroup:
     """The guests (by UUID) that one rule is about."""
 
     apart: bool
@@ -30,26 +30,29 @@ class Group:
     members: frozenset[str]
 
 
-def groups_of(rules: t.Sequence[AffinityRule], guests: t.Sequence[Guest]) -> list[Group]:
+def find_groups(
+    rules: t.Sequence[AffinityRule], guests: t.Sequence[PlacementGuest]
+) -> list[AffinityGroup]:
     """Return the groups of two and more guests; only running guests have a place to be together or apart."""
-    found = [
-        Group(rule.kind == "anti_affinity", rule.strength == "hard", label, frozenset(members))
-        for rule in rules
-        for label, members in _members(rule, [guest for guest in guests if guest.running]).items()
-        if len(members) > 1
-    ]
-    return sorted(found, key=lambda group: (not group.hard, group.label, sorted(group.members)))
+    running = [guest for guest in guests if guest.running]
+    groups = []
+    for rule in rules:
+        apart, hard = rule.kind == "anti_affinity", rule.strength == "hard"
+        for label, members in _collect_members(rule, running).items():
+            if len(members) > 1:
+                groups.append(AffinityGroup(apart, hard, label, frozenset(members)))
+    return sorted(groups, key=lambda group: (not group.hard, group.label, sorted(group.members)))
 
 
-def _members(rule: AffinityRule, guests: t.Sequence[Guest]) -> dict[str, set[str]]:
+def _collect_members(rule: AffinityRule, guests: t.Sequence[PlacementGuest]) -> dict[str, set[str]]:
     members: dict[str, set[str]] = collections.defaultdict(set)
     for guest in guests:
-        for label in _labels(rule, guest):
-            members[label if rule.each else _words(rule)].add(guest.uuid)
+        for label in _list_labels(rule, guest):
+            members[label if rule.each else _describe_selectors(rule)].add(guest.uuid)
     return members
 
 
-def _labels(rule: AffinityRule, guest: Guest) -> list[str]:
+def _list_labels(rule: AffinityRule, guest: PlacementGuest) -> list[str]:
     """Return what of the guest the rule is about, in words."""
     fleets = (
         [f"fleet {guest.fleet}"]
@@ -61,9 +64,10 @@ def _labels(rule: AffinityRule, guest: Guest) -> list[str]:
     return fleets + tags + names
 
 
-def _words(rule: AffinityRule) -> str:
-    kinds = (("fleet", rule.fleets), ("tag", rule.tags), ("guest", rule.names))
-    return ", ".join(f"{kind} {pattern}" for kind, patterns in kinds for pattern in patterns)
+def _describe_selectors(rule: AffinityRule) -> str:
+    selectors = [f"fleet {pattern}" for pattern in rule.fleets]
+    selectors += [f"tag {pattern}" for pattern in rule.tags]
+    return ", ".join([*selectors, *(f"guest {pattern}" for pattern in rule.names)])
 
 
 def _matches(text: str, patterns: t.Sequence[str]) -> bool:
@@ -73,7 +77,7 @@ def _matches(text: str, patterns: t.Sequence[str]) -> bool:
 class Affinities:
     """The groups, and how many of each are where."""
 
-    def __init__(self, groups: t.Sequence[Group], where: t.Mapping[str, str]) -> None:
+    def __init__(self, groups: t.Sequence[AffinityGroup], where: t.Mapping[str, str]) -> None:
         self.groups = tuple(groups)
         self._where = dict(where)
         self._of: dict[str, list[int]] = collections.defaultdict(list)
@@ -90,24 +94,21 @@ class Affinities:
             self._count[number][source] -= 1
             self._count[number][destination] += 1
 
-    def companions(self, uuid: str) -> frozenset[str]:
+    def find_companions(self, uuid: str) -> frozenset[str]:
         """Return the guests that must be with this one, itself among them."""
-        found: set[str] = set()
-        open_ones = [uuid]
-        while open_ones:
-            one = open_ones.pop()
-            if one not in found:
-                found.add(one)
-                together = (self.groups[number] for number in self._of[one])
-                open_ones += [
-                    other
-                    for group in together
-                    if group.hard and not group.apart
-                    for other in group.members
-                ]
-        return frozenset(found)
+        companions: set[str] = set()
+        waiting = [uuid]
+        while waiting:
+            companion = waiting.pop()
+            if companion not in companions:
+                companions.add(companion)
+                for number in self._of[companion]:
+                    group = self.groups[number]
+                    if group.hard and not group.apart:
+                        waiting += group.members
+        return frozenset(companions)
 
-    def objection(
+    def find_objection(
         self,
         uuid: str,
         destination: str,
@@ -132,12 +133,14 @@ class Affinities:
                     return f"is not {min(bound)}, where others of {group.label} are, which must be together"
         return None
 
-    def violations(self, uuid: str, source: str, destination: str, *, hard: bool = False) -> int:
+    def count_violations(
+        self, uuid: str, source: str, destination: str, *, hard: bool = False
+    ) -> int:
         """Return how many rules of the strength the guest would break at ``destination``, one for each other guest."""
         broken = 0
         for number in self._of[uuid]:
             group, count = self.groups[number], self._count[number]
             if group.hard is hard:
-                there = count[destination] - (source == destination)
-                broken += there if group.apart else len(group.members) - 1 - there
+                others = count[destination] - (source == destination)
+                broken += others if group.apart else len(group.members) - 1 - others
         return broken

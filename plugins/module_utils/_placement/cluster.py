@@ -5,7 +5,10 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""The hosts while moves are being planned: what each has promised, and whether a guest still fits. Pure."""
+"""``Cluster``: the hosts while moves are planned, what each has promised and whether a guest still fits. Pure.
+
+The planners of drain.py and rebalance.py move guests on it; ``build_move`` is what they write down of each move.
+"""
 
 from __future__ import annotations
 
@@ -14,20 +17,20 @@ import dataclasses
 import posixpath
 import typing as t
 
-from .affinity import Affinities, groups_of
-from .model import Guest, HostView, InFlight, Move, Policy, Pool
+from .affinity import Affinities, find_groups
+from .model import HostView, InFlight, Move, PlacementGuest, PlacementPolicy, PlacementPool
 
 PoolId = tuple[str, str]
 
 
 @dataclasses.dataclass
-class Load:
-    """vCPUs and bytes of memory."""
+class HostShare:
+    """A share of a host: vCPUs and bytes of memory."""
 
     vcpus: int = 0
     memory_bytes: int = 0
 
-    def add(self, guest: Guest, sign: int = 1) -> None:
+    def add(self, guest: PlacementGuest, sign: int = 1) -> None:
         """Add a guest's share, or take it off."""
         self.vcpus += sign * guest.vcpus
         self.memory_bytes += sign * guest.memory_bytes
@@ -41,16 +44,19 @@ class Cluster:
     """
 
     def __init__(
-        self, hosts: t.Sequence[HostView], policy: Policy, in_flight: t.Sequence[InFlight] = ()
+        self,
+        hosts: t.Sequence[HostView],
+        policy: PlacementPolicy,
+        in_flight: t.Sequence[InFlight] = (),
     ) -> None:
         self.policy = policy
         self.hosts = {host.name: host for host in sorted(hosts, key=lambda host: host.name)}
-        self.guests: dict[str, Guest] = {}
+        self.guests: dict[str, PlacementGuest] = {}
         self.where: dict[str, str] = {}
         self._on: dict[str, set[str]] = collections.defaultdict(set)
         self.busy: dict[str, str] = {}
-        self._promised: dict[str, Load] = collections.defaultdict(Load)
-        self._running: dict[str, Load] = collections.defaultdict(Load)
+        self._promised: dict[str, HostShare] = collections.defaultdict(HostShare)
+        self._running: dict[str, HostShare] = collections.defaultdict(HostShare)
         self._taken: collections.Counter[PoolId] = collections.Counter()
         for host in self.hosts.values():
             for guest in host.guests:
@@ -58,15 +64,15 @@ class Cluster:
         for flight in in_flight:
             self._count_in_flight(flight)
         self.affinities = Affinities(
-            groups_of(policy.rules, list(self.guests.values())), self.where
+            find_groups(policy.rules, list(self.guests.values())), self.where
         )
 
-    def _see(self, host: str, guest: Guest) -> None:
+    def _see(self, host: str, guest: PlacementGuest) -> None:
         self._count(host, guest)
-        known = self.guests.get(guest.uuid)
-        if known is not None and known.running and guest.running:
+        other = self.guests.get(guest.uuid)
+        if other is not None and other.running and guest.running:
             self.busy[guest.uuid] = f"it is on its way between {self.where[guest.uuid]} and {host}"
-        if known is None or (guest.running and not known.running):
+        if other is None or (guest.running and not other.running):
             self.guests[guest.uuid] = guest
             self._set_place(guest.uuid, host)
         if guest.busy:
@@ -77,7 +83,7 @@ class Cluster:
         self._on[host].add(uuid)
         self.where[uuid] = host
 
-    def _count(self, host: str, guest: Guest, sign: int = 1) -> None:
+    def _count(self, host: str, guest: PlacementGuest, sign: int = 1) -> None:
         if guest.running:
             self._running[host].add(guest, sign)
         if guest.running or self.policy.count_stopped:
@@ -85,21 +91,21 @@ class Cluster:
 
     def _count_in_flight(self, flight: InFlight) -> None:
         """Count a guest where it is going to, unless that host has it already."""
-        found = [
-            guest for guest in self.guests.values() if flight.guest in (guest.name, guest.uuid)
-        ]
-        for guest in found:
-            if self.where[guest.uuid] != flight.source:
+        for guest in self.guests.values():
+            if (
+                flight.guest not in (guest.name, guest.uuid)
+                or self.where[guest.uuid] != flight.source
+            ):
                 continue
             self.busy.setdefault(
                 guest.uuid, f"it is on its way from {flight.source} to {flight.destination}"
             )
-            there = self.hosts.get(flight.destination)
-            if there is not None and all(other.uuid != guest.uuid for other in there.guests):
+            host = self.hosts.get(flight.destination)
+            if host is not None and all(other.uuid != guest.uuid for other in host.guests):
                 self._count(flight.destination, guest)
-                self._taken.update(self._needed(guest, there)[0])
+                self._taken.update(self._need_space(guest, host)[0])
 
-    def on(self, host: str) -> list[Guest]:
+    def list_guests(self, host: str) -> list[PlacementGuest]:
         """Return the host's guests by name."""
         return sorted(
             (self.guests[uuid] for uuid in self._on[host]),
@@ -114,111 +120,113 @@ class Cluster:
             if host.maintenance is None and host.name not in but
         ]
 
-    def move(self, guest: Guest, destination: str) -> None:
+    def move(self, guest: PlacementGuest, destination: str) -> None:
         """Note a move; to take it back, move the guest back and forget() its disks."""
         source = self.where[guest.uuid]
-        self._taken.update(self._needed(guest, self.hosts[destination])[0])
+        self._taken.update(self._need_space(guest, self.hosts[destination])[0])
         self._count(source, guest, -1)
         self._count(destination, guest)
         self._set_place(guest.uuid, destination)
         self.affinities.move(guest.uuid, source, destination)
 
-    def take_back(self, guest: Guest, source: str) -> None:
+    def take_back(self, guest: PlacementGuest, source: str) -> None:
         """Undo the move() of a guest that was on ``source`` before it."""
         destination = self.where[guest.uuid]
         self._count(destination, guest, -1)
         self._count(source, guest)
         self._set_place(guest.uuid, source)
         self.affinities.move(guest.uuid, destination, source)
-        self._taken.subtract(self._needed(guest, self.hosts[destination])[0])
+        self._taken.subtract(self._need_space(guest, self.hosts[destination])[0])
 
-    def disk_bytes(self, guest: Guest, destination: str) -> int:
+    def measure_disk_bytes(self, guest: PlacementGuest, destination: str) -> int:
         """Return how many bytes of disk the guest takes on a host that it is not on."""
-        return sum(self._needed(guest, self.hosts[destination])[0].values())
+        return sum(self._need_space(guest, self.hosts[destination])[0].values())
 
-    def shortages(self, guests: t.Sequence[Guest], host: HostView) -> list[str]:
+    def list_shortages(self, guests: t.Sequence[PlacementGuest], host: HostView) -> list[str]:
         """Return what ``host`` lacks for the guests together, in words; nothing if they fit."""
-        asked, found = Load(), [] if guests else ["nobody is to come"]
+        share, shortages = HostShare(), [] if guests else ["nobody is to come"]
         space: collections.Counter[PoolId] = collections.Counter()
         for guest in guests:
             if guest.running or self.policy.count_stopped:
-                asked.add(guest)
-            needed, problems = self._needed(guest, host)
+                share.add(guest)
+            needed, problems = self._need_space(guest, host)
             space.update(needed)
-            found += problems
+            shortages += problems
         free = self.free(host)
-        if asked.vcpus > free.vcpus:
-            found.append(f"has {max(0, free.vcpus)} vCPUs free of {asked.vcpus} needed")
-        if asked.memory_bytes > free.memory_bytes:
-            found.append(
-                f"has {size(free.memory_bytes)} of memory free of {size(asked.memory_bytes)} needed"
+        if share.vcpus > free.vcpus:
+            shortages.append(f"has {max(0, free.vcpus)} vCPUs free of {share.vcpus} needed")
+        if share.memory_bytes > free.memory_bytes:
+            shortages.append(
+                f"has {format_size(free.memory_bytes)} of memory free of {format_size(share.memory_bytes)} needed"
             )
-        found += self._lacking_space(space, host)
-        return list(dict.fromkeys(found))
+        shortages += self._list_lacking_space(space, host)
+        return list(dict.fromkeys(shortages))
 
-    def free(self, host: HostView) -> Load:
+    def free(self, host: HostView) -> HostShare:
         """Return what the host may still promise; negative where it promised too much."""
         promised = self._promised[host.name]
-        return Load(host.vcpus - promised.vcpus, host.memory_bytes - promised.memory_bytes)
+        return HostShare(host.vcpus - promised.vcpus, host.memory_bytes - promised.memory_bytes)
 
-    def running(self, host: HostView) -> Load:
+    def get_running(self, host: HostView) -> HostShare:
         """Return what the host's running guests have."""
         return self._running[host.name]
 
-    def load(self, host: HostView, coming: t.Sequence[Guest] = (), sign: int = 1) -> float:
+    def load(self, host: HostView, coming: t.Sequence[PlacementGuest] = (), sign: int = 1) -> float:
         """Return the share of the host that runs: of its CPU or its memory, whichever is more."""
         running = self._running[host.name]
         vcpus = running.vcpus + sign * sum(guest.vcpus for guest in coming if guest.running)
         memory = running.memory_bytes + sign * sum(
             guest.memory_bytes for guest in coming if guest.running
         )
-        return max(_share(vcpus, host.vcpus), _share(memory, host.memory_bytes))
+        return max(_divide(vcpus, host.vcpus), _divide(memory, host.memory_bytes))
 
-    def pool_free(self, host: HostView, pool: Pool) -> int:
+    def measure_pool_free(self, host: HostView, pool: PlacementPool) -> int:
         """Return the bytes that may still be written into a pool."""
         return (
             pool.free_bytes - self._taken[(host.name, pool.name)] - self.policy.pool_reserve_bytes
         )
 
-    def _lacking_space(self, space: t.Mapping[PoolId, int], host: HostView) -> list[str]:
-        return [
-            f"has {size(self.pool_free(host, pool))} free in the pool {pool.name} of {size(needed)} needed"
-            for pool in host.pools
-            for needed in [space.get((host.name, pool.name), 0)]
-            if needed > self.pool_free(host, pool)
-        ]
+    def _list_lacking_space(self, space: t.Mapping[PoolId, int], host: HostView) -> list[str]:
+        sentences = []
+        for pool in host.pools:
+            needed, free = space.get((host.name, pool.name), 0), self.measure_pool_free(host, pool)
+            if needed > free:
+                sentences.append(
+                    f"has {format_size(free)} free in the pool {pool.name} of {format_size(needed)} needed"
+                )
+        return sentences
 
-    def _needed(
-        self, guest: Guest, host: HostView
+    def _need_space(
+        self, guest: PlacementGuest, host: HostView
     ) -> tuple[collections.Counter[PoolId], list[str]]:
         """Return the bytes that the guest takes of each pool of ``host``, and what ``host`` does not have at all."""
         space: collections.Counter[PoolId] = collections.Counter()
         missing = sorted(set(guest.networks) - host.networks)
         problems = [f"has no active network {name}" for name in missing]
-        here = self.hosts.get(self.where[guest.uuid])
+        source = self.hosts.get(self.where[guest.uuid])
         for disk in guest.disks:
-            if self._is_shared(disk.pool, here, host):
+            if self._is_shared(disk.pool, source, host):
                 continue
-            pool = self._pool_for(disk.path, host)
+            pool = self._choose_pool(disk.path, host)
             if pool is None:
-                wanted = self.policy.destination_pool or f"at {posixpath.dirname(disk.path)}"
-                problems.append(f"has no running pool {wanted} for {disk.target}")
+                pool_name = self.policy.destination_pool or f"at {posixpath.dirname(disk.path)}"
+                problems.append(f"has no running pool {pool_name} for {disk.target}")
             else:
                 space[(host.name, pool.name)] += disk.bytes + (
                     0 if disk.base in host.bases else disk.base_bytes
                 )
         return space, problems
 
-    def _is_shared(self, name: str | None, here: HostView | None, there: HostView) -> bool:
+    def _is_shared(self, name: str | None, source: HostView | None, destination: HostView) -> bool:
         """Return whether a disk of a pool needs not move, since the pool is the same on both hosts."""
-        if name is None or here is None:
+        if name is None or source is None:
             return False
         if name in self.policy.shared_pools:
-            return any(pool.name == name for pool in there.pools)
-        sources = {pool.source for pool in here.pools if pool.name == name and pool.source}
-        return any(pool.source in sources for pool in there.pools)
+            return any(pool.name == name for pool in destination.pools)
+        storages = {pool.source for pool in source.pools if pool.name == name and pool.source}
+        return any(pool.source in storages for pool in destination.pools)
 
-    def _pool_for(self, path: str, host: HostView) -> Pool | None:
+    def _choose_pool(self, path: str, host: HostView) -> PlacementPool | None:
         """Return the pool that domain_migrate takes: the one that is named, else the one with the disk's folder."""
         for pool in host.pools:
             if self.policy.destination_pool is not None:
@@ -229,7 +237,7 @@ class Cluster:
         return None
 
 
-def as_move(cluster: Cluster, guest: Guest, destination: str, reason: str) -> Move:
+def build_move(cluster: Cluster, guest: PlacementGuest, destination: str, reason: str) -> Move:
     """Return the move of a guest from where it is now."""
     return Move(
         guest=guest.name,
@@ -240,17 +248,17 @@ def as_move(cluster: Cluster, guest: Guest, destination: str, reason: str) -> Mo
         fleet=guest.fleet,
         vcpus=guest.vcpus,
         memory_bytes=guest.memory_bytes,
-        disk_bytes=cluster.disk_bytes(guest, destination),
+        disk_bytes=cluster.measure_disk_bytes(guest, destination),
         machine=guest.machine,
     )
 
 
-def percent(share: float) -> str:
+def format_percent(share: float) -> str:
     """Return ``75 %``."""
     return f"{100 * share:.0f} %"
 
 
-def size(count: int) -> str:
+def format_size(count: int) -> str:
     """Return bytes as people read them: ``512 MiB``."""
     number = float(max(0, count))
     for unit in ("B", "KiB", "MiB", "GiB"):
@@ -260,5 +268,5 @@ def size(count: int) -> str:
     return f"{number:.4g} TiB"
 
 
-def _share(taken: int, whole: int) -> float:
-    return taken / max(1, whole)
+def _divide(part: int, total: int) -> float:
+    return part / max(1, total)

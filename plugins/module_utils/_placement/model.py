@@ -5,7 +5,7 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""What is known of hosts and guests when moves are planned, and what a plan says. Pure: data only."""
+"""Hosts and guests as moves are planned for them, the policy, and the plan of moves. Data only. Pure."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NPlusOne = t.Literal["ignore", "soft", "hard"]
 
 
 @dataclasses.dataclass(frozen=True)
-class Disk:
+class PlacementDisk:
     """A disk that comes along. ``pool`` is None for one that lies in no pool, ``base`` the appliance's volume below.
 
     ``bytes`` is what it holds itself, ``base_bytes`` what it stands on holds, which has to come along to a host that
@@ -34,7 +34,7 @@ class Disk:
 
 
 @dataclasses.dataclass(frozen=True)
-class Guest:
+class PlacementGuest:
     """A guest. ``memory_bytes`` is the most that its memory may grow to.
 
     ``busy`` says in words why it cannot be moved now: it is on its way already, or its disks are still arriving.
@@ -49,13 +49,13 @@ class Guest:
     fleet: str | None = None
     tags: tuple[str, ...] = ()
     networks: tuple[str, ...] = ()
-    disks: tuple[Disk, ...] = ()
+    disks: tuple[PlacementDisk, ...] = ()
     busy: str | None = None
     machine: t.Mapping[str, t.Any] | None = dataclasses.field(default=None, hash=False)
 
 
 @dataclasses.dataclass(frozen=True)
-class Pool:
+class PlacementPool:
     """A pool that runs. ``source`` names storage that other hosts may have too; None for the host's own."""
 
     name: str
@@ -65,7 +65,7 @@ class Pool:
 
 
 @dataclasses.dataclass(frozen=True)
-class Remembered:
+class RememberedGuest:
     """A guest that a drained host had."""
 
     uuid: str
@@ -84,12 +84,12 @@ class HostView:
     name: str
     vcpus: int
     memory_bytes: int
-    guests: tuple[Guest, ...] = ()
-    pools: tuple[Pool, ...] = ()
+    guests: tuple[PlacementGuest, ...] = ()
+    pools: tuple[PlacementPool, ...] = ()
     bases: frozenset[str] = frozenset()
     networks: frozenset[str] = frozenset()
     maintenance: str | None = None
-    remembered: tuple[Remembered, ...] = ()
+    remembered: tuple[RememberedGuest, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,7 +117,7 @@ class AffinityRule:
 
 
 @dataclasses.dataclass(frozen=True)
-class Policy:
+class PlacementPolicy:
     """How to plan. ``minimum_gain`` is the share of a host by which a rebalance must bring the loads together."""
 
     rules: tuple[AffinityRule, ...] = ()
@@ -160,8 +160,8 @@ class Refusal:
         """Say it in one sentence."""
         if not self.shortages:
             return f"{self.guest} cannot leave {self.host}: there is no other host that answers and takes guests."
-        told = "; ".join(f"{host} {why}" for host, why in self.shortages.items())
-        return f"{self.guest} cannot leave {self.host}: {told}."
+        reasons = "; ".join(f"{host} {why}" for host, why in self.shortages.items())
+        return f"{self.guest} cannot leave {self.host}: {reasons}."
 
 
 @dataclasses.dataclass(frozen=True)
@@ -174,10 +174,10 @@ class MovePlan:
     moves: tuple[Move, ...] = ()
     refused: tuple[Refusal, ...] = ()
     notes: tuple[str, ...] = ()
-    remember: t.Mapping[str, tuple[Remembered, ...]] = dataclasses.field(default_factory=dict)
+    remember: t.Mapping[str, tuple[RememberedGuest, ...]] = dataclasses.field(default_factory=dict)
     problems: tuple[str, ...] = ()
 
     @property
-    def possible(self) -> bool:
+    def is_possible(self) -> bool:
         """Whether it can be carried out."""
         return not self.refused and not self.problems

@@ -5,168 +5,108 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""Where new clones go. Pure: dataclasses in, dataclasses out."""
+"""``plan_placement``: what placement_plan_info returns, out of its options. Pure.
+
+It reads the options (request.py), has drain.py, rebalance.py or spread.py decide, and describes what they decided.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 import typing as t
 
+from . import request, spread
+from .cluster import Cluster
+from .drain import plan_drain, plan_restore
+from .rebalance import plan_rebalance
 
-@dataclasses.dataclass(frozen=True)
-class Size:
-    """What one machine takes of its host, or what a host has: vCPUs, bytes of memory, bytes of the pool."""
-
-    vcpus: int = 0
-    memory_bytes: int = 0
-    disk_bytes: int = 0
-
-    def times(self, size: Size) -> int:
-        """Return how many machines of ``size`` fit into this; a part that a machine does not need has no limit."""
-        fits = [
-            have // need
-            for have, need in zip(dataclasses.astuple(self), dataclasses.astuple(size))
-            if need > 0
-        ]
-        return max(0, min(fits)) if fits else _NO_LIMIT
+if t.TYPE_CHECKING:
+    from .model import HostView, InFlight, MovePlan, PlacementPolicy
 
 
-@dataclasses.dataclass(frozen=True)
-class Host:
-    """A host that could take clones.
-
-    ``members`` counts the fleet's machines there, ``free`` is what may still be promised (stopped machines
-    counted as taken), ``running`` what the running guests of any fleet hold. One that is ``closed`` is in maintenance.
-    """
-
-    name: str
-    free: Size
-    members: int = 0
-    running: Size = Size()
-    closed: bool = False
-
-
-@dataclasses.dataclass(frozen=True)
-class Placement:
-    """The host of each clone, in the order of placing; ``shortage`` says in words why some got none."""
-
-    hosts: tuple[str, ...]
-    missing: int = 0
-    shortage: str | None = None
+def plan_placement(params: request.Options) -> dict[str, t.Any]:
+    """Return the plan that the options ask for, JSON-able; raises InvalidInput."""
+    estate, policy = request.read_estate(params["hosts"]), request.read_policy(params)
+    in_flight, pending = request.read_in_flight(params), request.read_pending(params)
+    hosts, silent = estate.hosts, estate.silent
+    if params["action"] == "place":
+        clones = params["clones"]
+        size = request.read_clone_size(clones)
+        placement = spread.place_clones(hosts, clones, size, policy, in_flight)
+        return spread.describe_placement(placement, silent)
+    if params["action"] == "rebalance":
+        moves = plan_rebalance(hosts, policy, in_flight, silent, pending)
+    elif params["action"] == "restore":
+        (home,) = request.read_host_names(params)
+        moves = plan_restore(hosts, home, policy, in_flight, silent)
+    else:
+        names = request.read_host_names(params)
+        moves = plan_drain(hosts, names, policy, in_flight, silent, pending)
+    return describe_plan(moves, hosts, policy, in_flight)
 
 
-# More clones than anybody asks for in one plan.
-_NO_LIMIT: t.Final = 1_000_000
+def describe_plan(
+    plan: MovePlan,
+    hosts: t.Sequence[HostView],
+    policy: PlacementPolicy,
+    in_flight: t.Sequence[InFlight],
+) -> dict[str, t.Any]:
+    """Return the plan as JSON-able data, with every host before and after it."""
+    return {
+        "possible": plan.is_possible,
+        "moves": [dataclasses.asdict(move) for move in plan.moves],
+        "refused": [
+            {
+                **dataclasses.asdict(refusal),
+                "shortages": dict(refusal.shortages),
+                "message": str(refusal),
+            }
+            for refusal in plan.refused
+        ],
+        "reasons": list_reasons(plan),
+        "remember": {
+            name: [dataclasses.asdict(guest) for guest in guests]
+            for name, guests in plan.remember.items()
+        },
+        "loads": list_loads(plan, hosts, policy, in_flight),
+    }
 
 
-@dataclasses.dataclass
-class _Space:
-    """A host while clones are being placed, everything counted in clones."""
-
-    name: str
-    members: int
-    room: int
-    to_evacuate: int
-
-
-def spread(
-    hosts: t.Sequence[Host],
-    size: Size,
-    count: int,
-    *,
-    n_plus_one: bool = False,
-    pack: bool = False,
-    most: int | None = None,
-) -> Placement:
-    """Place ``count`` clones of ``size`` evenly: each goes where the fleet has the fewest machines and there is room.
-
-    Equal hosts are taken by the room that they have, then by name, so that equal input gives equal output. With
-    ``n_plus_one``, a clone is only placed while whatever runs on any one host would still fit on the others together.
-    ``pack`` fills the hosts that the fleet is on already before it takes others. No host gets more than ``most``.
-    """
-    spaces = [_space(host, size) for host in hosts]
-    placed: list[str] = []
-    while len(placed) < count:
-        space = _best(
-            [space for space in spaces if most is None or space.members < most],
-            spaces,
-            n_plus_one,
-            pack,
-        )
-        if space is None:
-            break
-        _take(space)
-        placed.append(space.name)
-    missing = count - len(placed)
-    return Placement(
-        tuple(placed), missing, _shortage(hosts, spaces, size, most) if missing else None
-    )
+def list_reasons(plan: MovePlan) -> list[str]:
+    """Return the sentences on each move, on each refusal, and on what else is to be known."""
+    sentences = [
+        f"{move.guest} goes from {move.source} to {move.destination}: {move.reason}."
+        for move in plan.moves
+    ]
+    sentences += [*plan.problems, *map(str, plan.refused)]
+    if not sentences:
+        sentences = ["Nothing is to be moved."]
+    return [*sentences, *plan.notes]
 
 
-def _space(host: Host, size: Size) -> _Space:
-    evacuees = dataclasses.replace(host.running, disk_bytes=0)
-    room = 0 if host.closed else host.free.times(size)
-    return _Space(host.name, host.members, room, _machines_in(evacuees, size))
+def list_loads(
+    plan: MovePlan,
+    hosts: t.Sequence[HostView],
+    policy: PlacementPolicy,
+    in_flight: t.Sequence[InFlight],
+) -> list[dict[str, t.Any]]:
+    """Return of each host how full it is before and after the plan, as shares, and how many guests run there."""
+    cluster = Cluster(hosts, policy, in_flight)
+    before = {host.name: (_count_running(cluster, host), cluster.load(host)) for host in hosts}
+    for move in plan.moves:
+        cluster.move(cluster.guests[move.uuid], move.destination)
+    return [
+        {
+            "name": host.name,
+            "before": {"guests": before[host.name][0], "load": round(before[host.name][1], 4)},
+            "after": {
+                "guests": _count_running(cluster, host),
+                "load": round(cluster.load(host), 4),
+            },
+        }
+        for host in cluster.hosts.values()
+    ]
 
 
-def _machines_in(taken: Size, size: Size) -> int:
-    """Return how many clones' worth ``taken`` is, rounded up."""
-    pairs = zip(dataclasses.astuple(taken), dataclasses.astuple(size))
-    return max((-(-have // need) for have, need in pairs if need > 0), default=0)
-
-
-def _best(
-    open_to: list[_Space], spaces: list[_Space], n_plus_one: bool, pack: bool
-) -> _Space | None:
-    sign = -1 if pack else 1
-    for space in sorted(
-        open_to, key=lambda space: (sign * space.members, sign * -space.room, space.name)
-    ):
-        if space.room > 0 and (not n_plus_one or _survives_a_loss(spaces, space)):
-            return space
-    return None
-
-
-def _survives_a_loss(spaces: list[_Space], taking: _Space) -> bool:
-    """Whether, with one more clone on ``taking``, the guests of each host would still fit on the others."""
-    room = sum(space.room for space in spaces) - 1
-    return all(
-        space.to_evacuate + (space is taking) <= room - (space.room - (space is taking))
-        for space in spaces
-    )
-
-
-def _take(space: _Space) -> None:
-    space.members += 1
-    space.room -= 1
-    space.to_evacuate += 1
-
-
-def _shortage(hosts: t.Sequence[Host], spaces: list[_Space], size: Size, most: int | None) -> str:
-    if not hosts:
-        return "no host that answers can take clones"
-    roomy = [space for space in spaces if space.room > 0]
-    if most is not None and roomy and all(space.members >= most for space in roomy):
-        return f"hosts with room have {most} of the fleet's machines already (rule.max_per_host)"
-    if roomy:
-        return "more would not survive the loss of a host (rule.n_plus_one)"
-    return "; ".join(
-        f"{host.name} has no room ({_scarce(host, space, size)})"
-        for host, space in zip(hosts, spaces)
-    )
-
-
-def _scarce(host: Host, space: _Space, size: Size) -> str:
-    if host.closed:
-        return "it is in maintenance"
-    taken = host.free.times(size) - space.room
-    if taken:
-        return f"this plan takes the last room for {taken}"
-    parts = (
-        (host.free.vcpus, size.vcpus, "vCPUs"),
-        (host.free.memory_bytes, size.memory_bytes, "bytes of memory"),
-        (host.free.disk_bytes, size.disk_bytes, "bytes of disk"),
-    )
-    return ", ".join(
-        f"{have} {what} free, {need} needed" for have, need, what in parts if have < need
-    )
+def _count_running(cluster: Cluster, host: HostView) -> int:
+    return sum(guest.running for guest in cluster.list_guests(host.name))

@@ -26,7 +26,10 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._demand.series im
     merge,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
-from ansible_collections.headroom.libvirt.plugins.module_utils._placement.plan import Host, Size
+from ansible_collections.headroom.libvirt.plugins.module_utils._placement.spread import (
+    HostRoom,
+    Size,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._text import parse_time
 
 from .calibration import Calibration, Load, estimate_ready_seconds, estimate_work
@@ -271,10 +274,12 @@ def _choose_size(clone: MachineSize, samples: t.Mapping[str, Value]) -> tuple[Si
     ]
 
 
-def _read_room(name: str, facts: Value, clone: MachineSize, members: t.Iterable[Member]) -> Host:
+def _read_room(
+    name: str, facts: Value, clone: MachineSize, members: t.Iterable[Member]
+) -> HostRoom:
     free, running = facts["free"], facts["committed"]["running"]
     pool = free["pools"][clone.pool] if clone.disk_bytes else None
-    return Host(
+    return HostRoom(
         name=name,
         free=Size(
             vcpus=free["vcpus"].require_count(),

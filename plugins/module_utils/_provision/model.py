@@ -16,7 +16,10 @@ from .calibration import Calibration
 
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._demand.series import Series
-    from ansible_collections.headroom.libvirt.plugins.module_utils._placement.plan import Host, Size
+    from ansible_collections.headroom.libvirt.plugins.module_utils._placement.spread import (
+        HostRoom,
+        Size,
+    )
 
     from .alert import Alert
     from .requirement import Requirement
@@ -65,7 +68,7 @@ class Observation:
     series: Series
     size: Size
     members: tuple[Member, ...] = ()
-    rooms: tuple[Host, ...] = ()
+    rooms: tuple[HostRoom, ...] = ()
     unknown: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
     notes: tuple[str, ...] = ()
     calibration: Calibration = dataclasses.field(default_factory=Calibration)

@@ -13,7 +13,7 @@ import re
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._demand.series import slot_start
-from ansible_collections.headroom.libvirt.plugins.module_utils._placement.plan import spread
+from ansible_collections.headroom.libvirt.plugins.module_utils._placement.spread import spread
 from ansible_collections.headroom.libvirt.plugins.module_utils._text import format_count
 
 from .model import PARKED, Action, Member, Observation, Part

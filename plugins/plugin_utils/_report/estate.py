@@ -12,7 +12,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._placement.plan import Size
+from ansible_collections.headroom.libvirt.plugins.module_utils._placement.spread import Size
 from ansible_collections.headroom.libvirt.plugins.module_utils._sizes import parse_size
 
 Dict = t.Mapping[str, t.Any]

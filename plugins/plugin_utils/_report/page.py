@@ -18,7 +18,7 @@ import jinja2
 from markupsafe import Markup
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
-from ansible_collections.headroom.libvirt.plugins.module_utils._placement.plan import Size
+from ansible_collections.headroom.libvirt.plugins.module_utils._placement.spread import Size
 from ansible_collections.headroom.libvirt.plugins.module_utils._text import (
     format_count,
     format_duration,

@@ -10,7 +10,7 @@ import typing as t
 import pytest
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
-from ansible_collections.headroom.libvirt.plugins.module_utils._placement.options import ARGUMENTS
+from ansible_collections.headroom.libvirt.plugins.module_utils._placement.request import ARGUMENTS
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
     open_connection,
 )
@@ -179,7 +179,7 @@ def test_what_is_no_fact_of_a_host_is_refused() -> None:
         InvalidInput, match=r"hosts\[0\]\.facts\.guests\[0\]\.vcpus.*must be a number"
     ):
         run("drain", [broken], host=["a"])
-    with pytest.raises(InvalidInput, match="stands there twice"):
+    with pytest.raises(InvalidInput, match="is listed twice"):
         run("drain", [host("a"), host("a")], host=["a"])
 
 

@@ -27,7 +27,10 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._forecast.registr
     make_forecaster,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._forecast.trend import TrendRule
-from ansible_collections.headroom.libvirt.plugins.module_utils._placement.plan import Host, Size
+from ansible_collections.headroom.libvirt.plugins.module_utils._placement.spread import (
+    HostRoom,
+    Size,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.model import (
     Member,
     Observation,
@@ -58,7 +61,7 @@ def calm(request: pytest.FixtureRequest) -> list[float]:
 
 def plan(values: t.Sequence[float], machines: int) -> Plan:
     members = tuple(Member(f"web-{number + 1}", "a") for number in range(machines))
-    rooms = (Host("a", Size(20, 200, 2000), machines),)
+    rooms = (HostRoom("a", Size(20, 200, 2000), machines),)
     series = Series(HOUR, 0, tuple(values))
     now = (len(values) - 1) * HOUR + 5
     return decide(

@@ -13,31 +13,38 @@ from hypothesis import strategies as st
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._placement.model import (
     AffinityRule,
-    Disk,
-    Guest,
     HostView,
     Move,
-    Policy,
-    Pool,
+    PlacementDisk,
+    PlacementGuest,
+    PlacementPolicy,
+    PlacementPool,
 )
 
 GIB = 1024**3
 IMAGES = "/var/lib/libvirt/images"
 
 
-def guest(name: str, memory: int = 1, vcpus: int = 1, disk: int = 0, **known: t.Any) -> Guest:
+def guest(
+    name: str, memory: int = 1, vcpus: int = 1, disk: int = 0, **known: t.Any
+) -> PlacementGuest:
     """A guest of so many GiB, with one disk if that holds anything."""
-    disks = (Disk("vda", f"{IMAGES}/{name}.qcow2", "default", disk * GIB),) if disk else ()
-    return Guest(
+    disks = (PlacementDisk("vda", f"{IMAGES}/{name}.qcow2", "default", disk * GIB),) if disk else ()
+    return PlacementGuest(
         uuid=f"uuid-{name}", name=name, vcpus=vcpus, memory_bytes=memory * GIB, disks=disks, **known
     )
 
 
 def host(
-    name: str, *guests: Guest, memory: int = 16, vcpus: int = 64, space: int = 100, **known: t.Any
+    name: str,
+    *guests: PlacementGuest,
+    memory: int = 16,
+    vcpus: int = 64,
+    space: int = 100,
+    **known: t.Any,
 ) -> HostView:
     """A host of so many GiB of memory, and so many in its pool."""
-    pools = (Pool("default", IMAGES, space * GIB),)
+    pools = (PlacementPool("default", IMAGES, space * GIB),)
     return HostView(name, vcpus, memory * GIB, guests, **{"pools": pools, **known})
 
 
@@ -80,7 +87,7 @@ def estates(draw: st.DrawFn, most_guests: int = 9) -> list[HostView]:
 
 
 POLICIES = st.builds(
-    Policy,
+    PlacementPolicy,
     rules=st.lists(st.sampled_from(RULES), unique=True).map(tuple),
     n_plus_one=st.sampled_from(["ignore", "soft", "hard"]),
     include_stopped=st.booleans(),

@@ -8,22 +8,22 @@ import dataclasses
 import time
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._placement.drain import (
-    drain,
-    restore,
+    plan_drain,
+    plan_restore,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._placement.model import (
     AffinityRule,
-    Disk,
     InFlight,
     MovePlan,
-    Policy,
-    Pool,
-    Remembered,
+    PlacementDisk,
+    PlacementPolicy,
+    PlacementPool,
+    RememberedGuest,
 )
 
 from .estates import GIB, IMAGES, guest, host
 
-PLAIN = Policy(n_plus_one="ignore")
+PLAIN = PlacementPolicy(n_plus_one="ignore")
 
 
 def destinations(plan: MovePlan) -> dict[str, str]:
@@ -31,18 +31,18 @@ def destinations(plan: MovePlan) -> dict[str, str]:
 
 
 def why(plan: MovePlan) -> str:
-    assert not plan.possible
+    assert not plan.is_possible
     return " ".join([*map(str, plan.refused), *plan.problems])
 
 
 def test_an_empty_host_needs_no_moves() -> None:
-    plan = drain([host("a"), host("b")], ["a"], PLAIN)
-    assert plan.possible
+    plan = plan_drain([host("a"), host("b")], ["a"], PLAIN)
+    assert plan.is_possible
     assert plan.moves == ()
 
 
 def test_each_guest_goes_to_the_host_with_the_most_left_and_the_plan_says_so() -> None:
-    plan = drain(
+    plan = plan_drain(
         [host("a", guest("x", 2), guest("y", 4)), host("b", guest("z", 8)), host("c")], ["a"], PLAIN
     )
     assert destinations(plan) == {"y": "c", "x": "c"}
@@ -55,14 +55,14 @@ def test_each_guest_goes_to_the_host_with_the_most_left_and_the_plan_says_so() -
 
 def test_guests_that_are_off_stay_unless_they_are_wanted() -> None:
     hosts = [host("a", guest("x", running=False)), host("b")]
-    assert drain(hosts, ["a"], PLAIN).moves == ()
-    assert destinations(drain(hosts, ["a"], dataclasses.replace(PLAIN, include_stopped=True))) == {
-        "x": "b"
-    }
+    assert plan_drain(hosts, ["a"], PLAIN).moves == ()
+    assert destinations(
+        plan_drain(hosts, ["a"], dataclasses.replace(PLAIN, include_stopped=True))
+    ) == {"x": "b"}
 
 
 def test_no_room_anywhere_is_refused_with_the_guest_and_what_each_host_lacks() -> None:
-    plan = drain(
+    plan = plan_drain(
         [host("a", guest("x", 9, 3)), host("b", guest("z", 8, 3)), host("c", vcpus=2)], ["a"], PLAIN
     )
     assert why(plan) == (
@@ -73,18 +73,18 @@ def test_no_room_anywhere_is_refused_with_the_guest_and_what_each_host_lacks() -
 
 def test_guests_that_are_off_count_where_they_could_be_started() -> None:
     hosts = [host("a", guest("x", 9)), host("b", guest("z", 8, running=False))]
-    assert not drain(hosts, ["a"], PLAIN).possible
-    assert drain(hosts, ["a"], dataclasses.replace(PLAIN, count_stopped=False)).possible
+    assert not plan_drain(hosts, ["a"], PLAIN).is_possible
+    assert plan_drain(hosts, ["a"], dataclasses.replace(PLAIN, count_stopped=False)).is_possible
 
 
 def test_the_only_host_cannot_be_drained() -> None:
-    assert "no other host that answers" in why(drain([host("a", guest("x"))], ["a"], PLAIN))
+    assert "no other host that answers" in why(plan_drain([host("a", guest("x"))], ["a"], PLAIN))
 
 
 def test_a_disk_that_is_copied_needs_space_and_the_reserve_stays() -> None:
     hosts = [host("a", guest("x", disk=60)), host("b", space=100)]
-    assert drain(hosts, ["a"], PLAIN).moves[0].disk_bytes == 60 * GIB
-    refused = drain(hosts, ["a"], dataclasses.replace(PLAIN, pool_reserve_bytes=50 * GIB))
+    assert plan_drain(hosts, ["a"], PLAIN).moves[0].disk_bytes == 60 * GIB
+    refused = plan_drain(hosts, ["a"], dataclasses.replace(PLAIN, pool_reserve_bytes=50 * GIB))
     assert (
         why(refused) == "x cannot leave a: b has 50 GiB free in the pool default of 60 GiB needed."
     )
@@ -93,41 +93,41 @@ def test_a_disk_that_is_copied_needs_space_and_the_reserve_stays() -> None:
 def test_disks_are_added_up() -> None:
     hosts = [host("a", guest("x", disk=60), guest("y", disk=60)), host("b", space=100)]
     assert (
-        why(drain(hosts, ["a"], PLAIN))
+        why(plan_drain(hosts, ["a"], PLAIN))
         == "y cannot leave a: b has 40 GiB free in the pool default of 60 GiB needed."
     )
 
 
 def test_an_appliance_that_is_there_takes_no_space() -> None:
     linked = dataclasses.replace(
-        guest("x"), disks=(Disk("vda", f"{IMAGES}/x", "default", GIB, "base", 60 * GIB),)
+        guest("x"), disks=(PlacementDisk("vda", f"{IMAGES}/x", "default", GIB, "base", 60 * GIB),)
     )
     without, with_it = host("b", space=50), host("c", space=50, bases=frozenset({"base"}))
-    plan = drain([host("a", linked), without, with_it], ["a"], PLAIN)
+    plan = plan_drain([host("a", linked), without, with_it], ["a"], PLAIN)
     assert (plan.moves[0].destination, plan.moves[0].disk_bytes) == ("c", GIB)
     assert "b has 50 GiB free in the pool default of 61 GiB needed" in why(
-        drain([host("a", linked), without], ["a"], PLAIN)
+        plan_drain([host("a", linked), without], ["a"], PLAIN)
     )
 
 
 def test_shared_disks_take_no_space() -> None:
-    shared = (Pool("default", IMAGES, 0, "netfs nas:/images"),)
+    shared = (PlacementPool("default", IMAGES, 0, "netfs nas:/images"),)
     hosts = [host("a", guest("x", disk=60), pools=shared), host("b", pools=shared)]
-    assert drain(hosts, ["a"], PLAIN).moves[0].disk_bytes == 0
+    assert plan_drain(hosts, ["a"], PLAIN).moves[0].disk_bytes == 0
     named = [host("a", guest("x", disk=60)), host("b", space=0)]
-    assert not drain(named, ["a"], PLAIN).possible
-    assert drain(
+    assert not plan_drain(named, ["a"], PLAIN).is_possible
+    assert plan_drain(
         named, ["a"], dataclasses.replace(PLAIN, shared_pools=frozenset({"default"}))
-    ).possible
+    ).is_possible
 
 
 def test_a_host_without_the_pool_or_the_network_is_no_destination() -> None:
     one = guest("x", disk=1, networks=("blue",))
-    plan = drain(
+    plan = plan_drain(
         [host("a", one), host("b", pools=()), host("c", networks=frozenset({"blue"}))], ["a"], PLAIN
     )
     assert destinations(plan) == {"x": "c"}
-    refused = why(drain([host("a", one), host("b", pools=())], ["a"], PLAIN))
+    refused = why(plan_drain([host("a", one), host("b", pools=())], ["a"], PLAIN))
     assert (
         refused
         == f"x cannot leave a: b has no active network blue and has no running pool at {IMAGES} for vda."
@@ -135,22 +135,23 @@ def test_a_host_without_the_pool_or_the_network_is_no_destination() -> None:
 
 
 def test_the_pool_that_is_named_is_the_one_that_counts() -> None:
-    pools = (Pool("default", IMAGES, 0), Pool("fast", "/fast", 9 * GIB))
+    pools = (PlacementPool("default", IMAGES, 0), PlacementPool("fast", "/fast", 9 * GIB))
     hosts = [host("a", guest("x", disk=5)), host("b", pools=pools)]
-    assert not drain(hosts, ["a"], PLAIN).possible
-    assert drain(hosts, ["a"], dataclasses.replace(PLAIN, destination_pool="fast")).possible
+    assert not plan_drain(hosts, ["a"], PLAIN).is_possible
+    assert plan_drain(hosts, ["a"], dataclasses.replace(PLAIN, destination_pool="fast")).is_possible
 
 
 def test_dead_hosts_and_those_in_maintenance_take_nothing() -> None:
     hosts = [host("a", guest("x")), host("b", maintenance="firmware"), host("c", guest("z", 8))]
-    plan = drain(hosts, ["a"], PLAIN, silent=["d"])
+    plan = plan_drain(hosts, ["a"], PLAIN, silent=["d"])
     assert destinations(plan) == {"x": "c"}
     assert plan.notes == (
         "d takes no guests: it did not answer.",
         "b takes no guests: it is in maintenance.",
     )
     assert (
-        why(drain(hosts, ["d"], PLAIN, silent=["d"])) == "d cannot be drained: it did not answer."
+        why(plan_drain(hosts, ["d"], PLAIN, silent=["d"]))
+        == "d cannot be drained: it did not answer."
     )
 
 
@@ -162,11 +163,11 @@ def test_members_of_a_fleet_are_kept_apart_where_that_is_possible() -> None:
         host("c", guest("z", 8)),
     ]
     policy = dataclasses.replace(PLAIN, rules=(apart,))
-    assert destinations(drain(hosts, ["a"], policy)) == {"x": "c"}
-    assert destinations(drain(hosts, ["a", "c"], policy)) == {"x": "b", "z": "b"}
+    assert destinations(plan_drain(hosts, ["a"], policy)) == {"x": "c"}
+    assert destinations(plan_drain(hosts, ["a", "c"], policy)) == {"x": "b", "z": "b"}
     hard = dataclasses.replace(policy, rules=(dataclasses.replace(apart, strength="hard"),))
     assert "b has, or gets, another of fleet web, which must be apart" in why(
-        drain(hosts, ["a", "c"], hard)
+        plan_drain(hosts, ["a", "c"], hard)
     )
 
 
@@ -174,45 +175,47 @@ def test_guests_that_must_be_together_go_together() -> None:
     together = AffinityRule("affinity", "hard", tags=("pair",))
     policy = dataclasses.replace(PLAIN, rules=(together,))
     pair = [guest(name, 6, tags=("pair",)) for name in ("x", "y")]
-    plan = drain(
+    plan = plan_drain(
         [host("a", *pair), host("b", guest("z", 9)), host("c", guest("w", 4))], ["a"], policy
     )
     assert destinations(plan) == {"x": "c", "y": "c"}
     split = [host("a", pair[0]), host("b", pair[1]), host("c")]
-    assert destinations(drain(split, ["a"], policy)) == {"x": "b"}
+    assert destinations(plan_drain(split, ["a"], policy)) == {"x": "b"}
 
 
 def test_n_plus_one_is_kept_or_told() -> None:
     hosts = [host("a", guest("x", 6)), host("b", guest("y", 6)), host("c", guest("z", 6))]
-    told = drain(hosts, ["a"], Policy(n_plus_one="soft"))
-    assert told.possible
+    told = plan_drain(hosts, ["a"], PlacementPolicy(n_plus_one="soft"))
+    assert told.is_possible
     assert told.notes == tuple(
         f"After this, the guests of {name} would not fit elsewhere if it were lost."
         for name in ("b", "c")
     )
-    assert "not every host could be lost" in why(drain(hosts, ["a"], Policy(n_plus_one="hard")))
+    assert "not every host could be lost" in why(
+        plan_drain(hosts, ["a"], PlacementPolicy(n_plus_one="hard"))
+    )
     roomy = [dataclasses.replace(one, memory_bytes=32 * GIB) for one in hosts]
-    assert drain(roomy, ["a"], Policy(n_plus_one="hard")).possible
+    assert plan_drain(roomy, ["a"], PlacementPolicy(n_plus_one="hard")).is_possible
 
 
 def test_a_guest_on_its_way_counts_on_both_hosts_and_is_left_alone() -> None:
     coming = guest("z", 9)
     hosts = [host("a", guest("x", 8)), host("b", coming), host("c", memory=9)]
     flights = [InFlight("z", "b", "c")]
-    assert why(drain(hosts, ["a"], PLAIN, flights)) == (
+    assert why(plan_drain(hosts, ["a"], PLAIN, flights)) == (
         "x cannot leave a: b has 7 GiB of memory free of 8 GiB needed; c has 0 B of memory free of 8 GiB needed."
     )
-    assert drain(hosts, ["b"], PLAIN, flights).notes == (
+    assert plan_drain(hosts, ["b"], PLAIN, flights).notes == (
         "z is left alone: it is on its way from b to c.",
     )
     both = [host("a", guest("x", 8)), host("b", coming), host("c", coming, memory=10)]
-    assert not drain(both, ["a"], PLAIN).possible
-    assert "on its way between b and c" in drain(both, ["b"], PLAIN).notes[0]
+    assert not plan_drain(both, ["a"], PLAIN).is_possible
+    assert "on its way between b and c" in plan_drain(both, ["b"], PLAIN).notes[0]
 
 
 def test_another_guest_is_moved_only_when_that_makes_the_room() -> None:
     hosts = [host("a", guest("x", 10)), host("b", guest("y", 8)), host("c", guest("z", 7))]
-    plan = drain(hosts, ["a"], PLAIN)
+    plan = plan_drain(hosts, ["a"], PLAIN)
     assert [(move.guest, move.source, move.destination) for move in plan.moves] == [
         ("z", "c", "b"),
         ("x", "a", "c"),
@@ -222,47 +225,57 @@ def test_another_guest_is_moved_only_when_that_makes_the_room() -> None:
 
 def test_a_plan_is_made_anew_when_it_no_longer_holds() -> None:
     hosts = [host("a", guest("x", 4), guest("y", 4)), host("b"), host("c")]
-    plan = drain(hosts, ["a"], PLAIN)
+    plan = plan_drain(hosts, ["a"], PLAIN)
     assert destinations(plan) == {"x": "b", "y": "c"}
     taken = [hosts[0], host("b", guest("other", 14)), hosts[2]]
-    assert destinations(drain(taken, ["a"], PLAIN, pending=plan.moves)) == {"x": "c", "y": "c"}
+    assert destinations(plan_drain(taken, ["a"], PLAIN, pending=plan.moves)) == {"x": "c", "y": "c"}
     joined = [host("a", guest("x", 4), guest("y", 4), guest("late", 1)), *hosts[1:]]
-    assert set(destinations(drain(joined, ["a"], PLAIN, pending=plan.moves))) == {"x", "y", "late"}
+    assert set(destinations(plan_drain(joined, ["a"], PLAIN, pending=plan.moves))) == {
+        "x",
+        "y",
+        "late",
+    }
     gone = [host("a", guest("y", 4)), *hosts[1:]]
-    assert destinations(drain(gone, ["a"], PLAIN, pending=plan.moves)) == {"y": "c"}
+    assert destinations(plan_drain(gone, ["a"], PLAIN, pending=plan.moves)) == {"y": "c"}
 
 
 def test_a_host_remembers_its_own_guests_and_not_those_that_others_wait_for() -> None:
     lodger = guest("lodger")
-    waiting = host("b", maintenance="firmware", remembered=(Remembered(lodger.uuid, "lodger"),))
-    plan = drain([host("a", guest("own"), lodger), waiting, host("c")], ["a"], PLAIN)
+    waiting = host(
+        "b", maintenance="firmware", remembered=(RememberedGuest(lodger.uuid, "lodger"),)
+    )
+    plan = plan_drain([host("a", guest("own"), lodger), waiting, host("c")], ["a"], PLAIN)
     assert set(destinations(plan)) == {"own", "lodger"}
-    assert plan.remember == {"a": (Remembered("uuid-own", "own"),)}
+    assert plan.remember == {"a": (RememberedGuest("uuid-own", "own"),)}
 
 
 def test_what_was_remembered_stays_so_when_the_drain_is_run_again() -> None:
-    known = (Remembered("uuid-gone", "gone"),)
-    plan = drain(
+    known = (RememberedGuest("uuid-gone", "gone"),)
+    plan = plan_drain(
         [host("a", guest("x"), maintenance="m", remembered=known), host("b")], ["a"], PLAIN
     )
-    assert plan.remember == {"a": (Remembered("uuid-gone", "gone"), Remembered("uuid-x", "x"))}
+    assert plan.remember == {
+        "a": (RememberedGuest("uuid-gone", "gone"), RememberedGuest("uuid-x", "x"))
+    }
 
 
 def test_restore_brings_back_what_was_there() -> None:
-    known = tuple(Remembered(f"uuid-{name}", name) for name in ("x", "y", "z"))
+    known = tuple(RememberedGuest(f"uuid-{name}", name) for name in ("x", "y", "z"))
     home = host("a", guest("y"), maintenance="m", remembered=known)
-    plan = restore([home, host("b", guest("x"), guest("other"))], "a", PLAIN)
+    plan = plan_restore([home, host("b", guest("x"), guest("other"))], "a", PLAIN)
     assert destinations(plan) == {"x": "a"}
     assert plan.moves[0].reason.startswith("it was on a before that was drained; a would be")
     assert plan.notes == ("z is on no host any more, and is forgotten.",)
     assert "z was not found, and may be on a host that did not answer: c" in why(
-        restore([home, host("b", guest("x"))], "a", PLAIN, silent=["c"])
+        plan_restore([home, host("b", guest("x"))], "a", PLAIN, silent=["c"])
     )
 
 
 def test_restore_is_refused_when_they_no_longer_fit() -> None:
-    home = host("a", guest("new", 12), maintenance="m", remembered=(Remembered("uuid-x", "x"),))
-    refused = why(restore([home, host("b", guest("x", 6))], "a", PLAIN))
+    home = host(
+        "a", guest("new", 12), maintenance="m", remembered=(RememberedGuest("uuid-x", "x"),)
+    )
+    refused = why(plan_restore([home, host("b", guest("x", 6))], "a", PLAIN))
     assert refused == "x cannot leave b: a has 4 GiB of memory free of 6 GiB needed."
 
 
@@ -278,12 +291,12 @@ def test_a_thousand_guests_are_planned_in_seconds() -> None:
     ]
     rules = (AffinityRule("anti_affinity", "soft", fleets=("*",), each=True),)
     began = time.process_time()
-    plan = drain(hosts, ["h00", "h01"], Policy(rules=rules))
-    full = drain(
+    plan = plan_drain(hosts, ["h00", "h01"], PlacementPolicy(rules=rules))
+    full = plan_drain(
         [dataclasses.replace(one, memory_bytes=126 * GIB) for one in hosts],
         ["h00"],
-        Policy(rules=rules),
+        PlacementPolicy(rules=rules),
     )
     assert time.process_time() - began < 20
-    assert (plan.possible, len(plan.moves)) == (True, 100)
-    assert not full.possible
+    assert (plan.is_possible, len(plan.moves)) == (True, 100)
+    assert not full.is_possible

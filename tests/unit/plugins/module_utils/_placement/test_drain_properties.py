@@ -14,24 +14,24 @@ from hypothesis import strategies as st
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._placement.cluster import Cluster
 from ansible_collections.headroom.libvirt.plugins.module_utils._placement.drain import (
-    drain,
-    restore,
+    plan_drain,
+    plan_restore,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._placement.model import (
     HostView,
-    Policy,
-    Pool,
+    PlacementPolicy,
+    PlacementPool,
 )
 
 from .estates import IMAGES, POLICIES, carried_out, estates
 
 
 @given(estates(), POLICIES)
-def test_a_plan_keeps_all_its_promises(hosts: list[HostView], policy: Policy) -> None:
-    plan = drain(hosts, ["a"], policy)
+def test_a_plan_keeps_all_its_promises(hosts: list[HostView], policy: PlacementPolicy) -> None:
+    plan = plan_drain(hosts, ["a"], policy)
     after = carried_out(hosts, plan.moves)
     here = {one.name: {other.uuid for other in one.guests} for one in after}
-    if plan.possible:
+    if plan.is_possible:
         left = [one for one in next(one for one in after if one.name == "a").guests if one.running]
         assert left == []
     for move in plan.moves:
@@ -56,30 +56,32 @@ def test_a_plan_keeps_all_its_promises(hosts: list[HostView], policy: Policy) ->
 
 @given(estates(), POLICIES, st.randoms())
 def test_the_same_hosts_give_the_same_plan_in_any_order(
-    hosts: list[HostView], policy: Policy, chance: random.Random
+    hosts: list[HostView], policy: PlacementPolicy, chance: random.Random
 ) -> None:
     shuffled = [
         dataclasses.replace(one, guests=tuple(chance.sample(one.guests, len(one.guests))))
         for one in hosts
     ]
     chance.shuffle(shuffled)
-    assert drain(shuffled, ["a"], policy).moves == drain(hosts, ["a"], policy).moves
+    assert plan_drain(shuffled, ["a"], policy).moves == plan_drain(hosts, ["a"], policy).moves
 
 
 @given(estates(), POLICIES)
-def test_a_plan_is_kept_to_while_it_is_carried_out(hosts: list[HostView], policy: Policy) -> None:
-    plan = drain(hosts, ["a"], policy)
-    if plan.possible and plan.moves:
-        again = drain(carried_out(hosts, plan.moves[:1]), ["a"], policy, pending=plan.moves)
+def test_a_plan_is_kept_to_while_it_is_carried_out(
+    hosts: list[HostView], policy: PlacementPolicy
+) -> None:
+    plan = plan_drain(hosts, ["a"], policy)
+    if plan.is_possible and plan.moves:
+        again = plan_drain(carried_out(hosts, plan.moves[:1]), ["a"], policy, pending=plan.moves)
         assert [(move.guest, move.destination, move.reason) for move in again.moves] == [
             (move.guest, move.destination, move.reason) for move in plan.moves[1:]
         ]
 
 
 @given(estates(), POLICIES)
-def test_the_moves_are_the_fewest(hosts: list[HostView], policy: Policy) -> None:
+def test_the_moves_are_the_fewest(hosts: list[HostView], policy: PlacementPolicy) -> None:
     """Whoever leaves moves once, and others only for somebody who would find no room without that."""
-    plan = drain(hosts, ["a"], policy)
+    plan = plan_drain(hosts, ["a"], policy)
     leavers = [move for move in plan.moves if move.source == "a"]
     assert len({move.uuid for move in plan.moves}) == len(plan.moves)
     evicted = len(plan.moves) - len(leavers)
@@ -87,9 +89,9 @@ def test_the_moves_are_the_fewest(hosts: list[HostView], policy: Policy) -> None
 
 
 @given(estates(), POLICIES)
-def test_restore_undoes_a_drain(hosts: list[HostView], policy: Policy) -> None:
-    plan = drain(hosts, ["a"], policy)
-    if not plan.possible or next(one for one in hosts if one.name == "a").maintenance:
+def test_restore_undoes_a_drain(hosts: list[HostView], policy: PlacementPolicy) -> None:
+    plan = plan_drain(hosts, ["a"], policy)
+    if not plan.is_possible or next(one for one in hosts if one.name == "a").maintenance:
         return
     after = [
         dataclasses.replace(one, maintenance="m", remembered=plan.remember["a"])
@@ -97,9 +99,11 @@ def test_restore_undoes_a_drain(hosts: list[HostView], policy: Policy) -> None:
         else one
         for one in carried_out(hosts, plan.moves)
     ]
-    roomy = [dataclasses.replace(one, pools=(Pool("default", IMAGES, 10**15),)) for one in after]
-    back = restore(roomy, "a", policy)
-    if back.possible:  # where rules were broken before the drain they may forbid the way back
+    roomy = [
+        dataclasses.replace(one, pools=(PlacementPool("default", IMAGES, 10**15),)) for one in after
+    ]
+    back = plan_restore(roomy, "a", policy)
+    if back.is_possible:  # where rules were broken before the drain they may forbid the way back
         home = {
             other.uuid
             for one in carried_out(roomy, back.moves)

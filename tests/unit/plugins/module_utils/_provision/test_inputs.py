@@ -10,7 +10,10 @@ import typing as t
 import pytest
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
-from ansible_collections.headroom.libvirt.plugins.module_utils._placement.plan import Host, Size
+from ansible_collections.headroom.libvirt.plugins.module_utils._placement.spread import (
+    HostRoom,
+    Size,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.inputs import (
     MachineSize,
     observe,
@@ -88,7 +91,7 @@ def test_results_become_what_a_plan_is_made_of() -> None:
             "web-1", "a", "running", "uuid 1", True, 100.0, 0.5, SAMPLE["members"][0]["machine"]
         ),
     )
-    assert observed.rooms == (Host("a", Size(8, 800, 80), 1, Size(2, 200)),)
+    assert observed.rooms == (HostRoom("a", Size(8, 800, 80), 1, Size(2, 200)),)
     assert observed.size == Size(2, 100, 10)
     assert (observed.unknown, observed.notes) == ({}, ())
 

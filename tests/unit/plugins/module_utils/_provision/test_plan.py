@@ -15,7 +15,10 @@ from hypothesis import strategies as st
 from ansible_collections.headroom.libvirt.plugins.module_utils._demand.series import Series
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Conflict
 from ansible_collections.headroom.libvirt.plugins.module_utils._forecast.trend import TrendRule
-from ansible_collections.headroom.libvirt.plugins.module_utils._placement.plan import Host, Size
+from ansible_collections.headroom.libvirt.plugins.module_utils._placement.spread import (
+    HostRoom,
+    Size,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.model import (
     Member,
     Observation,
@@ -36,9 +39,9 @@ RULE = Rule(
 )
 
 
-def host(name: str, clones: int = 20, members: int = 0) -> Host:
+def host(name: str, clones: int = 20, members: int = 0) -> HostRoom:
     """A host with room for so many clones."""
-    return Host(name, Size(clones, clones * 10, clones * 100), members)
+    return HostRoom(name, Size(clones, clones * 10, clones * 100), members)
 
 
 def fleet(*machines: str | Member) -> tuple[Member, ...]:
@@ -104,7 +107,7 @@ def after(state: Observation, made: Plan) -> Observation:
     return dataclasses.replace(state, members=tuple(members), rooms=rooms)
 
 
-def _room_after(room: Host, created: t.Sequence[t.Any], freed: t.Sequence[Member]) -> Host:
+def _room_after(room: HostRoom, created: t.Sequence[t.Any], freed: t.Sequence[Member]) -> HostRoom:
     delta = sum(one.host == room.name for one in freed) - sum(
         one.host == room.name for one in created
     )
@@ -533,7 +536,7 @@ UNKNOWN = st.sampled_from([{}, {"c": "it did not answer"}])
 def test_what_always_holds(
     values: list[float | None],
     members: tuple[Member, ...],
-    rooms: tuple[Host, ...],
+    rooms: tuple[HostRoom, ...],
     rule: Rule,
     unknown: dict[str, str],
 ) -> None:
@@ -569,14 +572,14 @@ def test_what_always_holds(
             for action in made.actions
             if action.action in ("create", "prepare")
         )
-        assert created <= room.free.times(CLONE)
+        assert created <= room.free.count_fits(CLONE)
 
 
 @given(DEMANDS, MEMBERS, ROOMS, RULES, UNKNOWN)
 def test_a_plan_that_was_carried_out_leaves_nothing_to_do(
     values: list[float | None],
     members: tuple[Member, ...],
-    rooms: tuple[Host, ...],
+    rooms: tuple[HostRoom, ...],
     rule: Rule,
     unknown: dict[str, str],
 ) -> None:

@@ -9,7 +9,7 @@ import typing as t
 import pytest
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
-from ansible_collections.headroom.libvirt.plugins.module_utils._placement.plan import Size
+from ansible_collections.headroom.libvirt.plugins.module_utils._placement.spread import Size
 from ansible_collections.headroom.libvirt.plugins.plugin_utils._report.estate import (
     Bar,
     clone_size,

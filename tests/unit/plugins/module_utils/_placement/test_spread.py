@@ -11,8 +11,8 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._placement.plan import (
-    Host,
+from ansible_collections.headroom.libvirt.plugins.module_utils._placement.spread import (
+    HostRoom,
     Size,
     spread,
 )
@@ -20,15 +20,15 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._placement.plan i
 CLONE = Size(vcpus=1, memory_bytes=10, disk_bytes=100)
 SIZES = st.builds(Size, st.integers(0, 20), st.integers(0, 200), st.integers(0, 2000))
 HOSTS = st.lists(
-    st.builds(Host, st.text("abcdef", min_size=1, max_size=2), SIZES, st.integers(0, 5), SIZES),
+    st.builds(HostRoom, st.text("abcdef", min_size=1, max_size=2), SIZES, st.integers(0, 5), SIZES),
     max_size=5,
     unique_by=lambda host: host.name,
 )
 
 
-def host(name: str, clones: int, members: int = 0, running: int = 0) -> Host:
+def host(name: str, clones: int, members: int = 0, running: int = 0) -> HostRoom:
     """A host with room for so many clones, and so many clones' worth of guests running on it."""
-    return Host(
+    return HostRoom(
         name, Size(clones, clones * 10, clones * 100), members, Size(running, running * 10, 0)
     )
 
@@ -53,7 +53,7 @@ def test_a_full_host_is_passed_over() -> None:
 
 
 def test_a_shortage_names_each_host_and_what_it_lacks() -> None:
-    placement = spread([Host("a", Size(4, 9, 999)), host("b", 1)], CLONE, 3)
+    placement = spread([HostRoom("a", Size(4, 9, 999)), host("b", 1)], CLONE, 3)
     assert (placement.hosts, placement.missing) == (("b",), 2)
     assert placement.shortage == (
         "a has no room (9 bytes of memory free, 10 needed); b has no room (this plan takes the last room for 1)"
@@ -89,7 +89,7 @@ def test_with_n_plus_one_the_loss_of_any_host_fits_on_the_others() -> None:
 
 @given(HOSTS, SIZES, st.integers(0, 30), st.booleans())
 def test_no_host_gets_more_than_fits_and_all_is_accounted_for(
-    hosts: list[Host], size: Size, count: int, n_plus_one: bool
+    hosts: list[HostRoom], size: Size, count: int, n_plus_one: bool
 ) -> None:
     placement = spread(hosts, size, count, n_plus_one=n_plus_one)
     assert len(placement.hosts) + placement.missing == count
@@ -103,7 +103,7 @@ def test_no_host_gets_more_than_fits_and_all_is_accounted_for(
 
 @given(HOSTS, st.integers(0, 30), st.randoms())
 def test_the_order_of_the_hosts_does_not_matter(
-    hosts: list[Host], count: int, chance: random.Random
+    hosts: list[HostRoom], count: int, chance: random.Random
 ) -> None:
     shuffled = list(hosts)
     chance.shuffle(shuffled)
