@@ -82,12 +82,12 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core has no typ
         if templates is not None and not pathlib.Path(templates).is_dir():
             remedy = "Write the path of a folder on the controller."
             raise InvalidInput("templates", templates, "is not a folder", remedy)
-        report = page.report(params, time.time() if params["now"] is None else params["now"])
+        report = page.build_report(params, time.time() if params["now"] is None else params["now"])
         pages = {params["dest"]: page.render(report, templates)}
         for tenant in report.tenants if params["tenant_dest"] else ():
             name = check_name("tenant", tenant.name)
             path = str(pathlib.Path(params["tenant_dest"]) / f"{name}.html")
-            pages[path] = page.render(report.of_tenant(tenant.name), templates)
+            pages[path] = page.render(report.select_tenant(tenant.name), templates)
         return pages
 
     def _write(

@@ -5,7 +5,9 @@
 # Note that this plugin_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""Charts of values over time as SVG, drawn here by pygal, so that a page needs no script. Pure.
+"""``draw``: charts of values over time as SVG, drawn here by pygal, so that a page needs no script. Pure.
+
+``split_at_gaps``, ``draw_steps`` and ``outline_band`` make its lines.
 
 Colours are the page's: what a line is for becomes its class, and the style sheet does the rest, light or dark.
 """
@@ -14,6 +16,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import itertools
 import re
 import sys
 import traceback
@@ -83,12 +86,12 @@ def require_pygal() -> None:
 def draw(title: str, lines: t.Sequence[Line], span: tuple[float, float]) -> dict[str, str]:
     """Return the chart of the time ``span`` as SVG for each of SIZES; an empty text where there is nothing to draw."""
     return {
-        size: _draw(title, size, [_thinned(line, _MOST_POINTS[size]) for line in lines], span)
+        size: _draw(title, size, [_thin(line, _MOST_POINTS[size]) for line in lines], span)
         for size in SIZES
     }
 
 
-def stretches(points: t.Iterable[tuple[float, float | None]]) -> list[list[Point]]:
+def split_at_gaps(points: t.Iterable[tuple[float, float | None]]) -> list[list[Point]]:
     """Return the points in parts, cut where a value is not known."""
     parts: list[list[Point]] = [[]]
     for moment, value in points:
@@ -99,7 +102,7 @@ def stretches(points: t.Iterable[tuple[float, float | None]]) -> list[list[Point
     return [part for part in parts if part]
 
 
-def steps(points: t.Sequence[Point]) -> list[Point]:
+def draw_steps(points: t.Sequence[Point]) -> list[Point]:
     """Return the corners of a line that stays at each value until the next."""
     corners = list(points[:1])
     for (_unused, before), (moment, value) in zip(points, points[1:]):
@@ -108,22 +111,24 @@ def steps(points: t.Sequence[Point]) -> list[Point]:
     return corners + list(points[-1:])
 
 
-def band(points: t.Sequence[tuple[float, float, float]]) -> list[Point]:
+def outline_band(points: t.Sequence[tuple[float, float, float]]) -> list[Point]:
     """Return the outline of what lies between the second and the third value of each point."""
     lower = [(moment, low) for moment, low, _unused in points]
     return [(moment, high) for moment, _unused, high in points] + lower[::-1]
 
 
-def _thinned(line: Line, most: int) -> Line:
+def _thin(line: Line, most: int) -> Line:
     """Return at most about ``most`` points of a curve; of neighbours the highest stays, for peaks are what counts."""
     count = sum(map(len, line.stretches))
     if line.angular or count <= most:
         return line
     size = -(-count // most)
-    return dataclasses.replace(line, stretches=[_highest(part, size) for part in line.stretches])
+    return dataclasses.replace(
+        line, stretches=[_keep_highest(part, size) for part in line.stretches]
+    )
 
 
-def _highest(part: t.Sequence[Point], size: int) -> list[Point]:
+def _keep_highest(part: t.Sequence[Point], size: int) -> list[Point]:
     return [
         max(part[first : first + size], key=lambda point: point[1])
         for first in range(0, len(part), size)
@@ -131,7 +136,8 @@ def _highest(part: t.Sequence[Point], size: int) -> list[Point]:
 
 
 def _draw(title: str, size: str, lines: t.Sequence[Line], span: tuple[float, float]) -> str:
-    moments = {moment for line in lines for part in line.stretches for moment, _unused in part}
+    parts = itertools.chain.from_iterable(line.stretches for line in lines)
+    moments = {moment for moment, _unused in itertools.chain.from_iterable(parts)}
     if len(moments) < 2:
         return ""
     width, height = SIZES[size]
@@ -148,40 +154,40 @@ def _draw(title: str, size: str, lines: t.Sequence[Line], span: tuple[float, flo
         truncate_label=-1,
         min_scale=3,
         max_scale=5,
-        range=(0, _highest_value(lines)),
-        xrange=tuple(map(_moment, span)),
+        range=(0, _find_highest(lines)),
+        xrange=tuple(map(_read_moment, span)),
         y_value_formatter=format_number,
         value_formatter=format_number,
     )
-    chart.x_labels = [_moment(moment) for moment in _ticks(*span, _LABELS[size])]
-    chart.x_value_formatter = _label_for(span[1] - span[0])
+    chart.x_labels = [_read_moment(moment) for moment in _choose_ticks(*span, _LABELS[size])]
+    chart.x_value_formatter = _choose_label(span[1] - span[0])
     roles: list[str] = []
     for line in lines:
         for part in line.stretches:
-            chart.add(None, [(_moment(moment), value) for moment, value in part], fill=line.filled)
+            chart.add(
+                None, [(_read_moment(moment), value) for moment, value in part], fill=line.filled
+            )
             roles.append(line.role)
-    chart.add_xml_filter(lambda root: _own(root, title, roles))
+    chart.add_xml_filter(lambda root: _adapt(root, title, roles))
     return _LONG_DECIMAL.sub(r"\1", chart.render(is_unicode=True))
 
 
-def _highest_value(lines: t.Sequence[Line]) -> float:
-    return (
-        max(value for line in lines for part in line.stretches for _unused, value in part) * 1.05
-        or 1.0
-    )
+def _find_highest(lines: t.Sequence[Line]) -> float:
+    parts = itertools.chain.from_iterable(line.stretches for line in lines)
+    return max(value for _unused, value in itertools.chain.from_iterable(parts)) * 1.05 or 1.0
 
 
-def _ticks(first: float, last: float, most: int) -> list[float]:
+def _choose_ticks(first: float, last: float, most: int) -> list[float]:
     step = next((step for step in _STEPS if (last - first) / step <= most), _STEPS[-1])
     start = -(-first // step) * step
     return [start + index * step for index in range(int((last - start) // step) + 1)] or [first]
 
 
-def _moment(seconds: float) -> dt.datetime:
+def _read_moment(seconds: float) -> dt.datetime:
     return dt.datetime.fromtimestamp(seconds, dt.timezone.utc)
 
 
-def _label_for(length: float) -> t.Callable[[dt.datetime], str]:
+def _choose_label(length: float) -> t.Callable[[dt.datetime], str]:
     if length > 3 * 86_400:
         return lambda moment: f"{moment.day} {moment:%b}"
     if length > 86_400:
@@ -189,7 +195,7 @@ def _label_for(length: float) -> t.Callable[[dt.datetime], str]:
     return lambda moment: f"{moment:%H:%M}"
 
 
-def _own(root: t.Any, title: str, roles: t.Sequence[str]) -> t.Any:
+def _adapt(root: t.Any, title: str, roles: t.Sequence[str]) -> t.Any:
     """Take out what belongs to pygal's own page, its styles and script, and give each line the class of its role."""
     for parent in list(root.iter()):
         for child in list(parent):

@@ -5,7 +5,7 @@
 # Note that this plugin_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""What the report shows of hosts, guests and tenants. Pure."""
+"""``read_host``, ``read_guests`` and ``read_tenants``: what the report shows of them. Pure."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._sizes import par
 Dict = t.Mapping[str, t.Any]
 
 _MOST_GUESTS: t.Final = 400
-# A clone of a size that nobody has said: the smallest that is of use.
+# A clone whose size is not in the options: the smallest that is of use.
 _USUAL: t.Final = Size(vcpus=1, memory_bytes=2**30, disk_bytes=2**30)
 
 
@@ -43,7 +43,7 @@ class Bar:
 
 
 @dataclasses.dataclass(frozen=True)
-class Host:
+class ReportHost:
     """A host for the templates; without ``facts`` it did not answer."""
 
     name: str
@@ -55,7 +55,7 @@ class Host:
 
 
 @dataclasses.dataclass(frozen=True)
-class Guest:
+class ReportGuest:
     """A guest's figures; None where they are not known."""
 
     name: str
@@ -74,7 +74,7 @@ class Guest:
 
 
 @dataclasses.dataclass(frozen=True)
-class Tenant:
+class ReportTenant:
     """What a tenant has, with a bar for each limit of its quota on each host."""
 
     name: str
@@ -86,11 +86,11 @@ class Tenant:
     bars: tuple[Bar, ...]
 
 
-def host(given: Dict, size: Size) -> Host:
-    """Return what is known of a host; ``given`` is ``{name, facts: host_info's host}``."""
-    facts = given.get("facts")
+def read_host(row: Dict, size: Size) -> ReportHost:
+    """Return what the report shows of a host; ``row`` is ``{name, facts: host_info's host}``."""
+    facts = row.get("facts")
     if not facts:
-        return Host(given["name"], None)
+        return ReportHost(row["name"], None)
     free, committed = facts["free"], facts["committed"]["defined"]
     pools = [pool for pool in facts["pools"] if pool.get("capacity_bytes")]
     room = {
@@ -100,8 +100,8 @@ def host(given: Dict, size: Size) -> Host:
     }
     fits = {what: have // need for what, (have, need) in room.items() if need}
     least = min(fits, key=lambda what: fits[what]) if fits else ""
-    return Host(
-        name=given["name"],
+    return ReportHost(
+        name=row["name"],
         facts=facts,
         bars=(
             Bar("vCPUs promised", committed["vcpus"], committed["vcpus"] + free["vcpus"]),
@@ -112,7 +112,7 @@ def host(given: Dict, size: Size) -> Host:
                 "bytes",
             ),
             *(
-                Bar(f"Pool {pool['name']}", _taken(pool), pool["capacity_bytes"], "bytes")
+                Bar(f"Pool {pool['name']}", _count_used(pool), pool["capacity_bytes"], "bytes")
                 for pool in pools
             ),
         ),
@@ -122,33 +122,35 @@ def host(given: Dict, size: Size) -> Host:
     )
 
 
-def _taken(pool: Dict) -> float:
+def _count_used(pool: Dict) -> float:
     return float(pool["capacity_bytes"] - (pool.get("available_bytes") or 0))
 
 
-def guests(given: t.Sequence[Dict]) -> list[Guest]:
-    """Return the guests of all hosts, the busiest first; ``given`` are ``{name, domains: domain_stats_info's}``."""
-    found = [_guest(one["name"], domain) for one in given for domain in one.get("domains") or []]
+def read_guests(hosts: t.Sequence[Dict]) -> list[ReportGuest]:
+    """Return the guests of all hosts, the busiest first; ``hosts`` are ``{name, domains: domain_stats_info's}``."""
+    rows = []
+    for host in hosts:
+        rows += [_read_guest(host["name"], domain) for domain in host.get("domains") or []]
     return sorted(
-        found, key=lambda guest: (-(guest.used_cores or 0), guest.state != "running", guest.name)
+        rows, key=lambda guest: (-(guest.used_cores or 0), guest.state != "running", guest.name)
     )
 
 
-def shown(found: t.Sequence[Guest]) -> tuple[list[Guest], int]:
+def limit_guests(guests: t.Sequence[ReportGuest]) -> tuple[list[ReportGuest], int]:
     """Return the guests that a page shows, and how many it leaves out."""
-    return list(found[:_MOST_GUESTS]), max(0, len(found) - _MOST_GUESTS)
+    return list(guests[:_MOST_GUESTS]), max(0, len(guests) - _MOST_GUESTS)
 
 
-def _guest(where: str, domain: Dict) -> Guest:
+def _read_guest(host: str, domain: Dict) -> ReportGuest:
     def pick(group: str, *names: str) -> t.Any:
         value = domain.get(group)
         for name in names:
             value = value.get(name) if isinstance(value, dict) else None
         return value
 
-    return Guest(
+    return ReportGuest(
         name=domain["name"],
-        host=where,
+        host=host,
         state=domain["state"],
         fleet=domain.get("fleet"),
         tenant=domain.get("tenant"),
@@ -163,36 +165,40 @@ def _guest(where: str, domain: Dict) -> Guest:
     )
 
 
-def tenants(found: t.Sequence[Guest], quotas: t.Mapping[str, Dict]) -> list[Tenant]:
+def read_tenants(
+    guests: t.Sequence[ReportGuest], quotas: t.Mapping[str, Dict]
+) -> list[ReportTenant]:
     """Return the tenants that have guests or a quota; ``quotas`` are what each may have on a host."""
-    names = {guest.tenant for guest in found if guest.tenant} | set(quotas)
+    names = {guest.tenant for guest in guests if guest.tenant} | set(quotas)
     return [
-        _tenant(name, [one for one in found if one.tenant == name], quotas.get(name) or {})
+        _read_tenant(
+            name, [guest for guest in guests if guest.tenant == name], quotas.get(name) or {}
+        )
         for name in sorted(names)
     ]
 
 
-def _tenant(name: str, own: t.Sequence[Guest], quota: Dict) -> Tenant:
+def _read_tenant(name: str, own: t.Sequence[ReportGuest], quota: Dict) -> ReportTenant:
     bars: list[Bar] = []
-    for where in sorted({guest.host for guest in own}):
-        there = [guest for guest in own if guest.host == where]
-        used = {"machines": len(there), **_sums(there)}
+    for host in sorted({guest.host for guest in own}):
+        on_host = [guest for guest in own if guest.host == host]
+        used = {"machines": len(on_host), **_add_up(on_host)}
         bars += [
-            Bar(f"{label} on {where}", used[key], limit, unit)
-            for label, key, limit, unit in _limits(name, quota)
+            Bar(f"{label} on {host}", used[key], limit, unit)
+            for label, key, limit, unit in _read_limits(name, quota)
         ]
     running = sum(guest.state == "running" for guest in own)
-    return Tenant(name, len(own), running, **_sums(own), bars=tuple(bars))
+    return ReportTenant(name, len(own), running, **_add_up(own), bars=tuple(bars))
 
 
-def _sums(own: t.Sequence[Guest]) -> dict[str, int]:
+def _add_up(own: t.Sequence[ReportGuest]) -> dict[str, int]:
     return {
         key: sum(getattr(guest, key) or 0 for guest in own)
         for key in ("vcpus", "memory_bytes", "disk_bytes")
     }
 
 
-def _limits(name: str, quota: Dict) -> t.Iterator[tuple[str, str, float, str]]:
+def _read_limits(name: str, quota: Dict) -> t.Iterator[tuple[str, str, float, str]]:
     for option, key, label in (("machines", "machines", "Machines"), ("vcpus", "vcpus", "vCPUs")):
         if quota.get(option) is not None:
             yield label, key, float(quota[option]), ""
@@ -206,14 +212,14 @@ def _limits(name: str, quota: Dict) -> t.Iterator[tuple[str, str, float, str]]:
             )
 
 
-def clone_size(given: Dict) -> Size:
-    """Return the size of which it is told how many more fit; raises InvalidInput for what is no size."""
+def read_clone_size(machine: Dict) -> Size:
+    """Return the size of the clones that the report counts; raises InvalidInput for what is not a size."""
     return Size(
-        vcpus=int(given.get("vcpus") or _USUAL.vcpus),
-        memory_bytes=parse_size("machine.memory", given["memory"])
-        if given.get("memory")
+        vcpus=int(machine.get("vcpus") or _USUAL.vcpus),
+        memory_bytes=parse_size("machine.memory", machine["memory"])
+        if machine.get("memory")
         else _USUAL.memory_bytes,
-        disk_bytes=parse_size("machine.disk", given["disk"])
-        if given.get("disk")
+        disk_bytes=parse_size("machine.disk", machine["disk"])
+        if machine.get("disk")
         else _USUAL.disk_bytes,
     )

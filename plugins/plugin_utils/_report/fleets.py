@@ -5,7 +5,7 @@
 # Note that this plugin_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""What the report shows of a fleet: from histories and decisions to figures, sentences and charts. Pure."""
+"""``read_fleet``: what the report shows of a fleet, from histories and decisions to figures and charts. Pure."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _COLOURS: t.Final = {
 
 
 @dataclasses.dataclass(frozen=True)
-class Fleet:
+class ReportFleet:
     """A fleet for the templates: ``latest`` is its last decision, ``decided`` the last ones, the newest first."""
 
     name: str
@@ -60,37 +60,47 @@ class Fleet:
         )
 
 
-def fleet(given: Dict, now: float) -> Fleet:
-    """Return what is known of one fleet; ``given`` is ``{name, tenant, past: [demand_history_info of each host]}``."""
-    past = [one for one in given.get("past") or [] if isinstance(one, dict) and "history" in one]
-    made = _decisions(past)
-    interval = made[-1]["interval"] if made else given.get("interval") or 300
+def read_fleet(row: Dict, now: float) -> ReportFleet:
+    """Return what the report shows of one fleet; ``row`` is ``{name, tenant, past: [demand_history_info, …]}``."""
+    past = [
+        answer
+        for answer in row.get("past") or []
+        if isinstance(answer, dict) and "history" in answer
+    ]
+    decided = _collect_decisions(past)
+    interval = decided[-1]["interval"] if decided else row.get("interval") or 300
     samples = [
-        [Sample(row["timestamp"], row["value"], bool(row["whole"])) for row in one["history"]]
-        for one in past
+        [
+            Sample(slot["timestamp"], slot["value"], bool(slot["whole"]))
+            for slot in answer["history"]
+        ]
+        for answer in past
     ]
     series = merge(samples, interval, now)
-    known = dict(series.slots())
-    span = _span(known, made, interval)
-    return Fleet(
-        name=given["name"],
-        tenant=given.get("tenant"),
-        latest=made[-1] if made else None,
-        decided=[_told(one) for one in reversed(made[-_LATEST:])],
-        balance=decisions.compute_balance(made),
-        kept=_kept(made, known),
-        demand=_demand_chart(given["name"], known, made, span),
-        machines=_machines_chart(given["name"], made, span),
+    demand = dict(series.slots())
+    span = _measure_span(demand, decided, interval)
+    return ReportFleet(
+        name=row["name"],
+        tenant=row.get("tenant"),
+        latest=decided[-1] if decided else None,
+        decided=[_describe_decision(decision) for decision in reversed(decided[-_LATEST:])],
+        balance=decisions.compute_balance(decided),
+        kept=_compute_held_share(decided, demand),
+        demand=_draw_demand(row["name"], demand, decided, span),
+        machines=_draw_machines(row["name"], decided, span),
     )
 
 
-def _decisions(past: t.Sequence[Dict]) -> list[Dict]:
+def _collect_decisions(past: t.Sequence[Dict]) -> list[Dict]:
     """Return the decisions of all hosts, each once: every host keeps every one."""
-    found = {one["timestamp"]: one for answer in past for one in answer.get("decisions") or []}
-    return [found[moment] for moment in sorted(found)]
+    by_moment = {}
+    for answer in past:
+        for decision in answer.get("decisions") or []:
+            by_moment[decision["timestamp"]] = decision
+    return [by_moment[moment] for moment in sorted(by_moment)]
 
 
-def _told(decision: Dict) -> Dict:
+def _describe_decision(decision: Dict) -> Dict:
     counts: dict[str, int] = {}
     for action in decision["actions"]:
         counts[action["action"]] = counts.get(action["action"], 0) + 1
@@ -104,33 +114,39 @@ def _told(decision: Dict) -> Dict:
     return {**decision, "chips": chips, "names": names}
 
 
-def _kept(made: t.Sequence[Dict], known: t.Mapping[int, float | None]) -> float | None:
+def _compute_held_share(
+    decided: t.Sequence[Dict], demand: t.Mapping[int, float | None]
+) -> float | None:
     """Return the share of forecasts whose upper value held; None before any came due."""
-    due = [
-        demand <= forecast["upper"]
-        for forecast in (one["forecast"] for one in made)
-        if forecast.get("upper") is not None and (demand := known.get(forecast["at"])) is not None
-    ]
+    due = []
+    for decision in decided:
+        upper, at = decision["forecast"].get("upper"), decision["forecast"].get("at")
+        value = None if upper is None else demand.get(at)
+        if value is not None:
+            due.append(value <= upper)
     return sum(due) / len(due) if due else None
 
 
-def _span(known: t.Mapping[int, float | None], made: t.Sequence[Dict], interval: int) -> Span:
+def _measure_span(
+    demand: t.Mapping[int, float | None], decided: t.Sequence[Dict], interval: int
+) -> Span:
     """Return from when to when the charts of a fleet go, so that they can be read together."""
-    moments = [*known, *(one["timestamp"] for one in made)]
-    ahead = [one["forecast"]["at"] for one in made if one["forecast"].get("at") is not None]
+    moments = [*demand, *(decision["timestamp"] for decision in decided)]
+    forecasts = [decision["forecast"] for decision in decided]
+    ahead = [forecast["at"] for forecast in forecasts if forecast.get("at") is not None]
     return min(moments, default=0.0), max([*moments, *ahead], default=0.0) + interval
 
 
-def _demand_chart(
-    name: str, known: t.Mapping[int, float | None], made: t.Sequence[Dict], span: Span
+def _draw_demand(
+    name: str, demand: t.Mapping[int, float | None], decided: t.Sequence[Dict], span: Span
 ) -> t.Mapping[str, str]:
     forecasts = {
-        one["forecast"]["at"]: (one["forecast"]["value"], one["forecast"]["upper"])
-        for one in made
-        if one["forecast"].get("upper") is not None
+        decision["forecast"]["at"]: (decision["forecast"]["value"], decision["forecast"]["upper"])
+        for decision in decided
+        if decision["forecast"].get("upper") is not None
     }
-    outline = charts.band([(moment, *forecasts[moment]) for moment in sorted(forecasts)])
-    parts = charts.stretches(known.items())
+    outline = charts.outline_band([(moment, *forecasts[moment]) for moment in sorted(forecasts)])
+    parts = charts.split_at_gaps(demand.items())
     return charts.draw(
         f"Demand of {name} and what was forecast for it",
         [
@@ -141,21 +157,22 @@ def _demand_chart(
     )
 
 
-def _machines_chart(name: str, made: t.Sequence[Dict], span: Span) -> t.Mapping[str, str]:
-    running = [(one["timestamp"], float(one["machines"]["current"])) for one in made]
-    needed = [(one["timestamp"], one["machines"]["needed"]) for one in made]
-    if made:
-        running.append(
-            (made[-1]["timestamp"] + made[-1]["interval"], float(made[-1]["machines"]["target"]))
-        )
-    line = [charts.steps(running)] if running else []
+def _draw_machines(name: str, decided: t.Sequence[Dict], span: Span) -> t.Mapping[str, str]:
+    running = [(row["timestamp"], float(row["machines"]["current"])) for row in decided]
+    needed = [(row["timestamp"], row["machines"]["needed"]) for row in decided]
+    if decided:
+        last = decided[-1]
+        running.append((last["timestamp"] + last["interval"], float(last["machines"]["target"])))
+    line = [charts.draw_steps(running)] if running else []
     return charts.draw(
         f"Machines of {name}: running and needed",
         [
             charts.Line("area", line, filled=True, angular=True),
             charts.Line("running", line, angular=True),
             charts.Line(
-                "needed", [charts.steps(part) for part in charts.stretches(needed)], angular=True
+                "needed",
+                [charts.draw_steps(part) for part in charts.split_at_gaps(needed)],
+                angular=True,
             ),
         ],
         span,

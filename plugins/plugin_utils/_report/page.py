@@ -5,7 +5,10 @@
 # Note that this plugin_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""The report as one HTML page, or one for each tenant: no script, no network, and nothing of a guest's is trusted."""
+"""``build_report`` and ``render``: the report as one HTML page, or one for each tenant.
+
+No script, no network, and nothing of a guest's is trusted.
+"""
 
 from __future__ import annotations
 
@@ -39,75 +42,75 @@ class Report:
 
     title: str
     now: float
-    fleets: t.Sequence[fleets.Fleet]
-    hosts: t.Sequence[estate.Host]
-    guests: t.Sequence[estate.Guest]
-    tenants: t.Sequence[estate.Tenant]
+    fleets: t.Sequence[fleets.ReportFleet]
+    hosts: t.Sequence[estate.ReportHost]
+    guests: t.Sequence[estate.ReportGuest]
+    tenants: t.Sequence[estate.ReportTenant]
     transactions: t.Sequence[Dict] = ()
     backtest: Dict | None = None
     size: Size = dataclasses.field(default_factory=Size)
     tenant: str | None = None
 
-    def of_tenant(self, name: str) -> Report:
+    def select_tenant(self, name: str) -> Report:
         """Return what this tenant may see: its own, nothing of hosts, of others, or of what the operator does."""
-        own = [one for one in self.fleets if one.tenant == name]
+        guests = [guest for guest in self.guests if guest.tenant == name]
         return dataclasses.replace(
             self,
-            fleets=[_fleet_of_tenant(one) for one in own],
+            fleets=[_strip_fleet(fleet) for fleet in self.fleets if fleet.tenant == name],
             hosts=(),
-            guests=[dataclasses.replace(one, host="") for one in self.guests if one.tenant == name],
-            tenants=[_summed(one) for one in self.tenants if one.name == name],
+            guests=[dataclasses.replace(guest, host="") for guest in guests],
+            tenants=[_strip_tenant(tenant) for tenant in self.tenants if tenant.name == name],
             transactions=(),
             backtest=None,
             tenant=name,
         )
 
 
-def _fleet_of_tenant(fleet: fleets.Fleet) -> fleets.Fleet:
-    latest = None if fleet.latest is None else _without_hosts(fleet.latest)
+def _strip_fleet(fleet: fleets.ReportFleet) -> fleets.ReportFleet:
+    latest = None if fleet.latest is None else _strip_decision(fleet.latest)
     return dataclasses.replace(
-        fleet, latest=latest, decided=[_without_hosts(made) for made in fleet.decided]
+        fleet, latest=latest, decided=[_strip_decision(decision) for decision in fleet.decided]
     )
 
 
-def _without_hosts(made: Dict) -> Dict:
-    """Reasons and names of actions tell of hosts, which are not the tenant's business."""
-    return {**made, "reasons": [], "names": [], "actions": []}
+def _strip_decision(decision: Dict) -> Dict:
+    """Return it without reasons and names of actions: they name hosts, which are not the tenant's business."""
+    return {**decision, "reasons": [], "names": [], "actions": []}
 
 
-def _summed(tenant: estate.Tenant) -> estate.Tenant:
-    """Bars name hosts; a tenant sees what it has and how near it is to a limit, not where."""
+def _strip_tenant(tenant: estate.ReportTenant) -> estate.ReportTenant:
+    """Return it without the hosts of its bars: a tenant sees how near it is to a limit, not where."""
     bars = tuple(
         dataclasses.replace(gauge, label=gauge.label.partition(" on ")[0]) for gauge in tenant.bars
     )
     return dataclasses.replace(tenant, bars=bars)
 
 
-def report(params: Dict, now: float) -> Report:
+def build_report(params: Dict, now: float) -> Report:
     """Return the report of the task's options; raises MissingDependency without the library that draws."""
     charts.require_pygal()
-    size = estate.clone_size(params["machine"] or {})
-    found = estate.guests(params["hosts"])
+    size = estate.read_clone_size(params["machine"] or {})
+    guests = estate.read_guests(params["hosts"])
     return Report(
         title=params["title"],
         now=now,
-        fleets=[fleets.fleet(one, now) for one in params["fleets"]],
-        hosts=[estate.host(one, size) for one in params["hosts"]],
-        guests=found,
-        tenants=estate.tenants(found, params["quotas"]),
+        fleets=[fleets.read_fleet(row, now) for row in params["fleets"]],
+        hosts=[estate.read_host(row, size) for row in params["hosts"]],
+        guests=guests,
+        tenants=estate.read_tenants(guests, params["quotas"]),
         transactions=params["transactions"],
         backtest=params["backtest"],
         size=size,
     )
 
 
-def render(what: Report, templates: str | None) -> str:
+def render(report: Report, templates: str | None) -> str:
     """Return the page; templates of the same name in the folder ``templates`` come before ours."""
-    guests, left_out = estate.shown(what.guests)
-    environment = _environment(templates)
+    guests, left_out = estate.limit_guests(report.guests)
+    environment = _build_environment(templates)
     try:
         return environment.get_template("report.html.j2").render(
-            report=what, guests=guests, left_out=left_out, style=_style(environment)
+            report=report, guests=guests, left_out=left_out, style=_render_style(environment)
         )
     except jinja2.TemplateError as error:
         where = (
@@ -121,7 +124,7 @@ def render(what: Report, templates: str | None) -> str:
         ) from error
 
 
-def _environment(templates: str | None) -> jinja2.Environment:
+def _build_environment(templates: str | None) -> jinja2.Environment:
     ours = jinja2.FileSystemLoader(str(TEMPLATES))
     theirs = [jinja2.FileSystemLoader(templates)] if templates else []
     environment = jinja2.Environment(
@@ -134,31 +137,31 @@ def _environment(templates: str | None) -> jinja2.Environment:
     )
     environment.filters.update(
         number=format_number,
-        percent=_percent,
-        bytes=_bytes,
-        when=_when,
-        clock=_clock,
+        percent=_format_percent,
+        bytes=_format_bytes,
+        when=_format_moment,
+        clock=_format_clock,
         counted=format_count,
         duration=format_duration,
-        drawn=_drawn,
-        amount=_amount,
+        drawn=_trust_svg,
+        amount=_format_amount,
     )
     return environment
 
 
-def _style(environment: jinja2.Environment) -> Markup:
+def _render_style(environment: jinja2.Environment) -> Markup:
     return Markup(environment.get_template("style.css.j2").render())  # noqa: S704  # ours or the user's, never a guest's
 
 
-def _drawn(svg: str) -> Markup:
+def _trust_svg(svg: str) -> Markup:
     return Markup(svg)  # noqa: S704  # drawn by pygal, which escapes
 
 
-def _percent(share: float | None) -> str:
+def _format_percent(share: float | None) -> str:
     return _UNKNOWN if share is None else f"{100 * share:.3g} %"
 
 
-def _bytes(count: float | None) -> str:
+def _format_bytes(count: float | None) -> str:
     if count is None:
         return _UNKNOWN
     power = 0
@@ -169,14 +172,14 @@ def _bytes(count: float | None) -> str:
     )
 
 
-def _amount(value: float, unit: str) -> str:
-    return _bytes(value) if unit == "bytes" else format_number(value)
+def _format_amount(value: float, unit: str) -> str:
+    return _format_bytes(value) if unit == "bytes" else format_number(value)
 
 
-def _when(seconds: float) -> str:
+def _format_moment(seconds: float) -> str:
     moment = dt.datetime.fromtimestamp(seconds, dt.timezone.utc)
     return f"{moment:%a} {moment.day} {moment:%b %H:%M}"
 
 
-def _clock(seconds: float) -> str:
+def _format_clock(seconds: float) -> str:
     return f"{dt.datetime.fromtimestamp(seconds, dt.timezone.utc):%Y-%m-%d %H:%M} UTC"

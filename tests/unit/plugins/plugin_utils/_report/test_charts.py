@@ -11,26 +11,26 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Mi
 from ansible_collections.headroom.libvirt.plugins.plugin_utils._report import charts
 from ansible_collections.headroom.libvirt.plugins.plugin_utils._report.charts import (
     Line,
-    band,
     draw,
+    draw_steps,
+    outline_band,
     require_pygal,
-    steps,
-    stretches,
+    split_at_gaps,
 )
 
 DAY = 86_400
 
 
 def test_lines_are_cut_where_nothing_is_known() -> None:
-    assert stretches([(0, None), (1, 5.0), (2, 6.0), (3, None), (4, None), (5, 0.0)]) == [
+    assert split_at_gaps([(0, None), (1, 5.0), (2, 6.0), (3, None), (4, None), (5, 0.0)]) == [
         [(1, 5.0), (2, 6.0)],
         [(5, 0.0)],
     ]
-    assert stretches([]) == []
+    assert split_at_gaps([]) == []
 
 
 def test_steps_stay_at_a_value_until_the_next() -> None:
-    assert steps([(0, 1.0), (1, 1.0), (2, 3.0), (3, 3.0)]) == [
+    assert draw_steps([(0, 1.0), (1, 1.0), (2, 3.0), (3, 3.0)]) == [
         (0, 1.0),
         (2, 1.0),
         (2, 3.0),
@@ -39,7 +39,7 @@ def test_steps_stay_at_a_value_until_the_next() -> None:
 
 
 def test_a_band_is_the_outline_of_two_lines() -> None:
-    assert band([(0, 1.0, 2.0), (1, 3.0, 4.0)]) == [(0, 2.0), (1, 4.0), (1, 3.0), (0, 1.0)]
+    assert outline_band([(0, 1.0, 2.0), (1, 3.0, 4.0)]) == [(0, 2.0), (1, 4.0), (1, 3.0), (0, 1.0)]
 
 
 def test_a_chart_is_only_svg_with_the_classes_of_the_page() -> None:

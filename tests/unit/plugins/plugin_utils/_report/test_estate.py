@@ -12,11 +12,11 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import In
 from ansible_collections.headroom.libvirt.plugins.module_utils._placement.spread import Size
 from ansible_collections.headroom.libvirt.plugins.plugin_utils._report.estate import (
     Bar,
-    clone_size,
-    guests,
-    host,
-    shown,
-    tenants,
+    limit_guests,
+    read_clone_size,
+    read_guests,
+    read_host,
+    read_tenants,
 )
 
 GIB = 2**30
@@ -36,19 +36,19 @@ FACTS: dict[str, t.Any] = {
 
 
 def test_a_host_tells_how_many_more_clones_fit_and_why_no_more() -> None:
-    told = host({"name": "a", "facts": FACTS}, Size(2, 2 * GIB, 10 * GIB))
+    told = read_host({"name": "a", "facts": FACTS}, Size(2, 2 * GIB, 10 * GIB))
     assert (told.fits, told.limited_by, told.running) == (2, "memory", 0)
     assert [(gauge.label, gauge.share) for gauge in told.bars] == [
         ("vCPUs promised", 7 / 16),
         ("Memory promised", 3 / 8),
         ("Pool default", 0.5),
     ]
-    assert host({"name": "a", "facts": None}, Size(1)).facts is None
+    assert read_host({"name": "a", "facts": None}, Size(1)).facts is None
 
 
 def test_a_host_that_promised_too_much_has_room_for_none() -> None:
     free = {**FACTS["free"], "memory_bytes": -GIB}
-    assert host({"name": "a", "facts": {**FACTS, "free": free}}, Size(1, GIB, GIB)).fits == 0
+    assert read_host({"name": "a", "facts": {**FACTS, "free": free}}, Size(1, GIB, GIB)).fits == 0
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def domain(name: str, cores: float | None = None, **change: t.Any) -> dict[str, 
 
 
 def test_the_busiest_guests_come_first_and_what_is_not_known_is_none() -> None:
-    found = guests(
+    found = read_guests(
         [
             {"name": "a", "domains": [domain("idle", 0.1), domain("off", state="shutoff")]},
             {"name": "b", "domains": [domain("busy", 3)]},
@@ -92,19 +92,21 @@ def test_the_busiest_guests_come_first_and_what_is_not_known_is_none() -> None:
 
 
 def test_a_page_shows_so_many_guests_and_says_how_many_it_leaves_out() -> None:
-    found = guests([{"name": "a", "domains": [domain(f"g{number}") for number in range(1000)]}])
-    assert (len(shown(found)[0]), shown(found)[1]) == (400, 600)
+    found = read_guests(
+        [{"name": "a", "domains": [domain(f"g{number}") for number in range(1000)]}]
+    )
+    assert (len(limit_guests(found)[0]), limit_guests(found)[1]) == (400, 600)
 
 
 def test_tenants_have_a_bar_for_each_limit_on_each_host() -> None:
     own: t.Any = {"tenant": "acme"}
-    found = guests(
+    found = read_guests(
         [
             {"name": "a", "domains": [domain("x", **own), domain("y")]},
             {"name": "b", "domains": [domain("z", **own)]},
         ]
     )
-    (acme, unused) = tenants(
+    (acme, unused) = read_tenants(
         found, {"acme": {"machines": 2, "memory": "4GiB"}, "unused": {"vcpus": 1}}
     )
     assert (acme.machines, acme.running, acme.memory_bytes) == (2, 2, 2 * GIB)
@@ -118,12 +120,14 @@ def test_tenants_have_a_bar_for_each_limit_on_each_host() -> None:
 
 
 def test_sizes_have_units() -> None:
-    assert clone_size({}) == Size(1, GIB, GIB)
-    assert clone_size({"vcpus": 2, "memory": "2GiB", "disk": "10GiB"}) == Size(2, 2 * GIB, 10 * GIB)
+    assert read_clone_size({}) == Size(1, GIB, GIB)
+    assert read_clone_size({"vcpus": 2, "memory": "2GiB", "disk": "10GiB"}) == Size(
+        2, 2 * GIB, 10 * GIB
+    )
     with pytest.raises(InvalidInput, match=r"machine\.memory"):
-        clone_size({"memory": "much"})
+        read_clone_size({"memory": "much"})
     with pytest.raises(InvalidInput, match=r"quotas\.acme\.disk"):
-        tenants(
-            guests([{"name": "a", "domains": [domain("x", tenant="acme")]}]),
+        read_tenants(
+            read_guests([{"name": "a", "domains": [domain("x", tenant="acme")]}]),
             {"acme": {"disk": "much"}},
         )

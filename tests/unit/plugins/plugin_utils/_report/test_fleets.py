@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.plugin_utils._report.fleets import fleet
+from ansible_collections.headroom.libvirt.plugins.plugin_utils._report.fleets import read_fleet
 
 
 def decision(slot: int, upper: float | None, **change: t.Any) -> dict[str, t.Any]:
@@ -37,7 +37,7 @@ def past(*values: float | None, decisions: t.Sequence[dict[str, t.Any]] = ()) ->
 
 def test_histories_of_hosts_are_added_up_and_decisions_counted_once() -> None:
     made = [decision(slot, upper) for slot, upper in enumerate([100.0, 50.0, 100.0, None])]
-    told = fleet(
+    told = read_fleet(
         {
             "name": "web",
             "past": [
@@ -59,15 +59,17 @@ def test_histories_of_hosts_are_added_up_and_decisions_counted_once() -> None:
 def test_an_alert_is_told_until_the_next_decision() -> None:
     alert = {"raised": True, "reason": "Demand doubled."}
     assert (
-        fleet({"name": "web", "past": [past(decisions=[decision(1, 5.0, alert=alert)])]}, 900).alert
+        read_fleet(
+            {"name": "web", "past": [past(decisions=[decision(1, 5.0, alert=alert)])]}, 900
+        ).alert
         == "Demand doubled."
     )
     later = [decision(1, 5.0, alert=alert), decision(2, 5.0)]
-    assert fleet({"name": "web", "past": [past(decisions=later)]}, 900).alert is None
+    assert read_fleet({"name": "web", "past": [past(decisions=later)]}, 900).alert is None
 
 
 def test_a_fleet_without_a_past_is_empty() -> None:
-    told = fleet({"name": "web", "past": None}, 900)
+    told = read_fleet({"name": "web", "past": None}, 900)
     assert (told.latest, told.kept, told.demand["wide"], told.machines["wide"]) == (
         None,
         None,
