@@ -20,7 +20,8 @@ import typing as t
 Number = t.Union[int, float]
 Reader = t.Callable[[object], t.Any]
 
-_BEYOND: t.Final = 2**64  # libvirt's widest number
+# libvirt's widest number is no count: QEMU's -1 for "not known", which has lost its sign on the way through libvirt.
+_BEYOND: t.Final = 2**64 - 1
 
 
 @dataclasses.dataclass(frozen=True)

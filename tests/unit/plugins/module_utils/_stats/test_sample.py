@@ -242,3 +242,16 @@ def test_totals_are_exact(counters: list[int]) -> None:
     for index, counter in enumerate(counters):
         record |= {f"block.{index}.name": f"vd{index}", f"block.{index}.rd.bytes": counter}
     assert parse_record(record)["block"]["total"]["rd_bytes"] == sum(counters)
+
+
+@pytest.mark.parametrize(
+    ("key", "group", "name"),
+    [
+        ("balloon.unused", "memory", "unused_bytes"),
+        ("balloon.swap_out", "memory", "swap_out_bytes"),
+        ("cpu.user", "cpu", "user_seconds"),
+    ],
+)
+def test_minus_one_that_lost_its_sign_is_unknown(key: str, group: str, name: str) -> None:
+    stats = parse_record({**RECORD, key: 2**64 - 1})
+    assert stats[group][name] is None
