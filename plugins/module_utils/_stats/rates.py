@@ -102,12 +102,15 @@ def _compute_rate(before: float | None, after: float | None, interval: float) ->
 def _add_rates(
     table: Table, devices: t.Sequence[Values], rates: t.Sequence[Values]
 ) -> dict[str, t.Any]:
-    """Return the sums of the devices' rates; a device that counts but has no rate leaves the sum unknown."""
+    """Return the sums of the devices' rates; a device that counts but has no rate leaves the sum unknown.
+
+    As in the totals of the counters, what lies beneath a disk does not count: the guest's own I/O is that of the top.
+    """
     return {
         field.rate: add_complete(
             rate[field.rate]
             for device, rate in zip(devices, rates)
-            if device.get(field.name) is not None
+            if device.get(field.name) is not None and not device.get("layer")
         )
         for field in table
         if field.rate is not None

@@ -131,3 +131,10 @@ def test_no_rate_is_negative(before: int, after: int) -> None:
     cores = result["cpu"]["used_cores"]
     assert (cores is None) == (after < before)
     assert cores is None or cores >= 0
+
+
+def test_the_total_of_a_disk_with_a_backing_chain_is_the_guests_own() -> None:
+    later = sample(10.0, {"block.0.rd.bytes": 4096 + 100, "block.1.rd.bytes": 900})
+    block = rates(sample(0.0, {"block.1.rd.bytes": 0}), later)["block"]
+    assert [disk["rd_bytes_per_second"] for disk in block["devices"][:2]] == [10.0, 90.0]
+    assert block["total"]["rd_bytes_per_second"] == 10.0
