@@ -15,6 +15,7 @@ from __future__ import annotations
 import collections
 import ipaddress
 import itertools
+import math
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.element_xml import (
@@ -33,7 +34,8 @@ _LASTING: t.Final = frozenset({"reservation"})
 class GuestAddress(t.NamedTuple):
     """An address that a MAC address has, by ``source``: in one network, of one domain, where that is known.
 
-    ``hostname`` is what the guest called itself, ``expiry`` the time that a lease ends, in seconds since 1970.
+    ``hostname`` is what the guest called itself, ``expiry`` the time that a lease ends, in seconds since 1970;
+    0 if it never does.
     """
 
     source: str
@@ -62,6 +64,8 @@ def read_address(raw: t.Mapping[str, t.Any]) -> GuestAddress | None:
         address = ipaddress.ip_address(text)
     except ValueError:
         return None
+    if address.version == 6 and address.ipv4_mapped is not None:
+        return None  # a notation of the IPv4 address, which only its own machine understands
     if (
         address.is_loopback
         or address.is_link_local
@@ -104,7 +108,7 @@ class AddressBook:
             self._by_mac[address.mac].append(address)
 
     def find(self, interface: Interface, uuid: str | None, *, active: bool) -> list[GuestAddress]:
-        """Return the interface's addresses, each once: by source, the longest-lived lease first.
+        """Return the interface's addresses, each once: the longest-lived lease first, then as the source has them.
 
         One that a network gave out counts for an interface on that network, one that a domain reported for that domain.
         """
@@ -119,8 +123,9 @@ class AddressBook:
                 or address.network == interface.source
             )
         ]
+        # The sort is stable: a source's own order stays, in which a guest's own address precedes floating ones.
         addresses.sort(
-            key=lambda address: (self._rank[address.source], -address.expiry, address.address)
+            key=lambda address: (self._rank[address.source], -(address.expiry or math.inf))
         )
         unique: dict[str, GuestAddress] = {}
         for address in addresses:

@@ -38,6 +38,7 @@ def raw(**values: t.Any) -> dict[str, t.Any]:
         {"address": "fe80::1"},
         {"address": "fd00::1%eth0"},
         {"address": "224.0.0.1"},
+        {"address": "::ffff:192.0.2.20"},
         {"address": None},
         {"address": 7},
         {"mac": None},
@@ -104,3 +105,14 @@ def test_a_domain_that_is_off_keeps_its_reservation_only() -> None:
 
 def test_what_one_guest_says_of_anothers_mac_does_not_count() -> None:
     assert of(GuestAddress("agent", MAC, "10.6.6.6", uuid="another"), order=["agent"]) == ([], None)
+
+
+def test_of_one_source_the_first_address_is_the_guests_own_and_floating_ones_follow() -> None:
+    own = GuestAddress("agent", MAC, "192.0.2.20", uuid="u")
+    floating = GuestAddress("agent", MAC, "192.0.2.172", uuid="u")
+    assert of(own, floating, order=["agent"]) == (["192.0.2.20", "192.0.2.172"], "192.0.2.20")
+
+
+def test_a_lease_that_never_ends_is_the_longest() -> None:
+    infinite = GuestAddress("lease", MAC, "10.0.0.30", network="default", expiry=0)
+    assert of(LEASE, infinite, order=["lease"]) == (["10.0.0.30", "10.0.0.2"], "10.0.0.30")
