@@ -167,7 +167,7 @@ options:
   on_duplicate:
     description:
       - What happens when two domains have the same name, or when a domain is called like something that Ansible knows
-        by that name, such as C(localhost) or C(all).
+        by that name, such as C(localhost), C(all) or a group of O(groups).
       - With V(qualify) each of them is listed as C(domain.host), with V(skip) they are left out with a warning, with
         V(error) there is no inventory.
       - A domain whose name begins with a dash is left out with a warning whatever this says, since C(ssh) would take
@@ -353,7 +353,9 @@ class InventoryModule(InventoryBase):
                 if filters.admit(guest.name, collect_facts(guest, host)):
                     name = self._evaluate_name(guest, host)
                     candidates.append(InventoryEntry(name, host.name, guest))
-        entries, omitted = assign_names(candidates, self.get_option("on_duplicate"))
+        entries, omitted = assign_names(
+            candidates, self.get_option("on_duplicate"), self.get_option("groups")
+        )
         if omitted:
             self.display.warning(f"Left out for their names: {', '.join(map(repr, omitted))}")
         connect, grouped = self.get_option("connect"), self.get_option("default_groups")

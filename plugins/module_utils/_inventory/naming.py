@@ -32,27 +32,30 @@ class InventoryEntry(t.NamedTuple):
 
 
 def assign_names(
-    entries: t.Sequence[InventoryEntry], policy: OnDuplicate
+    entries: t.Sequence[InventoryEntry],
+    policy: OnDuplicate,
+    groups: t.Collection[str] = (),
 ) -> tuple[list[InventoryEntry], list[str]]:
     """Return the domains of all hosts under names of their own, and the names that are omitted.
 
-    A name is ambiguous when two domains have it, or when Ansible gives it a meaning: with ``qualify`` it becomes
-    ``domain.host``, with ``skip`` the domain is omitted, with ``error``, and when qualifying does not help, Conflict
-    is raised. A name that ssh would take for an option is always omitted.
+    A name is ambiguous when two domains have it, or when Ansible gives it a meaning, as to the names of ``groups``:
+    with ``qualify`` it becomes ``domain.host``, with ``skip`` the domain is omitted, with ``error``, and when
+    qualifying does not help, Conflict is raised. A name that ssh would take for an option is always omitted.
     """
     unusable = {entry.name for entry in entries if entry.name.startswith("-")}
     entries = [entry for entry in entries if entry.name not in unusable]
-    ambiguous = _find_ambiguous(entries)
+    reserved = _RESERVED.union(groups)
+    ambiguous = _find_ambiguous(entries, reserved)
     if policy == "error" and ambiguous:
-        raise _build_conflict(entries, ambiguous)
+        raise _build_conflict(entries, ambiguous, reserved)
     if policy == "skip":
         return [entry for entry in entries if entry.name not in ambiguous], sorted(
             ambiguous | unusable
         )
     qualified = [_qualify(entry) if entry.name in ambiguous else entry for entry in entries]
-    still_ambiguous = _find_ambiguous(qualified)
+    still_ambiguous = _find_ambiguous(qualified, reserved)
     if still_ambiguous:
-        raise _build_conflict(qualified, still_ambiguous)
+        raise _build_conflict(qualified, still_ambiguous, reserved)
     return qualified, sorted(unusable)
 
 
@@ -69,21 +72,25 @@ def list_default_groups(entry: InventoryEntry) -> list[str]:
     return groups + [f"tag_{tag}" for tag in facts.get("tags", ())]
 
 
-def _find_ambiguous(entries: t.Iterable[InventoryEntry]) -> set[str]:
+def _find_ambiguous(entries: t.Iterable[InventoryEntry], reserved: t.Collection[str]) -> set[str]:
     counts = collections.Counter(entry.name for entry in entries)
-    return {name for name, count in counts.items() if count > 1 or name in _RESERVED}
+    return {name for name, count in counts.items() if count > 1 or name in reserved}
 
 
 def _qualify(entry: InventoryEntry) -> InventoryEntry:
     return entry._replace(name=f"{entry.name}.{entry.host}")
 
 
-def _build_conflict(entries: t.Iterable[InventoryEntry], ambiguous: t.Collection[str]) -> Conflict:
+def _build_conflict(
+    entries: t.Iterable[InventoryEntry],
+    ambiguous: t.Collection[str],
+    reserved: t.Collection[str],
+) -> Conflict:
     name = min(ambiguous)
     hosts = sorted(entry.host for entry in entries if entry.name == name)
     return Conflict(
         f"on_duplicate: the name {name!r} is ambiguous, it is a domain's name on {' and '.join(hosts)}"
-        f"{' and has a meaning of its own for Ansible' if name in _RESERVED else ''}. Rename the domain, or set "
+        f"{' and has a meaning of its own for Ansible' if name in reserved else ''}. Rename the domain, or set "
         "on_duplicate to qualify or skip.",
         name=name,
         hosts=hosts,

@@ -96,6 +96,12 @@ def test_every_option_is_in_an_example() -> None:
     assert set(options()) - set(words_in(examples())) - fragments == set()
 
 
+def test_a_machine_called_like_a_group_of_the_file_is_qualified(inventories: Inventories) -> None:
+    host = inventories.host("k1", domain("windows"))
+    inventory = inventories.read(host, groups={"windows": "'win' in inventory_hostname"})
+    assert [host.name for host in inventory.groups["windows"].get_hosts()] == ["windows.k1"]
+
+
 @pytest.mark.parametrize(("leading", "group"), [(True, "_web"), (False, "web")])
 def test_groups_may_do_without_a_leading_separator(
     inventories: Inventories, leading: bool, group: str

@@ -132,3 +132,13 @@ def test_groups_of_a_domain_that_is_not_ours() -> None:
         "state_running",
         "host_k1",
     ]
+
+
+def test_a_name_that_is_a_group_of_the_file_is_never_given_to_a_domain() -> None:
+    entries, left_out = naming.assign_names(
+        hosts(k1=["windows", "db"]), "qualify", {"windows": "x"}
+    )
+    assert named(entries) == {"windows.k1": ("k1", "windows"), "db": ("k1", "db")}
+    assert left_out == []
+    with pytest.raises(Conflict, match="has a meaning of its own for Ansible"):
+        naming.assign_names(hosts(k1=["windows"]), "error", {"windows": "x"})
