@@ -33,11 +33,12 @@ _NO_HOLD = "({when}) || exit 86; ({script}) 2>&1"
 
 @dataclasses.dataclass
 class Outcome:
-    """What came of a cell: what the actor and the modules said, and all that is wrong."""
+    """What came of a cell: what actor and modules said, files ``kept`` of which they told, all that is wrong."""
 
     acted: str = ""
     said: list[str] = dataclasses.field(default_factory=list)
     problems: list[str] = dataclasses.field(default_factory=list)
+    kept: set[str] = dataclasses.field(default_factory=set)
     seconds: float = 0.0
 
     def add(self, who: str, result: dict[str, t.Any]) -> dict[str, t.Any]:
@@ -45,6 +46,8 @@ class Outcome:
         word = "failed" if result["failed"] else "changed" if result.get("changed") else "ok"
         text = f": {str(result.get('msg'))[:700]}" if result["failed"] else ""
         self.said.append(f"{who} {word}{text}")
+        for row in result.get("domains", []):
+            self.kept.update(row.get("kept_on_source") or ())
         return result
 
 

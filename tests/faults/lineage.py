@@ -54,7 +54,7 @@ CLONE: t.Final = Operation(
     "clone",
     _CLONE,
     (("appliance", "cap:1"), ("names", [_CLONE]), ("state", "shutdown")),
-    (Moment("volumes made", ".volume"), Moment("defined", ".domain")),
+    (Moment("volumes made", ".volume"), Moment("being defined", "domain")),
 )
 REMOVAL: t.Final = Operation(
     "removal",

@@ -134,8 +134,8 @@ MUTATIONS: t.Final = (
         "checksum",
         "an image is what its publisher announced",
         "_feed/download.py",
-        "found != wanted.checksum.digits:",
-        "not found:",
+        "digits != download.checksum.digits:",
+        "not digits:",
         _UNIT + "_feed/test_download.py",
     ),
     Mutation(
@@ -158,8 +158,8 @@ MUTATIONS: t.Final = (
         "unknown-stays",
         "what is not known never shrinks a fleet",
         "_provision/scale_in.py",
-        "need.keep is None or observed.unknown or",
-        "need.keep is None or",
+        "requirement.keep is None or observed.unknown or",
+        "requirement.keep is None or",
         _UNIT + "_provision",
     ),
 )

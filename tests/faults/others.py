@@ -78,8 +78,7 @@ def _run(
     appliance = None if operation.destination or last["failed"] else last.get("appliance")
     if appliance:
         outcome.problems += judge_appliance(scene, appliance, acked)
-    kept = [path for row in last.get("domains", []) for path in row["kept_on_source"]]
-    outcome.problems += judge(scene, expected=expected, kept=kept)
+    outcome.problems += judge(scene, expected=expected, kept=outcome.kept)
 
 
 def _check_word(

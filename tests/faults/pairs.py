@@ -143,7 +143,7 @@ def _run(
     expected = (scene.target,) if operation.destination and not last["failed"] else ()
     if not last["failed"] and last.get("appliance"):
         outcome.problems += judge_appliance(scene, last["appliance"], acked)
-    outcome.problems += judge(scene, expected=expected)
+    outcome.problems += judge(scene, expected=expected, kept=outcome.kept)
 
 
 def _happen(scene: Scene, event: Event) -> None:
