@@ -197,7 +197,7 @@ def _inspect(location: Location, descriptor: int, packed_size: int, means: Means
 def _recognise(location: Location, head: bytes, size: int) -> header.Image:
     claimed_format = location.image_format
     if claimed_format == "raw":
-        return header.inspect_raw(location.option, location.place, size)
+        return header.inspect_raw(location.option, location.place, head, size)
     image = header.inspect(location.option, location.place, head, size)
     if claimed_format not in {"auto", image.format}:
         raise InvalidInput(

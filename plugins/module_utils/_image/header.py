@@ -54,9 +54,9 @@ _COMPRESSED: t.Final[dict[bytes, str]] = {
     b"\xfd7zXZ\x00": "xz",
     b"\x28\xb5\x2f\xfd": "zstd",
 }
-_OTHER_FORMATS: t.Final[dict[bytes, str]] = {
-    **_COMPRESSED,
-    b"PK\x03\x04": "zip",
+# What libvirt and QEMU tell a disk image by, so what they may take a "raw" disk for.
+_DISK_FORMATS: t.Final[dict[bytes, str]] = {
+    b"QFI\xfb": "qcow2",
     b"KDMV": "VMDK",
     b"COWD": "VMDK",
     b"# Disk DescriptorFile": "VMDK",
@@ -67,7 +67,16 @@ _OTHER_FORMATS: t.Final[dict[bytes, str]] = {
     b"WithoutFreeSpace": "Parallels",
     b"WithouFreSpacExt": "Parallels",
     b"LUKS\xba\xbe": "LUKS",
+    b"Bochs Virtual HD Image": "Bochs",
+    b"#!/bin/sh\n#V2.0 Format": "cloop",
+    b"OOOM": "UML's copy-on-write",
+    b"json:": "a description in JSON",
 }
+_OTHER_FORMATS: t.Final[dict[bytes, str]] = {**_COMPRESSED, b"PK\x03\x04": "zip"}
+_VDI_SIGNATURE: t.Final = b"\x7f\x10\xda\xbe"
+_VDI_SIGNATURE_OFFSET: t.Final = 64
+# QEMU passes over comments and empty lines, whatever they say.
+_VMDK_DESCRIPTOR = re.compile(rb"(?:#[^\n]*\n| *\r?\n)*version=[0-9]")
 
 
 class _Header(t.NamedTuple):
@@ -178,19 +187,42 @@ def inspect(option: str, path: str, head: bytes, size: int) -> Image:
     """
     if head.startswith(_QCOW2_MAGIC):
         return _inspect_qcow2(option, path, head, size)
-    for magic, name in _OTHER_FORMATS.items():
-        if head.startswith(magic):
-            raise InvalidInput(
-                option,
-                path,
-                f"is in the format {name}",
-                "Unpack or convert it first: qemu-img convert -O qcow2.",
-            )
-    return inspect_raw(option, path, size)
+    name = next((name for magic, name in _OTHER_FORMATS.items() if head.startswith(magic)), None)
+    name = name or detect_disk_format(head)
+    if name is not None:
+        raise InvalidInput(
+            option,
+            path,
+            f"is in the format {name}",
+            "Unpack or convert it first: qemu-img convert -O qcow2.",
+        )
+    return inspect_raw(option, path, head, size)
 
 
-def inspect_raw(option: str, path: str, size: int) -> Image:
-    """Return the raw image whose file is ``size`` bytes long; raises InvalidInput when no disk has that size."""
+def detect_disk_format(head: bytes) -> str | None:
+    """Return which format of disks (qcow2, VMDK …) libvirt or QEMU may take ``head`` for; None for a raw disk."""
+    if head[_VDI_SIGNATURE_OFFSET:].startswith(_VDI_SIGNATURE):
+        return "VDI"
+    if _VMDK_DESCRIPTOR.match(head):
+        return "VMDK"
+    return next((name for magic, name in _DISK_FORMATS.items() if head.startswith(magic)), None)
+
+
+def inspect_raw(option: str, path: str, head: bytes, size: int) -> Image:
+    """Return the raw image that begins with ``head`` and whose file is ``size`` bytes long.
+
+    Raises InvalidInput when no disk has that size, and for one that begins like an image of another format: whoever
+    probes it would open the files that its header names.
+    """
+    probed = detect_disk_format(head)
+    if probed is not None:
+        raise InvalidInput(
+            option,
+            path,
+            f"is said to be raw, but begins like an image in the format {probed}",
+            "If it is one, leave the format out, or convert it first: qemu-img convert -O qcow2. If it is not, do not "
+            "use it.",
+        )
     if size == 0 or size % 512:
         raise InvalidInput(
             option,

@@ -157,6 +157,23 @@ def test_another_content_than_announced_is_never_visible(
     assert volumes(shelf) == []
 
 
+@pytest.mark.parametrize(
+    "head", [b"QFI\xfb\0\0\0\3", b"KDMV", b"# Disk DescriptorFile\nversion=1\n"]
+)
+def test_an_image_that_is_only_called_raw_is_refused(
+    shelf: Catalogue,
+    ask: t.Callable[..., register.ApplianceRequest],
+    tmp_path: Path,
+    head: bytes,
+) -> None:
+    """S2: a full clone of it would hold whatever file of the host its header names."""
+    path = tmp_path / "hostile.raw"
+    path.write_bytes(head.ljust(4096, b"\0"))
+    with pytest.raises(InvalidInput, match=r"source\.file: .*is said to be raw, but begins like"):
+        make(shelf, ask(files={"": Location(str(path), image_format="raw")}))
+    assert volumes(shelf) == []
+
+
 def test_what_a_killed_run_left_is_removed_by_the_next(
     shelf: Catalogue, ask: t.Callable[..., register.ApplianceRequest], contents: dict[str, bytes]
 ) -> None:

@@ -111,6 +111,49 @@ def test_a_raw_disk_is_of_whole_sectors(content: bytes) -> None:
         inspect(content, len(content))
 
 
+@pytest.mark.parametrize(
+    ("head", "name"),
+    [
+        (qcow2(), "qcow2"),
+        (b"QFI\xfb\x00\x00\x00\x01" + bytes(504), "qcow2"),
+        (b"KDMV" + bytes(508), "VMDK"),
+        (b"# Disk DescriptorFile\nversion=1\n".ljust(512, b"\0"), "VMDK"),
+        (b"# anything\n\n  \nversion=2\r\n".ljust(512, b"\0"), "VMDK"),
+        (b"version=1\n".ljust(512, b"\0"), "VMDK"),
+        (b"conectix" + bytes(504), "VHD"),
+        (b"vhdxfile" + bytes(504), "VHDX"),
+        (b"<<< Oracle VM VirtualBox Disk Image >>>\n".ljust(512, b"\0"), "VDI"),
+        (bytes(64) + b"\x7f\x10\xda\xbe" + bytes(444), "VDI"),
+        (b"QED\0" + bytes(508), "QED"),
+        (b"WithoutFreeSpace" + bytes(496), "Parallels"),
+        (b"LUKS\xba\xbe" + bytes(506), "LUKS"),
+        (b"Bochs Virtual HD Image".ljust(512, b"\0"), "Bochs"),
+        (b"#!/bin/sh\n#V2.0 Format\nmodprobe cloop".ljust(512, b"\0"), "cloop"),
+        (b'json:{"driver":"raw"}'.ljust(512, b"\0"), "a description in JSON"),
+    ],
+)
+def test_what_is_called_raw_begins_like_no_other_disk(head: bytes, name: str) -> None:
+    """S2: whoever probes it would open the files that its header names."""
+    with pytest.raises(
+        InvalidInput, match=f"is said to be raw, but begins like an image in the format {name}"
+    ):
+        header.inspect_raw("source.format", PATH, head, 1 << 20)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        bytes(65536),
+        bytes(32769) + b"CD001" + bytes(1024),  # an ISO names no other file
+        b"\x1f\x8b" + bytes(510),
+        b"\xeb\x63\x90".ljust(510, b"\0") + b"\x55\xaa",
+        b"# a comment\nversions=none".ljust(512, b"\0"),
+    ],
+)
+def test_what_nothing_takes_for_an_image_is_raw(head: bytes) -> None:
+    assert header.inspect_raw("source.format", PATH, head, 1 << 20) == header.Image("raw", 1 << 20)
+
+
 def test_a_disk_that_is_far_larger_than_its_file_must_be_asked_for() -> None:
     found = inspect(qcow2(size=10 << 30))
     with pytest.raises(
