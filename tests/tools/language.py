@@ -38,8 +38,8 @@ leaves let lie lies limit link list listen load locate lock log look loses lower
 mark mask match matches may measure meet mend merge migrate mirror mix mount move moves must
 narrow need needs negotiate normalise note notice notify observe offer omit open outlive overlap
 overlaps override owe own owns pack pad pair parse partition pass patch pause permit persist pick
-pin pivot plan points poll pop power predict prefer prepare present preserve print probe process
-produce promote protects prove proves provide prune publish pull purge push put qualify query
+pin pivot place plan points poll pop power predict prefer prepare present preserve print probe process
+produce promise promote protects prove proves provide prune publish pull purge push put qualify query
 queue quote raise reaches read reads rebalance rebuild recall receive recognise record recover
 redirect reduce refer refresh refuse register reject release reload remain remember remove removes
 rename render repair repeat replace replay report require reserve reset reside resize resolve

@@ -16,10 +16,7 @@ import typing as t
 from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue import nvram
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain import power
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain.defined import look_up
-from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
-    Conflict,
-    InvalidInput,
-)
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Conflict, InvalidInput
 from ansible_collections.headroom.libvirt.plugins.module_utils._layers import layers
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import domain_xml, domains
 

@@ -30,24 +30,24 @@ _MIGRATION_PORT: t.Final = 49152
 _REACH_SECONDS: t.Final = 5.0
 
 
-def default_migrate_uri(destination_uri: str) -> str | None:
+def choose_migrate_uri(destination_uri: str) -> str | None:
     """Return ``tcp://HOST`` for the host that a remote URI names: a name that is known to lead there."""
     parts = urlsplit(destination_uri)
     return f"tcp://{format_host(parts.hostname)}" if parts.hostname else None
 
 
-def memory_host(destination: Connection, plan: MigrationPlan) -> str:
+def find_memory_host(destination: Connection, plan: MigrationPlan) -> str:
     """Return the name under which the source's QEMU will look for the destination's; empty if the URI has none."""
     uri = plan.parameters.get("migrate_uri")
     return (urlsplit(uri).hostname or "") if uri else node.read_hostname(destination)
 
 
-def resolved(host: str) -> str:
+def resolve(host: str) -> str:
     """Return the address that ``host`` leads to; raises OSError if it leads nowhere."""
     return str(socket.getaddrinfo(host, _MIGRATION_PORT, type=socket.SOCK_STREAM)[0][4][0])
 
 
-def problem_at(address: str) -> str | None:
+def find_problem_at(address: str) -> str | None:
     """Return why nobody answers at ``address``; None if somebody does, and if only to say that no port is open."""
     try:
         socket.create_connection((address, _MIGRATION_PORT), _REACH_SECONDS).close()
@@ -58,25 +58,25 @@ def problem_at(address: str) -> str | None:
     return None
 
 
-def export_place(
+def choose_export_place(
     source: Connection, source_uri: str, plan: MigrationPlan
 ) -> tuple[str, str | None]:
     """Return the source's address that the destination reads streamed disks from, and the name in its certificate.
 
     The name is None where it is that address itself, or nothing is encrypted. Raises Conflict when no way is found.
     """
-    if not plan.streamed:
+    if not plan.disks_to_stream:
         return "", None
-    given = plan.request.export_address or urlsplit(source_uri).hostname
-    if given:
-        return given, None
+    address = plan.request.export_address or urlsplit(source_uri).hostname
+    if address:
+        return address, None
     # certificates are made for names rather than for addresses
-    return _towards(plan.request.migrate_uri or plan.request.destination_uri), (
+    return _find_address_towards(plan.request.migrate_uri or plan.request.destination_uri), (
         node.read_hostname(source) if plan.request.tls else None
     )
 
 
-def _towards(uri: str) -> str:
+def _find_address_towards(uri: str) -> str:
     peer = urlsplit(uri).hostname
     if peer is None:
         raise Conflict(
@@ -84,7 +84,7 @@ def _towards(uri: str) -> str:
             "Write it.",
         )
     try:
-        return _own_address_towards(peer)
+        return _find_own_address(peer)
     except OSError as error:
         raise Conflict(
             f"export_address: no way to {peer!r} was found ({error}). Write the address of the source that the "
@@ -92,7 +92,7 @@ def _towards(uri: str) -> str:
         ) from error
 
 
-def _own_address_towards(peer: str) -> str:
+def _find_own_address(peer: str) -> str:
     """Return the address that this host has on its way to ``peer``; nothing is sent."""
     family, kind, protocol, _name, address = socket.getaddrinfo(peer, 9, type=socket.SOCK_DGRAM)[0]
     with socket.socket(family, kind, protocol) as probe:

@@ -44,8 +44,8 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._virt.machines im
 )
 
 from . import addresses, inspection, plan, preflight, storage_checks, survey
-from .endpoints import Sides, seen, whereabouts
-from .intent import KIND, intent_of
+from .endpoints import Endpoints, locate, read_state
+from .intent import KIND, make_intent
 from .mover import GoesOn, Mover
 from .task import Moved, RoomLedger, Task
 
@@ -114,12 +114,12 @@ def _move_one(task: Task, name: str, cancelled: threading.Event, ledger: RoomLed
         recovered = task.act and _recover_earlier(task, name)
         domain = domains.find(source, name)
         uuid = task.uuid if domain is None else domain.UUIDString()
-        there = _look_up_arrived(destination, task.request.destination_name or name, uuid)
-        if domain is None or (there is not None and _is_there_already(domain, there)):
-            return _already_there(task, name, destination, there, recovered)
-        sides = Sides(source, destination, domain.UUIDString(), task.clock, cancelled)
+        arrived = _look_up_arrived(destination, task.request.destination_name or name, uuid)
+        if domain is None or (arrived is not None and _has_arrived(domain, arrived)):
+            return _describe_arrived(task, name, destination, arrived, recovered)
+        sides = Endpoints(source, destination, domain.UUIDString(), task.clock, cancelled)
         try:
-            return _One(task, sides, domain, began, ledger).move()
+            return _Move(task, sides, domain, began, ledger).move()
         finally:
             ledger.withdraw(name)
 
@@ -127,7 +127,7 @@ def _move_one(task: Task, name: str, cancelled: threading.Event, ledger: RoomLed
 def _recover_earlier(task: Task, name: str) -> bool:
     """Finish, or take back, what an earlier run of this task has left of ``name``; return whether it was finished."""
     finished = False
-    for record in task.unfinished(name):
+    for record in task.list_unfinished(name):
         if record.alive:  # the preflight says so
             continue
         if _has_switched(task, record):
@@ -144,8 +144,8 @@ def _has_switched(task: Task, record: Record) -> bool:
             stack.enter_context(open_connection(uri, timeout=task.connect_timeout))
             for uri in (task.uri, task.request.destination_uri)
         )
-        sides = Sides(source, destination, record.intent["uuid"])
-        return sides.whereabouts() in ("destination", "postcopy") or sides.at_source() is None
+        sides = Endpoints(source, destination, record.intent["uuid"])
+        return sides.locate() in ("destination", "postcopy") or sides.find_at_source() is None
 
 
 def _look_up_arrived(
@@ -159,9 +159,9 @@ def _look_up_arrived(
     return None
 
 
-def _is_there_already(domain: libvirt.virDomain, there: libvirt.virDomain) -> bool:
+def _has_arrived(domain: libvirt.virDomain, arrived: libvirt.virDomain) -> bool:
     """Return whether the guest runs on the destination; raises Conflict when it runs on both hosts."""
-    place = whereabouts(seen(domain), seen(there))
+    place = locate(read_state(domain), read_state(arrived))
     if place == "both":
         raise Conflict(
             f"{domain.name()!r} runs on both hosts. Power off the one that should not: this can corrupt its disks.",
@@ -170,10 +170,14 @@ def _is_there_already(domain: libvirt.virDomain, there: libvirt.virDomain) -> bo
     return place == "destination"
 
 
-def _already_there(
-    task: Task, name: str, destination: Connection, there: libvirt.virDomain | None, recovered: bool
+def _describe_arrived(
+    task: Task,
+    name: str,
+    destination: Connection,
+    arrived: libvirt.virDomain | None,
+    recovered: bool,
 ) -> Moved:
-    if there is None:
+    if arrived is None:
         which = repr(name) if task.uuid is None else f"{name!r} with the UUID {task.uuid}"
         raise NotFound(
             f"name: neither {mask_uri(task.uri)} nor {destination.uri} has a domain {which}. Check the names with "
@@ -181,28 +185,28 @@ def _already_there(
             name=name,
         )
     changed = recovered
-    if task.request.persistent and not domains.is_persistent(there):
+    if task.request.persistent and not domains.is_persistent(arrived):
         changed = True
         if task.act:
-            domains.define(destination, migration.read_migratable_xml(there, inactive=True))
+            domains.define(destination, migration.read_migratable_xml(arrived, inactive=True))
     return Moved(
         name=name,
-        uuid=there.UUIDString(),
+        uuid=arrived.UUIDString(),
         changed=changed,
-        running_host=destination.uri if domains.is_active(there) else None,
+        running_host=destination.uri if domains.is_active(arrived) else None,
         source_uri=task.uri,
         destination_uri=task.request.destination_uri,
-        machine=MachineRef(read_machine_uri(destination), there.name(), there.UUIDString()),
+        machine=MachineRef(read_machine_uri(destination), arrived.name(), arrived.UUIDString()),
     )
 
 
-class _One:
+class _Move:
     """One domain that is to be moved."""
 
     def __init__(
         self,
         task: Task,
-        sides: Sides,
+        sides: Endpoints,
         domain: libvirt.virDomain,
         began: float,
         ledger: RoomLedger,
@@ -215,43 +219,45 @@ class _One:
 
     def move(self) -> Moved:
         task, sides = self._task, self._sides
-        pools = survey.active_pools(sides.destination)
-        request = self._with_defaults()
-        made = plan.make_plan(
-            survey.guest(sides.source, sides.destination, self._domain), request, pools
+        pools = survey.list_active_pools(sides.destination)
+        request = self._complete_request()
+        plan_of_move = plan.make_plan(
+            survey.read_guest(sides.source, sides.destination, self._domain), request, pools
         )
-        plan.check_streamable(made)
-        facts = inspection.facts(
+        plan.check_streamable(plan_of_move)
+        facts = inspection.gather_facts(
             sides.source,
             sides.destination,
             self._domain,
-            made,
+            plan_of_move,
             pools,
             is_local=leads_here(task.uri),
         )
         facts = dataclasses.replace(
             facts,
-            unfinished=task.in_the_way(made.guest.name),
-            handshakes=self._handshakes(made, pools),
-            promised_bytes=self._ledger.promise(made.guest.name, storage_checks.sum_needed(made)),
+            unfinished=task.find_in_the_way(plan_of_move.guest.name),
+            handshakes=self._try_handshakes(plan_of_move, pools),
+            promised_bytes=self._ledger.promise(
+                plan_of_move.guest.name, storage_checks.add_up_needed_bytes(plan_of_move)
+            ),
         )
         result = Moved(
-            name=made.guest.name,
-            uuid=made.guest.uuid,
+            name=plan_of_move.guest.name,
+            uuid=plan_of_move.guest.uuid,
             changed=not task.preflight_only,
-            running_host=sides.destination.uri if made.guest.running else None,
+            running_host=sides.destination.uri if plan_of_move.guest.running else None,
             source_uri=task.uri,
             destination_uri=request.destination_uri,
-            machine=self._locate(made),
-            plan=made,
-            preflight=preflight.evaluate(made, facts),
+            machine=self._locate(plan_of_move),
+            plan=plan_of_move,
+            preflight=preflight.evaluate(plan_of_move, facts),
         )
         if task.preflight_only:
-            result.running_host = sides.source.uri if made.guest.running else None
+            result.running_host = sides.source.uri if plan_of_move.guest.running else None
             return result
         self._refuse_if_failed(result)
         if task.act:
-            self._act(made, result)
+            self._act(plan_of_move, result)
         return result
 
     def _locate(self, plan: MigrationPlan) -> MachineRef:
@@ -262,78 +268,88 @@ class _One:
         uri = read_machine_uri(self._sides.destination)
         return MachineRef(uri, plan.destination_name, guest.uuid)
 
-    def _handshakes(
-        self, made: MigrationPlan, pools: tuple[Pool, ...]
+    def _try_handshakes(
+        self, migration_plan: MigrationPlan, pools: tuple[Pool, ...]
     ) -> tuple[Handshake, ...] | None:
         """Try TLS, each way in which this migration will use it; None without a pool to try it with."""
         destination_pool = next((pool.name for pool in pools if pool.holds_files), None)
-        if "TLS" not in made.flags or destination_pool is None:
+        if "TLS" not in migration_plan.flags or destination_pool is None:
             return None
-        host = addresses.memory_host(self._sides.destination, made)
+        host = addresses.find_memory_host(self._sides.destination, migration_plan)
         try:
-            probes = self._probes(made, host, destination_pool)
+            probes = self._plan_probes(migration_plan, host, destination_pool)
         except Conflict as error:
             return (Handshake(host, error.message),)
         return tuple(tls.shake_hands(probe) for probe in probes)
 
-    def _probes(self, made: MigrationPlan, host: str, destination_pool: str) -> list[tls.Probe]:
+    def _plan_probes(
+        self, migration_plan: MigrationPlan, host: str, destination_pool: str
+    ) -> list[tls.Probe]:
         """Return what is to be tried: the way of the memory, to ``host``; and that of streamed disks, if any."""
         platform = export_xml.read_platform(domains.read_live_xml(self._domain))
         source = tls.ProbeEnd(self._sides.source, platform)
         destination = tls.ProbeEnd(self._sides.destination, platform)
-        address, tls_name = addresses.export_place(self._sides.source, self._task.uri, made)
-        uuid = made.guest.uuid
+        address, tls_name = addresses.choose_export_place(
+            self._sides.source, self._task.uri, migration_plan
+        )
+        uuid = migration_plan.guest.uuid
         probes = [tls.Probe(destination, source, host, ports.MIGRATIONS, destination_pool, uuid)]
-        streamed = {disk.target for disk in made.streamed}
-        pool = next((disk.pool for disk in made.guest.disks if disk.target in streamed), None)
+        streamed = {disk.target for disk in migration_plan.disks_to_stream}
+        pool = next(
+            (disk.pool for disk in migration_plan.guest.disks if disk.target in streamed), None
+        )
         if pool:
             probes.append(
                 tls.Probe(source, destination, address, ports.EXPORTS, pool, uuid, tls_name)
             )
         return probes
 
-    def _with_defaults(self) -> Request:
+    def _complete_request(self) -> Request:
         request = self._task.request
         if request.migrate_uri is None:
             request = dataclasses.replace(
-                request, migrate_uri=addresses.default_migrate_uri(request.destination_uri)
+                request, migrate_uri=addresses.choose_migrate_uri(request.destination_uri)
             )
         return request
 
     def _refuse_if_failed(self, result: Moved) -> None:
-        found = preflight.failed(result.preflight)
-        if found:
+        failures = preflight.find_failed(result.preflight)
+        if failures:
             raise Conflict(
                 f"{result.name!r} was not touched, since the preflight found: "
-                + " ".join(f"{finding.detail}. {finding.remedy}" for finding in found),
+                + " ".join(f"{finding.detail}. {finding.remedy}" for finding in failures),
                 preflight=[finding.as_dict() for finding in result.preflight],
                 name=result.name,
             )
 
-    def _act(self, made: MigrationPlan, result: Moved) -> None:
-        intent = self._intent(made)
+    def _act(self, migration_plan: MigrationPlan, result: Moved) -> None:
+        intent = self._make_intent(migration_plan)
         mover: Mover | None = None
         try:
             with self._task.journal.begin(
-                KIND, made.guest.name, intent.as_dict(), self._task.recovery
+                KIND, migration_plan.guest.name, intent.as_dict(), self._task.recovery
             ) as transaction:
                 result.transaction = transaction.id
-                mover = Mover(self._sides, made, intent, transaction, self._began)
+                mover = Mover(self._sides, migration_plan, intent, transaction, self._began)
                 mover.run()
         except GoesOn:  # its record stays, for whoever finishes it
             pass
         if mover is not None:
-            result.outcome, result.kept = mover.outcome, mover.kept
+            result.outcome, result.kept_paths = mover.outcome, mover.kept_paths
 
-    def _intent(self, made: MigrationPlan) -> Intent:
+    def _make_intent(self, migration_plan: MigrationPlan) -> Intent:
         text = domains.read_live_xml(self._domain)
         # the definition's, since a guest that was streamed before still runs with the policies of that move
         every = export_xml.read_policies(domains.read_definition_xml(self._domain))
-        return intent_of(
-            made,
+        return make_intent(
+            migration_plan,
             uri=self._task.uri,
             platform=export_xml.read_platform(text),
             token=secrets.token_hex(_TOKEN_BYTES),
-            export=addresses.export_place(self._sides.source, self._task.uri, made),
-            policies={disk.target: every.get(disk.target, {}) for disk in made.streamed},
+            export=addresses.choose_export_place(
+                self._sides.source, self._task.uri, migration_plan
+            ),
+            policies={
+                disk.target: every.get(disk.target, {}) for disk in migration_plan.disks_to_stream
+            },
         )

@@ -28,7 +28,7 @@ Place = t.Literal["source", "moving", "destination", "postcopy", "both", "nowher
 
 
 @dataclasses.dataclass(frozen=True)
-class Seen:
+class SeenState:
     """A domain as one host shows it; ``state`` is None where the host does not know it."""
 
     state: states.State | None = None
@@ -50,7 +50,7 @@ class Seen:
         return self.reason in ("postcopy", "postcopy_failed")
 
 
-def whereabouts(source: Seen, destination: Seen) -> Place:
+def locate(source: SeenState, destination: SeenState) -> Place:
     """Return where the guest is. Pure.
 
     ``both`` should never be: two hosts run the guest. ``postcopy`` is on both by nature, and neither can do alone.
@@ -67,7 +67,7 @@ def whereabouts(source: Seen, destination: Seen) -> Place:
 
 
 @dataclasses.dataclass(frozen=True)
-class Sides:
+class Endpoints:
     """Both hosts of a migration, and the guest's names there."""
 
     source: Connection
@@ -76,25 +76,25 @@ class Sides:
     clock: Clock = SYSTEM_CLOCK
     cancelled: threading.Event = dataclasses.field(default_factory=threading.Event)
 
-    def at_source(self) -> libvirt.virDomain | None:
+    def find_at_source(self) -> libvirt.virDomain | None:
         """Return the source's domain, None where it has none."""
         return _find(self.source, self.uuid)
 
-    def at_destination(self) -> libvirt.virDomain | None:
+    def find_at_destination(self) -> libvirt.virDomain | None:
         """Return the destination's domain, None where it has none."""
         return _find(self.destination, self.uuid)
 
-    def seen_at_source(self) -> Seen:
+    def read_source_state(self) -> SeenState:
         """Return the guest as the source shows it."""
-        return seen(self.at_source())
+        return read_state(self.find_at_source())
 
-    def seen_at_destination(self) -> Seen:
+    def read_destination_state(self) -> SeenState:
         """Return the guest as the destination shows it."""
-        return seen(self.at_destination())
+        return read_state(self.find_at_destination())
 
-    def whereabouts(self) -> Place:
+    def locate(self) -> Place:
         """Return where the guest is now."""
-        return whereabouts(self.seen_at_source(), self.seen_at_destination())
+        return locate(self.read_source_state(), self.read_destination_state())
 
     def stop_if_cancelled(self) -> None:
         """Raise Interrupted when the task was told to stop."""
@@ -102,16 +102,16 @@ class Sides:
             raise Interrupted("the task was interrupted")
 
 
-def seen(domain: libvirt.virDomain | None) -> Seen:
+def read_state(domain: libvirt.virDomain | None) -> SeenState:
     """Return a domain as its host shows it now."""
     if domain is None:
-        return Seen()
+        return SeenState()
     try:
         number, reason = domains.read_state(domain)
     except NotFound:
-        return Seen()
+        return SeenState()
     name = states.state_name(number)
-    return Seen(name, states.reason_name(name, reason))
+    return SeenState(name, states.reason_name(name, reason))
 
 
 def _find(connection: Connection, uuid: str) -> libvirt.virDomain | None:

@@ -13,9 +13,7 @@ import dataclasses
 import typing as t
 
 if t.TYPE_CHECKING:
-    from ansible_collections.headroom.libvirt.plugins.module_utils._streaming.model import (
-        Handshake,
-    )
+    from ansible_collections.headroom.libvirt.plugins.module_utils._streaming.model import Handshake
     from ansible_collections.headroom.libvirt.plugins.module_utils._virt.storage_xml import Pool
 
     from .host_resources import HostResource

@@ -22,15 +22,12 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._streaming.pull i
     Pull,
     StallWatch,
 )
-from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
-    domains,
-    migration,
-)
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt import domains, migration
 
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._virt.libvirt_dep import libvirt
 
-    from .endpoints import Sides
+    from .endpoints import Endpoints
     from .intent import Intent
 
 _LOOK_EVERY_SECONDS: t.Final = 0.3
@@ -39,22 +36,22 @@ _PATIENCE_SECONDS: t.Final = 300.0
 _MIB: t.Final = 1024 * 1024
 
 
-def settle(sides: Sides, intent: Intent, port: int) -> None:
+def settle(sides: Endpoints, intent: Intent, port: int) -> None:
     """Make the guest at home on the destination, and start pulling in what it still reads from the source."""
-    domain = sides.at_destination()
+    domain = sides.find_at_destination()
     if domain is not None and intent.autostart and domains.is_persistent(domain):
         domains.set_autostart(domain, True)
     if intent.streamed:
         _pull_of(sides, intent, port).start()
 
 
-def complete(sides: Sides, intent: Intent, port: int) -> dict[str, str]:
+def complete(sides: Endpoints, intent: Intent, port: int) -> dict[str, str]:
     """Wait until all is local, then tidy both hosts; return {path: reason} of what stays on the source."""
     if intent.streamed:
         _await_local(sides, intent, port)
         _restore_definition(sides, intent)
         serve.stop(sides.source, intent.helper, intent.export_helper.leftover_paths)
-    paths = [disk.source_path for disk in intent.moved]
+    paths = [disk.source_path for disk in intent.disks_to_move]
     overlays = [disk.overlay_path for disk in intent.streamed]
     if not intent.remove_source_volumes:
         return dict.fromkeys([*paths, *overlays], "remove_source_volumes is not set")
@@ -62,7 +59,7 @@ def complete(sides: Sides, intent: Intent, port: int) -> dict[str, str]:
     return deletion.delete_files(sides.source, [*overlays, *paths], without={intent.uuid})
 
 
-def _await_local(sides: Sides, intent: Intent, port: int) -> None:
+def _await_local(sides: Endpoints, intent: Intent, port: int) -> None:
     """Return when every disk is local. What fails on the way is begun again, the export included.
 
     Raises TimedOut when nothing has moved for minutes: the guest waits, and the transaction can be resumed.
@@ -83,7 +80,7 @@ def _await_local(sides: Sides, intent: Intent, port: int) -> None:
         sides.clock.sleep(_LOOK_EVERY_SECONDS)
 
 
-def _pull_of(sides: Sides, intent: Intent, port: int) -> Pull:
+def _pull_of(sides: Endpoints, intent: Intent, port: int) -> Pull:
     """Return the pull of the streamed disks of the guest, which must run on the destination."""
     return Pull(
         _look_up_running(sides, intent),
@@ -93,8 +90,8 @@ def _pull_of(sides: Sides, intent: Intent, port: int) -> Pull:
     )
 
 
-def _look_up_running(sides: Sides, intent: Intent) -> libvirt.virDomain:
-    domain = sides.at_destination()
+def _look_up_running(sides: Endpoints, intent: Intent) -> libvirt.virDomain:
+    domain = sides.find_at_destination()
     if domain is None:
         raise NotFound(
             f"{intent.name!r} is not on the destination any more. If it was removed on purpose, take the transaction "
@@ -109,9 +106,9 @@ def _look_up_running(sides: Sides, intent: Intent) -> libvirt.virDomain:
     return domain
 
 
-def _restore_definition(sides: Sides, intent: Intent) -> None:
+def _restore_definition(sides: Endpoints, intent: Intent) -> None:
     """Give the definition on the destination the error policies back that it had before the move."""
-    domain = sides.at_destination()
+    domain = sides.find_at_destination()
     if domain is None or not intent.persistent or not domains.is_persistent(domain):
         return
     before = migration.read_migratable_xml(domain, inactive=True)

@@ -79,17 +79,17 @@ def find_obstacles(disk: etree._Element) -> tuple[str, ...]:
     obstacles = (
         [] if disk.get("type", "file") in _SOURCE_TYPES else [f"is of the type {disk.get('type')}"]
     )
-    obstacles += _name_unknown(disk, _DISK_CHILDREN, "")
+    obstacles += _describe_unknown(disk, _DISK_CHILDREN, "")
     source = disk.find("source")
     if source is not None:
         unknown = sorted(set(map(str, source.attrib)) - _SOURCE_ATTRIBUTES)
         obstacles += [f"has a source with {name}=, which is not understood" for name in unknown]
-        obstacles += _name_unknown(source, _SOURCE_CHILDREN, " in its source")
+        obstacles += _describe_unknown(source, _SOURCE_CHILDREN, " in its source")
     return tuple(dict.fromkeys(obstacles))
 
 
-def _name_unknown(element: etree._Element, known: t.Collection[str], where: str) -> list[str]:
-    tags = [str(child.tag) for child in element.iterchildren("*") if child.tag not in known]
+def _describe_unknown(element: etree._Element, allowed: t.Collection[str], where: str) -> list[str]:
+    tags = [str(child.tag) for child in element.iterchildren("*") if child.tag not in allowed]
     return [_WHY.get(tag, f"has <{tag}>{where}, which is not understood") for tag in tags]
 
 
@@ -118,18 +118,18 @@ def _read_system(root: etree._Element) -> t.Iterator[HostResource]:
     for name in ("loader", "kernel", "initrd", "dtb", "shim"):
         path = (root.findtext(f"os/{name}") or "").strip()
         if path:
-            yield _file("firmware", f"the guest's {name}", path)
+            yield _make_file("firmware", f"the guest's {name}", path)
     template = read_attribute(root.find("os/nvram"), "template")
     if template:
-        yield _file("firmware", "the template of the guest's NVRAM", template)
+        yield _make_file("firmware", "the template of the guest's NVRAM", template)
     for table in root.iterfind("os/acpi/table"):
-        yield _file("firmware", "the guest's ACPI table", (table.text or "").strip())
+        yield _make_file("firmware", "the guest's ACPI table", (table.text or "").strip())
     if root.find("{http://libvirt.org/schemas/domain/qemu/1.0}commandline") is not None:
         remedy = "Take <qemu:commandline> out (virsh edit), or move the guest by hand."
         yield HostResource("qemu", "arguments of QEMU that nobody understands", "", "none", remedy)
 
 
-def _file(check: str, what: str, path: str) -> HostResource:
+def _make_file(check: str, what: str, path: str) -> HostResource:
     return HostResource(check, what, path, "file", "Copy it there, to the same path.")
 
 
@@ -152,25 +152,25 @@ def _read_streams(devices: etree._Element) -> t.Iterator[HostResource]:
         tag, kind, source = str(device.tag), device.get("type", ""), device.find("source")
         path, what = read_attribute(source, "path"), f"the {tag} to"
         if kind in ("file", "unix") and path and not path.startswith(_OWN_FOLDERS):
-            yield _folder("console", f"the {tag} into {path}", path)
+            yield _make_folder("console", f"the {tag} into {path}", path)
         elif kind in ("dev", "pipe") and path:
-            yield _refused("console", f"{what} the {kind} {path}", path)
+            yield _make_refused("console", f"{what} the {kind} {path}", path)
         elif kind in ("tcp", "udp") and read_attribute(source, "mode") == "bind":
             address = read_attribute(source, "host")
             if _is_own_address(address):
-                yield _refused("console", f"{what} the host's own address {address}", address)
+                yield _make_refused("console", f"{what} the host's own address {address}", address)
     for log in devices.iterfind("*/log"):
         path = log.get("file", "")
         if path and not path.startswith(_OWN_FOLDERS):
-            yield _folder("console", f"a log into {path}", path)
+            yield _make_folder("console", f"a log into {path}", path)
 
 
-def _folder(check: str, what: str, path: str) -> HostResource:
+def _make_folder(check: str, what: str, path: str) -> HostResource:
     remedy = f"Make the folder {posixpath.dirname(path)} there."
     return HostResource(check, what, posixpath.dirname(path), "folder", remedy)
 
 
-def _refused(check: str, what: str, path: str, *, while_running: bool = False) -> HostResource:
+def _make_refused(check: str, what: str, path: str, *, while_running: bool = False) -> HostResource:
     remedy = "Take it out of the definition (virsh edit), and start the guest anew."
     return HostResource(check, what, path, "none", remedy, while_running)
 
@@ -193,37 +193,39 @@ def _read_graphics(devices: etree._Element) -> t.Iterator[HostResource]:
         for address in dict.fromkeys(addresses):
             if _is_own_address(address):
                 what = f"the {screen.get('type')} screen on the host's own address {address}"
-                yield _refused("graphics", what, address)
+                yield _make_refused("graphics", what, address)
 
 
 def _read_shares(devices: etree._Element) -> t.Iterator[HostResource]:
     for share in devices.iterfind("filesystem"):
         source = share.find("source")
         path = read_attribute(source, "dir") or read_attribute(source, "file")
-        yield _refused("share", f"the shared folder {path}", path, while_running=True)
+        yield _make_refused("share", f"the shared folder {path}", path, while_running=True)
         if path:
             remedy = "Make that folder there, with the same content."
             yield HostResource("share", f"the shared folder {path}", path, "folder", remedy)
     for memory in devices.iterfind("shmem"):
-        yield _refused("share", f"the shared memory {memory.get('name')}", "", while_running=True)
+        yield _make_refused(
+            "share", f"the shared memory {memory.get('name')}", "", while_running=True
+        )
 
 
 def _read_others(devices: etree._Element) -> t.Iterator[HostResource]:
     for module in devices.iterfind("memory/source/path/.."):
         path = module.findtext("path") or ""
-        yield _refused("memory device", f"the memory module in {path}", path)
+        yield _make_refused("memory device", f"the memory module in {path}", path)
     for card in devices.iterfind("interface[@type='vhostuser']"):
         path = read_attribute(card.find("source"), "path")
-        yield _refused("card", f"the card on the socket {path}", path)
+        yield _make_refused("card", f"the card on the socket {path}", path)
     for device in devices.iterfind("input"):
         if device.get("type") in ("passthrough", "evdev"):
             source = device.find("source")
             path = read_attribute(source, "evdev") or read_attribute(source, "dev")
-            yield _refused("input", f"the host's input device {path}", path)
+            yield _make_refused("input", f"the host's input device {path}", path)
     for backend in devices.iterfind("tpm/backend"):
         if backend.get("type") != "emulator":
-            yield _refused("tpm", f"a TPM of the type {backend.get('type')}", "")
+            yield _make_refused("tpm", f"a TPM of the type {backend.get('type')}", "")
     for backend in devices.iterfind("rng/backend"):
         path = (backend.text or "").strip()
         if path and path not in _RANDOM:
-            yield _refused("rng", f"the host's source of randomness {path}", path)
+            yield _make_refused("rng", f"the host's source of randomness {path}", path)

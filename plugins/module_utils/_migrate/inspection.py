@@ -52,7 +52,7 @@ if t.TYPE_CHECKING:
     from .model import MigrationPlan
 
 
-def facts(
+def gather_facts(
     source: Connection,
     destination: Connection,
     domain: libvirt.virDomain,
@@ -66,8 +66,8 @@ def facts(
     resources = read_resources(domains.read_definition_element(domain))
     hardware = dataclasses.replace(read_hardware(root), resources=resources)
     named = domains.find(destination, plan.destination_name)
-    wanted = [disk.destination_path for disk in plan.moved]
-    needed = [disk.backing_path for disk in plan.moved if disk.backing_path]
+    destination_paths = [disk.destination_path for disk in plan.disks_to_move]
+    needed = [disk.backing_path for disk in plan.disks_to_move if disk.backing_path]
     needed += [hardware.nvram] if hardware.nvram else []
     return Facts(
         hardware=hardware,
@@ -79,18 +79,18 @@ def facts(
         },
         pools=pools,
         volumes=frozenset(
-            path for path in wanted if storage.find_volume_by_path(destination, path)
+            path for path in destination_paths if storage.find_volume_by_path(destination, path)
         ),
         networks={
             network.name(): networks.is_active(network)
             for network in networks.list_all(destination)
         },
-        bridges=_bridges(destination),
-        free_memory_bytes=_free_memory(destination),
-        free_hugepages_bytes=_free_hugepages(destination, hardware.hugepage_bytes),
+        bridges=_list_bridges(destination),
+        free_memory_bytes=_read_free_memory(destination),
+        free_hugepages_bytes=_read_free_hugepages(destination, hardware.hugepage_bytes),
         numa_nodes=int(node.read_node_info(destination)[4]),
         cpu=_compare_cpu(source, destination, domain, root),
-        reach=_reach(destination, plan) if is_local else Reach(),
+        reach=_try_to_reach(destination, plan) if is_local else Reach(),
         name_taken_by=None if named is None else named.UUIDString(),
         uuid_there=_has_uuid(destination, plan.guest.uuid),
         source_job=migration.read_job_type(domain) != libvirt.VIR_DOMAIN_JOB_NONE
@@ -139,30 +139,30 @@ def read_hardware(root: etree._Element) -> Hardware:
         arch=definition.arch,
         machine=definition.machine,
         type=definition.type,
-        networks=_sources(definition, "network"),
-        bridges=_sources(definition, "bridge"),
+        networks=_read_sources(definition, "network"),
+        bridges=_read_sources(definition, "bridge"),
         host_devices=host_devices.find_host_devices(root),
-        hugepage_bytes=None if page is None else _page_bytes(size),
+        hugepage_bytes=None if page is None else _read_page_bytes(size),
         numa_nodes=None if numa is None else numa.get("nodeset"),
         has_tpm=root.find("devices/tpm") is not None,
         nvram=definition.nvram,
     )
 
 
-def _sources(definition: domain_xml.Definition, kind: str) -> tuple[str, ...]:
+def _read_sources(definition: domain_xml.Definition, kind: str) -> tuple[str, ...]:
     return tuple(
-        sorted({one.source for one in definition.interfaces if one.type == kind and one.source})
+        sorted({card.source for card in definition.interfaces if card.type == kind and card.source})
     )
 
 
-def _page_bytes(page: etree._Element | None) -> int:
+def _read_page_bytes(page: etree._Element | None) -> int:
     if page is None:
         return 2 * 1024 * 1024
     units = {"KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
     return int(page.get("size", "2048")) * units.get(page.get("unit", "KiB"), 1024)
 
 
-def _bridges(connection: Connection) -> frozenset[str] | None:
+def _list_bridges(connection: Connection) -> frozenset[str] | None:
     """Return the host's bridges and cards, None where its libvirt cannot list them."""
     try:
         with translate_errors("list the host's interfaces"):
@@ -173,14 +173,14 @@ def _bridges(connection: Connection) -> frozenset[str] | None:
         return None
 
 
-def _free_memory(connection: Connection) -> int | None:
+def _read_free_memory(connection: Connection) -> int | None:
     stats = node.read_memory_stats(connection)
     if not stats:
         return None
     return 1024 * sum(stats.get(name, 0) for name in ("free", "buffers", "cached"))
 
 
-def _free_hugepages(connection: Connection, size: int | None) -> int | None:
+def _read_free_hugepages(connection: Connection, size: int | None) -> int | None:
     if size is None:
         return None
     try:
@@ -190,7 +190,7 @@ def _free_hugepages(connection: Connection, size: int | None) -> int | None:
             )
     except HeadroomError:
         return None
-    return sum(count * size for cell in cells.values() for count in cell.values())
+    return size * sum(sum(cell.values()) for cell in cells.values())
 
 
 def _compare_cpu(
@@ -218,7 +218,7 @@ def _compare_cpu(
     return Cpu(
         False,
         f"model {cpu.findtext('model') or cpu.get('mode')}",
-        _common_model(source, destination, kind),
+        _find_common_model(source, destination, kind),
     )
 
 
@@ -242,7 +242,7 @@ def _read_host_model(source: Connection, root: etree._Element) -> etree._Element
     return cpu
 
 
-def _common_model(
+def _find_common_model(
     source: Connection,
     destination: Connection,
     kind: tuple[str | None, str | None, str | None, str | None],
@@ -268,20 +268,20 @@ def _has_uuid(connection: Connection, uuid: str) -> bool:
     return False
 
 
-def _reach(destination: Connection, plan: MigrationPlan) -> Reach:
+def _try_to_reach(destination: Connection, plan: MigrationPlan) -> Reach:
     """Return whether this host, being the source, reaches the destination under the name that libvirt will use."""
-    host = addresses.memory_host(destination, plan)
+    host = addresses.find_memory_host(destination, plan)
     if not host:
         return Reach(
             True, str(plan.parameters.get("migrate_uri")), None, problem="it does not name a host"
         )
     try:
-        address = addresses.resolved(host)
+        address = addresses.resolve(host)
     except OSError as error:
         return Reach(True, host, None, problem=str(error))
     if ipaddress.ip_address(address).is_loopback:
         return Reach(True, host, address, problem="that is the source itself")
-    problem = addresses.problem_at(address)
+    problem = addresses.find_problem_at(address)
     if problem:
         return Reach(True, host, address, problem=problem)
     return Reach(True, host, address, answers=True)

@@ -115,7 +115,7 @@ class Intent:
         return build(cls, {**data, **nested}, what)
 
     @property
-    def moved(self) -> tuple[DiskPlan, ...]:
+    def disks_to_move(self) -> tuple[DiskPlan, ...]:
         """The disks that the destination gets volumes for."""
         return tuple(disk for disk in self.disks if disk.is_moved)
 
@@ -145,13 +145,13 @@ class Intent:
                 )
         return None
 
-    def placed(self, port: int) -> tuple[PlacedDisk, ...]:
+    def place_disks(self, port: int) -> tuple[PlacedDisk, ...]:
         """Return the moved disks as the destination has them at switch-over."""
         return tuple(
             PlacedDisk(
                 disk.target, disk.destination_path, disk.format, self.export_of(disk.target, port)
             )
-            for disk in self.moved
+            for disk in self.disks_to_move
         )
 
 
@@ -167,7 +167,7 @@ def read_intent(record: Record) -> Intent:
     return Intent.from_dict(record.intent)
 
 
-def intent_of(
+def make_intent(
     plan: MigrationPlan,
     *,
     uri: str,
@@ -195,7 +195,7 @@ def intent_of(
         remove_source_volumes=plan.removes_source_volumes,
         platform=platform,
         disks=plan.disks,
-        streamed=tuple(_streamed(disk, token) for disk in plan.streamed),
+        streamed=tuple(_plan_streamed(disk, token) for disk in plan.disks_to_stream),
         helper=helper_name(token),
         export_host=export[0],
         export_tls_name=export[1],
@@ -205,7 +205,7 @@ def intent_of(
     )
 
 
-def _streamed(disk: DiskPlan, token: str) -> Streamed:
+def _plan_streamed(disk: DiskPlan, token: str) -> Streamed:
     stem = f"{disk.source_path}.headroom-{token}"
     return Streamed(
         target=disk.target,

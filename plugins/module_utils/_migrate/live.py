@@ -23,12 +23,12 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._virt import doma
 
 from . import xml
 from .model import Outcome
-from .severance import severed_if_lost
+from .severance import sever_if_lost
 
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._virt.libvirt_dep import libvirt
 
-    from .endpoints import Sides
+    from .endpoints import Endpoints
     from .model import MigrationPlan, Request
 
 _LOOK_EVERY_SECONDS: t.Final = 0.2
@@ -51,7 +51,7 @@ class Progress:
     bytes_per_second: int = 0
 
     @classmethod
-    def of(cls, stats: t.Mapping[str, t.Any]) -> Progress:
+    def read(cls, stats: t.Mapping[str, t.Any]) -> Progress:
         """Return what the job's figures say."""
         return cls(
             sent_bytes=int(stats.get("data_processed", 0)),
@@ -81,14 +81,14 @@ class Limits:
 
     def __init__(self, request: Request, size_bytes: int, began: float) -> None:
         per_gib = request.completion_timeout_per_gib
-        whole = per_gib * max(size_bytes, _LEAST_BYTES) / _GIB if per_gib else None
-        limits = [limit for limit in (request.timeout, whole) if limit]
+        completion_limit = per_gib * max(size_bytes, _LEAST_BYTES) / _GIB if per_gib else None
+        limits = [limit for limit in (request.timeout, completion_limit) if limit]
         self._deadline = began + min(limits) if limits else None
         self._patience = request.progress_timeout
         self._least_left: int | None = None
         self._last_progress = began
 
-    def exceeded(self, progress: Progress, now: float) -> str | None:
+    def find_exceeded(self, progress: Progress, now: float) -> str | None:
         """Return why the migration has taken too long at ``now``; None while it has not."""
         if not progress.total_bytes:  # no figures yet, which is no sign that nothing is left
             self._last_progress = now
@@ -106,7 +106,7 @@ class LiveMigration:
 
     def __init__(
         self,
-        sides: Sides,
+        sides: Endpoints,
         plan: MigrationPlan,
         placed: t.Sequence[xml.PlacedDisk],
         inspect: t.Callable[[str], None] | None = None,
@@ -123,12 +123,12 @@ class LiveMigration:
 
     def run(self) -> Outcome:
         """Move the guest; returns when it runs on the destination. Raises with the guest where it was before."""
-        domain = self._sides.at_source()
+        domain = self._sides.find_at_source()
         if domain is None:
             raise NotFound(f"the source has no domain {self._plan.guest.name!r} any more")
         call = _Call(lambda: self._migrate(domain))
         began = self._sides.clock.now()
-        with severed_if_lost(self._sides, self._plan):
+        with sever_if_lost(self._sides, self._plan):
             call.start()
             try:
                 self._watch(domain, call, began)
@@ -138,10 +138,10 @@ class LiveMigration:
         call.result()
         self._due["downtime"] = False
         self._do_when_possible(domain)  # of a migration that ended before it was looked at
-        return self._outcome(self._sides.clock.now() - began)
+        return self._measure(self._sides.clock.now() - began)
 
     def _migrate(self, domain: libvirt.virDomain) -> None:
-        parameters = {**self._plan.parameters, **self._xml(domain)}
+        parameters = {**self._plan.parameters, **self._make_parameters_xml(domain)}
         flags = migration.combine_flags(self._plan.flags)
         if self._plan.request.peer_to_peer:
             migration.migrate_peer_to_peer(
@@ -150,14 +150,16 @@ class LiveMigration:
         else:
             migration.migrate_managed(domain, self._sides.destination, parameters, flags)
 
-    def _xml(self, domain: libvirt.virDomain) -> dict[str, str]:
+    def _make_parameters_xml(self, domain: libvirt.virDomain) -> dict[str, str]:
         if not self._placed:
             return {}
         texts = {
-            "destination_xml": destination_xml(domain, self._plan, self._placed, inactive=False)
+            "destination_xml": make_destination_xml(
+                domain, self._plan, self._placed, inactive=False
+            )
         }
         if "PERSIST_DEST" in self._plan.flags:
-            texts["persistent_xml"] = destination_xml(
+            texts["persistent_xml"] = make_destination_xml(
                 domain, self._plan, self._placed, inactive=True
             )
         return texts
@@ -165,11 +167,11 @@ class LiveMigration:
     def _watch(self, domain: libvirt.virDomain, call: _Call, began: float) -> None:
         request, clock = self._plan.request, self._sides.clock
         size = self._plan.guest.memory_bytes + sum(
-            disk.allocation_bytes for disk in self._plan.moved
+            disk.allocation_bytes for disk in self._plan.disks_to_move
         )
         limits = Limits(request, size, began)
         acted = self._plan.mode != "postcopy"
-        while not call.ended():
+        while not call.has_ended():
             self._sides.stop_if_cancelled()
             self.progress = self._look(domain) or self.progress
             self._do_when_possible(domain)
@@ -178,7 +180,7 @@ class LiveMigration:
             ):  # all memory was sent once: fewer pages to wait for
                 migration.start_postcopy(domain)
                 acted = True
-            reason = limits.exceeded(self.progress, clock.now())
+            reason = limits.find_exceeded(self.progress, clock.now())
             if reason and self._give_up(domain, reason):
                 limits = Limits(
                     dataclasses.replace(request, timeout=None, progress_timeout=None),
@@ -189,7 +191,7 @@ class LiveMigration:
 
     def _look(self, domain: libvirt.virDomain) -> Progress | None:
         try:
-            return Progress.of(migration.read_job_stats(domain))
+            return Progress.read(migration.read_job_stats(domain))
         except HeadroomError:  # it has just ended
             return None
 
@@ -197,8 +199,8 @@ class LiveMigration:
         """Do what needs a migration that has begun, once."""
         due = self._due
         if due["inspect"]:
-            arrived = self._sides.at_destination()
-            text = "" if arrived is None else _xml_if_there(arrived)
+            arrived = self._sides.find_at_destination()
+            text = "" if arrived is None else _find_xml(arrived)
             if text and self._inspect is not None:
                 self._inspect(text)
                 due["inspect"] = False
@@ -223,18 +225,18 @@ class LiveMigration:
     def _abort(self, domain: libvirt.virDomain, call: _Call) -> None:
         """Stop the migration, and wait until the source has the guest back. Harmless when it had ended already."""
         deadline = self._sides.clock.now() + _ABORT_SECONDS
-        while not call.ended() and self._sides.clock.now() < deadline:
+        while not call.has_ended() and self._sides.clock.now() < deadline:
             with contextlib.suppress(HeadroomError):  # it is just beginning or ending
                 migration.abort_job(domain)
             self._sides.clock.sleep(_LOOK_EVERY_SECONDS)
 
-    def _outcome(self, elapsed: float) -> Outcome:
+    def _measure(self, elapsed: float) -> Outcome:
         outcome = Outcome(
             elapsed=elapsed,
             bytes=self.progress.sent_bytes or None,
             iterations=self.progress.iteration or None,
         )
-        arrived = self._sides.at_destination()
+        arrived = self._sides.find_at_destination()
         try:
             stats = migration.read_job_stats(arrived, completed=True) if arrived is not None else {}
         except HeadroomError:  # this libvirt does not keep the figures there
@@ -246,7 +248,7 @@ class LiveMigration:
         return outcome
 
 
-def destination_xml(
+def make_destination_xml(
     domain: libvirt.virDomain,
     plan: MigrationPlan,
     placed: t.Iterable[xml.PlacedDisk],
@@ -260,14 +262,14 @@ def destination_xml(
             disk.pool or "",
             disk.volume or "",
         )
-        for disk in plan.moved
+        for disk in plan.disks_to_move
     }
-    return xml.destination_xml(
+    return xml.make_destination_xml(
         migration.read_migratable_xml(domain, inactive=inactive), placed, moved
     )
 
 
-def _xml_if_there(domain: libvirt.virDomain) -> str:
+def _find_xml(domain: libvirt.virDomain) -> str:
     try:
         return domains.read_live_xml(domain) if domains.is_active(domain) else ""
     except HeadroomError:
@@ -288,7 +290,7 @@ class _Call(threading.Thread):
         except BaseException as error:  # noqa: BLE001 - handed to whoever waits
             self._error = error
 
-    def ended(self) -> bool:
+    def has_ended(self) -> bool:
         return not self.is_alive()
 
     def result(self) -> None:

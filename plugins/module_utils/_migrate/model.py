@@ -64,9 +64,9 @@ class SourceDisk:
     ``pool`` is None for what lies in no active pool of the source, ``path`` for what is no local file or device.
     ``chain`` are the paths that it stands on; ``is_complete`` says that no part of it is still on another host.
     ``base_format`` is the declared format of what it stands on; ``obstacles`` are why it cannot be copied.
-    ``there`` says that the destination has a volume at the same path, ``shared`` that this was proven to be the same
-    one. ``base_there`` is the destination's path of what the disk stands on, and ``base_is_same`` whether that is the
-    same for certain: an appliance's disk, whose name follows from its content.
+    ``exists_there`` says that the destination has a volume at the same path, ``shared`` that this was proven to be the
+    same one. ``base_there`` is the destination's path of what the disk stands on, and ``base_is_same`` whether that
+    is the same for certain: an appliance's disk, whose name follows from its content.
     """
 
     target: str
@@ -79,7 +79,7 @@ class SourceDisk:
     chain: tuple[str, ...] = ()
     readonly: bool = False
     shareable: bool = False
-    there: bool = False
+    exists_there: bool = False
     shared: bool = False
     base_there: str | None = None
     base_is_same: bool = False
@@ -148,12 +148,12 @@ class MigrationPlan:
     parameters: t.Mapping[str, t.Any]
 
     @property
-    def moved(self) -> tuple[DiskPlan, ...]:
+    def disks_to_move(self) -> tuple[DiskPlan, ...]:
         """The disks that the destination gets volumes for."""
         return tuple(disk for disk in self.disks if disk.is_moved)
 
     @property
-    def streamed(self) -> tuple[DiskPlan, ...]:
+    def disks_to_stream(self) -> tuple[DiskPlan, ...]:
         """The disks that are pulled in after the switch-over."""
         return tuple(disk for disk in self.disks if disk.action == "stream")
 
@@ -163,9 +163,9 @@ class MigrationPlan:
 
         Unless the task says so only those of a streamed guest: a base that was frozen, and an overlay of some seconds.
         """
-        wanted = self.request.remove_source_volumes
+        is_asked_for = self.request.remove_source_volumes
         return self.request.undefine_source and (
-            self.mode == "streaming" if wanted is None else wanted
+            self.mode == "streaming" if is_asked_for is None else is_asked_for
         )
 
     @property

@@ -30,7 +30,7 @@ if t.TYPE_CHECKING:
         Transaction,
     )
 
-    from .endpoints import Sides
+    from .endpoints import Endpoints
     from .intent import Intent
     from .model import MigrationPlan
 
@@ -46,39 +46,39 @@ class Mover:
     What it has done when it fails is undone by the journal's recovery.
     """
 
-    sides: Sides
+    sides: Endpoints
     plan: MigrationPlan
     intent: Intent
     transaction: Transaction
     began: float
     outcome: Outcome = dataclasses.field(default_factory=Outcome)
-    kept: dict[str, str] = dataclasses.field(default_factory=dict)
+    kept_paths: dict[str, str] = dataclasses.field(default_factory=dict)
 
     def run(self) -> None:
         """Move the guest; raises GoesOn when the task does not wait for its disks."""
         self.outcome.stages["preflight"] = self.sides.clock.now() - self.began
         # the two hosts are prepared side by side: a guest that is to be moved should not wait for either
         with concurrent.futures.ThreadPoolExecutor(1) as other:
-            made = other.submit(self._make_volumes)
+            preparation = other.submit(self._make_volumes)
             port = self._serve() if self.intent.streamed else 0
-            made.result()
+            preparation.result()
         if self.plan.mode == "offline":
-            with self._step("copy"):
-                offline.copy_volumes(self.sides, self.plan.moved)
+            with self._take_step("copy"):
+                offline.copy_volumes(self.sides, self.plan.disks_to_move)
         self._migrate(port)
-        with self._step("settle"):
+        with self._take_step("settle"):
             finish.settle(self.sides, self.intent, port)
         if self.intent.streamed and self.plan.request.wait == "switched":
             self.outcome.elapsed = self.sides.clock.now() - self.began
             raise GoesOn(
                 f"{self.intent.name!r} runs on the destination, and its disks are being pulled in"
             )
-        with self._step("complete"):
-            self.kept = finish.complete(self.sides, self.intent, port)
+        with self._take_step("complete"):
+            self.kept_paths = finish.complete(self.sides, self.intent, port)
         self.outcome.elapsed = self.sides.clock.now() - self.began
 
     @contextlib.contextmanager
-    def _step(self, act: str, /, **arguments: t.Any) -> t.Iterator[Step]:
+    def _take_step(self, act: str, /, **arguments: t.Any) -> t.Iterator[Step]:
         """Journal an act around the block that does it; one that raises stays begun. Counts its seconds."""
         began = self.sides.clock.now()
         step = self.transaction.begin_step(act, **arguments)
@@ -89,9 +89,9 @@ class Mover:
         )
 
     def _make_volumes(self) -> None:
-        for disk in self.plan.moved:
+        for disk in self.plan.disks_to_move:
             self.sides.stop_if_cancelled()
-            with self._step("volume", pool=disk.pool, volume=disk.volume) as step:
+            with self._take_step("volume", pool=disk.pool, volume=disk.volume) as step:
                 try:
                     volumes.create(self.sides.destination, disk)
                 except Conflict:  # somebody else's: not to be deleted when this is undone
@@ -100,21 +100,23 @@ class Mover:
 
     def _serve(self) -> int:
         """Freeze the disks and serve them; return the port."""
-        domain = self.sides.at_source()
+        domain = self.sides.find_at_source()
         if domain is None:
             raise Conflict(f"{self.intent.name!r} has gone from the source")
         self.sides.stop_if_cancelled()
-        with self._step("freeze"):
+        with self._take_step("freeze"):
             overlays.freeze(domain, self.intent)
-        with self._step("export") as step:
+        with self._take_step("export") as step:
             port = serve.start(self.sides.source, self.intent.export_helper, ports.EXPORTS)
             self.transaction.finish_step(step, port=port)
         return port
 
     def _migrate(self, port: int) -> None:
         inspect = (lambda text: self._inspect(text, port)) if self.intent.streamed else None
-        with self._step("migrate"):
-            outcome = LiveMigration(self.sides, self.plan, self.intent.placed(port), inspect).run()
+        with self._take_step("migrate"):
+            outcome = LiveMigration(
+                self.sides, self.plan, self.intent.place_disks(port), inspect
+            ).run()
             self.outcome = dataclasses.replace(outcome, stages=self.outcome.stages)
             if self.plan.guest.running:
                 self.outcome.switch_over_seconds = self.sides.clock.now() - self.began
@@ -126,7 +128,7 @@ class Mover:
         """
         expected = {
             placed.target: (placed.path, str(placed.backing))
-            for placed in self.intent.placed(port)
+            for placed in self.intent.place_disks(port)
             if placed.backing is not None
         }
         try:

@@ -23,29 +23,29 @@ if t.TYPE_CHECKING:
         Connection,
     )
 
-    from .endpoints import Sides
+    from .endpoints import Endpoints
     from .model import DiskPlan
 
 # libvirt's own limit of what one message of a stream carries.
 _CHUNK_BYTES: t.Final = 256 * 1024
 
 
-def copy_volumes(sides: Sides, disks: t.Iterable[DiskPlan]) -> None:
+def copy_volumes(sides: Endpoints, disks: t.Iterable[DiskPlan]) -> None:
     """Copy each disk's file, byte for byte, holes as holes, into the volume that was made for it."""
     for disk in disks:
         _copy(sides, disk)
 
 
-def _copy(sides: Sides, disk: DiskPlan) -> None:
-    source = _volume(sides.source, disk.source_path)
-    target = _volume(sides.destination, disk.destination_path)
+def _copy(sides: Endpoints, disk: DiskPlan) -> None:
+    source = _find_volume(sides.source, disk.source_path)
+    target = _find_volume(sides.destination, disk.destination_path)
     with translate_errors(f"copy the volume {disk.source_path}"):
         reader = sides.source.handle.newStream(0)
         writer = sides.destination.handle.newStream(0)
         source.download(reader, 0, 0, libvirt.VIR_STORAGE_VOL_DOWNLOAD_SPARSE_STREAM)
         target.upload(writer, 0, 0, libvirt.VIR_STORAGE_VOL_UPLOAD_SPARSE_STREAM)
         try:
-            _pump(sides, reader, writer)
+            _copy_stream(sides, reader, writer)
             reader.finish()
             writer.finish()
         except BaseException:
@@ -54,7 +54,7 @@ def _copy(sides: Sides, disk: DiskPlan) -> None:
             raise
 
 
-def _pump(sides: Sides, reader: libvirt.virStream, writer: libvirt.virStream) -> None:
+def _copy_stream(sides: Endpoints, reader: libvirt.virStream, writer: libvirt.virStream) -> None:
     while True:
         sides.stop_if_cancelled()
         chunk = reader.recvFlags(_CHUNK_BYTES, libvirt.VIR_STREAM_RECV_STOP_AT_HOLE)
@@ -78,7 +78,7 @@ def _abort(stream: libvirt.virStream) -> None:
         return
 
 
-def _volume(connection: Connection, path: str) -> libvirt.virStorageVol:
+def _find_volume(connection: Connection, path: str) -> libvirt.virStorageVol:
     volume = storage.find_volume_by_path(connection, path)
     if volume is None:
         raise NotFound(f"there is no volume at {path} any more", path=path)

@@ -17,7 +17,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._virt import doma
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._virt.libvirt_dep import libvirt
 
-    from .endpoints import Sides
+    from .endpoints import Endpoints
     from .intent import Intent
 
 
@@ -29,12 +29,12 @@ def freeze(domain: libvirt.virDomain, intent: Intent) -> None:
     overlays.put(domain, overlays.snapshot_xml(places, others))
 
 
-def thaw(sides: Sides, intent: Intent) -> None:
+def thaw(sides: Endpoints, intent: Intent) -> None:
     """Merge the overlays back into the disks of the guest, which runs on; whatever of it is left to do.
 
     Of a guest that is off the overlays stay: they are part of its disks, and it starts with them.
     """
-    domain = sides.at_source()
+    domain = sides.find_at_source()
     if domain is None or not domains.is_active(domain):
         return
     for disk in intent.streamed:

@@ -35,14 +35,14 @@ def make_plan(guest: Guest, request: Request, pools: t.Sequence[Pool]) -> Migrat
     Raises InvalidInput for options that contradict the guest or each other. What the hosts cannot do is the
     preflight's to find.
     """
-    written = _to_consider(guest, request)
+    written = _choose_disks(guest, request)
     to_move = [disk for disk in written if not disk.shared and request.copy_storage != "none"]
     mode, reason = _choose_mode(guest, request, to_move)
     actions = _choose_actions(to_move, mode, request)
     disks = tuple(
         _plan_disk(disk, actions.get(disk.target), mode, request, pools) for disk in written
     )
-    storage = _copy_storage(disks)
+    storage = _choose_copy_storage(disks)
     return MigrationPlan(
         guest=guest,
         request=request,
@@ -50,23 +50,23 @@ def make_plan(guest: Guest, request: Request, pools: t.Sequence[Pool]) -> Migrat
         copy_storage=storage,
         disks=disks,
         reasons=(reason, *(f"{disk.target}: {disk.reason}" for disk in disks)),
-        flags=_flags(mode, storage, request),
-        parameters=_parameters(mode, disks, request),
+        flags=_choose_flags(mode, storage, request),
+        parameters=_choose_parameters(mode, disks, request),
     )
 
 
-def _to_consider(guest: Guest, request: Request) -> list[SourceDisk]:
+def _choose_disks(guest: Guest, request: Request) -> list[SourceDisk]:
     written = [disk for disk in guest.disks if disk.is_written]
     if request.migrate_disks is None:
         return written
-    known = {disk.target for disk in written}
+    targets = {disk.target for disk in written}
     for target in request.migrate_disks:
-        if target not in known:
+        if target not in targets:
             raise InvalidInput(
                 "migrate_disks",
                 target,
                 f"is not a disk of {guest.name!r} that can be copied",
-                f"Name any of: {', '.join(sorted(known)) or 'none'}.",
+                f"Name any of: {', '.join(sorted(targets)) or 'none'}.",
             )
     return [disk for disk in written if disk.target in request.migrate_disks]
 
@@ -102,24 +102,25 @@ def _choose_freely(request: Request, to_move: t.Sequence[SourceDisk]) -> tuple[M
         return "precopy", "precopy, since no disk has to be moved"
     if request.copy_storage is not None:
         return "precopy", f"precopy, since the task says copy_storage: {request.copy_storage}"
-    whole = [disk for disk in to_move if not disk.base_is_same]
-    if not whole:
+    disks_sent_whole = [disk for disk in to_move if not disk.base_is_same]
+    if not disks_sent_whole:
         return (
             "precopy",
             "precopy, since the destination has what the disks stand on, and only the rest is sent",
         )
     speed = request.bandwidth or _USUAL_MIB_PER_SECOND
-    seconds = sum(disk.allocation_bytes for disk in whole) / _MIB / speed
+    seconds = sum(disk.allocation_bytes for disk in disks_sent_whole) / _MIB / speed
     sent = f"sending the disks would take about {seconds:.0f} s at {speed} MiB/s"
     if seconds <= _WORTH_STREAMING_SECONDS:
         return "precopy", f"precopy, since {sent}"
-    blocked = [f"{disk.target} {why}" for disk in whole for why in [why_not_streamed(disk)] if why]
+    obstacles = {disk.target: find_streaming_obstacle(disk) for disk in disks_sent_whole}
+    blocked = [f"{target} {obstacle}" for target, obstacle in obstacles.items() if obstacle]
     if blocked:
         return "precopy", f"precopy, although {sent}: {'; '.join(blocked)}"
     return "streaming", f"streaming, since {sent}, which the guest need not wait for"
 
 
-def why_not_streamed(disk: SourceDisk) -> str | None:
+def find_streaming_obstacle(disk: SourceDisk) -> str | None:
     """Return why a disk cannot be streamed, as a sentence's end; None if it can."""
     if disk.format not in ("raw", "qcow2"):
         return f"has the format {disk.format}"
@@ -168,10 +169,10 @@ def _plan_disk(
         return DiskPlan(
             disk.target, "leave", reason, path, path, source_format=disk.format, format=disk.format
         )
-    pool = _pool_for(path, request, pools)
+    pool = _choose_pool(path, request, pools)
     # an overlay that still reads through to the source can only be a qcow2
     image_format = "qcow2" if action == "stream" else disk.format
-    volume = _volume_name(path, disk.format, image_format)
+    volume = _choose_volume_name(path, disk.format, image_format)
     # offline copies files as they are, so what they stand on must be there too
     stands = action == "copy top" or mode == "offline"
     backing = disk.base_there or disk.chain[0] if disk.chain and stands else None
@@ -199,7 +200,7 @@ _REASONS: t.Final[t.Mapping[str, str]] = {
 }
 
 
-def _pool_for(path: str, request: Request, pools: t.Sequence[Pool]) -> Pool | None:
+def _choose_pool(path: str, request: Request, pools: t.Sequence[Pool]) -> Pool | None:
     for pool in pools:
         if request.destination_pool is not None:
             if pool.name == request.destination_pool:
@@ -216,7 +217,7 @@ def _pool_for(path: str, request: Request, pools: t.Sequence[Pool]) -> Pool | No
     return None
 
 
-def _volume_name(path: str, old_format: str, new_format: str) -> str:
+def _choose_volume_name(path: str, old_format: str, new_format: str) -> str:
     name = posixpath.basename(path)
     if old_format == new_format:
         return name
@@ -224,7 +225,7 @@ def _volume_name(path: str, old_format: str, new_format: str) -> str:
     return f"{stem if dot and extension in ('raw', 'img') else name}.{new_format}"
 
 
-def _copy_storage(disks: t.Sequence[DiskPlan]) -> CopyStorage:
+def _choose_copy_storage(disks: t.Sequence[DiskPlan]) -> CopyStorage:
     actions = {disk.action for disk in disks} - {"leave"}
     if not actions:
         return "none"
@@ -232,10 +233,10 @@ def _copy_storage(disks: t.Sequence[DiskPlan]) -> CopyStorage:
     return "all" if actions == {"copy"} else "inc"
 
 
-def _flags(mode: Mode, storage: CopyStorage, request: Request) -> tuple[str, ...]:
+def _choose_flags(mode: Mode, storage: CopyStorage, request: Request) -> tuple[str, ...]:
     may_become_postcopy = request.timeout_action == "postcopy" and mode != "offline"
     storage_flags = {"none": False, "all": "NON_SHARED_DISK", "inc": "NON_SHARED_INC"}
-    wanted = {
+    flags_by_name = {
         "OFFLINE": mode == "offline",
         "LIVE": mode != "offline",
         "PEER2PEER": request.peer_to_peer,
@@ -249,13 +250,15 @@ def _flags(mode: Mode, storage: CopyStorage, request: Request) -> tuple[str, ...
         "PARALLEL": request.parallel_connections is not None,
         "TLS": request.tls and mode != "offline",
     }
-    flags = [name for name, is_set in wanted.items() if is_set]
+    flags = [name for name, is_set in flags_by_name.items() if is_set]
     if mode != "offline" and storage_flags[storage]:
         flags.append(str(storage_flags[storage]))
     return tuple(flags)
 
 
-def _parameters(mode: Mode, disks: t.Sequence[DiskPlan], request: Request) -> dict[str, t.Any]:
+def _choose_parameters(
+    mode: Mode, disks: t.Sequence[DiskPlan], request: Request
+) -> dict[str, t.Any]:
     if mode == "offline":
         return {"destination_name": request.destination_name} if request.destination_name else {}
     parameters = {
@@ -274,8 +277,8 @@ def _parameters(mode: Mode, disks: t.Sequence[DiskPlan], request: Request) -> di
 def check_streamable(plan: MigrationPlan) -> None:
     """Raise Unsupported when a disk that is to be streamed cannot be."""
     sources = {disk.target: disk for disk in plan.guest.disks}
-    for disk in plan.streamed:
-        why = why_not_streamed(sources[disk.target])
+    for disk in plan.disks_to_stream:
+        why = find_streaming_obstacle(sources[disk.target])
         if why:
             raise Unsupported(
                 f"mode: streaming is not possible: the disk {disk.target} of {plan.guest.name!r} {why}. "

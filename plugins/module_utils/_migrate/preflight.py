@@ -25,37 +25,37 @@ def evaluate(plan: MigrationPlan, facts: Facts) -> tuple[Finding, ...]:
     """Return every finding, those that are fine too, in an order that is always the same."""
     findings: list[Finding] = []
     for check in (
-        _hosts,
-        _name,
-        _job,
-        _reach,
-        _tls,
-        _machine,
-        _cpu,
-        resource_checks.memory,
-        resource_checks.hugepages,
-        resource_checks.numa,
-        storage_checks.completeness,
-        storage_checks.disks,
-        storage_checks.places,
-        storage_checks.space,
-        storage_checks.cache,
-        _state,
-        _resources,
-        _networks,
-        _devices,
-        _nvram,
+        _check_hosts,
+        _check_name,
+        _check_job,
+        _check_reach,
+        _check_tls,
+        _check_machine,
+        _check_cpu,
+        resource_checks.check_memory,
+        resource_checks.check_hugepages,
+        resource_checks.check_numa,
+        storage_checks.check_completeness,
+        storage_checks.check_disks,
+        storage_checks.check_places,
+        storage_checks.check_space,
+        storage_checks.check_cache,
+        _check_state,
+        _check_resources,
+        _check_networks,
+        _check_devices,
+        _check_nvram,
     ):
         findings += check(plan, facts)
     return tuple(findings)
 
 
-def failed(findings: t.Iterable[Finding]) -> tuple[Finding, ...]:
+def find_failed(findings: t.Iterable[Finding]) -> tuple[Finding, ...]:
     """Return those that a migration must not begin with."""
     return tuple(finding for finding in findings if finding.status == "failed")
 
 
-def _hosts(_plan: MigrationPlan, facts: Facts) -> t.Iterator[Finding]:
+def _check_hosts(_plan: MigrationPlan, facts: Facts) -> t.Iterator[Finding]:
     if facts.source_uuid and facts.source_uuid == facts.destination_uuid:
         yield Finding(
             "host_uuid",
@@ -68,7 +68,7 @@ def _hosts(_plan: MigrationPlan, facts: Facts) -> t.Iterator[Finding]:
         yield Finding("host_uuid", "ok", "the hosts' UUIDs differ")
 
 
-def _name(plan: MigrationPlan, facts: Facts) -> t.Iterator[Finding]:
+def _check_name(plan: MigrationPlan, facts: Facts) -> t.Iterator[Finding]:
     taken = facts.name_taken_by
     if taken and taken != plan.guest.uuid:
         yield Finding(
@@ -87,7 +87,7 @@ def _name(plan: MigrationPlan, facts: Facts) -> t.Iterator[Finding]:
         yield Finding("name", "ok", "name and UUID are free on the destination")
 
 
-def _job(plan: MigrationPlan, facts: Facts) -> t.Iterator[Finding]:
+def _check_job(plan: MigrationPlan, facts: Facts) -> t.Iterator[Finding]:
     if facts.unfinished:
         yield Finding(
             "job",
@@ -106,7 +106,7 @@ def _job(plan: MigrationPlan, facts: Facts) -> t.Iterator[Finding]:
         yield Finding("job", "ok", "nobody else works on the domain")
 
 
-def _reach(_plan: MigrationPlan, facts: Facts) -> t.Iterator[Finding]:
+def _check_reach(_plan: MigrationPlan, facts: Facts) -> t.Iterator[Finding]:
     reach = facts.reach
     if not reach.tried:
         yield Finding(
@@ -132,7 +132,7 @@ def _reach(_plan: MigrationPlan, facts: Facts) -> t.Iterator[Finding]:
         yield Finding("reach", "ok", f"{reach.host} ({reach.address}) answers the source")
 
 
-def _tls(plan: MigrationPlan, facts: Facts) -> t.Iterator[Finding]:
+def _check_tls(plan: MigrationPlan, facts: Facts) -> t.Iterator[Finding]:
     if "TLS" not in plan.flags:
         return
     if facts.handshakes is None:
@@ -155,7 +155,7 @@ def _tls(plan: MigrationPlan, facts: Facts) -> t.Iterator[Finding]:
             )
 
 
-def _machine(_plan: MigrationPlan, facts: Facts) -> t.Iterator[Finding]:
+def _check_machine(_plan: MigrationPlan, facts: Facts) -> t.Iterator[Finding]:
     hardware = facts.hardware
     arch = hardware.arch or "x86_64"
     types, machines = facts.machines.get(arch, (frozenset(), frozenset()))
@@ -186,7 +186,7 @@ def _machine(_plan: MigrationPlan, facts: Facts) -> t.Iterator[Finding]:
         )
 
 
-def _cpu(plan: MigrationPlan, facts: Facts) -> t.Iterator[Finding]:
+def _check_cpu(plan: MigrationPlan, facts: Facts) -> t.Iterator[Finding]:
     cpu = facts.cpu
     if not plan.guest.running:
         return
@@ -203,7 +203,7 @@ def _cpu(plan: MigrationPlan, facts: Facts) -> t.Iterator[Finding]:
         )
 
 
-def _state(plan: MigrationPlan, facts: Facts) -> t.Iterator[Finding]:
+def _check_state(plan: MigrationPlan, facts: Facts) -> t.Iterator[Finding]:
     """Judge what the guest has on the source beside its definition: none of it comes along."""
     name, state = plan.guest.name, facts.state
     if state.has_saved_memory:
@@ -235,7 +235,7 @@ def _state(plan: MigrationPlan, facts: Facts) -> t.Iterator[Finding]:
         )
 
 
-def _resources(plan: MigrationPlan, facts: Facts) -> t.Iterator[Finding]:
+def _check_resources(plan: MigrationPlan, facts: Facts) -> t.Iterator[Finding]:
     """Judge what the definition names of its host: each is proven at the destination, or fails."""
     for resource in facts.hardware.resources:
         if resource.while_running and not plan.guest.running:
@@ -255,7 +255,7 @@ def _resources(plan: MigrationPlan, facts: Facts) -> t.Iterator[Finding]:
         )
 
 
-def _networks(plan: MigrationPlan, facts: Facts) -> t.Iterator[Finding]:
+def _check_networks(plan: MigrationPlan, facts: Facts) -> t.Iterator[Finding]:
     for name in facts.hardware.networks:
         if facts.networks.get(name):
             yield Finding("network", "ok", f"the destination's network {name!r} is active")
@@ -282,7 +282,7 @@ def _networks(plan: MigrationPlan, facts: Facts) -> t.Iterator[Finding]:
             )
 
 
-def _devices(plan: MigrationPlan, facts: Facts) -> t.Iterator[Finding]:
+def _check_devices(plan: MigrationPlan, facts: Facts) -> t.Iterator[Finding]:
     taken = ", ".join(facts.hardware.host_devices)
     if taken and plan.guest.running:
         yield Finding(
@@ -307,7 +307,7 @@ def _devices(plan: MigrationPlan, facts: Facts) -> t.Iterator[Finding]:
         )
 
 
-def _nvram(plan: MigrationPlan, facts: Facts) -> t.Iterator[Finding]:
+def _check_nvram(plan: MigrationPlan, facts: Facts) -> t.Iterator[Finding]:
     nvram = facts.hardware.nvram
     if nvram and not plan.guest.running and nvram in facts.missing_on_destination:
         yield Finding(

@@ -33,7 +33,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import (
 )
 
 from . import finish, overlays, severance, volumes
-from .endpoints import Place, Sides
+from .endpoints import Endpoints, Place
 from .intent import read_intent
 
 if t.TYPE_CHECKING:
@@ -71,8 +71,8 @@ class MigrationRecovery:
     def resume(self, record: Record) -> None:
         """Finish a migration whose guest has arrived; raises Conflict for one that has not begun to run there."""
         intent = read_intent(record)
-        with self._sides(intent) as sides:
-            place = _settled(sides)
+        with self._open_endpoints(intent) as sides:
+            place = _await_arrival(sides)
             if place == "postcopy":
                 place = _recover_postcopy(sides, intent)
             if place != "destination" and not _is_at_home(sides, intent):
@@ -81,8 +81,8 @@ class MigrationRecovery:
                     "Roll the transaction back, then migrate anew.",
                     place=place,
                 )
-            finish.settle(sides, intent, port_of(record))
-            finish.complete(sides, intent, port_of(record))
+            finish.settle(sides, intent, read_port(record))
+            finish.complete(sides, intent, read_port(record))
 
     def roll_back(self, record: Record) -> None:
         """Take a migration back whose guest is still on its source; raises Conflict for one that has moved."""
@@ -92,14 +92,14 @@ class MigrationRecovery:
             try:
                 with self._open(destination_uri) as destination:
                     self._take_back(
-                        record, intent, Sides(source, destination, intent.uuid, self._clock)
+                        record, intent, Endpoints(source, destination, intent.uuid, self._clock)
                     )
             except ConnectionFailed:
                 self._take_back_alone(intent, source)
                 raise
 
-    def _take_back(self, record: Record, intent: Intent, sides: Sides) -> None:
-        place = _stopped(sides)
+    def _take_back(self, record: Record, intent: Intent, sides: Endpoints) -> None:
+        place = _stop_migration(sides)
         if place in ("destination", "postcopy", "both") or (
             place == "nowhere" and _is_at_home(sides, intent)
         ):
@@ -110,12 +110,12 @@ class MigrationRecovery:
             )
         self._take_back_source(sides, intent)
         _undefine_arrival(sides)
-        volumes.delete(sides.destination, made_volumes(record))
+        volumes.delete(sides.destination, find_made_volumes(record))
 
     def _take_back_alone(self, intent: Intent, source: Connection) -> None:
         """Do what needs no destination: while the source runs the guest, it cannot have moved."""
-        sides = Sides(source, source, intent.uuid, self._clock)
-        if sides.seen_at_source().state == "running":
+        sides = Endpoints(source, source, intent.uuid, self._clock)
+        if sides.read_source_state().state == "running":
             host = urlsplit(intent.destination_uri).hostname
             if host and leads_here(source.uri):
                 severance.sever_if_unreachable(
@@ -123,22 +123,22 @@ class MigrationRecovery:
                 )  # else nothing answers that concerns the guest
             self._take_back_source(sides, intent)
 
-    def _take_back_source(self, sides: Sides, intent: Intent) -> None:
+    def _take_back_source(self, sides: Endpoints, intent: Intent) -> None:
         if intent.streamed:
             serve.stop(sides.source, intent.helper, intent.export_helper.leftover_paths)
             overlays.thaw(sides, intent)
 
     @contextlib.contextmanager
-    def _sides(self, intent: Intent) -> t.Iterator[Sides]:
+    def _open_endpoints(self, intent: Intent) -> t.Iterator[Endpoints]:
         source_uri, destination_uri = self._uris or (intent.uri, intent.destination_uri)
         with self._open(source_uri) as source, self._open(destination_uri) as destination:
-            yield Sides(source, destination, intent.uuid, self._clock)
+            yield Endpoints(source, destination, intent.uuid, self._clock)
 
     def _open(self, uri: str) -> contextlib.AbstractContextManager[Connection]:
         return open_connection(uri, timeout=self._connect_timeout)
 
 
-def recovery(_connection: Connection, _journal: Journal) -> MigrationRecovery:
+def make_recovery(_connection: Connection, _journal: Journal) -> MigrationRecovery:
     """Return the handler of this kind; it opens both hosts by itself."""
     return MigrationRecovery()
 
@@ -153,20 +153,27 @@ def describe_recovery(record: Record, direction: Direction) -> list[str]:
             if disks
             else []
         )
-        left = [disk.source_path for disk in intent.moved] if intent.remove_source_volumes else []
+        paths_to_delete = (
+            [disk.source_path for disk in intent.disks_to_move]
+            if intent.remove_source_volumes
+            else []
+        )
         return [
             *pulled,
-            *(f"delete {path} on {intent.uri}, unless somebody uses it" for path in left),
+            *(
+                f"delete {path} on {intent.uri}, unless somebody uses it"
+                for path in paths_to_delete
+            ),
         ]
     merged = [f"merge {disk.overlay_path} back into {disk.base_path}" for disk in intent.streamed]
-    made = [
+    volumes_to_delete = [
         f"delete the volume {ref.pool}/{ref.name} on {intent.destination_uri}"
-        for ref in made_volumes(record)
+        for ref in find_made_volumes(record)
     ]
-    return [*merged, *made]
+    return [*merged, *volumes_to_delete]
 
 
-def port_of(record: Record) -> int:
+def read_port(record: Record) -> int:
     """Return the port of the export, 0 for a migration without.
 
     Up to 0.1.0 the journal held a step for each port that was tried, with the port among its arguments.
@@ -177,7 +184,7 @@ def port_of(record: Record) -> int:
     return 0
 
 
-def made_volumes(record: Record) -> list[VolumeRef]:
+def find_made_volumes(record: Record) -> list[VolumeRef]:
     """Return the destination's volumes that the transaction made, or was about to make."""
     return [
         VolumeRef(step.arguments["pool"], step.arguments["volume"])
@@ -186,21 +193,21 @@ def made_volumes(record: Record) -> list[VolumeRef]:
     ]
 
 
-def _settled(sides: Sides) -> Place:
+def _await_arrival(sides: Endpoints) -> Place:
     """Wait while the memory is under way; return where the guest is then."""
     Waiter(_ARRIVAL_SECONDS, sides.clock, longest_pause=1.0).wait_for(
-        lambda: sides.whereabouts() != "moving", "the end of the migration that is under way"
+        lambda: sides.locate() != "moving", "the end of the migration that is under way"
     )
-    return sides.whereabouts()
+    return sides.locate()
 
 
-def _stopped(sides: Sides) -> Place:
+def _stop_migration(sides: Endpoints) -> Place:
     """Abort a migration that is under way; return where the guest is then."""
 
     def has_stopped() -> bool:
-        if sides.whereabouts() != "moving" and not _has_job(sides):
+        if sides.locate() != "moving" and not _has_job(sides):
             return True
-        domain = sides.at_source()
+        domain = sides.find_at_source()
         if domain is not None:
             with contextlib.suppress(HeadroomError):  # it is just beginning or ending
                 migration.abort_job(domain)
@@ -210,11 +217,11 @@ def _stopped(sides: Sides) -> Place:
         raise TimedOut(
             "the migration that is under way could not be aborted; see virsh domjobinfo on the source"
         )
-    return sides.whereabouts()
+    return sides.locate()
 
 
-def _has_job(sides: Sides) -> bool:
-    domain = sides.at_source()
+def _has_job(sides: Endpoints) -> bool:
+    domain = sides.find_at_source()
     with contextlib.suppress(HeadroomError):
         return (
             domain is not None
@@ -224,25 +231,29 @@ def _has_job(sides: Sides) -> bool:
     return False
 
 
-def _is_at_home(sides: Sides, intent: Intent) -> bool:
+def _is_at_home(sides: Endpoints, intent: Intent) -> bool:
     """Return whether a guest that is off belongs to the destination: it is defined there, and not here."""
-    return sides.at_destination() is not None and (
-        sides.at_source() is None or not intent.undefine_source
+    return sides.find_at_destination() is not None and (
+        sides.find_at_source() is None or not intent.undefine_source
     )
 
 
-def _undefine_arrival(sides: Sides) -> None:
+def _undefine_arrival(sides: Endpoints) -> None:
     """Remove a definition that came to the destination, while the source has the guest still."""
-    arrived = sides.at_destination()
-    if arrived is not None and sides.at_source() is not None and not domains.is_active(arrived):
+    arrived = sides.find_at_destination()
+    if (
+        arrived is not None
+        and sides.find_at_source() is not None
+        and not domains.is_active(arrived)
+    ):
         domains.undefine(arrived)
 
 
-def _recover_postcopy(sides: Sides, intent: Intent) -> Place:
+def _recover_postcopy(sides: Endpoints, intent: Intent) -> Place:
     """Have a broken post-copy go on, where both versions can."""
-    domain = sides.at_source()
+    domain = sides.find_at_source()
     if domain is None:
-        return sides.whereabouts()
+        return sides.locate()
     flags = migration.combine_flags(
         ("LIVE", "PEER2PEER", "PERSIST_DEST", "POSTCOPY", "POSTCOPY_RESUME")
     )
@@ -257,7 +268,7 @@ def _recover_postcopy(sides: Sides, intent: Intent) -> Place:
             "transaction then. If a host is lost, power the guest off on the other and start it anew: its disk is as "
             "after a power cut.",
         ) from error
-    return sides.whereabouts()
+    return sides.locate()
 
 
 class PostcopyFailed(HeadroomError):

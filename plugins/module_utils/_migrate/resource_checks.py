@@ -18,7 +18,7 @@ if t.TYPE_CHECKING:
     from .model import MigrationPlan
 
 
-def memory(plan: MigrationPlan, facts: Facts) -> t.Iterator[Finding]:
+def check_memory(plan: MigrationPlan, facts: Facts) -> t.Iterator[Finding]:
     """Judge the destination's free memory."""
     needed, free = plan.guest.memory_bytes, facts.free_memory_bytes
     if not plan.guest.running or facts.hardware.hugepage_bytes:
@@ -36,7 +36,7 @@ def memory(plan: MigrationPlan, facts: Facts) -> t.Iterator[Finding]:
         yield Finding("memory", "ok", f"{free} bytes of memory are free, {needed} are needed")
 
 
-def hugepages(plan: MigrationPlan, facts: Facts) -> t.Iterator[Finding]:
+def check_hugepages(plan: MigrationPlan, facts: Facts) -> t.Iterator[Finding]:
     """Judge its free huge pages."""
     size, free = facts.hardware.hugepage_bytes, facts.free_hugepages_bytes
     if size is None or not plan.guest.running:
@@ -52,24 +52,24 @@ def hugepages(plan: MigrationPlan, facts: Facts) -> t.Iterator[Finding]:
         )
 
 
-def numa(_plan: MigrationPlan, facts: Facts) -> t.Iterator[Finding]:
+def check_numa(_plan: MigrationPlan, facts: Facts) -> t.Iterator[Finding]:
     """Judge whether it has the NUMA nodes that the guest is bound to."""
-    wanted = facts.hardware.numa_nodes
-    if wanted is None:
+    nodes = facts.hardware.numa_nodes
+    if nodes is None:
         return
-    missing = sorted(node for node in node_set(wanted) if node >= facts.numa_nodes)
+    missing = sorted(node for node in parse_node_set(nodes) if node >= facts.numa_nodes)
     if missing:
         yield Finding(
             "numa",
             "failed",
-            f"the guest is bound to the NUMA nodes {wanted}, and the destination has {facts.numa_nodes}",
+            f"the guest is bound to the NUMA nodes {nodes}, and the destination has {facts.numa_nodes}",
             "Remove or change <numatune> in the definition.",
         )
     else:
-        yield Finding("numa", "ok", f"the destination has the NUMA nodes {wanted}")
+        yield Finding("numa", "ok", f"the destination has the NUMA nodes {nodes}")
 
 
-def node_set(text: str) -> set[int]:
+def parse_node_set(text: str) -> set[int]:
     """Return the numbers in a set as libvirt writes it: ``0-2,^1,4``."""
     nodes: set[int] = set()
     for part in text.split(","):

@@ -31,7 +31,7 @@ if t.TYPE_CHECKING:
         Connection,
     )
 
-    from .endpoints import Sides
+    from .endpoints import Endpoints
     from .model import MigrationPlan
 
 _LOOK_EVERY_SECONDS: t.Final = 0.5
@@ -43,7 +43,7 @@ _OPEN: t.Final = re.compile(
 
 
 @contextlib.contextmanager
-def severed_if_lost(sides: Sides, plan: MigrationPlan) -> t.Iterator[None]:
+def sever_if_lost(sides: Endpoints, plan: MigrationPlan) -> t.Iterator[None]:
     """While this lasts, let go of the destination once it is lost. Only where this runs on the source.
 
     In post-copy the connection is all that holds the guest together, so there it is left alone.
@@ -51,7 +51,7 @@ def severed_if_lost(sides: Sides, plan: MigrationPlan) -> t.Iterator[None]:
     address = (
         None
         if "POSTCOPY" in plan.flags or not leads_here(sides.source.uri)
-        else _address(sides, plan)
+        else _find_address(sides, plan)
     )
     if address is None:
         yield
@@ -64,9 +64,9 @@ def severed_if_lost(sides: Sides, plan: MigrationPlan) -> t.Iterator[None]:
         watch.ended.set()
 
 
-def _address(sides: Sides, plan: MigrationPlan) -> str | None:
+def _find_address(sides: Endpoints, plan: MigrationPlan) -> str | None:
     try:
-        return addresses.resolved(addresses.memory_host(sides.destination, plan))
+        return addresses.resolve(addresses.find_memory_host(sides.destination, plan))
     except OSError:  # libvirt will say so
         return None
 
@@ -85,7 +85,7 @@ class _Watch(threading.Thread):
         while not self.ended.wait(_LOOK_EVERY_SECONDS):
             if (
                 not self._is_alive()
-                and addresses.problem_at(self._address)
+                and addresses.find_problem_at(self._address)
                 and not self.ended.is_set()
             ):
                 _sever(self._name, self._address)
@@ -101,8 +101,8 @@ class _Watch(threading.Thread):
 def sever_if_unreachable(name: str, host: str) -> None:
     """Drop what the QEMU of the domain ``name`` here has open to ``host``, if nobody answers there."""
     with contextlib.suppress(OSError):
-        address = addresses.resolved(host)
-        if addresses.problem_at(address):
+        address = addresses.resolve(host)
+        if addresses.find_problem_at(address):
             _sever(name, address)
 
 
@@ -110,21 +110,21 @@ def _sever(name: str, address: str) -> None:
     """Drop it, where the kernel can do that."""
     with contextlib.suppress(OSError, ValueError, subprocess.SubprocessError):
         process = int((_PROCESSES / f"{name}.pid").read_text())
-        for local, peer in connections(_ss("-Htnp", "dst", address), process):
-            _ss("-KHtn", "src", local, "dst", peer)
+        for local, peer in parse_connections(_run_ss("-Htnp", "dst", address), process):
+            _run_ss("-KHtn", "src", local, "dst", peer)
 
 
-def connections(text: str, process: int) -> list[tuple[str, str]]:
+def parse_connections(text: str, process: int) -> list[tuple[str, str]]:
     """Return (local, peer) of what ``process`` has open, from what ``ss -Htnp`` says. Pure."""
-    found = (_OPEN.search(line) for line in text.splitlines())
+    matches = (_OPEN.search(line) for line in text.splitlines())
     return [
         (match["local"], match["peer"])
-        for match in found
+        for match in matches
         if match and f"pid={process}," in match["users"]
     ]
 
 
-def _ss(*arguments: str) -> str:
+def _run_ss(*arguments: str) -> str:
     done = subprocess.run(
         ["ss", *arguments],
         check=False,

@@ -21,7 +21,7 @@ if t.TYPE_CHECKING:
 _SAFE_CACHE: t.Final = frozenset({"none", "directsync", "default", None})
 
 
-def completeness(plan: MigrationPlan, _facts: Facts) -> t.Iterator[Finding]:
+def check_completeness(plan: MigrationPlan, _facts: Facts) -> t.Iterator[Finding]:
     """Judge whether all of each disk is on the source: what it still reads from another host would be lost."""
     targets = [disk.target for disk in plan.guest.disks if not disk.is_complete]
     if targets:
@@ -33,7 +33,7 @@ def completeness(plan: MigrationPlan, _facts: Facts) -> t.Iterator[Finding]:
         )
 
 
-def disks(plan: MigrationPlan, facts: Facts) -> t.Iterator[Finding]:
+def check_disks(plan: MigrationPlan, facts: Facts) -> t.Iterator[Finding]:
     """Judge where each disk goes."""
     sources = {disk.target: disk for disk in plan.guest.disks}
     for disk in plan.disks:
@@ -45,7 +45,7 @@ def disks(plan: MigrationPlan, facts: Facts) -> t.Iterator[Finding]:
 
 def _judge_left(disk: DiskPlan, source: SourceDisk) -> Finding:
     where = f"{disk.target} ({disk.source_path})"
-    if source.shared or source.there:
+    if source.shared or source.exists_there:
         return Finding("disk", "ok", f"{where}: the destination has it")
     return Finding(
         "disk",
@@ -129,11 +129,13 @@ def _fail(detail: str, remedy: str) -> Finding:
     return Finding("disk", "failed", detail, remedy)
 
 
-def places(plan: MigrationPlan, _facts: Facts) -> t.Iterator[Finding]:
+def check_places(plan: MigrationPlan, _facts: Facts) -> t.Iterator[Finding]:
     """Judge that no two disks go to one place."""
-    paths = [disk.destination_path for disk in plan.moved]
+    paths = [disk.destination_path for disk in plan.disks_to_move]
     for path in sorted({path for path in paths if paths.count(path) > 1}):
-        targets = ", ".join(disk.target for disk in plan.moved if disk.destination_path == path)
+        targets = ", ".join(
+            disk.target for disk in plan.disks_to_move if disk.destination_path == path
+        )
         yield Finding(
             "disk",
             "failed",
@@ -142,12 +144,12 @@ def places(plan: MigrationPlan, _facts: Facts) -> t.Iterator[Finding]:
         )
 
 
-def space(plan: MigrationPlan, facts: Facts) -> t.Iterator[Finding]:
+def check_space(plan: MigrationPlan, facts: Facts) -> t.Iterator[Finding]:
     """Judge the room for them."""
     for pool in facts.pools:
-        moved = [disk for disk in plan.moved if disk.pool == pool.name]
+        moved = [disk for disk in plan.disks_to_move if disk.pool == pool.name]
         promised = facts.promised_bytes.get(pool.name, 0)
-        needed = promised + sum_needed(plan).get(pool.name, 0)
+        needed = promised + add_up_needed_bytes(plan).get(pool.name, 0)
         if moved and needed > pool.available_bytes:
             yield Finding(
                 "space",
@@ -170,24 +172,24 @@ def count_needed_bytes(disk: DiskPlan, *, is_running: bool) -> int:
     return disk.allocation_bytes
 
 
-def sum_needed(plan: MigrationPlan) -> dict[str, int]:
+def add_up_needed_bytes(plan: MigrationPlan) -> dict[str, int]:
     """Return {pool of the destination: how much room the copies take in it}."""
     needed: dict[str, int] = {}
-    for disk in plan.moved:
+    for disk in plan.disks_to_move:
         size = count_needed_bytes(disk, is_running=plan.guest.running)
         needed[disk.pool or ""] = needed.get(disk.pool or "", 0) + size
     return needed
 
 
-def cache(plan: MigrationPlan, _facts: Facts) -> t.Iterator[Finding]:
+def check_cache(plan: MigrationPlan, _facts: Facts) -> t.Iterator[Finding]:
     """Judge the caches of disks that two hosts will have open.
 
     QEMU drops what it has cached when a guest arrives since 4.0, and libvirt refuses older ones; but what is never
     flushed it cannot drop.
     """
-    left = {disk.target for disk in plan.disks if not disk.is_moved}
+    targets_left = {disk.target for disk in plan.disks if not disk.is_moved}
     for disk in plan.guest.disks:
-        if not plan.guest.running or disk.target not in left or disk.cache in _SAFE_CACHE:
+        if not plan.guest.running or disk.target not in targets_left or disk.cache in _SAFE_CACHE:
             continue
         loses = disk.cache == "unsafe"
         yield Finding(

@@ -40,17 +40,17 @@ if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._virt.libvirt_dep import libvirt
 
 
-def active_pools(connection: Connection) -> tuple[storage_xml.Pool, ...]:
+def list_active_pools(connection: Connection) -> tuple[storage_xml.Pool, ...]:
     """Return the host's active pools, as they are now."""
-    found = []
+    pools = []
     for pool in storage.list_pools(connection):
         if storage.is_active(pool):
             storage.try_to_refresh(pool)
-            found.append(storage.read_pool(pool))
-    return tuple(found)
+            pools.append(storage.read_pool(pool))
+    return tuple(pools)
 
 
-def guest(source: Connection, destination: Connection, domain: libvirt.virDomain) -> Guest:
+def read_guest(source: Connection, destination: Connection, domain: libvirt.virDomain) -> Guest:
     """Return the guest, with what is to be known of each of its disks."""
     root = domains.read_live_element(domain)
     definition = domain_xml.read(root)
@@ -66,7 +66,7 @@ def guest(source: Connection, destination: Connection, domain: libvirt.virDomain
         memory_bytes=definition.memory_bytes,
         disks=tuple(
             dataclasses.replace(
-                _disk(source, destination, domain, disk, chains[disk.target], probe),
+                _read_disk(source, destination, domain, disk, chains[disk.target], probe),
                 is_complete=disk.target not in incomplete,
                 obstacles=find_obstacles(elements[disk.target]),
             )
@@ -85,7 +85,7 @@ def _read_chains(source: Connection, root: etree._Element) -> dict[str, tuple[La
     return {disk.target: (stored.layers_of(disk) if stored else disk.layers)[1:] for disk in disks}
 
 
-def _disk(
+def _read_disk(
     source: Connection,
     destination: Connection,
     domain: libvirt.virDomain,
@@ -100,9 +100,9 @@ def _disk(
     volume = None if path is None else storage.find_volume_by_path(source, path)
     read = storage_xml.Volume("") if volume is None else storage.read_volume(volume)
     size = domains.read_block_size(domain, disk.target) if path else None
-    there = path is not None and storage.find_volume_by_path(destination, path) is not None
+    exists_there = path is not None and storage.find_volume_by_path(destination, path) is not None
     chain = tuple(map(str, lower))
-    base, same = _base(destination, chain)
+    base, same = _find_base(destination, chain)
     return SourceDisk(
         target=disk.target,
         device=disk.device,
@@ -114,8 +114,8 @@ def _disk(
         chain=chain,
         readonly=disk.readonly,
         shareable=disk.shareable,
-        there=there,
-        shared=there and volume is not None and probe.proves(volume),
+        exists_there=exists_there,
+        shared=exists_there and volume is not None and probe.proves(volume),
         base_format=lower[0].format if lower else None,
         base_there=base,
         base_is_same=same,
@@ -123,7 +123,7 @@ def _disk(
     )
 
 
-def _base(destination: Connection, chain: tuple[str, ...]) -> tuple[str | None, bool]:
+def _find_base(destination: Connection, chain: tuple[str, ...]) -> tuple[str | None, bool]:
     """Return the destination's path of what a disk stands on, and whether it is the same for certain."""
     if not chain:
         return None, False

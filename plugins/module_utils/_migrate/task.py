@@ -54,7 +54,7 @@ class Task:
         uris = (self.uri, self.request.destination_uri)
         return MigrationRecovery(clock=self.clock, connect_timeout=self.connect_timeout, uris=uris)
 
-    def unfinished(self, name: str) -> list[Record]:
+    def list_unfinished(self, name: str) -> list[Record]:
         """Return what the journal holds of migrations of ``name`` between these hosts that have not ended."""
         hosts = (mask_uri(self.uri), mask_uri(self.request.destination_uri))
         records = self.journal.list_unfinished(KIND, name)
@@ -64,9 +64,9 @@ class Task:
             if (record.uri, record.intent.get("destination_uri")) == hosts
         ]
 
-    def in_the_way(self, name: str) -> str | None:
+    def find_in_the_way(self, name: str) -> str | None:
         """Return the migrations of ``name`` that this task neither finishes nor takes back; None without any."""
-        own = [record.id for record in self.unfinished(name) if not record.alive]
+        own = [record.id for record in self.list_unfinished(name) if not record.alive]
         others = [
             str(record)
             for record in self.journal.list_unfinished(KIND, name)
@@ -112,7 +112,7 @@ class Moved:
     plan: MigrationPlan | None = None
     preflight: tuple[Finding, ...] = ()
     outcome: Outcome = dataclasses.field(default_factory=Outcome)
-    kept: dict[str, str] = dataclasses.field(default_factory=dict)
+    kept_paths: dict[str, str] = dataclasses.field(default_factory=dict)
     transaction: str | None = None
 
     def as_dict(self) -> dict[str, t.Any]:
@@ -129,6 +129,6 @@ class Moved:
             "plan": None if self.plan is None else self.plan.as_dict(),
             "preflight": [finding.as_dict() for finding in self.preflight],
             **self.outcome.as_dict(),
-            "kept_on_source": dict(self.kept),
+            "kept_on_source": dict(self.kept_paths),
             "transaction": self.transaction,
         }

@@ -11,10 +11,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
-    Conflict,
-    Unsupported,
-)
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Conflict, Unsupported
 from ansible_collections.headroom.libvirt.plugins.module_utils._layers import deletion
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import storage, storage_xml
 
@@ -48,5 +45,5 @@ def delete(connection: Connection, refs: t.Collection[VolumeRef]) -> None:
     """Delete the volumes that are still there; raises Conflict naming those that somebody uses by now."""
     keep = deletion.delete_volumes(connection, refs)
     if keep:
-        told = "; ".join(f"{ref.pool}/{ref.name}: {reason}" for ref, reason in keep.items())
-        raise Conflict(f"volumes that this migration made stay on the destination: {told}")
+        kept_text = "; ".join(f"{ref.pool}/{ref.name}: {reason}" for ref, reason in keep.items())
+        raise Conflict(f"volumes that this migration made stay on the destination: {kept_text}")

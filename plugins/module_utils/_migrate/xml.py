@@ -34,7 +34,7 @@ class PlacedDisk:
     backing: Export | None = None
 
 
-def destination_xml(
+def make_destination_xml(
     text: str, disks: t.Iterable[PlacedDisk], moved: t.Mapping[tuple[str, str], tuple[str, str]]
 ) -> str:
     """Return the domain's XML with ``disks`` where the destination has them.
@@ -47,7 +47,7 @@ def destination_xml(
         target = element.find("target")
         disk = placed.get("" if target is None else target.get("dev", ""))
         if disk is not None:
-            _place(element, disk)
+            _place_disk(element, disk)
     owned = metadata.find_in(root)
     if owned.volumes and moved:
         volumes = tuple(
@@ -58,7 +58,7 @@ def destination_xml(
     return serialise(root)
 
 
-def _place(element: etree._Element, disk: PlacedDisk) -> None:
+def _place_disk(element: etree._Element, disk: PlacedDisk) -> None:
     for name in ("backingStore", "mirror"):
         for old in element.findall(name):
             element.remove(old)

@@ -58,7 +58,7 @@ KINDS: t.Final[t.Mapping[str, Kind]] = {
     flatten.KIND: Kind(
         lambda connection, _journal: flatten.FlattenRecovery(connection), flatten.describe_recovery
     ),
-    migrate_intent.KIND: Kind(migrate_recovery.recovery, migrate_recovery.describe_recovery),
+    migrate_intent.KIND: Kind(migrate_recovery.make_recovery, migrate_recovery.describe_recovery),
     domain_recovery.KIND: Kind(
         lambda connection, _journal: domain_recovery.RemovalRecovery(connection),
         domain_recovery.describe_recovery,

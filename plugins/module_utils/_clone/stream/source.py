@@ -18,10 +18,7 @@ from urllib.parse import urlsplit
 from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue.catalogue import (
     open_catalogue,
 )
-from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
-    Conflict,
-    InvalidInput,
-)
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Conflict, InvalidInput
 from ansible_collections.headroom.libvirt.plugins.module_utils._streaming import serve, tls
 from ansible_collections.headroom.libvirt.plugins.module_utils._streaming.exports import (
     StreamRecord,

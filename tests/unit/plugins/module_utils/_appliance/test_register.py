@@ -49,9 +49,7 @@ if t.TYPE_CHECKING:
         Manifest,
     )
     from ansible_collections.headroom.libvirt.plugins.module_utils._layers.users import Uses
-from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
-    Connection,
-)
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import Connection
 
 WEB = ApplianceId("web", "1")
 CONTENT = b"boot" + bytes(4092)

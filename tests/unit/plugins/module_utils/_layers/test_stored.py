@@ -21,10 +21,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._layers.layers im
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._layers.stored import HostStorage
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.metadata import VolumeRef
-from ansible_collections.headroom.libvirt.plugins.module_utils._virt.storage_xml import (
-    Pool,
-    Volume,
-)
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.storage_xml import Pool, Volume
 
 if t.TYPE_CHECKING:
     from pathlib import Path

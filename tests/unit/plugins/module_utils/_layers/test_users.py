@@ -37,10 +37,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._virt.metadata im
     Metadata,
     VolumeRef,
 )
-from ansible_collections.headroom.libvirt.plugins.module_utils._virt.storage_xml import (
-    Pool,
-    Volume,
-)
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.storage_xml import Pool, Volume
 
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (

@@ -20,4 +20,4 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._migrate import a
     ],
 )
 def test_memory_goes_to_the_host_that_the_uri_names(uri: str, expected: str | None) -> None:
-    assert addresses.default_migrate_uri(uri) == expected
+    assert addresses.choose_migrate_uri(uri) == expected

@@ -9,14 +9,14 @@ import itertools
 import pytest
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.endpoints import (
-    Seen,
-    whereabouts,
+    SeenState,
+    locate,
 )
 
-ABSENT = Seen()
-OFF = Seen("shutoff", "destroyed")
-RUNS = Seen("running", "booted")
-ARRIVING = Seen("paused", "migration")
+ABSENT = SeenState()
+OFF = SeenState("shutoff", "destroyed")
+RUNS = SeenState("running", "booted")
+ARRIVING = SeenState("paused", "migration")
 
 
 @pytest.mark.parametrize(
@@ -24,24 +24,28 @@ ARRIVING = Seen("paused", "migration")
     [
         (RUNS, ABSENT, "source"),
         (RUNS, OFF, "source"),
-        (Seen("paused", "user"), ABSENT, "source"),
+        (SeenState("paused", "user"), ABSENT, "source"),
         (RUNS, ARRIVING, "moving"),
-        (Seen("paused", "migration"), ARRIVING, "moving"),
-        (Seen("paused", "migration"), RUNS, "moving"),
+        (SeenState("paused", "migration"), ARRIVING, "moving"),
+        (SeenState("paused", "migration"), RUNS, "moving"),
         (ABSENT, RUNS, "destination"),
-        (OFF, Seen("paused", "ioerror"), "destination"),
-        (Seen("paused", "postcopy"), RUNS, "postcopy"),
-        (Seen("paused", "postcopy_failed"), Seen("paused", "postcopy_failed"), "postcopy"),
+        (OFF, SeenState("paused", "ioerror"), "destination"),
+        (SeenState("paused", "postcopy"), RUNS, "postcopy"),
+        (
+            SeenState("paused", "postcopy_failed"),
+            SeenState("paused", "postcopy_failed"),
+            "postcopy",
+        ),
         (RUNS, RUNS, "both"),
         (ABSENT, ABSENT, "nowhere"),
         (OFF, OFF, "nowhere"),
     ],
 )
-def test_where_a_guest_is(source: Seen, destination: Seen, place: str) -> None:
-    assert whereabouts(source, destination) == place
+def test_where_a_guest_is(source: SeenState, destination: SeenState, place: str) -> None:
+    assert locate(source, destination) == place
 
 
 def test_a_guest_that_runs_on_one_host_alone_is_there() -> None:
     reasons = ("booted", "migrated", "unpaused", "postcopy", "migration_canceled")
     for reason, other in itertools.product(reasons, (ABSENT, OFF)):
-        assert whereabouts(other, Seen("running", reason)) == "destination"
+        assert locate(other, SeenState("running", reason)) == "destination"

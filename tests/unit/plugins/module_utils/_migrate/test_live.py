@@ -15,30 +15,30 @@ def limits(**options: float) -> Limits:
 
 
 def test_without_limits_a_migration_takes_as_long_as_it_needs() -> None:
-    assert limits().exceeded(Progress(left_bytes=1), 1e9) is None
+    assert limits().find_exceeded(Progress(left_bytes=1), 1e9) is None
 
 
 def test_the_smaller_of_both_timeouts_counts() -> None:
     both = limits(timeout=60.0, completion_timeout_per_gib=10.0)
-    assert both.exceeded(Progress(), 119.9) is None
-    assert "timeout" in (both.exceeded(Progress(), 120.0) or "")
+    assert both.find_exceeded(Progress(), 119.9) is None
+    assert "timeout" in (both.find_exceeded(Progress(), 120.0) or "")
 
 
 def test_the_first_look_has_no_figures_and_is_no_progress_to_measure_against() -> None:
     steady = limits(progress_timeout=5.0)
-    assert steady.exceeded(Progress(), 101.0) is None
+    assert steady.find_exceeded(Progress(), 101.0) is None
     for second in range(60):
         left = Progress(left_bytes=1000 - second, total_bytes=1000)
-        assert steady.exceeded(left, 104.0 + second) is None
+        assert steady.find_exceeded(left, 104.0 + second) is None
 
 
 def test_only_a_new_low_is_progress() -> None:
     patient = limits(progress_timeout=5.0)
-    assert patient.exceeded(Progress(left_bytes=10, total_bytes=20), 101.0) is None
-    assert patient.exceeded(Progress(left_bytes=9, total_bytes=20), 105.0) is None
-    assert patient.exceeded(Progress(left_bytes=12, total_bytes=20), 109.9) is None
+    assert patient.find_exceeded(Progress(left_bytes=10, total_bytes=20), 101.0) is None
+    assert patient.find_exceeded(Progress(left_bytes=9, total_bytes=20), 105.0) is None
+    assert patient.find_exceeded(Progress(left_bytes=12, total_bytes=20), 109.9) is None
     assert "no further for 5 s" in (
-        patient.exceeded(Progress(left_bytes=11, total_bytes=20), 110.0) or ""
+        patient.find_exceeded(Progress(left_bytes=11, total_bytes=20), 110.0) or ""
     )
 
 
@@ -52,7 +52,7 @@ def test_progress_is_read_and_told() -> None:
         "memory_page_size": 4096,
         "memory_bps": 1 << 20,
     }
-    assert str(Progress.of(stats)) == (
+    assert str(Progress.read(stats)) == (
         "75 %, 1 MiB left, pass 2, dirtied at 1 MiB/s, sent at 1 MiB/s, 1 s to go"
     )
-    assert str(Progress.of({})).startswith("0 %")
+    assert str(Progress.read({})).startswith("0 %")

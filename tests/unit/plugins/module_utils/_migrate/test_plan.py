@@ -68,8 +68,8 @@ def test_small_disks_are_copied_before() -> None:
 
 
 def test_shared_disks_stay_where_they_are() -> None:
-    made = planned(disk(there=True, shared=True))
-    assert (made.mode, made.copy_storage, made.moved) == ("precopy", "none", ())
+    made = planned(disk(exists_there=True, shared=True))
+    assert (made.mode, made.copy_storage, made.disks_to_move) == ("precopy", "none", ())
     assert not {"NON_SHARED_DISK", "NON_SHARED_INC"} & set(made.flags)
 
 
@@ -211,4 +211,4 @@ def test_every_plan_takes_all_data_along(
         made.copy_storage == "all",
         made.copy_storage == "inc",
     )
-    assert made.parameters.get("migrate_disks", []) == [one.target for one in made.moved]
+    assert made.parameters.get("migrate_disks", []) == [one.target for one in made.disks_to_move]

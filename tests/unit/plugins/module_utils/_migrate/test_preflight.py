@@ -70,7 +70,7 @@ def made(guest: Guest = GUEST, pool: Pool = POOL, **options: t.Any) -> Migration
 
 
 def failed(facts: Facts, migration: MigrationPlan | None = None) -> list[Finding]:
-    return list(preflight.failed(preflight.evaluate(migration or made(), facts)))
+    return list(preflight.find_failed(preflight.evaluate(migration or made(), facts)))
 
 
 def hardware(**change: t.Any) -> dict[str, t.Any]:
@@ -149,7 +149,7 @@ def test_a_disk_that_nobody_copies_must_be_there() -> None:
 @pytest.mark.parametrize(("mode", "status"), [("unsafe", "failed"), ("writeback", "warning")])
 def test_what_is_never_flushed_is_not_moved(mode: str, status: str) -> None:
     shared = dataclasses.replace(
-        GUEST, disks=(dataclasses.replace(DISK, there=True, shared=True, cache=mode),)
+        GUEST, disks=(dataclasses.replace(DISK, exists_there=True, shared=True, cache=mode),)
     )
     (finding,) = [
         found for found in preflight.evaluate(made(shared), GOOD) if found.check == "cache"
@@ -181,7 +181,7 @@ def test_what_cannot_be_asked_is_no_fault() -> None:
         GOOD, reach=Reach(), cpu=Cpu(), free_memory_bytes=None, bridges=None
     )
     findings = preflight.evaluate(made(), unknown)
-    assert preflight.failed(findings) == ()
+    assert preflight.find_failed(findings) == ()
     assert {finding.check for finding in findings if finding.status == "skipped"} == {
         "reach",
         "cpu",
@@ -194,7 +194,7 @@ def test_what_cannot_be_asked_is_no_fault() -> None:
     ("text", "nodes"), [("0", {0}), ("0-2", {0, 1, 2}), ("0-3,^1", {0, 2, 3}), ("1,4", {1, 4})]
 )
 def test_sets_of_nodes_are_read(text: str, nodes: set[int]) -> None:
-    assert resource_checks.node_set(text) == nodes
+    assert resource_checks.parse_node_set(text) == nodes
 
 
 def test_tls_is_judged_only_where_it_is_used() -> None:
@@ -232,7 +232,7 @@ def test_a_copy_that_would_not_be_the_same_is_refused(
         (finding,) = failed(GOOD, with_disks(disk, **options))
         assert finding.check == "disk"
         assert detail in finding.detail
-    shared = dataclasses.replace(disk, shared=True, there=True)
+    shared = dataclasses.replace(disk, shared=True, exists_there=True)
     assert failed(GOOD, with_disks(shared)) == []
 
 

@@ -11,7 +11,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._journal.journal 
 from ansible_collections.headroom.libvirt.plugins.module_utils._migrate import plan, recover
 from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.intent import (
     Intent,
-    intent_of,
+    make_intent,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.model import (
     Guest,
@@ -32,7 +32,7 @@ def streaming() -> Intent:
         Request("qemu+ssh://me:secret@b/system", mode="streaming"),
         [Pool("default", "dir", "/images", 9 * GIB)],
     )
-    return intent_of(
+    return make_intent(
         made,
         uri="qemu:///system",
         platform=Platform("kvm", "x86_64", "q35", None),
@@ -64,19 +64,19 @@ def test_every_name_that_is_made_is_known_before_it_is_made() -> None:
     (disk,) = streaming().streamed
     assert disk.overlay_path == "/images/a.qcow2.headroom-f00.overlay"
     assert streaming().helper == "headroom-export-f00"
-    (placed,) = streaming().placed(49216)
+    (placed,) = streaming().place_disks(49216)
     assert str(placed.backing) == "nbd://10.0.0.1:49216/f00-vda"
 
 
 def test_the_last_port_that_was_tried_counts() -> None:
     tried = record(Step("export", {"port": 49216}), Step("export", {"port": 49217}))
-    assert recover.port_of(tried) == 49217
-    assert recover.port_of(record()) == 0
+    assert recover.read_port(tried) == 49217
+    assert recover.read_port(record()) == 0
 
 
 def test_the_port_is_kept_once_one_was_free() -> None:
-    assert recover.port_of(record(Step("export", {}, "done", {"port": 49218}))) == 49218
-    assert recover.port_of(record(Step("export", {}))) == 0
+    assert recover.read_port(record(Step("export", {}, "done", {"port": 49218}))) == 49218
+    assert recover.read_port(record(Step("export", {}))) == 0
 
 
 def test_a_helper_of_an_earlier_release_is_found_under_its_own_name() -> None:
@@ -96,7 +96,7 @@ def test_only_volumes_that_this_made_are_taken_back() -> None:
         Step("volume", {"pool": "default", "volume": "theirs.qcow2"}, "done", {"made": False}),
         Step("volume", {"pool": "default", "volume": "begun.qcow2"}),
     )
-    assert recover.made_volumes(record(*steps)) == [
+    assert recover.find_made_volumes(record(*steps)) == [
         VolumeRef("default", "a.qcow2"),
         VolumeRef("default", "begun.qcow2"),
     ]

@@ -17,11 +17,11 @@ ESTAB 0      0          10.77.0.11:40000   10.77.0.12:16509 users:(("libvirtd",p
 
 
 def test_only_what_the_guests_own_qemu_has_open_is_dropped() -> None:
-    assert severance.connections(SAID, 277) == [
+    assert severance.parse_connections(SAID, 277) == [
         ("10.77.0.11:33262", "10.77.0.12:49153"),
         ("[fd00::11]:41464", "[fd00::12]:49152"),
     ]
 
 
 def test_where_nothing_is_open_nothing_is_dropped() -> None:
-    assert severance.connections("", 277) == []
+    assert severance.parse_connections("", 277) == []

@@ -31,7 +31,7 @@ GUEST = """<domain type='kvm'><name>a</name>
 
 def moved(backing: Export | None) -> str:
     placed = [xml.PlacedDisk("vda", "/fast/a.qcow2", "qcow2", backing)]
-    return xml.destination_xml(GUEST, placed, {("default", "a.img"): ("fast", "a.qcow2")})
+    return xml.make_destination_xml(GUEST, placed, {("default", "a.img"): ("fast", "a.qcow2")})
 
 
 def test_a_streamed_disk_says_its_whole_chain() -> None:

@@ -17,10 +17,7 @@ import pytest
 from ansible_collections.headroom.libvirt.plugins.module_utils._journal.journal import Journal
 from ansible_collections.headroom.libvirt.plugins.module_utils._journal.records import read_row
 from ansible_collections.headroom.libvirt.plugins.module_utils._persisted import UnreadableShape
-from ansible_collections.headroom.libvirt.plugins.module_utils._recovery.apply import (
-    Choice,
-    ensure,
-)
+from ansible_collections.headroom.libvirt.plugins.module_utils._recovery.apply import Choice, ensure
 from ansible_collections.headroom.libvirt.plugins.module_utils._recovery.registry import KINDS
 from ansible_collections.headroom.libvirt.plugins.module_utils._recovery.report import (
     describe_transaction,
