@@ -63,22 +63,22 @@ class Mover:
             port = self._serve() if self.intent.streamed else 0
             preparation.result()
         if self.plan.mode == "offline":
-            with self._take_step("copy"):
+            with self._step("copy"):
                 offline.copy_volumes(self.sides, self.plan.disks_to_move)
         self._migrate(port)
-        with self._take_step("settle"):
+        with self._step("settle"):
             finish.settle(self.sides, self.intent, port)
         if self.intent.streamed and self.plan.request.wait == "switched":
             self.outcome.elapsed = self.sides.clock.now() - self.began
             raise GoesOn(
                 f"{self.intent.name!r} runs on the destination, and its disks are being pulled in"
             )
-        with self._take_step("complete"):
+        with self._step("complete"):
             self.kept_paths = finish.complete(self.sides, self.intent, port)
         self.outcome.elapsed = self.sides.clock.now() - self.began
 
     @contextlib.contextmanager
-    def _take_step(self, act: str, /, **arguments: t.Any) -> t.Iterator[Step]:
+    def _step(self, act: str, /, **arguments: t.Any) -> t.Iterator[Step]:
         """Journal an act around the block that does it; one that raises stays begun. Counts its seconds."""
         began = self.sides.clock.now()
         step = self.transaction.begin_step(act, **arguments)
@@ -91,7 +91,7 @@ class Mover:
     def _make_volumes(self) -> None:
         for disk in self.plan.disks_to_move:
             self.sides.stop_if_cancelled()
-            with self._take_step("volume", pool=disk.pool, volume=disk.volume) as step:
+            with self._step("volume", pool=disk.pool, volume=disk.volume) as step:
                 try:
                     volumes.create(self.sides.destination, disk)
                 except Conflict:  # somebody else's: not to be deleted when this is undone
@@ -104,16 +104,16 @@ class Mover:
         if domain is None:
             raise Conflict(f"{self.intent.name!r} has gone from the source")
         self.sides.stop_if_cancelled()
-        with self._take_step("freeze"):
+        with self._step("freeze"):
             overlays.freeze(domain, self.intent)
-        with self._take_step("export") as step:
+        with self._step("export") as step:
             port = serve.start(self.sides.source, self.intent.export_helper, ports.EXPORTS)
             self.transaction.finish_step(step, port=port)
         return port
 
     def _migrate(self, port: int) -> None:
         inspect = (lambda text: self._inspect(text, port)) if self.intent.streamed else None
-        with self._take_step("migrate"):
+        with self._step("migrate"):
             outcome = LiveMigration(
                 self.sides, self.plan, self.intent.place_disks(port), inspect
             ).run()
