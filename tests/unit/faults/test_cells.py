@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import argparse
 import collections
 import typing as t
 
@@ -56,11 +57,15 @@ def test_a_cell_that_is_mended_has_to_be_taken_out(
     assert word in cells.table([(CELL, outcome)])
 
 
-def test_a_slice_insists_on_what_was_proven_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert cells.is_as_expected(CELL, BAD, strict=False)
+def test_a_slice_is_drawn_from_what_is_proven(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr(cells, "PROVEN", {CELL.id})
-    assert not cells.is_as_expected(CELL, BAD, strict=False)
-    assert cells.is_as_expected(CELL, GOOD, strict=False)
+    other = Cell("others", "nobody ran it", CELL.run)
+    options = argparse.Namespace(cell="", seed=1, slice=5, list=True)
+    assert cells.run_cells(options, [CELL, other], "others") == 0
+    assert capsys.readouterr().out.splitlines()[1:] == [CELL.id]
+    assert cells.run_cells(options, [other], "others") == cells.NOTHING_PROVEN
 
 
 def test_what_modules_said_is_told_with_the_cell() -> None:
