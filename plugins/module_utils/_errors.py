@@ -48,6 +48,15 @@ class InvalidInput(HeadroomError):
         )
 
 
+class InvalidSecret(HeadroomError):
+    """An option that may hold a secret cannot be used. Names the option and the remedy, and never the value."""
+
+    kind = InvalidInput.kind
+
+    def __init__(self, option: str, problem: str, remedy: str) -> None:
+        super().__init__(f"{option}: the value {problem}. {remedy}", option=option, remedy=remedy)
+
+
 class MissingDependency(HeadroomError):
     """A Python library that the module needs is not there, or is too old."""
 
@@ -130,3 +139,9 @@ class LibvirtFailed(HeadroomError):
     """libvirt reported an error that has no closer relative here."""
 
     kind = "libvirt_error"
+
+
+class Unexpected(HeadroomError):
+    """Another library raised what the collection does not know; the details name the type of its error."""
+
+    kind = "unexpected"

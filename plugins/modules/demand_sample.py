@@ -39,7 +39,8 @@ options:
       - The whole O(window) is asked for, so that the history is there from the first run on, and RV(history) is what
         the server knows. The database O(history) then only keeps what the rates of machines are measured against, and
         is no loss when it is lost.
-      - What the server does not know, and what is no number (C(NaN)), is missing data, and never 0.
+      - What the server does not know, and what is no number (C(NaN)), is missing data, and never 0. So is an answer
+        with warnings, which say that a part of what the server asks did not answer.
       - A server that cannot be reached, and a query that it refuses, fail the task.
     type: dict
     suboptions:
@@ -56,7 +57,8 @@ options:
         required: true
       headers:
         description:
-          - Headers to send, such as C(Authorization). They are not logged.
+          - Headers to send, such as C(Authorization). They are not logged. A value has no line break and no white space
+            at its ends.
         type: dict
         default: {}
       ca:

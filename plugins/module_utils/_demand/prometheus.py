@@ -19,6 +19,7 @@ import dataclasses
 import http.client
 import json
 import math
+import re
 import socket
 import ssl
 import typing as t
@@ -31,8 +32,10 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._checks import ch
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     ConnectionFailed,
     InvalidInput,
+    InvalidSecret,
     TimedOut,
 )
+from ansible_collections.headroom.libvirt.plugins.module_utils._uris import mask_uri
 
 from .series import Sample
 
@@ -42,7 +45,13 @@ _MOST_POINTS: t.Final = 10_000
 # 10 000 points are about 300 kB; anything larger is not one series of numbers.
 _MOST_BYTES: t.Final = 32 * 1024 * 1024
 _SUM: t.Final = "Wrap it in sum(...), so that one number stands for the whole fleet."
+_NUMBERS: t.Final = "Make numbers of them, with histogram_count(...) or histogram_sum(...)."
+# What is left of the arithmetic of floats where the result is 0.
+_NOISE: t.Final = 1e-9
 _TRY: t.Final = "Try the query in Prometheus' own page."
+# https://www.rfc-editor.org/rfc/rfc9110#name-field-names and -values: tokens, and no control characters but tabs.
+_HEADER_NAME: t.Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_HEADER_VALUE: t.Final = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 
 OPTIONS: t.Final[dict[str, dict[str, t.Any]]] = {
     "url": {"type": "str", "required": True},
@@ -65,15 +74,52 @@ class Prometheus:
 
 
 def check_server(server: Prometheus) -> Prometheus:
-    """Return ``server``; raises InvalidInput for options that cannot be used."""
-    address = urlsplit(server.url)
-    if address.scheme not in ("http", "https") or not address.hostname:
-        remedy = "Write the address of the server, for example https://prometheus.example:9090."
-        raise InvalidInput(f"{_OPTION}.url", server.url, "is not the address of a server", remedy)
+    """Return ``server``; raises InvalidInput and InvalidSecret for options that cannot be used."""
+    _check_url(server.url)
     if not server.query.strip():
         raise InvalidInput(f"{_OPTION}.query", server.query, "is empty", "Write a query in PromQL.")
     check_positive(f"{_OPTION}.timeout", server.timeout, "seconds")
+    for name, value in server.headers.items():
+        _check_header(str(name), value)
     return server
+
+
+def _check_url(url: str) -> None:
+    try:
+        address = urlsplit(url)
+        usable = address.scheme in ("http", "https") and address.hostname and address.port != 0
+    except ValueError:
+        usable = False
+    if not usable or any(character <= " " or character == "\x7f" for character in url):
+        remedy = "Write the address of the server, for example https://prometheus.example:9090."
+        raise InvalidInput(
+            f"{_OPTION}.url", mask_uri(url), "is not the address of a server", remedy
+        )
+
+
+def _check_header(name: str, value: t.Any) -> None:
+    option = f"{_OPTION}.headers"
+    if not _HEADER_NAME.fullmatch(name):
+        raise InvalidSecret(
+            option,
+            "has a name that is not one of a header",
+            "Names consist of letters, digits and hyphens, such as Authorization.",
+        )
+    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+        raise InvalidSecret(f"{option}.{name}", "is not a text", "Write the header as a text.")
+    text = str(value)
+    if not _HEADER_VALUE.fullmatch(text):
+        raise InvalidSecret(
+            f"{option}.{name}",
+            "has a line break, or another character that cannot be sent",
+            "A token that is read from a file has a newline at its end: take it off with the filter `trim`.",
+        )
+    if text != text.strip():
+        raise InvalidSecret(
+            f"{option}.{name}",
+            "begins or ends with white space",
+            "Take it off with the filter `trim`.",
+        )
 
 
 def fetch(server: Prometheus, timestamp: float, interval: int, window: int) -> list[Sample]:
@@ -96,7 +142,8 @@ def _fetch_part(server: Prometheus, moments: list[float], interval: int) -> list
         "start": f"{moments[0]:.3f}",
         "end": f"{moments[-1]:.3f}",
         "step": str(interval),
-        "timeout": f"{server.timeout:g}s",
+        # Seconds without a unit: of a duration with one, Prometheus takes whole numbers only.
+        "timeout": f"{server.timeout:f}".rstrip("0").rstrip("."),
     }
     points = parse(_ask(server, urlencode(parameters)), server.query)
     steps = {round((moment - moments[0]) / interval): value for moment, value in points}
@@ -106,26 +153,39 @@ def _fetch_part(server: Prometheus, moments: list[float], interval: int) -> list
 
 
 def parse(answer: bytes, query: str) -> list[tuple[float, float | None]]:
-    """Return (time, value) of the answer's only series, None for what is no number; nothing if there is none."""
+    """Return (time, value) of the answer's only series, None for what is no number; nothing if there is none.
+
+    Where the server warns that it had no answer of all that it asks (Thanos, Mimir), no value is known: a part of a
+    demand looks like one that fell, and which of the points are whole is not told.
+    """
     try:
-        data = json.loads(answer)["data"]
-        if data["resultType"] != "matrix":
-            raise _explain_query(query, f"yields a {data['resultType']}", _SUM)
-        series = data["result"]
-        if len(series) > 1:
-            raise _explain_query(query, f"yields {len(series)} series", _SUM)
-        points = series[0]["values"] if series else []
-        return [_parse_point(query, moment, value) for moment, value in points]
-    except (ValueError, KeyError, TypeError) as error:
+        return _parse_content(json.loads(answer), query)
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
         raise ConnectionFailed(
             f"{_OPTION}.url: the server that answered is not Prometheus: {_trim(answer)}"
         ) from error
+
+
+def _parse_content(content: t.Any, query: str) -> list[tuple[float, float | None]]:
+    data = content["data"]
+    if data["resultType"] != "matrix":
+        raise _explain_query(query, f"yields a {data['resultType']}", _SUM)
+    series = data["result"]
+    if len(series) > 1:
+        raise _explain_query(query, f"yields {len(series)} series", _SUM)
+    if series and "values" not in series[0] and "histograms" in series[0]:
+        raise _explain_query(query, "yields native histograms, and no numbers", _NUMBERS)
+    points = series[0]["values"] if series else []
+    values = [_parse_point(query, moment, value) for moment, value in points]
+    return [(moment, None) for moment, _ in values] if content.get("warnings") else values
 
 
 def _parse_point(query: str, moment: float, text: str) -> tuple[float, float | None]:
     value = float(text)
     if not math.isfinite(value):
         return float(moment), None
+    if -_NOISE <= value < 0:
+        return float(moment), 0.0
     if value < 0:
         raise _explain_query(
             query, f"yields {text}, which is not a demand", "Write a query that yields 0 or more."

@@ -42,6 +42,9 @@ if t.TYPE_CHECKING:
     from .series import Sample
 
 
+_NOT_KNOWN: t.Final = (
+    "Prometheus does not know it, or warned that a part of its stores did not answer"
+)
 # What machines used is returned of so many intervals: with those of five minutes, of a day.
 _LOADS: t.Final = 288
 
@@ -196,7 +199,7 @@ def _read_calibration(history: History, request: SamplingRequest, slot: int) -> 
 
 
 def _adopt(request: SamplingRequest, slot: int, sample: Sample, taken_at: float) -> Record:
-    reason = "Prometheus does not know it" if sample.value is None else None
+    reason = _NOT_KNOWN if sample.value is None else None
     return Record(slot, request.timestamp, sample.value, reason, taken_at, fleet_wide=True)
 
 

@@ -25,6 +25,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     ConnectionFailed,
     HeadroomError,
     InvalidInput,
+    InvalidSecret,
     TimedOut,
 )
 
@@ -162,3 +163,74 @@ def test_options_that_cannot_be_used_are_named(server: Prometheus, option: str) 
     with pytest.raises(InvalidInput) as caught:
         check_server(server)
     assert caught.value.details["option"] == option
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("Authorization", "Bearer s3cr3t-t0ken\n"),
+        ("Authorization", "s3cr3t-t0ken\r\nX-Other: 1"),
+        ("Authorization", " s3cr3t-t0ken"),
+        ("Authorization", "s3cr3t-t0ken\x00"),
+        ("X-Token", "s3cr3t-t0ken\N{EURO SIGN}"),
+        ("X-Token", ["s3cr3t-t0ken"]),
+        ("X-Token", None),
+        ("X Token", "s3cr3t-t0ken"),
+        ("", "s3cr3t-t0ken"),
+    ],
+)
+def test_a_header_that_cannot_be_sent_is_refused_without_its_value(name: str, value: t.Any) -> None:
+    with pytest.raises(InvalidSecret) as refusal:
+        check_server(Prometheus("http://p", "up", {name: value}))
+    assert refusal.value.details["option"].startswith("prometheus.headers")
+    assert "s3cr3t" not in f"{refusal.value.message} {refusal.value.as_result()}"
+    assert refusal.value.as_result()["kind"] == "invalid_input"
+
+
+@pytest.mark.parametrize(
+    "url", ["http://p:port", "http://[::1", "http://p\n", "http://p:0", "http://me:s3cr3t@p:port"]
+)
+def test_an_address_that_cannot_be_asked_is_refused(url: str) -> None:
+    with pytest.raises(InvalidInput, match=r"prometheus\.url") as refusal:
+        check_server(Prometheus(url, "up"))
+    assert "s3cr3t" not in refusal.value.message
+
+
+def test_a_partial_answer_is_missing_data_and_a_remark_is_not(
+    answers: t.Callable[..., Answers],
+) -> None:
+    content = json.loads(matrix([(300, "400"), (600, "400")]))
+    partial = {**content, "warnings": ["fetch series for store eu-2: Unavailable"]}
+    remarked = {**content, "infos": ["PromQL info: metric might not be a counter"]}
+    answers(json.dumps(partial).encode(), json.dumps(remarked).encode())
+    assert [row.value for row in fetch(SERVER, 600.0, 300, 300)] == [None, None]
+    assert [row.value for row in fetch(SERVER, 600.0, 300, 300)] == [400, 400]
+
+
+def test_what_is_left_of_floats_is_zero() -> None:
+    assert prometheus.parse(matrix([(1, "-1.1102230246251565e-16"), (2, "3")]), "q") == [
+        (1.0, 0.0),
+        (2.0, 3.0),
+    ]
+
+
+def test_histograms_are_the_query_and_nesting_is_no_prometheus() -> None:
+    content = {"data": {"resultType": "matrix", "result": [{"histograms": [[1, {"count": "12"}]]}]}}
+    with pytest.raises(InvalidInput, match="yields native histograms"):
+        prometheus.parse(json.dumps(content).encode(), "q")
+    for nonsense in (
+        b"[" * 100_000,
+        b'{"data": {"resultType": "matrix", "result": [[]]}}',
+        b"\xff",
+    ):
+        with pytest.raises(ConnectionFailed, match="is not Prometheus"):
+            prometheus.parse(nonsense, "q")
+
+
+@pytest.mark.parametrize(("timeout", "sent"), [(2.5, "2.5"), (10.0, "10"), (0.25, "0.25")])
+def test_the_timeout_is_sent_in_seconds_without_a_unit(
+    answers: t.Callable[..., Answers], timeout: float, sent: str
+) -> None:
+    way = answers(matrix())
+    fetch(Prometheus("http://p", "up", timeout=timeout), 600.0, 300, 300)
+    assert parse_qs(way.calls[0][1]["data"])["timeout"] == [sent]
