@@ -54,7 +54,9 @@ RETURN = r"""
 appliances:
   description:
     - The appliances by name, the newest version of each first. Empty when there is none.
-    - Each is as M(headroom.libvirt.appliance) returns it.
+    - Each is as M(headroom.libvirt.appliance) returns it, and has a C(problem), which is null.
+    - Those with a manifest that cannot be read come last, with nothing but C(id), C(name), C(version), C(pool),
+      C(clones) and the C(problem).
   returned: success
   type: list
   elements: dict
@@ -69,6 +71,7 @@ appliances:
       vcpus: 2
       memory_bytes: 1073741824
       clones: [web-1, web-2]
+      problem: null
 """
 
 import typing as t
@@ -113,9 +116,21 @@ def collect(connection: Connection, module: AnsibleModule) -> dict[str, t.Any]:
         check_version("version", version)
     catalogue = open_catalogue(connection, module.params["pool"])
     chosen = [
-        catalogue.describe(manifest)
+        {**catalogue.describe(manifest), "problem": None}
         for manifest in catalogue.read_all()
         if name in {None, manifest.name} and version in {None, manifest.version}
+    ]
+    chosen += [
+        {
+            "id": str(row.id),
+            "name": row.id.name,
+            "version": row.id.version,
+            "pool": catalogue.pool_name,
+            "clones": catalogue.list_clones(row.id),
+            "problem": row.problem,
+        }
+        for row in catalogue.list_unreadable()
+        if name in {None, row.id.name} and version in {None, row.id.version}
     ]
     return {"changed": False, "appliances": chosen}
 

@@ -87,7 +87,9 @@ def ensure_absent(connection: Connection, params: Params, run: RunContext) -> di
     catalogue = catalogues.open_catalogue(connection, params["pool"])
     existing = catalogue.find(appliance.name, appliance.version)
     changes = Changes()
-    if existing is not None:
+    if existing is None:
+        catalogue.require_readable(appliance)
+    else:
         standing = dependents.find(catalogue, existing)
         if params["flatten"]:
             flatten.check(connection, standing)

@@ -99,6 +99,7 @@ class AppliancePlan:
 @contextlib.contextmanager
 def open_plan(catalogue: Catalogue, request: ApplianceRequest) -> t.Iterator[AppliancePlan]:
     """Yield the Plan, its sources held open; raises before anything is touched when it cannot work."""
+    catalogue.require_readable(request.appliance)
     with contextlib.ExitStack() as stack:
         if request.capture is not None:
             look_only = request.means.look_only
@@ -132,6 +133,9 @@ def open_plan(catalogue: Catalogue, request: ApplianceRequest) -> t.Iterator[App
 
 def store(catalogue: Catalogue, plan: AppliancePlan, request: ApplianceRequest) -> Manifest:
     """Carry the plan out and return the manifest as it is stored; leaves nothing behind on failure."""
+    storage.try_to_refresh(catalogue.pool)  # another host may have published into a shared pool
+    catalogue.require_readable(request.appliance)
+    _refuse_published(catalogue, request)
     leftovers = catalogue.find_leftovers(request.appliance, request.now)
     deletion.delete_volumes(
         catalogue.connection,
@@ -279,8 +283,15 @@ def _find_expected_checksums(request: ApplianceRequest, manifest: Manifest) -> d
     return expected
 
 
+def _refuse_published(catalogue: Catalogue, request: ApplianceRequest) -> None:
+    if catalogue.find(request.appliance.name, request.appliance.version) is not None:
+        raise Conflict(
+            f"another run has made {request.appliance} meanwhile. Run the task again: it compares the two.",
+            appliance=str(request.appliance),
+        )
+
+
 def _check_room(catalogue: Catalogue, plan: AppliancePlan) -> None:
-    storage.try_to_refresh(catalogue.pool)
     available = storage.read_pool(catalogue.pool).available_bytes
     needed = sum(disk.needed_bytes for disk in plan.disks)
     if needed > available:

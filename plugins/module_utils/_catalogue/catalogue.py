@@ -50,6 +50,14 @@ _LONGEST_MANIFEST_BYTES: t.Final = 4 * 1024 * 1024
 _ABANDONED_AFTER_SECONDS: t.Final = 3600.0
 
 
+class UnreadableAppliance(t.NamedTuple):
+    """An appliance whose manifest, in the volume ``volume``, cannot be read; ``problem`` says why, and what to do."""
+
+    id: ApplianceId
+    volume: str
+    problem: str
+
+
 @dataclasses.dataclass(frozen=True)
 class Catalogue:
     """The appliances in one pool of a host."""
@@ -59,14 +67,50 @@ class Catalogue:
     pool_name: str
 
     def read_all(self) -> list[Manifest]:
-        """Return the manifest of each appliance, by name, the newest version first."""
-        rows = [
-            self._read(volume)
-            for volume in storage.list_volumes(self.pool)
-            if names.read_manifest_volume(volume.name())
+        """Return the manifest of each appliance that can be read, by name, the newest version first."""
+        complete = [
+            outcome for _volume, outcome in self._read_each() if isinstance(outcome, Manifest)
         ]
-        complete = [manifest for manifest in rows if manifest is not None]
         return sorted(manifests.sort_newest_first(complete), key=lambda manifest: manifest.name)
+
+    def list_unreadable(self) -> list[UnreadableAppliance]:
+        """Return the appliances whose manifests cannot be read: of a newer release, damaged, or being written."""
+        return [
+            self._describe_unreadable(volume, outcome)
+            for volume, outcome in self._read_each()
+            if isinstance(outcome, InvalidManifest)
+        ]
+
+    def require_readable(self, appliance: ApplianceId) -> None:
+        """Raise InvalidManifest where this version has a manifest that cannot be read."""
+        volume = storage.find_volume(self.pool, names.manifest_volume(appliance))
+        outcome = None if volume is None else self._try_to_read(volume)
+        if volume is not None and isinstance(outcome, InvalidManifest):
+            row = self._describe_unreadable(volume.name(), outcome)
+            raise InvalidManifest(
+                f"appliance: {row.problem}",
+                appliance=str(appliance),
+                pool=self.pool_name,
+                volume=row.volume,
+            )
+
+    def _describe_unreadable(self, volume: str, error: InvalidManifest) -> UnreadableAppliance:
+        appliance = t.cast("ApplianceId", names.read_manifest_volume(volume))
+        return UnreadableAppliance(
+            appliance,
+            volume,
+            f"the manifest of {appliance} in the pool {self.pool_name!r} cannot be read: {error.message}. Nothing of "
+            "this appliance is touched. Use the release of headroom.libvirt that wrote it; or, if it is damaged and "
+            f"no clone stands on its disks, delete it: virsh vol-delete {volume} {self.pool_name}.",
+        )
+
+    def _read_each(self) -> t.Iterator[tuple[str, Manifest | InvalidManifest]]:
+        """Yield (name of its volume, manifest, or why it is none) of each appliance."""
+        for volume in storage.list_volumes(self.pool):
+            if names.read_manifest_volume(volume.name()):
+                outcome = self._try_to_read(volume)
+                if outcome is not None:
+                    yield volume.name(), outcome
 
     def find(self, name: str, version: str | None) -> Manifest | None:
         """Return that version, or without ``version`` the newest one; None when there is none.
@@ -78,9 +122,11 @@ class Catalogue:
         )
 
     def get(self, name: str, version: str | None) -> Manifest:
-        """As find(); raises NotFound naming what there is."""
+        """As find(); raises NotFound naming what there is, InvalidManifest for a version that cannot be read."""
         manifest = self.find(name, version)
         if manifest is None:
+            if version is not None:
+                self.require_readable(names.ApplianceId(name, version))
             ids = ", ".join(str(other.id) for other in self.read_all()) or "none"
             reference = name if version is None else f"{name}:{version}"
             raise NotFound(
@@ -100,14 +146,18 @@ class Catalogue:
         return next((manifest for manifest in self.read_all() if manifest.name == name), None)
 
     def _read(self, volume: Volume) -> Manifest | None:
+        manifest = self._try_to_read(volume)
+        return manifest if isinstance(manifest, Manifest) else None
+
+    def _try_to_read(self, volume: Volume) -> Manifest | InvalidManifest | None:
+        """Return the manifest, why it cannot be read, or None when it is gone since it was listed."""
         try:
             return manifests.parse_manifest(
                 content.read_bytes(self.connection, volume, _LONGEST_MANIFEST_BYTES)
             )
-        except (
-            InvalidManifest,
-            NotFound,
-        ):  # being written, left half-written, or gone since it was listed
+        except InvalidManifest as error:
+            return error
+        except NotFound:
             return None
 
     def locate_disks(self, manifest: Manifest) -> dict[str, str]:
@@ -170,16 +220,20 @@ class Catalogue:
 
         ``now`` is in epoch seconds; ``appliance`` must not be visible. A run that is still writing it loses its
         volumes to this one, and then fails without harm, since it looks for them before it writes the manifest.
+        An appliance with a manifest that cannot be read has no leftovers: which volumes are its own is not known.
         """
         published: set[str] = set()
-        for manifest in self.read_all():
-            published.update(disk.volume for disk in manifest.disks)
-        strays: dict[names.ApplianceId, list[Volume]] = {}
+        unreadable: set[ApplianceId | None] = set()
+        for volume_name, manifest in self._read_each():
+            if isinstance(manifest, Manifest):
+                published.update(disk.volume for disk in manifest.disks)
+            else:
+                unreadable.add(names.read_manifest_volume(volume_name))
+        strays: dict[ApplianceId, list[Volume]] = {}
         for volume in storage.list_volumes(self.pool):
             disk = names.read_disk_volume(volume.name())
-            owner = disk.appliance if disk else names.read_manifest_volume(volume.name())
-            if owner and volume.name() not in published and (disk or self._read(volume) is None):
-                strays.setdefault(owner, []).append(volume)
+            if disk and disk.appliance not in unreadable and volume.name() not in published:
+                strays.setdefault(disk.appliance, []).append(volume)
         leftovers = strays.pop(appliance, [])
         for volumes in strays.values():
             leftovers += volumes if _is_abandoned(volumes, now) else []

@@ -21,6 +21,9 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue import
     dependents,
     names,
 )
+from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue.manifest import (
+    InvalidManifest,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue.names import ApplianceId
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     ChecksumMismatch,
@@ -173,21 +176,87 @@ def test_an_image_that_is_only_called_raw_is_refused(
 
 
 def test_what_a_killed_run_left_is_removed_by_the_next(
-    shelf: Catalogue, ask: t.Callable[..., register.ApplianceRequest], contents: dict[str, bytes]
+    shelf: Catalogue, ask: t.Callable[..., register.ApplianceRequest]
 ) -> None:
-    left = names.disk_volume(WEB, "a" * 12, "vda", "raw"), names.manifest_volume(WEB)
+    left = names.disk_volume(WEB, "a" * 12, "vda", "raw")
     other = names.disk_volume(ApplianceId("web", "1.2"), "a" * 12, "vda", "raw")
     foreign = "web-1.vda.qcow2"
-    for name in (*left, other, foreign):
-        storage.create(
-            shelf.pool, name, storage_xml.build_volume_xml(storage_xml.NewVolume(name, 10, "raw"))
-        )
-    contents[f"/images/{left[1]}"] = b'{"format": 1, "na'
+    for name in (left, other, foreign):
+        put(shelf, name)
     assert shelf.find("web", "1") is None
     made = make(shelf, ask())
     assert volumes(shelf) == sorted(
         [other, foreign, made.disks[0].volume, names.manifest_volume(WEB)]
     )
+
+
+UNREADABLE = [b"", b'{"format": 1, "na', b'{"format": 2, "name": "db"}', bytes(40), b"[]"]
+
+
+def put(shelf: Catalogue, name: str) -> None:
+    new = storage_xml.NewVolume(name, 10, "raw")
+    storage.create(shelf.pool, name, storage_xml.build_volume_xml(new))
+
+
+@pytest.mark.parametrize("manifest", UNREADABLE)
+def test_an_appliance_that_cannot_be_read_keeps_all_that_it_has(
+    shelf: Catalogue,
+    ask: t.Callable[..., register.ApplianceRequest],
+    contents: dict[str, bytes],
+    monkeypatch: pytest.MonkeyPatch,
+    manifest: bytes,
+) -> None:
+    """D1: its disks looked as if a run had left them, however old they were."""
+    db = ApplianceId("db", "1")
+    own = [names.disk_volume(db, "a" * 12, "vda", "raw"), names.manifest_volume(db)]
+    for name in own:
+        put(shelf, name)
+    contents[f"/images/{own[1]}"] = manifest
+    parse = storage_xml.parse_volume
+    monkeypatch.setattr(
+        storage_xml, "parse_volume", lambda text: dataclasses.replace(parse(text), modified=1.0)
+    )
+    made = make(shelf, ask(now=1e9))
+    assert set(volumes(shelf)) == {*own, made.disks[0].volume, names.manifest_volume(WEB)}
+    [row] = shelf.list_unreadable()
+    assert (row.id, row.volume) == (db, own[1])
+    assert "the manifest of db:1 in the pool 'default' cannot be read: the manifest " in row.problem
+    assert shelf.read_all() == [made]
+
+
+@pytest.mark.parametrize("manifest", UNREADABLE)
+def test_an_appliance_that_cannot_be_read_is_not_made_anew(
+    shelf: Catalogue,
+    ask: t.Callable[..., register.ApplianceRequest],
+    contents: dict[str, bytes],
+    manifest: bytes,
+) -> None:
+    """D1: for the appliance itself no age counted."""
+    own = [names.disk_volume(WEB, "a" * 12, "vda", "raw"), names.manifest_volume(WEB)]
+    for name in own:
+        put(shelf, name)
+    contents[f"/images/{own[1]}"] = manifest
+    with pytest.raises(
+        InvalidManifest, match=r"the manifest of web:1 in the pool .* cannot be read"
+    ):
+        make(shelf, ask())
+    with pytest.raises(InvalidManifest, match="Nothing of this appliance is touched"):
+        shelf.get("web", "1")
+    assert volumes(shelf) == sorted(own)
+    assert shelf.find_leftovers(WEB, now=1e9) == []
+
+
+def test_what_another_host_has_published_meanwhile_is_no_leftover(
+    shelf: Catalogue, ask: t.Callable[..., register.ApplianceRequest]
+) -> None:
+    """D1b: between the look at the catalogue and storing, a pool that hosts share has got the appliance."""
+    request = ask(token="1" * 12)
+    with register.open_plan(shelf, request) as plan:
+        made = make(shelf, ask())
+        with pytest.raises(Conflict, match="another run has made web:1 meanwhile"):
+            register.store(shelf, plan, request)
+    assert shelf.find("web", "1") == made
+    assert len(volumes(shelf)) == 2
 
 
 def test_leftovers_of_other_appliances_go_when_they_are_old(
