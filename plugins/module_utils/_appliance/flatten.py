@@ -22,7 +22,11 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     HeadroomError,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._journal.records import Shape
-from ansible_collections.headroom.libvirt.plugins.module_utils._layers import deletion, layers
+from ansible_collections.headroom.libvirt.plugins.module_utils._layers import (
+    deletion,
+    disk_copy,
+    layers,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._layers.users import Uses
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
     blocks,
@@ -189,20 +193,14 @@ def _copy_disk(
     token: str,
 ) -> None:
     overlay = sources.find_volume(connection, disk)
-    pool, described = (
-        storage.look_up_pool_of(overlay),
-        storage.read_volume(overlay),
-    )
+    pool, declared_format = storage.look_up_pool_of(overlay), sources.read_declared_format(disk)
+    described = disk_copy.require_declared(overlay, declared_format)
     new = VolumeRef(pool.name(), f"{domain.name()}.{token}.{disk.target}.qcow2")
     step = transaction.begin_step(
         "copy", target=disk.target, pool=new.pool, name=new.name, overlay=overlay.name()
     )
-    copied = storage.create_from(
-        pool,
-        new.name,
-        storage_xml.build_volume_xml(storage_xml.NewVolume(new.name, described.capacity_bytes)),
-        overlay,
-    )
+    flat = storage_xml.NewVolume(new.name, described.capacity_bytes)
+    copied = disk_copy.copy_disk(connection, overlay, declared_format, pool, flat)
     text = domains.read_definition_xml(domain, secrets=True)
     old = VolumeRef(new.pool, overlay.name())
     domains.define(

@@ -163,7 +163,7 @@ def _make_overlay(
         volume_name,
         capacity,
         backing_path=storage.read_volume_path(base),
-        backing_format=disk.format or "raw",
+        backing_format=sources.read_declared_format(disk),
     )
     storage.create(pool, volume_name, storage_xml.build_volume_xml(new))
     transaction.finish_step(step)

@@ -14,6 +14,7 @@ import os
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Conflict, NotFound
+from ansible_collections.headroom.libvirt.plugins.module_utils._layers import disk_copy
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
     content,
     domain_xml,
@@ -73,13 +74,19 @@ class VolumeDisk:
     source: Volume
     virtual_size_bytes: int
     needed_bytes: int
-    format: str = "qcow2"
+    connection: Connection
+    declared_format: str
     source_sha256: str | None = None
 
+    @property
+    def format(self) -> str:
+        """The format that the base will have: a raw disk stays raw, all else becomes qcow2."""
+        return disk_copy.RAW if self.declared_format == disk_copy.RAW else "qcow2"
+
     def create(self, pool: Pool, name: str) -> Volume:
-        """Have libvirt make a flat copy."""
-        new = storage_xml.NewVolume(name, self.virtual_size_bytes, mode=READ_ONLY)
-        return storage.create_from(pool, name, storage_xml.build_volume_xml(new), self.source)
+        """Make a flat copy."""
+        new = storage_xml.NewVolume(name, self.virtual_size_bytes, self.format, mode=READ_ONLY)
+        return disk_copy.copy_disk(self.connection, self.source, self.declared_format, pool, new)
 
     def fill(self, connection: Connection, volume: Volume) -> Digest:
         """Take the checksum of the copy."""
@@ -107,7 +114,10 @@ def require_stopped(connection: Connection, name: str) -> libvirt.virDomain:
 
 
 def find_disks(connection: Connection, definition: domain_xml.Definition) -> list[DiskSource]:
-    """Return the disks of a domain, less its seed; raises NotFound for one that lies in no storage pool."""
+    """Return the disks of a domain, less its seed.
+
+    Raises NotFound for one that lies in no storage pool, Conflict for one that is not what its definition declares.
+    """
     own = (
         disk
         for disk in definition.disks
@@ -118,11 +128,19 @@ def find_disks(connection: Connection, definition: domain_xml.Definition) -> lis
 
 def _find_volume_disk(connection: Connection, disk: domain_xml.Disk) -> VolumeDisk:
     volume = find_volume(connection, disk)
-    described = storage.read_volume(volume)
+    declared_format = read_declared_format(disk)
+    described = disk_copy.require_declared(volume, declared_format)
     needed = (
         described.allocation_bytes if described.backing_path is None else described.capacity_bytes
     )
-    return VolumeDisk(disk.target, volume, described.capacity_bytes, needed)
+    return VolumeDisk(
+        disk.target, volume, described.capacity_bytes, needed, connection, declared_format
+    )
+
+
+def read_declared_format(disk: domain_xml.Disk) -> str:
+    """Return the format by which QEMU is told to read a domain's disk: raw where its definition does not say one."""
+    return disk.format or disk_copy.RAW
 
 
 def find_volume(connection: Connection, disk: domain_xml.Disk) -> Volume:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import NotFound
+from ansible_collections.headroom.libvirt.plugins.module_utils._layers import disk_copy
 from ansible_collections.headroom.libvirt.plugins.module_utils._uris import leads_here
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import storage, storage_xml
 
@@ -41,7 +42,7 @@ def copy(connection: Connection, pool: storage.Pool, disk: Overlay) -> None:
     """Copy the appliance's disk, so that holes stay holes.
 
     A file of this machine in the right format is copied as it is; else libvirt has ``qemu-img convert`` do it, which
-    takes longer.
+    takes longer. Raises Conflict for a base that is not what its manifest says.
     """
     source = storage.find_volume_by_path(connection, disk.base_path)
     if source is None:
@@ -49,21 +50,16 @@ def copy(connection: Connection, pool: storage.Pool, disk: Overlay) -> None:
             f"the appliance's disk {disk.base_path} is in no active pool of the host",
             path=disk.base_path,
         )
+    disk_copy.require_declared(source, disk.base_format, standalone=True)
     name = disk.volume.name
-    new = storage_xml.build_volume_xml(
-        storage_xml.NewVolume(name, disk.base_capacity_bytes, disk.format)
-    )
-    if leads_here(connection.uri) and _can_stay_as_it_is(source, disk):
-        copied = storage.create(pool, name, new)
+    new = storage_xml.NewVolume(name, disk.base_capacity_bytes, disk.format)
+    if leads_here(connection.uri) and disk.format == disk.base_format:
+        copied = storage.create(pool, name, storage_xml.build_volume_xml(new))
         if reflink.copy(disk.base_path, storage.read_volume_path(copied), may_share=False):
             return _grow(copied, disk)
         storage.delete(copied)
-    return _grow(storage.create_from(pool, name, new, source), disk)
-
-
-def _can_stay_as_it_is(source: storage.Volume, disk: Overlay) -> bool:
-    standing_on = storage.read_volume(source).backing_path
-    return disk.format == disk.base_format and standing_on is None
+    copied = disk_copy.copy_disk(connection, source, disk.base_format, pool, new, standalone=True)
+    return _grow(copied, disk)
 
 
 def share(_connection: Connection, pool: storage.Pool, disk: Overlay) -> None:

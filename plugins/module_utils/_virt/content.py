@@ -144,12 +144,22 @@ def send_bytes(connection: Connection, volume: libvirt.virStorageVol, content: b
 
 
 def copy(
-    connection: Connection, source: libvirt.virStorageVol, target: libvirt.virStorageVol
+    connection: Connection,
+    source: libvirt.virStorageVol,
+    target: libvirt.virStorageVol,
+    *,
+    skip_zeros: bool = False,
 ) -> None:
-    """Copy the file of ``source`` into ``target`` byte for byte, what no image format shows included."""
+    """Copy the file of ``source`` into ``target`` byte for byte, what no image format shows included.
+
+    With ``skip_zeros`` what is zero becomes a hole: for a new ``target``, in which nothing lies yet.
+    """
 
     def send(outgoing: libvirt.virStream) -> None:
         def pass_on(_stream: libvirt.virStream, chunk: bytes, _opaque: object) -> int:
+            if skip_zeros and chunk == _ZEROS[: len(chunk)]:
+                outgoing.sendHole(len(chunk), 0)
+                return len(chunk)
             rest = memoryview(chunk)
             while rest:
                 rest = rest[outgoing.send(bytes(rest)) :]

@@ -160,7 +160,10 @@ def create(pool: Pool, name: str, xml: str) -> Volume:
 
 
 def create_from(pool: Pool, name: str, xml: str, source: Volume) -> Volume:
-    """Create a volume with the content of ``source``, flattened; returns when the copy is complete."""
+    """Create a volume with the content of ``source``, flattened; returns when the copy is complete.
+
+    libvirt reads ``source`` by the format that it has probed: called by _layers.disk_copy alone.
+    """
     with translate_errors(
         f"copy the volume {source.name()!r} to {name!r} in the pool {pool.name()!r}"
     ):

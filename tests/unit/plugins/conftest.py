@@ -44,6 +44,14 @@ class MemoryStream:
         while chunk := handler(self, 65536, opaque):
             self.content.extend(chunk)
 
+    def send(self, data: bytes) -> int:
+        self.content.extend(data)
+        return len(data)
+
+    def sendHole(self, length: int, flags: int) -> None:  # noqa: N802
+        assert flags == 0
+        self.content.extend(bytes(length))
+
     def sparseSendAll(  # noqa: N802
         self, handler: t.Any, hole_handler: t.Any, skip_handler: t.Any, opaque: t.Any
     ) -> None:

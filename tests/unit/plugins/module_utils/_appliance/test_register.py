@@ -380,7 +380,7 @@ def test_a_domain_that_is_not_there(
 
 
 DOMAIN = """<domain type='test'><name>golden</name><memory>65536</memory><os><type arch='i686'>hvm</type></os><devices>
-<disk type='file' device='disk'><source file='{source}'/><target dev='vda'/></disk>
+<disk type='file' device='disk'><driver name='qemu' type='{format}'/><source file='{source}'/><target dev='vda'/></disk>
 <disk type='file' device='cdrom'><source file='/images/seed.iso'/><target dev='hdc'/><readonly/></disk>
 </devices></domain>"""
 
@@ -394,7 +394,9 @@ def test_a_domain_is_captured_when_it_is_off(
     storage.create(
         shelf.pool, "golden", storage_xml.build_volume_xml(storage_xml.NewVolume("golden", 4096))
     )
-    domain = shelf.connection.handle.defineXMLFlags(DOMAIN.format(source="/images/golden"))
+    domain = shelf.connection.handle.defineXMLFlags(
+        DOMAIN.format(source="/images/golden", format="qcow2")
+    )
     domain.createWithFlags()
     with pytest.raises(Conflict, match=r"source\.domain: 'golden' is running.*Shut it down first"):
         make(shelf, ask(capture=capturing(tmp_path), files={}))
@@ -411,10 +413,50 @@ def test_a_domain_is_captured_when_it_is_off(
     assert "seed.iso" not in made.template
 
 
+def test_a_raw_disk_is_captured_as_the_bytes_that_it_is(
+    shelf: Catalogue,
+    ask: t.Callable[..., register.ApplianceRequest],
+    contents: dict[str, bytes],
+    tmp_path: Path,
+) -> None:
+    """S1: whatever a guest wrote into it."""
+    new = storage_xml.NewVolume("golden", 4096, "raw")
+    storage.create(shelf.pool, "golden", storage_xml.build_volume_xml(new))
+    contents["/images/golden"] = b"QFI\xfb".ljust(4096, b"\1")
+    shelf.connection.handle.defineXMLFlags(DOMAIN.format(source="/images/golden", format="raw"))
+    made = make(shelf, ask(capture=capturing(tmp_path), files={}))
+    assert [(disk.target, disk.format) for disk in made.disks] == [("vda", "raw")]
+    assert contents[shelf.locate_disks(made)["vda"]] == contents["/images/golden"]
+
+
+@pytest.mark.parametrize(
+    ("declared_format", "seen_format"),
+    [("raw", "qcow2"), ("raw", "vmdk"), ("qcow2", "raw"), ("qcow2", "vpc")],
+)
+def test_a_disk_that_is_not_what_its_definition_declares_is_not_captured(
+    shelf: Catalogue,
+    ask: t.Callable[..., register.ApplianceRequest],
+    tmp_path: Path,
+    declared_format: str,
+    seen_format: str,
+) -> None:
+    """S1: libvirt would have copied whatever the header of its own guest names."""
+    new = storage_xml.NewVolume("golden", 4096, seen_format)
+    storage.create(shelf.pool, "golden", storage_xml.build_volume_xml(new))
+    text = DOMAIN.format(source="/images/golden", format=declared_format)
+    shelf.connection.handle.defineXMLFlags(text)
+    with pytest.raises(
+        Conflict,
+        match=f"/images/golden is declared to be {declared_format}, but libvirt sees {seen_format}",
+    ):
+        make(shelf, ask(capture=capturing(tmp_path), files={}))
+    assert volumes(shelf) == ["golden"]
+
+
 def test_a_disk_outside_of_every_pool_says_what_to_do(
     shelf: Catalogue, ask: t.Callable[..., register.ApplianceRequest], tmp_path: Path
 ) -> None:
-    shelf.connection.handle.defineXMLFlags(DOMAIN.format(source="/home/golden"))
+    shelf.connection.handle.defineXMLFlags(DOMAIN.format(source="/home/golden", format="qcow2"))
     with pytest.raises(
         NotFound,
         match=r"the disk vda \(/home/golden\) lies in no active storage pool\. Define a pool",

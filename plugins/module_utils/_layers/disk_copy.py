@@ -1,0 +1,95 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
+# It may change or vanish in any release.
+
+"""Copying a disk by the format that it is declared to have: require_declared() before, copy_disk() as often as needed.
+
+libvirt copies by the format that it has probed. A guest can write any header into its raw disk, and with it name any
+file of the host, which QEMU's tools would then read with root's rights. So only what libvirt sees as it was declared is
+copied, and a raw disk byte for byte.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Conflict
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
+    content,
+    storage,
+    storage_xml,
+)
+
+if t.TYPE_CHECKING:
+    from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
+        Connection,
+    )
+
+RAW: t.Final = "raw"
+
+# How libvirt calls what has no header by which it could be led astray. An ISO 9660 names no other file.
+_SEEN_AS_RAW: t.Final = frozenset({None, RAW, "unknown", "none", "iso"})
+
+
+def require_declared(
+    volume: storage.Volume, declared_format: str, *, standalone: bool = False
+) -> storage_xml.Volume:
+    """Return what libvirt now sees of a volume; raises Conflict unless it is of the format ``declared_format``.
+
+    A raw disk stands on nothing, and neither does one that is to be ``standalone``. The pool is refreshed first; one
+    that is too busy for that has the format by which libvirt would copy it all the same.
+    """
+    storage.try_to_refresh(storage.look_up_pool_of(volume))
+    described = storage.read_volume(volume)
+    seen_format = RAW if described.format in _SEEN_AS_RAW else described.format
+    if seen_format != declared_format:
+        raise _refuse(
+            described, f"is declared to be {declared_format}, but libvirt sees {seen_format}"
+        )
+    if described.backing_path is not None and (standalone or declared_format == RAW):
+        raise _refuse(
+            described,
+            f"is declared to be {declared_format} and to stand alone, but libvirt sees it stand on "
+            f"{described.backing_path}",
+        )
+    return described
+
+
+def _refuse(described: storage_xml.Volume, problem: str) -> Conflict:
+    return Conflict(
+        f"the disk {described.path or described.name} {problem}. Whoever wrote into it may have forged its header, so "
+        "it is not copied. If the declaration is wrong, correct the type of the disk's <driver> in the domain's XML; "
+        "else wipe what the disk begins with.",
+        path=described.path,
+    )
+
+
+def copy_disk(
+    connection: Connection,
+    source: storage.Volume,
+    declared_format: str,
+    pool: storage.Pool,
+    new: storage_xml.NewVolume,
+    *,
+    standalone: bool = False,
+) -> storage.Volume:
+    """Make the volume ``new`` with the content of ``source``, flat; raises as require_declared(), nothing made then.
+
+    Raw stays raw by bytes. All else is converted by libvirt, which takes the format that it has just been seen to
+    have; raw is converted only for disks that nobody writes to, such as an appliance's.
+    """
+    require_declared(source, declared_format, standalone=standalone)
+    text = storage_xml.build_volume_xml(new)
+    if (declared_format, new.format) != (RAW, RAW):
+        return storage.create_from(pool, new.name, text, source)
+    copied = storage.create(pool, new.name, text)
+    try:
+        content.copy(connection, source, copied, skip_zeros=True)
+        require_declared(copied, RAW)  # the guest may have written meanwhile
+    except BaseException:
+        storage.delete(copied)
+        raise
+    return copied
