@@ -113,7 +113,10 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import (
     ArgumentSpec,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._journal.journal import open_journal
-from ansible_collections.headroom.libvirt.plugins.module_utils._recovery.apply import Choice, ensure
+from ansible_collections.headroom.libvirt.plugins.module_utils._recovery.apply import (
+    RecoveryChoice,
+    ensure,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._runner import run_module
 
 if t.TYPE_CHECKING:
@@ -138,7 +141,7 @@ ARGUMENTS = JOURNAL.merge(
 def recover(module: AnsibleModule) -> dict[str, t.Any]:
     """Return the result of the task; in check mode what it would be."""
     options = ("state", "id", "subject", "kind", "uri", "connect_timeout")
-    choice = Choice(**{option: module.params[option] for option in options})
+    choice = RecoveryChoice(**{option: module.params[option] for option in options})
     return ensure(open_journal(module), choice, time.time(), dry_run=module.check_mode)
 
 

@@ -165,7 +165,7 @@ def open_disk(
     with contextlib.ExitStack() as stack:
         unpacked, digest = descriptor, None
         if packed is not None:
-            limit = header.allowed_bytes(size, means.max_size)
+            limit = header.limit_disk_bytes(size, means.max_size)
             unpacked = stack.enter_context(
                 unpack.unpack(
                     location.option, location.place, descriptor, packed, means.folder, limit

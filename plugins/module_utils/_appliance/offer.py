@@ -37,8 +37,11 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._uris import mask
 from . import foreign, images
 
 if t.TYPE_CHECKING:
-    from ansible_collections.headroom.libvirt.plugins.module_utils._feed.entry import Entry
-    from ansible_collections.headroom.libvirt.plugins.module_utils._feed.read import Address, Feed
+    from ansible_collections.headroom.libvirt.plugins.module_utils._feed.entry import FeedEntry
+    from ansible_collections.headroom.libvirt.plugins.module_utils._feed.read import (
+        Feed,
+        FeedAddress,
+    )
 
     from .register import ApplianceRequest
 
@@ -47,11 +50,11 @@ Params = t.Mapping[str, t.Any]
 _LONGEST_MANIFEST_BYTES: t.Final = 4 * 1024 * 1024
 
 
-def read_address(options: Params) -> Address:
+def read_address(options: Params) -> FeedAddress:
     """Return where the feed of the option ``source.feed`` is; raises InvalidInput when nothing says whom to believe."""
     url = transfer.check_url("source.feed.url", options["url"])
     if not options["verify"]:
-        return read.Address(url, None, options["format"])
+        return read.FeedAddress(url, None, options["format"])
     if not options["key"] or not options["fingerprint"]:
         raise InvalidInput(
             "source.feed.fingerprint",
@@ -59,7 +62,7 @@ def read_address(options: Params) -> Address:
             "and key are needed to check the feed's signature",
             "Give both, or set verify: false to take what the server sends.",
         )
-    return read.Address(
+    return read.FeedAddress(
         url, signature.read_trust(options["key"], options["fingerprint"]), options["format"]
     )
 
@@ -74,7 +77,7 @@ def open_feed(options: Params, means: images.Means, now: float) -> Feed:
     return feed
 
 
-def complete_request(feed: Feed, entry: Entry, request: ApplianceRequest) -> ApplianceRequest:
+def complete_request(feed: Feed, entry: FeedEntry, request: ApplianceRequest) -> ApplianceRequest:
     """Return ``request`` with all that the feed says of the entry; what the task says stays."""
     manifest = None if entry.manifest is None else _fetch_manifest(feed, entry, request.means)
     contradicting = [option for option in request.hardware_options if option != "arch"]
@@ -103,7 +106,7 @@ def complete_request(feed: Feed, entry: Entry, request: ApplianceRequest) -> App
     return filled if manifest else _apply_hints(filled, entry)
 
 
-def _apply_hints(request: ApplianceRequest, entry: Entry) -> ApplianceRequest:
+def _apply_hints(request: ApplianceRequest, entry: FeedEntry) -> ApplianceRequest:
     """Let an entry without manifest say what the task does not."""
     only = entry.disks[0].checksum
     hardware = request.hardware
@@ -133,7 +136,7 @@ def _apply_hints(request: ApplianceRequest, entry: Entry) -> ApplianceRequest:
     )
 
 
-def _fetch_manifest(feed: Feed, entry: Entry, means: images.Means) -> Manifest:
+def _fetch_manifest(feed: Feed, entry: FeedEntry, means: images.Means) -> Manifest:
     file = t.cast(entries.FeedFile, entry.manifest)
     text = transfer.get(
         means.web, feed.locate(file), min(file.size_bytes or 0, _LONGEST_MANIFEST_BYTES)

@@ -30,7 +30,7 @@ if t.TYPE_CHECKING:
         Manifest,
     )
     from ansible_collections.headroom.libvirt.plugins.module_utils._changes import Changes
-    from ansible_collections.headroom.libvirt.plugins.module_utils._feed.entry import Entry
+    from ansible_collections.headroom.libvirt.plugins.module_utils._feed.entry import FeedEntry
     from ansible_collections.headroom.libvirt.plugins.module_utils._feed.read import Feed
 
 
@@ -38,7 +38,7 @@ if t.TYPE_CHECKING:
 class SyncPlan:
     """What is to be fetched, what is there already, and what goes unless something stands on it."""
 
-    missing: tuple[Entry, ...]
+    missing: tuple[FeedEntry, ...]
     present: tuple[Manifest, ...]
     surplus: tuple[Manifest, ...]
 
@@ -59,10 +59,10 @@ def make_plan(
             "has: name a product that it cannot have, and the error lists them.",
             products=list(patterns),
         )
-    products: dict[str, list[Entry]] = {}
+    products: dict[str, list[FeedEntry]] = {}
     for entry in entries_of_arch:
         products.setdefault(entry.product, []).append(entry)
-    newest: list[Entry] = []
+    newest: list[FeedEntry] = []
     for versions in products.values():
         newest += map(entries.check_entry, entries.sort_newest_first(versions)[:keep])
     _refuse_doubles(newest)
@@ -94,7 +94,7 @@ def remove(
     return {"id": str(manifest.id), "action": "removed", "reason": None}
 
 
-def _refuse_doubles(chosen: t.Sequence[Entry]) -> None:
+def _refuse_doubles(chosen: t.Sequence[FeedEntry]) -> None:
     owners: dict[tuple[str, str], str] = {}
     for entry in chosen:
         other = owners.setdefault((entry.name, entry.version), entry.product)

@@ -66,7 +66,7 @@ class FeedFile:
 
 
 @dataclasses.dataclass(frozen=True)
-class Entry:
+class FeedEntry:
     """One version of one product.
 
     ``manifest`` is there in feeds of this collection. ``virtual_size_bytes`` is what a guest will see of the first
@@ -165,18 +165,20 @@ def derive_name(product: str) -> str:
 
 
 def filter_matching(
-    entries: t.Iterable[Entry], patterns: t.Sequence[str], arch: str
-) -> list[Entry]:
+    entries: t.Iterable[FeedEntry], patterns: t.Sequence[str], arch: str
+) -> list[FeedEntry]:
     """Return the entries of an architecture whose product, name or alias one of the shell ``patterns`` matches."""
     return [entry for entry in entries if entry.arch == arch and entry.matches(patterns)]
 
 
-def sort_newest_first(entries: t.Iterable[Entry]) -> list[Entry]:
+def sort_newest_first(entries: t.Iterable[FeedEntry]) -> list[FeedEntry]:
     """Return entries by version, the highest first."""
     return sorted(entries, key=lambda entry: version_order(entry.version), reverse=True)
 
 
-def select(entries: t.Sequence[Entry], product: str, version: str | None, arch: str) -> Entry:
+def select(
+    entries: t.Sequence[FeedEntry], product: str, version: str | None, arch: str
+) -> FeedEntry:
     """Return that version of the product, or without ``version`` its newest; raises NotFound saying what there is."""
     candidates = [entry for entry in entries if entry.arch == arch]
     versions = sort_newest_first(entry for entry in candidates if product in entry.words)
@@ -198,7 +200,7 @@ def select(entries: t.Sequence[Entry], product: str, version: str | None, arch: 
     return check_entry(entry)
 
 
-def check_entry(entry: Entry) -> Entry:
+def check_entry(entry: FeedEntry) -> FeedEntry:
     """Return ``entry``; raises InvalidFeed when it cannot be used or cannot be named so."""
     if entry.problem is not None:
         raise InvalidFeed(entry.problem, product=entry.product)

@@ -19,7 +19,7 @@ from . import signature, simplestreams, transfer, virt_builder
 from .errors import InvalidFeed, NotSigned
 
 if t.TYPE_CHECKING:
-    from .entry import Entry, FeedFile
+    from .entry import FeedEntry, FeedFile
     from .history import FeedHistory
     from .signature import Trust
     from .transfer import Web
@@ -29,7 +29,7 @@ _MOST_PRODUCT_FILES: t.Final = 32
 
 
 @dataclasses.dataclass(frozen=True)
-class Address:
+class FeedAddress:
     """Where a feed is and whom to believe. ``trust`` None takes it unsigned; ``format`` is as the option."""
 
     url: str
@@ -47,8 +47,8 @@ class Address:
 class Feed:
     """A feed as it was read: its entries, and {path: epoch seconds} of when its signed files were made."""
 
-    address: Address
-    entries: tuple[Entry, ...]
+    address: FeedAddress
+    entries: tuple[FeedEntry, ...]
     times: t.Mapping[str, float]
 
     def locate(self, file: FeedFile) -> str:
@@ -56,7 +56,7 @@ class Feed:
         return self.address.locate(file.path)
 
 
-def read(web: Web, address: Address, history: FeedHistory, now: float) -> Feed:
+def read(web: Web, address: FeedAddress, history: FeedHistory, now: float) -> Feed:
     """Return the feed at ``address``; raises an error of a refused feed, or TransferFailed.
 
     Remembers nothing: who goes on to use it calls ``history.remember(feed.times)``. ``now`` is in epoch seconds.
@@ -68,7 +68,7 @@ def read(web: Web, address: Address, history: FeedHistory, now: float) -> Feed:
     return feed
 
 
-def _read_virt_builder(web: Web, address: Address) -> Feed:
+def _read_virt_builder(web: Web, address: FeedAddress) -> Feed:
     name = urlsplit(address.url).path.rpartition("/")[2]
     text, signed_at = _get(web, address, name, address.url)
     # The format says nowhere when it was made, but its signature does.
@@ -79,7 +79,7 @@ def _read_virt_builder(web: Web, address: Address) -> Feed:
     )
 
 
-def _read_simplestreams(web: Web, address: Address) -> Feed:
+def _read_simplestreams(web: Web, address: FeedAddress) -> Feed:
     suffix = "json" if address.trust is None else "sjson"
     index, times = _get_dated(web, address, f"{simplestreams.INDEX}.{suffix}", "index:1.0")
     paths = simplestreams.list_product_files(index)
@@ -87,7 +87,7 @@ def _read_simplestreams(web: Web, address: Address) -> Feed:
         raise InvalidFeed(
             f"the feed {mask_uri(address.url)} names {len(paths)} files of products. At most 32 are read."
         )
-    entries: list[Entry] = []
+    entries: list[FeedEntry] = []
     for path in paths:
         signed = path if address.trust is None else _derive_signed_name(path)
         products, product_times = _get_dated(web, address, signed, "products:1.0")
@@ -102,7 +102,7 @@ def _derive_signed_name(path: str) -> str:
 
 
 def _get_dated(
-    web: Web, address: Address, path: str, kind: str
+    web: Web, address: FeedAddress, path: str, kind: str
 ) -> tuple[simplestreams.Data, dict[str, float]]:
     text, signed_at = _get(web, address, path, address.locate(path))
     data = simplestreams.parse(text, kind)
@@ -112,7 +112,7 @@ def _get_dated(
     return data, {path: signed_at if updated is None else updated}
 
 
-def _get(web: Web, address: Address, name: str, url: str) -> tuple[bytes, float | None]:
+def _get(web: Web, address: FeedAddress, name: str, url: str) -> tuple[bytes, float | None]:
     """Return the text of an index, and when it was signed."""
     try:
         text = transfer.get(web, url, _LONGEST_INDEX_BYTES)

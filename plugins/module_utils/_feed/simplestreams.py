@@ -21,7 +21,7 @@ import json
 import typing as t
 
 from . import entry as entries
-from .entry import Entry, FeedFile
+from .entry import FeedEntry, FeedFile
 from .errors import InvalidFeed
 
 Data = t.Mapping[str, t.Any]
@@ -84,12 +84,12 @@ def list_product_files(index: Data) -> list[str]:
     ]
 
 
-def read_products(data: Data) -> list[Entry]:
+def read_products(data: Data) -> list[FeedEntry]:
     """Return an Entry for each version that has a disk image, in the order of the file.
 
     A product or version that cannot be read is one entry with a problem. Raises InvalidFeed without products.
     """
-    read: list[Entry] = []
+    read: list[FeedEntry] = []
     for product, content in _read_mapping(data, "products", "the products").items():
         try:
             versions = _read_mapping(_check_mapping(content, product), "versions", product)
@@ -104,7 +104,7 @@ def read_products(data: Data) -> list[Entry]:
     return read
 
 
-def _read_version(product: str, version: str, inherited: Data, content: object) -> Entry | None:
+def _read_version(product: str, version: str, inherited: Data, content: object) -> FeedEntry | None:
     try:
         facts = _check_mapping(content, version)
         items = _read_mapping(facts, "items", f"{product} {version}")
@@ -113,8 +113,8 @@ def _read_version(product: str, version: str, inherited: Data, content: object) 
         return _build_unusable(product, version, error)
 
 
-def _build_unusable(product: str, version: str, error: InvalidFeed) -> Entry:
-    return Entry(
+def _build_unusable(product: str, version: str, error: InvalidFeed) -> FeedEntry:
+    return FeedEntry(
         product=product,
         name=entries.derive_name(product),
         version=version,
@@ -124,14 +124,14 @@ def _build_unusable(product: str, version: str, error: InvalidFeed) -> Entry:
     )
 
 
-def _read_entry(product: str, version: str, inherited: Data, items: Data) -> Entry | None:
+def _read_entry(product: str, version: str, inherited: Data, items: Data) -> FeedEntry | None:
     said = {name: {**inherited, **_check_mapping(item, name)} for name, item in items.items()}
     manifest = next((item for item in said.values() if item.get("ftype") == MANIFEST), None)
     disks = _find_own_disks(said) if manifest else _find_foreign_disk(said)
     if not disks:
         return None
     first = disks[0]
-    entry = Entry(
+    entry = FeedEntry(
         product=product,
         name=(_read_text(first, "appliance") or "") if manifest else entries.derive_name(product),
         version=version,
@@ -150,7 +150,7 @@ def _read_entry(product: str, version: str, inherited: Data, items: Data) -> Ent
         return dataclasses.replace(entry, problem=error.message)
 
 
-def _add_files(entry: Entry, disks: t.Sequence[Data], manifest: Data | None) -> Entry:
+def _add_files(entry: FeedEntry, disks: t.Sequence[Data], manifest: Data | None) -> FeedEntry:
     what = f"{entry.product} {entry.version}"
     return dataclasses.replace(
         entry,

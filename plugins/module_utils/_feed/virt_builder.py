@@ -19,7 +19,7 @@ import re
 import typing as t
 
 from . import entry as entries
-from .entry import Checksum, Entry, FeedFile
+from .entry import Checksum, FeedEntry, FeedFile
 from .errors import InvalidFeed
 
 _SECTION = re.compile(r"\[(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)\]\s*")
@@ -31,7 +31,7 @@ _CHECKSUMS: t.Final = (
 )
 
 
-def read_index(text: bytes) -> list[Entry]:
+def read_index(text: bytes) -> list[FeedEntry]:
     """Return an Entry for each template that holds a whole disk; raises InvalidFeed."""
     try:
         sections = _split_sections(text.decode())
@@ -66,9 +66,9 @@ def _split_sections(text: str) -> list[tuple[str, dict[str, str]]]:
     return sections
 
 
-def _read_entry(name: str, fields: t.Mapping[str, str]) -> Entry:
+def _read_entry(name: str, fields: t.Mapping[str, str]) -> FeedEntry:
     osinfo = fields.get("osinfo", "")
-    entry = Entry(
+    entry = FeedEntry(
         product=name,
         name=name,
         version=fields.get("revision") or "1",
@@ -86,7 +86,7 @@ def _read_entry(name: str, fields: t.Mapping[str, str]) -> Entry:
         return dataclasses.replace(entry, problem=error.message)
 
 
-def _add_files(entry: Entry, fields: t.Mapping[str, str]) -> Entry:
+def _add_files(entry: FeedEntry, fields: t.Mapping[str, str]) -> FeedEntry:
     what = f"{entry.product} {entry.arch}"
     length, virtual = (
         None if key not in fields else entries.check_size(what, fields[key])

@@ -161,14 +161,14 @@ def detect_compression(head: bytes) -> str | None:
     return next((name for magic, name in _COMPRESSED.items() if head.startswith(magic)), None)
 
 
-def allowed_bytes(size: int, max_size: int | None) -> int:
+def limit_disk_bytes(size: int, max_size: int | None) -> int:
     """Return how large a disk may be that comes as a file of ``size`` bytes: ``max_size``, or what is likely."""
     return max_size if max_size is not None else max(_ALWAYS_ALLOWED_BYTES, _LIKELY_RATIO * size)
 
 
 def refuse_bomb(option: str, path: str, image: Image, size: int, max_size: int | None) -> None:
     """Raise InvalidInput for a disk that is far larger than its file, unless ``max_size`` allows it."""
-    allowed = allowed_bytes(size, max_size)
+    allowed = limit_disk_bytes(size, max_size)
     if image.virtual_size_bytes > allowed:
         raise InvalidInput(
             option,

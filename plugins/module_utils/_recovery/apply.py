@@ -35,7 +35,7 @@ if t.TYPE_CHECKING:
 
 
 @dataclasses.dataclass(frozen=True)
-class Choice:
+class RecoveryChoice:
     """Which transactions come into which state: the one with ``id``, or all unfinished ones about ``subject``."""
 
     state: t.Literal["resumed", "rolled_back"]
@@ -51,7 +51,9 @@ class Choice:
         return "resume" if self.state == "resumed" else "roll_back"
 
 
-def ensure(journal: Journal, choice: Choice, now: float, *, dry_run: bool) -> dict[str, t.Any]:
+def ensure(
+    journal: Journal, choice: RecoveryChoice, now: float, *, dry_run: bool
+) -> dict[str, t.Any]:
     """Recover the transactions and return the task's result; ``now`` in epoch seconds.
 
     Raises NotFound for an id that the journal does not have, Conflict for a transaction that a process is at work on.
@@ -76,7 +78,7 @@ def ensure(journal: Journal, choice: Choice, now: float, *, dry_run: bool) -> di
     return {**changes.as_result(), "transactions": rows, "actions": actions}
 
 
-def _find(journal: Journal, choice: Choice) -> list[Record]:
+def _find(journal: Journal, choice: RecoveryChoice) -> list[Record]:
     if choice.id is None:
         return journal.list_unfinished(choice.kind, choice.subject)
     records = [record for record in journal.list_records() if record.id == choice.id]
@@ -89,7 +91,7 @@ def _find(journal: Journal, choice: Choice) -> list[Record]:
     return records
 
 
-def _check(record: Record, choice: Choice) -> None:
+def _check(record: Record, choice: RecoveryChoice) -> None:
     find_kind(record)
     if record.alive:
         raise Conflict(
@@ -112,7 +114,7 @@ def _check(record: Record, choice: Choice) -> None:
         )
 
 
-def _recover(journal: Journal, record: Record, choice: Choice) -> None:
+def _recover(journal: Journal, record: Record, choice: RecoveryChoice) -> None:
     with open_connection(
         choice.uri or record.uri or "", timeout=choice.connect_timeout
     ) as connection:

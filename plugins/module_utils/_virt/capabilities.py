@@ -39,7 +39,7 @@ class Platform:
 
 
 @dataclasses.dataclass(frozen=True)
-class Guest:
+class GuestSupport:
     """What a host can run of one architecture."""
 
     types: frozenset[str]
@@ -47,7 +47,7 @@ class Guest:
     emulator: str | None
 
 
-def read_guests(capabilities: str) -> dict[str, Guest]:
+def read_guests(capabilities: str) -> dict[str, GuestSupport]:
     """Return {architecture: Guest} of the fully virtualised guests that the capabilities XML lists."""
     guests = {}
     for element in parse_element(capabilities).iterfind("guest"):
@@ -56,7 +56,7 @@ def read_guests(capabilities: str) -> dict[str, Guest]:
             elements = arch.findall(".//machine")
             names = [element.text for element in elements]
             names += [element.get("canonical") for element in elements]
-            guests[arch.get("name", "")] = Guest(
+            guests[arch.get("name", "")] = GuestSupport(
                 types=frozenset(kind.get("type", "") for kind in arch.iterfind("domain")),
                 machines=frozenset(name for name in names if name),
                 emulator=arch.findtext("emulator"),
@@ -65,7 +65,7 @@ def read_guests(capabilities: str) -> dict[str, Guest]:
 
 
 def choose_platform(
-    template: Definition, emulator: str | None, guests: t.Mapping[str, Guest]
+    template: Definition, emulator: str | None, guests: t.Mapping[str, GuestSupport]
 ) -> tuple[Platform, list[str]]:
     """Return how the host runs the template, and in sentences where that is not as the template says.
 
@@ -89,7 +89,7 @@ def choose_platform(
     return platform, notes
 
 
-def _choose_type(domain_type: str, guest: Guest, notes: list[str]) -> str:
+def _choose_type(domain_type: str, guest: GuestSupport, notes: list[str]) -> str:
     if domain_type in guest.types:
         return domain_type
     for other in ("qemu", "test"):  # "test" is libvirt's own driver without guests
@@ -104,7 +104,7 @@ def _choose_type(domain_type: str, guest: Guest, notes: list[str]) -> str:
     )
 
 
-def _choose_machine(machine: str | None, guest: Guest, notes: list[str]) -> str | None:
+def _choose_machine(machine: str | None, guest: GuestSupport, notes: list[str]) -> str | None:
     if machine is None or not guest.machines or machine in guest.machines:
         return None
     for pattern, alias in _VERSIONED:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import HeadroomError
 from ansible_collections.headroom.libvirt.plugins.module_utils._lxml_dep import etree
 
 NAMESPACE: t.Final = "urn:headroom:libvirt:1"
@@ -65,7 +66,7 @@ class Metadata(t.NamedTuple):
 
 
 def build_element(metadata: Metadata) -> etree._Element:
-    """Return the element that stands in ``<metadata>``."""
+    """Return the element that stands in ``<metadata>``; raises HeadroomError for text that XML cannot hold."""
     return _fill(etree.Element(_ROOT, nsmap={PREFIX: NAMESPACE}), metadata, f"{{{NAMESPACE}}}")
 
 
@@ -101,6 +102,17 @@ def read_element(root: etree._Element | None) -> Metadata:
 
 
 def _fill(root: etree._Element, metadata: Metadata, namespace: str) -> etree._Element:
+    try:
+        _add_children(root, metadata, namespace)
+    except ValueError as error:  # what lxml says of control characters and lone surrogates
+        raise HeadroomError(
+            f"the metadata of the machine hold a character that XML does not have: {metadata.as_dict()!r}. "
+            "Use printable text."
+        ) from error
+    return root
+
+
+def _add_children(root: etree._Element, metadata: Metadata, namespace: str) -> None:
     for name in _TEXTS:
         value = getattr(metadata, name)
         if value is not None:
@@ -116,7 +128,6 @@ def _fill(root: etree._Element, metadata: Metadata, namespace: str) -> etree._El
         etree.SubElement(root, f"{namespace}tag").text = tag
     if metadata.protected:
         etree.SubElement(root, f"{namespace}protected")
-    return root
 
 
 def find_in(domain: etree._Element) -> Metadata:

@@ -54,7 +54,7 @@ def read_capabilities(connection: Connection) -> node_xml.Capabilities:
     return node_xml.read_capabilities(read_capabilities_xml(connection))
 
 
-def read_guests(connection: Connection) -> dict[str, capabilities.Guest]:
+def read_guests(connection: Connection) -> dict[str, capabilities.GuestSupport]:
     """Return {architecture: what the host can run of it}."""
     return capabilities.read_guests(read_capabilities_xml(connection))
 

@@ -9,23 +9,23 @@ import pytest
 from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import sync
 from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue.manifest import Manifest
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput, NotFound
-from ansible_collections.headroom.libvirt.plugins.module_utils._feed.entry import Entry
+from ansible_collections.headroom.libvirt.plugins.module_utils._feed.entry import FeedEntry
 from ansible_collections.headroom.libvirt.plugins.module_utils._feed.errors import InvalidFeed
-from ansible_collections.headroom.libvirt.plugins.module_utils._feed.read import Address, Feed
+from ansible_collections.headroom.libvirt.plugins.module_utils._feed.read import Feed, FeedAddress
 
 SITE = "https://images.example.org/"
 
 
 def feed(*offered: tuple[str, str]) -> Feed:
-    offers = tuple(Entry(f"p:{name}", name, version, "x86_64", ()) for name, version in offered)
-    return Feed(Address(SITE, None), offers, {})
+    offers = tuple(FeedEntry(f"p:{name}", name, version, "x86_64", ()) for name, version in offered)
+    return Feed(FeedAddress(SITE, None), offers, {})
 
 
 def have(name: str, version: str, origin: str | None = SITE) -> Manifest:
     return Manifest(name, version, "2026-01-01T00:00:00Z", "x86_64", "bios", "", (), origin=origin)
 
 
-def ids(things: tuple[Entry, ...] | tuple[Manifest, ...]) -> list[str]:
+def ids(things: tuple[FeedEntry, ...] | tuple[Manifest, ...]) -> list[str]:
     return sorted(f"{one.name}:{one.version}" for one in things)
 
 
@@ -65,6 +65,6 @@ def test_what_cannot_be() -> None:
 
 
 def test_two_products_of_one_name() -> None:
-    offers = tuple(Entry(product, "a-b", "1", "x86_64", ()) for product in ("a:b", "a/b"))
+    offers = tuple(FeedEntry(product, "a-b", "1", "x86_64", ()) for product in ("a:b", "a/b"))
     with pytest.raises(InvalidFeed, match="would both become a-b:1"):
-        sync.make_plan(Feed(Address(SITE, None), offers, {}), [], ["*"], "x86_64", 1)
+        sync.make_plan(Feed(FeedAddress(SITE, None), offers, {}), [], ["*"], "x86_64", 1)

@@ -33,7 +33,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
 from ansible_collections.headroom.libvirt.plugins.module_utils._recovery import (
     apply as transactions,
 )
-from ansible_collections.headroom.libvirt.plugins.module_utils._recovery.apply import Choice
+from ansible_collections.headroom.libvirt.plugins.module_utils._recovery.apply import RecoveryChoice
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import domains, storage
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.metadata import VolumeRef
 from ansible_collections.headroom.libvirt.plugins.modules import appliance_clone
@@ -262,14 +262,18 @@ def reached(shelf: Catalogue, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("reached")
 def test_resuming_makes_what_the_task_asked_for(shelf: Catalogue, journal: Journal) -> None:
     crash(shelf, journal)
-    done = transactions.ensure(journal, Choice("resumed", subject="web-2"), 0.0, dry_run=False)
+    done = transactions.ensure(
+        journal, RecoveryChoice("resumed", subject="web-2"), 0.0, dry_run=False
+    )
     assert done["changed"]
     assert done["actions"][-1] == "Make web-1, web-2 anew."
     assert [row["state"] for row in done["transactions"]] == ["resumed"]
     assert {"web-1", "web-2"} <= everything(shelf)
     assert journal.list_unfinished() == []
     assert [record.intent.get("options") for record in journal.list_records()] == [None, None]
-    nothing = transactions.ensure(journal, Choice("resumed", subject="web-2"), 0.0, dry_run=False)
+    nothing = transactions.ensure(
+        journal, RecoveryChoice("resumed", subject="web-2"), 0.0, dry_run=False
+    )
     assert (nothing["changed"], nothing["transactions"]) == (False, [])
 
 
@@ -278,7 +282,7 @@ def test_rolling_back_by_id_in_check_mode_and_for_real(shelf: Catalogue, journal
     before = everything(shelf)
     record = crash(shelf, journal)
     after = everything(shelf)
-    choice = Choice("rolled_back", id=record.id, uri=record.uri)
+    choice = RecoveryChoice("rolled_back", id=record.id, uri=record.uri)
     predicted = transactions.ensure(journal, choice, 0.0, dry_run=True)
     assert everything(shelf) == after
     done = transactions.ensure(journal, choice, 0.0, dry_run=False)
@@ -293,16 +297,21 @@ def test_rolling_back_by_id_in_check_mode_and_for_real(shelf: Catalogue, journal
 
 def test_what_must_not_be_recovered_is_refused(shelf: Catalogue, journal: Journal) -> None:
     with pytest.raises(HeadroomError, match="has no transaction 'none'"):
-        transactions.ensure(journal, Choice("resumed", id="none"), 0.0, dry_run=True)
+        transactions.ensure(journal, RecoveryChoice("resumed", id="none"), 0.0, dry_run=True)
     with (
         journal.begin("clone", "web-1", {"uri": shelf.connection.uri}),
         pytest.raises(Conflict, match="is at work in the process"),
     ):
-        transactions.ensure(journal, Choice("rolled_back", subject="web-1"), 0.0, dry_run=True)
+        transactions.ensure(
+            journal, RecoveryChoice("rolled_back", subject="web-1"), 0.0, dry_run=True
+        )
     record = crash(shelf, journal)
     with pytest.raises(Conflict, match="is about test:"):
         transactions.ensure(
-            journal, Choice("rolled_back", id=record.id, uri="qemu:///system"), 0.0, dry_run=True
+            journal,
+            RecoveryChoice("rolled_back", id=record.id, uri="qemu:///system"),
+            0.0,
+            dry_run=True,
         )
 
 

@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import NotFound
 from ansible_collections.headroom.libvirt.plugins.module_utils._feed import entry as entries
-from ansible_collections.headroom.libvirt.plugins.module_utils._feed.entry import Entry
+from ansible_collections.headroom.libvirt.plugins.module_utils._feed.entry import FeedEntry
 from ansible_collections.headroom.libvirt.plugins.module_utils._feed.errors import InvalidFeed
 
 
 def offer(
     product: str = "web", version: str = "1", arch: str = "x86_64", problem: str | None = None
-) -> Entry:
-    return Entry(
+) -> FeedEntry:
+    return FeedEntry(
         product, entries.derive_name(product), version, arch, (), aliases=("www",), problem=problem
     )
 
@@ -104,7 +104,7 @@ def test_an_entry_that_is_damaged_does_not_spoil_the_others() -> None:
 )
 def test_names_that_cannot_be_names_of_appliances(name: str, version: str) -> None:
     with pytest.raises(InvalidFeed, match="cannot be named so"):
-        entries.check_entry(Entry("web", name, version, "x86_64", ()))
+        entries.check_entry(FeedEntry("web", name, version, "x86_64", ()))
 
 
 def test_patterns_match_products_and_aliases_of_the_architecture() -> None:

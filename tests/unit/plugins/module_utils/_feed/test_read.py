@@ -59,7 +59,9 @@ def publish(
 
 def test_signed_files_are_read_where_there_is_trust(server: Server, tmp_path: Path) -> None:
     publish(server)
-    feed = read.read(transfer.Web(), read.Address(SITE, TRUST), FeedHistory(SITE, tmp_path), 200.0)
+    feed = read.read(
+        transfer.Web(), read.FeedAddress(SITE, TRUST), FeedHistory(SITE, tmp_path), 200.0
+    )
     assert [entry.product for entry in feed.entries] == ["box"]
     assert feed.times == {"streams/v1/index.sjson": 100.0, "streams/v1/b.sjson": 100.0}
     assert feed.locate(feed.entries[0].disks[0]) == f"{SITE}/box.img"
@@ -68,7 +70,9 @@ def test_signed_files_are_read_where_there_is_trust(server: Server, tmp_path: Pa
 
 def test_a_feed_without_times_is_as_old_as_its_signature(server: Server, tmp_path: Path) -> None:
     publish(server, updated=None)
-    feed = read.read(transfer.Web(), read.Address(SITE, TRUST), FeedHistory(SITE, tmp_path), 200.0)
+    feed = read.read(
+        transfer.Web(), read.FeedAddress(SITE, TRUST), FeedHistory(SITE, tmp_path), 200.0
+    )
     assert set(feed.times.values()) == {5.0}
 
 
@@ -77,19 +81,19 @@ def test_an_older_feed_is_refused(server: Server, tmp_path: Path) -> None:
     seen = FeedHistory(SITE, tmp_path)
     seen.remember({"streams/v1/b.sjson": 101.0})
     with pytest.raises(RolledBack):
-        read.read(transfer.Web(), read.Address(SITE, TRUST), seen, 200.0)
+        read.read(transfer.Web(), read.FeedAddress(SITE, TRUST), seen, 200.0)
 
 
 def test_unsigned_files_are_read_only_without_trust(server: Server, tmp_path: Path) -> None:
     publish(server, "json")
     assert (
         read.read(
-            transfer.Web(), read.Address(SITE, None), FeedHistory(SITE, tmp_path), 200.0
+            transfer.Web(), read.FeedAddress(SITE, None), FeedHistory(SITE, tmp_path), 200.0
         ).times
         == {}
     )
     with pytest.raises(NotSigned, match=r"has no signed streams/v1/index\.sjson"):
-        read.read(transfer.Web(), read.Address(SITE, TRUST), FeedHistory(SITE, tmp_path), 200.0)
+        read.read(transfer.Web(), read.FeedAddress(SITE, TRUST), FeedHistory(SITE, tmp_path), 200.0)
 
 
 def test_an_index_of_very_many_files_is_refused(server: Server, tmp_path: Path) -> None:
@@ -100,14 +104,17 @@ def test_an_index_of_very_many_files_is_refused(server: Server, tmp_path: Path) 
         {"format": "index:1.0", "index": listed}
     ).encode()
     with pytest.raises(InvalidFeed, match="names 100 files"):
-        read.read(transfer.Web(), read.Address(SITE, None), FeedHistory(SITE, tmp_path), 200.0)
+        read.read(transfer.Web(), read.FeedAddress(SITE, None), FeedHistory(SITE, tmp_path), 200.0)
 
 
 def test_the_files_of_a_virt_builder_index_lie_beside_it(server: Server, tmp_path: Path) -> None:
     url = f"{SITE}/index.asc"
     server.files[url] = f"[box]\nfile=box.xz\nsize=100\nchecksum={'b' * 128}\n".encode()
     feed = read.read(
-        transfer.Web(), read.Address(url, TRUST, "virt-builder"), FeedHistory(url, tmp_path), 200.0
+        transfer.Web(),
+        read.FeedAddress(url, TRUST, "virt-builder"),
+        FeedHistory(url, tmp_path),
+        200.0,
     )
     assert feed.times == {"index.asc": 5.0}
     assert feed.locate(feed.entries[0].disks[0]) == f"{SITE}/box.xz"

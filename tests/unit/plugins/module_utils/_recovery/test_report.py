@@ -17,7 +17,10 @@ import pytest
 from ansible_collections.headroom.libvirt.plugins.module_utils._journal.journal import Journal
 from ansible_collections.headroom.libvirt.plugins.module_utils._journal.records import read_row
 from ansible_collections.headroom.libvirt.plugins.module_utils._persisted import UnreadableShape
-from ansible_collections.headroom.libvirt.plugins.module_utils._recovery.apply import Choice, ensure
+from ansible_collections.headroom.libvirt.plugins.module_utils._recovery.apply import (
+    RecoveryChoice,
+    ensure,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._recovery.registry import KINDS
 from ansible_collections.headroom.libvirt.plugins.module_utils._recovery.report import (
     describe_transaction,
@@ -120,7 +123,7 @@ def test_what_is_not_understood_is_not_acted_on(
     broken = damage(of_kind("clone"))
     put_in(journal, [broken])
     with pytest.raises(UnreadableShape):
-        ensure(journal, Choice(state, id=broken["id"]), 0.0, dry_run=dry_run)
+        ensure(journal, RecoveryChoice(state, id=broken["id"]), 0.0, dry_run=dry_run)
     with contextlib.closing(sqlite3.connect(journal.path)) as file:
         kept = file.execute("SELECT intent, steps, state FROM record").fetchone()
     texts = [

@@ -32,7 +32,7 @@ def template(kind: str = "kvm", arch: str = "x86_64", machine: str | None = "q35
 
 def test_capabilities_are_read() -> None:
     assert set(WITH_KVM) == {"x86_64", "aarch64"}
-    assert WITH_KVM["x86_64"] == capabilities.Guest(
+    assert WITH_KVM["x86_64"] == capabilities.GuestSupport(
         frozenset({"qemu", "kvm"}),
         frozenset({"pc-q35-10.0", "q35", "pc", "pc-i440fx-10.0", "pc-q35-9.9"}),
         QEMU,

@@ -4,9 +4,11 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import HeadroomError
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import element_xml, metadata
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.metadata import (
     Metadata,
@@ -58,3 +60,14 @@ def test_replaces_ours_and_leaves_others_alone(first: Metadata, second: Metadata
 
 def test_no_metadata_says_nothing() -> None:
     assert metadata.find_in(element_xml.parse_element("<domain/>")) == Metadata()
+
+
+@pytest.mark.parametrize("text", ["a\x00", "a\x1b", "\ud800", "\ufffe"])
+def test_what_xml_cannot_hold_is_refused_by_name(text: str) -> None:
+    for value in (
+        Metadata(fleet=text),
+        Metadata(tags=(text,)),
+        Metadata(volumes=(VolumeRef(text, "v"),)),
+    ):
+        with pytest.raises(HeadroomError, match="Use printable text"):
+            metadata.build_element(value)
