@@ -48,13 +48,13 @@ class InvalidInput(HeadroomError):
         )
 
 
-class InvalidSecret(HeadroomError):
+class InvalidSecret(InvalidInput):
     """An option that may hold a secret cannot be used. Names the option and the remedy, and never the value."""
 
-    kind = InvalidInput.kind
-
     def __init__(self, option: str, problem: str, remedy: str) -> None:
-        super().__init__(f"{option}: the value {problem}. {remedy}", option=option, remedy=remedy)
+        HeadroomError.__init__(
+            self, f"{option}: the value {problem}. {remedy}", option=option, remedy=remedy
+        )
 
 
 class MissingDependency(HeadroomError):

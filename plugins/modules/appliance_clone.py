@@ -203,14 +203,17 @@ options:
       - What cloud-init in each clone shall do, as text that cloud-init knows (C(#cloud-config), a script, MIME), or as
         the dict of a cloud-config.
       - With C(## template) in its first line, cloud-init fills in what differs from clone to clone.
+      - It is not logged, and no result repeats it.
     type: raw
   meta_data:
     description:
       - Further meta-data for cloud-init. C(local-hostname) replaces the name; C(instance-id) cannot be set.
+      - It is not logged, and no result repeats it.
     type: dict
   network_config:
     description:
       - The network configuration for cloud-init, of version 1 or 2. Without it, the first card asks DHCP.
+      - It is not logged, and no result repeats it.
     type: dict
   quota:
     description:
@@ -558,9 +561,9 @@ ARGUMENTS = CONNECTION.merge(JOURNAL, MACHINE, MACHINE_URI).merge(
             "addresses": {"type": "dict"},
             "other_hosts": {"type": "list", "elements": "str"},
             "seed": {"type": "bool"},
-            "user_data": {"type": "raw"},
-            "meta_data": {"type": "dict"},
-            "network_config": {"type": "dict"},
+            "user_data": {"type": "raw", "no_log": True},
+            "meta_data": {"type": "dict", "no_log": True},
+            "network_config": {"type": "dict", "no_log": True},
             "quota": {
                 "type": "dict",
                 "options": {

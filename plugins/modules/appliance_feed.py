@@ -65,6 +65,7 @@ options:
   passphrase:
     description:
       - The passphrase of the key. GnuPG's agent is asked when not given.
+      - It is not logged.
     type: str
 requirements:
   - gpg and gpg-agent, to sign

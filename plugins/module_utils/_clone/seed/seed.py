@@ -17,7 +17,7 @@ import json
 import re
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidSecret
 
 LABEL: t.Final = "cidata"
 
@@ -40,7 +40,7 @@ class Seed:
 
 
 def read(user_data: t.Any, meta_data: t.Any, network_config: t.Any) -> Seed:
-    """Return the seed that the options say; None leaves cloud-init its own way. Raises InvalidInput."""
+    """Return the seed that the options say; None leaves cloud-init its own way. Raises InvalidSecret."""
     seed = Seed()
     return Seed(
         user_data=seed.user_data if user_data is None else _make_user_data(user_data),
@@ -68,10 +68,9 @@ def _make_user_data(value: t.Any) -> str:
         return f"#cloud-config\n{_to_json(value)}"
     text = value if isinstance(value, str) else repr(value)
     if not _USER_DATA.match(text):
-        raise InvalidInput(
+        raise InvalidSecret(
             "user_data",
-            text.partition("\n")[0],
-            "is not how user-data begins, so cloud-init would ignore it",
+            "does not begin as user-data does, so cloud-init would ignore it",
             "Begin with a line such as '#cloud-config' or '#!/bin/sh', or give a dict.",
         )
     return text
@@ -80,9 +79,8 @@ def _make_user_data(value: t.Any) -> str:
 def _make_meta_data(value: t.Mapping[str, t.Any]) -> t.Mapping[str, t.Any]:
     for key in (_OURS, _OURS.replace("-", "_")):
         if key in value:
-            raise InvalidInput(
-                "meta_data",
-                key,
+            raise InvalidSecret(
+                f"meta_data.{key}",
                 "is the clone's UUID and cannot be chosen, since a clone with the instance of another would keep its "
                 "keys and its name",
                 "Leave it out.",
@@ -93,10 +91,9 @@ def _make_meta_data(value: t.Mapping[str, t.Any]) -> t.Mapping[str, t.Any]:
 def _make_network_config(value: t.Mapping[str, t.Any]) -> t.Mapping[str, t.Any]:
     """Return the configuration itself; some write it below a key ``network``, as netplan does."""
     inner = value.get("network", value)
-    if not isinstance(inner, dict) or inner.get("version") not in {1, 2}:
-        raise InvalidInput(
+    if not isinstance(inner, dict) or inner.get("version") not in (1, 2):
+        raise InvalidSecret(
             "network_config",
-            value,
             "has no version that cloud-init knows",
             "Write version: 2 with ethernets, or version: 1 with config.",
         )
@@ -104,9 +101,8 @@ def _make_network_config(value: t.Mapping[str, t.Any]) -> t.Mapping[str, t.Any]:
         inner["version"]
     ]
     if not any(part in inner for part in parts):
-        raise InvalidInput(
+        raise InvalidSecret(
             "network_config",
-            value,
             f"says nothing of {' or '.join(parts)}",
             "Describe at least one interface.",
         )
