@@ -28,6 +28,7 @@ options:
       - The fleet's name. Its machines are called C(FLEET-N); new ones get the lowest free number.
       - When a host did not answer, new ones get numbers above all that the fleet could have, so that two machines never
         have one name.
+      - Machines on several hosts that have one name all the same are left alone, and told.
     type: str
     required: true
   rule:
@@ -276,7 +277,8 @@ options:
       sample:
         description:
           - What M(headroom.libvirt.demand_sample) returned on the host. Without it, the host's machines are not known.
-          - The result of a task that failed counts as none.
+          - The result of a task that failed counts as none. One that is true under C(left_out) says that the host has
+            no part in the run. Nothing is made then, since it may have the machines that seem to be missing.
           - Its RV(headroom.libvirt.demand_sample#module:history) may be replaced by a longer one, also as CSV, which
             O(headroom.libvirt.demand_history_info#module:csv) returns. Ansible takes a second for the rows of three
             months, and next to nothing for their text.

@@ -30,12 +30,16 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._placement.spread
     HostRoom,
     Size,
 )
-from ansible_collections.headroom.libvirt.plugins.module_utils._text import parse_time
+from ansible_collections.headroom.libvirt.plugins.module_utils._text import (
+    join_names,
+    parse_time,
+)
 
 from .calibration import Calibration, Load, estimate_ready_seconds, estimate_work
-from .model import Member, Observation
+from .model import RUNNING, Member, Observation
 
 _SAMPLE: t.Final = "Hand in what headroom.libvirt.demand_sample returned on the host, or null if it did not answer."
+_LEFT_OUT: t.Final = "it has no part in this run"
 _FACTS: t.Final = "Hand in the `host` that headroom.libvirt.host_info returned on the host, or null if it did not answer."  # noqa: E501
 
 
@@ -59,20 +63,26 @@ def observe(
 ) -> Observation:
     """Return what the ``hosts`` (``{name, facts, sample}`` each) say of ``fleet`` at ``now``, of the demand ``since``.
 
-    Raises InvalidInput for what is no host, no sample or no facts, and for a name that two machines have.
+    Machines of one name are told in the notes, and left alone. Raises InvalidInput for what is no host, no sample or no
+    facts.
     """
     _check_hosts(hosts)
     samples = _select_by_host(hosts, "sample", _has_answered, _SAMPLE)
     facts = _select_by_host(hosts, "facts", lambda facts: facts is not None, _FACTS)
     for sample in samples.values():
         _check_fleet(sample, fleet)
-    members = _check_unique(
+    members, doubles = _mark_doubles(
         list(itertools.chain(*(_read_members(sample, name) for name, sample in samples.items())))
     )
     size, notes = _choose_size(clone, samples)
     histories = [_read_history(sample, since) for sample in samples.values()]
     series = merge(histories, interval, now)
-    unknown = {host["name"]: "it did not answer" for host in hosts if host["name"] not in samples}
+    left_out = frozenset(host["name"] for host in hosts if _is_left_out(host.get("sample")))
+    unknown = {
+        host["name"]: _LEFT_OUT if host["name"] in left_out else "it did not answer"
+        for host in hosts
+        if host["name"] not in samples
+    }
     # Of a demand that is the whole fleet's, the hosts that did not answer have met a part.
     all_met = not unknown or not any(map(_has_fleet_wide, histories))
     return Observation(
@@ -85,7 +95,8 @@ def observe(
             _read_room(name, facts[name], clone, members) for name in samples if name in facts
         ),
         unknown=unknown,
-        notes=(*notes, *_explain_gaps(samples, facts)),
+        left_out=left_out,
+        notes=(*notes, *doubles, *_explain_gaps(samples, facts)),
         calibration=_calibrate(samples.values(), series if all_met else None),
     )
 
@@ -112,7 +123,12 @@ def _has_answered(sample: t.Any) -> bool:
     """Whether the task that took the sample succeeded."""
     if not isinstance(sample, dict):
         return sample is not None
-    return not (sample.get("failed") or sample.get("unreachable") or sample.get("skipped"))
+    return not any(map(sample.get, ("failed", "unreachable", "skipped", "left_out")))
+
+
+def _is_left_out(sample: t.Any) -> bool:
+    """Whether the host has no part in the run, as with --limit: it may well be fine."""
+    return isinstance(sample, dict) and bool(sample.get("left_out"))
 
 
 def _check_hosts(hosts: t.Sequence[t.Mapping[str, t.Any]]) -> None:
@@ -235,18 +251,33 @@ def _read_moment(value: Value) -> float:
     return value.require_number()
 
 
-def _check_unique(members: t.Sequence[Member]) -> tuple[Member, ...]:
-    hosts: dict[str, str] = {}
+def _mark_doubles(members: t.Sequence[Member]) -> tuple[tuple[Member, ...], list[str]]:
+    """Return the members, those of one name as doubles, and sentences on these.
+
+    A machine that moves is on two hosts with one UUID: it counts once, where it runs.
+    """
+    by_name: dict[str, list[Member]] = {}
     for member in members:
-        if member.name in hosts:
-            raise InvalidInput(
-                "hosts",
-                member.name,
-                f"is a machine on {hosts[member.name]} and on {member.host}",
-                "Names of a fleet's machines are unique over its hosts: rename or remove one of them.",
+        by_name.setdefault(member.name, []).append(member)
+    marked: list[Member] = []
+    sentences: list[str] = []
+    for name, namesakes in by_name.items():
+        if len(namesakes) == 1:
+            marked += namesakes
+            continue
+        hosts = join_names(sorted({member.host for member in namesakes}))
+        if len({member.uuid for member in namesakes}) == 1 and namesakes[0].uuid is not None:
+            doubles = sorted(namesakes, key=lambda member: member.state not in RUNNING)[:1]
+            sentences.append(
+                f"{name} is on {hosts}, and one machine by its UUID: it is left alone."
             )
-        hosts[member.name] = member.host
-    return tuple(members)
+        else:
+            doubles = namesakes
+            sentences.append(
+                f"{name} is a machine on {hosts}: all are left alone. Rename or remove the others."
+            )
+        marked += [dataclasses.replace(member, double=True) for member in doubles]
+    return tuple(marked), sentences
 
 
 def _choose_size(clone: MachineSize, samples: t.Mapping[str, Value]) -> tuple[Size, list[str]]:

@@ -41,7 +41,8 @@ class Member:
     """A machine of the fleet. ``created`` are epoch seconds; ``activity`` orders machines by how busy they are.
 
     ``state`` is libvirt's, and ``saved`` for one that is off with its memory saved. ``machine`` is what names it on any
-    host, where its sample tells that.
+    host, where its sample tells that. ``double`` says that another host has one of its name: it serves, and is not
+    to be touched.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Member:
     created: float | None = None
     activity: float | None = None
     machine: t.Mapping[str, t.Any] | None = dataclasses.field(default=None, hash=False)
+    double: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,8 +61,9 @@ class Observation:
     """What is known at ``now`` (epoch seconds).
 
     ``series`` is the demand, summed over the hosts whose samples are known. ``size`` is one clone's. ``rooms`` are the
-    hosts that could take clones. ``unknown`` maps a host whose machines are not known to the reason, and
-    ``notes`` are sentences about what else is not known. ``calibration`` is what runs before have shown of machines.
+    hosts that could take clones. ``unknown`` maps a host whose machines are not known to the reason, ``left_out`` are
+    those of them that have no part in the run, and ``notes`` are sentences about what else is not known.
+    ``calibration`` is what runs before have shown of machines.
     """
 
     fleet: str
@@ -70,6 +73,7 @@ class Observation:
     members: tuple[Member, ...] = ()
     rooms: tuple[HostRoom, ...] = ()
     unknown: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
+    left_out: frozenset[str] = frozenset()
     notes: tuple[str, ...] = ()
     calibration: Calibration = dataclasses.field(default_factory=Calibration)
 
@@ -83,7 +87,9 @@ class Observation:
         """The machines that could serve, in the order in which to wake them; none on a host in maintenance."""
         closed = {room.name for room in self.rooms if room.closed}
         spare = [
-            member for member in self.members if member.state in SPARE and member.host not in closed
+            member
+            for member in self.members
+            if member.state in SPARE and member.host not in closed and not member.double
         ]
         return sorted(spare, key=lambda member: (SPARE.index(member.state), member.name))
 

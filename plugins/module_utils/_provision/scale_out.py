@@ -14,7 +14,10 @@ import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._demand.series import slot_start
 from ansible_collections.headroom.libvirt.plugins.module_utils._placement.spread import spread
-from ansible_collections.headroom.libvirt.plugins.module_utils._text import format_count
+from ansible_collections.headroom.libvirt.plugins.module_utils._text import (
+    format_count,
+    join_names,
+)
 
 from .model import PARKED, Action, Member, Observation, Part
 
@@ -35,6 +38,8 @@ def plan_wake(observed: Observation, to_run: int, keep: int) -> tuple[Action, ..
 def plan_creation(observed: Observation, rule: Rule, serving: int, parked: int) -> Part:
     """Return the clones to make: ``serving`` that are needed, and then ``parked`` ones that are kept ready."""
     count, held_back = _limit_count(observed, rule, serving, parked)
+    if count and observed.left_out:
+        return Part((), (*held_back, _explain_left_out(observed, serving, parked)))
     if not count:
         return Part((), tuple(held_back))
     placed = spread(
@@ -114,6 +119,14 @@ def _limit_count(
             f"{rule.scale_out_limit} (rule.scale_out_limit)."
         )
     return min(count, limit), held_back
+
+
+def _explain_left_out(observed: Observation, serving: int, parked: int) -> str:
+    hosts = join_names(sorted(observed.left_out))
+    return (
+        f"{_describe_missing(serving, parked, 0)}: the machines of {hosts}, which this run leaves out, may be those. "
+        "Run it on all hosts."
+    )
 
 
 def _describe_missing(serving: int, parked: int, count: int) -> str:

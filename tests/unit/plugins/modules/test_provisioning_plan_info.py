@@ -304,3 +304,21 @@ def test_a_wrong_type_is_named_by_its_option() -> None:
     failed = execute(hosts=[{"name": "kvm1", "sample": [1]}])
     assert failed["failed"] is True
     assert "sample" in failed["msg"]
+
+
+def test_a_limited_run_makes_and_removes_nothing_and_the_next_one_goes_on() -> None:
+    rule = {"min": 3}
+    seen = host("kvm1", 5, 5, 5, machines=["web-1", "web-4"])
+    others = [
+        host("kvm2", 5, 5, 5, machines=["web-2"]),
+        host("kvm3", 5, 5, 5, machines=["web-3"]),
+    ]
+    left_out = [{"name": other["name"], "sample": {"left_out": True}} for other in others]
+    plan = call(hosts=[seen, *left_out], rule=rule)
+    assert plan["actions"] == []
+    assert "the machines of kvm2 and kvm3, which this run leaves out" in " ".join(plan["reasons"])
+    double = host("kvm2", 5, 5, 5, machines=["web-2", "web-4"])
+    double["sample"]["members"][1]["uuid"] = "another"
+    plan = call(hosts=[seen, double, others[1]], rule={"min": 7})
+    assert [action["name"] for action in plan["actions"]] == ["web-5", "web-6"]
+    assert "web-4 is a machine on kvm1 and kvm2" in " ".join(plan["reasons"])

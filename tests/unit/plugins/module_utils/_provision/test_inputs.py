@@ -213,9 +213,45 @@ def test_what_is_no_result_is_explained(path: str, new: t.Any, words: str) -> No
     assert "Hand in " in caught.value.message
 
 
-def test_a_host_or_a_machine_that_stands_there_twice_is_refused() -> None:
+def test_a_host_that_stands_there_twice_is_refused() -> None:
     host = {"name": "a", "facts": FACTS, "sample": SAMPLE}
     with pytest.raises(InvalidInput, match=r"hosts\[1\].name: 'a' stands there twice"):
         look(host, host)
-    with pytest.raises(InvalidInput, match="'web-1' is a machine on a and on b"):
-        look(host, {**host, "name": "b"})
+
+
+def _add_members(name: str, *members: dict[str, t.Any]) -> dict[str, t.Any]:
+    sample = {**SAMPLE, "members": [{"name": "web-1", **member} for member in members]}
+    return {"name": name, "facts": FACTS, "sample": sample}
+
+
+def test_machines_of_one_name_are_told_and_left_alone() -> None:
+    observed = look(
+        _add_members("a", {"uuid": "1", "state": "shutoff"}),
+        _add_members(
+            "b", {"uuid": "2", "state": "running"}, {"uuid": "3", "name": "web-2", "state": "saved"}
+        ),
+    )
+    assert [(m.name, m.host, m.double) for m in observed.members] == [
+        ("web-1", "a", True),
+        ("web-1", "b", True),
+        ("web-2", "b", False),
+    ]
+    assert [member.name for member in observed.spare] == ["web-2"]
+    assert "web-1 is a machine on a and b: all are left alone" in " ".join(observed.notes)
+
+
+def test_a_machine_that_moves_counts_once_where_it_runs() -> None:
+    observed = look(
+        _add_members("a", {"uuid": "1", "state": "paused"}),
+        _add_members("b", {"uuid": "1", "state": "running"}),
+    )
+    assert [(m.host, m.double) for m in observed.members] == [("b", True)]
+    assert "one machine by its UUID" in " ".join(observed.notes)
+
+
+def test_a_host_without_a_part_in_the_run_is_unknown() -> None:
+    observed = look(
+        {"name": "a", "facts": FACTS, "sample": SAMPLE}, {"name": "b", "sample": {"left_out": True}}
+    )
+    assert observed.unknown == {"b": "it has no part in this run"}
+    assert observed.left_out == {"b"}
