@@ -204,6 +204,8 @@ options:
       - The manifest that M(headroom.libvirt.appliance_info) or this module returned on another host, for registering
         the same appliance here. Template, requirements and time of creation are taken from it, and the checksums of the
         files must be those that it says.
+      - As one of a feed or of O(source.uri), it may say nothing by which it could reach into this host, such as a
+        kernel, arguments of QEMU, or a path; that is refused by name. The emulator is that of this host.
     type: dict
   template:
     description:

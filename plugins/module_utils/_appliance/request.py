@@ -27,12 +27,16 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._names import (
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._sizes import parse_size
 
+from . import foreign
 from .build import Hardware
 from .capture import Capture
 from .images import Location, Means
 from .register import ApplianceRequest
 
 if t.TYPE_CHECKING:
+    from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue.manifest import (
+        Manifest,
+    )
     from ansible_collections.headroom.libvirt.plugins.module_utils._journal.journal import Journal
 
 Params = t.Mapping[str, t.Any]
@@ -67,12 +71,13 @@ def read_request(
     now: float,
     token: str,
 ) -> ApplianceRequest:
-    """Return the Request that the options make; raises InvalidInput for options that contradict one another.
+    """Return the Request that the options make.
 
-    Of a source that is a feed or another host it holds only what the task says. ``now`` is in epoch seconds.
+    Raises InvalidInput for options that contradict one another, InvalidManifest for a manifest that reaches into this
+    host. Of a source that is a feed or another host it holds only what the task says. ``now`` is in epoch seconds.
     """
     source = params["source"]
-    original = None if params["manifest"] is None else manifest.build_manifest(params["manifest"])
+    original = _read_manifest(params["manifest"])
     _refuse_contradictions(params, original is not None)
     if params["seal"] not in {None, "none"} and source["domain"] is None:
         raise InvalidInput("seal", params["seal"], "is for captured domains", "Leave it out.")
@@ -101,6 +106,11 @@ def read_request(
         min_disk_bytes=_read_size(params, "min_disk"),
         description=params["description"],
     )
+
+
+def _read_manifest(data: t.Mapping[str, t.Any] | None) -> Manifest | None:
+    """Return the manifest of the option: it comes from another host, so it may say no more than one of a feed."""
+    return None if data is None else foreign.check_manifest(manifest.build_manifest(data))
 
 
 def _read_capture(params: Params, journal: Journal, token: str) -> Capture | None:
