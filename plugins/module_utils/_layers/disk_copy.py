@@ -42,9 +42,17 @@ def require_declared(
     A raw disk stands on nothing, and neither does one that is to be ``standalone``. The pool is refreshed first; one
     that is too busy for that has the format by which libvirt would copy it all the same.
     """
-    storage.try_to_refresh(storage.look_up_pool_of(volume))
+    pool = storage.look_up_pool_of(volume)
+    is_fresh = storage.try_to_refresh(pool)
     described = storage.read_volume(volume)
     seen_format = RAW if described.format in _SEEN_AS_RAW else described.format
+    if seen_format != declared_format and not is_fresh:
+        raise Conflict(
+            f"the disk {described.path or described.name} is declared to be {declared_format}; libvirt has seen "
+            f"{seen_format}, and cannot look again while something is written into the pool {pool.name()!r}. Run the "
+            "task again when that has ended.",
+            path=described.path,
+        )
     if seen_format != declared_format:
         raise _refuse(
             described, f"is declared to be {declared_format}, but libvirt sees {seen_format}"

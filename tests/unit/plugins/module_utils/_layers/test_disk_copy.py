@@ -96,6 +96,16 @@ def test_another_format_than_declared_is_refused(
     assert list_names(pool) == ["disk"]
 
 
+def test_what_libvirt_saw_before_the_pool_became_busy_is_no_proof(
+    pool: storage.Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = put(pool, "raw")
+    monkeypatch.setattr(storage, "try_to_refresh", lambda _pool: False)
+    with pytest.raises(Conflict, match=r"cannot look again while.*Run the task again"):
+        disk_copy.require_declared(source, "qcow2")
+    assert disk_copy.require_declared(source, "raw").name == "disk"
+
+
 @pytest.mark.parametrize(("declared_format", "standalone"), [("raw", False), ("qcow2", True)])
 def test_a_file_below_that_nobody_declared_is_refused(
     node: Connection, pool: storage.Pool, declared_format: str, standalone: bool
