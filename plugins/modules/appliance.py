@@ -63,6 +63,8 @@ options:
       domain:
         description:
           - A domain of the host. All its disks are copied; what is in its CD-ROM and floppy drives is not.
+          - A disk is read by the format that the domain's XML declares. A raw disk stays raw, any other becomes qcow2.
+            One that libvirt sees as another format, or on another file, than declared is refused.
           - Its XML becomes the template, without what makes it this one machine on this one host (name, UUID, MAC
             addresses, the place of its NVRAM, paths, ports, pinning). The addresses of devices inside the guest stay.
           - A domain with devices of which there is only one (host devices, shared disks and folders) is refused.
@@ -169,7 +171,8 @@ options:
         description:
           - Format of the files. V(auto) takes for qcow2 what has its header, and refuses what has the header of another
             format; all else is raw.
-          - V(raw) takes the content as it is, whatever it looks like.
+          - V(raw) takes the content as it is, packed files too. One that begins like a disk of another format is
+            refused, since whoever probes it would open the files that its header names.
         type: str
         choices: [auto, qcow2, raw]
         default: auto
