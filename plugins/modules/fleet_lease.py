@@ -32,7 +32,9 @@ options:
     default: present
   seconds:
     description:
-      - For how many seconds the lease is taken, counted by the host's clock. More than a run ever takes.
+      - For how many seconds the lease is taken, counted by the host's clock. More than a run ever takes, and at most a
+        day (V(86400)).
+      - A lease that ends farther ahead than that was taken while the clock was wrong, and counts as expired.
     type: float
     default: 900
   fail_if_held:
@@ -116,7 +118,10 @@ import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import ArgumentSpec
 from ansible_collections.headroom.libvirt.plugins.module_utils._changes import Changes
-from ansible_collections.headroom.libvirt.plugins.module_utils._checks import check_positive
+from ansible_collections.headroom.libvirt.plugins.module_utils._checks import (
+    check_between,
+    check_positive,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._demand import lease
 from ansible_collections.headroom.libvirt.plugins.module_utils._demand.database import (
     DEFAULT_PATH,
@@ -193,6 +198,13 @@ def _check(params: t.Mapping[str, t.Any]) -> None:
             "Write a text that is this run's alone.",
         )
     check_positive("seconds", params["seconds"], "seconds")
+    check_between(
+        "seconds",
+        params["seconds"],
+        0,
+        lease.LONGEST_SECONDS,
+        "Take it for less, and renew it while the run lasts.",
+    )
 
 
 def main() -> None:

@@ -28,6 +28,8 @@ if t.TYPE_CHECKING:
 
 # A fleet whose machines have always taken alike needs no more than some runs to say so. Chosen, not measured.
 MOST_READINESS: t.Final = 20
+_LONGEST_GAP_SECONDS: t.Final = 86_400
+_LAST_SLOT: t.Final = 2**63 - 1
 _NOT_IN_FILE: t.Final = "the imported file does not know it"
 
 
@@ -102,8 +104,20 @@ class History:
         )
         self.add(record)
 
-    def forget_before(self, slot: int) -> None:
-        """Delete the rows before ``slot``."""
+    def forget_before(self, slot: int, latest: int | None = None) -> None:
+        """Delete the rows before ``slot``, not counting the time in which there is no row for more than a day.
+
+        So neither a clock that was years ahead for some runs nor a host that was off takes the history along.
+        ``latest`` is the slot of the run; rows after it, of such a clock, do not count. It is the last row by default.
+        """
+        rows = self.connection.execute(
+            "SELECT previous, slot FROM (SELECT slot, lag(slot) OVER (ORDER BY slot) AS previous FROM sample "
+            "WHERE fleet = ? AND slot <= ?) WHERE slot - previous > ? ORDER BY slot DESC",
+            (self.fleet, _LAST_SLOT if latest is None else latest, _LONGEST_GAP_SECONDS),
+        )
+        for before, after in rows.fetchall():
+            if slot < after:
+                slot -= after - before
         self.connection.execute(
             "DELETE FROM sample WHERE fleet = ? AND slot < ?", (self.fleet, slot)
         )

@@ -15,6 +15,9 @@ import typing as t
 if t.TYPE_CHECKING:
     import sqlite3
 
+# Nobody may take a lease for longer. One that ends later was taken while the host's clock was wrong.
+LONGEST_SECONDS: t.Final = 86_400.0
+
 
 @dataclasses.dataclass(frozen=True)
 class Lease:
@@ -26,9 +29,10 @@ class Lease:
 
 
 def read(connection: sqlite3.Connection, fleet: str, now: float) -> Lease | None:
-    """Return the lease that is in force; one that has expired is none."""
+    """Return the lease that is in force; one that has expired is none, and so is one that ends later than any can."""
     row = connection.execute(
-        "SELECT holder, since, until FROM lease WHERE fleet = ? AND until > ?", (fleet, now)
+        "SELECT holder, since, until FROM lease WHERE fleet = ? AND until > ? AND until <= ?",
+        (fleet, now, now + LONGEST_SECONDS),
     ).fetchone()
     return Lease(*row) if row else None
 
@@ -38,19 +42,28 @@ def acquire(
 ) -> Lease:
     """Return the lease in force afterwards: ``holder``'s, unless another's has not expired yet.
 
-    A holder that has it already keeps it for ``seconds`` more from now.
+    A holder that has it already keeps it for ``seconds`` more from now. Another's lease that begins only later was
+    taken before the clock was set back: it begins now, so that it keeps others away no longer than was asked for.
     """
     current = read(connection, fleet, now)
     if current is not None and current.holder != holder:
-        return current
-    lease = Lease(holder, now if current is None else current.since, now + seconds)
-    connection.execute(
-        "INSERT OR REPLACE INTO lease (fleet, holder, since, until) VALUES (?, ?, ?, ?)",
-        (fleet, lease.holder, lease.since, lease.until),
-    )
-    return lease
+        if current.since <= now:
+            return current
+        return _write(
+            connection, fleet, Lease(current.holder, now, now + current.until - current.since)
+        )
+    since = now if current is None else current.since
+    return _write(connection, fleet, Lease(holder, since, now + min(seconds, LONGEST_SECONDS)))
 
 
 def release(connection: sqlite3.Connection, fleet: str, holder: str) -> None:
     """Give up what ``holder`` holds; another's lease stays."""
     connection.execute("DELETE FROM lease WHERE fleet = ? AND holder = ?", (fleet, holder))
+
+
+def _write(connection: sqlite3.Connection, fleet: str, lease: Lease) -> Lease:
+    connection.execute(
+        "INSERT OR REPLACE INTO lease (fleet, holder, since, until) VALUES (?, ?, ?, ?)",
+        (fleet, lease.holder, lease.since, lease.until),
+    )
+    return lease

@@ -172,7 +172,7 @@ def _record(
         record = dataclasses.replace(record, used_cores=used_cores, vcpus=vcpus)
         history.add(record)
         history.keep_counters(machine.sample for machine in machines)
-        history.forget_before(slot - request.keep)
+        history.forget_before(slot - request.keep, slot)
         changes.add("sample", None, {"timestamp": record.timestamp, "value": record.value})
     return {
         **changes.as_result(),

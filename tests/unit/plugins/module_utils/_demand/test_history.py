@@ -77,6 +77,28 @@ def test_old_rows_are_forgotten(connection: sqlite3.Connection) -> None:
     assert len(db.read_since(0)) == 3
 
 
+def test_a_clock_that_is_years_ahead_deletes_no_history(connection: sqlite3.Connection) -> None:
+    web, hour, keep, now = History(connection, "web"), 3600, 90 * 86_400, 2_000_000_000
+    for age in range(720):
+        web.add(Record(now - age * hour, 0.0, 1.0))
+    for run in range(5):
+        ahead = now + 10 * 365 * 86_400 + run * hour
+        web.add(Record(ahead, 0.0, 1.0))
+        web.forget_before(ahead - keep)
+    assert len(web.read_since(0)) == 725
+    web.add(Record(now + hour, 0.0, 1.0))
+    web.forget_before(now - 9 * hour, now + hour)
+    assert web.read_since(0)[0].slot == now - 9 * hour
+
+
+def test_a_pause_takes_no_history_along(connection: sqlite3.Connection) -> None:
+    web, day = History(connection, "web"), 86_400
+    for slot in (0, day, 2 * day, 400 * day, 401 * day):
+        web.add(Record(slot, 0.0, 1.0))
+    web.forget_before(401 * day - 2 * day)
+    assert [row.slot // day for row in web.read_since(0)] == [1, 2, 400, 401]
+
+
 def test_counters_come_back_as_they_were_and_replace_the_old(
     connection: sqlite3.Connection,
 ) -> None:

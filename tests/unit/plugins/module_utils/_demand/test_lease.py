@@ -52,6 +52,21 @@ def test_the_lease_of_a_holder_that_died_runs_out(connection: sqlite3.Connection
     assert lease.acquire(connection, "web", "b", 60, now=160) == Lease("b", 160, 220)
 
 
+def test_a_lease_that_ends_later_than_any_can_has_expired(connection: sqlite3.Connection) -> None:
+    lease.acquire(connection, "web", "dead", 900, now=1e9 + 10 * 365 * 86_400)
+    assert lease.read(connection, "web", now=1e9) is None
+    assert lease.acquire(connection, "web", "b", 900, now=1e9) == Lease("b", 1e9, 1e9 + 900)
+
+
+def test_a_lease_from_before_the_clock_was_set_back_lasts_no_longer_than_it_should(
+    connection: sqlite3.Connection,
+) -> None:
+    lease.acquire(connection, "web", "dead", 900, now=1e9 + 7200)
+    assert lease.acquire(connection, "web", "b", 900, now=1e9) == Lease("dead", 1e9, 1e9 + 900)
+    assert lease.acquire(connection, "web", "b", 900, now=1e9 + 899).holder == "dead"
+    assert lease.acquire(connection, "web", "b", 900, now=1e9 + 900).holder == "b"
+
+
 def test_only_its_holder_gives_it_up(connection: sqlite3.Connection) -> None:
     lease.acquire(connection, "web", "a", 60, now=100)
     lease.release(connection, "web", "b")
