@@ -285,6 +285,11 @@ members:
       type: str
       returned: success
       sample: running
+    state_reason:
+      description: libvirt's name of the reason for its state, V(none) when that is not known.
+      type: str
+      returned: success
+      sample: booted
     protected:
       description: Whether it must not be removed.
       type: bool

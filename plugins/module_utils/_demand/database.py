@@ -71,6 +71,10 @@ MIGRATIONS: t.Final[tuple[tuple[str, ...], ...]] = (
             PRIMARY KEY (fleet, moment)
         ) WITHOUT ROWID""",
     ),
+    (
+        # The CPU cores that the domain used in the interval before. No value: not known.
+        "ALTER TABLE counters ADD COLUMN used_cores REAL",
+    ),
 )
 
 SCHEMA: t.Final = _sqlite.Schema(

@@ -157,13 +157,27 @@ class History:
         )
         return [DomainSample(**json.loads(text)) for (text,) in rows]
 
-    def keep_counters(self, samples: t.Iterable[DomainSample]) -> None:
-        """Put ``samples`` in the place of the counters that were kept."""
+    def read_used_cores(self) -> dict[str, float | None]:
+        """Return the cores that the machines of the latest sample used by then, by UUID; None where not known."""
+        rows = self.connection.execute(
+            "SELECT domain, used_cores FROM counters WHERE fleet = ?", (self.fleet,)
+        )
+        return dict(rows.fetchall())
+
+    def keep_counters(
+        self, samples: t.Iterable[DomainSample], used_cores: t.Mapping[str, float | None]
+    ) -> None:
+        """Put ``samples``, and what each used by UUID, in the place of the counters that were kept."""
         self.connection.execute("DELETE FROM counters WHERE fleet = ?", (self.fleet,))
         self.connection.executemany(
-            "INSERT INTO counters (fleet, domain, sample) VALUES (?, ?, ?)",
+            "INSERT INTO counters (fleet, domain, sample, used_cores) VALUES (?, ?, ?, ?)",
             [
-                (self.fleet, sample.uuid, json.dumps(dataclasses.asdict(sample)))
+                (
+                    self.fleet,
+                    sample.uuid,
+                    json.dumps(dataclasses.asdict(sample)),
+                    used_cores.get(sample.uuid),
+                )
                 for sample in samples
             ],
         )

@@ -67,16 +67,16 @@ class _Member:
     metadata: Metadata
     state: str
 
-    def as_dict(self, rates: t.Mapping[str, t.Any] | None) -> dict[str, t.Any]:
+    def as_dict(self, used_cores: float | None) -> dict[str, t.Any]:
         stats = self.machine.sample.stats
-        cpu = None if rates is None else rates["cpu"]
         return {
             "name": self.machine.sample.name,
             "uuid": self.machine.sample.uuid,
             "state": self.state,
+            "state_reason": stats.get("state_reason"),
             "protected": self.metadata.protected,
             "created": self.metadata.created,
-            "activity": None if cpu is None else cpu["used_cores"],
+            "activity": used_cores,
             "vcpus": None if stats["vcpu"] is None else stats["vcpu"]["maximum"],
             "memory_bytes": None if stats["memory"] is None else stats["memory"]["maximum_bytes"],
         }
@@ -161,8 +161,8 @@ def _record(
         else evaluate.PreviousSample(counted.taken_at, history.read_counters())
     )
     changes, record = Changes(), history.find(slot)
-    rates = evaluate.compute_rates(previous, machines) if record is None else {}
     if record is None:
+        rates = evaluate.compute_rates(previous, machines)
         record = (
             _adopt(request, slot, fetched[-1], taken_at)
             if fetched
@@ -171,9 +171,10 @@ def _record(
         used_cores, vcpus = evaluate.compute_load(machines, rates) or (None, None)
         record = dataclasses.replace(record, used_cores=used_cores, vcpus=vcpus)
         history.add(record)
-        history.keep_counters(machine.sample for machine in machines)
+        history.keep_counters((machine.sample for machine in machines), _read_used_cores(rates))
         history.forget_before(slot - request.keep, slot)
         changes.add("sample", None, {"timestamp": record.timestamp, "value": record.value})
+    used_by_uuid = history.read_used_cores()
     return {
         **changes.as_result(),
         "sample": {"timestamp": record.timestamp, "value": record.value, "reason": record.reason},
@@ -182,8 +183,19 @@ def _record(
             for row in fetched
             or (row for row in history.read_since(slot - request.window) if row.slot <= slot)
         ],
-        "members": [member.as_dict(rates.get(member.machine.sample.uuid)) for member in members],
+        # A second run in the slot knows what the first one measured.
+        "members": [
+            member.as_dict(used_by_uuid.get(member.machine.sample.uuid)) for member in members
+        ],
         **_read_calibration(history, request, slot),
+    }
+
+
+def _read_used_cores(rates: t.Mapping[str, t.Any]) -> dict[str, float | None]:
+    """Return the cores that each machine used by its ``rates``, None where these are not known."""
+    return {
+        uuid: None if rate is None or rate["cpu"] is None else rate["cpu"]["used_cores"]
+        for uuid, rate in rates.items()
     }
 
 

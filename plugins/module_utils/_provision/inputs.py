@@ -96,7 +96,8 @@ def observe(
         ),
         unknown=unknown,
         left_out=left_out,
-        notes=(*notes, *doubles, *_explain_gaps(samples, facts)),
+        measured_elsewhere=any(map(_has_fleet_wide, histories)),
+        notes=(*notes, *doubles, *_explain_broken(members), *_explain_gaps(samples, facts)),
         calibration=_calibrate(samples.values(), series if all_met else None),
     )
 
@@ -232,6 +233,7 @@ def _read_members(sample: Value, host: str) -> list[Member]:
             name=member["name"].require_text(),
             host=host,
             state=member["state"].require_text(),
+            state_reason=member["state_reason"].read_optional(Value.require_text),
             uuid=member["uuid"].read_optional(Value.require_text),
             protected=bool(member["protected"].value),
             created=member["created"].read_optional(_read_moment),
@@ -278,6 +280,14 @@ def _mark_doubles(members: t.Sequence[Member]) -> tuple[tuple[Member, ...], list
             )
         marked += [dataclasses.replace(member, double=True) for member in doubles]
     return tuple(marked), sentences
+
+
+def _explain_broken(members: t.Iterable[Member]) -> list[str]:
+    return [
+        f"{member.name} on {member.host} is broken: it is paused ({member.state_reason}), and is left alone."
+        for member in members
+        if member.is_broken
+    ]
 
 
 def _choose_size(clone: MachineSize, samples: t.Mapping[str, Value]) -> tuple[Size, list[str]]:

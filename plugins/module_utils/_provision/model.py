@@ -32,6 +32,12 @@ STARTING: t.Final = frozenset({"create", "wake"})
 
 RUNNING: t.Final = frozenset({"running", "blocked"})
 PARKED: t.Final = frozenset({"paused", "saved", "pmsuspended"})
+# For these reasons libvirt or QEMU stopped a machine that is paused: waking it makes it no use.
+BROKEN_REASONS: t.Final = frozenset(
+    {"ioerror", "watchdog", "crashed", "postcopy_failed", "api_error"}
+)
+# For any other reason a machine that is paused is in the middle of something, such as a migration or a snapshot.
+_PARKED_REASONS: t.Final = frozenset({None, "unknown", "user", "from_snapshot"})
 # In the order in which they wake: the quickest first, then those that are off although nobody parked them.
 SPARE: t.Final = ("paused", "pmsuspended", "saved", "shutoff", "crashed")
 
@@ -54,6 +60,18 @@ class Member:
     activity: float | None = None
     machine: t.Mapping[str, t.Any] | None = dataclasses.field(default=None, hash=False)
     double: bool = False
+    state_reason: str | None = None
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether it is paused since something failed."""
+        return self.state == "paused" and self.state_reason in BROKEN_REASONS
+
+    @property
+    def can_wake(self) -> bool:
+        """Whether it does not run, and nothing but a start or a resume is needed so that it does."""
+        is_parked = self.state != "paused" or self.state_reason in _PARKED_REASONS
+        return self.state in SPARE and is_parked and not self.double
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,7 +81,8 @@ class Observation:
     ``series`` is the demand, summed over the hosts whose samples are known. ``size`` is one clone's. ``rooms`` are the
     hosts that could take clones. ``unknown`` maps a host whose machines are not known to the reason, ``left_out`` are
     those of them that have no part in the run, and ``notes`` are sentences about what else is not known.
-    ``calibration`` is what runs before have shown of machines.
+    ``calibration`` is what runs before have shown of machines. ``measured_elsewhere`` says that the demand is the whole
+    fleet's, and known also while no machine runs.
     """
 
     fleet: str
@@ -76,6 +95,14 @@ class Observation:
     left_out: frozenset[str] = frozenset()
     notes: tuple[str, ...] = ()
     calibration: Calibration = dataclasses.field(default_factory=Calibration)
+    measured_elsewhere: bool = False
+
+    @property
+    def is_down(self) -> bool:
+        """Whether no machine runs, although some are off that nobody parked."""
+        return not self.running and any(
+            member.can_wake and member.state not in PARKED for member in self.members
+        )
 
     @property
     def running(self) -> list[Member]:
@@ -86,11 +113,7 @@ class Observation:
     def spare(self) -> list[Member]:
         """The machines that could serve, in the order in which to wake them; none on a host in maintenance."""
         closed = {room.name for room in self.rooms if room.closed}
-        spare = [
-            member
-            for member in self.members
-            if member.state in SPARE and member.host not in closed and not member.double
-        ]
+        spare = [member for member in self.members if member.can_wake and member.host not in closed]
         return sorted(spare, key=lambda member: (SPARE.index(member.state), member.name))
 
 

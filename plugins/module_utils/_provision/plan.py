@@ -13,6 +13,7 @@ needed at each slot of it, so a plan can be made anywhere, twice, or for the pas
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import typing as t
@@ -41,6 +42,7 @@ def decide(
     needs every slot of the cooldown to be known and to have asked for fewer, and every host to have answered.
     ``unlikely`` is the forecaster at ``rule.parked_risk``, which is needed where ``rule.has_varying_parked``.
     """
+    observed = _hide_outage(observed)
     requirement = assess(observed.series, rule, forecaster, observed.now)
     parked_requirement = parked.assess(observed.series, rule, unlikely)
     running = len(observed.running)
@@ -82,6 +84,22 @@ def decide(
         ),
         digest=digest(observed.members, observed.unknown),
     )
+
+
+def _hide_outage(observed: Observation) -> Observation:
+    """Return ``observed`` without the demand of 0 that a fleet measures of itself while all of it is off."""
+    values = observed.series.values
+    if observed.measured_elsewhere or not observed.is_down or not values or values[-1] != 0:
+        return observed
+    zeros = len(values) - max(
+        (index + 1 for index, value in enumerate(values) if value is not None and value > 0),
+        default=0,
+    )
+    series = dataclasses.replace(
+        observed.series, values=values[: len(values) - zeros] + (None,) * zeros
+    )
+    note = "No machine of the fleet runs, and nobody parked all of them: its demand is not known."
+    return dataclasses.replace(observed, series=series, notes=(*observed.notes, note))
 
 
 def digest(members: t.Iterable[Member], unknown: t.Iterable[str] = ()) -> str:

@@ -85,7 +85,15 @@ def _stays(member: Member, rule: Rule) -> bool:
 def _sort_by_idleness(members: list[Member]) -> list[Member]:
     # Of equally busy machines the youngest goes: those that have served longest hold the most connections and caches.
     by_number = sorted(members, key=lambda member: (len(member.name), member.name), reverse=True)
-    return sorted(by_number, key=lambda member: (member.activity or 0.0, -(member.created or 0.0)))
+    # One of which nothing is known is not idle for that.
+    return sorted(
+        by_number,
+        key=lambda member: (
+            member.activity is None,
+            member.activity or 0.0,
+            -(member.created or 0.0),
+        ),
+    )
 
 
 def _count_surplus(observed: Observation, requirement: Requirement) -> int:

@@ -114,9 +114,9 @@ def test_counters_come_back_as_they_were_and_replace_the_old(
     )
     old = DomainSample("web-1", "uuid 1", 3, 99.5, stats)
     new = DomainSample("web-2", "uuid 2", None, 100.5, stats)
-    web.keep_counters([old])
+    web.keep_counters([old], {})
     assert web.read_counters() == [old]
-    web.keep_counters([new])
+    web.keep_counters([new], {})
     assert web.read_counters() == [new]
     assert History(connection, "db").read_counters() == []
 

@@ -25,6 +25,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._query import com
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import Connection
 
 if t.TYPE_CHECKING:
+    import sqlite3
     from pathlib import Path
 
 DOMAIN = """<domain type='test'><name>{name}</name><memory unit='MiB'>64</memory><os><type>hvm</type></os>
@@ -180,3 +181,19 @@ def test_what_machines_used_and_how_long_new_ones_took_is_told(host: Connection,
         lambda opened: History(opened, "ghosts").add_readiness(Readiness(7, 2, 41.5)), 0.0
     )
     assert sample(host, path, fleet="ghosts")["readiness"] == [{"machines": 2, "seconds": 41.5}]
+
+
+def test_a_second_run_in_a_slot_knows_what_the_first_one_measured(
+    host: Connection, path: str
+) -> None:
+    uuids = [member["uuid"] for member in sample(host, path)["members"]]
+
+    def measure(opened: sqlite3.Connection) -> None:
+        history = History(opened, "web")
+        used_cores = {uuids[0]: 0.9, uuids[1]: 0.1}
+        history.keep_counters(history.read_counters(), used_cores)
+
+    Database(path).run(measure, 0.0)
+    again = sample(host, path, at=9)["members"]
+    assert [member["activity"] for member in again] == [0.9, 0.1, None]
+    assert again[0]["state_reason"] == "booted"

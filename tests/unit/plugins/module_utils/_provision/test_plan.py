@@ -594,3 +594,39 @@ def test_a_plan_that_was_carried_out_leaves_nothing_to_do(
     assert [
         action for action in left if action.action not in making or not names(made, "remove")
     ] == []
+
+
+def test_the_zeros_of_a_fleet_that_is_off_are_missing_data() -> None:
+    members = fleet(*(Member(f"web-{number}", "a", "shutoff") for number in range(1, 5)))
+    after = plan((40, 40, 40, 40, None, None, None, None, None, 0), members)
+    assert len(names(after, "wake")) == 4
+    assert "its demand is not known" in said(after)
+    assert names(plan((40,) * 4 + (0,) * 8, members), "remove") == []
+
+
+def test_a_fleet_that_was_parked_at_no_demand_stays_parked() -> None:
+    members = fleet(*(Member(f"web-{number}", "a", "saved") for number in range(1, 5)))
+    assert len(names(plan((40,) * 4 + (0,) * 8, members), "wake")) <= 1
+
+
+def test_a_machine_that_libvirt_stopped_is_broken_and_neither_woken_nor_removed() -> None:
+    members = fleet(
+        Member("web-1", "a", "paused", state_reason="ioerror"),
+        Member("web-2", "a", "paused", state_reason="migration"),
+        Member("web-3", "a", "paused", state_reason="user"),
+    )
+    made = plan((20,), members)
+    assert [(action.action, action.name) for action in made.actions] == [
+        ("wake", "web-3"),
+        ("create", "web-4"),
+    ]
+    assert [member.is_broken for member in members] == [True, False, False]
+
+
+def test_a_machine_of_which_nothing_is_known_goes_after_those_that_are_idle() -> None:
+    members = fleet(
+        Member("web-1", "a", activity=0.9, created=1.0),
+        Member("web-2", "a", activity=0.05, created=2.0),
+        Member("web-3", "a", created=3.0),
+    )
+    assert names(plan((20,) * 20, members), "remove") == ["web-2"]
