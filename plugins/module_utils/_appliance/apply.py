@@ -165,7 +165,7 @@ def _copy_from_host(
         raise InvalidInput(
             request.hardware_options[0],
             "…",
-            "is of no use here: the appliance of another host comes with its machine",
+            "cannot be used here: the appliance of another host comes with its machine",
             "Leave it out, and override it in headroom.libvirt.appliance_clone where a clone shall differ.",
         )
     with remote.open_remote(

@@ -85,7 +85,7 @@ def complete_request(feed: Feed, entry: FeedEntry, request: ApplianceRequest) ->
         raise InvalidInput(
             contradicting[0],
             "…",
-            f"is of no use here: {entry.product} comes with the machine that it is for",
+            f"cannot be used here: {entry.product} comes with the machine that it is for",
             "Leave it out, and override it in headroom.libvirt.appliance_clone where a clone shall differ.",
         )
     formats = {} if manifest is None else {disk.target: disk.format for disk in manifest.disks}

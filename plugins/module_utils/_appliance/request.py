@@ -160,7 +160,7 @@ def _refuse_contradictions(params: Params, has_manifest: bool) -> None:
         raise InvalidInput(
             hardware_options[0],
             params[hardware_options[0]],
-            f"is of no use here: the machine is that of {taken_from or 'template'}",
+            f"cannot be used here: the machine is that of {taken_from or 'template'}",
             "Leave it out, and override it in headroom.libvirt.appliance_clone where a clone shall differ.",
         )
 

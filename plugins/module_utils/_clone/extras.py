@@ -108,7 +108,7 @@ def read_fixed_addresses(
             raise InvalidInput(
                 "addresses",
                 name,
-                "is none of the clones of this task",
+                "does not name a clone of this task",
                 f"They are: {', '.join(sorted(names))}.",
             )
         if not isinstance(address, str):

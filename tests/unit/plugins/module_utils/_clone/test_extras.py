@@ -264,7 +264,7 @@ def test_a_failure_leaves_nothing_of_it(
         (
             {"other": "10.0.0.50"},
             InvalidInput,
-            "is none of the clones of this task.*They are: web_1",
+            "does not name a clone of this task.*They are: web_1",
         ),
         ({"web_1": 5}, InvalidInput, "addresses.web_1: 5 is not an IP address"),
         ({"web_1": "10.1.0.50"}, InvalidInput, "is not in the network 'default'"),
