@@ -161,6 +161,34 @@ def _build_each(shape: type[T], data: t.Any, what: str) -> tuple[T, ...]:
     return tuple(build(shape, item, what) for item in data)
 
 
+def find_changed_disks(
+    plan: MigrationPlan,
+    chains: t.Mapping[str, tuple[str, ...]],
+    overlays: t.Mapping[str, str] | None = None,
+) -> list[str]:
+    """Return the targets whose ``chains`` on the source are not those that were planned with.
+
+    ``overlays`` are ours {target: path}, which lie on top while the disks are frozen. A guest that is off shows the top
+    of its chains only.
+    """
+    moved = {disk.target for disk in plan.disks_to_move}
+    changed = []
+    for disk in plan.guest.disks:
+        if disk.target not in moved:
+            continue
+        actual = chains.get(disk.target, ())
+        overlay = (overlays or {}).get(disk.target)
+        if overlay is not None:
+            actual = actual[1:] if actual[:1] == (overlay,) else ()
+        # a disk that is a volume may be told by its path once it is a lower layer
+        if actual[:1] == (disk.path,):
+            actual = (*disk.layers[:1], *actual[1:])
+        expected = disk.layers if plan.guest.running else disk.layers[: len(actual)]
+        if not actual or actual != expected:
+            changed.append(disk.target)
+    return changed
+
+
 def read_intent(record: Record) -> Intent:
     """Return the intent of a record of this kind; raises UnreadableShape unless all that it says is understood."""
     SHAPE.check(record)

@@ -64,6 +64,7 @@ class SourceDisk:
     ``pool`` is None for what lies in no active pool of the source, ``path`` for what is no local file or device.
     ``chain`` are the paths that it stands on; ``is_complete`` says that no part of it is still on another host.
     ``base_format`` is the declared format of what it stands on; ``obstacles`` are why it cannot be copied.
+    ``layers`` is the whole chain as libvirt names it, the disk itself first, by which a change is noticed.
     ``exists_there`` says that the destination has a volume at the same path, ``shared`` that this was proven to be the
     same one. ``base_there`` is the destination's path of what the disk stands on, and ``base_is_same`` whether that
     is the same for certain: an appliance's disk, whose name follows from its content.
@@ -87,6 +88,7 @@ class SourceDisk:
     is_complete: bool = True
     base_format: str | None = None
     obstacles: tuple[str, ...] = ()
+    layers: tuple[str, ...] = ()
 
     @property
     def is_written(self) -> bool:

@@ -19,8 +19,10 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     HeadroomError,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._streaming import chain, ports, serve
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt import domains
 
 from . import finish, offline, overlays, volumes
+from .intent import find_changed_disks
 from .live import LiveMigration
 from .model import Outcome
 
@@ -64,6 +66,7 @@ class Mover:
             preparation.result()
         if self.plan.mode == "offline":
             with self._step("copy"):
+                self._check_source()
                 offline.copy_volumes(self.sides, self.plan.disks_to_move)
         self._migrate(port)
         with self._step("settle"):
@@ -104,6 +107,7 @@ class Mover:
         if domain is None:
             raise Conflict(f"{self.intent.name!r} has gone from the source")
         self.sides.stop_if_cancelled()
+        self._check_source()
         with self._step("freeze"):
             overlays.freeze(domain, self.intent)
         with self._step("export") as step:
@@ -112,14 +116,49 @@ class Mover:
         return port
 
     def _migrate(self, port: int) -> None:
-        inspect = (lambda text: self._inspect(text, port)) if self.intent.streamed else None
+        overlays_by_target = {disk.target: disk.overlay_path for disk in self.intent.streamed}
+
+        def inspect(text: str) -> None:
+            # libvirt takes no snapshot while it migrates: what was done before shows by now
+            if self.sides.find_at_source() is not None:
+                self._check_source(overlays_by_target)
+            if self.intent.streamed:
+                self._inspect(text, port)
+
         with self._step("migrate"):
+            self._check_source(overlays_by_target)
             outcome = LiveMigration(
                 self.sides, self.plan, self.intent.place_disks(port), inspect
             ).run()
             self.outcome = dataclasses.replace(outcome, stages=self.outcome.stages)
             if self.plan.guest.running:
                 self.outcome.switch_over_seconds = self.sides.clock.now() - self.began
+
+    def _check_source(self, overlays_by_target: t.Mapping[str, str] | None = None) -> None:
+        """Raise Conflict unless the source's disks are those that were planned with, under our overlays.
+
+        Somebody who takes a snapshot meanwhile, as backups do, puts a layer over them: the guest writes into that one,
+        and it would stay behind.
+        """
+        domain = self.sides.find_at_source()
+        if domain is None:
+            raise Conflict(f"{self.intent.name!r} has gone from the source")
+        if not self.plan.guest.running and domains.is_active(domain):
+            raise Conflict(
+                f"{self.intent.name!r} was started while it was being moved, so that its disks change. Run the task "
+                "again.",
+                name=self.intent.name,
+            )
+        chains = chain.read_chains(domains.read_live_xml(domain))
+        changed = find_changed_disks(self.plan, chains, overlays_by_target)
+        if changed:
+            raise Conflict(
+                f"somebody has changed what the disks {', '.join(changed)} of {self.intent.name!r} stand on since the "
+                f"move was planned ({'; '.join(' <- '.join(chains.get(name, ())) for name in changed)}), by a snapshot "
+                "for example. What the guest writes now would stay behind. Run the task again once that is done.",
+                disks=changed,
+                name=self.intent.name,
+            )
 
     def _inspect(self, text: str, port: int) -> None:
         """Raise Conflict unless the arriving guest reads its disks through to the export.

@@ -56,6 +56,7 @@ def read_guest(source: Connection, destination: Connection, domain: libvirt.virD
     definition = domain_xml.read(root)
     probe = _SharedStorage(source, destination)
     chains, incomplete = _read_chains(source, root), layers.find_incomplete(root)
+    tops = {disk.target: tuple(map(str, disk.layers[:1])) for disk in layers.read_disks(root)}
     elements = {
         read_attribute(disk.find("target"), "dev"): disk for disk in root.iterfind("devices/disk")
     }
@@ -69,6 +70,7 @@ def read_guest(source: Connection, destination: Connection, domain: libvirt.virD
                 _read_disk(source, destination, domain, disk, chains[disk.target], probe),
                 is_complete=disk.target not in incomplete,
                 obstacles=find_obstacles(elements[disk.target]),
+                layers=tops.get(disk.target, ()) + tuple(map(str, chains[disk.target])),
             )
             for disk in definition.disks
         ),
