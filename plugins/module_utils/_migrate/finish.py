@@ -9,8 +9,13 @@
 
 from __future__ import annotations
 
+import itertools
+import posixpath
 import typing as t
 
+from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue.names import (
+    read_disk_volume,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     Conflict,
     NotFound,
@@ -56,7 +61,17 @@ def complete(sides: Endpoints, intent: Intent, port: int) -> dict[str, str]:
     if not intent.remove_source_volumes:
         return dict.fromkeys([*paths, *overlays], "remove_source_volumes is not set")
     # what is left of the guest's own definition there needs them no more: it runs elsewhere, on disks of its own
-    return deletion.delete_files(sides.source, [*overlays, *paths], without={intent.uuid})
+    kept = deletion.delete_files(sides.source, [*overlays, *paths], without={intent.uuid})
+    return {**_find_lower(intent), **kept}
+
+
+def _find_lower(intent: Intent) -> dict[str, str]:
+    """Return {path: reason} of what the disks stood on, without disks of appliances: it may be somebody else's too."""
+    lower = itertools.chain.from_iterable(disk.lower_paths for disk in intent.disks_to_move)
+    reason = (
+        "a disk of the guest stood on it, whose copy does not. Delete it if nothing else needs it"
+    )
+    return {path: reason for path in lower if read_disk_volume(posixpath.basename(path)) is None}
 
 
 def _await_local(sides: Endpoints, intent: Intent, port: int) -> None:

@@ -109,7 +109,10 @@ class Intent:
         check_format(data, FORMAT, what)
         nested = {
             "platform": build(Platform, data.get("platform"), f"{what}: its platform"),
-            "disks": _build_each(DiskPlan, data.get("disks", ()), f"{what}: a disk"),
+            "disks": tuple(
+                dataclasses.replace(disk, lower_paths=tuple(disk.lower_paths))
+                for disk in _build_each(DiskPlan, data.get("disks", ()), f"{what}: a disk")
+            ),
             "streamed": _build_each(Streamed, data.get("streamed", ()), f"{what}: a streamed disk"),
         }
         return build(cls, {**data, **nested}, what)

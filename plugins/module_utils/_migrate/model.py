@@ -111,7 +111,10 @@ class Guest:
 
 @dataclasses.dataclass(frozen=True)
 class DiskPlan:
-    """What happens to one disk: where it will be on the destination, and how it gets there."""
+    """What happens to one disk: where it will be on the destination, and how it gets there.
+
+    ``lower_paths`` are the files that it stands on at the source, and of which its copy needs none.
+    """
 
     target: str
     action: Action
@@ -126,6 +129,7 @@ class DiskPlan:
     allocation_bytes: int = 0
     backing_path: str | None = None
     backing_format: str | None = None
+    lower_paths: tuple[str, ...] = ()
 
     @property
     def is_moved(self) -> bool:

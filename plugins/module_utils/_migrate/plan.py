@@ -190,6 +190,7 @@ def _plan_disk(
         allocation_bytes=disk.allocation_bytes,
         backing_path=backing,
         backing_format=disk.base_format if backing else None,
+        lower_paths=() if backing else tuple(path for path in disk.chain if path.startswith("/")),
     )
 
 
