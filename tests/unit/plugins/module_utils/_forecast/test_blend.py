@@ -224,7 +224,7 @@ def test_forecasts_are_finite_and_none_only_before_the_first_value(
 
 
 @settings(max_examples=40)
-@given(st.lists(st.integers(0, 1000), min_size=1, max_size=80), st.sampled_from([0.25, 8, 1024]))
+@given(st.lists(st.integers(0, 1000), min_size=1, max_size=80), st.sampled_from([0.25, 16, 1024]))
 def test_the_unit_of_demand_does_not_matter(values: list[int], unit: float) -> None:
     made, scaled = forecast(values), forecast([value * unit for value in values])
     if any(values):
