@@ -47,6 +47,7 @@ from . import addresses, inspection, plan, preflight, storage_checks, survey
 from .endpoints import Endpoints, locate, read_state
 from .intent import KIND, make_intent
 from .mover import GoesOn, Mover
+from .recover import HasSwitchedOver
 from .task import Moved, RoomLedger, Task
 
 if t.TYPE_CHECKING:
@@ -130,12 +131,24 @@ def _recover_earlier(task: Task, name: str) -> bool:
     for record in task.list_unfinished(name):
         if record.alive:  # the preflight says so
             continue
-        if _has_switched(task, record):
-            task.journal.recover(record, task.recovery, "resume")
-            finished = True
-        else:
-            task.journal.recover(record, task.recovery, "roll_back")
+        finished |= _recover_one(task, record)
     return finished
+
+
+def _recover_one(task: Task, record: Record) -> bool:
+    """Finish the migration if its guest has arrived, and else take it back; return whether it was finished.
+
+    libvirt goes on with one that its module has left: it may arrive while it is being stopped.
+    """
+    if not _has_switched(task, record):
+        try:
+            task.journal.recover(record, task.recovery, "roll_back")
+        except HasSwitchedOver:
+            pass
+        else:
+            return False
+    task.journal.recover(record, task.recovery, "resume")
+    return True
 
 
 def _has_switched(task: Task, record: Record) -> bool:

@@ -54,6 +54,10 @@ _ABORT_SECONDS: t.Final = 60.0
 _ARRIVAL_SECONDS: t.Final = 3600.0
 
 
+class HasSwitchedOver(Conflict):
+    """The guest is on the destination, so that its migration can be finished and no longer taken back."""
+
+
 class MigrationRecovery:
     """Recovery of the kind ``migrate``. ``uris`` are source and destination, with passwords that no journal keeps."""
 
@@ -85,7 +89,7 @@ class MigrationRecovery:
             finish.complete(sides, intent, read_port(record))
 
     def roll_back(self, record: Record) -> None:
-        """Take a migration back whose guest is still on its source; raises Conflict for one that has moved."""
+        """Take a migration back whose guest is still on its source; raises HasSwitchedOver for one that has moved."""
         intent = read_intent(record)
         source_uri, destination_uri = self._uris or (intent.uri, intent.destination_uri)
         with self._open(source_uri) as source:
@@ -103,7 +107,7 @@ class MigrationRecovery:
         if place in ("destination", "postcopy", "both") or (
             place == "nowhere" and _is_at_home(sides, intent)
         ):
-            raise Conflict(
+            raise HasSwitchedOver(
                 f"{intent.name!r} has switched over to {intent.destination_uri} ({place}); that is not taken back. "
                 "Resume the transaction",
                 place=place,
