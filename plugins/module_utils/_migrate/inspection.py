@@ -125,7 +125,7 @@ def _prove(destination: Connection, resource: HostResource, hardware: Hardware) 
     if resource.proof == "folder":
         return folders.does_folder_exist(destination, resource.path)
     if resource.proof == "emulator":
-        return node.has_emulator(destination, resource.path, hardware.arch, hardware.type)
+        return node.has_emulator(destination, resource.path, hardware.arch)
     return False
 
 

@@ -220,7 +220,7 @@ def _check_state(plan: MigrationPlan, facts: Facts) -> t.Iterator[Finding]:
             f"libvirt moves no guest with snapshots; it has: {', '.join(state.snapshots)}",
             f"Delete them: virsh snapshot-delete {name} {state.snapshots[0]} (--metadata keeps what they hold).",
         )
-    if state.block_jobs:
+    if state.block_jobs and not facts.source_job:  # of which the check before tells
         yield Finding(
             "block_jobs",
             "failed",

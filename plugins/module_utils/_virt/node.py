@@ -87,10 +87,10 @@ def read_domain_capabilities_xml(
         return connection.handle.getDomainCapabilities(emulator, arch, None, kind, 0)
 
 
-def has_emulator(connection: Connection, path: str, arch: str | None, kind: str) -> bool | None:
-    """Return whether the host can run domains of that type with the emulator at ``path``; None where it cannot tell."""
+def has_emulator(connection: Connection, path: str, arch: str | None) -> bool | None:
+    """Return whether the host can run domains of any type with the emulator at ``path``; None where it cannot tell."""
     try:
-        read_domain_capabilities_xml(connection, path, arch, kind)
+        read_domain_capabilities_xml(connection, path, arch, None)
     except Unsupported:
         return None
     except HeadroomError:
