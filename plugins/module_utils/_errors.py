@@ -48,13 +48,19 @@ class InvalidInput(HeadroomError):
         )
 
 
+class _Hidden:
+    """Stands for a value that is not to be shown."""
+
+    def __repr__(self) -> str:
+        return "the value"
+
+
 class InvalidSecret(InvalidInput):
     """An option that may hold a secret cannot be used. Names the option and the remedy, and never the value."""
 
     def __init__(self, option: str, problem: str, remedy: str) -> None:
-        HeadroomError.__init__(
-            self, f"{option}: the value {problem}. {remedy}", option=option, remedy=remedy
-        )
+        super().__init__(option, _Hidden(), problem, remedy)
+        del self.details["value"]
 
 
 class MissingDependency(HeadroomError):

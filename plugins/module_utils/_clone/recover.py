@@ -132,6 +132,14 @@ class CloneRecovery:
     def _delete_volume(
         self, step: t.Mapping[str, t.Any], uses: users.Uses, own: frozenset[str]
     ) -> None:
+        if (
+            step["pool"] not in uses.index.storage.pools
+        ):  # what lies in it is there, and out of sight
+            raise NotFound(
+                f"the storage pool {step['pool']!r} is not there any more, so that its volume {step['name']!r} cannot "
+                "be removed. Define and start it again.",
+                pool=step["pool"],
+            )
         deletion.delete_volumes(
             self.connection,
             [VolumeRef(step["pool"], step["name"])],

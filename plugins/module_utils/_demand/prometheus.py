@@ -177,7 +177,7 @@ def _parse_content(content: t.Any, query: str) -> list[tuple[float, float | None
         raise _explain_query(query, "yields native histograms, and no numbers", _NUMBERS)
     points = series[0]["values"] if series else []
     values = [_parse_point(query, moment, value) for moment, value in points]
-    return [(moment, None) for moment, _ in values] if content.get("warnings") else values
+    return [(moment, None) for moment, _value in values] if content.get("warnings") else values
 
 
 def _parse_point(query: str, moment: float, text: str) -> tuple[float, float | None]:

@@ -43,7 +43,7 @@ def put_in(journal: Journal, rows: t.Iterable[Row]) -> Journal:
     """Write the rows into the journal's file as they are, as another release would."""
     with contextlib.suppress(RuntimeError), journal.begin("clone", "none", {"uri": "test:///"}):
         raise RuntimeError
-    with contextlib.closing(sqlite3.connect(journal.path)) as file, file:
+    with contextlib.closing(sqlite3.connect(journal.path, isolation_level=None)) as file:
         file.execute("DELETE FROM record")
         for row in rows:
             texts = {
