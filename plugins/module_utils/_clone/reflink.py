@@ -44,10 +44,16 @@ def find_obstacle(source: str, directory: str) -> str | None:
         ):
             fcntl.ioctl(copy.fileno(), _FICLONE, original.fileno())
     except FileNotFoundError:
-        return f"{source} and {directory} are not both on the machine where this module runs, and it shares blocks itself."  # noqa: E501
+        return (
+            f"{source} and {directory} are not both on the machine where this module runs, and it "
+            "shares blocks itself."
+        )
     except OSError as error:
         if error.errno in _UNSUPPORTED:
-            return f"the file system of {directory} cannot share the blocks of {source} (XFS and btrfs can, within one)."  # noqa: E501
+            return (
+                f"the file system of {directory} cannot share the blocks of {source} (XFS and "
+                "btrfs can, within one)."
+            )
         return f"{directory} cannot be written to by this module: {error.strerror}."
     return None
 

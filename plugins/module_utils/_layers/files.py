@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import os
+import pathlib
 import posixpath
 import stat
 import typing as t
@@ -37,7 +38,7 @@ class Files:
         if self._is_local:
             keys.append(os.path.realpath(path))
             try:
-                facts = os.stat(path)  # noqa: PTH116 - follows links, as QEMU does
+                facts = pathlib.Path(path).stat()  # follows links, as QEMU does
             except (
                 OSError
             ):  # not there, or not for us to see: then the path alone says which file it is
@@ -57,7 +58,7 @@ class Files:
         if not self._is_local:
             return None
         try:
-            with open(path, "rb") as file:  # noqa: PTH123
+            with pathlib.Path(path).open("rb") as file:
                 backing = header.read_backing(file.read(header.HEADER_BYTES))
         except OSError:
             return None
