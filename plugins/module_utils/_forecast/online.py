@@ -177,8 +177,8 @@ class Tracker:
 def choose_anchors(steps: int) -> list[int]:
     """Return the steps ahead that are forecast themselves; the others lie on the lines between them.
 
-    >>> anchors(1), anchors(2), anchors(6), anchors(288)
-    ([1], [1, 2], [1, 6], [1, 97, 192, 288])
+    >>> [choose_anchors(steps) for steps in (1, 2, 6, 288)]
+    [[1], [1, 2], [1, 6], [1, 97, 192, 288]]
     """
     parts = 1 if steps <= _ONE_LINE else 3
     return sorted({1 + round(part * (steps - 1) / parts) for part in range(parts + 1)})

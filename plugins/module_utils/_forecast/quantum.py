@@ -28,7 +28,7 @@ def find_common(quantum: float | None, demand: float) -> float | None:
 
     None if there is none, now and for ever after. All are multiples of each other while only zeros were seen.
 
-    >>> common(common(NOTHING_SEEN, 6.0), 9.0), common(0.25, math.pi), common(None, 6.0)
+    >>> find_common(find_common(UNDETERMINED, 6.0), 9.0), find_common(0.25, math.pi), find_common(None, 6.0)
     (3.0, None, None)
     """
     if quantum is None:
@@ -47,7 +47,7 @@ def find_common(quantum: float | None, demand: float) -> float | None:
 def round_to_quantum(demand: float, quantum: float | None) -> float:
     """Return the demand next to ``demand`` that one counted in ``quantum`` can have.
 
-    >>> nearest(2.4, 1.0), nearest(2.5, 1.0), nearest(2.4, None), nearest(2.4, NOTHING_SEEN)
-    (2.0, 3.0, 2.4, 2.4)
+    >>> [round_to_quantum(2.4, quantum) for quantum in (1.0, None, UNDETERMINED)]
+    [2.0, 2.4, 2.4]
     """
     return math.floor(demand / quantum + 0.5) * quantum if quantum else demand

@@ -146,18 +146,19 @@ def check_places(plan: MigrationPlan, _facts: Facts) -> t.Iterator[Finding]:
 
 def check_space(plan: MigrationPlan, facts: Facts) -> t.Iterator[Finding]:
     """Judge the room for them."""
+    needed_bytes = add_up_needed_bytes(plan)
     for pool in facts.pools:
-        moved = [disk for disk in plan.disks_to_move if disk.pool == pool.name]
-        promised = facts.promised_bytes.get(pool.name, 0)
-        needed = promised + add_up_needed_bytes(plan).get(pool.name, 0)
-        if moved and needed > pool.available_bytes:
+        if pool.name not in needed_bytes:
+            continue
+        needed = facts.promised_bytes.get(pool.name, 0) + needed_bytes[pool.name]
+        if needed > pool.available_bytes:
             yield Finding(
                 "space",
                 "failed",
                 f"the pool {pool.name!r} has {pool.available_bytes} bytes left, the disks need {needed}",
                 "Free some there, or write destination_pool.",
             )
-        elif moved:
+        else:
             yield Finding(
                 "space",
                 "ok",

@@ -75,7 +75,7 @@ class Calibration:
 def estimate_ready_seconds(runs: t.Iterable[float]) -> float | None:
     """Return within how many seconds new machines were of use in nine of ten ``runs``; None without any.
 
-    >>> ready_seconds([30.0, 90.0, 40.0]), ready_seconds([])
+    >>> estimate_ready_seconds([30.0, 90.0, 40.0]), estimate_ready_seconds([])
     (90.0, None)
     """
     ordered = sorted(runs)
