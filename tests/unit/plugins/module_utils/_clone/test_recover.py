@@ -30,11 +30,17 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     LibvirtFailed,
     Unsupported,
 )
+from ansible_collections.headroom.libvirt.plugins.module_utils._journal.records import Record, Step
+from ansible_collections.headroom.libvirt.plugins.module_utils._persisted import UnreadableShape
 from ansible_collections.headroom.libvirt.plugins.module_utils._recovery import (
     apply as transactions,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._recovery.apply import RecoveryChoice
-from ansible_collections.headroom.libvirt.plugins.module_utils._virt import domains, storage
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
+    domains,
+    storage,
+    storage_xml,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.metadata import VolumeRef
 from ansible_collections.headroom.libvirt.plugins.modules import appliance_clone
 
@@ -44,7 +50,6 @@ if t.TYPE_CHECKING:
     )
     from ansible_collections.headroom.libvirt.plugins.module_utils._journal.journal import (
         Journal,
-        Record,
     )
     from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
         Connection,
@@ -320,3 +325,22 @@ def test_a_task_of_another_release_is_not_guessed_at(shelf: Catalogue, journal: 
     del record.intent["options"]["pool"]
     with pytest.raises(Unsupported, match="begun by another release"):
         again.make_again(shelf.connection, journal, record)
+
+
+def test_volumes_of_a_pool_that_is_gone_are_not_taken_for_undone(shelf: Catalogue) -> None:
+    """A transient pool vanishes with its listing; what lies in its folder stays, and so does the record."""
+    step = Step("volume", {"pool": "vanished", "name": "web-1.vda.qcow2"})
+    record = Record("1", "clone", "web-1", {"uri": shelf.connection.uri}, (step,))
+    with pytest.raises(HeadroomError, match="'vanished' is not there any more"):
+        CloneRecovery(shelf.connection).roll_back(record)
+
+
+def test_nothing_is_undone_of_a_record_that_is_not_understood(shelf: Catalogue) -> None:
+    pool = storage.look_up_pool(shelf.connection, "fast")
+    new = storage_xml.NewVolume("web-1.vda.qcow2", 4096)
+    storage.create(pool, new.name, storage_xml.build_volume_xml(new))
+    steps = (Step("firewall", {}), Step("volume", {"pool": "fast", "name": new.name}))
+    record = Record("1", "clone", "web-1", {"uri": shelf.connection.uri}, steps)
+    with pytest.raises(UnreadableShape, match="firewall"):
+        CloneRecovery(shelf.connection).roll_back(record)
+    assert storage.find_volume(pool, new.name) is not None
