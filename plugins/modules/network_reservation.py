@@ -42,7 +42,8 @@ options:
   state:
     description:
       - V(present) reserves the address. A reservation that the same O(mac) has is changed.
-      - V(absent) removes the reservations that have all that is given of O(mac), O(name) and O(address).
+      - V(absent) removes the reservations that have all that is given of O(mac), O(name) and O(address). Those of IPv6
+        addresses are removed by O(address) only.
     type: str
     choices: [present, absent]
     default: present
@@ -61,7 +62,9 @@ attributes:
     support: full
 notes:
   - A machine that runs gets its new address when it asks next, at the latest when half of its lease is over.
-  - IPv6 addresses cannot be reserved, since libvirt knows IPv6 machines by an identifier that the guest chooses.
+  - IPv6 addresses cannot be reserved, since libvirt knows IPv6 machines by an identifier that the guest chooses. A
+    machine may have one beside, by the same name; it is left as it is.
+  - What else an entry says, such as the time of its leases, is kept when the module changes it.
 seealso:
   - module: headroom.libvirt.appliance_clone
     description: Its O(headroom.libvirt.appliance_clone#module:addresses) makes a clone with a reservation.

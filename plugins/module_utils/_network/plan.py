@@ -85,12 +85,12 @@ def compute_reserve_steps(
     """Return the steps after which ``desired`` stands in the network; raises Taken when somebody is in its way.
 
     The entry of the same MAC address is the machine's own, and so is one without MAC address and with its name. With
-    ``force`` those of others go.
+    ``force`` those of others go. Entries of the other family of addresses are in nobody's way.
     """
     subnet, after = find_subnet(network, desired), merge_with_own(network, desired)
     touching = [
         (subnet_of_entry, entry)
-        for subnet_of_entry, entry in network.reservations
+        for subnet_of_entry, entry in network.list_reservations(subnet.interface.version)
         if entry.collides_with(after)
     ]
     others = [entry for _subnet, entry in touching if not _is_of(entry, desired)]
@@ -110,18 +110,36 @@ def compute_reserve_steps(
 
 
 def merge_with_own(network: Network, desired: Reservation) -> Reservation:
-    """Return ``desired`` with what the machine's own entry says and ``desired`` leaves open."""
-    entries = (entry for _subnet, entry in network.reservations if _is_of(entry, desired))
-    own = next(entries, desired)
-    return dataclasses.replace(desired, name=desired.name or own.name, mac=desired.mac or own.mac)
+    """Return ``desired`` with what the machine's own entries say and ``desired`` leaves open."""
+    version = _parse_address(desired.address or "").version
+    own = [entry for _subnet, entry in network.list_reservations(version) if _is_of(entry, desired)]
+    own.sort(key=lambda entry: entry.mac is None)  # what is said of its card goes before its name
+    for entry in own:
+        desired = dataclasses.replace(
+            desired,
+            name=desired.name or entry.name,
+            mac=desired.mac or entry.mac,
+            rest=desired.rest or entry.rest,
+        )
+    if len({entry.rest for entry in own if entry.rest}) > 1:
+        raise Conflict(
+            f"{' and '.join(map(str, own))} are one machine's in the network {network.name!r}, and each says something "
+            "that the other one does not, such as a lease or an identifier. Remove one of them (virsh net-update).",
+            network=network.name,
+        )
+    return desired
 
 
 def compute_release_steps(network: Network, desired: Reservation) -> list[ReservationStep]:
-    """Return the steps after which no reservation has all that ``desired`` names."""
+    """Return the steps after which no reservation has all that ``desired`` names.
+
+    One of IPv6, which nobody could make anew with what is desired, goes only if its address is named.
+    """
     criteria = {key: value for key, value in desired.as_dict().items() if value is not None}
+    version = 4 if desired.address is None else _parse_address(desired.address).version
     return [
         ReservationStep("delete", subnet.index, entry)
-        for subnet, entry in network.reservations
+        for subnet, entry in network.list_reservations(version)
         if criteria.items() <= entry.as_dict().items()
     ]
 

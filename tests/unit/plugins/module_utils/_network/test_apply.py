@@ -32,6 +32,26 @@ if t.TYPE_CHECKING:
 
 NODE = """<node><network><name>default</name><bridge name='virbr0'/><ip address='10.0.0.1' netmask='255.255.255.0'>
   <dhcp><range start='10.0.0.100' end='10.0.0.200'/></dhcp></ip></network></node>"""
+DUAL_STACK = """<node><network><name>default</name><bridge name='virbr0'/>
+  <ip family='ipv6' address='2001:db8:7::1' prefix='64'>
+    <dhcp>
+      <range start='2001:db8:7::100' end='2001:db8:7::200'/>
+      <host id='0:3:0:1:52:54:0:0:0:1' name='web' ip='2001:db8:7::50'><lease expiry='2' unit='hours'/></host>
+      <host name='db' ip='2001:db8:7::51'/>
+    </dhcp>
+  </ip>
+  <ip address='10.1.0.1' netmask='255.255.255.0'/>
+  <ip address='10.0.0.1' netmask='255.255.255.0'>
+    <tftp root='/srv/tftp'/>
+    <dhcp>
+      <range start='10.0.0.100' end='10.0.0.200'><lease expiry='1' unit='hours'/></range>
+      <host mac='52:54:00:00:00:01' name='web' ip='10.0.0.50'><lease expiry='3' unit='hours'/></host>
+      <host mac='52:54:00:00:00:02' name='db' ip='10.0.0.51'><lease expiry='0'/></host>
+      <bootp file='pxelinux.0'/>
+    </dhcp>
+  </ip>
+  <portgroup name='green' default='yes'><bandwidth><inbound average='1000'/></bandwidth></portgroup>
+  </network></node>"""
 WEB = Reservation("52:54:00:00:00:01", "10.0.0.50", "web")
 
 
@@ -42,6 +62,19 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> t.Iterator[Connecti
     (tmp_path / "node.xml").write_text(NODE)
     with open_connection(f"test://{tmp_path}/node.xml") as connection:
         yield connection
+
+
+@pytest.fixture
+def dual(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> t.Iterator[Connection]:
+    """A network of both families, in which other tools have said all that libvirt knows of entries."""
+    monkeypatch.setattr(networks, "read_definition_xml", lambda network: network.XMLDesc(0))
+    (tmp_path / "dual.xml").write_text(DUAL_STACK)
+    with open_connection(f"test://{tmp_path}/dual.xml") as connection:
+        yield connection
+
+
+def read_text(connection: Connection) -> str:
+    return networks.look_up(connection, "default").XMLDesc(0)
 
 
 def reserve(host: Connection, wanted: Reservation, *, force: bool = False) -> apply.ReservationPlan:
@@ -161,6 +194,40 @@ def test_a_failure_half_way_leaves_all_as_it_was(
     with pytest.raises(LibvirtFailed, match=r"^no$"):
         reserve(host, dataclasses.replace(WEB, address="10.0.0.51"), force=True)
     assert sorted(map(str, held(host))) == sorted(map(str, [WEB, other]))
+
+
+def test_an_entry_of_the_other_family_and_what_others_said_stay(dual: Connection) -> None:
+    before = read_text(dual)
+    assert not reserve(dual, WEB).changes.changed
+    assert not reserve(dual, Reservation(WEB.mac, WEB.address), force=True).changes.changed
+    assert read_text(dual) == before
+    assert reserve(dual, dataclasses.replace(WEB, address="10.0.0.60")).changes.changed
+    assert read_text(dual) == before.replace("ip='10.0.0.50'", "ip='10.0.0.60'")
+
+
+def test_what_is_released_takes_nothing_of_others_with_it(dual: Connection) -> None:
+    before = read_text(dual)
+    entry = before[before.index("      <host mac='52:54:00:00:00:01'") :]
+    entry = entry[: entry.index("</host>") + len("</host>\n")]
+    apply.carry_out(apply.plan_to_release(dual, "default", Reservation(name="web")))
+    assert read_text(dual) == before.replace(entry, "")
+
+
+def test_what_others_said_is_there_again_after_a_failure(
+    dual: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = read_text(dual)
+    real = networks.update_reservation
+
+    def fail_to_add(network: t.Any, command: t.Any, index: int, text: str, **sides: bool) -> None:
+        if command == "add" and "10.0.0.51" in text and str(WEB.mac) in text:
+            raise LibvirtFailed("no")
+        real(network, command, index, text, **sides)
+
+    monkeypatch.setattr(networks, "update_reservation", fail_to_add)
+    with pytest.raises(LibvirtFailed, match=r"^no$"):
+        reserve(dual, dataclasses.replace(WEB, address="10.0.0.51"), force=True)
+    assert sorted(read_text(dual).splitlines()) == sorted(before.splitlines())
 
 
 def test_a_network_that_is_not_there_is_named_with_those_that_are(host: Connection) -> None:

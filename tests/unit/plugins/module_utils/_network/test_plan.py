@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
+    Conflict,
     InvalidInput,
     Unsupported,
 )
@@ -215,6 +216,110 @@ def test_spellings_are_brought_to_libvirts() -> None:
 )
 def test_what_has_all_that_is_named_is_released(wanted: Reservation, gone: list[str]) -> None:
     assert [step.reservation.name for step in plan.compute_release_steps(DEFAULT, wanted)] == gone
+
+
+MAIL = Reservation("52:54:00:aa:00:01", "192.0.2.10", "mail")
+DUAL_STACK = network_xml.parse(
+    """<network><name>dual</name>
+  <ip address='192.0.2.1' prefix='24'><dhcp>
+    <range start='192.0.2.100' end='192.0.2.200'/>
+    <host mac='52:54:00:aa:00:01' name='mail' ip='192.0.2.10'/>
+    <host mac='52:54:00:aa:00:02' name='db' ip='192.0.2.11'><lease expiry='5'/></host>
+  </dhcp></ip>
+  <ip family='ipv6' address='2001:db8:7::1' prefix='64'><dhcp>
+    <range start='2001:db8:7::100' end='2001:db8:7::200'/>
+    <host id='0:3:0:1:52:54:0:aa:0:1' name='mail' ip='2001:db8:7::10'/>
+    <host name='db' ip='2001:db8:7::11'/>
+    <host id='0:3:0:1:52:54:0:aa:0:3' ip='2001:db8:7::12'/>
+  </dhcp></ip></network>"""
+)
+
+
+@pytest.mark.parametrize("force", [False, True])
+@pytest.mark.parametrize("desired", [MAIL, dataclasses.replace(MAIL, name=None)])
+def test_an_entry_of_the_other_family_is_in_nobodys_way(desired: Reservation, force: bool) -> None:
+    assert plan.compute_reserve_steps(DUAL_STACK, desired, force=force) == []
+    elsewhere = dataclasses.replace(desired, address="192.0.2.12")
+    after = dataclasses.replace(MAIL, address="192.0.2.12")
+    assert plan.compute_reserve_steps(DUAL_STACK, elsewhere, force=force) == [
+        ReservationStep("modify", 0, after, MAIL)
+    ]
+
+
+def test_a_name_that_only_the_other_family_has_is_free() -> None:
+    only_ipv6 = dataclasses.replace(
+        DUAL_STACK,
+        subnets=(
+            dataclasses.replace(DUAL_STACK.subnets[0], reservations=()),
+            DUAL_STACK.subnets[1],
+        ),
+    )
+    assert plan.compute_reserve_steps(only_ipv6, MAIL, force=False) == [
+        ReservationStep("add", 0, MAIL)
+    ]
+
+
+def test_what_an_entry_says_beyond_that_is_kept() -> None:
+    (before,) = [
+        entry for _subnet, entry in DUAL_STACK.reservations if entry.mac == "52:54:00:aa:00:02"
+    ]
+    assert (
+        plan.compute_reserve_steps(DUAL_STACK, Reservation(before.mac, before.address), force=False)
+        == []
+    )
+    (step,) = plan.compute_reserve_steps(
+        DUAL_STACK, Reservation(before.mac, "192.0.2.20", "sql"), force=False
+    )
+    assert (step.command, step.before) == ("modify", before)
+    assert (
+        network_xml.build_host_xml(step.reservation).split()
+        == ("<host mac='52:54:00:aa:00:02' name='sql' ip='192.0.2.20'> <lease expiry='5'/> </host>")
+        .replace("'", '"')
+        .split()
+    )
+
+
+def test_two_entries_of_one_machine_that_say_more_are_not_made_one() -> None:
+    said = ("<host><lease expiry='1'/></host>", "<host><lease expiry='2'/></host>")
+    card = Reservation("52:54:00:aa:00:01", "10.0.0.2", None, said[0])
+    name = Reservation(None, "10.0.0.3", "mail", said[1])
+    desired = Reservation(card.mac, card.address, name.name)
+    with pytest.raises(
+        Conflict, match=r"10\.0\.0\.2 for .* and 10\.0\.0\.3 for mail are one machine's"
+    ):
+        plan.compute_reserve_steps(network_of([card, name]), desired, force=True)
+    steps = plan.compute_reserve_steps(
+        network_of([dataclasses.replace(card, rest=None), name]), desired, force=False
+    )
+    assert steps[-1] == ReservationStep("add", 0, dataclasses.replace(desired, rest=said[1]))
+
+
+@pytest.mark.parametrize(
+    ("desired", "gone"),
+    [
+        (Reservation(name="mail"), ["192.0.2.10"]),
+        (Reservation(address="2001:db8:7::11"), ["2001:db8:7::11"]),
+        (Reservation(address="2001:db8:7::11", name="mail"), []),
+    ],
+)
+def test_one_of_ipv6_is_released_by_its_address_only(desired: Reservation, gone: list[str]) -> None:
+    steps = plan.compute_release_steps(DUAL_STACK, plan.normalise_reservation(desired))
+    assert [step.reservation.address for step in steps] == gone
+
+
+@pytest.mark.parametrize(
+    ("element", "interface"),
+    [
+        ("<ip address='10.0.0.1'/>", "10.0.0.1/8"),
+        ("<ip address='172.16.0.1'/>", "172.16.0.1/16"),
+        ("<ip address='192.168.1.1'/>", "192.168.1.1/24"),
+        ("<ip family='ipv6' address='fd00::1'/>", "fd00::1/64"),
+        ("<ip address='10.0.0.1' prefix='24'/>", "10.0.0.1/24"),
+    ],
+)
+def test_a_subnet_is_as_large_as_libvirt_takes_it(element: str, interface: str) -> None:
+    (subnet,) = network_xml.parse(f"<network><name>n</name>{element}</network>").subnets
+    assert str(subnet.interface) == interface
 
 
 MACS = st.sampled_from([None, *(f"52:54:00:00:00:0{number}" for number in range(1, 5))])
