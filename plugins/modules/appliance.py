@@ -207,8 +207,10 @@ options:
       - The manifest that M(headroom.libvirt.appliance_info) or this module returned on another host, for registering
         the same appliance here. Template, requirements and time of creation are taken from it, and the checksums of the
         files must be those that it says.
-      - As one of a feed or of O(source.uri), it may say nothing by which it could reach into this host, such as a
-        kernel, arguments of QEMU, or a path; that is refused by name. The emulator is that of this host.
+      - As one of a feed or of O(source.uri), it may say nothing by which it could reach into this host. Its template
+        may have only the elements, attributes and values of an allow-list; all others are refused by name, such as a
+        kernel, arguments of QEMU, a path, a bridge, a console that listens on more than C(127.0.0.1), or locked memory.
+        The emulator and the firmware are those of this host.
     type: dict
   template:
     description:
@@ -242,6 +244,8 @@ options:
     description:
       - The libvirt network of the interface, in the template that is made. V(default) when not given; an empty string
         for a machine without interface.
+      - With O(manifest), and for an appliance out of a feed or of another host, the libvirt network that all interfaces
+        of its template are attached to. Without it such a template may name no network but V(default).
     type: str
   os_id:
     description:

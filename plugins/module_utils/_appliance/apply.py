@@ -17,7 +17,10 @@ import typing as t
 from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue import (
     catalogue as catalogues,
 )
-from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue import dependents
+from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue import (
+    dependents,
+    provenance,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue.names import ApplianceId
 from ansible_collections.headroom.libvirt.plugins.module_utils._changes import Changes
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
@@ -77,8 +80,8 @@ def ensure_present(connection: Connection, params: Params, run: RunContext) -> d
             return _report_unchanged(catalogue, existing, request)
     request = request or _read_request(params, read_appliance_id(params), run)
     if params["source"]["uri"]:
-        return _copy_from_host(catalogue, params, request, check_mode=run.check_mode)
-    return _make(catalogue, request, check_mode=run.check_mode)
+        return _copy_from_host(catalogue, params, request, run)
+    return _make(catalogue, request, run)
 
 
 def ensure_absent(connection: Connection, params: Params, run: RunContext) -> dict[str, t.Any]:
@@ -126,9 +129,7 @@ def synchronise(connection: Connection, params: Params, run: RunContext) -> dict
     changes, results = Changes(), []
     for entry in plan.missing:
         request = _read_request(params, ApplianceId(entry.name, entry.version), run)
-        outcome = _make(
-            catalogue, offer.complete_request(feed, entry, request), check_mode=run.check_mode
-        )
+        outcome = _make(catalogue, offer.complete_request(feed, entry, request), run)
         changes.add(
             f"{entry.name}:{entry.version}",
             None,
@@ -158,21 +159,22 @@ def _read_feed_request(params: Params, run: RunContext) -> ApplianceRequest:
 
 
 def _copy_from_host(
-    catalogue: Catalogue, params: Params, request: ApplianceRequest, *, check_mode: bool
+    catalogue: Catalogue, params: Params, request: ApplianceRequest, run: RunContext
 ) -> dict[str, t.Any]:
     """Copy the appliance of another host; what the task says of the machine would contradict what it is."""
-    if request.hardware_options:
+    contradicting = [option for option in request.hardware_options if option != "network"]
+    if contradicting:
         raise InvalidInput(
-            request.hardware_options[0],
+            contradicting[0],
             "…",
             "cannot be used here: the appliance of another host comes with its machine",
             "Leave it out, and override it in headroom.libvirt.appliance_clone where a clone shall differ.",
         )
     with remote.open_remote(
-        params["source"], str(request.appliance), params["connect_timeout"]
+        params["source"], str(request.appliance), request.network, params["connect_timeout"]
     ) as distant:
         filled = dataclasses.replace(request, distant=distant, original=distant.manifest)
-        return _make(catalogue, filled, check_mode=check_mode)
+        return _make(catalogue, filled, run)
 
 
 def _read_request(params: Params, appliance: ApplianceId, run: RunContext) -> ApplianceRequest:
@@ -191,15 +193,16 @@ def _report_unchanged(
     return {**Changes().as_result(), "appliance": catalogue.describe(existing)}
 
 
-def _make(catalogue: Catalogue, request: ApplianceRequest, *, check_mode: bool) -> dict[str, t.Any]:
+def _make(catalogue: Catalogue, request: ApplianceRequest, run: RunContext) -> dict[str, t.Any]:
     changes = Changes()
     with contextlib.ExitStack() as stack:
         plan = stack.enter_context(register.open_plan(catalogue, request))
         changes.add(str(request.appliance), None, register.summarise(plan.manifest))
-        if check_mode:
+        if run.check_mode:
             return {
                 **changes.as_result(),
                 "appliance": register.predict_description(catalogue, plan.manifest),
             }
+        provenance.open_provenance(run.journal.path).remember(plan.manifest)
         manifest = register.store(catalogue, plan, request)
     return {**changes.as_result(), "appliance": catalogue.describe(manifest)}

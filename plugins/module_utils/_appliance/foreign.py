@@ -8,7 +8,7 @@
 """What a manifest from elsewhere may say: that of a feed, or of another host. Pure.
 
 A domain's XML can name any file of its host (a kernel, a script that runs when an interface comes up, a firmware's
-options) and pass arguments to QEMU. So of a template from elsewhere only what is known to be harmless is let in.
+options) and pass arguments to QEMU. So of a template from elsewhere only what allowlist.py knows is let in.
 """
 
 from __future__ import annotations
@@ -17,49 +17,35 @@ import dataclasses
 import re
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue import packed_nvram
+from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue import names, packed_nvram
 from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue.manifest import (
     InvalidManifest,
     Manifest,
 )
+from ansible_collections.headroom.libvirt.plugins.module_utils._lxml_dep import etree
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.element_xml import (
     parse_element,
     serialise,
 )
 
+from . import allowlist
 from . import template as templates
 
 if t.TYPE_CHECKING:
-    from ansible_collections.headroom.libvirt.plugins.module_utils._lxml_dep import etree
-
     Element = etree._Element
 
 _LONGEST_TEXT: t.Final = 4096
-
-
-def _split_words(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
-
-_DOMAIN: t.Final = _split_words(
-    "metadata memory currentMemory maxMemory vcpu iothreads cputune os features cpu clock on_poweroff on_reboot "
-    "on_crash pm genid sysinfo memoryBacking memtune devices"
-)
-_OS: t.Final = _split_words("type boot bootmenu loader nvram firmware smbios bios")
-_DEVICES: t.Final = _split_words(
-    "disk controller interface serial console channel input graphics video memballoon rng watchdog panic tpm sound "
-    "audio vsock hub iommu redirdev"
-)
-_INTERFACES: t.Final = frozenset({"network", "bridge", "user"})
-_INPUTS: t.Final = frozenset({"mouse", "keyboard", "tablet"})
-_HARMLESS_PATHS: t.Final = frozenset({"/dev/urandom", "/dev/random"})
 # Firmware of the distribution, by the names that it has there.
 _FIRMWARE = re.compile(r"/usr/share/(?!.*\.\.)[A-Za-z0-9._/-]+")
 _TARGET = re.compile(r"[A-Za-z][A-Za-z0-9]{0,15}")
+_MOST_TOLD: t.Final = 5
 
 
-def check_manifest(manifest: Manifest) -> Manifest:
-    """Return the manifest with its template as it may be used here; raises InvalidManifest for what it must not say."""
+def check_manifest(manifest: Manifest, network: str | None = None) -> Manifest:
+    """Return the manifest with its template as it may be used here; raises InvalidManifest for what it must not say.
+
+    With ``network``, which the task chose, every network card of its machines is attached to that.
+    """
     for field in ("name", "version", "created", "arch", "firmware", "template"):
         _check_text(field, getattr(manifest, field))
     for field in ("os_id", "parent", "description"):
@@ -69,7 +55,7 @@ def check_manifest(manifest: Manifest) -> Manifest:
         raise InvalidManifest("the manifest asks for less than nothing. Tell its publisher.")
     if manifest.nvram is not None:
         packed_nvram.unpack_variables(manifest.nvram)
-    template = check_template(manifest.template)
+    template = check_template(manifest.template, network)
     targets = [disk.target for disk in manifest.disks]
     if not all(disk.format in {"qcow2", "raw"} for disk in manifest.disks):
         raise InvalidManifest(
@@ -84,19 +70,81 @@ def check_manifest(manifest: Manifest) -> Manifest:
     return dataclasses.replace(manifest, template=template)
 
 
-def check_template(text: str) -> str:
-    """Return a template that names nothing of the host; raises InvalidManifest naming what it must not say."""
+def check_stored(manifest: Manifest, network: str | None = None) -> Manifest:
+    """As check_manifest(), for one that lies in a pool: whoever writes there may name no disk but the appliance's."""
+    for disk in manifest.disks:
+        volume = names.read_disk_volume(disk.volume)
+        if volume is None or volume.appliance != manifest.id:
+            raise InvalidManifest(
+                f"the manifest of {manifest.id} names the volume {disk.volume!r}, which is no disk of this appliance. "
+                "Somebody changed it: register the appliance again."
+            )
+    return check_manifest(manifest, network)
+
+
+def check_template(text: str, network: str | None = None) -> str:
+    """Return a template that names nothing of the host; raises InvalidManifest naming what it must not say.
+
+    The emulator and the firmware are those of this host. With ``network`` every network card is attached to that.
+    """
     root = parse_element(text)
-    for emulator in root.findall("devices/emulator"):  # this host's own is the one to use
+    templates.strip_metadata(root)
+    for emulator in root.findall("devices/emulator"):
         root.find("devices").remove(emulator)  # type: ignore[union-attr]
-    problems = [*_find_unknown(root), *_find_odd_devices(root), *_find_paths(root)]
+    _leave_firmware_to_host(root)
+    cards = [] if network is None else _attach_cards(root, allowlist.HARMLESS_NETWORK)
+    problems = [*allowlist.find_violations(root)]
     if problems:
-        raise InvalidManifest(
-            f"the template says {', '.join(problems[:5])}, which a template from elsewhere may not: it could reach "
-            "into this host. Tell its publisher, or take the disk alone and give a template of your own.",
-            problems=problems,
-        )
+        raise InvalidManifest(_describe_problems(problems), problems=problems)
+    for source in cards:
+        source.set("network", str(network))
     return templates.make_template(serialise(root))
+
+
+def _describe_problems(problems: t.Sequence[str]) -> str:
+    remedies = ["Tell its publisher, or take the disk alone and give a template of your own."]
+    if any(problem.startswith("<devices/interface") for problem in problems):
+        remedies.insert(0, "Say with network which libvirt network its cards are attached to.")
+    if any(problem.startswith("<devices/graphics") for problem in problems):
+        remedies.insert(0, "Have its console listen on 127.0.0.1 where it is captured.")
+    more = "" if len(problems) <= _MOST_TOLD else f" and {len(problems) - _MOST_TOLD} more"
+    return (
+        f"the template says {', '.join(problems[:_MOST_TOLD])}{more}, which a template from elsewhere may not: it "
+        f"could reach into this host. {' '.join(remedies)}"
+    )
+
+
+def _leave_firmware_to_host(root: Element) -> None:
+    """Have libvirt choose the firmware where the template names a file of the distribution's."""
+    system, loader = root.find("os"), root.find("os/loader")
+    if system is None or loader is None or loader.get("type") != "pflash":
+        return
+    nvram = system.find("nvram")
+    paths = [loader.text or "", "" if nvram is None else nvram.get("template", "")]
+    if all(_FIRMWARE.fullmatch(path.strip()) for path in paths if path.strip()):
+        system.set("firmware", "efi")
+        secure = loader.get("secure")
+        loader.clear()
+        if secure is None:
+            system.remove(loader)
+        else:
+            loader.set("secure", secure)
+        if nvram is not None and not nvram.text and not len(nvram):
+            system.remove(nvram)
+
+
+def _attach_cards(root: Element, network: str) -> list[Element]:
+    """Attach all network cards to ``network``; return the elements that say so."""
+    sources = []
+    for card in root.iterfind("devices/interface"):
+        card.set("type", "network")
+        for tag in ("source", "virtualport", "vlan"):
+            for element in card.findall(tag):
+                card.remove(element)
+        source = etree.Element("source", network=network)
+        card.insert(0, source)
+        sources.append(source)
+    return sources
 
 
 def _check_text(field: str, value: object) -> None:
@@ -109,62 +157,3 @@ def _check_text(field: str, value: object) -> None:
         isinstance(line, str) and line.replace("\t", " ").isprintable() for line in lines
     ) or (field != "template" and len(str(value)) > _LONGEST_TEXT):
         raise InvalidManifest(f"{field} of the manifest is not a text. Tell its publisher.")
-
-
-def _find_unknown(root: Element) -> t.Iterator[str]:
-    for parent, allowed in (("", _DOMAIN), ("os", _OS), ("devices", _DEVICES)):
-        for element in root.iterfind(f"{parent}/*" if parent else "*"):
-            if element.tag not in allowed:
-                yield f"<{_describe_element(element)}>"
-
-
-def _find_odd_devices(root: Element) -> t.Iterator[str]:
-    for path, attribute, allowed in (
-        ("devices/interface", "type", _INTERFACES),
-        ("devices/input", "type", _INPUTS),
-        ("devices/rng/backend", "model", {"random", "builtin"}),
-        ("devices/audio", "type", {"none", "spice"}),
-        ("devices/disk", "type", {"file"}),
-        ("devices/channel", "type", {"unix", "spicevmc", "qemu-vdagent"}),
-        ("devices/redirdev", "type", {"spicevmc"}),
-        ("sysinfo", "type", {"smbios"}),
-    ):
-        for element in root.iterfind(path):
-            if element.get(attribute) not in allowed:
-                yield f"<{_describe_element(element)} {attribute}='{element.get(attribute)}'>"
-    for path in (
-        "features/acpi/*",
-        "devices/*/script",
-        "devices/*/downscript",
-        "devices/interface/backend",
-    ):
-        for element in root.iterfind(path):
-            yield f"<{_describe_element(element)}>"
-
-
-def _find_paths(root: Element) -> t.Iterator[str]:
-    """Yield what looks like a path: nothing else in a template has slashes."""
-    for element in root.iter():
-        if not isinstance(element.tag, str):
-            continue
-        if element.tag == "metadata" or any(
-            above.tag == "metadata" for above in element.iterancestors()
-        ):
-            continue
-        values = [element.text or "", *(str(value) for value in element.attrib.values())]
-        allowed = (
-            _is_firmware if element.tag in {"loader", "nvram"} else _HARMLESS_PATHS.__contains__
-        )
-        for value in (value.strip() for value in values):
-            if "/" in value and not allowed(value):
-                yield f"<{_describe_element(element)}> {value!r}"
-        if "file" in element.attrib:
-            yield f"<{_describe_element(element)} file=…>"
-
-
-def _is_firmware(path: str) -> bool:
-    return _FIRMWARE.fullmatch(path) is not None
-
-
-def _describe_element(element: Element) -> str:
-    return str(element.tag).rpartition("}")[2]

@@ -79,8 +79,10 @@ def open_feed(options: Params, means: images.Means, now: float) -> Feed:
 
 def complete_request(feed: Feed, entry: FeedEntry, request: ApplianceRequest) -> ApplianceRequest:
     """Return ``request`` with all that the feed says of the entry; what the task says stays."""
-    manifest = None if entry.manifest is None else _fetch_manifest(feed, entry, request.means)
-    contradicting = [option for option in request.hardware_options if option != "arch"]
+    manifest = None if entry.manifest is None else _fetch_manifest(feed, entry, request)
+    contradicting = [
+        option for option in request.hardware_options if option not in {"arch", "network"}
+    ]
     if manifest is not None and contradicting:
         raise InvalidInput(
             contradicting[0],
@@ -136,10 +138,10 @@ def _apply_hints(request: ApplianceRequest, entry: FeedEntry) -> ApplianceReques
     )
 
 
-def _fetch_manifest(feed: Feed, entry: FeedEntry, means: images.Means) -> Manifest:
+def _fetch_manifest(feed: Feed, entry: FeedEntry, request: ApplianceRequest) -> Manifest:
     file = t.cast(entries.FeedFile, entry.manifest)
     text = transfer.get(
-        means.web, feed.locate(file), min(file.size_bytes or 0, _LONGEST_MANIFEST_BYTES)
+        request.means.web, feed.locate(file), min(file.size_bytes or 0, _LONGEST_MANIFEST_BYTES)
     )
     sha256 = hashlib.sha256(text).hexdigest()
     if sha256 != file.checksum.digits:
@@ -150,7 +152,7 @@ def _fetch_manifest(feed: Feed, entry: FeedEntry, means: images.Means) -> Manife
             found=sha256,
         )
     try:
-        manifest = foreign.check_manifest(manifests.parse_manifest(text))
+        manifest = foreign.check_manifest(manifests.parse_manifest(text), request.network)
     except InvalidManifest as error:
         raise InvalidFeed(f"{entry.product} {entry.version}: {error.message}") from error
     targets = [disk.target for disk in manifest.disks]

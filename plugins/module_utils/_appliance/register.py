@@ -62,7 +62,8 @@ class ApplianceRequest:
     """What is to become an appliance. None leaves a property to the source or to ``original``.
 
     ``files`` is {target or "": where it is}; ``original`` the manifest of the same appliance on another host;
-    ``sha256`` what the only file must have; ``hardware_options`` the options that say something of the machine.
+    ``sha256`` what the only file must have; ``hardware_options`` the options that say something of the machine;
+    ``network`` the one that the cards of a template from elsewhere are attached to.
     ``created`` is ISO 8601, ``now`` epoch seconds, ``token`` 12 hexadecimal digits.
     """
 
@@ -77,6 +78,7 @@ class ApplianceRequest:
     template: str | None = None
     hardware: build.Hardware | None = None
     hardware_options: tuple[str, ...] = ()
+    network: str | None = None
     original: Manifest | None = None
     sha256: str | None = None
     os_id: str | None = None

@@ -51,14 +51,19 @@ class Distant:
 
 
 @contextlib.contextmanager
-def open_remote(source: Params, default: str, timeout: float) -> t.Iterator[Distant]:
-    """Yield the appliance that the option ``source`` names, ``default`` (``name:version``) where it names none."""
+def open_remote(
+    source: Params, default: str, network: str | None, timeout: float
+) -> t.Iterator[Distant]:
+    """Yield the appliance that the option ``source`` names, ``default`` (``name:version``) where it names none.
+
+    Its machines are to be attached to ``network``, if that is given.
+    """
     with open_connection(source["uri"], timeout=timeout) as connection:
         catalogue = catalogues.open_catalogue(connection, source["pool"])
         manifest = catalogue.get(
             *parse_reference("source.appliance", source["appliance"] or default)
         )
-        yield Distant(catalogue, foreign.check_manifest(manifest))
+        yield Distant(catalogue, foreign.check_stored(manifest, network))
 
 
 @contextlib.contextmanager

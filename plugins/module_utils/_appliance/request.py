@@ -42,6 +42,8 @@ if t.TYPE_CHECKING:
 Params = t.Mapping[str, t.Any]
 
 _HARDWARE: t.Final = ("memory", "vcpus", "arch", "machine", "firmware", "network")
+# A machine from elsewhere is as it is, but what it is attached to is decided here.
+_HARDWARE_OF_ELSEWHERE: t.Final = tuple(name for name in _HARDWARE if name != "network")
 _SHA256_DIGITS: t.Final = 64
 
 
@@ -77,7 +79,7 @@ def read_request(
     host. Of a source that is a feed or another host it holds only what the task says. ``now`` is in epoch seconds.
     """
     source = params["source"]
-    original = _read_manifest(params["manifest"])
+    original = _read_manifest(params["manifest"], params["network"] or None)
     _refuse_contradictions(params, original is not None)
     if params["seal"] not in {None, "none"} and source["domain"] is None:
         raise InvalidInput("seal", params["seal"], "is for captured domains", "Leave it out.")
@@ -99,6 +101,7 @@ def read_request(
         hardware_options=tuple(
             name for name in (*_HARDWARE, "template") if params[name] is not None
         ),
+        network=params["network"] or None,
         original=original,
         sha256=digits,
         os_id=params["os_id"],
@@ -108,9 +111,9 @@ def read_request(
     )
 
 
-def _read_manifest(data: t.Mapping[str, t.Any] | None) -> Manifest | None:
+def _read_manifest(data: t.Mapping[str, t.Any] | None, network: str | None) -> Manifest | None:
     """Return the manifest of the option: it comes from another host, so it may say no more than one of a feed."""
-    return None if data is None else foreign.check_manifest(manifest.build_manifest(data))
+    return None if data is None else foreign.check_manifest(manifest.build_manifest(data), network)
 
 
 def _read_capture(params: Params, journal: Journal, token: str) -> Capture | None:
@@ -144,7 +147,8 @@ def _read_files(source: Params) -> dict[str, Location]:
 
 
 def _refuse_contradictions(params: Params, has_manifest: bool) -> None:
-    hardware_options = [name for name in _HARDWARE if params[name] is not None]
+    ways = _HARDWARE_OF_ELSEWHERE if has_manifest else _HARDWARE
+    hardware_options = [name for name in ways if params[name] is not None]
     taken_from = (
         "source.domain" if params["source"]["domain"] else "manifest" if has_manifest else None
     )

@@ -76,7 +76,7 @@ def make_template(text: str) -> str:
         for element in root.findall(path):
             _remove(element)
     for strip in (
-        _strip_metadata,
+        strip_metadata,
         _strip_firmware,
         _strip_disks,
         _strip_interfaces,
@@ -116,7 +116,8 @@ def find_own_disks(root: Element) -> list[Element]:
     return [disk for disk in disks if disk.find(f"alias[@name='{SEED_ALIAS}']") is None]
 
 
-def _strip_metadata(root: Element) -> None:
+def strip_metadata(root: Element) -> None:
+    """Take all metadata out but what says which operating system it is."""
     for element in root.findall("metadata/*"):
         if not str(element.tag).startswith(f"{{{OS_NAMESPACE}}}"):
             _remove(element)

@@ -14,6 +14,9 @@ import functools
 import secrets
 import typing as t
 
+from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue.provenance import (
+    open_provenance,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Unsupported
 from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import SYSTEM_CLOCK
 
@@ -55,7 +58,12 @@ def make_again(connection: Connection, journal: Journal, record: Record) -> None
         tenants.hold_count(request, timeout, SYSTEM_CLOCK),
         open_origin(connection, options, request) as origin,
     ):
-        plan = make_plan(origin.catalogue, origin.request, connection=connection)
+        plan = make_plan(
+            origin.catalogue,
+            origin.request,
+            connection=connection,
+            provenance=open_provenance(journal.path),
+        )
         strategy = choose_strategy(plan, origin, connection, options, SYSTEM_CLOCK)
         maker = Maker(
             connection, plan, created, SYSTEM_CLOCK, secrets.token_bytes, journal, options, strategy

@@ -17,7 +17,13 @@ import itertools
 import typing as t
 from urllib.parse import urlsplit
 
+from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import foreign
+from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue.manifest import (
+    InvalidManifest,
+    Manifest,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Conflict, NotFound
+from ansible_collections.headroom.libvirt.plugins.module_utils._layers import disk_copy
 from ansible_collections.headroom.libvirt.plugins.module_utils._network import apply
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
     capabilities,
@@ -38,8 +44,8 @@ if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue.catalogue import (
         Catalogue,
     )
-    from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue.manifest import (
-        Manifest,
+    from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue.provenance import (
+        Provenance,
     )
     from ansible_collections.headroom.libvirt.plugins.module_utils._virt.capabilities import (
         Platform,
@@ -112,13 +118,17 @@ def make_plan(
     request: CloneRequest,
     gone: plan.Leftovers = _NOTHING_LEFT,
     connection: Connection | None = None,
+    provenance: Provenance | None = None,
 ) -> ClonePlan:
     """Return what has to be done for the request, where ``gone`` is no longer there; raises when it cannot be done.
 
-    ``connection`` is to the host of the clones, where it is not that of the catalogue.
+    ``connection`` is to the host of the clones, where it is not that of the catalogue. What ``provenance`` does not
+    know to be from here may say no more than a manifest from elsewhere.
     """
     connection = connection or catalogue.connection
     manifest = catalogue.get(request.appliance, request.version)
+    if provenance is None or not provenance.knows(manifest):
+        manifest = _check_foreign(catalogue, manifest, request.overrides.network)
     selection = _select(connection, request, gone)
     root = element_xml.parse_element(manifest.template)
     guests = node.read_guests(connection)
@@ -149,6 +159,25 @@ def make_plan(
     return ClonePlan(
         request, manifest, pool, platform, selection, choice, clones, hardware, tuple(notes), paths
     )
+
+
+def _check_foreign(catalogue: Catalogue, manifest: Manifest, network: str | None) -> Manifest:
+    """Return the manifest with the template that may be used.
+
+    Raises InvalidManifest, or Conflict for a disk that stands on something or is not of the format that it says.
+    """
+    try:
+        checked = foreign.check_stored(manifest, network)
+    except InvalidManifest as error:
+        raise InvalidManifest(
+            f"appliance: {manifest.id} was not put into the catalogue from here, and {error.message}",
+            appliance=str(manifest.id),
+            **error.details,
+        ) from error
+    for disk in checked.disks:
+        volume = storage.look_up_volume(catalogue.pool, disk.volume)
+        disk_copy.require_declared(volume, disk.format, standalone=True)
+    return checked
 
 
 def _select(connection: Connection, request: CloneRequest, gone: plan.Leftovers) -> CloneSelection:

@@ -19,6 +19,9 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import (
     MACHINE,
     MACHINE_URI,
 )
+from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue.provenance import (
+    open_provenance,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._changes import Changes
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.machines import (
     MachineRef,
@@ -133,7 +136,8 @@ def _make_missing(
         )
     courses = streams.settle_all(request)
     with open_origin(connection, task.options, request) as origin:
-        plan = make_plan(origin.catalogue, origin.request, leftovers, connection)
+        notes = open_provenance(journal.path)
+        plan = make_plan(origin.catalogue, origin.request, leftovers, connection, notes)
         check_readiness(wish, plan.manifest.template)
         options = {name: value for name, value in task.options.items() if name not in _NOT_RECORDED}
         strategy = choose_strategy(plan, origin, connection, options, task.clock)

@@ -175,7 +175,7 @@ def test_a_clone_has_what_the_firmware_of_the_captured_machine_kept(
     shelf: Catalogue, contents: dict[str, bytes], journal: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read = shelf.get("web", "1")
-    loader = "<loader readonly='yes' type='pflash'>/CODE.fd</loader></os>"
+    loader = "<loader readonly='yes' type='pflash'>/usr/share/OVMF/CODE.fd</loader></os>"
     kept = dataclasses.replace(
         read,
         nvram=packed_nvram.pack_variables(b"variables"),
