@@ -180,6 +180,14 @@ options:
       - The libvirt network that the first network card is attached to, if other than in the appliance. A machine
         without network card gets one.
     type: str
+  console_password:
+    description:
+      - The password of the clones' consoles by VNC and SPICE. With VNC 8 characters count, and a longer one is refused.
+      - Where the original of the appliance had one, its clones get none of themselves, as no manifest keeps it. Without
+        this option their consoles then listen on C(127.0.0.1) of their host alone, and RV(notes) says so; with it they
+        listen where the original did.
+      - It is not logged, and neither results nor the journal hold it. libvirt keeps it in the definition.
+    type: str
   addresses:
     description:
       - Addresses that DHCP of the libvirt network of the first network card keeps for clones, as C(NAME-OF-CLONE) and
@@ -558,6 +566,7 @@ ARGUMENTS = CONNECTION.merge(JOURNAL, MACHINE, MACHINE_URI).merge(
             "memory": {"type": "str"},
             "vcpus": {"type": "int"},
             "network": {"type": "str"},
+            "console_password": {"type": "str", "no_log": True},
             "addresses": {"type": "dict"},
             "other_hosts": {"type": "list", "elements": "str"},
             "seed": {"type": "bool"},

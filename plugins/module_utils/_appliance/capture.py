@@ -81,7 +81,9 @@ def open_capture(
         has_agent=will_stop and seal.has_agent(domain),
     )
     _require_complete(domain)
-    text = domains.read_definition_xml(domain)
+    text = domains.read_definition_xml(
+        domain, secrets=True
+    )  # that there is a password is to be seen
     definition = domain_xml.parse(text)
     text_of_template = template.make_template(
         text

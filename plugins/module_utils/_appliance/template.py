@@ -23,7 +23,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._virt.element_xml
     serialise,
 )
 
-from . import classify
+from . import classify, consoles
 
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._lxml_dep import etree
@@ -185,18 +185,7 @@ def _strip_consoles(root: Element) -> None:
             if target is not None:
                 target.attrib.pop("state", None)
         elif device.tag == "graphics":
-            _strip_graphics(device)
-
-
-def _strip_graphics(device: Element) -> None:
-    for name in ("port", "tlsPort", "websocket", "socket", "passwd", "passwdValidTo"):
-        device.attrib.pop(name, None)
-    if device.get("type") in {"vnc", "spice", "rdp"}:
-        device.set("autoport", "yes")
-    if device.get("type") == "dbus":
-        device.attrib.pop("address", None)
-    for listen in device.findall("listen"):
-        listen.attrib.pop("socket", None)
+            consoles.strip_console(device)
 
 
 def _strip_rest(root: Element) -> None:

@@ -43,3 +43,4 @@ class Overrides:
     network: str | None = None
     title: str | None = None
     description: str | None = None
+    console_password: str | None = dataclasses.field(default=None, repr=False)

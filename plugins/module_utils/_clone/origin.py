@@ -112,7 +112,8 @@ def choose_strategy(
         return strategies.StreamedStrategy(connection, origin.source, plan.manifest, limit)
     if plan.choice.mode == "warm":
         _refuse_seed(plan.request)
-        hardware = warm.WarmHardware(plan.manifest, plan.platform, plan.request.overrides)
+        overrides = dataclasses.replace(plan.request.overrides, console_password=None)
+        hardware = warm.WarmHardware(plan.manifest, plan.platform, overrides)
         hardware.check()
         patience = warm.Patience(options["timeout"], options["warm_settle"])
         preparer = warm.Preparer(connection, plan.pool, clock, patience)

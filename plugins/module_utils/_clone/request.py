@@ -38,6 +38,7 @@ def read_request(options: t.Mapping[str, t.Any]) -> CloneRequest:
     overrides = Overrides(
         memory_bytes=_read_size("memory", options),
         **{option: options[option] for option in ("vcpus", "network", "title", "description")},
+        console_password=options.get("console_password"),  # which the journal does not keep
     )
     same = ("count", "pool", "fleet", "tenant", "protected", "autostart", "state", "mode")
     return check_request(

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import consoles
 from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.build import add_interface
 from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.template import (
     find_own_disks,
@@ -64,6 +65,7 @@ def make_clone_xml(
         disk_xml.add(root, identity.seed)
     if identity.nvram is not None:
         _put_nvram(root, identity.nvram)
+    consoles.protect_consoles(root, overrides.console_password)
     metadata_.put_in(root, metadata)
     return serialise(root)
 

@@ -17,7 +17,7 @@ import itertools
 import typing as t
 from urllib.parse import urlsplit
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import foreign
+from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import consoles, foreign
 from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue.manifest import (
     InvalidManifest,
     Manifest,
@@ -152,6 +152,8 @@ def make_plan(
         clones, request, names, hardware, described.path_of, with_nvram=with_nvram
     )
     if clones:
+        consoles.check_password(root, request.overrides.console_password)
+        notes += consoles.describe_protection(root, request.overrides.console_password)
         plan.check_memory(manifest, hardware.memory_bytes)
         _check_networks(connection, hardware, running=request.state == "running")
         _check_volumes(pool, request, choice.mode, clones, gone)

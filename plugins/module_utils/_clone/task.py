@@ -51,8 +51,14 @@ if t.TYPE_CHECKING:
     from .survey import ClonePlan
 
 _DEFAULT_POOL: t.Final = "default"
-# What the journal need not know to do the task again: how the host was reached, and for whom.
-_NOT_RECORDED: t.Final = {*CONNECTION.options, *MACHINE.options, *MACHINE_URI.options}
+# What the journal need not know to do the task again: how the host was reached, and for whom. Nor does it keep the
+# password of consoles: what is made again without it listens to its host alone.
+_NOT_RECORDED: t.Final = {
+    *CONNECTION.options,
+    *MACHINE.options,
+    *MACHINE_URI.options,
+    "console_password",
+}
 
 
 @dataclasses.dataclass(frozen=True)

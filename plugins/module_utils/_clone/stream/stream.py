@@ -92,7 +92,7 @@ def finish(
 
     That a disk which cannot be read or written stops its guest stays: few would want it otherwise.
     """
-    definition = domains.read_definition_xml(domain)
+    definition = domains.read_definition_xml(domain, secrets=True)
     # libvirt takes it out itself, where it was there when the last byte came
     if chain.find_stacked(definition):
         domains.define(connection, export_xml.remove_backings(definition))

@@ -199,7 +199,7 @@ class Preparer:
         warm_xml.set_genid(root)
         domain = domains.define(self.connection, serialise(root))
         undo.push(f"the domain {name!r}", functools.partial(domains.undefine, domain))
-        bare, cards = warm_xml.take_cards(domains.read_definition_xml(domain))
+        bare, cards = warm_xml.take_cards(domains.read_definition_xml(domain, secrets=True))
         return domains.define(self.connection, bare), cards
 
     def _await_guest(self, domain: domains.Domain) -> None:
@@ -248,7 +248,9 @@ def define(connection: Connection, image: WarmImage, clone: str, genid: str) -> 
     """Define the machine of the XML ``clone`` as a fork of the image, which its snapshot comes with."""
     domain = domains.define(
         connection,
-        warm_xml.fork_definition(domains.read_definition_xml(image.domain), clone, genid),
+        warm_xml.fork_definition(
+            domains.read_definition_xml(image.domain, secrets=True), clone, genid
+        ),
     )
     snapshots.adopt(
         domain,

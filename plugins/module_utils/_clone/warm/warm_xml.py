@@ -119,7 +119,8 @@ def snapshot_xml() -> str:
 def fork_definition(definition: str, clone: str, genid: str) -> str:
     """Return the definition of the image as that of the machine that the XML ``clone`` describes.
 
-    What says who a machine is comes from ``clone``, what the guest sees of its hardware from the image.
+    What says who a machine is and where its consoles listen comes from ``clone``, what the guest sees of its hardware
+    from the image.
     """
     root = parse_element(definition)
     _become(root, parse_element(clone), genid)
@@ -146,9 +147,17 @@ def _become(root: Element, clone: Element, genid: str) -> None:
             root.insert(0, element)
     for element in root.findall("genid"):
         element.text = genid
+    _take_consoles(root, clone)
     sources = {_read_target(disk): disk.find("source") for disk in clone.iterfind(_DISKS)}
     for disk in root.iterfind(_DISKS):
         _stand_on(disk, sources.get(_read_target(disk)))
+
+
+def _take_consoles(root: Element, clone: Element) -> None:
+    """Have the consoles of the clone, which has them in the same number and order: the guest does not see them."""
+    for own, other in zip(root.findall("devices/graphics"), clone.findall("devices/graphics")):
+        own.addnext(other)
+        own.getparent().remove(own)  # type: ignore[union-attr]
 
 
 def _stand_on(disk: Element, source: Element | None) -> None:

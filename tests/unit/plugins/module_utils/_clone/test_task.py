@@ -8,9 +8,15 @@ from __future__ import annotations
 
 import dataclasses
 import typing as t
+from pathlib import Path
 
 import pytest
 
+from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue import (
+    catalogue,
+    provenance,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._clone.model import Overrides
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone.plan import CloneRequest
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone.task import (
     CloneTask,
@@ -21,8 +27,15 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._domain.defined i
     DefinedDomain,
     look_up,
 )
-from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Conflict
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
+    Conflict,
+    InvalidSecret,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._journal.journal import Journal
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt import domains
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.element_xml import (
+    parse_element,
+)
 from ansible_collections.headroom.libvirt.plugins.modules.appliance_clone import ARGUMENTS
 
 from .test_apply import everything, make
@@ -30,6 +43,9 @@ from .test_apply import everything, make
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue.catalogue import (
         Catalogue,
+    )
+    from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
+        Connection,
     )
 
 
@@ -112,3 +128,61 @@ def test_the_journal_knows_what_is_needed_to_do_it_again(
     options = intents[-1]["options"]
     assert options.keys().isdisjoint({"uri", "machine", "machine_uri"})
     assert (options["appliance"], options["pool"], options["fleet"]) == ("web:1", "fast", "web")
+
+
+SCREEN = (
+    "<graphics type='vnc' autoport='yes' passwd=''><listen type='address' address='::'/></graphics>"
+)
+
+
+@pytest.fixture
+def guarded(shelf: Catalogue, monkeypatch: pytest.MonkeyPatch) -> Catalogue:
+    """The appliance was captured from a machine whose console had a password and listened everywhere."""
+    manifest = shelf.get("web", "1")
+    text = manifest.template.replace("<devices>", f"<devices>{SCREEN}")
+    guarded = dataclasses.replace(manifest, template=text)
+    monkeypatch.setattr(catalogue.Catalogue, "get", lambda *_arguments: guarded)
+    monkeypatch.setattr(provenance.Provenance, "knows", lambda *_arguments: True)
+    return shelf
+
+
+def read_screen(connection: Connection, name: str) -> tuple[str | None, str | None]:
+    """Where the console of a domain listens, and its password."""
+    text = domains.read_definition_xml(domains.look_up(connection, name), secrets=True)
+    device = parse_element(text).find("devices/graphics")
+    assert device is not None
+    return device.find("listen").get("address"), device.get("passwd")  # type: ignore[union-attr]
+
+
+def test_a_console_that_had_a_password_is_closed_and_the_result_says_so(
+    guarded: Catalogue, journal: Journal
+) -> None:
+    task = task_for(journal, appliance="web", names=["a"])
+    result = make_clones(guarded.connection, task)
+    assert read_screen(guarded.connection, "a") == ("127.0.0.1", None)
+    (note,) = [note for note in result["notes"] if "console" in note]
+    assert "console_password" in note
+    again = make_clones(guarded.connection, task)["notes"]
+    assert not [note for note in again if "console" in note], "said where a clone is made"
+
+
+def test_a_console_gets_the_password_of_the_task_and_nothing_tells_it(
+    guarded: Catalogue, journal: Journal
+) -> None:
+    task = task_for(journal, appliance="web", names=["a"], console_password="s3cr3t.7")  # noqa: S106
+    result = make_clones(guarded.connection, task)
+    assert read_screen(guarded.connection, "a") == ("::", "s3cr3t.7")
+    assert not [note for note in result["notes"] if "console" in note]
+    assert "s3cr3t.7" not in repr(result)
+    assert b"s3cr3t.7" not in Path(journal.path).read_bytes()
+    assert "s3cr3t.7" not in repr(Overrides(console_password="s3cr3t.7"))  # noqa: S106
+
+
+def test_a_password_for_no_console_is_refused_before_anything_is_made(
+    shelf: Catalogue, journal: Journal
+) -> None:
+    before = everything(shelf)
+    task = task_for(journal, appliance="web", names=["a"], console_password="s3cr3t.7")  # noqa: S106
+    with pytest.raises(InvalidSecret, match="has none by VNC or SPICE"):
+        make_clones(shelf.connection, task)
+    assert everything(shelf) == before

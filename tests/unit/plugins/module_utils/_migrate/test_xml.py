@@ -60,3 +60,11 @@ def test_other_disks_stay_and_the_metadata_follows() -> None:
     text = moved(EXPORT)
     assert read_chains(text)["sda"] == ("/images/seed.iso",)
     assert find_in(parse_element(text)).volumes == (VolumeRef("fast", "a.qcow2"),)
+
+
+def test_the_password_of_a_console_goes_along() -> None:
+    screen = "<graphics type='vnc' listen='0.0.0.0' passwd='s3cret' passwdValidTo='2030-01-01T00:00:00'/>"
+    text = xml.make_destination_xml(GUEST.replace("</devices>", f"{screen}</devices>"), [], {})
+    device = parse_element(text).find("devices/graphics")
+    assert device is not None
+    assert dict(device.attrib) == dict(parse_element(screen).attrib)

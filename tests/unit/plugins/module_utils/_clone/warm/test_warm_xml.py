@@ -139,3 +139,17 @@ def test_the_guest_is_told_by_arguments_and_never_by_code() -> None:
     assert told[:2] == ["/bin/sh", "-c"]
     assert told[3:] == ["refresh", "uuid", "web-1; rm -rf /", "7", "ff"]
     assert "web-1" not in told[2]
+
+
+def test_a_fork_has_the_consoles_of_the_clone_and_its_snapshot_too() -> None:
+    """The image has none that anybody could reach; where a clone's listens, and its password, is its own."""
+    image = IMAGE.replace("</devices>", "<graphics type='vnc' listen='127.0.0.1'/></devices>")
+    clone = CLONE.replace("</devices>", "<graphics type='vnc' listen='::' passwd='x'/></devices>")
+    snapshot = f"<domainsnapshot><state>shutoff</state>{image}</domainsnapshot>"
+    fork = parse_element(warm_xml.fork_definition(image, clone, GENID))
+    of_snapshot = parse_element(warm_xml.fork_snapshot(snapshot, clone, GENID)).find("domain")
+    for root in (fork, of_snapshot):
+        assert root is not None
+        (device,) = root.iterfind("devices/graphics")
+        assert dict(device.attrib) == {"type": "vnc", "listen": "::", "passwd": "x"}
+        assert [child.tag for child in one(root, "devices")] == ["disk", "graphics"]
