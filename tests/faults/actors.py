@@ -51,6 +51,12 @@ ACTORS: t.Final = (
         f"virsh snapshot-delete {NAME} nightly --metadata",
         refuses=True,
     ),
+    Actor(
+        "internal snapshot",
+        f"virsh snapshot-create-as {NAME} nightly",
+        f"virsh snapshot-delete {NAME} nightly",
+        refuses=True,
+    ),
     Actor("blockcommit", f"timeout 20 virsh blockcommit {NAME} vdb --active --pivot --wait"),
     Actor("backup", f'echo "{_BACKUP}" | virsh backup-begin {NAME} /dev/stdin'),
     Actor(

@@ -47,8 +47,7 @@ class User:
     identity: str | VolumeRef
 
     def __str__(self) -> str:
-        article = "a" if self.kind.startswith("snapshot") else "the"
-        return f"{article} {self.kind} {self.name!r}"
+        return f"the {self.kind} {self.name!r}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,5 +98,9 @@ def _read_saved(user: User, domain: domains.Domain) -> list[Need]:
 
 
 def _read_snapshots(user: User, domain: domains.Domain) -> list[Need]:
-    owner = dataclasses.replace(user, kind="snapshot of the domain")
-    return [_read_need(owner, text) for text in snapshots.list_xml(domain)]
+    needs = []
+    for text in snapshots.list_xml(domain):
+        name = parse_element(text).findtext("name")
+        owner = dataclasses.replace(user, kind=f"snapshot {name!r} of the domain")
+        needs.append(_read_need(owner, text))
+    return needs

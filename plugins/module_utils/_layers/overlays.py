@@ -11,9 +11,16 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._errors import HeadroomError
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
+    Conflict,
+    HeadroomError,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._lxml_dep import etree
-from ansible_collections.headroom.libvirt.plugins.module_utils._virt import blocks, domains
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
+    blocks,
+    domains,
+    snapshots,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
     translate_errors,
 )
@@ -24,7 +31,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._virt.element_xml
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.libvirt_dep import libvirt
 from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import Waiter
 
-from .layers import read_layers
+from .layers import read_disks, read_layers
 
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import Clock
@@ -69,11 +76,13 @@ def merge(domain: Domain, target: str, path: str, clock: Clock) -> None:
     """Merge the overlay at ``path`` back out of a running domain's disk, wherever it lies in the chain by now.
 
     Somebody may have put a snapshot over it meanwhile, as backups do. The guest runs on. Does nothing for a chain that
-    does not hold it. Raises HeadroomError when libvirt gives it up, TimedOut when it takes longer than ten minutes.
+    does not hold it. Raises Conflict naming the snapshots that libvirt knows to hold it, HeadroomError when libvirt
+    gives it up, TimedOut when it takes longer than ten minutes.
     """
     chain = _read_paths(domain, target)
     if path not in chain:
         return
+    check_free(domain, target, path)
     if chain[0] == path:
         _merge_top(domain, target, clock)
     else:
@@ -83,6 +92,35 @@ def merge(domain: Domain, target: str, path: str, clock: Clock) -> None:
         raise HeadroomError(
             f"the overlay {path} of the disk {target} of {domain.name()!r} could not be merged: it is still in use"
         )
+
+
+def check_free(domain: Domain, target: str, path: str) -> None:
+    """Raise Conflict naming the snapshots of the domain that hold the overlay at ``path``.
+
+    An internal one lies in the overlay itself and would be lost; one beside it names the overlay as what it goes back
+    to.
+    """
+    holders = find_holders(snapshots.list_xml(domain), path)
+    if holders:
+        name = domain.name()
+        raise Conflict(
+            f"the overlay {path} of the disk {target} of {name!r} cannot be merged: the snapshot "
+            f"{', '.join(map(repr, holders))}, which somebody took meanwhile, holds it. Nothing is lost, and every "
+            f"file stays. Delete the snapshot (virsh snapshot-delete {name} {holders[0]}; with --metadata its files "
+            "stay), then run the task again.",
+            domain=name,
+            snapshots=holders,
+        )
+
+
+def find_holders(texts: t.Iterable[str], path: str) -> list[str]:
+    """Return the names of those among snapshots, given as XML, that name the file at ``path``. Pure."""
+    holders = []
+    for text in texts:
+        root = parse_element(text)
+        if any(path in map(str, disk.layers) for disk in read_disks(root)):
+            holders.append(root.findtext("name") or "")
+    return holders
 
 
 def _merge_below(

@@ -58,6 +58,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._virt.libvirt_dep import libvirt
     from ansible_collections.headroom.libvirt.plugins.module_utils._virt.storage_xml import Pool
 
+    from .facts import GuestState
     from .intent import Intent
     from .model import MigrationPlan, Request
 
@@ -270,7 +271,7 @@ class _Move:
             return result
         self._refuse_if_failed(result)
         if task.act:
-            self._act(plan_of_move, result)
+            self._act(plan_of_move, facts.state, result)
         return result
 
     def _locate(self, plan: MigrationPlan) -> MachineRef:
@@ -335,7 +336,7 @@ class _Move:
                 name=result.name,
             )
 
-    def _act(self, migration_plan: MigrationPlan, result: Moved) -> None:
+    def _act(self, migration_plan: MigrationPlan, state: GuestState, result: Moved) -> None:
         intent = self._make_intent(migration_plan)
         mover: Mover | None = None
         try:
@@ -343,7 +344,7 @@ class _Move:
                 KIND, migration_plan.guest.name, intent.as_dict(), self._task.recovery
             ) as transaction:
                 result.transaction = transaction.id
-                mover = Mover(self._sides, migration_plan, intent, transaction, self._began)
+                mover = Mover(self._sides, migration_plan, state, intent, transaction, self._began)
                 mover.run()
         except GoesOn:  # its record stays, for whoever finishes it
             pass

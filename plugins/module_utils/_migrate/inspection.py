@@ -99,14 +99,15 @@ def gather_facts(
         missing_on_destination=tuple(
             path for path in needed if not folders.does_file_exist(destination, path)
         ),
-        state=_read_state(domain, plan),
+        state=read_state(domain, plan),
         proofs={
             resource: _prove(destination, resource, hardware) for resource in hardware.resources
         },
     )
 
 
-def _read_state(domain: libvirt.virDomain, plan: MigrationPlan) -> GuestState:
+def read_state(domain: libvirt.virDomain, plan: MigrationPlan) -> GuestState:
+    """Return what the guest has on the source beside its definition, now."""
     targets = [disk.target for disk in plan.guest.disks if disk.is_written]
     return GuestState(
         snapshots=domains.list_snapshot_names(domain),

@@ -192,6 +192,12 @@ def find_changed_disks(
     return changed
 
 
+def find_attached_disks(plan: MigrationPlan, chains: t.Mapping[str, tuple[str, ...]]) -> list[str]:
+    """Return the targets of disks that the source's guest has, and had not when the move was planned."""
+    planned = {disk.target for disk in plan.guest.disks}
+    return sorted(set(chains) - planned)
+
+
 def read_intent(record: Record) -> Intent:
     """Return the intent of a record of this kind; raises UnreadableShape unless all that it says is understood."""
     SHAPE.check(record)

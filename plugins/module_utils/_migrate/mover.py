@@ -21,8 +21,8 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
 from ansible_collections.headroom.libvirt.plugins.module_utils._streaming import chain, ports, serve
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import domains
 
-from . import finish, offline, overlays, volumes
-from .intent import find_changed_disks
+from . import finish, inspection, offline, overlays, preflight, volumes
+from .intent import find_attached_disks, find_changed_disks
 from .live import LiveMigration
 from .model import Outcome
 
@@ -31,8 +31,10 @@ if t.TYPE_CHECKING:
         Step,
         Transaction,
     )
+    from ansible_collections.headroom.libvirt.plugins.module_utils._virt.libvirt_dep import libvirt
 
     from .endpoints import Endpoints
+    from .facts import GuestState
     from .intent import Intent
     from .model import MigrationPlan
 
@@ -45,11 +47,13 @@ class GoesOn(HeadroomError):
 class Mover:
     """Moves one guest as planned, of which the outcome counts the seconds since ``began``.
 
-    What it has done when it fails is undone by the journal's recovery.
+    ``state`` is what it had beside its definition when the preflight looked. What the mover has done when it fails is
+    undone by the journal's recovery.
     """
 
     sides: Endpoints
     plan: MigrationPlan
+    state: GuestState
     intent: Intent
     transaction: Transaction
     began: float
@@ -103,9 +107,7 @@ class Mover:
 
     def _serve(self) -> int:
         """Freeze the disks and serve them; return the port."""
-        domain = self.sides.find_at_source()
-        if domain is None:
-            raise Conflict(f"{self.intent.name!r} has gone from the source")
+        domain = self._look_up_source()
         self.sides.stop_if_cancelled()
         self._check_source()
         with self._step("freeze"):
@@ -121,7 +123,7 @@ class Mover:
         def inspect(text: str) -> None:
             # libvirt takes no snapshot while it migrates: what was done before shows by now
             if self.sides.find_at_source() is not None:
-                self._check_source(overlays_by_target)
+                self._check_disks(self._look_up_source(), overlays_by_target)
             if self.intent.streamed:
                 self._inspect(text, port)
 
@@ -135,21 +137,54 @@ class Mover:
                 self.outcome.switch_over_seconds = self.sides.clock.now() - self.began
 
     def _check_source(self, overlays_by_target: t.Mapping[str, str] | None = None) -> None:
-        """Raise Conflict unless the source's disks are those that were planned with, under our overlays.
+        """Raise Conflict unless the source's guest is as it was planned with, its disks under our overlays.
+
+        To be called right before each switch: what the preflight saw may have changed since.
+        """
+        domain = self._look_up_source()
+        if self.plan.guest.running != domains.is_active(domain):
+            act = "stopped" if self.plan.guest.running else "started, so that its disks change,"
+            raise Conflict(
+                f"{self.intent.name!r} was {act} while it was being moved. Run the task again.",
+                name=self.intent.name,
+            )
+        self._check_disks(domain, overlays_by_target)
+        state = inspection.read_state(domain, self.plan)
+        findings = preflight.judge_state(self.plan, state, planned=self.state)
+        failures = preflight.find_failed(findings)
+        if failures:
+            raise Conflict(
+                f"{self.intent.name!r} was not moved, since somebody has changed it after the preflight: "
+                + " ".join(f"{finding.detail}. {finding.remedy}" for finding in failures),
+                findings=[finding.as_dict() for finding in failures],
+                name=self.intent.name,
+            )
+
+    def _look_up_source(self) -> libvirt.virDomain:
+        domain = self.sides.find_at_source()
+        if domain is None:
+            raise Conflict(f"{self.intent.name!r} has gone from the source")
+        return domain
+
+    def _check_disks(
+        self,
+        domain: libvirt.virDomain,
+        overlays_by_target: t.Mapping[str, str] | None = None,
+    ) -> None:
+        """Raise Conflict unless the guest's disks are those that were planned with, under our overlays.
 
         Somebody who takes a snapshot meanwhile, as backups do, puts a layer over them: the guest writes into that one,
         and it would stay behind.
         """
-        domain = self.sides.find_at_source()
-        if domain is None:
-            raise Conflict(f"{self.intent.name!r} has gone from the source")
-        if not self.plan.guest.running and domains.is_active(domain):
+        chains = chain.read_chains(domains.read_live_xml(domain))
+        attached = find_attached_disks(self.plan, chains)
+        if attached:
             raise Conflict(
-                f"{self.intent.name!r} was started while it was being moved, so that its disks change. Run the task "
-                "again.",
+                f"somebody has attached the disk {', '.join(attached)} to {self.intent.name!r} since the move was "
+                "planned. Run the task again, which plans with it.",
+                disks=attached,
                 name=self.intent.name,
             )
-        chains = chain.read_chains(domains.read_live_xml(domain))
         changed = find_changed_disks(self.plan, chains, overlays_by_target)
         if changed:
             raise Conflict(

@@ -17,7 +17,7 @@ from . import resource_checks, storage_checks
 from .model import Finding
 
 if t.TYPE_CHECKING:
-    from .facts import Facts
+    from .facts import Facts, GuestState
     from .model import MigrationPlan
 
 
@@ -204,8 +204,22 @@ def _check_cpu(plan: MigrationPlan, facts: Facts) -> t.Iterator[Finding]:
 
 
 def _check_state(plan: MigrationPlan, facts: Facts) -> t.Iterator[Finding]:
-    """Judge what the guest has on the source beside its definition: none of it comes along."""
-    name, state = plan.guest.name, facts.state
+    yield from judge_state(plan, facts.state, is_busy=facts.source_job)
+
+
+def judge_state(
+    plan: MigrationPlan,
+    state: GuestState,
+    *,
+    is_busy: bool = False,
+    planned: GuestState | None = None,
+) -> t.Iterator[Finding]:
+    """Judge what the guest has on the source beside its definition: none of it comes along.
+
+    While somebody's job keeps it busy, which is told by itself, those of its disks are not told. ``planned`` is what it
+    had when the move was planned, where this is asked again.
+    """
+    name = plan.guest.name
     if state.has_saved_memory:
         yield Finding(
             "saved",
@@ -220,14 +234,22 @@ def _check_state(plan: MigrationPlan, facts: Facts) -> t.Iterator[Finding]:
             f"libvirt moves no guest with snapshots; it has: {', '.join(state.snapshots)}",
             f"Delete them: virsh snapshot-delete {name} {state.snapshots[0]} (--metadata keeps what they hold).",
         )
-    if state.block_jobs and not facts.source_job:  # of which the check before tells
+    if state.block_jobs and not is_busy:
         yield Finding(
             "block_jobs",
             "failed",
             f"somebody copies, merges or backs up the disks {', '.join(state.block_jobs)} just now",
             f"Wait for it: virsh blockjob {name} {state.block_jobs[0]} --info.",
         )
-    if state.checkpoints:
+    newcomers = sorted(set(state.checkpoints) - set(planned.checkpoints)) if planned else []
+    if newcomers:
+        yield Finding(
+            "checkpoints",
+            "failed",
+            f"somebody has made the checkpoint {', '.join(newcomers)} of {name!r} since the move was planned",
+            "Run the task again once the backup that it is for has ended: it tells what becomes of it.",
+        )
+    elif state.checkpoints:
         yield Finding(
             "checkpoints",
             "warning",

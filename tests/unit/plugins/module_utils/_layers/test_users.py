@@ -141,7 +141,7 @@ def test_a_snapshot_needs_the_disks_of_its_time(host: Host) -> None:
     domain.snapshotCreateXML("<domainsnapshot><name>s</name></domainsnapshot>", 0)
     text = domains.read_definition_xml(domain)
     domains.define(connection, text.replace("/p/old", "/p/new"))
-    assert users_of(connection, "p", "old") == ["a snapshot of the domain 'a'"]
+    assert users_of(connection, "p", "old") == ["the snapshot 's' of the domain 'a'"]
     assert users_of(connection, "p", "new") == ["the domain 'a'"]
 
 

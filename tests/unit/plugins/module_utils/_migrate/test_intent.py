@@ -10,6 +10,7 @@ import pytest
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._migrate import plan
 from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.intent import (
+    find_attached_disks,
     find_changed_disks,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.model import (
@@ -76,3 +77,10 @@ def test_a_guest_that_is_off_shows_the_top_only() -> None:
 def test_a_disk_that_stays_where_it_is_is_not_looked_at() -> None:
     shared = dataclasses.replace(DISK, shared=True, exists_there=True)
     assert changed(THEIRS, ours=False, disk=shared) == []
+
+
+def test_a_disk_that_was_attached_since_the_plan_is_noticed() -> None:
+    guest = Guest("a", "u", True, 0, (DISK,))
+    migration = plan.make_plan(guest, Request("qemu+ssh://b/system"), [POOL])
+    assert find_attached_disks(migration, {"vda": (TOP, BASE)}) == []
+    assert find_attached_disks(migration, {"vda": (TOP, BASE), "vdz": ("/p/z",)}) == ["vdz"]

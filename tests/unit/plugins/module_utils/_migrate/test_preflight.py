@@ -297,3 +297,26 @@ def test_checkpoints_stay_behind_and_are_told() -> None:
     findings = preflight.evaluate(made(), dataclasses.replace(GOOD, state=state))
     (warning,) = [finding for finding in findings if finding.status == "warning"]
     assert "monday" in warning.detail
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        (GuestState(snapshots=("nightly",)), "nightly"),
+        (GuestState(block_jobs=("vda",)), "the disks vda"),
+        (GuestState(has_saved_memory=True), "the memory of 'a' is saved"),
+        (GuestState(checkpoints=("monday", "nightly")), "the checkpoint nightly of 'a'"),
+    ],
+)
+def test_what_came_since_the_preflight_is_refused_by_name(state: GuestState, words: str) -> None:
+    """D14: others act between the preflight and the switch."""
+    planned = GuestState(checkpoints=("monday",))
+    (finding,) = preflight.find_failed(preflight.judge_state(made(), state, planned=planned))
+    assert words in finding.detail
+    assert finding.remedy
+
+
+def test_what_was_told_before_is_not_refused_later() -> None:
+    planned = GuestState(checkpoints=("monday",))
+    (finding,) = preflight.judge_state(made(), planned, planned=planned)
+    assert finding.status == "warning"
