@@ -93,6 +93,8 @@ def ensure_absent(connection: Connection, params: Params, run: RunContext) -> di
     if existing is None:
         catalogue.require_readable(appliance)
     else:
+        if params["flatten"] and not run.check_mode:
+            flatten.settle_all(run.journal, connection)
         standing = dependents.find(catalogue, existing)
         if params["flatten"]:
             flatten.check(connection, standing)

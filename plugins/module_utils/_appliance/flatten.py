@@ -8,12 +8,14 @@
 """Giving domains disks of their own, so that the appliance that they stand on can go.
 
 A domain that runs pulls its disks in and notices nothing. Of one that is off each overlay is copied flat, the
-definition led to the copy, and the overlay deleted; a run that dies in between leaves a record by which the next one
-finishes that or undoes it.
+definition led to the copy, and the overlay deleted, with whatever lies between it and the appliance; a run that dies in
+between leaves a record by which the next one finishes that or undoes it. Somebody who changes the disk meanwhile keeps
+what is theirs: the definition is led to no copy of what it was before.
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import typing as t
 
@@ -27,7 +29,9 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._layers import (
     disk_copy,
     layers,
 )
+from ansible_collections.headroom.libvirt.plugins.module_utils._layers.stored import read_storage
 from ansible_collections.headroom.libvirt.plugins.module_utils._layers.users import Uses
+from ansible_collections.headroom.libvirt.plugins.module_utils._names import APPLIANCE_PREFIX
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
     blocks,
     domain_xml,
@@ -76,7 +80,7 @@ class FlattenRecovery:
         self.roll_back(record)
 
     def roll_back(self, record: Record) -> None:
-        """Leave each disk with one volume; raises Conflict where the domain stands on neither any more."""
+        """Leave each disk with one volume; raises Conflict for what the domain does not stand on and has to stay."""
         SHAPE.check(record)
         domain = domains.find(self.connection, record.subject)
         steps = [step.arguments for step in record.steps if step.name == "copy"]
@@ -95,8 +99,20 @@ class FlattenRecovery:
                     "again.",
                     domain=record.subject,
                 )
-            volumes += existing
-        deletion.delete_volumes(self.connection, volumes, index=index)
+            volumes += [*existing, *(VolumeRef(*names) for names in step.get("lower", ()))]
+        keep = deletion.delete_volumes(self.connection, volumes, index=index)
+        foreign = {
+            ref: reason
+            for ref, reason in keep.items()
+            if not _uses(index, ref, domain.UUIDString())
+        }
+        if foreign:
+            reasons = "; ".join(f"{ref.pool}/{ref.name}: {why}" for ref, why in foreign.items())
+            raise Conflict(
+                f"{record.subject!r} does not stand on these any more, and they cannot be deleted: {reasons}. Remove "
+                "what needs them, and run the task again.",
+                domain=record.subject,
+            )
 
 
 def _uses(index: UseIndex, ref: VolumeRef, uuid: str) -> bool:
@@ -117,8 +133,17 @@ def check(connection: Connection, users: Users) -> None:
         and not layers.is_complete(domains.read_live_element(domains.look_up(connection, name)))
     ]
     unseen = [name for name, targets in users.domains.items() if not targets]
-    if saved or incomplete or unseen or users.volumes:
+    snapshots = {
+        name: domains.list_snapshot_names(domains.look_up(connection, name))
+        for name in users.domains
+    }
+    held = {name: names for name, names in snapshots.items() if names}
+    if saved or incomplete or unseen or held or users.volumes:
         problems = [
+            *(
+                f"the domain {name!r} has the snapshot {', '.join(names)} (virsh snapshot-delete {name} {names[0]})"
+                for name, names in held.items()
+            ),
             *(f"the domain {name!r} is saved (start it)" for name in saved),
             *(f"a part of {name!r} is still on another host (start it)" for name in incomplete),
             *(f"the disks of {name!r} lie in no active pool (start its pool)" for name in unseen),
@@ -136,7 +161,7 @@ def flatten(
         domain = domains.look_up(connection, name)
         if domains.is_active(domain):
             for target in targets:
-                _pull(domain, target, clock)
+                _pull(connection, domain, target, clock)
         else:
             _copy(connection, domain, targets, journal, token)
     for pool in storage.list_pools(connection) if users.domains else ():
@@ -146,6 +171,13 @@ def flatten(
             )  # or libvirt goes on saying that what was pulled in stands on its base
 
 
+def settle_all(journal: Journal, connection: Connection) -> None:
+    """As settle(), for all domains of the host; what cannot be settled is told when it is in the way."""
+    for record in journal.list_unfinished(KIND):
+        with contextlib.suppress(HeadroomError):
+            settle(journal, connection, record.subject)
+
+
 def settle(journal: Journal, connection: Connection, name: str) -> None:
     """Finish or undo what a run that died has left of flattening that domain."""
     for record in journal.list_unfinished(KIND, name):
@@ -153,7 +185,8 @@ def settle(journal: Journal, connection: Connection, name: str) -> None:
             journal.recover(record, FlattenRecovery(connection))
 
 
-def _pull(domain: libvirt.virDomain, target: str, clock: Clock) -> None:
+def _pull(connection: Connection, domain: libvirt.virDomain, target: str, clock: Clock) -> None:
+    lower = _find_lower(connection, domain, target)
     if blocks.read_job(domain, target) is None:
         blocks.pull(domain, target, 0)
     waiter = Waiter(_PULL_SECONDS, clock)
@@ -166,6 +199,9 @@ def _pull(domain: libvirt.virDomain, target: str, clock: Clock) -> None:
         raise HeadroomError(
             f"the disk {target} of {domain.name()!r} still stands on {chain[1]}: pulling it in broke off"
         )
+    deletion.delete_volumes(
+        connection, lower
+    )  # what stays is told by whoever removes the appliance
 
 
 def _copy(
@@ -179,34 +215,86 @@ def _copy(
     with journal.begin(
         KIND, name, {"uri": connection.uri, "domain": name}, recovery
     ) as transaction:
-        for disk in domains.read_definition(domain).disks:
-            if disk.target in targets:
-                _copy_disk(connection, domain, disk, transaction, token)
+        for target in targets:
+            _copy_disk(connection, domain, target, transaction, token)
         recovery.roll_back(transaction.record)
 
 
 def _copy_disk(
     connection: Connection,
     domain: libvirt.virDomain,
-    disk: domain_xml.Disk,
+    target: str,
     transaction: Transaction,
     token: str,
 ) -> None:
+    disk = find_disk(domain, target)
     overlay = sources.find_volume(connection, disk)
     pool, declared_format = storage.look_up_pool_of(overlay), sources.read_declared_format(disk)
     described = disk_copy.require_declared(overlay, declared_format)
     new = VolumeRef(pool.name(), f"{domain.name()}.{token}.{disk.target}.qcow2")
     step = transaction.begin_step(
-        "copy", target=disk.target, pool=new.pool, name=new.name, overlay=overlay.name()
+        "copy",
+        target=target,
+        pool=new.pool,
+        name=new.name,
+        overlay=overlay.name(),
+        lower=[list(ref) for ref in _find_lower(connection, domain, target)],
     )
     flat = storage_xml.NewVolume(new.name, described.capacity_bytes)
     copied = disk_copy.copy_disk(connection, overlay, declared_format, pool, flat)
+    require_unchanged(domain, disk, overlay, described.modified)
     text = domains.read_definition_xml(domain, secrets=True)
     old = VolumeRef(new.pool, overlay.name())
     domains.define(
-        connection, redirect_disk(text, disk.target, storage.read_volume_path(copied), old, new)
+        connection, redirect_disk(text, target, storage.read_volume_path(copied), old, new)
     )
+    if domains.is_active(domain):  # started in this very moment, on the overlay or on the copy
+        domains.define(connection, text)
+        raise _refuse(domain, target)
     transaction.finish_step(step)
+
+
+def find_disk(domain: libvirt.virDomain, target: str) -> domain_xml.Disk:
+    """Return the disk of a domain's definition as it is now; raises Conflict when somebody has detached it."""
+    disks = {disk.target: disk for disk in domains.read_definition(domain).disks}
+    if target not in disks:
+        raise _refuse(domain, target)
+    return disks[target]
+
+
+def _find_lower(connection: Connection, domain: libvirt.virDomain, target: str) -> list[VolumeRef]:
+    """Return the volumes that a disk stands on, down to the appliance's."""
+    stored = read_storage(connection, refresh=True)
+    disks = {disk.target: disk for disk in layers.read_disks(domains.read_live_element(domain))}
+    refs = [stored.find_volume(layer) for layer in stored.layers_of(disks[target])[1:]]
+    bases = [ref is not None and ref.name.startswith(APPLIANCE_PREFIX) for ref in refs]
+    above = refs[: bases.index(True)] if True in bases else []
+    return [ref for ref in above if ref is not None]
+
+
+def require_unchanged(
+    domain: libvirt.virDomain,
+    disk: domain_xml.Disk,
+    overlay: storage.Volume,
+    modified: float | None,
+) -> None:
+    """Raise Conflict unless the disk is still that one, at rest, its file as it was ``modified`` when it was copied."""
+    actual = find_disk(domain, disk.target)
+    is_same = (actual.source, actual.pool, actual.volume) == (disk.source, disk.pool, disk.volume)
+    if (
+        not is_same
+        or domains.is_active(domain)
+        or storage.read_volume(overlay).modified != modified
+    ):
+        raise _refuse(domain, disk.target)
+
+
+def _refuse(domain: libvirt.virDomain, target: str) -> Conflict:
+    return Conflict(
+        f"flatten: somebody has started {domain.name()!r}, or changed its disk {target}, while that was copied. The "
+        "disk stays as it is. Run the task again.",
+        domain=domain.name(),
+    )
 
 
 def redirect_disk(text: str, target: str, path: str, old: VolumeRef, new: VolumeRef) -> str:

@@ -14,6 +14,8 @@ import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue import packed_nvram
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain.defined import look_up
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Conflict, NotFound
+from ansible_collections.headroom.libvirt.plugins.module_utils._layers import deletion
 from ansible_collections.headroom.libvirt.plugins.module_utils._network import apply as reservations
 from ansible_collections.headroom.libvirt.plugins.module_utils._parallel import run_all
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
@@ -108,6 +110,8 @@ class Maker:
             rows = run_all([making.make for making in makings], _AT_ONCE)
             if self.plan.request.state == "running":
                 run_all([making.let_go for making in makings], _AT_ONCE)
+            for making in makings:
+                making.require_whole()
             return rows
 
 
@@ -206,6 +210,30 @@ class _CloneInMaking:
             domains.look_up_uuid(self.maker.connection, self.identity.uuid)
         )
         self.maker.started[self.clone.name] = self.maker.clock.now()
+
+    def require_whole(self) -> None:
+        """Raise Conflict when somebody has taken the clone, or a volume of it, away while it was being made."""
+        connection, name = self.maker.connection, self.clone.name
+        extras = [extra for extra in (self.clone.extras.seed, self.clone.extras.nvram) if extra]
+        refs = [place.volume for place in (*self.clone.overlays, *extras)]
+        missing = [
+            f"the volume {ref.pool}/{ref.name}"
+            for ref in refs
+            if deletion.find_volume(connection, ref) is None
+        ]
+        try:
+            domain = domains.look_up_uuid(connection, self.identity.uuid)
+            is_defined = domains.is_persistent(domain)
+        except NotFound:
+            is_defined = False
+        if not is_defined:
+            missing.append("its definition")
+        if missing:
+            raise Conflict(
+                f"somebody has removed {', '.join(missing)} of {name!r} while it was being made. What is left of it "
+                "is removed, too. Run the task again.",
+                name=name,
+            )
 
 
 def describe_existing(connection: Connection, name: str) -> Row:

@@ -4,12 +4,19 @@
 
 from __future__ import annotations
 
+import typing as t
+
 import pytest
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import flatten
 from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue.dependents import Users
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Conflict
-from ansible_collections.headroom.libvirt.plugins.module_utils._journal.journal import Record, Step
+from ansible_collections.headroom.libvirt.plugins.module_utils._journal.journal import (
+    Journal,
+    Record,
+    Step,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._layers import disk_copy
 from ansible_collections.headroom.libvirt.plugins.module_utils._layers.layers import read_layers
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
     domain_xml,
@@ -23,6 +30,9 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._virt.metadata im
     Metadata,
     VolumeRef,
 )
+
+if t.TYPE_CHECKING:
+    from pathlib import Path
 
 DOMAIN = """<domain type='test'><name>web-1</name><memory>65536</memory><os><type arch='i686'>hvm</type></os><devices>
 <disk type='file' device='disk'><driver name='qemu' type='qcow2'/><source file='/images/old'/>
@@ -93,6 +103,77 @@ def test_of_a_disk_that_became_a_snapshot_nothing_is_lost(node: Connection) -> N
     node.handle.defineXMLFlags(DETACHED.replace("/images/old", "/images/nightly"))
     flatten.FlattenRecovery(node).roll_back(record)
     assert sorted(volume.name() for volume in storage.list_volumes(pool)) == ["nightly", "old"]
+
+
+CHAIN = {"headroom-appliance.base": None, "old": "headroom-appliance.base", "nightly": "old"}
+
+
+def flatten_web(node: Connection, tmp_path: Path, *, top: str = "nightly") -> Journal:
+    """Flatten `web-1`, which is off, on a disk that somebody has put a snapshot over; return the journal."""
+    pool = storage.look_up_pool(node, "default")
+    for name, below in CHAIN.items():
+        backing = below and f"/images/{below}"
+        new = storage_xml.NewVolume(name, 4096, backing_path=backing, backing_format="qcow2")
+        storage.create(pool, name, storage_xml.build_volume_xml(new))
+    node.handle.defineXMLFlags(DETACHED.replace("/images/old", f"/images/{top}"))
+    journal = Journal(str(tmp_path / "journal.sqlite"))
+    flatten.flatten(node, Users({"web-1": ("vda",)}, ()), journal, "tok")
+    return journal
+
+
+def volumes(node: Connection) -> list[str]:
+    pool = storage.look_up_pool(node, "default")
+    return sorted(volume.name() for volume in storage.list_volumes(pool))
+
+
+def test_what_lies_between_a_disk_and_the_appliance_goes_with_it(
+    node: Connection, tmp_path: Path
+) -> None:
+    """D3: the disk is what it was when it is copied, with the snapshots that somebody has put over it."""
+    journal = flatten_web(node, tmp_path)
+    assert volumes(node) == ["headroom-appliance.base", "web-1.tok.vda.qcow2"]
+    assert journal.list_unfinished() == []
+
+
+def test_what_another_one_needs_of_it_stays_and_is_told(node: Connection, tmp_path: Path) -> None:
+    other = DOMAIN.replace("web-1", "other").replace("/images/old", "/images/nightly")
+    node.handle.defineXMLFlags(other.replace("/images/base", "/images/old"))
+    with pytest.raises(Conflict, match=r"default/nightly: the domain 'other' uses it"):
+        flatten_web(node, tmp_path)
+    assert volumes(node) == [*sorted(CHAIN), "web-1.tok.vda.qcow2"]
+
+
+@pytest.mark.parametrize("act", ["snapshot", "start", "detach"])
+def test_a_definition_is_led_to_no_copy_of_what_the_disk_was_before(
+    node: Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, act: str
+) -> None:
+    """D3: somebody acts while the disk is being copied; what they wrote is not in the copy."""
+    real = disk_copy.copy_disk
+
+    def copy(*arguments: t.Any) -> storage.Volume:
+        domain = node.handle.lookupByName("web-1")
+        text = domain.XMLDesc(0)
+        if act == "start":
+            domain.create()
+        else:
+            other = {"snapshot": ("/images/old", "/images/nightly"), "detach": ("vda", "vdz")}[act]
+            node.handle.defineXMLFlags(text.replace(*other))
+        return real(*arguments)
+
+    monkeypatch.setattr(disk_copy, "copy_disk", copy)
+    with pytest.raises(Conflict, match="Run the task again"):
+        flatten_web(node, tmp_path, top="old")
+    after = domain_xml.parse(node.handle.lookupByName("web-1").XMLDesc(0))
+    sources = {disk.source for disk in after.disks}
+    assert sources == {"/images/nightly" if act == "snapshot" else "/images/old", "/images/other"}
+    assert volumes(node) == sorted(CHAIN)
+
+
+def test_a_domain_with_snapshots_is_not_flattened(node: Connection) -> None:
+    domain = node.handle.defineXMLFlags(DOMAIN)
+    domain.snapshotCreateXML("<domainsnapshot><name>nightly</name></domainsnapshot>", 0)
+    with pytest.raises(Conflict, match="virsh snapshot-delete web-1 nightly"):
+        flatten.check(node, Users({"web-1": ("vda",)}, ()))
 
 
 def test_of_a_domain_that_is_gone_nothing_is_deleted(node: Connection) -> None:

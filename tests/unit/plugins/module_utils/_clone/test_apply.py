@@ -293,3 +293,27 @@ def test_addresses_of_the_hosts_other_machines_are_not_given_again(
 def test_a_clone_keeps_its_appliance(shelf: Catalogue, journal: Journal) -> None:
     make(shelf, journal, THREE)
     assert shelf.list_clones(ApplianceId("web", "1")) == ["web-1", "web-2", "web-3"]
+
+
+@pytest.mark.parametrize("what", ["definition", "volume"])
+def test_a_clone_that_somebody_removed_meanwhile_is_no_success(
+    shelf: Catalogue, journal: Journal, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    """D16: what was left of it would stay in the way of the next run, and belong to nobody."""
+    before = everything(shelf)
+    real = domains.set_autostart
+
+    def act_as_others(domain: domains.Domain, enabled: bool) -> None:
+        real(domain, enabled)
+        if domain.name() == "web-2" and what == "definition":
+            domain.undefineFlags(0)
+        elif domain.name() == "web-2":
+            fast = storage.look_up_pool(shelf.connection, "fast")
+            storage.delete(storage.look_up_volume(fast, "web-2.vdb.qcow2"))
+
+    monkeypatch.setattr(domains, "set_autostart", act_as_others)
+    removed = "its definition" if what == "definition" else "the volume fast/web-2.vdb.qcow2"
+    with pytest.raises(Conflict, match=f"removed {removed} of 'web-2'"):
+        make(shelf, journal, dataclasses.replace(THREE, state="shutdown"))
+    assert everything(shelf) == before
+    assert journal.list_unfinished() == []
