@@ -130,6 +130,7 @@ def _clone(
     said = scene.ssh(scene.source, f"virsh start {_CLONE}")
     if "error" in said:
         outcome.problems.append(f"the clone does not start: {said}")
+    scene.ssh(scene.source, f"virsh destroy {_CLONE}")  # it has the guest's address, too
     outcome.problems += judge(scene)
 
 

@@ -82,7 +82,7 @@ class FlattenRecovery:
     def roll_back(self, record: Record) -> None:
         """Leave each disk with one volume; raises Conflict for what the domain does not stand on and has to stay."""
         SHAPE.check(record)
-        domain = domains.find(self.connection, record.subject)
+        domain = domains.find_again(self.connection, record.intent.get("uuid"), record.subject)
         steps = [step.arguments for step in record.steps if step.name == "copy"]
         if domain is None or not steps:
             return
@@ -212,9 +212,8 @@ def _copy(
     token: str,
 ) -> None:
     name, recovery = domain.name(), FlattenRecovery(connection)
-    with journal.begin(
-        KIND, name, {"uri": connection.uri, "domain": name}, recovery
-    ) as transaction:
+    intent = {"uri": connection.uri, "domain": name, "uuid": domain.UUIDString()}
+    with journal.begin(KIND, name, intent, recovery) as transaction:
         for target in targets:
             _copy_disk(connection, domain, target, transaction, token)
         recovery.roll_back(transaction.record)

@@ -68,7 +68,7 @@ class CaptureRecovery:
         """Let the domain be as it was before."""
         SHAPE.check(record)
         steps = [step.arguments for step in record.steps if step.name == "overlay"]
-        domain = domains.find(self.connection, record.subject)
+        domain = domains.find_again(self.connection, record.intent.get("uuid"), record.subject)
         for step in steps:
             self._merge(domain, record.subject, step)
         keep = deletion.delete_volumes(
@@ -115,7 +115,7 @@ def freeze_disks(
     with_agent = _is_to_quiesce(domain, quiesce)
     definition = domain_xml.parse(text)
     disks = sources.find_disks(connection, definition)
-    intent = {"uri": connection.uri, "domain": name}
+    intent = {"uri": connection.uri, "domain": name, "uuid": domain.UUIDString()}
     with journal.begin(KIND, name, intent, recovery) as transaction:
         places = {
             disk.target: _make_overlay(connection, transaction, name, token, disk)

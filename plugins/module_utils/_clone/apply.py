@@ -214,8 +214,8 @@ class _CloneInMaking:
     def require_whole(self) -> None:
         """Raise Conflict when somebody has taken the clone, or a volume of it, away while it was being made."""
         connection, name = self.maker.connection, self.clone.name
-        extras = [extra for extra in (self.clone.extras.seed, self.clone.extras.nvram) if extra]
-        refs = [place.volume for place in (*self.clone.overlays, *extras)]
+        refs = [disk.volume for disk in self.clone.overlays]
+        refs += [extra.volume for extra in self.clone.extras.volumes]
         missing = [
             f"the volume {ref.pool}/{ref.name}"
             for ref in refs

@@ -69,6 +69,16 @@ def find(connection: Connection, name: str) -> Domain | None:
         return None
 
 
+def find_again(connection: Connection, uuid: str | None, name: str) -> Domain | None:
+    """Return the domain with that UUID, as somebody may have renamed it; by its name where no UUID is known."""
+    if uuid is None:
+        return find(connection, name)
+    try:
+        return look_up_uuid(connection, uuid)
+    except NotFound:
+        return None
+
+
 def read_state(domain: Domain) -> tuple[int, int]:
     """Return (virDomainState, reason)."""
     with translate_errors(f"read the state of {domain.name()!r}"):

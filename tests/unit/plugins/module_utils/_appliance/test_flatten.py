@@ -20,6 +20,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._layers import di
 from ansible_collections.headroom.libvirt.plugins.module_utils._layers.layers import read_layers
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
     domain_xml,
+    domains,
     element_xml,
     metadata,
     storage,
@@ -143,6 +144,17 @@ def test_what_another_one_needs_of_it_stays_and_is_told(node: Connection, tmp_pa
     assert volumes(node) == [*sorted(CHAIN), "web-1.tok.vda.qcow2"]
 
 
+def test_a_domain_that_somebody_renamed_is_found_again(node: Connection) -> None:
+    pool = storage.look_up_pool(node, "default")
+    for name in ("old", "new"):
+        storage.create(pool, name, storage_xml.build_volume_xml(storage_xml.NewVolume(name, 4096)))
+    domain = node.handle.defineXMLFlags(DOMAIN.replace("/images/old", "/images/new"))
+    step = Step("copy", {"target": "vda", "pool": "default", "name": "new", "overlay": "old"})
+    intent = {"uri": node.uri, "uuid": domain.UUIDString()}
+    flatten.FlattenRecovery(node).roll_back(Record("1", flatten.KIND, "before", intent, (step,)))
+    assert volumes(node) == ["new"]
+
+
 @pytest.mark.parametrize("act", ["snapshot", "start", "detach"])
 def test_a_definition_is_led_to_no_copy_of_what_the_disk_was_before(
     node: Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, act: str
@@ -154,7 +166,7 @@ def test_a_definition_is_led_to_no_copy_of_what_the_disk_was_before(
         domain = node.handle.lookupByName("web-1")
         text = domain.XMLDesc(0)
         if act == "start":
-            domain.create()
+            domains.start(domains.look_up(node, "web-1"))
         else:
             other = {"snapshot": ("/images/old", "/images/nightly"), "detach": ("vda", "vdz")}[act]
             node.handle.defineXMLFlags(text.replace(*other))
