@@ -67,7 +67,11 @@ options:
             One that libvirt sees as another format, or on another file, than declared is refused.
           - Its XML becomes the template, without what makes it this one machine on this one host (name, UUID, MAC
             addresses, the place of its NVRAM, paths, ports, pinning). The addresses of devices inside the guest stay.
-          - A domain with devices of which there is only one (host devices, shared disks and folders) is refused.
+          - What there is only one of is refused by name, with what to do instead. Of such are host devices, shared
+            disks and folders, disks that are encrypted or in slices, kernels and files of the host, forwarded ports,
+            sockets to connect to, leases, and arguments for QEMU.
+          - What its owner chose, such as vCPUs that are off, scheduling, shares or read-only disks, stays. What clones
+            do not get although he may miss it is in RV(omissions).
         type: str
       machine:
         description:
@@ -218,6 +222,15 @@ options:
       - Without it, and without O(source.domain) and O(manifest), a template with virtio devices, a serial console and
         the channel of the guest agent is made.
     type: str
+  unknown_elements:
+    description:
+      - What becomes of an element or attribute of the domain, or of O(template), that this release does not know, such
+        as one that a newer libvirt has.
+      - V(refuse) fails and names it, since clones might share something through it. V(keep) gives it to each clone as
+        it is.
+    type: str
+    choices: [refuse, keep]
+    default: refuse
   memory:
     description:
       - Memory of a clone, in the template that is made. V(1GiB) when not given.
@@ -539,6 +552,16 @@ appliance:
       description: All of this as it is stored, with the template, for O(manifest) on another host. Null in check mode.
       type: dict
       sample: {"format": 1, "name": "web", "version": "1.4"}
+omissions:
+  description:
+    - What the domain or O(template) says and its clones do not get, though they could be missed. Of such are pins to
+      processors and NUMA nodes of the host, log files, consoles in files or on ports (they become pseudo-terminals),
+      fixed security labels, and keys of an encrypted launch.
+    - Empty when the appliance was there already.
+  returned: O(state=present)
+  type: list
+  elements: str
+  sample: [<cputune/vcpupin>, <devices/serial/log>]
 appliances:
   description: What became of each appliance that is, or was, in the catalogue from the feed.
   returned: O(state=synced)
@@ -645,6 +668,7 @@ ARGUMENTS = CONNECTION.merge(JOURNAL).merge(
             "keep": {"type": "int", "default": 2},
             "manifest": {"type": "dict"},
             "template": {"type": "str"},
+            "unknown_elements": {"type": "str", "choices": ["refuse", "keep"], "default": "refuse"},
             "memory": {"type": "str"},
             "vcpus": {"type": "int"},
             "arch": {"type": "str"},

@@ -192,7 +192,7 @@ def _report_unchanged(
     catalogue: Catalogue, existing: Manifest, request: ApplianceRequest
 ) -> dict[str, t.Any]:
     register.check_same(existing, request)
-    return {**Changes().as_result(), "appliance": catalogue.describe(existing)}
+    return {**Changes().as_result(), "appliance": catalogue.describe(existing), "omissions": []}
 
 
 def _make(catalogue: Catalogue, request: ApplianceRequest, run: RunContext) -> dict[str, t.Any]:
@@ -204,7 +204,12 @@ def _make(catalogue: Catalogue, request: ApplianceRequest, run: RunContext) -> d
             return {
                 **changes.as_result(),
                 "appliance": register.predict_description(catalogue, plan.manifest),
+                "omissions": list(plan.omissions),
             }
         provenance.open_provenance(run.journal.path).remember(plan.manifest)
         manifest = register.store(catalogue, plan, request)
-    return {**changes.as_result(), "appliance": catalogue.describe(manifest)}
+    return {
+        **changes.as_result(),
+        "appliance": catalogue.describe(manifest),
+        "omissions": list(plan.omissions),
+    }

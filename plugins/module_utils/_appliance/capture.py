@@ -48,13 +48,14 @@ class Capture:
     quiesce: str = "auto"
     seal: str | None = "none"
     uuid: str | None = None
+    keep_unknown: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
 class Captured:
     """What a domain gives: its template, its disks, the appliance that it was cloned from, how it is sealed.
 
-    ``nvram`` is what its UEFI firmware keeps, packed.
+    ``nvram`` is what its UEFI firmware keeps, packed; ``omissions`` what its owner may miss in the template.
     """
 
     template: str
@@ -62,6 +63,7 @@ class Captured:
     parent: str | None
     seal: seal.Method
     nvram: str | None = None
+    omissions: tuple[str, ...] = ()
 
 
 @contextlib.contextmanager
@@ -85,9 +87,8 @@ def open_capture(
         domain, secrets=True
     )  # that there is a password is to be seen
     definition = domain_xml.parse(text)
-    text_of_template = template.make_template(
-        text
-    )  # refuses what cannot be cloned before anything is done to the domain
+    # Refuses what cannot be cloned before anything is done to the domain.
+    text_of_template = template.make_template(text, keep_unknown=capture.keep_unknown)
     if not template.list_disk_targets(text_of_template):
         raise InvalidInput(
             "source.domain", capture.domain, "has no disk", "Name a domain with a disk of its own."
@@ -111,6 +112,7 @@ def open_capture(
             definition.metadata.appliance,
             method,
             nvram.read(connection, text),
+            template.list_omissions(text),
         )
 
 

@@ -39,7 +39,9 @@ def strip_console(device: Element) -> None:
         device.insert(0, etree.Element("listen", type="socket"))
     for name in _OF_THE_INSTANCE:
         device.attrib.pop(name, None)
-    if device.get("type") in {"vnc", "spice", "rdp"}:
+    if device.find("listen[@type='socket']") is not None:
+        device.attrib.pop("autoport", None)
+    elif device.get("type") in {"vnc", "spice", "rdp"}:
         device.set("autoport", "yes")
     if device.get("type") == "dbus":
         device.attrib.pop("address", None)

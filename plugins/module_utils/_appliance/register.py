@@ -63,7 +63,8 @@ class ApplianceRequest:
 
     ``files`` is {target or "": where it is}; ``original`` the manifest of the same appliance on another host;
     ``sha256`` what the only file must have; ``hardware_options`` the options that say something of the machine;
-    ``network`` the one that the cards of a template from elsewhere are attached to.
+    ``network`` the one that the cards of a template from elsewhere are attached to;
+    ``keep_unknown`` whether the template may say what this release does not know.
     ``created`` is ISO 8601, ``now`` epoch seconds, ``token`` 12 hexadecimal digits.
     """
 
@@ -76,6 +77,7 @@ class ApplianceRequest:
     files: t.Mapping[str, images.Location] = dataclasses.field(default_factory=dict)
     means: images.Means = dataclasses.field(default_factory=images.Means)
     template: str | None = None
+    keep_unknown: bool = False
     hardware: build.Hardware | None = None
     hardware_options: tuple[str, ...] = ()
     network: str | None = None
@@ -96,6 +98,7 @@ class AppliancePlan:
     disks: tuple[DiskSource, ...]
     expected: t.Mapping[str, str]
     seal: seals.Method = "none"
+    omissions: tuple[str, ...] = ()
 
 
 @contextlib.contextmanager
@@ -123,6 +126,7 @@ def open_plan(catalogue: Catalogue, request: ApplianceRequest) -> t.Iterator[App
                 parent,
                 "none",
                 None if request.original is None else request.original.nvram,
+                () if request.template is None else template.list_omissions(request.template),
             )
         manifest = _draft_manifest(request, capture)
         yield AppliancePlan(
@@ -130,6 +134,7 @@ def open_plan(catalogue: Catalogue, request: ApplianceRequest) -> t.Iterator[App
             tuple(capture.disks),
             _find_expected_checksums(request, manifest),
             capture.seal,
+            capture.omissions,
         )
 
 
@@ -208,7 +213,7 @@ def _choose_template(request: ApplianceRequest) -> tuple[str, list[str]]:
         None if request.original is None else request.original.template
     )
     if domain_text is not None:
-        text = template.make_template(domain_text)
+        text = template.make_template(domain_text, keep_unknown=request.keep_unknown)
         return text, template.list_disk_targets(text)
     targets = [target for target in request.files if target] or ["vda"]
     return build.build(request.hardware or build.Hardware(memory_bytes=1024**3), targets), targets

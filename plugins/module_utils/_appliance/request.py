@@ -97,6 +97,7 @@ def read_request(
         files=files,
         means=means,
         template=_read_template(params["template"]),
+        keep_unknown=params["unknown_elements"] == "keep",
         hardware=_read_hardware(params) if is_made else None,
         hardware_options=tuple(
             name for name in (*_HARDWARE, "template") if params[name] is not None
@@ -128,6 +129,7 @@ def _read_capture(params: Params, journal: Journal, token: str) -> Capture | Non
         source["quiesce"],
         params["seal"],
         source.get("domain_uuid"),
+        params["unknown_elements"] == "keep",
     )
 
 

@@ -13,11 +13,16 @@ and slot) stays, so that a clone finds its network card and disks where the orig
 
 from __future__ import annotations
 
+import contextlib
+import ipaddress
+import re
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import HeadroomError
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt import domain_schema
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.domain_xml import SEED_ALIAS
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.element_xml import (
+    iterate_elements,
     parse_element,
     read_attribute,
     serialise,
@@ -33,37 +38,39 @@ if t.TYPE_CHECKING:
 # Metadata in this namespace says which operating system it is; all other metadata is about the one machine.
 OS_NAMESPACE: t.Final = "http://libosinfo.org/xmlns/libvirt/domain/1.0"
 
-_OF_THE_INSTANCE: t.Final = (
-    "name",
-    "uuid",
-    "title",
-    "description",
-    "seclabel",
-    "vcpus",
-    "cputune/vcpupin",
-    "cputune/emulatorpin",
-    "cputune/iothreadpin",
-    "numatune",
-    f"devices/disk/alias[@name='{SEED_ALIAS}']/..",
-    "devices/*/alias",
-    "devices/*/seclabel",
-    "devices/*/source/seclabel",
-    "devices/interface/mac",
-    "devices/interface/target",
-    "devices/interface/virtualport/parameters[@interfaceid]",
-    "devices/interface/filterref/parameter[@name='IP']",
-    "devices/interface/filterref/parameter[@name='MAC']",
-    "devices/tpm/backend/encryption",
-    "devices/tpm/backend/source",
-    "sysinfo/system/entry[@name='uuid']",
-    "sysinfo/system/entry[@name='serial']",
+# What a parameter of a filter is called when it is an address that others share.
+_SHARED_PARAMETERS: t.Final = frozenset({"DHCPSERVER", "GATEWAY", "PROJNET", "PROJMASK"})
+_SYSTEM_ENTRIES: t.Final = frozenset({"serial", "uuid", "asset"})
+# systemd takes these for its guest alone: a host name, a machine id, keys.
+_CREDENTIAL: t.Final = "io.systemd.credential"
+_MAC: t.Final = re.compile(r"[0-9A-Fa-f]{1,2}([:-][0-9A-Fa-f]{1,2}){5}")
+_CONSOLES: t.Final = frozenset({"serial", "console", "parallel"})
+# Of what goes, what its owner may miss; the rest (name, UUID, addresses of cards, …) is what makes a clone a clone.
+_NOTED: t.Final = frozenset(
+    tuple(text.split("/"))
+    for text in (
+        "cputune/emulatorpin",
+        "cputune/iothreadpin",
+        "cputune/vcpupin",
+        "devices/channel/log",
+        "devices/console/log",
+        "devices/interface/ip",
+        "devices/interface/route",
+        "devices/parallel/log",
+        "devices/serial/log",
+        "launchSecurity/dhCert",
+        "launchSecurity/session",
+        "numatune",
+    )
 )
+# libvirt's names for the aliases that it leaves to people, and that other elements refer to.
+_OWN_ALIAS: t.Final = "ua-"
 
 
-def make_template(text: str) -> str:
+def make_template(text: str, *, keep_unknown: bool = False) -> str:
     """Return the template that the XML of a domain makes; raises Unsupported naming each device that cannot be cloned.
 
-    A template stays as it is.
+    What the table of libvirt's schema does not have is refused by name, or kept as it is. A template stays as it is.
     """
     root = parse_element(text)
     if root.tag != "domain":
@@ -71,20 +78,36 @@ def make_template(text: str) -> str:
             f"template: the XML is a <{root.tag!s}>, not a <domain>. Give the XML of a domain."
         )
     classify.refuse_unclonable(root)
-    root.attrib.pop("id", None)
-    for path in _OF_THE_INSTANCE:
-        for element in root.findall(path):
-            _remove(element)
+    if not keep_unknown:
+        classify.refuse_unknown(root)
     for strip in (
         strip_metadata,
+        _strip_labels,
         _strip_firmware,
         _strip_disks,
         _strip_interfaces,
         _strip_consoles,
         _strip_rest,
+        _strip_identity,
     ):
         strip(root)
     return serialise(root)
+
+
+def list_omissions(text: str) -> tuple[str, ...]:
+    """Return what of a domain's XML its template has not, though its owner may miss it: pins, log files, sockets."""
+    root = parse_element(text)
+    paths = map(domain_schema.get_path, iterate_elements(root))
+    omissions = [f"<{'/'.join(path)}>" for path in paths if path in _NOTED]
+    consoles = (device for device in root.iterfind("devices/*") if device.tag in _CONSOLES)
+    omissions.extend(
+        f"<devices/{domain_schema.get_name(device)} type={device.get('type')!r}>"
+        for device in consoles
+        if device.get("type") not in {"pty", "spicevmc", "spiceport"}
+    )
+    if root.find("seclabel[@type='static']") is not None:
+        omissions.append("<seclabel type='static'>")
+    return tuple(dict.fromkeys(omissions))
 
 
 def read_os_id(text: str) -> str | None:
@@ -116,6 +139,28 @@ def find_own_disks(root: Element) -> list[Element]:
     return [disk for disk in disks if disk.find(f"alias[@name='{SEED_ALIAS}']") is None]
 
 
+def _strip_identity(element: Element, path: domain_schema.Path = ()) -> None:
+    """Take out what the table of the schema calls the identity of one machine."""
+    if domain_schema.classify_text(path) == "identity":
+        element.text = None
+    for name in list(element.attrib):
+        if domain_schema.classify_attribute(path, str(name)) == "identity":
+            del element.attrib[name]
+    for child in [child for child in element if isinstance(child.tag, str)]:
+        path_of_child = (*path, domain_schema.get_name(child))
+        if domain_schema.classify_element(path_of_child) == "identity":
+            element.remove(child)
+        else:
+            _strip_identity(child, path_of_child)
+
+
+def _strip_labels(root: Element) -> None:
+    """Leave the owner's word that a driver labels nothing, or labels as it likes; the label itself is one machine's."""
+    for label in root.findall("seclabel"):
+        if label.get("type") != "none":
+            _remove(label)
+
+
 def strip_metadata(root: Element) -> None:
     """Take all metadata out but what says which operating system it is."""
     for element in root.findall("metadata/*"):
@@ -131,13 +176,12 @@ def _strip_firmware(root: Element) -> None:
     loader, nvram = system.find("loader"), system.find("nvram")
     chosen = system.get("firmware") is not None
     if loader is not None and chosen:
-        secure = loader.get("secure")
+        asked = {name: loader.get(name) for name in ("secure", "stateless")}
         loader.attrib.clear()
         loader.text = None
-        if secure is None:
+        loader.attrib.update({name: value for name, value in asked.items() if value is not None})
+        if not loader.attrib:
             system.remove(loader)
-        else:
-            loader.set("secure", secure)
     if nvram is not None:
         nvram.text = None
         for child in list(nvram):
@@ -151,50 +195,59 @@ def _strip_firmware(root: Element) -> None:
 
 def _strip_disks(root: Element) -> None:
     for disk in root.iterfind("devices/disk"):
-        for name in (
-            "source",
-            "backingStore",
-            "mirror",
-            "serial",
-            "wwn",
-            "transient",
-            "encryption",
-        ):
+        for name in ("source", "backingStore", "mirror", "encryption", "auth", "shareable"):
             for element in disk.findall(name):
                 disk.remove(element)
         disk.set("type", "file")
 
 
 def _strip_interfaces(root: Element) -> None:
-    for source in root.iterfind("devices/interface/source"):
-        for name in ("portid", *(("bridge",) if source.get("network") else ())):
-            source.attrib.pop(name, None)
+    for source in root.iterfind("devices/interface/source[@network]"):
+        source.attrib.pop("bridge", None)
+    for parameters in root.findall("devices/interface/virtualport/parameters"):
+        if parameters.attrib and set(parameters.attrib) <= {"instanceid", "interfaceid"}:
+            _remove(parameters)
+    for interface in root.iterfind("devices/interface"):
+        backend = interface.find("backend")
+        if backend is not None and set(backend.attrib) == {"logFile"}:
+            interface.remove(backend)
+    for parameter in root.findall("devices/interface/filterref/parameter"):
+        if parameter.get("name") not in _SHARED_PARAMETERS and _is_address(
+            parameter.get("value", "")
+        ):
+            _remove(parameter)
+
+
+def _is_address(text: str) -> bool:
+    with contextlib.suppress(ValueError):
+        return bool(ipaddress.ip_address(text))
+    return _MAC.fullmatch(text) is not None
 
 
 def _strip_consoles(root: Element) -> None:
     """Consoles become pseudo-terminals; channels and graphics get paths and ports of their own from libvirt."""
     devices = root.find("devices")
     for device in [] if devices is None else list(devices):
-        if device.tag in {"serial", "console", "parallel"}:
+        if device.tag in _CONSOLES:
             _drop_children(device, "source", "log", "protocol")
             device.set("type", "pty")
             device.attrib.pop("tty", None)
         elif device.tag == "channel":
-            _drop_children(device, "source", "log")
-            target = device.find("target")
-            if target is not None:
-                target.attrib.pop("state", None)
+            if device.get("type") in {"unix", "pty"}:
+                _drop_children(device, "source")
         elif device.tag == "graphics":
             consoles.strip_console(device)
 
 
 def _strip_rest(root: Element) -> None:
-    vcpu = root.find("vcpu")
-    if vcpu is not None:
-        vcpu.attrib.pop("cpuset", None)
-        vcpu.attrib.pop("current", None)
-    for element in root.iterfind("genid"):
-        element.text = None  # libvirt makes a new one
+    for alias in root.findall("devices/*/alias"):
+        if not alias.get("name", "").startswith(_OWN_ALIAS):
+            _remove(alias)
+    for entry in root.findall("sysinfo/*/entry"):
+        if entry.get("name") in _SYSTEM_ENTRIES or (entry.text or "").startswith(_CREDENTIAL):
+            _remove(entry)
+    for disk in root.findall(f"devices/disk/alias[@name='{SEED_ALIAS}']/.."):
+        _remove(disk)
     for cid in root.iterfind("devices/vsock/cid"):
         cid.attrib.clear()
         cid.set("auto", "yes")

@@ -23,6 +23,8 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import In
 from ansible_collections.headroom.libvirt.plugins.module_utils._lxml_dep import etree
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import metadata as metadata_
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.element_xml import (
+    format_cpus,
+    parse_cpus,
     parse_element,
     serialise,
 )
@@ -40,6 +42,14 @@ if t.TYPE_CHECKING:
 
 # libvirt's schema of a domain lets these come in any order, but people expect names on top.
 _TOP: t.Final = ("name", "uuid", "title", "description")
+# Monitors before what they stand in, which may go.
+_TUNING_OF_VCPUS: t.Final = (
+    "cputune/vcpusched",
+    "cputune/cachetune/monitor",
+    "cputune/memorytune/monitor",
+    "cputune/cachetune",
+    "cputune/memorytune",
+)
 
 
 def make_clone_xml(
@@ -119,8 +129,6 @@ def _put_disk(disk: etree._Element, overlay: Overlay) -> None:
         disk.insert(0, driver)
     driver.set("type", overlay.format)
     driver.addnext(etree.Element("source", file=overlay.path))
-    for readonly in disk.findall("readonly"):
-        disk.remove(readonly)
 
 
 def _put_platform(root: etree._Element, platform: Platform) -> None:
@@ -165,8 +173,29 @@ def _put_vcpus(root: etree._Element, count: int) -> None:
         vcpu = etree.SubElement(root, "vcpu")
     if vcpu.text == str(count):
         return
+    if root.find("maxMemory") is not None or root.find("devices/memory/target/node") is not None:
+        raise InvalidInput(
+            "vcpus",
+            count,
+            "cannot be set, since the template has slots for memory in NUMA cells of its vCPUs",
+            "Leave it out, or make an appliance from a template without them.",
+        )
     vcpu.text = str(count)
-    _drop(root, "cpu/topology", "cpu/numa")
+    vcpu.attrib.pop("current", None)
+    _drop(root, "vcpus", "cpu/topology", "cpu/numa")
+    for path in _TUNING_OF_VCPUS:
+        for element in root.findall(path):
+            _limit_vcpus(element, count)
+
+
+def _limit_vcpus(element: etree._Element, count: int) -> None:
+    """Have tuning name only vCPUs that are there; what then is about none goes. libvirt refuses any other."""
+    numbers = [number for number in parse_cpus(element.get("vcpus", "")) if number < count]
+    parent = element.getparent()
+    if numbers:
+        element.set("vcpus", format_cpus(numbers))
+    elif parent is not None:
+        parent.remove(element)
 
 
 def _put_network(root: etree._Element, network: str) -> None:

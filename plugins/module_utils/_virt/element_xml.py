@@ -52,6 +52,11 @@ def read_attribute(element: etree._Element | None, name: str) -> str:
     return "" if element is None else element.get(name, "")
 
 
+def iterate_elements(root: etree._Element) -> t.Iterator[etree._Element]:
+    """Yield ``root`` and all elements below it, in the order of the text; no comments, no instructions."""
+    return (element for element in root.iter() if isinstance(element.tag, str))
+
+
 def map_children(element: etree._Element | None) -> dict[str, etree._Element]:
     """Return the first child of each name: one pass instead of a search for each."""
     return {} if element is None else {str(child.tag): child for child in reversed(element)}
@@ -72,3 +77,26 @@ def read_size_bytes(element: etree._Element | None, default_unit: str = "KiB") -
     if element is None or not (element.text or "").strip():
         return 0
     return int(element.text or 0) * _UNITS[element.get("unit", default_unit).lower()]
+
+
+def parse_cpus(text: str) -> list[int]:
+    """Return the numbers that libvirt's notation ``0-3,^2,8`` stands for, sorted."""
+    numbers: set[int] = set()
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        first, _, last = part.lstrip("^").partition("-")
+        part_numbers = range(int(first), int(last or first) + 1)
+        numbers = (
+            numbers.difference(part_numbers) if part[0] == "^" else numbers.union(part_numbers)
+        )
+    return sorted(numbers)
+
+
+def format_cpus(numbers: t.Iterable[int]) -> str:
+    """Return numbers in libvirt's notation, such as ``0-1,3``."""
+    spans: list[list[int]] = []
+    for number in sorted(numbers):
+        if spans and spans[-1][-1] == number - 1:
+            spans[-1][-1:] = [number]
+        else:
+            spans.append([number, number])
+    return ",".join(str(a) if a == b else f"{a}-{b}" for a, b in spans)

@@ -15,6 +15,7 @@ import typing as t
 from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.template import (
     find_own_disks,
 )
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
 from ansible_collections.headroom.libvirt.plugins.module_utils._lxml_dep import etree
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.domain_xml import SEED_ALIAS
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.element_xml import (
@@ -24,6 +25,8 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._virt.element_xml
 # QEMU has no read-only disks on these buses, but CD-ROM drives.
 _DRIVES: t.Final = frozenset({"sata", "ide"})
 _PREFIXES: t.Final = {"virtio": "vd", "ide": "hd", "xen": "xvd"}
+# Machines that have IDE have one controller, with four places.
+_IDE_PLACES: t.Final = 4
 
 
 def add(root: etree._Element, path: str) -> None:
@@ -50,8 +53,19 @@ def add(root: etree._Element, path: str) -> None:
 
 
 def _free_target(devices: etree._Element, prefix: str) -> str:
-    """Return the name after the last one of the bus, so that no name of the guest's changes."""
+    """Return the name after the last one of the bus, so that no name of the guest's changes; on IDE one of its four."""
     taken = {read_attribute(target, "dev") for target in devices.iterfind("disk/target")}
     names = [prefix + letter for letter in string.ascii_lowercase]
     last = max((index for index, name in enumerate(names) if name in taken), default=-1)
-    return names[last + 1] if last + 1 < len(names) else f"{prefix}aa"
+    if prefix != "hd":
+        return names[last + 1] if last + 1 < len(names) else f"{prefix}aa"
+    places = names[:_IDE_PLACES]
+    free = [name for name in places[last + 1 :] + places if name not in taken]
+    if not free:
+        raise InvalidInput(
+            "seed",
+            True,
+            "has no place on the IDE controller, where the template has four drives",
+            "Make an appliance from a domain with three, or with its disks on virtio or SATA.",
+        )
+    return free[0]

@@ -225,7 +225,11 @@ def test_what_is_not_the_machines_own_is_kept(
             expected.setdefault(place, []).append(
                 etree.tostring(to_element(described), method="c14n")
             )
-    made = element_xml.parse_element(clone(template.make_template(element_xml.serialise(root))))
+    text = element_xml.serialise(root)
+    if expected:
+        with pytest.raises(Unsupported, match="kept-"):
+            template.make_template(text)
+    made = element_xml.parse_element(clone(template.make_template(text, keep_unknown=True)))
     for place, elements in expected.items():
         parent = made.find(place) if place else made
         assert parent is not None
@@ -329,6 +333,55 @@ def test_an_emulated_machine_has_nothing_that_needs_kvm() -> None:
     assert root.find("cpu").attrib == {"mode": "maximum"}  # type: ignore[union-attr]
     assert [child.tag for child in root.find("features")] == ["acpi"]  # type: ignore[union-attr]
     assert [timer.get("name") for timer in root.iterfind("clock/timer")] == ["rtc"]
+
+
+@pytest.mark.parametrize(
+    ("count", "scheduler", "cache"), [(1, "0", "0"), (2, "0-1", "0-1"), (3, "0-2", "0-1")]
+)
+def test_tuning_names_only_vcpus_that_the_clone_has(count: int, scheduler: str, cache: str) -> None:
+    tuning = (
+        "<cputune><vcpusched vcpus='0-3,^3' scheduler='fifo' priority='1'/>"
+        "<vcpusched vcpus='3' scheduler='rr' priority='1'/><cachetune vcpus='0-1'>"
+        "<cache id='0' level='3' type='both' size='3' unit='MiB'/><monitor level='3' vcpus='1'/></cachetune>"
+        "<memorytune vcpus='3'><node id='0' bandwidth='60'/></memorytune></cputune>"
+    )
+    text = plain(vcpus=4).replace("<os>", tuning + "<os>")
+    root = root_of(text, vcpus=count)
+    assert [element.get("vcpus") for element in root.iterfind("cputune/*")] == [scheduler, cache]
+    assert (root.find("cputune/cachetune/monitor") is None) == (count == 1)
+
+
+def test_vcpus_of_a_template_with_slots_for_memory_cannot_be_set() -> None:
+    numa = "<maxMemory slots='4' unit='GiB'>4</maxMemory><os>"
+    with pytest.raises(InvalidInput, match="vcpus"):
+        root_of(plain(vcpus=4).replace("<os>", numa), vcpus=2)
+
+
+@pytest.mark.parametrize(
+    ("targets", "expected"),
+    [
+        (["hda"], "hdb"),
+        (["hda", "hdd"], "hdb"),
+        (["hda", "hdb", "hdd"], "hdc"),
+        (["hdb", "hdc", "hdd"], "hda"),
+    ],
+)
+def test_a_seed_takes_a_place_that_ide_has(targets: list[str], expected: str) -> None:
+    seeded = dataclasses.replace(IDENTITY, seed="/pool/web-1.seed.iso")
+    disks = domain_xml.parse(clone(on_ide(targets), identity=seeded)).disks
+    assert [disk.target for disk in disks if disk.alias] == [expected]
+
+
+def test_a_seed_beside_four_ide_drives_is_refused() -> None:
+    seeded = dataclasses.replace(IDENTITY, seed="/pool/web-1.seed.iso")
+    with pytest.raises(InvalidInput, match="IDE"):
+        clone(on_ide(["hda", "hdb", "hdc", "hdd"]), identity=seeded)
+
+
+def on_ide(targets: list[str]) -> str:
+    return build.build(build.Hardware(memory_bytes=64 << 20), targets).replace(
+        'bus="virtio"', 'bus="ide"'
+    )
 
 
 def test_every_disk_is_a_writable_qcow2_overlay_whatever_its_base_is() -> None:
