@@ -166,10 +166,12 @@ options:
     default: false
   on_duplicate:
     description:
-      - What happens when two domains have the same name, or when a domain is called like something that Ansible knows
-        by that name, such as C(localhost), C(all) or a group of O(groups).
-      - With V(qualify) each of them is listed as C(domain.host), with V(skip) they are left out with a warning, with
-        V(error) there is no inventory.
+      - What happens when two domains have the same name, or when something else is called like a domain. That can be a
+        host or group of another inventory source, read before or after this one, or the address of such a host; one of
+        the hosts that are read; a group of this inventory; or C(localhost), C(all) and the like.
+      - With V(qualify) each of them is listed as C(domain.host), or as C(domain.host.uuid) where that is ambiguous too.
+        With V(skip) they are left out with a warning, with V(error) there is no inventory.
+      - What other sources have always stays as it is, but for hosts that O(shared_names) names.
       - A domain whose name begins with a dash is left out with a warning whatever this says, since C(ssh) would take
         the name for an option.
     type: str
@@ -178,6 +180,17 @@ options:
       - error
       - skip
     default: qualify
+  shared_names:
+    description:
+      - Regular expressions. A host of another inventory source, whose whole name matches one of them, and the domain of
+        that name are one machine. The domain's groups and variables are added to what that source has, which stays.
+      - Without it the name of a domain never changes what another source says of a host, and O(on_duplicate) decides
+        how the domain is listed.
+      - Who may give domains their names on one of the hosts may choose one of these names too. Then plays for that host
+        go to the address of that domain, with all passwords that the other source has for it.
+    type: list
+    elements: str
+    default: []
   default_groups:
     description:
       - Whether to make groups by state, host, fleet, tenant, appliance and tag, such as C(state_running), C(host_kvm1),
@@ -241,6 +254,7 @@ address_sources: [reservation, lease, arp]
 names: ["web-.*"]
 filters: ["state == 'running'", "contains(tags, 'edge')"]
 inventory_hostname: libvirt_name ~ '.' ~ libvirt_host
+shared_names: ["web-[0-9]+\\.kvm[0-9]+"]
 connect: proxy_jump
 unreachable: cached
 
@@ -297,15 +311,18 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     InvalidInput,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.filters import (
+    compile_names,
     read_filters,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.hosts import (
     InventoryHost,
     build_ssh_uri,
+    list_host_names,
     read_hosts,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.naming import (
     InventoryEntry,
+    TakenNames,
     assign_names,
     list_default_groups,
 )
@@ -324,9 +341,14 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._uris import mask
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.libvirt_dep import (
     require_libvirt,
 )
-from ansible_collections.headroom.libvirt.plugins.plugin_utils._inventory import InventoryBase
+from ansible_collections.headroom.libvirt.plugins.plugin_utils._claims import Claims, Guest
+from ansible_collections.headroom.libvirt.plugins.plugin_utils._inventory import (
+    InventoryBase,
+    Member,
+)
 from ansible_collections.headroom.libvirt.plugins.plugin_utils._parallel import run_each
 
+_OF_THIS_FILE: t.Final = "is a group of this inventory file"
 _LIMITS: t.Final = ("timeout", "parallel", "agent_timeout")
 
 
@@ -353,16 +375,99 @@ class InventoryModule(InventoryBase):
                 if filters.admit(guest.name, collect_facts(guest, host)):
                     name = self._evaluate_name(guest, host)
                     candidates.append(InventoryEntry(name, host.name, guest))
-        entries, omitted = assign_names(
-            candidates, self.get_option("on_duplicate"), self.get_option("groups")
+        self._list(path, by_name, candidates)
+
+    def _list(
+        self, path: str, hosts: dict[str, InventoryHost], candidates: list[InventoryEntry]
+    ) -> None:
+        """Add the domains, under names and in groups that change nothing of what other sources have."""
+        policy, taken = self.get_option("on_duplicate"), self._find_taken(hosts, candidates)
+        while True:
+            entries, omitted = assign_names(candidates, policy, taken)
+            members = [self._build_member(path, entry, hosts[entry.host]) for entry in entries]
+            draft = self.construct(members)
+            groups = draft.groups.keys() & {entry.name for entry in entries}
+            if not groups:
+                break
+            taken.add_groups(groups, _OF_THIS_FILE)
+        self._tell_names(entries, omitted, taken)
+        self.list_members(members, draft)
+
+    def _find_taken(
+        self, hosts: dict[str, InventoryHost], candidates: list[InventoryEntry]
+    ) -> TakenNames:
+        """Return the names that no domain may have, since they mean something else."""
+        taken, shared = TakenNames(), self._find_shared(candidates)
+        for host in self.inventory.hosts.values():
+            if host.name not in shared:
+                taken.add_hosts([host.name], "is a host of another inventory source")
+        for host in Claims.of(self.inventory).list_foreign_hosts():
+            addresses = [host.vars.get(name) for name in ("ansible_host", "ansible_ssh_host")]
+            taken.add_hosts(
+                (
+                    address
+                    for address in addresses
+                    if isinstance(address, str) and address not in shared
+                ),
+                "is the address of a host of another inventory source",
+            )
+        for host in hosts.values():
+            taken.add_hosts(list_host_names(host), "is a host that is read")
+        taken.add_groups(self.inventory.groups, "is a group of another inventory source")
+        raw = set(itertools.chain.from_iterable(map(self._list_groups, candidates)))
+        taken.add_groups(map(self.make_group_name, raw), _OF_THIS_FILE)
+        taken.add_groups(self.get_option("groups"), _OF_THIS_FILE)
+        return taken
+
+    def _find_shared(self, candidates: list[InventoryEntry]) -> set[str]:
+        """Return the names of hosts that are one machine with a domain: by the options, or listed by another file."""
+        shared = {name for name in self.inventory.hosts if self._is_shared(name)}
+        claims = Claims.of(self.inventory)
+        for entry in candidates:
+            if claims.is_guest(entry.name):
+                machine = self.inventory.hosts[entry.name].vars.get("libvirt_machine") or {}
+                if machine.get("uuid") == entry.guest.uuid:
+                    shared.add(entry.name)
+        return shared
+
+    def _is_shared(self, name: str) -> bool:
+        patterns = compile_names("shared_names", self.get_option("shared_names"))
+        return any(pattern.fullmatch(name) for pattern in patterns)
+
+    def _list_groups(self, entry: InventoryEntry) -> list[str]:
+        groups = list_default_groups(entry) if self.get_option("default_groups") else []
+        return [*groups, "stale"] if "stale_seconds" in entry.guest.facts else groups
+
+    def _build_member(self, path: str, entry: InventoryEntry, host: InventoryHost) -> Member:
+        variables = build_variables(entry.guest, host, self.get_option("connect"))
+        existing = self.inventory.hosts.get(entry.name)
+        if existing is not None:
+            variables = {**variables, **existing.vars}
+        policy = self.get_option("on_duplicate")
+        following = entry.names[entry.names.index(entry.name) + 1 :]
+        guest = Guest(
+            source=path,
+            other_names=following if policy == "qualify" else (),
+            is_shared=self._is_shared(entry.name),
+            is_exclusive=policy == "error",
         )
+        return Member(entry.name, guest, variables, self._list_groups(entry))
+
+    def _tell_names(
+        self, entries: list[InventoryEntry], omitted: list[str], taken: TakenNames
+    ) -> None:
+        """Warn of names that are left out, or that a domain did not get since something else is called so."""
         if omitted:
             self.display.warning(f"Left out for their names: {', '.join(map(repr, omitted))}")
-        connect, grouped = self.get_option("connect"), self.get_option("default_groups")
-        for entry in entries:
-            groups = list_default_groups(entry) if grouped else []
-            groups += ["stale"] if "stale_seconds" in entry.guest.facts else []
-            self.add(entry.name, build_variables(entry.guest, by_name[entry.host], connect), groups)
+        renamed = [
+            f"{entry.plain_name!r} {taken.describe(entry.plain_name)}, and the domain is listed as {entry.name!r}"
+            for entry in entries
+            if entry.plain_name is not None and taken.describe(entry.plain_name)
+        ]
+        if renamed:
+            self.display.warning(
+                f"{'; '.join(renamed)}. If a domain and a host of that name are one machine, say so by shared_names."
+            )
 
     def _read_hosts(self) -> list[InventoryHost]:
         """Return the hosts of the options ``uris`` and ``hypervisors``."""

@@ -5,7 +5,7 @@
 # Note that this plugin_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""``InventoryBase``: what an inventory plugin derives from, for its file, cache, hosts and groups."""
+"""``InventoryBase``: what an inventory plugin derives from, for its file, its cache and what it constructs."""
 
 from __future__ import annotations
 
@@ -13,18 +13,57 @@ import hashlib
 import typing as t
 
 from ansible.errors import AnsibleError, AnsibleParserError
+from ansible.inventory.data import InventoryData
 from ansible.inventory.group import to_safe_group_name
 from ansible.inventory.helpers import get_group_vars
+from ansible.inventory.host import Host
 from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     HeadroomError,
     InvalidInput,
 )
+from ansible_collections.headroom.libvirt.plugins.plugin_utils._claims import Claims, Guest
 
 if t.TYPE_CHECKING:
-    from ansible.inventory.data import InventoryData
-    from ansible.inventory.host import Host
     from ansible.parsing.dataloader import DataLoader
+
+
+class Member(t.NamedTuple):
+    """A guest that is to be in the inventory, with its variables and groups, whose names need not be safe yet."""
+
+    name: str
+    guest: Guest
+    variables: dict[str, t.Any]
+    groups: t.Sequence[str] = ()
+
+
+class Draft(InventoryData):  # type: ignore[misc]  # Ansible has no types
+    """Hosts with the groups and variables that were constructed for them, before they are in any inventory.
+
+    Text of others makes the names here, so that one may be a host and a group at once.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.composed: dict[str, dict[str, t.Any]] = {}
+
+    def put(self, name: str, variables: t.Mapping[str, t.Any]) -> None:
+        """Add a host, without the checks of its variables' names that take longer than all the rest."""
+        host = Host(name)
+        host.vars.update(variables)
+        self.hosts[name] = host
+
+    def set_variable(self, entity: str, varname: str, value: t.Any) -> None:
+        """Note a variable that was composed for a host."""
+        self.hosts[entity].set_variable(varname, value)
+        self.composed.setdefault(entity, {})[varname] = value
+
+    def add_child(self, group: str, child: str) -> bool:
+        """Add a host or group to a group, unless that makes a loop."""
+        try:
+            return group != child and bool(super().add_child(group, child))
+        except AnsibleError:
+            return False
 
 
 class InventoryBase(BaseInventoryPlugin, Constructable, Cacheable):  # type: ignore[misc]  # Ansible has no types
@@ -35,6 +74,7 @@ class InventoryBase(BaseInventoryPlugin, Constructable, Cacheable):  # type: ign
 
     file_suffixes: t.ClassVar[tuple[str, ...]] = ()
     trusted_by_default = False
+    inventory: InventoryData
 
     def verify_file(self, path: str) -> bool:
         """Return whether the file exists and has a name that this plugin answers to."""
@@ -73,20 +113,69 @@ class InventoryBase(BaseInventoryPlugin, Constructable, Cacheable):  # type: ign
             for name, value in data.items():
                 self._cache[self._build_key(path, name)] = value
 
-    def add(self, name: str, variables: t.Mapping[str, t.Any], groups: t.Iterable[str]) -> None:
-        """Add a host with its variables, its groups (made safe as names) and the constructed ones."""
-        self.inventory.add_host(name)
-        host = self.inventory.hosts[name]
-        if host.vars.keys().isdisjoint(variables):
+    def construct(self, members: t.Iterable[Member]) -> Draft:
+        """Return what the options of constructed inventories make of hosts that are not in the inventory yet."""
+        draft, inventory = Draft(), self.inventory
+        options = [self.get_option(option) for option in ("compose", "groups", "keyed_groups")]
+        if not any(options):
+            return draft
+        strict = self.get_option("strict")
+        self.inventory = draft
+        try:
+            for member in members:
+                name, variables = member.name, dict(member.variables)
+                draft.put(name, variables)
+                compose, groups, keyed_groups = options
+                self._set_composite_vars(compose, variables, name, strict=strict)
+                self._add_host_to_composed_groups(groups, variables, name, strict=strict)
+                self._add_host_to_keyed_groups(keyed_groups, variables, name, strict=strict)
+        finally:
+            self.inventory = inventory
+        return draft
+
+    def list_members(self, members: t.Iterable[Member], draft: Draft) -> None:
+        """Add hosts, their groups and what was constructed for them; what other sources have stays as it is."""
+        claims, refused = Claims.of(self.inventory), set()
+        for member in members:
+            is_foreign = member.name in self.inventory.hosts and not claims.is_guest(member.name)
+            host = claims.put_guest(member.name, member.guest)
+            existing = set(host.vars) if is_foreign else set()
+            composed = draft.composed.get(member.name, {})
             # set_variable() would check each name for each host: a third of all the time.
-            host.vars.update(variables)
-        else:
-            # Another inventory has the host too, and Ansible knows how to merge what both say.
-            for variable, value in variables.items():
-                host.set_variable(variable, value)
-        for group in groups:
-            self.inventory.add_child(self._add_group(group), name)
-        self._construct(name, dict(variables))
+            host.vars.update(_leave_out(member.variables, existing))
+            for variable, value in _leave_out(composed, existing).items():
+                self.inventory.set_variable(member.name, variable, value)
+            for raw in member.groups:
+                group = self.make_group_name(raw)
+                if not claims.put_into_group(group, host):
+                    refused.add(group)
+        refused |= self._list_constructed(draft, claims)
+        if refused:
+            self.display.warning(
+                "Other inventory sources have hosts of these names, or hosts in these groups, which stay as they are: "
+                + ", ".join(map(repr, sorted(refused)))
+            )
+
+    def _list_constructed(self, draft: Draft, claims: Claims) -> set[str]:
+        """Add the groups that were constructed, and return the names of those that cannot be as they were meant."""
+        refused = set()
+        for group in draft.groups.values():
+            for member in group.hosts:
+                if not claims.put_into_group(group.name, self.inventory.hosts[member.name]):
+                    refused.add(group.name)
+        for group in draft.groups.values():
+            for child in group.child_groups:
+                if group.name == "all" or claims.put_under_parent(group.name, child.name):
+                    continue
+                refused.add(child.name)
+                for member in child.hosts:
+                    claims.put_into_group(group.name, self.inventory.hosts[member.name])
+        return refused
+
+    @staticmethod
+    def make_group_name(raw: str) -> str:
+        """Return the name of a group for text of others, whatever TRANSFORM_INVALID_GROUP_CHARS says."""
+        return str(to_safe_group_name(raw, force=True, silent=True))
 
     def evaluate(self, option: str, expression: str, variables: dict[str, t.Any]) -> str:
         """Return the text that the Jinja expression in ``option`` makes of ``variables``; raises InvalidInput."""
@@ -106,18 +195,12 @@ class InventoryBase(BaseInventoryPlugin, Constructable, Cacheable):  # type: ign
         """Return the variables that the inventory files read so far give a host, its groups' included."""
         return {**get_group_vars(host.get_groups()), **host.get_vars()}
 
-    def _construct(self, name: str, variables: dict[str, t.Any]) -> None:
-        strict = self.get_option("strict")
-        self._set_composite_vars(self.get_option("compose"), variables, name, strict=strict)
-        self._add_host_to_composed_groups(self.get_option("groups"), variables, name, strict=strict)
-        self._add_host_to_keyed_groups(
-            self.get_option("keyed_groups"), variables, name, strict=strict
-        )
-
-    def _add_group(self, raw: str) -> str:
-        # Forced: what a guest's metadata says must not depend on TRANSFORM_INVALID_GROUP_CHARS to be harmless.
-        return str(self.inventory.add_group(to_safe_group_name(raw, force=True, silent=True)))
-
     def _build_key(self, path: str, name: str) -> str:
         digest = hashlib.sha256(name.encode(), usedforsecurity=False).hexdigest()
         return f"{self.get_cache_key(path)}_{digest[:16]}"
+
+
+def _leave_out(variables: t.Mapping[str, t.Any], names: t.Collection[str]) -> t.Mapping[str, t.Any]:
+    if not names:
+        return variables
+    return {name: value for name, value in variables.items() if name not in names}

@@ -34,9 +34,14 @@ class Filters(t.NamedTuple):
 def read_filters(names: t.Sequence[str], queries: t.Sequence[str]) -> Filters:
     """Return the Filters of the options ``names`` and ``filters``; raises InvalidInput."""
     return Filters(
-        names=tuple(_compile(pattern) for pattern in names),
+        names=compile_names("names", names),
         queries=tuple(_compile_query(text) for text in queries),
     )
+
+
+def compile_names(option: str, patterns: t.Sequence[str]) -> tuple[re.Pattern[str], ...]:
+    """Return regular expressions for whole names; raises InvalidInput that names ``option``."""
+    return tuple(_compile(option, pattern) for pattern in patterns)
 
 
 def _compile_query(text: str) -> Query:
@@ -46,12 +51,12 @@ def _compile_query(text: str) -> Query:
     return compile_query("filters", text)
 
 
-def _compile(pattern: str) -> re.Pattern[str]:
+def _compile(option: str, pattern: str) -> re.Pattern[str]:
     try:
         return re.compile(pattern)
     except re.error as error:
         raise InvalidInput(
-            "names", pattern, f"is not a regular expression: {error}", "Correct it."
+            option, pattern, f"is not a regular expression: {error}", "Correct it."
         ) from error
 
 

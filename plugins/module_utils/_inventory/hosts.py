@@ -55,6 +55,11 @@ def build_ssh_uri(name: str, variables: t.Mapping[str, t.Any]) -> str:
     return f"qemu+ssh://{login}{address}{suffix}/system?no_tty=1"
 
 
+def list_host_names(host: InventoryHost) -> list[str]:
+    """Return what a host is called, in the inventory and in its URI."""
+    return [host.name, _parse_host_name(host.uri)]
+
+
 def _read_host(item: t.Any) -> InventoryHost:
     values = item if isinstance(item, dict) else {"uri": item}
     uri, name = values.get("uri"), values.get("name")

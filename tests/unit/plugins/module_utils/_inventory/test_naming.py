@@ -41,18 +41,24 @@ def hosts(**names: t.Iterable[str]) -> list[naming.InventoryEntry]:
     ]
 
 
+def taken(**groups: str) -> naming.TakenNames:
+    names = naming.TakenNames()
+    names.add_groups(groups, "is a group of this inventory file")
+    return names
+
+
 def named(entries: list[naming.InventoryEntry]) -> dict[str, tuple[str, str]]:
     return {entry.name: (entry.host, entry.guest.name) for entry in entries}
 
 
 def test_a_name_on_two_hosts_is_qualified_on_both_and_others_are_left_alone() -> None:
-    entries, left_out = naming.assign_names(hosts(k1=["web", "db"], k2=["web"]), "qualify")
+    entries, left_out = naming.assign_names(hosts(k1=["web", "db"], k2=["web"]), "qualify", taken())
     assert named(entries) == {"web.k1": ("k1", "web"), "db": ("k1", "db"), "web.k2": ("k2", "web")}
     assert left_out == []
 
 
 def test_a_name_on_two_hosts_is_skipped_on_both() -> None:
-    entries, left_out = naming.assign_names(hosts(k1=["web", "db"], k2=["web"]), "skip")
+    entries, left_out = naming.assign_names(hosts(k1=["web", "db"], k2=["web"]), "skip", taken())
     assert named(entries) == {"db": ("k1", "db")}
     assert left_out == ["web"]
 
@@ -61,30 +67,59 @@ def test_a_name_on_two_hosts_is_an_error_that_says_where() -> None:
     with pytest.raises(
         Conflict, match="'web' is ambiguous, it is a domain's name on k1 and k2"
     ) as failure:
-        naming.assign_names(hosts(k1=["web"], k2=["web"]), "error")
+        naming.assign_names(hosts(k1=["web"], k2=["web"]), "error", taken())
     assert failure.value.details == {"name": "web", "hosts": ["k1", "k2"]}
 
 
-@pytest.mark.parametrize("name", ["localhost", "127.0.0.1", "all", "ungrouped"])
+@pytest.mark.parametrize(
+    "name", ["localhost", "127.0.0.1", "127.1", "LOCALHOST.", "::1", "0", "all", "ungrouped"]
+)
 def test_a_name_that_ansible_knows_is_never_given_to_a_domain(name: str) -> None:
-    entries, _left_out = naming.assign_names(hosts(k1=[name]), "qualify")
+    entries, _left_out = naming.assign_names(hosts(k1=[name]), "qualify", taken())
     assert [entry.name for entry in entries] == [f"{name}.k1"]
-    assert naming.assign_names(hosts(k1=[name]), "skip") == ([], [name])
+    assert naming.assign_names(hosts(k1=[name]), "skip", taken()) == ([], [name])
     with pytest.raises(Conflict, match="has a meaning of its own for Ansible"):
-        naming.assign_names(hosts(k1=[name]), "error")
+        naming.assign_names(hosts(k1=[name]), "error", taken())
 
 
 @pytest.mark.parametrize("policy", ["qualify", "skip", "error"])
 def test_a_name_that_is_an_option_of_ssh_is_left_out(policy: naming.OnDuplicate) -> None:
-    assert naming.assign_names(hosts(k1=["-oProxyCommand=id"]), policy) == (
+    assert naming.assign_names(hosts(k1=["-oProxyCommand=id"]), policy, taken()) == (
         [],
         ["-oProxyCommand=id"],
     )
 
 
-def test_qualifying_that_makes_another_duplicate_is_an_error() -> None:
-    with pytest.raises(Conflict, match=r"'web\.k1' is ambiguous"):
-        naming.assign_names(hosts(k1=["web", "web.k1"], k2=["web"]), "qualify")
+def test_who_is_qualified_less_gives_way() -> None:
+    entries, left_out = naming.assign_names(
+        hosts(k1=["web", "web.k1"], k2=["web"]), "qualify", taken()
+    )
+    assert named(entries) == {
+        "web.k1": ("k1", "web"),
+        "web.k1.k1": ("k1", "web.k1"),
+        "web.k2": ("k2", "web"),
+    }
+    assert left_out == []
+
+
+def test_the_uuid_qualifies_where_the_host_does_not() -> None:
+    names = taken()
+    names.add_hosts(["web", "web.k1"], "is a host of another inventory source")
+    entries, _left_out = naming.assign_names(hosts(k1=["web"]), "qualify", names)
+    assert [entry.name for entry in entries] == ["web.k1.uuid of web"]
+    names.add_hosts(["web.k1.uuid of web"], "is a host of another inventory source")
+    assert naming.assign_names(hosts(k1=["web", "db"]), "qualify", names)[1] == ["web"]
+
+
+@pytest.mark.parametrize(
+    "name", ["kvm1", "KVM1", "kvm1.", " kvm1", "\uff4bvm1", "10.0.0.1", "fe80::1"]
+)
+def test_a_host_of_others_is_known_however_its_name_is_written(name: str) -> None:
+    names = taken()
+    names.add_hosts(["kvm1", "10.0.0.1", "FE80::1"], "is a host of another inventory source")
+    assert names.describe(name) == "is a host of another inventory source"
+    with pytest.raises(Conflict, match="on k1 and is a host of another inventory source"):
+        naming.assign_names(hosts(k1=[name]), "error", names)
 
 
 @given(
@@ -94,11 +129,7 @@ def test_qualifying_that_makes_another_duplicate_is_an_error() -> None:
 def test_names_are_unique_and_nothing_is_lost_in_silence(
     names: dict[str, set[str]], policy: t.Literal["qualify", "skip"]
 ) -> None:
-    try:
-        entries, left_out = naming.assign_names(hosts(**names), policy)
-    except Conflict:
-        assert policy == "qualify"
-        return
+    entries, left_out = naming.assign_names(hosts(**names), policy, taken())
     assert len(named(entries)) == len(entries)
     assert not any(
         entry.name.startswith("-") or entry.name in {"localhost", "all"} for entry in entries
@@ -136,9 +167,9 @@ def test_groups_of_a_domain_that_is_not_ours() -> None:
 
 def test_a_name_that_is_a_group_of_the_file_is_never_given_to_a_domain() -> None:
     entries, left_out = naming.assign_names(
-        hosts(k1=["windows", "db"]), "qualify", {"windows": "x"}
+        hosts(k1=["windows", "db"]), "qualify", taken(windows="x")
     )
     assert named(entries) == {"windows.k1": ("k1", "windows"), "db": ("k1", "db")}
     assert left_out == []
-    with pytest.raises(Conflict, match="has a meaning of its own for Ansible"):
-        naming.assign_names(hosts(k1=["windows"]), "error", {"windows": "x"})
+    with pytest.raises(Conflict, match="is a group of this inventory file"):
+        naming.assign_names(hosts(k1=["windows"]), "error", taken(windows="x"))
