@@ -378,7 +378,7 @@ domains:
         - How many seconds each step took, in their order. C(preflight) is all that goes before the first change.
       type: dict
       returned: success
-      sample: {preflight: 0.9, volume: 0.1, freeze: 0.3, export: 0.7, migrate: 10.4, settle: 0.1}
+      sample: {preflight: 0.9, volume: 0.1, freeze: 0.3, export: 0.7, autostart: 0.1, migrate: 10.4, settle: 0.1}
     kept_on_source:
       description: Paths of volumes that were moved and stayed on the source, each with the reason.
       type: dict

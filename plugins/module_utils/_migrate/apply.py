@@ -141,7 +141,7 @@ def _recover_one(task: Task, record: Record) -> bool:
 
     libvirt goes on with one that its module has left: it may arrive while it is being stopped.
     """
-    if not _has_switched(task, record):
+    if task.recovery.choose_direction(record) == "roll_back":
         try:
             task.journal.recover(record, task.recovery, "roll_back")
         except HasSwitchedOver:
@@ -150,16 +150,6 @@ def _recover_one(task: Task, record: Record) -> bool:
             return False
     task.journal.recover(record, task.recovery, "resume")
     return True
-
-
-def _has_switched(task: Task, record: Record) -> bool:
-    with contextlib.ExitStack() as stack:
-        source, destination = (
-            stack.enter_context(open_connection(uri, timeout=task.connect_timeout))
-            for uri in (task.uri, task.request.destination_uri)
-        )
-        sides = Endpoints(source, destination, record.intent["uuid"])
-        return sides.locate() in ("destination", "postcopy") or sides.find_at_source() is None
 
 
 def _look_up_arrived(
@@ -174,8 +164,16 @@ def _look_up_arrived(
 
 
 def _has_arrived(domain: libvirt.virDomain, arrived: libvirt.virDomain) -> bool:
-    """Return whether the guest runs on the destination; raises Conflict when it runs on both hosts."""
-    place = locate(read_state(domain), read_state(arrived))
+    """Return whether the guest runs on the destination; raises Conflict when both hosts have a QEMU of it."""
+    at_source, at_destination = read_state(domain), read_state(arrived)
+    place = locate(at_source, at_destination)
+    if place == "moving" and at_source.state == "paused" and at_destination.state == "running":
+        raise Conflict(
+            f"{domain.name()!r} runs on the destination, and its copy on the source is still paused for the hand-over, "
+            "by a migration that this journal knows nothing of. If virsh domjobinfo shows no job of it on the source, "
+            "power that copy off (virsh destroy) and run the task again. Never resume it: it is older.",
+            name=domain.name(),
+        )
     if place == "both":
         raise Conflict(
             f"{domain.name()!r} runs on both hosts. Power off the one that should not: this can corrupt its disks.",
@@ -366,4 +364,5 @@ class _Move:
             policies={
                 disk.target: every.get(disk.target, {}) for disk in migration_plan.disks_to_stream
             },
+            replaces_definition=self._sides.find_at_destination() is not None,
         )

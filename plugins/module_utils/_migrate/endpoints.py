@@ -78,11 +78,11 @@ class Endpoints:
 
     def find_at_source(self) -> libvirt.virDomain | None:
         """Return the source's domain, None where it has none."""
-        return _find(self.source, self.uuid)
+        return find_domain(self.source, self.uuid)
 
     def find_at_destination(self) -> libvirt.virDomain | None:
         """Return the destination's domain, None where it has none."""
-        return _find(self.destination, self.uuid)
+        return find_domain(self.destination, self.uuid)
 
     def read_source_state(self) -> SeenState:
         """Return the guest as the source shows it."""
@@ -91,10 +91,6 @@ class Endpoints:
     def read_destination_state(self) -> SeenState:
         """Return the guest as the destination shows it."""
         return read_state(self.find_at_destination())
-
-    def locate(self) -> Place:
-        """Return where the guest is now."""
-        return locate(self.read_source_state(), self.read_destination_state())
 
     def stop_if_cancelled(self) -> None:
         """Raise Interrupted when the task was told to stop."""
@@ -114,7 +110,8 @@ def read_state(domain: libvirt.virDomain | None) -> SeenState:
     return SeenState(name, states.reason_name(name, reason))
 
 
-def _find(connection: Connection, uuid: str) -> libvirt.virDomain | None:
+def find_domain(connection: Connection, uuid: str) -> libvirt.virDomain | None:
+    """Return the domain of that UUID, None where the host has none."""
     try:
         return domains.look_up_uuid(connection, uuid)
     except NotFound:

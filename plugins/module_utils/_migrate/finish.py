@@ -22,7 +22,11 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     TimedOut,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._layers import deletion
-from ansible_collections.headroom.libvirt.plugins.module_utils._streaming import export_xml, serve
+from ansible_collections.headroom.libvirt.plugins.module_utils._streaming import (
+    chain,
+    export_xml,
+    serve,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._streaming.pull import (
     Pull,
     StallWatch,
@@ -43,11 +47,45 @@ _MIB: t.Final = 1024 * 1024
 
 def settle(sides: Endpoints, intent: Intent, port: int) -> None:
     """Make the guest at home on the destination, and start pulling in what it still reads from the source."""
+    _leave_source(sides, intent)
     domain = sides.find_at_destination()
     if domain is not None and intent.autostart and domains.is_persistent(domain):
         domains.set_autostart(domain, True)
-    if intent.streamed:
+    if intent.streamed and not _is_off_and_local(domain):
         _pull_of(sides, intent, port).start()
+
+
+def take_autostart(sides: Endpoints) -> None:
+    """Have the guest not start with the source any more, whose definition may outlast the switch-over.
+
+    That is done before memory moves, and not after: from the moment in which the destination's copy runs until libvirt
+    has told the source, and for good where the definition stays there, a source that boots would start a second guest.
+    Nobody can tell when that moment is if the module dies, as libvirt goes on without it. So for the length of the move
+    no host starts the guest by itself; whoever finishes the move, or takes it back, gives that to the one that has it.
+    """
+    domain = sides.find_at_source()
+    if domain is not None and domains.is_persistent(domain):
+        domains.set_autostart(domain, False)
+
+
+def _leave_source(sides: Endpoints, intent: Intent) -> None:
+    """Have the source's definition go, or not start with its host, before the destination's does."""
+    domain = sides.find_at_source()
+    if domain is None or domains.is_active(domain):
+        return
+    if intent.undefine_source:
+        domains.forget(domain)
+    else:
+        domains.set_autostart(domain, False)
+
+
+def _is_off_and_local(domain: libvirt.virDomain | None) -> bool:
+    """Return whether a guest needs nothing of the source, and no QEMU has it that could read it."""
+    return (
+        domain is not None
+        and not domains.is_active(domain)
+        and not chain.find_remote(domains.read_live_xml(domain))
+    )
 
 
 def complete(sides: Endpoints, intent: Intent, port: int) -> dict[str, str]:
@@ -82,6 +120,8 @@ def _await_local(sides: Endpoints, intent: Intent, port: int) -> None:
     watch = StallWatch(_PATIENCE_SECONDS, sides.clock.now())
     while True:
         sides.stop_if_cancelled()
+        if _is_off_and_local(sides.find_at_destination()):
+            return
         pull = _pull_of(sides, intent, port)
         missing = pull.find_missing()
         if not missing:
@@ -114,9 +154,8 @@ def _look_up_running(sides: Endpoints, intent: Intent) -> libvirt.virDomain:
         )
     if not domains.is_active(domain):
         raise Conflict(
-            f"{intent.name!r} is off, and a disk is only pulled in while its guest runs. Start it on the destination "
-            f"(virsh start {intent.destination_name}): it reads its disks through from the source. Then resume the "
-            "transaction.",
+            f"{intent.name!r} is off, and a disk is only pulled in while its guest runs. Run the task again, or resume "
+            "the transaction: what it reads from the source is served, and it is started on the destination.",
         )
     return domain
 

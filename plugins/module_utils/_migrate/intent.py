@@ -48,6 +48,7 @@ SHAPE: t.Final = Shape(
         "volume": ("pool", "volume"),
         "freeze": (),
         "export": (),
+        "autostart": (),
         "migrate": (),
         "copy": (),
         "settle": (),
@@ -72,7 +73,11 @@ class Streamed:
 
 @dataclasses.dataclass(frozen=True)
 class Intent:
-    """One migration. ``policies`` are {target: the error policies that the guest's definition had}."""
+    """One migration. ``policies`` are {target: the error policies that the guest's definition had}.
+
+    ``was_paused`` says that its owner had paused the guest that ``was_running``, ``replaces_definition`` that the
+    destination had a definition of it before.
+    """
 
     uri: str
     destination_uri: str
@@ -94,6 +99,8 @@ class Intent:
     tls: bool = False
     pull_bandwidth: int | None = None
     policies: t.Mapping[str, t.Mapping[str, str]] = dataclasses.field(default_factory=dict)
+    was_paused: bool = False
+    replaces_definition: bool = False
 
     def as_dict(self) -> dict[str, t.Any]:
         """Return the intent as JSON-able data."""
@@ -212,10 +219,12 @@ def make_intent(
     token: str,
     export: tuple[str, str | None],
     policies: t.Mapping[str, t.Mapping[str, str]],
+    replaces_definition: bool = False,
 ) -> Intent:
     """Return the intent of ``plan``; ``token`` is random, and part of every name that is made.
 
-    ``export`` is the address at which disks are served, and the name in the certificate there.
+    ``export`` is the address at which disks are served, and the name in the certificate there;
+    ``replaces_definition`` is as of an Intent.
     """
     request = plan.request
     return Intent(
@@ -239,6 +248,8 @@ def make_intent(
         tls=request.tls,
         pull_bandwidth=request.pull_bandwidth,
         policies=policies,
+        was_paused=plan.guest.paused,
+        replaces_definition=replaces_definition,
     )
 
 

@@ -98,7 +98,7 @@ class SourceDisk:
 
 @dataclasses.dataclass(frozen=True)
 class Guest:
-    """The guest on the source."""
+    """The guest on the source; ``running`` says that a QEMU has it, ``paused`` that its owner has paused it there."""
 
     name: str
     uuid: str
@@ -107,6 +107,7 @@ class Guest:
     disks: tuple[SourceDisk, ...]
     persistent: bool = True
     autostart: bool = False
+    paused: bool = False
 
 
 @dataclasses.dataclass(frozen=True)

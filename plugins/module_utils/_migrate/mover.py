@@ -72,6 +72,9 @@ class Mover:
             with self._step("copy"):
                 self._check_source()
                 offline.copy_volumes(self.sides, self.plan.disks_to_move)
+        if self.intent.autostart:
+            with self._step("autostart"):
+                finish.take_autostart(self.sides)
         self._migrate(port)
         with self._step("settle"):
             finish.settle(self.sides, self.intent, port)

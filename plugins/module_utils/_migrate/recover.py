@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import typing as t
 from urllib.parse import urlsplit
 
@@ -17,9 +18,9 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     Conflict,
     ConnectionFailed,
     HeadroomError,
-    TimedOut,
+    NotFound,
 )
-from ansible_collections.headroom.libvirt.plugins.module_utils._streaming import serve
+from ansible_collections.headroom.libvirt.plugins.module_utils._streaming import chain, serve
 from ansible_collections.headroom.libvirt.plugins.module_utils._uris import leads_here
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import domains, migration
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
@@ -32,9 +33,10 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import (
     Waiter,
 )
 
-from . import finish, overlays, severance, volumes
-from .endpoints import Endpoints, Place
+from . import finish, overlays, settlement, severance, volumes
+from .endpoints import Endpoints, find_domain, read_state
 from .intent import read_intent
+from .situation import Ends
 
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._journal.journal import (
@@ -45,13 +47,17 @@ if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
         Connection,
     )
+    from ansible_collections.headroom.libvirt.plugins.module_utils._virt.libvirt_dep import libvirt
 
     from .intent import Intent
+    from .settlement import Act, Rule
 
 _CONNECT_SECONDS: t.Final = 20.0
 _ABORT_SECONDS: t.Final = 60.0
 # A migration that its own module has left goes on by itself; as long as it may take.
 _ARRIVAL_SECONDS: t.Final = 3600.0
+# What a resumed guest needs until libvirt says that it runs, or that it does not.
+_RESUME_SECONDS: t.Final = 10.0
 
 
 class HasSwitchedOver(Conflict):
@@ -72,74 +78,205 @@ class MigrationRecovery:
         self._connect_timeout = connect_timeout
         self._uris = uris
 
+    def choose_direction(self, record: Record) -> Direction:
+        """Return whether the migration is to be finished or taken back, by where its guest is once libvirt is done."""
+        with self._open_ends(record) as ends:
+            rule = settlement.decide(ends.read_situation())
+        return "resume" if rule.course in ("forward", "tell") else "roll_back"
+
     def resume(self, record: Record) -> None:
         """Finish a migration whose guest has arrived; raises Conflict for one that has not begun to run there."""
-        intent = read_intent(record)
-        with self._open_endpoints(intent) as sides:
-            place = _await_arrival(sides)
-            if place == "postcopy":
-                place = _recover_postcopy(sides, intent)
-            if place != "destination" and not _is_at_home(sides, intent):
+        with self._open_ends(record) as ends:
+            rule = ends.await_rule(_ARRIVAL_SECONDS)
+            if "recover postcopy" in rule.acts:
+                _recover_postcopy(ends.sides, ends.intent)
+                rule = ends.await_rule(_ARRIVAL_SECONDS)
+            if rule.course == "back":
                 raise Conflict(
-                    f"{intent.name!r} has not moved: it is on its source ({place}), so there is nothing to resume. "
-                    "Roll the transaction back, then migrate anew.",
-                    place=place,
+                    f"{ends.intent.name!r} has not moved: it is on its source, so there is nothing to resume. Roll the "
+                    "transaction back, then migrate anew.",
                 )
-            finish.settle(sides, intent, read_port(record))
-            finish.complete(sides, intent, read_port(record))
+            if rule.course != "forward" or "recover postcopy" in rule.acts:
+                raise ends.explain(rule)
+            self._carry_out(rule, ends)
 
     def roll_back(self, record: Record) -> None:
         """Take a migration back whose guest is still on its source; raises HasSwitchedOver for one that has moved."""
-        intent = read_intent(record)
-        source_uri, destination_uri = self._uris or (intent.uri, intent.destination_uri)
-        with self._open(source_uri) as source:
-            try:
-                with self._open(destination_uri) as destination:
-                    self._take_back(
-                        record, intent, Endpoints(source, destination, intent.uuid, self._clock)
-                    )
-            except ConnectionFailed:
-                self._take_back_alone(intent, source)
-                raise
+        with self._open_ends(record) as ends:
+            rule = self._stop_migration(ends)
+            if rule.course == "forward":
+                if (
+                    "start destination" in rule.acts
+                ):  # a power cut is mended, whatever was asked for
+                    self._carry_out(dataclasses.replace(rule, acts=rule.acts[:-1]), ends)
+                raise HasSwitchedOver(
+                    f"{ends.intent.name!r} has switched over to {ends.intent.destination_uri}; that is not taken back. "
+                    "Resume the transaction",
+                )
+            self._carry_out(rule, ends)
 
-    def _take_back(self, record: Record, intent: Intent, sides: Endpoints) -> None:
-        place = _stop_migration(sides)
-        if place in ("destination", "postcopy", "both") or (
-            place == "nowhere" and _is_at_home(sides, intent)
-        ):
-            raise HasSwitchedOver(
-                f"{intent.name!r} has switched over to {intent.destination_uri} ({place}); that is not taken back. "
-                "Resume the transaction",
-                place=place,
-            )
-        self._take_back_source(sides, intent)
-        _undefine_arrival(sides)
-        volumes.delete(sides.destination, find_made_volumes(record))
+    def _stop_migration(self, ends: Ends) -> Rule:
+        """Abort a migration that is under way; return the rule for what there is then."""
+        source = ends.source
+        if source is not None and ends.destination is None and leads_here(source.uri):
+            host = urlsplit(ends.intent.destination_uri).hostname
+            if host:  # else nothing answers that concerns the guest
+                severance.sever_if_unreachable(ends.intent.name, host)
 
-    def _take_back_alone(self, intent: Intent, source: Connection) -> None:
-        """Do what needs no destination: while the source runs the guest, it cannot have moved."""
-        sides = Endpoints(source, source, intent.uuid, self._clock)
-        if sides.read_source_state().state == "running":
-            host = urlsplit(intent.destination_uri).hostname
-            if host and leads_here(source.uri):
-                severance.sever_if_unreachable(
-                    intent.name, host
-                )  # else nothing answers that concerns the guest
-            self._take_back_source(sides, intent)
+        def abort() -> None:
+            domain = None if source is None else find_domain(source, ends.intent.uuid)
+            if domain is not None:
+                with contextlib.suppress(HeadroomError):  # it is just beginning or ending
+                    migration.abort_job(domain)
 
-    def _take_back_source(self, sides: Endpoints, intent: Intent) -> None:
-        if intent.streamed:
-            serve.stop(sides.source, intent.helper, intent.export_helper.leftover_paths)
-            overlays.thaw(sides, intent)
+        return ends.await_rule(_ABORT_SECONDS, abort)
+
+    def _carry_out(self, rule: Rule, ends: Ends) -> None:
+        """Do what the rule says, act by act; each can be done again."""
+        acts: dict[Act, t.Callable[[Ends], None]] = {
+            "drop arrival": _drop_arrival,
+            "resume source": _resume_source,
+            "start source": _start_source,
+            "take back": _take_back,
+            "take back source": _take_back_source,
+            "release source": _release_source,
+            "start destination": _start_destination,
+            "finish": _finish,
+            "give up": _give_up,
+        }
+        for act in rule.acts:
+            if act not in acts:
+                raise ends.explain(rule)
+            acts[act](ends)
 
     @contextlib.contextmanager
-    def _open_endpoints(self, intent: Intent) -> t.Iterator[Endpoints]:
-        source_uri, destination_uri = self._uris or (intent.uri, intent.destination_uri)
-        with self._open(source_uri) as source, self._open(destination_uri) as destination:
-            yield Endpoints(source, destination, intent.uuid, self._clock)
+    def _open_ends(self, record: Record) -> t.Iterator[Ends]:
+        intent = read_intent(record)
+        uris = self._uris or (intent.uri, intent.destination_uri)
+        with contextlib.ExitStack() as stack:
+            failures: list[HeadroomError] = []
+
+            def open_end(uri: str) -> Connection | None:
+                try:
+                    return stack.enter_context(self._open(uri))
+                except ConnectionFailed as error:
+                    failures.append(error)
+                    return None
+
+            source, destination = (open_end(uri) for uri in uris)
+            yield Ends(source, destination, intent, record, self._clock, tuple(failures))
 
     def _open(self, uri: str) -> contextlib.AbstractContextManager[Connection]:
         return open_connection(uri, timeout=self._connect_timeout)
+
+
+def _drop_arrival(ends: Ends) -> None:
+    """Power off what came to the destination and never ran."""
+    arrived = ends.sides.find_at_destination()
+    if arrived is not None and read_state(arrived).is_arriving:
+        with contextlib.suppress(NotFound):  # its libvirt was faster
+            migration.destroy(arrived)
+
+
+def _resume_source(ends: Ends) -> None:
+    _resume(ends.sides.find_at_source(), ends)
+
+
+def _resume(domain: libvirt.virDomain | None, ends: Ends) -> None:
+    """Have the guest be as it was before the move; raises Conflict when it does not run on."""
+    if domain is None or not settlement.must_resume(read_state(domain), ends.intent):
+        return
+    domains.resume(domain)
+    if not Waiter(_RESUME_SECONDS, ends.clock).holds(lambda: read_state(domain).state == "running"):
+        raise Conflict(
+            f"{ends.intent.name!r} ran before the move, and cannot be resumed: it is paused "
+            f"({read_state(domain).reason}). Mend what keeps it from running (virsh domblkerror {ends.intent.name}), "
+            "then run the task again.",
+            name=ends.intent.name,
+        )
+
+
+def _start_source(ends: Ends) -> None:
+    domain = ends.sides.find_at_source()
+    if domain is not None:
+        _start(domain, ends)
+
+
+def _start_destination(ends: Ends) -> None:
+    """Start a guest that fell after it had moved: what it reads is served first, else it could not."""
+    sides, intent = ends.sides, ends.intent
+    domain = sides.find_at_destination()
+    if domain is None:
+        return
+    if chain.find_remote(domains.read_live_xml(domain)):
+        serve.ensure(sides.source, intent.export_helper, read_port(ends.record))
+    _start(domain, ends)
+
+
+def _start(domain: libvirt.virDomain, ends: Ends) -> None:
+    try:
+        domains.start(domain, paused=ends.intent.was_paused)
+    except HeadroomError:
+        if not domains.is_active(domain):  # its host, which has just booted, was faster
+            raise
+
+
+def _take_back(ends: Ends) -> None:
+    """Have all be as before on both hosts."""
+    sides = ends.sides
+    _thaw_source(ends)
+    if ends.read_situation().disks in ("streaming", "local"):
+        _undefine_arrival(sides)
+    _give_autostart_back(ends)
+    volumes.delete(sides.destination, find_made_volumes(ends.record))
+    _resume(sides.find_at_source(), ends)
+
+
+def _take_back_source(ends: Ends) -> None:
+    """Do what needs no destination: while the source has the guest, it cannot have moved."""
+    _thaw_source(ends)
+    _give_autostart_back(ends)
+    if ends.source is not None:
+        _resume(find_domain(ends.source, ends.intent.uuid), ends)
+
+
+def _thaw_source(ends: Ends) -> None:
+    intent, source = ends.intent, ends.source
+    if source is not None and intent.streamed:
+        serve.stop(source, intent.helper, intent.export_helper.leftover_paths)
+        overlays.thaw(Endpoints(source, source, intent.uuid, ends.clock), intent)
+
+
+def _give_autostart_back(ends: Ends) -> None:
+    """Have the guest start with the source again, after the move has taken that away."""
+    if ends.source is None or not any(step.name == "autostart" for step in ends.record.steps):
+        return
+    domain = find_domain(ends.source, ends.intent.uuid)
+    if domain is not None and domains.is_persistent(domain):
+        domains.set_autostart(domain, ends.intent.autostart)
+
+
+def _release_source(ends: Ends) -> None:
+    """Power off the source's copy, which is paused and older than the one that has moved."""
+    domain = ends.sides.find_at_source()
+    if domain is not None and domains.is_active(domain):
+        migration.destroy(domain)
+
+
+def _finish(ends: Ends) -> None:
+    sides, port = ends.sides, read_port(ends.record)
+    finish.settle(sides, ends.intent, port)
+    _resume(sides.find_at_destination(), ends)
+    finish.complete(sides, ends.intent, port)
+
+
+def _give_up(ends: Ends) -> None:
+    """End what is served for a guest that is gone. Disks that it may have run on stay, as only its owner knows why."""
+    intent, sides = ends.intent, ends.sides
+    if intent.streamed:
+        serve.stop(sides.source, intent.helper, intent.export_helper.leftover_paths)
+    if not any(step.name == "migrate" for step in ends.record.steps):
+        volumes.delete(sides.destination, find_made_volumes(ends.record))
 
 
 def make_recovery(_connection: Connection, _journal: Journal) -> MigrationRecovery:
@@ -169,12 +306,17 @@ def describe_recovery(record: Record, direction: Direction) -> list[str]:
                 for path in paths_to_delete
             ),
         ]
+    autostart = [
+        f"have {intent.name} start with {intent.uri} again"
+        for step in record.steps
+        if step.name == "autostart" and intent.autostart
+    ]
     merged = [f"merge {disk.overlay_path} back into {disk.base_path}" for disk in intent.streamed]
     volumes_to_delete = [
         f"delete the volume {ref.pool}/{ref.name} on {intent.destination_uri}"
         for ref in find_made_volumes(record)
     ]
-    return [*merged, *volumes_to_delete]
+    return [*merged, *autostart, *volumes_to_delete]
 
 
 def read_port(record: Record) -> int:
@@ -197,51 +339,6 @@ def find_made_volumes(record: Record) -> list[VolumeRef]:
     ]
 
 
-def _await_arrival(sides: Endpoints) -> Place:
-    """Wait while the memory is under way; return where the guest is then."""
-    Waiter(_ARRIVAL_SECONDS, sides.clock, longest_pause=1.0).wait_for(
-        lambda: sides.locate() != "moving", "the end of the migration that is under way"
-    )
-    return sides.locate()
-
-
-def _stop_migration(sides: Endpoints) -> Place:
-    """Abort a migration that is under way; return where the guest is then."""
-
-    def has_stopped() -> bool:
-        if sides.locate() != "moving" and not _has_job(sides):
-            return True
-        domain = sides.find_at_source()
-        if domain is not None:
-            with contextlib.suppress(HeadroomError):  # it is just beginning or ending
-                migration.abort_job(domain)
-        return False
-
-    if not Waiter(_ABORT_SECONDS, sides.clock).holds(has_stopped):
-        raise TimedOut(
-            "the migration that is under way could not be aborted; see virsh domjobinfo on the source"
-        )
-    return sides.locate()
-
-
-def _has_job(sides: Endpoints) -> bool:
-    domain = sides.find_at_source()
-    with contextlib.suppress(HeadroomError):
-        return (
-            domain is not None
-            and domains.is_active(domain)
-            and migration.read_job_type(domain) != 0
-        )
-    return False
-
-
-def _is_at_home(sides: Endpoints, intent: Intent) -> bool:
-    """Return whether a guest that is off belongs to the destination: it is defined there, and not here."""
-    return sides.find_at_destination() is not None and (
-        sides.find_at_source() is None or not intent.undefine_source
-    )
-
-
 def _undefine_arrival(sides: Endpoints) -> None:
     """Remove a definition that came to the destination, while the source has the guest still."""
     arrived = sides.find_at_destination()
@@ -253,11 +350,11 @@ def _undefine_arrival(sides: Endpoints) -> None:
         domains.undefine(arrived)
 
 
-def _recover_postcopy(sides: Endpoints, intent: Intent) -> Place:
+def _recover_postcopy(sides: Endpoints, intent: Intent) -> None:
     """Have a broken post-copy go on, where both versions can."""
     domain = sides.find_at_source()
     if domain is None:
-        return sides.locate()
+        return
     flags = migration.combine_flags(
         ("LIVE", "PEER2PEER", "PERSIST_DEST", "POSTCOPY", "POSTCOPY_RESUME")
     )
@@ -272,7 +369,6 @@ def _recover_postcopy(sides: Endpoints, intent: Intent) -> Place:
             "transaction then. If a host is lost, power the guest off on the other and start it anew: its disk is as "
             "after a power cut.",
         ) from error
-    return sides.locate()
 
 
 class PostcopyFailed(HeadroomError):

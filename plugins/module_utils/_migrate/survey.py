@@ -28,6 +28,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._virt.element_xml
     read_attribute,
 )
 
+from .endpoints import SeenState, read_state
 from .host_resources import find_obstacles
 from .model import Guest, SourceDisk
 
@@ -76,6 +77,7 @@ def read_guest(source: Connection, destination: Connection, domain: libvirt.virD
         ),
         persistent=domains.is_persistent(domain),
         autostart=domains.is_persistent(domain) and domains.has_autostart(domain),
+        paused=read_state(domain) == SeenState("paused", "user"),
     )
 
 

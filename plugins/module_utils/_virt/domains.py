@@ -319,13 +319,22 @@ def set_autostart(domain: Domain, enabled: bool) -> None:
 
 def undefine(domain: Domain) -> None:
     """Undefine for real: with managed save, snapshot and checkpoint metadata, NVRAM and TPM state."""
+    _undefine(domain, "NVRAM", "TPM")
+
+
+def forget(domain: Domain) -> None:
+    """Undefine a domain that lives on elsewhere, where its NVRAM and TPM state may be these very files: they stay."""
+    _undefine(domain, "KEEP_NVRAM", "KEEP_TPM")
+
+
+def _undefine(domain: Domain, *companions: str) -> None:
     flags = (
         libvirt.VIR_DOMAIN_UNDEFINE_MANAGED_SAVE
         | libvirt.VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA
         | libvirt.VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA
-        | libvirt.VIR_DOMAIN_UNDEFINE_NVRAM
-        # libvirt before 8.9 always removes the TPM state and does not know the flag
-        | getattr(libvirt, "VIR_DOMAIN_UNDEFINE_TPM", 0)
     )
+    for companion in companions:
+        # libvirt before 8.9 always removes the TPM state and does not know its flags
+        flags |= getattr(libvirt, f"VIR_DOMAIN_UNDEFINE_{companion}", 0)
     with translate_errors(f"undefine {domain.name()!r}"):
         domain.undefineFlags(flags)
