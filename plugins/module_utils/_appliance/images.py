@@ -29,7 +29,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
     storage_xml,
 )
 
-from .sources import READ_ONLY, DiskSource
+from .sources import DiskSource, describe_base
 
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._feed.entry import Checksum
@@ -109,7 +109,7 @@ class FileDisk:
 
     def create(self, pool: storage.Pool, name: str) -> storage.Volume:
         """Create an empty file of the image's length: a header that libvirt wrote would show through its holes."""
-        new = storage_xml.NewVolume(name, os.fstat(self.descriptor).st_size, "raw", mode=READ_ONLY)
+        new = describe_base(pool, name, os.fstat(self.descriptor).st_size, "raw")
         return storage.create(pool, name, storage_xml.build_volume_xml(new))
 
     def fill(self, connection: Connection, volume: storage.Volume) -> Digest:

@@ -33,7 +33,9 @@ if t.TYPE_CHECKING:
     Pool = libvirt.virStoragePool
     Volume = libvirt.virStorageVol
 
-READ_ONLY: t.Final = "0444"
+# What is in an image may be secret. Guests read it in the group of QEMU, where libvirt gives them no files (with
+# dynamic_ownership = 0); nobody else does, and nobody writes.
+READ_ONLY: t.Final = "0440"
 
 
 class DiskSource(t.Protocol):
@@ -85,12 +87,20 @@ class VolumeDisk:
 
     def create(self, pool: Pool, name: str) -> Volume:
         """Make a flat copy."""
-        new = storage_xml.NewVolume(name, self.virtual_size_bytes, self.format, mode=READ_ONLY)
+        new = describe_base(pool, name, self.virtual_size_bytes, self.format)
         return disk_copy.copy_disk(self.connection, self.source, self.declared_format, pool, new)
 
     def fill(self, connection: Connection, volume: Volume) -> Digest:
         """Take the checksum of the copy."""
         return content.digest(connection, volume)
+
+
+def describe_base(
+    pool: Pool, name: str, capacity_bytes: int, image_format: str
+) -> storage_xml.NewVolume:
+    """Return the volume of a base, which QEMU may read and nobody else but root."""
+    group = storage.read_qemu_group(pool)
+    return storage_xml.NewVolume(name, capacity_bytes, image_format, READ_ONLY, group)
 
 
 def require_stopped(connection: Connection, name: str) -> libvirt.virDomain:

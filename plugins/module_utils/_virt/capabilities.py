@@ -26,6 +26,8 @@ _VERSIONED: t.Final = (
     (re.compile(r"pc-(i440fx-)?.*\d.*"), "pc"),
     (re.compile(r"virt-.+"), "virt"),
 )
+# Of the security model "dac", which is that of plain users and groups: +UID:+GID.
+_LABEL: t.Final = re.compile(r"\+\d+:\+(\d+)")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,6 +47,16 @@ class GuestSupport:
     types: frozenset[str]
     machines: frozenset[str]
     emulator: str | None
+
+
+def read_qemu_group(capabilities: str) -> int | None:
+    """Return the number of the group that guests run in by default; None where libvirt keeps files to one user."""
+    for model in parse_element(capabilities).iterfind("host/secmodel"):
+        labels = [_LABEL.fullmatch(label.text or "") for label in model.iterfind("baselabel")]
+        groups = [int(label[1]) for label in labels if label is not None]
+        if model.findtext("model") == "dac" and groups:
+            return groups[0]
+    return None
 
 
 def read_guests(capabilities: str) -> dict[str, GuestSupport]:

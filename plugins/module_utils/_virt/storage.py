@@ -17,7 +17,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     NotFound,
 )
 
-from . import storage_xml
+from . import capabilities, storage_xml
 from .connection import Connection, translate_errors
 from .libvirt_dep import libvirt
 
@@ -151,6 +151,13 @@ def read_volume_path(volume: Volume) -> str:
     """Return the path of a volume on its host."""
     with translate_errors(f"read the path of the volume {volume.name()!r}"):
         return volume.path()
+
+
+def read_qemu_group(pool: Pool) -> int | None:
+    """Return the group that QEMU runs in on the pool's host; None where it runs as the user of the connection."""
+    with translate_errors("read the capabilities of the host"):
+        text = pool.connect().getCapabilities()
+    return capabilities.read_qemu_group(text)
 
 
 def create(pool: Pool, name: str, xml: str) -> Volume:

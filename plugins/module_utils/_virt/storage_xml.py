@@ -61,12 +61,16 @@ class Volume:
 
 @dataclasses.dataclass(frozen=True)
 class NewVolume:
-    """A volume to be created. ``backing_path`` with ``backing_format`` makes it an overlay: one needs the other."""
+    """A volume to be created. ``backing_path`` with ``backing_format`` makes it an overlay: one needs the other.
+
+    ``group``, the number of the one that the file is to belong to, goes with ``mode``.
+    """
 
     name: str
     capacity_bytes: int
     format: str = "qcow2"
     mode: str | None = None
+    group: int | None = None
     backing_path: str | None = None
     backing_format: str | None = None
 
@@ -117,7 +121,10 @@ def build_volume_xml(new: NewVolume) -> str:
     if new.format == "qcow2":
         etree.SubElement(target, "compat").text = "1.1"
     if new.mode is not None:
-        etree.SubElement(etree.SubElement(target, "permissions"), "mode").text = new.mode
+        permissions = etree.SubElement(target, "permissions")
+        if new.group is not None:
+            etree.SubElement(permissions, "group").text = str(new.group)
+        etree.SubElement(permissions, "mode").text = new.mode
     if new.backing_path is not None:
         backing = etree.SubElement(root, "backingStore")
         etree.SubElement(backing, "path").text = new.backing_path

@@ -106,7 +106,7 @@ def test_an_appliance_is_what_was_sent_and_is_found_again(
         f"/images/{made.disks[0].volume}"
     ]
     for volume in storage.list_volumes(shelf.pool):
-        assert "<mode>0444</mode>" in storage.read_volume_xml(volume)
+        assert "<mode>0440</mode>" in storage.read_volume_xml(volume)
 
 
 def test_what_is_not_there_is_named_with_what_is(

@@ -104,3 +104,27 @@ def test_a_distributions_path_of_qemu_gives_way_and_ones_own_stays(
 ) -> None:
     platform, _notes = capabilities.choose_platform(template(), emulator, WITH_KVM)
     assert platform.keep_emulator is kept
+
+
+@pytest.mark.parametrize(
+    ("models", "group"),
+    [
+        (
+            "<secmodel><model>apparmor</model></secmodel><secmodel><model>dac</model>"
+            "<baselabel type='kvm'>+64055:+994</baselabel></secmodel>",
+            994,
+        ),
+        ("<secmodel><model>dac</model><baselabel type='kvm'>+0:+0</baselabel></secmodel>", 0),
+        (
+            "<secmodel><model>selinux</model><baselabel type='kvm'>a:b:c:s0</baselabel></secmodel>",
+            None,
+        ),
+        ("<secmodel><model>dac</model></secmodel>", None),
+        ("", None),
+    ],
+)
+def test_the_group_of_qemu_is_that_of_plain_users_and_groups(
+    models: str, group: int | None
+) -> None:
+    text = f"<capabilities><host>{models}</host></capabilities>"
+    assert capabilities.read_qemu_group(text) == group

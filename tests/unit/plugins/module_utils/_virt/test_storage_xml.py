@@ -70,3 +70,13 @@ def test_an_overlay_says_the_format_of_its_base() -> None:
         storage_xml.NewVolume("a", 1, backing_path="/b", backing_format="raw")
     )
     assert parse_element(text).xpath("string(backingStore/format/@type)") == "raw"
+
+
+def test_a_volume_may_belong_to_a_group() -> None:
+    new = storage_xml.NewVolume("a", 1, "raw", mode="0440", group=994)
+    permissions = parse_element(storage_xml.build_volume_xml(new)).find("target/permissions")
+    assert permissions is not None
+    assert [(child.tag, child.text) for child in permissions] == [
+        ("group", "994"),
+        ("mode", "0440"),
+    ]
