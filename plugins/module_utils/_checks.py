@@ -19,12 +19,10 @@ import math
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
+from ansible_collections.headroom.libvirt.plugins.module_utils._times import check_seconds
 
 Number = t.TypeVar("Number", int, float)
 T = t.TypeVar("T")
-
-# The year 5138: beyond it are milliseconds that were taken for seconds.
-_LATEST_SECONDS: t.Final = 1e11
 
 
 def check_positive(
@@ -71,8 +69,10 @@ def check_between(
 
 def check_moment(option: str, moment: float) -> float:
     """Return a time in seconds since 1970."""
-    problem, remedy = "must be a time in seconds since 1970", "Write it like 1795392000."
-    return _require(option, moment, problem, remedy, holds=0 <= moment < _LATEST_SECONDS)
+    try:
+        return check_seconds(moment)
+    except ValueError as error:
+        raise InvalidInput(option, moment, str(error), "Write it like 1795392000.") from None
 
 
 def _require(option: str, value: Number, problem: str, remedy: str, *, holds: bool) -> Number:

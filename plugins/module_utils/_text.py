@@ -5,11 +5,10 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""Numbers, times and lists as people read and write them. Pure."""
+"""Numbers and lists as people read them. Pure."""
 
 from __future__ import annotations
 
-import datetime as dt
 import typing as t
 
 _UNITS: t.Final = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
@@ -50,10 +49,3 @@ def join_names(items: t.Sequence[str], limit: int = 8) -> str:
     if len(items) < 2:
         return "".join(items)
     return f"{', '.join(items[:-1])} and {items[-1]}"
-
-
-def parse_time(text: str) -> float:
-    """Return the epoch seconds of an ISO 8601 time, which is UTC unless it says otherwise; raises ValueError."""
-    # Python before 3.11 does not know the Z.
-    moment = dt.datetime.fromisoformat(text[:-1] + "+00:00" if text.endswith("Z") else text)
-    return (moment if moment.tzinfo else moment.replace(tzinfo=dt.timezone.utc)).timestamp()

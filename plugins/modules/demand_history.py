@@ -20,7 +20,10 @@ options:
   csv:
     description:
       - The rows as text, with the columns C(timestamp) (ISO 8601, UTC unless it says otherwise, or seconds since 1970)
-        and C(demand) (empty where it is not known).
+        and C(demand) (empty where it is not known). Other columns do not matter.
+      - Between columns there may be commas, semicolons, tabs or C(|); after semicolons, a comma may stand before
+        decimals. Milliseconds, C(20260101), the days of spreadsheets, numbers with their thousands apart and whatever
+        else could mean two things is refused, with its line. A demand is at most 1e22.
       - C(lookup('ansible.builtin.file', ...)) hands in a file of the controller.
     type: str
     required: true

@@ -134,7 +134,10 @@ import time
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import ArgumentSpec
-from ansible_collections.headroom.libvirt.plugins.module_utils._checks import check_positive
+from ansible_collections.headroom.libvirt.plugins.module_utils._checks import (
+    check_moment,
+    check_positive,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._demand import csv
 from ansible_collections.headroom.libvirt.plugins.module_utils._demand.database import (
     DEFAULT_PATH,
@@ -167,7 +170,7 @@ def read(module: AnsibleModule) -> dict[str, t.Any]:
     fleet = check_name("fleet", params["fleet"])
     if params["window"] is not None:
         check_positive("window", params["window"], "seconds")
-    until = time.time() if params["until"] is None else params["until"]
+    until = time.time() if params["until"] is None else check_moment("until", params["until"])
     since = 0.0 if params["window"] is None else until - params["window"]
     result = transact(module, lambda opened: _read(opened, fleet, since, until), dry_run=True)
     rows = [(row["timestamp"], row["value"]) for row in result["history"]]

@@ -353,6 +353,7 @@ options:
         description:
           - A CSV file with the columns C(timestamp) (ISO 8601 or seconds since 1970) and C(demand) (empty where it is
             not known), on the machine where the task runs. Without it, the history of O(hosts) is replayed.
+          - What else is understood stands at O(headroom.libvirt.demand_history#module:csv).
         type: path
       rules:
         description:

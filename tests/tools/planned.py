@@ -19,6 +19,8 @@ from ansible_collections.headroom.libvirt.plugins.modules import provisioning_pl
 from tools.checkout import collections_path
 
 HOUR = 3600
+# 2026-01-01, a Thursday as the first day of 1970 is.
+START = 1_767_225_600
 GIB = 1024**3
 FACTS = {
     "free": {"vcpus": 8, "memory_bytes": 8 * GIB, "pools": {"default": 80 * GIB}},
@@ -32,7 +34,8 @@ FACTS = {
 def host(name: str, *demand: float | None, machines: t.Sequence[str] = ()) -> dict[str, t.Any]:
     """A host that recorded this demand, one value an hour."""
     history = [
-        {"timestamp": index * HOUR + 60, "value": value} for index, value in enumerate(demand)
+        {"timestamp": START + index * HOUR + 60, "value": value}
+        for index, value in enumerate(demand)
     ]
     members = [
         {"name": machine, "uuid": f"uuid of {machine}", "state": "running"} for machine in machines
@@ -58,7 +61,7 @@ def arguments(**params: t.Any) -> dict[str, t.Any]:
         "fleet": "web",
         "rule": rule,
         "hosts": hosts,
-        "now": 2 * HOUR + 60,
+        "now": START + 2 * HOUR + 60,
         "machine": {"memory": "1GiB"},
         **params,
     }

@@ -14,7 +14,11 @@ import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._checks import check_between
 from ansible_collections.headroom.libvirt.plugins.module_utils._demand import csv
-from ansible_collections.headroom.libvirt.plugins.module_utils._demand.series import Series, merge
+from ansible_collections.headroom.libvirt.plugins.module_utils._demand.series import (
+    Series,
+    check_span,
+    merge,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
 from ansible_collections.headroom.libvirt.plugins.module_utils._forecast.registry import METHODS
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.options import (
@@ -57,7 +61,9 @@ def read_series(path: str, interval: int) -> Series:
         raise InvalidInput(
             _OPTION, path, "has no row below its header", "Write a line for each interval."
         )
-    return merge([samples], interval, samples[-1].timestamp)
+    last = samples[-1].timestamp
+    check_span(_OPTION, [samples], interval, last)
+    return merge([samples], interval, last)
 
 
 def run_backtest(

@@ -5,21 +5,26 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""A history as CSV, with the columns ``timestamp`` and ``demand``: ``read``, ``read_rows`` and ``write``. Pure."""
+"""A history as CSV, with the columns ``timestamp`` and ``demand``: ``read``, ``read_rows`` and ``write``. Pure.
+
+Spreadsheets export CSV by the rules of their country: with a byte order mark, with semicolons and decimal commas, with
+lines that end as on an old Mac. What can only mean one thing is understood, the rest refused by name.
+"""
 
 from __future__ import annotations
 
 import csv
+import dataclasses
 import datetime as dt
-import functools
 import io
-import math
+import re
 import typing as t
 from operator import itemgetter
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
-from ansible_collections.headroom.libvirt.plugins.module_utils._text import parse_time
+from ansible_collections.headroom.libvirt.plugins.module_utils._times import parse_moment
 
+from .amount import require_amount
 from .series import Sample
 
 COLUMNS: t.Final = ("timestamp", "demand")
@@ -27,9 +32,65 @@ _REMEDY: t.Final = (
     "The first line is timestamp,demand; each other one a time (ISO 8601, UTC unless it says otherwise, or seconds "
     "since 1970) and a number of 0 or more, or nothing where the demand is not known."
 )
-_MISSING: t.Final = frozenset({"", "nan", "null", "none"})
-# A day has 288 times of five minutes, ten years have 3653 dates.
-_MOST_TEXTS: t.Final = 4096
+_MISSING: t.Final = frozenset({"", "nan", "null", "none", "na", "n/a", "#n/a"})
+_DELIMITERS: t.Final = ",;\t|"
+_MORE_CELLS: t.Final = (
+    "has more columns than the header; a decimal comma makes two of a number, for example"
+)
+# What a byte order mark is read as, by UTF-8 and by Latin-1.
+_MARKS: t.Final = ("\ufeff", "ï»¿")
+_NUMBER = re.compile(
+    r"[+-]?(?:\d+(?P<mark>[.,])?\d*|(?P<bare_mark>[.,])\d+)(?:[eE][+-]?\d+)?", re.ASCII
+)
+_GROUPED = re.compile(r"[+-]?\d{1,3}(?:[.,' \u00a0\u202f]\d{3})+(?:[.,]\d*)?", re.ASCII)
+
+
+@dataclasses.dataclass
+class _Table:
+    """The layout of a file; ``mark`` is what stands before the decimals of its numbers, as far as any have shown it."""
+
+    delimiter: str
+    width: int
+    time: int
+    demand: int
+    mark: str = ""
+
+    def parse_demand(self, text: str) -> float | None:
+        """Return a demand, None where the text says that it is not known; raises ValueError."""
+        stripped = text.strip()
+        match = _NUMBER.fullmatch(stripped)
+        if match is None:
+            if stripped.lower() in _MISSING:
+                return None
+            grouped = _GROUPED.fullmatch(stripped)
+            raise ValueError(
+                "is a number with its thousands apart" if grouped else "is not a demand"
+            )
+        mark = match["mark"] or match["bare_mark"]
+        if mark and mark != self.mark:
+            self._note_mark(mark)
+        try:
+            return require_amount(float(stripped.replace(",", ".")))
+        except ValueError as error:
+            raise ValueError(f"is not a demand: it must be {error}") from None
+
+    def _note_mark(self, mark: str) -> None:
+        if mark == "," and self.delimiter != ";":
+            raise ValueError("has a comma, which may stand before decimals or between thousands")
+        if self.mark:
+            raise ValueError(
+                "has a point where other numbers of the file have a comma, or the reverse"
+            )
+        self.mark = mark
+
+
+class _WrongCell(Exception):
+    """A line that cannot be read: what stands there, and what is wrong with it."""
+
+    def __init__(self, text: str, problem: str) -> None:
+        super().__init__(text, problem)
+        self.text = text
+        self.problem = problem
 
 
 def read(option: str, text: str) -> list[Sample]:
@@ -40,23 +101,19 @@ def read(option: str, text: str) -> list[Sample]:
 
 def read_rows(option: str, text: str) -> list[tuple[float, float | None]]:
     """Return (epoch seconds, demand) of each line, oldest first; raises as ``read`` does."""
-    lines = csv.reader(io.StringIO(text), skipinitialspace=True)
-    header = next(lines, [])
-    if not set(COLUMNS) <= set(header):
-        raise InvalidInput(option, ",".join(header), "is not the header of a history", _REMEDY)
-    time, demand = map(header.index, COLUMNS)
+    content = io.StringIO(text[len(_find_mark(text)) :], newline=None)
+    delimiter = _find_delimiter(content)
+    lines = csv.reader(content, delimiter=delimiter, skipinitialspace=True, strict=True)
     rows: list[tuple[float, float | None]] = []
-    for line in lines:
-        if line:
-            if len(line) < len(header):
-                line.extend([""] * (len(header) - len(line)))
-            try:
-                rows.append((_parse_moment(line[time]), _parse_demand(line[demand])))
-            except ValueError as error:
-                wrong, problem = error.args
-                raise InvalidInput(
-                    f"{option} (line {lines.line_num})", wrong, problem, _REMEDY
-                ) from None
+    try:
+        table = _read_header(option, lines, delimiter)
+        rows.extend(_read_line(table, line) for line in lines if "".join(line).strip())
+    except _WrongCell as error:
+        place = f"{option} (line {lines.line_num})"
+        raise InvalidInput(place, error.text, error.problem, _REMEDY) from None
+    except csv.Error as error:
+        place = f"{option} (line {lines.line_num})"
+        raise InvalidInput(place, "the line", f"is not CSV: {error}", _REMEDY) from None
     return sorted(rows, key=itemgetter(0))
 
 
@@ -75,42 +132,42 @@ def _format_time(moment: float) -> str:
     return dt.datetime.fromtimestamp(moment, dt.timezone.utc).isoformat().replace("+00:00", "Z")
 
 
-def _parse_moment(text: str) -> float:
+def _find_mark(text: str) -> str:
+    return next((mark for mark in _MARKS if text.startswith(mark)), "")
+
+
+def _find_delimiter(content: io.StringIO) -> str:
+    """Return the character between the columns, and leave ``content`` where the header begins."""
+    begin, line = 0, content.readline()
+    if line.lower().startswith("sep="):  # of spreadsheets, for themselves
+        begin, line = content.tell(), content.readline()
+    content.seek(begin)
+    return next((mark for mark in _DELIMITERS if set(COLUMNS) <= set(_split(line, mark))), ",")
+
+
+def _split(line: str, delimiter: str) -> list[str]:
+    return [name.strip().strip('"').lower() for name in line.split(delimiter)]
+
+
+def _read_header(option: str, lines: t.Iterator[list[str]], delimiter: str) -> _Table:
+    header = next(lines, [])
+    names = [name.strip().lower() for name in header]
+    for column in COLUMNS:
+        if names.count(column) != 1:
+            raise InvalidInput(option, ",".join(header), "is not the header of a history", _REMEDY)
+    time, demand = map(names.index, COLUMNS)
+    return _Table(delimiter, len(names), time, demand)
+
+
+def _read_line(table: _Table, cells: list[str]) -> tuple[float, float | None]:
+    if len(cells) != table.width:
+        if any(map(str.strip, cells[table.width :])):
+            raise _WrongCell(table.delimiter.join(cells), _MORE_CELLS)
+        cells.extend([""] * (table.width - len(cells)))
+    text = cells[table.time]
     try:
-        if text[4:5] == text[7:8] == "-":
-            moment = _parse_date(text[:10]) + _parse_clock(text[10:])
-        else:
-            number = _parse_number(text)
-            moment = parse_time(text.strip()) if number is None else number
-    except ValueError:
-        moment = math.nan
-    if 0 <= moment < math.inf:
-        return moment
-    raise ValueError(text, "is not a time")
-
-
-# A history has few dates and few times of day, and looking one up takes a tenth of the time of reading it.
-@functools.lru_cache(_MOST_TEXTS)
-def _parse_date(date: str) -> float:
-    return parse_time(date)
-
-
-@functools.lru_cache(_MOST_TEXTS)
-def _parse_clock(clock: str) -> float:
-    return parse_time(f"1970-01-01{clock.rstrip()}")
-
-
-def _parse_demand(text: str) -> float | None:
-    number = _parse_number(text)
-    if number is not None and 0 <= number < math.inf:
-        return number
-    if text.strip().lower() in _MISSING:
-        return None
-    raise ValueError(text, "is not a demand")
-
-
-def _parse_number(text: str) -> float | None:
-    try:
-        return float(text)
-    except ValueError:
-        return None
+        moment = parse_moment(text)
+        text = cells[table.demand]
+        return moment, table.parse_demand(text)
+    except ValueError as error:
+        raise _WrongCell(text, str(error)) from None

@@ -13,7 +13,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
@@ -25,6 +24,8 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._text import (
     format_duration,
     join_names,
 )
+
+from .amount import require_amount
 
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._query import Query
@@ -226,11 +227,15 @@ def _check_result(query: Query, value: t.Any) -> float:
         raise InvalidInput(
             query.option, query.text, f"yields {_describe_kind(value)} instead of a number", _REMEDY
         )
-    if not math.isfinite(value) or value < 0:
+    try:
+        return require_amount(float(value))
+    except ValueError as error:
         raise InvalidInput(
-            query.option, query.text, f"yields {value}, which is not a demand", _REMEDY
-        )
-    return float(value)
+            query.option,
+            query.text,
+            f"yields {value}, which is not a demand: it must be {error}",
+            _REMEDY,
+        ) from None
 
 
 def _describe_kind(value: t.Any) -> str:

@@ -15,11 +15,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import typing as t
+from operator import itemgetter
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._stats.sample import DomainSample
 
-from .series import merge
+from .series import group_by_slot
 
 if t.TYPE_CHECKING:
     import sqlite3
@@ -198,14 +200,10 @@ _COLUMNS: t.Final = "slot, timestamp, value, reason, taken_at, whole, used_cores
 
 def build_records(samples: t.Sequence[Sample], interval: int, *, fleet_wide: bool) -> list[Record]:
     """Return a row for each slot of ``interval`` seconds that has samples; several in one slot are averaged."""
-    if not samples:
-        return []
-    series = merge([samples], interval, max(sample.timestamp for sample in samples))
-    covered = {sample.timestamp // interval * interval for sample in samples}
+    values = group_by_slot(samples, interval, math.inf)
     return [
         Record(slot, slot, value, _NOT_IN_FILE if value is None else None, fleet_wide=fleet_wide)
-        for slot, value in series.slots()
-        if slot in covered
+        for slot, value in sorted(values.items(), key=itemgetter(0))
     ]
 
 

@@ -37,6 +37,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._uris import mask_uri
 
+from .amount import require_amount
 from .series import Sample
 
 _OPTION: t.Final = "prometheus"
@@ -46,8 +47,6 @@ _MOST_POINTS: t.Final = 10_000
 _MOST_BYTES: t.Final = 32 * 1024 * 1024
 _SUM: t.Final = "Wrap it in sum(...), so that one number stands for the whole fleet."
 _NUMBERS: t.Final = "Make numbers of them, with histogram_count(...) or histogram_sum(...)."
-# What is left of the arithmetic of floats where the result is 0.
-_NOISE: t.Final = 1e-9
 _TRY: t.Final = "Try the query in Prometheus' own page."
 # https://www.rfc-editor.org/rfc/rfc9110#name-field-names and -values: tokens, and no control characters but tabs.
 _HEADER_NAME: t.Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -176,21 +175,26 @@ def _parse_content(content: t.Any, query: str) -> list[tuple[float, float | None
     if series and "values" not in series[0] and "histograms" in series[0]:
         raise _explain_query(query, "yields native histograms, and no numbers", _NUMBERS)
     points = series[0]["values"] if series else []
-    values = [_parse_point(query, moment, value) for moment, value in points]
+    numbers = [float(text) for _moment, text in points]
+    peak = max(filter(math.isfinite, numbers), default=0.0)
+    values = [
+        (float(moment), _read_value(query, moment, number, peak))
+        for (moment, _text), number in zip(points, numbers)
+    ]
     return [(moment, None) for moment, _value in values] if content.get("warnings") else values
 
 
-def _parse_point(query: str, moment: float, text: str) -> tuple[float, float | None]:
-    value = float(text)
-    if not math.isfinite(value):
-        return float(moment), None
-    if -_NOISE <= value < 0:
-        return float(moment), 0.0
-    if value < 0:
-        raise _explain_query(
-            query, f"yields {text}, which is not a demand", "Write a query that yields 0 or more."
+def _read_value(query: str, moment: float, number: float, peak: float) -> float | None:
+    """Return a demand, None for what is no number: by NaN and infinity, PromQL says that there is nothing to divide."""
+    if not math.isfinite(number):
+        return None
+    try:
+        return require_amount(number, peak)
+    except ValueError as error:
+        problem = (
+            f"yields {number:g} at {float(moment):.0f}, which is not a demand: it must be {error}"
         )
-    return float(moment), value
+        raise _explain_query(query, problem, "Write a query that yields 0 or more.") from None
 
 
 def _ask(server: Prometheus, form: str) -> bytes:

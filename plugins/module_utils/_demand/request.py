@@ -13,7 +13,6 @@ import dataclasses
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._checks import (
-    check_at_least,
     check_moment,
     check_positive,
 )
@@ -21,6 +20,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._names import che
 from ansible_collections.headroom.libvirt.plugins.module_utils._query import compile_query
 
 from . import prometheus
+from .amount import check_demand
 
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._query import Query
@@ -63,7 +63,7 @@ def read_request(params: t.Mapping[str, t.Any], now: float) -> SamplingRequest:
         timestamp=timestamp,
         interval=params["interval"],
         query=None if params["demand"] is None else compile_query("demand", params["demand"]),
-        value=None if params["value"] is None else check_at_least("value", params["value"], 0),
+        value=None if params["value"] is None else check_demand("value", params["value"]),
         prometheus=server and prometheus.check_server(prometheus.Prometheus(**server)),
         scale=params["scale"],
         keep=params["keep"],

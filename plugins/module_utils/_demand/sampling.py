@@ -17,7 +17,7 @@ import typing as t
 from ansible_collections.headroom.libvirt.plugins.module_utils._changes import Changes
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import NotFound
 from ansible_collections.headroom.libvirt.plugins.module_utils._stats import collect
-from ansible_collections.headroom.libvirt.plugins.module_utils._text import parse_time
+from ansible_collections.headroom.libvirt.plugins.module_utils._times import parse_time
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import domains
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.machines import (
     MachineRef,
@@ -26,6 +26,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._virt.machines im
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.metadata import Metadata
 
 from . import evaluate, prometheus
+from .amount import check_demand
 from .history import History, Record
 from .series import slot_start
 
@@ -44,6 +45,9 @@ if t.TYPE_CHECKING:
 
 _NOT_KNOWN: t.Final = (
     "Prometheus does not know it, or warned that a part of its stores did not answer"
+)
+_SCALE: t.Final = (
+    "Write by what the number is multiplied to be a demand in the unit of rule.capacity."
 )
 # What machines used is returned of so many intervals: with those of five minutes, of a day.
 _LOADS: t.Final = 288
@@ -111,12 +115,7 @@ def _fetch_history(request: SamplingRequest) -> list[Sample] | None:
     samples = prometheus.fetch(
         request.prometheus, request.timestamp, request.interval, request.window
     )
-    return [
-        dataclasses.replace(
-            sample, value=None if sample.value is None else sample.value * request.scale
-        )
-        for sample in samples
-    ]
+    return [dataclasses.replace(sample, value=_scale(request, sample.value)) for sample in samples]
 
 
 def _read_members(connection: Connection, fleet: str, clock: Clock) -> list[_Member]:
@@ -225,5 +224,10 @@ def _measure(
     if request.query is None:
         return Record(slot, request.timestamp, request.value, taken_at=taken_at, fleet_wide=True)
     measured = evaluate.evaluate(request.query, machines, previous, request.interval, taken_at)
-    value = None if measured.value is None else measured.value * request.scale
-    return Record(slot, request.timestamp, value, measured.reason, taken_at)
+    return Record(
+        slot, request.timestamp, _scale(request, measured.value), measured.reason, taken_at
+    )
+
+
+def _scale(request: SamplingRequest, value: float | None) -> float | None:
+    return None if value is None else check_demand("scale", value * request.scale, _SCALE)

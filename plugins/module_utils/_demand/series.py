@@ -14,6 +14,12 @@ import itertools
 import math
 import typing as t
 
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
+
+# A series has a value for each slot, with rows or without: of five minutes each, this many are nine years without one.
+_MOST_EMPTY_SLOTS: t.Final = 1_000_000
+_MOST_SLOTS_A_ROW: t.Final = 10
+
 
 @dataclasses.dataclass(frozen=True)
 class Sample:
@@ -59,6 +65,25 @@ def slot_start(timestamp: float, interval: int) -> int:
     return math.floor(timestamp / interval) * interval
 
 
+def check_span(
+    option: str, histories: t.Sequence[t.Sequence[Sample]], interval: int, now: float
+) -> None:
+    """Raise InvalidInput, naming ``option``, for rows of which merge() would make a series that is all but empty.
+
+    One time that is wrong by decades is enough for a series that fills the memory.
+    """
+    moments = [sample.timestamp for sample in itertools.chain.from_iterable(histories)]
+    first = min(moments, default=now)
+    slots = (now - first) / interval
+    if slots > _MOST_EMPTY_SLOTS + _MOST_SLOTS_A_ROW * len(moments):
+        raise InvalidInput(
+            option,
+            f"{len(moments)} rows",
+            f"cannot be right: they begin {slots:.0f} intervals of {interval} s before they end, at {first:.0f}",
+            "Look whether the time of the first row is right, or write a longer interval.",
+        )
+
+
 def merge(histories: t.Sequence[t.Sequence[Sample]], interval: int, now: float) -> Series:
     """Return the sum of what the hosts recorded, from the first slot that any of them has up to the one of ``now``.
 
@@ -69,11 +94,11 @@ def merge(histories: t.Sequence[t.Sequence[Sample]], interval: int, now: float) 
     """
     last = slot_start(now, interval)
     parts = [
-        _group_by_slot([sample for sample in history if not sample.fleet_wide], interval, now)
+        group_by_slot([sample for sample in history if not sample.fleet_wide], interval, now)
         for history in histories
     ]
     fleet_wide = [
-        _group_by_slot([sample for sample in history if sample.fleet_wide], interval, now)
+        group_by_slot([sample for sample in history if sample.fleet_wide], interval, now)
         for history in histories
     ]
     first = min(itertools.chain(*parts, *fleet_wide), default=None)
@@ -87,6 +112,19 @@ def merge(histories: t.Sequence[t.Sequence[Sample]], interval: int, now: float) 
     return Series(interval, first, tuple(totals))
 
 
+def group_by_slot(
+    history: t.Sequence[Sample], interval: int, now: float
+) -> dict[int, float | None]:
+    """Return the values by the starts of the slots that have samples, each the average of what is known of it."""
+    values: dict[int, list[float]] = {}
+    for sample in history:
+        if sample.timestamp <= now:
+            in_slot = values.setdefault(slot_start(sample.timestamp, interval), [])
+            if sample.value is not None:
+                in_slot.append(sample.value)
+    return {slot: sum(items) / len(items) if items else None for slot, items in values.items()}
+
+
 def bridge_gaps(series: Series) -> Series:
     """Return the series with each single missing slot between two known ones filled with the larger of the two.
 
@@ -98,18 +136,6 @@ def bridge_gaps(series: Series) -> Series:
         if values[index] is None and before is not None and after is not None:
             values[index] = max(before, after)
     return dataclasses.replace(series, values=tuple(values))
-
-
-def _group_by_slot(
-    history: t.Sequence[Sample], interval: int, now: float
-) -> dict[int, float | None]:
-    values: dict[int, list[float]] = {}
-    for sample in history:
-        if sample.timestamp <= now:
-            in_slot = values.setdefault(slot_start(sample.timestamp, interval), [])
-            if sample.value is not None:
-                in_slot.append(sample.value)
-    return {slot: sum(items) / len(items) if items else None for slot, items in values.items()}
 
 
 def _align(by_slot: dict[int, float | None], slots: range) -> list[float | None]:

@@ -17,6 +17,7 @@ import dataclasses
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._checks import Value
+from ansible_collections.headroom.libvirt.plugins.module_utils._demand.amount import read_demand
 from ansible_collections.headroom.libvirt.plugins.module_utils._demand.series import bridge_gaps
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
 from ansible_collections.headroom.libvirt.plugins.module_utils._forecast.trend import (
@@ -95,6 +96,6 @@ class ExternalForecaster:
 
 def _read_step(demand: Value) -> Step:
     if not isinstance(demand.value, dict):
-        return Step(demand.require_amount(), demand.require_amount())
-    upper = demand["upper"].require_amount()
-    return Step(min(demand["value"].require_amount(), upper), upper)
+        return Step(read_demand(demand), read_demand(demand))
+    upper = read_demand(demand["upper"])
+    return Step(min(read_demand(demand["value"]), upper), upper)

@@ -20,9 +20,14 @@ import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._checks import Value
 from ansible_collections.headroom.libvirt.plugins.module_utils._demand import csv
+from ansible_collections.headroom.libvirt.plugins.module_utils._demand.amount import (
+    LARGEST,
+    read_demand,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._demand.series import (
     Sample,
     Series,
+    check_span,
     merge,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
@@ -30,10 +35,8 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._placement.spread
     HostRoom,
     Size,
 )
-from ansible_collections.headroom.libvirt.plugins.module_utils._text import (
-    join_names,
-    parse_time,
-)
+from ansible_collections.headroom.libvirt.plugins.module_utils._text import join_names
+from ansible_collections.headroom.libvirt.plugins.module_utils._times import parse_time
 
 from .calibration import Calibration, Load, estimate_ready_seconds, estimate_work
 from .model import RUNNING, Member, Observation
@@ -76,6 +79,7 @@ def observe(
     )
     size, notes = _choose_size(clone, samples)
     histories = [_read_history(sample, since) for sample in samples.values()]
+    check_span("hosts", histories, interval, now)
     series = merge(histories, interval, now)
     left_out = frozenset(host["name"] for host in hosts if _is_left_out(host.get("sample")))
     unknown = {
@@ -180,7 +184,7 @@ def _read_plain_sample(row: t.Any) -> Sample | None:
     ):
         return None
     if value is not None and (
-        isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < math.inf
+        isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= LARGEST
     ):
         return None
     return Sample(float(timestamp), None if value is None else float(value), bool(row.get("whole")))
@@ -190,7 +194,7 @@ def _check_sample(rows: Value, index: int) -> Sample:
     row = rows.require_items()[index]
     return Sample(
         row["timestamp"].require_number(),
-        row["value"].read_optional(Value.require_amount),
+        row["value"].read_optional(read_demand),
         bool(row["whole"].value),
     )
 

@@ -15,7 +15,7 @@ import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._checks import check_at_least
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
-from ansible_collections.headroom.libvirt.plugins.module_utils._text import parse_time
+from ansible_collections.headroom.libvirt.plugins.module_utils._times import parse_time
 
 PERIODS: t.Final[dict[str, int]] = {"day": 86_400, "week": 7 * 86_400}
 _DEMAND: t.Final = "Write the demand to be ready for, in the unit of the fleet's demand."

@@ -29,7 +29,7 @@ def test_what_is_in_range_is_returned() -> None:
     assert check_between("share", 1, 0, 1, "Write a share.") == 1
     assert check_between("share", 1.0, 0, 1, "Write a share.", excluded="lowest") == 1
     assert check_between("share", 0.0, 0, 1, "Write a share.", excluded="highest") == 0
-    assert check_moment("now", 0.0) == 0
+    assert check_moment("now", 1795392000.5) == 1795392000.5
 
 
 @pytest.mark.parametrize("value", [0, -1, math.nan, math.inf])
@@ -62,9 +62,17 @@ def test_what_is_outside_is_refused(value: float, excluded: t.Any, words: str) -
         check_between("share", value, 0, 1, "Write a share.", excluded=excluded)
 
 
-@pytest.mark.parametrize("moment", [-1.0, 1795392000000.0, math.nan])
-def test_milliseconds_are_not_taken_for_seconds(moment: float) -> None:
-    with pytest.raises(InvalidInput, match=r"now: .* must be a time in seconds since 1970"):
+@pytest.mark.parametrize(
+    ("moment", "words"),
+    [
+        (-1.0, r"\. Write it like 1795392000\."),
+        (math.nan, r"\. Write"),
+        (1795392000000.0, ": it has milliseconds"),
+        (20260101.0, ": it is a date without separators"),
+    ],
+)
+def test_what_is_not_in_seconds_is_no_moment(moment: float, words: str) -> None:
+    with pytest.raises(InvalidInput, match=rf"now: .* is not a time in seconds since 1970{words}"):
         check_moment("now", moment)
 
 

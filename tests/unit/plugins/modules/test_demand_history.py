@@ -113,6 +113,27 @@ def test_reading_makes_no_database(run: Run, path: pathlib.Path) -> None:
     assert not path.parent.exists()
 
 
+def test_rows_that_are_years_apart_take_no_slots_between_them(run: Run) -> None:
+    text = "timestamp,demand\n1973-03-04,1\n5000-01-01,2\n"
+    assert run("import", csv=text, interval=1)["intervals"]["added"] == 2
+    assert run("read")["history"][0]["timestamp"] == 100051200
+
+
+@pytest.mark.parametrize(
+    ("name", "params"),
+    [
+        ("import", {"csv": "timestamp,demand\n1767225600000,5\n1767225900000,6\n"}),
+        ("read", {"until": 1767225600000.0}),
+    ],
+)
+def test_milliseconds_are_refused(
+    run: Run, path: pathlib.Path, name: str, params: dict[str, t.Any]
+) -> None:
+    with pytest.raises(InvalidInput, match="it has milliseconds"):
+        run(name, **params)
+    assert not path.exists()
+
+
 @pytest.mark.parametrize(
     ("name", "params"), [("import", {"csv": CSV, "interval": 0}), ("read", {"window": 0})]
 )

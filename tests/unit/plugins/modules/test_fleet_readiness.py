@@ -17,6 +17,9 @@ if t.TYPE_CHECKING:
     from pathlib import Path
 
 
+START = 1_795_392_000.0
+
+
 class Run(t.Protocol):
     def __call__(
         self, timestamp: float, *, check_mode: bool = False, **params: t.Any
@@ -47,22 +50,22 @@ def run(path: Path) -> Run:
 
 
 def test_a_run_is_recorded_once(run: Run) -> None:
-    first = run(100.0)
+    first = run(START + 100)
     assert first["changed"] is True
     assert first["diff"] == {"before": {"seconds": None}, "after": {"seconds": 41.5}}
     assert first["readiness"] == [{"machines": 2, "seconds": 41.5}]
-    again = run(100.0, seconds=99.0)
+    again = run(START + 100, seconds=99.0)
     assert (again["changed"], again["readiness"]) == (False, first["readiness"])
-    assert run(200.0, machines=1, seconds=38)["readiness"] == [
+    assert run(START + 200, machines=1, seconds=38)["readiness"] == [
         *first["readiness"],
         {"machines": 1, "seconds": 38},
     ]
 
 
 def test_check_mode_tells_what_the_real_run_then_does(run: Run, path: Path) -> None:
-    told = run(100.0, check_mode=True)
+    told = run(START + 100, check_mode=True)
     assert not path.exists()
-    assert run(100.0) == told
+    assert run(START + 100) == told
 
 
 @pytest.mark.parametrize(
@@ -79,6 +82,6 @@ def test_check_mode_tells_what_the_real_run_then_does(run: Run, path: Path) -> N
 )
 def test_what_cannot_be_meant_is_named(run: Run, path: Path, option: str, value: t.Any) -> None:
     with pytest.raises(InvalidInput) as caught:
-        run(**{"timestamp": 100.0, option: value})
+        run(**{"timestamp": START, option: value})
     assert caught.value.details["option"] == option
     assert not path.exists()

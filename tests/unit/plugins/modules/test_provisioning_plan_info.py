@@ -18,15 +18,15 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Co
 from ansible_collections.headroom.libvirt.plugins.module_utils._forecast.online import Tracker
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision import decisions
 
-from tools.planned import HOUR, call, execute, host
+from tools.planned import HOUR, START, call, execute, host
 
 
 def test_it_plans_ahead_of_the_third_hour() -> None:
     plan = call()
     assert plan["changed"] is False
     assert plan["demand"]["current"] == 20
-    assert plan["demand"]["series"][0] == {"timestamp": 0, "value": 5}
-    assert plan["forecast"] == {"value": 40, "upper": 40, "at": 3 * HOUR, "method": "trend"}
+    assert plan["demand"]["series"][0] == {"timestamp": START, "value": 5}
+    assert plan["forecast"] == {"value": 40, "upper": 40, "at": START + 3 * HOUR, "method": "trend"}
     assert plan["alert"]["raised"] is True
     assert plan["machines"] == {"current": 1, "needed": 4, "target": 4}
     assert plan["create"] == {"kvm2": ["web-2", "web-4"], "kvm1": ["web-3"]}
@@ -35,7 +35,7 @@ def test_it_plans_ahead_of_the_third_hour() -> None:
 
 
 def test_the_decision_leaves_the_history_out_and_can_be_kept() -> None:
-    plan = call(hosts=[host("kvm1", 5, 30, machines=["web-1"])], now=HOUR + 60)
+    plan = call(hosts=[host("kvm1", 5, 30, machines=["web-1"])], now=START + HOUR + 60)
     decision = plan["decision"]
     assert decisions.check_decision("decision", json.loads(json.dumps(decision))) == decision
     assert "series" not in json.dumps(decision)
@@ -49,7 +49,7 @@ def test_the_blend_knows_the_hour_of_the_day() -> None:
     before_the_busy_hour = days[: 13 * 24 + 8]
     params: dict[str, t.Any] = {
         "hosts": [host("kvm1", *before_the_busy_hour, machines=["web-1"])],
-        "now": (len(before_the_busy_hour) - 1) * HOUR + 60,
+        "now": START + (len(before_the_busy_hour) - 1) * HOUR + 60,
     }
     assert call(**params, rule={"forecaster": "blend"})["machines"]["needed"] >= 8
     assert call(**params)["machines"]["needed"] >= 8
@@ -62,7 +62,7 @@ def test_a_filter_forecasts_in_place_of_ours() -> None:
     assert plan["forecast"] == {
         "value": 60,
         "upper": 75,
-        "at": 3 * HOUR,
+        "at": START + 3 * HOUR,
         "method": "example.capacity.arima",
     }
     assert plan["machines"]["needed"] == 8
@@ -101,7 +101,7 @@ def test_a_forecast_goes_on_from_what_was_kept(
     def plan(hours: int, **more: t.Any) -> dict[str, t.Any]:
         demand = [60 + 50 * math.sin(2 * math.pi * hour / 24) for hour in range(hours)]
         return call(
-            hosts=[host("kvm1", *demand)], now=(hours - 1) * HOUR + 60, **{**params, **more}
+            hosts=[host("kvm1", *demand)], now=START + (hours - 1) * HOUR + 60, **{**params, **more}
         )
 
     told = plan(300, check_mode=True)
@@ -138,7 +138,9 @@ def test_both_forecasts_go_on_where_parked_machines_follow_one(tmp_path: Path) -
 
     def plan(hours: int, **more: t.Any) -> dict[str, t.Any]:
         params = {"rule": rule, "forecast_state": str(state), **more}
-        return call(hosts=[host("kvm1", *demand[:hours])], now=(hours - 1) * HOUR + 60, **params)
+        return call(
+            hosts=[host("kvm1", *demand[:hours])], now=START + (hours - 1) * HOUR + 60, **params
+        )
 
     plan(300)
     made, afresh = plan(301), plan(301, forecast_state=None)
@@ -172,9 +174,9 @@ def test_a_state_that_cannot_be_kept_costs_a_warning_and_no_plan(tmp_path: Path)
 
 def test_a_result_holds_the_latest_day_and_not_all_that_was_handed_in() -> None:
     hours = 50 * 24
-    plan = call(hosts=[host("kvm1", *range(hours))], now=(hours - 1) * HOUR + 60)
+    plan = call(hosts=[host("kvm1", *range(hours))], now=START + (hours - 1) * HOUR + 60)
     series = plan["demand"]["series"]
-    assert series[0] == {"timestamp": (hours - 24) * HOUR, "value": hours - 24}
+    assert series[0] == {"timestamp": START + (hours - 24) * HOUR, "value": hours - 24}
     assert [row["value"] for row in series] == list(range(hours - 24, hours))
     assert plan["invocation"]["module_args"]["hosts"] == [{"name": "kvm1"}]
 
@@ -182,7 +184,7 @@ def test_a_result_holds_the_latest_day_and_not_all_that_was_handed_in() -> None:
 def test_a_bad_value_is_refused_however_old_it_is() -> None:
     hours = 50 * 24
     with pytest.raises(InvalidInput, match=r"hosts\[0\].sample.history\[2\].value"):
-        call(hosts=[host("kvm1", 1, 2, -3, *range(hours))], now=(hours + 2) * HOUR)
+        call(hosts=[host("kvm1", 1, 2, -3, *range(hours))], now=START + (hours + 2) * HOUR)
 
 
 def test_it_says_so_when_nothing_is_known() -> None:
@@ -236,7 +238,7 @@ def test_a_recorded_history_is_replayed_under_several_rules() -> None:
     hosts = [host("kvm1", *DAYS)]
     found = call(
         hosts=hosts,
-        now=len(DAYS) * HOUR - 1,
+        now=START + len(DAYS) * HOUR - 1,
         backtest={
             "slots": True,
             "rules": [{"name": "ample", "headroom": 0.5}, {"name": "blend", "forecaster": "blend"}],
@@ -251,7 +253,7 @@ def test_a_recorded_history_is_replayed_under_several_rules() -> None:
     assert replayed["blend"]["cost"] < replayed["rule"]["cost"]
     assert len(found["backtest"]["table"]) == 6
     start = int(0.1 * len(DAYS))
-    assert found["backtest"]["start"] == start * HOUR
+    assert found["backtest"]["start"] == START + start * HOUR
     assert found["backtest"]["demand"] == DAYS[start:]
     assert len(replayed["perfect"]["machines"]) == len(DAYS) - start
 
@@ -259,12 +261,12 @@ def test_a_recorded_history_is_replayed_under_several_rules() -> None:
 def test_a_file_is_replayed_and_a_rule_found_for_it(tmp_path: Path) -> None:
     """The rule is found on one part and judged on another, where it costs less at no more than the share asked for."""
     file = tmp_path / "demand.csv"
-    file.write_text(csv.write((index * HOUR, value) for index, value in enumerate(DAYS)))
+    file.write_text(csv.write((START + index * HOUR, value) for index, value in enumerate(DAYS)))
     wasteful = {"headroom": 1.0, "cooldown": 12 * HOUR, "forecaster": "trend"}
     found = call(hosts=[], rule=wasteful, backtest={"csv": str(file), "tune": True})
     replayed = rows(found)
     assert found["backtest"]["tuned"]["forecaster"] == "blend"
-    assert found["backtest"]["start"] == int(0.6 * len(DAYS)) * HOUR
+    assert found["backtest"]["start"] == START + int(0.6 * len(DAYS)) * HOUR
     assert replayed["tuned"]["cost"] < 0.8 * replayed["rule"]["cost"]
     assert replayed["tuned"]["under_provisioned_share"] <= 0.08
     assert replayed["tuned"]["changes"] == found["backtest"]["tuned"]
@@ -274,14 +276,14 @@ def test_a_schedule_is_replayed_too() -> None:
     calm = [5.0] * 200
     sale = {
         "name": "sale",
-        "start": "1970-01-06T00:00:00Z",
-        "end": "1970-01-06T04:00:00Z",
+        "start": "2026-01-06T00:00:00Z",
+        "end": "2026-01-06T04:00:00Z",
         "machines": 9,
     }
     sale = {"every": None, "demand": None, **sale}
     found = call(
         hosts=[host("kvm1", *calm)],
-        now=199 * HOUR,
+        now=START + 199 * HOUR,
         rule={"schedule": [sale], "cooldown": 0},
         backtest={"slots": True, "warm_up_share": 0.0},
     )

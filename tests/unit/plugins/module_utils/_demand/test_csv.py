@@ -10,15 +10,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._demand.csv import read, write
+from ansible_collections.headroom.libvirt.plugins.module_utils._demand.csv import (
+    read,
+    read_rows,
+    write,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
+
+HEADER = "timestamp,demand\n"
+NEW_YEAR = 1767225600
 
 
 def test_times_are_iso_or_seconds_and_unknown_is_not_zero() -> None:
-    text = "host,timestamp,demand\na,2026-11-23T00:05:00Z,7\na,1795391999.5,0\na,2026-11-23 00:00:00,\na,600,NaN\n"
+    text = (
+        "host,timestamp,demand\na,2026-11-23T00:05:00Z,7\na,1795391999.5,0\n"
+        "a,2026-11-23 00:00:00,\n\na,100000000,NaN\n,,\n"
+    )
     samples = read("csv", text)
     assert [(sample.timestamp, sample.value) for sample in samples] == [
-        (600, None),
+        (1e8, None),
         (1795391999.5, 0),
         (1795392000, None),
         (1795392300, 7),
@@ -31,12 +41,34 @@ def test_times_are_iso_or_seconds_and_unknown_is_not_zero() -> None:
     [
         ("", "is not the header"),
         ("time,value\n1,2\n", "'time,value' is not the header"),
-        ("timestamp,demand\n1,2\nnoon,3\n", "line 3.*'noon' is not a time"),
+        ("timestamp,demand\n2026-01-01,2\nnoon,3\n", "line 3.*'noon' is not a time"),
         ("timestamp,demand\n-5,2\n", "'-5' is not a time"),
-        ("timestamp,demand\n1,-2\n", "'-2' is not a demand"),
-        ("timestamp,demand\n1,inf\n", "'inf' is not a demand"),
-        ("timestamp,demand\n1,many\n", "'many' is not a demand"),
-        ("timestamp,demand\n1\n2,3,4\n,\n", "line 4.*'' is not a time"),
+        (f"{HEADER}2026-01-01,-2\n", "'-2' is not a demand: it must be a number of 0 or more"),
+        (f"{HEADER}2026-01-01,inf\n", "'inf' is not a demand"),
+        (f"{HEADER}2026-01-01,many\n", "'many' is not a demand"),
+        (f"{HEADER}2026-01-01,1_000\n", "'1_000' is not a demand"),
+        (f"{HEADER}2026-01-01,5 req/s\n", "'5 req/s' is not a demand"),
+        (f"{HEADER}2026-01-01,1.7e308\n", r"'1.7e308' .* must be a number of no more than 1e\+22"),
+        (f"{HEADER}2026-01-01,{'5' * 30}\n", r"must be a number of no more than 1e\+22"),
+        (f"{HEADER}2026-01-01\n,3\n", "line 3.*'' is not a time"),
+        (f"{HEADER}1767225600000,5\n", "line 2.*it has milliseconds"),
+        (f"{HEADER}1767225600,5\n1767225900000,6\n", "line 3.*it has milliseconds"),
+        (f"{HEADER}20260101,5\n", "line 2.*it is a date without separators"),
+        (f"{HEADER}46023.5,5\n", "line 2.*it is a date as spreadsheets count it"),
+        (f"{HEADER}1.76723E+12,5\n", "line 2.*was rounded by a spreadsheet"),
+        (f"{HEADER}31.12.2026 08:00,5\n", "line 2.*not written in ISO 8601"),
+        (f"{HEADER}2026-01-01,1,234\n", "line 2.*has more columns than the header"),
+        (f'{HEADER}2026-01-01,"1,234"\n', "line 2.*a comma, which may stand before decimals or"),
+        (f'{HEADER}2026-01-01,"1,234.5"\n', "line 2.*a number with its thousands apart"),
+        (f'{HEADER}2026-01-01,5\n2026-01-02,"6\n7\n', "line 4.*is not CSV: unexpected end of data"),
+        (f"{HEADER}2026-01-01,{'5' * 200_000}\n", "line 2.*is not CSV: field larger than"),
+        ("timestamp,demand,demand\n2026-01-01,1,2\n", "is not the header"),
+        ("2026-01-01,5\n", "'2026-01-01,5' is not the header"),
+        ("timestamp;demand\n2026-01-01;1.234,5\n", "line 2.*a number with its thousands apart"),
+        (
+            "timestamp;demand\n2026-01-01;1,5\n2026-01-02;1.234\n",
+            "line 3.*'1.234' has a point where",
+        ),
     ],
 )
 def test_what_is_no_history_is_named_by_its_line(text: str, words: str) -> None:
@@ -44,9 +76,35 @@ def test_what_is_no_history_is_named_by_its_line(text: str, words: str) -> None:
         read("csv", text)
 
 
-@given(
-    st.lists(st.tuples(st.integers(0, 4_000_000_000), st.one_of(st.none(), st.floats(0, 1e300))))
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\ufefftimestamp,demand\r\n2026-01-01,5.5\r\n",
+        "ï»¿timestamp,demand\n2026-01-01,5.5\n",
+        "timestamp,demand\r2026-01-01,5.5\r",
+        "timestamp;demand\n2026-01-01;5,5\n",
+        "timestamp;demand;\r\n2026-01-01 00:00:00;5.50;\r\n;;\r\n",
+        "sep=;\r\ntimestamp;demand\r\n2026-01-01;+5,5\r\n",
+        "timestamp\tdemand\n2026-01-01T00:00Z\t5.5\n",
+        "timestamp|demand\n1767225600|55e-1\n",
+        '"Timestamp", "Demand"\n"2026-01-01", "5.5"\n',
+        'demand,"host, its name",timestamp\n5.5,"a, b",2026-01-01T01:00:00+01\n',
+    ],
 )
+def test_spreadsheets_of_any_country_are_read(text: str) -> None:
+    assert read_rows("csv", text) == [(NEW_YEAR, 5.5)]
+
+
+@pytest.mark.parametrize("text", ["", "NaN", "null", "None", "NA", "#N/A", "n/a"])
+def test_what_is_not_known_is_missing(text: str) -> None:
+    assert read_rows("csv", f"{HEADER}2026-01-01,{text}\n") == [(NEW_YEAR, None)]
+
+
+def test_the_noise_of_arithmetic_is_nothing() -> None:
+    assert read_rows("csv", f"{HEADER}2026-01-01,-1e-17\n") == [(NEW_YEAR, 0)]
+
+
+@given(st.lists(st.tuples(st.integers(0, 4_000_000_000), st.one_of(st.none(), st.floats(0, 1e22)))))
 def test_what_is_written_is_read_again(rows: list[tuple[float, float | None]]) -> None:
     assert [(one.timestamp, one.value) for one in read("csv", write(rows))] == sorted(
         rows, key=lambda row: row[0]

@@ -116,7 +116,7 @@ def cut_off(code: int) -> HTTPError:
     ("answer", "error", "words"),
     [
         (matrix([(1, "1")], [(1, "2")]), InvalidInput, "yields 2 series. Wrap it in sum"),
-        (matrix([(1, "-1")]), InvalidInput, "yields -1, which is not a demand"),
+        (matrix([(1, "-1")]), InvalidInput, "yields -1 at 1, which is not a demand"),
         (b'{"data": {"resultType": "string", "result": []}}', InvalidInput, "yields a string"),
         (b"<html>", ConnectionFailed, "is not Prometheus: '<html>'"),
         (b"[]", ConnectionFailed, "is not Prometheus"),
@@ -212,6 +212,14 @@ def test_what_is_left_of_floats_is_zero() -> None:
         (1.0, 0.0),
         (2.0, 3.0),
     ]
+
+
+def test_noise_is_measured_by_the_largest_number_and_the_impossible_is_refused() -> None:
+    assert prometheus.parse(matrix([(1, "-0.0002"), (2, "4e9")]), "q")[0] == (1.0, 0.0)
+    with pytest.raises(InvalidInput, match=r"yields -0\.0002 at 1, which is not a demand"):
+        prometheus.parse(matrix([(1, "-0.0002"), (2, "40")]), "q")
+    with pytest.raises(InvalidInput, match=r"yields 1\.7e\+308 at 2, .* no more than 1e\+22"):
+        prometheus.parse(matrix([(1, "3"), (2, "1.7e308")]), "q")
 
 
 def test_histograms_are_the_query_and_nesting_is_no_prometheus() -> None:

@@ -142,6 +142,17 @@ def test_what_the_expression_yields_is_scaled(host: Connection, path: str) -> No
     assert sample(host, path, scale=0.25)["sample"]["value"] == plain / 4
 
 
+def test_a_scale_that_makes_impossible_numbers_is_named(host: Connection, path: str) -> None:
+    with pytest.raises(InvalidInput, match=r"scale: .* must be a number of no more than 1e\+22"):
+        sample(host, path, scale=1e40)
+    assert sample(host, path)["changed"] is True
+
+
+def test_an_expression_that_yields_noise_yields_nothing(host: Connection, path: str) -> None:
+    noise = compile_query("demand", "sum([`-1e-17`])")
+    assert sample(host, path, query=noise)["sample"]["value"] == 0
+
+
 def test_an_expression_that_yields_no_demand_records_nothing(host: Connection, path: str) -> None:
     with pytest.raises(InvalidInput, match="yields a string"):
         sample(host, path, query=compile_query("demand", "domains[0].name"))

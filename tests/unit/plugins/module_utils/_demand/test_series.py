@@ -12,9 +12,11 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._demand.series im
     Sample,
     Series,
     bridge_gaps,
+    check_span,
     merge,
     slot_start,
 )
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
 
 
 def history(*values: float | None, first: int = 0) -> list[Sample]:
@@ -59,6 +61,15 @@ def test_no_history_is_an_empty_series() -> None:
 
 def test_several_samples_in_a_slot_are_averaged() -> None:
     assert merge([[Sample(1, 2.0), Sample(4, 4.0), Sample(6, None)]], 10, 9).values == (3,)
+
+
+def test_a_time_that_is_wrong_by_decades_makes_no_series_of_millions_of_slots() -> None:
+    """Nine years of five minutes without a row are a host that was off; a row of 1973 among those of today is not."""
+    now = 1_795_392_000.0
+    check_span("csv", [[Sample(now - 9 * 365 * 86400, 1.0), Sample(now, 1.0)]], 300, now)
+    check_span("csv", [[]], 300, now)
+    with pytest.raises(InvalidInput, match=r"csv: '2 rows' cannot be right: they begin 5651307 "):
+        check_span("csv", [[Sample(1e8, 1.0)], [Sample(now, 1.0)]], 300, now)
 
 
 def test_one_missing_slot_is_bridged_by_its_larger_neighbour_and_two_are_not() -> None:

@@ -97,7 +97,7 @@ def test_results_become_what_a_plan_is_made_of() -> None:
 
 
 def test_a_history_may_be_csv_and_is_then_the_hosts_part() -> None:
-    csv = "timestamp,demand\n3,\n1970-01-01T00:00:13Z,5\n"
+    csv = "timestamp,demand\n1970-01-01T00:00:03Z,\n1970-01-01T00:00:13Z,5\n"
     host = {"name": "a", "facts": FACTS, "sample": changed(SAMPLE, "history", csv)}
     other = {"name": "b", "sample": {**SAMPLE, "members": []}}
     assert look(host).series == look({**host, "sample": SAMPLE}).series
