@@ -48,10 +48,7 @@ _LOCAL_DATE = re.compile(r"\d{1,4}[./-]\d{1,2}[./-]\d{1,4}(?![\d-]).*", re.ASCII
 def parse_time(text: str) -> float:
     """Return the epoch seconds of an ISO 8601 time, which is UTC unless it says otherwise."""
     wall_seconds, offset_seconds = parse_wall_time(text)
-    moment = wall_seconds - (offset_seconds or 0)
-    if 0 <= moment < _LATEST_SECONDS:
-        return moment
-    raise ValueError("lies before 1970 or after the year 5138")
+    return _check_range(wall_seconds - (offset_seconds or 0))
 
 
 def parse_wall_time(text: str) -> tuple[float, float | None]:
@@ -62,7 +59,7 @@ def parse_wall_time(text: str) -> tuple[float, float | None]:
     stripped = text.strip()
     date_seconds = _parse_date(stripped[:10])
     clock_seconds, offset_seconds = _parse_clock(stripped[10:])
-    return date_seconds + clock_seconds, offset_seconds
+    return _check_range(date_seconds + clock_seconds), offset_seconds
 
 
 def parse_moment(text: str) -> float:
@@ -82,6 +79,12 @@ def check_seconds(number: float) -> float:
     if _EARLIEST_SECONDS <= number < _LATEST_SECONDS:
         return number
     raise ValueError(f"is not a time in seconds since 1970{_guess_unit(number)}")
+
+
+def _check_range(seconds: float) -> float:
+    if 0 <= seconds < _LATEST_SECONDS:
+        return seconds
+    raise ValueError("lies before 1970 or after the year 5138")
 
 
 def _guess_unit(number: float) -> str:

@@ -122,7 +122,7 @@ options:
             required: true
           start:
             description:
-              - When it begins, in ISO 8601 with its offset. Without an offset it is UTC.
+              - When it begins, in ISO 8601. Without an offset it is of O(rule.schedule[].timezone), else UTC.
             type: str
             required: true
           end:
@@ -130,9 +130,18 @@ options:
               - When it is over, likewise.
             type: str
             required: true
+          timezone:
+            description:
+              - The time zone whose clocks the event goes by, such as V(Europe/Berlin). What comes again at eight in the
+                morning then does so in summer as well. The names are those of the IANA database, which has to be
+                installed where the task runs (tzdata).
+              - Of an hour that comes twice, as summer time ends, both count. What lies in an hour that never comes, as
+                summer time begins, comes right after it.
+            type: str
           every:
             description:
-              - It comes again each day or week, counted in seconds. A change to summer time does not move it.
+              - It comes again each day or week, by the clocks of O(rule.schedule[].timezone).
+              - Without a time zone that is after so many seconds, which is an hour off while it is summer.
             type: str
             choices: [day, week]
           machines:

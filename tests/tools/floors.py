@@ -99,6 +99,7 @@ _IMPURE_MODULES: t.Final = frozenset(
         "time",
         "urllib.request",
         "uuid",
+        "zoneinfo",
     )
 )
 _FILE_METHODS: t.Final = frozenset(("read_text", "write_text", "write_bytes", "unlink", "mkdir"))

@@ -29,6 +29,7 @@ EVENT: t.Final[Spec] = {
     "name": {"type": "str", "required": True},
     "start": {"type": "str", "required": True},
     "end": {"type": "str", "required": True},
+    "timezone": {"type": "str"},
     "every": {"type": "str", "choices": ["day", "week"]},
     "machines": {"type": "int"},
     "demand": {"type": "float"},
@@ -120,8 +121,11 @@ def vary_rule(option: str, options: t.Mapping[str, t.Any], change: t.Mapping[str
 
 
 def compare_rules(rule: Rule, other: Rule) -> dict[str, t.Any]:
-    """Return the options in which ``other`` differs from ``rule``."""
+    """Return the options in which ``other`` differs from ``rule``; of its schedule the names of the events."""
     names = [field.name for field in dataclasses.fields(Rule)]
-    return {
+    changes = {
         name: getattr(other, name) for name in names if getattr(rule, name) != getattr(other, name)
     }
+    if "schedule" in changes:
+        changes["schedule"] = [event.name for event in other.schedule]
+    return changes
