@@ -20,6 +20,8 @@ import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
 
+from .content import detect_content
+
 ImageFormat = t.Literal["qcow2", "raw"]
 
 HEADER_BYTES: t.Final = 65536
@@ -72,7 +74,6 @@ _DISK_FORMATS: t.Final[dict[bytes, str]] = {
     b"OOOM": "UML's copy-on-write",
     b"json:": "a description in JSON",
 }
-_OTHER_FORMATS: t.Final[dict[bytes, str]] = {**_COMPRESSED, b"PK\x03\x04": "zip"}
 _VDI_SIGNATURE: t.Final = b"\x7f\x10\xda\xbe"
 _VDI_SIGNATURE_OFFSET: t.Final = 64
 # QEMU passes over comments and empty lines, whatever they say.
@@ -187,16 +188,29 @@ def inspect(option: str, path: str, head: bytes, size: int) -> Image:
     """
     if head.startswith(_QCOW2_MAGIC):
         return _inspect_qcow2(option, path, head, size)
-    name = next((name for magic, name in _OTHER_FORMATS.items() if head.startswith(magic)), None)
-    name = name or detect_disk_format(head)
+    refuse_other(option, path, head)
+    return inspect_raw(option, path, head, size)
+
+
+def refuse_other(option: str, path: str, head: bytes) -> None:
+    """Raise InvalidInput for what is a disk of another format than qcow2 and raw, or no disk at all."""
+    name = detect_disk_format(head)
     if name is not None:
         raise InvalidInput(
             option,
             path,
             f"is in the format {name}",
-            "Unpack or convert it first: qemu-img convert -O qcow2.",
+            "Convert it first: qemu-img convert -O qcow2.",
         )
-    return inspect_raw(option, path, head, size)
+    name = detect_content(head)
+    if name is not None:
+        raise InvalidInput(
+            option,
+            path,
+            f"is no disk image, but {name}",
+            "Unpack it and name the disk image that it holds, or look whether the address is right. If all of it is "
+            "the content of a disk, say format: raw.",
+        )
 
 
 def detect_disk_format(head: bytes) -> str | None:
