@@ -17,6 +17,11 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._virt.element_xml
 
 from .template import OS_NAMESPACE
 
+if t.TYPE_CHECKING:
+    from ansible_collections.headroom.libvirt.plugins.module_utils._virt.capabilities import (
+        DomainSupport,
+    )
+
 AGENT_CHANNEL: t.Final = "org.qemu.guest_agent.0"
 DEFAULT_MACHINES: t.Final[dict[str, str]] = {
     "x86_64": "q35",
@@ -25,23 +30,36 @@ DEFAULT_MACHINES: t.Final[dict[str, str]] = {
     "riscv64": "virt",
 }
 _PC: t.Final = frozenset({"x86_64", "i686"})
+# QEMU has no BIOS for their machines.
+_BOOTED_BY_UEFI: t.Final = frozenset({"aarch64", "armv7l", "loongarch64", "riscv64"})
+# For these alone libvirt knows models of processors.
+_WITH_CPU_MODELS: t.Final = frozenset({*_PC, "ppc64", "ppc64le", "s390x"})
 
 
 @dataclasses.dataclass(frozen=True)
 class Hardware:
-    """The machine that a clone shall be. ``machine`` None leaves the choice to the architecture."""
+    """The machine that a clone shall be. ``machine`` and ``firmware`` None leave the choice to the architecture.
+
+    ``secure_boot`` False has libvirt choose a firmware that starts what nobody signed.
+    """
 
     memory_bytes: int
     vcpus: int = 1
     arch: str = "x86_64"
     machine: str | None = None
-    firmware: str = "bios"
+    firmware: str | None = None
+    secure_boot: bool | None = None
     network: str | None = "default"
     os_id: str | None = None
 
 
-def build(hardware: Hardware, targets: t.Sequence[str]) -> str:
-    """Return a template with a disk for each of ``targets`` (vda, …), a serial console and the agent's channel."""
+def build(
+    hardware: Hardware, targets: t.Sequence[str], support: DomainSupport | None = None
+) -> str:
+    """Return a template with a disk for each of ``targets`` (vda, …), a serial console and the agent's channel.
+
+    ``support`` is what the host says of domains of this architecture, None where it does not say.
+    """
     root = etree.Element("domain", type="kvm")
     if hardware.os_id is not None:
         container = etree.SubElement(
@@ -50,27 +68,48 @@ def build(hardware: Hardware, targets: t.Sequence[str]) -> str:
         etree.SubElement(container, f"{{{OS_NAMESPACE}}}os", id=hardware.os_id)
     etree.SubElement(root, "memory", unit="KiB").text = str(-(-hardware.memory_bytes // 1024))
     etree.SubElement(root, "vcpu").text = str(hardware.vcpus)
-    _add_system(root, hardware)
-    etree.SubElement(root, "cpu", mode="host-model")
+    _add_system(root, hardware, _choose_firmware(hardware, support))
+    etree.SubElement(root, "cpu", mode=_choose_cpu_mode(hardware, support))
     etree.SubElement(root, "clock", offset="utc")
     _add_devices(etree.SubElement(root, "devices"), hardware, targets)
     return serialise(root)
 
 
-def _add_system(root: etree._Element, hardware: Hardware) -> None:
+def _choose_firmware(hardware: Hardware, support: DomainSupport | None) -> str:
+    if hardware.firmware is not None:
+        return hardware.firmware
+    firmwares = frozenset() if support is None else support.firmwares
+    if firmwares:
+        return "bios" if "bios" in firmwares else "efi"
+    return "efi" if hardware.arch in _BOOTED_BY_UEFI else "bios"
+
+
+def _choose_cpu_mode(hardware: Hardware, support: DomainSupport | None) -> str:
+    modes = frozenset() if support is None else support.cpu_modes
+    by_table = "host-model" if hardware.arch in _WITH_CPU_MODELS else "host-passthrough"
+    usable = [mode for mode in (by_table, "host-passthrough", "maximum") if mode in modes]
+    return usable[0] if usable else by_table
+
+
+def _add_system(root: etree._Element, hardware: Hardware, firmware: str) -> None:
     system = etree.SubElement(root, "os")
-    if hardware.firmware == "efi":
+    if firmware == "efi":
         system.set("firmware", "efi")
     machine = hardware.machine or DEFAULT_MACHINES.get(hardware.arch)
     kind = etree.SubElement(system, "type", arch=hardware.arch)
     kind.text = "hvm"
     if machine:
         kind.set("machine", machine)
+    if firmware == "efi" and hardware.secure_boot is False:
+        chosen = etree.SubElement(system, "firmware")
+        etree.SubElement(chosen, "feature", enabled="no", name="secure-boot")
     etree.SubElement(system, "boot", dev="hd")
     if hardware.arch in _PC:
         features = etree.SubElement(root, "features")
         etree.SubElement(features, "acpi")
         etree.SubElement(features, "apic")
+    elif hardware.arch == "aarch64" and firmware == "efi":
+        etree.SubElement(etree.SubElement(root, "features"), "acpi")
 
 
 def _add_devices(devices: etree._Element, hardware: Hardware, targets: t.Sequence[str]) -> None:

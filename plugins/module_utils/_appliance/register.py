@@ -37,6 +37,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._undo import Undo
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
     content,
     domain_xml,
+    node,
     storage,
     storage_xml,
 )
@@ -112,7 +113,7 @@ def open_plan(catalogue: Catalogue, request: ApplianceRequest) -> t.Iterator[App
                 captures.open_capture(catalogue.connection, request.capture, look_only=look_only)
             )
         else:
-            text, targets = _choose_template(request)
+            text, targets = _choose_template(catalogue, request)
             if request.distant is not None:
                 disks = stack.enter_context(remote.open_disks(request.distant, request.means))
             else:
@@ -207,7 +208,7 @@ def predict_description(catalogue: Catalogue, manifest: Manifest) -> dict[str, t
     }
 
 
-def _choose_template(request: ApplianceRequest) -> tuple[str, list[str]]:
+def _choose_template(catalogue: Catalogue, request: ApplianceRequest) -> tuple[str, list[str]]:
     """Return the template of an appliance from files, and the targets of its disks."""
     domain_text = request.template or (
         None if request.original is None else request.original.template
@@ -216,7 +217,9 @@ def _choose_template(request: ApplianceRequest) -> tuple[str, list[str]]:
         text = template.make_template(domain_text, keep_unknown=request.keep_unknown)
         return text, template.list_disk_targets(text)
     targets = [target for target in request.files if target] or ["vda"]
-    return build.build(request.hardware or build.Hardware(memory_bytes=1024**3), targets), targets
+    hardware = request.hardware or build.Hardware(memory_bytes=1024**3)
+    support = node.read_domain_support(catalogue.connection, hardware.arch)
+    return build.build(hardware, targets, support), targets
 
 
 def _assign(

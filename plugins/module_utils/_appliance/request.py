@@ -19,7 +19,10 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue import
 from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue.names import ApplianceId
 from ansible_collections.headroom.libvirt.plugins.module_utils._checks import check_positive
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput, NotFound
-from ansible_collections.headroom.libvirt.plugins.module_utils._feed.entry import Checksum
+from ansible_collections.headroom.libvirt.plugins.module_utils._feed.entry import (
+    Checksum,
+    kernel_arch,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._feed.transfer import Web, check_url
 from ansible_collections.headroom.libvirt.plugins.module_utils._names import (
     check_name,
@@ -191,9 +194,9 @@ def _read_hardware(params: Params) -> Hardware:
     return Hardware(
         memory_bytes=_read_size(params, "memory") or 1024**3,
         vcpus=vcpus,
-        arch=params["arch"] or platform.machine(),
+        arch=kernel_arch(params["arch"] or platform.machine()),
         machine=params["machine"],
-        firmware=params["firmware"] or "bios",
+        firmware=params["firmware"],
         network=network or None,
         os_id=params["os_id"],
     )

@@ -59,6 +59,28 @@ def read_qemu_group(capabilities: str) -> int | None:
     return None
 
 
+@dataclasses.dataclass(frozen=True)
+class DomainSupport:
+    """What a host gives to domains of one architecture.
+
+    ``firmwares`` are the kinds that it chooses by itself (``bios``, ``efi``), ``cpu_modes`` those of its own processor.
+    """
+
+    firmwares: frozenset[str] = frozenset()
+    cpu_modes: frozenset[str] = frozenset()
+
+
+def read_domain_support(capabilities: str) -> DomainSupport:
+    """Return what the XML of a host's domain capabilities says."""
+    root = parse_element(capabilities)
+    values = root.iterfind("os/enum[@name='firmware']/value")
+    modes = root.iterfind("cpu/mode[@supported='yes']")
+    return DomainSupport(
+        frozenset(value.text for value in values if value.text),
+        frozenset(mode.get("name", "") for mode in modes),
+    )
+
+
 def read_guests(capabilities: str) -> dict[str, GuestSupport]:
     """Return {architecture: Guest} of the fully virtualised guests that the capabilities XML lists."""
     guests = {}

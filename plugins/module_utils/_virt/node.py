@@ -9,6 +9,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
@@ -85,6 +87,19 @@ def read_domain_capabilities_xml(
     """Return what the host gives to domains of a type that run by ``emulator``, its own one without."""
     with translate_errors(f"ask for what {emulator or 'the host'} can do"):
         return connection.handle.getDomainCapabilities(emulator, arch, None, kind, 0)
+
+
+def read_domain_support(connection: Connection, arch: str) -> capabilities.DomainSupport | None:
+    """Return what the host gives to domains of an architecture; None where it cannot tell, or runs none of them.
+
+    Where it runs these without KVM, nothing is known of the processors that KVM would give.
+    """
+    for kind in ("kvm", None):
+        with contextlib.suppress(HeadroomError):
+            text = read_domain_capabilities_xml(connection, None, arch, kind)
+            support = capabilities.read_domain_support(text)
+            return support if kind else dataclasses.replace(support, cpu_modes=frozenset())
+    return None
 
 
 def has_emulator(connection: Connection, path: str, arch: str | None) -> bool | None:

@@ -1,0 +1,94 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The machine of an appliance that comes without one, on each architecture."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.build import (
+    Hardware,
+    build,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.capabilities import (
+    DomainSupport,
+    read_domain_support,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.element_xml import (
+    parse_element,
+)
+
+# As libvirt 11.3 says them of QEMU 10, less all else; ARM under KVM, a PC under KVM, POWER without it.
+ARM = """<domainCapabilities><domain>kvm</domain><machine>virt-10.0</machine><arch>aarch64</arch>
+<os supported='yes'><enum name='firmware'><value>efi</value></enum><loader supported='yes'>
+<value>/usr/share/AAVMF/AAVMF_CODE.no-secboot.fd</value></loader></os>
+<cpu><mode name='host-passthrough' supported='yes'/><mode name='maximum' supported='yes'/>
+<mode name='host-model' supported='no'/><mode name='custom' supported='yes'/></cpu></domainCapabilities>"""
+PC = """<domainCapabilities><os supported='yes'>
+<enum name='firmware'><value>bios</value><value>efi</value></enum></os>
+<cpu><mode name='host-passthrough' supported='yes'/><mode name='maximum' supported='yes'/>
+<mode name='host-model' supported='yes'><model>Skylake-Client</model></mode></cpu></domainCapabilities>"""
+POWER = (
+    """<domainCapabilities><os supported='yes'><enum name='firmware'/></os></domainCapabilities>"""
+)
+
+
+def choose(hardware: Hardware, support: str | None = None) -> tuple[str | None, str | None]:
+    """Return the firmware and the mode of the processor of the template."""
+    read = None if support is None else read_domain_support(support)
+    root = parse_element(build(hardware, ["vda"], read))
+    system, cpu = root.find("os"), root.find("cpu")
+    assert system is not None
+    assert cpu is not None
+    return system.get("firmware"), cpu.get("mode")
+
+
+@pytest.mark.parametrize(
+    ("arch", "support", "firmware", "mode"),
+    [
+        ("x86_64", None, None, "host-model"),
+        ("x86_64", PC, None, "host-model"),
+        ("i686", None, None, "host-model"),
+        ("aarch64", None, "efi", "host-passthrough"),
+        ("aarch64", ARM, "efi", "host-passthrough"),
+        ("aarch64", POWER, "efi", "host-passthrough"),
+        ("armv7l", None, "efi", "host-passthrough"),
+        ("riscv64", None, "efi", "host-passthrough"),
+        ("ppc64le", None, None, "host-model"),
+        ("ppc64le", POWER, None, "host-model"),
+        ("s390x", None, None, "host-model"),
+    ],
+)
+def test_defaults_are_those_of_the_architecture(
+    arch: str, support: str | None, firmware: str | None, mode: str
+) -> None:
+    assert choose(Hardware(1 << 30, arch=arch), support) == (firmware, mode)
+
+
+def test_what_the_task_says_is_so() -> None:
+    assert choose(Hardware(1 << 30, firmware="efi"), PC)[0] == "efi"
+    assert choose(Hardware(1 << 30, arch="aarch64", firmware="bios"), ARM)[0] is None
+
+
+def test_a_host_that_has_uefi_only_is_taken_at_its_word() -> None:
+    assert read_domain_support(ARM) == DomainSupport(
+        frozenset({"efi"}), frozenset({"host-passthrough", "maximum", "custom"})
+    )
+    assert choose(Hardware(1 << 30), ARM) == ("efi", "host-passthrough")
+
+
+def test_images_that_nobody_signed_get_a_firmware_that_starts_them() -> None:
+    asked = "os/firmware/feature[@name='secure-boot']"
+    root = parse_element(build(Hardware(1 << 30, firmware="efi", secure_boot=False), ["vda"]))
+    feature = root.find(asked)
+    assert feature is not None
+    assert feature.get("enabled") == "no"
+    for hardware in (Hardware(1 << 30, secure_boot=False), Hardware(1 << 30, firmware="efi")):
+        assert parse_element(build(hardware, ["vda"])).find(asked) is None
+
+
+def test_arm_has_the_tables_that_uefi_hands_on() -> None:
+    root = parse_element(build(Hardware(1 << 30, arch="aarch64"), ["vda"]))
+    assert [element.tag for element in root.iterfind("features/*")] == ["acpi"]
