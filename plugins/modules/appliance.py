@@ -35,7 +35,8 @@ options:
     type: str
   version:
     description:
-      - Version of the appliance. Letters, digits, C(.), C(_), C(-), C(+) and C(~).
+      - Version of the appliance. Letters, digits, C(.), C(_), C(-), C(+) and C(~). Of O(source.feed), whatever else is
+        in a version (C(20260820_13:00)) becomes C(-).
       - A version never changes. If it exists, the task changes nothing, and the source is not read again. It fails if
         O(sha256) or O(manifest) says that the content should be another.
       - Of O(source.feed) the newest version is taken when it is not given. Otherwise it is needed.
@@ -51,7 +52,8 @@ options:
       - V(absent) refuses while anything stands on its disks, and names what does.
       - V(synced) brings the catalogue to what O(source.feed) offers, the O(keep) newest versions of each product. It
         removes older ones that came from the same feed, except those that something stands on, which RV(appliances)
-        names. A product that the feed no longer has stays.
+        names. A product that the feed no longer has stays. What is damaged is told there as well, and keeps nothing
+        else from being followed.
     type: str
     choices: [present, absent, synced]
     default: present
@@ -137,8 +139,9 @@ options:
             required: true
           format:
             description:
-              - V(simplestreams) is what M(headroom.libvirt.appliance_feed) publishes, and Ubuntu and LXD too.
-              - V(virt-builder) is a clearsigned index of virt-builder, of which O(source.feed.url) is the address.
+              - V(simplestreams) is what M(headroom.libvirt.appliance_feed) publishes, and Ubuntu, Incus and LXD too.
+              - V(virt-builder) is a clearsigned index of virt-builder, of which O(source.feed.url) is the address. With
+                O(source.feed.verify=false) its signature is passed over.
             type: str
             choices: [simplestreams, virt-builder]
             default: simplestreams
@@ -174,7 +177,7 @@ options:
       format:
         description:
           - Format of the files. V(auto) takes for qcow2 what has its header, and refuses what has the header of another
-            format; all else is raw.
+            format or of what is no disk, such as an archive, an ISO image, a page or a program; all else is raw.
           - V(raw) takes the content as it is, packed files too. One that begins like a disk of another format is
             refused, since whoever probes it would open the files that its header names.
         type: str
@@ -250,7 +253,8 @@ options:
     type: str
   firmware:
     description:
-      - Firmware, in the template that is made. V(bios) when not given.
+      - Firmware, in the template that is made. When not given, it is that which a feed says, or else which the host
+        has for the architecture (V(bios) on PCs, V(efi) on ARM).
     type: str
     choices: [bios, efi]
   network:
@@ -574,11 +578,12 @@ appliances:
       sample: web:1.3
     action:
       description:
-        - V(added), V(kept) or V(removed); V(in_use) for one that would go, but something stands on it.
+        - V(added), V(kept) or V(removed); V(in_use) for one that would go, but something stands on it; V(refused) for
+          what the feed offers, but cannot be used, which is also told in a warning.
       type: str
       sample: in_use
     reason:
-      description: What stands on it. Null otherwise.
+      description: What stands on it, or why it cannot be used. Null otherwise.
       type: str
       sample: the domain 'web-1'
 """
@@ -720,7 +725,10 @@ def _keep_on_host(
     run = apply.RunContext(
         module.check_mode, time.time(), lambda: secrets.token_hex(6), open_journal(module)
     )
-    return act(connection, params, run)
+    result = act(connection, params, run)
+    for warning in result.pop("warnings", ()):
+        module.warn(warning)
+    return result
 
 
 def main() -> None:

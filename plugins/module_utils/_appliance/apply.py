@@ -23,11 +23,21 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue import
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue.names import ApplianceId
 from ansible_collections.headroom.libvirt.plugins.module_utils._changes import Changes
-from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
+    ChecksumMismatch,
+    HeadroomError,
+    InvalidInput,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._feed.entry import (
+    derive_version,
     kernel_arch,
     select,
 )
+from ansible_collections.headroom.libvirt.plugins.module_utils._feed.errors import (
+    FeedRefused,
+    InvalidFeed,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._feed.transfer import Missing
 from ansible_collections.headroom.libvirt.plugins.module_utils._layers.users import Uses
 from ansible_collections.headroom.libvirt.plugins.module_utils._names import (
     check_name,
@@ -44,6 +54,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue.manifest import (
         Manifest,
     )
+    from ansible_collections.headroom.libvirt.plugins.module_utils._feed.read import Feed
     from ansible_collections.headroom.libvirt.plugins.module_utils._journal.journal import Journal
     from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
         Connection,
@@ -52,6 +63,9 @@ if t.TYPE_CHECKING:
     from .register import ApplianceRequest
 
 Params = t.Mapping[str, t.Any]
+
+# By these names is told what is wrong with an image that a feed offers.
+_OPTIONS_OF_IMAGES: t.Final = frozenset({"source.url", "source.file", "source.format"})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,6 +82,8 @@ def ensure_present(connection: Connection, params: Params, run: RunContext) -> d
     """Make the appliance, if it is not there, and return the task's result."""
     catalogue = catalogues.open_catalogue(connection, params["pool"])
     request = None
+    if params["source"]["feed"] and params["version"] is not None:
+        params = {**params, "version": derive_version(params["version"])}
     if params["version"] is not None:
         request = _read_request(params, read_appliance_id(params), run)
         existing = catalogue.find(request.appliance.name, request.appliance.version)
@@ -128,23 +144,55 @@ def synchronise(connection: Connection, params: Params, run: RunContext) -> dict
     plan = sync.make_plan(
         feed, catalogue.read_all(), patterns, _choose_arch(params), params["keep"]
     )
-    changes, results = Changes(), []
-    for entry in plan.missing:
-        request = _read_request(params, ApplianceId(entry.name, entry.version), run)
-        outcome = _make(catalogue, offer.complete_request(feed, entry, request), run)
-        changes.add(
-            f"{entry.name}:{entry.version}",
-            None,
-            outcome["diff"]["after"].get(f"{entry.name}:{entry.version}"),
-        )
-        results.append({"id": f"{entry.name}:{entry.version}", "action": "added", "reason": None})
+    changes = Changes()
+    results, refused = _add_missing(catalogue, feed, plan, params, run, changes)
     results += [
         {"id": str(manifest.id), "action": "kept", "reason": None} for manifest in plan.present
     ]
+    if refused and not results:
+        raise InvalidFeed(f"nothing of the feed can be used: {refused[0][1]}")
+    results += [{"id": name, "action": "refused", "reason": problem} for name, problem in refused]
     for manifest in plan.surplus:
         results.append(sync.remove(catalogue, manifest, changes, check_mode=run.check_mode))
     results.sort(key=lambda result: str(result["id"]))
-    return {**changes.as_result(), "appliance": None, "appliances": results}
+    return {
+        **changes.as_result(),
+        "appliance": None,
+        "appliances": results,
+        "warnings": [f"{name} was not taken over: {problem}" for name, problem in refused],
+    }
+
+
+def _add_missing(
+    catalogue: Catalogue,
+    feed: Feed,
+    plan: sync.SyncPlan,
+    params: Params,
+    run: RunContext,
+    changes: Changes,
+) -> tuple[list[dict[str, t.Any]], list[tuple[str, str]]]:
+    """Make what the catalogue lacks; return a row for each that was made, and (name, why) of what cannot be used."""
+    results: list[dict[str, t.Any]] = []
+    refused = [(f"{entry.name}:{entry.version}", problem) for entry, problem in plan.refused]
+    for entry in plan.missing:
+        appliance = ApplianceId(entry.name, entry.version)
+        request = _read_request(params, appliance, run)
+        try:
+            outcome = _make(catalogue, offer.complete_request(feed, entry, request), run)
+        except (FeedRefused, Missing, ChecksumMismatch, InvalidInput) as error:
+            if not _concerns_entry(error):
+                raise
+            refused.append((str(appliance), error.message))
+            continue
+        changes.add(str(appliance), None, outcome["diff"]["after"].get(str(appliance)))
+        results.append({"id": str(appliance), "action": "added", "reason": None})
+    return results, refused
+
+
+def _concerns_entry(error: HeadroomError) -> bool:
+    """Whether it is the image that cannot be used, and not an option of the task, which would end for all alike."""
+    option = str(error.details.get("option", ""))
+    return not isinstance(error, InvalidInput) or option in _OPTIONS_OF_IMAGES
 
 
 def _read_feed_request(params: Params, run: RunContext) -> ApplianceRequest:

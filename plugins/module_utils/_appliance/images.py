@@ -52,7 +52,7 @@ class Location:
     """Where an image is: the path ``place``, or the address ``place`` when ``remote``.
 
     ``size_bytes`` and ``checksum`` are what the file must have; ``virtual_size_bytes`` is what a feed says that a guest
-    will see.
+    will see. ``may_be_packed`` None takes a file that is said to be raw as it is, whatever it begins like.
     """
 
     place: str
@@ -61,6 +61,12 @@ class Location:
     size_bytes: int | None = None
     checksum: Checksum | None = None
     virtual_size_bytes: int | None = None
+    may_be_packed: bool | None = None
+
+    def detect_packing(self, head: bytes) -> str | None:
+        """Return how the file that begins with ``head`` is packed, None where its content is taken as it is."""
+        packs = self.image_format != "raw" if self.may_be_packed is None else self.may_be_packed
+        return header.detect_compression(head) if packs else None
 
     @property
     def option(self) -> str:
@@ -161,7 +167,7 @@ def open_disk(
 ) -> t.Iterator[FileDisk]:
     """Yield the disk that the open file holds, unpacked where it is packed; raises InvalidInput."""
     head, size = os.pread(descriptor, header.HEADER_BYTES, 0), os.fstat(descriptor).st_size
-    packed = None if location.image_format == "raw" else header.detect_compression(head)
+    packed = location.detect_packing(head)
     with contextlib.ExitStack() as stack:
         unpacked, digest = descriptor, None
         if packed is not None:
@@ -242,7 +248,7 @@ def _look_from_afar(target: str, location: Location, means: Means) -> DistantDis
     """Return what the first bytes tell; of a packed raw image only a feed knows the size, else it shows as 0."""
     content_head, announced = transfer.get_head(means.web, location.place, _PACKED_HEAD_BYTES)
     size = location.size_bytes or announced or 0
-    packed = None if location.image_format == "raw" else header.detect_compression(content_head)
+    packed = location.detect_packing(content_head)
     if packed is None:
         image = _recognise(
             location, content_head[: header.HEADER_BYTES], size or header.LARGEST_TABLES_BYTES
@@ -261,6 +267,7 @@ def _look_into(location: Location, packed_head: bytes, compression: str) -> head
     )
     if head.startswith(b"QFI\xfb"):
         return header.inspect(location.option, location.place, head, header.LARGEST_TABLES_BYTES)
+    header.refuse_other(location.option, location.place, head)
     return header.Image("raw", location.virtual_size_bytes or 0)
 
 

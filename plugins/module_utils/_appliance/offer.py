@@ -96,6 +96,8 @@ def complete_request(feed: Feed, entry: FeedEntry, request: ApplianceRequest) ->
             place=feed.locate(file),
             remote=True,
             image_format=formats.get(file.target) or entry.image_format or "auto",
+            # What has a manifest comes as it is; of another's feed, the format is that of what is packed.
+            may_be_packed=manifest is None,
             size_bytes=file.size_bytes,
             checksum=file.checksum,
             virtual_size_bytes=entry.virtual_size_bytes if file is entry.disks[0] else None,
@@ -121,6 +123,7 @@ def _apply_hints(request: ApplianceRequest, entry: FeedEntry) -> ApplianceReques
             firmware=hardware.firmware
             if "firmware" in request.hardware_options
             else entry.firmware or hardware.firmware,
+            secure_boot=entry.secure_boot,
             arch=entry.arch,
         )
     return dataclasses.replace(

@@ -16,8 +16,8 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue import
 from ansible_collections.headroom.libvirt.plugins.module_utils._checks import check_positive
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import NotFound
 from ansible_collections.headroom.libvirt.plugins.module_utils._feed import entry as entries
-from ansible_collections.headroom.libvirt.plugins.module_utils._feed.errors import InvalidFeed
 from ansible_collections.headroom.libvirt.plugins.module_utils._layers.users import Uses
+from ansible_collections.headroom.libvirt.plugins.module_utils._text import join_names
 from ansible_collections.headroom.libvirt.plugins.module_utils._uris import mask_uri
 
 from . import register
@@ -36,11 +36,15 @@ if t.TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True)
 class SyncPlan:
-    """What is to be fetched, what is there already, and what goes unless something stands on it."""
+    """What is to be fetched, what is there already, and what goes unless something stands on it.
+
+    ``refused`` is what cannot be used, each with why: it keeps nothing else from being followed.
+    """
 
     missing: tuple[FeedEntry, ...]
     present: tuple[Manifest, ...]
     surplus: tuple[Manifest, ...]
+    refused: tuple[tuple[FeedEntry, str], ...] = ()
 
 
 def make_plan(
@@ -49,7 +53,7 @@ def make_plan(
     """Return how the catalogue comes to hold the ``keep`` newest versions of the products that match. Pure.
 
     Only what came from this feed is ever removed. A product that the feed no longer has stays: a publisher's mistake
-    must not empty the hosts. Raises NotFound when nothing matches, InvalidFeed for what cannot be used.
+    must not empty the hosts. The ``keep`` newest are those that can be used. Raises NotFound when nothing matches.
     """
     check_positive("keep", keep, "versions")
     entries_of_arch = entries.filter_matching(feed.entries, patterns, arch)
@@ -62,10 +66,13 @@ def make_plan(
     products: dict[str, list[FeedEntry]] = {}
     for entry in entries_of_arch:
         products.setdefault(entry.product, []).append(entry)
-    newest: list[FeedEntry] = []
+    chosen: list[FeedEntry] = []
+    refused: list[tuple[FeedEntry, str]] = []
     for versions in products.values():
-        newest += map(entries.check_entry, entries.sort_newest_first(versions)[:keep])
-    _refuse_doubles(newest)
+        usable, damaged = _choose_newest(versions, keep)
+        chosen += usable
+        refused += damaged
+    newest, doubles = _set_doubles_apart(chosen)
     names = {(entry.name, entry.version) for entry in newest}
     ids = {(manifest.name, manifest.version): manifest for manifest in have}
     origin, synced = mask_uri(feed.address.url), {entry.name for entry in newest}
@@ -77,6 +84,7 @@ def make_plan(
             for key, manifest in ids.items()
             if key not in names and manifest.origin == origin and manifest.name in synced
         ),
+        refused=(*refused, *doubles),
     )
 
 
@@ -94,12 +102,41 @@ def remove(
     return {"id": str(manifest.id), "action": "removed", "reason": None}
 
 
-def _refuse_doubles(chosen: t.Sequence[FeedEntry]) -> None:
-    owners: dict[tuple[str, str], str] = {}
+def _choose_newest(
+    versions: t.Sequence[FeedEntry], keep: int
+) -> tuple[list[FeedEntry], list[tuple[FeedEntry, str]]]:
+    """Return the ``keep`` newest versions that can be used, and those before them that cannot, with why."""
+    usable: list[FeedEntry] = []
+    refused: list[tuple[FeedEntry, str]] = []
+    for entry in entries.sort_newest_first(versions):
+        problem = entries.find_problem(entry)
+        if problem is not None:
+            refused.append((entry, problem))
+        elif len(usable) < keep:
+            usable.append(entry)
+        if len(usable) == keep:
+            break
+    return usable, refused
+
+
+def _set_doubles_apart(
+    chosen: t.Sequence[FeedEntry],
+) -> tuple[list[FeedEntry], list[tuple[FeedEntry, str]]]:
+    """Return the entries, without those of several products that would be one appliance; these with why."""
+    owners: dict[tuple[str, str], list[str]] = {}
     for entry in chosen:
-        other = owners.setdefault((entry.name, entry.version), entry.product)
-        if other != entry.product:
-            raise InvalidFeed(
-                f"the products {other!r} and {entry.product!r} would both become {entry.name}:{entry.version}. Choose "
-                "one of them with source.feed.products."
+        owners.setdefault((entry.name, entry.version), []).append(entry.product)
+    single: list[FeedEntry] = []
+    doubles: list[tuple[FeedEntry, str]] = []
+    for entry in chosen:
+        products = owners[entry.name, entry.version]
+        if len(products) == 1:
+            single.append(entry)
+        else:
+            names = join_names([repr(product) for product in products])
+            problem = (
+                f"the products {names} would all become {entry.name}:{entry.version}. Choose one of them with "
+                "source.feed.products"
             )
+            doubles.append((entry, problem))
+    return single, doubles

@@ -35,13 +35,20 @@ ARCHITECTURES: t.Final[dict[str, str]] = {
     "arm64": "aarch64",
     "i386": "i686",
     "ppc64el": "ppc64le",
+    "armel": "armv6l",
     "armhf": "armv7l",
+    "loong64": "loongarch64",
+    "mips64el": "mips64el",
+    "ppc64": "ppc64",
+    "riscv64": "riscv64",
+    "s390x": "s390x",
 }
 LARGEST_FILE_BYTES: t.Final = 16 * 1024**4
 
 _DIGITS: t.Final[dict[str, int]] = {"sha256": 64, "sha512": 128}
 _NOT_IN_PATHS = re.compile(r"[\x00-\x20\x7f-\x9f\\?#%]")
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]+")
+_NOT_IN_VERSIONS = re.compile(r"[^A-Za-z0-9._+~-]+")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,7 +77,8 @@ class FeedEntry:
     """One version of one product.
 
     ``manifest`` is there in feeds of this collection. ``virtual_size_bytes`` is what a guest will see of the first
-    disk, where the feed says it; ``image_format`` None leaves it to the file's header. ``problem`` is why the entry
+    disk, where the feed says it; ``image_format``, which is that of what is packed in a file, None leaves it to the
+    header. ``secure_boot`` False says that the firmware must not ask for signatures. ``problem`` is why the entry
     cannot be used: one that is damaged must not keep the others from being used.
     """
 
@@ -84,6 +92,7 @@ class FeedEntry:
     image_format: str | None = None
     virtual_size_bytes: int | None = None
     firmware: str | None = None
+    secure_boot: bool | None = None
     os_id: str | None = None
     min_ram_bytes: int | None = None
     min_disk_bytes: int | None = None
@@ -164,6 +173,20 @@ def derive_name(product: str) -> str:
     return _NOT_IN_NAMES.sub("-", product).strip("-._")[:LONGEST_NAME]
 
 
+def derive_version(version: str) -> str:
+    """Return the version of the appliance that one of another's feed becomes (``20260820_13:00``: no file's name)."""
+    return _NOT_IN_VERSIONS.sub("-", version).strip("-._+~")[:LONGEST_NAME]
+
+
+def find_arch(product: str, arch: object) -> str:
+    """Return libvirt's name of what a product says of its architecture, or else its name."""
+    if isinstance(arch, str) and arch:
+        return kernel_arch(arch)
+    known = {*ARCHITECTURES, *ARCHITECTURES.values()}
+    parts = product.split(":")
+    return kernel_arch(next((part for part in parts if part in known), parts[-1]))
+
+
 def filter_matching(
     entries: t.Iterable[FeedEntry], patterns: t.Sequence[str], arch: str
 ) -> list[FeedEntry]:
@@ -202,7 +225,18 @@ def select(
 
 def check_entry(entry: FeedEntry) -> FeedEntry:
     """Return ``entry``; raises InvalidFeed when it cannot be used or cannot be named so."""
-    if entry.problem is not None:
-        raise InvalidFeed(entry.problem, product=entry.product)
-    check_names(entry.name, entry.version)
+    problem = find_problem(entry)
+    if problem is not None:
+        raise InvalidFeed(problem, product=entry.product)
     return entry
+
+
+def find_problem(entry: FeedEntry) -> str | None:
+    """Return why the entry cannot be used, None where it can."""
+    if entry.problem is not None:
+        return entry.problem
+    try:
+        check_names(entry.name, entry.version)
+    except InvalidFeed as error:
+        return error.message
+    return None

@@ -124,6 +124,6 @@ def _get(web: Web, address: FeedAddress, name: str, url: str) -> tuple[bytes, fl
             "one, or set verify: false.",
         ) from error
     if address.trust is None:
-        return text, None
+        return signature.strip_signature(text), None
     signed = signature.verify(text, address.trust, f"{name} of the feed {mask_uri(address.url)}")
     return signed.text, signed.signed_at

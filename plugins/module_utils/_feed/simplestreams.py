@@ -42,6 +42,9 @@ _DISKS: t.Final = (
     "img",
     "raw",
 )
+# Disks of machines that boot by UEFI: Ubuntu's second kind, and all that Incus and LXD take.
+_UEFI_ONLY: t.Final = frozenset({"uefi1.img", "disk-kvm.img"})
+_SECURE_BOOT: t.Final = "requirements.secureboot"
 
 
 def parse(text: bytes, kind: str) -> Data:
@@ -94,14 +97,26 @@ def read_products(data: Data) -> list[FeedEntry]:
         try:
             versions = _read_mapping(_check_mapping(content, product), "versions", product)
         except InvalidFeed as error:
-            read.append(_build_unusable(product, "", error))
+            read.append(_build_unusable(product, "", content, error))
             continue
-        inherited = {**_select_scalars(data), **_select_scalars(content)}
-        rows = (
+        inherited = {**_select_scalars(data), **_select_scalars(content), **_select_rules(content)}
+        rows = [
             _read_version(product, version, inherited, about) for version, about in versions.items()
-        )
-        read += [entry for entry in rows if entry is not None]
+        ]
+        read += _mark_doubles(entry for entry in rows if entry is not None)
     return read
+
+
+def _mark_doubles(rows: t.Iterable[FeedEntry]) -> t.Iterator[FeedEntry]:
+    """Give a problem to all but the first version of a product that would be called the same."""
+    versions: set[str] = set()
+    for entry in rows:
+        if entry.version in versions:
+            problem = f"{entry.product} has two versions that would be called {entry.version}"
+            yield dataclasses.replace(entry, problem=entry.problem or problem)
+        else:
+            versions.add(entry.version)
+            yield entry
 
 
 def _read_version(product: str, version: str, inherited: Data, content: object) -> FeedEntry | None:
@@ -110,15 +125,15 @@ def _read_version(product: str, version: str, inherited: Data, content: object) 
         items = _read_mapping(facts, "items", f"{product} {version}")
         return _read_entry(product, version, {**inherited, **_select_scalars(facts)}, items)
     except InvalidFeed as error:
-        return _build_unusable(product, version, error)
+        return _build_unusable(product, version, inherited, error)
 
 
-def _build_unusable(product: str, version: str, error: InvalidFeed) -> FeedEntry:
+def _build_unusable(product: str, version: str, facts: object, error: InvalidFeed) -> FeedEntry:
     return FeedEntry(
         product=product,
         name=entries.derive_name(product),
-        version=version,
-        arch=entries.kernel_arch(product.rpartition(":")[2]),
+        version=entries.derive_version(version),
+        arch=entries.find_arch(product, facts.get("arch") if isinstance(facts, dict) else None),
         disks=(),
         problem=error.message,
     )
@@ -134,13 +149,14 @@ def _read_entry(product: str, version: str, inherited: Data, items: Data) -> Fee
     entry = FeedEntry(
         product=product,
         name=(_read_text(first, "appliance") or "") if manifest else entries.derive_name(product),
-        version=version,
-        arch=entries.kernel_arch(_read_text(first, "arch") or product.rpartition(":")[2]),
+        version=version if manifest else entries.derive_version(version),
+        arch=entries.find_arch(product, _read_text(first, "arch")),
         disks=(),
         aliases=tuple(
             word.strip() for word in (_read_text(first, "aliases") or "").split(",") if word.strip()
         ),
         firmware=_read_firmware(first),
+        secure_boot=False if _read_text(first, _SECURE_BOOT) == "false" else None,
         os_id=_read_text(first, "os_id"),
         description=_read_text(first, "description") or _read_text(first, "release_title"),
     )
@@ -187,15 +203,28 @@ def _find_foreign_disk(items: t.Mapping[str, Data]) -> list[Data]:
 def _read_file(what: str, item: Data) -> FeedFile:
     return FeedFile(
         path=entries.check_path(what, item.get("path")),
-        checksum=entries.check_checksum(what, "sha256", item.get("sha256")),
+        checksum=_read_checksum(what, item),
         size_bytes=entries.check_size(what, item.get("size")),
         target=_read_text(item, "target") or "",
     )
 
 
+def _read_checksum(what: str, item: Data) -> entries.Checksum:
+    """Return what a file must hash to; a feed may say a longer checksum alone."""
+    algorithm = "sha512" if item.get("sha256") is None and item.get("sha512") else "sha256"
+    return entries.check_checksum(what, algorithm, item.get(algorithm))
+
+
 def _read_firmware(item: Data) -> str | None:
     said = _read_text(item, "firmware")
-    return said if said in {"bios", "efi"} else "efi" if item.get("ftype") == "uefi1.img" else None
+    return said if said in {"bios", "efi"} else "efi" if item.get("ftype") in _UEFI_ONLY else None
+
+
+def _select_rules(content: object) -> Data:
+    """Return what Incus and LXD are told of a product beside its facts, as if it was a fact."""
+    rules = content.get("requirements") if isinstance(content, dict) else None
+    value = rules.get("secureboot") if isinstance(rules, dict) else None
+    return {} if value is None else {_SECURE_BOOT: str(value).lower()}
 
 
 def _select_scalars(data: Data) -> dict[str, t.Any]:

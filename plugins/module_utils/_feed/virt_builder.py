@@ -24,6 +24,8 @@ from .errors import InvalidFeed
 
 _SECTION = re.compile(r"\[(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)\]\s*")
 _FIELD = re.compile(r"(?P<key>[A-Za-z0-9_.]+(\[[^\]]+\])?)\s*=\s*(?P<value>.*)")
+# No key of an index has such a name.
+_DAMAGE: t.Final = "\0damage"
 _CHECKSUMS: t.Final = (
     ("checksum[sha512]", "sha512"),
     ("checksum[sha256]", "sha256"),
@@ -40,7 +42,7 @@ def read_index(text: bytes) -> list[FeedEntry]:
     return [
         _read_entry(name, fields)
         for name, fields in sections
-        if fields.get("hidden", "") != "true" and "file" in fields
+        if fields.get("hidden", "") != "true" and ("file" in fields or _DAMAGE in fields)
     ]
 
 
@@ -59,6 +61,8 @@ def _split_sections(text: str) -> list[tuple[str, dict[str, str]]]:
             sections[-1][1][key] = field["value"].strip()
         elif line[0].isspace() and key is not None:
             sections[-1][1][key] += "\n" + line.strip()
+        elif sections:
+            sections[-1][1].setdefault(_DAMAGE, f"line {number} of the index cannot be read")
         else:
             raise InvalidFeed(
                 f"line {number} of the index is not one of a virt-builder index. Check the address of the feed."
@@ -71,15 +75,19 @@ def _read_entry(name: str, fields: t.Mapping[str, str]) -> FeedEntry:
     entry = FeedEntry(
         product=name,
         name=name,
-        version=fields.get("revision") or "1",
+        version=entries.derive_version(fields.get("revision") or "1"),
         arch=entries.kernel_arch(fields.get("arch", "x86_64")),
         disks=(),
+        aliases=tuple(fields.get("aliases", "").split()),
         image_format=fields.get("format") if fields.get("format") in {"raw", "qcow2"} else None,
         os_id=osinfo
         if "://" in osinfo
         else None,  # most say a short id, which is not what domains say
         description=fields.get("name"),
     )
+    if _DAMAGE in fields:
+        problem = f"{name} {entry.arch}: {fields[_DAMAGE]}. It is not used."
+        return dataclasses.replace(entry, problem=problem)
     try:
         return _add_files(entry, fields)
     except InvalidFeed as error:

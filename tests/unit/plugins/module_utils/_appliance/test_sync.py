@@ -4,13 +4,14 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import sync
 from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue.manifest import Manifest
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput, NotFound
 from ansible_collections.headroom.libvirt.plugins.module_utils._feed.entry import FeedEntry
-from ansible_collections.headroom.libvirt.plugins.module_utils._feed.errors import InvalidFeed
 from ansible_collections.headroom.libvirt.plugins.module_utils._feed.read import Feed, FeedAddress
 
 SITE = "https://images.example.org/"
@@ -60,11 +61,28 @@ def test_what_cannot_be() -> None:
         sync.make_plan(feed(("web", "1")), [], ["nothing"], "x86_64", 1)
     with pytest.raises(InvalidInput, match="must be a positive number of versions"):
         sync.make_plan(feed(("web", "1")), [], ["*"], "x86_64", 0)
-    with pytest.raises(InvalidFeed, match="cannot be named so"):
-        sync.make_plan(feed(("../web", "1")), [], ["*"], "x86_64", 1)
 
 
-def test_two_products_of_one_name() -> None:
-    offers = tuple(FeedEntry(product, "a-b", "1", "x86_64", ()) for product in ("a:b", "a/b"))
-    with pytest.raises(InvalidFeed, match="would both become a-b:1"):
-        sync.make_plan(Feed(FeedAddress(SITE, None), offers, {}), [], ["*"], "x86_64", 1)
+def test_what_is_damaged_is_told_and_keeps_nothing_else_from_being_followed() -> None:
+    offered = feed(("web", "1"), ("web", "2"), ("web", "3"), ("../db", "1"), ("box", "1"))
+    damaged = dataclasses.replace(offered.entries[2], problem="web 3: no sha256")
+    entries = (*offered.entries[:2], damaged, *offered.entries[3:])
+    plan = sync.make_plan(
+        dataclasses.replace(offered, entries=entries), [have("web", "2")], ["*"], "x86_64", 1
+    )
+    assert (ids(plan.missing), ids(plan.present), plan.surplus) == (["box:1"], ["web:2"], ())
+    assert [(entry.name, entry.version) for entry, _problem in plan.refused] == [
+        ("web", "3"),
+        ("../db", "1"),
+    ]
+    assert plan.refused[0][1] == "web 3: no sha256"
+    assert "cannot be named so" in plan.refused[1][1]
+
+
+def test_two_products_of_one_name_are_both_told() -> None:
+    offers = tuple(FeedEntry(name, "a-b", "1", "x86_64", ()) for name in ("a:b", "a/b"))
+    offered = Feed(FeedAddress(SITE, None), (*offers, *feed(("web", "1")).entries), {})
+    plan = sync.make_plan(offered, [], ["*"], "x86_64", 1)
+    assert ids(plan.missing) == ["web:1"]
+    assert [entry.product for entry, _problem in plan.refused] == ["a:b", "a/b"]
+    assert "the products 'a:b' and 'a/b' would all become a-b:1" in plan.refused[0][1]

@@ -118,3 +118,38 @@ def test_the_files_of_a_virt_builder_index_lie_beside_it(server: Server, tmp_pat
     )
     assert feed.times == {"index.asc": 5.0}
     assert feed.locate(feed.entries[0].disks[0]) == f"{SITE}/box.xz"
+
+
+def test_a_signature_is_passed_over_where_nobody_asks_for_it(
+    server: Server, tmp_path: Path
+) -> None:
+    """The only form in which libguestfs.org publishes its index."""
+    url = f"{SITE}/index.asc"
+    index = f"[box]\nfile=box.xz\nsize=100\nchecksum={'b' * 128}\nnotes=a\n- -----BEGIN\n"
+    server.files[url] = (
+        "-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA512\n\n"
+        + index.replace("- -----", "- - -----")
+        + "-----BEGIN PGP SIGNATURE-----\n\niQEz\n-----END PGP SIGNATURE-----\n"
+    ).encode()
+    address = read.FeedAddress(url, None, "virt-builder")
+    feed = read.read(transfer.Web(), address, FeedHistory(url, tmp_path), 200.0)
+    assert [entry.product for entry in feed.entries] == ["box"]
+    assert feed.times == {}
+
+
+@pytest.mark.parametrize("newline", [b"\n", b"\r\n"])
+def test_what_was_signed_is_what_stands_between(newline: bytes) -> None:
+    lines = [
+        b"-----BEGIN PGP SIGNED MESSAGE-----",
+        b"Hash: SHA512",
+        b"",
+        b"- -----BEGIN PGP SIGNATURE-----",
+        b"",
+        b"x",
+        b"-----BEGIN PGP SIGNATURE-----",
+        b"iQEz",
+    ]
+    expected = newline.join([b"-----BEGIN PGP SIGNATURE-----", b"", b"x", b""])
+    assert signature.strip_signature(newline.join(lines)) == expected
+    assert signature.strip_signature(b"plain") == b"plain"
+    assert signature.strip_signature(lines[0]) == b""

@@ -110,10 +110,52 @@ def test_ubuntus_tree() -> None:
 def test_lxds_tree() -> None:
     (found,) = simplestreams.read_products(LXD)
     assert [disk.path for disk in found.disks] == ["i/disk.qcow2"]
-    with pytest.raises(
-        InvalidFeed, match="cannot be named so"
-    ):  # a colon is no part of a version here
-        entries.check_entry(found)
+    assert entries.check_entry(found) is found
+    assert (found.name, found.version) == ("debian-trixie-amd64-default", "20260501_05-24")
+    assert (found.arch, found.firmware, found.secure_boot) == ("x86_64", "efi", None)
+    assert entries.select([found], "debian/13", "20260501_05-24", "x86_64") is found
+
+
+def test_what_incus_is_told_of_a_product() -> None:
+    data = json.loads(json.dumps(LXD))
+    (product,) = data["products"].values()
+    for said, meant in (("false", False), (False, False), ("true", None)):
+        product["requirements"] = {"secureboot": said}
+        assert simplestreams.read_products(data)[0].secure_boot is meant
+
+
+def test_a_feed_may_say_the_longer_checksum_alone() -> None:
+    (found,) = simplestreams.read_products(changed(UBUNTU, sha256=None, sha512="c" * 128))
+    assert (found.problem, found.disks[0].checksum) == (None, entries.Checksum("sha512", "c" * 128))
+    (found,) = simplestreams.read_products(changed(UBUNTU, sha256=None, sha512="c" * 64))
+    assert "gives no sha512" in (found.problem or "")
+
+
+def test_two_versions_of_one_name_are_one_and_a_problem() -> None:
+    data = json.loads(json.dumps(LXD))
+    (product,) = data["products"].values()
+    product["versions"]["20260501_05/24"] = product["versions"]["20260501_05:24"]
+    first, second = simplestreams.read_products(data)
+    assert first.problem is None
+    assert "has two versions that would be called 20260501_05-24" in (second.problem or "")
+
+
+@pytest.mark.parametrize(
+    ("product", "said", "arch"),
+    [
+        ("debian:trixie:arm64:default", None, "aarch64"),
+        ("debian:trixie:arm64:default", "riscv64", "riscv64"),
+        ("debian:trixie:ppc64el:default", 5, "ppc64le"),
+        ("com.ubuntu.cloud:server:24.04:s390x", None, "s390x"),
+        ("box", None, "box"),
+    ],
+)
+def test_the_architecture_of_what_is_damaged_is_known(
+    product: str, said: object, arch: str
+) -> None:
+    data = {"format": "products:1.0", "products": {product: {"arch": said, "versions": 5}}}
+    (found,) = simplestreams.read_products(data)
+    assert (found.arch, bool(found.problem)) == (arch, True)
 
 
 def test_what_is_said_once_counts_for_all_below() -> None:

@@ -15,6 +15,7 @@ INDEX = f"""[debian-12]
 name=Debian 12 (bookworm)
 osinfo=debian12
 arch=x86_64
+aliases=debian  bookworm
 file=debian-12.xz
 checksum[sha512]={"b" * 128}
 format=raw
@@ -49,6 +50,7 @@ def test_an_index() -> None:
     assert (first.disks[0].path, first.disks[0].size_bytes) == ("debian-12.xz", 221602132)
     assert (first.disks[0].checksum.algorithm, first.virtual_size_bytes) == ("sha512", 6442450944)
     assert first.os_id is None
+    assert (first.aliases, second.aliases) == (("debian", "bookworm"), ())
     assert (second.version, second.arch, second.disks[0].size_bytes) == ("3", "aarch64", None)
 
 
@@ -58,10 +60,18 @@ def test_an_index() -> None:
         ("file=debian-12.xz", "file=../../etc/shadow", "leads out"),
         ("checksum[sha512]", "checksum[md5]", "gives no sha512"),
         ("size=6442450944", "size=much", "is not a size in bytes"),
+        ("format=raw", "format", "line 8 of the index cannot be read"),
+        ("name=Debian 12", "\x01name Debian 12", "line 2 of the index cannot be read"),
     ],
 )
 def test_a_damaged_section_says_why(old: str, new: str, problem: str) -> None:
     assert problem in (virt_builder.read_index(INDEX.replace(old, new).encode())[0].problem or "")
+
+
+def test_a_damaged_section_keeps_no_other_from_being_read() -> None:
+    first, second = virt_builder.read_index(INDEX.replace("format=raw", "<<<").encode())
+    assert first.problem
+    assert (second.problem, second.arch) == (None, "aarch64")
 
 
 @pytest.mark.parametrize("text", [b"<html>", b"a=b", b" x", b"\xff\xfe"])
