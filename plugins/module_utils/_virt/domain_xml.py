@@ -135,11 +135,14 @@ def _read_disk(element: etree._Element) -> Disk:
 def _read_interface(element: etree._Element) -> Interface:
     parts = map_children(element)
     source = parts.get("source", _NOTHING)
+    network = source.get("network")
+    # Of a guest that runs, libvirt says what the network made of the card (a bridge, a part of another card), in its
+    # own files beside what it is. It names the network all the same, and that is what the card is on.
+    kind = parts.get("actual", element).get("type", "network")
     return Interface(
         mac=read_attribute(parts.get("mac"), "address") or None,
-        # libvirt's own files have both, what it tells has only what the network made of it
-        type=parts.get("actual", element).get("type", "network"),
-        source=source.get("network") or source.get("bridge") or source.get("dev"),
+        type="network" if network else kind,
+        source=network or source.get("bridge") or source.get("dev"),
         target=read_attribute(parts.get("target"), "dev") or None,
         model=read_attribute(parts.get("model"), "type") or None,
     )

@@ -87,3 +87,36 @@ def test_says_that_it_is_no_xml(text: str) -> None:
 def test_sizes_follow_libvirts_units(number: int, unit: tuple[str, int]) -> None:
     element = element_xml.parse_element(f"<memory unit='{unit[0]}'>{number}</memory>")
     assert element_xml.read_size_bytes(element) == number * unit[1]
+
+
+@pytest.mark.parametrize(
+    ("interface", "kind", "source"),
+    [
+        ("<interface type='network'><source network='lan'/>", "network", "lan"),
+        (
+            "<interface type='bridge'><source network='lan' portid='0d5a' bridge='br-kvm1'/>",
+            "network",
+            "lan",
+        ),
+        (
+            "<interface type='direct'><source network='lan' dev='eth0' mode='bridge'/>",
+            "network",
+            "lan",
+        ),
+        (
+            "<interface type='network'><source network='lan' bridge='br0'/><actual type='bridge'/>",
+            "network",
+            "lan",
+        ),
+        ("<interface type='bridge'><source bridge='br-kvm1'/>", "bridge", "br-kvm1"),
+        ("<interface type='direct'><source dev='eth0' mode='bridge'/>", "direct", "eth0"),
+        ("<interface type='user'>", "user", None),
+    ],
+)
+def test_a_card_is_on_the_network_that_its_source_names(
+    interface: str, kind: str, source: str | None
+) -> None:
+    """Whatever libvirt made of it when the guest was started."""
+    text = f"<domain type='kvm'><devices>{interface}</interface></devices></domain>"
+    (card,) = domain_xml.parse(text).interfaces
+    assert (card.type, card.source) == (kind, source)
