@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
@@ -28,6 +29,8 @@ if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._lxml_dep import etree
 
     Domain = libvirt.virDomain
+
+_UNSUPPORTED_FLAGS = re.compile(r"unsupported flags \((?P<flags>0x[0-9a-f]+)\)")
 
 
 def list_all(connection: Connection) -> list[Domain]:
@@ -337,4 +340,11 @@ def _undefine(domain: Domain, *companions: str) -> None:
         # libvirt before 8.9 always removes the TPM state and does not know its flags
         flags |= getattr(libvirt, f"VIR_DOMAIN_UNDEFINE_{companion}", 0)
     with translate_errors(f"undefine {domain.name()!r}"):
-        domain.undefineFlags(flags)
+        try:
+            domain.undefineFlags(flags)
+        except libvirt.libvirtError as error:
+            # A driver that knows no such state has nothing to remove of it; it names all flags of that kind at once.
+            unsupported = _UNSUPPORTED_FLAGS.search(error.get_error_message() or "")
+            if unsupported is None:
+                raise
+            domain.undefineFlags(flags & ~int(unsupported["flags"], 16))
