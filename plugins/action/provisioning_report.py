@@ -17,8 +17,11 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     HeadroomError,
     InvalidInput,
 )
-from ansible_collections.headroom.libvirt.plugins.module_utils._names import check_name
-from ansible_collections.headroom.libvirt.plugins.plugin_utils._report import page
+from ansible_collections.headroom.libvirt.plugins.plugin_utils._report.files import choose_files
+from ansible_collections.headroom.libvirt.plugins.plugin_utils._report.page import (
+    build_report,
+    render,
+)
 
 _FLEET: t.Final = {
     "name": {"type": "str", "required": True},
@@ -48,6 +51,13 @@ _OPTIONS: t.Final[dict[str, t.Any]] = {
 }
 
 
+class _Page(t.NamedTuple):
+    """The text of a page, and the tenant that it is for; None for the operator's."""
+
+    text: str
+    tenant: str | None = None
+
+
 class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core has no types
     """The action of ``provisioning_report``."""
 
@@ -61,34 +71,45 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core has no typ
         super().run(tmp, task_vars)
         _validated, params = self.validate_argument_spec(argument_spec=_OPTIONS)
         try:
-            pages = self._render_pages(params)
+            pages, left_out = self._render_pages(params)
         except HeadroomError as error:
             # Ansible would tell the cause once more.
             raise AnsibleActionFail(
                 f"Failed to make the report: {error.message}", result={"error": error.as_result()}
             ) from None
         results = [
-            self._write(path, text, params["mode"], task_vars or {}) for path, text in pages.items()
+            self._write(path, page.text, params["mode"], task_vars or {})
+            for path, page in pages.items()
         ]
+        for tenant, reason in left_out.items():
+            self._display.warning(f"The tenant {tenant!r} has no page: {reason}.")
         return {
             "changed": any(result.get("changed") for result in results),
             "diff": list(itertools.chain(*(result.get("diff") or [] for result in results))),
-            "pages": [{"path": path, "size": len(text.encode())} for path, text in pages.items()],
+            "pages": [
+                {"path": path, "size": len(page.text.encode()), "tenant": page.tenant}
+                for path, page in pages.items()
+            ],
+            "left_out": [
+                {"tenant": tenant, "reason": reason} for tenant, reason in left_out.items()
+            ],
         }
 
-    def _render_pages(self, params: dict[str, t.Any]) -> dict[str, str]:
-        """Return the text of each page by its path."""
+    def _render_pages(self, params: dict[str, t.Any]) -> tuple[dict[str, _Page], dict[str, str]]:
+        """Return each page by its path, and why tenants have none."""
         templates = params["templates"]
         if templates is not None and not pathlib.Path(templates).is_dir():
             remedy = "Write the path of a folder on the controller."
             raise InvalidInput("templates", templates, "is not a folder", remedy)
-        report = page.build_report(params, time.time() if params["now"] is None else params["now"])
-        pages = {params["dest"]: page.render(report, templates)}
-        for tenant in report.tenants if params["tenant_dest"] else ():
-            name = check_name("tenant", tenant.name)
-            path = str(pathlib.Path(params["tenant_dest"]) / f"{name}.html")
-            pages[path] = page.render(report.select_tenant(tenant.name), templates)
-        return pages
+        report = build_report(params, time.time() if params["now"] is None else params["now"])
+        pages = {params["dest"]: _Page(render(report, templates))}
+        if not params["tenant_dest"]:
+            return pages, {}
+        names = [tenant.name for tenant in report.tenants]
+        paths, left_out = choose_files(names, params["tenant_dest"], params["dest"])
+        for tenant, path in paths.items():
+            pages[path] = _Page(render(report.select_tenant(tenant), templates), tenant)
+        return pages, left_out
 
     def _write(
         self, path: str, text: str, mode: t.Any, task_vars: dict[str, t.Any]

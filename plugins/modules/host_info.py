@@ -35,7 +35,8 @@ options:
     description:
       - Memory that stays with the host itself, for its kernel, its services and what QEMU needs beside its guests'
         memory.
-      - A number with a unit, for example V(2GiB) or V(512MiB). Every unit is a power of 1024.
+      - A number with a unit, for example V(2GiB) or V(512MiB). As everywhere here and in libvirt, V(GiB) and V(G) are
+        powers of 1024, V(GB) is one of 1000.
     type: str
     default: 1GiB
   pools:

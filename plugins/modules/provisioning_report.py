@@ -30,6 +30,8 @@ options:
     description:
       - A folder that gets a page for each tenant, C(TENANT.html), with its own fleets, guests and use only, and nothing
         of the hosts or of others.
+      - In the name of the file, whatever is no letter of ASCII, digit, C(.), C(_) or C(-) is C(~) and its bytes, so
+        that V(Team A) has C(Team~20A.html). RV(pages) says which page is whose, and RV(left_out) who has none.
     type: path
   title:
     description:
@@ -195,7 +197,7 @@ pages:
   returned: success
   type: list
   elements: dict
-  sample: [{path: /var/www/html/headroom.html, size: 115100}]
+  sample: [{path: /var/www/html/headroom.html, size: 115100, tenant: null}]
   contains:
     path:
       description: Where the page is.
@@ -207,4 +209,26 @@ pages:
       type: int
       returned: success
       sample: 115100
+    tenant:
+      description: The tenant that it is for. Null for the operator's page.
+      type: str
+      returned: success
+      sample: Team A
+left_out:
+  description: The tenants that have no page, with the reason. There is a warning for each.
+  returned: success
+  type: list
+  elements: dict
+  sample: [{tenant: headroom, reason: "its page would be /var/www/html/headroom.html, which is the operator's"}]
+  contains:
+    tenant:
+      description: The tenant.
+      type: str
+      returned: success
+      sample: headroom
+    reason:
+      description: Why it has none.
+      type: str
+      returned: success
+      sample: its name makes a file name of 300 bytes
 """

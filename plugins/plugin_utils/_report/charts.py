@@ -174,7 +174,8 @@ def _draw(title: str, size: str, lines: t.Sequence[Line], span: tuple[float, flo
 
 def _find_highest(lines: t.Sequence[Line]) -> float:
     parts = itertools.chain.from_iterable(line.stretches for line in lines)
-    return max(value for _unused, value in itertools.chain.from_iterable(parts)) * 1.05 or 1.0
+    highest = max(value for _unused, value in itertools.chain.from_iterable(parts))
+    return max(highest, 0.0) * 1.05 or 1.0
 
 
 def _choose_ticks(first: float, last: float, most: int) -> list[float]:

@@ -169,10 +169,11 @@ def read_tenants(
     guests: t.Sequence[ReportGuest], quotas: t.Mapping[str, Dict]
 ) -> list[ReportTenant]:
     """Return the tenants that have guests or a quota; ``quotas`` are what each may have on a host."""
-    names = {guest.tenant for guest in guests if guest.tenant} | set(quotas)
+    by_name = {str(name): quota or {} for name, quota in quotas.items()}  # YAML makes numbers of 7
+    names = {guest.tenant for guest in guests if guest.tenant} | set(by_name)
     return [
         _read_tenant(
-            name, [guest for guest in guests if guest.tenant == name], quotas.get(name) or {}
+            name, [guest for guest in guests if guest.tenant == name], by_name.get(name, {})
         )
         for name in sorted(names)
     ]

@@ -12,7 +12,12 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._demand.series import Sample, merge
+from ansible_collections.headroom.libvirt.plugins.module_utils._demand.amount import require_amount
+from ansible_collections.headroom.libvirt.plugins.module_utils._demand.series import (
+    Sample,
+    check_span,
+    merge,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision import decisions
 from ansible_collections.headroom.libvirt.plugins.plugin_utils._report import charts
 
@@ -71,11 +76,12 @@ def read_fleet(row: Dict, now: float) -> ReportFleet:
     interval = decided[-1]["interval"] if decided else row.get("interval") or 300
     samples = [
         [
-            Sample(slot["timestamp"], slot["value"], bool(slot["whole"]))
+            Sample(slot["timestamp"], _read_demand(slot["value"]), bool(slot["whole"]))
             for slot in answer["history"]
         ]
         for answer in past
     ]
+    check_span(f"fleets ({row['name']})", samples, interval, now)
     series = merge(samples, interval, now)
     demand = dict(series.slots())
     span = _measure_span(demand, decided, interval)
@@ -89,6 +95,14 @@ def read_fleet(row: Dict, now: float) -> ReportFleet:
         demand=_draw_demand(row["name"], demand, decided, span),
         machines=_draw_machines(row["name"], decided, span),
     )
+
+
+def _read_demand(value: float | None) -> float | None:
+    """Return a demand, None for what is none: a history that somebody wrote into keeps nobody from a report."""
+    try:
+        return None if value is None else require_amount(float(value))
+    except (TypeError, ValueError):
+        return None
 
 
 def _collect_decisions(past: t.Sequence[Dict]) -> list[Dict]:

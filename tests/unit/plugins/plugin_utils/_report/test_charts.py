@@ -65,6 +65,10 @@ def test_a_chart_is_only_svg_with_the_classes_of_the_page() -> None:
         assert {"series band", "series demand"} <= set(classes)
 
 
+def test_a_curve_below_0_is_drawn_and_divides_nothing() -> None:
+    assert "<svg" in draw("Demand", [Line("demand", [[(0, -5.0), (DAY, -1.0)]])], (0, DAY))["wide"]
+
+
 def test_a_long_curve_keeps_its_peak() -> None:
     points = [(float(second), 1.0) for second in range(5000)]
     points[3333] = (3333.0, 50.0)

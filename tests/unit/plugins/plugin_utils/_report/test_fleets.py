@@ -6,6 +6,9 @@ from __future__ import annotations
 
 import typing as t
 
+import pytest
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
 from ansible_collections.headroom.libvirt.plugins.plugin_utils._report.fleets import read_fleet
 
 
@@ -76,3 +79,15 @@ def test_a_fleet_without_a_past_is_empty() -> None:
         "",
         "",
     )
+
+
+def test_what_is_no_demand_in_a_history_is_not_known_and_keeps_nobody_from_a_report() -> None:
+    odd: list[t.Any] = [-5.0, 1.7e308, "many", float("nan")]
+    told = read_fleet({"name": "web", "past": [past(*odd, 3.0, 4.0)]}, 1500)
+    assert "series demand" in told.demand["wide"]
+    assert read_fleet({"name": "web", "past": [past(*odd)]}, 900).demand["wide"] == ""
+
+
+def test_a_row_of_another_age_is_told_and_fills_no_memory() -> None:
+    with pytest.raises(InvalidInput, match=r"fleets \(web\): '1 rows' cannot be right"):
+        read_fleet({"name": "web", "past": [past(5.0)]}, 1_795_392_000.0)
