@@ -113,6 +113,14 @@ options:
             or a time that it still has the same content. Redirections are followed to C(http) and C(https) only, and
             never from C(https) to C(http).
         type: str
+      checksums:
+        description:
+          - Address of a list of checksums that O(source.url) is in, such as the C(SHA512SUMS) of Debian, the
+            C(SHA256SUMS) of Ubuntu or the C(CHECKSUM) of Fedora. The image must have the SHA-512 or SHA-256 that it
+            says.
+          - The list is read when the appliance is made. From the same server it shows that nothing was damaged, and no
+            more; give O(sha256) for what you checked yourself.
+        type: str
       uri:
         description:
           - The libvirt URI of another host that has the appliance, such as C(qemu+ssh://root@kvm1/system). Its disks
@@ -646,6 +654,7 @@ _SOURCE: t.Mapping[str, t.Any] = {
         "file": {"type": "path"},
         "files": {"type": "dict"},
         "url": {"type": "str"},
+        "checksums": {"type": "str"},
         "feed": _FEED,
         "uri": {"type": "str"},
         "appliance": {"type": "str"},

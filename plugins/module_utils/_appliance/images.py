@@ -15,14 +15,17 @@ import hashlib
 import os
 import typing as t
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     HeadroomError,
     InvalidInput,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._feed import transfer
+from ansible_collections.headroom.libvirt.plugins.module_utils._feed.checksums import find_checksum
 from ansible_collections.headroom.libvirt.plugins.module_utils._feed.download import Download, fetch
 from ansible_collections.headroom.libvirt.plugins.module_utils._image import header, tables, unpack
+from ansible_collections.headroom.libvirt.plugins.module_utils._uris import mask_uri
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
     content,
     storage,
@@ -43,6 +46,8 @@ DOWNLOADS: t.Final = Path("/var/lib/headroom/downloads")
 
 # What comes without a length may be so long, unless the task says more.
 _LONGEST_UNKNOWN_BYTES: t.Final = 64 * 1024**3
+# That of all images of a distribution has some hundred lines.
+_LONGEST_LIST_BYTES: t.Final = 4 * 1024 * 1024
 # Enough of a packed image for its first 64 KiB: bzip2 packs 900 kB at a time.
 _PACKED_HEAD_BYTES: t.Final = 1024 * 1024
 
@@ -51,8 +56,9 @@ _PACKED_HEAD_BYTES: t.Final = 1024 * 1024
 class Location:
     """Where an image is: the path ``place``, or the address ``place`` when ``remote``.
 
-    ``size_bytes`` and ``checksum`` are what the file must have; ``virtual_size_bytes`` is what a feed says that a guest
-    will see. ``may_be_packed`` None takes a file that is said to be raw as it is, whatever it begins like.
+    ``size_bytes`` and ``checksum`` are what the file must have, and ``checksums`` is the address of a list that has the
+    latter. ``virtual_size_bytes`` is what a feed says that a guest will see. ``may_be_packed`` None takes a file that
+    is said to be raw as it is, whatever it begins like.
     """
 
     place: str
@@ -62,6 +68,7 @@ class Location:
     checksum: Checksum | None = None
     virtual_size_bytes: int | None = None
     may_be_packed: bool | None = None
+    checksums: str | None = None
 
     def detect_packing(self, head: bytes) -> str | None:
         """Return how the file that begins with ``head`` is packed, None where its content is taken as it is."""
@@ -237,10 +244,13 @@ def _open_local(location: Location) -> t.Iterator[int]:
 
 def _fetch(location: Location, means: Means) -> t.ContextManager[int]:
     limit = location.size_bytes or means.max_size or _LONGEST_UNKNOWN_BYTES
+    checksum = location.checksum
+    if location.checksums is not None:
+        text = transfer.get(means.web, location.checksums, _LONGEST_LIST_BYTES)
+        name = unquote(urlsplit(location.place).path).rpartition("/")[2]
+        checksum = find_checksum(text, name, mask_uri(location.checksums))
     return fetch(
-        means.web,
-        Download(location.place, limit, location.size_bytes, location.checksum),
-        means.folder,
+        means.web, Download(location.place, limit, location.size_bytes, checksum), means.folder
     )
 
 

@@ -89,6 +89,10 @@ def read_request(
     files = _read_files(source)
     is_made = source["domain"] is None and original is None and params["template"] is None
     digits = _read_sha256(params["sha256"], files)
+    if digits and source.get("checksums"):
+        raise InvalidInput(
+            "sha256", digits, "cannot be given together with source.checksums", "Leave one out."
+        )
     if source["url"] and digits:
         files = {"": dataclasses.replace(files[""], checksum=Checksum("sha256", digits))}
     return ApplianceRequest(
@@ -138,12 +142,19 @@ def _read_capture(params: Params, journal: Journal, token: str) -> Capture | Non
 
 def _read_files(source: Params) -> dict[str, Location]:
     """Return {target, or "" where there is one only: where it is}."""
+    checksums = source.get("checksums")
     if source["url"]:
         return {
             "": Location(
-                check_url("source.url", source["url"]), remote=True, image_format=source["format"]
+                check_url("source.url", source["url"]),
+                remote=True,
+                image_format=source["format"],
+                checksums=checksums and check_url("source.checksums", checksums),
             )
         }
+    if checksums:
+        remedy = "Leave it out, and give sha256 for a file of this machine."
+        raise InvalidInput("source.checksums", checksums, "is for source.url", remedy)
     paths = {"": source["file"]} if source["file"] else dict(source["files"] or {})
     for target in paths:
         if target:

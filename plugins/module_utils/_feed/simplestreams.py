@@ -20,6 +20,8 @@ import email.utils
 import json
 import typing as t
 
+from ansible_collections.headroom.libvirt.plugins.module_utils._times import parse_time
+
 from . import entry as entries
 from .entry import FeedEntry, FeedFile
 from .errors import InvalidFeed
@@ -63,17 +65,17 @@ def read_updated(data: Data) -> float | None:
     text = data.get("updated")
     if not isinstance(text, str):
         return None
-    for read in (
-        email.utils.parsedate_to_datetime,
-        lambda value: dt.datetime.fromisoformat(value.replace("Z", "+00:00")),
-    ):
+    for read in (parse_time, _parse_mail_date):
         try:
-            moment = read(text)
-            aware = moment if moment.tzinfo else moment.replace(tzinfo=dt.timezone.utc)
-            return aware.timestamp()
+            return read(text)
         except (ValueError, TypeError, OverflowError):
             continue
     return None
+
+
+def _parse_mail_date(text: str) -> float:
+    moment = email.utils.parsedate_to_datetime(text)
+    return (moment if moment.tzinfo else moment.replace(tzinfo=dt.timezone.utc)).timestamp()
 
 
 def list_product_files(index: Data) -> list[str]:

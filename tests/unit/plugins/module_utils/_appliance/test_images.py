@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import bz2
+import contextlib
 import gzip
 import io
 import lzma
@@ -29,13 +30,16 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import In
 from ansible_collections.headroom.libvirt.plugins.module_utils._feed import (
     read,
     simplestreams,
+    transfer,
     virt_builder,
 )
+from ansible_collections.headroom.libvirt.plugins.module_utils._feed.entry import Checksum
 
 if t.TYPE_CHECKING:
     from pathlib import Path
 
     from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.images import Location
+    from ansible_collections.headroom.libvirt.plugins.module_utils._feed.download import Download
     from ansible_collections.headroom.libvirt.plugins.module_utils._feed.entry import FeedEntry
 
 SITE = "https://images.example.org/"
@@ -168,3 +172,27 @@ def test_an_archive_is_no_disk_however_it_is_packed(tmp_path: Path, packer: str)
     raw = images.Location("/srv/disk.tar", image_format="raw")
     if packer == "plain":
         assert look(tmp_path, raw, content)[:2] == ("raw", len(content))
+
+
+def test_an_image_has_the_checksum_that_the_list_beside_it_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lists = {f"{SITE}SHA512SUMS": f"{'0' * 128}  other.img\n{'b' * 128}  a box.img\n".encode()}
+    downloads: list[Download] = []
+
+    @contextlib.contextmanager
+    def fetch(_web: object, download: Download, _folder: Path) -> t.Iterator[int]:
+        downloads.append(download)
+        yield os.open(os.devnull, os.O_RDONLY)
+
+    monkeypatch.setattr(transfer, "get", lambda _web, url, _limit: lists[url])
+    monkeypatch.setattr(images, "fetch", fetch)
+    location = images.Location(
+        f"{SITE}v1/a%20box.img?x=1", remote=True, checksums=f"{SITE}SHA512SUMS"
+    )
+    with (
+        pytest.raises(InvalidInput, match="is not a raw disk image: it is 0 bytes long"),
+        images.open_images({"vda": location}, images.Means(folder=tmp_path)),
+    ):
+        raise AssertionError
+    assert [download.checksum for download in downloads] == [Checksum("sha512", "b" * 128)]
