@@ -72,6 +72,8 @@ options:
       min:
         description:
           - How many machines always run.
+          - With V(0), one still does where the demand is measured of the fleet's own machines, since of none it would
+            always be 0. A fleet may go down to none when Prometheus or a value that is handed in tells its demand.
         type: int
         default: 1
       interval:

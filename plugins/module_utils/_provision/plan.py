@@ -42,7 +42,7 @@ def decide(
     needs every slot of the cooldown to be known and to have asked for fewer, and every host to have answered.
     ``unlikely`` is the forecaster at ``rule.parked_risk``, which is needed where ``rule.has_varying_parked``.
     """
-    observed = _hide_outage(observed)
+    observed, rule = _keep_one_to_measure(_hide_outage(observed), rule)
     requirement = assess(observed.series, rule, forecaster, observed.now)
     parked_requirement = parked.assess(observed.series, rule, unlikely)
     running = len(observed.running)
@@ -100,6 +100,22 @@ def _hide_outage(observed: Observation) -> Observation:
     )
     note = "No machine of the fleet runs, and nobody parked all of them: its demand is not known."
     return dataclasses.replace(observed, series=series, notes=(*observed.notes, note))
+
+
+def _keep_one_to_measure(observed: Observation, rule: Rule) -> tuple[Observation, Rule]:
+    """Return both with at least one machine to run where the fleet's demand is measured of its own machines.
+
+    Of none, a demand of 0 would be measured for ever, and no machine would come again.
+    """
+    if rule.min > 0 or observed.measured_elsewhere:
+        return observed, rule
+    note = (
+        "One machine is kept running although rule.min is 0: the fleet's demand is measured of its own machines, and "
+        "of none it would always be 0."
+    )
+    shown = observed.series.current == 0
+    notes = (*observed.notes, note) if shown else observed.notes
+    return dataclasses.replace(observed, notes=notes), dataclasses.replace(rule, min=1)
 
 
 def digest(members: t.Iterable[Member], unknown: t.Iterable[str] = ()) -> str:

@@ -630,3 +630,24 @@ def test_a_machine_of_which_nothing_is_known_goes_after_those_that_are_idle() ->
         Member("web-3", "a", created=3.0),
     )
     assert names(plan((20,) * 20, members), "remove") == ["web-2"]
+
+
+@pytest.mark.parametrize("state", ["saved", "shutoff", None])
+def test_a_fleet_that_measures_itself_comes_back_from_none(state: str | None) -> None:
+    """Of no machine a demand of 0 is measured, whatever the users ask for."""
+    rule = dataclasses.replace(RULE, min=0)
+    members = fleet(Member("web-1", "a", state)) if state else ()
+    own = plan((0,) * 10, members, rule)
+    assert [action.action for action in own.actions] == ["wake" if state else "create"]
+    elsewhere = plan((0,) * 10, members, rule, measured_elsewhere=True)
+    assert names(elsewhere, "wake") == names(elsewhere, "create") == []
+    assert "although rule.min is 0" not in said(elsewhere)
+
+
+def test_the_last_machine_of_a_fleet_that_measures_itself_stays() -> None:
+    rule = dataclasses.replace(RULE, min=0, cooldown=0)
+    own = plan((0,) * 10, running(1), rule)
+    assert own.actions == ()
+    assert "although rule.min is 0" in said(own)
+    gone = plan((0,) * 10, running(1), rule, measured_elsewhere=True)
+    assert [action.action for action in gone.actions] in (["remove"], ["park"])
