@@ -252,8 +252,8 @@ options:
     type: int
   arch:
     description:
-      - Architecture, in the template that is made, and of what is taken from a feed. That of the machine where the
-        module runs when not given.
+      - Architecture, in the template that is made, and of what is taken from a feed. That of the host when
+        not given.
     type: str
   machine:
     description:
@@ -612,6 +612,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._machine.machine 
     DetachedMachine,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._runner import run_module
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt import node
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
     open_connection,
 )
@@ -732,7 +733,11 @@ def _keep_on_host(
         "synced": apply.synchronise,
     }[params["state"]]
     run = apply.RunContext(
-        module.check_mode, time.time(), lambda: secrets.token_hex(6), open_journal(module)
+        module.check_mode,
+        time.time(),
+        lambda: secrets.token_hex(6),
+        open_journal(module),
+        node.read_node_info(connection)[0],
     )
     result = act(connection, params, run)
     for warning in result.pop("warnings", ()):

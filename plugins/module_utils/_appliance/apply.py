@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import platform
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue import (
@@ -70,12 +69,16 @@ _OPTIONS_OF_IMAGES: t.Final = frozenset({"source.url", "source.file", "source.fo
 
 @dataclasses.dataclass(frozen=True)
 class RunContext:
-    """What a run is given beside its options: whether it may act, the time in epoch seconds, tokens, the journal."""
+    """What a run is given beside its options.
+
+    Whether it may act, the time in epoch seconds, tokens, the journal, and the architecture of the host.
+    """
 
     check_mode: bool
     now: float
     token: t.Callable[[], str]
     journal: Journal
+    host_arch: str
 
 
 def ensure_present(connection: Connection, params: Params, run: RunContext) -> dict[str, t.Any]:
@@ -142,7 +145,7 @@ def synchronise(connection: Connection, params: Params, run: RunContext) -> dict
     feed = offer.open_feed(options, means, run.now)
     patterns = options["products"] or ([params["name"]] if params["name"] else ["*"])
     plan = sync.make_plan(
-        feed, catalogue.read_all(), patterns, _choose_arch(params), params["keep"]
+        feed, catalogue.read_all(), patterns, _choose_arch(params, run), params["keep"]
     )
     changes = Changes()
     results, refused = _add_missing(catalogue, feed, plan, params, run, changes)
@@ -202,7 +205,7 @@ def _read_feed_request(params: Params, run: RunContext) -> ApplianceRequest:
     name = check_name("name", params["name"])
     version = None if params["version"] is None else check_version("version", params["version"])
     feed = offer.open_feed(options, means, run.now)
-    entry = select(feed.entries, options["product"] or name, version, _choose_arch(params))
+    entry = select(feed.entries, options["product"] or name, version, _choose_arch(params, run))
     return offer.complete_request(
         feed, entry, _read_request(params, ApplianceId(name, entry.version), run)
     )
@@ -229,11 +232,19 @@ def _copy_from_host(
 
 def _read_request(params: Params, appliance: ApplianceId, run: RunContext) -> ApplianceRequest:
     means = read_means(params, look_only=run.check_mode)
-    return read_request(params, appliance, means, run.journal, now=run.now, token=run.token())
+    return read_request(
+        params,
+        appliance,
+        means,
+        run.journal,
+        now=run.now,
+        token=run.token(),
+        host_arch=run.host_arch,
+    )
 
 
-def _choose_arch(params: Params) -> str:
-    return kernel_arch(params["arch"] or platform.machine())
+def _choose_arch(params: Params, run: RunContext) -> str:
+    return kernel_arch(params["arch"] or run.host_arch)
 
 
 def _report_unchanged(

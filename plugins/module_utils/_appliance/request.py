@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-import platform
 import typing as t
 from pathlib import Path
 
@@ -75,6 +74,7 @@ def read_request(
     *,
     now: float,
     token: str,
+    host_arch: str,
 ) -> ApplianceRequest:
     """Return the Request that the options make.
 
@@ -105,7 +105,7 @@ def read_request(
         means=means,
         template=_read_template(params["template"]),
         keep_unknown=params["unknown_elements"] == "keep",
-        hardware=_read_hardware(params) if is_made else None,
+        hardware=_read_hardware(params, host_arch) if is_made else None,
         hardware_options=tuple(
             name for name in (*_HARDWARE, "template") if params[name] is not None
         ),
@@ -198,14 +198,14 @@ def _read_template(value: str | None) -> str | None:
         ) from error
 
 
-def _read_hardware(params: Params) -> Hardware:
+def _read_hardware(params: Params, host_arch: str) -> Hardware:
     vcpus = 1 if params["vcpus"] is None else params["vcpus"]
     check_positive("vcpus", vcpus, "vCPUs")
     network = "default" if params["network"] is None else params["network"]
     return Hardware(
         memory_bytes=_read_size(params, "memory") or 1024**3,
         vcpus=vcpus,
-        arch=kernel_arch(params["arch"] or platform.machine()),
+        arch=kernel_arch(params["arch"] or host_arch),
         machine=params["machine"],
         firmware=params["firmware"],
         network=network or None,

@@ -91,9 +91,9 @@ def follow(
         options = t.cast("t.Any", appliance.ARGUMENTS.options["source"])["options"]
         source = {name: one.get("default") for name, one in options.items()}
         source["feed"] = {"url": SITE, "products": [], "product": None}
-        said |= {"source": source, "arch": "i686", "download_dir": str(tmp_path), **params}
+        said |= {"source": source, "download_dir": str(tmp_path), **params}
         context = apply.RunContext(
-            False, 0.0, lambda: "0" * 12, Journal(str(tmp_path / "journal.sqlite"))
+            False, 0.0, lambda: "0" * 12, Journal(str(tmp_path / "journal.sqlite")), "i686"
         )
         return apply.synchronise(node, types.MappingProxyType(said), context)
 

@@ -44,6 +44,7 @@ def read(tmp_path: Path, template: str, disk: BaseDisk = DISK) -> Manifest | Non
         Journal(str(tmp_path / "journal.sqlite")),
         now=0.0,
         token="0" * 12,
+        host_arch="x86_64",
     ).original
 
 

@@ -92,7 +92,7 @@ def test_what_is_registered_from_here_is_known(
         "source": {**source, "file": None, "files": dict.fromkeys(["vda", "vdb"], source["file"])},
         "template": str(tmp_path / "template.xml"),
     }
-    run = appliances.RunContext(check_mode, 0.0, lambda: "1" * 12, journal)
+    run = appliances.RunContext(check_mode, 0.0, lambda: "1" * 12, journal, "i686")
     appliances.ensure_present(shelf.connection, params, run)
     request = dataclasses.replace(ONE, appliance="bridged")
     if check_mode:
