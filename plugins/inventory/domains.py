@@ -297,6 +297,10 @@ last_known: /var/lib/awx/last-known
 #      volume: null, format: qcow2, readonly: false}
 # libvirt_graphics:
 #   - {type: vnc, address: 127.0.0.1, port: 5900, tls_port: null, socket: null}
+# What a domain reads from another host until its disks are local; null for one that is whole:
+# libvirt_dependency: {kind: move, source_uri: "qemu+ssh://kvm2/system", export: headroom-export-0123456789ab,
+#                      address: 192.0.2.12, port: 49216, since: "2026-05-04T09:30:00Z", operation: 1f2e3d4c,
+#                      disks: [vda]}
 """
 
 import functools

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 import typing as t
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 # The last @ before the path ends a password, which may hold others; one with a space ends at its first.
 _SECRET_IN_URI: t.Final = re.compile(
@@ -23,6 +23,29 @@ _QUERY_VALUE: t.Final = re.compile(r"(?P<name>[?&][^=&#\s]*=)(?P<value>[^&#\s]+)
 _SHORTEST_TOKEN: t.Final = 16
 _MASK: t.Final = "***"
 _NAMELESS: t.Final = "localhost"
+# What of a libvirt URI says how a host is reached, and neither runs a program nor says which.
+_HARMLESS_PARAMETERS: t.Final = frozenset(
+    (
+        "auth",
+        "keyfile",
+        "known_hosts",
+        "known_hosts_verify",
+        "mode",
+        "no_sanity",
+        "no_tty",
+        "no_verify",
+        "pkipath",
+        "proxy",
+        "socket",
+        "sshauth",
+        "tls_priority",
+    )
+)
+_HARMLESS_SCHEME: t.Final = re.compile(r"[a-z]+(\+(ssh|libssh2?|tls|tcp|unix))?")
+_HARMLESS_PLACE: t.Final = re.compile(
+    r"([\w.][\w.@+-]*(:\*{3})?@)?([0-9A-Za-z][\w.-]*|\[[0-9A-Fa-f:.]+(%[\w.-]+)?\])(:\d{1,5})?"
+)
+_LONGEST_URI: t.Final = 512
 
 
 def mask_uri(uri: str) -> str:
@@ -64,6 +87,38 @@ def _find_tokens(text: str) -> t.Iterator[str]:
         for match in _QUERY_VALUE.finditer(address[0]):
             if len(match["value"]) >= _SHORTEST_TOKEN:
                 yield match["value"]
+
+
+def is_harmless_uri(uri: str) -> bool:
+    """Return whether a libvirt URI only says which host to reach: for one that somebody else may have written.
+
+    One that has libvirt run a program of its choice, or that a shell may take for an option, is not.
+    """
+    if len(uri) > _LONGEST_URI or not uri.isprintable() or " " in uri:
+        return False
+    try:
+        parts = urlsplit(uri)
+        parameters = {name for name, _value in parse_qsl(parts.query, keep_blank_values=True)}
+    except ValueError:
+        return False
+    return (
+        _HARMLESS_SCHEME.fullmatch(parts.scheme) is not None
+        and (not parts.netloc or _HARMLESS_PLACE.fullmatch(parts.netloc) is not None)
+        and parameters <= _HARMLESS_PARAMETERS
+        and not parts.fragment
+    )
+
+
+def choose_recorded_uri(uri: str, address: str) -> str:
+    """Return what is kept of a libvirt ``uri`` for those who read it on another host, with no password in it.
+
+    A host that has no name is called by its ``address`` there. What is_harmless_uri() refuses is left out.
+    """
+    parts = urlsplit(mask_uri(uri))
+    if leads_here(uri) and parts.scheme.partition("+")[0] != "test":
+        return f"{parts.scheme.partition('+')[0]}+ssh://{format_host(address)}{parts.path}"
+    masked = parts.geturl()
+    return masked if is_harmless_uri(masked) else parts._replace(query="", fragment="").geturl()
 
 
 def leads_here(uri: str) -> bool:

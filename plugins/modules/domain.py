@@ -45,6 +45,8 @@ options:
       - V(paused) stops the vCPUs and keeps the memory; a domain that is off is started paused.
       - V(saved) saves the memory to disk; V(running) continues from there.
       - V(absent) shuts down, undefines, and deletes owned volumes. A protected domain is refused.
+      - What a domain still reads from another host, after a move or as a streamed clone, ends there as well. A host
+        that does not answer is warned of, and noted in the journal for M(headroom.libvirt.transaction).
     type: str
     choices: [running, shutdown, paused, saved, absent]
   timeout:

@@ -179,7 +179,8 @@ options:
   wait:
     description:
       - With O(mode=streaming), until when the task waits.
-      - V(local) waits until all data is on the destination and the source is tidied.
+      - V(local) waits until all data is on the destination and the source is tidied. So does a task for a guest that
+        is there already and still reads from where it came from, whoever has moved it; its metadata say from where.
       - V(switched) returns when the guest runs on the destination. The pull goes on without Ansible; running the task
         again finishes it and tidies the source.
     type: str
@@ -389,6 +390,23 @@ domains:
       type: str
       returned: success
       sample: 1f2e3d4c
+    dependency:
+      description:
+        - What the guest still reads from another host, as its metadata say it; null for one that is whole. C(kind) is
+          V(move), or V(clone) for a streamed clone; C(export) is the helper domain that serves it on C(source_uri), at
+          C(address) and C(port); C(since) is when the transaction C(operation) began, and C(disks) are those that are
+          not local yet.
+      type: dict
+      returned: success
+      sample:
+        kind: move
+        source_uri: qemu+ssh://kvm1/system
+        export: headroom-export-0123456789ab
+        address: 192.0.2.11
+        port: 49216
+        since: "2026-05-04T09:30:00Z"
+        operation: 1f2e3d4c
+        disks: [vda]
 """
 
 import typing as t

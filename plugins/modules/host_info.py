@@ -431,7 +431,23 @@ host:
           description: Why it cannot be moved now, in words; V(none) where it can.
           type: str
           returned: success
-          sample: its disks are still arriving from another host
+          sample: one of its disks is being copied
+        dependency:
+          description:
+            - What it still reads from another host, by its metadata, as
+              RV(headroom.libvirt.domain_migrate#module:domains[].dependency); V(none) for one that is whole. One that
+              runs is moved all the same, once that has been pulled in.
+          type: dict
+          returned: success
+          sample:
+            kind: move
+            source_uri: qemu+ssh://kvm1/system
+            export: headroom-export-0123456789ab
+            address: 192.0.2.11
+            port: 49216
+            since: "2026-05-04T09:30:00Z"
+            operation: 1f2e3d4c
+            disks: [vda]
     appliance_volumes:
       description: The names of the appliances' disks in the running pools.
       type: list

@@ -17,10 +17,6 @@ KNOWN_RED: t.Final[t.Mapping[str, str]] = {
     "clocks: history of ten years": "D10",
     "clocks: lease of ten years": "D10",
     "others: clone, being defined, clone undefined": "D16",
-    "second: off, captured": "D2",
-    "second: power-cycled, moved on": "D2",
-    "second: removed": "D6",
-    "second: repeated with another journal": "D6",
 }
 PROVEN: t.Final[t.AbstractSet[str]] = frozenset(
     {
@@ -53,8 +49,12 @@ PROVEN: t.Final[t.AbstractSet[str]] = frozenset(
         "second: moved back",
         "second: moved on",
         "second: moved on with its disks",
+        "second: off, captured",
         "second: off, moved on",
         "second: parked",
+        "second: power-cycled, moved on",
+        "second: removed",
+        "second: repeated with another journal",
         "second: rolled back",
     }
 )

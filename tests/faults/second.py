@@ -107,11 +107,16 @@ def _run(second: Second, scene: Scene, outcome: Outcome) -> None:
     if second.module == "domain_migrate" and not said["failed"]:
         outcome.problems += judge_move(scene, scene.hosts.names[second.to or 0])
     if second.gone and not said["failed"]:
+        # at once, but for what the journal of whoever began the move says of it, which it has ended next time
+        outcome.problems += [text for text in judge_gone(scene) if "unfinished:" not in text]
+        resumed = scene.run(scene.source, "transaction", subject=NAME, state="resumed")
+        outcome.add("journal of the first", resumed)
         outcome.problems += judge_gone(scene)
         return
     scene.ssh(scene.target, f"virsh start {NAME}")
     outcome.add("first again", scene.run(scene.source, "domain_migrate", **first))
     if said["failed"]:
+        scene.ssh(scene.target, second.before)
         said = outcome.add("second again", scene.run(on, second.module, **task))
     if not said["failed"] and said.get("appliance"):
         host = on if on == scene.target else scene.source

@@ -118,11 +118,14 @@ def open_capture(
 
 def _require_complete(domain: libvirt.virDomain) -> None:
     """Raise Conflict for a domain of which a part is still on another host: what it lacks would be zeros."""
-    targets = layers.find_incomplete(domains.read_live_element(domain))
-    if targets:
+    roots = [domains.read_live_element(domain)]
+    if domains.is_persistent(domain):
+        roots.append(domains.read_definition_element(domain))
+    reason = next(filter(None, map(layers.explain_incomplete, roots)), None)
+    if reason is not None:
         raise Conflict(
-            f"source.domain: a part of the disks {', '.join(targets)} of {domain.name()!r} is still on another host. "
-            "Let it run until they are pulled in, by the task that brought it here, and run this task again.",
+            f"source.domain: {domain.name()!r} is not whole: {reason}. Let it run until it is pulled in, by the task "
+            "that brought it here, and run this task again.",
             domain=domain.name(),
         )
 

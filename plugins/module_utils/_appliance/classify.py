@@ -17,11 +17,11 @@ import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Unsupported
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import domain_schema
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.domain_xml import (
+    describe_address,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.element_xml import (
     read_attribute,
-)
-from ansible_collections.headroom.libvirt.plugins.module_utils._virt.host_devices import (
-    describe_address,
 )
 
 if t.TYPE_CHECKING:

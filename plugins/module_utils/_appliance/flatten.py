@@ -127,10 +127,8 @@ def check(connection: Connection, users: Users) -> None:
         if domains.has_saved_memory(domains.look_up(connection, name))
     ]
     incomplete = [
-        name
-        for name in users.domains
-        if not domains.is_active(domains.look_up(connection, name))
-        and not layers.is_complete(domains.read_live_element(domains.look_up(connection, name)))
+        f"{name!r} is off, and {reason} (start it)"
+        for name, reason in _explain_incomplete(connection, users)
     ]
     unseen = [name for name, targets in users.domains.items() if not targets]
     snapshots = {
@@ -145,11 +143,20 @@ def check(connection: Connection, users: Users) -> None:
                 for name, names in held.items()
             ),
             *(f"the domain {name!r} is saved (start it)" for name in saved),
-            *(f"a part of {name!r} is still on another host (start it)" for name in incomplete),
+            *incomplete,
             *(f"the disks of {name!r} lie in no active pool (start its pool)" for name in unseen),
             *(f"the volume {name!r} belongs to no domain (delete it)" for name in users.volumes),
         ]
         raise Conflict(f"flatten: {'; '.join(problems)}.", problems=problems)
+
+
+def _explain_incomplete(connection: Connection, users: Users) -> t.Iterator[tuple[str, str]]:
+    """Yield each domain that is off and not whole, with the reason: what runs is flattened by a pull of all layers."""
+    for name in users.domains:
+        domain = domains.look_up(connection, name)
+        reason = layers.explain_incomplete(domains.read_live_element(domain))
+        if reason is not None and not domains.is_active(domain):
+            yield name, reason
 
 
 def flatten(

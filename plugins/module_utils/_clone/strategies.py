@@ -19,12 +19,20 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._streaming import
 from ansible_collections.headroom.libvirt.plugins.module_utils._streaming.model import helper_name
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
     domains,
+    metadata,
     storage,
     storage_xml,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.dependency import (
+    Service,
+    format_time,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.element_xml import (
     parse_element,
     serialise,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.machines import (
+    read_machine_uri,
 )
 
 from . import disks, identity
@@ -105,14 +113,18 @@ class StreamedStrategy:
     manifest: Manifest
     bytes_per_second: int
     _record: exports.StreamRecord | None = None
+    _operation: str = ""
+    _since: str = ""
 
     def prepare(self, transaction: Transaction) -> None:
         """Have the source serve the appliance's disks."""
         token = secrets.token_hex(16)
         step = transaction.begin_step("export", uri=self.source.uri, name=helper_name(token))
-        record = serve_appliance(self.source, self.manifest, token, self.bytes_per_second)
+        begun = transaction.record
+        service = Service(read_machine_uri(self.connection), since=format_time(begun.started))
+        record = serve_appliance(self.source, self.manifest, token, self.bytes_per_second, service)
         transaction.finish_step(step, address=record.address, port=record.port)
-        self._record = record
+        self._record, self._operation, self._since = record, begun.id, service.since
 
     @property
     def record(self) -> exports.StreamRecord:
@@ -138,6 +150,8 @@ class StreamedStrategy:
             if name in targets:
                 export_xml.put_backing(disk, self.record.export_of(name), reconnect=reconnect)
         exports.put_record(root, self.record)
+        dependency = self.record.depend(self._since, self._operation, sorted(targets))
+        metadata.put_in(root, metadata.find_in(root)._replace(dependency=dependency))
         return domains.define(self.connection, serialise(root))
 
     def start(self, domain: domains.Domain, chosen: Identity) -> None:

@@ -154,7 +154,7 @@ def _apply_plan(
             domains.undefine(
                 domain.domain
             )  # first: a definition must never point at volumes that are gone
-        recover.clear(connection, belongings, task.warn, look)
+        recover.clear(connection, belongings, task.warn, look, task.journal)
 
 
 def _take_step(step: Step, domain: domains.Domain, request: DomainRequest) -> None:

@@ -25,7 +25,10 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
 from ansible_collections.headroom.libvirt.plugins.module_utils._journal.records import Shape
 from ansible_collections.headroom.libvirt.plugins.module_utils._layers import deletion
 from ansible_collections.headroom.libvirt.plugins.module_utils._network import apply
-from ansible_collections.headroom.libvirt.plugins.module_utils._persisted import UnreadableShape
+from ansible_collections.headroom.libvirt.plugins.module_utils._persisted import (
+    UnreadableShape,
+    build,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._streaming import exports
 from ansible_collections.headroom.libvirt.plugins.module_utils._streaming.exports import ExportRef
 from ansible_collections.headroom.libvirt.plugins.module_utils._uris import mask_uri
@@ -34,6 +37,8 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._virt.metadata im
     ReservationRef,
     VolumeRef,
 )
+
+from . import unended
 
 if t.TYPE_CHECKING:
     import contextlib
@@ -88,7 +93,7 @@ class Belongings:
                     for ref in intent["reservations"]
                 ),
                 # older records say nothing of them
-                tuple(ExportRef(ref["uri"], ref["helper"]) for ref in intent.get("exports", ())),
+                tuple(build(ExportRef, ref, "an export") for ref in intent.get("exports", ())),
             )
         except (KeyError, TypeError) as error:
             raise UnreadableShape(
@@ -110,11 +115,13 @@ def clear(
     belongings: Belongings,
     warn: t.Callable[[str], None] | None = None,
     look: SharedLook | None = None,
+    journal: Journal | None = None,
 ) -> None:
     """Remove what belonged to a machine that is not defined any more; what another one uses by now stays.
 
     That is told to ``warn``. So is an export whose host does not answer: that host may be gone for good, and the
-    machine is removed all the same. Without ``warn`` that is an error. ``look`` is shared by removals side by side.
+    machine is removed all the same; the ``journal`` keeps what is to be done there. Without ``warn`` that is an error.
+    ``look`` is shared by removals side by side.
     """
     index = look.read() if look is not None and belongings.volumes else None
     keep = deletion.delete_volumes(connection, belongings.volumes, index=index)
@@ -125,19 +132,32 @@ def clear(
         apply.release(connection, reservation)
     for export in belongings.exports:
         try:
-            exports.end_unneeded(connection, export)
+            kept = exports.end_unneeded(connection, export, belongings.uuid)
         except HeadroomError as error:
             if warn is None:
                 raise
             warn(error.message)
+            if journal is not None:
+                unended.note(journal, connection, belongings.uuid, export, error)
+            continue
+        _warn_of_kept(warn, mask_uri(export.uri), kept)
+
+
+def _warn_of_kept(
+    warn: t.Callable[[str], None] | None, where: str, kept: t.Mapping[str, str]
+) -> None:
+    if warn is not None:
+        for path, reason in kept.items():
+            warn(f"{path} on {where} stays: {reason}")
 
 
 @dataclasses.dataclass(frozen=True)
 class RemovalRecovery:
-    """Finishes removals; ``warn`` is as for clear()."""
+    """Finishes removals; ``warn`` and ``journal`` are as for clear()."""
 
     connection: Connection
     warn: t.Callable[[str], None] | None = None
+    journal: Journal | None = None
 
     def resume(self, record: Record) -> None:
         """Remove the machine, if it is still defined, and what belonged to it; raises Conflict when it runs again."""
@@ -145,7 +165,7 @@ class RemovalRecovery:
         try:
             domain = domains.look_up_uuid(self.connection, belongings.uuid)
         except NotFound:
-            clear(self.connection, belongings, self.warn)
+            clear(self.connection, belongings, self.warn, journal=self.journal)
             return
         if domains.is_active(domain):
             raise Conflict(
@@ -153,7 +173,7 @@ class RemovalRecovery:
                 name=record.subject,
             )
         domains.undefine(domain)
-        clear(self.connection, belongings, self.warn)
+        clear(self.connection, belongings, self.warn, journal=self.journal)
 
     def roll_back(self, record: Record) -> None:
         """Do nothing for a machine that is still whole; raises Unsupported for one that is not."""
@@ -185,7 +205,7 @@ def finish(
     """Finish removals that broke off; what cannot be is told to ``warn``, and stays unfinished."""
     for record in records:
         try:
-            journal.recover(record, RemovalRecovery(connection, warn), "resume")
+            journal.recover(record, RemovalRecovery(connection, warn, journal), "resume")
         except HeadroomError as error:
             warn(f"{record} broke off, and cannot be finished: {error.message}")
 

@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import typing as t
 from fnmatch import fnmatchcase
 
@@ -90,10 +91,30 @@ def _inspect_one(domain: DefinedDomain, request: DomainRequest, uses: users.Uses
     if request.state != "absent":
         return DomainSurvey(observed, users.OwnedVolumes(), autostart)
     removes = request.remove_volumes
+    volumes = uses.sort_owned(domain.definition) if removes else users.OwnedVolumes()
+    with_bases = bool(volumes.remove) and _goes_with_source(domain, volumes, uses)
     return DomainSurvey(
         observed,
-        uses.sort_owned(domain.definition) if removes else users.OwnedVolumes(),
+        volumes,
         autostart,
         network_apply.list_held_reservations(domain.connection, domain.metadata),
-        exports.find_exports_of(domain.domain),
+        tuple(
+            dataclasses.replace(ref, with_bases=with_bases)
+            for ref in exports.find_exports_of(domain.domain)
+        ),
     )
+
+
+def _goes_with_source(domain: DefinedDomain, volumes: users.OwnedVolumes, uses: users.Uses) -> bool:
+    """Return whether what the domain still reads from the host that it came from is to go as well.
+
+    That is so if its move was to delete it, and all of the disks that it belongs to go here: without it, one that stays
+    is not whole.
+    """
+    definition = domain.definition
+    dependency = definition.metadata.dependency
+    if dependency is None or not dependency.removes_source:
+        return False
+    paths = {disk.target: disk.source for disk in definition.disks}
+    refs = [uses.index.storage.find_ref(paths.get(disk.target) or "") for disk in dependency.disks]
+    return all(ref in volumes.remove for ref in refs)

@@ -20,7 +20,8 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import No
 from ansible_collections.headroom.libvirt.plugins.module_utils._layers.layers import (
     DiskLayers,
     Layer,
-    is_complete,
+    explain_incomplete,
+    find_incomplete,
     read_disks,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._layers.stored import (
@@ -28,11 +29,13 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._layers.stored im
     read_storage,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._streaming.model import (
+    describe_remainder,
     is_helper_name,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
     domain_xml,
     domains,
+    metadata,
     storage,
     storage_xml,
 )
@@ -76,7 +79,7 @@ def _read_guest(domain: libvirt.virDomain, stored: HostStorage, uri: str) -> dic
     state, maximum_kib, _current_kib, vcpus, _cpu_time = domains.read_info(domain)
     root = domains.read_live_element(domain)
     definition = domain_xml.read(root)
-    metadata = definition.metadata
+    labels = definition.metadata
     chains = {disk.target: disk for disk in read_disks(root)}
     return {
         "name": definition.name,
@@ -87,9 +90,9 @@ def _read_guest(domain: libvirt.virDomain, stored: HostStorage, uri: str) -> dic
         "helper": is_helper_name(definition.name),
         "vcpus": vcpus,
         "memory_bytes": maximum_kib * _KIB,
-        "fleet": metadata.fleet,
-        "tenant": metadata.tenant,
-        "tags": list(metadata.tags),
+        "fleet": labels.fleet,
+        "tenant": labels.tenant,
+        "tags": list(labels.tags),
         "networks": sorted(
             {
                 card.source
@@ -102,7 +105,9 @@ def _read_guest(domain: libvirt.virDomain, stored: HostStorage, uri: str) -> dic
             for disk in definition.disks
             if _comes_along(disk)
         ],
-        "busy": _explain_busy(root),
+        "busy": _explain_busy(root, is_running=state_name(state) in ACTIVE_STATES),
+        "dependency": labels.dependency
+        and describe_remainder(labels.dependency, find_incomplete(root)),
     }
 
 
@@ -111,10 +116,12 @@ def _comes_along(disk: domain_xml.Disk) -> bool:
     return disk.device == "disk" and not disk.readonly and has_source
 
 
-def _explain_busy(root: etree._Element) -> str | None:
+def _explain_busy(root: etree._Element, *, is_running: bool) -> str | None:
     """Return why a guest cannot be moved now, in words."""
-    if not is_complete(root):
-        return "its disks are still arriving from another host"
+    reason = explain_incomplete(root)
+    # what runs, and says where the rest is, is moved on once that has been pulled in
+    if reason is not None and not (is_running and metadata.find_in(root).dependency):
+        return reason
     if root.find("devices/disk/mirror") is not None:
         return "one of its disks is being copied"
     return None

@@ -13,11 +13,18 @@ import re
 import typing as t
 from urllib.parse import parse_qs, urlsplit
 
+from ansible_collections.headroom.libvirt.plugins.module_utils._layers.layers import find_incomplete
+from ansible_collections.headroom.libvirt.plugins.module_utils._streaming.model import (
+    describe_remainder,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import domain_xml
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
     Connection,
     open_connection,
     translate_errors,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.element_xml import (
+    parse_element,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.libvirt_dep import libvirt
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.states import state_name
@@ -91,13 +98,15 @@ def _build_guest(
     domain: t.Mapping[str, t.Any], book: AddressBook, with_xml: bool
 ) -> InventoryGuest:
     stats = domain["stats"]
-    extra = {"xml": domain["xml"]} if with_xml else {}
+    extra: dict[str, t.Any] = {"xml": domain["xml"]} if with_xml else {}
     if len(stats) > _STATE_FIELDS:
         extra["statistics"] = stats
     state = state_name(stats.get("state.state"))
-    return assemble_guest(
-        domain_xml.parse(domain["xml"]), state, book, autostart=domain["autostart"], extra=extra
-    )
+    root = parse_element(domain["xml"])
+    definition = domain_xml.read(root)
+    dependency = definition.metadata.dependency
+    extra["dependency"] = dependency and describe_remainder(dependency, find_incomplete(root))
+    return assemble_guest(definition, state, book, autostart=domain["autostart"], extra=extra)
 
 
 def find_places(uri: str) -> Places | None:

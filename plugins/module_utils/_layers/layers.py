@@ -17,14 +17,19 @@ import dataclasses
 import re
 import typing as t
 
+from ansible_collections.headroom.libvirt.plugins.module_utils._uris import mask_uri
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.element_xml import (
     parse_element,
     read_attribute,
     serialise,
 )
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.metadata import find_in
 
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._lxml_dep import etree
+    from ansible_collections.headroom.libvirt.plugins.module_utils._virt.dependency import (
+        Dependency,
+    )
 
 # Only images of these formats can name a file that they stand on. libvirt probes others for one as well, and what it
 # finds in a raw disk its guest has written there.
@@ -152,18 +157,43 @@ def _build_address(source: etree._Element) -> str:
     return f"{protocol}://{host.get('name')}:{host.get('port')}/{source.get('name')}"
 
 
-def is_export(layer: Layer) -> bool:
+def is_export(layer: Layer, dependency: Dependency | None = None) -> bool:
     """Return whether the layer is one that the collection serves to a disk until it is local.
 
+    That is one of those that the domain's metadata record. Where they record none, be it that a release before that
+    began it or that somebody has replaced them, the name says so: what may be incomplete is taken for that.
     A network disk that somebody chose for a guest is none: its name is not made as those of exports are. The name ends
     with a disk's target, which may be another one by now.
     """
-    return _EXPORT_NAME.fullmatch(layer.export or "") is not None
+    name = layer.export or ""
+    if dependency is not None:
+        return name.startswith(f"{dependency.token}-")
+    return _EXPORT_NAME.fullmatch(name) is not None
 
 
 def find_incomplete(root: etree._Element) -> list[str]:
     """Return the targets of the disks of a parsed domain of which a part is still on another host."""
-    return [disk.target for disk in read_disks(root) if any(map(is_export, disk.layers))]
+    dependency = find_in(root).dependency
+    return [
+        disk.target
+        for disk in read_disks(root)
+        # what a disk is itself, and not what it stands on, is its owner's choice
+        if any(is_export(layer, dependency) for layer in disk.layers[1:])
+    ]
+
+
+def explain_incomplete(root: etree._Element) -> str | None:
+    """Return in words what of a parsed domain is still on which other host; None when all of it is here."""
+    targets = find_incomplete(root)
+    if not targets:
+        return None
+    named = f"the disk{'s' if len(targets) > 1 else ''} {', '.join(targets)}"
+    dependency = find_in(root).dependency
+    if dependency is None:
+        return f"a part of {named} is still on another host, of which its metadata say nothing"
+    return (
+        f"a part of {named} is still on {mask_uri(dependency.source_uri)}, since {dependency.since}"
+    )
 
 
 def is_complete(*definitions: etree._Element) -> bool:

@@ -28,6 +28,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._interrupt import
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._journal.journal import Interrupted
 from ansible_collections.headroom.libvirt.plugins.module_utils._streaming import (
+    dependency,
     export_xml,
     ports,
     tls,
@@ -44,6 +45,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._virt.machines im
 )
 
 from . import addresses, inspection, plan, preflight, storage_checks, survey
+from .arrival import Arrival
 from .endpoints import Endpoints, locate, read_state
 from .intent import KIND, make_intent
 from .mover import GoesOn, Mover
@@ -118,7 +120,8 @@ def _move_one(task: Task, name: str, cancelled: threading.Event, ledger: RoomLed
         uuid = task.uuid if domain is None else domain.UUIDString()
         arrived = _look_up_arrived(destination, task.request.destination_name or name, uuid)
         if domain is None or (arrived is not None and _has_arrived(domain, arrived)):
-            return _describe_arrived(task, name, destination, arrived, recovered)
+            sides = Endpoints(source, destination, uuid or "", task.clock, cancelled)
+            return _describe_arrived(task, name, sides, arrived, recovered)
         sides = Endpoints(source, destination, domain.UUIDString(), task.clock, cancelled)
         try:
             return _Move(task, sides, domain, began, ledger).move()
@@ -185,10 +188,11 @@ def _has_arrived(domain: libvirt.virDomain, arrived: libvirt.virDomain) -> bool:
 def _describe_arrived(
     task: Task,
     name: str,
-    destination: Connection,
+    sides: Endpoints,
     arrived: libvirt.virDomain | None,
     recovered: bool,
 ) -> Moved:
+    destination = sides.destination
     if arrived is None:
         which = repr(name) if task.uuid is None else f"{name!r} with the UUID {task.uuid}"
         raise NotFound(
@@ -201,6 +205,12 @@ def _describe_arrived(
         changed = True
         if task.act:
             domains.define(destination, migration.read_migratable_xml(arrived, inactive=True))
+    arrival = find_arrival(task, sides, destination, arrived)
+    kept_paths: dict[str, str] = {}
+    if arrival is not None:
+        changed = changed or task.request.wait == "local" or arrival.is_stuck()
+        if task.act:
+            kept_paths = arrival.finish(task.request.wait)
     return Moved(
         name=name,
         uuid=arrived.UUIDString(),
@@ -209,7 +219,20 @@ def _describe_arrived(
         source_uri=task.uri,
         destination_uri=task.request.destination_uri,
         machine=MachineRef(read_machine_uri(destination), arrived.name(), arrived.UUIDString()),
+        kept_paths=kept_paths,
+        dependency=dependency.describe(arrived),
     )
+
+
+def find_arrival(
+    task: Task, sides: Endpoints, host: Connection, domain: libvirt.virDomain
+) -> Arrival | None:
+    """Return the domain of that host as one that still reads from another; None for one that does not say so."""
+    remainder = dependency.find_remainder(domain)
+    if remainder is None:
+        return None
+    near = sides.source if host is sides.destination else sides.destination
+    return Arrival(host, domain, remainder, near, task.clock, sides.cancelled, task.connect_timeout)
 
 
 class _Move:
@@ -268,8 +291,13 @@ class _Move:
             result.running_host = sides.source.uri if plan_of_move.guest.running else None
             return result
         self._refuse_if_failed(result)
-        if task.act:
-            self._act(plan_of_move, facts.state, result)
+        if not task.act:
+            return result
+        arrival = find_arrival(task, sides, sides.source, self._domain)
+        if arrival is not None and (domains.is_active(self._domain) or not arrival.is_stuck()):
+            arrival.finish("local")
+            return self.move()  # its disks stand on nothing now, so that the plan is another one
+        self._act(plan_of_move, facts.state, result)
         return result
 
     def _locate(self, plan: MigrationPlan) -> MachineRef:
@@ -348,12 +376,15 @@ class _Move:
             pass
         if mover is not None:
             result.outcome, result.kept_paths = mover.outcome, mover.kept_paths
+        arrived = self._sides.find_at_destination()
+        if arrived is not None:
+            result.dependency = dependency.describe(arrived)
 
     def _make_intent(self, migration_plan: MigrationPlan) -> Intent:
         text = domains.read_live_xml(self._domain)
         # the definition's, since a guest that was streamed before still runs with the policies of that move
         every = export_xml.read_policies(domains.read_definition_xml(self._domain))
-        return make_intent(
+        intent = make_intent(
             migration_plan,
             uri=self._task.uri,
             platform=export_xml.read_platform(text),
@@ -366,3 +397,4 @@ class _Move:
             },
             replaces_definition=self._sides.find_at_destination() is not None,
         )
+        return dataclasses.replace(intent, reader_uri=read_machine_uri(self._sides.destination))

@@ -24,6 +24,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
 from ansible_collections.headroom.libvirt.plugins.module_utils._layers import deletion
 from ansible_collections.headroom.libvirt.plugins.module_utils._streaming import (
     chain,
+    dependency,
     export_xml,
     serve,
 )
@@ -32,6 +33,8 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._streaming.pull i
     StallWatch,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import domains, migration
+
+from .intent import MIB
 
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._virt.libvirt_dep import libvirt
@@ -42,7 +45,6 @@ if t.TYPE_CHECKING:
 _LOOK_EVERY_SECONDS: t.Final = 0.3
 # A link that is cut for minutes is waited for; after that somebody should look.
 _PATIENCE_SECONDS: t.Final = 300.0
-_MIB: t.Final = 1024 * 1024
 
 
 def settle(sides: Endpoints, intent: Intent, port: int) -> None:
@@ -92,8 +94,22 @@ def complete(sides: Endpoints, intent: Intent, port: int) -> dict[str, str]:
     """Wait until all is local, then tidy both hosts; return {path: reason} of what stays on the source."""
     if intent.streamed:
         _await_local(sides, intent, port)
+    return tidy(sides, intent)
+
+
+def tidy(sides: Endpoints, intent: Intent) -> dict[str, str]:
+    """As complete(), when all is local."""
+    if intent.streamed:
         _restore_definition(sides, intent)
         serve.stop(sides.source, intent.helper, intent.export_helper.leftover_paths)
+    kept = _delete_source_files(sides, intent)
+    arrived = sides.find_at_destination()
+    if arrived is not None:  # last: until then whoever looks at the guest can do all of this again
+        dependency.clear(arrived)
+    return kept
+
+
+def _delete_source_files(sides: Endpoints, intent: Intent) -> dict[str, str]:
     paths = [disk.source_path for disk in intent.disks_to_move]
     overlays = [disk.overlay_path for disk in intent.streamed]
     if not intent.remove_source_volumes:
@@ -139,7 +155,7 @@ def _pull_of(sides: Endpoints, intent: Intent, port: int) -> Pull:
     """Return the pull of the streamed disks of the guest, which must run on the destination."""
     return Pull(
         _look_up_running(sides, intent),
-        (intent.pull_bandwidth or 0) * _MIB,
+        (intent.pull_bandwidth or 0) * MIB,
         lambda: serve.ensure(sides.source, intent.export_helper, port),
         {disk.target for disk in intent.streamed},
     )

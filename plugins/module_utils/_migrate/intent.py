@@ -28,8 +28,18 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._streaming.model 
     Served,
     export_name,
     helper_name,
+    infix,
 )
-from ansible_collections.headroom.libvirt.plugins.module_utils._uris import mask_uri
+from ansible_collections.headroom.libvirt.plugins.module_utils._uris import (
+    choose_recorded_uri,
+    mask_uri,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.dependency import (
+    Dependency,
+    RemoteDisk,
+    Service,
+    format_time,
+)
 
 from .model import DiskPlan, MigrationPlan
 from .xml import PlacedDisk
@@ -38,6 +48,8 @@ if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._journal.records import Record
 
 T = t.TypeVar("T")
+
+MIB: t.Final = 1024 * 1024
 
 KIND: t.Final = "migrate"
 # Raised when a record says something that an older release would get wrong.
@@ -77,6 +89,7 @@ class Intent:
 
     ``was_paused`` says that its owner had paused the guest that ``was_running``, ``replaces_definition`` that the
     destination had a definition of it before.
+    ``reader_uri`` leads to the destination from anywhere. Records of 0.1.0 say nothing of these.
     """
 
     uri: str
@@ -101,6 +114,7 @@ class Intent:
     policies: t.Mapping[str, t.Mapping[str, str]] = dataclasses.field(default_factory=dict)
     was_paused: bool = False
     replaces_definition: bool = False
+    reader_uri: str = ""
 
     def as_dict(self) -> dict[str, t.Any]:
         """Return the intent as JSON-able data."""
@@ -125,6 +139,11 @@ class Intent:
         return build(cls, {**data, **nested}, what)
 
     @property
+    def token(self) -> str:
+        """What every name has in it that the streaming of its disks takes; empty where none is streamed."""
+        return self.streamed[0].export_name.rpartition("-")[0] if self.streamed else ""
+
+    @property
     def disks_to_move(self) -> tuple[DiskPlan, ...]:
         """The disks that the destination gets volumes for."""
         return tuple(disk for disk in self.disks if disk.is_moved)
@@ -144,7 +163,15 @@ class Intent:
             for disk in self.streamed
         ]
         title = f"Serves the disks of {self.name} until it has them on the host that it moved to"
-        return Helper(self.helper, title, self.platform, tuple(disks), self.export_host, self.tls)
+        return Helper(
+            self.helper,
+            title,
+            self.platform,
+            tuple(disks),
+            self.export_host,
+            self.tls,
+            Service(self.reader_uri or self.destination_uri, self.uuid),
+        )
 
     def export_of(self, target: str, port: int) -> Export | None:
         """Return where the disk ``target`` is read from until it is local; None for one that is not streamed."""
@@ -253,14 +280,99 @@ def make_intent(
     )
 
 
+def make_dependency(
+    intent: Intent, source_uri: str, port: int, operation: str, started: float
+) -> Dependency | None:
+    """Return what the guest's metadata say while it reads from the source; None where no disk is streamed.
+
+    ``source_uri`` leads to the source from elsewhere; ``operation`` is the transaction, begun at ``started``.
+    """
+    if not intent.streamed:
+        return None
+    return Dependency(
+        kind="move",
+        source_uri=choose_recorded_uri(source_uri, intent.export_host),
+        address=intent.export_host,
+        port=port,
+        token=intent.token,
+        since=format_time(started),
+        operation=operation,
+        disks=tuple(
+            RemoteDisk(
+                disk.target,
+                disk.base_path,
+                disk.base_format,
+                tuple(sorted(intent.policies.get(disk.target, {}).items())),
+            )
+            for disk in intent.streamed
+        ),
+        tls=intent.tls,
+        tls_name=intent.export_tls_name,
+        removes_source=intent.remove_source_volumes,
+        autostart=intent.autostart,
+        bytes_per_second=(intent.pull_bandwidth or 0) * MIB,
+    )
+
+
+def rebuild_intent(
+    dependency: Dependency,
+    *,
+    uuid: str,
+    name: str,
+    reader_uri: str,
+    platform: Platform,
+    proven: t.Collection[str],
+) -> Intent:
+    """Return as much of the intent as finishing the pull of a guest takes, by what its metadata say.
+
+    Disks that were copied before the switch-over are not in it, nor are those whose files on the source are not among
+    the ``proven``: nothing is served or deleted because metadata say so. ``platform`` is what can serve there.
+    """
+    disks = tuple(
+        DiskPlan(
+            disk.target,
+            "stream",
+            "is recorded in the guest's metadata",
+            disk.path,
+            "",
+            source_format=disk.format,
+        )
+        for disk in dependency.disks
+        if disk.path in proven and disk.path is not None and disk.format is not None
+    )
+    return Intent(
+        uri=dependency.source_uri,
+        destination_uri=reader_uri,
+        uuid=uuid,
+        name=name,
+        destination_name=name,
+        mode="streaming",
+        was_running=True,
+        autostart=dependency.autostart,
+        persistent=True,
+        undefine_source=dependency.removes_source,
+        remove_source_volumes=dependency.removes_source,
+        platform=platform,
+        disks=disks,
+        streamed=tuple(_plan_streamed(disk, dependency.token) for disk in disks),
+        helper=helper_name(dependency.token),
+        export_host=dependency.address,
+        export_tls_name=dependency.tls_name,
+        tls=dependency.tls,
+        pull_bandwidth=-(-dependency.bytes_per_second // MIB) or None,
+        policies={disk.target: dict(disk.policies) for disk in dependency.disks},
+        reader_uri=reader_uri,
+    )
+
+
 def _plan_streamed(disk: DiskPlan, token: str) -> Streamed:
-    stem = f"{disk.source_path}.headroom-{token}"
+    stem = f"{disk.source_path}{infix(token)}"
     return Streamed(
         target=disk.target,
         base_path=disk.source_path,
         base_format=disk.source_format,
-        overlay_path=f"{stem}.overlay",
+        overlay_path=f"{stem}overlay",
         export_name=export_name(token, disk.target),
-        helper_path=f"{stem}.export",
-        scratch_path=f"{stem}.scratch",
+        helper_path=f"{stem}export",
+        scratch_path=f"{stem}scratch",
     )

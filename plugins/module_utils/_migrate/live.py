@@ -26,6 +26,9 @@ from .model import Outcome
 from .severance import sever_if_lost
 
 if t.TYPE_CHECKING:
+    from ansible_collections.headroom.libvirt.plugins.module_utils._virt.dependency import (
+        Dependency,
+    )
     from ansible_collections.headroom.libvirt.plugins.module_utils._virt.libvirt_dep import libvirt
 
     from .endpoints import Endpoints
@@ -102,7 +105,10 @@ class Limits:
 
 
 class LiveMigration:
-    """One migration. ``inspect`` is called with the destination's XML of the guest as soon as there is one."""
+    """One migration. ``inspect`` is called with the destination's XML of the guest as soon as there is one.
+
+    ``dependency`` is what the guest's metadata say there of what it still reads from the source.
+    """
 
     def __init__(
         self,
@@ -110,11 +116,13 @@ class LiveMigration:
         plan: MigrationPlan,
         placed: t.Sequence[xml.PlacedDisk],
         inspect: t.Callable[[str], None] | None = None,
+        dependency: Dependency | None = None,
     ) -> None:
         self._sides = sides
         self._plan = plan
         self._placed = placed
         self._inspect = inspect
+        self._dependency = dependency
         self._due = {
             "downtime": plan.request.max_downtime_ms is not None,
             "inspect": inspect is not None,
@@ -155,12 +163,12 @@ class LiveMigration:
             return {}
         texts = {
             "destination_xml": make_destination_xml(
-                domain, self._plan, self._placed, inactive=False
+                domain, self._plan, self._placed, self._dependency, inactive=False
             )
         }
         if "PERSIST_DEST" in self._plan.flags:
             texts["persistent_xml"] = make_destination_xml(
-                domain, self._plan, self._placed, inactive=True
+                domain, self._plan, self._placed, self._dependency, inactive=True
             )
         return texts
 
@@ -252,10 +260,11 @@ def make_destination_xml(
     domain: libvirt.virDomain,
     plan: MigrationPlan,
     placed: t.Iterable[xml.PlacedDisk],
+    dependency: Dependency | None = None,
     *,
     inactive: bool,
 ) -> str:
-    """Return the guest's XML for the destination."""
+    """Return the guest's XML for the destination, with what its metadata are to say of the source."""
     sources = {disk.target: disk for disk in plan.guest.disks}
     moved = {
         (sources[disk.target].pool or "", disk.source_path.rpartition("/")[2]): (
@@ -265,7 +274,7 @@ def make_destination_xml(
         for disk in plan.disks_to_move
     }
     return xml.make_destination_xml(
-        migration.read_migratable_xml(domain, inactive=inactive), placed, moved
+        migration.read_migratable_xml(domain, inactive=inactive), placed, moved, dependency
     )
 
 

@@ -12,6 +12,11 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
+if t.TYPE_CHECKING:
+    from ansible_collections.headroom.libvirt.plugins.module_utils._virt.dependency import (
+        Dependency,
+    )
+
 Mode = t.Literal["precopy", "postcopy", "streaming", "offline"]
 Wanted = t.Literal["auto", "precopy", "postcopy", "streaming", "offline"]
 CopyStorage = t.Literal["none", "all", "inc"]
@@ -98,7 +103,10 @@ class SourceDisk:
 
 @dataclasses.dataclass(frozen=True)
 class Guest:
-    """The guest on the source; ``running`` says that a QEMU has it, ``paused`` that its owner has paused it there."""
+    """The guest on the source; ``running`` says that a QEMU has it, ``paused`` that its owner has paused it there.
+
+    ``incomplete`` says what of its disks is still on which other host, ``dependency`` what its metadata say of that.
+    """
 
     name: str
     uuid: str
@@ -108,6 +116,8 @@ class Guest:
     persistent: bool = True
     autostart: bool = False
     paused: bool = False
+    incomplete: str = ""
+    dependency: Dependency | None = None
 
 
 @dataclasses.dataclass(frozen=True)

@@ -20,9 +20,12 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._streaming import chain, ports, serve
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import domains
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.machines import (
+    read_machine_uri,
+)
 
 from . import finish, inspection, offline, overlays, preflight, volumes
-from .intent import find_attached_disks, find_changed_disks
+from .intent import find_attached_disks, find_changed_disks, make_dependency
 from .live import LiveMigration
 from .model import Outcome
 
@@ -30,6 +33,9 @@ if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._journal.journal import (
         Step,
         Transaction,
+    )
+    from ansible_collections.headroom.libvirt.plugins.module_utils._virt.dependency import (
+        Dependency,
     )
     from ansible_collections.headroom.libvirt.plugins.module_utils._virt.libvirt_dep import libvirt
 
@@ -133,11 +139,22 @@ class Mover:
         with self._step("migrate"):
             self._check_source(overlays_by_target)
             outcome = LiveMigration(
-                self.sides, self.plan, self.intent.place_disks(port), inspect
+                self.sides,
+                self.plan,
+                self.intent.place_disks(port),
+                inspect,
+                self._make_dependency(port),
             ).run()
             self.outcome = dataclasses.replace(outcome, stages=self.outcome.stages)
             if self.plan.guest.running:
                 self.outcome.switch_over_seconds = self.sides.clock.now() - self.began
+
+    def _make_dependency(self, port: int) -> Dependency | None:
+        """Return what the guest says of itself on the destination, from before it runs there until all is local."""
+        record = self.transaction.record
+        return make_dependency(
+            self.intent, read_machine_uri(self.sides.source), port, record.id, record.started
+        )
 
     def _check_source(self, overlays_by_target: t.Mapping[str, str] | None = None) -> None:
         """Raise Conflict unless the source's guest is as it was planned with, its disks under our overlays.

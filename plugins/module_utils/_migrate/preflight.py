@@ -234,12 +234,14 @@ def judge_state(
             f"libvirt moves no guest with snapshots; it has: {', '.join(state.snapshots)}",
             f"Delete them: virsh snapshot-delete {name} {state.snapshots[0]} (--metadata keeps what they hold).",
         )
-    if state.block_jobs and not is_busy:
+    arriving = {disk.target for disk in plan.guest.disks if not disk.is_complete}
+    jobs = [target for target in state.block_jobs if target not in arriving]
+    if jobs and not is_busy:
         yield Finding(
             "block_jobs",
             "failed",
-            f"somebody copies, merges or backs up the disks {', '.join(state.block_jobs)} just now",
-            f"Wait for it: virsh blockjob {name} {state.block_jobs[0]} --info.",
+            f"somebody copies, merges or backs up the disks {', '.join(jobs)} just now",
+            f"Wait for it: virsh blockjob {name} {jobs[0]} --info.",
         )
     newcomers = sorted(set(state.checkpoints) - set(planned.checkpoints)) if planned else []
     if newcomers:

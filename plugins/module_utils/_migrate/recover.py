@@ -20,7 +20,11 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     HeadroomError,
     NotFound,
 )
-from ansible_collections.headroom.libvirt.plugins.module_utils._streaming import chain, serve
+from ansible_collections.headroom.libvirt.plugins.module_utils._streaming import (
+    chain,
+    dependency,
+    serve,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._uris import leads_here
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import domains, migration
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
@@ -88,6 +92,8 @@ class MigrationRecovery:
         """Finish a migration whose guest has arrived; raises Conflict for one that has not begun to run there."""
         with self._open_ends(record) as ends:
             rule = ends.await_rule(_ARRIVAL_SECONDS)
+            if _is_tidied(ends):
+                return
             if "recover postcopy" in rule.acts:
                 _recover_postcopy(ends.sides, ends.intent)
                 rule = ends.await_rule(_ARRIVAL_SECONDS)
@@ -337,6 +343,23 @@ def find_made_volumes(record: Record) -> list[VolumeRef]:
         for step in record.steps
         if step.name == "volume" and step.facts.get("made", True)
     ]
+
+
+def _is_tidied(ends: Ends) -> bool:
+    """Return whether the guest has gone on from the destination, and whoever saw to that has tidied the source.
+
+    Its metadata say there what it takes, so that another task, with another journal, may have moved or removed it.
+    """
+    intent = ends.intent
+    if ends.source is None or ends.destination is None or not intent.token:
+        return False
+    sides = ends.sides
+    is_gone = sides.find_at_destination() is None and sides.find_at_source() is None
+    return (
+        is_gone
+        and domains.find(ends.source, intent.helper) is None
+        and not dependency.find_remains(ends.source, intent.token).files
+    )
 
 
 def _undefine_arrival(sides: Endpoints) -> None:

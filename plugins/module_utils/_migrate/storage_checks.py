@@ -23,14 +23,25 @@ _SAFE_CACHE: t.Final = frozenset({"none", "directsync", "default", None})
 
 def check_completeness(plan: MigrationPlan, _facts: Facts) -> t.Iterator[Finding]:
     """Judge whether all of each disk is on the source: what it still reads from another host would be lost."""
-    targets = [disk.target for disk in plan.guest.disks if not disk.is_complete]
-    if targets:
+    guest = plan.guest
+    if not any(not disk.is_complete for disk in guest.disks):
+        return
+    if guest.running and guest.dependency is not None:
         yield Finding(
             "complete",
-            "failed",
-            f"a part of the disks {', '.join(targets)} is still on the host that the guest came from",
-            "Let it run until they are pulled in: run the task that brought it here again, with wait: local.",
+            "warning",
+            f"{guest.incomplete}; that is pulled in first",
+            "Nothing has to be done, but it takes its time.",
         )
+        return
+    yield Finding(
+        "complete",
+        "failed",
+        guest.incomplete or "a part of its disks is still on another host",
+        "Start it, so that they are pulled in, and run this task again."
+        if guest.dependency is not None
+        else "Let it run until they are pulled in: run the task that brought it here again, with wait: local.",
+    )
 
 
 def check_disks(plan: MigrationPlan, facts: Facts) -> t.Iterator[Finding]:

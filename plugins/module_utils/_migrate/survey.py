@@ -75,6 +75,8 @@ def read_guest(source: Connection, destination: Connection, domain: libvirt.virD
             )
             for disk in definition.disks
         ),
+        incomplete=layers.explain_incomplete(root) or "",
+        dependency=definition.metadata.dependency,
         persistent=domains.is_persistent(domain),
         autostart=domains.is_persistent(domain) and domains.has_autostart(domain),
         paused=read_state(domain) == SeenState("paused", "user"),

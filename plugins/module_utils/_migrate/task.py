@@ -114,6 +114,7 @@ class Moved:
     outcome: Outcome = dataclasses.field(default_factory=Outcome)
     kept_paths: dict[str, str] = dataclasses.field(default_factory=dict)
     transaction: str | None = None
+    dependency: dict[str, t.Any] | None = None
 
     def as_dict(self) -> dict[str, t.Any]:
         """Return the domain's row of the result."""
@@ -131,4 +132,5 @@ class Moved:
             **self.outcome.as_dict(),
             "kept_on_source": dict(self.kept_paths),
             "transaction": self.transaction,
+            "dependency": self.dependency,
         }

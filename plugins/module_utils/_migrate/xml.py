@@ -22,6 +22,9 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._virt.element_xml
 
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._streaming.model import Export
+    from ansible_collections.headroom.libvirt.plugins.module_utils._virt.dependency import (
+        Dependency,
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,11 +38,15 @@ class PlacedDisk:
 
 
 def make_destination_xml(
-    text: str, disks: t.Iterable[PlacedDisk], moved: t.Mapping[tuple[str, str], tuple[str, str]]
+    text: str,
+    disks: t.Iterable[PlacedDisk],
+    moved: t.Mapping[tuple[str, str], tuple[str, str]],
+    dependency: Dependency | None = None,
 ) -> str:
     """Return the domain's XML with ``disks`` where the destination has them.
 
     ``moved`` maps (pool, volume) on the source to those on the destination, for the volumes that the metadata owns.
+    ``dependency`` is what the guest will read from the source at first.
     """
     root = parse_element(text)
     placed = {disk.target: disk for disk in disks}
@@ -49,12 +56,13 @@ def make_destination_xml(
         if disk is not None:
             _place_disk(element, disk)
     owned = metadata.find_in(root)
-    if owned.volumes and moved:
-        volumes = tuple(
-            metadata.VolumeRef(*moved.get((ref.pool, ref.name), (ref.pool, ref.name)))
-            for ref in owned.volumes
-        )
-        metadata.put_in(root, owned._replace(volumes=volumes))
+    volumes = tuple(
+        metadata.VolumeRef(*moved.get((ref.pool, ref.name), (ref.pool, ref.name)))
+        for ref in owned.volumes
+    )
+    arriving = owned._replace(volumes=volumes, dependency=dependency)
+    if arriving != owned:
+        metadata.put_in(root, arriving)
     return serialise(root)
 
 

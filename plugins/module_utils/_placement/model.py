@@ -37,7 +37,7 @@ class PlacementDisk:
 class PlacementGuest:
     """A guest. ``memory_bytes`` is the most that its memory may grow to.
 
-    ``busy`` says in words why it cannot be moved now: it is on its way already, or its disks are still arriving.
+    ``busy`` says in words why it cannot be moved now: a disk of it is being copied, or a part of one is elsewhere.
     ``machine`` is what names it on any host, where its host tells that.
     """
 

@@ -18,6 +18,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._clone import rec
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain import (
     recover as domain_recovery,
 )
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain import unended
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Unsupported
 from ansible_collections.headroom.libvirt.plugins.module_utils._migrate import (
     intent as migrate_intent,
@@ -62,6 +63,9 @@ KINDS: t.Final[t.Mapping[str, Kind]] = {
     domain_recovery.KIND: Kind(
         lambda connection, _journal: domain_recovery.RemovalRecovery(connection),
         domain_recovery.describe_recovery,
+    ),
+    unended.KIND: Kind(
+        lambda connection, _journal: unended.UnendedRecovery(connection), unended.describe_recovery
     ),
 }
 

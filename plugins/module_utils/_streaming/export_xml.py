@@ -16,6 +16,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._lxml_dep import etree
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt import metadata
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.element_xml import (
     parse_element,
     serialise,
@@ -24,6 +25,8 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._virt.element_xml
 from .model import Export, Platform
 
 if t.TYPE_CHECKING:
+    from ansible_collections.headroom.libvirt.plugins.module_utils._virt.dependency import Service
+
     from .model import Helper, Served
 
 # A guest whose disk does not answer for a while must wait for it, not see errors.
@@ -49,7 +52,11 @@ def read_platform(domain_xml: str) -> Platform:
 def build_helper_xml(helper: Helper) -> str:
     """Return the domain that holds the disks which ``helper`` serves."""
     return _build_idle_domain_xml(
-        helper.name, helper.title, helper.platform, [_build_disk(disk) for disk in helper.disks]
+        helper.name,
+        helper.title,
+        helper.platform,
+        [_build_disk(disk) for disk in helper.disks],
+        helper.service,
     )
 
 
@@ -63,11 +70,17 @@ def build_reader_xml(name: str, title: str, platform: Platform, export: Export) 
 
 
 def _build_idle_domain_xml(
-    name: str, title: str, platform: Platform, disks: t.Sequence[etree._Element]
+    name: str,
+    title: str,
+    platform: Platform,
+    disks: t.Sequence[etree._Element],
+    service: Service | None = None,
 ) -> str:
     root = etree.Element("domain", type=platform.type)
     etree.SubElement(root, "name").text = name
     etree.SubElement(root, "title").text = title
+    if service is not None:
+        metadata.put_in(root, metadata.Metadata(service=service))
     etree.SubElement(root, "memory", unit="MiB").text = str(_HELPER_MEMORY_MIB)
     etree.SubElement(root, "vcpu").text = "1"
     os_type = etree.SubElement(etree.SubElement(root, "os"), "type", arch=platform.arch)

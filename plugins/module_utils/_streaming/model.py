@@ -12,11 +12,19 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._uris import format_host
+from ansible_collections.headroom.libvirt.plugins.module_utils._uris import format_host, mask_uri
+
+if t.TYPE_CHECKING:
+    from ansible_collections.headroom.libvirt.plugins.module_utils._virt.dependency import (
+        Dependency,
+        Service,
+    )
 
 EXPORT_PREFIX: t.Final = "headroom-export-"
 TLS_PROBE_PREFIX: t.Final = "headroom-tls-"
 WARM_IMAGE_PREFIX: t.Final = "headroom-warm-"
+# What an overlay is called at its end that a guest writes into while it moves.
+OVERLAY_SUFFIX: t.Final = "overlay"
 _HELPER_PREFIXES: t.Final = (EXPORT_PREFIX, TLS_PROBE_PREFIX, WARM_IMAGE_PREFIX)
 # Enough that no two tokens share them; a name of a domain is also that of sockets and files.
 _TOKEN_DIGITS: t.Final = 12
@@ -35,6 +43,11 @@ def is_helper_name(name: str) -> bool:
 def helper_name(token: str) -> str:
     """Return the name of the domain that serves the export of that token."""
     return EXPORT_PREFIX + token[:_TOKEN_DIGITS]
+
+
+def infix(token: str) -> str:
+    """Return what stands between the name of a disk and the rest in the names of files that serving it takes."""
+    return f".headroom-{token}."
 
 
 def export_name(token: str, target: str) -> str:
@@ -89,7 +102,10 @@ class Served:
 
 @dataclasses.dataclass(frozen=True)
 class Helper:
-    """A domain that never runs an instruction, and whose QEMU serves ``disks`` at ``address``."""
+    """A domain that never runs an instruction, and whose QEMU serves ``disks`` at ``address``.
+
+    ``service`` is what its metadata say of whom it serves.
+    """
 
     name: str
     title: str
@@ -97,12 +113,30 @@ class Helper:
     disks: tuple[Served, ...]
     address: str
     tls: bool = False
+    service: Service | None = None
 
     @property
     def leftover_paths(self) -> tuple[str, ...]:
         """The files that go with the export; a disk that is served as it is, is none of them."""
         overlays = (disk.path for disk in self.disks if disk.base_path is not None)
         return (*overlays, *(disk.scratch_path for disk in self.disks))
+
+
+def describe_remainder(dependency: Dependency, targets: t.Sequence[str]) -> dict[str, t.Any]:
+    """Return what a machine still reads from another host, as modules return it; ``targets`` are not local yet.
+
+    The token is left out: whoever knows it can read the disks.
+    """
+    return {
+        "kind": dependency.kind,
+        "source_uri": mask_uri(dependency.source_uri),
+        "export": helper_name(dependency.token),
+        "address": dependency.address,
+        "port": dependency.port,
+        "since": dependency.since,
+        "operation": dependency.operation,
+        "disks": list(targets),
+    }
 
 
 @dataclasses.dataclass(frozen=True)

@@ -5,7 +5,7 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""Read a domain's XML: parse() takes text, read() what is parsed already. Pure."""
+"""Read a domain's XML: parse() takes text, read() what is parsed; find_host_devices() what its host lends it. Pure."""
 
 from __future__ import annotations
 
@@ -162,3 +162,39 @@ def _read_graphics(element: etree._Element) -> Graphics:
 def _read_port(text: str | None) -> int | None:
     # -1 stands for "one that libvirt chooses when the domain starts"
     return int(text) if text and text.isdecimal() and int(text) > 0 else None
+
+
+def find_host_devices(root: etree._Element) -> tuple[str, ...]:
+    """Return a name for each device of its host that a parsed domain takes.
+
+    A network card that libvirt takes off the guest for a migration does not count (``<teaming type='transient'>``), and
+    neither does an optional USB device that was not there when the guest started.
+    """
+    devices = [
+        device for device in root.iterfind("devices/hostdev") if device.get("missing") != "yes"
+    ]
+    devices += root.iterfind("devices/interface[@type='hostdev']")
+    return tuple(
+        f"{device.get('type')} {describe_address(device)}"
+        for device in devices
+        if device.find("teaming[@type='transient']") is None
+    )
+
+
+def describe_address(device: etree._Element) -> str:
+    """Return what the XML says of where ``device`` is on its host."""
+    place, vendor = device.find("source/address"), device.find("source/vendor")
+    if vendor is not None:
+        return f"{vendor.get('id')}:{read_attribute(device.find('source/product'), 'id')}"
+    if place is None:
+        return (
+            read_attribute(device.find("source"), "dev")
+            or read_attribute(device.find("mac"), "address")
+            or "without source"
+        )
+    if place.get("uuid"):
+        return str(place.get("uuid"))
+    parts = (
+        ("domain", "bus", "slot", "function") if place.get("slot") else ("bus", "target", "unit")
+    )
+    return ":".join(str(place.get(part, "?")).removeprefix("0x") for part in parts)

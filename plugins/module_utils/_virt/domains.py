@@ -180,25 +180,32 @@ def find_metadata(domain: Domain) -> _metadata.Metadata | None:
 
 def set_metadata_xml(domain: Domain, xml: str, prefix: str, namespace: str) -> None:
     """Set a namespace's element in the domain's metadata, in the definition and the running domain at once."""
-    flags = libvirt.VIR_DOMAIN_AFFECT_CONFIG
-    if domain.isActive():
-        flags |= libvirt.VIR_DOMAIN_AFFECT_LIVE
     with translate_errors(f"set the metadata of {domain.name()!r}"):
+        flags = _find_affected(domain)
         domain.setMetadata(libvirt.VIR_DOMAIN_METADATA_ELEMENT, xml, prefix, namespace, flags)
+
+
+def _find_affected(domain: Domain) -> int:
+    """Return the flags of what of a domain there is: its definition, unless it is transient, and what runs."""
+    is_kept, is_active = domain.isPersistent(), domain.isActive()
+    return (libvirt.VIR_DOMAIN_AFFECT_CONFIG if is_kept else 0) | (
+        libvirt.VIR_DOMAIN_AFFECT_LIVE if is_active else 0
+    )
 
 
 def set_metadata(domain: Domain, value: _metadata.Metadata) -> None:
     """Set our metadata of the domain, in the definition and the running domain at once."""
+    if value == _metadata.Metadata():
+        remove_metadata(domain, _metadata.NAMESPACE)
+        return
     text = element_xml.serialise(_metadata.build_bare_element(value))
     set_metadata_xml(domain, text, _metadata.PREFIX, _metadata.NAMESPACE)
 
 
 def remove_metadata(domain: Domain, namespace: str) -> None:
     """Remove a namespace's element from the metadata, in the definition and the running domain at once."""
-    flags = libvirt.VIR_DOMAIN_AFFECT_CONFIG
-    if domain.isActive():
-        flags |= libvirt.VIR_DOMAIN_AFFECT_LIVE
     with translate_errors(f"remove metadata of {domain.name()!r}"):
+        flags = _find_affected(domain)
         domain.setMetadata(libvirt.VIR_DOMAIN_METADATA_ELEMENT, None, None, namespace, flags)
 
 

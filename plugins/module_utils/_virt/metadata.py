@@ -17,6 +17,15 @@ import typing as t
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import HeadroomError
 from ansible_collections.headroom.libvirt.plugins.module_utils._lxml_dep import etree
 
+from .dependency import (
+    Dependency,
+    Service,
+    add_dependency,
+    add_service,
+    read_dependency,
+    read_service,
+)
+
 NAMESPACE: t.Final = "urn:headroom:libvirt:1"
 PREFIX: t.Final = "headroom"
 _ROOT: t.Final = f"{{{NAMESPACE}}}machine"
@@ -43,7 +52,8 @@ class Metadata(t.NamedTuple):
 
     ``appliance`` is ``name:version``, ``parent`` the UUID of the domain or the ``name:version`` that it was cloned
     from, ``created`` an ISO 8601 time in UTC, ``volumes`` and ``reservations`` what belongs to this machine alone and
-    goes with it, ``tags`` words that the operator chose.
+    goes with it, ``tags`` words that the operator chose. ``dependency`` is what it still reads from another host,
+    ``service`` whom a helper serves.
     """
 
     fleet: str | None = None
@@ -55,6 +65,8 @@ class Metadata(t.NamedTuple):
     volumes: tuple[VolumeRef, ...] = ()
     reservations: tuple[ReservationRef, ...] = ()
     tags: tuple[str, ...] = ()
+    dependency: Dependency | None = None
+    service: Service | None = None
 
     def as_dict(self) -> dict[str, t.Any]:
         """Return the values as JSON-able data."""
@@ -62,6 +74,9 @@ class Metadata(t.NamedTuple):
             **self._asdict(),
             "volumes": [volume._asdict() for volume in self.volumes],
             "reservations": [reservation._asdict() for reservation in self.reservations],
+            # the token is all that keeps others from the disks that are served
+            "dependency": self.dependency and {**self.dependency._asdict(), "token": "***"},
+            "service": self.service and self.service._asdict(),
         }
 
 
@@ -97,6 +112,10 @@ def read_element(root: etree._Element | None) -> Metadata:
             if name == "reservation"
         ),
         tags=tuple(child.text for name, child in children if name == "tag" and child.text),
+        dependency=next(
+            (read_dependency(child) for name, child in children if name == "dependency"), None
+        ),
+        service=next((read_service(child) for name, child in children if name == "service"), None),
         **texts,
     )
 
@@ -128,6 +147,10 @@ def _add_children(root: etree._Element, metadata: Metadata, namespace: str) -> N
         etree.SubElement(root, f"{namespace}tag").text = tag
     if metadata.protected:
         etree.SubElement(root, f"{namespace}protected")
+    if metadata.dependency is not None:
+        add_dependency(root, metadata.dependency, namespace)
+    if metadata.service is not None:
+        add_service(root, metadata.service, namespace)
 
 
 def find_in(domain: etree._Element) -> Metadata:

@@ -31,7 +31,10 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._streaming.model 
     helper_name,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._streaming.ports import NoFreePort
-from ansible_collections.headroom.libvirt.plugins.module_utils._uris import find_passwords
+from ansible_collections.headroom.libvirt.plugins.module_utils._uris import (
+    find_passwords,
+    is_harmless_uri,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import node, storage
 
 if t.TYPE_CHECKING:
@@ -44,6 +47,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
         Connection,
     )
+    from ansible_collections.headroom.libvirt.plugins.module_utils._virt.dependency import Service
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,10 +99,20 @@ def resolve_address(uri: str, address: str | None) -> tuple[str, str | None]:
 
 
 def check_uri(uri: str) -> str:
-    """Return the URI of a source; raises InvalidInput for one with a password, as the clone's metadata keeps it."""
+    """Return the URI of a source; raises InvalidInput for one that the clone's metadata must not keep.
+
+    That is one with a password, or that names a program to run.
+    """
     if find_passwords(uri):
         raise InvalidInput(
             "source_uri", "…", "contains a password", "Use SSH keys or TLS certificates."
+        )
+    if not is_harmless_uri(uri):
+        raise InvalidInput(
+            "source_uri",
+            uri,
+            "says more than which host to reach and how, and the clone's metadata keep it for others",
+            "Leave out such parameters as command and netcat; ~/.ssh/config can say them.",
         )
     return uri
 
@@ -133,11 +147,11 @@ def check_tls(connection: Connection, source: Source, manifest: Manifest, clone:
 
 
 def serve_appliance(
-    source: Source, manifest: Manifest, token: str, bytes_per_second: int
+    source: Source, manifest: Manifest, token: str, bytes_per_second: int, service: Service
 ) -> StreamRecord:
     """Serve the disks of the appliance at one of the source's ports; return what its clones are to say of it.
 
-    Raises HeadroomError with nothing left on the source.
+    ``service`` says for whom. Raises HeadroomError with nothing left on the source.
     """
     record = StreamRecord(
         token=token,
@@ -150,7 +164,7 @@ def serve_appliance(
         tls=source.tls,
         tls_name=source.tls_name if source.tls else None,
     )
-    helper = _describe_helper(source.catalogue, manifest, record)
+    helper = _describe_helper(source.catalogue, manifest, record, service)
     try:
         port = serve.start(source.connection, helper, source.ports)
     except NoFreePort as error:
@@ -160,13 +174,17 @@ def serve_appliance(
     return dataclasses.replace(record, port=port)
 
 
-def serve_again(catalogue: Catalogue, manifest: Manifest, record: StreamRecord) -> None:
+def serve_again(
+    catalogue: Catalogue, manifest: Manifest, record: StreamRecord, service: Service
+) -> None:
     """Serve an export that was lost, where its clones look for it; one that is served already stays."""
-    helper = _describe_helper(catalogue, manifest, record)
+    helper = _describe_helper(catalogue, manifest, record, service)
     serve.ensure(catalogue.connection, helper, record.port)
 
 
-def _describe_helper(catalogue: Catalogue, manifest: Manifest, record: StreamRecord) -> Helper:
+def _describe_helper(
+    catalogue: Catalogue, manifest: Manifest, record: StreamRecord, service: Service
+) -> Helper:
     pool, paths = storage.read_pool(catalogue.pool), catalogue.locate_disks(manifest)
     name = helper_name(record.token)
     disks = [
@@ -185,6 +203,7 @@ def _describe_helper(catalogue: Catalogue, manifest: Manifest, record: StreamRec
         tuple(disks),
         record.address,
         record.tls,
+        service,
     )
 
 

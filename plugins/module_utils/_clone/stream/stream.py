@@ -14,6 +14,7 @@ import typing as t
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import HeadroomError
 from ansible_collections.headroom.libvirt.plugins.module_utils._streaming import (
     chain,
+    dependency,
     export_xml,
     exports,
     serve,
@@ -21,8 +22,12 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._streaming import
 from ansible_collections.headroom.libvirt.plugins.module_utils._streaming.pull import Pull, observe
 from ansible_collections.headroom.libvirt.plugins.module_utils._uris import mask_uri
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import blocks, domains
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.dependency import Service
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.libvirt_dep import (
     split_version,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.machines import (
+    read_machine_uri,
 )
 
 from . import source
@@ -99,6 +104,7 @@ def finish(
     if not exports.is_needed(connection, record.ref, without=domain.UUIDString()):
         serve.stop(remote, record.ref.helper)
     domains.remove_metadata(domain, exports.RECORD_NAMESPACE)
+    dependency.clear(domain)
 
 
 def mend(
@@ -114,8 +120,12 @@ def mend(
     """
     catalogue, manifest = source.find_manifest(remote, record.source_pool, record.appliance)
 
+    recorded = domains.read_metadata(domain).dependency
+    since = "" if recorded is None else recorded.since
+    service = Service(read_machine_uri(connection), since=since)
+
     def serve_again() -> None:
-        source.serve_again(catalogue, manifest, record)
+        source.serve_again(catalogue, manifest, record, service)
 
     if not domains.is_active(domain):
         serve_again()

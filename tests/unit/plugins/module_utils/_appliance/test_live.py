@@ -88,7 +88,9 @@ def test_a_guest_that_is_still_arriving_is_not_captured(node: Connection, tmp_pa
     domains.define(node, DOMAIN.format(top="a.qcow2", below=NBD))
     chosen = capture.Capture("a", Journal(str(tmp_path / "journal.sqlite")), "tok")
     with (
-        pytest.raises(Conflict, match="a part of the disks vda of 'a' is still on another host"),
+        pytest.raises(
+            Conflict, match="'a' is not whole: a part of the disk vda is still on another host"
+        ),
         capture.open_capture(node, chosen, look_only=True),
     ):
         pass

@@ -8,7 +8,11 @@ import typing as t
 
 import pytest
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain import apply, recover
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain import (
+    apply,
+    recover,
+    unended,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain.defined import (
     DefinedDomain,
     look_up,
@@ -20,10 +24,12 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._domain.request i
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     Conflict,
     LibvirtFailed,
+    NotFound,
     Unsupported,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._journal.journal import Journal
 from ansible_collections.headroom.libvirt.plugins.module_utils._streaming import exports, serve
+from ansible_collections.headroom.libvirt.plugins.module_utils._streaming.exports import ExportRef
 from ansible_collections.headroom.libvirt.plugins.module_utils._streaming.model import helper_name
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
     domains,
@@ -33,6 +39,8 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
     open_connection,
 )
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.dependency import Service
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.metadata import Metadata
 
 if t.TYPE_CHECKING:
     from pathlib import Path
@@ -155,6 +163,50 @@ def test_an_export_on_a_host_that_is_gone_is_told_and_the_machine_goes(
     (warning,) = warnings
     assert f"virsh -c test:///nowhere.xml destroy {helper_name(_TOKEN)}" in warning
     assert recover.find_unfinished(journal, machine.connection) == []
+    (note,) = journal.list_unfinished(unended.KIND)
+    assert note.subject == helper_name(_TOKEN)
+    assert note.problem == warning
+    (sentence,) = unended.describe_recovery(note, "resume")
+    assert f"Stop the export {helper_name(_TOKEN)} on test:///nowhere.xml" in sentence
+
+
+def test_an_export_that_was_noted_ends_when_its_host_is_back(
+    journal: Journal, machine: DefinedDomain, source: str
+) -> None:
+    ref = ExportRef(source, helper_name(_TOKEN))
+    for _unused in range(2):  # noted once
+        unended.note(journal, machine.connection, machine.uuid, ref, NotFound("away"))
+    (note,) = journal.list_unfinished(unended.KIND)
+    assert unended.read_export(note) == ref
+    journal.recover(note, unended.UnendedRecovery(machine.connection), "resume")
+    assert not is_served(source)
+    assert journal.list_unfinished() == []
+
+
+def test_an_export_that_was_noted_can_be_left_to_a_host_that_is_gone(
+    journal: Journal, machine: DefinedDomain, source: str
+) -> None:
+    ref = ExportRef(source, helper_name(_TOKEN))
+    unended.note(journal, machine.connection, machine.uuid, ref, NotFound("away"))
+    (note,) = journal.list_unfinished(unended.KIND)
+    journal.recover(note, unended.UnendedRecovery(machine.connection), "roll_back")
+    assert is_served(source)
+    assert journal.list_unfinished() == []
+
+
+def test_an_export_of_another_machine_stays(
+    journal: Journal, machine: DefinedDomain, source: str
+) -> None:
+    """Metadata go along when somebody copies a definition; the machine that is served still reads."""
+    with open_connection(source) as connection:
+        helper = domains.look_up(connection, helper_name(_TOKEN))
+        other = "11111111-2222-3333-4444-555555555555"
+        domains.set_metadata(helper, Metadata(service=Service("test:///default", other)))
+    let_stream(machine, source)
+    warnings: list[str] = []
+    remove(journal, machine, warnings.append)
+    assert is_served(source)
+    assert "it serves another machine" in warnings[0]
 
 
 def test_an_export_is_not_forgotten_by_a_run_that_broke_off(

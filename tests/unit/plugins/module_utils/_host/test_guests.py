@@ -9,6 +9,7 @@ import typing as t
 import pytest
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._host import guests
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt import domains
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
     Connection,
     open_connection,
@@ -22,6 +23,8 @@ BELOW = """<backingStore type='file'><format type='qcow2'/><source file='/defaul
 </backingStore>"""
 STREAMED = """<backingStore type='network'><format type='raw'/><source protocol='nbd' name='0123456789abcdef-vda'>
 <host name='k1' port='49216'/></source><backingStore/></backingStore>"""
+RECORD = """<h:dependency kind='move' source_uri='qemu+ssh://k1/system' address='10.0.0.1' port='49216'
+token='0123456789abcdef' since='2026-05-04T09:30:00Z' operation='5f0c9a1e'><h:disk target='vda'/></h:dependency>"""
 
 
 @pytest.fixture
@@ -38,19 +41,25 @@ def make_volume(connection: Connection, name: str, allocation: int) -> None:
     )
 
 
-def seen(connection: Connection, name: str, disks: str) -> dict[str, t.Any]:
-    """What is told of a guest with these disks."""
+def seen(
+    connection: Connection, name: str, disks: str, record: str = "", *, start: bool = False
+) -> dict[str, t.Any]:
+    """What is told of a guest with these disks, and with this in our metadata."""
     domain = connection.handle.defineXMLFlags(
         f"""<domain type='test'><name>{name}</name><memory unit='MiB'>64</memory><vcpu>2</vcpu>
-        <metadata><h:machine xmlns:h='urn:headroom:libvirt:1'><h:fleet>web</h:fleet><h:tag>ha</h:tag></h:machine>
-        </metadata>
+        <metadata><h:machine xmlns:h='urn:headroom:libvirt:1'><h:fleet>web</h:fleet><h:tag>ha</h:tag>{record}
+        </h:machine></metadata>
         <os><type>hvm</type></os><devices>{disks}<interface type='network'><source network='default'/></interface>
         </devices></domain>""",
         0,
     )
+    if start:
+        domains.start(domain)
     try:
         return next(guest for guest in guests.read_guests(connection, URI) if guest["name"] == name)
     finally:
+        if start:
+            domains.power_off(domain)
         domain.undefineFlags(0)
 
 
@@ -112,7 +121,59 @@ def test_a_disk_that_is_in_no_pool(connection: Connection) -> None:
 
 def test_a_guest_whose_disks_are_still_arriving_is_busy(connection: Connection) -> None:
     guest = seen(connection, "web-1", DISK.format(source="own.qcow2", target="vda", below=STREAMED))
-    assert guest["busy"] == "its disks are still arriving from another host"
+    assert guest["busy"] == (
+        "a part of the disk vda is still on another host, of which its metadata say nothing"
+    )
+    assert guest["dependency"] is None
+
+
+def test_a_guest_that_says_from_where_its_disks_arrive_can_be_moved_while_it_runs(
+    connection: Connection,
+) -> None:
+    """D6: the record on the guest is what decides; what runs is moved once it is whole, what is off cannot be."""
+    disk = DISK.format(source="own.qcow2", target="vda", below=STREAMED)
+    off = seen(connection, "web-1", disk, RECORD)
+    assert off["busy"] == (
+        "a part of the disk vda is still on qemu+ssh://k1/system, since 2026-05-04T09:30:00Z"
+    )
+    running = seen(connection, "web-1", disk, RECORD, start=True)
+    assert running["busy"] is None
+    for guest in (off, running):
+        assert guest["dependency"] == {
+            "kind": "move",
+            "source_uri": "qemu+ssh://k1/system",
+            "export": "headroom-export-0123456789ab",
+            "address": "10.0.0.1",
+            "port": 49216,
+            "since": "2026-05-04T09:30:00Z",
+            "operation": "5f0c9a1e",
+            "disks": ["vda"],
+        }
+
+
+def test_beside_a_record_of_another_export_a_network_layer_is_its_owners(
+    connection: Connection,
+) -> None:
+    """B29: no name decides where the metadata do."""
+    below = STREAMED.replace("0123456789abcdef", "a" * 16)
+    guest = seen(connection, "web-1", DISK.format(source="o", target="vda", below=below), RECORD)
+    assert guest["busy"] is None
+    assert guest["dependency"]["disks"] == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "<source protocol='rbd' name='pool/web'><host name='c1' port='6789'/></source>",
+        "<source protocol='nbd' name='0123456789abcdef-vda'><host name='k1' port='10809'/></source>",
+        "<source protocol='iscsi' name='iqn.2026-01.org:web/1'><host name='k1' port='3260'/></source>",
+    ],
+)
+def test_a_disk_on_the_network_is_its_owners_choice(connection: Connection, source: str) -> None:
+    """B29: what a disk is itself was never served by a move."""
+    disk = f"<disk type='network' device='disk'><driver name='qemu' type='raw'/>{source}<target dev='vda'/></disk>"
+    guest = seen(connection, "web-1", disk)
+    assert (guest["busy"], guest["dependency"]) == (None, None)
 
 
 def test_a_network_layer_of_the_owners_choice_is_no_reason_to_stay(connection: Connection) -> None:

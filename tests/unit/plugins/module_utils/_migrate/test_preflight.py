@@ -32,11 +32,15 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.model im
     SourceDisk,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._streaming.model import Handshake
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.dependency import Dependency
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.storage_xml import Pool
 
 MIB = 1024**2
 POOL = Pool("default", "dir", "/images", 100 * MIB)
 DISK = SourceDisk("vda", "disk", "/images/a.qcow2", "qcow2", 10 * MIB, 10 * MIB, "default")
+DEPENDENCY = Dependency(
+    "move", "qemu+ssh://k1/system", "10.0.0.1", 49216, "f" * 16, "2026-05-04T09:30:00Z"
+)
 GUEST = Guest("a", "u-a", True, 64 * MIB, (DISK,))
 SEED = HostResource("cdrom", "what sda holds", "/seed.iso", "file", "Copy it there.")
 HARDWARE = Hardware(
@@ -84,9 +88,27 @@ def test_hosts_that_fit_have_no_fault() -> None:
 def test_a_guest_that_is_still_arriving_is_not_moved_on() -> None:
     """D2: what it still reads from its old host would be lost with it."""
     disk = dataclasses.replace(DISK, is_complete=False)
-    (finding,) = failed(GOOD, made(dataclasses.replace(GUEST, disks=(disk,))))
+    guest = dataclasses.replace(GUEST, disks=(disk,), incomplete="a part of vda is elsewhere")
+    (finding,) = failed(GOOD, made(guest))
     assert (finding.check, finding.status) == ("complete", "failed")
-    assert "the disks vda is still on the host" in finding.detail
+    assert finding.detail == "a part of vda is elsewhere"
+    assert "wait: local" in finding.remedy
+    recorded = dataclasses.replace(guest, dependency=DEPENDENCY)
+    (finding,) = failed(GOOD, made(dataclasses.replace(recorded, running=False)))
+    assert finding.remedy.startswith("Start it")
+
+
+def test_a_guest_that_says_from_where_it_reads_is_moved_on_once_it_is_whole() -> None:
+    """D2: its own pull is no job of somebody else's, and is finished before it moves."""
+    disk = dataclasses.replace(DISK, is_complete=False)
+    guest = dataclasses.replace(GUEST, disks=(disk,), incomplete="a part", dependency=DEPENDENCY)
+    pulling = dataclasses.replace(GOOD, state=GuestState(block_jobs=("vda",)))
+    assert failed(pulling, made(guest)) == []
+    findings = preflight.evaluate(made(guest), pulling)
+    (finding,) = [finding for finding in findings if finding.check == "complete"]
+    assert (finding.status, finding.detail) == ("warning", "a part; that is pulled in first")
+    whole = dataclasses.replace(guest, disks=(DISK,))
+    assert [finding.check for finding in failed(pulling, made(whole))] == ["block_jobs"]
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,10 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._migrate import x
 from ansible_collections.headroom.libvirt.plugins.module_utils._streaming import export_xml
 from ansible_collections.headroom.libvirt.plugins.module_utils._streaming.chain import read_chains
 from ansible_collections.headroom.libvirt.plugins.module_utils._streaming.model import Export
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.dependency import (
+    Dependency,
+    RemoteDisk,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.element_xml import (
     parse_element,
 )
@@ -17,6 +21,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._virt.metadata im
 )
 
 EXPORT = Export("f00-vda", "10.0.0.1", 49216)
+SINCE = "2026-05-04T09:30:00Z"
 GUEST = """<domain type='kvm'><name>a</name>
   <metadata><headroom:machine xmlns:headroom='urn:headroom:libvirt:1'>
   <headroom:volume pool='default'>a.img</headroom:volume></headroom:machine></metadata>
@@ -54,6 +59,18 @@ def test_a_copied_disk_leaves_its_chain_to_its_header() -> None:
     text = moved(None)
     assert read_chains(text)["vda"] == ("/fast/a.qcow2",)
     assert export_xml.read_policies(text)["vda"] == {"error_policy": "report"}
+
+
+def test_the_guest_says_what_it_reads_from_the_source_and_whose_it_is() -> None:
+    """D6: before it can run there, and in what is defined there."""
+    said = Dependency("move", "qemu+ssh://k1/system", "10.0.0.1", 49216, "f" * 16, SINCE, "5f0c")
+    said = said._replace(disks=(RemoteDisk("vda", "/images/a.img", "raw"),))
+    placed = [xml.PlacedDisk("vda", "/fast/a.qcow2", "qcow2", EXPORT)]
+    text = xml.make_destination_xml(GUEST, placed, {("default", "a.img"): ("fast", "a")}, said)
+    owned = find_in(parse_element(text))
+    assert (owned.dependency, owned.volumes) == (said, (VolumeRef("fast", "a"),))
+    again = xml.make_destination_xml(text, placed, {})
+    assert find_in(parse_element(again)).dependency is None, "an older one does not come along"
 
 
 def test_other_disks_stay_and_the_metadata_follows() -> None:

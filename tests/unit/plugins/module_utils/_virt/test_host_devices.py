@@ -7,8 +7,8 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
+    domain_xml,
     element_xml,
-    host_devices,
 )
 
 PCI = "<source><address type='pci' domain='0x0000' bus='0xab' slot='0x00' function='0x1'/></source>"
@@ -40,4 +40,4 @@ PCI = "<source><address type='pci' domain='0x0000' bus='0xab' slot='0x00' functi
 )
 def test_only_what_the_guest_would_lose_is_taken(device: str, taken: tuple[str, ...]) -> None:
     root = element_xml.parse_element(f"<domain><devices>{device}</devices></domain>")
-    assert host_devices.find_host_devices(root) == taken
+    assert domain_xml.find_host_devices(root) == taken

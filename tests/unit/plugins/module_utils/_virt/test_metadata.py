@@ -9,7 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import HeadroomError
-from ansible_collections.headroom.libvirt.plugins.module_utils._virt import element_xml, metadata
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
+    dependency,
+    element_xml,
+    metadata,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.dependency import (
+    Dependency,
+    RemoteDisk,
+    Service,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.metadata import (
     Metadata,
     ReservationRef,
@@ -19,6 +28,43 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._virt.metadata im
 # What XML 1.0 can carry, and libvirt keeps: no control characters, and no white space alone.
 TEXT = st.text(
     st.characters(min_codepoint=33, exclude_categories=["Cs", "Cc", "Cn"]), min_size=1, max_size=20
+)
+URIS = st.sampled_from(["qemu+ssh://root@k1/system", "qemu+tls://[fd00::1]:16514/system"])
+TIMES = st.integers(0, 2**33).map(dependency.format_time)
+DEPENDENCIES = st.builds(
+    Dependency,
+    kind=st.sampled_from(["move", "clone"]),
+    source_uri=URIS,
+    address=st.sampled_from(["10.0.0.1", "fd00::1", "k1.example.org"]),
+    port=st.integers(1, 65535),
+    token=st.text("0123456789abcdef", min_size=16, max_size=32),
+    since=TIMES,
+    operation=st.sampled_from(["", "5f0c9a1e"]),
+    disks=st.lists(
+        st.builds(
+            RemoteDisk,
+            target=st.sampled_from(["vda", "vdb", "sda", "xvdz"]),
+            path=st.sampled_from(["/images/a.qcow2", '/images/"<&ü b.raw']),
+            format=st.sampled_from(["raw", "qcow2"]),
+            policies=st.sampled_from(
+                [(), (("error_policy", "enospace"), ("rerror_policy", "report"))]
+            ),
+        ),
+        min_size=1,
+        max_size=3,
+        unique_by=lambda disk: disk.target,
+    ).map(tuple),
+    tls=st.booleans(),
+    tls_name=st.sampled_from([None, "k1"]),
+    removes_source=st.booleans(),
+    autostart=st.booleans(),
+    bytes_per_second=st.integers(0, 2**40),
+)
+SERVICES = st.builds(
+    Service,
+    reader_uri=URIS,
+    reader_uuid=st.none() | st.uuids().map(str),
+    since=st.just("") | TIMES,
 )
 METADATA = st.builds(
     Metadata,
@@ -33,6 +79,8 @@ METADATA = st.builds(
         st.builds(ReservationRef, network=TEXT, mac=TEXT, address=TEXT), max_size=3
     ).map(tuple),
     tags=st.lists(TEXT, max_size=3).map(tuple),
+    dependency=st.none() | DEPENDENCIES,
+    service=st.none() | SERVICES,
 )
 
 

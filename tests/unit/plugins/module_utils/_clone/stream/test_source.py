@@ -12,6 +12,7 @@ import pytest
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone.stream import source
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Conflict, InvalidInput
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import blocks, domains, storage
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.dependency import Service
 
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue.catalogue import (
@@ -80,13 +81,15 @@ def test_clones_are_told_where_and_how_their_disks_are_served(
     monkeypatch.setattr(blocks, "begin_backup", lambda _domain, xml: backups.append(xml))
     manifest = origin.catalogue.get("web", "1")
     encrypted = dataclasses.replace(origin, tls=True, tls_name="kvm1")
-    record = source.serve_appliance(encrypted, manifest, "f" * 32, 7)
+    service = Service("qemu+ssh://kvm2/system", since="2026-05-04T09:30:00Z")
+    record = source.serve_appliance(encrypted, manifest, "f" * 32, 7, service)
     assert (record.tls, record.tls_name, record.bytes_per_second) == (True, "kvm1", 7)
     assert record.port in origin.ports
-    assert domains.find(origin.connection, record.ref.helper) is not None
+    helper = domains.look_up(origin.connection, record.ref.helper)
+    assert domains.read_metadata(helper).service == service
     domains.power_off(domains.look_up(origin.connection, record.ref.helper))
     # what is served again is served the same way
-    source.serve_again(origin.catalogue, manifest, record)
+    source.serve_again(origin.catalogue, manifest, record, service)
     assert backups[1] == backups[0]
     assert 'tls="yes"' in backups[0]
     assert f'exportname="{"f" * 32}-vdb"' in backups[0]
