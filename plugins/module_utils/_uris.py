@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 import typing as t
 from urllib.parse import parse_qsl, urlsplit
@@ -119,6 +120,67 @@ def choose_recorded_uri(uri: str, address: str) -> str:
         return f"{parts.scheme.partition('+')[0]}+ssh://{format_host(address)}{parts.path}"
     masked = parts.geturl()
     return masked if is_harmless_uri(masked) else parts._replace(query="", fragment="").geturl()
+
+
+_DEFAULT_PORTS: t.Final = {"http": 80, "https": 443}
+_ESCAPE: t.Final = re.compile(r"%([0-9A-Fa-f]{2})")
+_UNRESERVED: t.Final = frozenset(
+    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~"
+)
+
+
+def normalise_url(url: str) -> str:
+    """Return one spelling for all of a web address: what differs only in spelling leads to the same place.
+
+    That is RFC 3986, section 6.2, and what servers do besides: several slashes and one at the end count as none, and
+    numbers stand for addresses of IPv4. Who logs in, and the fragment, are no part of the place.
+    """
+    parts = urlsplit(url)
+    scheme, host = parts.scheme.lower(), normalise_host(parts.hostname or "")
+    try:
+        port = parts.port
+    except ValueError:
+        port = None
+    number = "" if port in {None, _DEFAULT_PORTS.get(scheme)} else f":{port}"
+    segments: list[str] = []
+    for segment in _ESCAPE.sub(_normalise_escape, parts.path).split("/"):
+        if segment == "..":
+            del segments[-1:]
+        elif segment not in {"", "."}:
+            segments.append(segment)
+    query = f"?{_ESCAPE.sub(_normalise_escape, parts.query)}" if parts.query else ""
+    return f"{scheme}://{format_host(host)}{number}/{'/'.join(segments)}{query}"
+
+
+def _normalise_escape(match: re.Match[str]) -> str:
+    letter = chr(int(match[1], 16))
+    return letter if letter in _UNRESERVED else match[0].upper()
+
+
+def normalise_host(host: str) -> str:
+    """Return a host's name in lower case, or its address as it is usually written: 127.1 is 127.0.0.1."""
+    name = _ESCAPE.sub(_normalise_escape, host).lower().rstrip(".")
+    try:
+        return str(ipaddress.ip_address(name))
+    except ValueError:
+        pass
+    try:
+        *bytes_, last = [_read_number(part) for part in name.split(".")]
+        if len(bytes_) > 3 or any(byte > 255 for byte in bytes_):
+            return name
+        value = sum(byte << (24 - 8 * index) for index, byte in enumerate(bytes_))
+        return str(ipaddress.IPv4Address(value + last)) if last < 256 ** (4 - len(bytes_)) else name
+    except ValueError:
+        return name
+
+
+def _read_number(text: str) -> int:
+    """Return a part of an address as the C library reads it: octal after 0, hexadecimal after 0x."""
+    if not re.fullmatch(r"0[xX][0-9A-Fa-f]{1,8}|[0-9]{1,11}", text):
+        raise ValueError(text)
+    if text[:2] in {"0x", "0X"}:
+        return int(text, 16)
+    return int(text, 8 if text.startswith("0") and len(text) > 1 else 10)
 
 
 def leads_here(uri: str) -> bool:

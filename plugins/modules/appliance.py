@@ -172,6 +172,14 @@ options:
                 decides what the hosts run, and an old feed is not told from a new one.
             type: bool
             default: true
+          max_age:
+            description:
+              - How many seconds old what is signed may be. Who can hold back a newer feed would otherwise choose for
+                how long hosts run what is old.
+              - When not given, that is until the time that the feed says itself, as those of
+                M(headroom.libvirt.appliance_feed) do, and for others 30 days. For a feed whose publisher signs less
+                often, such as an index of virt-builder, give more.
+            type: float
           product:
             description:
               - Which product, by its name or an alias. The appliance's name when not given.
@@ -635,6 +643,7 @@ _FEED: t.Mapping[str, t.Any] = {
         "key": {"type": "str", "no_log": False},
         "fingerprint": {"type": "list", "elements": "str", "default": []},
         "verify": {"type": "bool", "default": True},
+        "max_age": {"type": "float"},
         "product": {"type": "str"},
         "products": {"type": "list", "elements": "str", "default": []},
     },

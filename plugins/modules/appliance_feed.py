@@ -48,6 +48,13 @@ options:
     description:
       - How many versions of each appliance stay in the feed, the highest ones. All when not given.
     type: int
+  valid_for:
+    description:
+      - For how many seconds the feed holds after it has been signed. Hosts refuse it afterwards, so that nobody can
+        offer them an old one for long.
+      - Run the task regularly. When less than half of that is left it signs the feed anew, which counts as a change.
+    type: float
+    default: 2592000
   sign:
     description:
       - Whether the feed is signed. M(headroom.libvirt.appliance) refuses unsigned feeds unless it is told not to.
@@ -146,6 +153,9 @@ import time
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import foreign
+from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.allowlist import (
+    HARMLESS_NETWORK,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import (
     CONNECTION,
     ArgumentSpec,
@@ -180,6 +190,7 @@ ARGUMENTS = CONNECTION.merge(
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
             "pool": {"type": "str", "default": "default"},
             "keep": {"type": "int"},
+            "valid_for": {"type": "float", "default": 2592000.0},
             "sign": {"type": "bool", "default": True},
             "key": {"type": "str", "no_log": False},
             "gnupg_home": {"type": "path"},
@@ -195,6 +206,7 @@ def ensure(connection: Connection, module: AnsibleModule) -> dict[str, t.Any]:
     params = module.params
     if params["keep"] is not None:
         check_positive("keep", params["keep"], "versions")
+    check_positive("valid_for", params["valid_for"], "seconds")
     signer = (
         Signer(params["key"], params["gnupg_home"], params["passphrase"])
         if params["sign"]
@@ -202,7 +214,7 @@ def ensure(connection: Connection, module: AnsibleModule) -> dict[str, t.Any]:
     )
     fingerprint = None if signer is None else signer.find_fingerprint()
     catalogue = catalogues.open_catalogue(connection, params["pool"])
-    run = publish.PublishRun(module.check_mode, time.time())
+    run = publish.PublishRun(module.check_mode, time.time(), params["valid_for"])
     with publish.open_folder(params["path"], signer, check_mode=module.check_mode) as folder:
         before = folder.read_products()
         offers = _read_offers(catalogue, params) if params["state"] == "present" else []
@@ -222,9 +234,12 @@ def ensure(connection: Connection, module: AnsibleModule) -> dict[str, t.Any]:
 
 def _read_offers(catalogue: Catalogue, params: Params) -> list[publication.Offer]:
     return [
-        # checked by the rules of its readers, so that nothing is published that they refuse
+        # checked by the rules of its readers, so that nothing is published that they refuse; what the machines are
+        # attached to is for them to say
         publication.Offer(
-            foreign.check_manifest(catalogue.get(*parse_reference("appliances", reference)))
+            foreign.check_manifest(
+                catalogue.get(*parse_reference("appliances", reference)), HARMLESS_NETWORK
+            )
         )
         for reference in params["appliances"]
     ]

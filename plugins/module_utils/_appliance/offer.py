@@ -20,6 +20,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue.manife
     InvalidManifest,
     Manifest,
 )
+from ansible_collections.headroom.libvirt.plugins.module_utils._checks import check_positive
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     ChecksumMismatch,
     InvalidInput,
@@ -53,6 +54,9 @@ _LONGEST_MANIFEST_BYTES: t.Final = 4 * 1024 * 1024
 def read_address(options: Params) -> FeedAddress:
     """Return where the feed of the option ``source.feed`` is; raises InvalidInput when nothing says whom to believe."""
     url = transfer.check_url("source.feed.url", options["url"])
+    max_age = options.get("max_age")
+    if max_age is not None:
+        check_positive("source.feed.max_age", max_age, "seconds")
     if not options["verify"]:
         return read.FeedAddress(url, None, options["format"])
     if not options["key"] or not options["fingerprint"]:
@@ -63,7 +67,10 @@ def read_address(options: Params) -> FeedAddress:
             "Give both, or set verify: false to take what the server sends.",
         )
     return read.FeedAddress(
-        url, signature.read_trust(options["key"], options["fingerprint"]), options["format"]
+        url,
+        signature.read_trust(options["key"], options["fingerprint"]),
+        options["format"],
+        max_age,
     )
 
 
@@ -73,7 +80,7 @@ def open_feed(options: Params, means: images.Means, now: float) -> Feed:
     record = FeedHistory(place.url)
     feed = read.read(means.web, place, record, now)
     if not means.look_only:
-        record.remember(feed.times)
+        record.remember(feed.times, feed.identity)
     return feed
 
 

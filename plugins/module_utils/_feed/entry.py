@@ -126,7 +126,9 @@ def check_path(what: str, path: object) -> str:
     parts = path.split("/") if isinstance(path, str) else []
     if not isinstance(path, str) or not path or _NOT_IN_PATHS.search(path) or len(path) > 1024:
         problem = "holds characters that no path of a feed has"
-    elif path.startswith("/") or "://" in path or (":" in parts[0] and len(parts) == 1):
+    elif (
+        path.startswith("/") or ":" in parts[0]
+    ):  # a scheme, such as file:, ends at the first colon
         problem = "is not relative to the feed"
     elif any(part in {"", ".", ".."} for part in parts):
         problem = "leads out of the feed"

@@ -54,6 +54,18 @@ class RolledBack(FeedRefused):
     kind = "rolled_back"
 
 
+class ExpiredFeed(FeedRefused):
+    """The feed is past the time until which its publisher stands by it, or older than the task allows."""
+
+    kind = "expired_feed"
+
+
+class WrongFeed(FeedRefused):
+    """It is another feed than the one that was read at this address before."""
+
+    kind = "wrong_feed"
+
+
 class TransferFailed(HeadroomError):
     """A server did not deliver: not there, too slow, or a redirection that is not followed."""
 

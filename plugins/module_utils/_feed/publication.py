@@ -202,17 +202,34 @@ def summarise(products: Data) -> dict[str, list[str]]:
     }
 
 
-def build_index(products: Data, updated: float) -> Data:
-    """Return the index of a feed; ``updated`` is in epoch seconds."""
-    text = email.utils.formatdate(updated)
+@dataclasses.dataclass(frozen=True)
+class IndexFacts:
+    """What an index says besides: the id of the feed, and in epoch seconds when it was made and until when it holds."""
+
+    feed_id: str
+    updated: float
+    expires: float
+
+
+def build_index(products: Data, facts: IndexFacts, path: str, text: bytes) -> Data:
+    """Return the index of a feed that leads to the file ``path`` of products, whose content is ``text``."""
+    updated = email.utils.formatdate(facts.updated)
     entry = {
-        "path": f"{PRODUCTS}.json",
+        "path": path,
         "format": "products:1.0",
         "datatype": simplestreams.DATATYPE,
-        "updated": text,
+        "updated": updated,
         "products": sorted(products["products"]),
+        "sha256": hashlib.sha256(text).hexdigest(),
+        "size": len(text),
     }
-    return {"format": "index:1.0", "updated": text, "index": {CONTENT_ID: entry}}
+    return {
+        "format": "index:1.0",
+        "feed_id": facts.feed_id,
+        "updated": updated,
+        "expires": email.utils.formatdate(facts.expires),
+        "index": {CONTENT_ID: entry},
+    }
 
 
 def serialise(data: Data) -> bytes:

@@ -14,12 +14,15 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import email.utils
 import errno
 import fcntl
 import functools
+import hashlib
 import json
 import os
 import typing as t
+import uuid
 from pathlib import Path
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._changes import Changes
@@ -75,30 +78,38 @@ class Folder:
         """Return whether exactly this lies there, signed as it is to be."""
         return all(
             self.has_file(path, size) for path, size in publication.list_files(products).items()
-        ) and all(
-            self._is_signed(name, what)
-            for name, what in ((publication.PRODUCTS, products), (simplestreams.INDEX, None))
-        )
+        ) and self._leads_to(products)
 
-    def write(self, products: Data, now: float) -> None:
-        """Write the products, then the index that leads to them. ``now`` is in epoch seconds."""
-        updated = max(
-            now, self._read_updated()
-        )  # a clock that went back must not make the feed look old to its readers
-        index = publication.build_index(products, updated)
-        dated = {**products, "updated": index["updated"]}
-        for name, data in ((publication.PRODUCTS, dated), (simplestreams.INDEX, index)):
-            text = publication.serialise(data)
-            signed = (
-                None
-                if self.signer is None
-                else self.signer.sign(publication.serialise(_build_signed_twin(data)))
-            )
-            self._put(f"{name}.json", text)
-            if signed is None:
-                (self.path / f"{name}.sjson").unlink(missing_ok=True)
-            else:
-                self._put(f"{name}.sjson", signed)
+    def find_expiry(self) -> float:
+        """Return until when the feed holds, in epoch seconds; 0 where it does not say so."""
+        try:
+            return simplestreams.read_expiry(self._read_index()) or 0.0
+        except (OSError, ValueError, AttributeError, FeedRefused):
+            return 0.0
+
+    def write(self, products: Data, run: PublishRun) -> None:
+        """Write the products, then the index that leads to them."""
+        # a clock that went back must not make the feed look old to its readers
+        updated = max(run.now, self._read_updated())
+        facts = publication.IndexFacts(
+            self._read_feed_id(), updated, updated + run.valid_for_seconds
+        )
+        name, index = publication.PRODUCTS, simplestreams.INDEX
+        dated = {**products, "updated": email.utils.formatdate(updated)}
+        text = publication.serialise(dated)
+        self._put(f"{name}.json", text)
+        data = publication.build_index(products, facts, f"{name}.json", text)
+        if self.signer is None:
+            self._put(f"{index}.json", publication.serialise(data))
+            for path in (name, index):
+                (self.path / f"{path}.sjson").unlink(missing_ok=True)
+            return
+        signed = self.signer.sign(text)
+        signed_data = publication.build_index(products, facts, f"{name}.sjson", signed)
+        signed_index = self.signer.sign(publication.serialise(signed_data))
+        self._put(f"{name}.sjson", signed)
+        self._put(f"{index}.json", publication.serialise(data))
+        self._put(f"{index}.sjson", signed_index)
 
     def remove_unnamed(self, products: Data) -> None:
         """Remove the files below ``appliances`` that the products do not name: withdrawn ones, and leftovers."""
@@ -123,30 +134,46 @@ class Folder:
         except OSError:
             return False
 
+    def _read_index(self) -> Data:
+        return dict(json.loads((self.path / f"{simplestreams.INDEX}.json").read_bytes()))
+
     def _read_updated(self) -> float:
         try:
-            return (
-                simplestreams.read_updated(
-                    json.loads((self.path / f"{simplestreams.INDEX}.json").read_bytes())
-                )
-                or 0.0
-            )
-        except (OSError, ValueError, AttributeError):
+            return simplestreams.read_updated(self._read_index()) or 0.0
+        except (OSError, ValueError, AttributeError, TypeError):
             return 0.0
 
-    def _is_signed(self, name: str, products: Data | None) -> bool:
-        """Return whether a file and its signed twin are there, and say what they are to say."""
-        plain, signed = self.path / f"{name}.json", self.path / f"{name}.sjson"
+    def _read_feed_id(self) -> str:
+        """Return the id that the feed has, or a new one: readers take no other feed in its place."""
         try:
-            data = json.loads(plain.read_bytes())
-            if products is not None and {**products, "updated": data["updated"]} != data:
+            feed_id = self._read_index().get("feed_id")
+        except (OSError, ValueError, AttributeError, TypeError):
+            feed_id = None
+        return feed_id if isinstance(feed_id, str) and feed_id else str(uuid.uuid4())
+
+    def _leads_to(self, products: Data) -> bool:
+        """Return whether indexes are there, and lead to these products, signed where they are to be."""
+        name, index = publication.PRODUCTS, simplestreams.INDEX
+        try:
+            text = (self.path / f"{name}.json").read_bytes()
+            data = json.loads(text)
+            if {**products, "updated": data["updated"]} != data:
+                return False
+            if not _is_bound(self._read_index(), f"{name}.json", text):
                 return False
             if self.signer is None:
-                return not signed.exists()
-            verified = signature.verify(signed.read_bytes(), self._trust, str(signed))
-            return bool(json.loads(verified.text) == _build_signed_twin(data))
-        except (OSError, ValueError, LookupError, TypeError, FeedRefused):
+                return not any((self.path / f"{path}.sjson").exists() for path in (name, index))
+            signed = (self.path / f"{name}.sjson").read_bytes()
+            return bool(
+                self._verify(f"{name}.sjson") == data
+                and _is_bound(self._verify(f"{index}.sjson"), f"{name}.sjson", signed)
+            )
+        except (OSError, ValueError, LookupError, TypeError, AttributeError, FeedRefused):
             return False
+
+    def _verify(self, name: str) -> t.Any:
+        text = (self.path / name).read_bytes()
+        return json.loads(signature.verify(text, self._trust, str(self.path / name)).text)
 
     @functools.cached_property
     def _trust(self) -> signature.Trust:
@@ -196,19 +223,22 @@ def publish(
         changes.add(
             "index", "not as it is to be signed, or files are missing", "written and signed"
         )
+    if not changes.changed and folder.find_expiry() - run.now < run.valid_for_seconds / 2:
+        changes.add("expires", "soon", f"in {run.valid_for_seconds:.0f} seconds")
     if changes.changed and not run.check_mode:
         _write_files(folder, catalogue, after, offers)
-        folder.write(after, run.now)
+        folder.write(after, run)
         folder.remove_unnamed(after)
     return changes
 
 
 @dataclasses.dataclass(frozen=True)
 class PublishRun:
-    """Whether a run may act, and the time in epoch seconds."""
+    """Whether a run may act, the time in epoch seconds, and how long what it publishes holds."""
 
     check_mode: bool
     now: float
+    valid_for_seconds: float = 30 * 86400.0
 
 
 def _write_files(
@@ -270,12 +300,11 @@ def _copy(catalogue: Catalogue, file: DiskFile, target: Path) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def _build_signed_twin(data: Data) -> Data:
-    """Return what the signed file says: its index leads to signed products."""
-    if "index" not in data:
-        return data
-    index = {
-        name: {**entry, "path": entry["path"][:-5] + ".sjson"}
-        for name, entry in data["index"].items()
-    }
-    return {**data, "index": index}
+def _is_bound(index: Data, path: str, text: bytes) -> bool:
+    """Return whether an index leads to the file ``path`` with that content, and has an id and an end."""
+    entry = index["index"][publication.CONTENT_ID]
+    sha256 = hashlib.sha256(text).hexdigest()
+    return {"feed_id", "expires"} <= index.keys() and (entry["path"], entry["sha256"]) == (
+        path,
+        sha256,
+    )

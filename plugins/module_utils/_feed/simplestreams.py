@@ -60,9 +60,32 @@ def parse(text: bytes, kind: str) -> Data:
     return data
 
 
+class FeedIdentity(t.NamedTuple):
+    """The id that a publisher gave a feed, and the names of what its index leads to."""
+
+    feed_id: str | None = None
+    contents: tuple[str, ...] = ()
+
+
 def read_updated(data: Data) -> float | None:
     """Return when the file was made, in epoch seconds; None when it does not say so in a way that can be read."""
-    text = data.get("updated")
+    return _read_time(data, "updated")
+
+
+def read_expiry(index: Data) -> float | None:
+    """Return until when the publisher stands by the feed, in epoch seconds; raises InvalidFeed for what is no time."""
+    if "expires" not in index:
+        return None
+    moment = _read_time(index, "expires")
+    if moment is None:
+        raise InvalidFeed(
+            f"the feed says that it expires at {index['expires']!r}, which is not a time. Tell its publisher."
+        )
+    return moment
+
+
+def _read_time(data: Data, name: str) -> float | None:
+    text = data.get(name)
     if not isinstance(text, str):
         return None
     for read in (parse_time, _parse_mail_date):
@@ -78,15 +101,47 @@ def _parse_mail_date(text: str) -> float:
     return (moment if moment.tzinfo else moment.replace(tzinfo=dt.timezone.utc)).timestamp()
 
 
-def list_product_files(index: Data) -> list[str]:
-    """Return the paths of the products that an index names, those of disk images only."""
+@dataclasses.dataclass(frozen=True)
+class ProductsFile:
+    """A file of products that an index names; what binds it to the index is None where that does not say it.
+
+    ``updated`` is in epoch seconds.
+    """
+
+    path: str
+    sha256: str | None = None
+    size_bytes: int | None = None
+    updated: float | None = None
+
+
+def list_product_files(index: Data) -> list[ProductsFile]:
+    """Return the files of products that an index names, those of disk images only."""
     listed = _read_mapping(index, "index", "the index")
     return [
-        entries.check_path(f"the products {name!r}", _check_mapping(said, name).get("path"))
+        _read_products_file(f"the products {name!r}", said)
         for name, said in listed.items()
         if _check_mapping(said, name).get("format") == "products:1.0"
         and _check_mapping(said, name).get("datatype", DATATYPE) == DATATYPE
     ]
+
+
+def _read_products_file(what: str, said: Data) -> ProductsFile:
+    digits, size = said.get("sha256"), said.get("size")
+    return ProductsFile(
+        path=entries.check_path(what, said.get("path")),
+        sha256=None if digits is None else entries.check_checksum(what, "sha256", digits).digits,
+        size_bytes=None if size is None else entries.check_size(what, size),
+        updated=read_updated(said),
+    )
+
+
+def read_identity(index: Data) -> FeedIdentity:
+    """Return what tells this feed from others of the same publisher."""
+    feed_id = index.get("feed_id")
+    return FeedIdentity(
+        feed_id if isinstance(feed_id, str) and feed_id else None,
+        tuple(sorted(map(str, _read_mapping(index, "index", "the index")))),
+    )
 
 
 def read_products(data: Data) -> list[FeedEntry]:

@@ -12,6 +12,8 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import http.client
+import ipaddress
+import socket
 import typing as t
 import urllib.error
 from urllib.parse import urljoin, urlsplit
@@ -165,7 +167,9 @@ def _follow(web: Web, url: str, headers: t.Mapping[str, str]) -> Answer:
             error.close()
             if error.code not in {301, 302, 303, 307, 308}:
                 raise _describe_refusal(address, error) from error
-            address = _resolve_redirect(address, error.headers.get("Location", ""))
+            target = _resolve_redirect(address, error.headers.get("Location", ""))
+            _refuse_way_in(address, target)
+            address = target
         except _NETWORK_ERRORS as error:
             reason = getattr(error, "reason", None) or error
             raise TransferFailed(
@@ -177,6 +181,7 @@ def _follow(web: Web, url: str, headers: t.Mapping[str, str]) -> Answer:
 
 
 def _send_request(web: Web, url: str, headers: t.Mapping[str, str]) -> t.Any:
+    check_url("url", url)  # whatever led here: nothing but http and https is opened
     return open_url(
         url,
         headers=dict(headers),
@@ -185,6 +190,7 @@ def _send_request(web: Web, url: str, headers: t.Mapping[str, str]) -> t.Any:
         validate_certs=web.validate_certs,
         ca_path=web.ca_path,
         decompress=False,
+        use_netrc=False,  # its passwords are for other purposes, and a redirection could ask for any
         http_agent="headroom.libvirt",
     )
 
@@ -198,6 +204,47 @@ def _resolve_redirect(address: str, location: str) -> str:
             "are, and never from https to http. Give the final address, if it can be trusted."
         )
     return target
+
+
+def _refuse_way_in(address: str, target: str) -> None:
+    """Raise TransferFailed where a server out there sends this host to an address that only it can reach."""
+    if _is_inside(target) and not _is_inside(address):
+        raise TransferFailed(
+            f"{mask_uri(address)} redirects to {mask_uri(target)}, which is not followed: that is an address of this "
+            "host or of its own network, and nobody out there has to know what is there. Give the final address, if "
+            "it can be trusted."
+        )
+
+
+def _is_inside(url: str) -> bool:
+    """Return whether one of the addresses of a URL's host is not one of the public internet."""
+    host = urlsplit(url).hostname or ""
+    return any(not _is_public(address) for address in _resolve(host))
+
+
+def _resolve(host: str) -> list[str]:
+    """Return the addresses of a host; none for a name that is not known here, such as behind a proxy."""
+    try:
+        infos = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        return []
+    return [str(info[4][0]) for info in infos]
+
+
+def _is_public(text: str) -> bool:
+    address = ipaddress.ip_address(text.partition("%")[0])
+    if isinstance(address, ipaddress.IPv6Address):
+        within = address.ipv4_mapped or address.sixtofour or _find_translated(address)
+        if within is not None:
+            return within.is_global and not within.is_multicast
+    return address.is_global and not address.is_multicast
+
+
+def _find_translated(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+    """Return the address of IPv4 that NAT64 (RFC 6052) makes of one of its well-known prefix."""
+    if address in ipaddress.IPv6Network("64:ff9b::/96"):
+        return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    return None
 
 
 def _describe_refusal(url: str, error: urllib.error.HTTPError) -> TransferFailed:

@@ -12,6 +12,8 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._uris import (
     is_masked,
     leads_here,
     mask_uri,
+    normalise_host,
+    normalise_url,
     strip_own_host,
 )
 
@@ -96,3 +98,42 @@ def test_a_masked_uri_is_known() -> None:
     assert not is_masked(uri)
     assert is_masked(mask_uri(uri))
     assert not is_masked("qemu+ssh://root@kvm1/system")
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("https://a.example/x", "https://a.example/x"),
+        ("HTTPS://A.Example:443//x/./y/../z/#part", "https://a.example/x/z"),
+        ("http://a:80/", "http://a/"),
+        ("http://a:443", "http://a:443/"),
+        ("http://me:pw@a./%7ex/%2e%2E/%2fy", "http://a/%2Fy"),
+        ("https://[::1]:443/x/", "https://[::1]/x"),
+        ("https://[0:0:0:0:0:0:0:1]/", "https://[::1]/"),
+        ("http://127.1/x", "http://127.0.0.1/x"),
+        ("https://a/x?b=%7e&c", "https://a/x?b=~&c"),
+        ("https://a/../../x", "https://a/x"),
+    ],
+)
+def test_one_spelling_for_all(url: str, expected: str) -> None:
+    assert normalise_url(url) == expected
+    assert normalise_url(expected) == expected
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [
+        ("127.1", "127.0.0.1"),
+        ("0x7f.1", "127.0.0.1"),
+        ("2130706433", "127.0.0.1"),
+        ("0177.0.0.1", "127.0.0.1"),
+        ("10.1.258", "10.1.1.2"),
+        ("1.2.3.4.5", "1.2.3.4.5"),
+        ("256.1", "256.1"),
+        ("09.1", "09.1"),
+        ("a.1", "a.1"),
+        ("Kvm1.Example.", "kvm1.example"),
+    ],
+)
+def test_one_spelling_for_a_host(host: str, expected: str) -> None:
+    assert normalise_host(host) == expected

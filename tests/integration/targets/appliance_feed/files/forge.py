@@ -143,6 +143,7 @@ def files() -> None:
 def names() -> None:
     feed("path-up", path="../../../../etc/shadow")
     feed("products-up", products="../../../etc/shadow")
+    feed("path-scheme", path="file:/etc/shadow")
     feed("version-up", version="../../../etc/cron.d/box")
 
 
@@ -170,6 +171,9 @@ def history() -> None:
     """A feed that was current yesterday, and as it is today: `older` is to take the place of `newer` later."""
     feed("newer")
     feed("older", made=time.time() - 86400)
+    stale = feed("stale", made=time.time() - 400 * 86400)
+    mixed = feed("mixed")
+    (mixed / "streams/v1/box.sjson").write_bytes((stale / "streams/v1/box.sjson").read_bytes())
 
 
 for forge in (signatures, files, names, images, manifests, history):

@@ -44,6 +44,7 @@ class Server:
     validator: str | None = '"one"'
     announces: bool = True
     asked: list[tuple[str, str | None]] = dataclasses.field(default_factory=list)
+    addresses: dict[str, list[str]] = dataclasses.field(default_factory=dict)
 
     def request(self, _web: transfer.Web, url: str, headers: t.Mapping[str, str]) -> Answer:
         self.asked.append((url, headers.get("Range")))
@@ -79,4 +80,5 @@ def _error(url: str, code: int, headers: dict[str, str]) -> urllib.error.HTTPErr
 def server(monkeypatch: pytest.MonkeyPatch) -> Server:
     found = Server()
     monkeypatch.setattr(transfer, "_send_request", found.request)
+    monkeypatch.setattr(transfer, "_resolve", lambda host: found.addresses.get(host, ["9.9.9.9"]))
     return found

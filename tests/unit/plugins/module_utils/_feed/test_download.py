@@ -15,6 +15,7 @@ import pytest
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     ChecksumMismatch,
     Conflict,
+    InvalidInput,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._feed import transfer
 from ansible_collections.headroom.libvirt.plugins.module_utils._feed.download import Download
@@ -187,3 +188,46 @@ def test_a_server_that_drips_is_left(server: Server, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(transfer, "CHUNK_BYTES", 10)
     with pytest.raises(TransferFailed, match="less than 4096 bytes a second"):
         transfer.get(transfer.Web(timeout=30.0, clock=Ticking()), URL, 1 << 20)
+
+
+@pytest.mark.parametrize(
+    "inside",
+    [
+        "127.0.0.1",
+        "10.0.0.1",
+        "192.168.1.1",
+        "169.254.169.254",
+        "100.64.0.1",
+        "0.0.0.0",  # noqa: S104
+        "224.0.0.1",
+        "::1",
+        "fe80::1%eth0",
+        "fd00::1",
+        "::ffff:10.0.0.1",
+        "64:ff9b::a00:1",
+        "2002:a00:1::",
+    ],
+)
+def test_nobody_out_there_sends_us_to_what_only_we_can_reach(server: Server, inside: str) -> None:
+    server.addresses = {"metadata": ["9.9.9.9", inside], "intern": [inside]}
+    server.files["http://metadata/x"] = b"secret"
+    server.redirects = {
+        URL.replace("https", "http"): "http://metadata/x",
+        "http://intern/": "http://metadata/x",
+    }
+    with pytest.raises(TransferFailed, match="address of this host or of its own network"):
+        transfer.get(transfer.Web(), URL.replace("https", "http"), 10)
+    assert ("http://metadata/x", None) not in server.asked
+    assert transfer.get(transfer.Web(), "http://intern/", 10) == b"secret", "they are neighbours"
+
+
+def test_neither_netrc_nor_another_scheme_is_opened(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[dict[str, object]] = []
+    monkeypatch.setattr(transfer, "open_url", lambda *_url, **options: calls.append(options))
+    transfer._send_request(transfer.Web(), "https://a/b", {})
+    assert calls[0]["use_netrc"] is False
+    assert calls[0]["follow_redirects"] == "none"
+    for url in ("file:///etc/shadow", "ftp://a/b", "FILE:/x", "data:a", "https:/x"):
+        with pytest.raises(InvalidInput, match="not the address of a web server"):
+            transfer._send_request(transfer.Web(), url, {})
+    assert len(calls) == 1

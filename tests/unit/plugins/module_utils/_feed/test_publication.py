@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 
 import pytest
 
@@ -48,9 +49,15 @@ def test_what_is_published_is_what_is_read() -> None:
     assert entry.min_ram_bytes == 5
     assert entry.manifest is not None
     assert entry.manifest.size_bytes == len(one.manifest_text)
-    index = publication.build_index(products, 0.0)
-    assert simplestreams.list_product_files(index) == [f"{publication.PRODUCTS}.json"]
+    facts = publication.IndexFacts("2b0c", updated=0.0, expires=60.0)
+    index = publication.build_index(products, facts, "streams/v1/x.sjson", b"text")
+    (file,) = simplestreams.list_product_files(index)
+    assert file == simplestreams.ProductsFile(
+        "streams/v1/x.sjson", hashlib.sha256(b"text").hexdigest(), 4, 0.0
+    )
     assert simplestreams.read_updated(index) == 0.0
+    assert simplestreams.read_expiry(index) == 60.0
+    assert simplestreams.read_identity(index) == ("2b0c", (publication.CONTENT_ID,))
 
 
 def test_publishing_again_changes_nothing() -> None:

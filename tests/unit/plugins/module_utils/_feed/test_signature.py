@@ -7,20 +7,32 @@ from __future__ import annotations
 import base64
 import shutil
 import subprocess
+import time
 import typing as t
 from pathlib import Path
 
 import pytest
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
-from ansible_collections.headroom.libvirt.plugins.module_utils._feed import signature
+from ansible_collections.headroom.libvirt.plugins.module_utils._feed import (
+    publication,
+    publish,
+    read,
+    signature,
+    transfer,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._feed.errors import (
     BadSignature,
     ExpiredKey,
+    InvalidFeed,
     NotSigned,
     WrongKey,
 )
+from ansible_collections.headroom.libvirt.plugins.module_utils._feed.history import FeedHistory
 from ansible_collections.headroom.libvirt.plugins.module_utils._feed.sign import Signer
+
+if t.TYPE_CHECKING:
+    from .conftest import Server
 
 GOOD, SUBKEY, OTHER = "A" * 40, "B" * 40, "C" * 40
 
@@ -140,3 +152,33 @@ def test_what_stands_around_the_signed_text_is_not_read(signer: Signer) -> None:
     except BadSignature:
         return
     assert found.strip() == b'{"a": 1}'
+
+
+def test_a_signed_feed_is_read_as_it_was_published_and_not_mixed(
+    signer: Signer, server: Server, tmp_path: Path
+) -> None:
+    site, now = "https://images.example.org", time.time()
+    history = FeedHistory(site, tmp_path / "history")
+    trust = signature.Trust(signer.export_public_key(), (signer.find_fingerprint(),))
+    folder = publish.Folder(tmp_path / "feed", signer)
+    address = read.FeedAddress(site, trust)
+    products = publication.build_empty()
+
+    def publish_at(moment: float) -> bool:
+        run = publish.PublishRun(False, moment)
+        changes = publish.publish(folder, t.cast("t.Any", None), products, [], run)
+        for path in (tmp_path / "feed").rglob("*.sjson"):
+            server.files[f"{site}/streams/v1/{path.name}"] = path.read_bytes()
+        return changes.changed
+
+    assert publish_at(now)
+    assert not publish_at(now + 1)
+    feed = read.read(transfer.Web(), address, history, now)
+    assert feed.identity.feed_id is not None
+    history.remember(feed.times, feed.identity)
+    old_products = server.files[f"{site}/{publication.PRODUCTS}.sjson"]
+    assert publish_at(now + 20 * 86400)
+    assert read.read(transfer.Web(), address, history, now + 20 * 86400).identity == feed.identity
+    server.files[f"{site}/{publication.PRODUCTS}.sjson"] = old_products
+    with pytest.raises(InvalidFeed, match="not the one that its index names"):
+        read.read(transfer.Web(), address, history, now + 20 * 86400)

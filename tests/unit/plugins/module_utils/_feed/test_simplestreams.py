@@ -243,7 +243,8 @@ def test_an_index_names_its_products() -> None:
         "b": {"path": "streams/v1/b.sjson", "format": "products:1.0", "datatype": "image-ids"},
         "c": {"path": "streams/v1/c.sjson", "format": "index:1.0"},
     }
-    assert simplestreams.list_product_files({"index": index}) == ["streams/v1/a.sjson"]
+    (file,) = simplestreams.list_product_files({"index": index})
+    assert file == simplestreams.ProductsFile("streams/v1/a.sjson")
     index["a"]["path"] = "../x"
     with pytest.raises(InvalidFeed, match="leads out"):
         simplestreams.list_product_files({"index": index})
