@@ -114,6 +114,7 @@ def _flatten(
     last = _provoke(operation, moment, actor, scene, outcome)
     if last["failed"] and not actor.refuses:
         outcome.problems.append("the same task does not bring it to an end")
+    scene.ssh(scene.source, actor.heal)
     scene.ssh(scene.source, f"virsh domstate {NAME} | grep -q running || virsh start {NAME}")
     outcome.problems += judge(scene, acked=acked)
 

@@ -21,7 +21,13 @@ if t.TYPE_CHECKING:
     from .conftest import Lab
 
 HERE = Path(__file__).parent
-ON_TWINS = {"domain_migrate", "full_domain_migrate_tls", "machine", "placement"}
+ON_TWINS = {
+    "domain_migrate",
+    "domain_migrate_own_volumes",
+    "full_domain_migrate_tls",
+    "machine",
+    "placement",
+}
 TARGETS = sorted(
     path.name for path in (HERE / "targets").glob("[!.]*/") if not path.name.startswith("setup_")
 )

@@ -33,6 +33,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._layers import deletion
 from ansible_collections.headroom.libvirt.plugins.module_utils._names import check_name
+from ansible_collections.headroom.libvirt.plugins.module_utils._streaming import durable
 from ansible_collections.headroom.libvirt.plugins.module_utils._undo import UndoStack
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
     content,
@@ -163,7 +164,12 @@ def store(catalogue: Catalogue, plan: AppliancePlan, request: ApplianceRequest) 
             for disk, draft, volume in zip(plan.disks, plan.manifest.disks, volumes)
         )
         manifest = dataclasses.replace(plan.manifest, disks=stored)
-        _publish(catalogue, manifest, undo)
+        paths = [storage.read_volume_path(volume) for volume in volumes]
+        formats = dict(zip(paths, (disk.format for disk in stored)))
+        # a manifest must not outlive what it names
+        durable.make_durable(catalogue.connection, formats, request.token)
+        path = storage.read_volume_path(_publish(catalogue, manifest, undo))
+        durable.make_durable(catalogue.connection, {path: "raw"}, request.token)
     return manifest
 
 
@@ -346,8 +352,8 @@ def _fill(
     )
 
 
-def _publish(catalogue: Catalogue, manifest: Manifest, undo: UndoStack) -> None:
-    """Write the manifest: from its last byte on, the appliance exists."""
+def _publish(catalogue: Catalogue, manifest: Manifest, undo: UndoStack) -> storage.Volume:
+    """Write the manifest, and return its volume: from its last byte on, the appliance exists."""
     for disk in manifest.disks:
         if storage.find_volume(catalogue.pool, disk.volume) is None:
             raise Conflict(
@@ -360,6 +366,7 @@ def _publish(catalogue: Catalogue, manifest: Manifest, undo: UndoStack) -> None:
     volume = storage.create(catalogue.pool, name, storage_xml.build_volume_xml(new))
     undo.push(f"the volume {name!r}", functools.partial(_delete_if_there, catalogue, name))
     content.send_bytes(catalogue.connection, volume, text)
+    return volume
 
 
 def _delete_if_there(catalogue: Catalogue, name: str) -> None:

@@ -115,13 +115,13 @@ def _move_one(task: Task, name: str, cancelled: threading.Event, ledger: RoomLed
         if task.uuid is not None:
             with contextlib.suppress(NotFound):  # it may have gone already, to the destination
                 look_up(source, name, task.uuid)
-        recovered = task.act and _recover_earlier(task, name)
+        kept_paths = _recover_earlier(task, name) if task.act else None
         domain = domains.find(source, name)
         uuid = task.uuid if domain is None else domain.UUIDString()
         arrived = _look_up_arrived(destination, task.request.destination_name or name, uuid)
         if domain is None or (arrived is not None and _has_arrived(domain, arrived)):
             sides = Endpoints(source, destination, uuid or "", task.clock, cancelled)
-            return _describe_arrived(task, name, sides, arrived, recovered)
+            return _describe_arrived(task, name, sides, arrived, kept_paths)
         sides = Endpoints(source, destination, domain.UUIDString(), task.clock, cancelled)
         try:
             return _Move(task, sides, domain, began, ledger).move()
@@ -129,18 +129,23 @@ def _move_one(task: Task, name: str, cancelled: threading.Event, ledger: RoomLed
             ledger.withdraw(name)
 
 
-def _recover_earlier(task: Task, name: str) -> bool:
-    """Finish, or take back, what an earlier run of this task has left of ``name``; return whether it was finished."""
-    finished = False
+def _recover_earlier(task: Task, name: str) -> dict[str, str] | None:
+    """Finish, or take back, what an earlier run of this task has left of ``name``.
+
+    Returns {path: reason} of what stays on the source of one that was finished; None when none was.
+    """
+    kept_paths: dict[str, str] | None = None
     for record in task.list_unfinished(name):
         if record.alive:  # the preflight says so
             continue
-        finished |= _recover_one(task, record)
-    return finished
+        finished = _recover_one(task, record)
+        if finished is not None:
+            kept_paths = {**(kept_paths or {}), **finished}
+    return kept_paths
 
 
-def _recover_one(task: Task, record: Record) -> bool:
-    """Finish the migration if its guest has arrived, and else take it back; return whether it was finished.
+def _recover_one(task: Task, record: Record) -> dict[str, str] | None:
+    """Finish the migration if its guest has arrived, and else take it back; return as _recover_earlier().
 
     libvirt goes on with one that its module has left: it may arrive while it is being stopped.
     """
@@ -150,9 +155,10 @@ def _recover_one(task: Task, record: Record) -> bool:
         except HasSwitchedOver:
             pass
         else:
-            return False
-    task.journal.recover(record, task.recovery, "resume")
-    return True
+            return None
+    recovery = task.recovery
+    task.journal.recover(record, recovery, "resume")
+    return recovery.kept_paths
 
 
 def _look_up_arrived(
@@ -190,7 +196,7 @@ def _describe_arrived(
     name: str,
     sides: Endpoints,
     arrived: libvirt.virDomain | None,
-    recovered: bool,
+    kept_paths: dict[str, str] | None,
 ) -> Moved:
     destination = sides.destination
     if arrived is None:
@@ -200,17 +206,16 @@ def _describe_arrived(
             "`virsh list --all`.",
             name=name,
         )
-    changed = recovered
+    changed = kept_paths is not None
     if task.request.persistent and not domains.is_persistent(arrived):
         changed = True
         if task.act:
             domains.define(destination, migration.read_migratable_xml(arrived, inactive=True))
     arrival = find_arrival(task, sides, destination, arrived)
-    kept_paths: dict[str, str] = {}
     if arrival is not None:
         changed = changed or task.request.wait == "local" or arrival.is_stuck()
         if task.act:
-            kept_paths = arrival.finish(task.request.wait)
+            kept_paths = {**(kept_paths or {}), **arrival.finish(task.request.wait)}
     return Moved(
         name=name,
         uuid=arrived.UUIDString(),
@@ -219,7 +224,7 @@ def _describe_arrived(
         source_uri=task.uri,
         destination_uri=task.request.destination_uri,
         machine=MachineRef(read_machine_uri(destination), arrived.name(), arrived.UUIDString()),
-        kept_paths=kept_paths,
+        kept_paths=kept_paths or {},
         dependency=dependency.describe(arrived),
     )
 

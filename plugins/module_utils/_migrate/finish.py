@@ -32,7 +32,11 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._streaming.pull i
     Pull,
     StallWatch,
 )
-from ansible_collections.headroom.libvirt.plugins.module_utils._virt import domains, migration
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
+    domains,
+    folders,
+    migration,
+)
 
 from .intent import MIB
 
@@ -110,13 +114,19 @@ def tidy(sides: Endpoints, intent: Intent) -> dict[str, str]:
 
 
 def _delete_source_files(sides: Endpoints, intent: Intent) -> dict[str, str]:
-    paths = [disk.source_path for disk in intent.disks_to_move]
-    overlays = [disk.overlay_path for disk in intent.streamed]
+    own = [disk.source_path for disk in intent.disks if disk.is_own]
+    paths = [disk.source_path for disk in intent.disks_to_move if not disk.is_own]
+    paths = [*(disk.overlay_path for disk in intent.streamed), *paths]
+    stay: dict[str, str] = {}
     if not intent.remove_source_volumes:
-        return dict.fromkeys([*paths, *overlays], "remove_source_volumes is not set")
+        stay, paths = dict.fromkeys(paths, "remove_source_volumes is not set"), []
+    if not intent.undefine_source:
+        reason = "the definition that it belongs to stays (undefine_source is false)"
+        stay, own = {**stay, **dict.fromkeys(own, reason)}, []
     # what is left of the guest's own definition there needs them no more: it runs elsewhere, on disks of its own
-    kept = deletion.delete_files(sides.source, [*overlays, *paths], without={intent.uuid})
-    return {**_find_lower(intent), **kept}
+    with folders.open_folders(sides.source, own):
+        kept = deletion.delete_files(sides.source, [*paths, *own], without={intent.uuid})
+    return {**(_find_lower(intent) if intent.remove_source_volumes else {}), **stay, **kept}
 
 
 def _find_lower(intent: Intent) -> dict[str, str]:

@@ -119,6 +119,9 @@ def _read_system(root: etree._Element) -> t.Iterator[HostResource]:
         path = (root.findtext(f"os/{name}") or "").strip()
         if path:
             yield _make_file("firmware", f"the guest's {name}", path)
+    settings = (root.findtext("os/nvram") or "").strip()
+    if settings:
+        yield _make_folder("nvram", f"the settings of the guest's firmware in {settings}", settings)
     template = read_attribute(root.find("os/nvram"), "template")
     if template:
         yield _make_file("firmware", "the template of the guest's NVRAM", template)

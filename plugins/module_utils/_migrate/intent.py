@@ -42,7 +42,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._virt.dependency 
 )
 
 from .model import DiskPlan, MigrationPlan
-from .xml import PlacedDisk
+from .xml import NVRAM, PlacedDisk
 
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._journal.records import Record
@@ -144,6 +144,11 @@ class Intent:
         return self.streamed[0].export_name.rpartition("-")[0] if self.streamed else ""
 
     @property
+    def sync_token(self) -> str:
+        """What making its copies durable has in its names; there is one where none is streamed, too."""
+        return self.helper.rpartition("-")[2]
+
+    @property
     def disks_to_move(self) -> tuple[DiskPlan, ...]:
         """The disks that the destination gets volumes for."""
         return tuple(disk for disk in self.disks if disk.is_moved)
@@ -211,7 +216,7 @@ def find_changed_disks(
     moved = {disk.target for disk in plan.disks_to_move}
     changed = []
     for disk in plan.guest.disks:
-        if disk.target not in moved:
+        if disk.target not in moved or disk.device == NVRAM:
             continue
         actual = chains.get(disk.target, ())
         overlay = (overlays or {}).get(disk.target)

@@ -274,7 +274,12 @@ def make_destination_xml(
         for disk in plan.disks_to_move
     }
     return xml.make_destination_xml(
-        migration.read_migratable_xml(domain, inactive=inactive), placed, moved, dependency
+        migration.read_migratable_xml(domain, inactive=inactive),
+        placed,
+        moved,
+        dependency,
+        # a source must not go while its copy is only in the memory of the destination
+        is_flushed=plan.guest.running and not inactive,
     )
 
 

@@ -22,7 +22,7 @@ Wanted = t.Literal["auto", "precopy", "postcopy", "streaming", "offline"]
 CopyStorage = t.Literal["none", "all", "inc"]
 TimeoutAction = t.Literal["abort", "postcopy", "suspend", "continue"]
 Wait = t.Literal["switched", "local"]
-Action = t.Literal["leave", "copy", "copy top", "stream"]
+Action = t.Literal["leave", "copy", "copy top", "stream", "bring", "follow"]
 
 WANTED: t.Final[tuple[Wanted, ...]] = t.get_args(Wanted)
 COPY_STORAGE: t.Final[tuple[CopyStorage, ...]] = t.get_args(CopyStorage)
@@ -70,6 +70,7 @@ class SourceDisk:
     ``chain`` are the paths that it stands on; ``is_complete`` says that no part of it is still on another host.
     ``base_format`` is the declared format of what it stands on; ``obstacles`` are why it cannot be copied.
     ``layers`` is the whole chain as libvirt names it, the disk itself first, by which a change is noticed.
+    ``is_own`` says that it is no disk but a volume that belongs to the machine alone, such as a seed.
     ``exists_there`` says that the destination has a volume at the same path, ``shared`` that this was proven to be the
     same one. ``base_there`` is the destination's path of what the disk stands on, and ``base_is_same`` whether that
     is the same for certain: an appliance's disk, whose name follows from its content.
@@ -94,6 +95,7 @@ class SourceDisk:
     base_format: str | None = None
     obstacles: tuple[str, ...] = ()
     layers: tuple[str, ...] = ()
+    is_own: bool = False
 
     @property
     def is_written(self) -> bool:
@@ -145,7 +147,12 @@ class DiskPlan:
     @property
     def is_moved(self) -> bool:
         """Whether the destination gets a volume of its own."""
-        return self.action != "leave"
+        return self.action not in ("leave", "follow")
+
+    @property
+    def is_own(self) -> bool:
+        """Whether it belongs to the machine alone, and goes along whatever becomes of its disks."""
+        return self.action in ("bring", "follow")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -168,6 +175,12 @@ class MigrationPlan:
     def disks_to_move(self) -> tuple[DiskPlan, ...]:
         """The disks that the destination gets volumes for."""
         return tuple(disk for disk in self.disks if disk.is_moved)
+
+    @property
+    def volumes_to_copy(self) -> tuple[DiskPlan, ...]:
+        """What is copied as a file before the guest moves: what is its own, and of a guest that is off everything."""
+        every = self.mode == "offline"
+        return tuple(disk for disk in self.disks_to_move if every or disk.action == "bring")
 
     @property
     def disks_to_stream(self) -> tuple[DiskPlan, ...]:

@@ -19,7 +19,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     HeadroomError,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._streaming import chain, ports, serve
-from ansible_collections.headroom.libvirt.plugins.module_utils._virt import domains
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt import domains, folders
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.machines import (
     read_machine_uri,
 )
@@ -42,7 +42,7 @@ if t.TYPE_CHECKING:
     from .endpoints import Endpoints
     from .facts import GuestState
     from .intent import Intent
-    from .model import MigrationPlan
+    from .model import DiskPlan, MigrationPlan
 
 
 class GoesOn(HeadroomError):
@@ -65,19 +65,16 @@ class Mover:
     began: float
     outcome: Outcome = dataclasses.field(default_factory=Outcome)
     kept_paths: dict[str, str] = dataclasses.field(default_factory=dict)
+    _times: dict[str, float | None] = dataclasses.field(default_factory=dict)
 
     def run(self) -> None:
         """Move the guest; raises GoesOn when the task does not wait for its disks."""
         self.outcome.stages["preflight"] = self.sides.clock.now() - self.began
         # the two hosts are prepared side by side: a guest that is to be moved should not wait for either
         with concurrent.futures.ThreadPoolExecutor(1) as other:
-            preparation = other.submit(self._make_volumes)
+            preparation = other.submit(self._prepare_destination)
             port = self._serve() if self.intent.streamed else 0
             preparation.result()
-        if self.plan.mode == "offline":
-            with self._step("copy"):
-                self._check_source()
-                offline.copy_volumes(self.sides, self.plan.disks_to_move)
         if self.intent.autostart:
             with self._step("autostart"):
                 finish.take_autostart(self.sides)
@@ -89,8 +86,9 @@ class Mover:
             raise GoesOn(
                 f"{self.intent.name!r} runs on the destination, and its disks are being pulled in"
             )
-        with self._step("complete"):
+        with self._step("complete") as step:
             self.kept_paths = finish.complete(self.sides, self.intent, port)
+            self.transaction.finish_step(step, kept=self.kept_paths)
         self.outcome.elapsed = self.sides.clock.now() - self.began
 
     @contextlib.contextmanager
@@ -103,6 +101,23 @@ class Mover:
         self.outcome.stages[act] = (
             self.outcome.stages.get(act, 0.0) + self.sides.clock.now() - began
         )
+
+    def _prepare_destination(self) -> None:
+        volumes_to_copy = self.plan.volumes_to_copy
+        source_paths = [disk.source_path for disk in volumes_to_copy]
+        paths = [disk.destination_path for disk in volumes_to_copy]
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(folders.open_folders(self.sides.source, source_paths))
+            stack.enter_context(folders.open_folders(self.sides.destination, paths))
+            self._make_volumes()
+            self._copy(volumes_to_copy)
+
+    def _copy(self, volumes_to_copy: t.Sequence[DiskPlan]) -> None:
+        if volumes_to_copy:
+            with self._step("copy"):
+                if not self.plan.guest.running:
+                    self._check_source()
+                self._times = offline.copy_volumes(self.sides, self.intent, volumes_to_copy)
 
     def _make_volumes(self) -> None:
         for disk in self.plan.disks_to_move:
@@ -138,6 +153,8 @@ class Mover:
 
         with self._step("migrate"):
             self._check_source(overlays_by_target)
+            with folders.open_folders(self.sides.source, self._times):
+                offline.require_unchanged(self.sides, self._times)
             outcome = LiveMigration(
                 self.sides,
                 self.plan,

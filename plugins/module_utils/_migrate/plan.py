@@ -17,7 +17,17 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     Unsupported,
 )
 
-from .model import CopyStorage, DiskPlan, Guest, MigrationPlan, Mode, Request, SourceDisk
+from .model import (
+    Action,
+    CopyStorage,
+    DiskPlan,
+    Guest,
+    MigrationPlan,
+    Mode,
+    Request,
+    SourceDisk,
+)
+from .xml import NVRAM
 
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._virt.storage_xml import Pool
@@ -39,9 +49,11 @@ def make_plan(guest: Guest, request: Request, pools: t.Sequence[Pool]) -> Migrat
     to_move = [disk for disk in written if not disk.shared and request.copy_storage != "none"]
     mode, reason = _choose_mode(guest, request, to_move)
     actions = _choose_actions(to_move, mode, request)
-    disks = tuple(
-        _plan_disk(disk, actions.get(disk.target), mode, request, pools) for disk in written
-    )
+    planned = [
+        *(_plan_disk(disk, actions.get(disk.target), mode, request, pools) for disk in written),
+        *(_plan_own(disk, mode, request, pools) for disk in guest.disks if disk.is_own),
+    ]
+    disks = tuple(planned)
     storage = _choose_copy_storage(disks)
     return MigrationPlan(
         guest=guest,
@@ -152,9 +164,23 @@ def _choose_actions(
     return {disk.target: "copy top" if disk.target in tops else "copy" for disk in to_move}
 
 
+def _plan_own(disk: SourceDisk, mode: Mode, request: Request, pools: t.Sequence[Pool]) -> DiskPlan:
+    """Plan a volume that belongs to the machine alone. QEMU brings the settings of a firmware that runs."""
+    if disk.device != NVRAM or mode == "offline":
+        return _plan_disk(disk, None if disk.shared else "bring", mode, request, pools)
+    action: Action = "leave" if disk.exists_there else "follow"
+    reason = (
+        "exists there already, and may be the same: QEMU writes into it, and the source's stays"
+        if disk.exists_there
+        else "is brought along by QEMU, in the memory of the guest"
+    )
+    path = disk.path or ""
+    return DiskPlan(disk.target, action, reason, path, path, source_format="raw", format="raw")
+
+
 def _plan_disk(
     disk: SourceDisk,
-    action: t.Literal["copy", "copy top", "stream"] | None,
+    action: t.Literal["copy", "copy top", "stream", "bring"] | None,
     mode: Mode,
     request: Request,
     pools: t.Sequence[Pool],
@@ -197,6 +223,7 @@ def _plan_disk(
 _REASONS: t.Final[t.Mapping[str, str]] = {
     "copy": "is copied whole",
     "copy top": "only what differs from its base is copied, since the destination has the base",
+    "bring": "belongs to the machine alone, so that it goes along",
     "stream": "is read through from the source at first, and pulled in behind the running guest",
 }
 
@@ -227,7 +254,7 @@ def _choose_volume_name(path: str, old_format: str, new_format: str) -> str:
 
 
 def _choose_copy_storage(disks: t.Sequence[DiskPlan]) -> CopyStorage:
-    actions = {disk.action for disk in disks} - {"leave"}
+    actions = {disk.action for disk in disks} - {"leave", "bring", "follow"}
     if not actions:
         return "none"
     # With "inc" libvirt sends top layers only: of a disk that stands on nothing that is all of it.
@@ -270,7 +297,9 @@ def _choose_parameters(
         "bandwidth.postcopy": request.postcopy_bandwidth,
         "parallel.connections": request.parallel_connections,
         "compression": list(request.compression),
-        "migrate_disks": [disk.target for disk in disks if disk.is_moved],
+        "migrate_disks": [
+            disk.target for disk in disks if disk.is_moved and disk.action != "bring"
+        ],
     }
     return {name: value for name, value in parameters.items() if value not in (None, [])}
 

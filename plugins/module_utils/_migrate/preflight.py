@@ -261,8 +261,9 @@ def judge_state(
 
 def _check_resources(plan: MigrationPlan, facts: Facts) -> t.Iterator[Finding]:
     """Judge what the definition names of its host: each is proven at the destination, or fails."""
+    paths = {disk.source_path for disk in plan.disks_to_move}
     for resource in facts.hardware.resources:
-        if resource.while_running and not plan.guest.running:
+        if (resource.while_running and not plan.guest.running) or resource.path in paths:
             continue
         proof = facts.proofs.get(resource)
         if proof:
@@ -333,6 +334,8 @@ def _check_devices(plan: MigrationPlan, facts: Facts) -> t.Iterator[Finding]:
 
 def _check_nvram(plan: MigrationPlan, facts: Facts) -> t.Iterator[Finding]:
     nvram = facts.hardware.nvram
+    if nvram in {disk.source_path for disk in plan.disks_to_move}:
+        return
     if nvram and not plan.guest.running and nvram in facts.missing_on_destination:
         yield Finding(
             "nvram",

@@ -20,13 +20,19 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     HeadroomError,
     NotFound,
 )
+from ansible_collections.headroom.libvirt.plugins.module_utils._layers import deletion
 from ansible_collections.headroom.libvirt.plugins.module_utils._streaming import (
     chain,
     dependency,
+    durable,
     serve,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._uris import leads_here
-from ansible_collections.headroom.libvirt.plugins.module_utils._virt import domains, migration
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
+    domains,
+    folders,
+    migration,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
     open_connection,
 )
@@ -47,6 +53,7 @@ if t.TYPE_CHECKING:
         Direction,
         Journal,
         Record,
+        Step,
     )
     from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
         Connection,
@@ -81,6 +88,8 @@ class MigrationRecovery:
         self._clock = clock
         self._connect_timeout = connect_timeout
         self._uris = uris
+        # {path: reason} of what the last migration that was finished has left on its source
+        self.kept_paths: dict[str, str] = {}
 
     def choose_direction(self, record: Record) -> Direction:
         """Return whether the migration is to be finished or taken back, by where its guest is once libvirt is done."""
@@ -147,13 +156,19 @@ class MigrationRecovery:
             "take back source": _take_back_source,
             "release source": _release_source,
             "start destination": _start_destination,
-            "finish": _finish,
+            "finish": self._finish,
             "give up": _give_up,
         }
         for act in rule.acts:
             if act not in acts:
                 raise ends.explain(rule)
             acts[act](ends)
+
+    def _finish(self, ends: Ends) -> None:
+        sides, port = ends.sides, read_port(ends.record)
+        finish.settle(sides, ends.intent, port)
+        _resume(sides.find_at_destination(), ends)
+        self.kept_paths = finish.complete(sides, ends.intent, port)
 
     @contextlib.contextmanager
     def _open_ends(self, record: Record) -> t.Iterator[Ends]:
@@ -234,8 +249,18 @@ def _take_back(ends: Ends) -> None:
     if ends.read_situation().disks in ("streaming", "local"):
         _undefine_arrival(sides)
     _give_autostart_back(ends)
-    volumes.delete(sides.destination, find_made_volumes(ends.record))
+    _delete_copies(ends)
     _resume(sides.find_at_source(), ends)
+
+
+def _delete_copies(ends: Ends) -> None:
+    """Delete what was made on the destination, and what making it durable may have left."""
+    destination, intent = ends.sides.destination, ends.intent
+    copied = [disk.destination_path for disk in intent.disks_to_move]
+    with folders.open_folders(destination, copied):
+        durable.clean_up(destination, copied, intent.sync_token)
+        deletion.delete_own_files(destination, find_made_files(ends.record, intent))
+    volumes.delete(destination, find_made_volumes(ends.record))
 
 
 def _take_back_source(ends: Ends) -> None:
@@ -269,20 +294,13 @@ def _release_source(ends: Ends) -> None:
         migration.destroy(domain)
 
 
-def _finish(ends: Ends) -> None:
-    sides, port = ends.sides, read_port(ends.record)
-    finish.settle(sides, ends.intent, port)
-    _resume(sides.find_at_destination(), ends)
-    finish.complete(sides, ends.intent, port)
-
-
 def _give_up(ends: Ends) -> None:
     """End what is served for a guest that is gone. Disks that it may have run on stay, as only its owner knows why."""
     intent, sides = ends.intent, ends.sides
     if intent.streamed:
         serve.stop(sides.source, intent.helper, intent.export_helper.leftover_paths)
     if not any(step.name == "migrate" for step in ends.record.steps):
-        volumes.delete(sides.destination, find_made_volumes(ends.record))
+        _delete_copies(ends)
 
 
 def make_recovery(_connection: Connection, _journal: Journal) -> MigrationRecovery:
@@ -301,10 +319,12 @@ def describe_recovery(record: Record, direction: Direction) -> list[str]:
             else []
         )
         paths_to_delete = (
-            [disk.source_path for disk in intent.disks_to_move]
+            [disk.source_path for disk in intent.disks_to_move if not disk.is_own]
             if intent.remove_source_volumes
             else []
         )
+        own_paths = [disk.source_path for disk in intent.disks if disk.is_own]
+        paths_to_delete += own_paths if intent.undefine_source else []
         return [
             *pulled,
             *(
@@ -321,6 +341,9 @@ def describe_recovery(record: Record, direction: Direction) -> list[str]:
     volumes_to_delete = [
         f"delete the volume {ref.pool}/{ref.name} on {intent.destination_uri}"
         for ref in find_made_volumes(record)
+    ]
+    volumes_to_delete += [
+        f"delete {path} on {intent.destination_uri}" for path in find_made_files(record, intent)
     ]
     return [*merged, *autostart, *volumes_to_delete]
 
@@ -340,8 +363,8 @@ def find_made_volumes(record: Record) -> list[VolumeRef]:
     """Return the destination's volumes that the transaction made, or was about to make."""
     return [
         VolumeRef(step.arguments["pool"], step.arguments["volume"])
-        for step in record.steps
-        if step.name == "volume" and step.facts.get("made", True)
+        for step in _list_made(record)
+        if step.arguments["pool"]
     ]
 
 
@@ -360,6 +383,20 @@ def _is_tidied(ends: Ends) -> bool:
         and domains.find(ends.source, intent.helper) is None
         and not dependency.find_remains(ends.source, intent.token).files
     )
+
+
+def find_made_files(record: Record, intent: Intent) -> list[str]:
+    """Return the paths of the files that the transaction made on the destination outside of its pools."""
+    names = [step.arguments["volume"] for step in _list_made(record) if not step.arguments["pool"]]
+    return [
+        disk.destination_path
+        for disk in intent.disks_to_move
+        if disk.pool is None and disk.volume in names
+    ]
+
+
+def _list_made(record: Record) -> list[Step]:
+    return [step for step in record.steps if step.name == "volume" and step.facts.get("made", True)]
 
 
 def _undefine_arrival(sides: Endpoints) -> None:

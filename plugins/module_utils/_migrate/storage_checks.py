@@ -13,6 +13,7 @@ import posixpath
 import typing as t
 
 from .model import Finding
+from .xml import NVRAM
 
 if t.TYPE_CHECKING:
     from .facts import Facts
@@ -48,7 +49,9 @@ def check_disks(plan: MigrationPlan, facts: Facts) -> t.Iterator[Finding]:
     """Judge where each disk goes."""
     sources = {disk.target: disk for disk in plan.guest.disks}
     for disk in plan.disks:
-        if disk.is_moved:
+        if disk.action == "follow":
+            yield Finding("disk", "ok", f"{disk.target} ({disk.source_path}): {disk.reason}")
+        elif disk.is_moved:
             yield _judge_moved(disk, sources[disk.target], plan, facts)
         else:
             yield _judge_left(disk, sources[disk.target])
@@ -90,6 +93,8 @@ def _judge_source(where: str, source: SourceDisk) -> Finding | None:
 
 
 def _judge_place(where: str, disk: DiskPlan, facts: Facts) -> Finding | None:
+    if disk.pool is None and disk.target == NVRAM:
+        return _judge_settings(where, disk, facts)
     if disk.pool is None:
         return _fail(
             f"{where}: the destination has no active pool at {posixpath.dirname(disk.source_path)}",
@@ -110,6 +115,16 @@ def _judge_place(where: str, disk: DiskPlan, facts: Facts) -> Finding | None:
             "needed, remove it (remove_source_volumes: true leaves none). Or write destination_pool.",
         )
     return None
+
+
+def _judge_settings(where: str, disk: DiskPlan, facts: Facts) -> Finding | None:
+    """Judge the place of a firmware's settings that no pool has."""
+    if disk.destination_path in facts.missing_on_destination:
+        return None
+    return _fail(
+        f"{where}: the destination has such a file, and it could not be proven to be the same one",
+        "If an earlier move left it there, remove it. If both hosts share the folder, make a pool of it on both.",
+    )
 
 
 def _judge_base(
@@ -214,4 +229,13 @@ def check_cache(plan: MigrationPlan, _facts: Facts) -> t.Iterator[Finding]:
                 else "which needs QEMU 4.0 on both hosts"
             ),
             "Give the disk cache='none' at the guest's next start.",
+        )
+    unsafe = [disk.target for disk in plan.guest.disks if disk.cache == "unsafe"]
+    flushed = [disk.target for disk in plan.disks_to_move if disk.target in unsafe]
+    if plan.guest.running and flushed:
+        yield Finding(
+            "cache",
+            "ok",
+            f"{', '.join(flushed)} has cache=unsafe, and cache=writeback on the destination until its next start: the "
+            "source's must not go before the copy is durable",
         )

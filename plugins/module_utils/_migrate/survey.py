@@ -21,16 +21,19 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._layers.stored im
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
     domain_xml,
     domains,
+    folders,
     storage,
     storage_xml,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.element_xml import (
     read_attribute,
 )
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.metadata import VolumeRef
 
 from .endpoints import SeenState, read_state
 from .host_resources import find_obstacles
 from .model import Guest, SourceDisk
+from .xml import NVRAM
 
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._layers.layers import Layer
@@ -68,13 +71,16 @@ def read_guest(source: Connection, destination: Connection, domain: libvirt.virD
         memory_bytes=definition.memory_bytes,
         disks=tuple(
             dataclasses.replace(
-                _read_disk(source, destination, domain, disk, chains[disk.target], probe),
+                _read_disk(
+                    source, destination, domain, definition, disk, chains[disk.target], probe
+                ),
                 is_complete=disk.target not in incomplete,
                 obstacles=find_obstacles(elements[disk.target]),
                 layers=tops.get(disk.target, ()) + tuple(map(str, chains[disk.target])),
             )
             for disk in definition.disks
-        ),
+        )
+        + _read_variables(source, destination, definition, probe),
         incomplete=layers.explain_incomplete(root) or "",
         dependency=definition.metadata.dependency,
         persistent=domains.is_persistent(domain),
@@ -95,6 +101,7 @@ def _read_disk(
     source: Connection,
     destination: Connection,
     domain: libvirt.virDomain,
+    definition: domain_xml.Definition,
     disk: domain_xml.Disk,
     lower: tuple[Layer, ...],
     probe: _SharedStorage,
@@ -120,6 +127,7 @@ def _read_disk(
         chain=chain,
         readonly=disk.readonly,
         shareable=disk.shareable,
+        is_own=_is_own(volume, definition) and (disk.device != "disk" or disk.readonly),
         exists_there=exists_there,
         shared=exists_there and volume is not None and probe.proves(volume),
         base_format=lower[0].format if lower else None,
@@ -127,6 +135,46 @@ def _read_disk(
         base_is_same=same,
         cache=disk.cache,
     )
+
+
+def _is_own(volume: storage.Volume | None, definition: domain_xml.Definition) -> bool:
+    """Return whether a volume is one that the machine's metadata says to belong to it."""
+    if volume is None:
+        return False
+    ref = VolumeRef(storage.look_up_pool_of(volume).name(), volume.name())
+    return ref in definition.metadata.volumes
+
+
+def _read_variables(
+    source: Connection,
+    destination: Connection,
+    definition: domain_xml.Definition,
+    probe: _SharedStorage,
+) -> tuple[SourceDisk, ...]:
+    """Return the file in which the guest's firmware keeps its settings, where the source can be seen to have it."""
+    path = definition.nvram
+    if path is None:
+        return ()
+    with folders.open_folders(source, [path]):
+        volume = storage.find_volume_by_path(source, path)
+        if volume is None:
+            return ()
+        described, pool = storage.read_volume(volume), storage.look_up_pool_of(volume)
+        pool_name = None if folders.is_open_folder(pool) else pool.name()
+        exists_there = folders.does_file_exist(destination, path) is not False
+        return (
+            SourceDisk(
+                NVRAM,
+                device=NVRAM,
+                path=path,
+                capacity_bytes=described.capacity_bytes,
+                allocation_bytes=described.allocation_bytes,
+                pool=pool_name,
+                exists_there=exists_there,
+                shared=exists_there and pool_name is not None and probe.proves(volume),
+                is_own=True,
+            ),
+        )
 
 
 def _find_base(destination: Connection, chain: tuple[str, ...]) -> tuple[str | None, bool]:

@@ -9,11 +9,16 @@
 
 from __future__ import annotations
 
+import posixpath
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Conflict, Unsupported
 from ansible_collections.headroom.libvirt.plugins.module_utils._layers import deletion
-from ansible_collections.headroom.libvirt.plugins.module_utils._virt import storage, storage_xml
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
+    folders,
+    storage,
+    storage_xml,
+)
 
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
@@ -25,12 +30,21 @@ if t.TYPE_CHECKING:
 
 
 def create(connection: Connection, disk: DiskPlan) -> None:
-    """Make the empty volume that ``disk`` will fill; raises Conflict when there is one of that name."""
-    if disk.pool is None or disk.volume is None:
-        raise Unsupported(
-            f"the destination has no pool for the disk {disk.target}", disk=disk.target
-        )
-    pool = storage.look_up_pool(connection, disk.pool)
+    """Make the empty volume that ``disk`` will fill; raises Conflict when there is one of that name.
+
+    One that is planned for no pool is made in the pool that is over its folder just now.
+    """
+    if disk.pool is not None:
+        pool = storage.look_up_pool(connection, disk.pool)
+    else:
+        folder_pool = folders.find_pool(connection, posixpath.dirname(disk.destination_path))
+        if folder_pool is None:
+            raise Unsupported(
+                f"the destination has no pool for the disk {disk.target}", disk=disk.target
+            )
+        pool = folder_pool
+    if disk.volume is None:
+        raise Unsupported(f"the disk {disk.target} has no name for a volume", disk=disk.target)
     new = storage_xml.NewVolume(
         disk.volume,
         disk.capacity_bytes,

@@ -27,6 +27,10 @@ if t.TYPE_CHECKING:
     )
 
 
+# As what the settings of a guest's firmware are planned with, among its disks.
+NVRAM: t.Final = "nvram"
+
+
 @dataclasses.dataclass(frozen=True)
 class PlacedDisk:
     """A disk as the destination has it; with ``backing`` what it has not got yet is read from there."""
@@ -42,9 +46,12 @@ def make_destination_xml(
     disks: t.Iterable[PlacedDisk],
     moved: t.Mapping[tuple[str, str], tuple[str, str]],
     dependency: Dependency | None = None,
+    *,
+    is_flushed: bool = False,
 ) -> str:
     """Return the domain's XML with ``disks`` where the destination has them.
 
+    With ``is_flushed`` QEMU makes durable what it writes to them, although they have ``cache=unsafe``.
     ``moved`` maps (pool, volume) on the source to those on the destination, for the volumes that the metadata owns.
     ``dependency`` is what the guest will read from the source at first.
     """
@@ -54,7 +61,10 @@ def make_destination_xml(
         target = element.find("target")
         disk = placed.get("" if target is None else target.get("dev", ""))
         if disk is not None:
-            _place_disk(element, disk)
+            _place_disk(element, disk, is_flushed=is_flushed)
+    variables = root.find("os/nvram")
+    if variables is not None and NVRAM in placed:
+        variables.text = placed[NVRAM].path
     owned = metadata.find_in(root)
     volumes = tuple(
         metadata.VolumeRef(*moved.get((ref.pool, ref.name), (ref.pool, ref.name)))
@@ -66,7 +76,7 @@ def make_destination_xml(
     return serialise(root)
 
 
-def _place_disk(element: etree._Element, disk: PlacedDisk) -> None:
+def _place_disk(element: etree._Element, disk: PlacedDisk, *, is_flushed: bool) -> None:
     for name in ("backingStore", "mirror"):
         for old in element.findall(name):
             element.remove(old)
@@ -76,6 +86,8 @@ def _place_disk(element: etree._Element, disk: PlacedDisk) -> None:
         driver = etree.Element("driver", name="qemu")
         element.insert(0, driver)
     driver.set("type", disk.format)
+    if is_flushed and driver.get("cache") == "unsafe":
+        driver.set("cache", "writeback")
     source = element.find("source")
     if source is None:
         source = etree.Element("source")

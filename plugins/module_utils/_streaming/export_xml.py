@@ -69,6 +69,23 @@ def build_reader_xml(name: str, title: str, platform: Platform, export: Export) 
     return _build_idle_domain_xml(name, title, platform, [disk])
 
 
+def build_writer_xml(
+    name: str, title: str, platform: Platform, files: t.Iterable[tuple[str, str]]
+) -> str:
+    """Return a domain that never runs, and whose QEMU has the ``files``, (path, format), open for writing.
+
+    What an image stands on is not opened, nor is anything probed.
+    """
+    disks = []
+    for path, image_format in files:
+        disk = etree.Element("disk", type="file", device="disk")
+        etree.SubElement(disk, "driver", name="qemu", type=image_format, cache="writeback")
+        etree.SubElement(disk, "source", file=path)
+        etree.SubElement(disk, "backingStore")
+        disks.append(disk)
+    return _build_idle_domain_xml(name, title, platform, disks)
+
+
 def _build_idle_domain_xml(
     name: str,
     title: str,
@@ -91,7 +108,7 @@ def _build_idle_domain_xml(
     if platform.emulator:
         etree.SubElement(devices, "emulator").text = platform.emulator
     for number, disk in enumerate(disks):
-        etree.SubElement(disk, "target", dev=_name_target(number), bus="virtio")
+        etree.SubElement(disk, "target", dev=name_target(number), bus="virtio")
         devices.append(disk)
     etree.SubElement(devices, "controller", type="usb", model="none")
     etree.SubElement(devices, "memballoon", model="none")
@@ -113,7 +130,7 @@ def _build_disk(served: Served) -> etree._Element:
     return disk
 
 
-def _name_target(number: int) -> str:
+def name_target(number: int) -> str:
     """Return the name of a helper's disk, counted from 0: ``vda``, … ``vdz``, ``vdaa`` …"""
     letters = ""
     number += 1
@@ -134,7 +151,7 @@ def build_backup_xml(helper: Helper, port: int) -> str:
         disk = etree.SubElement(
             disks,
             "disk",
-            name=_name_target(number),
+            name=name_target(number),
             backup="yes",
             type="file",
             exportname=served.name,

@@ -23,9 +23,10 @@ if t.TYPE_CHECKING:
 EXPORT_PREFIX: t.Final = "headroom-export-"
 TLS_PROBE_PREFIX: t.Final = "headroom-tls-"
 WARM_IMAGE_PREFIX: t.Final = "headroom-warm-"
+SYNC_PREFIX: t.Final = "headroom-sync-"
 # What an overlay is called at its end that a guest writes into while it moves.
 OVERLAY_SUFFIX: t.Final = "overlay"
-_HELPER_PREFIXES: t.Final = (EXPORT_PREFIX, TLS_PROBE_PREFIX, WARM_IMAGE_PREFIX)
+_HELPER_PREFIXES: t.Final = (EXPORT_PREFIX, TLS_PROBE_PREFIX, WARM_IMAGE_PREFIX, SYNC_PREFIX)
 # Enough that no two tokens share them; a name of a domain is also that of sockets and files.
 _TOKEN_DIGITS: t.Final = 12
 

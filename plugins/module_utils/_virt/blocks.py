@@ -64,6 +64,12 @@ def commit_between(domain: Domain, target: str, top: str, base: str) -> None:
         domain.blockCommit(target, base, top, 0, 0)
 
 
+def set_size(domain: Domain, target: str, size_bytes: int) -> None:
+    """Have a running domain's disk be that large."""
+    with translate_errors(f"set the size of the disk {target} of {domain.name()!r}"):
+        domain.blockResize(target, size_bytes, libvirt.VIR_DOMAIN_BLOCK_RESIZE_BYTES)
+
+
 def pivot(domain: Domain, target: str) -> None:
     """End a job that is ready, and let the domain go on with what it has written."""
     with translate_errors(f"leave the overlay of the disk {target} of {domain.name()!r}"):

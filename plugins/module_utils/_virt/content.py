@@ -17,9 +17,11 @@ import stat
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
+    ChecksumMismatch,
     HeadroomError,
     NotFound,
 )
+from ansible_collections.headroom.libvirt.plugins.module_utils._sparse import SparseDigest
 
 from . import storage
 
@@ -46,6 +48,7 @@ class _FileSender:
         self._size = size
         self.position = 0
         self.hash = hashlib.sha256()
+        self.sparse = SparseDigest()
 
     def send(self, stream: libvirt.virStream) -> None:
         stream.sparseSendAll(self._read, self._find_section, self._skip, None)
@@ -64,12 +67,14 @@ class _FileSender:
     def _read(self, _stream: libvirt.virStream, count: int, _opaque: object) -> bytes:
         chunk = os.pread(self._descriptor, count, self.position)
         self.hash.update(chunk)
+        self.sparse.add(chunk)
         self.position += len(chunk)
         return chunk
 
     def _skip(self, _stream: libvirt.virStream, length: int, _opaque: object) -> int:
         for start in range(0, length, len(_ZEROS)):
             self.hash.update(_ZEROS[: min(len(_ZEROS), length - start)])
+        self.sparse.add_hole(length)
         self.position += length
         return 0
 
@@ -104,9 +109,14 @@ def open_source(option: str, path: str) -> int:
 
 
 def send_file(connection: Connection, volume: libvirt.virStorageVol, descriptor: int) -> Digest:
-    """Upload the whole open file into ``volume`` and return the Digest of exactly what was sent."""
+    """Upload the whole open file into ``volume`` and return the Digest of exactly what was sent.
+
+    Raises ChecksumMismatch when something else is read back.
+    """
     sender = _FileSender(descriptor, os.fstat(descriptor).st_size)
     storage.upload(connection, volume, sender.send)
+    received = storage.digest_sparse(connection, volume, sender.position, lambda: None)
+    require_same(storage.read_volume_path(volume), sender.sparse, received)
     return Digest(sender.hash.hexdigest(), sender.position)
 
 
@@ -133,7 +143,7 @@ def _write_all(descriptor: int, chunk: bytes, position: int) -> None:
 
 
 def send_bytes(connection: Connection, volume: libvirt.virStorageVol, content: bytes) -> None:
-    """Upload ``content`` into ``volume``."""
+    """Upload ``content`` into ``volume``; raises ChecksumMismatch when something else is read back."""
     rest = [content]
 
     def read(_stream: libvirt.virStream, count: int, _opaque: object) -> bytes:
@@ -141,6 +151,20 @@ def send_bytes(connection: Connection, volume: libvirt.virStorageVol, content: b
         return chunk
 
     storage.upload(connection, volume, lambda stream: stream.sendAll(read, None))
+    sent = SparseDigest()
+    sent.add(content)
+    received = storage.digest_sparse(connection, volume, sent.size_bytes, lambda: None)
+    require_same(storage.read_volume_path(volume), sent, received)
+
+
+def require_same(path: str, sent: SparseDigest, received: SparseDigest) -> None:
+    """Raise ChecksumMismatch unless what was read back of the volume at ``path`` is what was sent into it."""
+    if received.hex() != sent.hex():
+        raise ChecksumMismatch(
+            f"{path} is not what was sent there: {received.size_bytes} bytes of {sent.size_bytes} were read back, or "
+            "other ones. Nothing else is touched. Look at that host's storage and memory, then run the task again.",
+            path=path,
+        )
 
 
 def copy(

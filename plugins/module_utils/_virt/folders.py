@@ -62,7 +62,7 @@ def does_file_exist(connection: Connection, path: str) -> bool | None:
         return True
     folder, name = posixpath.split(path)
     try:
-        pool = _find_pool(connection, folder)
+        pool = find_pool(connection, folder)
         if pool is not None:
             return storage.try_to_refresh(pool) and storage.find_volume(pool, name) is not None
         with open_folder(connection, folder) as opened:
@@ -74,7 +74,7 @@ def does_file_exist(connection: Connection, path: str) -> bool | None:
 def does_folder_exist(connection: Connection, folder: str) -> bool | None:
     """Return whether the host has the folder; None where that cannot be known."""
     try:
-        if _find_pool(connection, folder) is not None:
+        if find_pool(connection, folder) is not None:
             return True
         with open_folder(connection, folder) as opened:
             return opened is not None
@@ -82,7 +82,22 @@ def does_folder_exist(connection: Connection, folder: str) -> bool | None:
         return None
 
 
-def _find_pool(connection: Connection, folder: str) -> storage.Pool | None:
+@contextlib.contextmanager
+def open_folders(connection: Connection, paths: t.Iterable[str]) -> t.Iterator[None]:
+    """While this lasts, the files at ``paths`` are volumes, also those whose folder no pool has."""
+    with contextlib.ExitStack() as stack:
+        for folder in sorted({posixpath.dirname(path) for path in paths}):
+            if find_pool(connection, folder) is None:
+                stack.enter_context(open_folder(connection, folder))
+        yield
+
+
+def is_open_folder(pool: storage.Pool) -> bool:
+    """Return whether a pool is one that open_folder() has made."""
+    return pool.name().startswith(_PREFIX)
+
+
+def find_pool(connection: Connection, folder: str) -> storage.Pool | None:
     """Return the active pool over ``folder``: libvirt lets no second one lie over it."""
     for pool in storage.list_pools(connection):
         if storage.is_active(pool) and storage.read_pool(pool).path == folder:

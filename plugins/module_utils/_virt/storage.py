@@ -16,6 +16,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     HeadroomError,
     NotFound,
 )
+from ansible_collections.headroom.libvirt.plugins.module_utils._sparse import SparseDigest
 
 from . import capabilities, storage_xml
 from .connection import Connection, translate_errors
@@ -24,6 +25,9 @@ from .libvirt_dep import libvirt
 if t.TYPE_CHECKING:
     Pool = libvirt.virStoragePool
     Volume = libvirt.virStorageVol
+
+# libvirt's own limit of what one message of a stream carries.
+_CHUNK_BYTES: t.Final = 256 * 1024
 
 
 def list_pools(connection: Connection) -> list[Pool]:
@@ -212,6 +216,66 @@ def download(
         stream = connection.handle.newStream(0)
         volume.download(stream, 0, 0, 0)
         _run(stream, receive)
+
+
+def copy_sparse(
+    ends: tuple[Connection, Connection], source: Volume, target: Volume, go_on: t.Callable[[], None]
+) -> SparseDigest:
+    """Copy a volume of one host into one of another, byte for byte, holes as holes; return the digest of what was sent.
+
+    ``go_on`` is called now and then, and stops the copying by raising.
+    """
+    digest = SparseDigest()
+    with translate_errors(f"copy the volume {source.name()!r}"):
+        reader, writer = (connection.handle.newStream(0) for connection in ends)
+        source.download(reader, 0, 0, libvirt.VIR_STORAGE_VOL_DOWNLOAD_SPARSE_STREAM)
+        try:
+            target.upload(writer, 0, 0, libvirt.VIR_STORAGE_VOL_UPLOAD_SPARSE_STREAM)
+            _run(writer, lambda _writer: _read_sparse(reader, digest, go_on, writer))
+            reader.finish()
+        except BaseException:
+            _abort(reader)
+            raise
+    return digest
+
+
+def digest_sparse(
+    connection: Connection, volume: Volume, length: int, go_on: t.Callable[[], None]
+) -> SparseDigest:
+    """Return the digest of the first ``length`` bytes of a volume's file; ``go_on`` as for copy_sparse()."""
+    digest = SparseDigest()
+    with translate_errors(f"read the volume {volume.name()!r}"):
+        reader = connection.handle.newStream(0)
+        volume.download(reader, 0, length, libvirt.VIR_STORAGE_VOL_DOWNLOAD_SPARSE_STREAM)
+        _run(reader, lambda stream: _read_sparse(stream, digest, go_on))
+    return digest
+
+
+def _read_sparse(
+    reader: libvirt.virStream,
+    digest: SparseDigest,
+    go_on: t.Callable[[], None],
+    writer: libvirt.virStream | None = None,
+) -> None:
+    while True:
+        go_on()
+        chunk = reader.recvFlags(_CHUNK_BYTES, libvirt.VIR_STREAM_RECV_STOP_AT_HOLE)
+        if isinstance(chunk, int):  # no data here, but a hole
+            length = reader.recvHole(0)
+            digest.add_hole(length)
+            if writer is not None:
+                writer.sendHole(length, 0)
+        elif not chunk:
+            return
+        else:
+            digest.add(chunk)
+            if writer is not None:
+                _send(writer, chunk)
+
+
+def _send(writer: libvirt.virStream, chunk: bytes) -> None:
+    while chunk:
+        chunk = chunk[writer.send(chunk) :]
 
 
 def _run(stream: libvirt.virStream, transfer: t.Callable[[libvirt.virStream], None]) -> None:

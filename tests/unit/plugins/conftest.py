@@ -9,6 +9,8 @@ import typing as t
 
 import pytest
 
+from ansible_collections.headroom.libvirt.plugins.module_utils._sparse import SparseDigest
+from ansible_collections.headroom.libvirt.plugins.module_utils._streaming import durable
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import storage
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
     Connection,
@@ -88,6 +90,13 @@ def contents(monkeypatch: pytest.MonkeyPatch) -> dict[str, bytes]:
     ) -> None:
         receive(MemoryStream(held.get(volume.path(), b"")))
 
+    def digest(_connection: Connection, volume: t.Any, length: int, _go_on: t.Any) -> SparseDigest:
+        received = SparseDigest()
+        received.add(held.get(volume.path(), b"")[:length])
+        return received
+
+    monkeypatch.setattr(storage, "digest_sparse", digest)
+    monkeypatch.setattr(durable, "make_durable", lambda *_arguments: {})
     monkeypatch.setattr(storage, "upload", upload)
     monkeypatch.setattr(storage, "download", download)
     return held

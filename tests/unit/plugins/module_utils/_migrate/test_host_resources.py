@@ -185,7 +185,7 @@ def test_the_firmware_and_a_kernel_are_files() -> None:
         "<nvram template='/f/VARS.fd'>/n/a.fd</nvram><acpi><table type='slic'>/f/slic</table></acpi>"
     )
     paths = [resource.path for resource in resources(system=system)]
-    assert paths == ["/f/OVMF.fd", "/b/vmlinuz", "/b/initrd", "/f/VARS.fd", "/f/slic"]
+    assert paths == ["/f/OVMF.fd", "/b/vmlinuz", "/b/initrd", "/n", "/f/VARS.fd", "/f/slic"]
 
 
 def test_arguments_of_qemu_are_refused() -> None:

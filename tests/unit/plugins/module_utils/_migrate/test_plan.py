@@ -212,3 +212,68 @@ def test_every_plan_takes_all_data_along(
         made.copy_storage == "inc",
     )
     assert made.parameters.get("migrate_disks", []) == [one.target for one in made.disks_to_move]
+
+
+SEED = SourceDisk(
+    "sda", "cdrom", "/images/a.seed.iso", pool="default", capacity_bytes=4096, is_own=True
+)
+
+
+@pytest.mark.parametrize(
+    ("running", "options"),
+    [
+        (True, {}),
+        (True, {"mode": "precopy"}),
+        (True, {"mode": "postcopy", "migrate_disks": ("vda",)}),
+        (True, {"mode": "streaming"}),
+        (True, {"mode": "precopy", "copy_storage": "all"}),
+        (False, {}),
+    ],
+)
+def test_what_belongs_to_the_machine_alone_goes_along(
+    running: bool, options: dict[str, t.Any]
+) -> None:
+    """F3: libvirt moves no drive that is only read, so that it is copied before; and never by libvirt."""
+    made = planned(disk(), SEED, running=running, **options)
+    without = planned(disk(), running=running, **options)
+    seed = made.disks[-1]
+    assert (seed.action, seed.destination_path) == ("bring", "/images/a.seed.iso")
+    assert seed in made.volumes_to_copy
+    assert made.parameters == without.parameters
+    assert (made.flags, made.copy_storage) == (without.flags, without.copy_storage)
+    assert made.volumes_to_copy == (made.disks if not running else (seed,))
+
+
+def test_it_follows_its_disks_into_another_pool() -> None:
+    assert planned(disk(), SEED, destination_pool="fast").disks[-1].pool == "fast"
+
+
+def test_it_stays_where_both_hosts_have_it() -> None:
+    shared = dataclasses.replace(SEED, exists_there=True, shared=True)
+    assert planned(disk(), shared).disks[-1].action == "leave"
+
+
+def test_a_medium_of_somebody_else_is_no_volume_of_the_machine() -> None:
+    foreign = dataclasses.replace(SEED, is_own=False)
+    assert [one.target for one in planned(disk(), foreign).disks] == ["vda"]
+
+
+NVRAM = SourceDisk("nvram", "nvram", "/nvram/a_VARS.fd", capacity_bytes=4096, is_own=True)
+
+
+def test_the_settings_of_a_firmware_that_runs_are_brought_by_qemu() -> None:
+    """F3: and the source's go with the definition, unless they may be the very same file."""
+    made = planned(disk(), NVRAM, mode="precopy")
+    assert made.disks[-1].action == "follow"
+    assert made.disks[-1] not in (*made.disks_to_move, *made.volumes_to_copy)
+    assert made.parameters["migrate_disks"] == ["vda"]
+    there = dataclasses.replace(NVRAM, exists_there=True)
+    assert planned(disk(), there, mode="precopy").disks[-1].action == "leave"
+
+
+def test_the_settings_of_a_firmware_at_rest_are_copied_whether_a_pool_has_them_or_not() -> None:
+    settings = planned(disk(), NVRAM, running=False).disks[-1]
+    assert (settings.action, settings.pool) == ("bring", None)
+    assert settings.destination_path == "/nvram/a_VARS.fd"
+    pooled = dataclasses.replace(NVRAM, path="/images/a.nvram.raw", pool="default")
+    assert planned(disk(), pooled, running=False).disks[-1].pool == "default"

@@ -342,3 +342,41 @@ def test_what_was_told_before_is_not_refused_later() -> None:
     planned = GuestState(checkpoints=("monday",))
     (finding,) = preflight.judge_state(made(), planned, planned=planned)
     assert finding.status == "warning"
+
+
+def test_what_is_brought_along_need_not_be_there() -> None:
+    """F3: a seed that belongs to the machine alone, and the settings of its firmware."""
+    seed = SourceDisk("sda", "cdrom", "/images/seed.iso", pool="default", is_own=True)
+    nvram = SourceDisk("nvram", "nvram", "/images/a.nvram", pool="default", is_own=True)
+    resource = dataclasses.replace(SEED, path="/images/seed.iso")
+    lacking = dataclasses.replace(
+        GOOD,
+        **hardware(resources=(resource,), nvram="/images/a.nvram"),
+        proofs={resource: False},
+        missing_on_destination=("/images/a.nvram",),
+    )
+    off = dataclasses.replace(GUEST, running=False, disks=(DISK, seed, nvram))
+    assert failed(lacking, made(off)) == []
+    without = dataclasses.replace(off, disks=(DISK,))
+    assert [finding.check for finding in failed(lacking, made(without))] == ["cdrom", "nvram"]
+
+
+def test_a_disk_that_is_never_synced_is_while_it_arrives() -> None:
+    unsafe = dataclasses.replace(DISK, cache="unsafe")
+    findings = preflight.evaluate(with_disks(unsafe), GOOD)
+    (finding,) = [finding for finding in findings if finding.check == "cache"]
+    assert finding.status == "ok"
+    assert "cache=writeback on the destination until its next start" in finding.detail
+
+
+def test_the_settings_of_a_firmware_are_not_written_over() -> None:
+    """F3: where no pool has them, it cannot be proven that both hosts have the same file."""
+    settings = SourceDisk("nvram", "nvram", "/nvram/a_VARS.fd", is_own=True)
+    off = dataclasses.replace(GUEST, running=False, disks=(DISK, settings))
+    facts = dataclasses.replace(GOOD, **hardware(nvram="/nvram/a_VARS.fd"))
+    (finding,) = failed(facts, made(off))
+    assert "the destination has such a file" in finding.detail
+    absent = dataclasses.replace(facts, missing_on_destination=("/nvram/a_VARS.fd",))
+    assert failed(absent, made(off)) == []
+    running = dataclasses.replace(off, running=True)
+    assert failed(facts, made(running)) == []

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import typing as t
 
@@ -14,6 +15,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.intent i
     make_intent,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.model import (
+    DiskPlan,
     Guest,
     Request,
     SourceDisk,
@@ -100,6 +102,20 @@ def test_only_volumes_that_this_made_are_taken_back() -> None:
         VolumeRef("default", "a.qcow2"),
         VolumeRef("default", "begun.qcow2"),
     ]
+
+
+def test_a_file_that_no_pool_has_is_taken_back_by_its_path() -> None:
+    steps = (
+        Step("volume", {"pool": None, "volume": "a_VARS.fd"}, "done"),
+        Step("volume", {"pool": "default", "volume": "a.qcow2"}, "done"),
+    )
+    settings = DiskPlan(
+        "nvram", "bring", "", "/nvram/a_VARS.fd", "/nvram/a_VARS.fd", volume="a_VARS.fd"
+    )
+    intent = dataclasses.replace(streaming(), disks=(*streaming().disks, settings))
+    assert recover.find_made_files(record(*steps), intent) == ["/nvram/a_VARS.fd"]
+    assert recover.find_made_files(record(), intent) == []
+    assert recover.find_made_volumes(record(*steps)) == [VolumeRef("default", "a.qcow2")]
 
 
 def test_what_recovering_would_do_is_told() -> None:

@@ -85,3 +85,32 @@ def test_the_password_of_a_console_goes_along() -> None:
     device = parse_element(text).find("devices/graphics")
     assert device is not None
     assert dict(device.attrib) == dict(parse_element(screen).attrib)
+
+
+def test_a_copy_is_flushed_although_its_disk_is_unsafe() -> None:
+    """D12: with cache=unsafe nothing is ever synced, and the source's disk would go before its copy is durable."""
+    unsafe = GUEST.replace("cache='none'", "cache='unsafe'")
+    placed = [xml.PlacedDisk("vda", "/fast/a.qcow2", "qcow2", EXPORT)]
+    for is_flushed, cache in ((True, "writeback"), (False, "unsafe")):
+        text = xml.make_destination_xml(unsafe, placed, {}, is_flushed=is_flushed)
+        driver = parse_element(text).find("devices/disk/driver")
+        assert driver is not None
+        assert driver.get("cache") == cache
+    other = xml.make_destination_xml(GUEST, placed, {}, is_flushed=True)
+    assert "cache='none'" in other.replace('"', "'")
+
+
+def test_what_belongs_to_the_machine_alone_is_found_where_it_was_brought() -> None:
+    """F3: a seed, and the settings of the firmware."""
+    text = GUEST.replace("</os>", "<nvram template='/t'>/images/a.nvram.raw</nvram></os>")
+    placed = [
+        xml.PlacedDisk("sda", "/fast/seed.iso", "raw"),
+        xml.PlacedDisk(xml.NVRAM, "/fast/a.nvram.raw", "raw"),
+    ]
+    root = parse_element(xml.make_destination_xml(text, placed, {}))
+    nvram, cdrom = root.find("os/nvram"), root.find("devices/disk[@device='cdrom']")
+    assert nvram is not None
+    assert cdrom is not None
+    assert (nvram.text, nvram.get("template")) == ("/fast/a.nvram.raw", "/t")
+    assert cdrom.find("source").get("file") == "/fast/seed.iso"  # type: ignore[union-attr]
+    assert cdrom.find("readonly") is not None
