@@ -20,7 +20,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Co
 from ansible_collections.headroom.libvirt.plugins.module_utils._layers import layers
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import domain_xml, domains
 
-from . import live, seal, sources, template
+from . import live, seal, sources, template, trial
 
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._journal.journal import Journal
@@ -93,6 +93,7 @@ def open_capture(
         raise InvalidInput(
             "source.domain", capture.domain, "has no disk", "Name a domain with a disk of its own."
         )
+    trial.try_definition(connection, text_of_template, domain.UUIDString())
     with contextlib.ExitStack() as stack:
         if look_only:
             disks = sources.find_disks(connection, definition)

@@ -24,9 +24,16 @@ EXPORT_PREFIX: t.Final = "headroom-export-"
 TLS_PROBE_PREFIX: t.Final = "headroom-tls-"
 WARM_IMAGE_PREFIX: t.Final = "headroom-warm-"
 SYNC_PREFIX: t.Final = "headroom-sync-"
+TRIAL_PREFIX: t.Final = "headroom-trial-"
 # What an overlay is called at its end that a guest writes into while it moves.
 OVERLAY_SUFFIX: t.Final = "overlay"
-_HELPER_PREFIXES: t.Final = (EXPORT_PREFIX, TLS_PROBE_PREFIX, WARM_IMAGE_PREFIX, SYNC_PREFIX)
+_HELPER_PREFIXES: t.Final = (
+    EXPORT_PREFIX,
+    TLS_PROBE_PREFIX,
+    WARM_IMAGE_PREFIX,
+    SYNC_PREFIX,
+    TRIAL_PREFIX,
+)
 # Enough that no two tokens share them; a name of a domain is also that of sockets and files.
 _TOKEN_DIGITS: t.Final = 12
 
