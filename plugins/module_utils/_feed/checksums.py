@@ -5,7 +5,7 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""``find_checksum``: what a list such as SHA512SUMS says of a file.
+"""``find_checksum``: what a list such as SHA512SUMS says of a file. Pure.
 
 Debian and Ubuntu publish lists as sha512sum writes them, Fedora and its kin as BSD does, in a signature.
 """
@@ -15,9 +15,9 @@ from __future__ import annotations
 import re
 import typing as t
 
+from .armor import strip_signature
 from .entry import Checksum
 from .errors import InvalidFeed
-from .signature import strip_signature
 
 _DIGITS: t.Final = r"(?P<digits>[0-9a-fA-F]{64}|[0-9a-fA-F]{128})"
 _GNU: t.Final = re.compile(rf"{_DIGITS}(?:\s+[ *]?(?P<name>.+))?")

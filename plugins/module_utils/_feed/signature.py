@@ -29,6 +29,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     TimedOut,
 )
 
+from .armor import CLEARSIGNED
 from .errors import BadSignature, ExpiredKey, NotSigned, WrongKey
 
 _STATUS: t.Final = "[GNUPG:] "
@@ -43,8 +44,6 @@ _ARMOR = re.compile(
     r"(?P<body>.*?)-----END PGP PUBLIC KEY BLOCK-----",
     re.DOTALL,
 )
-_CLEARSIGNED: t.Final = b"-----BEGIN PGP SIGNED MESSAGE-----"
-_SIGNATURE: t.Final = b"-----BEGIN PGP SIGNATURE-----"
 _LONGEST_SECONDS: t.Final = 60.0
 
 
@@ -80,7 +79,7 @@ def read_trust(key: str, fingerprints: t.Sequence[str]) -> Trust:
 
 def verify(text: bytes, trusted: Trust, what: str) -> Signed:
     """Return what the clearsigned ``text`` says; raises one of the errors of a refused feed, naming ``what``."""
-    if not text.lstrip().startswith(_CLEARSIGNED):
+    if not text.lstrip().startswith(CLEARSIGNED):
         raise NotSigned(
             f"{what} is not signed. Ask its publisher for a signed one, or set verify: false."
         )
@@ -98,21 +97,6 @@ def verify(text: bytes, trusted: Trust, what: str) -> Signed:
         signed_at = judge(status, trusted.fingerprints, what)
         # What gpgv wrote is what was signed: a second reading of the armor by other rules could see another text.
         return Signed((folder / "text").read_bytes(), signed_at)
-
-
-def strip_signature(text: bytes) -> bytes:
-    """Return what a clearsigned ``text`` says, for who asked for no check; any other as it is.
-
-    https://www.rfc-editor.org/rfc/rfc9580#name-cleartext-signature-framewor
-    """
-    if not text.lstrip().startswith(_CLEARSIGNED):
-        return text
-    lines = text.lstrip().splitlines(keepends=True)
-    begin = next((index for index, line in enumerate(lines) if not line.strip()), len(lines)) + 1
-    end = next(
-        (index for index, line in enumerate(lines) if line.startswith(_SIGNATURE)), len(lines)
-    )
-    return b"".join(line[2:] if line.startswith(b"- ") else line for line in lines[begin:end])
 
 
 def _run_gpgv(folder: Path) -> str:

@@ -23,6 +23,7 @@ import typing as t
 from ansible_collections.headroom.libvirt.plugins.module_utils._times import parse_time
 
 from . import entry as entries
+from .armor import strip_signature
 from .entry import FeedEntry, FeedFile
 from .errors import InvalidFeed
 
@@ -52,7 +53,7 @@ _SECURE_BOOT: t.Final = "requirements.secureboot"
 def parse(text: bytes, kind: str) -> Data:
     """Return the JSON of an index (``kind`` ``index:1.0``) or of products (``products:1.0``); raises InvalidFeed."""
     try:
-        data = json.loads(text)
+        data = json.loads(strip_signature(text))
     except (ValueError, RecursionError) as error:
         raise InvalidFeed(f"the feed's {kind} is not JSON: {error}") from error
     if not isinstance(data, dict) or data.get("format") != kind:

@@ -19,6 +19,7 @@ import re
 import typing as t
 
 from . import entry as entries
+from .armor import strip_signature
 from .entry import Checksum, FeedEntry, FeedFile
 from .errors import InvalidFeed
 
@@ -36,7 +37,7 @@ _CHECKSUMS: t.Final = (
 def read_index(text: bytes) -> list[FeedEntry]:
     """Return an Entry for each template that holds a whole disk; raises InvalidFeed."""
     try:
-        sections = _split_sections(text.decode())
+        sections = _split_sections(strip_signature(text).decode())
     except UnicodeError as error:
         raise InvalidFeed("the index is not text. Check the address of the feed.") from error
     return [

@@ -142,24 +142,6 @@ def test_a_signature_is_passed_over_where_nobody_asks_for_it(
     assert feed.times == {}
 
 
-@pytest.mark.parametrize("newline", [b"\n", b"\r\n"])
-def test_what_was_signed_is_what_stands_between(newline: bytes) -> None:
-    lines = [
-        b"-----BEGIN PGP SIGNED MESSAGE-----",
-        b"Hash: SHA512",
-        b"",
-        b"- -----BEGIN PGP SIGNATURE-----",
-        b"",
-        b"x",
-        b"-----BEGIN PGP SIGNATURE-----",
-        b"iQEz",
-    ]
-    expected = newline.join([b"-----BEGIN PGP SIGNATURE-----", b"", b"x", b""])
-    assert signature.strip_signature(newline.join(lines)) == expected
-    assert signature.strip_signature(b"plain") == b"plain"
-    assert signature.strip_signature(lines[0]) == b""
-
-
 DAY = 86400.0
 
 
