@@ -5,17 +5,20 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""parse_size(): the bytes of a size as people write it. Pure."""
+"""parse_size(): the bytes of a size as people write it; parse_rate(): those of a bandwidth. Pure."""
 
 from __future__ import annotations
 
 import fractions
 import re
+import typing as t
 
 from ansible.module_utils.common.text.formatters import human_to_bytes
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
 
 _IEC_UNIT = re.compile(r"(?<=[KMGTPE])iB$", re.IGNORECASE)
+_BARE_NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?")
+MIB: t.Final = 1024**2
 _DECIMAL = re.compile(r"(?P<number>[0-9.]+)\s*(?P<unit>[KMGTPE])B", re.IGNORECASE)
 
 
@@ -40,3 +43,27 @@ def parse_size(option: str, value: str) -> int:
             "Write a number with a unit, for example 512MiB or 10GiB.",
         ) from error
     return int(size)
+
+
+def parse_rate(option: str, value: str) -> int:
+    """Return the bytes a second that ``value`` says, such as ``50MiB`` or ``50MiB/s``.
+
+    A number without a unit is in MiB/s, as everywhere in libvirt. Raises InvalidInput naming ``option``.
+    """
+    text = value.strip()
+    amount = re.sub(r" ?/s$", "", text)
+    size = parse_size(option, f"{text}MiB" if _BARE_NUMBER.fullmatch(text) else amount)
+    if size <= 0:
+        remedy = (
+            "Write how much may be sent a second, for example 50MiB, or leave it out for no limit."
+        )
+        raise InvalidInput(option, value, "must be above 0", remedy)
+    return size
+
+
+def parse_whole_mib_rate(option: str, value: str) -> int:
+    """Return a bandwidth in whole MiB/s, in which libvirt takes some; raises InvalidInput for less than one."""
+    rate = parse_rate(option, value) // MIB
+    if rate < 1:
+        raise InvalidInput(option, value, "must be at least 1 MiB a second", "Write 1MiB or more.")
+    return rate

@@ -105,8 +105,8 @@ options:
     default: false
   bandwidth:
     description:
-      - How many bytes a second each disk of a streamed clone may take at most in the background, such as V(50MiB). What
-        its guest reads itself is not limited.
+      - How much each disk of a streamed clone may take a second at most in the background, such as V(50MiB). A number
+        without a unit is in MiB, as in libvirt. What its guest reads itself is not limited.
     type: str
   warm_settle:
     description:

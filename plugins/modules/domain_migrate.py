@@ -91,16 +91,17 @@ options:
     type: str
   bandwidth:
     description:
-      - The most that is sent, in MiB/s.
-    type: int
+      - The most that is sent a second, such as V(50MiB), at least V(1MiB). A number without a unit is in MiB, as in
+        libvirt.
+    type: str
   postcopy_bandwidth:
     description:
-      - The most that is sent in the second phase of V(postcopy), in MiB/s.
-    type: int
+      - The most that is sent in the second phase of V(postcopy), as O(bandwidth).
+    type: str
   pull_bandwidth:
     description:
-      - With O(mode=streaming), the most that is pulled in after the switch-over, in MiB/s a disk.
-    type: int
+      - With O(mode=streaming), the most that is pulled in after the switch-over for each disk, as O(bandwidth).
+    type: str
   max_downtime_ms:
     description:
       - How long the guest may stand still at the switch-over. libvirt's default is 300.
@@ -239,7 +240,7 @@ EXAMPLES = r"""
     destination_uri: qemu+ssh://root@host2/system
     mode: streaming
     wait: switched
-    pull_bandwidth: 50
+    pull_bandwidth: 50MiB
 
 - name: Move a small guest for good, and leave none of its disks behind
   headroom.libvirt.domain_migrate:
@@ -437,6 +438,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.model im
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.task import Task
 from ansible_collections.headroom.libvirt.plugins.module_utils._runner import run_module
+from ansible_collections.headroom.libvirt.plugins.module_utils._sizes import parse_whole_mib_rate
 from ansible_collections.headroom.libvirt.plugins.module_utils._uris import mask_uri
 
 if t.TYPE_CHECKING:
@@ -455,9 +457,9 @@ ARGUMENTS = CONNECTION.merge(MACHINE).merge(
             "migrate_uri": {"type": "str"},
             "listen_address": {"type": "str"},
             "export_address": {"type": "str"},
-            "bandwidth": {"type": "int"},
-            "postcopy_bandwidth": {"type": "int"},
-            "pull_bandwidth": {"type": "int"},
+            "bandwidth": {"type": "str"},
+            "postcopy_bandwidth": {"type": "str"},
+            "pull_bandwidth": {"type": "str"},
             "max_downtime_ms": {"type": "int"},
             "auto_converge": {"type": "bool", "default": False},
             "compression": {
@@ -496,6 +498,9 @@ def _request(params: dict[str, t.Any]) -> Request:
         None if params["migrate_disks"] is None else tuple(params["migrate_disks"])
     )
     options["compression"] = tuple(params["compression"] or ())
+    for name in ("bandwidth", "postcopy_bandwidth", "pull_bandwidth"):
+        if params[name] is not None:
+            options[name] = parse_whole_mib_rate(name, str(params[name]))
     return Request(**options)
 
 

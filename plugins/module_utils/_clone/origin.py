@@ -18,7 +18,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue.catalo
     open_catalogue,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
-from ansible_collections.headroom.libvirt.plugins.module_utils._sizes import parse_size
+from ansible_collections.headroom.libvirt.plugins.module_utils._sizes import parse_rate
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
     open_connection,
 )
@@ -106,7 +106,7 @@ def choose_strategy(
     """Return the way in which the clones of the plan come about; raises HeadroomError where there is none."""
     if origin.source is not None:
         bandwidth = options["bandwidth"]
-        limit = 0 if bandwidth is None else parse_size("bandwidth", bandwidth)
+        limit = 0 if bandwidth is None else parse_rate("bandwidth", bandwidth)
         if plan.clones:
             streams.check_tls(connection, origin.source, plan.manifest, plan.clones[0].name)
         return strategies.StreamedStrategy(connection, origin.source, plan.manifest, limit)

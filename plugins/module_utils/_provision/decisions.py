@@ -13,6 +13,7 @@ import dataclasses
 import json
 import typing as t
 
+from ansible_collections.headroom.libvirt.plugins.module_utils._checks import check_moment
 from ansible_collections.headroom.libvirt.plugins.module_utils._demand.series import slot_start
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
 
@@ -90,6 +91,7 @@ def check_decision(option: str, decision: t.Mapping[str, t.Any]) -> Decision:
         raise InvalidInput(
             option, sorted(decision), f"is not a decision (look at {', '.join(wrong)})", _REMEDY
         )
+    check_moment(f"{option}.timestamp", decision["timestamp"])
     return dict(decision)
 
 

@@ -11,7 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
-from ansible_collections.headroom.libvirt.plugins.module_utils._sizes import parse_size
+from ansible_collections.headroom.libvirt.plugins.module_utils._sizes import (
+    parse_rate,
+    parse_size,
+    parse_whole_mib_rate,
+)
 
 
 @pytest.mark.parametrize(
@@ -55,6 +59,34 @@ def test_what_is_no_size_names_option_and_value(text: str) -> None:
     with pytest.raises(InvalidInput, match=r"memory: .* is not a size") as failure:
         parse_size("memory", text)
     assert failure.value.details["value"] == text
+
+
+@pytest.mark.parametrize(
+    ("text", "rate"),
+    [
+        ("50MiB", 50 << 20),
+        ("50MiB/s", 50 << 20),
+        ("50 MB /s", 50_000_000),
+        ("50", 50 << 20),
+        (" 0.5 ", 512 << 10),
+        ("256KiB", 256 << 10),
+        ("1G", 1 << 30),
+    ],
+)
+def test_a_bandwidth_has_one_notation(text: str, rate: int) -> None:
+    assert parse_rate("bandwidth", text) == rate
+
+
+@pytest.mark.parametrize("text", ["", "0", "0MiB", "-5", "fast", "50Mbit/h", "50MiB/min"])
+def test_what_is_no_bandwidth_is_named(text: str) -> None:
+    with pytest.raises(InvalidInput, match=r"^bandwidth: "):
+        parse_rate("bandwidth", text)
+
+
+def test_libvirt_takes_some_bandwidths_in_whole_mebibytes() -> None:
+    assert parse_whole_mib_rate("bandwidth", "100MB") == 95
+    with pytest.raises(InvalidInput, match="must be at least 1 MiB a second"):
+        parse_whole_mib_rate("bandwidth", "512KiB")
 
 
 @given(st.integers(0, 10**6), st.sampled_from("KMGTPE"))

@@ -124,6 +124,7 @@ def test_rows_that_are_years_apart_take_no_slots_between_them(run: Run) -> None:
     [
         ("import", {"csv": "timestamp,demand\n1767225600000,5\n1767225900000,6\n"}),
         ("read", {"until": 1767225600000.0}),
+        ("decide", {"decision": {**DECISION, "timestamp": 1767225600000.0}}),
     ],
 )
 def test_milliseconds_are_refused(
