@@ -140,6 +140,8 @@ options:
   undefine_source:
     description:
       - Whether the definition goes from the source.
+      - One that stays does not start with the source any more. A guest that starts with its host does so on one host at
+        any time, which is the destination once it runs there.
     type: bool
     default: true
   remove_source_volumes:

@@ -18,7 +18,6 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     Conflict,
     ConnectionFailed,
     HeadroomError,
-    NotFound,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._layers import deletion
 from ansible_collections.headroom.libvirt.plugins.module_utils._streaming import (
@@ -195,8 +194,15 @@ def _drop_arrival(ends: Ends) -> None:
     """Power off what came to the destination and never ran."""
     arrived = ends.sides.find_at_destination()
     if arrived is not None and read_state(arrived).is_arriving:
-        with contextlib.suppress(NotFound):  # its libvirt was faster
-            migration.destroy(arrived)
+        _power_off(arrived)
+
+
+def _power_off(domain: libvirt.virDomain) -> None:
+    try:
+        migration.destroy(domain)
+    except HeadroomError:
+        if read_state(domain).is_active:  # else its libvirt was faster
+            raise
 
 
 def _resume_source(ends: Ends) -> None:
@@ -260,7 +266,8 @@ def _delete_copies(ends: Ends) -> None:
     with folders.open_folders(destination, copied):
         durable.clean_up(destination, copied, intent.sync_token)
         deletion.delete_own_files(destination, find_made_files(ends.record, intent))
-    volumes.delete(destination, find_made_volumes(ends.record))
+    # a definition of before may name what was made for this move, where its own disks had gone
+    volumes.delete(destination, find_made_volumes(ends.record), {intent.uuid})
 
 
 def _take_back_source(ends: Ends) -> None:
@@ -291,7 +298,7 @@ def _release_source(ends: Ends) -> None:
     """Power off the source's copy, which is paused and older than the one that has moved."""
     domain = ends.sides.find_at_source()
     if domain is not None and domains.is_active(domain):
-        migration.destroy(domain)
+        _power_off(domain)
 
 
 def _give_up(ends: Ends) -> None:

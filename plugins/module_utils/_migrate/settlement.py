@@ -573,11 +573,12 @@ def classify_disks(
     """Return whose disks the destination's guest has; ``chains`` are {target: layers}, None without a guest there."""
     if chains is None:  # what outlives no power cut cannot say that it was never there
         return "none" if intent.persistent else "foreign"
-    layers = {disk.target: chains.get(disk.target, ()) for disk in intent.disks_to_move}
+    # what is the machine's own beside them, as NVRAM, shows in no chain
     for disk in intent.disks_to_move:
-        if not {disk.destination_path, f"{disk.pool}/{disk.volume}"} & set(layers[disk.target]):
+        layers = set(chains.get(disk.target, ()))
+        if not disk.is_own and not layers & {disk.destination_path, f"{disk.pool}/{disk.volume}"}:
             return "foreign"
-    streamed = [layers.get(disk.target, ()) for disk in intent.streamed]
+    streamed = [chains.get(disk.target, ()) for disk in intent.streamed]
     if any(layer.startswith("nbd:") for layer in itertools.chain.from_iterable(streamed)):
         return "streaming"
     if intent.replaces_definition and not active and not switched:

@@ -55,9 +55,14 @@ def create(connection: Connection, disk: DiskPlan) -> None:
     storage.create(pool, disk.volume, storage_xml.build_volume_xml(new))
 
 
-def delete(connection: Connection, refs: t.Collection[VolumeRef]) -> None:
-    """Delete the volumes that are still there; raises Conflict naming those that somebody uses by now."""
-    keep = deletion.delete_volumes(connection, refs)
+def delete(
+    connection: Connection, refs: t.Collection[VolumeRef], without: t.Collection[str] = ()
+) -> None:
+    """Delete the volumes that are still there; raises Conflict naming those that somebody uses by now.
+
+    What the domains of the UUIDs ``without`` use is not in use.
+    """
+    keep = deletion.delete_volumes(connection, refs, without=set(without))
     if keep:
         kept_text = "; ".join(f"{ref.pool}/{ref.name}: {reason}" for ref, reason in keep.items())
         raise Conflict(f"volumes that this migration made stay on the destination: {kept_text}")

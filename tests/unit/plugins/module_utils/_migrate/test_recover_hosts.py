@@ -50,6 +50,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection 
     Connection,
     open_connection,
 )
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.metadata import VolumeRef
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.storage_xml import Pool
 
 if t.TYPE_CHECKING:
@@ -192,6 +193,19 @@ def test_what_is_taken_back_is_as_before(hosts: Hosts, state: str) -> None:
     assert domains.has_autostart(domains.look_up_uuid(source, UUID))
 
 
+def test_a_definition_of_before_stays_without_the_volumes_of_the_move(
+    hosts: Hosts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hosts.set("qemu:///system", RUNS)
+    destination = hosts.set("qemu+ssh://b/system", OFF)
+    deleted: list[t.Any] = []
+    monkeypatch.setattr(volumes, "delete", lambda *arguments: deleted.append(arguments[1:]))
+    volume = Step("volume", {"pool": "default", "volume": "a.qcow2"}, "done")
+    recovery().roll_back(record(make(replaces_definition=True), volume, MIGRATE))
+    assert state_at(destination) == "shutoff"
+    assert deleted == [([VolumeRef("default", "a.qcow2")], {UUID})]
+
+
 def test_a_guest_that_its_owner_had_paused_stays_paused(hosts: Hosts) -> None:
     source = hosts.set("qemu:///system", PAUSED)
     hosts.set("qemu+ssh://b/system", None)
@@ -266,7 +280,7 @@ def test_giving_up_deletes_no_disk_that_a_guest_ran_on(
     hosts.set("qemu:///system", None)
     hosts.set("qemu+ssh://b/system", None)
     deleted: list[t.Any] = []
-    monkeypatch.setattr(volumes, "delete", lambda _host, refs: deleted.extend(refs))
+    monkeypatch.setattr(volumes, "delete", lambda _host, refs, *_unused: deleted.extend(refs))
     volume = Step("volume", {"pool": "default", "volume": "a.qcow2"}, "done")
     with pytest.raises(Conflict, match="Neither host has the guest"):
         recovery().resume(record(make(), volume, MIGRATE))

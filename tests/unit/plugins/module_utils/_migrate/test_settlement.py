@@ -17,6 +17,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.intent i
     make_intent,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.model import (
+    DiskPlan,
     Guest,
     Request,
     SourceDisk,
@@ -225,6 +226,14 @@ def test_whose_disks_the_destination_has(
     chains: dict[str, tuple[str, ...]] | None, disks: str
 ) -> None:
     assert settlement.classify_disks(chains, make(), active=True, switched=False) == disks
+
+
+def test_what_is_the_machines_own_is_looked_for_in_no_chain() -> None:
+    nvram = DiskPlan("nvram", "bring", "", "/nvram/a.fd", "/nvram/a.fd", volume="a.fd")
+    intent = make(disks=(*make().disks, nvram))
+    chains = {"vda": ("/images/a.qcow2", REMOTE)}
+    found = settlement.classify_disks(chains, intent, active=True, switched=False)
+    assert found == "streaming"
 
 
 def test_a_definition_of_before_proves_nothing() -> None:
