@@ -44,6 +44,7 @@ PROVEN: t.Final[t.AbstractSet[str]] = frozenset(
         "others: streaming, frozen, snapshot without metadata",
         "others: streaming, frozen, undefine",
         "others: streaming, pulling, blockcommit",
+        "power: streaming, frozen, both, autostart off",
         "power: streaming, pulling, both, autostart on",
         "second: captured",
         "second: moved back",

@@ -11,9 +11,10 @@ import typing as t
 
 from faults import cells
 from faults.cells import Cell, Outcome, Provocation
-from faults.operations import MIGRATIONS, Moment, Operation
+from faults.matrix import IMAGES
+from faults.operations import APPLIANCE, MIGRATIONS, Moment, Operation
 from faults.scene import NAME, Scene
-from faults.verdict import judge
+from faults.verdict import judge, judge_disk
 from moving.hosts import result
 
 if t.TYPE_CHECKING:
@@ -24,6 +25,15 @@ HELP = (
 )
 add_options = cells.add_options
 
+_CLONE: t.Final = "copy-1"
+# A template from elsewhere names no bridge of this host, but a network.
+_NETWORK: t.Final = """
+virsh net-define /dev/stdin <<'XML'
+<network><name>faults</name><forward mode='bridge'/><bridge name='lan0'/></network>
+XML
+virsh net-autostart faults; virsh net-start faults
+"""
+_NO_NETWORK: t.Final = "virsh net-destroy faults; virsh net-undefine faults"
 _DEAD: t.Final = {"source": (0,), "target": (1,), "both": (0, 1)}
 
 
@@ -33,8 +43,8 @@ def run(options: argparse.Namespace) -> int:
 
 
 def list_cells() -> list[Cell]:
-    """Each host, and both, in each moment."""
-    return [
+    """Each host, and both, in each moment; and the source of a move that has left its definition there."""
+    moments = [
         Cell(
             "power",
             f"{operation.name}, {moment.name}, {dead}, autostart {'on' if autostart else 'off'}",
@@ -45,6 +55,18 @@ def list_cells() -> list[Cell]:
         for dead in _DEAD
         for autostart in (True, False)
     ]
+    return (
+        moments
+        + [
+            Cell(
+                "power",
+                f"{operation.name}, moved, source, definition stays",
+                functools.partial(_keep_definition, operation),
+            )
+            for operation in MIGRATIONS
+        ]
+        + [Cell("power", "clone, streaming, both", _run_clone)]
+    )
 
 
 def _run(
@@ -80,3 +102,73 @@ def _run(
         outcome.problems.append("the same task does not bring it to an end")
     expected = () if last["failed"] else (scene.target,)
     outcome.problems += judge(scene, expected=expected, autostart=autostart)
+
+
+def _keep_definition(operation: Operation, scene: Scene, outcome: Outcome) -> None:
+    """The source boots and must not start a second guest; then the guest comes home, and starts there alone."""
+    scene.begin(off=operation.off)
+    task = {**dict(operation.options), "undefine_source": False, "remove_source_volumes": False}
+    outcome.add(
+        "task",
+        scene.run(scene.source, operation.module, **task, destination_uri=scene.uri(scene.target)),
+    )
+    scene.hosts.crash(scene.source)
+    scene.boot()
+    views = scene.look()
+    at_source, at_target = (
+        views[host]["domains"].get(NAME, {}) for host in (scene.source, scene.target)
+    )
+    if not str(at_source.get("state")).startswith("shut off") or at_source.get("autostart"):
+        outcome.problems.append(f"after the source's boot its guest is {at_source}")
+    if not at_target.get("autostart"):
+        outcome.problems.append(f"the guest does not start with the target: {at_target}")
+    # the way home is free once what stayed there is gone
+    scene.ssh(scene.source, f"rm -f {IMAGES}/{NAME}*; virsh pool-refresh default")
+    # the target finds a host that has just booted again
+    scene.ssh(scene.target, f"timeout 90 sh -c 'until ssh {scene.source} true; do sleep 1; done'")
+    home = scene.run(
+        scene.target,
+        operation.module,
+        **dict(operation.options),
+        destination_uri=scene.uri(scene.source),
+    )
+    outcome.add("home", home)
+    outcome.problems += judge(scene, expected=(scene.source,))
+
+
+def _run_clone(scene: Scene, outcome: Outcome) -> None:
+    """A clone that is streamed and its source lose their power; the same task brings it back, and makes it whole."""
+    acked = scene.begin(off=True)
+    source = {"domain": NAME}
+    outcome.add(
+        "capture",
+        scene.run(scene.source, "appliance", **dict(APPLIANCE), source=source, seal="none"),
+    )
+    task = {
+        "appliance": "cap:1",
+        "names": [_CLONE],
+        "mode": "streamed",
+        "source_uri": scene.uri(scene.source),
+        "network": "faults",
+        "bandwidth": "256KiB",
+    }
+    scene.ssh(scene.target, _NETWORK)
+    outcome.add("clone", scene.run(scene.target, "appliance_clone", **task))
+    scene.hosts.crash(scene.source, scene.target)
+    scene.boot()
+    outcome.add("again", scene.run(scene.target, "appliance_clone", **task))
+    lift = "; ".join(f"virsh blockjob {_CLONE} {disk} --bandwidth 0" for disk in ("vda", "vdb"))
+    outcome.acted = f"{scene.ssh(scene.target, lift)}\ncode 0"
+    outcome.add("local", scene.run(scene.target, "appliance_clone", **task, wait_for="local"))
+    views = scene.look()
+    clone = views[scene.target]["domains"].get(_CLONE, {})
+    if not str(clone.get("state")).startswith("running") or clone.get("network"):
+        outcome.problems.append(f"the clone is {clone}")
+    outcome.problems += [
+        f"{host}: {', '.join([*names, *map(str, view['ports'])])} is left"
+        for host, view in views.items()
+        if (names := [name for name in view["domains"] if name.startswith("headroom-")])
+        or view["ports"]
+    ]
+    outcome.problems += judge_disk(scene, scene.target, f"{IMAGES}/{_CLONE}.vdb.qcow2", acked)
+    scene.ssh(scene.target, _NO_NETWORK)

@@ -17,7 +17,7 @@ if t.TYPE_CHECKING:
     from faults.scene import Scene
 
 _SETTLE_SECONDS = 30.0
-_BOOT_SECONDS = 30.0
+_BOOT_SECONDS = 120.0  # emulated, and on a machine that runs other suites too
 
 
 def judge(
