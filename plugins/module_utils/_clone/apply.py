@@ -96,22 +96,25 @@ class Maker:
             "uri": self.connection.uri,
             "appliance": str(self.plan.manifest.id),
             "options": dict(self.options),
+            "last_steps": {"finish": 1},
         }
         names, undo = (
-            ", ".join(clone.name for clone in clones),
+            [clone.name for clone in clones],
             CloneRecovery(self.connection, clock=self.clock),
         )
-        with self.journal.begin(KIND, names, intent, undo, instead_of) as transaction:
+        with self.journal.begin(KIND, ", ".join(names), intent, undo, instead_of) as transaction:
             self.strategy_in_use.prepare(transaction)
             makings = [
                 _CloneInMaking(self, transaction, clone, chosen)
                 for clone, chosen in zip(clones, identities)
             ]
             rows = run_all([making.make for making in makings], _AT_ONCE)
+            step = transaction.begin_step("finish", names=names)
             if self.plan.request.state == "running":
                 run_all([making.let_go for making in makings], _AT_ONCE)
             for making in makings:
                 making.require_whole()
+            transaction.finish_step_hastily(step)
             return rows
 
 

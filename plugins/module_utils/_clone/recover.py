@@ -61,6 +61,7 @@ SHAPE: t.Final = Shape(
         "reservation": ("network", "mac", "address"),
         "domain": ("name", "uuid"),
         "start": ("name", "uuid"),
+        "finish": ("names",),
         "export": ("uri", "name"),
         "image": ("name", "pool", "targets"),
     }
@@ -111,6 +112,7 @@ class CloneRecovery:
             "start": self._power_off,
             "export": self._stop_export,
             "image": self._remove_image,
+            "finish": lambda _step: None,  # what undoes a start undoes that too
         }
         undo_steps(record, lambda step: undo[step.name](step.arguments))
 
@@ -194,7 +196,8 @@ def undo_leftovers(
         if record.alive:
             continue
         try:
-            if journal.recover(record, CloneRecovery(connection, clock=clock)):
+            recovered = journal.recover(record, CloneRecovery(connection, clock=clock))
+            if recovered and not record.is_complete:
                 notes.append(_note(record))
         except HeadroomError as error:
             if is_about(record, request):
@@ -211,7 +214,7 @@ def find_leftovers(journal: Journal, connection: Connection) -> plan.Leftovers:
     dead = [
         record
         for record in _find_of_host(journal, connection)
-        if not record.alive and _is_understood(record)
+        if not record.alive and not record.is_complete and _is_understood(record)
     ]
     steps = list(itertools.chain.from_iterable(record.steps for record in dead))
     uuids = {step.arguments["uuid"] for step in steps if step.name == "domain"}
@@ -283,5 +286,9 @@ def _find_of_host(journal: Journal, connection: Connection) -> list[Record]:
 def describe_recovery(record: Record, direction: Direction) -> list[str]:
     """Return in sentences what CloneRecovery does with the record; raises UnreadableShape."""
     SHAPE.check(record)
-    undone = [_UNDOING[step.name].format(**step.arguments) for step in reversed(record.steps)]
+    undone = [
+        _UNDOING[step.name].format(**step.arguments)
+        for step in reversed(record.steps)
+        if step.name in _UNDOING
+    ]
     return [*undone, f"Make {record.subject} anew."] if direction == "resume" else undone

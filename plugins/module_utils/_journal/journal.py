@@ -168,7 +168,8 @@ class Journal:
         A recovery that makes anew what the record ``instead_of`` was to make does so beside that one.
 
         A block that ends normally finishes it, one that raises has it rolled back. Without ``recovery``, or when that
-        fails, it stays unfinished, and the error says so. Stopped by a signal, this raises Interrupted.
+        fails, it stays unfinished, and the error says so. Stopped by a signal, this raises Interrupted. One past its
+        last step (``last_steps`` of its intent) is finished however the block ends.
         """
         intent = {"format": 1, **intent}
         record = Record(secrets.token_hex(4), kind, subject, intent, started=self.now())
@@ -185,7 +186,7 @@ class Journal:
                 interrupts.hold_off()
                 self._leave(transaction.record, recovery, error)
                 raise
-            self._store.end(transaction.record, "finished", self.keep)
+            self._finish(transaction.record)
 
     def list_records(self, kind: str | None = None, subject: str | None = None) -> list[Record]:
         """Return the records that are kept, of that kind and about that subject, the oldest first."""
@@ -200,11 +201,12 @@ class Journal:
     ) -> bool:
         """Finish or undo what a dead run left; return False when another run has done so since ``record`` was read.
 
+        One that is past its last step is neither: only its end is recorded, as that is all that it lacks.
         Raises Conflict for a transaction that is alive, UnreadableShape for one that is not understood, and what
         ``handler`` raises; the record then stays as it is, with the problem noted.
         """
         record.check_readable()
-        act, outcome = _acts(handler)[direction]
+        act, outcome = _COMPLETION if record.is_complete else _acts(handler)[direction]
         with raise_on_signals() as interrupts, contextlib.ExitStack() as stack:
             try:
                 stack.enter_context(self._store.take_over(record))
@@ -224,8 +226,21 @@ class Journal:
             self._store.end(record, outcome, self.keep)
         return True
 
+    def _finish(self, record: Record) -> None:
+        """Record that all of it is done; where not even the room that is kept for that suffices, only tell."""
+        try:
+            self._store.end(record, "finished", self.keep)
+        except HeadroomError as error:
+            self.warn(
+                f"{record} has done all of its steps, but the journal could not note its end: {error.message} The next "
+                "task of its kind on the host notes it, or headroom.libvirt.transaction."
+            )
+
     def _leave(self, record: Record, recovery: Recovery | None, error: BaseException) -> None:
         """Undo what can be undone after ``error``, and add to it what could not."""
+        if record.is_complete:
+            self._finish(record)
+            return
         record = dataclasses.replace(record, problem=_describe_error(error))
         not_undone = ""
         try:
@@ -275,6 +290,10 @@ def _select(records: t.Iterable[Record], kind: str | None, subject: str | None) 
         for record in records
         if kind in {None, record.kind} and (subject is None or subject in record.subjects)
     ]
+
+
+# A record past its last step: nothing is left to do.
+_COMPLETION: t.Final[tuple[t.Callable[[Record], None], State]] = (lambda _record: None, "finished")
 
 
 def _acts(handler: Recovery) -> dict[Direction, tuple[t.Callable[[Record], None], State]]:

@@ -5,12 +5,16 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""Locks that go with the process that holds them, however it ends: one file a lock, locked by flock()."""
+"""Locks that go with the process that holds them, however it ends: one file a lock, locked by flock().
+
+What a lock's file takes of the disk is room that its holder can give up when there is no other.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
+import errno
 import fcntl
 import os
 import typing as t
@@ -50,6 +54,28 @@ class Locks:
             return not _lock(descriptor, fcntl.LOCK_SH)
         finally:
             os.close(descriptor)
+
+    def reserve_room(self, name: str, size_bytes: int) -> bool:
+        """Have the lock's file take at least that much of the disk; return False when there is no room for it."""
+        self.directory.mkdir(mode=0o700, exist_ok=True)
+        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+        descriptor = os.open(self._path(name), flags, 0o600)
+        before_bytes = os.fstat(descriptor).st_size
+        try:
+            if before_bytes < size_bytes:
+                os.posix_fallocate(descriptor, 0, size_bytes)
+        except OSError as error:
+            os.ftruncate(descriptor, before_bytes)
+            # a file system that cannot keep room does not do worse than without
+            return error.errno not in {errno.ENOSPC, errno.EDQUOT}
+        finally:
+            os.close(descriptor)
+        return True
+
+    def release_room(self, name: str) -> None:
+        """Give up the room that the lock's file takes."""
+        with contextlib.suppress(FileNotFoundError):
+            os.truncate(self._path(name), 0)
 
     def remove(self, name: str) -> None:
         """Remove the file of a lock; who still holds it has it for as long as the descriptor is open."""

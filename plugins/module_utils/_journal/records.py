@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import json
 import typing as t
@@ -34,8 +35,9 @@ class Record:
     """A transaction as the journal holds it.
 
     ``subject`` names what it is about, several things with ``", "`` between them; ``intent`` is all that finishing or
-    undoing it needs to know: the ``uri`` of the host that it works on, and the ``options`` of its task if it is to be
-    done again. ``started`` is in epoch seconds.
+    undoing it needs to know: the ``uri`` of the host that it works on, the ``options`` of its task if it is to be
+    done again, and ``last_steps``, {step: how many of it} by which it is known to be past its last one.
+    ``started`` is in epoch seconds.
     ``problem`` is why it was left. ``alive``: the ``process`` (its id) that works on it runs. ``unreadable`` says why
     what the journal holds of it is not understood; then ``intent`` and ``steps`` are not all there is.
     """
@@ -66,6 +68,20 @@ class Record:
     def uri(self) -> str | None:
         """The host that it works on."""
         return self.intent.get("uri")
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether it is past its last step, so that only its end is not recorded: it is finished, and never undone."""
+        last_steps = self.intent.get("last_steps")
+        if self.unreadable is not None or self.intent.get("format") != 1:
+            return False
+        if not isinstance(last_steps, dict) or not last_steps:
+            return False
+        done = collections.Counter(step.name for step in self.steps if step.state == "done")
+        return all(
+            isinstance(number, int) and 0 < number <= done[name]
+            for name, number in last_steps.items()
+        )
 
     def end_as(self, state: State) -> Record:
         """Return the record as it is kept: without the options of its task, which may hold secrets."""

@@ -19,6 +19,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils import _sqlite
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     Conflict,
     HeadroomError,
+    NoSpace,
     NotFound,
 )
 
@@ -64,6 +65,10 @@ _UPSERT: t.Final = """INSERT INTO record (id, kind, subject, intent, steps, star
     ON CONFLICT (id) DO UPDATE SET intent = :intent, steps = :steps, state = :state, problem = :problem"""
 
 
+# What the last row of a transaction takes of the disk, beside the row itself: the pages of the tree and of the log.
+_ROOM_BYTES: t.Final = 64 * 1024
+
+
 class _File(_sqlite.Database):
     schema: t.ClassVar[_sqlite.Schema] = _SCHEMA
 
@@ -85,8 +90,13 @@ class Store:
         return self._run(lambda opened: self._read(opened, query), dry_run=True)
 
     def write(self, record: Record, *, hasty: bool = False) -> None:
-        """Make ``record`` durable as it is; with ``hasty`` against all but a power failure."""
-        self._run(lambda opened: opened.execute(_UPSERT, records.write_row(record)), hasty=hasty)
+        """Make ``record`` durable as it is; with ``hasty`` against all but a power failure.
+
+        Raises NoSpace when there is no room for it, or would be none for its last row.
+        """
+        row = records.write_row(record)
+        self._reserve_room(row)
+        self._run(lambda opened: opened.execute(_UPSERT, row), hasty=hasty)
 
     def write_problem(self, record: Record, problem: str) -> None:
         """Note why a record could not be finished or undone; nothing else of it is written again."""
@@ -94,7 +104,10 @@ class Store:
         self._run(lambda opened: opened.execute(change, (problem, record.id)))
 
     def end(self, record: Record, state: records.State, keep: int) -> None:
-        """Record how it ended; only the last ``keep`` of those that have are kept."""
+        """Record how it ended; only the last ``keep`` of those that have are kept.
+
+        There is room for that on a full disk too, as its lock keeps some until here.
+        """
 
         def work(opened: sqlite3.Connection) -> None:
             opened.execute(_UPSERT, records.write_row(record.end_as(state)))
@@ -103,9 +116,13 @@ class Store:
                 "(SELECT number FROM record WHERE state != 'unfinished' ORDER BY number DESC LIMIT ?)",
                 (keep,),
             )
-            self._locks.remove(record.id)
 
-        self._run(work)
+        try:
+            self._run(work)
+        except NoSpace:
+            self._locks.release_room(record.id)
+            self._run(work)
+        self._locks.remove(record.id)
 
     @contextlib.contextmanager
     def begin(self, record: Record, instead_of: Record | None = None) -> t.Iterator[None]:
@@ -121,7 +138,9 @@ class Store:
                 mine = instead_of is not None and instead_of.id == other.id
                 if other.alive and not mine and other.collides_with(record):
                     raise _refuse_busy(other)
-            opened.execute(_UPSERT, records.write_row(record))
+            row = records.write_row(record)
+            opened.execute(_UPSERT, row)
+            self._reserve_room(row)
 
         with self._hold_lock(record.id, work):
             yield
@@ -157,6 +176,13 @@ class Store:
             self._run(work_under_lock)
             with _File(self.path).keep_open():
                 yield
+
+    def _reserve_room(self, row: t.Mapping[str, t.Any]) -> None:
+        """Keep room for the row that says how the transaction ended; raises NoSpace."""
+        texts = (row["intent"], row["steps"])
+        room = _ROOM_BYTES + 2 * sum(len(text.encode()) for text in texts)
+        if not self._locks.reserve_room(row["id"], room):
+            raise NoSpace(f"journal: there is no room left for {self.path}. Free some.")
 
     def _run(
         self,

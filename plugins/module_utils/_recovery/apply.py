@@ -23,7 +23,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection 
     open_connection,
 )
 
-from .registry import find_kind
+from .registry import describe_actions, find_kind
 from .report import describe_transaction
 
 if t.TYPE_CHECKING:
@@ -32,6 +32,7 @@ if t.TYPE_CHECKING:
         Journal,
         Record,
     )
+    from ansible_collections.headroom.libvirt.plugins.module_utils._journal.records import State
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,18 +64,19 @@ def ensure(
     changes, actions = Changes(), []
     for record in unfinished:
         _check(record, choice)
-        changes.add(f"{record.kind} of {record.subject} ({record.id})", "unfinished", choice.state)
-        actions += find_kind(record).describe(record, choice.direction)
+        outcome = _choose_outcome(record, choice)
+        changes.add(f"{record.kind} of {record.subject} ({record.id})", "unfinished", outcome)
+        actions += describe_actions(record, choice.direction)
     if not dry_run:
         for record in unfinished:
             _recover(journal, record, choice)
-    ended = {record.id for record in unfinished}
-    rows = [
-        describe_transaction(
-            dataclasses.replace(record, state=choice.state) if record.id in ended else record, now
-        )
+    ended = [
+        dataclasses.replace(record, state=_choose_outcome(record, choice))
+        if record.state == "unfinished"
+        else record
         for record in records
     ]
+    rows = [describe_transaction(record, now) for record in ended]
     return {**changes.as_result(), "transactions": rows, "actions": actions}
 
 
@@ -112,6 +114,10 @@ def _check(record: Record, choice: RecoveryChoice) -> None:
             f"is needed for {record.uri}, as the journal keeps no passwords",
             "Give it.",
         )
+
+
+def _choose_outcome(record: Record, choice: RecoveryChoice) -> State:
+    return "finished" if record.is_complete else choice.state
 
 
 def _recover(journal: Journal, record: Record, choice: RecoveryChoice) -> None:

@@ -87,9 +87,19 @@ def describe_recovery(record: Record, direction: Direction) -> list[str]:
     if record.state != "unfinished" or record.kind not in KINDS:
         return []
     try:
-        return KINDS[record.kind].describe(record, direction)
+        return describe_actions(record, direction)
     except UnreadableShape:
         return []
+
+
+def describe_actions(record: Record, direction: Direction) -> list[str]:
+    """Return what recovering the unfinished record does; raises Unsupported or UnreadableShape where nothing can."""
+    actions = find_kind(record).describe(record, direction)
+    if record.is_complete:
+        return [
+            f"Note that {record.subject} is finished: every step is done, and nothing is undone."
+        ]
+    return actions
 
 
 def find_problem(record: Record) -> str | None:

@@ -10,6 +10,7 @@ A run that is killed leaves what one leaves whose undoing fails at once: the rec
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import itertools
 import secrets
 import typing as t
@@ -28,14 +29,19 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     Conflict,
     HeadroomError,
     LibvirtFailed,
+    NoSpace,
     Unsupported,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._journal.records import Record, Step
+from ansible_collections.headroom.libvirt.plugins.module_utils._journal.store import Store
 from ansible_collections.headroom.libvirt.plugins.module_utils._persisted import UnreadableShape
 from ansible_collections.headroom.libvirt.plugins.module_utils._recovery import (
     apply as transactions,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._recovery.apply import RecoveryChoice
+from ansible_collections.headroom.libvirt.plugins.module_utils._recovery.report import (
+    describe_transaction,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
     domains,
     storage,
@@ -344,3 +350,53 @@ def test_nothing_is_undone_of_a_record_that_is_not_understood(shelf: Catalogue) 
     with pytest.raises(UnreadableShape, match="firewall"):
         CloneRecovery(shelf.connection).roll_back(record)
     assert storage.find_volume(pool, new.name) is not None
+
+
+@pytest.mark.parametrize("state", ["running", "shutdown"])
+def test_clones_that_are_all_there_are_never_undone(
+    shelf: Catalogue, journal: Journal, monkeypatch: pytest.MonkeyPatch, state: t.Any
+) -> None:
+    """Nothing but the end of their record is missing: the journal was full, or the run was killed right then."""
+    request = dataclasses.replace(WEB, state=state)
+    plan = survey.make_plan(shelf, request, recover.find_leftovers(journal, shelf.connection))
+    warnings: list[str] = []
+    told = dataclasses.replace(journal, warn=warnings.append)
+    with monkeypatch.context() as patched:
+        patched.setattr(Store, "end", _refuse)
+        apply.Maker(
+            shelf.connection, plan, "now", FakeClock(), secrets.token_bytes, told, OPTIONS
+        ).make()
+    (record,) = journal.list_unfinished()
+    assert (record.steps[-1].name, record.steps[-1].state) == ("finish", "done")
+    after = everything(shelf)
+    left = recover.find_leftovers(journal, shelf.connection)
+    assert (left.domains, left.volumes, left.notes) == (frozenset(), frozenset(), ())
+    row = describe_transaction(record, 0.0)
+    assert row["roll_back"] == row["resume"]
+    assert row["resume"] == [
+        "Note that web-1, web-2 is finished: every step is done, and nothing is undone."
+    ]
+    assert settle(shelf, journal) == ()
+    assert everything(shelf) == after
+    assert [domain.isActive() for domain in domains.list_all(shelf.connection)] == [state == "running"] * 2
+    assert [record.state for record in journal.list_records()] == ["finished"]
+
+
+def _refuse(*_arguments: object) -> None:
+    raise NoSpace("full")
+
+
+@pytest.mark.usefixtures("reached")
+@pytest.mark.parametrize("state", ["rolled_back", "resumed"])
+def test_asking_for_the_end_of_what_is_complete_only_notes_it(
+    shelf: Catalogue, journal: Journal, state: t.Literal["rolled_back", "resumed"]
+) -> None:
+    intent = {"uri": shelf.connection.uri, "last_steps": {"finish": 1}}
+    steps = (Step("finish", {"names": ["web-1"]}, "done"),)
+    record = Record("1", "clone", "web-1", {"format": 1, **intent}, steps)
+    with contextlib.suppress(HeadroomError), journal.begin("clone", "web-2", intent):
+        raise HeadroomError("left")
+    journal._store.write(record)
+    done = transactions.ensure(journal, RecoveryChoice(state, id="1"), 0.0, dry_run=False)
+    assert done["diff"]["after"] == {"clone of web-1 (1)": "finished"}
+    assert [row["state"] for row in done["transactions"]] == ["finished"]

@@ -29,6 +29,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._journal.journal 
     Record,
     Transaction,
 )
+from ansible_collections.headroom.libvirt.plugins.module_utils._journal.store import Store
 
 from tools.checkout import collections_path
 
@@ -416,3 +417,137 @@ def test_a_lock_without_a_record_goes(journal: Journal, killed: Record, tmp_path
 )
 def test_each_user_has_a_place_for_it(environ: dict[str, str], user: int, path: str) -> None:
     assert _journal.choose_default_path(environ, user) == path
+
+
+_LAST: t.Final = {"last_steps": {"start": 2}}
+
+
+def step_through(transaction: Transaction, *names: str) -> None:
+    for name in names:
+        transaction.finish_step(transaction.begin_step(name))
+
+
+@pytest.mark.parametrize(
+    ("names", "intent", "is_complete"),
+    [
+        (("volume", "start", "start"), _LAST, True),
+        (("volume", "start"), _LAST, False),
+        (("volume", "start", "start"), {}, False),
+        (("start", "start"), {**_LAST, "format": 2}, False),
+        (("start", "start"), {"last_steps": ["start"]}, False),
+        (("start", "start"), {"last_steps": {"start": "2"}}, False),
+        (("start", "start"), {"last_steps": {}}, False),
+    ],
+)
+def test_a_record_is_complete_when_its_last_steps_are_done(
+    names: tuple[str, ...], intent: dict[str, t.Any], is_complete: bool
+) -> None:
+    steps = tuple(_journal.Step(name, {}, "done") for name in names)
+    record = Record("1", "clone", "web-1", {"format": 1, **URI, **intent}, steps)
+    assert record.is_complete is is_complete
+    begun = dataclasses.replace(record, steps=(*steps[:-1], _journal.Step(names[-1], {})))
+    assert not begun.is_complete
+
+
+@pytest.mark.parametrize("direction", ["roll_back", "resume"])
+def test_what_is_past_its_last_step_is_finished_and_never_undone(
+    journal: Journal, direction: _journal.Direction, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its end could not be written, or its run was killed right before it was."""
+    warnings: list[str] = []
+    told = dataclasses.replace(journal, warn=warnings.append)
+    with monkeypatch.context() as patched:
+        patched.setattr(Store, "end", _refuse)
+        with told.begin("clone", "web-1", {**URI, **_LAST}, Undoer()) as transaction:
+            step_through(transaction, "start", "start")
+    assert "has done all of its steps, but the journal could not note its end: full" in warnings[0]
+    (record,) = journal.list_unfinished()
+    undoer = Undoer()
+    assert journal.recover(record, undoer, direction)
+    assert undoer.rolled_back == undoer.resumed == []
+    assert [record.state for record in journal.list_records()] == ["finished"]
+
+
+def _refuse(*_arguments: object) -> None:
+    raise NoSpace("full")
+
+
+def test_what_fails_after_the_last_step_is_not_undone_either(journal: Journal) -> None:
+    undoer = Undoer()
+
+    def run() -> None:
+        with journal.begin("clone", "web-1", {**URI, **_LAST}, undoer) as transaction:
+            step_through(transaction, "start", "start")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        run()
+    assert undoer.rolled_back == []
+    assert [record.state for record in journal.list_records()] == ["finished"]
+
+
+_IN_A_SMALL_FILE_SYSTEM: t.Final = """
+import contextlib, os, subprocess, sys
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import NoSpace
+from ansible_collections.headroom.libvirt.plugins.module_utils._journal.journal import Journal
+
+folder, size, moment = sys.argv[1:]
+subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "none", folder], check=True)
+journal = Journal(f"{folder}/journal.sqlite", warn=print)
+
+class Undoer:
+    def roll_back(self, record):
+        print("undone", [step.name for step in record.steps])
+
+def fill():
+    with contextlib.suppress(OSError), open(f"{folder}/filler", "wb", buffering=0) as filler:
+        while True:
+            filler.write(bytes(4096))
+
+try:
+    with journal.begin("clone", "web-1", {"uri": "test:///"}, Undoer()) as transaction:
+        if moment == "first":
+            fill()
+        for number in range(15):
+            step = transaction.begin_step("start", name="web-1", text="x" * 2000)
+            transaction.finish_step(step)
+        fill()
+    print("ended well")
+except NoSpace as error:
+    print("refused:", error.message)
+os.unlink(f"{folder}/filler") if os.path.exists(f"{folder}/filler") else None
+print([(record.state, len(record.steps)) for record in journal.list_records()])
+"""
+
+
+def in_a_small_file_system(folder: Path, size: str, moment: str) -> list[str]:
+    """Return what a run says whose journal lies in a file system that is full at that moment."""
+    command = ["unshare", "--map-root-user", "--mount", sys.executable, "-c"]
+    done = subprocess.run(
+        [*command, _IN_A_SMALL_FILE_SYSTEM, str(folder), size, moment],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(collections_path()), *sys.path])},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if "unshare" in done.stderr or "mount:" in done.stderr:
+        pytest.skip(f"no file system can be mounted here: {done.stderr}")
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
+@pytest.mark.parametrize(
+    ("size", "moment", "expected"),
+    [
+        ("2m", "last", ["ended well", "[('finished', 15)]"]),
+        ("2m", "first", ["undone ['start']", "refused: ", "[('rolled_back', 1)]"]),
+        ("64k", "last", ["refused: journal: there is no room left for", "[]"]),
+    ],
+)
+def test_there_is_room_for_the_last_row_or_nothing_begins(
+    tmp_path: Path, size: str, moment: str, expected: list[str]
+) -> None:
+    """A disk that is full when all is done leaves a record that says so, for the next run would undo it."""
+    said = in_a_small_file_system(tmp_path, size, moment)
+    assert len(said) == len(expected), said
+    assert all(line.startswith(start) for line, start in zip(said, expected, strict=True)), said
