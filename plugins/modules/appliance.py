@@ -17,8 +17,9 @@ description:
   - It is made from a domain, an image file, an address on a web server or an entry of a feed, and kept as read-only
     volumes in a storage pool of the host. Their names begin with C(headroom-appliance.).
   - The source is copied whole and flat; nothing refers back to it. The manifest is written last, so that an appliance
-    is visible only when it is complete. What an interrupted run left is removed by the next run that makes the same
-    version, and by any run after an hour.
+    is visible only when it is complete. Making and removing one is a transaction (see
+    M(headroom.libvirt.transaction_info)). What a run that was killed left is removed by the next task of this module on
+    the host; only what the journal names is, so that what other hosts put into a shared pool stays.
   - Everything goes through libvirt's API, so the module works on the host and from afar. The checksum is taken of what
     was sent, or of what lies in the pool.
   - An image is not trusted, wherever it comes from. One that names other files (a backing file, a data file), that is
@@ -87,7 +88,8 @@ options:
           - V(live) captures it as it runs. It never stops. Its disks are taken at one instant, and it writes into
             overlays while they are copied, which are merged afterwards. This is a transaction, so that after a crash
             the next run merges them.
-          - V(shutdown) shuts it down, after sealing it if O(seal) is V(agent), and leaves it off.
+          - V(shutdown) shuts it down, after sealing it if O(seal) is V(agent), and leaves it off. If the task fails, it
+            is started again; if it is killed, the next one starts it and begins anew.
         type: str
         choices: [refuse, live, shutdown]
         default: refuse

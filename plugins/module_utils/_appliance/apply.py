@@ -43,7 +43,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._names import (
     check_version,
 )
 
-from . import flatten, offer, register, remote, sync
+from . import flatten, offer, recover, register, remote, removal, sync
 from .request import read_appliance_id, read_means, read_request
 
 if t.TYPE_CHECKING:
@@ -83,7 +83,7 @@ class RunContext:
 
 def ensure_present(connection: Connection, params: Params, run: RunContext) -> dict[str, t.Any]:
     """Make the appliance, if it is not there, and return the task's result."""
-    catalogue = catalogues.open_catalogue(connection, params["pool"])
+    catalogue = _open_catalogue(connection, params, run)
     request = None
     if params["source"]["feed"] and params["version"] is not None:
         params = {**params, "version": derive_version(params["version"])}
@@ -106,11 +106,11 @@ def ensure_present(connection: Connection, params: Params, run: RunContext) -> d
 def ensure_absent(connection: Connection, params: Params, run: RunContext) -> dict[str, t.Any]:
     """Remove the appliance, if it is there and nothing stands on it, and return the task's result."""
     appliance = read_appliance_id(params)
-    catalogue = catalogues.open_catalogue(connection, params["pool"])
+    catalogue = _open_catalogue(connection, params, run)
     existing = catalogue.find(appliance.name, appliance.version)
     changes = Changes()
     if existing is None:
-        catalogue.require_readable(appliance)
+        _require_readable(catalogue, appliance, run)
     else:
         if params["flatten"] and not run.check_mode:
             flatten.settle_all(run.journal, connection)
@@ -126,13 +126,13 @@ def ensure_absent(connection: Connection, params: Params, run: RunContext) -> di
             flatten.flatten(connection, standing, run.journal, run.token())
             uses = Uses(connection)
             dependents.refuse(existing, dependents.find(catalogue, existing, uses))
-            catalogue.remove(existing, uses)
+            removal.remove(catalogue, existing, uses, run.journal)
     return {**changes.as_result(), "appliance": None}
 
 
 def synchronise(connection: Connection, params: Params, run: RunContext) -> dict[str, t.Any]:
     """Bring the catalogue to what a feed offers, and return the task's result."""
-    catalogue = catalogues.open_catalogue(connection, params["pool"])
+    catalogue = _open_catalogue(connection, params, run)
     means = read_means(params, look_only=run.check_mode)
     options = params["source"]["feed"]
     if not options:
@@ -156,7 +156,9 @@ def synchronise(connection: Connection, params: Params, run: RunContext) -> dict
         raise InvalidFeed(f"nothing of the feed can be used: {refused[0][1]}")
     results += [{"id": name, "action": "refused", "reason": problem} for name, problem in refused]
     for manifest in plan.surplus:
-        results.append(sync.remove(catalogue, manifest, changes, check_mode=run.check_mode))
+        results.append(
+            sync.remove(catalogue, manifest, changes, run.journal, check_mode=run.check_mode)
+        )
     results.sort(key=lambda result: str(result["id"]))
     return {
         **changes.as_result(),
@@ -254,8 +256,22 @@ def _report_unchanged(
     return {**Changes().as_result(), "appliance": catalogue.describe(existing), "omissions": []}
 
 
+def _open_catalogue(connection: Connection, params: Params, run: RunContext) -> Catalogue:
+    """Return the catalogue, without what runs that died have left of it; in check mode with it."""
+    if not run.check_mode:
+        recover.settle(run.journal, connection)
+    return catalogues.open_catalogue(connection, params["pool"])
+
+
+def _require_readable(catalogue: Catalogue, appliance: ApplianceId, run: RunContext) -> None:
+    """Raise InvalidManifest for a manifest that cannot be read, unless a real run would remove it first."""
+    if not (run.check_mode and recover.is_left_half(run.journal, catalogue, appliance)):
+        catalogue.require_readable(appliance)
+
+
 def _make(catalogue: Catalogue, request: ApplianceRequest, run: RunContext) -> dict[str, t.Any]:
     changes = Changes()
+    _require_readable(catalogue, request.appliance, run)
     with contextlib.ExitStack() as stack:
         plan = stack.enter_context(register.open_plan(catalogue, request))
         changes.add(str(request.appliance), None, register.summarise(plan.manifest))
@@ -266,7 +282,7 @@ def _make(catalogue: Catalogue, request: ApplianceRequest, run: RunContext) -> d
                 "omissions": list(plan.omissions),
             }
         provenance.open_provenance(run.journal.path).remember(plan.manifest)
-        manifest = register.store(catalogue, plan, request)
+        manifest = register.store(catalogue, plan, request, run.journal)
     return {
         **changes.as_result(),
         "appliance": catalogue.describe(manifest),

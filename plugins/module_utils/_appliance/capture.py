@@ -14,7 +14,6 @@ import dataclasses
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue import nvram
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain import power
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain.defined import look_up
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Conflict, InvalidInput
 from ansible_collections.headroom.libvirt.plugins.module_utils._layers import layers
@@ -30,8 +29,6 @@ if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._virt.libvirt_dep import libvirt
 
     from .sources import DiskSource
-
-_SHUTDOWN_SECONDS: t.Final = 300.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,6 +68,9 @@ def open_capture(
     connection: Connection, capture: Capture, *, look_only: bool
 ) -> t.Iterator[Captured]:
     """Yield what the domain gives, which stays so for the block. With ``look_only`` nothing is done to the domain."""
+    if not look_only:
+        may_seal = capture.when_running == "shutdown" and capture.seal in {None, "agent"}
+        live.settle(capture.journal, connection, capture.domain, needs_agent=may_seal)
     domain = look_up(connection, capture.domain, capture.uuid).domain
     running = domains.is_active(domain)
     if not running or capture.when_running == "refuse":
@@ -104,8 +104,9 @@ def open_capture(
             disks = stack.enter_context(frozen)
         else:
             if will_stop:
-                _stop(connection, capture.domain, method)
-            live.merge_leftovers(capture.journal, connection, capture.domain)
+                stack.enter_context(
+                    live.stop_domain(connection, capture.domain, capture.journal, method)
+                )
             disks = sources.find_disks(connection, domains.read_definition(domain))
         yield Captured(
             text_of_template,
@@ -129,10 +130,3 @@ def _require_complete(domain: libvirt.virDomain) -> None:
             "that brought it here, and run this task again.",
             domain=domain.name(),
         )
-
-
-def _stop(connection: Connection, name: str, method: seal.Method) -> None:
-    domain = domains.look_up(connection, name)
-    if method == "agent":
-        seal.seal_with_agent(domain)
-    power.shut_down(domain, timeout=_SHUTDOWN_SECONDS)

@@ -7,10 +7,10 @@
 
 """Giving domains disks of their own, so that the appliance that they stand on can go.
 
-A domain that runs pulls its disks in and notices nothing. Of one that is off each overlay is copied flat, the
-definition led to the copy, and the overlay deleted, with whatever lies between it and the appliance; a run that dies in
-between leaves a record by which the next one finishes that or undoes it. Somebody who changes the disk meanwhile keeps
-what is theirs: the definition is led to no copy of what it was before.
+A domain that runs pulls its disks in and notices nothing; libvirt goes on with that when the run dies. Of one that is
+off each overlay is copied flat, the definition led to the copy, and the overlay deleted, with whatever lies between it
+and the appliance. Either way a run that dies in between leaves a record by which the next one finishes that or undoes
+it. Somebody who changes the disk meanwhile keeps what is theirs: the definition is led to no copy of what it was.
 """
 
 from __future__ import annotations
@@ -64,7 +64,9 @@ if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import Clock
 
 KIND: t.Final = "flatten"
-SHAPE: t.Final = Shape(steps={"copy": ("target", "pool", "name", "overlay")})
+SHAPE: t.Final = Shape(
+    steps={"copy": ("target", "pool", "name", "overlay"), "pull": ("target",)},
+)
 
 _PULL_SECONDS: t.Final = 4 * 3600.0
 
@@ -74,6 +76,7 @@ class FlattenRecovery:
     """Deletes, of each copy and its overlay, the one that the domain does not stand on."""
 
     connection: Connection
+    clock: Clock = SYSTEM_CLOCK
 
     def resume(self, record: Record) -> None:
         """As roll_back(): whoever asked for it asks again."""
@@ -82,29 +85,27 @@ class FlattenRecovery:
     def roll_back(self, record: Record) -> None:
         """Leave each disk with one volume; raises Conflict for what the domain does not stand on and has to stay."""
         SHAPE.check(record)
-        domain = domains.find_again(self.connection, record.intent.get("uuid"), record.subject)
-        steps = [step.arguments for step in record.steps if step.name == "copy"]
-        if domain is None or not steps:
+        if not record.steps:
             return
+        domain = domains.find_again(self.connection, record.intent.get("uuid"), record.subject)
+        uuid = None if domain is None else domain.UUIDString()
         index = Uses(self.connection).index
-        volumes = []
-        for step in steps:
-            pair = {VolumeRef(step["pool"], step[name]) for name in ("name", "overlay")}
-            existing = index.storage.find_existing(pair)
-            if existing and not any(_uses(index, ref, domain.UUIDString()) for ref in existing):
-                raise Conflict(
-                    f"the disk {step['target']} of {record.subject!r} stands neither on {step['name']} nor on "
-                    f"{step['overlay']} of the pool {step['pool']}, as far as can be seen; somebody has given it "
-                    "another one. Nothing is deleted. Delete those of the two that nothing needs, and run the task "
-                    "again.",
-                    domain=record.subject,
-                )
-            volumes += [*existing, *(VolumeRef(*names) for names in step.get("lower", ()))]
-        keep = deletion.delete_volumes(self.connection, volumes, index=index)
+        volumes: list[VolumeRef] = []
+        for step in record.steps:
+            if step.name == "copy":
+                volumes += _find_pair(index, record.subject, uuid, step.arguments)
+            else:  # libvirt goes on pulling in; until then the domain stands on these
+                deletion.delete_volumes(self.connection, _read_lower(step.arguments), index=index)
+        keep = deletion.delete_volumes(
+            self.connection,
+            volumes,
+            index=index,
+            delete=lambda volume: deletion.delete_written(volume, self.clock),
+        )
         foreign = {
             ref: reason
             for ref, reason in keep.items()
-            if not _uses(index, ref, domain.UUIDString())
+            if uuid is None or not _uses(index, ref, uuid)
         }
         if foreign:
             reasons = "; ".join(f"{ref.pool}/{ref.name}: {why}" for ref, why in foreign.items())
@@ -113,6 +114,32 @@ class FlattenRecovery:
                 "what needs them, and run the task again.",
                 domain=record.subject,
             )
+
+
+def _find_pair(
+    index: UseIndex, name: str, uuid: str | None, step: t.Mapping[str, t.Any]
+) -> t.Collection[VolumeRef]:
+    """Return a copy and its overlay, of which the one may go that nobody uses, and what is below the overlay.
+
+    Of a domain that is gone it is the copy alone: the others were its own, and are nobody's here. Raises Conflict where
+    the domain stands on neither of the two.
+    """
+    copied, overlay = (VolumeRef(step["pool"], step[key]) for key in ("name", "overlay"))
+    if uuid is None:
+        return index.storage.find_existing({copied})
+    existing = index.storage.find_existing({copied, overlay})
+    if existing and not any(_uses(index, ref, uuid) for ref in existing):
+        raise Conflict(
+            f"the disk {step['target']} of {name!r} stands neither on {copied.name} nor on {overlay.name} of the pool "
+            f"{step['pool']}, as far as can be seen; somebody has given it another one. Nothing is deleted. Delete "
+            "those of the two that nothing needs, and run the task again.",
+            domain=name,
+        )
+    return [*existing, *_read_lower(step)]
+
+
+def _read_lower(step: t.Mapping[str, t.Any]) -> list[VolumeRef]:
+    return [VolumeRef(*names) for names in step.get("lower", ())]
 
 
 def _uses(index: UseIndex, ref: VolumeRef, uuid: str) -> bool:
@@ -167,8 +194,7 @@ def flatten(
         settle(journal, connection, name)
         domain = domains.look_up(connection, name)
         if domains.is_active(domain):
-            for target in targets:
-                _pull(connection, domain, target, clock)
+            _pull_all(connection, domain, targets, journal, clock)
         else:
             _copy(connection, domain, targets, journal, token)
     for pool in storage.list_pools(connection) if users.domains else ():
@@ -192,8 +218,31 @@ def settle(journal: Journal, connection: Connection, name: str) -> None:
             journal.recover(record, FlattenRecovery(connection))
 
 
-def _pull(connection: Connection, domain: libvirt.virDomain, target: str, clock: Clock) -> None:
-    lower = _find_lower(connection, domain, target)
+def _pull_all(
+    connection: Connection,
+    domain: libvirt.virDomain,
+    targets: t.Sequence[str],
+    journal: Journal,
+    clock: Clock,
+) -> None:
+    name = domain.name()
+    intent = {
+        "uri": connection.uri,
+        "domain": name,
+        "uuid": domain.UUIDString(),
+        "last_steps": {"pull": len(targets)},
+    }
+    with journal.begin(KIND, name, intent, FlattenRecovery(connection, clock)) as transaction:
+        for target in targets:
+            lower = _find_lower(connection, domain, target)
+            step = transaction.begin_step("pull", target=target, lower=[list(ref) for ref in lower])
+            _pull(domain, target, clock)
+            # what stays is told by whoever removes the appliance
+            deletion.delete_volumes(connection, lower)
+            transaction.finish_step(step)
+
+
+def _pull(domain: libvirt.virDomain, target: str, clock: Clock) -> None:
     if blocks.read_job(domain, target) is None:
         blocks.pull(domain, target, 0)
     waiter = Waiter(_PULL_SECONDS, clock)
@@ -206,9 +255,6 @@ def _pull(connection: Connection, domain: libvirt.virDomain, target: str, clock:
         raise HeadroomError(
             f"the disk {target} of {domain.name()!r} still stands on {chain[1]}: pulling it in broke off"
         )
-    deletion.delete_volumes(
-        connection, lower
-    )  # what stays is told by whoever removes the appliance
 
 
 def _copy(
@@ -323,9 +369,15 @@ def redirect_disk(text: str, target: str, path: str, old: VolumeRef, new: Volume
 def describe_recovery(record: Record, _direction: Direction) -> list[str]:
     """Return in sentences what FlattenRecovery does with the record, in either direction; raises UnreadableShape."""
     SHAPE.check(record)
-    return [
+    pulled = [
+        f"Let {record.subject} go on pulling in its disk {step.arguments['target']}, if it still does."
+        for step in record.steps
+        if step.name == "pull"
+    ]
+    copied = [
         f"Delete that one of the volumes {step.arguments['name']} and {step.arguments['overlay']} of the pool "
         f"{step.arguments['pool']} on which {record.subject} does not stand."
         for step in record.steps
         if step.name == "copy"
     ]
+    return [*pulled, *copied]

@@ -5,10 +5,11 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""The disks of a running domain as they are at one instant, while its guest runs on.
+"""The disks of a running domain at rest: as they are at one instant, while its guest runs on, or with it shut down.
 
-The guest writes into overlays as long as its disks are copied; afterwards these are merged back. It is a transaction: a
-run that dies in between leaves a guest that runs, on overlays, and a record by which the next run merges them.
+freeze_disks(): the guest writes into overlays as long as its disks are copied; afterwards these are merged back.
+stop_domain(): the guest is sealed, if its agent is to do so, and shut down. Both are a transaction: a run that dies in
+between leaves a guest on overlays, or one that is off, and a record by which settle() has it as it was before.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import contextlib
 import dataclasses
 import typing as t
 
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain import power
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Conflict
 from ansible_collections.headroom.libvirt.plugins.module_utils._journal.records import Shape
 from ansible_collections.headroom.libvirt.plugins.module_utils._layers import deletion, overlays
@@ -28,15 +30,16 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
     storage_xml,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.metadata import VolumeRef
-from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import SYSTEM_CLOCK
+from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import SYSTEM_CLOCK, Waiter
 
-from . import sources
+from . import seal, sources
 
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._journal.journal import (
         Direction,
         Journal,
         Record,
+        Step,
         Transaction,
     )
     from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
@@ -47,15 +50,23 @@ if t.TYPE_CHECKING:
 
 KIND: t.Final = "capture"
 SHAPE: t.Final = Shape(
-    steps={"overlay": ("pool", "name", "target", "path"), "freeze": ("domain",)},
+    steps={
+        "overlay": ("pool", "name", "target", "path"),
+        "freeze": ("domain",),
+        "seal": ("uuid",),
+        "stop": ("uuid",),
+    },
 )
 
-_MERGE_SECONDS: t.Final = 3600.0
+_SHUTDOWN_SECONDS: t.Final = 300.0
+# A guest that was told to shut down by a run that then died goes off within this time, or never heard it.
+_GOING_DOWN_SECONDS: t.Final = 30.0
+_BOOT_SECONDS: t.Final = 120.0
 
 
 @dataclasses.dataclass(frozen=True)
 class CaptureRecovery:
-    """Merges the overlays of a record back, whatever of that is left to do."""
+    """Merges the overlays of a record back, and starts a domain that was shut down, whatever of that is left to do."""
 
     connection: Connection
     clock: Clock = SYSTEM_CLOCK
@@ -69,6 +80,8 @@ class CaptureRecovery:
         SHAPE.check(record)
         steps = [step.arguments for step in record.steps if step.name == "overlay"]
         domain = domains.find_again(self.connection, record.intent.get("uuid"), record.subject)
+        for stop in (step for step in record.steps if step.name == "stop"):
+            self._start(domain, stop)
         for step in steps:
             self._merge(domain, record.subject, step)
         keep = deletion.delete_volumes(
@@ -82,6 +95,15 @@ class CaptureRecovery:
                 "the task again, or recover the transaction.",
                 domain=record.subject,
             )
+
+    def _start(self, domain: libvirt.virDomain | None, stop: Step) -> None:
+        """Start what the run had shut down: it ran before, and an agent that has sealed it must do so again."""
+        if domain is None or domain.UUIDString() != stop.arguments["uuid"]:
+            return
+        if stop.state == "begun":
+            Waiter(_GOING_DOWN_SECONDS, self.clock).holds(lambda: not domains.is_active(domain))
+        if not domains.is_active(domain) and not domains.has_saved_memory(domain):
+            domains.start(domain)
 
     def _merge(
         self, domain: libvirt.virDomain | None, name: str, step: t.Mapping[str, t.Any]
@@ -109,7 +131,6 @@ def freeze_disks(
     ``quiesce`` ``auto`` has file systems frozen where an agent is connected, ``always`` insists on it.
     """
     recovery = CaptureRecovery(connection)
-    merge_leftovers(journal, connection, name)
     domain = domains.look_up(connection, name)
     text = domains.read_live_xml(domain)
     with_agent = _is_to_quiesce(domain, quiesce)
@@ -130,11 +151,37 @@ def freeze_disks(
         recovery.roll_back(transaction.record)
 
 
-def merge_leftovers(journal: Journal, connection: Connection, name: str) -> None:
-    """Merge what a run that died has left of a capture of that domain."""
+@contextlib.contextmanager
+def stop_domain(
+    connection: Connection, name: str, journal: Journal, method: seal.Method
+) -> t.Iterator[None]:
+    """Have the domain off for the block, sealed before by its agent if ``method`` says so; it is left off.
+
+    When the block raises, it is started again.
+    """
+    domain = domains.look_up(connection, name)
+    intent = {"uri": connection.uri, "domain": name, "uuid": domain.UUIDString()}
+    with journal.begin(KIND, name, intent, CaptureRecovery(connection)) as transaction:
+        if method == "agent":
+            step = transaction.begin_step("seal", uuid=domain.UUIDString())
+            seal.seal_with_agent(domain)
+            transaction.finish_step(step)
+        step = transaction.begin_step("stop", uuid=domain.UUIDString())
+        power.shut_down(domain, timeout=_SHUTDOWN_SECONDS)
+        transaction.finish_step(step)
+        yield
+
+
+def settle(journal: Journal, connection: Connection, name: str, *, needs_agent: bool) -> None:
+    """Have a domain as it was before a run that died in capturing it; with ``needs_agent`` let its guest boot too."""
+    stopped = False
     for record in journal.list_unfinished(KIND, name):
         if record.uri == connection.uri and not record.alive:
             journal.recover(record, CaptureRecovery(connection))
+            stopped = stopped or any(step.name == "stop" for step in record.steps)
+    if stopped and needs_agent:
+        domain = domains.look_up(connection, name)
+        Waiter(_BOOT_SECONDS).holds(lambda: seal.has_agent(domain))
 
 
 def _is_to_quiesce(domain: libvirt.virDomain, quiesce: str) -> bool:
@@ -180,11 +227,17 @@ def describe_recovery(record: Record, _direction: Direction) -> list[str]:
     """Return in sentences what CaptureRecovery does with the record, in either direction."""
     SHAPE.check(record)
     steps = [step.arguments for step in record.steps if step.name == "overlay"]
+    started = [
+        f"Start {record.subject}, if it is off: it ran before."
+        for step in record.steps
+        if step.name == "stop"
+    ]
     merged = [
         f"Merge the overlay {step['name']} of {record.subject} back into its disk {step['target']}."
         for step in steps
     ]
     return [
+        *started,
         *merged,
         *(f"Delete the volume {step['name']} of the pool {step['pool']}." for step in steps),
     ]

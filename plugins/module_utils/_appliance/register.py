@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import functools
+import hashlib
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue import (
@@ -28,13 +28,13 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue.manife
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     ChecksumMismatch,
     Conflict,
+    HeadroomError,
     InvalidInput,
+    LibvirtFailed,
     NoSpace,
 )
-from ansible_collections.headroom.libvirt.plugins.module_utils._layers import deletion
 from ansible_collections.headroom.libvirt.plugins.module_utils._names import check_name
 from ansible_collections.headroom.libvirt.plugins.module_utils._streaming import durable
-from ansible_collections.headroom.libvirt.plugins.module_utils._undo import UndoStack
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
     content,
     domain_xml,
@@ -42,9 +42,8 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
     storage,
     storage_xml,
 )
-from ansible_collections.headroom.libvirt.plugins.module_utils._virt.metadata import VolumeRef
 
-from . import build, images, remote, sources, template
+from . import build, images, recover, remote, sources, template
 from . import capture as captures
 from . import seal as seals
 
@@ -54,6 +53,10 @@ if t.TYPE_CHECKING:
     )
     from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue.names import (
         ApplianceId,
+    )
+    from ansible_collections.headroom.libvirt.plugins.module_utils._journal.journal import (
+        Journal,
+        Transaction,
     )
 
     from .sources import DiskSource
@@ -67,12 +70,11 @@ class ApplianceRequest:
     ``sha256`` what the only file must have; ``hardware_options`` the options that say something of the machine;
     ``network`` the one that the cards of a template from elsewhere are attached to;
     ``keep_unknown`` whether the template may say what this release does not know.
-    ``created`` is ISO 8601, ``now`` epoch seconds, ``token`` 12 hexadecimal digits.
+    ``created`` is ISO 8601, ``token`` 12 hexadecimal digits.
     """
 
     appliance: ApplianceId
     created: str
-    now: float
     token: str
     capture: captures.Capture | None = None
     distant: remote.Distant | None = None
@@ -106,7 +108,6 @@ class AppliancePlan:
 @contextlib.contextmanager
 def open_plan(catalogue: Catalogue, request: ApplianceRequest) -> t.Iterator[AppliancePlan]:
     """Yield the Plan, its sources held open; raises before anything is touched when it cannot work."""
-    catalogue.require_readable(request.appliance)
     with contextlib.ExitStack() as stack:
         if request.capture is not None:
             look_only = request.means.look_only
@@ -140,36 +141,43 @@ def open_plan(catalogue: Catalogue, request: ApplianceRequest) -> t.Iterator[App
         )
 
 
-def store(catalogue: Catalogue, plan: AppliancePlan, request: ApplianceRequest) -> Manifest:
-    """Carry the plan out and return the manifest as it is stored; leaves nothing behind on failure."""
+def store(
+    catalogue: Catalogue, plan: AppliancePlan, request: ApplianceRequest, journal: Journal
+) -> Manifest:
+    """Carry the plan out and return the manifest as it is stored; leaves nothing behind on failure.
+
+    A run that dies leaves a record of the volumes that are its own, by which the next one on the host deletes them.
+    """
     storage.try_to_refresh(catalogue.pool)  # another host may have published into a shared pool
-    catalogue.require_readable(request.appliance)
-    _refuse_published(catalogue, request)
-    leftovers = catalogue.find_leftovers(request.appliance, request.now)
-    deletion.delete_volumes(
-        catalogue.connection,
-        [VolumeRef(catalogue.pool_name, volume.name()) for volume in leftovers],
-        of_appliances=True,
-    )
-    _check_room(catalogue, plan)
-    with UndoStack() as undo:
+    subject = recover.name_subject(catalogue.pool_name, request.appliance)
+    intent = {
+        "uri": catalogue.connection.uri,
+        "pool": catalogue.pool_name,
+        "appliance": str(request.appliance),
+        "volumes": [draft.volume for draft in plan.manifest.disks],
+        "last_steps": {"publish": 1},
+    }
+    recovery = recover.RegistrationRecovery(catalogue.connection)
+    with journal.begin(recover.REGISTER, subject, intent, recovery) as transaction:
+        catalogue.require_readable(request.appliance)
+        _refuse_published(catalogue, request)
+        _check_room(catalogue, plan)
         volumes = [
-            _create(catalogue, disk, draft, undo)
+            _create(catalogue, disk, draft, transaction)
             for disk, draft in zip(plan.disks, plan.manifest.disks)
         ]
-        if plan.seal == "libguestfs":
-            seals.seal_with_libguestfs([storage.read_volume_path(volume) for volume in volumes])
+        _seal(plan, volumes, transaction)
         stored = tuple(
-            _fill(catalogue, disk, draft, volume, plan.expected.get(disk.target))
+            _fill(catalogue, disk, draft, volume, plan.expected.get(disk.target), transaction)
             for disk, draft, volume in zip(plan.disks, plan.manifest.disks, volumes)
         )
         manifest = dataclasses.replace(plan.manifest, disks=stored)
-        paths = [storage.read_volume_path(volume) for volume in volumes]
-        formats = dict(zip(paths, (disk.format for disk in stored)))
+        formats = {
+            storage.read_volume_path(volume): disk.format for volume, disk in zip(volumes, stored)
+        }
         # a manifest must not outlive what it names
-        durable.make_durable(catalogue.connection, formats, request.token)
-        path = storage.read_volume_path(_publish(catalogue, manifest, undo))
-        durable.make_durable(catalogue.connection, {path: "raw"}, request.token)
+        _sync(catalogue, formats, request.token, transaction)
+        _publish(catalogue, manifest, request.token, transaction)
     return manifest
 
 
@@ -321,13 +329,21 @@ def _check_room(catalogue: Catalogue, plan: AppliancePlan) -> None:
 
 
 def _create(
-    catalogue: Catalogue, disk: DiskSource, draft: BaseDisk, undo: UndoStack
+    catalogue: Catalogue, disk: DiskSource, draft: BaseDisk, transaction: Transaction
 ) -> storage.Volume:
+    step = transaction.begin_step("volume", pool=catalogue.pool_name, name=draft.volume)
     volume = disk.create(catalogue.pool, draft.volume)
-    undo.push(
-        f"the volume {draft.volume!r}", functools.partial(_delete_if_there, catalogue, draft.volume)
-    )
+    transaction.finish_step(step)
     return volume
+
+
+def _seal(
+    plan: AppliancePlan, volumes: t.Sequence[storage.Volume], transaction: Transaction
+) -> None:
+    if plan.seal == "libguestfs":
+        step = transaction.begin_step("seal", method=plan.seal)
+        seals.seal_with_libguestfs([storage.read_volume_path(volume) for volume in volumes])
+        transaction.finish_step(step)
 
 
 def _fill(
@@ -336,7 +352,9 @@ def _fill(
     draft: BaseDisk,
     volume: storage.Volume,
     expected: str | None,
+    transaction: Transaction,
 ) -> BaseDisk:
+    step = transaction.begin_step("content", name=draft.volume)
     digest = disk.fill(catalogue.connection, volume)
     if expected not in {None, digest.sha256, disk.source_sha256}:
         sha256 = disk.source_sha256 or digest.sha256
@@ -347,29 +365,57 @@ def _fill(
             expected=expected,
             found=sha256,
         )
+    transaction.finish_step(step, sha256=digest.sha256)
     return dataclasses.replace(
         draft, sha256=digest.sha256, size_bytes=digest.size_bytes, source_sha256=disk.source_sha256
     )
 
 
-def _publish(catalogue: Catalogue, manifest: Manifest, undo: UndoStack) -> storage.Volume:
-    """Write the manifest, and return its volume: from its last byte on, the appliance exists."""
+def _sync(
+    catalogue: Catalogue, formats: t.Mapping[str, str], token: str, transaction: Transaction
+) -> None:
+    step = transaction.begin_step("sync", paths=list(formats), token=token)
+    durable.make_durable(catalogue.connection, formats, token)
+    transaction.finish_step(step)
+
+
+def _publish(
+    catalogue: Catalogue, manifest: Manifest, token: str, transaction: Transaction
+) -> None:
+    """Write the manifest: from its last byte on, the appliance exists."""
     for disk in manifest.disks:
         if storage.find_volume(catalogue.pool, disk.volume) is None:
             raise Conflict(
-                f"another run took over making {manifest.id} and removed the volume {disk.volume!r}. "
-                "Run the task again.",
+                f"somebody has removed the volume {disk.volume!r} while {manifest.id} was made. Run the task again.",
                 appliance=str(manifest.id),
             )
     name, text = names.manifest_volume(manifest.id), manifests.serialise(manifest)
-    new = storage_xml.NewVolume(name, len(text), "raw", mode=sources.READ_ONLY)
-    volume = storage.create(catalogue.pool, name, storage_xml.build_volume_xml(new))
-    undo.push(f"the volume {name!r}", functools.partial(_delete_if_there, catalogue, name))
+    volume = _create_manifest(catalogue, name, text, transaction)
+    step = transaction.begin_step("publish", name=name)
     content.send_bytes(catalogue.connection, volume, text)
+    if catalogue.read_manifest_text(name) != text:
+        raise HeadroomError(
+            f"the manifest of {manifest.id} is not in the volume {name!r} as it was written. See that the pool "
+            f"{catalogue.pool_name!r} is sound, and run the task again.",
+            volume=name,
+        )
+    _sync(catalogue, {storage.read_volume_path(volume): "raw"}, token, transaction)
+    transaction.finish_step(step)
+
+
+def _create_manifest(
+    catalogue: Catalogue, name: str, text: bytes, transaction: Transaction
+) -> storage.Volume:
+    """Create the empty volume of a manifest; one of that name that is there meanwhile is not this run's."""
+    digest = hashlib.sha256(text).hexdigest()
+    step = transaction.begin_step(
+        "manifest", pool=catalogue.pool_name, name=name, size_bytes=len(text), sha256=digest
+    )
+    new = storage_xml.NewVolume(name, len(text), "raw", mode=sources.READ_ONLY)
+    try:
+        volume = storage.create(catalogue.pool, name, storage_xml.build_volume_xml(new))
+    except (Conflict, LibvirtFailed):  # how libvirt tells of a file that its pool does not know
+        transaction.finish_step(step, taken=True)
+        raise
+    transaction.finish_step(step)
     return volume
-
-
-def _delete_if_there(catalogue: Catalogue, name: str) -> None:
-    volume = storage.find_volume(catalogue.pool, name)
-    if volume is not None:
-        storage.delete(volume)

@@ -98,7 +98,6 @@ def read_request(
     return ApplianceRequest(
         appliance=appliance,
         created=dt.datetime.fromtimestamp(now, dt.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        now=now,
         token=token,
         capture=_read_capture(params, journal, token),
         files=files,

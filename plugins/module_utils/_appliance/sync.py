@@ -20,7 +20,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._layers.users imp
 from ansible_collections.headroom.libvirt.plugins.module_utils._text import join_names
 from ansible_collections.headroom.libvirt.plugins.module_utils._uris import mask_uri
 
-from . import register
+from . import register, removal
 
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue.catalogue import (
@@ -32,6 +32,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._changes import Changes
     from ansible_collections.headroom.libvirt.plugins.module_utils._feed.entry import FeedEntry
     from ansible_collections.headroom.libvirt.plugins.module_utils._feed.read import Feed
+    from ansible_collections.headroom.libvirt.plugins.module_utils._journal.journal import Journal
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,7 +90,12 @@ def make_plan(
 
 
 def remove(
-    catalogue: Catalogue, manifest: Manifest, changes: Changes, *, check_mode: bool
+    catalogue: Catalogue,
+    manifest: Manifest,
+    changes: Changes,
+    journal: Journal,
+    *,
+    check_mode: bool,
 ) -> dict[str, t.Any]:
     """Remove a surplus version; one that something stands on stays, and the result says for whom."""
     uses = Uses(catalogue.connection)
@@ -98,7 +104,7 @@ def remove(
         return {"id": str(manifest.id), "action": "in_use", "reason": ", ".join(standing)}
     changes.add(str(manifest.id), register.summarise(manifest), None)
     if not check_mode:
-        catalogue.remove(manifest, uses)
+        removal.remove(catalogue, manifest, uses, journal)
     return {"id": str(manifest.id), "action": "removed", "reason": None}
 
 

@@ -5,7 +5,7 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""Read, find and remove the appliances of one pool: open_catalogue(), and then what Catalogue offers.
+"""Read and find the appliances of one pool: open_catalogue(), and then what Catalogue offers.
 
 The volumes are all there is: an appliance exists when its manifest is complete. See names.py for their names.
 """
@@ -16,11 +16,9 @@ import dataclasses
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
-    InUse,
     NotFound,
     Unsupported,
 )
-from ansible_collections.headroom.libvirt.plugins.module_utils._layers import deletion
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
     content,
     domains,
@@ -34,7 +32,6 @@ from . import names
 from .manifest import InvalidManifest, Manifest
 
 if t.TYPE_CHECKING:
-    from ansible_collections.headroom.libvirt.plugins.module_utils._layers.users import Uses
     from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
         Connection,
     )
@@ -46,8 +43,6 @@ if t.TYPE_CHECKING:
     Volume = libvirt.virStorageVol
 
 _LONGEST_MANIFEST_BYTES: t.Final = 4 * 1024 * 1024
-# A run that works writes all the time, except while it takes the checksum of what it wrote.
-_ABANDONED_AFTER_SECONDS: t.Final = 3600.0
 
 
 class UnreadableAppliance(t.NamedTuple):
@@ -189,55 +184,29 @@ class Catalogue:
                 clones.append(domain.name())
         return sorted(clones)
 
-    def remove(self, manifest: Manifest, uses: Uses) -> None:
-        """Remove an appliance that nothing hangs on; from the first step on it is no longer visible.
-
-        ``uses`` is a look from right before. Raises InUse, with nothing done, where somebody needs a disk of it.
-        """
+    def list_own(self, manifest: Manifest) -> tuple[list[VolumeRef], list[VolumeRef]]:
+        """Return the volumes of an appliance that are there: (with its manifest, its disks)."""
         own_names = [volume.name() for volume in storage.list_volumes(self.pool)]
-        described = [name for name in own_names if names.read_manifest_volume(name) == manifest.id]
-        disks = [
-            VolumeRef(self.pool_name, name)
-            for name in own_names
-            if self._is_disk_of(name, manifest.id)
-        ]
-        users = {str(user) for ref in disks for user in uses.index.users_of(ref, frozenset(disks))}
-        if users:
-            raise InUse(
-                f"{manifest.id} cannot go: {', '.join(sorted(users))} stand on it.",
-                appliance=str(manifest.id),
-                users=sorted(users),
-            )
-        for refs in ([VolumeRef(self.pool_name, name) for name in described], disks):
-            deletion.delete_volumes(self.connection, refs, index=uses.index, of_appliances=True)
+        disk_names = {disk.volume for disk in manifest.disks}
+        manifest_name = names.manifest_volume(manifest.id)
+        return (
+            [VolumeRef(self.pool_name, name) for name in own_names if name == manifest_name],
+            [VolumeRef(self.pool_name, name) for name in own_names if name in disk_names],
+        )
 
-    def _is_disk_of(self, volume_name: str, appliance: ApplianceId) -> bool:
-        disk = names.read_disk_volume(volume_name)
-        return disk is not None and disk.appliance == appliance
-
-    def find_leftovers(self, appliance: ApplianceId, now: float) -> list[Volume]:
-        """Return the volumes that interrupted runs left: of ``appliance`` all, of others those long untouched.
-
-        ``now`` is in epoch seconds; ``appliance`` must not be visible. A run that is still writing it loses its
-        volumes to this one, and then fails without harm, since it looks for them before it writes the manifest.
-        An appliance with a manifest that cannot be read has no leftovers: which volumes are its own is not known.
-        """
+    def list_published(self) -> set[str]:
+        """Return the names of the volumes that a manifest which can be read names as its disks."""
         published: set[str] = set()
-        unreadable: set[ApplianceId | None] = set()
-        for volume_name, manifest in self._read_each():
-            if isinstance(manifest, Manifest):
-                published.update(disk.volume for disk in manifest.disks)
-            else:
-                unreadable.add(names.read_manifest_volume(volume_name))
-        strays: dict[ApplianceId, list[Volume]] = {}
-        for volume in storage.list_volumes(self.pool):
-            disk = names.read_disk_volume(volume.name())
-            if disk and disk.appliance not in unreadable and volume.name() not in published:
-                strays.setdefault(disk.appliance, []).append(volume)
-        leftovers = strays.pop(appliance, [])
-        for volumes in strays.values():
-            leftovers += volumes if _is_abandoned(volumes, now) else []
-        return leftovers
+        for manifest in self.read_all():
+            published.update(disk.volume for disk in manifest.disks)
+        return published
+
+    def read_manifest_text(self, volume_name: str) -> bytes:
+        """Return what the volume of a manifest holds, whole or not; nothing for one that is gone."""
+        volume = storage.find_volume(self.pool, volume_name)
+        if volume is None:
+            return b""
+        return content.read_bytes(self.connection, volume, _LONGEST_MANIFEST_BYTES)
 
 
 def describe_manifest(manifest: Manifest) -> dict[str, t.Any]:
@@ -258,9 +227,3 @@ def open_catalogue(connection: Connection, pool_name: str) -> Catalogue:
             pool=pool_name,
         )
     return Catalogue(connection, pool, pool_name)
-
-
-def _is_abandoned(volumes: t.Sequence[Volume], now: float) -> bool:
-    """Return whether none of one appliance's volumes was written to lately; clocks may differ by some minutes."""
-    times = [storage.read_volume(volume).modified for volume in volumes]
-    return all(time is not None and now - time > _ABANDONED_AFTER_SECONDS for time in times)

@@ -76,9 +76,6 @@ _UNDOING: t.Final = {
     "start": "Power off the domain {name} ({uuid}).",
 }
 
-# libvirt goes on copying a volume after the run that asked for it is gone, and deletes none that is being written.
-_COPY_SECONDS: t.Final = 600.0
-
 
 @dataclasses.dataclass(frozen=True)
 class CloneRecovery:
@@ -147,23 +144,7 @@ class CloneRecovery:
             [VolumeRef(step["pool"], step["name"])],
             index=uses.index,
             without=own,
-            delete=self._delete_written,
-        )
-
-    def _delete_written(self, volume: storage.Volume) -> None:
-        def is_gone() -> bool:
-            try:
-                storage.delete(volume)
-            except NotFound:
-                return True
-            except HeadroomError as error:
-                if not storage.is_being_written(error):
-                    raise
-                return False
-            return True
-
-        Waiter(_COPY_SECONDS, self.clock).wait_for(
-            is_gone, f"the end of the copying of {volume.name()!r}"
+            delete=lambda volume: deletion.delete_written(volume, self.clock),
         )
 
     def _stop_export(self, step: t.Mapping[str, t.Any]) -> None:

@@ -45,6 +45,8 @@ from .store import DEFAULT_PATH, Store
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
 
+    Act = t.Callable[[Record], t.Optional[State]]
+
 __all__ = [
     "Direction",
     "Journal",
@@ -213,7 +215,7 @@ class Journal:
             except NotFound:
                 return False
             try:
-                act(record)
+                outcome = act(record) or outcome
                 interrupts.hold_off()
             except BaseException as error:
                 interrupts.hold_off()
@@ -245,8 +247,8 @@ class Journal:
         not_undone = ""
         try:
             if recovery is not None:
-                recovery.roll_back(record)
-                self._store.end(record, "rolled_back", self.keep)
+                outcome = recovery.roll_back(record) or "rolled_back"
+                self._store.end(record, outcome, self.keep)
                 return
             self._store.write(record)
         except HeadroomError as failed:
@@ -293,10 +295,10 @@ def _select(records: t.Iterable[Record], kind: str | None, subject: str | None) 
 
 
 # A record past its last step: nothing is left to do.
-_COMPLETION: t.Final[tuple[t.Callable[[Record], None], State]] = (lambda _record: None, "finished")
+_COMPLETION: t.Final[tuple[Act, State]] = (lambda _record: None, "finished")
 
 
-def _acts(handler: Recovery) -> dict[Direction, tuple[t.Callable[[Record], None], State]]:
+def _acts(handler: Recovery) -> dict[Direction, tuple[Act, State]]:
     return {"resume": (handler.resume, "resumed"), "roll_back": (handler.roll_back, "rolled_back")}
 
 

@@ -140,14 +140,14 @@ class Recovery(t.Protocol):
     """What finishes or undoes the transactions of a kind.
 
     Both can run again after they broke off, and find steps that were begun and never happened. They raise HeadroomError
-    when they do not succeed; the record then stays.
+    when they do not succeed; the record then stays. They return how it ended, where that is not as they are called.
     """
 
-    def resume(self, record: Record) -> None:
+    def resume(self, record: Record) -> State | None:
         """Bring about what the transaction was to bring about."""
 
-    def roll_back(self, record: Record) -> None:
-        """Undo its steps, the newest first."""
+    def roll_back(self, record: Record) -> State | None:
+        """Undo its steps, the newest first; what turns out to be finished stays."""
 
 
 # What is found out anew each time that a record is read.

@@ -22,6 +22,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     NotFound,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import storage
+from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import Waiter
 
 from .users import Uses
 
@@ -30,10 +31,14 @@ if t.TYPE_CHECKING:
         Connection,
     )
     from ansible_collections.headroom.libvirt.plugins.module_utils._virt.metadata import VolumeRef
+    from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import Clock
 
     from .users import UseIndex, Without
 
     Delete = t.Callable[[storage.Volume], None]
+
+# libvirt goes on copying a volume after the run that asked for it is gone, and deletes none that is being written.
+_COPY_SECONDS: t.Final = 600.0
 
 
 def find_volume(connection: Connection, ref: VolumeRef) -> storage.Volume | None:
@@ -107,6 +112,23 @@ def delete_own_files(connection: Connection, paths: t.Collection[str]) -> None:
     if keep:
         reasons = "; ".join(f"{path}: {reason}" for path, reason in keep.items())
         raise Conflict(f"files that were made for a time cannot be deleted: {reasons}", paths=keep)
+
+
+def delete_written(volume: storage.Volume, clock: Clock) -> None:
+    """Delete a volume that libvirt may still be copying into, for a run that is gone; waits until that has ended."""
+
+    def is_gone() -> bool:
+        try:
+            storage.delete(volume)
+        except NotFound:
+            return True
+        except HeadroomError as error:
+            if not storage.is_being_written(error):
+                raise
+            return False
+        return True
+
+    Waiter(_COPY_SECONDS, clock).wait_for(is_gone, f"the end of the copying of {volume.name()!r}")
 
 
 def _try_to_delete(connection: Connection, ref: VolumeRef) -> str | None:

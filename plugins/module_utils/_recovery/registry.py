@@ -12,7 +12,13 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import flatten, live
+from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import (
+    flatten,
+    live,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import (
+    recover as appliance_recovery,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone import again as clone_again
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone import recover
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain import (
@@ -58,6 +64,14 @@ KINDS: t.Final[t.Mapping[str, Kind]] = {
     recover.KIND: Kind(clone_again.make_recovery, recover.describe_recovery),
     flatten.KIND: Kind(
         lambda connection, _journal: flatten.FlattenRecovery(connection), flatten.describe_recovery
+    ),
+    appliance_recovery.REGISTER: Kind(
+        lambda connection, _journal: appliance_recovery.RegistrationRecovery(connection),
+        appliance_recovery.describe_registration,
+    ),
+    appliance_recovery.UNREGISTER: Kind(
+        lambda connection, _journal: appliance_recovery.UnregistrationRecovery(connection),
+        appliance_recovery.describe_unregistration,
     ),
     migrate_intent.KIND: Kind(migrate_recovery.make_recovery, migrate_recovery.describe_recovery),
     domain_recovery.KIND: Kind(

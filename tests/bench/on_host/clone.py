@@ -46,6 +46,7 @@ from bench.on_host import virsh
 OURS = "appliance_clone"
 _IMAGES = Path("/var/lib/libvirt/images")
 _GUEST = Path("/var/lib/headroom-lab/guest.qcow2")
+_JOURNAL = "/var/lib/headroom-bench-journal/journal.sqlite"
 _MIB = 1024**2
 _GUEST_MIB = 48  # the rest of the disk is random
 _ANSWER_SECONDS = 120.0
@@ -92,7 +93,7 @@ class Bench:
             plan.CloneRequest("web", count=number, prefix="ours", pool=pool, mode=mode, state=state)
         )
         chosen = {**_OPTIONS, **options}
-        journal = Journal("/var/lib/headroom-bench-journal/journal.sqlite")
+        journal = Journal(_JOURNAL)
         with origin.open_origin(self.connection, chosen, request) as found:
             planned = survey.make_plan(found.catalogue, found.request, connection=self.connection)
             way = origin.choose_strategy(planned, found, self.connection, chosen, SYSTEM_CLOCK)
@@ -156,13 +157,12 @@ def _register(bench: Bench, pool: str, image: Path) -> None:
     request = register.ApplianceRequest(
         ApplianceId("web", "1"),
         created="2026-01-01T00:00:00Z",
-        now=time.time(),
         token=secrets.token_hex(6),
         files={"vda": Location(str(image))},
         hardware=Hardware(96 * _MIB),
     )
     with register.open_plan(catalogue, request) as planned:
-        register.store(catalogue, planned, request)
+        register.store(catalogue, planned, request, Journal(_JOURNAL))
 
 
 def _prepare(bench: Bench, size_mib: str) -> list[frame.Row]:

@@ -10,7 +10,10 @@ import pytest
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import flatten
 from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue.dependents import Users
-from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Conflict
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
+    Conflict,
+    HeadroomError,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._journal.journal import (
     Journal,
     Record,
@@ -205,3 +208,40 @@ def test_what_cannot_be_flattened_is_named(node: Connection) -> None:
     ):
         flatten.check(node, Users({"web-1": ()}, ("fast/x",)))
     flatten.check(node, Users({"web-1": ("vda",)}, ()))
+
+
+def test_the_copy_for_a_domain_that_is_gone_goes_too(node: Connection) -> None:
+    pool = storage.look_up_pool(node, "default")
+    for name in ("old", "new"):
+        storage.create(pool, name, storage_xml.build_volume_xml(storage_xml.NewVolume(name, 4096)))
+    step = Step("copy", {"target": "vda", "pool": "default", "name": "new", "overlay": "old"})
+    record = Record("1", flatten.KIND, "gone", {"uri": node.uri}, (step,))
+    flatten.FlattenRecovery(node).roll_back(record)
+    assert [volume.name() for volume in storage.list_volumes(pool)] == ["old"]
+
+
+def test_a_pull_is_recorded_and_goes_on_when_its_run_has_died(
+    node: Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """libvirt pulls in by itself, so that there is nothing to undo."""
+    domain = node.handle.defineXMLFlags(DOMAIN)
+    domain.createWithFlags()
+    journal = Journal(str(tmp_path / "journal.sqlite"), warn=pytest.fail)
+    pulled: list[str] = []
+
+    def pull(_domain: object, target: str, _clock: object) -> None:
+        (record,) = journal.list_unfinished()
+        assert [step.arguments["target"] for step in record.steps] == [*pulled, target]
+        pulled.append(target)
+        if len(pulled) == 2:
+            raise HeadroomError("killed")
+
+    monkeypatch.setattr(flatten, "_pull", pull)
+    users = Users({"web-1": ("vda", "vdb")}, ())
+    with pytest.raises(HeadroomError, match=r"^killed$"):
+        flatten.flatten(node, users, journal, "tok")
+    (record,) = journal.list_records()
+    assert (record.kind, record.state) == ("flatten", "rolled_back")
+    assert flatten.describe_recovery(record, "roll_back") == [
+        f"Let web-1 go on pulling in its disk {target}, if it still does." for target in pulled
+    ]

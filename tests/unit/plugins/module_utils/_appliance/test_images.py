@@ -91,7 +91,6 @@ def locate(entry: FeedEntry, feed_format: str) -> Location:
     request = register.ApplianceRequest(
         ApplianceId("web", "1"),
         created="2026-01-01T00:00:00Z",
-        now=0.0,
         token="0" * 12,
         hardware=build.Hardware(64 << 20),
     )

@@ -94,3 +94,102 @@ def test_a_guest_that_is_still_arriving_is_not_captured(node: Connection, tmp_pa
         capture.open_capture(node, chosen, look_only=True),
     ):
         pass
+
+
+def stopping(node: Connection, domain: domains.Domain, **step: t.Any) -> Record:
+    """A capture that was to shut the guest down."""
+    facts = {"uuid": domain.UUIDString()}
+    return Record("1", live.KIND, "a", {"uri": node.uri}, (Step("stop", facts, **step),))
+
+
+def test_a_guest_that_was_shut_down_for_nothing_runs_again(node: Connection) -> None:
+    domain = domains.define(node, DOMAIN.format(top="a.qcow2", below=""))
+    record = stopping(node, domain, state="done")
+    assert live.describe_recovery(record, "roll_back") == ["Start a, if it is off: it ran before."]
+    for _again in range(2):
+        live.CaptureRecovery(node).roll_back(record)
+        assert domain.isActive()
+
+
+def test_another_guest_of_that_name_is_not_started(node: Connection) -> None:
+    domain = domains.define(node, DOMAIN.format(top="a.qcow2", below=""))
+    record = stopping(node, domain, state="done")
+    domain.undefineFlags()
+    other = domains.define(node, DOMAIN.format(top="a.qcow2", below=""))
+    assert other.UUIDString() != record.steps[0].arguments["uuid"]
+    live.CaptureRecovery(node).roll_back(record)
+    assert not other.isActive()
+
+
+class GoingDown:
+    """A clock in whose time the guest goes off."""
+
+    def __init__(self, domain: domains.Domain) -> None:
+        self.domain, self.time = domain, 0.0
+
+    def now(self) -> float:
+        return self.time
+
+    def sleep(self, seconds: float) -> None:
+        self.time += seconds
+        if self.time > 5 and self.domain.isActive():
+            domains.power_off(self.domain)
+
+
+def test_a_guest_that_is_just_going_down_is_awaited(node: Connection) -> None:
+    """The run died while it was told to: a moment later nobody would have started it."""
+    domain = domains.define(node, DOMAIN.format(top="a.qcow2", below=""))
+    domains.start(domain)
+    clock = GoingDown(domain)
+    live.CaptureRecovery(node, clock).roll_back(stopping(node, domain, state="begun"))
+    assert clock.time > 5
+    assert domain.isActive()
+
+
+@pytest.mark.parametrize("fails", [True, False])
+def test_a_guest_is_off_for_the_capture_and_stays_so_when_that_succeeds(
+    node: Connection, tmp_path: Path, fails: bool
+) -> None:
+    journal = Journal(str(tmp_path / "journal.sqlite"), warn=pytest.fail)
+    domain = domains.define(node, DOMAIN.format(top="a.qcow2", below=""))
+    domains.start(domain)
+
+    def act() -> None:
+        with live.stop_domain(node, "a", journal, "none"):
+            assert not domain.isActive()
+            if fails:
+                raise Conflict("no room")
+
+    if fails:
+        with pytest.raises(Conflict, match=r"^no room$"):
+            act()
+    else:
+        act()
+    assert bool(domain.isActive()) is fails
+    assert [record.state for record in journal.list_records()] == [
+        "rolled_back" if fails else "finished"
+    ]
+
+
+def test_the_next_run_finds_the_guest_as_it_was(node: Connection, tmp_path: Path) -> None:
+    journal = Journal(str(tmp_path / "journal.sqlite"), warn=pytest.fail)
+    domain = domains.define(node, DOMAIN.format(top="a.qcow2", below=""))
+    domains.start(domain)
+    left = HeadroomError("killed")
+
+    def act() -> None:
+        with live.stop_domain(node, "a", journal, "none"):
+            raise left
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(live.CaptureRecovery, "roll_back", lambda *_arguments: _raise(left))
+        with pytest.raises(HeadroomError, match="killed"):
+            act()
+    assert not domain.isActive()
+    live.settle(journal, node, "a", needs_agent=False)
+    assert domain.isActive()
+    assert journal.list_unfinished() == []
+
+
+def _raise(error: Exception) -> None:
+    raise error

@@ -13,7 +13,12 @@ import typing as t
 
 import pytest
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import build, register
+from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import (
+    build,
+    recover,
+    register,
+    removal,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.capture import Capture
 from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.images import Location
 from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue import (
@@ -72,7 +77,6 @@ def ask(tmp_path: Path) -> t.Callable[..., register.ApplianceRequest]:
     request = register.ApplianceRequest(
         WEB,
         created="2026-01-01T00:00:00Z",
-        now=0.0,
         token="0" * 12,
         files={"": Location(str(path))},
         hardware=HARDWARE,
@@ -80,9 +84,15 @@ def ask(tmp_path: Path) -> t.Callable[..., register.ApplianceRequest]:
     return functools.partial(dataclasses.replace, request)
 
 
-def make(shelf: Catalogue, request: register.ApplianceRequest) -> Manifest:
+@pytest.fixture
+def journal(tmp_path: Path) -> Journal:
+    return Journal(str(tmp_path / "journal.sqlite"), warn=pytest.fail)
+
+
+def make(journal: Journal, shelf: Catalogue, request: register.ApplianceRequest) -> Manifest:
+    recover.settle(journal, shelf.connection)
     with register.open_plan(shelf, request) as plan:
-        return register.store(shelf, plan, request)
+        return register.store(shelf, plan, request, journal)
 
 
 def capturing(tmp_path: Path, name: str = "golden") -> Capture:
@@ -94,9 +104,12 @@ def volumes(shelf: Catalogue) -> list[str]:
 
 
 def test_an_appliance_is_what_was_sent_and_is_found_again(
-    shelf: Catalogue, ask: t.Callable[..., register.ApplianceRequest], contents: dict[str, bytes]
+    journal: Journal,
+    shelf: Catalogue,
+    ask: t.Callable[..., register.ApplianceRequest],
+    contents: dict[str, bytes],
 ) -> None:
-    made = make(shelf, ask(min_ram_bytes=5, os_id="http://debian.org/debian/13"))
+    made = make(journal, shelf, ask(min_ram_bytes=5, os_id="http://debian.org/debian/13"))
     assert made.disks[0].sha256 == hashlib.sha256(CONTENT).hexdigest()
     assert (made.disks[0].size_bytes, made.disks[0].virtual_size_bytes) == (4096, 4096)
     assert shelf.find("web", "1") == made
@@ -110,16 +123,17 @@ def test_an_appliance_is_what_was_sent_and_is_found_again(
 
 
 def test_what_is_not_there_is_named_with_what_is(
-    shelf: Catalogue, ask: t.Callable[..., register.ApplianceRequest]
+    journal: Journal, shelf: Catalogue, ask: t.Callable[..., register.ApplianceRequest]
 ) -> None:
     with pytest.raises(NotFound, match=r"no appliance 'db' \(it has: none\)"):
         shelf.get("db", None)
-    make(shelf, ask())
+    make(journal, shelf, ask())
     with pytest.raises(NotFound, match=r"no appliance 'web:2' \(it has: web:1\)"):
         shelf.get("web", "2")
 
 
 def test_every_failure_half_way_leaves_nothing(
+    journal: Journal,
     shelf: Catalogue,
     ask: t.Callable[..., register.ApplianceRequest],
     monkeypatch: pytest.MonkeyPatch,
@@ -139,22 +153,22 @@ def test_every_failure_half_way_leaves_nothing(
 
     for module, name in ((storage, "create"), (content, "send_file"), (content, "send_bytes")):
         monkeypatch.setattr(module, name, counted(getattr(module, name)))
-    make(shelf, ask(appliance=ApplianceId("rehearsal", "1")))
+    make(journal, shelf, ask(appliance=ApplianceId("rehearsal", "1")))
     before, steps = volumes(shelf), calls
     assert steps == 4  # volume and content of the disk, volume and content of the manifest
     for step in range(1, steps + 1):
         calls, fail_at = 0, step
         with pytest.raises(NoSpace):
-            make(shelf, ask())
+            make(journal, shelf, ask())
         assert volumes(shelf) == before
         assert shelf.find("web", "1") is None
 
 
 def test_another_content_than_announced_is_never_visible(
-    shelf: Catalogue, ask: t.Callable[..., register.ApplianceRequest]
+    journal: Journal, shelf: Catalogue, ask: t.Callable[..., register.ApplianceRequest]
 ) -> None:
     with pytest.raises(ChecksumMismatch, match="has the SHA-256"):
-        make(shelf, ask(sha256="0" * 64))
+        make(journal, shelf, ask(sha256="0" * 64))
     assert volumes(shelf) == []
 
 
@@ -162,6 +176,7 @@ def test_another_content_than_announced_is_never_visible(
     "head", [b"QFI\xfb\0\0\0\3", b"KDMV", b"# Disk DescriptorFile\nversion=1\n"]
 )
 def test_an_image_that_is_only_called_raw_is_refused(
+    journal: Journal,
     shelf: Catalogue,
     ask: t.Callable[..., register.ApplianceRequest],
     tmp_path: Path,
@@ -171,23 +186,8 @@ def test_an_image_that_is_only_called_raw_is_refused(
     path = tmp_path / "hostile.raw"
     path.write_bytes(head.ljust(4096, b"\0"))
     with pytest.raises(InvalidInput, match=r"source\.file: .*is said to be raw, but begins like"):
-        make(shelf, ask(files={"": Location(str(path), image_format="raw")}))
+        make(journal, shelf, ask(files={"": Location(str(path), image_format="raw")}))
     assert volumes(shelf) == []
-
-
-def test_what_a_killed_run_left_is_removed_by_the_next(
-    shelf: Catalogue, ask: t.Callable[..., register.ApplianceRequest]
-) -> None:
-    left = names.disk_volume(WEB, "a" * 12, "vda", "raw")
-    other = names.disk_volume(ApplianceId("web", "1.2"), "a" * 12, "vda", "raw")
-    foreign = "web-1.vda.qcow2"
-    for name in (left, other, foreign):
-        put(shelf, name)
-    assert shelf.find("web", "1") is None
-    made = make(shelf, ask())
-    assert volumes(shelf) == sorted(
-        [other, foreign, made.disks[0].volume, names.manifest_volume(WEB)]
-    )
 
 
 UNREADABLE = [b"", b'{"format": 1, "na', b'{"format": 2, "name": "db"}', bytes(40), b"[]"]
@@ -200,10 +200,10 @@ def put(shelf: Catalogue, name: str) -> None:
 
 @pytest.mark.parametrize("manifest", UNREADABLE)
 def test_an_appliance_that_cannot_be_read_keeps_all_that_it_has(
+    journal: Journal,
     shelf: Catalogue,
     ask: t.Callable[..., register.ApplianceRequest],
     contents: dict[str, bytes],
-    monkeypatch: pytest.MonkeyPatch,
     manifest: bytes,
 ) -> None:
     """D1: its disks looked as if a run had left them, however old they were."""
@@ -212,11 +212,7 @@ def test_an_appliance_that_cannot_be_read_keeps_all_that_it_has(
     for name in own:
         put(shelf, name)
     contents[f"/images/{own[1]}"] = manifest
-    parse = storage_xml.parse_volume
-    monkeypatch.setattr(
-        storage_xml, "parse_volume", lambda text: dataclasses.replace(parse(text), modified=1.0)
-    )
-    made = make(shelf, ask(now=1e9))
+    made = make(journal, shelf, ask())
     assert set(volumes(shelf)) == {*own, made.disks[0].volume, names.manifest_volume(WEB)}
     [row] = shelf.list_unreadable()
     assert (row.id, row.volume) == (db, own[1])
@@ -226,6 +222,7 @@ def test_an_appliance_that_cannot_be_read_keeps_all_that_it_has(
 
 @pytest.mark.parametrize("manifest", UNREADABLE)
 def test_an_appliance_that_cannot_be_read_is_not_made_anew(
+    journal: Journal,
     shelf: Catalogue,
     ask: t.Callable[..., register.ApplianceRequest],
     contents: dict[str, bytes],
@@ -239,75 +236,29 @@ def test_an_appliance_that_cannot_be_read_is_not_made_anew(
     with pytest.raises(
         InvalidManifest, match=r"the manifest of web:1 in the pool .* cannot be read"
     ):
-        make(shelf, ask())
+        make(journal, shelf, ask())
     with pytest.raises(InvalidManifest, match="Nothing of this appliance is touched"):
         shelf.get("web", "1")
     assert volumes(shelf) == sorted(own)
-    assert shelf.find_leftovers(WEB, now=1e9) == []
 
 
 def test_what_another_host_has_published_meanwhile_is_no_leftover(
-    shelf: Catalogue, ask: t.Callable[..., register.ApplianceRequest]
+    journal: Journal, shelf: Catalogue, ask: t.Callable[..., register.ApplianceRequest]
 ) -> None:
     """D1b: between the look at the catalogue and storing, a pool that hosts share has got the appliance."""
     request = ask(token="1" * 12)
     with register.open_plan(shelf, request) as plan:
-        made = make(shelf, ask())
+        made = make(journal, shelf, ask())
         with pytest.raises(Conflict, match="another run has made web:1 meanwhile"):
-            register.store(shelf, plan, request)
+            register.store(shelf, plan, request, journal)
     assert shelf.find("web", "1") == made
     assert len(volumes(shelf)) == 2
 
 
-def test_leftovers_of_other_appliances_go_when_they_are_old(
-    shelf: Catalogue, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    old = names.disk_volume(ApplianceId("db", "1"), "a" * 12, "vda", "raw")
-    storage.create(
-        shelf.pool, old, storage_xml.build_volume_xml(storage_xml.NewVolume(old, 10, "raw"))
-    )
-    assert (
-        shelf.find_leftovers(WEB, now=1e9) == []
-    )  # the test driver does not tell the time of its volumes
-    monkeypatch.setattr(
-        storage_xml, "parse_volume", lambda _text: storage_xml.Volume(old, modified=1_000_000.0)
-    )
-    assert shelf.find_leftovers(WEB, now=1_003_600.0) == []
-    assert [volume.name() for volume in shelf.find_leftovers(WEB, now=1_003_601.0)] == [old]
-
-
-def test_leftovers_that_something_stands_on_stay(
-    shelf: Catalogue, ask: t.Callable[..., register.ApplianceRequest]
-) -> None:
-    """D1: an appliance whose manifest cannot be read looks as if a run had left it; clones stand on it all the same."""
-    base = names.disk_volume(WEB, "a" * 12, "vda", "raw")
-    stray = names.disk_volume(WEB, "b" * 12, "vda", "raw")
-    for name in (base, stray):
-        new = storage_xml.NewVolume(name, 10, "raw")
-        storage.create(shelf.pool, name, storage_xml.build_volume_xml(new))
-    path = storage.read_volume_path(storage.look_up_volume(shelf.pool, base))
-    clone = storage_xml.NewVolume("clone", 4096, backing_path=path, backing_format="raw")
-    fast = storage.look_up_pool(shelf.connection, "fast")
-    storage.create(fast, "clone", storage_xml.build_volume_xml(clone))
-    make(shelf, ask())
-    assert base in volumes(shelf)
-    assert stray not in volumes(shelf)
-
-
-def test_a_run_whose_volumes_another_took_over_publishes_nothing(
-    shelf: Catalogue, ask: t.Callable[..., register.ApplianceRequest]
-) -> None:
-    with register.open_plan(shelf, ask()) as plan:
-        stored = plan.manifest  # whose disk was never created
-        with pytest.raises(Conflict, match="another run took over"):
-            register._publish(shelf, stored, t.cast(t.Any, None))
-    assert volumes(shelf) == []
-
-
 def test_a_version_never_changes(
-    shelf: Catalogue, ask: t.Callable[..., register.ApplianceRequest]
+    journal: Journal, shelf: Catalogue, ask: t.Callable[..., register.ApplianceRequest]
 ) -> None:
-    made = make(shelf, ask())
+    made = make(journal, shelf, ask())
     register.check_same(made, ask())
     register.check_same(made, ask(sha256=made.disks[0].sha256))
     register.check_same(made, ask(original=made))
@@ -316,50 +267,58 @@ def test_a_version_never_changes(
 
 
 def test_a_second_host_gets_the_same_appliance(
-    node: Connection, shelf: Catalogue, ask: t.Callable[..., register.ApplianceRequest]
+    journal: Journal,
+    node: Connection,
+    shelf: Catalogue,
+    ask: t.Callable[..., register.ApplianceRequest],
 ) -> None:
-    made = make(shelf, ask(min_ram_bytes=7, description="text"))
+    made = make(journal, shelf, ask(min_ram_bytes=7, description="text"))
     second = catalogue.open_catalogue(node, "fast")
     copied = make(
-        second, ask(original=made, created="2027-01-01T00:00:00Z", token="1" * 12, hardware=None)
+        journal,
+        second,
+        ask(original=made, created="2027-01-01T00:00:00Z", token="1" * 12, hardware=None),
     )
     assert dataclasses.replace(copied, disks=()) == dataclasses.replace(made, disks=())
     assert copied.disks[0].sha256 == made.disks[0].sha256
     wrong = dataclasses.replace(made, disks=(dataclasses.replace(made.disks[0], sha256="0" * 64),))
-    second.remove(copied, Uses(node))
+    removal.remove(second, copied, Uses(node), journal)
     with pytest.raises(ChecksumMismatch):
-        make(second, ask(original=wrong))
+        make(journal, second, ask(original=wrong))
     assert volumes(second) == []
 
 
 def test_files_must_match_the_disks_of_the_template(
-    shelf: Catalogue, ask: t.Callable[..., register.ApplianceRequest]
+    journal: Journal, shelf: Catalogue, ask: t.Callable[..., register.ApplianceRequest]
 ) -> None:
     template = build.build(HARDWARE, ["vda", "vdb"])
     with pytest.raises(
         InvalidInput, match=r"does not match the disks of the template \(vda, vdb\)"
     ):
-        make(shelf, ask(template=template))
+        make(journal, shelf, ask(template=template))
     path = ask().files[""]
-    made = make(shelf, ask(template=template, files={"vdb": path, "vda": path}))
+    made = make(journal, shelf, ask(template=template, files={"vdb": path, "vda": path}))
     assert [disk.target for disk in made.disks] == ["vda", "vdb"]
 
 
 def test_removing_takes_exactly_its_own_volumes(
-    shelf: Catalogue, ask: t.Callable[..., register.ApplianceRequest]
+    journal: Journal, shelf: Catalogue, ask: t.Callable[..., register.ApplianceRequest]
 ) -> None:
-    one, longer = make(shelf, ask()), make(shelf, ask(appliance=ApplianceId("web", "1.2")))
+    one, longer = (
+        make(journal, shelf, ask()),
+        make(journal, shelf, ask(appliance=ApplianceId("web", "1.2"))),
+    )
     dependents.refuse(one, dependents.find(shelf, one))
-    shelf.remove(one, Uses(shelf.connection))
+    removal.remove(shelf, one, Uses(shelf.connection), journal)
     assert shelf.find("web", "1") is None
     assert shelf.find("web", "1.2") == longer
     assert volumes(shelf) == sorted([longer.disks[0].volume, names.manifest_volume(longer.id)])
 
 
 def test_what_others_stand_on_stays(
-    shelf: Catalogue, ask: t.Callable[..., register.ApplianceRequest]
+    journal: Journal, shelf: Catalogue, ask: t.Callable[..., register.ApplianceRequest]
 ) -> None:
-    made = make(shelf, ask())
+    made = make(journal, shelf, ask())
     base = shelf.locate_disks(made)["vda"]
     fast = storage.look_up_pool(shelf.connection, "fast")
     overlay = storage_xml.NewVolume("x", 4096, backing_path=base, backing_format="qcow2")
@@ -373,10 +332,14 @@ def test_what_others_stand_on_stays(
 
 @pytest.mark.parametrize("name", ["nope"])
 def test_a_domain_that_is_not_there(
-    shelf: Catalogue, ask: t.Callable[..., register.ApplianceRequest], name: str, tmp_path: Path
+    journal: Journal,
+    shelf: Catalogue,
+    ask: t.Callable[..., register.ApplianceRequest],
+    name: str,
+    tmp_path: Path,
 ) -> None:
     with pytest.raises(NotFound, match="'nope'"):
-        make(shelf, ask(capture=capturing(tmp_path, name), files={}))
+        make(journal, shelf, ask(capture=capturing(tmp_path, name), files={}))
 
 
 DOMAIN = """<domain type='test'><name>golden</name><memory>65536</memory><os><type arch='i686'>hvm</type></os><devices>
@@ -386,6 +349,7 @@ DOMAIN = """<domain type='test'><name>golden</name><memory>65536</memory><os><ty
 
 
 def test_a_domain_is_captured_when_it_is_off(
+    journal: Journal,
     shelf: Catalogue,
     ask: t.Callable[..., register.ApplianceRequest],
     contents: dict[str, bytes],
@@ -399,12 +363,12 @@ def test_a_domain_is_captured_when_it_is_off(
     )
     domain.createWithFlags()
     with pytest.raises(Conflict, match=r"source\.domain: 'golden' is running.*Shut it down first"):
-        make(shelf, ask(capture=capturing(tmp_path), files={}))
+        make(journal, shelf, ask(capture=capturing(tmp_path), files={}))
     domain.destroyFlags()
     contents[f"/images/{names.disk_volume(WEB, '0' * 12, 'vda', 'qcow2')}"] = (
         CONTENT  # what libvirt would have copied
     )
-    made = make(shelf, ask(capture=capturing(tmp_path), files={}))
+    made = make(journal, shelf, ask(capture=capturing(tmp_path), files={}))
     assert [(disk.target, disk.format, disk.virtual_size_bytes) for disk in made.disks] == [
         ("vda", "qcow2", 4096)
     ]
@@ -414,6 +378,7 @@ def test_a_domain_is_captured_when_it_is_off(
 
 
 def test_a_raw_disk_is_captured_as_the_bytes_that_it_is(
+    journal: Journal,
     shelf: Catalogue,
     ask: t.Callable[..., register.ApplianceRequest],
     contents: dict[str, bytes],
@@ -424,7 +389,7 @@ def test_a_raw_disk_is_captured_as_the_bytes_that_it_is(
     storage.create(shelf.pool, "golden", storage_xml.build_volume_xml(new))
     contents["/images/golden"] = b"QFI\xfb".ljust(4096, b"\1")
     shelf.connection.handle.defineXMLFlags(DOMAIN.format(source="/images/golden", format="raw"))
-    made = make(shelf, ask(capture=capturing(tmp_path), files={}))
+    made = make(journal, shelf, ask(capture=capturing(tmp_path), files={}))
     assert [(disk.target, disk.format) for disk in made.disks] == [("vda", "raw")]
     assert contents[shelf.locate_disks(made)["vda"]] == contents["/images/golden"]
 
@@ -434,6 +399,7 @@ def test_a_raw_disk_is_captured_as_the_bytes_that_it_is(
     [("raw", "qcow2"), ("raw", "vmdk"), ("qcow2", "raw"), ("qcow2", "vpc")],
 )
 def test_a_disk_that_is_not_what_its_definition_declares_is_not_captured(
+    journal: Journal,
     shelf: Catalogue,
     ask: t.Callable[..., register.ApplianceRequest],
     tmp_path: Path,
@@ -449,19 +415,22 @@ def test_a_disk_that_is_not_what_its_definition_declares_is_not_captured(
         Conflict,
         match=f"/images/golden is declared to be {declared_format}, but libvirt sees {seen_format}",
     ):
-        make(shelf, ask(capture=capturing(tmp_path), files={}))
+        make(journal, shelf, ask(capture=capturing(tmp_path), files={}))
     assert volumes(shelf) == ["golden"]
 
 
 def test_a_disk_outside_of_every_pool_says_what_to_do(
-    shelf: Catalogue, ask: t.Callable[..., register.ApplianceRequest], tmp_path: Path
+    journal: Journal,
+    shelf: Catalogue,
+    ask: t.Callable[..., register.ApplianceRequest],
+    tmp_path: Path,
 ) -> None:
     shelf.connection.handle.defineXMLFlags(DOMAIN.format(source="/home/golden", format="qcow2"))
     with pytest.raises(
         NotFound,
         match=r"the disk vda \(/home/golden\) lies in no active storage pool\. Define a pool",
     ):
-        make(shelf, ask(capture=capturing(tmp_path), files={}))
+        make(journal, shelf, ask(capture=capturing(tmp_path), files={}))
 
 
 def test_a_pool_without_files_holds_no_catalogue(node: Connection) -> None:

@@ -50,13 +50,12 @@ def shelf(node: Connection, contents: dict[str, bytes], tmp_path: Path) -> Catal
     request = register.ApplianceRequest(
         ApplianceId("web", "1"),
         created="2026-01-01T00:00:00Z",
-        now=0.0,
         token="0" * 12,
         files={target: Location(str(path)) for target in ("vda", "vdb")},
         template=template,
     )
     with register.open_plan(found, request) as plan:
-        register.store(found, plan, request)
+        register.store(found, plan, request, Journal(str(tmp_path / "shelf.sqlite")))
     return found
 
 

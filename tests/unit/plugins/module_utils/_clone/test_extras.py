@@ -115,13 +115,12 @@ def shelf(tmp_path: Path, contents: dict[str, bytes]) -> t.Iterator[Catalogue]:
         request = register.ApplianceRequest(
             ApplianceId("web", "1"),
             created="2026-01-01T00:00:00Z",
-            now=0.0,
             token="0" * 12,
             files={"vda": Location(str(tmp_path / "disk.raw"))},
             template=template,
         )
         with register.open_plan(found, request) as plan:
-            register.store(found, plan, request)
+            register.store(found, plan, request, Journal(str(tmp_path / "shelf.sqlite")))
         yield found
 
 

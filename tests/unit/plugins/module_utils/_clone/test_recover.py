@@ -378,7 +378,9 @@ def test_clones_that_are_all_there_are_never_undone(
     ]
     assert settle(shelf, journal) == ()
     assert everything(shelf) == after
-    assert [domain.isActive() for domain in domains.list_all(shelf.connection)] == [state == "running"] * 2
+    assert [domain.isActive() for domain in domains.list_all(shelf.connection)] == [
+        state == "running"
+    ] * 2
     assert [record.state for record in journal.list_records()] == ["finished"]
 
 

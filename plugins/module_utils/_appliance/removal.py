@@ -1,0 +1,59 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
+# It may change or vanish in any release.
+
+"""Removing an appliance that nothing stands on: its manifest first, so that it is never visible without its disks."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InUse
+from ansible_collections.headroom.libvirt.plugins.module_utils._layers import deletion
+
+from . import recover
+
+if t.TYPE_CHECKING:
+    from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue.catalogue import (
+        Catalogue,
+    )
+    from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue.manifest import (
+        Manifest,
+    )
+    from ansible_collections.headroom.libvirt.plugins.module_utils._journal.journal import Journal
+    from ansible_collections.headroom.libvirt.plugins.module_utils._layers.users import Uses
+
+
+def remove(catalogue: Catalogue, manifest: Manifest, uses: Uses, journal: Journal) -> None:
+    """Remove an appliance that nothing hangs on; a run that dies in between leaves a record by which that is finished.
+
+    ``uses`` is a look from right before. Raises InUse, with nothing done, where somebody needs a disk of it.
+    """
+    described, disks = catalogue.list_own(manifest)
+    users = {str(user) for ref in disks for user in uses.index.users_of(ref, frozenset(disks))}
+    if users:
+        raise InUse(
+            f"{manifest.id} cannot go: {', '.join(sorted(users))} stand on it.",
+            appliance=str(manifest.id),
+            users=sorted(users),
+        )
+    intent = {
+        "uri": catalogue.connection.uri,
+        "pool": catalogue.pool_name,
+        "appliance": str(manifest.id),
+        "manifests": [ref.name for ref in described],
+        "volumes": [ref.name for ref in disks],
+        "last_steps": {"volumes": 1},
+    }
+    subject = recover.name_subject(catalogue.pool_name, manifest.id)
+    recovery = recover.UnregistrationRecovery(catalogue.connection)
+    with journal.begin(recover.UNREGISTER, subject, intent, recovery) as transaction:
+        for name, refs in (("manifest", described), ("volumes", disks)):
+            step = transaction.begin_step(name, names=[ref.name for ref in refs])
+            deletion.delete_volumes(
+                catalogue.connection, refs, index=uses.index, of_appliances=True
+            )
+            transaction.finish_step(step)

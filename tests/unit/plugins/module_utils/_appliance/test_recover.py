@@ -1,0 +1,335 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What runs that died have left of appliances, on libvirt's test driver with streams in memory.
+
+A run that is killed leaves what one leaves whose undoing fails at once: the record, and all that it made.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import itertools
+import typing as t
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import (
+    apply,
+    build,
+    recover,
+    register,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.images import Location
+from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue import catalogue, names
+from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue.names import ApplianceId
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
+    Conflict,
+    HeadroomError,
+    LibvirtFailed,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._journal.journal import Journal
+from ansible_collections.headroom.libvirt.plugins.module_utils._journal.store import Store
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
+    content,
+    storage,
+    storage_xml,
+)
+from ansible_collections.headroom.libvirt.plugins.modules.appliance import ARGUMENTS
+
+if t.TYPE_CHECKING:
+    from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue.catalogue import (
+        Catalogue,
+    )
+    from ansible_collections.headroom.libvirt.plugins.module_utils._journal.journal import Record
+    from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
+        Connection,
+    )
+
+WEB = ApplianceId("web", "1")
+MANIFEST = names.manifest_volume(WEB)
+SOURCE = {"file": None, "format": "auto", "url": None, "files": None, "domain": None}
+# Every call of a registration of one disk that changes the host, in their order.
+CALLS: t.Final = (
+    (storage, "create", 1),
+    (content, "send_file", 1),
+    (storage, "create", 2),
+    (content, "send_bytes", 1),
+)
+
+Run = t.Callable[..., dict[str, t.Any]]
+
+
+@pytest.fixture
+def shelf(node: Connection, contents: dict[str, bytes]) -> Catalogue:
+    del contents
+    return catalogue.open_catalogue(node, "default")
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Journal:
+    return Journal(str(tmp_path / "journal.sqlite"), warn=pytest.fail)
+
+
+@pytest.fixture
+def run(shelf: Catalogue, journal: Journal, tmp_path: Path) -> Run:
+    """A task of the module appliance; each has a token of its own."""
+    path = tmp_path / "disk.raw"
+    path.write_bytes(b"boot" + bytes(4092))
+    defaults = {name: option.get("default") for name, option in ARGUMENTS.options.items()}
+    source = {**SOURCE, "file": str(path), "feed": None, "uri": None}
+    hardware = {"arch": "i686", "memory": "64MiB", "machine": None}
+    task = {**defaults, "name": "web", "version": "1", "source": source, **hardware}
+    tokens = (f"{number:012x}" for number in itertools.count(1))
+
+    def act(state: str = "present", *, check_mode: bool = False, **more: t.Any) -> dict[str, t.Any]:
+        context = apply.RunContext(check_mode, 0.0, lambda: next(tokens), journal, "i686")
+        ensure = apply.ensure_present if state == "present" else apply.ensure_absent
+        return ensure(shelf.connection, {**task, **more}, context)
+
+    return act
+
+
+def volumes(shelf: Catalogue) -> list[str]:
+    return sorted(volume.name() for volume in storage.list_volumes(shelf.pool))
+
+
+def put(shelf: Catalogue, name: str) -> None:
+    new = storage_xml.NewVolume(name, 10, "raw")
+    storage.create(shelf.pool, name, storage_xml.build_volume_xml(new))
+
+
+def crash(
+    journal: Journal,
+    act: t.Callable[[], t.Any],
+    call: tuple[t.Any, str, int],
+    *,
+    before: bool = False,
+) -> Record:
+    """Break a run off right after (or before) it made a call, leaving all that it had made."""
+    module, name, number = call
+    real, calls = getattr(module, name), itertools.count(1)
+
+    def failing(*arguments: t.Any, **more: t.Any) -> t.Any:
+        is_last = next(calls) == number
+        if is_last and before:
+            raise KeyboardInterrupt
+        result = real(*arguments, **more)
+        if is_last:
+            raise KeyboardInterrupt
+        return result
+
+    def leave(*_arguments: object) -> None:
+        raise HeadroomError("killed")
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(module, name, failing)
+        patched.setattr(recover.RegistrationRecovery, "roll_back", leave)
+        patched.setattr(recover.UnregistrationRecovery, "roll_back", leave)
+        with pytest.raises(KeyboardInterrupt):
+            act()
+    (record,) = journal.list_unfinished()
+    assert not record.alive
+    return record
+
+
+@pytest.mark.parametrize("before", [True, False])
+@pytest.mark.parametrize("call", CALLS, ids=lambda call: f"{call[1]}-{call[2]}")
+def test_the_next_run_is_as_an_undisturbed_one(
+    shelf: Catalogue, journal: Journal, run: Run, call: tuple[t.Any, str, int], before: bool
+) -> None:
+    other = names.disk_volume(WEB, "a" * 12, "vda", "raw")
+    put(shelf, other)
+    record = crash(journal, run, call, before=before)
+    assert record.kind == "register"
+    assert record.subject == "default/web:1"
+    assert record.intent["volumes"] == [names.disk_volume(WEB, f"{1:012x}", "vda", "raw")]
+    predicted = run(check_mode=True)
+    assert predicted["changed"] is True or call == CALLS[-1]
+    done = run()
+    assert done["appliance"]["id"] == "web:1"
+    disks = [disk["volume"] for disk in done["appliance"]["disks"]]
+    assert volumes(shelf) == sorted([other, *disks, MANIFEST])
+    assert journal.list_unfinished() == []
+    assert run()["changed"] is False
+
+
+def test_a_manifest_that_was_whole_is_finished(
+    shelf: Catalogue, journal: Journal, run: Run
+) -> None:
+    """Killed between its last byte and the record of it: the appliance is there, and stays."""
+    record = crash(journal, run, (content, "send_bytes", 1))
+    before = volumes(shelf)
+    assert run()["changed"] is False
+    assert volumes(shelf) == before
+    states = {one.id: one.state for one in journal.list_records()}
+    assert states == {record.id: "finished"}
+
+
+def test_only_the_end_of_the_record_is_missing(
+    shelf: Catalogue, journal: Journal, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The journal was full at its very last write."""
+    told: list[str] = []
+    object.__setattr__(journal, "warn", told.append)
+    with monkeypatch.context() as patched:
+        patched.setattr(Store, "end", _refuse)
+        assert run()["changed"] is True
+    assert "has done all of its steps" in told[0]
+    before = volumes(shelf)
+    assert run()["changed"] is False
+    assert volumes(shelf) == before
+    assert [record.state for record in journal.list_records()] == ["finished"]
+
+
+def _refuse(*_arguments: object) -> None:
+    raise HeadroomError("full")
+
+
+def test_what_another_host_publishes_under_that_name_stays(
+    shelf: Catalogue, journal: Journal, run: Run
+) -> None:
+    """D1b: it came first, between this run's look and its manifest; what it has written so far is not readable yet."""
+    real = storage.create
+
+    def taken(pool: t.Any, name: str, text: str) -> t.Any:
+        if name == MANIFEST:
+            size = len(text)
+            real(pool, name, storage_xml.build_volume_xml(storage_xml.NewVolume(name, size, "raw")))
+            raise LibvirtFailed(f"volume target path {name} already exists")
+        return real(pool, name, text)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(storage, "create", taken)
+        with pytest.raises(LibvirtFailed, match="already exists"):
+            run()
+    assert volumes(shelf) == [MANIFEST]
+    assert [record.state for record in journal.list_records()] == ["rolled_back"]
+
+
+@pytest.mark.parametrize("age", [0.0, 1e9])
+def test_what_no_record_names_is_never_a_stray(
+    shelf: Catalogue, run: Run, age: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """D1b: on a shared pool it may be what another host is about to publish, however it is called and old it looks."""
+    parse = storage_xml.parse_volume
+    monkeypatch.setattr(
+        storage_xml,
+        "parse_volume",
+        lambda text: dataclasses.replace(parse(text), modified=1e9 - age),
+    )
+    foreign = [
+        names.disk_volume(WEB, "a" * 12, "vda", "raw"),
+        names.disk_volume(ApplianceId("db", "1"), "b" * 12, "vda", "qcow2"),
+    ]
+    for name in foreign:
+        put(shelf, name)
+    run()
+    assert set(foreign) <= set(volumes(shelf))
+    run("absent")
+    assert volumes(shelf) == sorted(foreign)
+
+
+def test_a_run_of_another_host_or_one_that_lives_is_left_alone(
+    shelf: Catalogue, journal: Journal, run: Run
+) -> None:
+    intent = {"pool": "default", "appliance": "web:1", "volumes": []}
+    own = names.disk_volume(WEB, "a" * 12, "vda", "raw")
+    put(shelf, own)
+    with journal.begin(
+        recover.REGISTER, "default/web:1", {**intent, "uri": "qemu+ssh://other/system"}
+    ) as transaction:
+        transaction.begin_step("volume", pool="default", name=own)
+        run()
+        assert own in volumes(shelf)
+    run("absent")
+    with journal.begin(
+        recover.REGISTER, "default/web:1", {**intent, "uri": shelf.connection.uri}
+    ) as transaction:
+        transaction.begin_step("volume", pool="default", name=own)
+        with pytest.raises(Conflict, match=f"{transaction.id} .* is at work in the process"):
+            run()
+        run(pool="fast")
+    assert own in volumes(shelf)
+
+
+def test_what_somebody_stands_on_stays_and_is_told(
+    shelf: Catalogue, journal: Journal, run: Run
+) -> None:
+    """D1: whatever the record says."""
+    record = crash(journal, run, CALLS[1])
+    (base,) = record.intent["volumes"]
+    path = storage.read_volume_path(storage.look_up_volume(shelf.pool, base))
+    clone = storage_xml.NewVolume("clone", 4096, backing_path=path, backing_format="raw")
+    fast = storage.look_up_pool(shelf.connection, "fast")
+    storage.create(fast, "clone", storage_xml.build_volume_xml(clone))
+    told: list[str] = []
+    object.__setattr__(journal, "warn", told.append)
+    assert run()["changed"] is True
+    assert f"default/{base}: the volume 'fast/clone' uses it" in told[0]
+    assert base in volumes(shelf)
+    assert [one.id for one in journal.list_unfinished()] == [record.id]
+
+
+def test_what_is_half_a_manifest_of_somebody_else_is_not_made_anew(
+    shelf: Catalogue, journal: Journal, run: Run, contents: dict[str, bytes]
+) -> None:
+    """A run died before it knew whether the manifest was its own, and what is there was not written by it."""
+    crash(journal, run, CALLS[2], before=True)
+    put(shelf, MANIFEST)
+    contents[f"/images/{MANIFEST}"] = b'{"format": 1, "na'
+    with pytest.raises(HeadroomError, match=r"the manifest of web:1 in the pool .* cannot be read"):
+        run()
+    assert volumes(shelf) == [MANIFEST]
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_a_removal_that_broke_off_is_finished_or_has_not_begun(
+    shelf: Catalogue, journal: Journal, run: Run, number: int
+) -> None:
+    run()
+    before = volumes(shelf)
+    record = crash(
+        journal, functools.partial(run, "absent"), (storage, "delete", number), before=True
+    )
+    assert record.kind == "unregister"
+    settled = functools.partial(recover.settle, journal, shelf.connection)
+    settled()
+    assert volumes(shelf) == (before if number == 1 else [])
+    assert [one.state for one in journal.list_records()][-1:] == (
+        ["rolled_back"] if number == 1 else ["finished"]
+    )
+    assert run("absent")["changed"] is (number == 1)
+    assert volumes(shelf) == []
+
+
+def test_a_dead_removal_takes_nothing_of_what_was_made_since(
+    shelf: Catalogue, journal: Journal, run: Run
+) -> None:
+    """Another host has registered the same version meanwhile: other disks, and a manifest of the same name."""
+    run()
+    crash(journal, functools.partial(run, "absent"), (storage, "delete", 2), before=True)
+    (record,) = journal.list_unfinished()
+    elsewhere = Journal(f"{journal.path}.elsewhere", warn=pytest.fail)
+    hardware = build.Hardware(memory_bytes=64 << 20, arch="i686", machine=None)
+    request = register.ApplianceRequest(
+        WEB,
+        created="2026-01-01T00:00:00Z",
+        token="e" * 12,
+        files={"": Location(str(_write(journal)))},
+        hardware=hardware,
+    )
+    with register.open_plan(shelf, request) as plan:
+        made = register.store(shelf, plan, request, elsewhere)
+    assert run()["changed"] is False
+    assert volumes(shelf) == sorted([made.disks[0].volume, MANIFEST])
+    assert record.intent["volumes"] != [made.disks[0].volume]
+
+
+def _write(journal: Journal) -> Path:
+    path = Path(f"{journal.path}.raw")
+    path.write_bytes(bytes(4096))
+    return path
