@@ -16,7 +16,6 @@ import typing as t
 KNOWN_RED: t.Final[t.Mapping[str, str]] = {
     "clocks: history of ten years": "D10",
     "clocks: lease of ten years": "D10",
-    "others: clone, being defined, clone undefined": "D16",
 }
 PROVEN: t.Final[t.AbstractSet[str]] = frozenset(
     {
@@ -29,6 +28,7 @@ PROVEN: t.Final[t.AbstractSet[str]] = frozenset(
         "full: streaming, frozen, journal",
         "others: capture, frozen, snapshot without metadata",
         "others: precopy, memory under way, pool refresh",
+        "others: clone, being defined, clone undefined",
         "others: flatten, copied, snapshot without metadata",
         "others: removal, begun, pool refresh",
         "others: removal, begun, second controller",

@@ -25,7 +25,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._virt.element_xml
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._lxml_dep import etree
 
-Proof = t.Literal["file", "folder", "emulator", "none"]
+Proof = t.Literal["file", "folder", "volume", "emulator", "none"]
 
 # What a disk says that a copy keeps, or that is about its source only and is made anew for the copy.
 _DISK_CHILD_NAMES: t.Final = """
@@ -142,8 +142,14 @@ def _read_media(devices: etree._Element) -> t.Iterator[HostResource]:
         is_read_only = disk.get("device", "disk") != "disk" or disk.find("readonly") is not None
         source = disk.find("source")
         path = read_attribute(source, "file") or read_attribute(source, "dev")
+        pool, volume = read_attribute(source, "pool"), read_attribute(source, "volume")
         optional = read_attribute(source, "startupPolicy") in ("optional", "requisite")
-        if is_read_only and path and not optional:
+        if is_read_only and pool and volume and not optional:
+            target = read_attribute(disk.find("target"), "dev")
+            remedy = f"Eject it (virsh change-media GUEST {target} --eject), or bring it there, to a pool of that name."
+            what = f"what {target} holds"
+            yield HostResource("cdrom", what, f"{pool}/{volume}", "volume", remedy)
+        elif is_read_only and path and not optional:
             target = read_attribute(disk.find("target"), "dev")
             remedy = f"Eject it (virsh change-media GUEST {target} --eject), or copy it there, to the same path."
             yield HostResource("cdrom", f"what {target} holds", path, "file", remedy)

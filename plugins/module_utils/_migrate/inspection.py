@@ -124,8 +124,18 @@ def _prove(destination: Connection, resource: HostResource, hardware: Hardware) 
         return folders.does_file_exist(destination, resource.path)
     if resource.proof == "folder":
         return folders.does_folder_exist(destination, resource.path)
+    if resource.proof == "volume":
+        return _has_volume(destination, *resource.path.split("/", 1))
     if resource.proof == "emulator":
         return node.has_emulator(destination, resource.path, hardware.arch)
+    return False
+
+
+def _has_volume(connection: Connection, pool_name: str, name: str) -> bool:
+    for pool in storage.list_pools(connection):
+        if pool.name() == pool_name and storage.is_active(pool):
+            storage.try_to_refresh(pool)
+            return storage.find_volume(pool, name) is not None
     return False
 
 

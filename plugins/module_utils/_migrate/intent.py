@@ -52,6 +52,7 @@ T = t.TypeVar("T")
 MIB: t.Final = 1024 * 1024
 
 KIND: t.Final = "migrate"
+_SECTOR_BYTES: t.Final = 512
 # Raised when a record says something that an older release would get wrong.
 FORMAT: t.Final = 1
 SHAPE: t.Final = Shape(
@@ -235,6 +236,19 @@ def find_attached_disks(plan: MigrationPlan, chains: t.Mapping[str, tuple[str, .
     """Return the targets of disks that the source's guest has, and had not when the move was planned."""
     planned = {disk.target for disk in plan.guest.disks}
     return sorted(set(chains) - planned)
+
+
+def find_resized_disks(plan: MigrationPlan, capacities_bytes: t.Mapping[str, int]) -> list[str]:
+    """Return the targets of disks whose size is another than the one that the move was planned with.
+
+    QEMU shows a size in whole sectors, whatever the length of the file is.
+    """
+    return sorted(
+        disk.target
+        for disk in plan.guest.disks
+        if disk.target in capacities_bytes
+        and abs(capacities_bytes[disk.target] - disk.capacity_bytes) >= _SECTOR_BYTES
+    )
 
 
 def read_intent(record: Record) -> Intent:

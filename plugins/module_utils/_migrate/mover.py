@@ -25,9 +25,15 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._virt.machines im
 )
 
 from . import finish, inspection, offline, overlays, preflight, volumes
-from .intent import find_attached_disks, find_changed_disks, make_dependency
+from .intent import (
+    find_attached_disks,
+    find_changed_disks,
+    find_resized_disks,
+    make_dependency,
+)
 from .live import LiveMigration
 from .model import Outcome
+from .xml import NVRAM
 
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._journal.journal import (
@@ -186,6 +192,7 @@ class Mover:
                 name=self.intent.name,
             )
         self._check_disks(domain, overlays_by_target)
+        self._check_sizes(domain)
         state = inspection.read_state(domain, self.plan)
         findings = preflight.judge_state(self.plan, state, planned=self.state)
         failures = preflight.find_failed(findings)
@@ -194,6 +201,21 @@ class Mover:
                 f"{self.intent.name!r} was not moved, since somebody has changed it after the preflight: "
                 + " ".join(f"{finding.detail}. {finding.remedy}" for finding in failures),
                 findings=[finding.as_dict() for finding in failures],
+                name=self.intent.name,
+            )
+
+    def _check_sizes(self, domain: libvirt.virDomain) -> None:
+        """Raise Conflict unless the disks are as large as the volumes that were made for them."""
+        moved = {disk.target for disk in self.plan.disks_to_move} - {NVRAM}
+        sizes = {target: domains.read_block_size(domain, target) for target in moved}
+        resized = find_resized_disks(
+            self.plan, {target: size.capacity_bytes for target, size in sizes.items() if size}
+        )
+        if resized:
+            raise Conflict(
+                f"somebody has changed the size of the disk {', '.join(resized)} of {self.intent.name!r} since the "
+                "move was planned. Run the task again, which plans with it.",
+                disks=resized,
                 name=self.intent.name,
             )
 

@@ -262,6 +262,7 @@ def judge_state(
 def _check_resources(plan: MigrationPlan, facts: Facts) -> t.Iterator[Finding]:
     """Judge what the definition names of its host: each is proven at the destination, or fails."""
     paths = {disk.source_path for disk in plan.disks_to_move}
+    paths.update(disk.layers[0] for disk in plan.guest.disks if disk.is_own and disk.layers)
     for resource in facts.hardware.resources:
         if (resource.while_running and not plan.guest.running) or resource.path in paths:
             continue

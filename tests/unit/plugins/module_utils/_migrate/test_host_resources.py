@@ -109,6 +109,12 @@ def test_what_every_host_has_is_none(devices: str) -> None:
             "/i/a.seed.iso",
             "file",
         ),
+        (
+            "<disk type='volume' device='cdrom'><source pool='isos' volume='a.iso'/><target dev='sda'/></disk>",
+            "cdrom",
+            "isos/a.iso",
+            "volume",
+        ),
         ("<serial type='file'><source path='/l/c.log'/></serial>", "console", "/l", "folder"),
         ("<console type='pty'><log file='/l/c.log'/></console>", "console", "/l", "folder"),
         (

@@ -12,6 +12,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._migrate import p
 from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.intent import (
     find_attached_disks,
     find_changed_disks,
+    find_resized_disks,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.model import (
     Guest,
@@ -84,3 +85,17 @@ def test_a_disk_that_was_attached_since_the_plan_is_noticed() -> None:
     migration = plan.make_plan(guest, Request("qemu+ssh://b/system"), [POOL])
     assert find_attached_disks(migration, {"vda": (TOP, BASE)}) == []
     assert find_attached_disks(migration, {"vda": (TOP, BASE), "vdz": ("/p/z",)}) == ["vdz"]
+
+
+@pytest.mark.parametrize(
+    ("actual", "resized"),
+    [(4096, []), (4095, []), (4607, []), (4608, ["vda"]), (8192, ["vda"]), (0, ["vda"])],
+)
+def test_a_disk_that_was_resized_since_the_plan_is_noticed(actual: int, resized: list[str]) -> None:
+    """What is beyond the end of the volume that was made for it would be lost."""
+    disk = dataclasses.replace(DISK, capacity_bytes=4096)
+    migration = plan.make_plan(
+        Guest("a", "u", True, 0, (disk,)), Request("qemu+ssh://b/system"), [POOL]
+    )
+    assert find_resized_disks(migration, {"vda": actual}) == resized
+    assert find_resized_disks(migration, {}) == []

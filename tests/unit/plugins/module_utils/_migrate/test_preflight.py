@@ -346,19 +346,31 @@ def test_what_was_told_before_is_not_refused_later() -> None:
 
 def test_what_is_brought_along_need_not_be_there() -> None:
     """F3: a seed that belongs to the machine alone, and the settings of its firmware."""
-    seed = SourceDisk("sda", "cdrom", "/images/seed.iso", pool="default", is_own=True)
+    seed = SourceDisk(
+        "sda",
+        "cdrom",
+        "/images/seed.iso",
+        pool="default",
+        is_own=True,
+        layers=("default/seed.iso",),
+    )
     nvram = SourceDisk("nvram", "nvram", "/images/a.nvram", pool="default", is_own=True)
     resource = dataclasses.replace(SEED, path="/images/seed.iso")
+    as_volume = dataclasses.replace(SEED, path="default/seed.iso", proof="volume")
     lacking = dataclasses.replace(
         GOOD,
-        **hardware(resources=(resource,), nvram="/images/a.nvram"),
-        proofs={resource: False},
+        **hardware(resources=(resource, as_volume), nvram="/images/a.nvram"),
+        proofs={resource: False, as_volume: False},
         missing_on_destination=("/images/a.nvram",),
     )
     off = dataclasses.replace(GUEST, running=False, disks=(DISK, seed, nvram))
     assert failed(lacking, made(off)) == []
     without = dataclasses.replace(off, disks=(DISK,))
-    assert [finding.check for finding in failed(lacking, made(without))] == ["cdrom", "nvram"]
+    assert [finding.check for finding in failed(lacking, made(without))] == [
+        "cdrom",
+        "cdrom",
+        "nvram",
+    ]
 
 
 def test_a_disk_that_is_never_synced_is_while_it_arrives() -> None:
