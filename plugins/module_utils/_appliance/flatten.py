@@ -32,6 +32,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._layers import (
 from ansible_collections.headroom.libvirt.plugins.module_utils._layers.stored import read_storage
 from ansible_collections.headroom.libvirt.plugins.module_utils._layers.users import Uses
 from ansible_collections.headroom.libvirt.plugins.module_utils._names import APPLIANCE_PREFIX
+from ansible_collections.headroom.libvirt.plugins.module_utils._streaming import durable
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
     blocks,
     domain_xml,
@@ -163,8 +164,14 @@ def check(connection: Connection, users: Users) -> None:
         for name in users.domains
     }
     held = {name: names for name, names in snapshots.items() if names}
-    if saved or incomplete or unseen or held or users.volumes:
+    unsynced = [name for name in users.domains if _is_unsynced(domains.look_up(connection, name))]
+    if saved or incomplete or unseen or held or unsynced or users.volumes:
         problems = [
+            *(
+                f"the domain {name!r} has a disk with cache=unsafe, and nothing that it pulls in is synced while it "
+                "runs (shut it down)"
+                for name in unsynced
+            ),
             *(
                 f"the domain {name!r} has the snapshot {', '.join(names)} (virsh snapshot-delete {name} {names[0]})"
                 for name, names in held.items()
@@ -184,6 +191,12 @@ def _explain_incomplete(connection: Connection, users: Users) -> t.Iterator[tupl
         reason = layers.explain_incomplete(domains.read_live_element(domain))
         if reason is not None and not domains.is_active(domain):
             yield name, reason
+
+
+def _is_unsynced(domain: libvirt.virDomain) -> bool:
+    if not domains.is_active(domain):
+        return False
+    return any(disk.cache == "unsafe" for disk in domains.read_live(domain).disks)
 
 
 def flatten(
@@ -294,6 +307,7 @@ def _copy_disk(
     )
     flat = storage_xml.NewVolume(new.name, described.capacity_bytes)
     copied = disk_copy.copy_disk(connection, overlay, declared_format, pool, flat)
+    _make_durable(connection, copied, token)
     require_unchanged(domain, disk, overlay, described.modified)
     text = domains.read_definition_xml(domain, secrets=True)
     old = VolumeRef(new.pool, overlay.name())
@@ -304,6 +318,18 @@ def _copy_disk(
         domains.define(connection, text)
         raise _refuse(domain, target)
     transaction.finish_step(step)
+
+
+def _make_durable(connection: Connection, copied: storage.Volume, token: str) -> None:
+    """Return when a copy outlives a loss of power; raises Conflict where that cannot be known."""
+    path = storage.read_volume_path(copied)
+    unknown = durable.make_durable(connection, {path: "qcow2"}, token)
+    if unknown:
+        raise Conflict(
+            f"flatten: it is not known whether {path} outlives a loss of power: {unknown[path]}. What it was copied "
+            "from stays. Run the task on the host itself.",
+            path=path,
+        )
 
 
 def find_disk(domain: libvirt.virDomain, target: str) -> domain_xml.Disk:

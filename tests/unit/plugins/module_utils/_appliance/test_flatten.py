@@ -21,6 +21,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._journal.journal 
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._layers import disk_copy
 from ansible_collections.headroom.libvirt.plugins.module_utils._layers.layers import read_layers
+from ansible_collections.headroom.libvirt.plugins.module_utils._streaming import durable
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
     domain_xml,
     domains,
@@ -48,6 +49,19 @@ DETACHED = DOMAIN.replace("<backingStore type='file'><format type='qcow2'/>\n", 
     "<source file='/images/base'/></backingStore>", ""
 )
 OLD, NEW = VolumeRef("default", "old"), VolumeRef("default", "new")
+
+
+@pytest.fixture(autouse=True)
+def synced(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """What was made durable, as {path: format}; libvirt's test driver has no files."""
+    formats: dict[str, str] = {}
+
+    def sync(_node: Connection, more: dict[str, str], _token: str) -> dict[str, str]:
+        formats.update(more)
+        return {path: "it is away" for path in more if "away" in path}
+
+    monkeypatch.setattr(durable, "make_durable", sync)
+    return formats
 
 
 def owning() -> str:
@@ -112,7 +126,9 @@ def test_of_a_disk_that_became_a_snapshot_nothing_is_lost(node: Connection) -> N
 CHAIN = {"headroom-appliance.base": None, "old": "headroom-appliance.base", "nightly": "old"}
 
 
-def flatten_web(node: Connection, tmp_path: Path, *, top: str = "nightly") -> Journal:
+def flatten_web(
+    node: Connection, tmp_path: Path, *, top: str = "nightly", infix: str = "tok"
+) -> Journal:
     """Flatten `web-1`, which is off, on a disk that somebody has put a snapshot over; return the journal."""
     pool = storage.look_up_pool(node, "default")
     for name, below in CHAIN.items():
@@ -121,7 +137,7 @@ def flatten_web(node: Connection, tmp_path: Path, *, top: str = "nightly") -> Jo
         storage.create(pool, name, storage_xml.build_volume_xml(new))
     node.handle.defineXMLFlags(DETACHED.replace("/images/old", f"/images/{top}"))
     journal = Journal(str(tmp_path / "journal.sqlite"))
-    flatten.flatten(node, Users({"web-1": ("vda",)}, ()), journal, "tok")
+    flatten.flatten(node, Users({"web-1": ("vda",)}, ()), journal, infix)
     return journal
 
 
@@ -131,10 +147,11 @@ def volumes(node: Connection) -> list[str]:
 
 
 def test_what_lies_between_a_disk_and_the_appliance_goes_with_it(
-    node: Connection, tmp_path: Path
+    node: Connection, tmp_path: Path, synced: dict[str, str]
 ) -> None:
     """D3: the disk is what it was when it is copied, with the snapshots that somebody has put over it."""
     journal = flatten_web(node, tmp_path)
+    assert synced == {"/images/web-1.tok.vda.qcow2": "qcow2"}
     assert volumes(node) == ["headroom-appliance.base", "web-1.tok.vda.qcow2"]
     assert journal.list_unfinished() == []
 
@@ -182,6 +199,23 @@ def test_a_definition_is_led_to_no_copy_of_what_the_disk_was_before(
     sources = {disk.source for disk in after.disks}
     assert sources == {"/images/nightly" if act == "snapshot" else "/images/old", "/images/other"}
     assert volumes(node) == sorted(CHAIN)
+
+
+def test_a_copy_that_may_not_last_takes_nothing_away(node: Connection, tmp_path: Path) -> None:
+    """D12: what it was copied from would be deleted, and the appliance below it."""
+    with pytest.raises(Conflict, match="outlives a loss of power: it is away"):
+        flatten_web(node, tmp_path, top="old", infix="away")
+    assert volumes(node) == sorted(CHAIN)
+
+
+def test_a_domain_that_never_syncs_is_not_flattened_while_it_runs(node: Connection) -> None:
+    unsafe = DOMAIN.replace("<driver name='qemu' ", "<driver name='qemu' cache='unsafe' ")
+    domain = node.handle.defineXMLFlags(unsafe)
+    users = Users({"web-1": ("vda",)}, ())
+    flatten.check(node, users)
+    domains.start(domain)
+    with pytest.raises(Conflict, match="cache=unsafe"):
+        flatten.check(node, users)
 
 
 def test_a_domain_with_snapshots_is_not_flattened(node: Connection) -> None:
