@@ -15,14 +15,21 @@ description:
   - Resumes or rolls back transactions that M(headroom.libvirt.transaction_info) lists as unfinished, because their run
     was killed or its machine failed.
   - One that a process is still at work on is never touched; it is an error.
+  - With O(state=swept) it ends what serves disks of this host to nobody any more.
 options:
   state:
     description:
       - V(rolled_back) undoes the steps of the transaction, the newest first.
       - V(resumed) brings about what it was to bring about. For a C(clone) that is to undo its steps and to make the
         clones anew, since a copy that broke off cannot be gone on with.
+      - V(swept) ends the exports of the host O(uri) that nobody reads from any more. These are helper domains that
+        serve the disks of guests that have moved, or of appliances to streamed clones. Each says for whom it is, and
+        both hosts are asked. One that is needed stays, and so does one of which that cannot be known, for example
+        because the other host does not answer; RV(exports) says which and why. What was served is never deleted.
+        Exports on other hosts that could not be ended when their machine was removed, and that the journal has noted,
+        are ended as well.
     type: str
-    choices: [resumed, rolled_back]
+    choices: [resumed, rolled_back, swept]
     required: true
   id:
     description:
@@ -40,6 +47,7 @@ options:
     description:
       - The libvirt connection URI of the host that the transaction is about. The journal knows it, so that it need not
         be given, unless it holds a password, which the journal does not keep.
+      - With O(state=swept) the host that is swept, V(qemu:///system) if it is not given.
       - A transaction about another host than this one is an error.
     type: str
   connect_timeout:
@@ -80,6 +88,10 @@ EXAMPLES = r"""
     state: resumed
   loop: "{{ journal.transactions | rejectattr('alive') }}"
   check_mode: true
+
+- name: End exports that nobody reads from any more
+  headroom.libvirt.transaction:
+    state: swept
 """
 
 RETURN = r"""
@@ -102,6 +114,20 @@ actions:
   type: list
   elements: str
   sample: ["Delete the volume web-1.vda.qcow2 of the pool default."]
+exports:
+  description:
+    - The exports that the host had, as M(headroom.libvirt.transaction_info) returns them. Those that were V(unneeded)
+      have ended, or would in check mode.
+  returned: with O(state=swept)
+  type: list
+  elements: dict
+  sample:
+    - name: headroom-export-0123456789ab
+      state: unneeded
+      reason: no machine of qemu+ssh://kvm2/system reads from it
+      reader_uri: qemu+ssh://kvm2/system
+      reader_uuid: 5f0c1a52-6a0e-4b7e-9d53-9f1f6a5d5a55
+      since: null
 """
 
 import time
@@ -112,20 +138,27 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import (
     JOURNAL,
     ArgumentSpec,
 )
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
 from ansible_collections.headroom.libvirt.plugins.module_utils._journal.journal import open_journal
 from ansible_collections.headroom.libvirt.plugins.module_utils._recovery.apply import (
     RecoveryChoice,
     ensure,
 )
+from ansible_collections.headroom.libvirt.plugins.module_utils._recovery.sweep import Sweep
 from ansible_collections.headroom.libvirt.plugins.module_utils._runner import run_module
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
 
+_THIS_HOST: t.Final = "qemu:///system"
 ARGUMENTS = JOURNAL.merge(
     ArgumentSpec(
         options={
-            "state": {"type": "str", "choices": ["resumed", "rolled_back"], "required": True},
+            "state": {
+                "type": "str",
+                "choices": ["resumed", "rolled_back", "swept"],
+                "required": True,
+            },
             "id": {"type": "str"},
             "subject": {"type": "str"},
             "kind": {"type": "str"},
@@ -133,16 +166,42 @@ ARGUMENTS = JOURNAL.merge(
             "connect_timeout": CONNECTION.options["connect_timeout"],
         },
         mutually_exclusive=[("id", "subject"), ("id", "kind")],
-        required_one_of=[("id", "subject")],
+        required_if=[
+            ("state", "resumed", ("id", "subject"), True),
+            ("state", "rolled_back", ("id", "subject"), True),
+        ],
     )
 )
 
 
 def recover(module: AnsibleModule) -> dict[str, t.Any]:
     """Return the result of the task; in check mode what it would be."""
+    params = module.params
+    if params["state"] == "swept":
+        return _sweep(module)
     options = ("state", "id", "subject", "kind", "uri", "connect_timeout")
-    choice = RecoveryChoice(**{option: module.params[option] for option in options})
+    choice = RecoveryChoice(**{option: params[option] for option in options})
     return ensure(open_journal(module), choice, time.time(), dry_run=module.check_mode)
+
+
+def _sweep(module: AnsibleModule) -> dict[str, t.Any]:
+    params = module.params
+    for option in ("id", "subject", "kind"):
+        if params[option] is not None:
+            raise InvalidInput(
+                option,
+                params[option],
+                "chooses a transaction, and state: swept is about all exports of a host",
+                "Leave it out.",
+            )
+    return Sweep(
+        open_journal(module),
+        params["uri"] or _THIS_HOST,
+        params["connect_timeout"],
+        time.time(),
+        module.warn,
+        module.check_mode,
+    ).run()
 
 
 def main() -> None:

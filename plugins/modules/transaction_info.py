@@ -31,6 +31,17 @@ options:
     type: str
     choices: [unfinished, all]
     default: unfinished
+  uri:
+    description:
+      - The libvirt connection URI of a host whose exports are listed too, with whether anybody needs them. The hosts
+        that read from them are asked.
+    type: str
+  connect_timeout:
+    description:
+      - How many seconds each of these hosts may take to answer. One that does not answer makes what it may need
+        V(unknown); if it is the one that O(uri) names, the task fails.
+    type: float
+    default: 20.0
 seealso:
   - module: headroom.libvirt.transaction
 extends_documentation_fragment:
@@ -43,6 +54,11 @@ EXAMPLES = r"""
 - name: Is anything unfinished on this host?
   headroom.libvirt.transaction_info:
   register: journal
+
+- name: Does this host serve disks that nobody reads any more?
+  headroom.libvirt.transaction_info:
+    uri: qemu:///system
+  register: served
 
 - name: Show what was left, and what rolling it back would do
   ansible.builtin.debug:
@@ -128,16 +144,53 @@ transactions:
       type: list
       elements: str
       sample: ["Delete the volume web-1.vda.qcow2 of the pool default.", "Make web-1, web-2 anew."]
+exports:
+  description: The helper domains of the host that serve disks to machines of other hosts, by name.
+  returned: with O(uri)
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: The helper domain's name.
+      type: str
+      sample: headroom-export-0123456789ab
+    state:
+      description:
+        - V(needed), V(unneeded), or V(unknown) where it cannot be told. M(headroom.libvirt.transaction) with
+          O(headroom.libvirt.transaction#module:state=swept) ends those that are V(unneeded).
+      type: str
+      sample: needed
+    reason:
+      description: Why, for people.
+      type: str
+      sample: the domain 'web-1' of qemu+ssh://kvm2/system reads from it
+    reader_uri:
+      description: The host that it is for; null where it does not say so.
+      type: str
+      sample: qemu+ssh://kvm2/system
+    reader_uuid:
+      description: The machine that it is for; null where several read from it.
+      type: str
+      sample: 5f0c1a52-6a0e-4b7e-9d53-9f1f6a5d5a55
+    since:
+      description: When it began; null where it does not say so.
+      type: str
+      sample: "2026-05-04T09:30:00Z"
 """
 
 import time
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import JOURNAL, ArgumentSpec
+from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import (
+    CONNECTION,
+    JOURNAL,
+    ArgumentSpec,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._journal.journal import open_journal
 from ansible_collections.headroom.libvirt.plugins.module_utils._recovery.report import (
     describe_transaction,
 )
+from ansible_collections.headroom.libvirt.plugins.module_utils._recovery.sweep import list_exports
 from ansible_collections.headroom.libvirt.plugins.module_utils._runner import run_module
 
 if t.TYPE_CHECKING:
@@ -149,6 +202,8 @@ ARGUMENTS = JOURNAL.merge(
             "kind": {"type": "str"},
             "subject": {"type": "str"},
             "state": {"type": "str", "choices": ["unfinished", "all"], "default": "unfinished"},
+            "uri": {"type": "str"},
+            "connect_timeout": CONNECTION.options["connect_timeout"],
         }
     )
 )
@@ -158,8 +213,11 @@ def collect(module: AnsibleModule) -> dict[str, t.Any]:
     """Return the transactions that the options choose."""
     params, now = module.params, time.time()
     chosen = open_journal(module).list_records(kind=params["kind"], subject=params["subject"])
+    uri, timeout = params["uri"], params["connect_timeout"]
+    exports = {} if uri is None else {"exports": list_exports(uri, timeout, now)}
     return {
         "changed": False,
+        **exports,
         "transactions": [
             describe_transaction(record, now)
             for record in chosen

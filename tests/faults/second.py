@@ -75,6 +75,15 @@ SECONDS: t.Final = (
         on=0,
         to=1,
     ),
+    Second("swept", "transaction", {"state": "swept"}, on=0),
+    Second(
+        "undefined by somebody, swept",
+        "transaction",
+        {"state": "swept"},
+        on=0,
+        before=f"{_OFF}; virsh undefine {NAME}",
+        gone=True,
+    ),
     Second("rolled back", "transaction", {"subject": NAME, "state": "rolled_back"}, on=0),
 )
 
