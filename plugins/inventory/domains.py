@@ -60,6 +60,8 @@ options:
       - The URI of a host in the group O(hypervisors), as a Jinja expression over the variables that the inventory has
         of it, for example V('qemu+tls://' ~ inventory_hostname ~ '/system'). Files in C(host_vars) and C(group_vars)
         do not count.
+      - Parameters of the URI that say which programs and files are used must be in the expression itself. An address of
+        IPv6 needs brackets around it.
       - Without it the URI is C(qemu+ssh://ansible_user@ansible_host:ansible_port/system?no_tty=1), less what is not
         set.
     type: str
@@ -321,6 +323,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.filter
 from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.hosts import (
     InventoryHost,
     build_ssh_uri,
+    check_composed_uri,
     list_host_names,
     read_hosts,
 )
@@ -333,7 +336,6 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.naming
 from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.reader import LookRequest
 from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.snapshot import (
     HostSnapshot,
-    InventoryGuest,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.survey import read_host
 from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.variables import (
@@ -367,19 +369,21 @@ class InventoryModule(InventoryBase):
     def fill(self, path: str, cache: bool) -> None:
         """Add the domains of every host that the file at ``path`` names."""
         filters = read_filters(self.get_option("names"), self.get_option("filters"))
-        hosts = self._read_hosts()
+        hosts, problems = self._read_hosts()
         snapshots = self._recall(path, hosts, cache)
         read, failures = self._look(path, [host for host in hosts if host not in snapshots])
+        failures |= problems
         snapshots |= read
         snapshots |= self._replace_failures(failures, read, nothing_else=not snapshots)
         by_name = {host.name: host for host in hosts}
-        candidates = []
+        candidates: list[InventoryEntry] = []
         for host in hosts:
-            for guest in snapshots[host].guests if host in snapshots else ():
-                if filters.admit(guest.name, collect_facts(guest, host)):
-                    name = self._evaluate_name(guest, host)
-                    candidates.append(InventoryEntry(name, host.name, guest))
-        self._list(path, by_name, candidates)
+            candidates += [
+                InventoryEntry(guest.name, host.name, guest)
+                for guest in (snapshots[host].guests if host in snapshots else ())
+                if filters.admit(guest.name, collect_facts(guest, host))
+            ]
+        self._list(path, by_name, self._evaluate_names(candidates, by_name))
 
     def _list(
         self, path: str, hosts: dict[str, InventoryHost], candidates: list[InventoryEntry]
@@ -473,41 +477,64 @@ class InventoryModule(InventoryBase):
                 f"{'; '.join(renamed)}. If a domain and a host of that name are one machine, say so by shared_names."
             )
 
-    def _read_hosts(self) -> list[InventoryHost]:
-        """Return the hosts of the options ``uris`` and ``hypervisors``."""
+    def _read_hosts(self) -> tuple[list[InventoryHost], dict[InventoryHost, HeadroomError]]:
+        """Return the hosts of the options ``uris`` and ``hypervisors``, and those of which no URI can be made."""
         group = self.get_option("hypervisors")
         members: list[dict[str, str]] = []
-        if group is not None:
-            if group not in self.inventory.groups:
-                raise InvalidInput(
-                    "hypervisors",
-                    group,
-                    "is not a group that Ansible knows yet",
-                    "Name the inventory that has it in a -i before this one's.",
-                )
-            members = [
-                {"uri": self._evaluate_uri(host.name, self.read_variables(host)), "name": host.name}
-                for host in self.inventory.groups[group].get_hosts()
-            ]
-        return read_hosts([*self.get_option("uris"), *members])
+        problems: dict[InventoryHost, HeadroomError] = {}
+        if group is not None and group not in self.inventory.groups:
+            raise InvalidInput(
+                "hypervisors",
+                group,
+                "is not a group that Ansible knows yet",
+                "Name the inventory that has it in a -i before this one's.",
+            )
+        for host in [] if group is None else self.inventory.groups[group].get_hosts():
+            try:
+                uri = self._evaluate_uri(host.name, self.read_variables(host))
+            except InvalidInput as error:
+                problems[InventoryHost(host.name, "")] = error
+            else:
+                members.append({"uri": uri, "name": host.name})
+        uris = [*self.get_option("uris"), *members]
+        if problems and not uris:
+            raise next(iter(problems.values()))
+        return read_hosts(uris), problems
 
     def _evaluate_uri(self, name: str, variables: dict[str, t.Any]) -> str:
         expression = self.get_option("hypervisor_uri")
         return (
             build_ssh_uri(name, variables)
             if expression is None
-            else self.evaluate("hypervisor_uri", expression, variables)
+            else check_composed_uri(
+                expression, self.evaluate("hypervisor_uri", expression, variables)
+            )
         )
 
-    def _evaluate_name(self, guest: InventoryGuest, host: InventoryHost) -> str:
+    def _evaluate_names(
+        self, entries: list[InventoryEntry], hosts: dict[str, InventoryHost]
+    ) -> list[InventoryEntry]:
+        """Return the domains as ``inventory_hostname`` calls them; raises InvalidInput where it has no name for any."""
         expression = self.get_option("inventory_hostname")
         if expression is None:
-            return guest.name
-        return self.evaluate(
-            "inventory_hostname",
-            expression,
-            build_variables(guest, host, self.get_option("connect")),
-        )
+            return entries
+        named, problems = [], []
+        for entry in entries:
+            variables = build_variables(entry.guest, hosts[entry.host], self.get_option("connect"))
+            try:
+                name = self.evaluate("inventory_hostname", expression, variables)
+            except InvalidInput as error:
+                problems.append(error)
+                named.append(entry)
+            else:
+                named.append(entry._replace(name=name))
+        if problems and len(problems) == len(entries):
+            raise problems[0]
+        if problems:
+            self.display.warning(
+                f"{len(problems)} domain(s) are listed by their own names: {problems[0].message}"
+            )
+        return named
 
     def _recall(
         self, path: str, hosts: list[InventoryHost], cache: bool
@@ -557,7 +584,7 @@ class InventoryModule(InventoryBase):
         policy = self.get_option("unreachable")
         remembered = self._remember(failures, read) if policy == "cached" else {}
         problems = {
-            host: f"{host.name} ({mask_uri(host.uri)}): {error.message}"
+            host: f"{host.name}{f' ({mask_uri(host.uri)})' if host.uri else ''}: {error.message}"
             for host, error in failures.items()
         }
         if failures and (policy == "error" or (nothing_else and not remembered)):

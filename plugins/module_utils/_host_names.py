@@ -23,24 +23,58 @@ _LOOPBACK_NAMES: t.Final = frozenset(
 _ADDRESS_PARTS: t.Final = 4
 _LARGEST_BYTE: t.Final = 255
 # The names of DNS, and underscores, which some sites have in theirs. One that begins with a dash is an option of ssh.
-_NAME: t.Final = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,252})")
+_NAME: t.Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,252}")
 _ZONE: t.Final = re.compile(r"[A-Za-z0-9_.-]{1,15}")
+# Letters of any alphabet, and what names of domains bring along (DOMAIN\user, user@domain).
+_USER: t.Final = re.compile(r"[\w.+@\\][\w.+@\\-]{0,127}")
+_PORT: t.Final = re.compile(r"[0-9]{1,5}")
+_HIGHEST_PORT: t.Final = 65535
 
 
-def check_host(option: str, value: str) -> str:
+def check_host(option: str, value: object) -> str:
     """Return the name or address of a host when it can stand in a URI or a command of ssh; raises InvalidInput.
 
     An address of IPv6 may be in brackets, and is returned without.
     """
-    host = value[1:-1] if value.startswith("[") and value.endswith("]") else value
-    if (":" not in value and _NAME.fullmatch(value)) or _is_ipv6(host):
-        return host
+    host = str(value)
+    if isinstance(value, str) and is_host(host):
+        return host[1:-1] if host.startswith("[") else host
     raise InvalidInput(
         option,
-        value,
+        host,
         "is not the name or the address of a host",
         "Write a name of letters, digits, '.', '_' and '-', an address of IPv4, or one of IPv6.",
     )
+
+
+def check_user(option: str, value: object) -> str:
+    """Return the name of a user when it can stand in a URI or a command of ssh; raises InvalidInput."""
+    user = str(value)
+    if isinstance(value, (str, int)) and _USER.fullmatch(user):
+        return user
+    raise InvalidInput(
+        option,
+        user,
+        "is not the name of a user",
+        "Write letters, digits, '.', '_', '-', '+' and '@'.",
+    )
+
+
+def check_port(option: str, value: object) -> int:
+    """Return the number of a port, which may be written as a text; raises InvalidInput."""
+    digits = str(value)
+    if _PORT.fullmatch(digits) and 0 < int(digits) <= _HIGHEST_PORT:
+        return int(digits)
+    raise InvalidInput(
+        option, digits, "is not the number of a port", f"Write a number from 1 to {_HIGHEST_PORT}."
+    )
+
+
+def is_host(value: str) -> bool:
+    """Return whether a text is the name or the address of a host, of IPv6 with or without brackets."""
+    if value.startswith("[") and value.endswith("]"):
+        return _is_ipv6(value[1:-1])
+    return _NAME.fullmatch(value) is not None or _is_ipv6(value)
 
 
 def _is_ipv6(host: str) -> bool:

@@ -14,6 +14,8 @@ import re
 import typing as t
 from urllib.parse import parse_qsl, urlsplit
 
+from ansible_collections.headroom.libvirt.plugins.module_utils._host_names import is_host
+
 # The last @ before the path ends a password, which may hold others; one with a space ends at its first.
 _SECRET_IN_URI: t.Final = re.compile(
     r"(?P<user>//[^/@:]*(?:@[^/@:\s]*)*):(?P<password>[^/\s]*|[^/@]*)@"
@@ -199,15 +201,16 @@ def format_host(host: str) -> str:
 def add_host_to_uri(uri: str, hostname: t.Callable[[], str]) -> str:
     """Return a libvirt ``uri`` that leads to the same host from elsewhere, by SSH where it names no host.
 
-    ``hostname`` is called for the host's name when it is needed. A host that calls itself localhost has none, and what
-    libvirt's test driver makes up is in the process alone: these URIs stay as they are.
+    ``hostname`` is called for the host's name when it is needed. A host that calls itself localhost, or something that
+    cannot stand in a URI, has none, and what libvirt's test driver makes up is in the process alone: these URIs stay as
+    they are.
     """
     parts = urlsplit(uri)
     driver = parts.scheme.partition("+")[0]
     if driver == "test" or not leads_here(uri):
         return uri
     name = hostname()
-    if not name or name.partition(".")[0] == _NAMELESS:
+    if not is_host(name) or name.partition(".")[0] == _NAMELESS:
         return uri
     return f"{driver}+ssh://{format_host(name)}{parts.path}"
 

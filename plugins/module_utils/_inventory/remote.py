@@ -14,7 +14,11 @@ from __future__ import annotations
 
 import inspect
 import json
+import os
+import selectors
 import subprocess
+import tempfile
+import time
 import typing as t
 import zlib
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -34,6 +38,9 @@ _KNOWN_PARAMETERS: t.Final = frozenset(
 )
 _SSH_FAILED: t.Final = 255
 _MANY_DIGITS: t.Final = 400
+_CHUNK_BYTES: t.Final = 65536
+# Some 10 KiB a domain, so thousands of them; a host that is not honest may pack gigabytes into a megabyte.
+_LARGEST_ANSWER_BYTES: t.Final = 64 * 1024**2
 
 _PROGRAM: t.Final = """
 import sys, types
@@ -98,23 +105,52 @@ def look(
         request.statistics,
         request.xml,
     )
-    try:
-        process = subprocess.run(
-            [*target.command, "python3", "-"],
-            input=build_program(arguments),
-            capture_output=True,
-            timeout=timeout,
-            check=False,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise TimedOut(f"no answer within {timeout:g} s") from error
-    except OSError as error:
-        raise ConnectionFailed(f"could not run {target.command[0]}: {error}") from error
-    answer = process.stdout.partition(reader.MAGIC)[2]  # what a login script prints comes before
+    with tempfile.TemporaryFile() as program:
+        program.write(build_program(arguments))
+        program.seek(0)
+        try:
+            process = subprocess.Popen(
+                [*target.command, "python3", "-"],
+                stdin=program,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+            )
+        except OSError as error:
+            raise ConnectionFailed(f"could not run {target.command[0]}: {error}") from error
+    output, complaints = _collect(process, timeout)
+    answer = output.partition(reader.MAGIC)[2]  # what a login script prints comes before
     if process.returncode == _SSH_FAILED and not answer:
-        problem = process.stderr.decode(errors="replace").strip()[-_MANY_DIGITS:]
+        problem = complaints.decode(errors="replace").strip()[-_MANY_DIGITS:]
         raise ConnectionFailed(f"ssh could not connect to {mask_uri(uri)}: {problem}")
     return _decode_answer(answer)
+
+
+def _collect(process: subprocess.Popen[bytes], timeout: float) -> tuple[bytes, bytes]:
+    """Return what a process writes until it ends, output and errors; raises TimedOut, LibvirtFailed for too much."""
+    deadline = time.monotonic() + timeout
+    with process, selectors.DefaultSelector() as selector:
+        texts = {stream: bytearray() for stream in (process.stdout, process.stderr) if stream}
+        for stream in texts:
+            selector.register(stream, selectors.EVENT_READ)
+        try:
+            while selector.get_map():
+                ready = selector.select(max(0.0, deadline - time.monotonic()))
+                if not ready:
+                    raise TimedOut(f"no answer within {timeout:g} s")
+                for key, _events in ready:
+                    chunk = os.read(key.fd, _CHUNK_BYTES)
+                    texts[key.fileobj].extend(chunk)  # type: ignore[index]  # one of the streams
+                    if not chunk:
+                        selector.unregister(key.fileobj)
+                if max(map(len, texts.values())) > _LARGEST_ANSWER_BYTES:
+                    raise _refuse_size(_LARGEST_ANSWER_BYTES)
+            process.wait(max(0.0, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired as error:
+            raise TimedOut(f"no answer within {timeout:g} s") from error
+        finally:
+            process.kill()
+        output, complaints = texts.values()
+        return bytes(output), bytes(complaints)
 
 
 def build_program(arguments: tuple[t.Any, ...]) -> bytes:
@@ -123,15 +159,28 @@ def build_program(arguments: tuple[t.Any, ...]) -> bytes:
     return _PROGRAM.format(sources=sources, main=reader.__name__, arguments=arguments).encode()
 
 
-def _decode_answer(compressed: bytes) -> dict[str, t.Any] | None:
+def _decode_answer(
+    compressed: bytes, limit_bytes: int = _LARGEST_ANSWER_BYTES
+) -> dict[str, t.Any] | None:
+    """Return what the reader answered; None where that cannot be read. Raises LibvirtFailed for too much."""
     if not compressed:
         return None
+    unpacking = zlib.decompressobj()
     try:
-        answer: dict[str, t.Any] = json.loads(zlib.decompress(compressed))
-    except (ValueError, zlib.error):  # broken off
+        text = unpacking.decompress(compressed, limit_bytes)
+        if unpacking.unconsumed_tail:
+            raise _refuse_size(limit_bytes)
+        answer = json.loads(text) if unpacking.eof else None
+    except (ValueError, RecursionError, zlib.error):  # broken off
         return None
-    if "missing" in answer:
+    if not isinstance(answer, dict) or "missing" in answer:
         return None
     if "error" in answer:
         raise LibvirtFailed(f"could not read the domains: {answer['error']}")
     return answer
+
+
+def _refuse_size(limit_bytes: int) -> LibvirtFailed:
+    return LibvirtFailed(
+        f"the host's answer is larger than {limit_bytes >> 20} MiB. See what that host sends, or set on_host to false."
+    )

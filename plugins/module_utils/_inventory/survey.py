@@ -13,6 +13,7 @@ import re
 import typing as t
 from urllib.parse import parse_qs, urlsplit
 
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import LibvirtFailed
 from ansible_collections.headroom.libvirt.plugins.module_utils._layers.layers import find_incomplete
 from ansible_collections.headroom.libvirt.plugins.module_utils._streaming.model import (
     describe_remainder,
@@ -81,7 +82,19 @@ def look(connection: Connection, request: reader.LookRequest) -> dict[str, t.Any
 def build_snapshot(
     report: t.Mapping[str, t.Any], sources: t.Sequence[str], *, with_xml: bool = False
 ) -> HostSnapshot:
-    """Return the domains that the reader's report describes, on request with their XML."""
+    """Return the domains that the reader's report describes, on request with their XML.
+
+    Raises LibvirtFailed for what no reader says: a host may answer anything.
+    """
+    try:
+        return _build_snapshot(report, sources, with_xml)
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+        raise LibvirtFailed(f"the host's answer is not what it should be: {error!r}") from error
+
+
+def _build_snapshot(
+    report: t.Mapping[str, t.Any], sources: t.Sequence[str], with_xml: bool
+) -> HostSnapshot:
     addresses = [row for row in map(read_address, report["addresses"]) if row is not None]
     for name, text in report["networks"]:
         addresses += read_reservations(name, text)

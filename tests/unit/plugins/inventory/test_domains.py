@@ -114,6 +114,15 @@ def test_the_name_in_the_inventory_is_an_expression(inventories: Inventories) ->
             inventories.read(hosts[0], inventory_hostname=wrong)
 
 
+def test_a_domain_without_a_name_by_the_expression_has_its_own(
+    inventories: Inventories, warnings: list[str]
+) -> None:
+    host = inventories.host("k1", domain("web", title="shop"), domain("db"))
+    inventory = inventories.read(host, inventory_hostname="libvirt_title or ''")
+    assert sorted(inventory.hosts) == ["db", "shop"]
+    assert warnings[0].startswith("1 domain(s) are listed by their own names: inventory_hostname")
+
+
 def test_xml_and_statistics_only_if_asked(inventories: Inventories) -> None:
     host = inventories.host("k1", domain("web"))
     plain = inventories.read(host).hosts["web"].vars

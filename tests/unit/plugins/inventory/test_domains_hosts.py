@@ -49,6 +49,21 @@ def test_hypervisors_of_another_inventory_are_hosts(inventories: Inventories) ->
         inventories.read()
 
 
+def test_a_host_of_which_no_uri_can_be_made_is_left_out(
+    inventories: Inventories, warnings: list[str]
+) -> None:
+    uri = inventories.host("k1", domain("web"))["uri"]
+    earlier = inventories.folder / "1.yml"
+    hosts = {"k1": {"where": uri}, "k2": {"where": "qemu+ssh://h/system?command=/opt/evil"}}
+    earlier.write_text(yaml.safe_dump({"hypervisors": {"hosts": hosts}}))
+    path = inventories.file(hypervisors="hypervisors", hypervisor_uri="where")
+    inventory = InventoryManager(loader=DataLoader(), sources=[str(earlier), str(path)])
+    assert [host.name for host in inventory.get_hosts("host_k1")] == ["web"]
+    assert any(
+        text.startswith("Left out of the inventory: k2: hypervisor_uri: ") for text in warnings
+    )
+
+
 def test_a_dead_host_is_listed_as_it_was_last_known(
     inventories: Inventories, warnings: list[str]
 ) -> None:

@@ -7,9 +7,11 @@
 from __future__ import annotations
 
 import inspect
+import resource
 import shlex
 import sys
 import typing as t
+import zlib
 from pathlib import Path
 
 import pytest
@@ -20,7 +22,10 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     TimedOut,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._inventory import remote
-from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.reader import LookRequest
+from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.reader import (
+    MAGIC,
+    LookRequest,
+)
 
 
 def command(uri: str) -> str | None:
@@ -109,3 +114,26 @@ def test_without_ssh_it_says_so() -> None:
             LookRequest(),
             5,
         )
+
+
+@pytest.mark.parametrize("answer", [b"[" * 100_000, b"[]", b"7", b"\xff", b'{"domains": '])
+def test_an_answer_that_is_none_is_left_to_libvirt(answer: bytes, tmp_path: Path) -> None:
+    (tmp_path / "answer").write_bytes(MAGIC + zlib.compress(answer))
+    assert look(tmp_path, f"cat {tmp_path}/answer") is None
+
+
+def test_an_answer_that_unpacks_to_gigabytes_is_refused_before_that(tmp_path: Path) -> None:
+    packing = zlib.compressobj(9)
+    bomb = b"".join(packing.compress(bytes(1024**2)) for _mebibyte in range(200)) + packing.flush()
+    assert len(bomb) < 1024**2
+    (tmp_path / "answer").write_bytes(MAGIC + bomb)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(LibvirtFailed, match="the host's answer is larger than 64 MiB"):
+        look(tmp_path, f"cat {tmp_path}/answer")
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 150 * 1024  # KiB
+
+
+@pytest.mark.parametrize("stream", ["1", "2"])
+def test_a_host_that_never_stops_talking_is_cut_off(tmp_path: Path, stream: str) -> None:
+    with pytest.raises(LibvirtFailed, match="the host's answer is larger than 64 MiB"):
+        look(tmp_path, f"exec cat /dev/zero >&{stream}")

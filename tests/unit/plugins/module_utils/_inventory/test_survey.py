@@ -11,6 +11,7 @@ import typing as t
 import libvirt
 import pytest
 
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import HeadroomError
 from ansible_collections.headroom.libvirt.plugins.module_utils._inventory import survey
 from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.definitions import Places
 from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.reader import LookRequest
@@ -147,3 +148,25 @@ def test_where_that_cannot_be_told_libvirt_is_asked(
 def test_other_users_ask_libvirt(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(survey, "find_local_places", lambda: None)
     assert survey.find_places("qemu:///system") is None
+
+
+@pytest.mark.parametrize(
+    "report",
+    [
+        {},
+        {"addresses": None},
+        {"addresses": [], "networks": [], "domains": [None], "calls": 1, "read": 0},
+        {"addresses": [7], "networks": [], "domains": [], "calls": 1, "read": 0},
+        {"addresses": [], "networks": [["n"]], "domains": [], "calls": 1, "read": 0},
+        {
+            "addresses": [],
+            "networks": [],
+            "domains": [{"stats": {"state.state": []}, "xml": "<domain/>", "autostart": 0}],
+            "calls": 1,
+            "read": 0,
+        },
+    ],
+)
+def test_what_no_reader_says_is_the_host_s_error_alone(report: dict[str, t.Any]) -> None:
+    with pytest.raises(HeadroomError):
+        survey.build_snapshot(report, ("lease",))
