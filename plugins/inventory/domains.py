@@ -609,7 +609,7 @@ class InventoryModule(InventoryBase):
         try:
             for host, snapshot in read.items():
                 store.keep(host.uri, snapshot.as_dict())
-        except OSError as error:
+        except (OSError, HeadroomError) as error:
             self.display.warning(
                 f"last_known: the answers of the hosts could not be stored: {error}"
             )

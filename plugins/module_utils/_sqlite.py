@@ -20,7 +20,6 @@ import fcntl
 import os
 import pathlib
 import sqlite3
-import stat
 import typing as t
 from urllib.parse import quote
 
@@ -30,6 +29,12 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     InvalidInput,
     NoSpace,
     Unsupported,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._files import (
+    ForeignFile,
+    check_folder,
+    check_own,
+    open_own,
 )
 
 T = t.TypeVar("T")
@@ -190,7 +195,7 @@ class Database:
         # before that would write into the -wal of the fresh one.
         with (
             self._translate_os_errors(),
-            lock_directory(pathlib.Path(self.path).parent, fcntl.LOCK_SH),
+            self._lock_path(fcntl.LOCK_SH),
         ):
             if identity is None or read_identity(self.path) != identity:
                 raise _Moved
@@ -229,41 +234,39 @@ class Database:
             raise InvalidInput(
                 self.schema.option, self.path, "is not an absolute path", self.schema.remedy
             )
-        try:
-            mode = os.lstat(self.path).st_mode
-        except FileNotFoundError:
-            return
-        except (OSError, ValueError) as error:
-            raise self._build_refusal(error) from error
-        if stat.S_ISLNK(mode):
-            raise InvalidInput(
-                self.schema.option,
-                self.path,
-                "is a symbolic link",
-                "Give the path of the file itself.",
-            )
-        if not stat.S_ISREG(mode):
-            raise InvalidInput(
-                self.schema.option, self.path, "is not a regular file", self.schema.remedy
-            )
+        with self._translate_os_errors():
+            try:
+                os.lstat(self.path)
+            except FileNotFoundError:
+                return
+            check_folder(pathlib.Path(self.path).parent, may_be_shared=False)
+            for suffix in ("", "-wal", "-shm", "-journal"):
+                check_own(f"{self.path}{suffix}")
+
+    def _lock_path(self, operation: int) -> contextlib.AbstractContextManager[None]:
+        return lock_path(self.path, operation, None if self.dry_run else self.schema.file_mode)
 
     def _make(self) -> None:
         """Make the empty file, for its owner (and group) alone, and its directory."""
         file = pathlib.Path(self.path)
         with self._translate_os_errors():
             file.parent.mkdir(mode=self.schema.directory_mode, parents=True, exist_ok=True)
-            with lock_directory(file.parent, fcntl.LOCK_EX):
+            check_folder(file.parent, may_be_shared=False)
+            with self._lock_path(fcntl.LOCK_EX):
                 if os.path.lexists(file):
                     return
                 # Under another name first: closing a file drops all locks that this process has on it, also those of
                 # another thread that has found the file meanwhile.
                 fresh = pathlib.Path(f"{file}.new")
-                flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-                os.close(os.open(fresh, flags, self.schema.file_mode))
+                fresh.unlink(missing_ok=True)  # what a run that died here has left
+                flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+                os.close(open_own(fresh, flags, self.schema.file_mode))
                 fresh.rename(file)
 
     def _build_refusal(self, error: Exception) -> HeadroomError:
         problem = error.strerror if isinstance(error, OSError) and error.strerror else error
+        if isinstance(error, ForeignFile):
+            problem = f"{error.filename} {error.strerror}"
         return InvalidInput(
             self.schema.option, self.path, f"cannot be used: {problem}", self.schema.remedy
         )
@@ -332,7 +335,7 @@ def set_aside(
     it was moved, and before anyone can make a fresh one, whose -wal SQLite would take for its own.
     """
     file = pathlib.Path(path)
-    with lock_directory(file.parent, fcntl.LOCK_EX):
+    with lock_path(path, fcntl.LOCK_EX):
         if identity is None or read_identity(path) != identity:
             return None
         time = dt.datetime.fromtimestamp(now, dt.timezone.utc).strftime("%Y%m%dT%H%M%SZ")
@@ -357,9 +360,20 @@ def _choose_unused(path: str) -> str:
 
 
 @contextlib.contextmanager
-def lock_directory(directory: pathlib.Path, operation: int) -> t.Iterator[None]:
-    """Hold the lock of the directory (LOCK_SH or LOCK_EX): who opens, makes or moves a file in it has it."""
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+def lock_path(path: str, operation: int, mode: int | None = 0o600) -> t.Iterator[None]:
+    """Hold the lock on what ``path`` means (LOCK_SH or LOCK_EX): who opens, makes or moves that file has it.
+
+    It is a file of its own, which others may not open: a folder could be locked by everybody who may look into it.
+    It is made with ``mode``; without one nothing is made, and there is no lock where nobody has made it.
+    """
+    try:
+        flags = os.O_RDONLY if mode is None else os.O_RDONLY | os.O_CREAT
+        descriptor = open_own(f"{path}.lock", flags, mode or 0o600)
+    except FileNotFoundError:
+        if mode is not None:
+            raise
+        yield
+        return
     try:
         fcntl.flock(descriptor, operation)
         yield

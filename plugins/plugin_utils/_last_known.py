@@ -16,10 +16,15 @@ import contextlib
 import dataclasses
 import hashlib
 import json
-import tempfile
 import time
 import typing as t
 from pathlib import Path
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._files import (
+    ensure_private_folder,
+    read_own,
+    write_atomically,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,18 +43,15 @@ class LastKnown:
         self._clock = clock
 
     def keep(self, name: str, data: t.Mapping[str, t.Any]) -> None:
-        """Keep JSON-able ``data`` as what ``name`` says now; raises OSError."""
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(
-            "w", encoding="utf-8", dir=self._folder, delete=False
-        ) as file:
-            json.dump({"at": self._clock(), "data": data}, file)
-        Path(file.name).replace(self._build_path(name))
+        """Keep JSON-able ``data`` as what ``name`` says now; raises OSError, or what write_atomically() raises."""
+        ensure_private_folder(self._folder)
+        text = json.dumps({"at": self._clock(), "data": data})
+        write_atomically("last_known", str(self._build_path(name)), text, 0o600)
 
     def recall(self, name: str) -> LastAnswer | None:
         """Return what ``name`` last said; None when it never did, or not readably."""
-        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-            document = json.loads(self._build_path(name).read_text(encoding="utf-8"))
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
+            document = json.loads(read_own(self._build_path(name)))
             return LastAnswer(data=dict(document["data"]), at=float(document["at"]))
         return None
 

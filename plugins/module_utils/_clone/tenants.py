@@ -12,12 +12,16 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import pathlib
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     HeadroomError,
     NotFound,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._files import (
+    ensure_private_folder,
+    find_runtime_folder,
+    open_own,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._layers import deletion
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
@@ -31,14 +35,14 @@ from .extras import SEED_SUFFIX
 from .quota import Usage
 
 if t.TYPE_CHECKING:
+    import pathlib
+
     from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
         Connection,
     )
     from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import Clock
 
     from .plan import CloneRequest
-
-LOCKS: t.Final = "/run/lock"
 
 
 def measure_usage(connection: Connection, tenant: str, gone: t.Collection[str] = ()) -> Usage:
@@ -75,17 +79,23 @@ def hold_count(
 
 
 @contextlib.contextmanager
-def hold_lock(tenant: str, timeout: float, clock: Clock, folder: str = LOCKS) -> t.Iterator[None]:
+def hold_lock(
+    tenant: str, timeout: float, clock: Clock, folder: pathlib.Path | None = None
+) -> t.Iterator[None]:
     """Wait until no other task on this machine adds to what the tenant has, and keep them waiting for the block.
 
-    The kernel gives the lock up with the process, however it ends. Raises TimedOut after ``timeout`` seconds.
+    The kernel gives the lock up with the process, however it ends. No other user can hold it: its ``folder`` is this
+    user's alone. Raises TimedOut after ``timeout`` seconds.
     """
-    path = pathlib.Path(folder) / f"headroom-tenant-{tenant}.lock"
+    place = folder or find_runtime_folder()
+    path = place / f"tenant-{tenant}.lock"
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        ensure_private_folder(place)
+        descriptor = open_own(path, os.O_RDWR | os.O_CREAT)
     except OSError as error:
         raise HeadroomError(
-            f"quota: the lock {path} of the tenant {tenant!r} cannot be used: {error.strerror}. Run the task as root.",
+            f"quota: the lock {path} of the tenant {tenant!r} cannot be used: {error.filename} {error.strerror}. "
+            "Remove what lies there.",
             path=str(path),
         ) from error
     try:

@@ -29,6 +29,13 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     InvalidInput,
     NoSpace,
 )
+from ansible_collections.headroom.libvirt.plugins.module_utils._files import (
+    ForeignFile,
+    check_folder,
+    open_own,
+    read_own,
+    write_atomically,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._uris import mask_uri
 
 from . import transfer
@@ -201,7 +208,8 @@ class _Partial:
         if validator is None:
             self._note.unlink(missing_ok=True)
         else:
-            self._note.write_text(json.dumps({"validator": validator}), encoding="utf-8")
+            note = json.dumps({"validator": validator})
+            write_atomically("download_dir", str(self._note), note, 0o600)
 
     def append(self, chunk: bytes) -> None:
         """Add what came next."""
@@ -234,7 +242,15 @@ def _open(folder: Path, path: Path) -> int:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         _forget_old(folder)
-        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        check_folder(folder)
+        return open_own(path, os.O_RDWR | os.O_CREAT)
+    except ForeignFile as error:
+        raise InvalidInput(
+            "download_dir",
+            str(folder),
+            f"cannot be used, since {error.filename} {error.strerror}",
+            "Remove that, or name a folder where nobody else may write.",
+        ) from error
     except OSError as error:
         raise InvalidInput(
             "download_dir",
@@ -257,14 +273,14 @@ def _forget_old(folder: Path) -> None:
     """Remove what was never continued."""
     for path in folder.glob(f"{_PREFIX}*"):
         with contextlib.suppress(OSError):
-            if time.time() - path.stat().st_mtime > _FORGOTTEN_AFTER_SECONDS:
+            if time.time() - path.lstat().st_mtime > _FORGOTTEN_AFTER_SECONDS:
                 path.unlink()
 
 
 def _read_validator(note: Path) -> str | None:
     try:
-        data = json.loads(note.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        data = json.loads(read_own(note))
+    except (OSError, ValueError, RecursionError):
         return None
     value = data.get("validator") if isinstance(data, dict) else None
     return value if isinstance(value, str) and value.isprintable() else None

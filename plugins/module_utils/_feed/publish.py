@@ -33,7 +33,11 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     InvalidInput,
     NoSpace,
 )
-from ansible_collections.headroom.libvirt.plugins.module_utils._files import replace_atomically
+from ansible_collections.headroom.libvirt.plugins.module_utils._files import (
+    check_folder,
+    open_own,
+    replace_atomically,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import content, storage
 
 from . import publication, signature, simplestreams
@@ -194,7 +198,8 @@ def open_folder(path: str, signer: Signer | None, *, check_mode: bool) -> t.Iter
         return
     try:
         folder.mkdir(mode=0o755, parents=True, exist_ok=True)
-        descriptor = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        check_folder(folder)
+        descriptor = open_own(folder / ".lock", os.O_RDWR | os.O_CREAT)
     except OSError as error:
         raise InvalidInput(
             "path", path, f"cannot be written: {error.strerror}", "Name another folder."
@@ -272,7 +277,7 @@ def _copy(catalogue: Catalogue, file: DiskFile, target: Path) -> None:
     target.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
     temporary = target.with_name(f".{target.name}.new")
     try:
-        descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        descriptor = open_own(temporary, os.O_RDWR | os.O_CREAT | os.O_TRUNC)
         try:
             volume = storage.look_up_volume(catalogue.pool, file.disk.volume)
             digest = content.receive_file(catalogue.connection, volume, descriptor)

@@ -19,6 +19,11 @@ import fcntl
 import os
 import typing as t
 
+from ansible_collections.headroom.libvirt.plugins.module_utils._files import (
+    ensure_private_folder,
+    open_own,
+)
+
 if t.TYPE_CHECKING:
     import pathlib
 
@@ -35,10 +40,8 @@ class Locks:
 
     def take(self, name: str) -> int | None:
         """Return a descriptor that holds the lock until it is closed, or None when another one holds it."""
-        self.directory.mkdir(mode=0o700, exist_ok=True)
-        descriptor = os.open(
-            self._path(name), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600
-        )
+        ensure_private_folder(self.directory)
+        descriptor = open_own(self._path(name), os.O_RDWR | os.O_CREAT)
         if _lock(descriptor, fcntl.LOCK_EX):
             return descriptor
         os.close(descriptor)
@@ -47,7 +50,7 @@ class Locks:
     def is_held(self, name: str) -> bool:
         """Return whether a process holds the lock; makes no file."""
         try:
-            descriptor = os.open(self._path(name), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            descriptor = open_own(self._path(name), os.O_RDONLY)
         except FileNotFoundError:
             return False
         try:

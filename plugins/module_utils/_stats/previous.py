@@ -19,7 +19,10 @@ import time
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
-from ansible_collections.headroom.libvirt.plugins.module_utils._files import write_atomically
+from ansible_collections.headroom.libvirt.plugins.module_utils._files import (
+    read_own,
+    write_atomically,
+)
 
 from .sample import DomainSample
 
@@ -52,7 +55,7 @@ class SampleFile:
     def read(self) -> list[DomainSample]:
         """Return the samples; none if the file is missing, of another host, boot or format, or broken."""
         try:
-            document = json.loads(pathlib.Path(self.path).read_text(encoding="utf-8"))
+            document = json.loads(read_own(self.path))
             if (document["uri"], document["boot"]) != (self.uri, self.boot):
                 return []
             return [DomainSample(**sample) for sample in document["samples"]]

@@ -11,7 +11,9 @@ import dataclasses
 import os
 import sqlite3
 import stat
-import typing as t
+import subprocess
+import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -26,9 +28,6 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     NoSpace,
     Unsupported,
 )
-
-if t.TYPE_CHECKING:
-    from pathlib import Path
 
 NOW = 1_795_392_000.0
 
@@ -195,6 +194,55 @@ def test_only_a_regular_file_will_do(path: Path, kind: str, words: str) -> None:
         with pytest.raises(InvalidInput, match=words) as caught:
             Database(str(path), dry_run=dry_run).run(add, NOW)
         assert caught.value.details["option"] == "history"
+
+
+@pytest.mark.parametrize("suffix", ["", "-wal", "-journal", ".lock"])
+def test_a_file_of_another_user_is_refused(path: Path, suffix: str) -> None:
+    Database(str(path)).run(add, NOW)
+    foreign = Path(f"{path}{suffix}")
+    foreign.touch()
+    foreign.chmod(0o666)
+    with pytest.raises(InvalidInput, match=r"history: .* may be written by every user"):
+        Database(str(path)).run(add, NOW)
+
+
+def test_a_folder_where_every_user_may_write_is_refused() -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o1777)
+        with pytest.raises(InvalidInput, match=r"history: .* in which every user may write"):
+            Database(str(folder / "history.sqlite")).run(add, NOW)
+        assert list(folder.iterdir()) == []
+
+
+def test_what_a_run_that_died_left_of_a_new_file_is_made_anew(path: Path) -> None:
+    path.parent.mkdir()
+    Path(f"{path}.new").symlink_to(path.parent / "victim")
+    assert Database(str(path)).run(add, NOW) == (1, [])
+    assert not (path.parent / "victim").exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="a process of another user needs root")
+def test_no_other_user_can_stop_a_task() -> None:
+    """The folder is one that others may look into: who can open it can lock it."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        database = Database(str(folder / "history.sqlite"), busy_timeout=0.1)
+        assert database.run(add, NOW) == (1, [])
+        with subprocess.Popen(
+            ["flock", name, "sh", "-c", "echo 1; read line"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            user=65534,
+        ) as process:
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"1\n"
+            assert database.run(add, NOW) == (2, [])
+            assert Database(str(folder / "other.sqlite")).run(add, NOW) == (1, [])
+            process.communicate(b"\n")
+        for file in folder.iterdir():
+            assert not file.stat().st_mode & 0o007
 
 
 @pytest.mark.parametrize("path", ["history.sqlite", "", "/tmp/a\0b"])

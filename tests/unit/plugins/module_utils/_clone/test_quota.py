@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import typing as t
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -26,9 +27,6 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     TimedOut,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import SYSTEM_CLOCK
-
-if t.TYPE_CHECKING:
-    from pathlib import Path
 
 GIB = 1 << 30
 
@@ -96,7 +94,7 @@ def test_what_passes_is_within_every_limit_that_it_adds_to(
 def add_one(folder: str, rounds: int) -> None:
     for _unused in range(rounds):
         with (
-            tenants.hold_lock("shop", 60, SYSTEM_CLOCK, folder),
+            tenants.hold_lock("shop", 60, SYSTEM_CLOCK, Path(folder)),
             open(f"{folder}/count", "r+") as file,  # noqa: PTH123
         ):
             number = int(file.read())
@@ -117,7 +115,7 @@ def test_tasks_that_add_for_a_tenant_wait_for_each_other(tmp_path: Path) -> None
 
 
 def taken(folder: Path) -> contextlib.AbstractContextManager[None]:
-    return tenants.hold_lock("shop", 0, SYSTEM_CLOCK, str(folder))
+    return tenants.hold_lock("shop", 0, SYSTEM_CLOCK, folder)
 
 
 def test_one_that_waits_too_long_says_for_what(tmp_path: Path) -> None:
@@ -132,5 +130,26 @@ def test_one_that_waits_too_long_says_for_what(tmp_path: Path) -> None:
 
 
 def test_a_lock_that_cannot_be_taken_says_why(tmp_path: Path) -> None:
-    with pytest.raises(HeadroomError, match="No such file or directory"), taken(tmp_path / "none"):
+    (tmp_path / "file").touch()
+    with (
+        pytest.raises(HeadroomError, match=r"the tenant 'shop' cannot be used: .*/file"),
+        taken(tmp_path / "file"),
+    ):
         pytest.fail("it was taken")
+
+
+def test_a_lock_that_somebody_else_made_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "tenant-shop.lock").symlink_to(tmp_path / "elsewhere")
+    with (
+        pytest.raises(HeadroomError, match=r"tenant-shop\.lock is a symbolic link"),
+        taken(tmp_path),
+    ):
+        pytest.fail("it was taken")
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_the_folder_of_locks_is_nobody_else_s(tmp_path: Path) -> None:
+    folder = tmp_path / "headroom"
+    with taken(folder):
+        assert folder.stat().st_mode & 0o777 == 0o700
+        assert next(folder.iterdir()).stat().st_mode & 0o777 == 0o600

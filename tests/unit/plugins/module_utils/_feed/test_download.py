@@ -151,6 +151,32 @@ def test_only_its_own_forgotten_files_are_removed(server: Server, tmp_path: Path
     assert sorted(path.name for path in tmp_path.iterdir()) == ["mine.json", "mine.part"]
 
 
+@pytest.mark.parametrize("suffix", ["part", "json"])
+def test_what_others_put_into_a_shared_folder_is_not_written_to(
+    server: Server, tmp_path: Path, suffix: str
+) -> None:
+    server.files[URL] = CONTENT
+    server.validator = '"x ALL=(ALL) NOPASSWD: ALL"'
+    (tmp_path / "victim").write_text("precious")
+    link = tmp_path / f"headroom-download.{wanted().key}.{suffix}"
+    link.symlink_to(tmp_path / "victim")
+    if suffix == "part":
+        with pytest.raises(InvalidInput, match=r"download_dir: .*\.part is a symbolic link"):
+            fetch(tmp_path, wanted())
+    else:
+        assert fetch(tmp_path, wanted()) == CONTENT
+    assert (tmp_path / "victim").read_text() == "precious"
+
+
+def test_a_part_that_another_may_write_is_not_continued(server: Server, tmp_path: Path) -> None:
+    server.files[URL] = CONTENT
+    part = tmp_path / f"headroom-download.{wanted().key}.part"
+    part.touch()
+    part.chmod(0o666)
+    with pytest.raises(InvalidInput, match="may be written by every user"):
+        fetch(tmp_path, wanted())
+
+
 def test_redirections_are_followed_to_web_servers_only(server: Server) -> None:
     server.files["https://cdn.example.org/x"] = b"x"
     server.redirects = {
