@@ -31,7 +31,7 @@ description:
 options:
   name:
     description:
-      - Name of the appliance. Letters, digits, C(.), C(_) and C(-).
+      - Name of the appliance. Letters, digits, C(.), C(_) and C(-). It must not begin with C(headroom-).
       - Needed unless O(state=synced), where it is the only product to follow.
     type: str
   version:

@@ -41,6 +41,7 @@ options:
     description:
       - Names of the clones that shall exist.
       - A domain of one of these names that is no clone of the appliance is an error.
+      - None may begin with C(headroom-), as what the collection keeps for itself does.
     type: list
     elements: str
   count:

@@ -40,6 +40,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._feed.transfer im
 from ansible_collections.headroom.libvirt.plugins.module_utils._layers.users import Uses
 from ansible_collections.headroom.libvirt.plugins.module_utils._names import (
     check_name,
+    check_new_name,
     check_version,
 )
 
@@ -83,6 +84,7 @@ class RunContext:
 
 def ensure_present(connection: Connection, params: Params, run: RunContext) -> dict[str, t.Any]:
     """Make the appliance, if it is not there, and return the task's result."""
+    check_new_name("name", params["name"])
     catalogue = _open_catalogue(connection, params, run)
     request = None
     if params["source"]["feed"] and params["version"] is not None:

@@ -20,7 +20,10 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     InvalidInput,
     NoSpace,
 )
-from ansible_collections.headroom.libvirt.plugins.module_utils._names import check_name
+from ansible_collections.headroom.libvirt.plugins.module_utils._names import (
+    check_name,
+    check_new_name,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.metadata import (
     Metadata,
     VolumeRef,
@@ -133,7 +136,7 @@ class NewClone:
 def check_request(request: CloneRequest) -> CloneRequest:
     """Return the request; raises InvalidInput naming the option that cannot be used."""
     for name in request.names:
-        check_name("names", name)
+        check_new_name("names", name)
     twice = sorted({name for name in request.names if request.names.count(name) > 1})
     if twice:
         raise InvalidInput("names", twice[0], "is listed twice", "List each name once.")
@@ -149,7 +152,7 @@ def check_request(request: CloneRequest) -> CloneRequest:
                 "is needed with count",
                 "Give prefix, or fleet, which stands in for it.",
             )
-        check_name("prefix", f"{request.prefix}-{request.count}")
+        check_new_name("prefix", f"{request.prefix}-{request.count}")
     elif not request.names:
         raise InvalidInput(
             "names",

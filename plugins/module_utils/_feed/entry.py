@@ -23,7 +23,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue.manife
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput, NotFound
 from ansible_collections.headroom.libvirt.plugins.module_utils._names import (
     LONGEST_NAME,
-    check_name,
+    check_new_name,
     check_version,
 )
 
@@ -162,7 +162,7 @@ def check_size(what: str, size: object) -> int:
 def check_names(name: str, version: str) -> None:
     """Raise InvalidFeed unless ``name`` and ``version`` can name an appliance."""
     try:
-        check_name("name", name)
+        check_new_name("name", name)
         check_version("version", version)
     except InvalidInput as error:
         raise InvalidFeed(

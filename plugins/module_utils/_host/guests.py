@@ -28,9 +28,11 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._layers.stored im
     HostStorage,
     read_storage,
 )
+from ansible_collections.headroom.libvirt.plugins.module_utils._streaming.export_xml import (
+    is_helper,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._streaming.model import (
     describe_remainder,
-    is_helper_name,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
     domain_xml,
@@ -87,7 +89,7 @@ def _read_guest(domain: libvirt.virDomain, stored: HostStorage, uri: str) -> dic
         "machine": MachineRef(uri, definition.name, definition.uuid).as_dict(),
         "state": state_name(state),
         "running": state_name(state) in ACTIVE_STATES,
-        "helper": is_helper_name(definition.name),
+        "helper": is_helper(root),
         "vcpus": vcpus,
         "memory_bytes": maximum_kib * _KIB,
         "fleet": labels.fleet,

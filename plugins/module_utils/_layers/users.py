@@ -19,7 +19,7 @@ import functools
 import threading
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._names import APPLIANCE_PREFIX
+from ansible_collections.headroom.libvirt.plugins.module_utils._names import is_appliance_volume
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.metadata import VolumeRef
 
 from .layers import DiskLayers, Layer
@@ -135,7 +135,7 @@ class UseIndex:
 
         An appliance's stays, unless it is what is to go (``of_appliances``).
         """
-        if ref.name.startswith(APPLIANCE_PREFIX) and not of_appliances:
+        if is_appliance_volume(ref.name) and not of_appliances:
             return "it belongs to an appliance"
         users = self.users_of(ref, without)
         if not users:

@@ -17,12 +17,13 @@ import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._lxml_dep import etree
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import metadata
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.domain_xml import read
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.element_xml import (
     parse_element,
     serialise,
 )
 
-from .model import Export, Platform
+from .model import HELPER_NAMESPACE, WARM_NAMESPACE, Export, Platform, is_helper_name
 
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._virt.dependency import Service
@@ -35,6 +36,7 @@ _PATIENT: t.Final = {"error_policy": "stop", "rerror_policy": "stop"}
 # refuses the XML; there a broken connection pauses the guest at once.
 _RECONNECT_SECONDS: t.Final = 10
 _HELPER_MEMORY_MIB: t.Final = 8
+_MARK_PREFIX: t.Final = "headroom-helper"
 
 
 def read_platform(domain_xml: str) -> Platform:
@@ -47,6 +49,32 @@ def read_platform(domain_xml: str) -> Platform:
         machine=None if os_type is None else os_type.get("machine"),
         emulator=root.findtext("devices/emulator"),
     )
+
+
+def mark_helper(domain: etree._Element) -> None:
+    """Say in the metadata of a parsed ``<domain>`` that it is the collection's own, and no guest of somebody's."""
+    container = domain.find("metadata")
+    if container is None:
+        container = etree.SubElement(domain, "metadata")
+    name = f"{{{HELPER_NAMESPACE}}}helper"
+    container.append(etree.Element(name, nsmap={_MARK_PREFIX: HELPER_NAMESPACE}))
+
+
+def is_helper(domain: etree._Element) -> bool:
+    """Return whether a parsed ``<domain>`` is one that the collection keeps for itself: by its name *and* its mark.
+
+    Helpers of earlier releases have no mark, and a memory in which no guest runs.
+    """
+    if not is_helper_name(domain.findtext("name", "")):
+        return False
+    marks = [
+        domain.find(f"metadata/{{{namespace}}}*")
+        for namespace in (HELPER_NAMESPACE, WARM_NAMESPACE)
+    ]
+    if any(mark is not None for mark in marks):
+        return True
+    memory_bytes = read(domain).memory_bytes
+    return 0 < memory_bytes <= _HELPER_MEMORY_MIB << 20
 
 
 def build_helper_xml(helper: Helper) -> str:
@@ -98,6 +126,7 @@ def _build_idle_domain_xml(
     etree.SubElement(root, "title").text = title
     if service is not None:
         metadata.put_in(root, metadata.Metadata(service=service))
+    mark_helper(root)
     etree.SubElement(root, "memory", unit="MiB").text = str(_HELPER_MEMORY_MIB)
     etree.SubElement(root, "vcpu").text = "1"
     os_type = etree.SubElement(etree.SubElement(root, "os"), "type", arch=platform.arch)

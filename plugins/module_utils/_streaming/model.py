@@ -34,6 +34,10 @@ _HELPER_PREFIXES: t.Final = (
     SYNC_PREFIX,
     TRIAL_PREFIX,
 )
+# Marks a helper domain in its metadata; a name is anybody's to give.
+HELPER_NAMESPACE: t.Final = "urn:headroom:libvirt:1:helper"
+# In images of warm clones that earlier releases made, this stands for that mark.
+WARM_NAMESPACE: t.Final = "urn:headroom:libvirt:1:warm"
 # Enough that no two tokens share them; a name of a domain is also that of sockets and files.
 _TOKEN_DIGITS: t.Final = 12
 
@@ -44,7 +48,7 @@ TLS_REMEDY: t.Final = (
 
 
 def is_helper_name(name: str) -> bool:
-    """Return whether a domain of that name is one that the collection keeps for itself, and no guest of somebody's."""
+    """Return whether a domain's name is one of those that the collection gives to helpers; others may give it too."""
     return name.startswith(_HELPER_PREFIXES)
 
 

@@ -19,6 +19,7 @@ import posixpath
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
+    Conflict,
     HeadroomError,
     LibvirtFailed,
     NotFound,
@@ -86,11 +87,28 @@ def is_served(connection: Connection, helper_name: str) -> bool:
 
 
 def stop(connection: Connection, helper_name: str, leftover_paths: t.Collection[str] = ()) -> None:
-    """End what the helper of that name serves, and delete the volumes at these paths; harmless when nothing is left."""
+    """End what the helper of that name serves, and delete the volumes at these paths; harmless when nothing is left.
+
+    Raises Conflict for a domain of that name that is none of the collection's own.
+    """
     domain = domains.find(connection, helper_name)
     if domain is not None:
+        require_helper(domain, helper_name)
         _destroy(domain)
     deletion.delete_own_files(connection, leftover_paths)
+
+
+def require_helper(domain: domains.Domain, name: str) -> None:
+    """Raise Conflict for a domain of somebody's that is only called like one of the collection's own."""
+    try:
+        root = domains.read_live_element(domain)
+    except NotFound:  # it went by itself
+        return
+    if not export_xml.is_helper(root):
+        raise Conflict(
+            f"the domain {name!r} is called like one that this collection keeps for itself, and is another. Rename it.",
+            name=name,
+        )
 
 
 def _destroy(domain: domains.Domain) -> None:

@@ -20,6 +20,10 @@ import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import NotFound, TimedOut
 from ansible_collections.headroom.libvirt.plugins.module_utils._layers import deletion
+from ansible_collections.headroom.libvirt.plugins.module_utils._streaming import (
+    export_xml,
+    serve,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._undo import UndoStack
 from ansible_collections.headroom.libvirt.plugins.module_utils._uris import leads_here
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
@@ -197,6 +201,7 @@ class Preparer:
             )
         )
         warm_xml.set_genid(root)
+        export_xml.mark_helper(root)
         domain = domains.define(self.connection, serialise(root))
         undo.push(f"the domain {name!r}", functools.partial(domains.undefine, domain))
         bare, cards = warm_xml.take_cards(domains.read_definition_xml(domain, secrets=True))
@@ -212,6 +217,7 @@ def remove(connection: Connection, pool: storage.Pool, name: str, targets: t.Ite
     """Remove an image, or what there is of one; a volume that somebody stands on stays."""
     domain = domains.find(connection, name)
     if domain is not None:
+        serve.require_helper(domain, name)
         _power_off(domain)
         domains.undefine(domain)
     volumes = [VolumeRef(pool.name(), name_volume(name, target)) for target in targets]

@@ -20,6 +20,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Un
 from ansible_collections.headroom.libvirt.plugins.module_utils._lxml_dep import etree
 from ansible_collections.headroom.libvirt.plugins.module_utils._streaming.model import (
     WARM_IMAGE_PREFIX,
+    WARM_NAMESPACE,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.element_xml import (
     parse_element,
@@ -30,7 +31,7 @@ if t.TYPE_CHECKING:
     Element = etree._Element
 
 SNAPSHOT: t.Final = "warm"
-RECORD_NAMESPACE: t.Final = "urn:headroom:libvirt:1:warm"
+RECORD_NAMESPACE: t.Final = WARM_NAMESPACE
 RECORD_PREFIX: t.Final = "headroom-warm"
 _DIGITS: t.Final = 12
 _DISKS: t.Final = "devices/disk"

@@ -11,7 +11,10 @@ import typing as t
 
 import pytest
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Conflict
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
+    Conflict,
+    InvalidInput,
+)
 from ansible_collections.headroom.libvirt.plugins.modules import appliance
 
 if t.TYPE_CHECKING:
@@ -45,4 +48,20 @@ def test_a_machine_is_captured_where_it_is_and_only_itself(
     }
     module = types.SimpleNamespace(params=params, check_mode=check_mode, warn=pytest.fail)
     with pytest.raises(Conflict, match=problem):
+        appliance.keep(t.cast("t.Any", module))
+
+
+def test_an_appliance_is_not_called_like_what_the_collection_keeps_for_itself() -> None:
+    module = types.SimpleNamespace(
+        params={
+            **{name: option.get("default") for name, option in appliance.ARGUMENTS.options.items()},
+            "name": "headroom-export-1",
+            "version": "1",
+            "journal": "/nonexistent",
+            "uri": "test:///default",
+        },
+        check_mode=True,
+        warn=pytest.fail,
+    )
+    with pytest.raises(InvalidInput, match=r"name: .* begins with 'headroom-'"):
         appliance.keep(t.cast("t.Any", module))

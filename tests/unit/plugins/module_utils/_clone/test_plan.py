@@ -101,6 +101,8 @@ def test_a_count_is_reached_with_the_lowest_free_numbers(
     [
         (CloneRequest("web", names=("a/b",)), "names"),
         (CloneRequest("web", names=("..",)), "names"),
+        (CloneRequest("web", names=("headroom-appliance.sneaky",)), "names"),
+        (CloneRequest("web", count=1, prefix="headroom-export"), "prefix"),
         (CloneRequest("web", names=("a\nb",)), "names"),
         (CloneRequest("web", names=("a", "a")), "names"),
         (CloneRequest("web"), "names"),

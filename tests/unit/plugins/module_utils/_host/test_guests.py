@@ -42,13 +42,20 @@ def make_volume(connection: Connection, name: str, allocation: int) -> None:
 
 
 def seen(
-    connection: Connection, name: str, disks: str, record: str = "", *, start: bool = False
+    connection: Connection,
+    name: str,
+    disks: str,
+    record: str = "",
+    *,
+    start: bool = False,
+    memory: str = "64",
+    mark: str = "",
 ) -> dict[str, t.Any]:
-    """What is told of a guest with these disks, and with this in our metadata."""
+    """What is told of a guest with these disks, with this in our metadata, and with a mark beside it."""
     domain = connection.handle.defineXMLFlags(
-        f"""<domain type='test'><name>{name}</name><memory unit='MiB'>64</memory><vcpu>2</vcpu>
+        f"""<domain type='test'><name>{name}</name><memory unit='MiB'>{memory}</memory><vcpu>2</vcpu>
         <metadata><h:machine xmlns:h='urn:headroom:libvirt:1'><h:fleet>web</h:fleet><h:tag>ha</h:tag>{record}
-        </h:machine></metadata>
+        </h:machine>{mark}</metadata>
         <os><type>hvm</type></os><devices>{disks}<interface type='network'><source network='default'/></interface>
         </devices></domain>""",
         0,
@@ -205,4 +212,23 @@ def test_a_volume_in_a_pool_that_is_off_is_told_by_its_place(node: Connection) -
     ],
 )
 def test_helpers_are_told_apart(connection: Connection, name: str) -> None:
-    assert seen(connection, name, "")["helper"] is True
+    for kind in ("helper", "warm"):
+        mark = f"<m:{kind} xmlns:m='urn:headroom:libvirt:1:{kind}'/>"
+        assert seen(connection, name, "", mark=mark)["helper"] is True
+        assert seen(connection, "web-1", "", mark=mark)["helper"] is False
+
+
+@pytest.mark.parametrize("name", ["headroom-export-0123", "headroom-tls-0123", "headroom-warm-1"])
+def test_a_guest_that_somebody_calls_like_a_helper_is_none(
+    connection: Connection, name: str
+) -> None:
+    """S14: a name is anybody's to give, and must not hide a guest from placement."""
+    guest = seen(connection, name, "")
+    assert (guest["helper"], guest["memory_bytes"]) == (False, 64 * 1024**2)
+
+
+def test_a_helper_of_an_earlier_release_has_no_mark_and_hardly_memory(
+    connection: Connection,
+) -> None:
+    assert seen(connection, "headroom-export-0123", "", memory="8")["helper"] is True
+    assert seen(connection, "web-1", "", memory="8")["helper"] is False

@@ -145,6 +145,16 @@ def test_a_snapshot_needs_the_disks_of_its_time(host: Host) -> None:
     assert users_of(connection, "p", "new") == ["the domain 'a'"]
 
 
+def test_a_machine_s_volume_with_the_catalogue_s_prefix_is_its_own(host: Host) -> None:
+    """S14: only what the catalogue can call so stays for an appliance."""
+    names = ("headroom-appliance.sneaky.vda.qcow2", "headroom-appliance.web@1.0.manifest.json")
+    index = Uses(host(pool("p", "/p", *map(volume, names)))).index
+    assert [index.explain_keep(VolumeRef("p", name)) for name in names] == [
+        None,
+        "it belongs to an appliance",
+    ]
+
+
 def test_what_was_probed_in_a_raw_disk_is_not_believed(host: Host) -> None:
     """S18: a guest writes a header into its raw disk that names the disk of another one."""
     storage = pool("p", "/p", volume("base"), volume("evil", "/p/base"))
@@ -187,7 +197,7 @@ CHAIN = [VolumeRef("p", name) for name in "abc"]
 
 
 @given(
-    refs=st.permutations([*CHAIN, VolumeRef("p", f"{APPLIANCE_PREFIX}x")]),
+    refs=st.permutations([*CHAIN, VolumeRef("p", f"{APPLIANCE_PREFIX}x@1")]),
     used=st.dictionaries(st.sampled_from(["/p/a", "/p//b", "/p/c"]), st.just("db-1")),
     shareable=st.sets(st.sampled_from(["/p/a", "/p/./b", "/p/c"])),
 )
@@ -217,7 +227,7 @@ def test_only_what_nobody_else_needs_is_removed(
     kept = {ref.name for ref in result.keep}
     needed = {path[-1] for path in {*used, *shareable}}
     assert needed <= kept
-    assert kept - {f"{APPLIANCE_PREFIX}x"} == set(
+    assert kept - {f"{APPLIANCE_PREFIX}x@1"} == set(
         "abc"[: "abc".find(max(needed)) + 1] if needed else ""
     )
     assert [ref.name for ref in result.remove] == sorted(

@@ -67,7 +67,8 @@ def test_the_helper_serves_the_disks_read_only_and_owns_nothing() -> None:
     assert [one(disk, "driver").attrib["type"] for disk in disks] == ["qcow2", "raw"]
     assert all(disk.find("readonly") is not None for disk in disks)
     assert root.find("devices/interface") is None
-    assert root.find("metadata") is None
+    assert root.find("metadata/{urn:headroom:libvirt:1}machine") is None
+    assert export_xml.is_helper(root)
 
 
 def test_a_helper_is_like_the_guest_that_it_serves_the_overlays_of() -> None:

@@ -11,6 +11,7 @@ import typing as t
 import pytest
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
+    Conflict,
     HeadroomError,
     NotFound,
 )
@@ -87,6 +88,24 @@ def test_an_export_that_runs_stays_and_its_end_leaves_the_disks(
     serve.stop(node, NAME, served.leftover_paths)
     assert names(node) == (domains_before, volumes_before)
     serve.stop(node, NAME, served.leftover_paths)
+
+
+def test_a_guest_that_is_called_like_a_helper_is_never_ended(
+    node: Connection, served: Helper
+) -> None:
+    """S14: whoever may create a domain may call it so."""
+    domains.define(
+        node,
+        f"<domain type='test'><name>{NAME}</name><memory unit='MiB'>64</memory>"
+        "<os><type arch='i686'>hvm</type></os></domain>",
+    ).create()
+    for act in (
+        lambda: serve.stop(node, NAME, served.leftover_paths),
+        lambda: serve.ensure(node, served, 10809),
+    ):
+        with pytest.raises(Conflict, match=f"'{NAME}' is called like one .* Rename it"):
+            act()
+    assert domains.is_active(domains.look_up(node, NAME))
 
 
 def test_a_helper_without_a_backup_is_made_anew(
