@@ -9,9 +9,29 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 
 _UNITS: t.Final = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
+
+# What neither XML nor HTML has, and halves of characters, which no encoding has.
+_UNPRINTABLE: t.Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_REPLACEMENT: t.Final = "\ufffd"
+
+Data = t.TypeVar("Data")
+
+
+def replace_unprintable(data: Data) -> Data:
+    """Return data of dictionaries, lists and texts in which every text can stand in a page."""
+    if isinstance(data, str):
+        is_printable = _UNPRINTABLE.search(data) is None
+        return data if is_printable else t.cast("Data", _UNPRINTABLE.sub(_REPLACEMENT, data))
+    if isinstance(data, dict):
+        pairs = ((replace_unprintable(key), replace_unprintable(data[key])) for key in data)
+        return t.cast("Data", dict(pairs))
+    if isinstance(data, list):
+        return t.cast("Data", [replace_unprintable(item) for item in data])
+    return data
 
 
 def format_number(value: float) -> str:

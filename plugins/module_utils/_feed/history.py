@@ -21,7 +21,10 @@ import typing as t
 from pathlib import Path
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import HeadroomError
-from ansible_collections.headroom.libvirt.plugins.module_utils._files import write_atomically
+from ansible_collections.headroom.libvirt.plugins.module_utils._files import (
+    read_own,
+    write_atomically,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._uris import (
     mask_uri,
     normalise_url,
@@ -70,12 +73,12 @@ class FeedHistory:
 
     def _read(self, path: Path) -> tuple[dict[str, float], FeedIdentity]:
         try:
-            data = json.loads(path.read_text(encoding="utf-8"))
+            data = json.loads(read_own(path))
             times = {str(name): float(moment) for name, moment in data["updated"].items()}
             return times, FeedIdentity(data.get("feed_id"), tuple(data.get("contents", ())))
         except FileNotFoundError:
             return {}, UNKNOWN_FEED
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise HeadroomError(
                 f"{path}, which says how new the feed {mask_uri(self.url)} was, cannot be read: {error}. Without "
                 "it an old feed could not be told from a new one. Remove it, if you know that the feed is the current "

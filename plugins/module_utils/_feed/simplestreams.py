@@ -35,6 +35,7 @@ MANIFEST: t.Final = "headroom.manifest.json"
 DATATYPE: t.Final = "image-downloads"
 # What holds a whole disk, the most general first.
 _LONGEST_NUMBER: t.Final = 4  # of a disk; Python refuses to read numbers of 5000 digits
+_LONGEST_INTEGER: t.Final = 30
 _DISKS: t.Final = (
     "disk1.img",
     "uefi1.img",
@@ -53,12 +54,17 @@ _SECURE_BOOT: t.Final = "requirements.secureboot"
 def parse(text: bytes, kind: str) -> Data:
     """Return the JSON of an index (``kind`` ``index:1.0``) or of products (``products:1.0``); raises InvalidFeed."""
     try:
-        data = json.loads(strip_signature(text))
+        data = json.loads(strip_signature(text), parse_int=_read_number)
     except (ValueError, RecursionError) as error:
         raise InvalidFeed(f"the feed's {kind} is not JSON: {error}") from error
     if not isinstance(data, dict) or data.get("format") != kind:
         raise InvalidFeed(f"the feed's {kind} is of another format. Check the address of the feed.")
     return data
+
+
+def _read_number(digits: str) -> int | str:
+    """Return a number; one that is too long to be any stays text, which is its entry's problem alone."""
+    return int(digits) if len(digits) <= _LONGEST_INTEGER else digits
 
 
 class FeedIdentity(t.NamedTuple):

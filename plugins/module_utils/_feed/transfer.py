@@ -26,6 +26,9 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import SY
 from .errors import TooLarge, TransferFailed, Truncated
 
 CHUNK_BYTES: t.Final = 1024 * 1024
+_LONGEST_LENGTH: t.Final = (
+    20  # digits of a number of bytes; Python refuses to read thousands of them
+)
 
 _MOST_REDIRECTIONS: t.Final = 5
 _SCHEMES: t.Final = frozenset({"http", "https"})
@@ -148,7 +151,7 @@ def read_chunks(web: Web, answer: Answer, url: str, limit: int | None) -> t.Iter
 def read_length(answer: Answer) -> int | None:
     """Return how many bytes of body the server announces, None when it does not."""
     text = answer.headers.get("Content-Length", "")
-    return int(text) if text.isdecimal() else None
+    return int(text) if text.isdecimal() and len(text) <= _LONGEST_LENGTH else None
 
 
 def _describe_truncation(url: str, received: int, expected: int | None, why: str) -> Truncated:

@@ -82,7 +82,7 @@ def _ask(domain: domains.Domain, command: str, **arguments: t.Any) -> dict[str, 
         answer = libvirt_qemu.qemuAgentCommand(domain, request, _ANSWER_SECONDS, 0)
     try:
         facts = json.loads(answer)["return"]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         facts = None
     if not isinstance(facts, dict):
         raise HeadroomError(

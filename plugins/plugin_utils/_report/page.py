@@ -26,6 +26,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._text import (
     format_count,
     format_duration,
     format_number,
+    replace_unprintable,
 )
 from ansible_collections.headroom.libvirt.plugins.plugin_utils._report import charts, estate, fleets
 
@@ -87,8 +88,12 @@ def _strip_tenant(tenant: estate.ReportTenant) -> estate.ReportTenant:
 
 
 def build_report(params: Dict, now: float) -> Report:
-    """Return the report of the task's options; raises MissingDependency without the library that draws."""
+    """Return the report of the task's options; raises MissingDependency without the library that draws.
+
+    A name that cannot stand in a page, as a guest may have chosen, stands there without what cannot.
+    """
     charts.require_pygal()
+    params = replace_unprintable(params)
     size = estate.read_clone_size(params["machine"] or {})
     guests = estate.read_guests(params["hosts"])
     return Report(

@@ -121,3 +121,25 @@ def test_times_of_any_offset_are_read(moment: int, minutes: int, between: str, a
     there = dt.datetime.fromtimestamp(moment, dt.timezone(dt.timedelta(minutes=minutes)))
     samples = read("csv", f"timestamp,demand\n{there.isoformat(between)}{after},1\n")
     assert [sample.timestamp for sample in samples] == [moment]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "timestamp,demand\n1795392000,1\n1795392300," + "9" * 200_000,
+        'timestamp,demand\n1795392000,1\n1795392300,"' + "a" * 200_000,
+        "timestamp,demand\n1795392000,1\n" + "1" * 5000 + ",1",
+        "timestamp,demand\n1795392000,1\n1e400,1",
+        "timestamp,demand\n1795392000,1\n1795392300,1\0",
+        "timestamp,demand\n1795392000,1\n1795392300,\ud800",
+    ],
+)
+def test_a_field_that_nobody_meant_is_named_by_its_line(text: str) -> None:
+    with pytest.raises(InvalidInput, match=r"^history \(line 3\): ") as caught:
+        read("history", text)
+    assert caught.value.details["remedy"]
+
+
+def test_a_header_that_nobody_meant_is_refused() -> None:
+    with pytest.raises(InvalidInput, match=r"^history"):
+        read("history", "x" * 200_000)

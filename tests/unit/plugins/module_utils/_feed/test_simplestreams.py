@@ -272,3 +272,19 @@ def test_no_content_does_anything_but_pass_or_be_refused(
             simplestreams.read_products(data)
         except InvalidFeed:
             continue
+
+
+def test_a_number_that_is_none_is_its_entry_s_problem_alone() -> None:
+    """Python refuses to read a number of 5000 digits, and the JSON around it with it."""
+    usable = changed(UBUNTU)["products"].popitem()[1]
+    damaged = changed(UBUNTU, size=-4711)["products"].popitem()[1]
+    data = {**UBUNTU, "products": {"a": damaged, "b": usable}}
+    text = json.dumps(data).replace("-4711", "9" * 5000)
+    products = simplestreams.read_products(simplestreams.parse(text.encode(), "products:1.0"))
+    assert [bool(product.problem) for product in products] == [True, False]
+
+
+def test_json_that_is_nested_without_end_is_no_feed() -> None:
+    text = b'{"format":"products:1.0","products":' + b'{"a":' * 50_000
+    with pytest.raises(InvalidFeed, match="is not JSON"):
+        simplestreams.parse(text, "products:1.0")

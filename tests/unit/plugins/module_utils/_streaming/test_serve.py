@@ -94,17 +94,17 @@ def test_a_guest_that_is_called_like_a_helper_is_never_ended(
     node: Connection, served: Helper
 ) -> None:
     """S14: whoever may create a domain may call it so."""
-    domains.define(
+    guest = domains.define(
         node,
         f"<domain type='test'><name>{NAME}</name><memory unit='MiB'>64</memory>"
         "<os><type arch='i686'>hvm</type></os></domain>",
-    ).create()
-    for act in (
-        lambda: serve.stop(node, NAME, served.leftover_paths),
-        lambda: serve.ensure(node, served, 10809),
-    ):
-        with pytest.raises(Conflict, match=f"'{NAME}' is called like one .* Rename it"):
-            act()
+    )
+    domains.start(guest)
+    told = f"'{NAME}' is called like one .* Rename it"
+    with pytest.raises(Conflict, match=told):
+        serve.stop(node, NAME, served.leftover_paths)
+    with pytest.raises(Conflict, match=told):
+        serve.ensure(node, served, 10809)
     assert domains.is_active(domains.look_up(node, NAME))
 
 

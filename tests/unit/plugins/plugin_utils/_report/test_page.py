@@ -1,0 +1,62 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The page of a report, of what guests chose to be called."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+
+from ansible_collections.headroom.libvirt.plugins.plugin_utils._report import page
+
+NOW = 1_795_392_000.0
+
+
+def build_params(name: str) -> dict[str, t.Any]:
+    decision = {
+        "timestamp": NOW - 300,
+        "interval": 300,
+        "fleet": name,
+        "mode": "act",
+        "demand": 1.0,
+        "unit": name,
+        "capacity": 1.0,
+        "forecast": {"value": 1, "upper": 2, "at": NOW},
+        "machines": {"current": 1, "target": 2, "needed": 1},
+        "alert": {"raised": True, "reason": name},
+        "reasons": [name],
+        "actions": [{"action": "create", "name": name, "host": name}],
+        "error": None,
+    }
+    history = [{"timestamp": NOW - age, "value": 1, "whole": True} for age in (900, 600, 300)]
+    domain = {"name": name, "state": "running", "fleet": name, "tenant": "acme"}
+    past = {"history": history, "decisions": [decision, {**decision, "timestamp": NOW}]}
+    return {
+        "title": name,
+        "machine": {},
+        "hosts": [{"name": name, "facts": None, "domains": [domain]}],
+        "fleets": [{"name": name, "tenant": "acme", "past": [past]}],
+        "quotas": {},
+        "transactions": [{"kind": "clone", "subject": name, "host": name, "started": name}],
+        "backtest": None,
+    }
+
+
+@pytest.mark.parametrize("character", ["\0", "\x1b", "\ud800", "\ufffe", "\x7f", "\u202e"])
+def test_a_name_that_no_page_can_have_makes_no_report_fail(character: str) -> None:
+    """S19: one guest's name keeps nobody from the report."""
+    report = page.build_report(build_params(f"web{character}1"), NOW)
+    for text in (page.render(report, None), page.render(report.select_tenant("acme"), None)):
+        assert text.encode()
+        assert "web" in text
+        assert character not in text or character in "\x7f\u202e"
+
+
+def test_a_name_is_text_and_no_markup() -> None:
+    name = "<script>alert(1)</script>{{ 7 * 7 }}\"'"
+    text = page.render(page.build_report(build_params(name), NOW), None)
+    assert "<script>alert" not in text
+    assert "{{ 7 * 7 }}" in text
