@@ -354,6 +354,7 @@ from ansible_collections.headroom.libvirt.plugins.plugin_utils._inventory import
 )
 from ansible_collections.headroom.libvirt.plugins.plugin_utils._parallel import run_each
 
+_OF_OTHERS: t.Final = "is a host of another inventory source"
 _OF_THIS_FILE: t.Final = "is a group of this inventory file"
 _LIMITS: t.Final = ("timeout", "parallel", "agent_timeout")
 
@@ -408,7 +409,7 @@ class InventoryModule(InventoryBase):
         taken, shared = TakenNames(), self._find_shared(candidates)
         for host in self.inventory.hosts.values():
             if host.name not in shared:
-                taken.add_hosts([host.name], "is a host of another inventory source")
+                taken.add_hosts([host.name], _OF_OTHERS)
         for host in Claims.of(self.inventory).list_foreign_hosts():
             addresses = [host.vars.get(name) for name in ("ansible_host", "ansible_ssh_host")]
             taken.add_hosts(
@@ -467,15 +468,16 @@ class InventoryModule(InventoryBase):
         """Warn of names that are left out, or that a domain did not get since something else is called so."""
         if omitted:
             self.display.warning(f"Left out for their names: {', '.join(map(repr, omitted))}")
+        meanings = [(entry, taken.describe(entry.plain_name or "")) for entry in entries]
         renamed = [
-            f"{entry.plain_name!r} {taken.describe(entry.plain_name)}, and the domain is listed as {entry.name!r}"
-            for entry in entries
-            if entry.plain_name is not None and taken.describe(entry.plain_name)
+            f"{entry.plain_name!r} {meaning}, and the domain is listed as {entry.name!r}"
+            for entry, meaning in meanings
+            if entry.plain_name is not None and meaning is not None
         ]
         if renamed:
-            self.display.warning(
-                f"{'; '.join(renamed)}. If a domain and a host of that name are one machine, say so by shared_names."
-            )
+            is_host = any(meaning == _OF_OTHERS for _entry, meaning in meanings)
+            remedy = " If both are one machine, say so by shared_names." if is_host else ""
+            self.display.warning(f"{'; '.join(renamed)}.{remedy}")
 
     def _read_hosts(self) -> tuple[list[InventoryHost], dict[InventoryHost, HeadroomError]]:
         """Return the hosts of the options ``uris`` and ``hypervisors``, and those of which no URI can be made."""

@@ -192,10 +192,9 @@ class Claims:
             if other not in self._data.hosts and other not in self._data.groups
         ]
         self._rename(name, free[0] if free else None, guest._replace(other_names=tuple(free[1:])))
-        Display().warning(
-            f"{meaning}: it is {f'listed as {free[0]!r}' if free else 'left out'}. If both are one machine, say so by "
-            "shared_names."
-        )
+        outcome = f"listed as {free[0]!r}" if free else "left out"
+        remedy = " If both are one machine, say so by shared_names." if kind == "host" else ""
+        Display().warning(f"{meaning}: it is {outcome}.{remedy}")
 
     def _rename(self, name: str, other_name: str | None, guest: Guest) -> None:
         host = self._data.hosts[name]
