@@ -16,6 +16,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     Unsupported,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._lxml_dep import etree
+from ansible_collections.headroom.libvirt.plugins.module_utils._streaming import export_xml
 from ansible_collections.headroom.libvirt.plugins.module_utils._streaming.model import TRIAL_PREFIX
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import domains
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.element_xml import (
@@ -68,6 +69,7 @@ def _build_xml(template: str, name: str) -> str:
         element = etree.Element(tag)
         element.text = text
         root.insert(0, element)
+    export_xml.mark_helper(root)
     for index, disk in enumerate(find_own_disks(root)):
         source = etree.Element("source", file=f"/var/lib/libvirt/images/{name}.{index}")
         driver = disk.find("driver")
