@@ -39,7 +39,8 @@ if t.TYPE_CHECKING:
 
 def make_recovery(connection: Connection, journal: Journal) -> CloneRecovery:
     """Return the handler of clones that can also finish what a run had begun."""
-    return CloneRecovery(connection, functools.partial(make_again, connection, journal))
+    again = functools.partial(make_again, connection, journal)
+    return CloneRecovery(connection, again, journal=journal)
 
 
 def make_again(connection: Connection, journal: Journal, record: Record) -> None:
@@ -64,7 +65,7 @@ def make_again(connection: Connection, journal: Journal, record: Record) -> None
             connection=connection,
             provenance=open_provenance(journal.path),
         )
-        strategy = choose_strategy(plan, origin, connection, options, SYSTEM_CLOCK)
+        strategy = choose_strategy(plan, origin, connection, options, SYSTEM_CLOCK, journal)
         maker = Maker(
             connection, plan, created, SYSTEM_CLOCK, secrets.token_bytes, journal, options, strategy
         )

@@ -100,7 +100,7 @@ class Maker:
         }
         names, undo = (
             [clone.name for clone in clones],
-            CloneRecovery(self.connection, clock=self.clock),
+            CloneRecovery(self.connection, clock=self.clock, journal=self.journal),
         )
         with self.journal.begin(KIND, ", ".join(names), intent, undo, instead_of) as transaction:
             self.strategy_in_use.prepare(transaction)

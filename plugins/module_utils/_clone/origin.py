@@ -31,6 +31,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue.catalogue import (
         Catalogue,
     )
+    from ansible_collections.headroom.libvirt.plugins.module_utils._journal.journal import Journal
     from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
         Connection,
     )
@@ -101,7 +102,12 @@ def parse_ports(text: str) -> range:
 
 
 def choose_strategy(
-    plan: ClonePlan, origin: Origin, connection: Connection, options: Options, clock: Clock
+    plan: ClonePlan,
+    origin: Origin,
+    connection: Connection,
+    options: Options,
+    clock: Clock,
+    journal: Journal,
 ) -> strategies.Strategy:
     """Return the way in which the clones of the plan come about; raises HeadroomError where there is none."""
     if origin.source is not None:
@@ -116,7 +122,7 @@ def choose_strategy(
         hardware = warm.WarmHardware(plan.manifest, plan.platform, overrides)
         hardware.check()
         patience = warm.Patience(options["timeout"], options["warm_settle"])
-        preparer = warm.Preparer(connection, plan.pool, clock, patience)
+        preparer = warm.Preparer(connection, plan.pool, clock, patience, journal)
         return strategies.WarmStrategy(connection, preparer, hardware, plan.base_paths)
     return strategies.PlainStrategy(connection, plan.choice.mode)
 

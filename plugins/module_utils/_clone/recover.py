@@ -39,7 +39,9 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._virt.metadata im
 from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import SYSTEM_CLOCK, Waiter
 
 from . import plan
+from .warm import recover as warm_recovery
 from .warm import warm
+from .warm.image import find_image
 
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._journal.journal import (
@@ -79,11 +81,15 @@ _UNDOING: t.Final = {
 
 @dataclasses.dataclass(frozen=True)
 class CloneRecovery:
-    """Undoes what ways and clones are made of; ``again`` makes the clones of a record anew."""
+    """Undoes what ways and clones are made of; ``again`` makes the clones of a record anew.
+
+    By the ``journal`` it is known who is making a warm image.
+    """
 
     connection: Connection
     again: t.Callable[[Record], None] | None = None
     clock: Clock = SYSTEM_CLOCK
+    journal: Journal | None = None
 
     def resume(self, record: Record) -> None:
         """Undo what was begun, and make the clones anew: copies that broke off cannot be gone on with."""
@@ -152,7 +158,11 @@ class CloneRecovery:
             serve.stop(source, step["name"])
 
     def _remove_image(self, step: t.Mapping[str, t.Any]) -> None:
-        if warm.find_image(self.connection, step["name"]) is None:
+        """Remove what a release whose images had no records left of one, unless a run makes it anew just now."""
+        name, maker = step["name"], None
+        if self.journal is not None:
+            maker = warm_recovery.find_alive(self.journal, self.connection, name)
+        if maker is None and find_image(self.connection, name) is None:
             pool = storage.look_up_pool(self.connection, step["pool"])
             warm.remove(self.connection, pool, step["name"], step["targets"])
 
@@ -172,12 +182,15 @@ def undo_leftovers(
     request, and else something to ``warn`` of.
     """
     await_others(journal, connection, request, clock, timeout)
+    warm_recovery.settle(journal, connection, warn)
     notes = []
     for record in _find_of_host(journal, connection):
         if record.alive:
             continue
         try:
-            recovered = journal.recover(record, CloneRecovery(connection, clock=clock))
+            recovered = journal.recover(
+                record, CloneRecovery(connection, clock=clock, journal=journal)
+            )
             if recovered and not record.is_complete:
                 notes.append(_note(record))
         except HeadroomError as error:

@@ -39,6 +39,7 @@ from . import disks, identity
 from .stream import stream
 from .stream.source import serve_appliance
 from .warm import guest, warm
+from .warm.image import WarmImage, find_image
 
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue.manifest import (
@@ -172,23 +173,18 @@ class WarmStrategy:
     preparer: warm.Preparer
     hardware: warm.WarmHardware
     bases: t.Mapping[str, str]
-    _image: warm.WarmImage | None = None
+    _image: WarmImage | None = None
 
     def prepare(self, transaction: Transaction) -> None:
-        """Make the image, if the host has none for this hardware yet."""
-        name = self.hardware.image
-        self._image = warm.find_image(self.connection, name)
+        """Make the image, if the host has none for this hardware yet; it has a record of its own."""
+        del transaction
+        self._image = find_image(self.connection, self.hardware.image)
         if self._image is None:
-            targets = [disk.target for disk in self.hardware.manifest.disks]
-            step = transaction.begin_step(
-                "image", name=name, pool=self.preparer.pool.name(), targets=targets
-            )
             chosen = identity.choose(self.hardware.number_of_cards, set(), secrets.token_bytes)
             self._image = self.preparer.prepare(self.hardware, self.bases, chosen)
-            transaction.finish_step(step)
 
     @property
-    def image(self) -> warm.WarmImage:
+    def image(self) -> WarmImage:
         """The image; there once prepare() has run."""
         if self._image is None:
             raise RuntimeError("there is no image yet")

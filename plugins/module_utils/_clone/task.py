@@ -146,7 +146,7 @@ def _make_missing(
         plan = make_plan(origin.catalogue, origin.request, leftovers, connection, notes)
         check_readiness(wish, plan.manifest.template)
         options = {name: value for name, value in task.options.items() if name not in _NOT_RECORDED}
-        strategy = choose_strategy(plan, origin, connection, options, task.clock)
+        strategy = choose_strategy(plan, origin, connection, options, task.clock, journal)
         if not task.act:
             return _Outcome(
                 plan, [plan.predict_row(clone) for clone in plan.clones], leftovers.notes, courses

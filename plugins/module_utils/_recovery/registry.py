@@ -21,6 +21,9 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone import again as clone_again
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone import recover
+from ansible_collections.headroom.libvirt.plugins.module_utils._clone.warm import (
+    recover as warm_recovery,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain import (
     recover as domain_recovery,
 )
@@ -74,6 +77,10 @@ KINDS: t.Final[t.Mapping[str, Kind]] = {
         appliance_recovery.describe_unregistration,
     ),
     migrate_intent.KIND: Kind(migrate_recovery.make_recovery, migrate_recovery.describe_recovery),
+    warm_recovery.KIND: Kind(
+        lambda connection, _journal: warm_recovery.WarmRecovery(connection),
+        warm_recovery.describe_recovery,
+    ),
     domain_recovery.KIND: Kind(
         lambda connection, _journal: domain_recovery.RemovalRecovery(connection),
         domain_recovery.describe_recovery,

@@ -96,7 +96,9 @@ class Bench:
         journal = Journal(_JOURNAL)
         with origin.open_origin(self.connection, chosen, request) as found:
             planned = survey.make_plan(found.catalogue, found.request, connection=self.connection)
-            way = origin.choose_strategy(planned, found, self.connection, chosen, SYSTEM_CLOCK)
+            way = origin.choose_strategy(
+                planned, found, self.connection, chosen, SYSTEM_CLOCK, journal
+            )
             maker = Maker(
                 self.connection,
                 planned,

@@ -15,16 +15,18 @@ machine. All of that is libvirt's API. What the guest itself must change, its ag
 from __future__ import annotations
 
 import dataclasses
-import functools
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._errors import NotFound, TimedOut
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
+    Conflict,
+    NotFound,
+    TimedOut,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._layers import deletion
 from ansible_collections.headroom.libvirt.plugins.module_utils._streaming import (
     export_xml,
     serve,
 )
-from ansible_collections.headroom.libvirt.plugins.module_utils._undo import UndoStack
 from ansible_collections.headroom.libvirt.plugins.module_utils._uris import leads_here
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
     agent,
@@ -46,11 +48,16 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import Wa
 
 from .. import disks, plan, reflink, rewrite
 from ..plan import CloneRequest
-from . import guest, warm_xml
+from . import guest, recover, warm_xml
+from .image import WarmImage, find_image
 
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue.manifest import (
         Manifest,
+    )
+    from ansible_collections.headroom.libvirt.plugins.module_utils._journal.journal import (
+        Journal,
+        Transaction,
     )
     from ansible_collections.headroom.libvirt.plugins.module_utils._lxml_dep import etree
     from ansible_collections.headroom.libvirt.plugins.module_utils._virt.capabilities import (
@@ -94,15 +101,6 @@ class WarmHardware:
 
 
 @dataclasses.dataclass(frozen=True)
-class WarmImage:
-    """A whole image: its domain, the cards that are plugged into clones, and {target: volume} of its disks."""
-
-    domain: domains.Domain
-    cards: tuple[str, ...]
-    volumes: t.Mapping[str, VolumeRef]
-
-
-@dataclasses.dataclass(frozen=True)
 class Patience:
     """How long a guest may take to boot, and how long its services settle after its agent has come up; seconds."""
 
@@ -110,49 +108,32 @@ class Patience:
     settle: float
 
 
-def find_image(connection: Connection, name: str) -> WarmImage | None:
-    """Return the image of that name; None when there is none, or only a part of one."""
-    domain = domains.find(connection, name)
-    if domain is None:
-        return None
-    cards = warm_xml.read_cards(domains.read_metadata_xml(domain, warm_xml.RECORD_NAMESPACE))
-    if cards is None:
-        return None
-    definition = domains.read_definition(domain)
-    targets = [disk.target for disk in definition.disks if disk.device == "disk"]
-    return WarmImage(domain, tuple(cards), dict(zip(targets, definition.metadata.volumes)))
-
-
 @dataclasses.dataclass(frozen=True)
 class Preparer:
-    """Makes images in one pool."""
+    """Makes images in one pool. The journal keeps two runs from making one image at once."""
 
     connection: Connection
     pool: storage.Pool
     clock: Clock
     patience: Patience
+    journal: Journal
 
     def prepare(
         self, hardware: WarmHardware, bases: t.Mapping[str, str], identity: Identity
     ) -> WarmImage:
-        """Boot the appliance once and keep its memory; ``bases`` is {target: path}. Leaves nothing when it fails."""
+        """Return the image, made now or by another run meanwhile; leaves nothing when it fails.
+
+        The appliance is booted once, and its memory kept; ``bases`` is {target: path}. Raises Conflict naming a run
+        that is still making it when the guest's time to boot has passed.
+        """
         name = hardware.image
-        remove(self.connection, self.pool, name, [disk.target for disk in hardware.manifest.disks])
-        with UndoStack() as undo:
-            overlays = self._create_volumes(hardware.manifest, name, bases, undo)
-            domain, cards = self._define(hardware, name, identity, overlays, undo)
-            domains.start(domain)
-            undo.push(f"the running domain {name!r}", functools.partial(_power_off, domain))
-            self._await_guest(domain)
-            snapshots.create(domain, warm_xml.snapshot_xml())
-            domains.power_off(domain)
-            domains.set_metadata_xml(
-                domain,
-                warm_xml.record_element(str(hardware.manifest.id), cards),
-                warm_xml.RECORD_PREFIX,
-                warm_xml.RECORD_NAMESPACE,
-            )
+        recover.await_others(self.journal, self.connection, name, self.clock, self.patience.boot)
+        recover.settle(self.journal, self.connection, self.journal.warn)
         image = find_image(self.connection, name)
+        if image is None:
+            self._refuse_remains(hardware)
+            self._make(hardware, bases, identity)
+            image = find_image(self.connection, name)
         if image is None:
             raise NotFound(
                 f"the image {name!r} was removed while it was being made. Run the task again.",
@@ -160,22 +141,65 @@ class Preparer:
             )
         return image
 
+    def _refuse_remains(self, hardware: WarmHardware) -> None:
+        """Raise Conflict for parts of an image that no record names: another journal may know who is making it."""
+        name = hardware.image
+        targets = [disk.target for disk in hardware.manifest.disks]
+        remains = [
+            f"the volume {volume}"
+            for volume in [name_volume(name, target) for target in targets]
+            if storage.find_volume(self.pool, volume) is not None
+        ]
+        if domains.find(self.connection, name) is not None:
+            remains.insert(0, "the domain")
+        if remains:
+            raise Conflict(
+                f"mode: a part of the warm image {name!r} is there ({', '.join(remains)}), and the journal "
+                f"{self.journal.path} does not know who is making it. If nobody is, remove it: virsh undefine {name} "
+                "--snapshots-metadata, and virsh vol-delete for each volume.",
+                name=name,
+            )
+
+    def _make(self, hardware: WarmHardware, bases: t.Mapping[str, str], identity: Identity) -> None:
+        name, appliance = hardware.image, str(hardware.manifest.id)
+        intent = {
+            "uri": self.connection.uri,
+            "pool": self.pool.name(),
+            "appliance": appliance,
+            "last_steps": {"memory": 1},
+        }
+        undo = recover.WarmRecovery(self.connection, self.clock)
+        with self.journal.begin(recover.KIND, name, intent, undo) as transaction:
+            overlays = self._create_volumes(hardware.manifest, bases, name, transaction)
+            step = transaction.begin_step("domain", name=name, uuid=identity.uuid)
+            domain, cards = self._define(hardware, name, identity, overlays)
+            transaction.finish_step(step)
+            step = transaction.begin_step("boot", name=name)
+            domains.start(domain)
+            self._await_guest(domain)
+            transaction.finish_step(step)
+            step = transaction.begin_step("memory", name=name)
+            snapshots.create(domain, warm_xml.snapshot_xml())
+            domains.power_off(domain)
+            domains.set_metadata_xml(
+                domain,
+                warm_xml.record_element(appliance, cards),
+                warm_xml.RECORD_PREFIX,
+                warm_xml.RECORD_NAMESPACE,
+            )
+            transaction.finish_step(step)
+
     def _create_volumes(
-        self, manifest: Manifest, name: str, bases: t.Mapping[str, str], undo: UndoStack
+        self, manifest: Manifest, bases: t.Mapping[str, str], name: str, transaction: Transaction
     ) -> dict[str, Overlay]:
         request = CloneRequest(appliance=manifest.name, pool=self.pool.name())
         described = storage.read_pool(self.pool)
         clone = plan.plan_clone(name, manifest, bases, request, "linked", described.path_of)
         for disk in clone.overlays:
+            step = transaction.begin_step("volume", pool=disk.volume.pool, name=disk.volume.name)
             disks.link(self.connection, self.pool, disk)
-            undo.push(
-                f"the volume {disk.volume.name!r}",
-                functools.partial(self._delete_volume, disk.volume.name),
-            )
+            transaction.finish_step(step)
         return {disk.target: disk for disk in clone.overlays}
-
-    def _delete_volume(self, name: str) -> None:
-        storage.delete(storage.look_up_volume(self.pool, name))
 
     def _define(
         self,
@@ -183,7 +207,6 @@ class Preparer:
         name: str,
         identity: Identity,
         overlays: t.Mapping[str, Overlay],
-        undo: UndoStack,
     ) -> tuple[domains.Domain, list[str]]:
         """Define the machine twice: with its cards, so that libvirt gives them addresses, and then without."""
         appliance = str(hardware.manifest.id)
@@ -203,7 +226,6 @@ class Preparer:
         warm_xml.set_genid(root)
         export_xml.mark_helper(root)
         domain = domains.define(self.connection, serialise(root))
-        undo.push(f"the domain {name!r}", functools.partial(domains.undefine, domain))
         bare, cards = warm_xml.take_cards(domains.read_definition_xml(domain, secrets=True))
         return domains.define(self.connection, bare), cards
 
@@ -214,11 +236,12 @@ class Preparer:
 
 
 def remove(connection: Connection, pool: storage.Pool, name: str, targets: t.Iterable[str]) -> None:
-    """Remove an image, or what there is of one; a volume that somebody stands on stays."""
+    """Remove what a release whose images had no records left of one; a volume that somebody stands on stays."""
     domain = domains.find(connection, name)
     if domain is not None:
         serve.require_helper(domain, name)
-        _power_off(domain)
+        if domains.is_active(domain):
+            domains.power_off(domain)
         domains.undefine(domain)
     volumes = [VolumeRef(pool.name(), name_volume(name, target)) for target in targets]
     deletion.delete_volumes(
@@ -296,8 +319,3 @@ def _await_agent(domain: domains.Domain, seconds: float, clock: Clock) -> None:
             "agent in the appliance, raise timeout, or use another mode.",
             name=domain.name(),
         )
-
-
-def _power_off(domain: domains.Domain) -> None:
-    if domains.is_active(domain):
-        domains.power_off(domain)
