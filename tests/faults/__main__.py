@@ -11,7 +11,19 @@ import subprocess
 import sys
 import typing as t
 
-from faults import clocks, clone, finish, full, migrate, mutations, others, pairs, power, second
+from faults import (
+    appliance,
+    clocks,
+    clone,
+    finish,
+    full,
+    migrate,
+    mutations,
+    others,
+    pairs,
+    power,
+    second,
+)
 
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,6 +42,7 @@ class Faults(t.Protocol):
 
 
 FAULTS: dict[str, Faults] = {
+    "appliance": appliance,
     "clone": clone,
     "migrate": migrate,
     "mutations": mutations,

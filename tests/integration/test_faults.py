@@ -4,13 +4,15 @@
 
 """A thin slice of each group of `./dev faults`: one cell, drawn by a seed that the head of the run shows.
 
-HEADROOM_FAULTS_SEED draws the same ones again. All cells: ./dev faults others, second, finish, power, full, clocks.
+HEADROOM_FAULTS_SEED draws the same ones again. All cells: ./dev faults others, second, finish, power, full, clocks. Of
+`./dev faults appliance` it is two kills, one at a step and one at a random moment, of one of its operations.
 """
 
 from __future__ import annotations
 
 import contextlib
 import io
+import random
 import typing as t
 
 import pytest
@@ -18,6 +20,7 @@ import pytest
 from faults.__main__ import main
 from faults.cells import NOTHING_PROVEN
 from faults.mutations import MUTATIONS, Mutation
+from faults.on_host.names import OPERATION_NAMES
 from tools.checkout import stage
 
 from .conftest import FAULTS_SEED, Lab
@@ -40,6 +43,16 @@ def test_a_cell_of_the_group(triplets: Lab, group: str) -> None:
         pytest.fail(
             f"./dev faults {' '.join(words[:1] + words[3:])}\n{output.getvalue()}", pytrace=False
         )
+
+
+def test_a_task_about_an_appliance_is_killed_twice(triplets: Lab) -> None:
+    name = random.Random(FAULTS_SEED).choice(OPERATION_NAMES)  # noqa: S311
+    words = ["appliance", "--operation", name, "--kills", "2", "--seed", str(FAULTS_SEED)]
+    output = io.StringIO()
+    with contextlib.redirect_stdout(output):
+        code = main([*words, "--lab", triplets.name])
+    if code != 0:
+        pytest.fail(f"./dev faults {' '.join(words)}\n{output.getvalue()}", pytrace=False)
 
 
 def test_every_guarantee_can_be_broken_as_it_is_said(tmp_path: Path) -> None:

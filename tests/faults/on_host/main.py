@@ -13,9 +13,12 @@ import typing as t
 
 from ansible.module_utils.testing import patch_module_args
 
-from faults.on_host import clone
+from faults.on_host import appliance, clone
 
-TESTS: dict[str, t.Callable[..., list[dict[str, t.Any]]]] = {"clone": clone.run}
+TESTS: dict[str, t.Callable[..., list[dict[str, t.Any]]]] = {
+    "appliance": appliance.run,
+    "clone": clone.run,
+}
 
 
 def main() -> None:

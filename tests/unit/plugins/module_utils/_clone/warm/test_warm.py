@@ -28,6 +28,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._clone.warm impor
     recover as warm_recovery,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone.warm import warm
+from ansible_collections.headroom.libvirt.plugins.module_utils._clone.warm.image import WarmImage
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     Conflict,
     HeadroomError,
