@@ -61,7 +61,11 @@ def _occupy(free: int) -> str:
 
 _UNMOUNT: t.Final = f"umount -l {IMAGES}; virsh -q pool-refresh default"
 _JOURNAL: t.Final = Shortage(
-    "journal", "source", _small(_STATE, "size=1M"), _fill(_STATE), f"rm -f {_STATE}/filler"
+    "journal",
+    "source",
+    _small(_STATE, "size=1M,mode=0700"),
+    _fill(_STATE),
+    f"rm -f {_STATE}/filler",
 )
 _SOURCE_POOL: t.Final = Shortage(
     "source's pool", "source", _small(IMAGES, "size=160M"), _fill(IMAGES), _empty(IMAGES)

@@ -492,7 +492,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import No
 from ansible_collections.headroom.libvirt.plugins.module_utils._journal.journal import Journal
 
 folder, size, moment = sys.argv[1:]
-subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "none", folder], check=True)
+subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size},mode=0700", "none", folder], check=True)
 journal = Journal(f"{folder}/journal.sqlite", warn=print)
 
 class Undoer:
