@@ -29,7 +29,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._streaming import
     serve,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._uris import mask_uri
-from ansible_collections.headroom.libvirt.plugins.module_utils._virt import domains
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt import domains, storage
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
     open_connection,
 )
@@ -95,7 +95,7 @@ class Arrival:
             intent = self._rebuild_intent(source)
             port = self.remainder.dependency.port
             if not self.remainder.targets:
-                return finish.tidy(sides, intent)
+                return {**self._end_unproven(source, intent), **finish.tidy(sides, intent)}
             if not domains.is_active(self.domain):
                 serve.ensure(source, intent.export_helper, port)  # first: it cannot start without
                 raise Conflict(
@@ -106,6 +106,22 @@ class Arrival:
                 )
             finish.settle(sides, intent, port)
             return finish.complete(sides, intent, port) if wait == "local" else {}
+
+    def _end_unproven(self, source: Connection, intent: Intent) -> dict[str, str]:
+        """End what serves disks of which nothing shows any more that they were the guest's; return those that stay."""
+        recorded = self.remainder.dependency
+        proven = {disk.base_path for disk in intent.streamed}
+        unproven = {disk.path for disk in recorded.disks} - proven
+        if not unproven:
+            return {}
+        kept = dependency.end_move(source, recorded.token, with_bases=False)
+        kept = {path: reason for path, reason in kept.items() if path not in proven}
+        for path in sorted(filter(None, unproven)):
+            if storage.find_volume_by_path(source, path) is not None:
+                kept[path] = (
+                    "nothing shows any more that it is the disk that was served. Delete it if nothing else needs it"
+                )
+        return kept
 
     def _finish_clone(self, wait: Wait) -> None:
         watch = StreamWatch(self.host, self.clock, self.connect_timeout)
