@@ -57,5 +57,7 @@ PROVEN: t.Final[t.AbstractSet[str]] = frozenset(
         "second: removed",
         "second: repeated with another journal",
         "second: rolled back",
+        "second: swept",
+        "second: undefined by somebody, swept",
     }
 )

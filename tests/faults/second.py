@@ -107,7 +107,7 @@ def _run(second: Second, scene: Scene, outcome: Outcome) -> None:
         raise RuntimeError(f"nothing is pulled: {arrived['msg']}")
     scene.service.await_growth()
     acked = scene.service.acked
-    outcome.acted = scene.ssh(scene.target, second.before)
+    outcome.acted = scene.ssh(scene.target, f"{second.before}\necho code $?")
     task = dict(second.options)
     if second.to is not None:
         task["destination_uri"] = scene.uri(scene.hosts.names[second.to])

@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import posixpath
+import re
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
@@ -37,6 +38,8 @@ _USUAL_MIB_PER_SECOND: t.Final = 110
 # A copy that takes no longer than this is not worth an overlay, an export and a pull.
 _WORTH_STREAMING_SECONDS: t.Final = 5.0
 _MIB: t.Final = 1024 * 1024
+# PROTOCOL:… as layers on the network are called, beside /PATH and POOL/VOLUME.
+_NETWORK: t.Final = re.compile(r"[a-z][a-z0-9+]*:")
 
 
 def make_plan(guest: Guest, request: Request, pools: t.Sequence[Pool]) -> MigrationPlan:
@@ -140,6 +143,11 @@ def find_streaming_obstacle(disk: SourceDisk) -> str | None:
         return "lies in no active pool of the source"
     if disk.path is not None and disk.path.startswith("/dev/"):
         return "is a block device"
+    # what serves it would know nothing of a server and its password that only the guest's definition names; a part that
+    # is still on another host is pulled in first
+    far = [layer for layer in disk.chain if _NETWORK.match(layer)] if disk.is_complete else []
+    if far:
+        return f"stands on {far[0]}, which is no file of its host"
     return None
 
 

@@ -140,12 +140,30 @@ def test_a_disk_that_does_not_exist_is_named() -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [{"format": "vmdk"}, {"pool": None}, {"path": "/dev/vg/a", "format": "raw"}]
+    "change",
+    [
+        {"format": "vmdk"},
+        {"pool": None},
+        {"path": "/dev/vg/a", "format": "raw"},
+        {"chain": ("nbd://k1:10809/golden",)},
+        {"chain": ("/p/between.qcow2", "rbd:pool/golden")},
+        {"chain": ("nbd+unix:///run/nbd/golden",)},
+    ],
 )
 def test_what_cannot_be_streamed_is_copied_or_refused(change: dict[str, t.Any]) -> None:
     assert planned(disk(**change)).mode == "precopy"
     with pytest.raises(Unsupported, match="vda"):
         plan.check_streamable(planned(disk(**change), mode="streaming"))
+
+
+@pytest.mark.parametrize("chain", [("/p/base.qcow2",), ("default/base.qcow2",)])
+def test_a_disk_on_files_can_be_streamed(chain: tuple[str, ...]) -> None:
+    plan.check_streamable(planned(disk(chain=chain), mode="streaming"))
+
+
+def test_what_is_still_elsewhere_is_no_obstacle_as_it_is_pulled_in_first() -> None:
+    arriving = disk(chain=("nbd://10.0.0.1:49216/0123456789abcdef-vda",), is_complete=False)
+    plan.check_streamable(planned(arriving, mode="streaming"))
 
 
 def test_options_become_libvirts_flags_and_parameters() -> None:
