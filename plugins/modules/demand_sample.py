@@ -259,6 +259,42 @@ readiness:
       type: float
       returned: success
       sample: 41.5
+roster:
+  description:
+    - The fleet's machines on all hosts, as M(headroom.libvirt.provisioning_decision) kept them with the latest
+      decision; V(none) before any. By these M(headroom.libvirt.provisioning_plan_info) knows what may be on hosts that
+      a run has not.
+  returned: success
+  type: dict
+  sample: {moment: 1795391700.0, machines: [{host: kvm1, name: web-1, uuid: 5f0c1a52-6a0e-4b7e-9d53-9f1f6a5d5a55}]}
+  contains:
+    moment:
+      description: The time of the decision in epoch seconds.
+      type: float
+      returned: success
+      sample: 1795391700.0
+    machines:
+      description: The machines, by host and name.
+      type: list
+      elements: dict
+      returned: success
+      sample: [{host: kvm1, name: web-1, uuid: 5f0c1a52-6a0e-4b7e-9d53-9f1f6a5d5a55}]
+      contains:
+        host:
+          description: The host's name, as the plan calls it.
+          type: str
+          returned: success
+          sample: kvm1
+        name:
+          description: The domain's name.
+          type: str
+          returned: success
+          sample: web-1
+        uuid:
+          description: The domain's UUID, V(none) for one that the decision was to make.
+          type: str
+          returned: success
+          sample: 5f0c1a52-6a0e-4b7e-9d53-9f1f6a5d5a55
 members:
   description: The fleet's machines on this host, by name.
   returned: success

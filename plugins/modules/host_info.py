@@ -351,6 +351,12 @@ host:
           elements: dict
           returned: success
           sample: []
+        hosts:
+          description: The hosts on which these may be.
+          type: list
+          elements: str
+          returned: success
+          sample: [kvm1, kvm2]
     guests:
       description: The guests by name, with what they take.
       type: list

@@ -46,6 +46,13 @@ options:
           - The guest's UUID.
         type: str
         required: true
+  hosts:
+    description:
+      - The hosts on which the guests may be by the time that they are to come back. They are added to those that the
+        mark remembers already. While one of them is missing, M(headroom.libvirt.placement_plan_info) forgets no guest.
+    type: list
+    elements: str
+    default: []
   history:
     description:
       - The history database on the host, in which the mark is. It is made when it is not there.
@@ -101,6 +108,12 @@ maintenance:
       sample:
         - name: web-1
           uuid: 5f0c1a52-6a0e-4b7e-9d53-9f1f6a5d5a55
+    hosts:
+      description: The hosts on which these may be, by name.
+      returned: success
+      type: list
+      elements: str
+      sample: [kvm1, kvm2]
 """
 
 import time
@@ -130,6 +143,7 @@ ARGUMENTS = ArgumentSpec(
         "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
         "reason": {"type": "str"},
         "guests": {"type": "list", "elements": "dict", "default": [], "options": _GUEST},
+        "hosts": {"type": "list", "elements": "str", "default": []},
         "history": {"type": "path", "default": DEFAULT_PATH},
     }
 )
@@ -154,7 +168,7 @@ def _change_mark(
         maintenance.unmark(connection)
         return before, None
     guests = [maintenance.AbsentGuest(guest["name"], guest["uuid"]) for guest in params["guests"]]
-    return before, maintenance.mark(connection, params["reason"], guests, now)
+    return before, maintenance.mark(connection, params["reason"], guests, now, params["hosts"])
 
 
 def _describe_mark(mark: maintenance.Maintenance | None) -> dict[str, t.Any] | None:
@@ -162,7 +176,11 @@ def _describe_mark(mark: maintenance.Maintenance | None) -> dict[str, t.Any] | N
     return (
         None
         if mark is None
-        else {"reason": mark.reason, "guests": [guest.name for guest in mark.guests]}
+        else {
+            "reason": mark.reason,
+            "guests": [guest.name for guest in mark.guests],
+            "hosts": list(mark.hosts),
+        }
     )
 
 

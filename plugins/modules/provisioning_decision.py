@@ -17,6 +17,8 @@ description:
   - With a decision goes what the ones before came to, which is how many of this interval's machines were too many, or
     missing.
   - It needs no libvirt.
+  - With it goes which machines the fleet has on which hosts, those included that the decision makes. The latest of
+    these is what M(headroom.libvirt.demand_sample) returns as RV(headroom.libvirt.demand_sample#module:roster).
 options:
   decision:
     description:

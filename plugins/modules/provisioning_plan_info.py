@@ -26,8 +26,8 @@ options:
   fleet:
     description:
       - The fleet's name. Its machines are called C(FLEET-N); new ones get the lowest free number.
-      - When a host did not answer, new ones get numbers above all that the fleet could have, so that two machines never
-        have one name.
+      - When a host did not answer, new ones get numbers above all that the fleet could have, and above those that it
+        had there at the latest decision, so that two machines never have one name.
       - Machines on several hosts that have one name all the same are left alone, and told.
     type: str
     required: true
@@ -330,6 +330,14 @@ options:
         O(headroom.libvirt.demand_sample#module:timestamp).
       - Without it, the clock counts.
     type: float
+  gone:
+    description:
+      - Names of hosts that are gone for good with their machines. The latest decision, which every host keeps, says on
+        which hosts the fleet has machines. One that is not among O(hosts) is unknown like one that a limited run leaves
+        out, until it is named here once.
+    type: list
+    elements: str
+    default: []
   expected_digest:
     description:
       - RV(digest) of a plan that somebody has looked at. The task fails if the machines of the fleet are no longer

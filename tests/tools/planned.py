@@ -88,7 +88,7 @@ def execute(**params: t.Any) -> dict[str, t.Any]:
 def call(**params: t.Any) -> dict[str, t.Any]:
     values = arguments(**params)
     unset = ("expected_digest", "backtest", "forecast_state", "forecasts", "parked_forecasts")
-    values = {**dict.fromkeys(unset), **values}
+    values = {**dict.fromkeys(unset), "gone": [], **values}
     for name in ("rule", "machine", "backtest"):
         specification = t.cast("t.Any", provisioning_plan_info.ARGUMENTS.options[name]["options"])
         if values[name] is not None:

@@ -75,6 +75,16 @@ MIGRATIONS: t.Final[tuple[tuple[str, ...], ...]] = (
         # The CPU cores that the domain used in the interval before. No value: not known.
         "ALTER TABLE counters ADD COLUMN used_cores REAL",
     ),
+    (
+        # Which machines the fleet had on which hosts at its latest decision, whose moment is epoch seconds.
+        "CREATE TABLE roster (fleet TEXT NOT NULL PRIMARY KEY, moment REAL NOT NULL) WITHOUT ROWID",
+        """CREATE TABLE roster_machine (
+            fleet TEXT NOT NULL, host TEXT NOT NULL, name TEXT NOT NULL, uuid TEXT,
+            PRIMARY KEY (fleet, host, name)
+        ) WITHOUT ROWID""",
+        # The hosts to one of which the guests of a host in maintenance went, a line each.
+        "ALTER TABLE maintenance ADD COLUMN hosts TEXT NOT NULL DEFAULT ''",
+    ),
 )
 
 SCHEMA: t.Final = _sqlite.Schema(

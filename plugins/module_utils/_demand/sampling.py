@@ -25,7 +25,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._virt.machines im
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.metadata import Metadata
 
-from . import evaluate, prometheus
+from . import evaluate, prometheus, roster
 from .amount import check_demand
 from .history import History, Record
 from .series import slot_start
@@ -186,8 +186,14 @@ def _record(
         "members": [
             member.as_dict(used_by_uuid.get(member.machine.sample.uuid)) for member in members
         ],
+        "roster": _read_roster(connection, request.fleet),
         **_read_calibration(history, request, slot),
     }
+
+
+def _read_roster(connection: sqlite3.Connection, fleet: str) -> dict[str, t.Any] | None:
+    latest = roster.read(connection, fleet)
+    return None if latest is None else latest.as_dict()
 
 
 def _read_used_cores(rates: t.Mapping[str, t.Any]) -> dict[str, float | None]:

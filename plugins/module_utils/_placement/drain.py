@@ -100,11 +100,15 @@ def plan_restore(
     in_flight: t.Sequence[InFlight] = (),
     silent: t.Sequence[str] = (),
 ) -> MovePlan:
-    """Return the moves that bring back to ``home`` the guests that it had before it was drained."""
+    """Return the moves that bring back to ``home`` the guests that it had before it was drained.
+
+    A host on which these may be, as the mark has it, and which is not among ``hosts``, did not answer either.
+    """
     if home in silent:
         return MovePlan(problems=(f"Nothing can be brought back to {home}: it did not answer.",))
     cluster = Cluster(hosts, policy, in_flight)
     view = cluster.hosts[home]
+    silent = sorted({*silent, *view.refuges} - set(cluster.hosts))
     notes: list[str] = []
     away: list[PlacementGuest] = []
     problems: list[str] = []
@@ -112,7 +116,9 @@ def plan_restore(
         guest = cluster.guests.get(resident.uuid)
         if guest is None and silent:
             problems.append(
-                f"{resident.name} was not found, and may be on a host that did not answer: {', '.join(silent)}."
+                f"{resident.name} was not found, and may be on a host that did not answer: {', '.join(silent)}. "
+                "Run it on all hosts; if one is gone for good, take the mark off (headroom.libvirt.host_maintenance) "
+                "and move the others by hand."
             )
         elif guest is None:
             notes.append(f"{resident.name} is on no host any more, and is forgotten.")

@@ -78,7 +78,7 @@ class HostView:
 
     ``vcpus`` and ``memory_bytes`` are what it may promise in all: overcommitted, less its reserves. ``bases`` are the
     appliances' volumes that it has. ``maintenance`` is the reason of its mark, None without one; ``remembered`` the
-    guests that it had before it was drained.
+    guests that it had before it was drained, and ``refuges`` the hosts on which these may be.
     """
 
     name: str
@@ -90,6 +90,7 @@ class HostView:
     networks: frozenset[str] = frozenset()
     maintenance: str | None = None
     remembered: tuple[RememberedGuest, ...] = ()
+    refuges: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)

@@ -246,6 +246,15 @@ def _read_host(name: str, facts: Value) -> HostView:
         remembered=()
         if mark.value is None
         else tuple(_read_remembered(guest) for guest in mark["guests"].require_items()),
+        refuges=() if mark.value is None else _read_refuges(mark),
+    )
+
+
+def _read_refuges(mark: Value) -> tuple[str, ...]:
+    """Return the hosts on which the guests may be; none of what an older version returned."""
+    hosts = mark["hosts"]
+    return (
+        () if hosts.value is None else tuple(host.require_text() for host in hosts.require_items())
     )
 
 

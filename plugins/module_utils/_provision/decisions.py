@@ -14,8 +14,12 @@ import json
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._checks import check_moment
+from ansible_collections.headroom.libvirt.plugins.module_utils._demand import roster
+from ansible_collections.headroom.libvirt.plugins.module_utils._demand.roster import RosterEntry
 from ansible_collections.headroom.libvirt.plugins.module_utils._demand.series import slot_start
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
+
+from .model import MAKING
 
 if t.TYPE_CHECKING:
     import sqlite3
@@ -37,9 +41,12 @@ _SHAPE: t.Final[dict[str, t.Any]] = {
     "forecast": {"value": _MAYBE, "upper": _MAYBE},
     "alert": {"raised": bool},
     "machines": {"current": int, "needed": _MAYBE, "target": int},
-    "actions": [{"action": str}],
+    "actions": [{"action": str, "host": str, "name": str}],
 }
-_ERROR: t.Final = {"surplus_machines": int, "short_machines": int, "unmet": _NUMBER}
+_OPTIONAL: t.Final[dict[str, t.Any]] = {
+    "error": {"surplus_machines": int, "short_machines": int, "unmet": _NUMBER},
+    "roster": [{"host": str, "name": str, "uuid": (str, type(None))}],
+}
 
 
 def build_decision(
@@ -65,7 +72,20 @@ def build_decision(
         "reasons": list(plan.reasons),
         "error": _measure_error(observed.series.current, plan.running, rule),
         "digest": plan.digest,
+        "roster": _list_machines(observed),
     }
+
+
+def _list_machines(observed: Observation) -> list[dict[str, t.Any]]:
+    """Return every machine of the fleet with its host, those on hosts that are not known as the history has them."""
+    present = [RosterEntry(member.host, member.name, member.uuid) for member in observed.members]
+    return [
+        dataclasses.asdict(entry) for entry in sorted({*present, *observed.absent}, key=_sort_key)
+    ]
+
+
+def _sort_key(entry: RosterEntry) -> tuple[str, str]:
+    return entry.host, entry.name
 
 
 def _measure_error(demand: float | None, running: int, rule: Rule) -> dict[str, t.Any] | None:
@@ -85,7 +105,8 @@ def _measure_error(demand: float | None, running: int, rule: Rule) -> dict[str, 
 
 def check_decision(option: str, decision: t.Mapping[str, t.Any]) -> Decision:
     """Return a decision that came through a playbook; raises InvalidInput for what is none."""
-    shapes = _SHAPE if decision.get("error") is None else {**_SHAPE, "error": _ERROR}
+    optional = {name: shape for name, shape in _OPTIONAL.items() if decision.get(name) is not None}
+    shapes = {**_SHAPE, **optional}
     wrong = [name for name, shape in shapes.items() if not _fits(decision.get(name), shape)]
     if wrong:
         raise InvalidInput(
@@ -118,15 +139,33 @@ def read_latest(connection: sqlite3.Connection) -> list[Decision]:
 def record(connection: sqlite3.Connection, decision: Decision, keep: int) -> bool:
     """Keep the decision unless its interval has one already; return whether it was kept.
 
-    Decisions older than ``keep`` seconds go.
+    Its roster is kept in any case, and instead of the one before. Decisions older than ``keep`` seconds go.
     """
     fleet, slot = decision["fleet"], slot_start(decision["timestamp"], decision["interval"])
+    if decision.get("roster") is not None:
+        roster.write(connection, fleet, _build_roster(decision))
+    decision = {name: value for name, value in decision.items() if name != "roster"}
     done = connection.execute(
         "INSERT OR IGNORE INTO decision (fleet, slot, decision) VALUES (?, ?, ?)",
         (fleet, slot, json.dumps(decision, separators=(",", ":"))),
     )
     connection.execute("DELETE FROM decision WHERE fleet = ? AND slot < ?", (fleet, slot - keep))
     return done.rowcount == 1
+
+
+def _build_roster(decision: Decision) -> roster.Roster:
+    """Return what there may be once the decision is carried out: what there is, and what it makes."""
+    entries = [
+        RosterEntry(machine["host"], machine["name"], machine["uuid"])
+        for machine in decision["roster"]
+    ]
+    if decision.get("mode") != "shadow":
+        entries += [
+            RosterEntry(action["host"], action["name"])
+            for action in decision["actions"]
+            if action["action"] in MAKING
+        ]
+    return roster.Roster(decision["timestamp"], tuple(entries))
 
 
 def read_between(

@@ -38,6 +38,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._placement.spread
 from ansible_collections.headroom.libvirt.plugins.module_utils._text import join_names
 from ansible_collections.headroom.libvirt.plugins.module_utils._times import parse_time
 
+from . import absent
 from .calibration import Calibration, Load, estimate_ready_seconds, estimate_work
 from .model import RUNNING, Member, Observation
 
@@ -63,10 +64,12 @@ def observe(
     hosts: t.Sequence[t.Mapping[str, t.Any]],
     clone: MachineSize,
     since: float = 0.0,
+    gone: t.Collection[str] = (),
 ) -> Observation:
     """Return what the ``hosts`` (``{name, facts, sample}`` each) say of ``fleet`` at ``now``, of the demand ``since``.
 
-    Machines of one name are told in the notes, and left alone. Raises InvalidInput for what is no host, no sample or no
+    Machines of one name are told in the notes, and left alone. Hosts that only the history has are as unknown as those
+    that the run leaves out, but for those that are ``gone``. Raises InvalidInput for what is no host, no sample or no
     facts.
     """
     _check_hosts(hosts)
@@ -81,12 +84,15 @@ def observe(
     histories = [_read_history(sample, since) for sample in samples.values()]
     check_span("hosts", histories, interval, now)
     series = merge(histories, interval, now)
-    left_out = frozenset(host["name"] for host in hosts if _is_left_out(host.get("sample")))
+    left_out = {host["name"] for host in hosts if _is_left_out(host.get("sample"))} - {*gone}
     unknown = {
         host["name"]: _LEFT_OUT if host["name"] in left_out else "it did not answer"
         for host in hosts
-        if host["name"] not in samples
+        if host["name"] not in samples and host["name"] not in gone
     }
+    missing = absent.list_absent(samples, members, gone, now)
+    elsewhere = absent.describe_absent(missing, {host["name"] for host in hosts})
+    unknown.update(elsewhere)
     # Of a demand that is the whole fleet's, the hosts that did not answer have met a part.
     all_met = not unknown or not any(map(_has_fleet_wide, histories))
     return Observation(
@@ -99,7 +105,8 @@ def observe(
             _read_room(name, facts[name], clone, members) for name in samples if name in facts
         ),
         unknown=unknown,
-        left_out=left_out,
+        left_out=frozenset(left_out.union(elsewhere)),
+        absent=missing,
         measured_elsewhere=any(map(_has_fleet_wide, histories)),
         notes=(*notes, *doubles, *_explain_broken(members), *_explain_gaps(samples, facts)),
         calibration=_calibrate(samples.values(), series if all_met else None),

@@ -15,6 +15,7 @@ import typing as t
 from .calibration import Calibration
 
 if t.TYPE_CHECKING:
+    from ansible_collections.headroom.libvirt.plugins.module_utils._demand.roster import RosterEntry
     from ansible_collections.headroom.libvirt.plugins.module_utils._demand.series import Series
     from ansible_collections.headroom.libvirt.plugins.module_utils._placement.spread import (
         HostRoom,
@@ -29,6 +30,9 @@ Verb = t.Literal["create", "wake", "prepare", "park", "remove"]
 
 # What makes one more machine serve.
 STARTING: t.Final = frozenset({"create", "wake"})
+
+# What makes a machine that was not there.
+MAKING: t.Final = frozenset({"create", "prepare"})
 
 RUNNING: t.Final = frozenset({"running", "blocked"})
 PARKED: t.Final = frozenset({"paused", "saved", "pmsuspended"})
@@ -80,7 +84,8 @@ class Observation:
 
     ``series`` is the demand, summed over the hosts whose samples are known. ``size`` is one clone's. ``rooms`` are the
     hosts that could take clones. ``unknown`` maps a host whose machines are not known to the reason, ``left_out`` are
-    those of them that have no part in the run, and ``notes`` are sentences about what else is not known.
+    those of them that have no part in the run, ``absent`` is what the history has on them, and ``notes`` are sentences
+    about what else is not known.
     ``calibration`` is what runs before have shown of machines. ``measured_elsewhere`` says that the demand is the whole
     fleet's, and known also while no machine runs.
     """
@@ -93,6 +98,7 @@ class Observation:
     rooms: tuple[HostRoom, ...] = ()
     unknown: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
     left_out: frozenset[str] = frozenset()
+    absent: tuple[RosterEntry, ...] = ()
     notes: tuple[str, ...] = ()
     calibration: Calibration = dataclasses.field(default_factory=Calibration)
     measured_elsewhere: bool = False

@@ -53,6 +53,7 @@ ARGUMENTS: t.Final = ArgumentSpec(
         "hosts": {"type": "list", "elements": "dict", "default": [], "options": _HOST},
         "machine": {"type": "dict", "default": {}, "options": _MACHINE},
         "now": {"type": "float"},
+        "gone": {"type": "list", "elements": "str", "default": []},
         "expected_digest": {"type": "str"},
         "forecast_state": {"type": "path"},
         "forecasts": {"type": "list", "elements": "raw"},
@@ -63,13 +64,17 @@ ARGUMENTS: t.Final = ArgumentSpec(
 
 @dataclasses.dataclass(frozen=True)
 class PlanRequest:
-    """The fleet, its rule, what the hosts returned (unchecked), the size of one clone, and the time (epoch seconds)."""
+    """The fleet, its rule, what the hosts returned (unchecked), the size of one clone, and the time (epoch seconds).
+
+    ``gone`` are hosts that are gone for good, with their machines.
+    """
 
     fleet: str
     rule: Rule
     hosts: t.Sequence[t.Mapping[str, t.Any]]
     clone: MachineSize
     now: float
+    gone: tuple[str, ...] = ()
 
 
 def read_request(params: t.Mapping[str, t.Any]) -> PlanRequest:
@@ -81,6 +86,7 @@ def read_request(params: t.Mapping[str, t.Any]) -> PlanRequest:
         hosts=params["hosts"],
         clone=_read_size(params["machine"]),
         now=time.time() if now is None else check_moment("now", now),
+        gone=tuple(params["gone"]),
     )
 
 
@@ -92,7 +98,13 @@ def observe_hosts(request: PlanRequest, since: float = 0.0) -> Observation:
         )
         raise InvalidInput("hosts", request.hosts, "does not name a host", remedy)
     return observe(
-        request.fleet, request.now, request.rule.interval, request.hosts, request.clone, since
+        request.fleet,
+        request.now,
+        request.rule.interval,
+        request.hosts,
+        request.clone,
+        since,
+        request.gone,
     )
 
 

@@ -68,10 +68,13 @@ def plan_creation(observed: Observation, rule: Rule, serving: int, parked: int) 
 def choose_names(observed: Observation, rule: Rule, count: int) -> list[str]:
     """Return ``count`` names ``FLEET-N`` with the lowest free N.
 
-    With a host whose machines are not known, N starts above every number that a machine there could have.
+    With a host whose machines are not known, N starts above every number that a machine there could have, and that the
+    history has there.
     """
     pattern = re.compile(rf"{re.escape(observed.fleet)}-([1-9][0-9]*)")
-    matches = [pattern.fullmatch(member.name) for member in observed.members]
+    existing = [member.name for member in observed.members]
+    existing += [entry.name for entry in observed.absent]
+    matches = [pattern.fullmatch(name) for name in existing]
     taken = {int(match.group(1)) for match in matches if match}
     number = max([rule.max + rule.most_parked, *taken]) if observed.unknown else 0
     names: list[str] = []

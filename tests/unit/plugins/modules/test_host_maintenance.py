@@ -62,7 +62,7 @@ def test_a_mark_is_set_told_and_taken_off(run: Run, path: Path) -> None:
     assert marked["changed"]
     assert marked["diff"] == {
         "before": {"maintenance": None},
-        "after": {"maintenance": {"reason": "firmware", "guests": ["web"]}},
+        "after": {"maintenance": {"reason": "firmware", "guests": ["web"], "hosts": []}},
     }
     assert seen(path) == (marked["maintenance"], [])
     assert run(reason="firmware", guests=[WEB])["changed"] is False
@@ -74,9 +74,10 @@ def test_a_mark_is_set_told_and_taken_off(run: Run, path: Path) -> None:
 
 
 def test_guests_are_added_and_never_forgotten_on_the_way(run: Run) -> None:
-    first = run(guests=[WEB])["maintenance"]
-    second = run(guests=[DB])["maintenance"]
+    first = run(guests=[WEB], hosts=["b", "a"])["maintenance"]
+    second = run(guests=[DB], hosts=["c"])["maintenance"]
     assert second["guests"] == [DB, WEB]
+    assert second["hosts"] == ["a", "b", "c"]
     assert (second["since"], second["reason"]) == (first["since"], "maintenance")
 
 

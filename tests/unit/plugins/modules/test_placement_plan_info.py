@@ -124,6 +124,23 @@ def test_a_restore_and_a_rebalance() -> None:
     assert [(move["guest"], move["destination"]) for move in even["moves"]] == [("x", "b")]
 
 
+def test_a_restore_forgets_nobody_while_a_host_of_the_drain_is_missing() -> None:
+    guests = [{"name": name, "uuid": f"uuid-{name}"} for name in ("x", "z")]
+    mark = {"since": 0.0, "reason": "m", "guests": guests, "hosts": ["a", "b", "c"]}
+    home, other = host("a", maintenance=mark), host("b", guest("x"))
+    for missing in ([], [{"name": "c", "facts": None}]):
+        plan = run("restore", [home, other, *missing], host=["a"])
+        assert (plan["possible"], plan["moves"]) == (False, [])
+        assert "z was not found, and may be on a host that did not answer: c" in plan["reasons"][0]
+    plan = run("restore", [home, other, host("c", guest("z"))], host=["a"])
+    assert [move["guest"] for move in plan["moves"]] == ["x", "z"]
+    plan = run("restore", [home, other, host("c")], host=["a"])
+    assert [move["guest"] for move in plan["moves"]] == ["x"]
+    assert "z is on no host any more, and is forgotten." in plan["reasons"]
+    everybody = host("a", guest("x"), guest("z"), maintenance=mark)
+    assert run("restore", [everybody], host=["a"])["possible"]
+
+
 def test_helpers_of_the_collection_are_no_guests() -> None:
     plan = run("drain", [host("a", guest("headroom-export-1", helper=True)), host("b")], host=["a"])
     assert plan["reasons"] == ["Nothing is to be moved."]
