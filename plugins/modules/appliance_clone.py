@@ -296,6 +296,7 @@ extends_documentation_fragment:
   - headroom.libvirt.connection
   - headroom.libvirt.machine.uri
   - headroom.libvirt.journal
+  - headroom.libvirt.lease
   - headroom.libvirt.attributes
   - headroom.libvirt.attributes.actiongroup_all
 """
@@ -524,6 +525,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._clone.task impor
     CloneTask,
     make_clones,
 )
+from ansible_collections.headroom.libvirt.plugins.module_utils._demand.hold import LEASE, hold_lease
 from ansible_collections.headroom.libvirt.plugins.module_utils._journal.journal import open_journal
 from ansible_collections.headroom.libvirt.plugins.module_utils._machine.machine import (
     DetachedMachine,
@@ -536,7 +538,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
 
-ARGUMENTS = CONNECTION.merge(JOURNAL, MACHINE, MACHINE_URI).merge(
+ARGUMENTS = CONNECTION.merge(JOURNAL, MACHINE, MACHINE_URI, LEASE).merge(
     ArgumentSpec(
         options={
             "appliance": {"type": "str"},
@@ -597,6 +599,11 @@ ARGUMENTS = CONNECTION.merge(JOURNAL, MACHINE, MACHINE_URI).merge(
 
 def clone(module: AnsibleModule) -> dict[str, t.Any]:
     """Return the task's result: clones of an appliance on a host, or of what a machine is made from, where it is."""
+    with hold_lease(module.params["lease"], module.warn, act=not module.check_mode):
+        return _clone(module)
+
+
+def _clone(module: AnsibleModule) -> dict[str, t.Any]:
     params = module.params
     task = CloneTask(params, open_journal(module), module.warn, act=not module.check_mode)
     if params["machine"] is not None:

@@ -77,6 +77,7 @@ options:
       - Unset leaves it as it is.
     type: bool
 extends_documentation_fragment:
+  - headroom.libvirt.lease
   - headroom.libvirt.attributes
   - headroom.libvirt.attributes.actiongroup_all
   - headroom.libvirt.connection
@@ -215,6 +216,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import (
     MACHINE_URI,
     ArgumentSpec,
 )
+from ansible_collections.headroom.libvirt.plugins.module_utils._demand.hold import LEASE, hold_lease
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain import apply, survey
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain.model import TARGET_STATES
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain.request import read_request
@@ -239,7 +241,7 @@ if t.TYPE_CHECKING:
         DomainRequest,
     )
 
-ARGUMENTS = CONNECTION.merge(JOURNAL, MACHINE, MACHINE_URI).merge(
+ARGUMENTS = CONNECTION.merge(JOURNAL, MACHINE, MACHINE_URI, LEASE).merge(
     ArgumentSpec(
         options={
             "name": {"type": "list", "elements": "str"},
@@ -280,11 +282,12 @@ def bring_into_state(module: AnsibleModule) -> dict[str, t.Any]:
     task = apply.DomainTask(
         open_journal(module), module.warn, not module.check_mode, params["machine_uri"]
     )
-    if params["machine"] is None:
-        outcome = _bring_chosen(params, request, task)
-    else:
-        machine = DetachedMachine(params["machine"], connect_timeout=params["connect_timeout"])
-        outcome = _BEHAVIOURS[request.state](machine, task, request)
+    with hold_lease(params["lease"], module.warn, act=not module.check_mode):
+        if params["machine"] is None:
+            outcome = _bring_chosen(params, request, task)
+        else:
+            machine = DetachedMachine(params["machine"], connect_timeout=params["connect_timeout"])
+            outcome = _BEHAVIOURS[request.state](machine, task, request)
     return {
         **outcome.changes.as_result(),
         "domains": outcome.as_rows(),

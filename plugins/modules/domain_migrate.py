@@ -206,6 +206,7 @@ options:
     type: int
     default: 2
 extends_documentation_fragment:
+  - headroom.libvirt.lease
   - headroom.libvirt.attributes
   - headroom.libvirt.attributes.actiongroup_all
   - headroom.libvirt.connection
@@ -425,6 +426,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import (
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._changes import Changes
 from ansible_collections.headroom.libvirt.plugins.module_utils._checks import check_positive
+from ansible_collections.headroom.libvirt.plugins.module_utils._demand.hold import LEASE, hold_lease
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
 from ansible_collections.headroom.libvirt.plugins.module_utils._journal.journal import open_journal
 from ansible_collections.headroom.libvirt.plugins.module_utils._machine.machine import (
@@ -446,7 +448,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._uris import mask
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
 
-ARGUMENTS = CONNECTION.merge(MACHINE).merge(
+ARGUMENTS = CONNECTION.merge(MACHINE, LEASE).merge(
     ArgumentSpec(
         options={
             "name": {"type": "list", "elements": "str"},
@@ -490,7 +492,7 @@ ARGUMENTS = CONNECTION.merge(MACHINE).merge(
 )
 
 _NOT_OF_A_REQUEST = frozenset(
-    {"name", "machine", "uri", "connect_timeout", "preflight", "parallel", "journal"}
+    {"name", "machine", "uri", "connect_timeout", "preflight", "parallel", "journal", "lease"}
 )
 
 
@@ -529,11 +531,12 @@ def migrate(module: AnsibleModule) -> dict[str, t.Any]:
         connect_timeout=params["connect_timeout"],
         journal=open_journal(module),
     )
-    if params["machine"] is None:
-        results = apply.move_all(task)
-    else:
-        machine = DetachedMachine(params["machine"], connect_timeout=params["connect_timeout"])
-        results = [machine.migrate(task)]
+    with hold_lease(params["lease"], module.warn, act=task.act):
+        if params["machine"] is None:
+            results = apply.move_all(task)
+        else:
+            machine = DetachedMachine(params["machine"], connect_timeout=params["connect_timeout"])
+            results = [machine.migrate(task)]
     changes = Changes()
     for moved in results:
         if moved.changed:

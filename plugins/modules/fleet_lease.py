@@ -32,8 +32,8 @@ options:
     default: present
   seconds:
     description:
-      - For how many seconds the lease is taken, counted by the host's clock. More than a run ever takes, and at most a
-        day (V(86400)).
+      - For how many seconds the lease is taken, counted by the host's clock, at most a day (V(86400)). Modules that
+        work for long renew it while they do (O(headroom.libvirt.appliance_clone#module:lease)).
       - A lease that ends farther ahead than that was taken while the clock was wrong, and counts as expired.
     type: float
     default: 900
@@ -96,7 +96,9 @@ by:
   type: str
   sample: run-7f3k2m
 since:
-  description: When that holder took it, in epoch seconds, V(none) when nobody holds it.
+  description:
+    - When that holder took it, in epoch seconds, V(none) when nobody holds it. While it stays the same, nobody else has
+      had the fleet, even if the lease had run out meanwhile.
   returned: success
   type: float
   sample: 1795392000.0

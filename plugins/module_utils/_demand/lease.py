@@ -5,7 +5,10 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""Who may change a fleet, one at a time: ``acquire`` before a run changes it, ``release`` after, ``read`` to see."""
+"""Who may change a fleet, one at a time: ``acquire`` before a run changes it, ``release`` after, ``read`` to see.
+
+``renew`` it while it does. A task holds one by hold.py.
+"""
 
 from __future__ import annotations
 
@@ -42,18 +45,33 @@ def acquire(
 ) -> Lease:
     """Return the lease in force afterwards: ``holder``'s, unless another's has not expired yet.
 
-    A holder that has it already keeps it for ``seconds`` more from now. Another's lease that begins only later was
-    taken before the clock was set back: it begins now, so that it keeps others away no longer than was asked for.
+    A holder that has it already keeps it for ``seconds`` more from now, also if it had run out and nobody followed:
+    ``since`` is when it began without anybody else in between. Another's lease that begins only later was taken before
+    the clock was set back: it begins now, so that it keeps others away no longer than was asked for.
     """
+    renewed = renew(connection, fleet, holder, seconds, now)
+    if renewed is not None and renewed.holder == holder:
+        return renewed
     current = read(connection, fleet, now)
-    if current is not None and current.holder != holder:
+    if current is not None:
         if current.since <= now:
             return current
         return _write(
             connection, fleet, Lease(current.holder, now, now + current.until - current.since)
         )
-    since = now if current is None else current.since
-    return _write(connection, fleet, Lease(holder, since, now + min(seconds, LONGEST_SECONDS)))
+    return _write(connection, fleet, Lease(holder, now, now + min(seconds, LONGEST_SECONDS)))
+
+
+def renew(
+    connection: sqlite3.Connection, fleet: str, holder: str, seconds: float, now: float
+) -> Lease | None:
+    """Keep the lease for ``seconds`` more from now, if ``holder`` was the last to take it; return whose it is then."""
+    row = connection.execute(
+        "SELECT since FROM lease WHERE fleet = ? AND holder = ?", (fleet, holder)
+    ).fetchone()
+    if row is None:
+        return read(connection, fleet, now)
+    return _write(connection, fleet, Lease(holder, row[0], now + min(seconds, LONGEST_SECONDS)))
 
 
 def release(connection: sqlite3.Connection, fleet: str, holder: str) -> None:

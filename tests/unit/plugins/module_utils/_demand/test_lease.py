@@ -46,6 +46,17 @@ def test_a_holder_may_keep_it_longer(connection: sqlite3.Connection) -> None:
     assert lease.acquire(connection, "web", "a", 60, now=150) == Lease("a", 100, 210)
 
 
+def test_a_holder_that_nobody_followed_has_it_as_before(connection: sqlite3.Connection) -> None:
+    lease.acquire(connection, "web", "a", 60, now=100)
+    assert lease.acquire(connection, "web", "a", 60, now=1000) == Lease("a", 100, 1060)
+    assert lease.renew(connection, "web", "a", 60, now=2000) == Lease("a", 100, 2060)
+    lease.acquire(connection, "web", "b", 60, now=3000)
+    assert lease.renew(connection, "web", "a", 60, now=3000) == Lease("b", 3000, 3060)
+    assert lease.renew(connection, "web", "a", 60, now=4000) is None
+    lease.release(connection, "web", "b")
+    assert lease.acquire(connection, "web", "a", 60, now=4000) == Lease("a", 4000, 4060)
+
+
 def test_the_lease_of_a_holder_that_died_runs_out(connection: sqlite3.Connection) -> None:
     lease.acquire(connection, "web", "dead", 60, now=100)
     assert lease.read(connection, "web", now=160) is None
