@@ -60,6 +60,8 @@ def put(domain: Domain, xml: str, *, reuse: bool = False, quiesce: bool = False)
 
     Their files are there already with ``reuse``; with ``quiesce`` the agent freezes file systems for the instant.
     """
+    if quiesce:
+        domains.bound_agent(domain)
     # With metadata of a snapshot libvirt would refuse to migrate the domain.
     flags = (
         libvirt.VIR_DOMAIN_SNAPSHOT_CREATE_DISK_ONLY

@@ -66,6 +66,7 @@ def open_connection(
     _check_uri(uri)
     if keepalive:
         _start_event_loop()
+        _check_event_loop()
     libvirt.registerErrorHandler(
         lambda _context, _error: None, None
     )  # errors are raised, not printed
@@ -83,6 +84,9 @@ def open_connection(
 def ensure_alive(connection: Connection, *, timeout: float = 20.0) -> t.Iterator[Connection]:
     """Yield the connection, or where it has broken a new one to the same host, as when libvirtd was restarted.
 
+    Of modular daemons one that was restarted breaks what goes through it, such as all calls about storage, for as long
+    as a connection lasts, while that still counts as alive.
+
     Raises ConnectionFailed when there is none within ``timeout`` seconds, or its URI holds a password.
     """
     if _is_alive(connection):
@@ -93,10 +97,23 @@ def ensure_alive(connection: Connection, *, timeout: float = 20.0) -> t.Iterator
 
 
 def _is_alive(connection: Connection) -> bool:
+    handle = connection.handle
     try:
-        return bool(connection.handle.isAlive())
+        if not handle.isAlive():
+            return False
     except libvirt.libvirtError:
         return False
+    # Each of these is answered by another daemon where they are modular.
+    return all(map(_is_answered, (handle.numOfStoragePools, handle.numOfNetworks)))
+
+
+def _is_answered(ask: t.Callable[[], int]) -> bool:
+    """Return whether the call reaches its daemon; one that refuses, or that a driver does not have, does."""
+    try:
+        ask()
+    except libvirt.libvirtError as error:
+        return not isinstance(translate_error(error, "ask"), ConnectionFailed)
+    return True
 
 
 @contextlib.contextmanager
@@ -118,6 +135,8 @@ def translate_error(error: libvirt.libvirtError, action: str) -> HeadroomError:
     if _NO_SPACE.search(text):
         return NoSpace(f"could not {action}: {text}", libvirt_code=code)
     family = ConnectionFailed if _LOST.search(text) else _map_codes().get(code, LibvirtFailed)
+    if _event_loop_errors:
+        text += f" (libvirt's event loop has failed, too: {_event_loop_errors[0]})"
     return family(f"could not {action}: {text}", libvirt_code=code)
 
 
@@ -189,6 +208,8 @@ def _keep_alive(handle: libvirt.virConnect) -> None:
 
 _event_loop_lock = threading.Lock()
 _event_loop_threads: list[threading.Thread] = []
+_event_loop_errors: list[Exception] = []
+_LOOP_FAILURES: t.Final = 10
 
 
 def _start_event_loop() -> None:
@@ -203,5 +224,22 @@ def _start_event_loop() -> None:
 
 
 def _run_event_loop() -> None:
-    while True:
-        libvirt.virEventRunDefaultImpl()
+    """Run until it has failed too often in a row; from then on connections that need it are refused."""
+    failures = 0
+    while failures < _LOOP_FAILURES:
+        try:
+            libvirt.virEventRunDefaultImpl()
+            failures = 0
+        except (libvirt.libvirtError, OSError, RuntimeError) as error:
+            failures += 1
+            if failures == _LOOP_FAILURES:
+                _event_loop_errors.append(error)
+
+
+def _check_event_loop() -> None:
+    """Raise ConnectionFailed once libvirt's event loop has ended: nothing would notice a host that dies in mid-call."""
+    if _event_loop_errors:
+        raise ConnectionFailed(
+            f"libvirt's event loop has failed {_LOOP_FAILURES} times in a row: {_event_loop_errors[0]}. A host that "
+            "dies would not be noticed. Run the task again, and check libvirt's installation where it runs."
+        )

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import typing as t
+
 import pytest
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
@@ -12,7 +14,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     LibvirtFailed,
     NotFound,
 )
-from ansible_collections.headroom.libvirt.plugins.module_utils._virt import domains
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt import connection, domains
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
     Connection,
     ensure_alive,
@@ -25,9 +27,9 @@ from tools.refusals import refusal
 
 
 def test_opens_and_closes() -> None:
-    with open_connection("test:///default") as connection:
-        assert connection.handle.isAlive()
-    assert connection.uri == "test:///default"
+    with open_connection("test:///default") as opened:
+        assert opened.handle.isAlive()
+    assert opened.uri == "test:///default"
 
 
 @pytest.mark.parametrize("uri", ["", "localhost", "qemu:///sys tem", "qemu:///system\n"])
@@ -53,10 +55,10 @@ def test_names_the_unreachable_host_without_its_password() -> None:
 
 def test_translates_libvirt_errors() -> None:
     with (
-        open_connection("test:///default") as connection,
+        open_connection("test:///default") as opened,
         pytest.raises(NotFound, match="could not look up the domain 'nope'") as caught,
     ):
-        domains.look_up(connection, "nope")
+        domains.look_up(opened, "nope")
     assert caught.value.as_result()["kind"] == "not_found"
 
 
@@ -80,6 +82,59 @@ def test_a_connection_that_breaks_in_mid_call_is_told_as_such(text: str) -> None
 def test_a_file_that_cannot_be_written_is_no_broken_connection() -> None:
     error = refusal(libvirt.VIR_ERR_SYSTEM_ERROR, "cannot write data to file '/x'")
     assert isinstance(translate_error(error, "define 'web-1'"), LibvirtFailed)
+
+
+class HalfDead:
+    """A connection whose own daemon lives, and another one of which was restarted."""
+
+    def isAlive(self) -> int:  # noqa: N802
+        return 1
+
+    def numOfStoragePools(self) -> int:  # noqa: N802
+        raise refusal(libvirt.VIR_ERR_INTERNAL_ERROR, "internal error: client socket is closed")
+
+    def numOfNetworks(self) -> int:  # noqa: N802
+        raise refusal(libvirt.VIR_ERR_NO_SUPPORT, "this function is not supported")
+
+
+def test_a_connection_that_is_dead_for_storage_is_replaced(node: Connection) -> None:
+    dead = Connection(t.cast("t.Any", HalfDead()), node.uri)
+    with ensure_alive(dead) as fresh:
+        assert fresh.handle.numOfStoragePools() >= 0
+
+
+def test_one_of_a_driver_without_networks_is_used() -> None:
+    class WithoutNetworks(HalfDead):
+        numOfStoragePools = HalfDead.numOfNetworks  # noqa: N815
+
+    alive = Connection(t.cast("t.Any", WithoutNetworks()), "test:///default")
+    with ensure_alive(alive) as same:
+        assert same is alive
+
+
+def test_an_event_loop_that_fails_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[int] = []
+
+    def fail() -> int:
+        calls.append(1)
+        raise refusal(libvirt.VIR_ERR_INTERNAL_ERROR, "poll failed")
+
+    monkeypatch.setattr(connection, "_event_loop_errors", [])
+    with monkeypatch.context() as patch:
+        patch.setattr(libvirt, "virEventRunDefaultImpl", fail)
+        connection._run_event_loop()
+    assert len(calls) == 10
+    with (
+        pytest.raises(
+            ConnectionFailed, match=r"event loop has failed 10 times in a row: poll failed"
+        ),
+        open_connection("test:///default"),
+    ):
+        pass
+    with open_connection("test:///default", keepalive=False):
+        pass
+    lost = refusal(libvirt.VIR_ERR_INTERNAL_ERROR, "no")
+    assert "event loop has failed, too: poll failed" in translate_error(lost, "start 'x'").message
 
 
 def test_a_connection_that_lives_is_used_and_a_broken_one_replaced(node: Connection) -> None:
