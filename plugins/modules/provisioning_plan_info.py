@@ -285,6 +285,11 @@ options:
         description:
           - RV(headroom.libvirt.host_info#module:host) of the host. A host without it gets no new machines.
         type: dict
+      refuses:
+        description:
+          - Why the host gets no new machines, such as V(it has not the appliance web:1.0), for the reasons. What it has
+            counts, and may be woken.
+        type: str
       sample:
         description:
           - What M(headroom.libvirt.demand_sample) returned on the host. Without it, the host's machines are not known.

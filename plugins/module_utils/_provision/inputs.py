@@ -75,6 +75,7 @@ def observe(
     _check_hosts(hosts)
     samples = _select_by_host(hosts, "sample", _has_answered, _SAMPLE)
     facts = _select_by_host(hosts, "facts", lambda facts: facts is not None, _FACTS)
+    refusals = {host["name"]: host["refuses"] for host in hosts if host.get("refuses")}
     for sample in samples.values():
         _check_fleet(sample, fleet)
     members, doubles = _mark_doubles(
@@ -102,13 +103,21 @@ def observe(
         size=size,
         members=members,
         rooms=tuple(
-            _read_room(name, facts[name], clone, members) for name in samples if name in facts
+            _read_room(name, facts[name], clone, members)
+            for name in samples
+            # of one in maintenance it must be known that nothing is woken there either
+            if name in facts and (name not in refusals or _is_closed(facts[name]))
         ),
         unknown=unknown,
         left_out=frozenset(left_out.union(elsewhere)),
         absent=missing,
         measured_elsewhere=any(map(_has_fleet_wide, histories)),
-        notes=(*notes, *doubles, *_explain_broken(members), *_explain_gaps(samples, facts)),
+        notes=(
+            *notes,
+            *doubles,
+            *_explain_broken(members),
+            *_explain_gaps(samples, facts, refusals),
+        ),
         calibration=_calibrate(samples.values(), series if all_met else None),
     )
 
@@ -340,21 +349,29 @@ def _read_room(
         ),
         members=sum(member.host == name for member in members),
         running=Size(running["vcpus"].require_count(), running["memory_bytes"].require_count()),
-        closed=facts["maintenance"].value is not None,
+        closed=_is_closed(facts),
     )
 
 
-def _explain_gaps(samples: t.Mapping[str, Value], facts: t.Mapping[str, Value]) -> list[str]:
-    """Return sentences on hosts whose demand or resources are not known."""
+def _is_closed(facts: Value) -> bool:
+    return facts["maintenance"].value is not None
+
+
+def _explain_gaps(
+    samples: t.Mapping[str, Value], facts: t.Mapping[str, Value], refusals: t.Mapping[str, str]
+) -> list[str]:
+    """Return sentences on hosts that take no clones, or whose demand is not known."""
     sentences: list[str] = []
     for name, sample in samples.items():
         if name not in facts:
             sentences.append(f"{name} takes no clones: its resources are not known.")
-        elif facts[name]["maintenance"].value is not None:
+        elif _is_closed(facts[name]):
             reason = facts[name]["maintenance"]["reason"].value or "without a reason"
             sentences.append(
                 f"{name} takes no clones, and none is woken there: it is in maintenance ({reason})."
             )
+        elif name in refusals:
+            sentences.append(f"{name} takes no clones: {refusals[name]}.")
         current = sample["sample"]
         if current.value is not None and current["value"].value is None:
             sentences.append(

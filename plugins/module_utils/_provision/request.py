@@ -42,6 +42,7 @@ _MACHINE: t.Final[Spec] = {
 _HOST: t.Final[Spec] = {
     "name": {"type": "str", "required": True},
     "facts": {"type": "dict"},
+    "refuses": {"type": "str"},
     "sample": {"type": "dict"},
 }
 

@@ -102,3 +102,10 @@ def test_a_roster_of_a_clock_that_was_ahead_is_no_newer_for_that() -> None:
     assert "kvm9" not in " ".join(call(hosts=[seen, ahead])["reasons"])
     del seen["sample"]["roster"]
     assert "the history has web-9 there" in " ".join(call(hosts=[seen, ahead])["reasons"])
+
+
+def test_a_host_that_refuses_new_machines_counts_all_the_same() -> None:
+    refusing = {**host("kvm2", 0, 0, 0, machines=["web-2"]), "refuses": "it has not the appliance"}
+    plan = call(hosts=[host("kvm1", 5, 10, 20, machines=["web-1"]), refusing])
+    assert plan["create"] == {"kvm1": ["web-3", "web-4"]}
+    assert "kvm2 takes no clones: it has not the appliance." in plan["reasons"]
