@@ -54,7 +54,8 @@ def acquire(
         return renewed
     current = read(connection, fleet, now)
     if current is not None:
-        if current.since <= now:
+        # One that ends before it began was renewed after the clock was set back, and ends when it says.
+        if current.since <= now or current.until <= current.since:
             return current
         return _write(
             connection, fleet, Lease(current.holder, now, now + current.until - current.since)

@@ -78,6 +78,16 @@ def test_a_lease_from_before_the_clock_was_set_back_lasts_no_longer_than_it_shou
     assert lease.acquire(connection, "web", "b", 900, now=1e9 + 900).holder == "b"
 
 
+def test_a_lease_that_is_renewed_after_the_clock_was_set_back_is_kept(
+    connection: sqlite3.Connection,
+) -> None:
+    lease.acquire(connection, "web", "a", 900, now=1e9 + 7200)
+    assert lease.renew(connection, "web", "a", 900, now=1e9) == Lease("a", 1e9 + 7200, 1e9 + 900)
+    assert lease.acquire(connection, "web", "b", 900, now=1e9 + 1).holder == "a"
+    assert lease.acquire(connection, "web", "b", 900, now=1e9 + 899).holder == "a"
+    assert lease.acquire(connection, "web", "b", 900, now=1e9 + 900).holder == "b"
+
+
 def test_only_its_holder_gives_it_up(connection: sqlite3.Connection) -> None:
     lease.acquire(connection, "web", "a", 60, now=100)
     lease.release(connection, "web", "b")
