@@ -153,8 +153,8 @@ options:
         overlay.
       - What was copied of a guest that is off is compared with what was read, and made durable, before anything of it
         is deleted. Where that cannot be known the task fails before the guest moves.
-      - Volumes that belong to the machine alone, which its metadata lists, such as a seed for cloud-init or the
-        settings of its firmware, always go along, and with the definition they always go on the source.
+      - What belongs to the machine alone, such as a seed for cloud-init that its metadata lists and the settings of its
+        firmware, always goes along, and with the definition it always goes on the source.
       - A guest can only come back to a host that does not have its old disks any more.
       - Only with O(undefine_source=true).
     type: bool
