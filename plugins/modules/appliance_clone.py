@@ -102,8 +102,11 @@ options:
       - Whether the disks of streamed clones travel encrypted. Both hosts need QEMU's certificates in C(/etc/pki/qemu).
       - The source's must be for O(source_address) or, when that is not given, for the host of O(source_uri). Where no
         such connection comes about, nothing is made.
-    type: bool
-    default: false
+      - V(auto) is V(true) where both hosts have certificates, and V(false) where one has none; RV(notes) says which. A
+        connection that does not come about for another reason fails as with V(true).
+    type: str
+    choices: [auto, "true", "false"]
+    default: "false"
   bandwidth:
     description:
       - How much each disk of a streamed clone may take a second at most in the background, such as V(50MiB). A number
@@ -503,8 +506,8 @@ mode_reason:
   type: str
   sample: Overlays on the appliance's disks copy nothing, and the pool 'default' allows it.
 notes:
-  description: Sentences about what on this host is other than the appliance says, and about what was left by runs that
-    broke off.
+  description: Sentences about what on this host is other than the appliance says, about what was left by runs that
+    broke off, and with O(tls=auto) about how the disks travel.
   returned: success
   type: list
   elements: str
@@ -554,7 +557,7 @@ ARGUMENTS = CONNECTION.merge(JOURNAL, MACHINE, MACHINE_URI, LEASE).merge(
             "source_pool": {"type": "str"},
             "source_address": {"type": "str"},
             "source_ports": {"type": "str", "default": "10809-10872"},
-            "tls": {"type": "bool", "default": False},
+            "tls": {"type": "str", "choices": ["auto", "true", "false"], "default": "false"},
             "bandwidth": {"type": "str"},
             "warm_settle": {"type": "float", "default": 5.0},
             "disk_size": {"type": "str"},

@@ -22,7 +22,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import SY
 
 from . import tenants
 from .apply import Maker
-from .origin import choose_strategy, open_origin
+from .origin import choose_strategy, open_origin, settle_tls
 from .recover import CloneRecovery
 from .request import read_request
 from .survey import make_plan
@@ -65,7 +65,8 @@ def make_again(connection: Connection, journal: Journal, record: Record) -> None
             connection=connection,
             provenance=open_provenance(journal.path),
         )
-        strategy = choose_strategy(plan, origin, connection, options, SYSTEM_CLOCK, journal)
+        settled, _notes = settle_tls(plan, origin, connection)
+        strategy = choose_strategy(plan, settled, connection, options, SYSTEM_CLOCK, journal)
         maker = Maker(
             connection, plan, created, SYSTEM_CLOCK, secrets.token_bytes, journal, options, strategy
         )

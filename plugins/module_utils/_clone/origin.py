@@ -68,8 +68,10 @@ def open_origin(
     with open_connection(uri, timeout=options.get("connect_timeout", 20.0)) as remote:
         catalogue = open_catalogue(remote, options["source_pool"] or pool)
         address, name = streams.resolve_address(uri, options["source_address"])
-        # what releases without TLS have kept of a task does not say
-        source = streams.Source(uri, catalogue, address, ports, options.get("tls", False), name)
+        wish = _read_tls(options)
+        source = streams.Source(
+            uri, catalogue, address, ports, wish != "false", name, wish == "auto"
+        )
         yield Origin(catalogue, dataclasses.replace(request, mode="streamed"), source)
 
 
@@ -101,6 +103,23 @@ def parse_ports(text: str) -> range:
     return range(first, last + 1)
 
 
+def _read_tls(options: Options) -> str:
+    """Return the option; what older releases have kept of a task says nothing, or true or false."""
+    return str(options.get("tls", False)).lower()
+
+
+def settle_tls(
+    plan: ClonePlan, origin: Origin, connection: Connection
+) -> tuple[Origin, tuple[str, ...]]:
+    """Return where the appliance is read from, and what the result says of that; raises as streams.settle_tls()."""
+    if origin.source is None or not plan.clones:
+        return origin, ()
+    source, notes = streams.settle_tls(
+        connection, origin.source, plan.manifest, plan.clones[0].name
+    )
+    return dataclasses.replace(origin, source=source), notes
+
+
 def choose_strategy(
     plan: ClonePlan,
     origin: Origin,
@@ -113,8 +132,6 @@ def choose_strategy(
     if origin.source is not None:
         bandwidth = options["bandwidth"]
         limit = 0 if bandwidth is None else parse_rate("bandwidth", bandwidth)
-        if plan.clones:
-            streams.check_tls(connection, origin.source, plan.manifest, plan.clones[0].name)
         return strategies.StreamedStrategy(connection, origin.source, plan.manifest, limit)
     if plan.choice.mode == "warm":
         _refuse_seed(plan.request)

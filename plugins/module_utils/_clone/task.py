@@ -31,7 +31,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import SY
 
 from . import tenants
 from .apply import Maker, describe_existing
-from .origin import choose_strategy, open_origin
+from .origin import choose_strategy, open_origin, settle_tls
 from .ready import Readiness, Watch, check_readiness, read_addresses
 from .recover import find_leftovers, undo_leftovers
 from .request import fill_options, read_request
@@ -146,16 +146,18 @@ def _make_missing(
         plan = make_plan(origin.catalogue, origin.request, leftovers, connection, notes)
         check_readiness(wish, plan.manifest.template)
         options = {name: value for name, value in task.options.items() if name not in _NOT_RECORDED}
-        strategy = choose_strategy(plan, origin, connection, options, task.clock, journal)
+        settled, tls_notes = settle_tls(plan, origin, connection)
+        strategy = choose_strategy(plan, settled, connection, options, task.clock, journal)
+        all_notes = (*leftovers.notes, *tls_notes)
         if not task.act:
             return _Outcome(
-                plan, [plan.predict_row(clone) for clone in plan.clones], leftovers.notes, courses
+                plan, [plan.predict_row(clone) for clone in plan.clones], all_notes, courses
             )
         created = dt.datetime.now(dt.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
         maker = Maker(
             connection, plan, created, task.clock, secrets.token_bytes, journal, options, strategy
         )
-        return _Outcome(plan, maker.make(), leftovers.notes, courses, maker.started)
+        return _Outcome(plan, maker.make(), all_notes, courses, maker.started)
 
 
 def _await(

@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._uris import format_host, mask_uri
@@ -20,6 +21,9 @@ if t.TYPE_CHECKING:
         Service,
     )
 
+_NO_CERTIFICATES: t.Final = re.compile(
+    r"Unable to access credentials \S+: No such file or directory"
+)
 EXPORT_PREFIX: t.Final = "headroom-export-"
 TLS_PROBE_PREFIX: t.Final = "headroom-tls-"
 WARM_IMAGE_PREFIX: t.Final = "headroom-warm-"
@@ -157,3 +161,11 @@ class Handshake:
 
     name: str
     problem: str = ""
+
+    @property
+    def lacks_certificates(self) -> bool:
+        """Whether it did not stand because a host has no certificates of QEMU's.
+
+        QEMU says that before it connects to anybody, so that nobody between the hosts can have it said.
+        """
+        return _NO_CERTIFICATES.search(self.problem) is not None

@@ -55,7 +55,7 @@ class Source:
     """The catalogue that an appliance is streamed from, and the address and ports that it may be served at.
 
     ``uri`` is as the task says it, ``connection.uri`` in the catalogue is safe to show. ``tls_name`` is the name that
-    the source's certificate must have, None where that is the address.
+    the source's certificate must have, None where that is the address. With ``tls_optional`` hosts may have none.
     """
 
     uri: str
@@ -64,6 +64,7 @@ class Source:
     ports: range
     tls: bool = False
     tls_name: str | None = None
+    tls_optional: bool = False
 
     @property
     def connection(self) -> Connection:
@@ -117,16 +118,41 @@ def check_uri(uri: str) -> str:
     return uri
 
 
-def check_tls(connection: Connection, source: Source, manifest: Manifest, clone: str) -> None:
-    """Raise Conflict unless the host of the clones reads from the source over TLS; ``clone`` is one that it is for.
+def settle_tls(
+    connection: Connection, source: Source, manifest: Manifest, clone: str
+) -> tuple[Source, tuple[str, ...]]:
+    """Return the source as its disks will be read, and what a result says of that; ``clone`` is one that it is for.
 
-    Something is served for a moment, and nothing of it stays.
+    With TLS something is served for a moment, and nothing of it stays. Raises Conflict where no connection comes about;
+    where it may be without, only for other reasons than that a host has no certificates: who stands in between could
+    otherwise have the disks travel in clear.
     """
     if not source.tls:
-        return
+        return source, ()
+    handshake = tls.shake_hands(_describe_probe(connection, source, manifest, clone))
+    if not handshake.problem:
+        said = (
+            f"tls: the disks travel encrypted, from {handshake.name}."
+            if source.tls_optional
+            else ""
+        )
+        return source, (said,) if said else ()
+    if source.tls_optional and handshake.lacks_certificates:
+        return dataclasses.replace(source, tls=False), (
+            f"tls: the disks travel in clear, as not both hosts have certificates of QEMU: {handshake.problem}.",
+        )
+    raise Conflict(
+        f"tls: no TLS connection to {handshake.name} comes about: {handshake.problem}. {TLS_REMEDY}",
+        source=handshake.name,
+    )
+
+
+def _describe_probe(
+    connection: Connection, source: Source, manifest: Manifest, clone: str
+) -> tls.Probe:
     # hosts may make clones of the same name at the same time
     host_uuid = node.read_capabilities(connection).uuid
-    probe = tls.Probe(
+    return tls.Probe(
         server=tls.ProbeEnd(
             source.connection, serve.choose_platform(source.connection, manifest.arch)
         ),
@@ -138,12 +164,6 @@ def check_tls(connection: Connection, source: Source, manifest: Manifest, clone:
         tls_name=source.tls_name,
         listen_address=source.address,
     )
-    handshake = tls.shake_hands(probe)
-    if handshake.problem:
-        raise Conflict(
-            f"tls: no TLS connection to {handshake.name} comes about: {handshake.problem}. {TLS_REMEDY}",
-            source=handshake.name,
-        )
 
 
 def serve_appliance(

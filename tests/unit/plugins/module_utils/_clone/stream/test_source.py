@@ -11,6 +11,8 @@ import pytest
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone.stream import source
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Conflict, InvalidInput
+from ansible_collections.headroom.libvirt.plugins.module_utils._streaming import tls
+from ansible_collections.headroom.libvirt.plugins.module_utils._streaming.model import Handshake
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import blocks, domains, storage
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.dependency import Service
 
@@ -65,13 +67,50 @@ def test_a_failed_handshake_is_told_before_anything_is_defined(origin: source.So
         }
 
     before = look()
-    source.check_tls(origin.connection, origin, manifest, "web-1")  # nothing to try without TLS
+    # nothing to try without TLS
+    assert source.settle_tls(origin.connection, origin, manifest, "web-1") == (origin, ())
     encrypted = dataclasses.replace(origin, tls=True, tls_name="kvm1")
     with pytest.raises(
         Conflict, match=r"tls: no TLS connection to kvm1 comes about: .*ca-cert\.pem"
     ):
-        source.check_tls(origin.connection, encrypted, manifest, "web-1")
+        source.settle_tls(origin.connection, encrypted, manifest, "web-1")
     assert look() == before
+
+
+NO_CERTIFICATES = (
+    "unable to execute QEMU command 'object-add': Unable to access credentials "
+    "/etc/pki/qemu/ca-cert.pem: No such file or directory"
+)
+
+
+@pytest.mark.parametrize(
+    ("problem", "encrypted", "words"),
+    [
+        ("", True, "travel encrypted, from kvm1"),
+        (NO_CERTIFICATES, False, "travel in clear"),
+        ("The certificate hasn't got a known issuer", None, "no TLS connection to kvm1"),
+        ("Unable to access credentials /x.pem: Permission denied", None, "no TLS connection"),
+        ("TLS handshake failed: Error in the pull function.", None, "no TLS connection"),
+    ],
+)
+def test_where_it_may_be_without_only_a_lack_of_certificates_counts(
+    origin: source.Source,
+    monkeypatch: pytest.MonkeyPatch,
+    problem: str,
+    encrypted: bool | None,
+    words: str,
+) -> None:
+    """Whoever stands between the hosts can break a handshake, but not make QEMU miss its own files."""
+    monkeypatch.setattr(tls, "shake_hands", lambda _probe: Handshake("kvm1", problem))
+    manifest = origin.catalogue.get("web", "1")
+    wish = dataclasses.replace(origin, tls=True, tls_name="kvm1", tls_optional=True)
+    if encrypted is None:
+        with pytest.raises(Conflict, match=words):
+            source.settle_tls(origin.connection, wish, manifest, "web-1")
+        return
+    settled, (note,) = source.settle_tls(origin.connection, wish, manifest, "web-1")
+    assert settled.tls is encrypted
+    assert words in note
 
 
 def test_clones_are_told_where_and_how_their_disks_are_served(
