@@ -18,7 +18,10 @@ description:
   - Every file has its SHA-256 in the products, and products and index are signed with OpenPGP. The index is written
     last, each file under a temporary name first, so that readers see the feed as it was or as it is to be. Files that
     are no longer offered go after that.
-  - A version never changes. Publishing a version again does nothing, unless its files or signatures are missing.
+  - What an appliance may say is what its readers accept, see O(headroom.libvirt.appliance#module:manifest). What its
+    machines are attached to is not published; each host says that with O(headroom.libvirt.appliance#module:network).
+  - A version never changes. Publishing a version again does nothing, unless its files or signatures are missing, or
+    the feed is to be signed anew as O(valid_for) says.
 options:
   path:
     description:
