@@ -78,10 +78,12 @@ def build(
 def _choose_firmware(hardware: Hardware, support: DomainSupport | None) -> str:
     if hardware.firmware is not None:
         return hardware.firmware
-    firmwares = frozenset() if support is None else support.firmwares
-    if firmwares:
-        return "bios" if "bios" in firmwares else "efi"
-    return "efi" if hardware.arch in _BOOTED_BY_UEFI else "bios"
+    # Of a PC's BIOS the capabilities say nothing where no file describes it, as on Debian: QEMU brings it along.
+    if hardware.arch not in _BOOTED_BY_UEFI:
+        return "bios"
+    # The others start without any firmware of a file as well; ARM does not, and libvirt says what is missing.
+    has_efi = support is None or "efi" in support.firmwares
+    return "efi" if has_efi or hardware.arch == "aarch64" else "bios"
 
 
 def _choose_cpu_mode(hardware: Hardware, support: DomainSupport | None) -> str:

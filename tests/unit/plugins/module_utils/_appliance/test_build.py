@@ -30,6 +30,8 @@ PC = """<domainCapabilities><os supported='yes'>
 <enum name='firmware'><value>bios</value><value>efi</value></enum></os>
 <cpu><mode name='host-passthrough' supported='yes'/><mode name='maximum' supported='yes'/>
 <mode name='host-model' supported='yes'><model>Skylake-Client</model></mode></cpu></domainCapabilities>"""
+# SeaBIOS has no descriptor there, so that libvirt does not list it; every PC has it all the same.
+DEBIAN_PC = PC.replace("<value>bios</value>", "")
 POWER = (
     """<domainCapabilities><os supported='yes'><enum name='firmware'/></os></domainCapabilities>"""
 )
@@ -56,6 +58,10 @@ def choose(hardware: Hardware, support: str | None = None) -> tuple[str | None, 
         ("aarch64", POWER, "efi", "host-passthrough"),
         ("armv7l", None, "efi", "host-passthrough"),
         ("riscv64", None, "efi", "host-passthrough"),
+        ("riscv64", ARM, "efi", "host-passthrough"),
+        ("riscv64", POWER, None, "host-passthrough"),
+        ("x86_64", DEBIAN_PC, None, "host-model"),
+        ("i686", DEBIAN_PC, None, "host-model"),
         ("ppc64le", None, None, "host-model"),
         ("ppc64le", POWER, None, "host-model"),
         ("s390x", None, None, "host-model"),
@@ -72,11 +78,10 @@ def test_what_the_task_says_is_so() -> None:
     assert choose(Hardware(1 << 30, arch="aarch64", firmware="bios"), ARM)[0] is None
 
 
-def test_a_host_that_has_uefi_only_is_taken_at_its_word() -> None:
+def test_what_a_host_says_is_read() -> None:
     assert read_domain_support(ARM) == DomainSupport(
         frozenset({"efi"}), frozenset({"host-passthrough", "maximum", "custom"})
     )
-    assert choose(Hardware(1 << 30), ARM) == ("efi", "host-passthrough")
 
 
 def test_images_that_nobody_signed_get_a_firmware_that_starts_them() -> None:
