@@ -14,6 +14,7 @@ returns what stays with the reason in words.
 from __future__ import annotations
 
 import contextlib
+import time
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
@@ -41,6 +42,11 @@ if t.TYPE_CHECKING:
 _COPY_SECONDS: t.Final = 600.0
 
 
+# How old a look may be when something is deleted by it. Between the two a task may be held up, by a signal or by a
+# machine that is busy, while others go on.
+_FRESH_SECONDS: t.Final = 2.0
+
+
 def find_volume(connection: Connection, ref: VolumeRef) -> storage.Volume | None:
     """Return the volume, or None when it or its pool is not there."""
     try:
@@ -61,9 +67,9 @@ def delete_volumes(
 ) -> dict[VolumeRef, str]:
     """Delete those of the volumes that nobody but ``without`` needs; return {volume: reason} of those that stay.
 
-    ``index`` is what a look has found right before, which saves another. An appliance's volumes stay unless they are
-    what is to go (``of_appliances``). ``delete`` deletes one, where there is more to it. Raises what deleting one
-    raises; those before it are gone then.
+    ``index`` is what a look has found right before, which saves another unless it has got old meanwhile. An appliance's
+    volumes stay unless they are what is to go (``of_appliances``). ``delete`` deletes one, where there is more to it.
+    Raises what deleting one raises; those before it are gone then.
     """
     if not refs:
         return {}
@@ -71,6 +77,7 @@ def delete_volumes(
     gone = set(without)
     keep: dict[VolumeRef, str] = {}
     for ref in index.sort_by_depth(refs):
+        index = _renew(connection, index)
         reason = index.explain_keep(ref, gone, of_appliances=of_appliances)
         if reason is not None:
             keep[ref] = reason
@@ -98,6 +105,7 @@ def delete_files(
     refs = {ref: path for path, ref in at.items() if ref is not None}
     keep: dict[str, str] = {}
     for ref in index.sort_by_depth(refs):
+        index = _renew(connection, index)
         reason = index.explain_keep(ref, gone) or _try_to_delete(connection, ref)
         if reason is None:
             gone.add(ref)
@@ -129,6 +137,13 @@ def delete_written(volume: storage.Volume, clock: Clock) -> None:
         return True
 
     Waiter(_COPY_SECONDS, clock).wait_for(is_gone, f"the end of the copying of {volume.name()!r}")
+
+
+def _renew(connection: Connection, index: UseIndex) -> UseIndex:
+    """Return what is known of the host, from a new look where that is old."""
+    if time.monotonic() - index.made_at < _FRESH_SECONDS:
+        return index
+    return Uses(connection).index
 
 
 def _try_to_delete(connection: Connection, ref: VolumeRef) -> str | None:

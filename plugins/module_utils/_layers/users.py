@@ -17,6 +17,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import threading
+import time
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._names import is_appliance_volume
@@ -59,6 +60,7 @@ class UseIndex:
     """{file: who uses it}, of what a host stores and of what needs it. Asks nobody."""
 
     def __init__(self, storage: HostStorage, needs: t.Iterable[Need]) -> None:
+        self.made_at = time.monotonic()
         self.storage = storage
         self.needs = tuple(needs)
         self._uses: dict[Key, list[Use]] = {}

@@ -1,0 +1,53 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._layers import deletion
+from ansible_collections.headroom.libvirt.plugins.module_utils._layers.users import Uses
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
+    domains,
+    storage,
+    storage_xml,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.metadata import VolumeRef
+
+if t.TYPE_CHECKING:
+    from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
+        Connection,
+    )
+
+REF = VolumeRef("default", "a.qcow2")
+DOMAIN = """<domain type='test'><name>child</name><memory>8192</memory><os><type>hvm</type></os><devices>
+<disk type='file' device='disk'><driver name='qemu' type='qcow2'/><source file='/images/a.qcow2'/>
+<target dev='vda'/></disk></devices></domain>"""
+
+
+@pytest.mark.parametrize("held_up", [True, False])
+def test_a_task_that_was_held_up_looks_again_before_it_deletes(
+    node: Connection, held_up: bool
+) -> None:
+    """F1: somebody has put another machine on the volume since the look."""
+    pool = storage.look_up_pool(node, REF.pool)
+    storage.create(pool, REF.name, storage_xml.build_volume_xml(storage_xml.NewVolume(REF.name, 1)))
+    index = Uses(node).index
+    if held_up:
+        index.made_at -= 60
+        domains.define(node, DOMAIN)
+    keep = deletion.delete_volumes(node, [REF], index=index)
+    expected = {REF: "the domain 'child' uses it"} if held_up else {}
+    assert keep == expected
+    assert (deletion.find_volume(node, REF) is not None) == held_up
+
+
+def test_a_fresh_look_saves_another(node: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    pool = storage.look_up_pool(node, REF.pool)
+    storage.create(pool, REF.name, storage_xml.build_volume_xml(storage_xml.NewVolume(REF.name, 1)))
+    index = Uses(node).index
+    monkeypatch.setattr(deletion, "Uses", pytest.fail)
+    assert deletion.delete_volumes(node, [REF], index=index) == {}
