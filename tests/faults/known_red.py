@@ -21,6 +21,8 @@ PROVEN: t.Final[t.AbstractSet[str]] = frozenset(
     {
         "clocks: streaming, frozen, a day ahead",
         "clocks: streaming, frozen, a day ahead, killed",
+        "finish: precopy, peer-to-peer, target's daemon stands still, source's and the module killed",
+        "finish: streaming, managed, target's daemon stands still, module killed",
         "finish: streaming, peer-to-peer, source's daemon killed",
         "finish: streaming, peer-to-peer, target's daemon stands still and is killed, source's too",
         "finish: streaming, peer-to-peer, target's daemon stands still, source's and the module killed",
@@ -45,6 +47,7 @@ PROVEN: t.Final[t.AbstractSet[str]] = frozenset(
         "others: streaming, frozen, undefine",
         "others: streaming, pulling, blockcommit",
         "power: streaming, frozen, both, autostart off",
+        "power: streaming, moved, source, definition stays",
         "power: streaming, pulling, both, autostart on",
         "second: captured",
         "second: moved back",

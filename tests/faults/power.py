@@ -12,7 +12,7 @@ import typing as t
 from faults import cells
 from faults.cells import Cell, Outcome, Provocation
 from faults.matrix import IMAGES
-from faults.operations import APPLIANCE, MIGRATIONS, Moment, Operation
+from faults.operations import APPLIANCE, MIGRATIONS, STREAMING, Moment, Operation
 from faults.scene import NAME, Scene
 from faults.verdict import judge, judge_disk
 from moving.hosts import result
@@ -55,18 +55,19 @@ def list_cells() -> list[Cell]:
         for dead in _DEAD
         for autostart in (True, False)
     ]
-    return (
-        moments
-        + [
-            Cell(
-                "power",
-                f"{operation.name}, moved, source, definition stays",
-                functools.partial(_keep_definition, operation),
-            )
-            for operation in MIGRATIONS
-        ]
-        + [Cell("power", "clone, streaming, both", _run_clone)]
-    )
+    definitions = [
+        Cell(
+            "power",
+            f"{operation.name}, moved, source, definition stays",
+            functools.partial(_keep_definition, operation),
+        )
+        for operation in MIGRATIONS
+    ]
+    others = [
+        Cell("power", "streaming, pulling, both, journal lost", _lose_journal),
+        Cell("power", "clone, streaming, both", _run_clone),
+    ]
+    return [*moments, *definitions, *others]
 
 
 def _run(
@@ -134,6 +135,21 @@ def _keep_definition(operation: Operation, scene: Scene, outcome: Outcome) -> No
     )
     outcome.add("home", home)
     outcome.problems += judge(scene, expected=(scene.source,))
+
+
+def _lose_journal(scene: Scene, outcome: Outcome) -> None:
+    """Both hosts lose their power in mid-pull, and the journal with it: what the guest says of itself must do."""
+    scene.begin()
+    moment = next(moment for moment in STREAMING.moments if moment.at == "target")
+    task = STREAMING.task(moment, scene.uri(scene.target))
+    outcome.add("task", scene.run(scene.source, STREAMING.module, **task, wait="switched"))
+    scene.hosts.crash(scene.source, scene.target)
+    scene.boot()
+    scene.ssh(scene.source, "rm -rf /var/lib/headroom/*")
+    last = outcome.add("again", scene.run(scene.source, STREAMING.module, **task))
+    if last["failed"]:
+        outcome.problems.append("the same task does not bring it to an end")
+    outcome.problems += judge(scene, expected=(scene.target,))
 
 
 def _run_clone(scene: Scene, outcome: Outcome) -> None:

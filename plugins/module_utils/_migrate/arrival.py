@@ -37,8 +37,8 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._virt.machines im
     read_machine_uri,
 )
 
-from . import finish
-from .endpoints import Endpoints
+from . import finish, settlement
+from .endpoints import Endpoints, read_state
 from .intent import rebuild_intent
 
 if t.TYPE_CHECKING:
@@ -98,12 +98,7 @@ class Arrival:
                 return {**self._end_unproven(source, intent), **finish.tidy(sides, intent)}
             if not domains.is_active(self.domain):
                 serve.ensure(source, intent.export_helper, port)  # first: it cannot start without
-                raise Conflict(
-                    f"{self.domain.name()!r} is off, and a disk is only pulled in while its guest runs. What it reads "
-                    f"from {mask_uri(self.remainder.dependency.source_uri)} is served. Start it "
-                    "(headroom.libvirt.domain with state: running), then run the task again.",
-                    name=self.domain.name(),
-                )
+                self._start()
             finish.settle(sides, intent, port)
             return finish.complete(sides, intent, port) if wait == "local" else {}
 
@@ -122,6 +117,17 @@ class Arrival:
                     "nothing shows any more that it is the disk that was served. Delete it if nothing else needs it"
                 )
         return kept
+
+    def _start(self) -> None:
+        """Start a guest that fell; raises Conflict for one that somebody has turned off."""
+        if settlement.was_turned_off(read_state(self.domain)):
+            raise Conflict(
+                f"{self.domain.name()!r} is off, and a disk is only pulled in while its guest runs. What it reads "
+                f"from {mask_uri(self.remainder.dependency.source_uri)} is served. Start it "
+                "(headroom.libvirt.domain with state: running), then run the task again.",
+                name=self.domain.name(),
+            )
+        finish.start(self.domain)
 
     def _finish_clone(self, wait: Wait) -> None:
         watch = StreamWatch(self.host, self.clock, self.connect_timeout)

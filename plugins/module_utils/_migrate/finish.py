@@ -18,6 +18,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue.names 
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     Conflict,
+    HeadroomError,
     NotFound,
     TimedOut,
 )
@@ -59,6 +60,15 @@ def settle(sides: Endpoints, intent: Intent, port: int) -> None:
         domains.set_autostart(domain, True)
     if intent.streamed and not _is_off_and_local(domain):
         _pull_of(sides, intent, port).start()
+
+
+def start(domain: libvirt.virDomain, *, paused: bool = False) -> None:
+    """Start a guest that fell, unless its host, which may have just booted, was faster."""
+    try:
+        domains.start(domain, paused=paused)
+    except HeadroomError:
+        if not domains.is_active(domain):
+            raise
 
 
 def take_autostart(sides: Endpoints) -> None:

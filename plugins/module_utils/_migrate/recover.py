@@ -226,7 +226,7 @@ def _resume(domain: libvirt.virDomain | None, ends: Ends) -> None:
 def _start_source(ends: Ends) -> None:
     domain = ends.sides.find_at_source()
     if domain is not None:
-        _start(domain, ends)
+        finish.start(domain, paused=ends.intent.was_paused)
 
 
 def _start_destination(ends: Ends) -> None:
@@ -237,15 +237,7 @@ def _start_destination(ends: Ends) -> None:
         return
     if chain.find_remote(domains.read_live_xml(domain)):
         serve.ensure(sides.source, intent.export_helper, read_port(ends.record))
-    _start(domain, ends)
-
-
-def _start(domain: libvirt.virDomain, ends: Ends) -> None:
-    try:
-        domains.start(domain, paused=ends.intent.was_paused)
-    except HeadroomError:
-        if not domains.is_active(domain):  # its host, which has just booted, was faster
-            raise
+    finish.start(domain, paused=ends.intent.was_paused)
 
 
 def _take_back(ends: Ends) -> None:

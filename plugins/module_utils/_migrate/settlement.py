@@ -560,7 +560,12 @@ def _classify(seen: SeenState | None, intent: Intent) -> Copy:
         return _STATES.get(seen.state, "running")
     if seen.reason == "migrated":
         return "left"
-    return "fallen" if intent.was_running and seen.reason not in _MEANT else "off"
+    return "fallen" if intent.was_running and not was_turned_off(seen) else "off"
+
+
+def was_turned_off(seen: SeenState) -> bool:
+    """Return whether a guest is off because somebody meant it to be, or has it elsewhere."""
+    return seen.state == "shutoff" and seen.reason in (*_MEANT, "migrated")
 
 
 def classify_disks(

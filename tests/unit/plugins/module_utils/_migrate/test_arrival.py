@@ -7,6 +7,7 @@ than the source bears them out."""
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import typing as t
 
@@ -14,6 +15,7 @@ import pytest
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     Conflict,
+    HeadroomError,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.arrival import Arrival
 from ansible_collections.headroom.libvirt.plugins.module_utils._streaming import dependency, serve
@@ -132,6 +134,8 @@ def test_what_is_off_is_served_and_refused_with_the_way_on(
         serve, "ensure", lambda _source, helper, port: served.append((helper, port))
     )
     arrival = arrive(node, base)
+    domains.start(arrival.domain)
+    domains.power_off(arrival.domain)
     assert arrival.is_stuck()
     with pytest.raises(Conflict, match="'web-1' is off, and a disk is only pulled in while"):
         arrival.finish("local")
@@ -140,6 +144,21 @@ def test_what_is_off_is_served_and_refused_with_the_way_on(
     assert [(disk.name, disk.base_path, disk.base_format) for disk in helper.disks] == [
         (f"{TOKEN}-vda", base, "qcow2")
     ]
+
+
+def test_what_fell_is_started_once_what_it_reads_is_served(
+    node: Connection, base: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both hosts had no power, and no journal tells of the move: the guest's own metadata do."""
+    arrival = arrive(node, base)
+    states: list[bool] = []
+    monkeypatch.setattr(
+        serve, "ensure", lambda *_unused: states.append(domains.is_active(arrival.domain))
+    )
+    with contextlib.suppress(HeadroomError):  # the test driver has no block jobs
+        arrival.finish("local")
+    assert states[0] is False
+    assert domains.is_active(arrival.domain)
 
 
 def test_a_source_that_does_not_answer_is_named(node: Connection, base: str) -> None:
