@@ -90,7 +90,9 @@ def _is_ipv6(host: str) -> bool:
 
 def fold_host(name: str) -> str:
     """Return a name as a resolver compares it."""
-    return unicodedata.normalize("NFKC", name).strip().rstrip(".").casefold()
+    if not name.isascii():
+        name = unicodedata.normalize("NFKC", name)
+    return name.strip().rstrip(".").casefold()
 
 
 def leads_to_controller(host: str) -> bool:
@@ -98,6 +100,8 @@ def leads_to_controller(host: str) -> bool:
     name = fold_host(host)
     if name in _LOOPBACK_NAMES:
         return True
+    if not (name[:1].isdigit() or ":" in name):  # most names, of thousands of guests
+        return False
     try:
         address = ipaddress.ip_address(name.strip("[]"))
     except ValueError:
