@@ -46,6 +46,7 @@ PROVEN: t.Final[t.AbstractSet[str]] = frozenset(
         "others: streaming, frozen, snapshot without metadata",
         "others: streaming, frozen, undefine",
         "others: streaming, pulling, blockcommit",
+        "power: clone, streaming, both",
         "power: streaming, frozen, both, autostart off",
         "power: streaming, moved, source, definition stays",
         "power: streaming, pulling, both, autostart on",
