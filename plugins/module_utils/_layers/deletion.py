@@ -44,7 +44,7 @@ _COPY_SECONDS: t.Final = 600.0
 
 # How old a look may be when something is deleted by it. Between the two a task may be held up, by a signal or by a
 # machine that is busy, while others go on.
-_FRESH_SECONDS: t.Final = 2.0
+_FRESH_SECONDS: t.Final = 0.25
 
 
 def find_volume(connection: Connection, ref: VolumeRef) -> storage.Volume | None:
@@ -140,8 +140,11 @@ def delete_written(volume: storage.Volume, clock: Clock) -> None:
 
 
 def _renew(connection: Connection, index: UseIndex) -> UseIndex:
-    """Return what is known of the host, from a new look where that is old."""
-    if time.monotonic() - index.made_at < _FRESH_SECONDS:
+    """Return what is known of the host, from a new look where that is old.
+
+    A look may be as old as it took, so that looking takes no longer than half of the time.
+    """
+    if time.monotonic() - index.made_at < max(_FRESH_SECONDS, index.look_seconds):
         return index
     return Uses(connection).index
 

@@ -60,7 +60,7 @@ class UseIndex:
     """{file: who uses it}, of what a host stores and of what needs it. Asks nobody."""
 
     def __init__(self, storage: HostStorage, needs: t.Iterable[Need]) -> None:
-        self.made_at = time.monotonic()
+        self.made_at, self.look_seconds = time.monotonic(), 0.0
         self.storage = storage
         self.needs = tuple(needs)
         self._uses: dict[Key, list[Use]] = {}
@@ -179,7 +179,10 @@ class Uses:
     @functools.cached_property
     def index(self) -> UseIndex:
         """What a look at the host has found, after its pools were refreshed."""
-        return UseIndex(read_storage(self._connection, refresh=True), read_needs(self._connection))
+        began = time.monotonic()
+        index = UseIndex(read_storage(self._connection, refresh=True), read_needs(self._connection))
+        index.look_seconds = index.made_at - began
+        return index
 
     def sort_owned(self, definition: Definition) -> OwnedVolumes:
         """Return which of the volumes that ``definition`` claims may be deleted with it."""
