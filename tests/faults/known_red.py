@@ -50,6 +50,7 @@ PROVEN: t.Final[t.AbstractSet[str]] = frozenset(
         "power: streaming, frozen, both, autostart off",
         "power: streaming, moved, source, definition stays",
         "power: streaming, pulling, both, autostart on",
+        "power: streaming, pulling, both, journal lost",
         "second: captured",
         "second: moved back",
         "second: moved on",
