@@ -110,9 +110,9 @@ MUTATIONS: t.Final = (
         "offline-copy",
         "the disks of a guest that is moved while it is off arrive byte for byte",
         "_migrate/offline.py",
-        "            _send(writer, chunk)\n",
-        "            _send(writer, bytes(len(chunk)))\n",
-        f"{_TARGET}[domain_migrate]",
+        '    content.require_same(f"{disk.destination_path} on the destination", sent, received)\n',
+        "    del sent, received\n",
+        _UNIT + "_migrate/test_offline.py",
     ),
     Mutation(
         "thaw",
@@ -166,8 +166,8 @@ MUTATIONS: t.Final = (
         "foreign-template",
         "a template from elsewhere names nothing of this host",
         "_appliance/foreign.py",
-        "*_find_paths(root)]",
-        "]",
+        "problems = [*allowlist.find_violations(root)]",
+        "problems: list[str] = []",
         _UNIT + "_appliance/test_foreign.py",
     ),
     Mutation(
