@@ -30,11 +30,22 @@ Options = t.Mapping[str, t.Mapping[str, t.Any]]
 def load(name: str) -> tuple[Options, Options]:
     """Return the options of a module as it takes them and as it documents them."""
     module = importlib.import_module(f"{COLLECTION}.modules.{name}")
-    documented = yaml.safe_load(module.DOCUMENTATION).get("options", {})
+    documented = read_options(yaml.safe_load(module.DOCUMENTATION))
     if hasattr(module, "ARGUMENTS"):
         return module.ARGUMENTS.options, documented
     # It runs on the controller alone, as an action plugin.
     return importlib.import_module(f"{COLLECTION}.action.{name}")._OPTIONS, documented
+
+
+def read_options(documentation: t.Mapping[str, t.Any]) -> Options:
+    """Return the options of a documentation with those of the fragments that it names."""
+    options = dict(documentation.get("options", {}))
+    for fragment in documentation.get("extends_documentation_fragment", []):
+        name, _, part = fragment.removeprefix("headroom.libvirt.").partition(".")
+        class_ = importlib.import_module(f"{COLLECTION}.doc_fragments.{name}").ModuleDocFragment
+        text = getattr(class_, part.upper() or "DOCUMENTATION")
+        options.update(yaml.safe_load(text).get("options", {}))
+    return options
 
 
 def walk(
