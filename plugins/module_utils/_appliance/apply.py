@@ -44,7 +44,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._names import (
     check_version,
 )
 
-from . import flatten, offer, recover, register, remote, removal, sync
+from . import flatten, live, offer, recover, register, remote, removal, sync
 from .request import read_appliance_id, read_means, read_request
 
 if t.TYPE_CHECKING:
@@ -93,12 +93,12 @@ def ensure_present(connection: Connection, params: Params, run: RunContext) -> d
         request = _read_request(params, read_appliance_id(params), run)
         existing = catalogue.find(request.appliance.name, request.appliance.version)
         if existing is not None:
-            return _report_unchanged(catalogue, existing, request)
+            return _report_unchanged(catalogue, existing, request, run)
     if params["source"]["feed"]:
         request = _read_feed_request(params, run)
         existing = catalogue.find(request.appliance.name, request.appliance.version)
         if existing is not None:
-            return _report_unchanged(catalogue, existing, request)
+            return _report_unchanged(catalogue, existing, request, run)
     request = request or _read_request(params, read_appliance_id(params), run)
     if params["source"]["uri"]:
         return _copy_from_host(catalogue, params, request, run)
@@ -252,8 +252,15 @@ def _choose_arch(params: Params, run: RunContext) -> str:
 
 
 def _report_unchanged(
-    catalogue: Catalogue, existing: Manifest, request: ApplianceRequest
+    catalogue: Catalogue, existing: Manifest, request: ApplianceRequest, run: RunContext
 ) -> dict[str, t.Any]:
+    """Return the result for an appliance that is there; its domain may still be as a run that died had it."""
+    if request.capture is not None:
+        name = request.capture.domain
+        if run.check_mode:
+            live.tell(run.journal, catalogue.connection, name)
+        else:
+            live.settle(run.journal, catalogue.connection, name, needs_agent=False)
     register.check_same(existing, request)
     return {**Changes().as_result(), "appliance": catalogue.describe(existing), "omissions": []}
 

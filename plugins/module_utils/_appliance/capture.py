@@ -35,7 +35,7 @@ if t.TYPE_CHECKING:
 class Capture:
     """A domain to capture. ``when_running``, ``quiesce`` and ``seal`` are as the options; ``token`` is random.
 
-    With ``uuid``, a domain of that name that has another one is refused.
+    With ``uuid``, a domain of that name that has another one is refused. ``purpose`` is what becomes of it.
     """
 
     domain: str
@@ -46,6 +46,7 @@ class Capture:
     seal: str | None = "none"
     uuid: str | None = None
     keep_unknown: bool = False
+    purpose: live.Purpose | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,14 +100,20 @@ def open_capture(
             disks = sources.find_disks(connection, definition)
         elif running and capture.when_running == "live":
             frozen = live.freeze_disks(
-                connection, capture.domain, capture.journal, capture.token, quiesce=capture.quiesce
+                connection,
+                capture.domain,
+                capture.journal,
+                capture.token,
+                capture.purpose,
+                quiesce=capture.quiesce,
             )
             disks = stack.enter_context(frozen)
         else:
             if will_stop:
-                stack.enter_context(
-                    live.stop_domain(connection, capture.domain, capture.journal, method)
+                stopped = live.stop_domain(
+                    connection, capture.domain, capture.journal, method, capture.purpose
                 )
+                stack.enter_context(stopped)
             disks = sources.find_disks(connection, domains.read_definition(domain))
         yield Captured(
             text_of_template,

@@ -9,7 +9,8 @@
 
 freeze_disks(): the guest writes into overlays as long as its disks are copied; afterwards these are merged back.
 stop_domain(): the guest is sealed, if its agent is to do so, and shut down. Both are a transaction: a run that dies in
-between leaves a guest on overlays, or one that is off, and a record by which settle() has it as it was before.
+between leaves a guest on overlays, or one that is off, and a record by which settle() has it as it was before, or as
+that run would have left it where the appliance is there.
 """
 
 from __future__ import annotations
@@ -18,8 +19,15 @@ import contextlib
 import dataclasses
 import typing as t
 
+from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue import (
+    catalogue as catalogues,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue import names
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain import power
-from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Conflict
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
+    Conflict,
+    HeadroomError,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._journal.records import Shape
 from ansible_collections.headroom.libvirt.plugins.module_utils._layers import deletion, overlays
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
@@ -42,6 +50,7 @@ if t.TYPE_CHECKING:
         Step,
         Transaction,
     )
+    from ansible_collections.headroom.libvirt.plugins.module_utils._journal.records import State
     from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
         Connection,
     )
@@ -65,23 +74,46 @@ _BOOT_SECONDS: t.Final = 120.0
 
 
 @dataclasses.dataclass(frozen=True)
+class Purpose:
+    """What a capture is for: an appliance in a pool, of whose disks the volumes have ``token`` in their names."""
+
+    pool: str
+    appliance: names.ApplianceId
+    token: str
+
+    def as_intent(self) -> dict[str, str]:
+        """Return it as a record holds it."""
+        return {
+            "pool": self.pool,
+            "name": self.appliance.name,
+            "version": self.appliance.version,
+            "token": self.token,
+        }
+
+
+@dataclasses.dataclass(frozen=True)
 class CaptureRecovery:
-    """Merges the overlays of a record back, and starts a domain that was shut down, whatever of that is left to do."""
+    """Merges the overlays of a record back, and starts a domain that was shut down, whatever of that is left to do.
+
+    One that was shut down stays off when the appliance is there: then it was not for nothing.
+    """
 
     connection: Connection
     clock: Clock = SYSTEM_CLOCK
 
-    def resume(self, record: Record) -> None:
-        """As roll_back(): what was copied so far is of no use."""
-        self.roll_back(record)
+    def resume(self, record: Record) -> State | None:
+        """As roll_back(): what was copied so far is of no use, unless all of it was."""
+        return self.roll_back(record)
 
-    def roll_back(self, record: Record) -> None:
-        """Let the domain be as it was before."""
+    def roll_back(self, record: Record) -> State | None:
+        """Let the domain be as it was before; one whose appliance is there, as it is after a capture."""
         SHAPE.check(record)
         steps = [step.arguments for step in record.steps if step.name == "overlay"]
         domain = domains.find_again(self.connection, record.intent.get("uuid"), record.subject)
-        for stop in (step for step in record.steps if step.name == "stop"):
-            self._start(domain, stop)
+        is_published = _is_published(self.connection, record)
+        if not is_published:
+            for stop in (step for step in record.steps if step.name == "stop"):
+                self._start(domain, stop)
         for step in steps:
             self._merge(domain, record.subject, step)
         keep = deletion.delete_volumes(
@@ -95,6 +127,7 @@ class CaptureRecovery:
                 "the task again, or recover the transaction.",
                 domain=record.subject,
             )
+        return "finished" if is_published else None
 
     def _start(self, domain: libvirt.virDomain | None, stop: Step) -> None:
         """Start what the run had shut down: it ran before, and an agent that has sealed it must do so again."""
@@ -124,7 +157,13 @@ class CaptureRecovery:
 
 @contextlib.contextmanager
 def freeze_disks(
-    connection: Connection, name: str, journal: Journal, token: str, *, quiesce: str = "auto"
+    connection: Connection,
+    name: str,
+    journal: Journal,
+    token: str,
+    purpose: Purpose | None = None,
+    *,
+    quiesce: str = "auto",
 ) -> t.Iterator[list[sources.DiskSource]]:
     """Yield the disks of the running domain called ``name`` as they are now; merges the overlays afterwards.
 
@@ -136,7 +175,7 @@ def freeze_disks(
     with_agent = _is_to_quiesce(domain, quiesce)
     definition = domain_xml.parse(text)
     disks = sources.find_disks(connection, definition)
-    intent = {"uri": connection.uri, "domain": name, "uuid": domain.UUIDString()}
+    intent = _describe_intent(connection, domain, purpose)
     with journal.begin(KIND, name, intent, recovery) as transaction:
         places = {
             disk.target: _make_overlay(connection, transaction, name, token, disk)
@@ -153,14 +192,18 @@ def freeze_disks(
 
 @contextlib.contextmanager
 def stop_domain(
-    connection: Connection, name: str, journal: Journal, method: seal.Method
+    connection: Connection,
+    name: str,
+    journal: Journal,
+    method: seal.Method,
+    purpose: Purpose | None = None,
 ) -> t.Iterator[None]:
     """Have the domain off for the block, sealed before by its agent if ``method`` says so; it is left off.
 
-    When the block raises, it is started again.
+    When the block raises, it is started again, unless the appliance that it is for is there all the same.
     """
     domain = domains.look_up(connection, name)
-    intent = {"uri": connection.uri, "domain": name, "uuid": domain.UUIDString()}
+    intent = _describe_intent(connection, domain, purpose)
     with journal.begin(KIND, name, intent, CaptureRecovery(connection)) as transaction:
         if method == "agent":
             step = transaction.begin_step("seal", uuid=domain.UUIDString())
@@ -173,15 +216,69 @@ def stop_domain(
 
 
 def settle(journal: Journal, connection: Connection, name: str, *, needs_agent: bool) -> None:
-    """Have a domain as it was before a run that died in capturing it; with ``needs_agent`` let its guest boot too."""
+    """Have a domain as it was before a run that died in capturing it; with ``needs_agent`` let its guest boot too.
+
+    One whose appliance is there is as that run would have left it, had it come to its end.
+    """
     stopped = False
-    for record in journal.list_unfinished(KIND, name):
-        if record.uri == connection.uri and not record.alive:
-            journal.recover(record, CaptureRecovery(connection))
-            stopped = stopped or any(step.name == "stop" for step in record.steps)
+    for record in _find_dead(journal, connection, name):
+        journal.recover(record, CaptureRecovery(connection))
+        stopped = stopped or any(step.name == "stop" for step in record.steps)
     if stopped and needs_agent:
         domain = domains.look_up(connection, name)
-        Waiter(_BOOT_SECONDS).holds(lambda: seal.has_agent(domain))
+        if domains.is_active(domain):
+            Waiter(_BOOT_SECONDS).holds(lambda: seal.has_agent(domain))
+
+
+def tell(journal: Journal, connection: Connection, name: str) -> None:
+    """Say what settle() would do, for check mode."""
+    for record in _find_dead(journal, connection, name):
+        actions = " ".join(describe_recovery(record, "roll_back"))
+        journal.warn(
+            f"{record} broke off, which a run that is not in check mode settles: {actions}"
+        )
+
+
+def _find_dead(journal: Journal, connection: Connection, name: str) -> list[Record]:
+    return [
+        record
+        for record in journal.list_unfinished(KIND, name)
+        if record.uri == connection.uri and not record.alive
+    ]
+
+
+def _describe_intent(
+    connection: Connection, domain: libvirt.virDomain, purpose: Purpose | None
+) -> dict[str, t.Any]:
+    """Return the intent of a record; without ``purpose`` the domain is as before however the run ends."""
+    intent = {"uri": connection.uri, "domain": domain.name(), "uuid": domain.UUIDString()}
+    return intent if purpose is None else {**intent, "purpose": purpose.as_intent()}
+
+
+def _read_purpose(record: Record) -> Purpose | None:
+    """Return what the capture was for; None where the release that began it did not say so."""
+    said = record.intent.get("purpose")
+    if not isinstance(said, dict):
+        return None
+    pool, name, version, token = (said.get(key) for key in ("pool", "name", "version", "token"))
+    if not (pool and name and version and token):
+        return None
+    return Purpose(str(pool), names.ApplianceId(str(name), str(version)), str(token))
+
+
+def _is_published(connection: Connection, record: Record) -> bool:
+    """Return whether the appliance of a capture is there, made by that very run; what cannot be read is not."""
+    purpose = _read_purpose(record)
+    if purpose is None:
+        return False
+    try:
+        catalogue = catalogues.open_catalogue(connection, purpose.pool)
+        manifest = catalogue.find(purpose.appliance.name, purpose.appliance.version)
+    except HeadroomError:
+        return False
+    disks = () if manifest is None else manifest.disks
+    volumes = (names.read_disk_volume(disk.volume) for disk in disks)
+    return any(volume is not None and volume.token == purpose.token for volume in volumes)
 
 
 def _is_to_quiesce(domain: libvirt.virDomain, quiesce: str) -> bool:
@@ -227,8 +324,10 @@ def describe_recovery(record: Record, _direction: Direction) -> list[str]:
     """Return in sentences what CaptureRecovery does with the record, in either direction."""
     SHAPE.check(record)
     steps = [step.arguments for step in record.steps if step.name == "overlay"]
+    purpose = _read_purpose(record)
+    unless = f", unless {purpose.appliance} was made of it" if purpose else ""
     started = [
-        f"Start {record.subject}, if it is off: it ran before."
+        f"Start {record.subject}, if it is off{unless}: it ran before."
         for step in record.steps
         if step.name == "stop"
     ]

@@ -33,6 +33,7 @@ from . import foreign
 from .build import Hardware
 from .capture import Capture
 from .images import Location, Means
+from .live import Purpose
 from .register import ApplianceRequest
 
 if t.TYPE_CHECKING:
@@ -99,7 +100,7 @@ def read_request(
         appliance=appliance,
         created=dt.datetime.fromtimestamp(now, dt.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
         token=token,
-        capture=_read_capture(params, journal, token),
+        capture=_read_capture(params, appliance, journal, token),
         files=files,
         means=means,
         template=_read_template(params["template"]),
@@ -123,7 +124,9 @@ def _read_manifest(data: t.Mapping[str, t.Any] | None, network: str | None) -> M
     return None if data is None else foreign.check_manifest(manifest.build_manifest(data), network)
 
 
-def _read_capture(params: Params, journal: Journal, token: str) -> Capture | None:
+def _read_capture(
+    params: Params, appliance: ApplianceId, journal: Journal, token: str
+) -> Capture | None:
     source = params["source"]
     if source["domain"] is None:
         return None
@@ -136,6 +139,7 @@ def _read_capture(params: Params, journal: Journal, token: str) -> Capture | Non
         params["seal"],
         source.get("domain_uuid"),
         params["unknown_elements"] == "keep",
+        Purpose(params["pool"], appliance, token),
     )
 
 

@@ -111,6 +111,28 @@ def test_a_guest_that_was_shut_down_for_nothing_runs_again(node: Connection) -> 
         assert domain.isActive()
 
 
+@pytest.mark.parametrize(
+    "purpose",
+    [
+        {"pool": "gone", "name": "web", "version": "1", "token": "0" * 12},
+        {"pool": "default", "name": "web", "version": "1", "token": "0" * 12},
+        {"pool": "default", "name": "web"},
+        {},
+        "web:1",
+        None,
+    ],
+)
+def test_one_whose_appliance_is_not_known_to_be_there_runs_again(
+    node: Connection, purpose: t.Any
+) -> None:
+    """Nothing but a manifest that can be read, of that very run, keeps it off."""
+    domain = domains.define(node, DOMAIN.format(top="a.qcow2", below=""))
+    record = stopping(node, domain, state="done")
+    record.intent["purpose"] = purpose
+    assert live.CaptureRecovery(node).resume(record) is None
+    assert domain.isActive()
+
+
 def test_another_guest_of_that_name_is_not_started(node: Connection) -> None:
     domain = domains.define(node, DOMAIN.format(top="a.qcow2", below=""))
     record = stopping(node, domain, state="done")

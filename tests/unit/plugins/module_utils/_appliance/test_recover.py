@@ -20,8 +20,10 @@ import pytest
 from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import (
     apply,
     build,
+    live,
     recover,
     register,
+    seal,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.images import Location
 from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue import catalogue, names
@@ -35,6 +37,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._journal.journal 
 from ansible_collections.headroom.libvirt.plugins.module_utils._journal.store import Store
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
     content,
+    domains,
     storage,
     storage_xml,
 )
@@ -59,6 +62,17 @@ CALLS: t.Final = (
     (storage, "create", 2),
     (content, "send_bytes", 1),
 )
+
+# A machine to capture. libvirt's test driver has no block jobs, so nothing is merged here.
+GOLDEN: t.Final = """<domain type='test'><name>golden</name><memory>8192</memory><os><type arch='i686'>hvm</type></os>
+<devices><disk type='file' device='disk'><driver name='qemu' type='raw'/><source file='/images/golden.raw'/>
+<target dev='vda'/></disk></devices></domain>"""
+CAPTURED: t.Final[dict[str, t.Any]] = {
+    "source": {**SOURCE, "domain": "golden", "feed": None, "uri": None},
+    "arch": None,
+    "memory": None,
+    "seal": "none",
+}
 
 Run = t.Callable[..., dict[str, t.Any]]
 
@@ -102,14 +116,14 @@ def put(shelf: Catalogue, name: str) -> None:
     storage.create(shelf.pool, name, storage_xml.build_volume_xml(new))
 
 
-def crash(
+def kill(
     journal: Journal,
     act: t.Callable[[], t.Any],
     call: tuple[t.Any, str, int],
     *,
     before: bool = False,
-) -> Record:
-    """Break a run off right after (or before) it made a call, leaving all that it had made."""
+) -> dict[str, Record]:
+    """Break a run off right after (or before) it made a call, leaving all that it had made: {kind: its record}."""
     module, name, number = call
     real, calls = getattr(module, name), itertools.count(1)
 
@@ -127,12 +141,28 @@ def crash(
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(module, name, failing)
-        patched.setattr(recover.RegistrationRecovery, "roll_back", leave)
-        patched.setattr(recover.UnregistrationRecovery, "roll_back", leave)
+        for recovery in (
+            recover.RegistrationRecovery,
+            recover.UnregistrationRecovery,
+            live.CaptureRecovery,
+        ):
+            patched.setattr(recovery, "roll_back", leave)
         with pytest.raises(KeyboardInterrupt):
             act()
-    (record,) = journal.list_unfinished()
-    assert not record.alive
+    records = journal.list_unfinished()
+    assert not any(record.alive for record in records)
+    return {record.kind: record for record in records}
+
+
+def crash(
+    journal: Journal,
+    act: t.Callable[[], t.Any],
+    call: tuple[t.Any, str, int],
+    *,
+    before: bool = False,
+) -> Record:
+    """As kill(), of a run that is about nothing but an appliance."""
+    (record,) = kill(journal, act, call, before=before).values()
     return record
 
 
@@ -332,3 +362,150 @@ def _write(journal: Journal) -> Path:
     path = Path(f"{journal.path}.raw")
     path.write_bytes(bytes(4096))
     return path
+
+
+@pytest.fixture
+def golden(shelf: Catalogue) -> domains.Domain:
+    """A running guest with a disk of its own."""
+    put(shelf, "golden.raw")
+    domain = domains.define(shelf.connection, GOLDEN)
+    domains.start(domain)
+    return domain
+
+
+@pytest.fixture
+def capture(run: Run) -> Run:
+    """A task that captures the guest, and shuts it down for that."""
+    source = {**CAPTURED["source"], "when_running": "shutdown", "quiesce": "auto"}
+    return functools.partial(run, **{**CAPTURED, "source": source})
+
+
+PUBLISHED: t.Final = (content, "send_bytes", 1)  # from here on the appliance is there
+
+
+def test_a_capture_whose_manifest_was_whole_comes_to_its_end(
+    journal: Journal, capture: Run, golden: domains.Domain
+) -> None:
+    """It is there, so nothing is left to do but what the run would have done of its guest: it stays off."""
+    left = kill(journal, capture, PUBLISHED)
+    assert set(left) == {"register", "capture"}
+    for _again in range(2):
+        assert capture()["changed"] is False
+        assert not golden.isActive()
+        assert journal.list_unfinished() == []
+    assert {record.state for record in journal.list_records()} == {"finished"}
+
+
+def test_only_the_end_of_a_capture_is_missing(
+    journal: Journal, capture: Run, golden: domains.Domain
+) -> None:
+    """Killed after the appliance's own end."""
+    left = kill(journal, capture, (register, "store", 1))
+    assert set(left) == {"capture"}
+    assert capture()["changed"] is False
+    assert not golden.isActive()
+    assert [record.state for record in journal.list_records()] == ["finished", "finished"]
+
+
+def test_nobody_waits_for_the_agent_of_a_guest_that_stays_off(
+    shelf: Catalogue,
+    journal: Journal,
+    capture: Run,
+    golden: domains.Domain,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The next capture of the same guest comes for another version."""
+    kill(journal, capture, (register, "store", 1))
+    monkeypatch.setattr(seal, "has_agent", lambda _domain: pytest.fail("waits"))
+    live.settle(journal, shelf.connection, "golden", needs_agent=True)
+    assert not golden.isActive()
+
+
+def test_check_mode_tells_of_a_capture_that_broke_off_and_leaves_it(
+    journal: Journal, capture: Run, golden: domains.Domain
+) -> None:
+    record = kill(journal, capture, (register, "store", 1))["capture"]
+    told: list[str] = []
+    object.__setattr__(journal, "warn", told.append)
+    assert capture(check_mode=True)["changed"] is False
+    assert told == [
+        f"the transaction {record.id} (capture of golden) broke off, which a run that is not in check mode settles: "
+        "Start golden, if it is off, unless web:1 was made of it: it ran before."
+    ]
+    assert [one.id for one in journal.list_unfinished()] == [record.id]
+    assert not golden.isActive()
+
+
+def test_a_capture_for_another_appliance_was_for_nothing(
+    journal: Journal, run: Run, capture: Run, golden: domains.Domain
+) -> None:
+    """Its guest ran before, and runs again, though the appliance of this task is there."""
+    assert run()["changed"] is True
+    kill(journal, functools.partial(capture, version="2"), (storage, "create", 1))
+    assert not golden.isActive()
+    assert capture()["changed"] is False
+    assert golden.isActive()
+    assert journal.list_unfinished() == []
+    assert {record.kind: record.state for record in journal.list_records()}["capture"] == (
+        "rolled_back"
+    )
+
+
+def test_an_appliance_that_another_run_made_is_not_that_of_the_capture(
+    shelf: Catalogue, journal: Journal, run: Run, capture: Run, golden: domains.Domain
+) -> None:
+    """As where two hosts share the pool: this one's copy was for nothing."""
+    kill(journal, capture, (storage, "create", 1))
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(recover, "settle", lambda *_arguments: None)
+        assert run()["changed"] is True
+    assert shelf.find("web", "1") is not None
+    assert capture()["changed"] is False
+    assert golden.isActive()
+
+
+OVERLAY: t.Final = "headroom-capture.golden.tok.vda.qcow2"
+
+
+@pytest.fixture
+def frozen(shelf: Catalogue, journal: Journal, run: Run, golden: domains.Domain) -> Run:
+    """A task that captures the guest as it runs; one was killed after the appliance's end, with its overlay there."""
+    made = run()["appliance"]["disks"][0]["volume"]
+    put(shelf, OVERLAY)
+    token = t.cast("names.DiskVolume", names.read_disk_volume(made)).token
+    purpose = live.Purpose("default", WEB, token).as_intent()
+    intent = {"uri": shelf.connection.uri, "uuid": golden.UUIDString(), "purpose": purpose}
+    path = f"/images/{OVERLAY}"
+
+    def die() -> None:
+        with journal.begin(live.KIND, "golden", intent) as transaction:
+            transaction.begin_step("overlay", pool="default", name=OVERLAY, target="vda", path=path)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        die()
+    source = {**CAPTURED["source"], "when_running": "live", "quiesce": "never"}
+    return functools.partial(run, **{**CAPTURED, "source": source})
+
+
+def test_overlays_of_a_capture_go_though_its_appliance_is_there(
+    shelf: Catalogue, journal: Journal, frozen: Run, golden: domains.Domain
+) -> None:
+    assert frozen()["changed"] is False
+    assert OVERLAY not in volumes(shelf)
+    assert golden.isActive()
+    assert {record.state for record in journal.list_records()} == {"finished"}
+
+
+def test_a_guest_that_stays_on_its_overlay_is_no_success(
+    shelf: Catalogue, journal: Journal, frozen: Run, golden: domains.Domain
+) -> None:
+    """It was powered off since: libvirt cannot merge then, and somebody has to start it."""
+    domains.power_off(golden)
+    text = GOLDEN.replace("golden.raw", OVERLAY).replace("type='raw'", "type='qcow2'")
+    named = f"<name>golden</name><uuid>{golden.UUIDString()}</uuid>"
+    domains.define(shelf.connection, text.replace("<name>golden</name>", named))
+    with pytest.raises(Conflict, match=rf"stays on the overlay /images/{OVERLAY}.*Start it"):
+        frozen()
+    assert OVERLAY in volumes(shelf)
+    assert [record.kind for record in journal.list_unfinished()] == [live.KIND]
