@@ -48,6 +48,7 @@ extends_documentation_fragment:
   - headroom.libvirt.journal
   - headroom.libvirt.attributes
   - headroom.libvirt.attributes.info_module
+  - headroom.libvirt.attributes.actiongroup_all
 """
 
 EXAMPLES = r"""
