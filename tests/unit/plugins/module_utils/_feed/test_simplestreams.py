@@ -131,10 +131,21 @@ def test_a_feed_may_say_the_longer_checksum_alone() -> None:
     assert "gives no sha512" in (found.problem or "")
 
 
+@pytest.mark.parametrize("version", ["../../etc/cron.d/box", "1/2", "1 2", "-1", "a..b", ""])
+def test_a_version_that_leads_elsewhere_is_refused_and_not_made_fit(version: str) -> None:
+    data = json.loads(json.dumps(LXD))
+    (product,) = data["products"].values()
+    product["versions"][version] = product["versions"]["20260501_05:24"]
+    offered = simplestreams.read_products(data)
+    usable = [entry.version for entry in offered if entries.find_problem(entry) is None]
+    assert usable == ["20260501_05-24"]
+    assert len(offered) == 2
+
+
 def test_two_versions_of_one_name_are_one_and_a_problem() -> None:
     data = json.loads(json.dumps(LXD))
     (product,) = data["products"].values()
-    product["versions"]["20260501_05/24"] = product["versions"]["20260501_05:24"]
+    product["versions"]["20260501_05-24"] = product["versions"]["20260501_05:24"]
     first, second = simplestreams.read_products(data)
     assert first.problem is None
     assert "has two versions that would be called 20260501_05-24" in (second.problem or "")
