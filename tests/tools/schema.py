@@ -55,13 +55,15 @@ def find_unknown(places: set[Place]) -> list[str]:
 
 def _read_definitions(folder: Path) -> tuple[dict[str, list[t.Any]], t.Any]:
     definitions: dict[str, list[t.Any]] = {}
-    names, start = ["domain.rng"], None
-    for name in names:
+    waiting, read, start = ["domain.rng"], set[str](), None
+    while waiting:
+        name = waiting.pop(0)
+        if name in read:
+            continue
+        read.add(name)
         root = etree.parse(folder / name).getroot()
         start = root.find(f"{_RNG}start") if start is None else start
-        for include in root.iter(f"{_RNG}include"):
-            if include.get("href") not in names:
-                names.append(include.get("href", ""))
+        waiting += [include.get("href", "") for include in root.iter(f"{_RNG}include")]
         for definition in root.iter(f"{_RNG}define"):
             definitions.setdefault(definition.get("name", ""), []).append(definition)
     return definitions, start

@@ -83,7 +83,7 @@ def parse_cpus(text: str) -> list[int]:
     """Return the numbers that libvirt's notation ``0-3,^2,8`` stands for, sorted."""
     numbers: set[int] = set()
     for part in filter(None, (part.strip() for part in text.split(","))):
-        first, _, last = part.lstrip("^").partition("-")
+        first, _dash, last = part.lstrip("^").partition("-")
         part_numbers = range(int(first), int(last or first) + 1)
         numbers = (
             numbers.difference(part_numbers) if part[0] == "^" else numbers.union(part_numbers)

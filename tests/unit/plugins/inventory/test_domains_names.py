@@ -265,11 +265,22 @@ def test_what_a_later_file_constructs_is_of_the_guest_and_not_of_a_group(
     assert "is_web_1" in {group.name.replace("-", "_") for group in inventory.hosts["web-1"].groups}
 
 
+class AddedHost(dict[str, t.Any]):
+    """What a task with add_host hands in: a mapping for older ansible-cores, attributes for newer ones."""
+
+    host_name = "web-1"
+    host_vars: t.ClassVar = {"port": 80}
+    parent_group_names: t.ClassVar = ["chosen"]
+
+    def __init__(self) -> None:
+        super().__init__(
+            host_name=self.host_name, host_vars=self.host_vars, groups=self.parent_group_names
+        )
+
+
 def test_a_host_that_a_task_adds_is_the_guest_of_that_name(inventories: Inventories) -> None:
     inventory = read(write_guests(inventories, xml("web-1")))
-    inventory.add_dynamic_host(
-        {"host_name": "web-1", "groups": ["chosen"], "host_vars": {"port": 80}}, {}
-    )
+    inventory.add_dynamic_host(AddedHost(), {})
     assert list(inventory.hosts) == ["web-1"]
     assert [host.name for host in inventory.get_hosts("chosen")] == ["web-1"]
 

@@ -41,7 +41,7 @@ def read_options(documentation: t.Mapping[str, t.Any]) -> Options:
     """Return the options of a documentation with those of the fragments that it names."""
     options = dict(documentation.get("options", {}))
     for fragment in documentation.get("extends_documentation_fragment", []):
-        name, _, part = fragment.removeprefix("headroom.libvirt.").partition(".")
+        name, _dot, part = fragment.removeprefix("headroom.libvirt.").partition(".")
         class_ = importlib.import_module(f"{COLLECTION}.doc_fragments.{name}").ModuleDocFragment
         text = getattr(class_, part.upper() or "DOCUMENTATION")
         options.update(yaml.safe_load(text).get("options", {}))
