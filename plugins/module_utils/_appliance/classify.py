@@ -99,7 +99,7 @@ def refuse_unclonable(root: Element) -> None:
 
 def refuse_unknown(root: Element) -> None:
     """Raise Unsupported naming each element and attribute that the table of libvirt's schema does not have."""
-    unknown = [place.path for place in domain_schema.find_unknown(root)]
+    unknown = domain_schema.find_unknown(root)
     if unknown:
         raise Unsupported(
             f"the domain has {', '.join(unknown)}, which this release does not know: it cannot say whether each clone "

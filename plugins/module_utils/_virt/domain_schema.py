@@ -461,13 +461,6 @@ _WHOLE: t.Final = (
 )
 
 
-class UnknownPlace(t.NamedTuple):
-    """An element, or an attribute of one, that the table does not have."""
-
-    path: str
-    """Such as ``devices/disk/thing`` or ``devices/disk/@thing``."""
-
-
 @dataclasses.dataclass(frozen=True)
 class _Rows:
     """The table, by path: what stands for one place, and what stands for every place with such an end."""
@@ -522,18 +515,21 @@ def get_name(element: Element) -> str:
     return str(element.tag).rpartition("}")[2]
 
 
-def find_unknown(root: Element) -> list[UnknownPlace]:
-    """Return what of a parsed ``<domain>`` is not in the table; nothing below an element that is not."""
+def find_unknown(root: Element) -> list[str]:
+    """Return what of a parsed ``<domain>`` is not in the table, as ``devices/disk/thing`` or ``devices/disk/@thing``.
+
+    Nothing below an element that is not in the table is named.
+    """
     return list(_iterate_unknown(root, ()))
 
 
-def _iterate_unknown(element: Element, path: Path) -> t.Iterator[UnknownPlace]:
+def _iterate_unknown(element: Element, path: Path) -> t.Iterator[str]:
     if classify_element(path) is None:
-        yield UnknownPlace("/".join(path))
+        yield "/".join(path)
         return
     for name in element.attrib:
         if classify_attribute(path, str(name)) is None:
-            yield UnknownPlace("/".join((*path, f"@{name!s}")))
+            yield "/".join((*path, f"@{name!s}"))
     for child in element:
         if isinstance(child.tag, str):
             yield from _iterate_unknown(child, (*path, get_name(child)))
