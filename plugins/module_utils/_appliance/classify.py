@@ -99,7 +99,7 @@ def refuse_unclonable(root: Element) -> None:
 
 def refuse_unknown(root: Element) -> None:
     """Raise Unsupported naming each element and attribute that the table of libvirt's schema does not have."""
-    unknown = domain_schema.find_unknown(root)
+    unknown = ["/".join(path) for path in domain_schema.find_places(root, None)]
     if unknown:
         raise Unsupported(
             f"the domain has {', '.join(unknown)}, which this release does not know: it cannot say whether each clone "
@@ -225,22 +225,8 @@ def _find_arguments(root: Element) -> t.Iterator[Finding]:
 
 
 def _find_exclusive(root: Element, *, told: tuple[str, ...]) -> t.Iterator[Finding]:
-    for path in _iterate_exclusive(root, ()):
+    for path in domain_schema.find_places(root, "exclusive"):
         text = "/".join(path)
         if not text.startswith((*_OF_DISKS, *told)):
             start = "/".join(path[: 2 if path[0] == "devices" else 1])
             yield f"<{text}>", _REMEDIES.get(start, "")
-
-
-def _iterate_exclusive(
-    element: Element, path: domain_schema.Path
-) -> t.Iterator[domain_schema.Path]:
-    if domain_schema.classify_element(path) == "exclusive":
-        yield path
-        return
-    for name in element.attrib:
-        if domain_schema.classify_attribute(path, str(name)) == "exclusive":
-            yield (*path, f"@{name!s}")
-    for child in element:
-        if isinstance(child.tag, str):
-            yield from _iterate_exclusive(child, (*path, domain_schema.get_name(child)))

@@ -7,8 +7,8 @@
 
 """What each element and attribute of a domain's XML is: the one table of libvirt's schema. Pure.
 
-``classify_element``, ``classify_attribute`` and ``classify_text`` say it of one place, ``find_unknown`` names what of a
-domain the table does not have. A test holds the table against the schemas that libvirt installs: what a release adds
+``classify_element``, ``classify_attribute`` and ``classify_text`` say it of one place, ``find_places`` names what a
+domain has of a kind, or of none. A test holds the table against the schemas that libvirt installs: what a release adds
 is unknown until somebody has decided what it is.
 """
 
@@ -515,24 +515,24 @@ def get_name(element: Element) -> str:
     return str(element.tag).rpartition("}")[2]
 
 
-def find_unknown(root: Element) -> list[str]:
-    """Return what of a parsed ``<domain>`` is not in the table, as ``devices/disk/thing`` or ``devices/disk/@thing``.
+def find_places(root: Element, kind: Kind | None) -> list[Path]:
+    """Return the paths of what a parsed ``<domain>`` has of a kind; with None, of what is not in the table.
 
-    Nothing below an element that is not in the table is named.
+    The last step of an attribute's path is ``@name``. Nothing below an element of the kind is named.
     """
-    return list(_iterate_unknown(root, ()))
+    return list(_iterate_places(root, kind, ()))
 
 
-def _iterate_unknown(element: Element, path: Path) -> t.Iterator[str]:
-    if classify_element(path) is None:
-        yield "/".join(path)
+def _iterate_places(element: Element, kind: Kind | None, path: Path) -> t.Iterator[Path]:
+    if classify_element(path) == kind:
+        yield path
         return
     for name in element.attrib:
-        if classify_attribute(path, str(name)) is None:
-            yield "/".join((*path, f"@{name!s}"))
+        if classify_attribute(path, str(name)) == kind:
+            yield (*path, f"@{name!s}")
     for child in element:
         if isinstance(child.tag, str):
-            yield from _iterate_unknown(child, (*path, get_name(child)))
+            yield from _iterate_places(child, kind, (*path, get_name(child)))
 
 
 def _find_whole(path: Path) -> Path | None:

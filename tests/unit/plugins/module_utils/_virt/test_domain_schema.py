@@ -87,7 +87,7 @@ def test_the_unknown_is_named_with_its_place_and_nothing_below_it() -> None:
         "<domain type='kvm' colour='red'><name>a</name><devices><disk teapot='1'><target dev='vda'/></disk>"
         "<teapot><address slot='1'/></teapot></devices></domain>"
     )
-    assert domain_schema.find_unknown(root) == [
+    assert ["/".join(path) for path in domain_schema.find_places(root, None)] == [
         "@colour",
         "devices/disk/@teapot",
         "devices/teapot",
