@@ -336,6 +336,23 @@ members:
       type: str
       returned: success
       sample: "2026-11-23T00:14:32Z"
+    appliance:
+      description: The appliance that it is a clone of, as C(name:version); V(none) of a machine that is none.
+      type: str
+      returned: success
+      sample: web:1.0
+    labelled:
+      description:
+        - Whether somebody put it into the fleet, and no clone task made it for that. Provisioning counts it, and never
+          removes, parks or replaces it.
+      type: bool
+      returned: success
+      sample: false
+    in_service:
+      description: Whether it has been put into service; V(none) where nobody keeps account of that.
+      type: bool
+      returned: success
+      sample: true
     activity:
       description: The CPU cores that it uses, by which the most idle is found; V(none) when that is not known.
       type: float

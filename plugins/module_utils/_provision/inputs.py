@@ -259,9 +259,18 @@ def _read_members(sample: Value, host: str) -> list[Member]:
             created=member["created"].read_optional(_read_moment),
             activity=member["activity"].read_optional(Value.require_number),
             machine=member["machine"].read_optional(Value.require_machine),
+            version=member["appliance"].read_optional(Value.require_text),
+            labelled=bool(member["labelled"].value),
+            in_service=member["in_service"].value is not False,
+            healthy=_read_health(member["healthy"]),
+            health_reason=member["health_reason"].read_optional(Value.require_text),
         )
         for member in sample["members"].require_items()
     ]
+
+
+def _read_health(value: Value) -> bool | None:
+    return None if value.value is None else bool(value.value)
 
 
 def _read_moment(value: Value) -> float:

@@ -52,7 +52,10 @@ class Member:
 
     ``state`` is libvirt's, and ``saved`` for one that is off with its memory saved. ``machine`` is what names it on any
     host, where its sample tells that. ``double`` says that another host has one of its name: it serves, and is not
-    to be touched.
+    to be touched. ``version`` is the appliance that it is a clone of, as ``name:version``; None of a machine that no
+    clone task made for the fleet, which is ``labelled``: it counts, and nothing is done to it. ``in_service`` says
+    whether it has been put into service since it was made or woken. ``healthy`` is what its health check says, for the
+    ``health_reason``; None where nobody asked.
     """
 
     name: str
@@ -65,6 +68,11 @@ class Member:
     machine: t.Mapping[str, t.Any] | None = dataclasses.field(default=None, hash=False)
     double: bool = False
     state_reason: str | None = None
+    version: str | None = None
+    labelled: bool = False
+    in_service: bool = True
+    healthy: bool | None = None
+    health_reason: str | None = None
 
     @property
     def is_broken(self) -> bool:
@@ -75,7 +83,7 @@ class Member:
     def can_wake(self) -> bool:
         """Whether it does not run, and nothing but a start or a resume is needed so that it does."""
         is_parked = self.state != "paused" or self.state_reason in _PARKED_REASONS
-        return self.state in SPARE and is_parked and not self.double
+        return self.state in SPARE and is_parked and not self.double and not self.labelled
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,7 +115,7 @@ class Observation:
     def is_down(self) -> bool:
         """Whether no machine runs, although some are off that nobody parked."""
         return not self.running and any(
-            member.can_wake and member.state not in PARKED for member in self.members
+            member.state in SPARE and member.state not in PARKED for member in self.members
         )
 
     @property

@@ -79,7 +79,7 @@ def _stop_running(observed: Observation, rule: Rule, keep: int, parked: int) -> 
 
 
 def _stays(member: Member, rule: Rule) -> bool:
-    return member.protected or member.double or rule.protects(member.name)
+    return member.protected or member.double or member.labelled or rule.protects(member.name)
 
 
 def _sort_by_idleness(members: list[Member]) -> list[Member]:

@@ -19,7 +19,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._text import (
     join_names,
 )
 
-from .model import PARKED, Action, Member, Observation, Part
+from .model import PARKED, RUNNING, Action, Member, Observation, Part
 
 if t.TYPE_CHECKING:
     from .rule import Rule
@@ -102,7 +102,8 @@ def _limit_count(
     held_back: list[str] = []
     count = max(0, serving) + parked
     # A machine that is just shutting down does not serve, but exists: with it the fleet must not pass its maximum.
-    space = max(0, rule.max + rule.most_parked - len(observed.members))
+    existing = sum(member.state in RUNNING or not member.labelled for member in observed.members)
+    space = max(0, rule.max + rule.most_parked - existing)
     if space < count:
         held_back.append(
             f"{_describe_missing(serving, parked, space)}: with those that are going down the fleet has rule.max "

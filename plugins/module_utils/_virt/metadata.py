@@ -12,6 +12,7 @@ libvirt is the database of machines, so this is all that the collection knows of
 
 from __future__ import annotations
 
+import copy
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import HeadroomError
@@ -30,6 +31,20 @@ NAMESPACE: t.Final = "urn:headroom:libvirt:1"
 PREFIX: t.Final = "headroom"
 _ROOT: t.Final = f"{{{NAMESPACE}}}machine"
 _TEXTS: t.Final = ("fleet", "tenant", "appliance", "parent", "created")
+# What this release writes; whatever else stands there is a newer one's, or somebody's own, and stays.
+_KNOWN: t.Final = frozenset(
+    {
+        *_TEXTS,
+        "volume",
+        "reservation",
+        "tag",
+        "protected",
+        "labelled",
+        "in_service",
+        "dependency",
+        "service",
+    }
+)
 
 
 class VolumeRef(t.NamedTuple):
@@ -47,13 +62,21 @@ class ReservationRef(t.NamedTuple):
     address: str
 
 
+class Standing(t.NamedTuple):
+    """Whether a machine has been put into service, and since when (ISO 8601, in UTC) it has or has not."""
+
+    in_service: bool
+    since: str
+
+
 class Metadata(t.NamedTuple):
     """What a machine is for.
 
     ``appliance`` is ``name:version``, ``parent`` the UUID of the domain or the ``name:version`` that it was cloned
     from, ``created`` an ISO 8601 time in UTC, ``volumes`` and ``reservations`` what belongs to this machine alone and
     goes with it, ``tags`` words that the operator chose. ``dependency`` is what it still reads from another host,
-    ``service`` whom a helper serves.
+    ``service`` whom a helper serves. ``labelled`` says that an operator put a machine into its fleet, and no clone task
+    did. ``standing`` says whether it has been put into service; None where nobody keeps account of that.
     """
 
     fleet: str | None = None
@@ -67,6 +90,13 @@ class Metadata(t.NamedTuple):
     tags: tuple[str, ...] = ()
     dependency: Dependency | None = None
     service: Service | None = None
+    labelled: bool = False
+    standing: Standing | None = None
+
+    @property
+    def is_member(self) -> bool:
+        """Whether a clone task made the machine for its fleet, so that provisioning may park and remove it."""
+        return self.fleet is not None and self.appliance is not None and not self.labelled
 
     def as_dict(self) -> dict[str, t.Any]:
         """Return the values as JSON-able data."""
@@ -77,6 +107,7 @@ class Metadata(t.NamedTuple):
             # the token is all that keeps others from the disks that are served
             "dependency": self.dependency and {**self.dependency._asdict(), "token": "***"},
             "service": self.service and self.service._asdict(),
+            "standing": self.standing and self.standing._asdict(),
         }
 
 
@@ -85,9 +116,22 @@ def build_element(metadata: Metadata) -> etree._Element:
     return _fill(etree.Element(_ROOT, nsmap={PREFIX: NAMESPACE}), metadata, f"{{{NAMESPACE}}}")
 
 
-def build_bare_element(metadata: Metadata) -> etree._Element:
-    """Return the element as virDomainSetMetadata wants it: in no namespace, as libvirt puts it into ours."""
-    return _fill(etree.Element("machine"), metadata, "")
+def build_bare_element(
+    metadata: Metadata, unknown: t.Iterable[etree._Element] = ()
+) -> etree._Element:
+    """Return the element as virDomainSetMetadata wants it: in no namespace, as libvirt puts it into ours.
+
+    ``unknown`` children that it had before stay in it.
+    """
+    root = _fill(etree.Element("machine"), metadata, "")
+    root.extend(copy.deepcopy(list(unknown)))
+    return root
+
+
+def find_unknown(root: etree._Element | None) -> list[etree._Element]:
+    """Return the children of the element that this release does not know."""
+    children = [] if root is None else root.iterchildren("*")
+    return [child for child in children if etree.QName(child).localname not in _KNOWN]
 
 
 def read_element(root: etree._Element | None) -> Metadata:
@@ -101,6 +145,15 @@ def read_element(root: etree._Element | None) -> Metadata:
     texts = {name: child.text or None for name, child in reversed(children) if name in _TEXTS}
     return Metadata(
         protected=any(name == "protected" for name, _child in children),
+        labelled=any(name == "labelled" for name, _child in children),
+        standing=next(
+            (
+                Standing(child.text == "true", child.get("since", ""))
+                for name, child in children
+                if name == "in_service"
+            ),
+            None,
+        ),
         volumes=tuple(
             VolumeRef(pool=child.get("pool", ""), name=child.text or "")
             for name, child in children
@@ -136,6 +189,19 @@ def _add_children(root: etree._Element, metadata: Metadata, namespace: str) -> N
         value = getattr(metadata, name)
         if value is not None:
             etree.SubElement(root, namespace + name).text = value
+    _add_lists(root, metadata, namespace)
+    for flag in ("protected", "labelled"):
+        if getattr(metadata, flag):
+            etree.SubElement(root, namespace + flag)
+    if metadata.standing is not None:
+        _add_standing(root, metadata.standing, namespace)
+    if metadata.dependency is not None:
+        add_dependency(root, metadata.dependency, namespace)
+    if metadata.service is not None:
+        add_service(root, metadata.service, namespace)
+
+
+def _add_lists(root: etree._Element, metadata: Metadata, namespace: str) -> None:
     for volume in metadata.volumes:
         etree.SubElement(root, f"{namespace}volume", pool=volume.pool).text = volume.name
     for reservation in metadata.reservations:
@@ -145,12 +211,11 @@ def _add_children(root: etree._Element, metadata: Metadata, namespace: str) -> N
         element.text = reservation.address
     for tag in metadata.tags:
         etree.SubElement(root, f"{namespace}tag").text = tag
-    if metadata.protected:
-        etree.SubElement(root, f"{namespace}protected")
-    if metadata.dependency is not None:
-        add_dependency(root, metadata.dependency, namespace)
-    if metadata.service is not None:
-        add_service(root, metadata.service, namespace)
+
+
+def _add_standing(root: etree._Element, standing: Standing, namespace: str) -> None:
+    element = etree.SubElement(root, f"{namespace}in_service", since=standing.since)
+    element.text = "true" if standing.in_service else "false"
 
 
 def find_in(domain: etree._Element) -> Metadata:
@@ -159,11 +224,12 @@ def find_in(domain: etree._Element) -> Metadata:
 
 
 def put_in(domain: etree._Element, metadata: Metadata) -> None:
-    """Set the metadata of a parsed ``<domain>``, leaving other namespaces' alone."""
+    """Set the metadata of a parsed ``<domain>``, leaving other namespaces' alone, and what is not known in ours."""
     container = domain.find("metadata")
     if container is None:
         container = etree.SubElement(domain, "metadata")
-    old = container.find(_ROOT)
+    element, old = build_element(metadata), container.find(_ROOT)
     if old is not None:
+        element.extend(find_unknown(old))
         container.remove(old)
-    container.append(build_element(metadata))
+    container.append(element)

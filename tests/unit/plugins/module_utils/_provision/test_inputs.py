@@ -96,6 +96,23 @@ def test_results_become_what_a_plan_is_made_of() -> None:
     assert (observed.unknown, observed.notes) == ({}, ())
 
 
+def test_members_tell_their_version_and_whether_they_serve() -> None:
+    row = {
+        **SAMPLE["members"][0],
+        "appliance": "web:1.0",
+        "labelled": False,
+        "in_service": False,
+        "healthy": False,
+        "health_reason": "it did not answer on port 80",
+    }
+    sample = {**SAMPLE, "members": [row, {"name": "pet", "state": "running", "labelled": True}]}
+    member, pet = look({"name": "a", "facts": FACTS, "sample": sample}).members
+    assert (member.version, member.labelled, member.in_service) == ("web:1.0", False, False)
+    assert (member.healthy, member.health_reason) == (False, "it did not answer on port 80")
+    # A sample of an older release tells nothing of these: what nobody keeps account of serves.
+    assert (pet.version, pet.labelled, pet.in_service, pet.healthy) == (None, True, True, None)
+
+
 def test_a_history_may_be_csv_and_is_then_the_hosts_part() -> None:
     csv = "timestamp,demand\n1970-01-01T00:00:03Z,\n1970-01-01T00:00:13Z,5\n"
     host = {"name": "a", "facts": FACTS, "sample": changed(SAMPLE, "history", csv)}

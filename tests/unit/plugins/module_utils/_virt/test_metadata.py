@@ -22,6 +22,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._virt.dependency 
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.metadata import (
     Metadata,
     ReservationRef,
+    Standing,
     VolumeRef,
 )
 
@@ -81,6 +82,8 @@ METADATA = st.builds(
     tags=st.lists(TEXT, max_size=3).map(tuple),
     dependency=st.none() | DEPENDENCIES,
     service=st.none() | SERVICES,
+    labelled=st.booleans(),
+    standing=st.none() | st.builds(Standing, in_service=st.booleans(), since=TIMES),
 )
 
 
@@ -104,6 +107,36 @@ def test_replaces_ours_and_leaves_others_alone(first: Metadata, second: Metadata
     assert metadata.find_in(again) == second
     assert again.findtext("metadata/{urn:other}os") == "12"
     assert len(again.findall("metadata/*")) == 2
+
+
+@given(METADATA)
+def test_what_a_newer_release_wrote_stays(value: Metadata) -> None:
+    domain = element_xml.parse_element(
+        f"<domain><metadata><h:machine xmlns:h='{metadata.NAMESPACE}'><h:fleet>old</h:fleet>"
+        "<h:zone rack='7'>eu</h:zone></h:machine></metadata></domain>"
+    )
+    metadata.put_in(domain, value)
+    (element,) = domain.findall("metadata/*")
+    assert metadata.read_element(element) == value
+    assert [child.attrib for child in metadata.find_unknown(element)] == [{"rack": "7"}]
+    bare = metadata.build_bare_element(value, metadata.find_unknown(element))
+    assert [child.text for child in metadata.find_unknown(bare)] == ["eu"]
+    assert len(metadata.find_unknown(element)) == 1
+
+
+@pytest.mark.parametrize(
+    ("value", "is_member"),
+    [
+        (Metadata(fleet="web", appliance="web:1"), True),
+        (Metadata(fleet="web", appliance="web:1", labelled=True), False),
+        (Metadata(fleet="web"), False),
+        (Metadata(appliance="web:1"), False),
+    ],
+)
+def test_only_what_a_clone_task_made_for_its_fleet_is_its_member(
+    value: Metadata, is_member: bool
+) -> None:
+    assert value.is_member is is_member
 
 
 def test_no_metadata_says_nothing() -> None:
