@@ -43,6 +43,8 @@ _SHARED_PARAMETERS: t.Final = frozenset({"DHCPSERVER", "GATEWAY", "PROJNET", "PR
 _SYSTEM_ENTRIES: t.Final = frozenset({"serial", "uuid", "asset"})
 # systemd takes these for its guest alone: a host name, a machine id, keys.
 _CREDENTIAL: t.Final = "io.systemd.credential"
+# What of a card's backend is one machine's: a log, and what its DHCP calls the guest.
+_OF_BACKENDS: t.Final = frozenset({"logFile", "hostname", "fqdn"})
 _MAC: t.Final = re.compile(r"[0-9A-Fa-f]{1,2}([:-][0-9A-Fa-f]{1,2}){5}")
 _CONSOLES: t.Final = frozenset({"serial", "console", "parallel"})
 # Of what goes, what its owner may miss; the rest (name, UUID, addresses of cards, …) is what makes a clone a clone.
@@ -61,6 +63,7 @@ _NOTED: t.Final = frozenset(
         "launchSecurity/dhCert",
         "launchSecurity/session",
         "numatune",
+        "os/varstore",
     )
 )
 # libvirt's names for the aliases that it leaves to people, and that other elements refer to.
@@ -173,7 +176,7 @@ def _strip_firmware(root: Element) -> None:
     system = root.find("os")
     if system is None:
         return
-    loader, nvram = system.find("loader"), system.find("nvram")
+    loader = system.find("loader")
     chosen = system.get("firmware") is not None
     if loader is not None and chosen:
         asked = {name: loader.get(name) for name in ("secure", "stateless")}
@@ -182,15 +185,15 @@ def _strip_firmware(root: Element) -> None:
         loader.attrib.update({name: value for name, value in asked.items() if value is not None})
         if not loader.attrib:
             system.remove(loader)
-    if nvram is not None:
-        nvram.text = None
-        for child in list(nvram):
-            nvram.remove(child)
-        keep = () if chosen else ("template", "templateFormat")
-        for name in set(nvram.attrib) - set(keep):
-            del nvram.attrib[name]
-        if not nvram.attrib:
-            system.remove(nvram)
+    keep = () if chosen else ("template", "templateFormat")
+    for variables in [*system.findall("nvram"), *system.findall("varstore")]:
+        variables.text = None
+        for child in list(variables):
+            variables.remove(child)
+        for name in set(variables.attrib) - set(keep):
+            del variables.attrib[name]
+        if not variables.attrib:
+            system.remove(variables)
 
 
 def _strip_disks(root: Element) -> None:
@@ -209,7 +212,7 @@ def _strip_interfaces(root: Element) -> None:
             _remove(parameters)
     for interface in root.iterfind("devices/interface"):
         backend = interface.find("backend")
-        if backend is not None and set(backend.attrib) == {"logFile"}:
+        if backend is not None and backend.attrib and set(backend.attrib) <= _OF_BACKENDS:
             interface.remove(backend)
     for parameter in root.findall("devices/interface/filterref/parameter"):
         if parameter.get("name") not in _SHARED_PARAMETERS and _is_address(

@@ -46,8 +46,10 @@ _TOP: t.Final = ("name", "uuid", "title", "description")
 _TUNING_OF_VCPUS: t.Final = (
     "cputune/vcpusched",
     "cputune/cachetune/monitor",
+    "cputune/energytune/monitor",
     "cputune/memorytune/monitor",
     "cputune/cachetune",
+    "cputune/energytune",
     "cputune/memorytune",
 )
 

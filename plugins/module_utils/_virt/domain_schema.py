@@ -63,7 +63,7 @@ _TABLE: t.Final[t.Mapping[Kind, str]] = {
         **/address @base @bus @controller @cssid @devno @domain @function @iobase @irq @multifunction @port @reg @slot
         **/address+ @ssid @target @type @unit
         **/address/zpci @fid @uid
-        **/acpi @index
+        **/acpi @index @nodeset
         **/boot @loadparm @order
         **/driver @ats @iommu @packed @page_per_vq
         **/rom @bar @enabled
@@ -91,7 +91,7 @@ _TABLE: t.Final[t.Mapping[Kind, str]] = {
         devices/disk/blockio @discard_granularity @logical_block_size @physical_block_size
         devices/disk/geometry @cyls @heads @secs @trans
         devices/disk/{product,readonly,vendor}
-        devices/disk/target @bus @dev @removable @rotation_rate
+        devices/disk/target @bus @dev @dpofua @removable @rotation_rate
         devices/graphics @type
         devices/graphics/audio @id
         devices/hub @type
@@ -105,7 +105,9 @@ _TABLE: t.Final[t.Mapping[Kind, str]] = {
         devices/interface/driver/host+ @gso @mrg_rxbuf
         devices/interface/teaming @persistent @type
         devices/iommu @model
-        devices/iommu/driver @aw_bits @caching_mode @dma_translation @eim @intremap @iotlb
+        devices/iommu/driver @accel @aw_bits @caching_mode @cmdqv @dma_translation @eim @intremap @iotlb
+        devices/iommu/driver+ @oas @passthrough @pciBus @ril @ssidsize @xtsup
+        devices/iommu/driver/granule @mode @size @unit
         devices/memballoon @autodeflate @freePageReporting @model
         devices/memballoon/stats @period
         devices/memory @access @discard @model
@@ -136,14 +138,14 @@ _TABLE: t.Final[t.Mapping[Kind, str]] = {
         devices/tpm/backend/profile @name @removeDisabled @source
         devices/video
         devices/video/driver @name @vgaconf
-        devices/video/model @blob @heads @primary @ram @type @vgamem @vram @vram64
+        devices/video/model @blob @device @edid @heads @primary @ram @type @vgamem @vram @vram64
         devices/video/model/acceleration @accel2d @accel3d
         devices/video/model/resolution @x @y
         devices/vsock @model
         devices/vsock/cid @auto
         devices/watchdog @action @model
         features
-        features/{acpi,pae,privnet,viridian}
+        features/{acpi,pae,privnet,viridian,virtualization}
         features/{aia,cfpc,ibs,sbbc} @value
         features/apic @eoi
         features/async-teardown @enabled
@@ -184,6 +186,7 @@ _TABLE: t.Final[t.Mapping[Kind, str]] = {
         keywrap/cipher @name @state
         launchSecurity @authorKey @kernelHashes @type @vcek
         launchSecurity/{cbitpos,guestVisibleWorkarounds,hostData,idAuth,idBlock,policy,reducedPhysBits}
+        launchSecurity/{mrConfigId,mrOwner,mrOwnerConfig}
         maxMemory @slots @unit
         memory @unit
         os @firmware
@@ -196,6 +199,7 @@ _TABLE: t.Final[t.Mapping[Kind, str]] = {
         os/loader @format @readonly @secure @stateless @type
         os/nvram @format @templateFormat @type
         os/type @arch @machine
+        os/varstore
         pm
         pm/{suspend-to-disk,suspend-to-mem} @enabled
         sysinfo @type
@@ -221,6 +225,8 @@ _TABLE: t.Final[t.Mapping[Kind, str]] = {
         cputune/{emulator_period,emulator_quota,global_period,global_quota,iothread_period,iothread_quota}
         cputune/{period,quota,shares}
         cputune/emulatorsched @priority @scheduler
+        cputune/energytune @id @vcpus
+        cputune/energytune/monitor @vcpus
         cputune/iothreadsched @iothreads @priority @scheduler
         cputune/memorytune @vcpus
         cputune/memorytune/monitor @vcpus
@@ -240,6 +246,10 @@ _TABLE: t.Final[t.Mapping[Kind, str]] = {
         devices/disk/driver/iothreads/iothread/queue @id
         devices/disk/driver/metadata_cache
         devices/disk/driver/metadata_cache/max_size @unit
+        devices/disk/driver/statistics
+        devices/disk/driver/statistics/latency-histogram @type
+        devices/disk/driver/statistics/latency-histogram/bin @start
+        devices/disk/driver/statistics/statistic @interval
         devices/disk/iotune
         devices/disk/iotune/{group_name,size_iops_sec}
         devices/disk/iotune/{read,write,total}_{bytes,iops}_{sec,sec_max,sec_max_length}
@@ -247,7 +257,7 @@ _TABLE: t.Final[t.Mapping[Kind, str]] = {
         devices/disk/throttlefilters/throttlefilter @group
         devices/disk/transient @shareBacking
         devices/graphics+ @autoport @defaultMode @fullscreen @keymap @multiUser @p2p @powerControl @replaceUser
-        devices/graphics+ @passwd @sharePolicy
+        devices/graphics+ @passwd @sharePolicy @wait
         devices/graphics/channel @mode @name
         devices/graphics/clipboard @copypaste
         devices/graphics/filetransfer @enable
@@ -260,6 +270,7 @@ _TABLE: t.Final[t.Mapping[Kind, str]] = {
         devices/interface/backend @type
         devices/interface/bandwidth @classID
         devices/interface/bandwidth/{inbound,outbound} @average @burst @floor @peak
+        devices/interface/driver+ @iommufd
         devices/interface/coalesce
         devices/interface/coalesce/rx
         devices/interface/coalesce/rx/frames @max
@@ -279,7 +290,8 @@ _TABLE: t.Final[t.Mapping[Kind, str]] = {
         devices/tpm/backend+ @debug @persistent_state
         iothreadids
         iothreadids/iothread @id @thread_pool_max @thread_pool_min
-        iothreadids/iothread/poll @grow @max @shrink
+        iothreadids/iothread/poll @grow @max @shrink @weight
+        iommufd @enabled
         memory+ @dumpCore
         memoryBacking
         memoryBacking/access @mode
@@ -330,6 +342,7 @@ _TABLE: t.Final[t.Mapping[Kind, str]] = {
         devices/{serial,parallel,console}/source/seclabel/label
         devices/{serial,parallel,console}/protocol @type
         devices/{serial,parallel,console,channel,redirdev,smartcard}/log @append @file
+        devices/controller/serial
         devices/disk/auth @username
         devices/disk/auth/secret @type @usage @uuid
         devices/disk/backingStore @index @type
@@ -343,7 +356,7 @@ _TABLE: t.Final[t.Mapping[Kind, str]] = {
         devices/interface/guest+ @actual
         devices/interface/{ip,source/ip} @address @family @peer @prefix
         devices/interface/{route,source/route} @address @family @gateway @metric @netmask @prefix
-        devices/interface/backend+ @logFile
+        devices/interface/backend+ @fqdn @hostname @logFile
         devices/interface/source+ @portgroupid @portid
         devices/interface/target @dev @managed
         devices/interface/virtualport/parameters+ @instanceid @interfaceid
@@ -355,6 +368,7 @@ _TABLE: t.Final[t.Mapping[Kind, str]] = {
         devices/tpm/backend/source @mode @path @type
         devices/vsock/cid+ @address
         genid#
+        hwuuid
         launchSecurity/{dhCert,handle,session}
         name
         numatune
@@ -362,6 +376,7 @@ _TABLE: t.Final[t.Mapping[Kind, str]] = {
         numatune/memory @mode @nodeset @placement
         os/nvram#
         os/nvram/source
+        os/varstore# @path
         seclabel/{imagelabel,label}
         title
         uuid
@@ -389,10 +404,12 @@ _TABLE: t.Final[t.Mapping[Kind, str]] = {
         devices/rng/backend#
         **/rom+ @file
         devices/video/model/acceleration+ @rendernode
+        launchSecurity/quoteGenerationService @path
         memoryBacking/hugepages
         memoryBacking/hugepages/page @nodeset @size @unit
         os/loader#
         os/nvram+ @template
+        os/varstore+ @template
         resource/partition
     """,
     "exclusive": """
@@ -432,6 +449,7 @@ _TABLE: t.Final[t.Mapping[Kind, str]] = {
         devices/smartcard/protocol @type
         devices/smartcard/source @append @channel @host @master @mode @path @service @slave @tls
         devices/tpm/backend/device @path
+        iommufd+ @fdgroup
         namespace
         namespace/{shareipc,sharenet,shareuts} @type @value
         os/acpi

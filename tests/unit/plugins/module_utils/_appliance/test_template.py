@@ -132,6 +132,34 @@ MADE = {
         ('type="passt"',),
         ("a.log",),
     ),
+    "what DHCP calls one machine": (
+        domain(
+            devices="<interface type='user'><backend type='passt' hostname='original' fqdn='original.example.org'/>"
+            "</interface><interface type='user'><backend fqdn='original.example.org' logFile='/l/a.log'/></interface>"
+        ),
+        ('<backend type="passt"/>',),
+        ("hostname", "fqdn", "a.log", "<backend/>"),
+    ),
+    "a store of firmware variables": (
+        domain(system="<type>hvm</type><varstore path='/v/original.json'/>").replace(
+            "<os>", "<os firmware='efi'>"
+        ),
+        ('firmware="efi"',),
+        ("original.json", "varstore"),
+    ),
+    "a template of firmware variables": (
+        domain(
+            system="<type>hvm</type><loader type='rom'>/f/QEMU_VARS.fd</loader>"
+            "<varstore template='/f/vars.json' path='/v/original.json'/>"
+        ),
+        ("/f/QEMU_VARS.fd", "/f/vars.json"),
+        ("original.json",),
+    ),
+    "another identity of the hardware": (
+        domain("<hwuuid>7a2f1b1e-0000-4000-8000-000000000000</hwuuid>"),
+        (),
+        ("7a2f1b1e",),
+    ),
     "an Open vSwitch profile": (
         domain(
             devices="<interface type='bridge'><source bridge='ovs'/><virtualport type='openvswitch'>"

@@ -20,7 +20,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
 
 from tools import schema
 
-# What libvirt 9.0 and 11.3 let a domain say, as `tools.schema` reads it from what their packages install.
+# What libvirt 9.0, 11.3 and 12.8 let a domain say, as `tools.schema` reads it from what their packages install.
 RECORDED = Path(__file__).with_name("domain-schema.txt")
 
 
@@ -47,6 +47,23 @@ def test_everything_that_the_installed_schema_has_is_in_the_table() -> None:
     assert schema.find_unknown(places) == []
 
 
+def test_what_a_newer_schema_adds_is_named_with_its_place(tmp_path: Path) -> None:
+    for name in ("domain.rng", "domaincommon.rng"):
+        text = (schema.INSTALLED / name).read_text()
+        (tmp_path / name).write_text(
+            text.replace('<element name="genid">', '<element name="teapot">').replace(
+                '<attribute name="rotation_rate">', '<attribute name="lustre">'
+            )
+        )
+    for path in schema.INSTALLED.glob("*.rng"):
+        if not (tmp_path / path.name).exists():
+            (tmp_path / path.name).write_bytes(path.read_bytes())
+    assert schema.find_unknown(schema.read_places(tmp_path)) == [
+        "devices/disk/target/@lustre",
+        "teapot",
+    ]
+
+
 def test_the_table_has_no_row_about_nothing() -> None:
     rows = domain_schema.list_places()
     assert len(rows) > 900
@@ -68,6 +85,10 @@ def test_the_table_has_no_row_about_nothing() -> None:
         ("devices/redirdev/source/@host", "exclusive"),
         ("devices/hostdev/source/address/@bus", "exclusive"),
         ("metadata/anything/at/@all", "choice"),
+        ("hwuuid", "identity"),
+        ("os/varstore/@path", "identity"),
+        ("os/varstore/@template", "shared"),
+        ("iommufd/@fdgroup", "exclusive"),
         ("devices/teapot", None),
         ("devices/teapot/address/@slot", "hardware"),
         ("devices/disk/@colour", None),
