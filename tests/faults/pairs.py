@@ -148,7 +148,7 @@ def _run(
 
 def _happen(scene: Scene, event: Event) -> None:
     script = event.script.replace("{target}", scene.target)
-    found = "PID=$(pgrep -f '[A]nsiballZ_(domain_migrate|appliance)' | head -1)"
+    found = "PID=$(pgrep -f '[o]n_host module (domain_migrate|appliance) ' | head -1)"
     scene.ssh(scene.source, f"{found}; {script}")
     _disturb(scene, event)
 

@@ -39,7 +39,7 @@ done
 rm -rf {IMAGES}/* /var/lib/headroom /run/clock-offset
 virsh pool-start default; virsh pool-refresh default
 systemctl reset-failed
-true
+mkdir -p /var/lib/headroom
 """
 
 
@@ -104,9 +104,8 @@ class Scene:
         self.everywhere(_CLEAN)
         for host, script in (prepare or {}).items():
             self.hosts.ssh(host, script)
-        self.guest.create(self.source, LEDGER_MIB)
-        self.hosts.ssh(self.source, f"virsh -q autostart {NAME}; mkdir -p /var/lib/headroom")
         self.service.forget()
+        self.guest.bring_back(self.source)
         self.service.await_growth()
         if off:
             self.hosts.ssh(self.source, f"virsh -q destroy {NAME}")
@@ -123,6 +122,10 @@ def open_scene(release: str, number: int, name: str | None) -> Iterator[Scene]:
         with watched(hosts, guest.address) as service:
             scene = Scene(hosts, guest, service)
             try:
+                scene.everywhere(_CLEAN)
+                guest.create(scene.source, LEDGER_MIB)
+                service.await_growth()
+                guest.keep(scene.source)
                 yield scene
             finally:
                 scene.everywhere(_CLEAN)

@@ -34,9 +34,8 @@ def judge(
     entries, by default those that its clients were told of. With ``autostart`` it starts where it is, and nowhere else.
     ``kept`` are files of which the task told that they stay.
     """
-    _settle(scene)
+    views = _look_when_settled(scene)
     told = scene.service.acked if acked is None else acked
-    views = scene.look()
     problems = _left_behind(views, kept)
     homes = [host for host, view in views.items() if NAME in view["domains"]]
     running = [host for host in homes if _state(views[host]).startswith("running")]
@@ -62,13 +61,15 @@ def judge(
     return problems + _power_cycle(scene, home, told, at_rest=at_rest)
 
 
-def _settle(scene: Scene) -> None:
-    """Wait for what goes on without its module."""
+def _look_when_settled(scene: Scene) -> dict[str, dict[str, t.Any]]:
+    """Look at the hosts once what goes on without its module has ended."""
     deadline = time.monotonic() + _SETTLE_SECONDS
-    while time.monotonic() < deadline:
-        states = [state for state in scene.guest.states().values() if state]
-        if not any(state.startswith("paused (migrat") for state in states):
-            return
+    while True:
+        views = scene.look()
+        states = [_state(view) for view in views.values() if NAME in view["domains"]]
+        moving = any(state.startswith("paused (migrat") for state in states)
+        if not moving or time.monotonic() > deadline:
+            return views
         time.sleep(1)
 
 
@@ -112,8 +113,7 @@ def _left_behind(views: dict[str, dict[str, t.Any]], kept: t.Collection[str] = (
 
 def _power_cycle(scene: Scene, home: str, told: int, *, at_rest: bool) -> list[str]:
     """Take the guest's power and give it back, as a host that reboots does; then look at every block."""
-    scene.ssh(home, f"virsh -q destroy {NAME}")
-    said = scene.ssh(home, f"virsh -q start {NAME}")
+    said = scene.ssh(home, f"virsh -q destroy {NAME} > /dev/null 2>&1; virsh -q start {NAME}")
     if "error" in said:
         return [f"{home}: the guest does not start after a power cut: {said}"]
     problems = []

@@ -17,6 +17,7 @@ if t.TYPE_CHECKING:
     from moving.hosts import Hosts
 
 _IMAGES = "/var/lib/libvirt/images"
+_KEPT = "/root/kept"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,6 +47,28 @@ class Guest:
             virsh -q pool-refresh default
             printf %s "{xml}" | virsh -q define /dev/stdin
             virsh -q start {self.name}""",
+        )
+
+    def keep(self, host: str) -> None:
+        """Keep it as it is now, with its memory, for bring_back(); it is off then."""
+        self.hosts.ssh(
+            host,
+            f"""set -e; mkdir -p {_KEPT}
+            virsh -q dumpxml --inactive {self.name} > {_KEPT}/{self.name}.xml
+            virsh -q save {self.name} {_KEPT}/{self.name}.save
+            cp --sparse=always {_IMAGES}/{self.name}.qcow2 {self.ledger_path} {_KEPT}/""",
+        )
+
+    def bring_back(self, host: str) -> None:
+        """Define and run it anew as it was kept: what it takes to boot, emulated, is most of what a test takes."""
+        self.hosts.ssh(
+            host,
+            f"""set -e
+            cp --sparse=always {_KEPT}/{self.name}.qcow2 {_KEPT}/{self.name}-data.qcow2 {_IMAGES}/
+            virsh -q pool-refresh default
+            virsh -q define {_KEPT}/{self.name}.xml
+            virsh -q autostart {self.name}
+            virsh -q restore {_KEPT}/{self.name}.save""",
         )
 
     def remove(self) -> None:
