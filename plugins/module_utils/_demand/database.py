@@ -85,6 +85,17 @@ MIGRATIONS: t.Final[tuple[tuple[str, ...], ...]] = (
         # The hosts to one of which the guests of a host in maintenance went, a line each.
         "ALTER TABLE maintenance ADD COLUMN hosts TEXT NOT NULL DEFAULT ''",
     ),
+    (
+        # What the checks of a member have shown so far, as JSON: failures are counted over runs.
+        """CREATE TABLE health (
+            fleet TEXT NOT NULL, domain TEXT NOT NULL, record TEXT NOT NULL,
+            PRIMARY KEY (fleet, domain)
+        ) WITHOUT ROWID""",
+        # Which version of its appliance a fleet came from and which ones failed, as JSON, at a moment (epoch seconds).
+        """CREATE TABLE rollout (
+            fleet TEXT NOT NULL PRIMARY KEY, moment REAL NOT NULL, memory TEXT NOT NULL
+        ) WITHOUT ROWID""",
+    ),
 )
 
 SCHEMA: t.Final = _sqlite.Schema(

@@ -102,6 +102,12 @@ def read_info(domain: Domain) -> list[int]:
         return domain.info()
 
 
+def is_awaiting_qemu(domain: Domain) -> bool:
+    """Return whether libvirt waits for an answer of the domain's QEMU; asks libvirt alone."""
+    with translate_errors(f"ask whether {domain.name()!r} is busy"):
+        return bool(domain.controlInfo(0)[0] == libvirt.VIR_DOMAIN_CONTROL_OCCUPIED)
+
+
 def is_active(domain: Domain) -> bool:
     """Return whether the domain has a running (or paused) process."""
     with translate_errors(f"ask whether {domain.name()!r} runs"):
