@@ -40,7 +40,7 @@ options:
         the server knows. The database O(history) then only keeps what the rates of machines are measured against, and
         is no loss when it is lost.
       - What the server does not know, and what is no number (C(NaN)), is missing data, and never 0. So is an answer
-        with warnings, which say that a part of what the server asks did not answer.
+        with warnings, which say that a part of what the server asks did not answer, or with C(isPartial).
       - A server that cannot be reached, and a query that it refuses, fail the task.
     type: dict
     suboptions:
@@ -215,6 +215,13 @@ history:
       type: bool
       returned: success
       sample: false
+    reason:
+      description:
+        - Why the demand is not known. A demand of 0 that has one was measured by nobody, since no machine ran on the
+          host. It adds nothing to what other hosts measured, and is missing where all say so.
+      type: str
+      returned: when there is one
+      sample: no member runs on this host
 loads:
   description:
     - What the fleet's machines that ran on this host used of their processors in the latest 288 intervals, oldest

@@ -5,7 +5,7 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""``evaluate`` turns the statistics of a fleet's members into one number, their demand. Pure.
+"""``evaluate`` turns the statistics of a fleet's members into one sample of their demand. Pure.
 
 ``compute_rates`` and ``compute_load`` say what else is known of the interval between two samples.
 """
@@ -26,6 +26,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._text import (
 )
 
 from .amount import require_amount
+from .series import Sample
 
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._query import Query
@@ -40,14 +41,6 @@ _REMEDY: t.Final = (
 _OLDEST_PREVIOUS_INTERVALS: t.Final = 3
 # Times of creation are kept in whole seconds.
 _CREATED_PRECISION: t.Final = 1.0
-
-
-@dataclasses.dataclass(frozen=True)
-class Demand:
-    """What this host's members are asked for; None is missing data, and ``reason`` says why."""
-
-    value: float | None
-    reason: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -122,8 +115,8 @@ def evaluate(
     previous: PreviousSample | None,
     interval: int,
     now: float,
-) -> Demand:
-    """Return what ``query`` yields over ``{domains, totals}`` of the members, as domain_stats_info has them.
+) -> Sample:
+    """Return what ``query`` yields at ``now`` over ``{domains, totals}`` of the members, as domain_stats_info has them.
 
     Raises InvalidInput, naming the expression and what came out, for anything but a number of 0 or more.
     """
@@ -131,9 +124,11 @@ def evaluate(
         machine.sample.name for machine in machines if machine.sample.stats["state"] == "unknown"
     ]
     if silent:
-        return Demand(None, f"{join_names(silent)} did not tell: not even whether it runs")
+        reason = f"{join_names(silent)} did not tell: not even whether it runs"
+        return Sample(now, None, reason=reason)
     if not any(machine.runs for machine in machines):
-        return Demand(0.0, "no member runs on this host")
+        # Measured by nobody, so it is one only beside what others measured.
+        return Sample(now, 0.0, reason="no member runs on this host")
     changes = compute_rates(previous, machines)
     unknown = (
         _explain_missing_rates(machines, changes, previous, interval, now)
@@ -141,15 +136,12 @@ def evaluate(
         else _explain_busy(machines)
     )
     if unknown:
-        return Demand(None, unknown)
+        return Sample(now, None, reason=unknown)
     domains = [
         {**machine.sample.as_dict(), "rates": changes[machine.sample.uuid]} for machine in machines
     ]
-    return Demand(
-        _check_result(
-            query, query.evaluate({"domains": domains, "totals": summarise_domains(domains)})
-        )
-    )
+    result = query.evaluate({"domains": domains, "totals": summarise_domains(domains)})
+    return Sample(now, _check_result(query, result))
 
 
 def uses_rates(query: Query) -> bool:

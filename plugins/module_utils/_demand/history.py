@@ -202,8 +202,14 @@ def build_records(samples: t.Sequence[Sample], interval: int, *, fleet_wide: boo
     """Return a row for each slot of ``interval`` seconds that has samples; several in one slot are averaged."""
     values = group_by_slot(samples, interval, math.inf)
     return [
-        Record(slot, slot, value, _NOT_IN_FILE if value is None else None, fleet_wide=fleet_wide)
-        for slot, value in sorted(values.items(), key=itemgetter(0))
+        Record(
+            slot,
+            slot,
+            sample.value,
+            _NOT_IN_FILE if sample.value is None else None,
+            fleet_wide=fleet_wide,
+        )
+        for slot, sample in sorted(values.items(), key=itemgetter(0))
     ]
 
 

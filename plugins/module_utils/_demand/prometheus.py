@@ -47,6 +47,11 @@ _MOST_POINTS: t.Final = 10_000
 _MOST_BYTES: t.Final = 32 * 1024 * 1024
 _SUM: t.Final = "Wrap it in sum(...), so that one number stands for the whole fleet."
 _NUMBERS: t.Final = "Make numbers of them, with histogram_count(...) or histogram_sum(...)."
+_NO_VALUE: t.Final = "Prometheus has no value of then"
+_NO_NUMBER: t.Final = "Prometheus has no number of then, but NaN or infinity"
+# https://prometheus.io/docs/prometheus/latest/querying/api/#format-overview: infos, which are no warnings since 3.0.
+_REMARK: t.Final = "PromQL info:"
+_LONGEST_WARNING: t.Final = 200
 _TRY: t.Final = "Try the query in Prometheus' own page."
 # https://www.rfc-editor.org/rfc/rfc9110#name-field-names and -values: tokens, and no control characters but tabs.
 _HEADER_NAME: t.Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -144,28 +149,63 @@ def _fetch_part(server: Prometheus, moments: list[float], interval: int) -> list
         # Seconds without a unit: of a duration with one, Prometheus takes whole numbers only.
         "timeout": f"{server.timeout:f}".rstrip("0").rstrip("."),
     }
-    points = parse(_ask(server, urlencode(parameters)), server.query)
+    answer = _ask(server, urlencode(parameters))
+    points = parse(answer, server.query)
     steps = {round((moment - moments[0]) / interval): value for moment, value in points}
-    return [
-        Sample(moment, steps.get(index), fleet_wide=True) for index, moment in enumerate(moments)
-    ]
+    warning = explain_partial(_load(answer)) if points else None
+    samples: list[Sample] = []
+    for index, moment in enumerate(moments):
+        value = steps.get(index)
+        reason = warning or (_NO_NUMBER if index in steps else _NO_VALUE)
+        samples.append(
+            Sample(moment, value, fleet_wide=True, reason=reason if value is None else None)
+        )
+    return samples
 
 
 def parse(answer: bytes, query: str) -> list[tuple[float, float | None]]:
     """Return (time, value) of the answer's only series, None for what is no number; nothing if there is none.
 
-    Where the server warns that it had no answer of all that it asks (Thanos, Mimir), no value is known: a part of a
+    Where the server warns that it had no answer of all that it asks (explain_partial), no value is known: a part of a
     demand looks like one that fell, and which of the points are whole is not told.
     """
+    content = _load(answer)
     try:
-        return _parse_content(json.loads(answer), query)
+        points = _parse_content(content, query)
+        return [(moment, None) for moment, _value in points] if explain_partial(content) else points
     except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
-        raise ConnectionFailed(
-            f"{_OPTION}.url: the server that answered is not Prometheus: {_trim(answer)}"
-        ) from error
+        raise _explain_stranger(answer) from error
+
+
+def explain_partial(content: t.Mapping[str, t.Any]) -> str | None:
+    """Return what a server says of the part that did not answer; None where its answer is whole.
+
+    Thanos, Mimir, promxy and a Prometheus that reads from others put it into ``warnings``, VictoriaMetrics into
+    ``isPartial``. The remarks of PromQL on how a query is written are among the warnings before Prometheus 3.0.
+    """
+    warnings = [
+        warning for warning in content.get("warnings") or () if not str(warning).startswith(_REMARK)
+    ]
+    if warnings:
+        return (
+            f"Prometheus warned that its answer is not whole: {str(warnings[0])[:_LONGEST_WARNING]}"
+        )
+    return "Prometheus said that its answer is partial" if content.get("isPartial") else None
+
+
+def _load(answer: bytes) -> t.Mapping[str, t.Any]:
+    try:
+        content = json.loads(answer)
+    except (ValueError, RecursionError) as error:
+        raise _explain_stranger(answer) from error
+    if not isinstance(content, dict):
+        raise _explain_stranger(answer)
+    return content
 
 
 def _parse_content(content: t.Any, query: str) -> list[tuple[float, float | None]]:
+    if content.get("status", "success") != "success":
+        raise ConnectionFailed(f"{_OPTION}.url: Prometheus failed: {content.get('error')}")
     data = content["data"]
     if data["resultType"] != "matrix":
         raise _explain_query(query, f"yields a {data['resultType']}", _SUM)
@@ -177,11 +217,10 @@ def _parse_content(content: t.Any, query: str) -> list[tuple[float, float | None
     points = series[0]["values"] if series else []
     numbers = [float(text) for _moment, text in points]
     peak = max(filter(math.isfinite, numbers), default=0.0)
-    values = [
+    return [
         (float(moment), _read_value(query, moment, number, peak))
         for (moment, _text), number in zip(points, numbers)
     ]
-    return [(moment, None) for moment, _value in values] if content.get("warnings") else values
 
 
 def _read_value(query: str, moment: float, number: float, peak: float) -> float | None:
@@ -240,15 +279,24 @@ def _check_size(answer: bytes) -> bytes:
 
 def _explain_refusal(server: Prometheus, error: HTTPError) -> Exception:
     """Prometheus says in JSON what is wrong with a query, and proxies before it say in HTML whatever they like."""
-    if error.code in (400, 422):
-        with contextlib.suppress(ValueError, KeyError, TypeError):
-            return _explain_query(
-                server.query, f"was refused: {json.loads(_read_reason(error))['error']}", _TRY
-            )
+    kind, reason = _read_refusal(error)
+    if kind == "timeout":
+        return _explain_timeout(server)
+    if reason and error.code in (400, 422):
+        return _explain_query(server.query, f"was refused: {reason}", _TRY)
     hint = " Look at prometheus.headers." if error.code in (401, 403) else ""
+    said = f": {reason.rstrip('.')}" if reason else ""
     return ConnectionFailed(
-        f"{_OPTION}.url: {server.url} answered {error.code} {error.reason}.{hint}"
+        f"{_OPTION}.url: {server.url} answered {error.code} {error.reason}{said}.{hint}"
     )
+
+
+def _read_refusal(error: HTTPError) -> tuple[str | None, str]:
+    """Return the kind and the text of a refusal, as far as it is one of Prometheus."""
+    with contextlib.suppress(ValueError, AttributeError, RecursionError):
+        content = json.loads(_read_reason(error))
+        return content.get("errorType"), str(content.get("error") or "")
+    return None, ""
 
 
 def _read_reason(error: HTTPError) -> bytes:
@@ -256,6 +304,12 @@ def _read_reason(error: HTTPError) -> bytes:
     with contextlib.suppress(http.client.HTTPException, OSError):
         return error.read(4096)
     return b""
+
+
+def _explain_stranger(answer: bytes) -> ConnectionFailed:
+    return ConnectionFailed(
+        f"{_OPTION}.url: the server that answered is not Prometheus: {_trim(answer)}"
+    )
 
 
 def _explain_unreachable(server: Prometheus, reason: object) -> Exception:

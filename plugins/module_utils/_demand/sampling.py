@@ -43,9 +43,6 @@ if t.TYPE_CHECKING:
     from .series import Sample
 
 
-_NOT_KNOWN: t.Final = (
-    "Prometheus does not know it, or warned that a part of its stores did not answer"
-)
 _SCALE: t.Final = (
     "Write by what the number is multiplied to be a demand in the unit of rule.capacity."
 )
@@ -181,7 +178,7 @@ def _record(
         **changes.as_result(),
         "sample": {"timestamp": record.timestamp, "value": record.value, "reason": record.reason},
         "history": [
-            {"timestamp": row.timestamp, "value": row.value, "whole": row.fleet_wide}
+            _describe_row(row)
             for row in fetched
             or (row for row in history.read_since(slot - request.window) if row.slot <= slot)
         ],
@@ -192,6 +189,11 @@ def _record(
         "roster": _read_roster(connection, request.fleet),
         **_read_calibration(history, request, slot),
     }
+
+
+def _describe_row(row: Record | Sample) -> dict[str, t.Any]:
+    fields = {"timestamp": row.timestamp, "value": row.value, "whole": row.fleet_wide}
+    return fields if row.reason is None else {**fields, "reason": row.reason}
 
 
 def _read_roster(connection: sqlite3.Connection, fleet: str) -> dict[str, t.Any] | None:
@@ -219,8 +221,7 @@ def _read_calibration(history: History, request: SamplingRequest, slot: int) -> 
 
 
 def _adopt(request: SamplingRequest, slot: int, sample: Sample, taken_at: float) -> Record:
-    reason = _NOT_KNOWN if sample.value is None else None
-    return Record(slot, request.timestamp, sample.value, reason, taken_at, fleet_wide=True)
+    return Record(slot, request.timestamp, sample.value, sample.reason, taken_at, fleet_wide=True)
 
 
 def _measure(

@@ -5,7 +5,11 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""Demand on a regular grid of time: ``merge`` makes a Series of the histories of several hosts. Pure."""
+"""Demand on a regular grid of time: ``merge`` makes a Series of the histories of several hosts. Pure.
+
+A Sample is a value or missing, and says why. What is missing is never taken for 0, and a sum with a missing part is
+missing.
+"""
 
 from __future__ import annotations
 
@@ -26,11 +30,19 @@ class Sample:
     """What a host recorded at ``timestamp`` (epoch seconds); ``value`` is None where it could not tell.
 
     ``fleet_wide`` says that the value was handed in for the fleet, so that it counts once and not once a host.
+    ``reason`` says why there is no value. A value of 0 with a reason is one that nobody measured: no machine ran there,
+    so it adds nothing to what others measured, and is missing where all say so.
     """
 
     timestamp: float
     value: float | None
     fleet_wide: bool = False
+    reason: str | None = None
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether somebody was there to be asked, and told."""
+        return self.value is not None and self.reason is None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,12 +50,13 @@ class Series:
     """Demand by slots of ``interval`` seconds.
 
     ``values[i]`` belongs to the slot that starts at ``start + i * interval`` (epoch seconds); None is missing data,
-    which is never the same as 0.
+    which is never the same as 0. ``reasons`` has why, by the starts of slots, where anybody told.
     """
 
     interval: int
     start: int
     values: tuple[float | None, ...] = ()
+    reasons: t.Mapping[int, str] = dataclasses.field(default_factory=dict, hash=False)
 
     @property
     def current(self) -> float | None:
@@ -54,10 +67,29 @@ class Series:
         """Return how many slots have a value."""
         return sum(value is not None for value in self.values)
 
+    def explain_missing(self, last: int) -> list[str]:
+        """Return why any of the ``last`` slots have no value, each reason once, the latest first."""
+        latest = list(self.slots())[-last:]
+        reasons = [self.reasons.get(slot) for slot, value in reversed(latest) if value is None]
+        return list(dict.fromkeys(filter(None, reasons)))
+
     def slots(self) -> t.Iterator[tuple[int, float | None]]:
         """Yield (start of the slot, value), oldest first."""
         for index, value in enumerate(self.values):
             yield self.start + index * self.interval, value
+
+
+class _Sum(t.NamedTuple):
+    """What the hosts' parts of a slot add up to, as a Sample says it."""
+
+    value: float | None
+    reason: str | None = None
+
+
+_Total = t.Union[Sample, _Sum]
+_UNKNOWN: t.Final = _Sum(None)
+_JOINED_EMPTY: t.Final = _Sum(0.0, "the host had no part in the fleet yet")
+_NOBODY_RAN: t.Final = _Sum(None, "no machine of the fleet ran, so nobody could measure it")
 
 
 def slot_start(timestamp: float, interval: int) -> int:
@@ -87,9 +119,9 @@ def check_span(
 def merge(histories: t.Sequence[t.Sequence[Sample]], interval: int, now: float) -> Series:
     """Return the sum of what the hosts recorded, from the first slot that any of them has up to the one of ``now``.
 
-    A slot is known when every host knows its part. Before its first record a host counts as 0 if it had no demand
-    when it was first seen (a host that joined empty), and as missing otherwise (its history was lost). Where a host
-    recorded the fleet's whole demand, that is the slot's, whatever the others know.
+    A slot is known when every host knows its part, and one of them measured it. Before its first record a host counts
+    as 0 if it had no demand when it was first seen (a host that joined empty), and as missing otherwise (its history
+    was lost). Where a host recorded the fleet's whole demand, that is the slot's, whatever the others know.
     Samples later than ``now`` are ignored; several of one host in one slot are averaged.
     """
     last = slot_start(now, interval)
@@ -106,23 +138,20 @@ def merge(histories: t.Sequence[t.Sequence[Sample]], interval: int, now: float) 
         return Series(interval, last)
     slots = range(first, last + interval, interval)
     columns = [_align(by_slot, slots) for by_slot in parts if by_slot]
-    totals = [_add_up(column) for column in zip(*columns)] or [None] * len(slots)
+    totals = [_add_up(column) for column in zip(*columns)] or [_UNKNOWN] * len(slots)
     if any(fleet_wide):
         totals = [_prefer_fleet_wide(fleet_wide, slot, total) for slot, total in zip(slots, totals)]
-    return Series(interval, first, tuple(totals))
+    reasons = {slot: total.reason for slot, total in zip(slots, totals) if total.reason is not None}
+    return Series(interval, first, tuple(total.value for total in totals), reasons)
 
 
-def group_by_slot(
-    history: t.Sequence[Sample], interval: int, now: float
-) -> dict[int, float | None]:
-    """Return the values by the starts of the slots that have samples, each the average of what is known of it."""
-    values: dict[int, list[float]] = {}
+def group_by_slot(history: t.Sequence[Sample], interval: int, now: float) -> dict[int, Sample]:
+    """Return a sample for each slot that has some, by its start: the average of what is known of it."""
+    groups: dict[int, list[Sample]] = {}
     for sample in history:
         if sample.timestamp <= now:
-            in_slot = values.setdefault(slot_start(sample.timestamp, interval), [])
-            if sample.value is not None:
-                in_slot.append(sample.value)
-    return {slot: sum(items) / len(items) if items else None for slot, items in values.items()}
+            groups.setdefault(slot_start(sample.timestamp, interval), []).append(sample)
+    return {slot: _average(slot, samples) for slot, samples in groups.items()}
 
 
 def bridge_gaps(series: Series) -> Series:
@@ -138,18 +167,44 @@ def bridge_gaps(series: Series) -> Series:
     return dataclasses.replace(series, values=tuple(values))
 
 
-def _align(by_slot: dict[int, float | None], slots: range) -> list[float | None]:
+def _average(slot: int, samples: t.Sequence[Sample]) -> Sample:
+    """Return the sample of a slot: what was measured counts before what nobody measured."""
+    measured = [sample for sample in samples if sample.is_measured]
+    known = measured or [sample for sample in samples if sample.value is not None]
+    values = [sample.value for sample in known if sample.value is not None]
+    reasons = [sample.reason for sample in known or samples if sample.reason is not None]
+    return Sample(
+        slot,
+        sum(values) / len(values) if values else None,
+        samples[-1].fleet_wide,
+        reasons[-1] if reasons and not measured else None,
+    )
+
+
+def _align(by_slot: dict[int, Sample], slots: range) -> list[_Total]:
+    """Return what a host says of each of the ``slots``."""
     first = min(by_slot)
-    before = 0.0 if by_slot[first] == 0 else None
-    return [by_slot.get(slot) if slot >= first else before for slot in slots]
+    before = _JOINED_EMPTY if by_slot[first].value == 0 else _UNKNOWN
+    return [by_slot.get(slot, _UNKNOWN) if slot >= first else before for slot in slots]
 
 
 def _prefer_fleet_wide(
-    fleet_wide: t.Sequence[dict[int, float | None]], slot: int, total: float | None
-) -> float | None:
-    values = [value for value in (by_slot.get(slot) for by_slot in fleet_wide) if value is not None]
-    return max(values, default=total)
+    fleet_wide: t.Sequence[dict[int, Sample]], slot: int, total: _Total
+) -> _Total:
+    """Return what is known of the whole fleet in the ``slot``, else what its hosts add up to."""
+    samples = [by_slot[slot] for by_slot in fleet_wide if slot in by_slot]
+    known = [sample for sample in samples if sample.value is not None]
+    if known:
+        return max(known, key=lambda sample: sample.value or 0.0)
+    if total.value is not None:
+        return total
+    return next((sample for sample in samples if sample.reason is not None), total)
 
 
-def _add_up(parts: t.Sequence[float | None]) -> float | None:
-    return None if None in parts else sum(t.cast("t.Sequence[float]", parts))
+def _add_up(parts: t.Sequence[_Total]) -> _Total:
+    """Return the sum of the hosts' parts, or why there is none."""
+    values = [part.value for part in parts if part.value is not None]
+    if len(values) < len(parts):
+        missing = (part for part in parts if part.value is None and part.reason is not None)
+        return next(missing, _UNKNOWN)
+    return _Sum(sum(values)) if any(part.reason is None for part in parts) else _NOBODY_RAN

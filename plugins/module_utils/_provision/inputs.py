@@ -203,7 +203,15 @@ def _read_plain_sample(row: t.Any) -> Sample | None:
         isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= LARGEST
     ):
         return None
-    return Sample(float(timestamp), None if value is None else float(value), bool(row.get("whole")))
+    reason = row.get("reason")
+    if reason is not None and not isinstance(reason, str):
+        return None
+    return Sample(
+        float(timestamp),
+        None if value is None else float(value),
+        bool(row.get("whole")),
+        reason,
+    )
 
 
 def _check_sample(rows: Value, index: int) -> Sample:
@@ -212,6 +220,7 @@ def _check_sample(rows: Value, index: int) -> Sample:
         row["timestamp"].require_number(),
         row["value"].read_optional(read_demand),
         bool(row["whole"].value),
+        row["reason"].read_optional(Value.require_text),
     )
 
 

@@ -31,6 +31,8 @@ if t.TYPE_CHECKING:
     from .rule import Rule
     from .schedule import Event
 
+_MOST_REASONS: t.Final = 3
+
 
 @dataclasses.dataclass(frozen=True)
 class Requirement:
@@ -69,14 +71,13 @@ def assess(series: Series, rule: Rule, forecaster: Forecaster, now: float) -> Re
     continuous = bridge_gaps(series)
     all_forecasts = forecaster.forecast(continuous, rule.steps, last=rule.slots_looked_at)
     forecasts = all_forecasts[-rule.cooldown_slots :]
-    values = continuous.values[-rule.cooldown_slots :]
     counts = [
         rule.count_machines(max(value or 0.0, forecast.steps[forecast.peak].upper))
-        for value, forecast in zip(values, forecasts)
+        for value, forecast in zip(continuous.values[-rule.cooldown_slots :], forecasts)
         if forecast is not None
     ]
     latest = forecasts[-1] if forecasts else None
-    blind_reason = _explain_blindness(values, rule)
+    blind_reason = _explain_blindness(series, rule)
     scheduled, events = rule.count_scheduled(now)
     past = [
         rule.count_scheduled(now - ago * rule.interval)[0] for ago in range(rule.cooldown_slots)
@@ -93,10 +94,14 @@ def assess(series: Series, rule: Rule, forecaster: Forecaster, now: float) -> Re
     )
 
 
-def _explain_blindness(values: t.Sequence[float | None], rule: Rule) -> str | None:
+def _explain_blindness(series: Series, rule: Rule) -> str | None:
+    """Return why nothing says that fewer machines were enough; a slot that is bridged for a forecast is not known."""
+    values = series.values[-rule.cooldown_slots :]
     missing = sum(value is None for value in values)
     if missing:
-        return f"the demand of {missing} of the last {format_count(len(values), 'interval')} is not known"
+        reasons = "; ".join(series.explain_missing(len(values))[:_MOST_REASONS])
+        why = f" ({reasons})" if reasons else ""
+        return f"the demand of {missing} of the last {format_count(len(values), 'interval')} is not known{why}"
     if len(values) < rule.cooldown_slots:
         have = format_duration(max(0, len(values) - 1) * rule.interval)
         return f"the history covers {have} of the {format_duration(rule.cooldown)} of cooldown"

@@ -66,9 +66,9 @@ def _stop_running(observed: Observation, rule: Rule, keep: int, parked: int) -> 
     surplus = max(0, len(observed.running) - keep)
     if surplus <= rule.hysteresis * len(observed.running):
         return []
-    idle = _sort_by_idleness([member for member in observed.running if not _stays(member, rule)])[
-        :surplus
-    ]
+    idle = _choose_idle(
+        [member for member in observed.running if not _stays(member, rule)], surplus
+    )
     why = "fewer machines were enough during the whole cooldown"
     return [
         Action(
@@ -82,18 +82,21 @@ def _stays(member: Member, rule: Rule) -> bool:
     return member.protected or member.double or member.labelled or rule.protects(member.name)
 
 
+def _choose_idle(members: list[Member], count: int) -> list[Member]:
+    """Return the ``count`` most idle machines, or fewer: one of which nothing is known is not idle for that.
+
+    While that is so of one, the busiest of the others stays, too, as it may not be the busiest of all.
+    """
+    known = [member for member in members if member.activity is not None]
+    if not known or len(known) == len(members):
+        return _sort_by_idleness(members)[:count]
+    return _sort_by_idleness(known)[: min(count, len(known) - 1)]
+
+
 def _sort_by_idleness(members: list[Member]) -> list[Member]:
     # Of equally busy machines the youngest goes: those that have served longest hold the most connections and caches.
     by_number = sorted(members, key=lambda member: (len(member.name), member.name), reverse=True)
-    # One of which nothing is known is not idle for that.
-    return sorted(
-        by_number,
-        key=lambda member: (
-            member.activity is None,
-            member.activity or 0.0,
-            -(member.created or 0.0),
-        ),
-    )
+    return sorted(by_number, key=lambda member: (member.activity or 0.0, -(member.created or 0.0)))
 
 
 def _count_surplus(observed: Observation, requirement: Requirement) -> int:
@@ -140,6 +143,17 @@ def _explain_held_back(
         sentences.append(
             f"{format_count(postponed, 'more machine')} can go in later runs: one run takes {rule.scale_in_limit} "
             "(rule.scale_in_limit)."
+        )
+    unknown = [
+        member.name
+        for member in observed.running
+        if member.activity is None and not _stays(member, rule)
+    ]
+    if 0 < len(unknown) < len(observed.running) and surplus > rule.hysteresis * len(
+        observed.running
+    ):
+        sentences.append(
+            f"{join_names(unknown)} {'stays' if len(unknown) == 1 else 'stay'}: how busy is not known."
         )
     protected = sum(_stays(member, rule) for member in observed.running)
     if len(observed.running) > keep and protected > keep:

@@ -76,7 +76,12 @@ def read_fleet(row: Dict, now: float) -> ReportFleet:
     interval = decided[-1]["interval"] if decided else row.get("interval") or 300
     samples = [
         [
-            Sample(slot["timestamp"], _read_demand(slot["value"]), bool(slot["whole"]))
+            Sample(
+                slot["timestamp"],
+                _read_demand(slot["value"]),
+                bool(slot["whole"]),
+                slot.get("reason"),
+            )
             for slot in answer["history"]
         ]
         for answer in past

@@ -10,7 +10,6 @@ import typing as t
 import pytest
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._demand.evaluate import (
-    Demand,
     MemberSample,
     PreviousSample,
     compute_load,
@@ -18,6 +17,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._demand.evaluate 
     evaluate,
     uses_rates,
 )
+from ansible_collections.headroom.libvirt.plugins.module_utils._demand.series import Sample
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
 from ansible_collections.headroom.libvirt.plugins.module_utils._query import (
     InvalidQuery,
@@ -66,23 +66,31 @@ def previous(*machines: MemberSample, at: float = 100) -> PreviousSample:
     return PreviousSample(at, [one.sample for one in machines])
 
 
+def known(value: float) -> Sample:
+    return Sample(110, value)
+
+
+def missing(reason: str) -> Sample:
+    return Sample(110, None, reason=reason)
+
+
 def demand(
     expression: str,
     *machines: MemberSample,
     before: PreviousSample | None = None,
     interval: int = 10,
-) -> Demand:
+) -> Sample:
     return evaluate(compile_query("demand", expression), list(machines), before, interval, now=110)
 
 
 def test_rates_are_against_the_sample_before() -> None:
     before = previous(machine("a", 5, at=100), machine("b", 1, at=100))
-    assert demand(CORES, machine("a", 10), machine("b", 16), before=before) == Demand(2.0)
+    assert demand(CORES, machine("a", 10), machine("b", 16), before=before) == known(2.0)
 
 
 def test_what_is_no_rate_needs_no_sample_before() -> None:
-    assert demand("length(domains)", machine("a"), machine("b")) == Demand(2.0)
-    assert demand("totals.memory.current_bytes", machine("a")) == Demand(4096.0)
+    assert demand("length(domains)", machine("a"), machine("b")) == known(2.0)
+    assert demand("totals.memory.current_bytes", machine("a")) == known(4096.0)
 
 
 def test_the_first_rates_are_missing_and_not_zero() -> None:
@@ -93,9 +101,7 @@ def test_the_first_rates_are_missing_and_not_zero() -> None:
 
 def test_a_sample_before_that_is_too_old_is_none() -> None:
     found = demand(CORES, machine("a", 10), before=previous(machine("a", 5, at=60), at=60))
-    assert found == Demand(
-        None, "the sample before is 50 s old: rates are known from the next one on"
-    )
+    assert found == missing("the sample before is 50 s old: rates are known from the next one on")
 
 
 def test_a_machine_of_which_not_even_the_state_is_known_leaves_the_sample_missing() -> None:
@@ -113,23 +119,23 @@ def test_no_machine_is_no_demand_whether_or_not_there_was_a_sample() -> None:
 def test_a_new_machine_counts_from_its_start() -> None:
     before = previous(machine("a", 5, at=100))
     new = machine("b", 20, created=105)
-    assert demand(CORES, machine("a", 10), new, before=before) == Demand(2.5)
-    assert demand(CORES, machine("a", 10), machine("b", 20, created=99.5), before=before) == Demand(
+    assert demand(CORES, machine("a", 10), new, before=before) == known(2.5)
+    assert demand(CORES, machine("a", 10), machine("b", 20, created=99.5), before=before) == known(
         2.5
     )
 
 
 def test_the_first_machine_of_a_fleet_counts_from_its_start() -> None:
-    assert demand(CORES, machine("a", 10, created=105), before=previous()) == Demand(1.0)
+    assert demand(CORES, machine("a", 10, created=105), before=previous()) == known(1.0)
 
 
 def test_a_machine_that_was_started_again_or_woken_counts_from_then() -> None:
-    assert demand(
-        CORES, machine("a", 4, run=2), before=previous(machine("a", 5, at=100))
-    ) == Demand(0.4)
+    assert demand(CORES, machine("a", 4, run=2), before=previous(machine("a", 5, at=100))) == known(
+        0.4
+    )
     assert demand(
         CORES, machine("a", 4, run=2), before=previous(machine("a", state=OFF, at=100))
-    ) == Demand(0.4)
+    ) == known(0.4)
 
 
 @pytest.mark.parametrize("created", [0, None])
@@ -138,7 +144,7 @@ def test_a_machine_that_came_from_elsewhere_leaves_one_sample_missing(
 ) -> None:
     before = previous(machine("a", 5, at=100))
     found = demand(CORES, machine("a", 10), machine("b", 99999, created=created), before=before)
-    assert found == Demand(None, "there are no rates yet of b")
+    assert found == missing("there are no rates yet of b")
 
 
 def test_a_busy_machine_leaves_the_sample_missing_and_the_next_one_too() -> None:

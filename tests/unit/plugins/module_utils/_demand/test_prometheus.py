@@ -78,6 +78,14 @@ def test_gaps_and_what_is_no_number_are_missing_and_never_zero(
         (2500, None),
     ]
     assert all(one.fleet_wide for one in samples)
+    assert [one.reason and one.reason.rpartition(" of then")[2] for one in samples] == [
+        None,
+        ", but NaN or infinity",
+        ", but NaN or infinity",
+        "",
+        None,
+        "",
+    ]
     ((url, options),) = way.calls
     assert url == "http://prometheus.example:9090/api/v1/query_range"
     assert parse_qs(options["data"])["start"] == ["1000.000"]
@@ -127,6 +135,14 @@ def cut_off(code: int) -> HTTPError:
             "refused: parse error: unclosed",
         ),
         (refused(422, b"<html>"), ConnectionFailed, "answered 422"),
+        (
+            refused(503, b'{"errorType": "timeout", "error": "query timed out"}'),
+            TimedOut,
+            "within 10 s",
+        ),
+        (refused(503, b'{"error": "too many"}'), ConnectionFailed, "answered 503 No: too many."),
+        (refused(400, b"[1]"), ConnectionFailed, "answered 400"),
+        (b'{"status": "error", "error": "no org id"}', ConnectionFailed, "failed: no org id"),
         (cut_off(400), ConnectionFailed, "answered 400"),
         (refused(401, b""), ConnectionFailed, "Look at prometheus.headers"),
         (refused(302, b""), ConnectionFailed, "answered 302"),
@@ -200,11 +216,26 @@ def test_a_partial_answer_is_missing_data_and_a_remark_is_not(
     answers: t.Callable[..., Answers],
 ) -> None:
     content = json.loads(matrix([(300, "400"), (600, "400")]))
-    partial = {**content, "warnings": ["fetch series for store eu-2: Unavailable"]}
-    remarked = {**content, "infos": ["PromQL info: metric might not be a counter"]}
-    answers(json.dumps(partial).encode(), json.dumps(remarked).encode())
-    assert [row.value for row in fetch(SERVER, 600.0, 300, 300)] == [None, None]
-    assert [row.value for row in fetch(SERVER, 600.0, 300, 300)] == [400, 400]
+    remark = "PromQL info: metric might not be a counter, name does not end in _total: x"
+    partial = [
+        ({"warnings": ["fetch series for store eu-2: Unavailable"]}, "eu-2: Unavailable"),
+        ({"warnings": [remark, "store eu-3: EOF"], "infos": []}, "not whole: store eu-3: EOF"),
+        ({"warnings": ["PromQL warning: a mix of histograms and floats"]}, "a mix of"),
+        ({"isPartial": True}, "partial"),
+    ]
+    for more, words in partial:
+        answers(json.dumps({**content, **more}).encode())
+        rows = fetch(SERVER, 600.0, 300, 300)
+        assert [row.value for row in rows] == [None, None]
+        assert all(words in (row.reason or "") for row in rows)
+    for more in (
+        {"infos": [remark]},
+        {"warnings": [remark]},
+        {"isPartial": False, "warnings": None},
+    ):
+        answers(json.dumps({**content, **more}).encode())
+        rows = fetch(SERVER, 600.0, 300, 300)
+        assert [(row.value, row.reason) for row in rows] == [(400, None), (400, None)]
 
 
 def test_what_is_left_of_floats_is_zero() -> None:

@@ -124,10 +124,20 @@ def test_only_the_window_is_returned_and_only_what_is_kept_stays(
     assert len(sample(host, path, at=103)["history"]) == 6
 
 
-def test_a_fleet_without_machines_has_no_demand(host: Connection, path: str) -> None:
+def test_a_host_without_machines_has_no_part_and_says_that_nobody_measured_it(
+    host: Connection, path: str
+) -> None:
     result = sample(host, path, fleet="ghosts")
     assert result["members"] == []
     assert result["sample"]["value"] == 0
+    assert result["history"] == [
+        {
+            "timestamp": 1_795_392_003.0,
+            "value": 0,
+            "whole": False,
+            "reason": "no member runs on this host",
+        }
+    ]
 
 
 def test_a_value_that_is_handed_in_is_the_whole_fleets(host: Connection, path: str) -> None:
@@ -164,7 +174,9 @@ def test_rates_are_missing_at_first(host: Connection, path: str) -> None:
     result = sample(host, path, query=rates)
     assert result["sample"]["value"] is None
     assert "first sample" in result["sample"]["reason"]
-    assert result["history"] == [{"timestamp": 1_795_392_003.0, "value": None, "whole": False}]
+    (row,) = result["history"]
+    assert (row["timestamp"], row["value"], row["whole"]) == (1_795_392_003.0, None, False)
+    assert row["reason"] == result["sample"]["reason"]
     assert sample(host, path, query=rates, at=13)["sample"] == {
         "timestamp": 1_795_392_013.0,
         "value": 0.0,

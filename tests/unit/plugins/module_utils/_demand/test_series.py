@@ -41,6 +41,31 @@ def test_a_host_that_lost_its_history_leaves_the_past_unknown(first_seen: float 
     assert merge([history(1, 2, 3), history(first_seen, 5, first=1)], 10, 25).values[0] is None
 
 
+def unmeasured(*slots: int) -> list[Sample]:
+    """What a host records on which no machine runs."""
+    return [Sample(slot * 10 + 3, 0.0, reason="no member runs on this host") for slot in slots]
+
+
+def test_what_nobody_measured_adds_nothing_to_what_others_did_and_is_missing_alone() -> None:
+    """A host without machines has no part; a fleet that was off as a whole was not idle."""
+    assert merge([history(1, 2, 3), unmeasured(0, 1, 2)], 10, 25).values == (1, 2, 3)
+    assert merge([history(1, None, 3), unmeasured(0, 1, 2)], 10, 25).values == (1, None, 3)
+    dark = merge([[*history(4, 0), *unmeasured(2)], unmeasured(0, 1, 2)], 10, 25)
+    assert dark.values == (4, 0, None)
+    assert dark.explain_missing(2) == ["no machine of the fleet ran, so nobody could measure it"]
+    assert merge([history(4), unmeasured(1, 2)], 10, 25).values == (4, None, None)
+
+
+def test_what_is_missing_says_why_and_the_latest_first() -> None:
+    told = [*history(1), Sample(13, None, reason="busy"), Sample(23, None, reason="gone")]
+    series = merge([told, history(1, 2, 3)], 10, 35)
+    assert series.values == (2, None, None, None)
+    assert (series.explain_missing(4), series.explain_missing(1)) == (["gone", "busy"], [])
+    warned = [Sample(3, None, fleet_wide=True, reason="warned"), Sample(13, 7, fleet_wide=True)]
+    assert merge([warned, warned[1:]], 10, 15) == Series(10, 0, (None, 7), {0: "warned"})
+    assert merge([warned, [Sample(3, 9, fleet_wide=True)]], 10, 15) == Series(10, 0, (9, 7))
+
+
 def test_the_whole_fleets_demand_counts_once_whoever_recorded_it() -> None:
     whole = [Sample(3, 7.0, fleet_wide=True), Sample(13, 8.0, fleet_wide=True)]
     assert merge([whole, whole[:1]], 10, 25).values == (7, 8, None)

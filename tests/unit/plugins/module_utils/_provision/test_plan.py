@@ -273,8 +273,33 @@ def test_what_is_not_known_never_shrinks(
     assert f"Nothing is removed: {words}." in made.reasons
 
 
-def test_one_lost_sample_does_not_hold_the_fleet_up() -> None:
-    assert plan((5, 5, 5, None, 5), running(4)).target == 1
+def test_one_lost_sample_holds_no_growth_up_and_is_not_taken_for_a_small_one() -> None:
+    assert plan((5, 5, 5, None, 35), running(1)).target == 4
+    assert plan((5, 5, 5, None, 5), running(4)).target == 4
+    assert plan((5, 5, 5, None, 5, 5, 5), running(4)).target == 1
+
+
+def test_a_machine_of_unknown_activity_stays_and_the_busiest_of_the_others_as_well() -> None:
+    members = fleet(
+        Member("web-1", "a", activity=0.5),
+        Member("web-2", "a"),
+        Member("web-3", "a", activity=0.1),
+        Member("web-4", "a"),
+    )
+    made = plan((15,) * 9, members)
+    assert names(made, "remove") == ["web-3"]
+    assert "web-2 and web-4 stay: how busy is not known." in made.reasons
+    assert names(plan((15,) * 9, members[:2]), "remove") == []
+    assert names(plan((5,) * 9, members[1:3]), "remove") == []
+
+
+def test_why_demand_is_not_known_is_told() -> None:
+    reasons = {2 * HOUR: "store eu-2 did not answer", 3 * HOUR: "store eu-2 did not answer"}
+    series = Series(HOUR, 0, (5, 5, None, None), reasons)
+    state = dataclasses.replace(observed((5, 5, None, None), running(4)), series=series)
+    made = decide(state, RULE, TrendRule())
+    words = "2 of the last 3 intervals is not known (store eu-2 did not answer)"
+    assert f"Nothing is removed: the demand of {words}." in made.reasons
 
 
 def test_without_any_demand_the_fleet_keeps_its_size_and_its_minimum() -> None:
