@@ -16,6 +16,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import datetime as dt
+import errno
 import fcntl
 import os
 import pathlib
@@ -42,6 +43,10 @@ T = t.TypeVar("T")
 # SQLite's own words for SQLITE_CORRUPT and SQLITE_NOTADB; Python has error codes only from 3.11 on.
 _BROKEN: t.Final = ("malformed", "not a database", "unsupported file format")
 
+
+_NO_RIGHTS: t.Final = (
+    "Run the task as root (become: true), or give the path of a file that this user may write."
+)
 
 # Each means that another run has set a broken file aside in the moment between two looks.
 _ATTEMPTS: t.Final = 100
@@ -243,6 +248,19 @@ class Database:
             for suffix in ("", "-wal", "-shm", "-journal"):
                 check_own(f"{self.path}{suffix}")
 
+    def exists(self) -> bool:
+        """Return whether there is a file."""
+        return read_identity(self.path) is not None
+
+    def check_writable(self) -> None:
+        """Raise what run() would where this user may not write the file, or make it; nothing is made for that."""
+        self._check()
+        path = pathlib.Path(self.path)
+        with self._translate_os_errors():
+            nearest = next(place for place in (path, *path.parents) if os.path.lexists(place))
+            if not os.access(nearest, os.W_OK):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
     def _lock_path(self, operation: int) -> contextlib.AbstractContextManager[None]:
         return lock_path(self.path, operation, None if self.dry_run else self.schema.file_mode)
 
@@ -267,9 +285,8 @@ class Database:
         problem = error.strerror if isinstance(error, OSError) and error.strerror else error
         if isinstance(error, ForeignFile):
             problem = f"{error.filename} {error.strerror}"
-        return InvalidInput(
-            self.schema.option, self.path, f"cannot be used: {problem}", self.schema.remedy
-        )
+        remedy = _NO_RIGHTS if _lacks_rights(error) else self.schema.remedy
+        return InvalidInput(self.schema.option, self.path, f"cannot be used: {problem}", remedy)
 
     @contextlib.contextmanager
     def _translate_errors(self) -> t.Iterator[None]:
@@ -292,6 +309,13 @@ class Database:
             if "unable to open" in text or "readonly" in text:
                 raise self._build_refusal(error) from error
             raise HeadroomError(f"{option}: {path} could not be used: {text}") from error
+
+
+def _lacks_rights(error: Exception) -> bool:
+    if isinstance(error, PermissionError):
+        return True
+    # SQLite says no more than that it cannot open or write a file.
+    return isinstance(error, sqlite3.Error) and os.geteuid() != 0
 
 
 def migrate(connection: sqlite3.Connection, path: str, schema: Schema) -> None:

@@ -19,26 +19,6 @@ description:
     Domains that do not run count as well, since any of them may be started; a fleet parks its spare clones that way.
   - No guest's monitor is asked, so a guest that hangs does not hold up the answer.
 options:
-  cpu_overcommit:
-    description:
-      - How many vCPUs may be promised for each CPU thread of the host.
-    type: float
-    default: 4.0
-  memory_overcommit:
-    description:
-      - How many bytes of guest memory may be promised for each byte of the host's, after O(memory_reserve) is
-        taken off.
-      - More than V(1.0) relies on ballooning, on KSM or on swap.
-    type: float
-    default: 1.0
-  memory_reserve:
-    description:
-      - Memory that stays with the host itself, for its kernel, its services and what QEMU needs beside its guests'
-        memory.
-      - A number with a unit, for example V(2GiB) or V(512MiB). As everywhere here and in libvirt, V(GiB) and V(G) are
-        powers of 1024, V(GB) is one of 1000.
-    type: str
-    default: 1GiB
   pools:
     description:
       - Names of the storage pools to report. Without it all are.
@@ -72,6 +52,7 @@ seealso:
   - module: headroom.libvirt.placement_plan_info
     description: Plans with what this module returns.
 extends_documentation_fragment:
+  - headroom.libvirt.capacity
   - headroom.libvirt.connection
   - headroom.libvirt.machine.uri
   - headroom.libvirt.attributes
@@ -490,29 +471,16 @@ host:
           sample: the pool runs
 """
 
-import dataclasses
 import time
 import typing as t
-from urllib.parse import urlsplit
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import (
     CONNECTION,
     MACHINE_URI,
     ArgumentSpec,
 )
-from ansible_collections.headroom.libvirt.plugins.module_utils._checks import check_positive
-from ansible_collections.headroom.libvirt.plugins.module_utils._demand.database import (
-    DEFAULT_PATH,
-    Database,
-)
-from ansible_collections.headroom.libvirt.plugins.module_utils._errors import HeadroomError
-from ansible_collections.headroom.libvirt.plugins.module_utils._host import maintenance, survey
-from ansible_collections.headroom.libvirt.plugins.module_utils._host.capacity import (
-    CapacityPolicy,
-    Check,
-)
+from ansible_collections.headroom.libvirt.plugins.module_utils._host.facts import POLICY, read_facts
 from ansible_collections.headroom.libvirt.plugins.module_utils._lxml_dep import require_lxml
-from ansible_collections.headroom.libvirt.plugins.module_utils._sizes import parse_size
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.on_host import run_on_host
 
 if t.TYPE_CHECKING:
@@ -521,18 +489,16 @@ if t.TYPE_CHECKING:
         Connection,
     )
 
-ARGUMENTS = CONNECTION.merge(MACHINE_URI).merge(
+ARGUMENTS = CONNECTION.merge(
+    MACHINE_URI,
+    POLICY,
     ArgumentSpec(
         options={
-            "cpu_overcommit": {"type": "float", "default": 4.0},
-            "memory_overcommit": {"type": "float", "default": 1.0},
-            "memory_reserve": {"type": "str", "default": "1GiB"},
             "pools": {"type": "list", "elements": "str"},
             "refresh_pools": {"type": "bool", "default": False},
             "guests": {"type": "bool", "default": False},
-            "history": {"type": "path", "default": DEFAULT_PATH},
         }
-    )
+    ),
 )
 
 
@@ -540,40 +506,16 @@ def read_capacity(connection: Connection, module: AnsibleModule) -> dict[str, t.
     """Return the task's result."""
     require_lxml()
     params = module.params
-    policy = CapacityPolicy(
-        cpu_overcommit=_check_factor("cpu_overcommit", params["cpu_overcommit"]),
-        memory_overcommit=_check_factor("memory_overcommit", params["memory_overcommit"]),
-        memory_reserve_bytes=parse_size("memory_reserve", params["memory_reserve"]),
-    )
-    host = survey.read_host(
+    host = read_facts(
         connection,
-        policy,
+        params,
+        time.time(),
         pools=params["pools"],
         refresh=params["refresh_pools"],
         with_guests=params["guests"],
         machine_uri=params["machine_uri"],
     )
-    mark, checks = _read_mark(params)
-    host["maintenance"] = None if mark is None else mark.as_dict()
-    host["health"] += [dataclasses.asdict(check) for check in checks]
     return {"host": host}
-
-
-def _read_mark(params: t.Mapping[str, t.Any]) -> tuple[maintenance.Maintenance | None, list[Check]]:
-    """Return the host's mark, and what was in the way of reading it: not everybody may read the history."""
-    if urlsplit(params["uri"]).hostname:  # the history here is another host's
-        return None, []
-    try:
-        mark, warnings = Database(params["history"], dry_run=True).run(
-            maintenance.read, time.time()
-        )
-    except HeadroomError as error:
-        return None, [Check("maintenance", "warning", error.message)]
-    return mark, [Check("maintenance", "warning", warning) for warning in warnings]
-
-
-def _check_factor(option: str, value: float) -> float:
-    return check_positive(option, value, remedy="1 promises what there is, 4 four times as much.")
 
 
 def main() -> None:

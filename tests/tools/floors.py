@@ -54,6 +54,7 @@ FLOORS: t.Final = (
             "_inventory",
             "_placement",
             "_demand",
+            "_fleet",
             "_forecast",
             "_provision",
             "_backtest",

@@ -112,8 +112,8 @@ class Catalogue:
 
         What another host has put into a shared pool is seen after a refresh, so none is believed only after one.
         """
-        return self._find(name, version) or (
-            self._find(name, version) if storage.try_to_refresh(self.pool) else None
+        return self.find_known(name, version) or (
+            self.find_known(name, version) if storage.try_to_refresh(self.pool) else None
         )
 
     def get(self, name: str, version: str | None) -> Manifest:
@@ -132,7 +132,8 @@ class Catalogue:
             )
         return manifest
 
-    def _find(self, name: str, version: str | None) -> Manifest | None:
+    def find_known(self, name: str, version: str | None) -> Manifest | None:
+        """As find(), of what libvirt knows to be in the pool without a refresh."""
         if version is not None:
             volume = storage.find_volume(
                 self.pool, names.manifest_volume(names.ApplianceId(name, version))

@@ -73,6 +73,11 @@ class History:
     connection: sqlite3.Connection
     fleet: str
 
+    def is_empty(self) -> bool:
+        """Return whether nothing was ever recorded of the fleet."""
+        query = "SELECT 1 FROM sample WHERE fleet = ? LIMIT 1"
+        return self.connection.execute(query, (self.fleet,)).fetchone() is None
+
     def find(self, slot: int) -> Record | None:
         """Return the row of ``slot``."""
         records = self._select("slot = ?", slot)

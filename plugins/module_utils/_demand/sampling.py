@@ -5,7 +5,10 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""``take_sample`` reads a host's part of a fleet's demand, measures it against the sample before, and records it."""
+"""``take_sample`` reads a host's part of a fleet's demand, measures it against the sample before, and records it.
+
+For many fleets at once, its steps: ``fetch_history``, ``read_members`` and ``record_sample``.
+"""
 
 from __future__ import annotations
 
@@ -63,12 +66,15 @@ class WallClock:
 
 
 @dataclasses.dataclass(frozen=True)
-class _Member:
+class FleetMember:
+    """A machine of a fleet as it was just read; ``state`` is libvirt's, or ``saved`` with its memory saved."""
+
     machine: evaluate.MemberSample
     metadata: Metadata
     state: str
 
     def as_dict(self, used_cores: float | None) -> dict[str, t.Any]:
+        """Return what tasks tell of it."""
         stats = self.machine.sample.stats
         return {
             "name": self.machine.sample.name,
@@ -94,21 +100,22 @@ def take_sample(
     A slot that has a row already keeps it. Raises InvalidInput for an expression that yields no demand, and what
     Database.run and the statistics raise.
     """
-    fetched = _fetch_history(request)
-    members = _read_members(connection, request.fleet, clock)
-    taken_at = max((member.machine.sample.taken_at for member in members), default=clock.now())
+    fetched = fetch_history(request)
+    members = read_members(connection, [request.fleet], clock)[request.fleet]
     result, warnings = database.run(
-        lambda opened: _record(opened, request, members, taken_at, fetched), clock.now()
+        lambda opened: record_sample(opened, request, members, clock.now(), fetched), clock.now()
     )
     uri = read_machine_uri(connection, request.machine_uri)
-    rows = [
-        {**row, "machine": MachineRef(uri, row["name"], row["uuid"]).as_dict()}
-        for row in result["members"]
-    ]
+    rows = name_machines(uri, result["members"])
     return {**result, "members": rows, "fleet": request.fleet, "warnings": warnings}
 
 
-def _fetch_history(request: SamplingRequest) -> list[Sample] | None:
+def name_machines(uri: str, rows: t.Iterable[t.Mapping[str, t.Any]]) -> list[dict[str, t.Any]]:
+    """Return the rows of members with what names each on any host; ``uri`` leads to its host."""
+    return [{**row, "machine": MachineRef(uri, row["name"], row["uuid"]).as_dict()} for row in rows]
+
+
+def fetch_history(request: SamplingRequest) -> list[Sample] | None:
     """Return the history as Prometheus knows it; None where the database keeps it."""
     if request.prometheus is None:
         return None
@@ -118,13 +125,19 @@ def _fetch_history(request: SamplingRequest) -> list[Sample] | None:
     return [dataclasses.replace(sample, value=_scale(request, sample.value)) for sample in samples]
 
 
-def _read_members(connection: Connection, fleet: str, clock: Clock) -> list[_Member]:
-    readings = collect.collect(connection, collect.StatsRequest(fleet=fleet), clock)
-    members = (_identify_member(connection, reading) for reading in readings)
-    return [member for member in members if member is not None]
+def read_members(
+    connection: Connection, fleets: t.Collection[str], clock: Clock
+) -> dict[str, list[FleetMember]]:
+    """Return the machines of each of the ``fleets`` on the host, with one bulk call for all of their statistics."""
+    members: dict[str, list[FleetMember]] = {fleet: [] for fleet in fleets}
+    for reading in collect.collect(connection, collect.StatsRequest(fleets=fleets), clock):
+        member = _identify_member(connection, reading)
+        if member is not None and member.metadata.fleet is not None:
+            members[member.metadata.fleet].append(member)
+    return members
 
 
-def _identify_member(connection: Connection, reading: collect.Reading) -> _Member | None:
+def _identify_member(connection: Connection, reading: collect.Reading) -> FleetMember | None:
     """Return the member; None if it vanished meanwhile."""
     metadata = reading.metadata or Metadata()
     state = reading.sample.stats["state"]
@@ -134,7 +147,9 @@ def _identify_member(connection: Connection, reading: collect.Reading) -> _Membe
             state = "saved" if domains.has_saved_memory(domain) else state
         except NotFound:
             return None
-    return _Member(evaluate.MemberSample(reading.sample, _parse_created(metadata)), metadata, state)
+    return FleetMember(
+        evaluate.MemberSample(reading.sample, _parse_created(metadata)), metadata, state
+    )
 
 
 def _parse_created(metadata: Metadata) -> float | None:
@@ -143,40 +158,72 @@ def _parse_created(metadata: Metadata) -> float | None:
     return None
 
 
-def _record(
+def record_sample(
     connection: sqlite3.Connection,
     request: SamplingRequest,
-    members: list[_Member],
-    taken_at: float,
+    members: t.Sequence[FleetMember],
+    now: float,
     fetched: list[Sample] | None,
 ) -> dict[str, t.Any]:
+    """Measure the demand of the ``members``, which were read by ``now``, and record it; return what a task returns.
+
+    ``fetched`` is the history as Prometheus knows it. Raises InvalidInput for an expression that yields no demand, with
+    nothing written.
+    """
+    taken_at = max((member.machine.sample.taken_at for member in members), default=now)
     history = History(connection, request.fleet)
     slot = slot_start(request.timestamp, request.interval)
-    machines = [member.machine for member in members]
+    changes, record = Changes(), history.find(slot)
+    if record is None:
+        machines = [member.machine for member in members]
+        record = _record(history, request, machines, taken_at, fetched)
+        changes.add("sample", None, {"timestamp": record.timestamp, "value": record.value})
+    return {
+        **changes.as_result(),
+        "sample": {"timestamp": record.timestamp, "value": record.value, "reason": record.reason},
+        **describe_past(connection, request, members, fetched),
+    }
+
+
+def _record(
+    history: History,
+    request: SamplingRequest,
+    machines: list[evaluate.MemberSample],
+    taken_at: float,
+    fetched: list[Sample] | None,
+) -> Record:
+    slot = slot_start(request.timestamp, request.interval)
     counted = history.find_last_counted(slot)
     previous = (
         None
         if counted is None or counted.taken_at is None
         else evaluate.PreviousSample(counted.taken_at, history.read_counters())
     )
-    changes, record = Changes(), history.find(slot)
-    if record is None:
-        rates = evaluate.compute_rates(previous, machines)
-        record = (
-            _adopt(request, slot, fetched[-1], taken_at)
-            if fetched
-            else _measure(request, slot, machines, previous, taken_at)
-        )
-        used_cores, vcpus = evaluate.compute_load(machines, rates) or (None, None)
-        record = dataclasses.replace(record, used_cores=used_cores, vcpus=vcpus)
-        history.add(record)
-        history.keep_counters((machine.sample for machine in machines), _read_used_cores(rates))
-        history.forget_before(slot - request.keep, slot)
-        changes.add("sample", None, {"timestamp": record.timestamp, "value": record.value})
+    rates = evaluate.compute_rates(previous, machines)
+    record = (
+        _adopt(request, slot, fetched[-1], taken_at)
+        if fetched
+        else _measure(request, slot, machines, previous, taken_at)
+    )
+    used_cores, vcpus = evaluate.compute_load(machines, rates) or (None, None)
+    record = dataclasses.replace(record, used_cores=used_cores, vcpus=vcpus)
+    history.add(record)
+    history.keep_counters((machine.sample for machine in machines), _read_used_cores(rates))
+    history.forget_before(slot - request.keep, slot)
+    return record
+
+
+def describe_past(
+    connection: sqlite3.Connection,
+    request: SamplingRequest,
+    members: t.Sequence[FleetMember],
+    fetched: list[Sample] | None = None,
+) -> dict[str, t.Any]:
+    """Return what a task does of all that is recorded of the fleet, and of its ``members``."""
+    history = History(connection, request.fleet)
+    slot = slot_start(request.timestamp, request.interval)
     used_by_uuid = history.read_used_cores()
     return {
-        **changes.as_result(),
-        "sample": {"timestamp": record.timestamp, "value": record.value, "reason": record.reason},
         "history": [
             _describe_row(row)
             for row in fetched

@@ -40,15 +40,16 @@ if t.TYPE_CHECKING:
 class StatsRequest:
     """What to read of which domains.
 
-    ``names`` None means every domain; ``fleet`` and ``tenant`` keep those whose metadata say so. They, and
-    ``metadata``, cost one call a domain, since libvirt has no bulk call for metadata; nothing else does. ``interval``
-    (seconds) takes two samples and gives rates; without it, rates are against the samples ``previous``. ``workers``
-    requests (None: as many as are worth it) are under way at a time, and one that takes longer than ``timeout`` seconds
-    does not hold up the others.
+    ``names`` None means every domain; ``fleet``, ``fleets`` (one of them) and ``tenant`` keep those whose metadata say
+    so. They, and ``metadata``, cost one call a domain, since libvirt has no bulk call for metadata; nothing else does.
+    ``interval`` (seconds) takes two samples and gives rates; without it, rates are against the samples ``previous``.
+    ``workers`` requests (None: as many as are worth it) are under way at a time, and one that takes longer than
+    ``timeout`` seconds does not hold up the others.
     """
 
     names: t.Sequence[str] | None = None
     fleet: str | None = None
+    fleets: t.Collection[str] | None = None
     tenant: str | None = None
     metadata: bool = False
     inactive: bool = True
@@ -62,7 +63,7 @@ class StatsRequest:
     @property
     def needs_metadata(self) -> bool:
         """Whether each domain's metadata have to be read."""
-        return self.metadata or self.fleet is not None or self.tenant is not None
+        return self.metadata or (self.fleet, self.fleets, self.tenant) != (None, None, None)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -156,7 +157,11 @@ def _look_up_names(connection: Connection, names: t.Sequence[str]) -> list[api.D
 
 
 def _is_meant(request: StatsRequest, metadata: Metadata) -> bool:
-    return request.fleet in (None, metadata.fleet) and request.tenant in (None, metadata.tenant)
+    return (
+        request.fleet in (None, metadata.fleet)
+        and request.tenant in (None, metadata.tenant)
+        and (request.fleets is None or metadata.fleet in request.fleets)
+    )
 
 
 def _sample(
