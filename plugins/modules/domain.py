@@ -76,6 +76,50 @@ options:
       - Whether the domain starts with its host.
       - Unset leaves it as it is.
     type: bool
+  labels:
+    description:
+      - What the domain is for. It is put over what is there, in the definition and while the domain runs, and replaces
+        nothing else; an empty text takes a label away, one that is not said stays.
+    type: dict
+    suboptions:
+      fleet:
+        description:
+          - The fleet that the domain counts for. One that is put there by hand is counted, and never removed, parked or
+            replaced by provisioning, even if it is a clone.
+        type: str
+      tenant:
+        description:
+          - The tenant that it belongs to, whose quota it counts against.
+        type: str
+      title:
+        description:
+          - A line that tells people what it is.
+        type: str
+      description:
+        description:
+          - A text that tells people more.
+        type: str
+      tags:
+        description:
+          - Words of one's own, which P(headroom.libvirt.domains#inventory) makes groups of.
+        type: dict
+        suboptions:
+          add:
+            description: Tags that it shall have.
+            type: list
+            elements: str
+            default: []
+          remove:
+            description: Tags that it shall not have.
+            type: list
+            elements: str
+            default: []
+  in_service:
+    description:
+      - Record whether the domain has been put into service. Provisioning counts a machine only from then on, and puts a
+        machine that is recorded as not in service into service again until that has succeeded.
+      - V(false) is recorded before O(state) is reached, V(true) after that.
+    type: bool
 extends_documentation_fragment:
   - headroom.libvirt.lease
   - headroom.libvirt.attributes
@@ -116,6 +160,17 @@ EXAMPLES = r"""
     pattern: ci-4711-*
     state: absent
     force: true
+
+- name: Count a database that runs already for its fleet, and tag it
+  headroom.libvirt.domain:
+    name: db-1
+    labels:
+      fleet: db
+      tenant: shop
+      title: The shop's first database
+      tags:
+        add: [edge, eu]
+        remove: [spare]
 
 - name: Never let provisioning take this one
   headroom.libvirt.domain:
@@ -217,7 +272,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import (
     ArgumentSpec,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._demand.hold import LEASE, hold_lease
-from ansible_collections.headroom.libvirt.plugins.module_utils._domain import apply, survey
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain import apply, labels, survey
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain.model import TARGET_STATES
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain.request import read_request
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput, NotFound
@@ -253,10 +308,12 @@ ARGUMENTS = CONNECTION.merge(JOURNAL, MACHINE, MACHINE_URI, LEASE).merge(
             "remove_volumes": {"type": "bool", "default": True},
             "protected": {"type": "bool"},
             "autostart": {"type": "bool"},
+            "labels": {"type": "dict", "options": labels.SPEC},
+            "in_service": {"type": "bool"},
         },
         required_one_of=[
             ("name", "fleet", "pattern", "machine"),
-            ("state", "protected", "autostart"),
+            ("state", "protected", "autostart", "labels", "in_service"),
         ],
         mutually_exclusive=[("machine", "name"), ("machine", "fleet"), ("machine", "pattern")],
     )

@@ -139,9 +139,16 @@ def _apply_plan(
         domain.metadata = domain.metadata._replace(protected=bool(request.protected))
     if "autostart" in plan.changes.diff["after"]:
         domain.autostart = bool(request.autostart)
+    if request.labels is not None:
+        domain.put_labels(request.labels)
+    # Out of service before anything is done to it, and in service only once it is there.
+    if plan.leaves_service:
+        domain.put_standing(in_service=False)
     for step in plan.steps:
         if step != "undefine":
             _take_step(step, domain.domain, request)
+    if plan.enters_service:
+        domain.put_standing(in_service=True)
     belongings = recover.Belongings(
         uuid, survey.volumes.remove, survey.reservations, survey.exports
     )

@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Conflict, NotFound
@@ -18,7 +19,10 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
     domains,
     states,
 )
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.dependency import format_time
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.metadata import Standing
 
+from .labels import Description, relabel
 from .model import Observed, read_situation
 
 if t.TYPE_CHECKING:
@@ -26,6 +30,8 @@ if t.TYPE_CHECKING:
         Connection,
     )
     from ansible_collections.headroom.libvirt.plugins.module_utils._virt.metadata import Metadata
+
+    from .labels import Labels
 
 
 class DefinedDomain:
@@ -67,6 +73,24 @@ class DefinedDomain:
     @autostart.setter
     def autostart(self, value: bool) -> None:
         domains.set_autostart(self.domain, value)
+
+    def describe(self) -> Description:
+        """Return what is said of the domain now."""
+        definition = self.definition
+        return Description(self.metadata, definition.title, definition.description)
+
+    def put_labels(self, labels: Labels) -> None:
+        """Put the labels over what is said of the domain, in its definition and while it runs."""
+        self.metadata = relabel(self.metadata, labels)
+        if labels.title is not None:
+            domains.set_title(self.domain, labels.title or None)
+        if labels.description is not None:
+            domains.set_description(self.domain, labels.description or None)
+
+    def put_standing(self, *, in_service: bool) -> None:
+        """Record that the domain is in service from now on, or is not."""
+        since = format_time(time.time())
+        self.metadata = self.metadata._replace(standing=Standing(in_service, since))
 
     def observe(self) -> Observed:
         """Return what the host says of the domain now."""

@@ -22,6 +22,8 @@ if t.TYPE_CHECKING:
     )
     from ansible_collections.headroom.libvirt.plugins.module_utils._virt.states import State
 
+    from .labels import Description
+
 TargetState = t.Literal["running", "shutdown", "paused", "saved", "absent"]
 TARGET_STATES: t.Final[tuple[TargetState, ...]] = t.get_args(TargetState)
 
@@ -74,7 +76,8 @@ class Observed:
 class DomainSurvey:
     """All that a plan for a domain needs to know.
 
-    ``autostart`` is None where nobody asked. The rest is what would go with a domain that is removed: its volumes, the
+    ``autostart`` and ``description`` are None where nobody asked. The rest is what would go with a domain that is
+    removed: its volumes, the
     addresses that networks keep for it, the exports that it reads from.
     """
 
@@ -83,6 +86,7 @@ class DomainSurvey:
     autostart: bool | None = None
     reservations: tuple[ReservationRef, ...] = ()
     exports: tuple[ExportRef, ...] = ()
+    description: Description | None = None
 
 
 def read_situation(state: State, *, saved: bool) -> Situation:

@@ -15,6 +15,8 @@ import typing as t
 from ansible_collections.headroom.libvirt.plugins.module_utils._changes import Changes
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Conflict
 
+from .labels import describe_change
+
 if t.TYPE_CHECKING:
     from .model import DomainSurvey, Observed, Situation, Step, TargetState
     from .request import DomainRequest
@@ -85,6 +87,16 @@ class DomainPlan:
         """The domain's name."""
         return self.survey.observed.name
 
+    @property
+    def enters_service(self) -> bool:
+        """Whether it is recorded as in service, which it is not yet."""
+        return self.changes.diff["after"].get("in_service") is True
+
+    @property
+    def leaves_service(self) -> bool:
+        """Whether it is recorded as out of service, which it is not yet."""
+        return self.changes.diff["after"].get("in_service") is False
+
     def as_row(self, uri: str) -> dict[str, t.Any]:
         """Return the domain's row of the result; ``uri`` leads to its host from elsewhere."""
         observed, volumes = self.survey.observed, self.survey.volumes
@@ -112,6 +124,7 @@ def plan_domain(survey: DomainSurvey, request: DomainRequest) -> DomainPlan:
         observed = dataclasses.replace(observed, protected=request.protected)
     if request.autostart is not None:
         changes.add("autostart", survey.autostart, request.autostart)
+    _add_description(changes, survey, request)
     steps = () if request.state is None else find_steps(request.state, observed)
     if steps:
         changes.add("state", observed.situation, request.state)
@@ -119,6 +132,19 @@ def plan_domain(survey: DomainSurvey, request: DomainRequest) -> DomainPlan:
     changes.add("reservations", [f"{ref.network}/{ref.address}" for ref in survey.reservations], [])
     changes.add("exports", [ref.helper for ref in survey.exports], [])
     return DomainPlan(request, survey, steps, changes)
+
+
+def _add_description(changes: Changes, survey: DomainSurvey, request: DomainRequest) -> None:
+    """Add what is said of the domain, and whether it is in service."""
+    if survey.description is None:
+        return
+    if request.labels is not None:
+        before, after = describe_change(survey.description, request.labels)
+        for name in after:
+            changes.add(name, before[name], after[name])
+    if request.in_service is not None:
+        standing = survey.description.metadata.standing
+        changes.add("in_service", standing and standing.in_service, request.in_service)
 
 
 def find_steps(target: TargetState, observed: Observed) -> tuple[Step, ...]:

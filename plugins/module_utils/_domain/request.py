@@ -12,6 +12,8 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
+from .labels import Labels, read_labels
+
 if t.TYPE_CHECKING:
     from .model import TargetState
 
@@ -28,9 +30,17 @@ class DomainRequest:
     remove_volumes: bool = True
     protected: bool | None = None
     autostart: bool | None = None
+    labels: Labels | None = None
+    in_service: bool | None = None
+
+    @property
+    def describes(self) -> bool:
+        """Whether it says something of the domain that its definition keeps beside the machine itself."""
+        return self.labels is not None or self.in_service is not None
 
 
 def read_request(params: t.Mapping[str, t.Any]) -> DomainRequest:
-    """Return the request that a module's options make."""
+    """Return the request that a module's options make; raises InvalidInput."""
     names = [field.name for field in dataclasses.fields(DomainRequest)]
-    return DomainRequest(**{name: params[name] for name in names})
+    options = {name: params[name] for name in names}
+    return DomainRequest(**{**options, "labels": read_labels(options["labels"])})

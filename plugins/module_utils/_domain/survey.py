@@ -89,7 +89,8 @@ def _inspect_one(domain: DefinedDomain, request: DomainRequest, uses: users.Uses
     observed = domain.observe()
     autostart = None if request.autostart is None else domain.autostart
     if request.state != "absent":
-        return DomainSurvey(observed, users.OwnedVolumes(), autostart)
+        description = domain.describe() if request.describes else None
+        return DomainSurvey(observed, users.OwnedVolumes(), autostart, description=description)
     removes = request.remove_volumes
     volumes = uses.sort_owned(domain.definition) if removes else users.OwnedVolumes()
     with_bases = bool(volumes.remove) and _goes_with_source(domain, volumes, uses)

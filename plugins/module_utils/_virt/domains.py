@@ -214,6 +214,21 @@ def set_metadata(domain: Domain, value: _metadata.Metadata) -> None:
     set_metadata_xml(domain, text, _metadata.PREFIX, _metadata.NAMESPACE)
 
 
+def set_title(domain: Domain, title: str | None) -> None:
+    """Set the domain's title, a line of text, or remove it; in the definition and the running domain at once."""
+    _set_text(domain, libvirt.VIR_DOMAIN_METADATA_TITLE, title)
+
+
+def set_description(domain: Domain, description: str | None) -> None:
+    """Set the domain's description, or remove it; in the definition and the running domain at once."""
+    _set_text(domain, libvirt.VIR_DOMAIN_METADATA_DESCRIPTION, description)
+
+
+def _set_text(domain: Domain, kind: int, text: str | None) -> None:
+    with translate_errors(f"describe {domain.name()!r}"):
+        domain.setMetadata(kind, text, None, None, _find_affected(domain))
+
+
 def remove_metadata(domain: Domain, namespace: str) -> None:
     """Remove a namespace's element from the metadata, in the definition and the running domain at once."""
     with translate_errors(f"remove metadata of {domain.name()!r}"):

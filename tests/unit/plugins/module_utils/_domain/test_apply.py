@@ -11,6 +11,7 @@ import pytest
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain import apply
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain.defined import look_up
+from ansible_collections.headroom.libvirt.plugins.module_utils._domain.labels import Labels
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain.request import (
     DomainRequest,
     read_request,
@@ -21,7 +22,9 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     LibvirtFailed,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._journal.journal import Journal
-from ansible_collections.headroom.libvirt.plugins.module_utils._virt import domains
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt import domain_xml, domains
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.dependency import parse_time
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.metadata import Metadata
 
 if t.TYPE_CHECKING:
     from pathlib import Path
@@ -111,6 +114,83 @@ def test_a_request_is_read_from_the_options_of_a_task() -> None:
         "remove_volumes": False,
         "protected": None,
         "autostart": None,
+        "labels": None,
+        "in_service": None,
         "name": ["web-1"],
     }
     assert read_request(options) == DomainRequest("absent", 1.0, True, False)
+
+
+_CLONE = (
+    "<domain type='test'><name>{0}</name><title>old</title><memory>8192</memory><os><type>hvm</type></os><metadata>"
+    "<h:machine xmlns:h='urn:headroom:libvirt:1'><h:fleet>web</h:fleet><h:tenant>acme</h:tenant>"
+    "<h:appliance>web:1.0</h:appliance><h:volume pool='default'>{0}.vda.qcow2</h:volume><h:tag>eu</h:tag>"
+    "<h:protected/><h:zone>7</h:zone></h:machine></metadata></domain>"
+)
+
+
+@pytest.mark.parametrize("runs", [False, True])
+def test_labels_are_put_over_what_a_clone_has_and_replace_nothing(
+    node: Connection, task: apply.DomainTask, runs: bool
+) -> None:
+    """Case E-A: what a clone owns, and that it is protected, outlives its tags; live and in the definition."""
+    for name in NAMES:
+        domain = domains.define(node, _CLONE.format(name))
+        if runs:
+            domains.start(domain)
+    before = look_up(node, "web-1").metadata
+    labels = Labels(title="new", description="two\nlines", add=("edge",), remove=("eu", "none"))
+    outcome = bring(node, task, labels=labels)
+    machine = look_up(node, "web-1")
+    assert machine.metadata == before._replace(tags=("edge",))
+    assert "<headroom:zone>7</headroom:zone>" in machine.domain.XMLDesc(0)
+    for definition in (machine.definition, domain_xml.parse(domains.read_live_xml(machine.domain))):
+        assert (definition.title, definition.description) == ("new", "two\nlines")
+        assert definition.metadata.tags == ("edge",)
+    assert outcome.changes.diff["after"]["web-1"] == {
+        "title": "new",
+        "description": "two\nlines",
+        "tags": ["edge"],
+    }
+    assert not bring(node, task, labels=labels).changes.changed
+    bring(node, task, labels=Labels(title="", description="", tenant=""))
+    assert machine.definition.title is None
+    assert machine.metadata == before._replace(tags=("edge",), tenant=None)
+
+
+def test_a_guest_that_is_labelled_into_a_fleet_is_none_of_its_members(
+    node: Connection, task: apply.DomainTask
+) -> None:
+    for name, text in zip(NAMES, (_DOMAIN, _CLONE, _CLONE), strict=True):
+        domains.define(node, text.format(name))
+    bring(node, task, labels=Labels(fleet="web"))
+    assert [look_up(node, name).metadata.is_member for name in NAMES] == [False, True, True]
+    bring(node, task, labels=Labels(fleet="db"))
+    assert [look_up(node, name).metadata.is_member for name in NAMES] == [False] * 3
+    bring(node, task, labels=Labels(fleet=""))
+    assert look_up(node, "web-1").metadata == Metadata()
+
+
+def test_in_service_is_recorded_once_with_its_time(
+    host: Connection, task: apply.DomainTask
+) -> None:
+    bring(host, task, state="running", in_service=False)
+    standing = look_up(host, "web-1").metadata.standing
+    assert standing is not None
+    assert not standing.in_service
+    assert parse_time(standing.since) is not None
+    assert not bring(host, task, in_service=False).changes.changed
+    assert bring(host, task, in_service=True).changes.diff["after"]["web-1"] == {"in_service": True}
+    assert not bring(host, dataclasses.replace(task, act=False), in_service=True).changes.changed
+
+
+def test_one_that_fails_to_start_is_not_in_service(
+    host: Connection, task: apply.DomainTask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def start(domain: domains.Domain, *, paused: bool = False) -> None:
+        raise LibvirtFailed(f"no room for {domain.name()} {paused}")
+
+    monkeypatch.setattr(domains, "start", start)
+    with pytest.raises(HeadroomError):
+        bring(host, task, state="running", in_service=True)
+    assert look_up(host, "web-1").metadata.standing is None
