@@ -45,7 +45,7 @@ if t.TYPE_CHECKING:
     )
     from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import Clock
 
-    from .extras import ExtraVolume, FixedAddress
+    from .extras import ExtraVolume
     from .identity import Identity, RandomBytes
     from .plan import NewClone
     from .strategies import Strategy
@@ -172,9 +172,15 @@ class _CloneInMaking:
         if address is None:
             return ()
         ref = address.ref(self.identity.macs[0])
-        step = self.transaction.begin_step("reservation", **ref._asdict())
-        reserve_address(self.maker.connection, address, ref.mac)
-        self.transaction.finish_step_hastily(step)
+        planned = reservations.plan_to_reserve(
+            self.maker.connection, address.network, address.for_mac(ref.mac), force=False
+        )
+        if planned.changes.changed:  # else it is somebody else's work, and nothing to undo
+            step = self.transaction.begin_step(
+                "reservation", **ref._asdict(), replaced=planned.replaced
+            )
+            reservations.carry_out(planned)
+            self.transaction.finish_step_hastily(step)
         return (ref,)
 
     def _define(self) -> None:
@@ -270,11 +276,4 @@ def make_volume(
     new = storage_xml.NewVolume(name, len(data), "raw", _PRIVATE)
     content.send_bytes(
         connection, storage.create(pool, name, storage_xml.build_volume_xml(new)), data
-    )
-
-
-def reserve_address(connection: Connection, address: FixedAddress, mac: str) -> None:
-    """Keep the address for the card; raises Taken when somebody has it."""
-    reservations.carry_out(
-        reservations.plan_to_reserve(connection, address.network, address.for_mac(mac), force=False)
     )

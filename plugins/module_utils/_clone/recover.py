@@ -133,6 +133,7 @@ class CloneRecovery:
         apply.release(
             self.connection, ReservationRef(step["network"], step["mac"], step["address"])
         )
+        apply.restore(self.connection, step["network"], step.get("replaced", {}))
 
     def _delete_volume(
         self, step: t.Mapping[str, t.Any], uses: users.Uses, own: frozenset[str]

@@ -7,7 +7,8 @@
 
 """Static addresses of a host's networks: ``plan_to_reserve`` or ``plan_to_release``, then ``carry_out`` that.
 
-``list_held_reservations`` and ``release`` are for a machine that is removed, whose metadata name its reservations.
+``restore`` puts back what such a plan replaced. ``list_held_reservations`` and ``release`` are for a machine that is
+removed, whose metadata name its reservations.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._changes import Changes
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import NotFound, Unsupported
+from ansible_collections.headroom.libvirt.plugins.module_utils._persisted import build
 from ansible_collections.headroom.libvirt.plugins.module_utils._undo import UndoStack
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
     network_xml,
@@ -66,6 +68,18 @@ class ReservationPlan:
             changes.add(side, removals, additions)
         return changes
 
+    @property
+    def replaced(self) -> dict[str, list[dict[str, str | None]]]:
+        """The entries that go or change on each side, as JSON-able data for ``restore``."""
+        return {
+            side: [
+                dataclasses.asdict(step.before or step.reservation)
+                for step in steps
+                if step.command != "add"
+            ]
+            for side, steps in (("live", self.live), ("config", self.config))
+        }
+
 
 def plan_to_reserve(
     connection: Connection, network: str, desired: Reservation, *, force: bool
@@ -110,6 +124,29 @@ def release(connection: Connection, ref: ReservationRef) -> None:
     planned = _plan_release_of(connection, ref)
     if planned is not None:
         carry_out(planned)
+
+
+def restore(
+    connection: Connection,
+    network: str,
+    replaced: t.Mapping[str, t.Sequence[t.Mapping[str, t.Any]]],
+) -> None:
+    """Put the entries back that a plan ``replaced``, once its own is released; what is in their way by now stays."""
+    entries = {
+        side: [build(Reservation, row, f"a reservation of the network {network}") for row in rows]
+        for side, rows in replaced.items()
+    }
+    if not any(entries.values()):
+        return
+    try:
+        sides = read_sides(connection, network)
+    except NotFound:  # the whole network is gone
+        return
+    live, config = (
+        () if side is None else tuple(plan.compute_restore_steps(side, entries.get(name, ())))
+        for name, side in (("live", sides.live), ("config", sides.config))
+    )
+    carry_out(ReservationPlan(sides, live, config))
 
 
 def _plan_release_of(connection: Connection, ref: ReservationRef) -> ReservationPlan | None:

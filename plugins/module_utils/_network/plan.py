@@ -144,6 +144,17 @@ def compute_release_steps(network: Network, desired: Reservation) -> list[Reserv
     ]
 
 
+def compute_restore_steps(
+    network: Network, entries: t.Iterable[Reservation]
+) -> list[ReservationStep]:
+    """Return the steps after which the entries stand in the network again, but where somebody is in their way."""
+    return [
+        ReservationStep("add", find_subnet(network, entry).index, entry)
+        for entry in entries
+        if not any(held.collides_with(entry) for _subnet, held in network.list_reservations(4))
+    ]
+
+
 def find_subnet(network: Network, desired: Reservation) -> Subnet:
     """Return the subnet that the address lies in; raises InvalidInput or Unsupported where it cannot be reserved."""
     address = _parse_address(desired.address or "")

@@ -257,6 +257,24 @@ def test_a_failure_leaves_nothing_of_it(
     make(shelf, ONE)
 
 
+def test_a_failure_gives_the_name_its_reservation_back(
+    shelf: Catalogue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = Reservation(None, "10.0.0.50", "web-1")
+    reservations.carry_out(
+        reservations.plan_to_reserve(shelf.connection, "default", entry, force=False)
+    )
+
+    def fail(*_arguments: t.Any) -> t.NoReturn:
+        assert held(shelf.connection) == [Reservation("52:54:00:00:00:01", "10.0.0.50", "web-1")]
+        raise LibvirtFailed("no")
+
+    monkeypatch.setattr(domains, "define", fail)
+    with pytest.raises(LibvirtFailed, match=r"^no$"):
+        make(shelf, ONE)
+    assert held(shelf.connection) == [entry]
+
+
 @pytest.mark.parametrize(
     ("addresses", "error", "words"),
     [
