@@ -15,11 +15,14 @@ import threading
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
+    ConnectionFailed,
     HeadroomError,
+    LibvirtFailed,
     NotFound,
     TimedOut,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import domains, migration
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import is_alive
 
 from . import xml
 from .model import Outcome
@@ -143,7 +146,10 @@ class LiveMigration:
             except BaseException:
                 self._abort(domain, call)
                 raise
-        call.result()
+        try:
+            call.result()
+        except ConnectionFailed as error:
+            raise explain_end(self._sides, self._plan.guest.name, error) from error
         self._due["downtime"] = False
         self._do_when_possible(domain)  # of a migration that ended before it was looked at
         return self._measure(self._sides.clock.now() - began)
@@ -254,6 +260,22 @@ class LiveMigration:
         outcome.bytes = max(outcome.bytes or 0, stats.get("data_processed") or 0) or None
         outcome.iterations = stats.get("memory_iteration") or outcome.iterations
         return outcome
+
+
+def explain_end(sides: Endpoints, name: str, error: ConnectionFailed) -> HeadroomError:
+    """Return the error for a migration that ended as if a connection had broken.
+
+    What the destination has refused by itself, such as a secret that it lacks, its libvirt tells the source's in words
+    that are lost on the way.
+    """
+    if not (is_alive(sides.source) and is_alive(sides.destination)):
+        return error
+    return LibvirtFailed(
+        f"{error.message.rstrip('.')}. Both hosts still answer, so no connection was lost: the destination has refused "
+        f"the guest, or its QEMU ended. Look there in /var/log/libvirt/qemu/{name}.log and in libvirt's own log "
+        "(journalctl -u libvirtd -u virtqemud) for the reason, mend it, and run the task again.",
+        **error.details,
+    )
 
 
 def make_destination_xml(

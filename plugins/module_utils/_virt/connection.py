@@ -89,14 +89,15 @@ def ensure_alive(connection: Connection, *, timeout: float = 20.0) -> t.Iterator
 
     Raises ConnectionFailed when there is none within ``timeout`` seconds, or its URI holds a password.
     """
-    if _is_alive(connection):
+    if is_alive(connection):
         yield connection
     else:
         with open_connection(connection.uri, timeout=timeout) as fresh:
             yield fresh
 
 
-def _is_alive(connection: Connection) -> bool:
+def is_alive(connection: Connection) -> bool:
+    """Return whether its host answers through it, with each of its daemons."""
     handle = connection.handle
     try:
         if not handle.isAlive():

@@ -4,8 +4,20 @@
 
 from __future__ import annotations
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.live import Limits, Progress
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
+    ConnectionFailed,
+    LibvirtFailed,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.endpoints import Endpoints
+from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.live import (
+    Limits,
+    Progress,
+    explain_end,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.model import Request
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
+    open_connection,
+)
 
 GIB = 1024**3
 
@@ -56,3 +68,15 @@ def test_progress_is_read_and_told() -> None:
         "75 %, 1 MiB left, pass 2, dirtied at 1 MiB/s, sent at 1 MiB/s, 1 s to go"
     )
     assert str(Progress.read({})).startswith("0 %")
+
+
+def test_an_end_that_looks_like_a_lost_connection_is_none_while_both_hosts_answer() -> None:
+    lost = ConnectionFailed("End of file while reading data", libvirt_code=38)
+    with open_connection("test:///default") as source:
+        with open_connection("test:///default") as destination:
+            sides = Endpoints(source, destination, "")
+            refused = explain_end(sides, "web-1", lost)
+            assert isinstance(refused, LibvirtFailed)
+            assert refused.details == {"libvirt_code": 38}
+            assert "/var/log/libvirt/qemu/web-1.log" in refused.message
+        assert explain_end(sides, "web-1", lost) is lost
