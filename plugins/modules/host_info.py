@@ -415,7 +415,9 @@ host:
           returned: success
           sample: []
         busy:
-          description: Why it cannot be moved now, in words; V(none) where it can.
+          description:
+            - Why it cannot be moved now, in words, such as a disk that is being copied or a device of its host; V(none)
+              where it can.
           type: str
           returned: success
           sample: one of its disks is being copied

@@ -28,6 +28,9 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._layers.stored im
     HostStorage,
     read_storage,
 )
+from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.host_resources import (
+    explain_bound,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._streaming.export_xml import (
     is_helper,
 )
@@ -107,7 +110,7 @@ def _read_guest(domain: libvirt.virDomain, stored: HostStorage, uri: str) -> dic
             for disk in definition.disks
             if _comes_along(disk)
         ],
-        "busy": _explain_busy(root, is_running=state_name(state) in ACTIVE_STATES),
+        "busy": _explain_busy(domain, root, is_running=state_name(state) in ACTIVE_STATES),
         "dependency": labels.dependency
         and describe_remainder(labels.dependency, find_incomplete(root)),
     }
@@ -118,15 +121,17 @@ def _comes_along(disk: domain_xml.Disk) -> bool:
     return disk.device == "disk" and not disk.readonly and has_source
 
 
-def _explain_busy(root: etree._Element, *, is_running: bool) -> str | None:
-    """Return why a guest cannot be moved now, in words."""
+def _explain_busy(
+    domain: libvirt.virDomain, root: etree._Element, *, is_running: bool
+) -> str | None:
+    """Return why a guest cannot be moved now, in words: as the preflight of a migration would."""
     reason = explain_incomplete(root)
     # what runs, and says where the rest is, is moved on once that has been pulled in
     if reason is not None and not (is_running and metadata.find_in(root).dependency):
         return reason
     if root.find("devices/disk/mirror") is not None:
         return "one of its disks is being copied"
-    return None
+    return explain_bound(domains.read_definition_element(domain), is_running=is_running)
 
 
 def _read_disk(disk: domain_xml.Disk, chain: DiskLayers, stored: HostStorage) -> dict[str, t.Any]:

@@ -34,6 +34,8 @@ class Hardware:
     has_tpm: bool = False
     nvram: str | None = None
     resources: tuple[HostResource, ...] = ()
+    unknown: tuple[str, ...] = ()
+    """Places of the definition that the table of libvirt's schema does not have."""
 
 
 @dataclasses.dataclass(frozen=True)

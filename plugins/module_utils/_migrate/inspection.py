@@ -40,9 +40,8 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._virt.element_xml
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.libvirt_dep import libvirt
 
-from . import addresses
+from . import addresses, host_resources
 from .facts import Cpu, Facts, GuestState, Hardware, Reach
-from .host_resources import read_resources
 
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._virt.storage_xml import Pool
@@ -62,8 +61,12 @@ def gather_facts(
 ) -> Facts:
     """Return what the preflight needs, but ``pools`` (the destination's); ``is_local``: this runs on the source."""
     root = domains.read_live_element(domain)
-    resources = read_resources(domains.read_definition_element(domain))
-    hardware = dataclasses.replace(read_hardware(root), resources=resources)
+    definition = domains.read_definition_element(domain)
+    hardware = dataclasses.replace(
+        read_hardware(root),
+        resources=host_resources.read_resources(definition),
+        unknown=host_resources.find_unknown(definition),
+    )
     named = domains.find(destination, plan.destination_name)
     destination_paths = [disk.destination_path for disk in plan.disks_to_move]
     needed = [disk.backing_path for disk in plan.disks_to_move if disk.backing_path]
@@ -84,7 +87,7 @@ def gather_facts(
             network.name(): networks.is_active(network)
             for network in networks.list_all(destination)
         },
-        bridges=_list_bridges(destination),
+        bridges=node.list_cards(destination),
         free_memory_bytes=_read_free_memory(destination),
         free_hugepages_bytes=_read_free_hugepages(destination, hardware.hugepage_bytes),
         numa_nodes=int(node.read_node_info(destination)[4]),
@@ -100,7 +103,7 @@ def gather_facts(
         ),
         state=read_state(domain, plan),
         proofs={
-            resource: _prove(destination, resource, hardware) for resource in hardware.resources
+            resource: prove(destination, resource, hardware.arch) for resource in hardware.resources
         },
     )
 
@@ -118,25 +121,56 @@ def read_state(domain: libvirt.virDomain, plan: MigrationPlan) -> GuestState:
     )
 
 
-def _prove(destination: Connection, resource: HostResource, hardware: Hardware) -> bool | None:
-    """Return whether the destination has what a definition names of its host; None where that cannot be known."""
-    if resource.proof == "file":
-        return folders.does_file_exist(destination, resource.path)
-    if resource.proof == "folder":
-        return folders.does_folder_exist(destination, resource.path)
-    if resource.proof == "volume":
-        return _has_volume(destination, *resource.path.split("/", 1))
+def prove(destination: Connection, resource: HostResource, arch: str | None) -> bool | None:
+    """Return whether the destination has it; None where that cannot be known."""
+    path = resource.path
     if resource.proof == "emulator":
-        return node.has_emulator(destination, resource.path, hardware.arch)
-    return False
+        return node.has_emulator(destination, path, arch)
+    if resource.proof == "cpus":
+        return node.list_online_cpus(destination).issuperset(element_xml.parse_cpus(path))
+    if resource.proof == "card":
+        cards = node.list_cards(destination)
+        return None if cards is None else path in cards
+    proof = _PROOFS.get(resource.proof)
+    return False if proof is None else proof(destination, path)
 
 
-def _has_volume(connection: Connection, pool_name: str, name: str) -> bool:
-    for pool in storage.list_pools(connection):
+def _has_volume(destination: Connection, path: str) -> bool:
+    pool_name, name = path.split("/", 1)
+    for pool in storage.list_pools(destination):
         if pool.name() == pool_name and storage.is_active(pool):
             storage.try_to_refresh(pool)
             return storage.find_volume(pool, name) is not None
     return False
+
+
+def _has_network(destination: Connection, name: str) -> bool:
+    try:
+        return networks.is_active(networks.look_up(destination, name))
+    except NotFound:
+        return False
+
+
+def _has_port_group(destination: Connection, path: str) -> bool:
+    name, _slash, group = path.partition("/")
+    try:
+        root = element_xml.parse_element(
+            networks.read_live_xml(networks.look_up(destination, name))
+        )
+    except NotFound:
+        return False
+    return group in {element.get("name") for element in root.iterfind("portgroup")}
+
+
+_PROOFS: t.Final[t.Mapping[str, t.Callable[[Connection, str], bool | None]]] = {
+    "file": folders.does_file_exist,
+    "folder": folders.does_folder_exist,
+    "volume": _has_volume,
+    "network": _has_network,
+    "portgroup": _has_port_group,
+    "filter": node.has_filter,
+    "secret": node.has_secret,
+}
 
 
 def read_hardware(root: etree._Element) -> Hardware:
@@ -144,18 +178,19 @@ def read_hardware(root: etree._Element) -> Hardware:
     definition = domain_xml.read(root)
     page = root.find("memoryBacking/hugepages")
     size = None if page is None else page.find("page")
-    numa = root.find("numatune/memory")
+    nodes = [element.get("nodeset") for element in root.iterfind("numatune/*")]
+    nodes += [element.text for element in root.iterfind("devices/memory/source/nodemask")]
     return Hardware(
         arch=definition.arch,
         machine=definition.machine,
         type=definition.type,
         networks=_read_sources(definition, "network"),
-        bridges=_read_sources(definition, "bridge"),
+        bridges=_read_sources(definition, "bridge") + _read_sources(definition, "direct"),
         host_devices=domain_xml.find_host_devices(root),
         hugepage_bytes=None if page is None else _read_page_bytes(size),
-        numa_nodes=None if numa is None else numa.get("nodeset"),
+        numa_nodes=",".join(dict.fromkeys(filter(None, nodes))) or None,
         has_tpm=root.find("devices/tpm") is not None,
-        nvram=definition.nvram,
+        nvram=definition.nvram or read_attribute(root.find("os/varstore"), "path") or None,
     )
 
 
@@ -170,17 +205,6 @@ def _read_page_bytes(page: etree._Element | None) -> int:
         return 2 * 1024 * 1024
     units = {"KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
     return int(page.get("size", "2048")) * units.get(page.get("unit", "KiB"), 1024)
-
-
-def _list_bridges(connection: Connection) -> frozenset[str] | None:
-    """Return the host's bridges and cards, None where its libvirt cannot list them."""
-    try:
-        with translate_errors("list the host's interfaces"):
-            return frozenset(
-                interface.name() for interface in connection.handle.listAllInterfaces(0)
-            )
-    except HeadroomError:
-        return None
 
 
 def _read_free_memory(connection: Connection) -> int | None:

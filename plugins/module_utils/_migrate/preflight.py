@@ -42,6 +42,7 @@ def evaluate(plan: MigrationPlan, facts: Facts) -> tuple[Finding, ...]:
         storage_checks.check_cache,
         _check_state,
         _check_resources,
+        _check_unknown,
         _check_networks,
         _check_devices,
         _check_nvram,
@@ -278,6 +279,17 @@ def _check_resources(plan: MigrationPlan, facts: Facts) -> t.Iterator[Finding]:
             problem = f"{resource.what}: the destination {lack} {resource.path}"
         yield Finding(
             resource.check, "failed", problem, resource.remedy.replace("GUEST", plan.guest.name)
+        )
+
+
+def _check_unknown(_plan: MigrationPlan, facts: Facts) -> t.Iterator[Finding]:
+    unknown = ", ".join(facts.hardware.unknown)
+    if unknown:
+        yield Finding(
+            "unknown",
+            "warning",
+            f"this release does not know what {unknown} in the definition means: whether the destination has what it "
+            "takes is for its libvirt to say",
         )
 
 

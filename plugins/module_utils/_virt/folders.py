@@ -21,12 +21,14 @@ import typing as t
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import HeadroomError
 from ansible_collections.headroom.libvirt.plugins.module_utils._lxml_dep import etree
 
-from . import storage
+from . import node, storage
 from .connection import Connection, translate_errors
 from .element_xml import serialise
 from .libvirt_dep import libvirt
 
 _PREFIX: t.Final = "headroom-folder-"
+# A pool over these opens all that is there, and so starts watchdogs and winds tapes back.
+_DEVICES: t.Final = ("/dev/", "/proc/", "/sys/")
 
 
 @contextlib.contextmanager
@@ -58,6 +60,8 @@ def _open_pool(connection: Connection, definition: str) -> storage.Pool | None:
 
 def does_file_exist(connection: Connection, path: str) -> bool | None:
     """Return whether the host has a file at ``path``; None where that cannot be known."""
+    if path.startswith(_DEVICES):
+        return node.has_device_node(connection, path)
     if storage.find_volume_by_path(connection, path) is not None:
         return True
     folder, name = posixpath.split(path)
@@ -73,6 +77,8 @@ def does_file_exist(connection: Connection, path: str) -> bool | None:
 
 def does_folder_exist(connection: Connection, folder: str) -> bool | None:
     """Return whether the host has the folder; None where that cannot be known."""
+    if f"{folder}/".startswith(_DEVICES):
+        return None
     try:
         if find_pool(connection, folder) is not None:
             return True

@@ -15,6 +15,7 @@ import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     HeadroomError,
+    NotFound,
     Unsupported,
 )
 
@@ -111,3 +112,66 @@ def has_emulator(connection: Connection, path: str, arch: str | None) -> bool | 
     except HeadroomError:
         return False
     return True
+
+
+def has_filter(connection: Connection, name: str) -> bool | None:
+    """Return whether the host has the network filter; None where it cannot tell."""
+    return _can_look_up(lambda: connection.handle.nwfilterLookupByName(name))
+
+
+def has_secret(connection: Connection, name: str) -> bool | None:
+    """Return whether the host's libvirt has the secret of a UUID, or ``type/usage``; None where it cannot tell."""
+    kind, slash, usage = name.partition("/")
+    if not slash:
+        return _can_look_up(lambda: connection.handle.secretLookupByUUIDString(name))
+    number = getattr(libvirt, f"VIR_SECRET_USAGE_TYPE_{kind.upper()}", None)
+    if number is None:
+        return None
+    return _can_look_up(lambda: connection.handle.secretLookupByUsage(number, usage))
+
+
+def _can_look_up(look_up: t.Callable[[], object]) -> bool | None:
+    try:
+        with translate_errors("look that up"):
+            look_up()
+    except NotFound:
+        return False
+    except HeadroomError:
+        return None
+    return True
+
+
+def list_cards(connection: Connection) -> frozenset[str] | None:
+    """Return the host's bridges and network cards, None where its libvirt cannot list them."""
+    try:
+        with translate_errors("list the host's interfaces"):
+            interfaces = connection.handle.listAllInterfaces(0)
+            return frozenset(interface.name() for interface in interfaces)
+    except HeadroomError:
+        return None
+
+
+def list_online_cpus(connection: Connection) -> frozenset[int]:
+    """Return the numbers of the host's processors that run."""
+    with translate_errors("list the host's processors"):
+        _count, online, _running = connection.handle.getCPUMap(0)
+    return frozenset(number for number, is_online in enumerate(online) if is_online)
+
+
+def has_device_node(connection: Connection, path: str) -> bool | None:
+    """Return whether the host has the device at ``path``; None where libvirt knows of none there.
+
+    No device is opened for that: opening some does something (a watchdog starts, a tape is wound back).
+    """
+    kinds = (
+        libvirt.VIR_CONNECT_LIST_NODE_DEVICES_CAP_STORAGE
+        | libvirt.VIR_CONNECT_LIST_NODE_DEVICES_CAP_SCSI_GENERIC
+        | libvirt.VIR_CONNECT_LIST_NODE_DEVICES_CAP_DRM
+    )
+    try:
+        with translate_errors("list the host's devices"):
+            devices = connection.handle.listAllDevices(kinds)
+            texts = [device.XMLDesc(0) for device in devices]
+    except HeadroomError:
+        return None
+    return True if any(path in node_xml.read_device_nodes(text) for text in texts) else None

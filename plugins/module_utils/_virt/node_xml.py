@@ -85,6 +85,17 @@ def read_capabilities(text: str) -> Capabilities:
     )
 
 
+def read_device_nodes(text: str) -> frozenset[str]:
+    """Return the paths below ``/dev`` that lead to a device of the host."""
+    root = parse_element(text)
+    nodes = [
+        *root.iterfind("devnode"),
+        *root.iterfind("capability/block"),
+        *root.iterfind("capability/char"),
+    ]
+    return frozenset((node.text or "").strip() for node in nodes)
+
+
 def pool_state_name(number: int) -> PoolState:
     """Return the name of a virStoragePoolState; ``unknown`` for one that this collection does not know."""
     return _POOL_STATES[number] if 0 <= number < len(_POOL_STATES) else "unknown"

@@ -126,6 +126,13 @@ def test_a_disk_that_is_in_no_pool(connection: Connection) -> None:
     )
 
 
+def test_a_guest_that_no_other_host_can_take_says_so(connection: Connection) -> None:
+    share = "<filesystem type='mount'><source dir='/srv/share'/><target dir='share'/></filesystem>"
+    assert seen(connection, "web-1", share)["busy"] is None
+    guest = seen(connection, "web-1", share, start=True)
+    assert guest["busy"] == "it has the shared folder /srv/share, which no other host has"
+
+
 def test_a_guest_whose_disks_are_still_arriving_is_busy(connection: Connection) -> None:
     guest = seen(connection, "web-1", DISK.format(source="own.qcow2", target="vda", below=STREAMED))
     assert guest["busy"] == (

@@ -344,6 +344,18 @@ def test_what_was_told_before_is_not_refused_later() -> None:
     assert finding.status == "warning"
 
 
+def test_what_nobody_knows_is_told() -> None:
+    facts = dataclasses.replace(GOOD, **hardware(unknown=("devices/teapot",)))
+    assert failed(facts) == []
+    (finding,) = [row for row in preflight.evaluate(made(), facts) if row.status == "warning"]
+    assert (finding.check, "devices/teapot" in finding.detail) == ("unknown", True)
+
+
+def test_a_macvtap_needs_its_card_there() -> None:
+    facts = dataclasses.replace(GOOD, **hardware(bridges=("eth7",)))
+    assert [finding.check for finding in failed(facts)] == ["network"]
+
+
 def test_what_is_brought_along_need_not_be_there() -> None:
     """F3: a seed that belongs to the machine alone, and the settings of its firmware."""
     seed = SourceDisk(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from lxml import etree
+from corpus.places import MARK, PLACES, build_domain, find_kinds
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import template
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Unsupported
@@ -19,21 +19,6 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
 )
 
 from tools import schema
-
-# What libvirt 9.0, 11.3 and 12.8 let a domain say, as `tools.schema` reads it from what their packages install.
-RECORDED = Path(__file__).with_name("domain-schema.txt")
-
-
-def read_recorded_places() -> set[domain_schema.Path]:
-    places: set[domain_schema.Path] = set()
-    for line in RECORDED.read_text().splitlines():
-        path, *attributes = line.split()
-        names = () if path == "." else tuple(path.split("/"))
-        places |= {names} | {(*names, name) for name in attributes}
-    return places
-
-
-PLACES = read_recorded_places()
 
 
 def test_everything_that_the_released_schemas_have_is_in_the_table() -> None:
@@ -115,7 +100,6 @@ def test_the_unknown_is_named_with_its_place_and_nothing_below_it() -> None:
     ]
 
 
-MARK = "mark-7f3a"
 # Rewritten by what they are, not by where they stand: a console becomes a pseudo-terminal, a disk a file.
 REWRITTEN = (
     "@type",
@@ -139,23 +123,6 @@ REWRITTEN = (
 )
 
 
-def build_domain(place: domain_schema.Path) -> str:
-    """Return a domain that says MARK at the place, and nothing else."""
-    root = etree.Element("domain", type="kvm")
-    element = root
-    for name in place:
-        if name.startswith("@"):
-            element.set(name[1:], MARK)
-        else:
-            element = etree.SubElement(element, name)
-    for path, kind in (("devices/channel", "spicevmc"), ("devices/tpm/backend", "emulator")):
-        for device in root.findall(path):
-            device.set("type", device.get("type", kind))
-    if not place[-1].startswith("@"):
-        element.text = MARK
-    return etree.tostring(root, encoding="unicode")
-
-
 def test_a_mark_in_any_place_is_kept_made_anew_or_refused_as_the_table_says() -> None:
     wrong, counts = [], {"kept": 0, "gone": 0, "refused": 0}
     for place in sorted(PLACES - {()}):
@@ -174,15 +141,3 @@ def test_a_mark_in_any_place_is_kept_made_anew_or_refused_as_the_table_says() ->
             wrong.append(f"{text}: {outcome}, {expected}")
     assert not wrong, "\n".join(wrong)
     assert min(counts.values()) > 200, counts
-
-
-def find_kinds(place: domain_schema.Path) -> set[domain_schema.Kind | None]:
-    """Return the kinds of all that stands on the way to a place, its text included."""
-    elements = [name for name in place if not name.startswith("@")]
-    paths = [tuple(elements[: size + 1]) for size in range(len(elements))]
-    kinds = {domain_schema.classify_element(path) for path in paths}
-    if place[-1].startswith("@"):
-        kinds.add(domain_schema.classify_attribute(place[:-1], place[-1][1:]))
-    else:
-        kinds.add(domain_schema.classify_text(place))
-    return kinds

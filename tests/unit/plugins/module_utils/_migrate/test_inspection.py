@@ -1,0 +1,78 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Whether a host has what a definition names: asked of libvirt's test driver (processors 0, 2 and 4 run)."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._migrate import inspection
+from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.host_resources import (
+    HostResource,
+    Proof,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
+    Connection,
+    open_connection,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.element_xml import (
+    parse_element,
+)
+
+NETWORK = (
+    "<network><name>lan</name><forward mode='bridge'/><bridge name='ovs0'/><virtualport type='openvswitch'/>"
+    "<portgroup name='dmz'><vlan><tag id='4'/></vlan></portgroup></network>"
+)
+
+
+@pytest.fixture
+def connection() -> t.Iterator[Connection]:
+    with open_connection("test:///default") as opened:
+        network = opened.handle.networkDefineXML(NETWORK)
+        network.create()
+        yield opened
+        network.destroy()
+        network.undefine()
+
+
+@pytest.mark.parametrize(
+    ("proof", "path", "answer"),
+    [
+        ("network", "lan", True),
+        ("network", "nowhere", False),
+        ("portgroup", "lan/dmz", True),
+        ("portgroup", "lan/office", False),
+        ("portgroup", "nowhere/dmz", False),
+        ("card", "eth1", True),
+        ("card", "eth7", False),
+        ("cpus", "0,2,4", True),
+        ("cpus", "0-1", False),
+        ("filter", "clean-traffic", None),
+        ("secret", "7a2f1b1e-0000-4000-8000-000000000000", None),
+        ("secret", "nothing/of-the-kind", None),
+        ("file", "/dev/sr0", None),
+        ("none", "", False),
+    ],
+)
+def test_a_host_says_whether_it_has_it(
+    connection: Connection, proof: Proof, path: str, answer: bool | None
+) -> None:
+    resource = HostResource("check", "what", path, proof, "Do something.")
+    assert inspection.prove(connection, resource, "x86_64") is answer
+
+
+def test_nodes_are_those_of_all_that_is_bound_to_some() -> None:
+    root = parse_element(
+        "<domain type='kvm'><numatune><memory mode='strict' nodeset='0'/><memnode cellid='0' nodeset='2'/></numatune>"
+        "<devices><memory model='dimm'><source><nodemask>3</nodemask></source></memory></devices></domain>"
+    )
+    assert inspection.read_hardware(root).numa_nodes == "0,2,3"
+
+
+def test_a_store_of_variables_stays_behind_as_an_nvram_does() -> None:
+    root = parse_element("<domain type='kvm'><os><varstore path='/v/a.json'/></os></domain>")
+    assert inspection.read_hardware(root).nvram == "/v/a.json"
