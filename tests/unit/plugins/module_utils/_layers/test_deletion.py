@@ -53,3 +53,22 @@ def test_a_fresh_look_saves_another(node: Connection, monkeypatch: pytest.Monkey
     index.made_at += 60  # however busy this machine is
     monkeypatch.setattr(deletion, "Uses", pytest.fail)
     assert deletion.delete_volumes(node, [REF], index=index) == {}
+
+
+@pytest.mark.parametrize(("age_seconds", "is_new"), [(30.0, False), (90.0, True)])
+def test_a_look_may_be_as_old_as_it_took(
+    node: Connection, monkeypatch: pytest.MonkeyPatch, age_seconds: float, is_new: bool
+) -> None:
+    pool = storage.look_up_pool(node, REF.pool)
+    storage.create(pool, REF.name, storage_xml.build_volume_xml(storage_xml.NewVolume(REF.name, 1)))
+    index, looks = Uses(node).index, []
+    index.made_at -= age_seconds
+    index.look_seconds = 60.0
+
+    def look(connection: Connection) -> Uses:
+        looks.append(connection)
+        return Uses(connection)
+
+    monkeypatch.setattr(deletion, "Uses", look)
+    assert deletion.delete_volumes(node, [REF], index=index) == {}
+    assert bool(looks) is is_new
