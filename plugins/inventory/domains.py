@@ -343,6 +343,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.variab
     collect_facts,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._lxml_dep import require_lxml
+from ansible_collections.headroom.libvirt.plugins.module_utils._parallel import run_each
 from ansible_collections.headroom.libvirt.plugins.module_utils._uris import mask_uri
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.libvirt_dep import (
     require_libvirt,
@@ -352,7 +353,6 @@ from ansible_collections.headroom.libvirt.plugins.plugin_utils._inventory import
     InventoryBase,
     Member,
 )
-from ansible_collections.headroom.libvirt.plugins.plugin_utils._parallel import run_each
 
 _OF_OTHERS: t.Final = "is a host of another inventory source"
 _OF_THIS_FILE: t.Final = "is a group of this inventory file"

@@ -72,3 +72,12 @@ CONNECTION = ArgumentSpec(
         "connect_timeout": {"type": "float", "default": 20.0},
     }
 )
+
+# Documented in doc_fragments/hosts.py.
+HOSTS = ArgumentSpec(
+    options={
+        "uris": {"type": "list", "elements": "str"},
+        "timeout": {"type": "float", "default": 30.0},
+        "parallel": {"type": "int", "default": 16},
+    }
+)

@@ -46,9 +46,18 @@ def report(host: int, guests: int) -> dict[str, t.Any]:
     for index in range(guests):
         mac = f"52:54:{host:02x}:00:{index >> 8:02x}:{index & 255:02x}"
         name = f"h{host}-web-{index}"
-        text = _XML.format(index=index, name=name, uuid=uuid.UUID(int=host << 32 | index), mac=mac)
+        domain_uuid = str(uuid.UUID(int=host << 32 | index))
+        text = _XML.format(index=index, name=name, uuid=domain_uuid, mac=mac)
+        stats = {"state.state": 1, "state.reason": 1}
         domains.append(
-            {"stats": {"state.state": 1, "state.reason": 1}, "xml": text, "autostart": False}
+            {
+                "name": name,
+                "uuid": domain_uuid,
+                "stats": stats,
+                "xml": text,
+                "autostart": False,
+                "answers": None,
+            }
         )
         address = f"10.{host}.{index >> 8}.{index & 255}"
         addresses.append(

@@ -40,7 +40,10 @@ def find_local_places() -> Places | None:
 
 @dataclasses.dataclass
 class Domain:
-    """A domain on the way to being read; ``number`` is libvirt's id of a running one, else -1."""
+    """A domain on the way to being read; ``number`` is libvirt's id of a running one, else -1.
+
+    ``answers`` is whether its guest agent does, None unless that was asked.
+    """
 
     handle: t.Any
     name: str
@@ -48,6 +51,7 @@ class Domain:
     number: int
     stats: dict[str, t.Any]
     xml: str | None = None
+    answers: bool | None = None
 
     @property
     def active(self) -> bool:
@@ -62,7 +66,14 @@ class Domain:
 
     def as_dict(self, autostart: bool) -> dict[str, t.Any]:
         """Return its row in the answer of the look, JSON-able."""
-        return {"stats": self.stats, "xml": self.xml, "autostart": autostart}
+        return {
+            "name": self.name,
+            "uuid": self.uuid,
+            "stats": self.stats,
+            "xml": self.xml,
+            "autostart": autostart,
+            "answers": self.answers,
+        }
 
 
 def read_definition(places: Places, domain: Domain) -> str | None:

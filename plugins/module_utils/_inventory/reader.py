@@ -47,8 +47,9 @@ Result = t.TypeVar("Result")
 class LookRequest(t.NamedTuple):
     """What to read: from which ``sources`` addresses, whether ``statistics``, and the ``xml`` for its own sake.
 
-    The agents are given up on when none of them has answered for ``agent_timeout`` seconds. ``places`` are given where
-    libvirt's files can be read; the XML as libvirt's calls return it is in none of them.
+    The agents are given up on when none of them has answered for ``agent_timeout`` seconds; with ``ask_agents`` each is
+    asked whether it answers at all. ``places`` are given where libvirt's files can be read; the XML as libvirt's calls
+    return it is in none of them.
     """
 
     sources: tuple[str, ...] = ("lease",)
@@ -56,6 +57,12 @@ class LookRequest(t.NamedTuple):
     statistics: bool = False
     xml: bool = False
     places: Places | None = None
+    ask_agents: bool = False
+
+    @property
+    def needs_agents(self) -> bool:
+        """Whether agents are asked, which only those may do who may write."""
+        return self.ask_agents or "agent" in self.sources
 
 
 class Reader:
@@ -87,6 +94,8 @@ class Reader:
         domains = [domain for domain in domains if domain.xml is not None]
         if self._request.statistics:
             self._add_statistics(domains)
+        if self._request.ask_agents:
+            self._ask_agents(domains)
         networks = self._list_networks()
         return {
             "domains": [domain.as_dict(domain.uuid in autostart) for domain in domains],
@@ -149,6 +158,29 @@ class Reader:
         return self._call(
             self._handle.domainListGetStats, handles, *self._build_stats_arguments(*_STATISTICS)
         )
+
+    def _ask_agents(self, domains: list[Domain]) -> None:
+        """Find out which guests' agents answer; one that is left behind does not. A guest that is paused cannot."""
+        running = self._libvirt.VIR_DOMAIN_RUNNING
+        asked_domains = [
+            domain
+            for domain in domains
+            if domain.has_agent and domain.stats.get("state.state") == running
+        ]
+        for domain in asked_domains:
+            domain.answers = False
+        patience = self._request.agent_timeout
+        for domain, answers in call_each(asked_domains, self._ping, _WORKERS_FAR, patience):
+            domain.answers = answers
+
+    def _ping(self, domain: Domain) -> bool:
+        try:
+            ask = importlib.import_module("libvirt_qemu").qemuAgentCommand
+            seconds = max(1, round(self._request.agent_timeout))
+            self._call(ask, domain.handle, '{"execute": "guest-ping"}', seconds, 0)
+        except (ImportError, self._libvirt.libvirtError):
+            return False
+        return True
 
     def _list_autostarting(self) -> list[t.Any]:
         return self._call_tolerantly(
@@ -249,7 +281,7 @@ def parse_neighbours(text: str) -> t.Iterator[dict[str, t.Any]]:
             yield {"source": "arp", "mac": words[3], "address": words[0]}
 
 
-def main(uri: str, sources: list[str], agent_timeout: float, statistics: bool, xml: bool) -> None:
+def main(uri: str, options: dict[str, t.Any]) -> None:
     """Look at the libvirt of this machine and write the answer to standard output; so the program runs on a host."""
     try:
         libvirt = importlib.import_module("libvirt")
@@ -258,11 +290,8 @@ def main(uri: str, sources: list[str], agent_timeout: float, statistics: bool, x
     else:
         libvirt.registerErrorHandler(lambda _context, _error: None, None)
         try:
-            # An agent may only be asked by those who may write.
-            handle = (libvirt.open if "agent" in sources else libvirt.openReadOnly)(uri)
-            request = LookRequest(
-                tuple(sources), agent_timeout, statistics, xml, find_local_places()
-            )
+            request = LookRequest(**options, places=find_local_places())
+            handle = (libvirt.open if request.needs_agents else libvirt.openReadOnly)(uri)
             answer = Reader(libvirt, handle, request).look()
         except libvirt.libvirtError as error:
             answer = {"error": str(error)}

@@ -98,13 +98,9 @@ def look(
 
     Raises ConnectionFailed when SSH does not get in, TimedOut, and LibvirtFailed for what libvirt said there.
     """
-    arguments = (
-        target.uri,
-        list(request.sources),
-        request.agent_timeout,
-        request.statistics,
-        request.xml,
-    )
+    options = request._asdict()
+    del options["places"]  # those of the host itself
+    arguments = (target.uri, options)
     with tempfile.TemporaryFile() as program:
         program.write(build_program(arguments))
         program.seek(0)

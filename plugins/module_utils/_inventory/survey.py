@@ -5,7 +5,7 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""``read_host``: one look at a host for the inventory, over SSH or over libvirt's own connection."""
+"""``read_host`` and ``fetch_report``: one look at a host, over SSH or over libvirt's own connection."""
 
 from __future__ import annotations
 
@@ -15,9 +15,14 @@ from urllib.parse import parse_qs, urlsplit
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import LibvirtFailed
 from ansible_collections.headroom.libvirt.plugins.module_utils._layers.layers import find_incomplete
+from ansible_collections.headroom.libvirt.plugins.module_utils._layers.stored import (
+    HostStorage,
+    read_storage,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._streaming.model import (
     describe_remainder,
 )
+from ansible_collections.headroom.libvirt.plugins.module_utils._uris import mask_uri
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import domain_xml
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
     Connection,
@@ -28,6 +33,9 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._virt.element_xml
     parse_element,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.libvirt_dep import libvirt
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.machines import (
+    read_machine_uri,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.states import state_name
 
 from . import reader
@@ -39,24 +47,53 @@ _STATE_FIELDS: t.Final = 2  # state and reason: what is there if no statistics w
 _SOCKET: t.Final = re.compile(r"(?P<root>/.*)?/run/libvirt/(libvirt|virtqemud)-sock(-ro)?")
 
 
+class HostReport(t.NamedTuple):
+    """What the reader answered, the URI under which other machines reach the host, safe to show, and on request what
+    the host stores.
+    """
+
+    data: dict[str, t.Any]
+    machine_uri: str
+    storage: HostStorage | None = None
+
+
 def read_host(
     uri: str, request: reader.LookRequest, *, timeout: float, on_host: bool = True
 ) -> HostSnapshot:
-    """Return the domains of the host behind ``uri``, sorted by name; raises HeadroomError.
+    """Return the domains of the host behind ``uri``, sorted by name; raises HeadroomError. As fetch_report()."""
+    # what others call the host is no matter here, and no call
+    report = fetch_report(uri, request, timeout=timeout, on_host=on_host, machine_uri=uri)
+    return build_snapshot(report.data, request.sources, with_xml=request.xml)
+
+
+def fetch_report(
+    uri: str,
+    request: reader.LookRequest,
+    *,
+    timeout: float,
+    connect_timeout: float | None = None,
+    on_host: bool = True,
+    machine_uri: str | None = None,
+    with_storage: bool = False,
+) -> HostReport:
+    """Return what the reader says of the host behind ``uri``; raises HeadroomError.
 
     With ``on_host`` the reader runs on a host that is reached by SSH, where it can, and looks at libvirt's files. No
-    call waits for a guest, unless the request is for what only guests know.
+    call waits for a guest, unless the request is for what only guests know. ``machine_uri`` is as for
+    read_machine_uri(). ``with_storage`` costs three calls a pool and one a volume, over libvirt's own connection.
     """
-    report = _look_over_ssh(uri, request, timeout) if on_host else None
-    if report is None:
-        # An agent may only be asked by those who may write. A host has a deadline already, so it needs no keepalive.
-        read_only = "agent" not in request.sources
-        with open_connection(
-            uri, timeout=timeout, read_only=read_only, keepalive=False
-        ) as connection:
-            places = find_places(uri) if on_host else None
-            report = look(connection, request._replace(places=places))
-    return build_snapshot(report, request.sources, with_xml=request.xml)
+    data = _look_over_ssh(uri, request, timeout) if on_host and not with_storage else None
+    if data is not None:
+        return HostReport(data, mask_uri(machine_uri or uri))
+    # A host has a deadline already, so it needs no keepalive.
+    patience = min(timeout, connect_timeout or timeout)
+    with open_connection(
+        uri, timeout=patience, read_only=not request.needs_agents, keepalive=False
+    ) as connection:
+        places = find_places(uri) if on_host else None
+        data = look(connection, request._replace(places=places))
+        storage = read_storage(connection, refresh=False) if with_storage else None
+        return HostReport(data, read_machine_uri(connection, machine_uri), storage)
 
 
 def _look_over_ssh(
@@ -95,16 +132,21 @@ def build_snapshot(
 def _build_snapshot(
     report: t.Mapping[str, t.Any], sources: t.Sequence[str], with_xml: bool
 ) -> HostSnapshot:
-    addresses = [row for row in map(read_address, report["addresses"]) if row is not None]
-    for name, text in report["networks"]:
-        addresses += read_reservations(name, text)
-    book = AddressBook(addresses, sources)
+    book = build_book(report, sources)
     guests = [_build_guest(domain, book, with_xml) for domain in report["domains"]]
     return HostSnapshot(
         guests=tuple(sorted(guests, key=lambda guest: guest.name)),
         calls=report["calls"],
         definitions_read=report["read"],
     )
+
+
+def build_book(report: t.Mapping[str, t.Any], sources: t.Sequence[str]) -> AddressBook:
+    """Return the addresses in the reader's report; raises what a report raises that no reader makes."""
+    addresses = [row for row in map(read_address, report["addresses"]) if row is not None]
+    for name, text in report["networks"]:
+        addresses += read_reservations(name, text)
+    return AddressBook(addresses, sources)
 
 
 def _build_guest(

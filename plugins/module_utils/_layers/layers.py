@@ -88,8 +88,13 @@ def read_disks(root: etree._Element) -> tuple[DiskLayers, ...]:
 
 def read_layers(domain_xml: str) -> dict[str, tuple[Layer, ...]]:
     """Return {target: layers, the top first} of the disks of a domain's XML that have a source."""
-    disks = map(_read_disk, parse_element(domain_xml).iterfind("devices/disk"))
+    disks = read_domain_disks(parse_element(domain_xml))
     return {disk.target: disk.layers for disk in disks if disk.layers}
+
+
+def read_domain_disks(root: etree._Element) -> tuple[DiskLayers, ...]:
+    """Return the disks of a parsed ``<domain>``, in its order."""
+    return tuple(map(_read_disk, root.iterfind("devices/disk")))
 
 
 def read_other_files(root: etree._Element) -> tuple[str, ...]:
@@ -173,10 +178,14 @@ def is_export(layer: Layer, dependency: Dependency | None = None) -> bool:
 
 def find_incomplete(root: etree._Element) -> list[str]:
     """Return the targets of the disks of a parsed domain of which a part is still on another host."""
-    dependency = find_in(root).dependency
+    return list_incomplete(read_disks(root), find_in(root).dependency)
+
+
+def list_incomplete(disks: t.Iterable[DiskLayers], dependency: Dependency | None) -> list[str]:
+    """As find_incomplete(), where the domain's disks and what its metadata record have been read."""
     return [
         disk.target
-        for disk in read_disks(root)
+        for disk in disks
         # what a disk is itself, and not what it stands on, is its owner's choice
         if any(is_export(layer, dependency) for layer in disk.layers[1:])
     ]
@@ -184,11 +193,14 @@ def find_incomplete(root: etree._Element) -> list[str]:
 
 def explain_incomplete(root: etree._Element) -> str | None:
     """Return in words what of a parsed domain is still on which other host; None when all of it is here."""
-    targets = find_incomplete(root)
+    return explain_targets(find_incomplete(root), find_in(root).dependency)
+
+
+def explain_targets(targets: t.Sequence[str], dependency: Dependency | None) -> str | None:
+    """As explain_incomplete(), where it is known which disks are incomplete."""
     if not targets:
         return None
     named = f"the disk{'s' if len(targets) > 1 else ''} {', '.join(targets)}"
-    dependency = find_in(root).dependency
     if dependency is None:
         return f"a part of {named} is still on another host, of which its metadata say nothing"
     return (

@@ -16,11 +16,12 @@ from __future__ import annotations
 import dataclasses
 import pathlib
 import resource
+import sys
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import NotEnoughMemory
 
-# For each byte of statistics that is held: the copy that Ansible makes of a result, and its text, measured.
+# For each byte that is held: the copy that Ansible makes of a result, and its text, measured.
 _RESULT: t.Final = 2.0
 # Fewer domains do not tell how much one takes.
 _MEANINGFUL: t.Final = 64
@@ -39,29 +40,40 @@ class MemoryLimit:
 
 
 class MemoryGuard:
-    """Projects what the rest will take from what was taken so far."""
+    """Projects what the rest will take from what was taken so far.
+
+    ``subject`` and ``options`` are for the message: what is read of the domains, and by which options it gets less.
+    """
 
     def __init__(
         self,
         tightest: t.Callable[[], MemoryLimit | None] | None = None,
         resident: t.Callable[[], int] | None = None,
+        subject: str = "the statistics",
+        options: str = "name, fleet, tenant, or fewer groups",
     ) -> None:
         self._tightest = tightest or find_tightest_limit
         self._resident = resident or measure_resident_bytes
         self._before = self._resident()
+        self._subject = subject
+        self._options = options
 
     def check(self, answered: int, requested: int) -> None:
         """Raise NotEnoughMemory unless there is room for the rest of ``requested`` domains, and for the result."""
-        if answered < _MEANINGFUL:
-            return
-        each = max(0, self._resident() - self._before) / answered
-        needed = each * (requested - answered) + each * requested * _RESULT
+        if answered >= _MEANINGFUL:
+            each_bytes = max(0, self._resident() - self._before) / answered
+            self.check_size(each_bytes, answered, requested)
+
+    def check_size(self, each_bytes: float, answered: int, requested: int) -> None:
+        """As check(), where it is known what each takes."""
+        needed = each_bytes * (requested - answered) + each_bytes * requested * _RESULT
         limit = self._tightest()
         if limit is not None and needed > limit.room_bytes:
+            held = each_bytes * answered
             raise NotEnoughMemory(
-                f"the statistics of {requested} domains take about {(needed + each * answered) / _MIB:.0f} MiB, and "
-                f"{limit.source} leaves {(limit.room_bytes + each * answered) / _MIB:.0f} MiB. Raise that limit, or "
-                "read less in one task: with name, fleet, tenant, or fewer groups.",
+                f"{self._subject} of {requested} domains take about {(needed + held) / _MIB:.0f} MiB, and "
+                f"{limit.source} leaves {(limit.room_bytes + held) / _MIB:.0f} MiB. Raise that limit, or "
+                f"read less in one task: with {self._options}.",
                 domains=requested,
                 limit=limit.source,
             )
@@ -70,6 +82,19 @@ class MemoryGuard:
 def measure_resident_bytes() -> int:
     """Return the memory that this process occupies."""
     return _read_statm()[1]
+
+
+def measure_size_bytes(value: object) -> int:
+    """Return what JSON-able data takes of memory; the keys of dictionaries are taken for shared."""
+    size_bytes, pending = 0, [value]
+    while pending:
+        item = pending.pop()
+        size_bytes += sys.getsizeof(item)
+        if isinstance(item, dict):
+            pending.extend(item.values())
+        elif isinstance(item, (list, tuple)):
+            pending.extend(item)
+    return size_bytes
 
 
 def find_tightest_limit() -> MemoryLimit | None:

@@ -7,10 +7,24 @@ from __future__ import annotations
 import concurrent.futures
 import functools
 import threading
+import types
+import typing as t
 
 import pytest
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._parallel import run_all
+from ansible_collections.headroom.libvirt.plugins.module_utils import _parallel
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
+    ConnectionFailed,
+    NotEnoughMemory,
+    TimedOut,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._parallel import (
+    iterate_each,
+    run_all,
+    run_each,
+)
+
+LONG = 30.0
 
 
 def test_results_come_in_the_order_of_the_calls() -> None:
@@ -74,3 +88,117 @@ def test_after_a_failure_no_call_begins_and_those_that_have_are_awaited(
 
 def test_nothing_to_do() -> None:
     assert run_all([], 4) == []
+
+
+def test_results_and_errors_are_told_by_key() -> None:
+    def call(key: int) -> int:
+        if key == 2:
+            raise ConnectionFailed("refused")
+        return key * 10
+
+    outcomes = run_each([1, 2, 3], call, timeout=LONG, parallel=2)
+    assert list(outcomes) == [1, 2, 3]
+    assert (outcomes[1], outcomes[3]) == (10, 30)
+    assert isinstance(outcomes[2], ConnectionFailed)
+
+
+def test_nobody_to_call() -> None:
+    assert run_each([], str, timeout=LONG, parallel=1) == {}
+
+
+def test_calls_run_at_the_same_time() -> None:
+    meeting = threading.Barrier(3, timeout=LONG)
+    outcomes = run_each("abc", lambda _key: meeting.wait() >= 0, timeout=LONG, parallel=3)
+    assert list(outcomes.values()) == [True, True, True]
+
+
+def test_no_more_than_allowed_run_at_the_same_time() -> None:
+    running, most, lock = 0, 0, threading.Lock()
+
+    def call(_key: int) -> None:
+        nonlocal running, most
+        with lock:
+            running += 1
+            most = max(most, running)
+        with lock:
+            running -= 1
+
+    run_each(range(50), call, timeout=LONG, parallel=2)
+    assert most <= 2
+
+
+def test_a_call_that_hangs_is_left_behind_and_makes_room() -> None:
+    never = threading.Event()
+
+    def call(key: str) -> str:
+        if key == "hangs":
+            never.wait(LONG)
+        return key
+
+    try:
+        outcomes = run_each(["hangs", "works"], call, timeout=0.05, parallel=1)
+    finally:
+        never.set()
+    assert isinstance(outcomes["hangs"], TimedOut)
+    assert outcomes["works"] == "works"
+
+
+def test_a_mistake_of_ours_is_not_taken_for_a_dead_host() -> None:
+    with pytest.raises(ZeroDivisionError):
+        run_each([0], lambda key: 1 // key, timeout=LONG, parallel=1)
+
+
+def test_each_is_told_as_it_ends_and_what_ended_meanwhile_was_not_late(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now, gate, threads = [0.0], threading.Event(), {}
+    monkeypatch.setattr(_parallel, "time", types.SimpleNamespace(monotonic=lambda: now[0]))
+
+    def call(key: str) -> str:
+        threads[key] = threading.current_thread()
+        if key == "second":
+            assert gate.wait(LONG)
+        return key
+
+    outcomes = iterate_each(["first", "second"], call, timeout=LONG, parallel=2)
+    assert next(outcomes) == ("first", "first")
+    gate.set()
+    threads["second"].join(LONG)
+    now[0] = 2 * LONG  # the caller was busy for as long
+    assert list(outcomes) == [("second", "second")]
+
+
+def test_a_key_that_is_named_twice_is_called_once() -> None:
+    assert list(iterate_each("aa", str.upper, timeout=LONG, parallel=2)) == [("a", "A")]
+
+
+class FewThreads(threading.Thread):
+    """As in a process that has room for two threads at a time."""
+
+    room: t.ClassVar[threading.Semaphore]
+
+    def start(self) -> None:
+        if not self.room.acquire(blocking=False):
+            raise RuntimeError("can't start new thread")
+        super().start()
+
+    def run(self) -> None:
+        self.room.release()  # before its result is told, after which the next is started
+        super().run()
+
+
+def limit_threads(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    FewThreads.room = threading.Semaphore(number)
+    fake = types.SimpleNamespace(Thread=FewThreads)
+    monkeypatch.setattr(_parallel, "threading", fake)
+
+
+def test_with_room_for_few_threads_few_run_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    limit_threads(monkeypatch, 2)
+    assert len(run_each(range(20), str, timeout=LONG, parallel=16)) == 20
+
+
+def test_without_room_for_any_thread_there_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    limit_threads(monkeypatch, 0)
+    with pytest.raises(NotEnoughMemory, match="no thread could be started"):
+        run_each([1], str, timeout=LONG, parallel=16)

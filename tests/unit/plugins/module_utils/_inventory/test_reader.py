@@ -321,7 +321,7 @@ def test_the_program_says_what_it_saw(tmp_path: Path) -> None:
     node.write_text(
         "<node><domain type='test'><name>a</name><memory>1</memory><os><type>hvm</type></os></domain></node>"
     )
-    program = remote.build_program((f"test://{node}", ["lease"], 2.0, False, False))
+    program = remote.build_program((f"test://{node}", {"sources": ("lease",), "ask_agents": True}))
     done = subprocess.run(
         [sys.executable, "-I", "-"], input=program, capture_output=True, check=True
     )
