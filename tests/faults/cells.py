@@ -105,6 +105,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--cell", default="", help="only cells with these words in their name")
     parser.add_argument("--list", action="store_true", help="say their names, run none")
     parser.add_argument(
+        "--unproven", action="store_true", help="only cells that are not proven to hold yet"
+    )
+    parser.add_argument(
         "--slice",
         type=int,
         metavar="N",
@@ -122,6 +125,8 @@ def run_cells(options: argparse.Namespace, cells: t.Sequence[Cell], group: str) 
     seed = secrets.randbelow(10**6) if options.seed is None else options.seed
     words = options.cell.split()
     chosen = [cell for cell in cells if all(word in cell.id for word in words)]
+    if options.unproven:
+        chosen = [cell for cell in chosen if cell.id not in PROVEN]
     if options.slice is not None:
         print(
             f"seed {seed}: ./dev faults {group} --slice {options.slice} --seed {seed}", flush=True

@@ -62,10 +62,20 @@ def test_a_slice_is_drawn_from_what_is_proven(
 ) -> None:
     monkeypatch.setattr(cells, "PROVEN", {CELL.id})
     other = Cell("others", "nobody ran it", CELL.run)
-    options = argparse.Namespace(cell="", seed=1, slice=5, list=True)
+    options = argparse.Namespace(cell="", seed=1, slice=5, list=True, unproven=False)
     assert cells.run_cells(options, [CELL, other], "others") == 0
     assert capsys.readouterr().out.splitlines()[1:] == [CELL.id]
     assert cells.run_cells(options, [other], "others") == cells.NOTHING_PROVEN
+
+
+def test_what_is_proven_can_be_left_out(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(cells, "PROVEN", {CELL.id})
+    other = Cell("others", "nobody ran it", CELL.run)
+    options = argparse.Namespace(cell="", seed=1, slice=None, list=True, unproven=True)
+    assert cells.run_cells(options, [CELL, other], "others") == 0
+    assert capsys.readouterr().out.splitlines() == [other.id]
 
 
 def test_what_modules_said_is_told_with_the_cell() -> None:
