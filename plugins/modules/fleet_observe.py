@@ -244,7 +244,7 @@ fleets:
       description: Why the host can make no clones for the fleet, and what to do about it; V(none) where it can.
       type: str
       returned: success
-      sample: it has no network customers (it has: default; define it there, or correct machine.network)
+      sample: "it has no network customers (it has: default; define it there, or correct machine.network)"
     problem:
       description: Why the demand could not be measured, as RV(ignore:error) of a task that fails, with its C(message);
         V(none) where it could.
