@@ -13,6 +13,7 @@ import typing as t
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
+from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import ArgumentSpec
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     HeadroomError,
     InvalidInput,
@@ -35,20 +36,22 @@ _HOST: t.Final = {
     "domains": {"type": "list", "elements": "dict", "default": []},
 }
 _MACHINE: t.Final = {"vcpus": {"type": "int"}, "memory": {"type": "str"}, "disk": {"type": "str"}}
-_OPTIONS: t.Final[dict[str, t.Any]] = {
-    "dest": {"type": "path", "required": True},
-    "tenant_dest": {"type": "path"},
-    "title": {"type": "str", "default": "Provisioning"},
-    "fleets": {"type": "list", "elements": "dict", "default": [], "options": _FLEET},
-    "hosts": {"type": "list", "elements": "dict", "default": [], "options": _HOST},
-    "machine": {"type": "dict", "default": {}, "options": _MACHINE},
-    "quotas": {"type": "dict", "default": {}},
-    "transactions": {"type": "list", "elements": "dict", "default": []},
-    "backtest": {"type": "dict"},
-    "templates": {"type": "path"},
-    "now": {"type": "float"},
-    "mode": {"type": "raw", "default": "0640"},
-}
+ARGUMENTS: t.Final = ArgumentSpec(
+    options={
+        "dest": {"type": "path", "required": True},
+        "tenant_dest": {"type": "path"},
+        "title": {"type": "str", "default": "Provisioning"},
+        "fleets": {"type": "list", "elements": "dict", "default": [], "options": _FLEET},
+        "hosts": {"type": "list", "elements": "dict", "default": [], "options": _HOST},
+        "machine": {"type": "dict", "default": {}, "options": _MACHINE},
+        "quotas": {"type": "dict", "default": {}},
+        "transactions": {"type": "list", "elements": "dict", "default": []},
+        "backtest": {"type": "dict"},
+        "templates": {"type": "path"},
+        "now": {"type": "float"},
+        "mode": {"type": "raw", "default": "0640"},
+    }
+)
 
 
 class _Page(t.NamedTuple):
@@ -69,7 +72,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core has no typ
     ) -> dict[str, t.Any]:
         """Render the pages and hand each to ``copy``, which knows check mode, diffs and atomic replacement."""
         super().run(tmp, task_vars)
-        _validated, params = self.validate_argument_spec(argument_spec=_OPTIONS)
+        _validated, params = self.validate_argument_spec(argument_spec=ARGUMENTS.options)
         try:
             pages, left_out = self._render_pages(params)
         except HeadroomError as error:
