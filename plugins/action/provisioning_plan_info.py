@@ -2,7 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A forecaster of the user's own is a filter, and filters are on the controller: it is asked before the module runs."""
+"""What only the controller knows of a plan is put into it before the module runs.
+
+A forecaster of the user's own is a filter, and filters are on the controller. So are the files of tasks that a fleet
+names, its hooks. What machines are told at their first boot may be secret, and does not reach the module.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +19,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     HeadroomError,
     InvalidInput,
 )
+from ansible_collections.headroom.libvirt.plugins.module_utils._fleet.definition import outline
 from ansible_collections.headroom.libvirt.plugins.module_utils._forecast.registry import (
     METHODS,
     is_filter,
@@ -23,8 +28,10 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._provision import
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.calibration import (
     apply_calibration,
 )
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.fleets import read_fleets
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.request import (
     ARGUMENTS,
+    PlanRequest,
     observe_hosts,
     read_request,
 )
@@ -42,6 +49,7 @@ _ITS_ERRORS: t.Final = (
     TypeError,
     ValueError,
 )
+_HOOKS: t.Final = ("after_create", "before_park", "before_remove")
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core has no types
@@ -56,7 +64,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core has no typ
         """Run the module, with what the filter answers where one forecasts."""
         super().run(tmp, task_vars)
         try:
-            answers = self._ask_filter()
+            options = self._prepare()
         except HeadroomError as error:
             # Ansible would tell the cause once more.
             raise AnsibleActionFail(
@@ -64,17 +72,58 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core has no typ
                 result={"error": error.as_result()},
             ) from None
         result: dict[str, t.Any] = self._execute_module(
-            module_args={**self._task.args, **answers},
+            module_args={**self._task.args, **options},
             task_vars=task_vars,
             wrap_async=self._task.async_val and not self._connection.has_native_async,
         )
         return result
 
-    def _ask_filter(self) -> dict[str, t.Any]:
+    def _prepare(self) -> dict[str, t.Any]:
+        """Return the options to put in the place of the task's."""
+        fleets = self._task.args.get("fleets")
+        if not isinstance(fleets, list):
+            return self._ask_for_fleet()
+        outlines = [self._outline(fleet) for fleet in fleets]
+        if not any(_find_name(outline) for outline in outlines):
+            return {"fleets": outlines}
+        self._task.args = {**self._task.args, "fleets": outlines}
+        _validated, params = self.validate_argument_spec(argument_spec=ARGUMENTS.options)
+        requests = [entry.request for entry in read_fleets(params)]
+        moments = [request.now for request in requests if request is not None]
+        return {
+            "fleets": [
+                {**outline, **_ask_for(request)} for outline, request in zip(outlines, requests)
+            ],
+            # so that all is asked for the very slots that are planned for
+            **({"now": moments[0]} if moments else {}),
+        }
+
+    def _outline(self, fleet: t.Any) -> t.Any:
+        """Return what the module is told of a fleet, with what is wrong with its hooks."""
+        outlined = outline(fleet)
+        if isinstance(fleet, dict):
+            problems = [problem for hook in _HOOKS for problem in self._look_for(hook, fleet)]
+            if problems:
+                return {**outlined, "problem": " ".join(problems)}
+        return outlined
+
+    def _look_for(self, hook: str, fleet: t.Mapping[str, t.Any]) -> list[str]:
+        """Return a sentence where the fleet names a file of tasks that is not there."""
+        path = fleet.get(hook)
+        if path is None:
+            return []
+        try:
+            self._find_needle("tasks", str(path))
+        except AnsibleError:
+            return [
+                f"{hook}: {str(path)!r} is no file on the controller. Write the path of a file of tasks, best by "
+                "playbook_dir."
+            ]
+        return []
+
+    def _ask_for_fleet(self) -> dict[str, t.Any]:
         """Return the options to add: none, unless a filter forecasts and has not been asked yet."""
-        rule = self._task.args.get("rule")
-        name = rule.get("forecaster") if isinstance(rule, dict) else None
-        if not isinstance(name, str) or not is_filter(name):
+        if _find_name(self._task.args) is None:
             return {}
         # What a backtest asks for is the module's to check.
         spec = {**ARGUMENTS.options, "backtest": {"type": "dict"}}
@@ -82,14 +131,30 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core has no typ
         if params["backtest"] is not None or params["forecasts"] is not None:
             return {}
         request = read_request(params)
-        observed = observe_hosts(request)
-        resolved, _unused = apply_calibration(
-            request.rule, observed.calibration, observed.size.vcpus
-        )
-        return {
-            "now": request.now,
-            **external.ask_all(observed.series, resolved, _find_filter(name, resolved)),
-        }
+        return {"now": request.now, **_ask(request)}
+
+
+def _find_name(options: t.Any) -> str | None:
+    """Return the name of the filter that forecasts, None where none does."""
+    rule = options.get("rule") if isinstance(options, dict) else None
+    name = rule.get("forecaster") if isinstance(rule, dict) else None
+    return name if isinstance(name, str) and is_filter(name) else None
+
+
+def _ask_for(request: PlanRequest | None) -> dict[str, t.Any]:
+    """Return the options to add to a fleet of many, whose problems are its own."""
+    if request is None or not is_filter(request.rule.forecaster):
+        return {}
+    try:
+        return _ask(request)
+    except HeadroomError as error:
+        return {"problem": error.message}
+
+
+def _ask(request: PlanRequest) -> dict[str, t.Any]:
+    observed = observe_hosts(request)
+    rule, _notes = apply_calibration(request.rule, observed.calibration, observed.size.vcpus)
+    return external.ask_all(observed.series, rule, _find_filter(rule.forecaster, rule))
 
 
 def _find_filter(name: str, rule: Rule) -> external.Ask:

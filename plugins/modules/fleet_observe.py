@@ -26,8 +26,8 @@ description:
 options:
   fleets:
     description:
-      - The fleets, as O(headroom.libvirt.optimistic_provisioning#role:optimistic_provisioning_fleets) describes them.
-        What is not said here is left to whoever makes the machines, and does not reach the host.
+      - The fleets, described as for the role P(headroom.libvirt.optimistic_provisioning#role). What is not an option
+        here is left to whoever makes the machines, and does not reach the host.
     type: list
     elements: dict
     required: true
@@ -253,8 +253,8 @@ fleets:
       sample: null
     past:
       description: What is recorded of the fleet on this host, as JSON, for M(headroom.libvirt.provisioning_plan_info).
-        It has C(history) (time, demand, whether it is the whole fleet's), C(loads) (time, used cores, vCPUs),
-        C(readiness) and C(roster), as M(headroom.libvirt.demand_sample) returns them.
+        It has C(history) (time, demand, whether it is the whole fleet's, why it is missing), C(loads) (time, used
+        cores, vCPUs), C(readiness) and C(roster), as M(headroom.libvirt.demand_sample) returns them.
       type: str
       returned: success
       sample: '{"history":[[1795392000.0,12.5,false]],"loads":[],"readiness":[],"roster":null}'

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: provisioning_decision
-short_description: Record what was decided about a fleet
+short_description: Record what was decided about fleets
 version_added: 0.1.0
 author:
   - headroom.libvirt contributors (@headroom-libvirt)
@@ -23,8 +23,24 @@ options:
   decision:
     description:
       - RV(headroom.libvirt.provisioning_plan_info#module:decision).
+      - Either this or O(decisions) is needed.
     type: dict
-    required: true
+  decisions:
+    description:
+      - RV(headroom.libvirt.provisioning_plan_info#module:decisions), those of many fleets, which are kept in one
+        transaction.
+    type: list
+    elements: dict
+  holder:
+    description:
+      - Who holds the leases to O(release).
+    type: str
+  release:
+    description:
+      - The names of fleets whose leases are given up in the same transaction, as M(headroom.libvirt.fleet_lease) does.
+        What somebody else than O(holder) holds stays.
+    type: list
+    elements: str
   keep:
     description:
       - For how many seconds decisions are kept.
@@ -65,17 +81,40 @@ EXAMPLES = r"""
     decision: "{{ plan.decision }}"
     textfile: /var/lib/prometheus/node-exporter/headroom.prom
   run_once: true
+
+- name: Keep those of many fleets, and give up those that nothing is to be done for
+  headroom.libvirt.provisioning_decision:
+    decisions: "{{ plans.decisions }}"
+    holder: "{{ run_id }}"
+    release: "{{ plans.idle }}"
 """
 
 RETURN = r"""
+fleets:
+  description: A row of each decision.
+  returned: when O(decisions) is set
+  type: list
+  elements: dict
+  sample: [{fleet: web, recorded: true}]
+  contains:
+    fleet:
+      description: The fleet.
+      type: str
+      returned: success
+      sample: web
+    recorded:
+      description: As RV(recorded).
+      type: bool
+      returned: success
+      sample: true
 fleet:
   description: The fleet.
-  returned: success
+  returned: when O(decision) is set
   type: str
   sample: web
 recorded:
   description: Whether the interval had no decision yet, so that this one was kept.
-  returned: success
+  returned: when O(decision) is set
   type: bool
   sample: true
 textfile:
@@ -91,6 +130,7 @@ import typing as t
 from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import ArgumentSpec
 from ansible_collections.headroom.libvirt.plugins.module_utils._changes import Changes
 from ansible_collections.headroom.libvirt.plugins.module_utils._checks import check_positive
+from ansible_collections.headroom.libvirt.plugins.module_utils._demand import lease
 from ansible_collections.headroom.libvirt.plugins.module_utils._demand.database import (
     DEFAULT_PATH,
     transact,
@@ -107,38 +147,63 @@ if t.TYPE_CHECKING:
 
 ARGUMENTS = ArgumentSpec(
     options={
-        "decision": {"type": "dict", "required": True},
+        "decision": {"type": "dict"},
+        "decisions": {"type": "list", "elements": "dict"},
+        "holder": {"type": "str"},
+        "release": {"type": "list", "elements": "str"},
         "history": {"type": "path", "default": DEFAULT_PATH},
         "keep": {"type": "int", "default": 7_776_000},
         "textfile": {"type": "path"},
-    }
+    },
+    mutually_exclusive=[("decision", "decisions")],
+    required_one_of=[("decision", "decisions")],
+    required_together=[("holder", "release")],
 )
 
 
 def record(module: AnsibleModule) -> dict[str, t.Any]:
     """Return the result of the task; in check mode what it would be."""
     params = module.params
-    decision = decisions.check_decision("decision", params["decision"])
+    all_decisions = _read_decisions(params)
     check_positive("keep", params["keep"], "seconds")
-    recorded, latest = transact(module, lambda opened: _record(opened, decision, params["keep"]))
+    rows, latest = transact(module, lambda opened: _record(opened, all_decisions, params))
     changes = Changes()
-    changes.add("target", None, decision["machines"]["target"] if recorded else None)
+    for decision, row in zip(all_decisions, rows):
+        name = "target" if params["decisions"] is None else decision["fleet"]
+        changes.add(name, None, decision["machines"]["target"] if row["recorded"] else None)
     text = None
     if params["textfile"] is not None:
         text = render(latest)
         _write(changes, params["textfile"], text, check_mode=module.check_mode)
-    return {
-        **changes.as_result(),
-        "fleet": decision["fleet"],
-        "recorded": recorded,
-        "textfile": text,
-    }
+    described = rows[0] if params["decisions"] is None else {"fleets": rows}
+    return {**changes.as_result(), **described, "textfile": text}
+
+
+def _read_decisions(params: t.Mapping[str, t.Any]) -> list[decisions.Decision]:
+    if params["decisions"] is None:
+        return [decisions.check_decision("decision", params["decision"])]
+    return [
+        decisions.check_decision(f"decisions[{index}]", decision)
+        for index, decision in enumerate(params["decisions"])
+    ]
 
 
 def _record(
-    connection: sqlite3.Connection, decision: decisions.Decision, keep: int
-) -> tuple[bool, list[decisions.Decision]]:
-    return decisions.record(connection, decision, keep), decisions.read_latest(connection)
+    connection: sqlite3.Connection,
+    all_decisions: t.Sequence[decisions.Decision],
+    params: t.Mapping[str, t.Any],
+) -> tuple[list[dict[str, t.Any]], list[decisions.Decision]]:
+    """Return a row of each decision, and the latest decisions of all fleets."""
+    rows = [
+        {
+            "fleet": decision["fleet"],
+            "recorded": decisions.record(connection, decision, params["keep"]),
+        }
+        for decision in all_decisions
+    ]
+    for fleet in params["release"] or ():
+        lease.release(connection, fleet, params["holder"])
+    return rows, decisions.read_latest(connection)
 
 
 def _write(changes: Changes, path: str, text: str, *, check_mode: bool) -> None:

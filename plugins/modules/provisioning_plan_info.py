@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: provisioning_plan_info
-short_description: Decide how many machines a fleet needs next, and where
+short_description: Decide how many machines fleets need next, and where
 version_added: 0.1.0
 author:
   - headroom.libvirt contributors (@headroom-libvirt)
@@ -22,7 +22,104 @@ description:
     protected one, and never below O(rule.min).
   - Missing data and hosts that did not answer never take a machine away.
   - A machine that is paused, saved or off is woken before a new one is made.
+  - It plans for one fleet (O(fleet)), with what M(headroom.libvirt.demand_sample) and M(headroom.libvirt.host_info)
+    returned, or for many at once (O(fleets)), with what M(headroom.libvirt.fleet_observe) returned. Many are planned
+    one after the other, in their order, on what those before leave of the hosts, so that two never count the same room.
+    What is wrong with one of them is told in its row of RV(fleets), and the others are planned for.
 options:
+  fleets:
+    description:
+      - The fleets to plan for, in this order, described as for the role
+        P(headroom.libvirt.optimistic_provisioning#role). What is not an option here is left to whoever carries the plan
+        out.
+      - Either this or O(fleet) is needed.
+    type: list
+    elements: dict
+    suboptions:
+      name:
+        description:
+          - As O(fleet).
+        type: str
+        required: true
+      appliance:
+        description:
+          - Of no use here. What its machines take is in the hosts' observations.
+        type: str
+      demand:
+        description:
+          - Of no use here. It is for M(headroom.libvirt.fleet_observe).
+        type: dict
+        suboptions:
+          query:
+            description: An expression.
+            type: raw
+          prometheus:
+            description: A server to ask.
+            type: dict
+            suboptions:
+              url:
+                description: Its address.
+                type: raw
+              query:
+                description: The query.
+                type: raw
+              headers:
+                description:
+                  - Headers to send. They are not logged.
+                type: dict
+              ca:
+                description: A file of certificates.
+                type: raw
+              timeout:
+                description: For how many seconds it may keep silent.
+                type: raw
+          value:
+            description: The demand itself.
+            type: raw
+          scale:
+            description: What the query yields is multiplied by this.
+            type: raw
+          window:
+            description: How many seconds of the history are returned.
+            type: raw
+      rule:
+        description:
+          - All options of O(rule).
+        type: dict
+      machine:
+        description:
+          - All options of O(machine). What is left out is taken from the fleet's appliance.
+        type: dict
+      expected_digest:
+        description:
+          - As O(expected_digest).
+        type: str
+      forecasts:
+        description:
+          - As O(forecasts).
+        type: list
+        elements: raw
+      parked_forecasts:
+        description:
+          - As O(parked_forecasts).
+        type: list
+        elements: raw
+      problem:
+        description:
+          - What is known to be wrong with the fleet, so that it is not planned for. Run by Ansible, the task looks for
+            the files C(after_create), C(before_park) and C(before_remove) that the role includes.
+        type: str
+  holder:
+    description:
+      - With O(fleets), the O(headroom.libvirt.fleet_observe#module:holder) by whom the hosts were looked at. A host
+        that has an observation by somebody else fails the task, as in a play with C(serial) or C(strategy=free).
+    type: str
+  mode:
+    description:
+      - With O(fleets), V(shadow) plans for all of them as with O(rule.mode=shadow).
+    type: str
+    choices: [act, shadow]
+    default: act
   fleet:
     description:
       - The fleet's name. Its machines are called C(FLEET-N); new ones get the lowest free number.
@@ -30,12 +127,10 @@ options:
         had there at the latest decision, so that two machines never have one name.
       - Machines on several hosts that have one name all the same are left alone, and told.
     type: str
-    required: true
   rule:
     description:
-      - How demand becomes machines.
+      - How demand becomes machines. Needed with O(fleet).
     type: dict
-    required: true
     suboptions:
       capacity:
         description:
@@ -299,6 +394,12 @@ options:
             O(headroom.libvirt.demand_history_info#module:csv) returns. Ansible takes a second for the rows of three
             months, and next to nothing for their text.
         type: dict
+      observation:
+        description:
+          - With O(fleets), what M(headroom.libvirt.fleet_observe) returned on the host, in the place of
+            O(hosts[].facts), O(hosts[].refuses) and O(hosts[].sample). As for these, the result of a task that failed
+            counts as none, and one that is true under C(left_out) says that the host has no part in the run.
+        type: dict
   machine:
     description:
       - What one new machine takes of a host. What is left out is taken from the fleet's largest machine.
@@ -462,6 +563,24 @@ EXAMPLES = r"""
   run_once: true
   register: plan
 
+- name: Look at several fleets on each hypervisor
+  headroom.libvirt.fleet_observe:
+    fleets: "{{ fleets }}"
+    holder: "{{ run_id }}"
+    timestamp: "{{ run_time }}"
+  register: observation
+
+- name: Plan for all of them at once
+  headroom.libvirt.provisioning_plan_info:
+    fleets: "{{ fleets }}"
+    holder: "{{ run_id }}"
+    now: "{{ run_time }}"
+    hosts: "{{ dict(ansible_play_hosts | zip(ansible_play_hosts | map('extract', hostvars, 'observation')))
+      | dict2items('name', 'observation') }}"
+  delegate_to: localhost
+  run_once: true
+  register: plans
+
 - name: Plan by a forecast of one's own, a filter of the collection example.capacity
   headroom.libvirt.provisioning_plan_info:
     fleet: web
@@ -501,9 +620,186 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+fleets:
+  description: A row of each fleet, in their order.
+  returned: when O(fleets) is set
+  type: list
+  elements: dict
+  contains:
+    fleet:
+      description: The fleet.
+      type: str
+      returned: success
+      sample: web
+    error:
+      description: Why it was not planned for, as RV(ignore:error) of a task that fails, with its C(message); V(none)
+        where it was.
+      type: dict
+      returned: success
+      sample: null
+    problems:
+      description: What is wrong with it, the RV(fleets[].error) and what was in the way of knowing its demand.
+      type: list
+      elements: str
+      returned: success
+      sample: []
+    rivals:
+      description: The hosts on which another run has it. It was not planned for then.
+      type: list
+      elements: str
+      returned: success
+      sample: []
+    leases:
+      description: Since when O(holder) has it on each host, in epoch seconds.
+      type: dict
+      returned: success
+      sample: {kvm1: 1795392000.0, kvm2: 1795392000.1}
+    recorded:
+      description: Whether the hosts' histories say so, which they do not in check mode.
+      type: bool
+      returned: success
+      sample: true
+    demand:
+      description: As RV(demand), without its C(series); V(none) where it was not planned for, as all that follow.
+      type: dict
+      returned: success
+      sample: {current: 20.0}
+    forecast:
+      description: As RV(forecast).
+      type: dict
+      returned: success
+      sample: {value: 40.0, upper: 44.5, at: 1795395600, method: trend}
+    alert:
+      description: As RV(alert).
+      type: dict
+      returned: success
+      sample: {raised: true, reason: Demand doubled from one interval to the next (10 → 20)., growth: 2.0}
+    machines:
+      description: As RV(machines).
+      type: dict
+      returned: success
+      sample: {current: 2, needed: 5, target: 5}
+    mode:
+      description: As RV(mode).
+      type: str
+      returned: success
+      sample: act
+    parked_as:
+      description: As RV(parked_as).
+      type: str
+      returned: success
+      sample: saved
+    actions:
+      description: As RV(actions), an empty list where it was not planned for.
+      type: list
+      elements: dict
+      returned: success
+      sample: [{action: create, name: web-3, host: kvm1, reason: the fleet needs it, machine: null}]
+    create:
+      description: As RV(create).
+      type: dict
+      returned: success
+      sample: {kvm1: [web-3], kvm2: [web-4, web-5]}
+    wake:
+      description: As RV(wake).
+      type: dict
+      returned: success
+      sample: {}
+    prepare:
+      description: As RV(prepare).
+      type: dict
+      returned: success
+      sample: {}
+    park:
+      description: As RV(park).
+      type: dict
+      returned: success
+      sample: {}
+    remove:
+      description: As RV(remove).
+      type: dict
+      returned: success
+      sample: {}
+    reasons:
+      description: As RV(reasons), and why it was not planned for.
+      type: list
+      elements: str
+      returned: success
+      sample: [Demand stays at 5., In 5 min 5 is expected., That takes 1 machine (rule.min) of 10 each; 1 runs.]
+    measured:
+      description: As RV(measured).
+      type: dict
+      returned: success
+      sample: {capacity: 214.3, utilization: 0.62, ready_seconds: 94.5}
+    digest:
+      description: As RV(digest).
+      type: str
+      returned: success
+      sample: 0c5a5c4b6c1d3c6ed4d9bd7f0b0cf5f7f4f8e9f7b4a2b6a1d0c3e2f1a0b9c8d7
+    decision:
+      description: As RV(decision).
+      type: dict
+      returned: success
+      sample: {timestamp: 1795392000.0, fleet: web, demand: 20.0, machines: {current: 2, needed: 5, target: 5}}
+work:
+  description: The fleets that something is to be done for, and what, grouped by host for whoever carries it out.
+  returned: when O(fleets) is set
+  type: list
+  elements: dict
+  contains:
+    fleet:
+      description: The fleet.
+      type: str
+      returned: success
+      sample: web
+    hosts:
+      description: The names of the machines to C(wake), C(create), C(prepare), C(park) and C(remove), by host; with
+        C(coming), all that are to serve then, and C(leaving), the actions on those that go. Hosts with nothing to do
+        are left out.
+      type: dict
+      returned: success
+      sample: {kvm1: {wake: [], create: [web-3], prepare: [], park: [], remove: [], coming: [web-3], leaving: []}}
+    removes:
+      description: Whether any machine goes.
+      type: bool
+      returned: success
+      sample: false
+    parked_as:
+      description: As RV(parked_as).
+      type: str
+      returned: success
+      sample: saved
+    leases:
+      description: As RV(fleets[].leases).
+      type: dict
+      returned: success
+      sample: {kvm1: 1795392000.0, kvm2: 1795392000.1}
+    recorded:
+      description: As RV(fleets[].recorded).
+      type: bool
+      returned: success
+      sample: true
+idle:
+  description: The names of the fleets that nothing is to be done for.
+  returned: when O(fleets) is set
+  type: list
+  elements: str
+  sample: [ci]
+decisions:
+  description: All decisions, for O(headroom.libvirt.provisioning_decision#module:decisions).
+  returned: when O(fleets) is set
+  type: list
+  elements: dict
+  sample: [{timestamp: 1795392000.0, fleet: web, demand: 20.0, machines: {current: 2, needed: 5, target: 5}}]
+problems:
+  description: What is wrong with any of the fleets, each sentence with the name of its fleet.
+  returned: when O(fleets) is set
+  type: list
+  elements: str
+  sample: ["ci: rule.min: 9 must not be above rule.max, which is 5. Lower min or raise max."]
 demand:
   description: The fleet's demand.
-  returned: when O(backtest) is not set
+  returned: when O(fleet) is planned for
   type: dict
   contains:
     current:
@@ -520,7 +816,7 @@ demand:
       sample: [{timestamp: 1795384800, value: 5.0}, {timestamp: 1795388400, value: 10.0}]
 forecast:
   description: The highest demand expected within the horizon.
-  returned: when O(backtest) is not set
+  returned: when O(fleet) is planned for
   type: dict
   contains:
     value:
@@ -545,7 +841,7 @@ forecast:
       sample: trend
 alert:
   description: Whether demand jumped.
-  returned: when O(backtest) is not set
+  returned: when O(fleet) is planned for
   type: dict
   contains:
     raised:
@@ -565,7 +861,7 @@ alert:
       sample: 2.0
 machines:
   description: Numbers of running machines.
-  returned: when O(backtest) is not set
+  returned: when O(fleet) is planned for
   type: dict
   contains:
     current:
@@ -585,7 +881,7 @@ machines:
       sample: 5
 actions:
   description: What to do, in this order.
-  returned: when O(backtest) is not set
+  returned: when O(fleet) is planned for
   type: list
   elements: dict
   sample: [{action: create, name: web-3, host: kvm1, reason: the fleet needs it}]
@@ -619,34 +915,34 @@ actions:
       sample: the fleet needs it
 create:
   description: The names of the machines to create, by host. Hosts with none are left out.
-  returned: when O(backtest) is not set
+  returned: when O(fleet) is planned for
   type: dict
   sample: {kvm1: [web-3], kvm2: [web-4, web-5]}
 wake:
   description: The names of the machines to wake, by host.
-  returned: when O(backtest) is not set
+  returned: when O(fleet) is planned for
   type: dict
   sample: {}
 prepare:
   description: The names of the machines to make and then to park, by host.
-  returned: when O(backtest) is not set
+  returned: when O(fleet) is planned for
   type: dict
   sample: {}
 park:
   description: The names of the machines to park, by host.
-  returned: when O(backtest) is not set
+  returned: when O(fleet) is planned for
   type: dict
   sample: {}
 remove:
   description: The names of the machines to remove, by host.
-  returned: when O(backtest) is not set
+  returned: when O(fleet) is planned for
   type: dict
   sample: {}
 reasons:
-  description: The decision in plain sentences, with what held it back and what is not known.
+  description: The decision in plain sentences, with what held it back and what is not known. With O(fleets), a
+    dictionary of such lists by the names of the fleets.
   returned: when O(backtest) is not set
-  type: list
-  elements: str
+  type: raw
   sample:
     - Demand rose 5 → 10 → 20; each gap is 2 times the one before.
     - In 1 h 40 is expected.
@@ -654,12 +950,12 @@ reasons:
     - "3 machines are created: web-3 on kvm1, web-4 on kvm2 and web-5 on kvm1."
 decision:
   description: The decision without the history that led to it, as M(headroom.libvirt.provisioning_decision) records it.
-  returned: when O(backtest) is not set
+  returned: when O(fleet) is planned for
   type: dict
   sample: {timestamp: 1795392000.0, fleet: web, demand: 20.0, machines: {current: 2, needed: 5, target: 5}}
 measured:
   description: What the hosts' samples tell of the fleet's machines, whether O(rule) makes use of it or not.
-  returned: when O(backtest) is not set
+  returned: when O(fleet) is planned for
   type: dict
   contains:
     capacity:
@@ -682,12 +978,12 @@ measured:
       sample: 94.5
 mode:
   description: The O(rule.mode), for whoever carries the plan out.
-  returned: when O(backtest) is not set
+  returned: when O(fleet) is planned for
   type: str
   sample: act
 parked_as:
   description: The O(rule.parked_as), for whoever carries the plan out.
-  returned: when O(backtest) is not set
+  returned: when O(fleet) is planned for
   type: str
   sample: saved
 backtest:
@@ -812,12 +1108,11 @@ backtest:
       sample: 0.998
 digest:
   description: A fingerprint of the machines that the plan was made for. Another one means that they have changed since.
-  returned: when O(backtest) is not set
+  returned: when O(fleet) is planned for
   type: str
   sample: 0c5a5c4b6c1d3c6ed4d9bd7f0b0cf5f7f4f8e9f7b4a2b6a1d0c3e2f1a0b9c8d7
 """
 
-import dataclasses
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import ArgumentSpec
@@ -828,15 +1123,11 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._backtest.request
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._demand.database import Database
 from ansible_collections.headroom.libvirt.plugins.module_utils._names import check_name
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision import forecasters
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.calibration import (
     apply_calibration,
 )
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.fleets import read_fleets
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.options import read_rule
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision.plan import (
-    check_unchanged,
-    decide,
-)
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.request import (
     ARGUMENTS as PLAN_ARGUMENTS,
 )
@@ -844,67 +1135,58 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._provision.reques
     observe_hosts,
     read_request,
 )
-from ansible_collections.headroom.libvirt.plugins.module_utils._provision.result import build_result
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.run import (
+    plan_fleet,
+    plan_fleets,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._runner import run_module
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
-    from ansible_collections.headroom.libvirt.plugins.module_utils._provision.model import (
-        Observation,
-    )
-    from ansible_collections.headroom.libvirt.plugins.module_utils._provision.rule import Rule
-
-# Four weeks: no forecast looks back farther.
-_FARTHEST_SECONDS: t.Final = 28 * 86_400
 
 ARGUMENTS = PLAN_ARGUMENTS.merge(
-    ArgumentSpec(options={"backtest": {"type": "dict", "options": BACKTEST}})
+    ArgumentSpec(
+        options={"backtest": {"type": "dict", "options": BACKTEST}},
+        mutually_exclusive=[("fleets", "backtest")],
+    )
 )
 
 
 def run(module: AnsibleModule) -> dict[str, t.Any]:
     """Return the result of the task: a plan, or what a backtest found."""
     params = module.params
+    if params["backtest"] is not None:
+        return {"changed": False, "backtest": replay(params)}
+    path = params["forecast_state"]
+    database = None if path is None else Database(path, dry_run=module.check_mode)
+    if params["fleets"] is not None:
+        result = plan_fleets(read_fleets(params), params["mode"], database, module.warn)
+    else:
+        result = plan_fleet(read_request(params), database, module.warn).as_result()
+    return {**result, "invocation": {"module_args": _shorten(params)}}
+
+
+def replay(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """Return what would have happened, by the history of the hosts or that of a file."""
     backtest = params["backtest"]
-    if backtest is not None and backtest["csv"] is not None:
+    if backtest["csv"] is not None:
         check_name("fleet", params["fleet"])
         rule = read_rule(params["rule"])
         series = read_series(backtest["csv"], rule.interval)
     else:
         request = read_request(params)
-        since = request.now - _FARTHEST_SECONDS if backtest is None else 0.0
-        observed = observe_hosts(request, since)
-        rule, notes = apply_calibration(request.rule, observed.calibration, observed.size.vcpus)
-        if backtest is None:
-            observed = dataclasses.replace(observed, notes=(*notes, *observed.notes))
-            return {
-                **make_plan(module, observed, rule),
-                "invocation": {"module_args": _shorten(params)},
-            }
+        observed = observe_hosts(request)
+        rule, _notes = apply_calibration(request.rule, observed.calibration, observed.size.vcpus)
         series = observed.series
     options = {**params["rule"], "capacity": rule.capacity, "horizon": rule.horizon}
-    return {"changed": False, "backtest": run_backtest(series, options, backtest)}
-
-
-def make_plan(module: AnsibleModule, observed: Observation, rule: Rule) -> dict[str, t.Any]:
-    """Return the plan; raises Conflict if the machines are not those of ``expected_digest``."""
-    params = module.params
-    chosen = forecasters.choose_forecasters(rule, params)
-    if params["forecast_state"] is None:
-        plan = decide(observed, rule, *chosen)
-    else:
-        database = Database(params["forecast_state"], dry_run=module.check_mode)
-        chosen = forecasters.resume_forecasters(observed.fleet, chosen, database, module.warn)
-        plan = decide(observed, rule, *chosen)
-        forecasters.keep_states(observed.fleet, chosen, database, module.warn)
-    if params["expected_digest"] is not None:
-        check_unchanged(params["expected_digest"], plan)
-    return build_result(observed, rule, plan)
+    return run_backtest(series, options, backtest)
 
 
 def _shorten(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     """Return the options as ``-vvv`` shows them: of the hosts only the names, not all that was recorded on them."""
-    return {**params, "hosts": [{"name": host["name"]} for host in params["hosts"]]}
+    fleets = params["fleets"] and [{"name": fleet["name"]} for fleet in params["fleets"]]
+    hosts = [{"name": host["name"]} for host in params["hosts"]]
+    return {**params, "fleets": fleets, "hosts": hosts}
 
 
 def main() -> None:

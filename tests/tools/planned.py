@@ -87,8 +87,8 @@ def execute(**params: t.Any) -> dict[str, t.Any]:
 
 def call(**params: t.Any) -> dict[str, t.Any]:
     values = arguments(**params)
-    unset = ("expected_digest", "backtest", "forecast_state", "forecasts", "parked_forecasts")
-    values = {**dict.fromkeys(unset), "gone": [], **values}
+    options = provisioning_plan_info.ARGUMENTS.options
+    values = {**{name: option.get("default") for name, option in options.items()}, **values}
     for name in ("rule", "machine", "backtest"):
         specification = t.cast("t.Any", provisioning_plan_info.ARGUMENTS.options[name]["options"])
         if values[name] is not None:

@@ -18,33 +18,46 @@ import typing as t
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
 
 _REMEDY: t.Final = "Hand in what headroom.libvirt.fleet_observe returned, as it is."
+_HISTORY: t.Final = ("timestamp", "value", "whole", "reason")
+_LOADS: t.Final = ("timestamp", "used_cores", "vcpus")
+
+Rows = t.Sequence[t.Mapping[str, t.Any]]
 
 
 def pack_past(sample: t.Mapping[str, t.Any]) -> str:
     """Return what ``sample``, which is as demand_sample returns it, has of the past, as JSON."""
     past = {
-        "history": [[row["timestamp"], row["value"], row["whole"]] for row in sample["history"]],
-        "loads": [[row["timestamp"], row["used_cores"], row["vcpus"]] for row in sample["loads"]],
-        "readiness": sample["readiness"],
-        "roster": sample["roster"],
+        **{name: sample[name] for name in ("readiness", "roster")},
+        "history": _pack(sample["history"], _HISTORY),
+        "loads": _pack(sample["loads"], _LOADS),
     }
     return json.dumps(past, separators=(",", ":"))
 
 
 def unpack_row(path: str, row: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
-    """Return a sample as demand_sample returns it, but for the rows of its past, which are lists.
-
-    Raises InvalidInput, naming ``path``, for what is no row of fleet_observe.
-    """
+    """Return a sample as demand_sample returns it; raises InvalidInput, naming ``path``, for what holds none."""
     try:
         past = json.loads(row["past"])
+        return {
+            **{name: row[name] for name in ("fleet", "sample", "members")},
+            **{name: past[name] for name in ("readiness", "roster")},
+            "history": _unpack(past["history"], _HISTORY),
+            "loads": _unpack(past["loads"], _LOADS),
+        }
     except (KeyError, TypeError, ValueError):
-        past = None
-    if not isinstance(past, dict):
-        raise InvalidInput(f"{path}.past", row.get("past"), "is not what was recorded", _REMEDY)
-    return {
-        **past,
-        "fleet": row.get("fleet"),
-        "sample": row.get("sample"),
-        "members": row.get("members"),
-    }
+        raise InvalidInput(
+            f"{path}.past", row.get("past"), "does not hold what was recorded", _REMEDY
+        ) from None
+
+
+def _pack(rows: Rows, names: t.Sequence[str]) -> list[list[t.Any]]:
+    """Return the rows without their names, and without what is None at their ends."""
+    return [_strip([row[name] for name in names]) for row in rows]
+
+
+def _strip(cells: list[t.Any]) -> list[t.Any]:
+    return cells[:-1] if cells[-1] is None else cells
+
+
+def _unpack(rows: t.Sequence[t.Sequence[t.Any]], names: t.Sequence[str]) -> list[dict[str, t.Any]]:
+    return [dict(zip(names, cells)) for cells in rows]

@@ -39,20 +39,21 @@ if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._demand.database import Database
     from ansible_collections.headroom.libvirt.plugins.module_utils._forecast.trend import Forecaster
 
+    from .request import PlanRequest
     from .rule import Rule
 
 T = t.TypeVar("T")
 Warn = t.Callable[[str], None]
 
 
-def choose_forecasters(rule: Rule, params: t.Mapping[str, t.Any]) -> list[Forecaster]:
+def choose_forecasters(rule: Rule, request: PlanRequest) -> list[Forecaster]:
     """Return the forecaster of running machines and, where the rule has one, that of parked ones.
 
-    ``params`` hold a filter's answers (``forecasts``, ``parked_forecasts``); raises InvalidInput where one is missing.
+    The request holds a filter's answers; raises InvalidInput where one is missing.
     """
-    forecasters = [_make_forecaster(rule, "forecasts", params["forecasts"], rule.risk)]
+    forecasters = [_make_forecaster(rule, "forecasts", request.forecasts, rule.risk)]
     if rule.has_varying_parked:
-        answers = params["parked_forecasts"]
+        answers = request.parked_forecasts
         forecasters.append(_make_forecaster(rule, "parked_forecasts", answers, rule.parked_risk))
     return forecasters
 

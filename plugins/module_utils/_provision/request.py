@@ -22,6 +22,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._checks import (
     check_positive,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
+from ansible_collections.headroom.libvirt.plugins.module_utils._fleet.definition import FLEETS
 from ansible_collections.headroom.libvirt.plugins.module_utils._names import check_name
 from ansible_collections.headroom.libvirt.plugins.module_utils._sizes import parse_size
 
@@ -32,7 +33,8 @@ if t.TYPE_CHECKING:
     from .model import Observation
     from .rule import Rule
 
-_MACHINE: t.Final[Spec] = {
+# What one clone takes of its host.
+MACHINE: t.Final[Spec] = {
     "vcpus": {"type": "int"},
     "memory": {"type": "str", "aliases": ["memory_bytes"]},
     "disk": {"type": "str", "default": "1GiB", "aliases": ["disk_bytes"]},
@@ -44,22 +46,39 @@ _HOST: t.Final[Spec] = {
     "facts": {"type": "dict"},
     "refuses": {"type": "str"},
     "sample": {"type": "dict"},
+    "observation": {"type": "dict"},
+}
+
+_FLEETS: t.Final[dict[str, t.Any]] = {
+    **FLEETS,
+    "options": {
+        **FLEETS["options"],
+        "forecasts": {"type": "list", "elements": "raw"},
+        "parked_forecasts": {"type": "list", "elements": "raw"},
+        "problem": {"type": "str"},
+    },
 }
 
 # All options of a plan; a backtest has one more.
 ARGUMENTS: t.Final = ArgumentSpec(
     options={
-        "fleet": {"type": "str", "required": True},
-        "rule": {"type": "dict", "required": True, "options": RULE},
+        "fleet": {"type": "str"},
+        "rule": {"type": "dict", "options": RULE},
+        "fleets": _FLEETS,
+        "holder": {"type": "str"},
+        "mode": {"type": "str", "choices": ["act", "shadow"], "default": "act"},
         "hosts": {"type": "list", "elements": "dict", "default": [], "options": _HOST},
-        "machine": {"type": "dict", "default": {}, "options": _MACHINE},
+        "machine": {"type": "dict", "default": {}, "options": MACHINE},
         "now": {"type": "float"},
         "gone": {"type": "list", "elements": "str", "default": []},
         "expected_digest": {"type": "str"},
         "forecast_state": {"type": "path"},
         "forecasts": {"type": "list", "elements": "raw"},
         "parked_forecasts": {"type": "list", "elements": "raw"},
-    }
+    },
+    mutually_exclusive=[("fleet", "fleets")],
+    required_one_of=[("fleet", "fleets")],
+    required_by={"fleet": "rule"},
 )
 
 
@@ -67,7 +86,8 @@ ARGUMENTS: t.Final = ArgumentSpec(
 class PlanRequest:
     """The fleet, its rule, what the hosts returned (unchecked), the size of one clone, and the time (epoch seconds).
 
-    ``gone`` are hosts that are gone for good, with their machines.
+    ``gone`` are hosts that are gone for good, with their machines. ``forecasts`` and ``parked_forecasts`` are what a
+    filter has said. ``expected_digest`` is that of the plan that somebody has looked at.
     """
 
     fleet: str
@@ -76,6 +96,9 @@ class PlanRequest:
     clone: MachineSize
     now: float
     gone: tuple[str, ...] = ()
+    expected_digest: str | None = None
+    forecasts: t.Sequence[t.Any] | None = None
+    parked_forecasts: t.Sequence[t.Any] | None = None
 
 
 def read_request(params: t.Mapping[str, t.Any]) -> PlanRequest:
@@ -88,6 +111,7 @@ def read_request(params: t.Mapping[str, t.Any]) -> PlanRequest:
         clone=_read_size(params["machine"]),
         now=time.time() if now is None else check_moment("now", now),
         gone=tuple(params["gone"]),
+        **{name: params[name] for name in ("expected_digest", "forecasts", "parked_forecasts")},
     )
 
 

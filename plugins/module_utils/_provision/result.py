@@ -5,7 +5,10 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""A plan as tasks return it: ``build_result`` is for JSON, and says nothing of the history but its latest day. Pure."""
+"""A plan as tasks return it: ``build_result`` is for JSON, and says nothing of the history but its latest day.
+
+``group_work`` is what of it is to be done, by host. ``describe_problem`` and ``describe_rivals`` are rows without plan.
+"""
 
 from __future__ import annotations
 
@@ -13,14 +16,20 @@ import dataclasses
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._demand.series import Series
+from ansible_collections.headroom.libvirt.plugins.module_utils._text import join_names
 
 from . import decisions
 
 if t.TYPE_CHECKING:
+    from ansible_collections.headroom.libvirt.plugins.module_utils._errors import HeadroomError
+
+    from .fleets import FleetEntry
     from .model import Observation, Plan
     from .rule import Rule
 
 _SHOWN_SECONDS: t.Final = 86_400
+_VERBS: t.Final = ("wake", "create", "prepare", "park", "remove")
+_LEAVING: t.Final = ("park", "remove")
 
 
 def build_result(observed: Observation, rule: Rule, plan: Plan) -> dict[str, t.Any]:
@@ -60,6 +69,71 @@ def build_result(observed: Observation, rule: Rule, plan: Plan) -> dict[str, t.A
             "ready_seconds": observed.calibration.ready_seconds,
         },
         "decision": decisions.build_decision(observed, rule, plan, forecast),
+    }
+
+
+def group_work(row: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """Return what is to be done for a fleet, by host, with a list for each kind of action; no host for none.
+
+    ``coming`` are the machines that are to serve, woken and new, and ``leaving`` the actions on those that go.
+    """
+    actions = [] if row["mode"] == "shadow" else row["actions"]
+    hosts: dict[str, dict[str, list[t.Any]]] = {}
+    for action in actions:
+        work = hosts.setdefault(action["host"], {verb: [] for verb in (*_VERBS, "leaving")})
+        work[action["action"]].append(action["name"])
+        if action["action"] in _LEAVING:
+            work["leaving"].append(action)
+    return {
+        "fleet": row["fleet"],
+        "hosts": {
+            host: {**work, "coming": work["wake"] + work["create"]} for host, work in hosts.items()
+        },
+        "removes": any(work["leaving"] for work in hosts.values()),
+        **{name: row[name] for name in ("parked_as", "leases", "recorded")},
+    }
+
+
+def describe_problem(entry: FleetEntry, error: HeadroomError | None) -> dict[str, t.Any]:
+    """Return the row of a fleet that is not planned for, since ``error`` is in the way."""
+    message = "it cannot be planned for" if error is None else error.message
+    described = None if error is None else {**error.as_result(), "message": message}
+    return {
+        **_describe_nothing(entry, f"Nothing is done: {message}"),
+        "error": described,
+        "problems": [message, *entry.view.problems],
+    }
+
+
+def describe_rivals(entry: FleetEntry) -> dict[str, t.Any]:
+    """Return the row of a fleet that another run has."""
+    hosts = join_names(entry.view.rivals)
+    return _describe_nothing(
+        entry,
+        f"Another run is provisioning the fleet {entry.name} (it holds {hosts}), so this one leaves it alone.",
+    )
+
+
+def _describe_nothing(entry: FleetEntry, reason: str) -> dict[str, t.Any]:
+    return {
+        "fleet": entry.name,
+        "error": None,
+        "problems": list(entry.view.problems),
+        "rivals": list(entry.view.rivals),
+        "leases": dict(entry.view.leases),
+        "recorded": entry.view.recorded,
+        "demand": None,
+        "forecast": None,
+        "alert": None,
+        "machines": None,
+        "mode": None,
+        "parked_as": None,
+        "actions": [],
+        **{verb: {} for verb in _VERBS},
+        "reasons": [reason],
+        "digest": None,
+        "measured": None,
+        "decision": None,
     }
 
 

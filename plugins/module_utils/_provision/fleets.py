@@ -1,0 +1,219 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
+# It may change or vanish in any release.
+"""Many fleets in one task: ``read_fleets`` makes an entry of each of what every host has seen by fleet_observe.
+
+What is wrong with one fleet is that fleet's ``problem``, and the others are planned for.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
+    Conflict,
+    HeadroomError,
+    InvalidInput,
+    NotFound,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._fleet.definition import read_options
+from ansible_collections.headroom.libvirt.plugins.module_utils._fleet.row import unpack_row
+from ansible_collections.headroom.libvirt.plugins.module_utils._text import join_names
+
+from .options import RULE
+from .request import MACHINE, PlanRequest, read_request
+
+Host = t.Mapping[str, t.Any]
+
+_REMEDY: t.Final = "Hand in what headroom.libvirt.fleet_observe returned on the host."
+_BATCHES: t.Final = (
+    "A play that takes its hosts in batches (serial), or lets each go at its own pace (strategy: free, host_pinned), "
+    "cannot plan for all of them at once. Take `serial` and `strategy` out of the play, or give the role a play of its "
+    "own, as the playbook headroom.libvirt.provision does; throttle and any number of forks are fine."
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class FleetView:
+    """What hosts have seen of a fleet beside its demand and its machines.
+
+    ``leases`` says since when this run has had it on each host, and ``recorded`` whether the histories say so.
+    ``rivals`` are the hosts on which another run has it. ``problems`` are sentences on what else is wrong with it.
+    """
+
+    leases: t.Mapping[str, float] = dataclasses.field(default_factory=dict)
+    recorded: bool = False
+    rivals: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class FleetEntry:
+    """A fleet of the task: what is to be planned for it, None where there is a ``problem``."""
+
+    name: str
+    request: PlanRequest | None
+    problem: HeadroomError | None = None
+    view: FleetView = dataclasses.field(default_factory=FleetView)
+
+
+def read_fleets(params: t.Mapping[str, t.Any]) -> list[FleetEntry]:
+    """Return an entry of each fleet; raises what is wrong with all of them, or with a host."""
+    _check_names(params["fleets"])
+    rows = [_index_rows(index, host) for index, host in enumerate(params["hosts"])]
+    _check_run(params, rows)
+    return [
+        _read_fleet(index, fleet, params, [by_fleet.get(fleet["name"]) for by_fleet in rows])
+        for index, fleet in enumerate(params["fleets"])
+    ]
+
+
+def _check_names(fleets: t.Sequence[t.Mapping[str, t.Any]]) -> None:
+    names: set[str] = set()
+    for index, fleet in enumerate(fleets):
+        if fleet["name"] in names:
+            raise InvalidInput(
+                f"fleets[{index}].name",
+                fleet["name"],
+                "stands there twice",
+                "Name each fleet once.",
+            )
+        names.add(fleet["name"])
+
+
+def has_answered(host: Host) -> bool:
+    """Return whether the host's look at the fleets succeeded."""
+    observation = host.get("observation")
+    return isinstance(observation, dict) and not any(
+        map(observation.get, ("failed", "unreachable", "skipped", "left_out"))
+    )
+
+
+def _index_rows(index: int, host: Host) -> dict[str, t.Any]:
+    """Return the rows of a host's observation by fleet; none of a host that did not answer."""
+    if not has_answered(host):
+        return {}
+    rows = host["observation"].get("fleets", [])
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise InvalidInput(
+            f"hosts[{index}].observation.fleets", rows, "must be a list of dictionaries", _REMEDY
+        )
+    return {row.get("fleet"): row for row in rows}
+
+
+def _check_run(params: t.Mapping[str, t.Any], rows: t.Sequence[t.Container[str]]) -> None:
+    """Raise Conflict unless each host that takes part has been looked at by this very run, at all fleets."""
+    names = [fleet["name"] for fleet in params["fleets"]]
+    others = [
+        host["name"]
+        for host, by_fleet in zip(params["hosts"], rows)
+        if has_answered(host)
+        and (
+            params["holder"] != host["observation"].get("holder")
+            or any(name not in by_fleet for name in names)
+        )
+    ]
+    if others:
+        raise Conflict(
+            f"hosts: {join_names(others)} {'was' if len(others) == 1 else 'were'} not looked at by this run yet. "
+            f"{_BATCHES}",
+            hosts=others,
+        )
+
+
+def _read_fleet(
+    index: int,
+    fleet: t.Mapping[str, t.Any],
+    params: t.Mapping[str, t.Any],
+    rows: t.Sequence[t.Mapping[str, t.Any] | None],
+) -> FleetEntry:
+    option = f"fleets[{index}]"
+    view = FleetView()
+    try:
+        view = _read_view(params["hosts"], rows)
+        _check_fleet(fleet, rows)
+        request = read_request(
+            {
+                "fleet": fleet["name"],
+                "rule": read_options(f"{option}.rule", RULE, fleet["rule"]),
+                "machine": _read_machine(option, fleet, rows),
+                "hosts": [
+                    _select_host(place, host, row)
+                    for place, (host, row) in enumerate(zip(params["hosts"], rows))
+                ],
+                **{name: params[name] for name in ("now", "gone")},
+                **{
+                    name: fleet[name]
+                    for name in ("expected_digest", "forecasts", "parked_forecasts")
+                },
+            }
+        )
+    except HeadroomError as error:
+        return FleetEntry(fleet["name"], None, error, view)
+    return FleetEntry(fleet["name"], request, view=view)
+
+
+def _read_view(
+    hosts: t.Sequence[Host], rows: t.Sequence[t.Mapping[str, t.Any] | None]
+) -> FleetView:
+    by_host = {host["name"]: row for host, row in zip(hosts, rows) if row is not None}
+    leases = {name: row["lease"] for name, row in by_host.items() if row.get("lease")}
+    held = {name: lease for name, lease in leases.items() if lease["held"]}
+    places: dict[str, list[str]] = {}
+    for name, row in by_host.items():
+        if row.get("problem"):
+            places.setdefault(row["problem"]["message"], []).append(name)
+    return FleetView(
+        leases={name: lease["since"] for name, lease in held.items()},
+        recorded=bool(leases) and all(lease["recorded"] for lease in leases.values()),
+        rivals=tuple(name for name in leases if name not in held),
+        problems=tuple(f"{message} (on {join_names(names)})" for message, names in places.items()),
+    )
+
+
+def _select_host(index: int, host: Host, row: t.Mapping[str, t.Any] | None) -> dict[str, t.Any]:
+    """Return what the host says of one fleet, as a plan of one fleet takes it."""
+    if row is None:
+        return {"name": host["name"], "facts": None, "sample": host.get("observation")}
+    return {
+        "name": host["name"],
+        "facts": host["observation"].get("host"),
+        "refuses": row.get("refuses"),
+        "sample": unpack_row(f"hosts[{index}].observation.fleets", row),
+    }
+
+
+def _read_machine(
+    option: str,
+    fleet: t.Mapping[str, t.Any],
+    rows: t.Sequence[t.Mapping[str, t.Any] | None],
+) -> dict[str, t.Any]:
+    """Return what one clone takes: as the fleet says, else as its appliance does."""
+    appliances = [row["appliance"] for row in rows if row is not None and row.get("appliance")]
+    size = (
+        {"vcpus": appliances[0].get("vcpus"), "memory": appliances[0].get("memory_bytes")}
+        if appliances
+        else {}
+    )
+    said = {name: value for name, value in (fleet["machine"] or {}).items() if name in MACHINE}
+    return read_options(f"{option}.machine", MACHINE, {**size, **said})
+
+
+def _check_fleet(
+    fleet: t.Mapping[str, t.Any], rows: t.Sequence[t.Mapping[str, t.Any] | None]
+) -> None:
+    """Raise what is wrong with it; one without machines, that no host can make any for, is described wrongly."""
+    if fleet["problem"] is not None:
+        raise HeadroomError(fleet["problem"])
+    known = [row for row in rows if row is not None]
+    if not known or any(row.get("members") or not row.get("refuses") for row in known):
+        return
+    reasons = join_names(sorted({row["refuses"] for row in known}))
+    raise NotFound(
+        f"no host can make machines for it: {reasons}. Correct this on the hosts, or the description of the fleet.",
+        fleet=fleet["name"],
+    )

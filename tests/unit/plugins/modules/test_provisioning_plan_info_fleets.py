@@ -1,0 +1,235 @@
+# Copyright (c) 2026, headroom.libvirt contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Plans for many fleets at once, of what fleet_observe returned."""
+
+from __future__ import annotations
+
+import json
+import typing as t
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Conflict, InvalidInput
+from ansible_collections.headroom.libvirt.plugins.module_utils._fleet.row import pack_past
+
+from tools.planned import FACTS, GIB, arguments, call, host
+
+RULE: t.Final = arguments()["rule"]
+LEASE: t.Final = {"held": True, "by": "run", "since": 5.0, "until": 905.0, "recorded": True}
+APPLIANCE: t.Final = {"id": "web:1", "vcpus": 1, "memory_bytes": GIB, "disk_bytes": 2 * GIB}
+
+
+def row(fleet: str, name: str = "kvm1", *demand: float, **more: t.Any) -> dict[str, t.Any]:
+    """A fleet as a host that has one machine of it has seen it, with this demand, one value an hour."""
+    sample = host(name, *demand, machines=[f"{fleet}-1"])["sample"]
+    past = {"loads": [], "readiness": [], "roster": None, "history": sample["history"]}
+    for sampled in past["history"]:
+        sampled.update(whole=False, reason=None)
+    return {
+        "fleet": fleet,
+        "new": False,
+        "lease": LEASE,
+        "sample": None,
+        "members": [{**member, "name": f"{fleet}-1"} for member in sample["members"]],
+        "appliance": APPLIANCE,
+        "refuses": None,
+        "problem": None,
+        "past": pack_past(past),
+        **more,
+    }
+
+
+def observed(
+    name: str, *rows: dict[str, t.Any], holder: str = "run", **facts: t.Any
+) -> dict[str, t.Any]:
+    return {
+        "name": name,
+        "observation": {"holder": holder, "host": {**FACTS, **facts}, "fleets": list(rows)},
+    }
+
+
+def plan(
+    *hosts: dict[str, t.Any], fleets: t.Sequence[dict[str, t.Any]] = (), **more: t.Any
+) -> dict[str, t.Any]:
+    seen = () if fleets else hosts[0]["observation"]["fleets"]
+    described = [{"name": one["fleet"], "rule": RULE} for one in seen]
+    keys = ("appliance", "demand", "machine", "expected_digest", "forecasts", "parked_forecasts")
+    params = {
+        "fleet": None,
+        "holder": "run",
+        "hosts": list(hosts),
+        "fleets": [{**dict.fromkeys((*keys, "problem")), **fleet} for fleet in fleets or described],
+        **more,
+    }
+    return call(**params)
+
+
+def test_one_fleet_of_many_is_planned_as_it_is_alone() -> None:
+    many = plan(observed("kvm1", row("web", "kvm1", 5, 10, 20), row("db", "kvm1", 1, 1, 1)))
+    alone = call(hosts=[host("kvm1", 5, 10, 20, machines=["web-1"])])
+    web = many["fleets"][0]
+    assert web["create"] == alone["create"]
+    assert {**web["decision"], "roster": None} == {**alone["decision"], "roster": None}
+    for name in ("forecast", "alert", "machines", "actions", "reasons", "digest", "measured"):
+        assert web[name] == alone[name]
+    assert many["reasons"]["web"] == alone["reasons"]
+    assert many["decisions"] == [fleet["decision"] for fleet in many["fleets"]]
+
+
+def test_what_is_to_be_done_is_grouped_by_host() -> None:
+    result = plan(observed("kvm1", row("web", "kvm1", 5, 10, 20), row("db", "kvm1", 1, 1, 1)))
+    assert [work["fleet"] for work in result["work"]] == ["web"]
+    assert result["idle"] == ["db"]
+    work = result["work"][0]
+    assert work["hosts"]["kvm1"]["create"] == work["hosts"]["kvm1"]["coming"] != []
+    assert work["hosts"]["kvm1"]["remove"] == work["hosts"]["kvm1"]["leaving"] == []
+    assert (work["removes"], work["leases"], work["recorded"]) == (False, {"kvm1": 5.0}, True)
+
+
+def test_what_goes_is_known_before_it_goes() -> None:
+    members = [
+        {"name": f"web-{number}", "uuid": str(number), "state": "running"} for number in (1, 2)
+    ]
+    result = plan(observed("kvm1", row("web", "kvm1", 1, 1, 1, members=members)))
+    work = result["work"][0]["hosts"]["kvm1"]
+    assert work["remove"] == ["web-2"]
+    assert [action["name"] for action in work["leaving"]] == ["web-2"]
+    assert result["work"][0]["removes"]
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 3), st.integers(1, 3)), min_size=2, max_size=4),
+    st.integers(0, 12),
+    st.integers(0, 12),
+)
+def test_two_fleets_never_count_the_same_room(
+    sizes: list[tuple[int, int]], vcpus: int, gigabytes: int
+) -> None:
+    names = [f"f{number}" for number in range(len(sizes))]
+    free = {"vcpus": vcpus, "memory_bytes": gigabytes * GIB, "pools": {"default": 80 * GIB}}
+    result = plan(
+        observed("kvm1", *(row(name, "kvm1", 40, 40, 40) for name in names), free=free),
+        fleets=[
+            {"name": name, "rule": RULE, "machine": {"vcpus": size[0], "memory": f"{size[1]}GiB"}}
+            for name, size in zip(names, sizes, strict=True)
+        ],
+    )
+    counts = [len(fleet["actions"]) for fleet in result["fleets"]]
+    assert sum(count * size[0] for count, size in zip(counts, sizes, strict=True)) <= vcpus
+    assert sum(count * size[1] for count, size in zip(counts, sizes, strict=True)) <= gigabytes
+    # and whoever gets less than it needs is told why
+    for count, fleet in zip(counts, result["fleets"], strict=True):
+        told = " ".join(fleet["reasons"])
+        assert count == 3 or "has no room" in told
+
+
+def test_what_is_wrong_with_one_fleet_does_not_cost_the_others() -> None:
+    problem = {"kind": "connection_failed", "message": "Prometheus is down"}
+    result = plan(
+        observed(
+            "kvm1",
+            row("web", "kvm1", 5, 10, 20),
+            row("rule", "kvm1", 1),
+            row("type", "kvm1", 1),
+            row("memory", "kvm1", 1),
+            row("digest", "kvm1", 1),
+            row("nowhere", members=[], appliance=None, refuses="it has not the appliance x:1"),
+            row("hook", "kvm1", 1),
+            row("down", "kvm1", 1, problem=problem),
+        ),
+        fleets=[
+            {"name": "web", "rule": RULE},
+            {"name": "rule", "rule": {**RULE, "min": 30}},
+            {"name": "type", "rule": {"capacity": "a lot", "max": 5}},
+            {"name": "memory", "rule": RULE, "machine": {"memory": "much"}},
+            {"name": "digest", "rule": RULE, "expected_digest": "0"},
+            {"name": "nowhere", "rule": RULE},
+            {"name": "hook", "rule": RULE, "problem": "after_create: 'x' is no file"},
+            {"name": "down", "rule": RULE},
+        ],
+    )
+    errors = {fleet["fleet"]: fleet["error"] for fleet in result["fleets"]}
+    words = {
+        "rule": "must not be above rule.max",
+        "type": "float",
+        "memory": "machine.memory",
+        "digest": "no longer those",
+        "nowhere": "no host can make machines for it: it has not the appliance x:1",
+        "hook": "is no file",
+    }
+    assert {name for name, error in errors.items() if error} == words.keys()
+    for name, word in words.items():
+        assert word in errors[name]["message"]
+        assert any(text.startswith(f"{name}: ") and word in text for text in result["problems"])
+    assert "down: Prometheus is down (on kvm1)" in result["problems"]
+    assert [work["fleet"] for work in result["work"]] == ["web"]
+    assert {decision["fleet"] for decision in result["decisions"]} == {"web", "down"}
+    json.dumps(result)
+
+
+def test_a_fleet_that_another_run_holds_somewhere_is_left_alone_everywhere() -> None:
+    rival = {**LEASE, "held": False, "by": "rival", "recorded": False}
+    result = plan(
+        observed("kvm1", row("web", "kvm1", 5, 10, 20), row("db", "kvm1", 5, 10, 20)),
+        observed("kvm2", row("web", "kvm2", 0, 0, 0, lease=rival), row("db", "kvm2", 0, 0, 0)),
+    )
+    web, other = result["fleets"]
+    assert (web["rivals"], web["actions"], web["decision"]) == (["kvm2"], [], None)
+    assert (
+        "Another run is provisioning the fleet web (it holds kvm2)" in result["reasons"]["web"][0]
+    )
+    assert other["actions"] != []
+    assert result["problems"] == []
+
+
+def test_a_host_that_another_run_has_seen_or_none_is_refused() -> None:
+    """As with `serial`, where hosts of later batches have no observation, and `strategy: free`."""
+    for late in (
+        observed("kvm2", row("web"), holder="another"),
+        {"name": "kvm2", "observation": {}},
+    ):
+        with pytest.raises(Conflict, match=r"kvm2 was not looked at by this run yet.*serial"):
+            plan(observed("kvm1", row("web", "kvm1", 5)), late)
+
+
+def test_silent_hosts_and_those_left_out_are_unknown() -> None:
+    for silent, words in (
+        (None, "it did not answer"),
+        ({"failed": True}, "it did not answer"),
+        ({"left_out": True}, "it has no part in this run"),
+    ):
+        result = plan(
+            observed("kvm1", row("web", "kvm1", 5, 5, 5)), {"name": "kvm2", "observation": silent}
+        )
+        assert f"kvm2 is not counted: {words}." in result["reasons"]["web"]
+
+
+def test_a_fleet_that_has_machines_shrinks_where_none_can_be_made() -> None:
+    members = [
+        {"name": f"web-{number}", "uuid": str(number), "state": "running"} for number in (1, 2)
+    ]
+    result = plan(
+        observed("kvm1", row("web", "kvm1", 1, 1, 1, members=members, refuses="it has it not"))
+    )
+    assert result["work"][0]["hosts"]["kvm1"]["remove"] == ["web-2"]
+
+
+def test_in_shadow_nothing_is_to_be_done() -> None:
+    result = plan(observed("kvm1", row("web", "kvm1", 5, 10, 20)), mode="shadow")
+    assert (result["work"], result["idle"]) == ([], ["web"])
+    assert result["fleets"][0]["actions"] != []
+    assert result["decisions"][0]["mode"] == "shadow"
+
+
+def test_what_is_no_observation_is_refused_by_name() -> None:
+    with pytest.raises(InvalidInput, match=r"hosts\[0\].observation.fleets"):
+        plan(
+            {"name": "kvm1", "observation": {"holder": "run", "fleets": "none"}},
+            fleets=[{"name": "web", "rule": RULE}],
+        )
+    broken = plan(observed("kvm1", row("web", past="{")))["fleets"][0]["error"]
+    assert "does not hold what was recorded" in broken["message"]
