@@ -578,7 +578,8 @@ omissions:
   description:
     - What the domain or O(template) says and its clones do not get, though they could be missed. Of such are pins to
       processors and NUMA nodes of the host, log files, consoles in files or on ports (they become pseudo-terminals),
-      fixed security labels, and keys of an encrypted launch.
+      fixed security labels, serial numbers of disks, addresses in network filters, the notes of other programs in its
+      metadata, and keys of an encrypted launch.
     - Empty when the appliance was there already.
   returned: O(state=present)
   type: list

@@ -57,6 +57,12 @@ _CHANNELS: t.Final = frozenset({"unix", "pty", "spicevmc", "spiceport", "qemu-vd
 _USE_A_CHANNEL: t.Final = (
     "Use a channel of the type unix, of which libvirt makes one for each machine."
 )
+# Where Ignition and Combustion look for what a machine is to become.
+_PROVISIONING: t.Final = (
+    "opt/com.coreos/",
+    "opt/org.flatcar-linux/",
+    "opt/org.opensuse.combustion/",
+)
 _REMEDIES: t.Final[t.Mapping[str, str]] = {
     "commandline": "Say it by elements of libvirt's, or leave it out.",
     "os": "Have it boot from its disk.",
@@ -86,6 +92,7 @@ def refuse_unclonable(root: Element) -> None:
         *_find_other_devices(root),
         *_find_channels(root),
         *_find_arguments(root),
+        *_find_provisioning(root),
     ]
     findings += _find_exclusive(root, told=_TOLD_ABOVE if findings else ())
     if findings:
@@ -222,6 +229,14 @@ def _find_arguments(root: Element) -> t.Iterator[Finding]:
                 f"the QEMU argument {' '.join((option, value)).strip()!r}",
                 _REMEDIES["commandline"],
             )
+
+
+def _find_provisioning(root: Element) -> t.Iterator[Finding]:
+    """Yield what sets up one machine at its first boot, and says its name and keys."""
+    for entry in root.iterfind("sysinfo/entry"):
+        name = entry.get("name", "")
+        if name.startswith(_PROVISIONING) and entry.get("file") is None:
+            yield f"the firmware configuration {name}", _REMEDIES["sysinfo"]
 
 
 def _find_exclusive(root: Element, *, told: tuple[str, ...]) -> t.Iterator[Finding]:

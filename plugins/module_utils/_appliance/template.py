@@ -27,6 +27,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._virt.element_xml
     read_attribute,
     serialise,
 )
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.metadata import NAMESPACE
 
 from . import classify, consoles
 
@@ -39,10 +40,13 @@ if t.TYPE_CHECKING:
 OS_NAMESPACE: t.Final = "http://libosinfo.org/xmlns/libvirt/domain/1.0"
 
 # What a parameter of a filter is called when it is an address that others share.
-_SHARED_PARAMETERS: t.Final = frozenset({"DHCPSERVER", "GATEWAY", "PROJNET", "PROJMASK"})
+_SHARED_PARAMETERS: t.Final = frozenset(
+    {"DHCPSERVER", "GATEWAY", "GATEWAY_MAC", "PROJNET", "PROJMASK"}
+)
 _SYSTEM_ENTRIES: t.Final = frozenset({"serial", "uuid", "asset"})
 # systemd takes these for its guest alone: a host name, a machine id, keys.
 _CREDENTIAL: t.Final = "io.systemd.credential"
+_CREDENTIAL_ENTRY: t.Final = "opt/io.systemd.credentials/"
 # What of a card's backend is one machine's: a log, and what its DHCP calls the guest.
 _OF_BACKENDS: t.Final = frozenset({"logFile", "hostname", "fqdn"})
 _MAC: t.Final = re.compile(r"[0-9A-Fa-f]{1,2}([:-][0-9A-Fa-f]{1,2}){5}")
@@ -56,10 +60,13 @@ _NOTED: t.Final = frozenset(
         "cputune/vcpupin",
         "devices/channel/log",
         "devices/console/log",
+        "devices/disk/serial",
+        "devices/disk/wwn",
         "devices/interface/ip",
         "devices/interface/route",
         "devices/parallel/log",
         "devices/serial/log",
+        "devices/tpm/backend/encryption",
         "launchSecurity/dhCert",
         "launchSecurity/session",
         "numatune",
@@ -100,8 +107,18 @@ def make_template(text: str, *, keep_unknown: bool = False) -> str:
 def list_omissions(text: str) -> tuple[str, ...]:
     """Return what of a domain's XML its template has not, though its owner may miss it: pins, log files, sockets."""
     root = parse_element(text)
+    for drive in root.findall("devices/disk"):
+        if drive.get("device", "disk") != "disk":
+            _remove(drive)
     paths = map(domain_schema.get_path, iterate_elements(root))
     omissions = [f"<{'/'.join(path)}>" for path in paths if path in _NOTED]
+    omissions += [
+        f"<{'/'.join(domain_schema.get_path(parameter))} name={parameter.get('name')!r}>"
+        for parameter in _find_own_parameters(root)
+    ]
+    omissions += [
+        f"<metadata/{domain_schema.get_name(notes)}>" for notes in _find_foreign_notes(root)
+    ]
     consoles = (device for device in root.iterfind("devices/*") if device.tag in _CONSOLES)
     omissions.extend(
         f"<devices/{domain_schema.get_name(device)} type={device.get('type')!r}>"
@@ -171,6 +188,12 @@ def strip_metadata(root: Element) -> None:
             _remove(element)
 
 
+def _find_foreign_notes(root: Element) -> list[Element]:
+    """Return the metadata of other programs, which is about the one machine."""
+    ours = (f"{{{OS_NAMESPACE}}}", f"{{{NAMESPACE}}}")
+    return [notes for notes in root.findall("metadata/*") if not str(notes.tag).startswith(ours)]
+
+
 def _strip_firmware(root: Element) -> None:
     """Let libvirt make a new NVRAM, and choose the loader again where it had chosen it."""
     system = root.find("os")
@@ -185,7 +208,7 @@ def _strip_firmware(root: Element) -> None:
         loader.attrib.update({name: value for name, value in asked.items() if value is not None})
         if not loader.attrib:
             system.remove(loader)
-    keep = () if chosen else ("template", "templateFormat")
+    keep = () if chosen else ("template", "templateFormat", "format")
     for variables in [*system.findall("nvram"), *system.findall("varstore")]:
         variables.text = None
         for child in list(variables):
@@ -214,11 +237,18 @@ def _strip_interfaces(root: Element) -> None:
         backend = interface.find("backend")
         if backend is not None and backend.attrib and set(backend.attrib) <= _OF_BACKENDS:
             interface.remove(backend)
-    for parameter in root.findall("devices/interface/filterref/parameter"):
-        if parameter.get("name") not in _SHARED_PARAMETERS and _is_address(
-            parameter.get("value", "")
-        ):
-            _remove(parameter)
+    for parameter in _find_own_parameters(root):
+        _remove(parameter)
+
+
+def _find_own_parameters(root: Element) -> list[Element]:
+    """Return the parameters of filters that are addresses of the machine itself."""
+    return [
+        parameter
+        for parameter in root.findall("devices/interface/filterref/parameter")
+        if parameter.get("name") not in _SHARED_PARAMETERS
+        and _is_address(parameter.get("value", ""))
+    ]
 
 
 def _is_address(text: str) -> bool:
@@ -248,6 +278,9 @@ def _strip_rest(root: Element) -> None:
             _remove(alias)
     for entry in root.findall("sysinfo/*/entry"):
         if entry.get("name") in _SYSTEM_ENTRIES or (entry.text or "").startswith(_CREDENTIAL):
+            _remove(entry)
+    for entry in root.findall("sysinfo/entry"):
+        if entry.get("name", "").startswith(_CREDENTIAL_ENTRY):
             _remove(entry)
     for disk in root.findall(f"devices/disk/alias[@name='{SEED_ALIAS}']/.."):
         _remove(disk)

@@ -130,7 +130,7 @@ def find_obstacles(disk: etree._Element) -> tuple[str, ...]:
         if name in _WHY or (name != "shareable" and not _comes_along(name))
     ]
     source = disk.find("source")
-    if source is not None:
+    if source is not None and disk.get("type", "file") in _SOURCE_TYPES:
         unknown = sorted(set(map(str, source.attrib)) - _SOURCE_ATTRIBUTES)
         obstacles += [f"has a source with {name}=, which is not understood" for name in unknown]
         obstacles += [
@@ -267,7 +267,10 @@ def _make_secret(what: str, name: str) -> HostResource:
 
 
 def _make_file(check: str, what: str, path: str) -> HostResource:
-    return HostResource(check, what, path, "file", "Copy it there, to the same path.")
+    remedy = "Copy it there, to the same path."
+    if path.startswith("/dev/"):
+        remedy = "See that it has the same device, under that path."
+    return HostResource(check, what, path, "file", remedy)
 
 
 def _read_media(devices: etree._Element) -> t.Iterator[HostResource]:
@@ -278,6 +281,10 @@ def _read_media(devices: etree._Element) -> t.Iterator[HostResource]:
         path = read_attribute(source, "file") or read_attribute(source, "dev")
         pool, volume = read_attribute(source, "pool"), read_attribute(source, "volume")
         optional = read_attribute(source, "startupPolicy") in ("optional", "requisite")
+        if disk.get("device") == "lun":
+            if path:
+                yield _make_file("lun", "a LUN that the guest has as it is", path)
+            continue
         if is_read_only and pool and volume and not optional:
             target = read_attribute(disk.find("target"), "dev")
             remedy = f"Eject it (virsh change-media GUEST {target} --eject), or bring it there, to a pool of that name."
@@ -344,7 +351,9 @@ def _is_own_address(address: str) -> bool:
 def _read_graphics(devices: etree._Element) -> t.Iterator[HostResource]:
     for screen in devices.iterfind("graphics"):
         kind = screen.get("type")
-        addresses = [screen.get("listen", "")]
+        # where a network says the address, libvirt tells that of this host beside it
+        by_network = screen.find("listen[@network]") is not None
+        addresses = [] if by_network else [screen.get("listen", "")]
         addresses += [
             listen.get("address", "") for listen in screen.iterfind("listen[@type='address']")
         ]
