@@ -208,7 +208,7 @@ def judge(
         finding.kind,
         healthy=False if is_unhealthy else None,
         reason=finding.reason,
-        awaited=not is_unhealthy and not has_begun,
+        awaited=is_young and not is_unhealthy,
         has_passed=has_passed,
     )
     return verdict, record

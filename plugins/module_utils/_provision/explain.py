@@ -33,6 +33,7 @@ if t.TYPE_CHECKING:
 _VERBS: t.Final[dict[str, str]] = {
     "create": "created",
     "wake": "woken",
+    "serve": "put into service",
     "prepare": "made to be parked",
     "park": "parked",
     "remove": "removed",

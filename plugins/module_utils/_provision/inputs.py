@@ -24,6 +24,10 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._demand.amount im
     LARGEST,
     read_demand,
 )
+from ansible_collections.headroom.libvirt.plugins.module_utils._demand.rollouts import (
+    RolloutMemory,
+    build_memory,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._demand.series import (
     Sample,
     Series,
@@ -112,6 +116,7 @@ def observe(
         left_out=frozenset(left_out.union(elsewhere)),
         absent=missing,
         measured_elsewhere=any(map(_has_fleet_wide, histories)),
+        memory=_read_memory(samples.values(), now),
         notes=(
             *notes,
             *doubles,
@@ -273,9 +278,23 @@ def _read_members(sample: Value, host: str) -> list[Member]:
             in_service=member["in_service"].value is not False,
             healthy=_read_health(member["healthy"]),
             health_reason=member["health_reason"].read_optional(Value.require_text),
+            health_kind=member["health_kind"].read_optional(Value.require_text),
+            awaited=bool(member["awaited"].value),
+            has_passed=bool(member["has_passed"].value),
+            since=member["in_service_since"].read_optional(_read_moment),
         )
         for member in sample["members"].require_items()
     ]
+
+
+def _read_memory(samples: t.Iterable[Value], now: float) -> RolloutMemory:
+    """Return what the latest decision remembered of rollouts."""
+    kept = [sample["rollout"] for sample in samples if sample["rollout"].value is not None]
+    if not kept:
+        return RolloutMemory()
+    # One of a run whose clock was ahead is no newer than the others for that.
+    latest = max(kept, key=lambda row: ((moment := row["moment"].require_number()) <= now, moment))
+    return build_memory(latest["memory"].value)
 
 
 def _read_health(value: Value) -> bool | None:

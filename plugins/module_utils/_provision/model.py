@@ -12,6 +12,8 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
+from ansible_collections.headroom.libvirt.plugins.module_utils._demand.rollouts import RolloutMemory
+
 from .calibration import Calibration
 
 if t.TYPE_CHECKING:
@@ -26,7 +28,8 @@ if t.TYPE_CHECKING:
     from .requirement import Requirement
 
 # "prepare" makes a machine before it is required and parks it once it is up.
-Verb = t.Literal["create", "wake", "prepare", "park", "remove"]
+# "serve" puts a machine into service that runs already.
+Verb = t.Literal["create", "wake", "serve", "prepare", "park", "remove"]
 
 # What makes one more machine serve.
 STARTING: t.Final = frozenset({"create", "wake"})
@@ -54,8 +57,10 @@ class Member:
     host, where its sample tells that. ``double`` says that another host has one of its name: it serves, and is not
     to be touched. ``version`` is the appliance that it is a clone of, as ``name:version``; None of a machine that no
     clone task made for the fleet, which is ``labelled``: it counts, and nothing is done to it. ``in_service`` says
-    whether it has been put into service since it was made or woken. ``healthy`` is what its health check says, for the
-    ``health_reason``; None where nobody asked.
+    whether it has been put into service, ``since`` when (epoch seconds) that is so. ``healthy`` is what its health
+    check says, for the ``health_reason`` (a verdict.Kind is the ``health_kind``); None where nobody asked, or it is
+    not certain yet. While it is ``awaited`` it is expected to pass for the first time since it came up, and
+    ``has_passed`` says that it has ever passed this check.
     """
 
     name: str
@@ -73,6 +78,21 @@ class Member:
     in_service: bool = True
     healthy: bool | None = None
     health_reason: str | None = None
+    health_kind: str | None = None
+    awaited: bool = False
+    has_passed: bool = False
+    since: float | None = None
+
+    @property
+    def serves(self) -> bool:
+        """Whether it counts for what the fleet is asked for."""
+        is_well = self.healthy is not False and not self.awaited
+        return self.state in RUNNING and self.in_service and is_well
+
+    @property
+    def is_proven(self) -> bool:
+        """Whether its latest health check, if there is one, has passed."""
+        return self.health_kind is None or self.healthy is True
 
     @property
     def is_broken(self) -> bool:
@@ -95,7 +115,7 @@ class Observation:
     those of them that have no part in the run, ``absent`` is what the history has on them, and ``notes`` are sentences
     about what else is not known.
     ``calibration`` is what runs before have shown of machines. ``measured_elsewhere`` says that the demand is the whole
-    fleet's, and known also while no machine runs.
+    fleet's, and known also while no machine runs. ``memory`` is what the history remembers of rollouts.
     """
 
     fleet: str
@@ -110,6 +130,7 @@ class Observation:
     notes: tuple[str, ...] = ()
     calibration: Calibration = dataclasses.field(default_factory=Calibration)
     measured_elsewhere: bool = False
+    memory: RolloutMemory = dataclasses.field(default_factory=RolloutMemory)
 
     @property
     def is_down(self) -> bool:
@@ -121,25 +142,42 @@ class Observation:
     @property
     def running(self) -> list[Member]:
         """The machines that serve."""
-        return [member for member in self.members if member.state in RUNNING]
+        return [member for member in self.members if member.serves]
+
+    @property
+    def coming(self) -> list[Member]:
+        """The machines that run, and will serve once they have been put into service and show that they do."""
+        return [
+            member
+            for member in self.members
+            if member.state in RUNNING
+            and not member.serves
+            and member.healthy is not False
+            and not (member.labelled or member.double)
+        ]
 
     @property
     def spare(self) -> list[Member]:
         """The machines that could serve, in the order in which to wake them; none on a host in maintenance."""
         closed = {room.name for room in self.rooms if room.closed}
-        spare = [member for member in self.members if member.can_wake and member.host not in closed]
+        spare = [
+            member
+            for member in self.members
+            if member.can_wake and member.healthy is not False and member.host not in closed
+        ]
         return sorted(spare, key=lambda member: (SPARE.index(member.state), member.name))
 
 
 @dataclasses.dataclass(frozen=True)
 class Action:
-    """One thing to do to one machine."""
+    """One thing to do to one machine; ``appliance`` is what it is or will be a clone of, None: what the fleet says."""
 
     action: Verb
     name: str
     host: str
     reason: str
     machine: t.Mapping[str, t.Any] | None = dataclasses.field(default=None, hash=False)
+    appliance: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -152,7 +190,10 @@ class Part:
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """What to do, and why: ``running`` machines now, ``target`` of them after the actions."""
+    """What to do, and why: ``running`` machines serve now, ``target`` of them after the actions.
+
+    ``phase`` is how far a rollout is, ``memory`` what the next run is to know of it.
+    """
 
     fleet: str
     running: int
@@ -162,6 +203,16 @@ class Plan:
     actions: tuple[Action, ...]
     reasons: tuple[str, ...]
     digest: str
+    phase: str = "none"
+    memory: RolloutMemory = dataclasses.field(default_factory=RolloutMemory)
+
+    def list_appliances(self) -> dict[str, str]:
+        """Return what each machine that is made, woken or put into service is a clone of, where that is said."""
+        return {
+            action.name: action.appliance
+            for action in self.actions
+            if action.appliance is not None and action.action not in ("park", "remove")
+        }
 
     def group_by_host(self, verb: Verb) -> dict[str, list[str]]:
         """Return ``{host: [names]}`` of the actions of one kind."""

@@ -19,71 +19,241 @@ import json
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Conflict
+from ansible_collections.headroom.libvirt.plugins.module_utils._text import join_names
 
-from . import alert, explain, parked
-from .model import RUNNING, STARTING, Action, Member, Observation, Plan
+from . import alert, explain, health, parked, rollout
+from .model import STARTING, Action, Member, Observation, Plan
 from .requirement import assess
 from .scale_in import plan_scale_in
-from .scale_out import plan_creation, plan_wake
+from .scale_out import Order, plan_creation, plan_service, plan_wake
+from .upkeep import Upkeep
 
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._forecast.trend import Forecaster
 
     from .requirement import Requirement
+    from .rollout import Course
     from .rule import Rule
 
 
+@dataclasses.dataclass(frozen=True)
+class _Outlook:
+    """What one run goes by: what is observed, what demand asks for, how the members are, where their versions go.
+
+    Of the ``present`` members, which serve or will, ``to_run`` shall, and ``need`` stay during the cooldown.
+    """
+
+    observed: Observation
+    rule: Rule
+    upkeep: Upkeep
+    requirement: Requirement
+    parked: parked.ParkedRequirement
+    ward: health.Triage
+    course: Course
+    present: int
+    to_run: int
+
+    @property
+    def keep(self) -> int:
+        return self.requirement.keep or 0
+
+    @property
+    def need(self) -> int:
+        return max(self.to_run, self.keep)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Moves:
+    """The actions of one run; ``leaving`` is how many go of those that serve."""
+
+    actions: tuple[Action, ...]
+    held_back: tuple[str, ...]
+    leaving: int
+
+
 def decide(
-    observed: Observation, rule: Rule, forecaster: Forecaster, unlikely: Forecaster | None = None
+    observed: Observation,
+    rule: Rule,
+    forecaster: Forecaster,
+    unlikely: Forecaster | None = None,
+    upkeep: Upkeep | None = None,
 ) -> Plan:
     """Return the plan for ``observed`` under ``rule``.
 
     Scaling out is prompt: as many machines as the forecast asks for, as far as limits and resources go. Scaling in
     needs every slot of the cooldown to be known and to have asked for fewer, and every host to have answered.
     ``unlikely`` is the forecaster at ``rule.parked_risk``, which is needed where ``rule.has_varying_parked``.
+    ``upkeep`` says which members are replaced although their number is right.
     """
     observed, rule = _keep_one_to_measure(_hide_outage(observed), rule)
-    requirement = assess(observed.series, rule, forecaster, observed.now)
-    parked_requirement = parked.assess(observed.series, rule, unlikely)
-    running = len(observed.running)
-    to_run = _count_to_run(requirement, rule, running)
-    woken = plan_wake(observed, to_run, requirement.keep or 0)
-    spare = observed.spare[len(woken) :]
-    up = running + len(woken)
-    settled = up if requirement.keep is None else min(up, max(requirement.keep, to_run))
-    scale_in = plan_scale_in(
-        observed, rule, requirement, spare, parked_requirement.count_to_keep(rule, settled)
-    )
-    creation = plan_creation(
-        observed,
-        rule,
-        max(0, to_run - up),
-        _count_to_prepare(observed, rule, requirement, parked_requirement, up, to_run, len(spare)),
-    )
-    actions = woken + creation.actions + scale_in.actions
-    surge = requirement.forecast is not None and requirement.forecast.method == "surge"
-    verdict = alert.judge(observed.series, rule, requirement.before, surge=surge)
+    outlook = _look_out(observed, rule, forecaster, unlikely, upkeep or Upkeep())
+    moves = _plan_moves(outlook)
+    running = len(outlook.observed.running)
+    verdict = _judge_alert(outlook)
     return Plan(
         fleet=observed.fleet,
         running=running,
-        target=running
-        + sum(action.action in STARTING for action in actions)
-        - _count_stopped(observed, scale_in.actions),
-        requirement=requirement,
+        target=outlook.present
+        - outlook.ward.standing
+        + sum(action.action in STARTING for action in moves.actions)
+        - moves.leaving,
+        requirement=outlook.requirement,
         alert=verdict,
-        actions=actions,
+        actions=moves.actions,
         reasons=(
             *([verdict.reason] if verdict.reason else []),
-            *explain.explain_requirement(requirement, rule, running),
-            *explain.explain_events(requirement),
-            *explain.explain_parked(parked_requirement, rule, to_run),
-            *explain.explain_actions(actions),
-            *creation.held_back,
-            *scale_in.held_back,
+            *explain.explain_requirement(outlook.requirement, rule, running),
+            *explain.explain_events(outlook.requirement),
+            *explain.explain_parked(outlook.parked, rule, outlook.to_run),
+            *outlook.ward.notes,
+            *outlook.course.reasons,
+            *explain.explain_actions(moves.actions),
+            *moves.held_back,
             *explain.explain_unknown(observed),
         ),
         digest=digest(observed.members, observed.unknown),
+        phase=outlook.course.phase,
+        memory=outlook.course.memory,
     )
+
+
+def _look_out(
+    observed: Observation,
+    rule: Rule,
+    forecaster: Forecaster,
+    unlikely: Forecaster | None,
+    upkeep: Upkeep,
+) -> _Outlook:
+    requirement = assess(observed.series, rule, forecaster, observed.now)
+    trial = rollout.find_trial(observed, upkeep)
+    ward = health.triage(observed, upkeep, {trial} - {None})
+    observed = ward.observed
+    to_run = _count_to_run(requirement, rule, _count_present(observed, ward))
+    need = max(to_run, requirement.keep or 0)
+    course = _chart_course(observed, rule, upkeep, requirement, need, suspect=ward.suspect)
+    observed = rollout.give_up(observed, course)
+    return _Outlook(
+        observed=observed,
+        rule=rule,
+        upkeep=upkeep,
+        requirement=requirement,
+        parked=parked.assess(observed.series, rule, unlikely),
+        ward=ward,
+        course=course,
+        present=_count_present(observed, ward),
+        to_run=to_run,
+    )
+
+
+def _count_present(observed: Observation, ward: health.Triage) -> int:
+    return len(observed.running) + len(observed.coming) + ward.standing
+
+
+def _plan_moves(outlook: _Outlook) -> _Moves:
+    observed, rule, requirement = outlook.observed, outlook.rule, outlook.requirement
+    upkeep, course, to_run = outlook.upkeep, outlook.course, outlook.to_run
+    all_spare = sorted(observed.spare, key=lambda member: _is_second_choice(member, course))
+    woken = plan_wake(all_spare, outlook.present, to_run, outlook.keep)
+    spare = all_spare[len(woken) :]
+    up = outlook.present + len(woken)
+    settled = up if requirement.keep is None else min(up, outlook.need)
+    parked_count = outlook.parked.count_to_keep(rule, settled)
+    scale_in = plan_scale_in(
+        observed,
+        rule,
+        requirement,
+        spare,
+        parked_count,
+        course.goal,
+        rollout.list_unproven(observed, upkeep, course),
+    )
+    growth = max(0, to_run - up)
+    crew = rollout.Crew(outlook.need, up + growth, growth, _list_names(scale_in.actions))
+    creation = plan_creation(observed, rule, _order(outlook, crew, spare, up))
+    replaced = rollout.plan_replacement(observed, rule, upkeep, course, crew)
+    leaving = crew.stopped | _list_names(replaced)
+    staying = sum(member.name not in leaving for member in observed.running)
+    removed = health.plan_removal(observed, rule, to_run, staying, course.trials)
+    return _Moves(
+        plan_service(observed)
+        + woken
+        + creation.actions
+        + scale_in.actions
+        + replaced
+        + (() if requirement.now is None else removed),
+        (*creation.held_back, *scale_in.held_back),
+        len(observed.running) - staying,
+    )
+
+
+def _order(outlook: _Outlook, crew: rollout.Crew, spare: t.Sequence[Member], up: int) -> Order:
+    """Return the clones that are to be made."""
+    observed, rule, course = outlook.observed, outlook.rule, outlook.course
+    fresh = sum(not _is_outdated(member, course) for member in spare)
+    prepared = _count_to_prepare(
+        observed, rule, outlook.requirement, outlook.parked, up, outlook.to_run, fresh
+    )
+    surge = outlook.upkeep.rollout.find_surge(crew.need) if course.is_moving else 0
+    return Order(
+        serving=crew.growth,
+        surge=rollout.plan_surge(observed, rule, outlook.upkeep, course, crew),
+        parked=min(prepared, surge) if fresh < len(spare) else prepared,
+        growth=course.growth,
+        goal=course.goal,
+        extra=surge,
+    )
+
+
+def _chart_course(
+    observed: Observation,
+    rule: Rule,
+    upkeep: Upkeep,
+    requirement: Requirement,
+    need: int,
+    *,
+    suspect: bool,
+) -> Course:
+    """Return the course of the fleet's versions, held where this run must not or need not go on with it."""
+    course = rollout.chart_course(observed, rule, upkeep, need, suspect=suspect)
+    if observed.unknown:
+        silent = join_names(sorted(observed.unknown))
+        return rollout.hold(course, f"{silent} did not tell about its machines")
+    if requirement.keep is None:
+        return rollout.hold(course, requirement.blind_reason or "no demand is known yet")
+    if rule.mode == "scale_out_only" or not rule.scale_in_limit:
+        return rollout.hold(course, "no machine may go (rule.mode, rule.scale_in_limit)")
+    waits = upkeep.rollout.at == "trough" and course.phase != "returning"
+    if waits and not rollout.is_trough(observed.series, rule, requirement):
+        return rollout.hold(course, "demand is not at the trough of its day (rollout.at)")
+    return course
+
+
+def _is_second_choice(member: Member, course: Course) -> bool:
+    return course.growth is not None and member.version != course.growth
+
+
+def _is_outdated(member: Member, course: Course) -> bool:
+    """Whether a parked member is to be made anew: not while its version is on trial, or may be returned to."""
+    is_settled = course.phase == "renewing"
+    return is_settled and member.version is not None and member.version != course.goal
+
+
+def _list_names(actions: t.Iterable[Action]) -> frozenset[str]:
+    return frozenset(action.name for action in actions)
+
+
+def _judge_alert(outlook: _Outlook) -> alert.Alert:
+    """Return the alert of the demand, with what is wrong with the members themselves put first."""
+    requirement, series = outlook.requirement, outlook.observed.series
+    surge = requirement.forecast is not None and requirement.forecast.method == "surge"
+    verdict = alert.judge(series, outlook.rule, requirement.before, surge=surge)
+    troubles = (outlook.ward.held, outlook.course.alert)
+    sentences = [trouble for trouble in troubles if trouble]
+    if not sentences:
+        return verdict
+    if verdict.reason:
+        sentences.append(verdict.reason)
+    return dataclasses.replace(verdict, raised=True, reason=" ".join(sentences))
 
 
 def _hide_outage(observed: Observation) -> Observation:
@@ -162,8 +332,3 @@ def _count_to_prepare(
         return 0
     # What runs without being needed is as ready as what is parked, and is parked in time.
     return max(0, parked_requirement.count_to_park(rule, to_run) - spare - max(0, up - to_run))
-
-
-def _count_stopped(observed: Observation, actions: t.Iterable[Action]) -> int:
-    names = {action.name for action in actions}
-    return sum(member.name in names for member in observed.members if member.state in RUNNING)

@@ -31,16 +31,21 @@ def plan_scale_in(
     requirement: Requirement,
     spare: t.Sequence[Member],
     parked: int,
+    goal: str | None = None,
+    unproven: frozenset[str] = frozenset(),
 ) -> Part:
     """Return what is over the requirement of the whole cooldown; nothing while anything that matters is not known.
 
     Of ``spare``, the machines that neither run nor are woken, and of those that need not run, ``parked`` stay. Machines
-    that do not run go before those that run, and these most idle first; never a protected one.
+    that do not run go before those that run, and these most idle first; never a protected one. Those that are not of
+    the version ``goal`` go before the others, and for those that are ``unproven`` none goes.
     """
     if requirement.keep is None or observed.unknown or rule.mode == "scale_out_only":
         return Part(held_back=_explain_standstill(observed, rule, requirement))
+    # What has yet to prove itself is there beside what is needed, and not in its place.
+    keep = requirement.keep + len(unproven)
     steps = _remove_spare(rule, spare, parked) + _stop_running(
-        observed, rule, requirement.keep, parked - len(spare)
+        observed, rule, keep, parked - len(spare), goal
     )
     done = steps[: rule.scale_in_limit]
     return Part(
@@ -49,7 +54,7 @@ def plan_scale_in(
 
 
 def _remove_spare(rule: Rule, spare: t.Sequence[Member], parked: int) -> list[Action]:
-    doomed = [member for member in spare[parked:] if not _stays(member, rule)]
+    doomed = [member for member in spare[parked:] if not stays(member, rule)]
     return [
         Action(
             "remove",
@@ -62,13 +67,16 @@ def _remove_spare(rule: Rule, spare: t.Sequence[Member], parked: int) -> list[Ac
     ]
 
 
-def _stop_running(observed: Observation, rule: Rule, keep: int, parked: int) -> list[Action]:
+def _stop_running(
+    observed: Observation, rule: Rule, keep: int, parked: int, goal: str | None
+) -> list[Action]:
     surplus = max(0, len(observed.running) - keep)
     if surplus <= rule.hysteresis * len(observed.running):
         return []
-    idle = _choose_idle(
-        [member for member in observed.running if not _stays(member, rule)], surplus
-    )
+    free = [member for member in observed.running if not stays(member, rule)]
+    old = [member for member in free if goal is not None and member.version != goal]
+    idle = sort_by_idleness(old)[:surplus]
+    idle += _choose_idle([member for member in free if member not in old], surplus - len(idle))
     why = "fewer machines were enough during the whole cooldown"
     return [
         Action(
@@ -78,10 +86,6 @@ def _stop_running(observed: Observation, rule: Rule, keep: int, parked: int) -> 
     ]
 
 
-def _stays(member: Member, rule: Rule) -> bool:
-    return member.protected or member.double or member.labelled or rule.protects(member.name)
-
-
 def _choose_idle(members: list[Member], count: int) -> list[Member]:
     """Return the ``count`` most idle machines, or fewer: one of which nothing is known is not idle for that.
 
@@ -89,11 +93,17 @@ def _choose_idle(members: list[Member], count: int) -> list[Member]:
     """
     known = [member for member in members if member.activity is not None]
     if not known or len(known) == len(members):
-        return _sort_by_idleness(members)[:count]
-    return _sort_by_idleness(known)[: min(count, len(known) - 1)]
+        return sort_by_idleness(members)[:count]
+    return sort_by_idleness(known)[: min(count, len(known) - 1)]
 
 
-def _sort_by_idleness(members: list[Member]) -> list[Member]:
+def stays(member: Member, rule: Rule) -> bool:
+    """Return whether a machine stays whatever a plan is for: nobody but its operator takes it away."""
+    return member.protected or member.double or member.labelled or rule.protects(member.name)
+
+
+def sort_by_idleness(members: t.Iterable[Member]) -> list[Member]:
+    """Return the machines in the order in which they may go."""
     # Of equally busy machines the youngest goes: those that have served longest hold the most connections and caches.
     by_number = sorted(members, key=lambda member: (len(member.name), member.name), reverse=True)
     return sorted(by_number, key=lambda member: (member.activity or 0.0, -(member.created or 0.0)))
@@ -147,7 +157,7 @@ def _explain_held_back(
     unknown = [
         member.name
         for member in observed.running
-        if member.activity is None and not _stays(member, rule)
+        if member.activity is None and not stays(member, rule)
     ]
     if 0 < len(unknown) < len(observed.running) and surplus > rule.hysteresis * len(
         observed.running
@@ -155,7 +165,7 @@ def _explain_held_back(
         sentences.append(
             f"{join_names(unknown)} {'stays' if len(unknown) == 1 else 'stay'}: how busy is not known."
         )
-    protected = sum(_stays(member, rule) for member in observed.running)
+    protected = sum(stays(member, rule) for member in observed.running)
     if len(observed.running) > keep and protected > keep:
         sentences.append(f"{format_count(protected, 'machine')} cannot go: protected.")
     return tuple(sentences)

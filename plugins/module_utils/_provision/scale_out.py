@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import typing as t
 
@@ -25,21 +26,63 @@ if t.TYPE_CHECKING:
     from .rule import Rule
 
 
-def plan_wake(observed: Observation, to_run: int, keep: int) -> tuple[Action, ...]:
-    """Return what brings the running machines up to ``to_run`` out of those that exist.
+@dataclasses.dataclass(frozen=True)
+class Order:
+    """How many clones to make: ``serving`` ones that are needed, ``surge`` ones for a rollout, and ``parked`` ones.
+
+    ``growth`` is the version of those that are needed or parked, ``goal`` that of the rollout; None: what the fleet
+    says. ``extra`` machines more than the rule's maximum may exist meanwhile.
+    """
+
+    serving: int = 0
+    surge: int = 0
+    parked: int = 0
+    growth: str | None = None
+    goal: str | None = None
+    extra: int = 0
+
+    def build_action(self, index: int, name: str, host: str) -> Action:
+        """Return the action for the ``index``-th machine: what is needed comes first, what is parked last."""
+        if index < self.serving:
+            return Action("create", name, host, "the fleet needs it", appliance=self.growth)
+        if index < self.serving + self.surge:
+            reason = f"it takes the place of one that is not of {self.goal}"
+            return Action("create", name, host, reason, appliance=self.goal)
+        return Action("prepare", name, host, "it is kept parked", appliance=self.growth)
+
+
+def plan_wake(spare: t.Sequence[Member], up: int, to_run: int, keep: int) -> tuple[Action, ...]:
+    """Return what brings the ``up`` machines that serve or will to ``to_run``, out of the ``spare`` ones.
 
     Machines that went down during the cooldown are brought back up to ``keep``: an outage takes the demand with it, and
     must not be taken for a requirement that fell.
     """
-    missing = max(to_run, keep) - len(observed.running)
-    return tuple(_wake(member) for member in observed.spare[: max(0, missing)])
+    missing = max(to_run, keep) - up
+    return tuple(_wake(member) for member in spare[: max(0, missing)])
 
 
-def plan_creation(observed: Observation, rule: Rule, serving: int, parked: int) -> Part:
-    """Return the clones to make: ``serving`` that are needed, and then ``parked`` ones that are kept ready."""
-    count, held_back = _limit_count(observed, rule, serving, parked)
+def plan_service(observed: Observation) -> tuple[Action, ...]:
+    """Return what puts into service what runs and is not: a run before did not come to that, or failed in it."""
+    return tuple(
+        Action(
+            "serve",
+            member.name,
+            member.host,
+            "it runs and has not been put into service",
+            member.machine,
+            member.version,
+        )
+        for member in observed.coming
+        if not member.in_service
+    )
+
+
+def plan_creation(observed: Observation, rule: Rule, order: Order) -> Part:
+    """Return the clones to make: those that are needed, those that take an older one's place, those that are parked."""
+    count, held_back = _limit_count(observed, rule, order)
     if count and observed.left_out:
-        return Part((), (*held_back, _explain_left_out(observed, serving, parked)))
+        left_out = _explain_left_out(observed, order.serving + order.surge, order.parked)
+        return Part((), (*held_back, left_out))
     if not count:
         return Part((), tuple(held_back))
     placed = spread(
@@ -51,15 +94,13 @@ def plan_creation(observed: Observation, rule: Rule, serving: int, parked: int) 
         most=rule.max_per_host,
     )
     if placed.missing:
-        needed = max(0, min(serving, count) - len(placed.hosts))
+        needed = max(0, min(order.serving + order.surge, count) - len(placed.hosts))
         held_back.append(
             f"{_describe_not_made(needed, placed.missing - needed)}: {placed.shortage}."
         )
     names = choose_names(observed, rule, len(placed.hosts))
     actions = (
-        Action("create", name, host, "the fleet needs it")
-        if index < serving
-        else Action("prepare", name, host, "it is kept parked")
+        order.build_action(index, name, host)
         for index, (name, host) in enumerate(zip(names, placed.hosts))
     )
     return Part(tuple(actions), tuple(held_back))
@@ -89,21 +130,24 @@ def _wake(member: Member) -> Action:
     reason = (
         "it is parked" if member.state in PARKED else f"it is {member.state}, although it is needed"
     )
-    return Action("wake", member.name, member.host, reason, member.machine)
+    return Action("wake", member.name, member.host, reason, member.machine, member.version)
 
 
-def _limit_count(
-    observed: Observation, rule: Rule, serving: int, parked: int
-) -> tuple[int, list[str]]:
+def _limit_count(observed: Observation, rule: Rule, order: Order) -> tuple[int, list[str]]:
     """Return how many of the machines may be made in this slot, and sentences on the others.
 
     The parked ones come last, so they are the first that are not made.
     """
     held_back: list[str] = []
-    count = max(0, serving) + parked
+    serving, parked = order.serving + order.surge, order.parked
+    count = serving + parked
     # A machine that is just shutting down does not serve, but exists: with it the fleet must not pass its maximum.
-    existing = sum(member.state in RUNNING or not member.labelled for member in observed.members)
-    space = max(0, rule.max + rule.most_parked - existing)
+    # One that is unhealthy does not serve either, and is replaced before it goes.
+    existing = sum(
+        member.healthy is not False and (member.state in RUNNING or not member.labelled)
+        for member in observed.members
+    )
+    space = max(0, rule.max + rule.most_parked + order.extra - existing)
     if space < count:
         held_back.append(
             f"{_describe_missing(serving, parked, space)}: with those that are going down the fleet has rule.max "
