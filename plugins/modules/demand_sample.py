@@ -38,7 +38,7 @@ options:
       - Ask a Prometheus server for the demand of the whole fleet. It counts once, on however many hosts it is recorded.
       - The whole O(window) is asked for, so that the history is there from the first run on, and RV(history) is what
         the server knows. The database O(history) then only keeps what the rates of machines are measured against, and
-        is no loss when it is lost.
+        is no loss when it is lost. While the server knows nothing, RV(history) is what it told the runs before.
       - What the server does not know, and what is no number (C(NaN)), is missing data, and never 0. So is an answer
         with warnings, which say that a part of what the server asks did not answer, or with C(isPartial).
       - A server that cannot be reached, and a query that it refuses, fail the task.

@@ -10,7 +10,6 @@ import datetime as dt
 import ipaddress
 import json
 import math
-import shutil
 import subprocess
 import time
 import typing as t
@@ -22,7 +21,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from lab import cache
+from tools.prometheus import binaries
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,19 +59,6 @@ class Server:
     def moment(self, index: int) -> int:
         """The start of a slot in epoch seconds."""
         return self.last - (len(self.demand) - 1 - index) * INTERVAL
-
-
-def binaries() -> Path:
-    """Debian's prometheus and promtool, taken out of the package: installing it would start a server."""
-
-    def build(folder: Path) -> None:
-        subprocess.run(["apt-get", "-q", "download", "prometheus"], cwd=folder, check=True)
-        (package,) = folder.glob("*.deb")
-        subprocess.run(["dpkg-deb", "-x", str(package), str(folder)], check=True)
-        package.unlink()
-        shutil.rmtree(folder / "usr/share")
-
-    return cache.obtain(cache.item_name("prometheus", "apt-get download", "1"), build) / "usr/bin"
 
 
 def authority(name: str) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:

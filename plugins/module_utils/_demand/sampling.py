@@ -226,7 +226,7 @@ def describe_past(
     return {
         "history": [
             _describe_row(row)
-            for row in fetched
+            for row in _choose_rows(fetched)
             or (row for row in history.read_since(slot - request.window) if row.slot <= slot)
         ],
         # A second run in the slot knows what the first one measured.
@@ -236,6 +236,11 @@ def describe_past(
         "roster": _read_roster(connection, request.fleet),
         **_read_calibration(history, request, slot),
     }
+
+
+def _choose_rows(fetched: list[Sample] | None) -> list[Sample] | None:
+    """Return what the server knows; of an answer that is not whole nothing counts, but what earlier runs were told."""
+    return fetched if any(sample.value is not None for sample in fetched or ()) else None
 
 
 def _describe_row(row: Record | Sample) -> dict[str, t.Any]:

@@ -45,7 +45,8 @@ def explain_requirement(requirement: Requirement, rule: Rule, running: int) -> l
     if requirement.forecast is None or requirement.now is None:
         machines = format_count(running, "machine")
         return [
-            f"No demand is known yet: the fleet keeps its {machines}, at least {rule.min} (rule.min)."
+            f"No demand is known yet: the fleet keeps its {machines}, at least {rule.min} (rule.min).",
+            *(f"{reason[0].upper()}{reason[1:]}." for reason in requirement.missing),
         ]
     return [
         *([] if requirement.is_current else [_explain_missing(rule)]),

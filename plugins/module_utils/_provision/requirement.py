@@ -38,10 +38,10 @@ _MOST_REASONS: t.Final = 3
 class Requirement:
     """What demand asks for, within the rule's limits.
 
-    ``now`` is None while no demand is known, and ``is_current`` says whether the latest slot's is. ``keep`` is the most
-    that any slot of the cooldown asked for: what stays at least; None when that is not known, and ``blind_reason`` says
-    why. ``forecast`` was made after the latest slot, ``before`` after the one before. ``scheduled`` machines are
-    required for ``events`` whatever the demand.
+    ``now`` is None while no demand is known, and ``missing`` says why. ``is_current`` says whether that of the latest
+    slot is. ``keep`` is the most that any slot of the cooldown asked for: what stays at least; None when that is not
+    known, and ``blind_reason`` says why. ``forecast`` was made after the latest slot, ``before`` after the one before.
+    ``scheduled`` machines are required for ``events`` whatever the demand.
     """
 
     now: int | None = None
@@ -52,6 +52,7 @@ class Requirement:
     before: Forecast | None = None
     scheduled: int = 0
     events: tuple[Event, ...] = ()
+    missing: tuple[str, ...] = ()
 
     @property
     def machines(self) -> int | None:
@@ -91,6 +92,9 @@ def assess(series: Series, rule: Rule, forecaster: Forecaster, now: float) -> Re
         blind_reason=blind_reason,
         scheduled=scheduled,
         events=events,
+        missing=()
+        if latest
+        else tuple(series.explain_missing(rule.slots_looked_at))[:_MOST_REASONS],
     )
 
 

@@ -217,7 +217,7 @@ def test_a_partial_answer_is_missing_data_and_a_remark_is_not(
 ) -> None:
     content = json.loads(matrix([(300, "400"), (600, "400")]))
     remark = "PromQL info: metric might not be a counter, name does not end in _total: x"
-    partial = [
+    partial: list[tuple[dict[str, t.Any], str]] = [
         ({"warnings": ["fetch series for store eu-2: Unavailable"]}, "eu-2: Unavailable"),
         ({"warnings": [remark, "store eu-3: EOF"], "infos": []}, "not whole: store eu-3: EOF"),
         ({"warnings": ["PromQL warning: a mix of histograms and floats"]}, "a mix of"),

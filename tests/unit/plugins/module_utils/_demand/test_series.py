@@ -51,7 +51,7 @@ def test_what_nobody_measured_adds_nothing_to_what_others_did_and_is_missing_alo
     assert merge([history(1, 2, 3), unmeasured(0, 1, 2)], 10, 25).values == (1, 2, 3)
     assert merge([history(1, None, 3), unmeasured(0, 1, 2)], 10, 25).values == (1, None, 3)
     dark = merge([[*history(4, 0), *unmeasured(2)], unmeasured(0, 1, 2)], 10, 25)
-    assert dark.values == (4, 0, None)
+    assert list(dark.values) == [4, 0, None]
     assert dark.explain_missing(2) == ["no machine of the fleet ran, so nobody could measure it"]
     assert merge([history(4), unmeasured(1, 2)], 10, 25).values == (4, None, None)
 
@@ -59,7 +59,7 @@ def test_what_nobody_measured_adds_nothing_to_what_others_did_and_is_missing_alo
 def test_what_is_missing_says_why_and_the_latest_first() -> None:
     told = [*history(1), Sample(13, None, reason="busy"), Sample(23, None, reason="gone")]
     series = merge([told, history(1, 2, 3)], 10, 35)
-    assert series.values == (2, None, None, None)
+    assert list(series.values) == [2, None, None, None]
     assert (series.explain_missing(4), series.explain_missing(1)) == (["gone", "busy"], [])
     warned = [Sample(3, None, fleet_wide=True, reason="warned"), Sample(13, 7, fleet_wide=True)]
     assert merge([warned, warned[1:]], 10, 15) == Series(10, 0, (None, 7), {0: "warned"})
