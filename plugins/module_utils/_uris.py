@@ -21,7 +21,7 @@ _SECRET_IN_URI: t.Final = re.compile(
     r"(?P<user>//[^/@:]*(?:@[^/@:\s]*)*):(?P<password>[^/\s]*|[^/@]*)@"
 )
 _WEB_ADDRESS: t.Final = re.compile(r"https?://\S*", re.IGNORECASE)
-_QUERY_VALUE: t.Final = re.compile(r"(?P<name>[?&][^=&#\s]*=)(?P<value>[^&#\s]+)")
+_QUERY_VALUE: t.Final = re.compile(r"(?P<name>[?&][^=&#?\s]*=)(?P<value>[^&#\s]+)")
 # Shorter values (release=bookworm) are words that stand elsewhere in a result too; tokens and signatures are longer.
 _SHORTEST_TOKEN: t.Final = 16
 _MASK: t.Final = "***"

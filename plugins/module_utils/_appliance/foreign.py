@@ -89,8 +89,9 @@ def check_template(text: str, network: str | None = None) -> str:
     """
     root = parse_element(text)
     templates.strip_metadata(root)
-    for emulator in root.findall("devices/emulator"):
-        root.find("devices").remove(emulator)  # type: ignore[union-attr]
+    for devices in root.findall("devices"):
+        for emulator in devices.findall("emulator"):
+            devices.remove(emulator)
     _leave_firmware_to_host(root)
     cards = [] if network is None else _attach_cards(root, allowlist.HARMLESS_NETWORK)
     problems = [*allowlist.find_violations(root)]
@@ -116,7 +117,8 @@ def _describe_problems(problems: t.Sequence[str]) -> str:
 
 def _leave_firmware_to_host(root: Element) -> None:
     """Have libvirt choose the firmware where the template names a file of the distribution's."""
-    system, loader = root.find("os"), root.find("os/loader")
+    system = root.find("os")
+    loader = None if system is None else system.find("loader")
     if system is None or loader is None or loader.get("type") != "pflash":
         return
     nvram = system.find("nvram")

@@ -22,7 +22,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     InvalidInput,
     TimedOut,
 )
-from ansible_collections.headroom.libvirt.plugins.module_utils._virt import domains
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt import agent, domains
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.dhcp import list_leases
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.element_xml import (
     parse_element,
@@ -172,7 +172,7 @@ def _filter_in_parallel(names: t.Sequence[str], test: t.Callable[[str], bool]) -
 
 def _does_agent_answer(connection: Connection, name: str) -> bool:
     try:
-        domains.read_agent_time(domains.look_up(connection, name))
+        agent.read_time(domains.look_up(connection, name))
     except HeadroomError:  # no channel open yet, or a guest that is too busy
         return False
     return True

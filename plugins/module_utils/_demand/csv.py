@@ -40,7 +40,7 @@ _MORE_CELLS: t.Final = (
 # What a byte order mark is read as, by UTF-8 and by Latin-1.
 _MARKS: t.Final = ("\ufeff", "ï»¿")
 _NUMBER = re.compile(
-    r"[+-]?(?:\d+(?P<mark>[.,])?\d*|(?P<bare_mark>[.,])\d+)(?:[eE][+-]?\d+)?", re.ASCII
+    r"[+-]?(?:\d+(?:(?P<mark>[.,])\d*)?|(?P<bare_mark>[.,])\d+)(?:[eE][+-]?\d+)?", re.ASCII
 )
 _GROUPED = re.compile(r"[+-]?\d{1,3}(?:[.,' \u00a0\u202f]\d{3})+(?:[.,]\d*)?", re.ASCII)
 

@@ -279,7 +279,7 @@ def _check_size(answer: bytes) -> bytes:
 
 def _explain_refusal(server: Prometheus, error: HTTPError) -> Exception:
     """Prometheus says in JSON what is wrong with a query, and proxies before it say in HTML whatever they like."""
-    kind, reason = _read_refusal(error)
+    kind, reason = read_refusal(_read_reason(error))
     if kind == "timeout":
         return _explain_timeout(server)
     if reason and error.code in (400, 422):
@@ -291,11 +291,11 @@ def _explain_refusal(server: Prometheus, error: HTTPError) -> Exception:
     )
 
 
-def _read_refusal(error: HTTPError) -> tuple[str | None, str]:
-    """Return the kind and the text of a refusal, as far as it is one of Prometheus."""
+def read_refusal(content: bytes) -> tuple[str | None, str]:
+    """Return the kind and the text of a refusal, as far as it is one of Prometheus. Pure."""
     with contextlib.suppress(ValueError, AttributeError, RecursionError):
-        content = json.loads(_read_reason(error))
-        return content.get("errorType"), str(content.get("error") or "")
+        answer = json.loads(content)
+        return answer.get("errorType"), str(answer.get("error") or "")
     return None, ""
 
 

@@ -47,6 +47,7 @@ LARGEST_FILE_BYTES: t.Final = 16 * 1024**4
 
 _DIGITS: t.Final[dict[str, int]] = {"sha256": 64, "sha512": 128}
 _NOT_IN_PATHS = re.compile(r"[\x00-\x20\x7f-\x9f\\?#%]")
+_SIZE = re.compile(r"[0-9]{1,20}")
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]+")
 
 
@@ -151,7 +152,7 @@ def check_checksum(what: str, algorithm: str, digits: object) -> Checksum:
 def check_size(what: str, size: object) -> int:
     """Return a number of bytes that a feed says; raises InvalidFeed for anything else."""
     text = str(size) if isinstance(size, (int, str)) and not isinstance(size, bool) else ""
-    if not text.isdecimal() or not 0 < int(text[:20]) <= LARGEST_FILE_BYTES:
+    if not _SIZE.fullmatch(text) or not 0 < int(text) <= LARGEST_FILE_BYTES:
         raise InvalidFeed(
             f"the feed gives {size!r} as the size of {what}, which is not a size in bytes. It is not used."
         )

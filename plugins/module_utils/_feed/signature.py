@@ -16,6 +16,7 @@ from __future__ import annotations
 import base64
 import binascii
 import dataclasses
+import datetime as dt
 import re
 import shutil
 import subprocess
@@ -44,6 +45,7 @@ _ARMOR = re.compile(
     r"(?P<body>.*?)-----END PGP PUBLIC KEY BLOCK-----",
     re.DOTALL,
 )
+_SECONDS = re.compile(r"[0-9]{1,12}")
 _LONGEST_SECONDS: t.Final = 60.0
 
 
@@ -149,26 +151,40 @@ def _judge_one(lines: t.Mapping[str, list[str]], fingerprints: t.Sequence[str], 
         )
     for status, problem in _EXPIRED.items():
         if status in lines:
+            signer = " ".join(lines[status][1:] or lines[status]) or "of no name"
             raise ExpiredKey(
-                f"{what} was signed {problem} ({' '.join(lines[status][1:]) or lines[status][0]}). Ask its publisher "
+                f"{what} was signed {problem} ({signer}). Ask its publisher "
                 "for the key that is in use, and put that into key and fingerprint."
             )
     valid = lines.get("VALIDSIG", [])
     if "GOODSIG" in lines and len(valid) >= 10:
         if {valid[0], valid[9]} & set(fingerprints):
-            return float(valid[2])
+            return _read_time(valid[2], what)
         raise WrongKey(
             f"{what} was signed by the key {valid[9]}, not by {' or '.join(fingerprints)}. If its publisher says that "
             "this is the new key, put it into key and fingerprint.",
             found=valid[9],
         )
     if "NO_PUBKEY" in lines or "ERRSIG" in lines:
-        signer = (lines.get("NO_PUBKEY") or lines["ERRSIG"])[0]
+        signer = next(iter(lines.get("NO_PUBKEY") or lines.get("ERRSIG") or ["of no name"]))
         raise WrongKey(
             f"{what} was signed by the key {signer}, which is not in key. It is not used.",
             found=signer,
         )
     raise BadSignature(f"{what} carries a signature that gpgv does not accept. It is not used.")
+
+
+def _read_time(text: str, what: str) -> float:
+    """Return the epoch seconds of a time as gpgv writes it: that number, or for dates far away 20380119T031408."""
+    if _SECONDS.fullmatch(text):
+        return float(text)
+    try:
+        moment = dt.datetime.strptime(text, "%Y%m%dT%H%M%S")  # noqa: DTZ007 - UTC follows
+    except ValueError:
+        raise BadSignature(
+            f"{what} carries a signature of which the time cannot be read. It is not used."
+        ) from None
+    return moment.replace(tzinfo=dt.timezone.utc).timestamp()
 
 
 def _split_signatures(status: str) -> list[dict[str, list[str]]]:
@@ -177,7 +193,7 @@ def _split_signatures(status: str) -> list[dict[str, list[str]]]:
     for line in status.splitlines():
         if not line.startswith(_STATUS):
             continue
-        keyword, *arguments = line[len(_STATUS) :].split()
+        keyword, *arguments = line[len(_STATUS) :].split() or [""]
         if keyword == "NEWSIG" or (not signatures and keyword in {"GOODSIG", "BADSIG", "ERRSIG"}):
             signatures.append({})
         if signatures:

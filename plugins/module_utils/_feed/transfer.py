@@ -72,12 +72,7 @@ class NotSatisfiable(TransferFailed):
 
 def check_url(option: str, url: str) -> str:
     """Return an address of a web server; raises InvalidInput naming ``option``."""
-    parts = urlsplit(url)
-    if (
-        parts.scheme not in _SCHEMES
-        or not parts.hostname
-        or any(ord(letter) <= 32 for letter in url)
-    ):
+    if not _is_web_address(url):
         raise InvalidInput(
             option,
             mask_uri(url),
@@ -85,6 +80,18 @@ def check_url(option: str, url: str) -> str:
             "Write http://… or https://…",
         )
     return url
+
+
+def _is_web_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # brackets in which no address of IPv6 is
+        return False
+    return (
+        parts.scheme in _SCHEMES
+        and bool(parts.hostname)
+        and not any(ord(letter) <= 32 for letter in url)
+    )
 
 
 @contextlib.contextmanager
@@ -170,7 +177,7 @@ def _follow(web: Web, url: str, headers: t.Mapping[str, str]) -> Answer:
             error.close()
             if error.code not in {301, 302, 303, 307, 308}:
                 raise _describe_refusal(address, error) from error
-            target = _resolve_redirect(address, error.headers.get("Location", ""))
+            target = resolve_redirect(address, error.headers.get("Location", ""))
             _refuse_way_in(address, target)
             address = target
         except _NETWORK_ERRORS as error:
@@ -198,9 +205,13 @@ def _send_request(web: Web, url: str, headers: t.Mapping[str, str]) -> t.Any:
     )
 
 
-def _resolve_redirect(address: str, location: str) -> str:
-    target = urljoin(address, location)
-    before, after = urlsplit(address).scheme, urlsplit(target).scheme
+def resolve_redirect(address: str, location: str) -> str:
+    """Return where a server at ``address`` sends whoever asks; raises TransferFailed where nobody follows. Pure."""
+    try:
+        target = urljoin(address, location)
+        before, after = urlsplit(address).scheme, urlsplit(target).scheme
+    except ValueError:
+        target = before = after = ""
     if not location or after not in _SCHEMES or (before == "https" and after == "http"):
         raise TransferFailed(
             f"{mask_uri(address)} redirects to {mask_uri(location)!r}, which is not followed: only http and https "

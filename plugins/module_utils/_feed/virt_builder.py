@@ -49,25 +49,29 @@ def read_index(text: bytes) -> list[FeedEntry]:
 
 def _split_sections(text: str) -> list[tuple[str, dict[str, str]]]:
     sections: list[tuple[str, dict[str, str]]] = []
-    key: str | None = None
+    # a value's lines, which are put together at the end: it may have any number of them
+    values: list[tuple[dict[str, str], str, list[str]]] = []
+    goes_on = False
     for number, line in enumerate(text.splitlines(), start=1):
         if not line.strip() or line.startswith("#"):
             continue
         section, field = _SECTION.fullmatch(line), _FIELD.fullmatch(line)
         if section:
             sections.append((section["name"], {}))
-            key = None
+            goes_on = False
         elif field and sections:
-            key = field["key"]
-            sections[-1][1][key] = field["value"].strip()
-        elif line[0].isspace() and key is not None:
-            sections[-1][1][key] += "\n" + line.strip()
+            goes_on = True
+            values.append((sections[-1][1], field["key"], [field["value"].strip()]))
+        elif line[0].isspace() and goes_on:
+            values[-1][2].append(line.strip())
         elif sections:
             sections[-1][1].setdefault(_DAMAGE, f"line {number} of the index cannot be read")
         else:
             raise InvalidFeed(
                 f"line {number} of the index is not one of a virt-builder index. Check the address of the feed."
             )
+    for fields, key, lines in values:
+        fields[key] = "\n".join(lines)
     return sections
 
 

@@ -5,7 +5,11 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""Run a program in a guest through its agent. What the agent answers is the guest's word, and only read as numbers."""
+"""Run a program in a guest through its agent, or read its clock.
+
+What the agent answers is the guest's word, and only read as numbers: ``parse_facts``, ``parse_time`` and
+``parse_exit_code`` are pure, and raise HeadroomError for what no agent answers.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +21,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import Wa
 
 from . import domains
 from .connection import translate_errors
-from .libvirt_dep import libvirt, libvirt_qemu
+from .libvirt_dep import libvirt, libvirt_qemu, require_libvirt_qemu
 
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import Clock
@@ -56,7 +60,7 @@ def is_responsive(domain: domains.Domain) -> bool:
 def run(domain: domains.Domain, words: t.Sequence[str], timeout: float, clock: Clock) -> None:
     """Run a program in the guest; raises HeadroomError unless it ends with 0 within ``timeout`` seconds."""
     started = _ask(domain, "guest-exec", path=words[0], arg=list(words[1:]))
-    process = _read_number(domain, started, "pid")
+    process = _parse_number(domain.name(), started, "pid")
     status: dict[str, t.Any] = {}
 
     def has_ended() -> bool:
@@ -67,32 +71,67 @@ def run(domain: domains.Domain, words: t.Sequence[str], timeout: float, clock: C
     Waiter(timeout, clock, first_pause=0.1, longest_pause=0.1).wait_for(
         has_ended, f"the end of {words[0]} in {domain.name()!r}"
     )
-    if status.get("exitcode") != 0:
-        code = _read_number(
-            domain, {"exitcode": status.get("exitcode", status.get("signal"))}, "exitcode"
-        )
+    code = parse_exit_code(domain.name(), status)
+    if code != 0:
         raise HeadroomError(
             f"{words[0]} failed in the guest of {domain.name()!r} with {code}.", name=domain.name()
         )
 
 
+def read_time(domain: domains.Domain) -> int:
+    """Return the guest's time in epoch seconds, as its agent tells it; raises when none answers within ten seconds.
+
+    libvirt's own call for it waits for ever for an agent that has answered before and then says nothing more.
+    """
+    require_libvirt_qemu()
+    return parse_time(domain.name(), _send(domain, "guest-get-time"))
+
+
 def _ask(domain: domains.Domain, command: str, **arguments: t.Any) -> dict[str, t.Any]:
+    return parse_facts(domain.name(), command, _send(domain, command, **arguments))
+
+
+def _send(domain: domains.Domain, command: str, **arguments: t.Any) -> str:
     request = json.dumps({"execute": command, "arguments": arguments})
     with translate_errors(f"ask the agent of {domain.name()!r} for {command}"):
-        answer = libvirt_qemu.qemuAgentCommand(domain, request, _ANSWER_SECONDS, 0)
-    try:
-        facts = json.loads(answer)["return"]
-    except (ValueError, KeyError, TypeError, RecursionError):
-        facts = None
+        return libvirt_qemu.qemuAgentCommand(domain, request, _ANSWER_SECONDS, 0)
+
+
+def parse_facts(name: str, command: str, answer: str) -> dict[str, t.Any]:
+    """Return what the agent in the guest ``name`` returned for a command."""
+    facts = _parse_return(answer)
     if not isinstance(facts, dict):
-        raise HeadroomError(
-            f"the agent of {domain.name()!r} gave an answer to {command} that cannot be read."
-        )
+        raise _explain(name, command)
     return facts
 
 
-def _read_number(domain: domains.Domain, facts: t.Mapping[str, t.Any], name: str) -> int:
-    value = facts.get(name)
+def parse_time(name: str, answer: str) -> int:
+    """Return the epoch seconds in an answer to guest-get-time."""
+    nanoseconds = _parse_return(answer)
+    if not isinstance(nanoseconds, int) or isinstance(nanoseconds, bool):
+        raise _explain(name, "guest-get-time")
+    return nanoseconds // 10**9
+
+
+def parse_exit_code(name: str, status: t.Mapping[str, t.Any]) -> int:
+    """Return how a program ended: its exit code, or the signal that ended it."""
+    code = status.get("exitcode", status.get("signal"))
+    return _parse_number(name, {"exitcode": code}, "exitcode")
+
+
+def _parse_return(answer: str) -> t.Any:
+    try:
+        return json.loads(answer)["return"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+
+
+def _explain(name: str, command: str) -> HeadroomError:
+    return HeadroomError(f"the agent of {name!r} gave an answer to {command} that cannot be read.")
+
+
+def _parse_number(name: str, facts: t.Mapping[str, t.Any], key: str) -> int:
+    value = facts.get(key)
     if not isinstance(value, int):
-        raise HeadroomError(f"the agent of {domain.name()!r} gave no {name}.")
+        raise HeadroomError(f"the agent of {name!r} gave no {key}.")
     return value

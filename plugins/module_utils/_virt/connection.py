@@ -163,7 +163,11 @@ def _map_codes() -> dict[int, type[HeadroomError]]:
 
 
 def _check_uri(uri: str) -> None:
-    if not urlsplit(uri).scheme or any(character.isspace() for character in uri):
+    try:
+        scheme = urlsplit(uri).scheme
+    except ValueError:  # brackets in which no address of IPv6 is
+        scheme = ""
+    if not scheme or any(character.isspace() for character in uri):
         raise InvalidInput(
             "uri",
             mask_uri(uri),

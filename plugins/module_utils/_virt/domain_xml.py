@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 
 from . import metadata as _metadata
@@ -16,6 +17,7 @@ from .element_xml import (
     iterate_children,
     map_children,
     parse_element,
+    parse_number,
     read_attribute,
     read_size_bytes,
     read_text,
@@ -27,6 +29,7 @@ if t.TYPE_CHECKING:
 
 # The disk that shows a clone its cloud-init seed. libvirt keeps aliases that begin so as they are.
 SEED_ALIAS: t.Final = "ua-headroom-seed"
+_PORT: t.Final = re.compile(r"[0-9]{1,5}")
 _NOTHING: t.Final[dict[str, str]] = {}  # the attributes of an element that is not there
 
 
@@ -102,7 +105,7 @@ def read(root: etree._Element) -> Definition:
         title=read_text(parts.get("title")),
         description=read_text(parts.get("description")),
         memory_bytes=read_size_bytes(parts.get("memory")),
-        vcpus=int(read_text(parts.get("vcpu")) or 1),
+        vcpus=parse_number(read_text(parts.get("vcpu")) or "1", "<vcpu>"),
         arch=read_attribute(system.get("type"), "arch") or None,
         machine=read_attribute(system.get("type"), "machine") or None,
         nvram=read_text(system.get("nvram")),
@@ -161,7 +164,7 @@ def _read_graphics(element: etree._Element) -> Graphics:
 
 def _read_port(text: str | None) -> int | None:
     # -1 stands for "one that libvirt chooses when the domain starts"
-    return int(text) if text and text.isdecimal() and int(text) > 0 else None
+    return int(text) if text and _PORT.fullmatch(text) and int(text) > 0 else None
 
 
 def find_host_devices(root: etree._Element) -> tuple[str, ...]:

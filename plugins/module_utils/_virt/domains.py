@@ -10,7 +10,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import re
 import typing as t
 
@@ -24,7 +23,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
 from . import domain_xml, element_xml
 from . import metadata as _metadata
 from .connection import Connection, translate_errors
-from .libvirt_dep import libvirt, libvirt_qemu, require_libvirt_qemu
+from .libvirt_dep import libvirt
 
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._lxml_dep import etree
@@ -32,8 +31,6 @@ if t.TYPE_CHECKING:
     Domain = libvirt.virDomain
 
 _UNSUPPORTED_FLAGS = re.compile(r"unsupported flags \((?P<flags>0x[0-9a-f]+)\)")
-_READ_TIME: t.Final = '{"execute": "guest-get-time"}'
-_AGENT_SECONDS: t.Final = 10
 _FREEZE_SECONDS: t.Final = 120
 
 
@@ -276,22 +273,6 @@ def ask_to_shut_down(domain: Domain) -> None:
     """Ask the guest to shut down (by agent or ACPI, as libvirt chooses); returns at once."""
     with translate_errors(f"shut {domain.name()!r} down"):
         domain.shutdown()
-
-
-def read_agent_time(domain: Domain) -> int:
-    """Return the guest's time in epoch seconds, as its agent tells it; raises when none answers within ten seconds.
-
-    libvirt's own call for it waits for ever for an agent that has answered before and then says nothing more.
-    """
-    require_libvirt_qemu()
-    with translate_errors(f"ask the guest agent of {domain.name()!r}"):
-        answer = libvirt_qemu.qemuAgentCommand(domain, _READ_TIME, _AGENT_SECONDS, 0)
-    try:
-        return int(json.loads(answer)["return"]) // 10**9
-    except (ValueError, KeyError, TypeError, OverflowError):
-        raise LibvirtFailed(
-            f"the agent of {domain.name()!r} gave an answer to guest-get-time that cannot be read."
-        ) from None
 
 
 def bound_agent(domain: Domain) -> None:

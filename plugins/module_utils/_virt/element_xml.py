@@ -10,12 +10,17 @@
 from __future__ import annotations
 
 import functools
+import re
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import HeadroomError
 from ansible_collections.headroom.libvirt.plugins.module_utils._lxml_dep import etree
 
 # https://libvirt.org/formatdomain.html#memory-allocation: k, KiB, M, … are binary; KB, MB, … are decimal.
+_DIGITS: t.Final = re.compile(r"[0-9]{1,20}")
+_SHOWN: t.Final = 40
+# The most that libvirt itself takes (VIR_DOMAIN_CPUMASK_LEN).
+_HIGHEST_CPU: t.Final = 16384
 _POWERS: t.Final = {letter: power for power, letter in enumerate("kmgtpe", start=1)}
 _UNITS: t.Final[dict[str, int]] = {
     "b": 1,
@@ -73,18 +78,33 @@ def read_text(element: etree._Element | None) -> str | None:
 
 
 def read_size_bytes(element: etree._Element | None, default_unit: str = "KiB") -> int:
-    """Return the bytes that an element with a ``unit`` attribute says, 0 without element."""
-    if element is None or not (element.text or "").strip():
+    """Return the bytes that an element with a ``unit`` attribute says, 0 without element; raises HeadroomError."""
+    text = (read_text(element) or "").strip()
+    if element is None or not text:
         return 0
-    return int(element.text or 0) * _UNITS[element.get("unit", default_unit).lower()]
+    unit = element.get("unit", default_unit)
+    if unit.lower() not in _UNITS:
+        raise HeadroomError(f"XML: <{element.tag!s}> has the unit {unit[:_SHOWN]!r}, which is none")
+    return parse_number(text, f"<{element.tag!s}>") * _UNITS[unit.lower()]
+
+
+def parse_number(text: str, what: str) -> int:
+    """Return a whole number of 0 or more that ``what`` says; raises HeadroomError."""
+    stripped = text.strip()
+    if not _DIGITS.fullmatch(stripped):
+        raise HeadroomError(f"XML: {what} says {text[:_SHOWN]!r}, which is not a number")
+    return int(stripped)
 
 
 def parse_cpus(text: str) -> list[int]:
-    """Return the numbers that libvirt's notation ``0-3,^2,8`` stands for, sorted."""
+    """Return the numbers that libvirt's notation ``0-3,^2,8`` stands for, sorted; raises HeadroomError."""
     numbers: set[int] = set()
     for part in filter(None, (part.strip() for part in text.split(","))):
         first, _dash, last = part.lstrip("^").partition("-")
-        part_numbers = range(int(first), int(last or first) + 1)
+        start, stop = (parse_number(digits, "a list of CPUs") for digits in (first, last or first))
+        if stop > _HIGHEST_CPU:
+            raise HeadroomError(f"XML: a list of CPUs names {stop}, which no host has")
+        part_numbers = range(start, stop + 1)
         numbers = (
             numbers.difference(part_numbers) if part[0] == "^" else numbers.union(part_numbers)
         )

@@ -14,6 +14,8 @@ import dataclasses
 import ipaddress
 import typing as t
 
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import HeadroomError
+
 from .element_xml import parse_element, serialise
 
 if t.TYPE_CHECKING:
@@ -95,14 +97,13 @@ class Network:
 
 
 def parse(text: str) -> Network:
-    """Return the Network of its XML."""
+    """Return the Network of its XML; raises HeadroomError."""
     root = parse_element(text)
-    return Network(
-        name=root.findtext("name") or "",
-        subnets=tuple(
-            _read_subnet(index, element) for index, element in enumerate(root.iterfind("ip"))
-        ),
-    )
+    name, elements = root.findtext("name") or "", enumerate(root.iterfind("ip"))
+    try:
+        return Network(name, tuple(_read_subnet(index, element) for index, element in elements))
+    except ValueError as error:  # it names the address or the mask
+        raise HeadroomError(f"XML: the network {name[:40]!r}: {str(error)[:200]}") from None
 
 
 def build_host_xml(reservation: Reservation) -> str:

@@ -13,6 +13,7 @@ import dataclasses
 import posixpath
 import typing as t
 
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import HeadroomError
 from ansible_collections.headroom.libvirt.plugins.module_utils._lxml_dep import etree
 
 from .element_xml import parse_element, read_size_bytes, serialise
@@ -106,8 +107,15 @@ def parse_volume(text: str) -> Volume:
         size_bytes=None if physical is None else read_size_bytes(physical, "bytes"),
         backing_path=root.findtext("backingStore/path") or None,
         backing_format=None if backing_format is None else backing_format.get("type"),
-        modified=None if modified is None else float(modified),
+        modified=None if modified is None else _read_time(modified),
     )
+
+
+def _read_time(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise HeadroomError(f"XML: <mtime> says {text[:40]!r}, which is not a time") from None
 
 
 def build_volume_xml(new: NewVolume) -> str:

@@ -19,7 +19,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     LibvirtFailed,
     TimedOut,
 )
-from ansible_collections.headroom.libvirt.plugins.module_utils._virt import domains
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt import agent, domains
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.dhcp import Lease
 
 CONNECTION: t.Any = object()
@@ -130,7 +130,7 @@ def test_the_agent_is_asked_until_it_answers(
         return 1
 
     monkeypatch.setattr(domains, "look_up", lambda _connection, name: name)
-    monkeypatch.setattr(domains, "read_agent_time", answer)
+    monkeypatch.setattr(agent, "read_time", answer)
     watched = watch(clock, "web-1")
     with pytest.raises(TimedOut, match="web-1 gave no answer by the guest agent within 1 s"):
         watched.wait_for(Readiness("agent", 1))

@@ -16,7 +16,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     HeadroomError,
     TimedOut,
 )
-from ansible_collections.headroom.libvirt.plugins.module_utils._virt import agent, domains
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt import agent
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import Connection
 
 from tools.refusals import refusal
@@ -130,7 +130,7 @@ class Pinged:
 
 
 @pytest.mark.parametrize(
-    "answer", [{"return": 1_700_000_000_123_456_789}, {"return": None}, {}, []]
+    "answer", [{"return": 1_700_000_000_123_456_789}, {"return": None}, {"return": "1"}, {}, []]
 )
 def test_the_time_of_a_guest_is_asked_for_with_a_limit(
     node: Connection, monkeypatch: pytest.MonkeyPatch, answer: t.Any
@@ -146,10 +146,10 @@ def test_the_time_of_a_guest_is_asked_for_with_a_limit(
             asked.append((json.loads(command)["execute"], timeout))
             return json.dumps(answer)
 
-    monkeypatch.setattr(domains, "libvirt_qemu", Agents)
-    if answer and answer["return"]:
-        assert domains.read_agent_time(domain) == 1_700_000_000
+    monkeypatch.setattr(agent, "libvirt_qemu", Agents)
+    if answer == {"return": 1_700_000_000_123_456_789}:
+        assert agent.read_time(domain) == 1_700_000_000
     else:
         with pytest.raises(HeadroomError, match="gave an answer to guest-get-time"):
-            domains.read_agent_time(domain)
+            agent.read_time(domain)
     assert asked == [("guest-get-time", 10)]
