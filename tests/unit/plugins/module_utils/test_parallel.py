@@ -8,7 +8,6 @@ import concurrent.futures
 import functools
 import threading
 import types
-import typing as t
 
 import pytest
 
@@ -172,33 +171,37 @@ def test_a_key_that_is_named_twice_is_called_once() -> None:
     assert list(iterate_each("aa", str.upper, timeout=LONG, parallel=2)) == [("a", "A")]
 
 
-class FewThreads(threading.Thread):
-    """As in a process that has room for two threads at a time."""
+class Room:
+    """What a process has room for: so many threads at a time."""
 
-    room: t.ClassVar[threading.Semaphore]
+    def __init__(self, threads: int) -> None:
+        self.free, self.refused = threading.Semaphore(threads), threading.Event()
+        room = self
 
-    def start(self) -> None:
-        if not self.room.acquire(blocking=False):
-            raise RuntimeError("can't start new thread")
-        super().start()
+        class Thread(threading.Thread):
+            def start(self) -> None:
+                if not room.free.acquire(blocking=False):
+                    room.refused.set()
+                    raise RuntimeError("can't start new thread")
+                super().start()
 
-    def run(self) -> None:
-        self.room.release()  # before its result is told, after which the next is started
-        super().run()
+        self.namespace = types.SimpleNamespace(Thread=Thread)
 
-
-def limit_threads(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
-    FewThreads.room = threading.Semaphore(number)
-    fake = types.SimpleNamespace(Thread=FewThreads)
-    monkeypatch.setattr(_parallel, "threading", fake)
+    def call(self, key: int) -> int:
+        """End when a thread was refused, and make room for one."""
+        assert self.refused.wait(LONG)
+        self.free.release()
+        return key
 
 
 def test_with_room_for_few_threads_few_run_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    limit_threads(monkeypatch, 2)
-    assert len(run_each(range(20), str, timeout=LONG, parallel=16)) == 20
+    room = Room(threads=2)
+    monkeypatch.setattr(_parallel, "threading", room.namespace)
+    outcomes = run_each(range(20), room.call, timeout=LONG, parallel=16)
+    assert list(outcomes.values()) == list(range(20))
 
 
 def test_without_room_for_any_thread_there_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    limit_threads(monkeypatch, 0)
+    monkeypatch.setattr(_parallel, "threading", Room(threads=0).namespace)
     with pytest.raises(NotEnoughMemory, match="no thread could be started"):
         run_each([1], str, timeout=LONG, parallel=16)
