@@ -12,12 +12,14 @@ The same look through libvirt's own connection takes a round trip a call; this t
 
 from __future__ import annotations
 
+import functools
 import inspect
 import json
 import os
 import selectors
 import subprocess
 import tempfile
+import threading
 import time
 import typing as t
 import zlib
@@ -149,10 +151,20 @@ def _collect(process: subprocess.Popen[bytes], timeout: float) -> tuple[bytes, b
         return bytes(output), bytes(complaints)
 
 
+# Of a module in an archive, as Ansible sends it, Python keeps the text in a cache that only one thread may look into.
+_reading: t.Final = threading.Lock()
+
+
 def build_program(arguments: tuple[t.Any, ...]) -> bytes:
     """Return the program that calls the reader's main(): its files under their own names, each before who needs it."""
-    sources = [(part.__name__, inspect.getsource(part)) for part in (calls, definitions, reader)]
+    with _reading:
+        sources = _read_sources()
     return _PROGRAM.format(sources=sources, main=reader.__name__, arguments=arguments).encode()
+
+
+@functools.lru_cache(maxsize=1)
+def _read_sources() -> list[tuple[str, str]]:
+    return [(part.__name__, inspect.getsource(part)) for part in (calls, definitions, reader)]
 
 
 def _decode_answer(

@@ -9,8 +9,10 @@ from __future__ import annotations
 import inspect
 import resource
 import shlex
+import subprocess
 import sys
 import typing as t
+import zipfile
 import zlib
 from pathlib import Path
 
@@ -26,6 +28,8 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.reader
     MAGIC,
     LookRequest,
 )
+
+from tools import checkout
 
 
 def command(uri: str) -> str | None:
@@ -137,3 +141,39 @@ def test_an_answer_that_unpacks_to_gigabytes_is_refused_before_that(tmp_path: Pa
 def test_a_host_that_never_stops_talking_is_cut_off(tmp_path: Path, stream: str) -> None:
     with pytest.raises(LibvirtFailed, match="the host's answer is larger than 64 MiB"):
         look(tmp_path, f"exec cat /dev/zero >&{stream}")
+
+
+_FROM_ARCHIVE = """
+import linecache, sys, threading
+sys.setswitchinterval(1e-6)
+sys.path.insert(0, sys.argv[1])
+from ansible_collections.headroom.libvirt.plugins.module_utils._inventory import remote
+assert sys.argv[1] in remote.__file__
+start, failures = threading.Barrier(16), []
+def build():
+    start.wait()
+    try:
+        for _turn in range(20):
+            linecache.clearcache()  # as at the first turn
+            assert b"HEADROOM" in remote.build_program(()).upper()
+    except Exception as error:
+        failures.append(error)
+threads = [threading.Thread(target=build) for _number in range(16)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+sys.exit(str(failures[0]) if failures else 0)
+"""
+
+
+def test_threads_of_a_module_that_ansible_sends_as_an_archive_build_the_program(
+    tmp_path: Path,
+) -> None:
+    archive, folders = tmp_path / "module.zip", set()
+    with zipfile.ZipFile(archive, "w") as packed:
+        for path in (checkout.ROOT / "plugins/module_utils").rglob("*.py"):
+            place = "ansible_collections/headroom/libvirt" / path.relative_to(checkout.ROOT)
+            packed.write(path, str(place))
+            folders.update(place.parents[:-1])
+        for folder in folders:
+            packed.writestr(f"{folder}/__init__.py", "")
+    subprocess.run([sys.executable, "-I", "-c", _FROM_ARCHIVE, str(archive)], check=True)
