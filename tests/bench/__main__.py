@@ -16,7 +16,17 @@ from tools.checkout import collections_path
 
 sys.path.insert(0, str(collections_path()))  # for benchmarks of the collection's own code
 
-from bench import clone, flashcrowd, frame, inventory, migrate, planning, provision, stats
+from bench import (
+    clone,
+    domain_info,
+    flashcrowd,
+    frame,
+    inventory,
+    migrate,
+    planning,
+    provision,
+    stats,
+)
 from crowd.stage import StageError
 
 if t.TYPE_CHECKING:
@@ -37,6 +47,7 @@ class Bench(t.Protocol):
 
 BENCHES: dict[str, Bench] = {
     "clone": clone,
+    "domain_info": domain_info,
     "flashcrowd": flashcrowd,
     "inventory": inventory,
     "migrate": migrate,

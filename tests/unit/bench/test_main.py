@@ -12,7 +12,7 @@ import typing as t
 
 import pytest
 
-from bench import bundle
+from bench import bundle, domain_info
 from bench.__main__ import parse
 from tools import checkout
 
@@ -78,3 +78,20 @@ def test_other_numbers_are_refused(numbers: str, capsys: pytest.CaptureFixture[s
     with pytest.raises(SystemExit):
         parse(["stats", f"--domains={numbers}"])
     assert "--domains" in capsys.readouterr().err
+
+
+def test_a_task_over_simulated_hosts_lists_them_whole(tmp_path: Path) -> None:
+    ours, floor = domain_info.make_contenders(tmp_path, 7).values()
+    assert t.cast("dict[str, t.Any]", ours()).keys() == t.cast("dict[str, t.Any]", floor()).keys()
+
+
+def test_simulated_hosts_do_not_fit_into_too_little_memory() -> None:
+    paths = {
+        "PYTHONPATH": str(checkout.ROOT / "tests"),
+        "ANSIBLE_COLLECTIONS_PATH": str(checkout.collections_path()),
+    }
+    words = [sys.executable, "-m", "bench.simulated_info", "2", "2000", str(60 * 2**20)]
+    done = subprocess.run(words, check=True, stdout=subprocess.PIPE, env={**os.environ, **paths})
+    refused = json.loads(done.stdout)
+    assert refused["error"] == "NotEnoughMemory"
+    assert "of the address space (ulimit -v) leaves" in refused["message"]
