@@ -302,12 +302,12 @@ def _make_overlay(
     step = transaction.begin_step(
         "overlay", pool=pool.name(), name=volume_name, target=disk.target, path=path
     )
-    capacity = storage.read_volume(base).capacity_bytes
+    declared_format = sources.read_declared_format(disk)
     new = storage_xml.NewVolume(
         volume_name,
-        capacity,
+        storage.read_volume(base).capacity_as(declared_format),
         backing_path=storage.read_volume_path(base),
-        backing_format=sources.read_declared_format(disk),
+        backing_format=declared_format,
     )
     storage.create(pool, volume_name, storage_xml.build_volume_xml(new))
     transaction.finish_step(step)

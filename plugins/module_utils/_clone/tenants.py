@@ -62,10 +62,15 @@ def measure_usage(connection: Connection, tenant: str, gone: t.Collection[str] =
 
 
 def measure_machine(connection: Connection, definition: domain_xml.Definition) -> Usage:
-    """Return what one machine takes."""
+    """Return what one machine takes; its disks by their declared formats, and not by what its guest wrote there."""
     disks = (ref for ref in definition.metadata.volumes if not ref.name.endswith(SEED_SUFFIX))
     owned = (deletion.find_volume(connection, ref) for ref in disks)
-    size = sum(storage.read_capacity(volume) for volume in owned if volume is not None)
+    described = [storage.read_volume(volume) for volume in owned if volume is not None]
+    formats = {disk.source or disk.volume: disk.format for disk in definition.disks}
+    size = sum(
+        volume.capacity_as(formats.get(volume.path) or formats.get(volume.name))
+        for volume in described
+    )
     return Usage(1, definition.vcpus, definition.memory_bytes, size)
 
 

@@ -143,7 +143,7 @@ def _read_disk(disk: domain_xml.Disk, chain: DiskLayers, stored: HostStorage) ->
         "path": stored.find_path(top),
         "pool": None if ref is None else ref.pool,
         "bytes": volume.allocation_bytes,
-        "capacity_bytes": volume.capacity_bytes,
+        "capacity_bytes": volume.capacity_as(top.format),
         "base": name if read_disk_volume(name) else None,
         "base_bytes": sum(_find_volume(stored, layer).allocation_bytes for layer in below),
     }

@@ -247,6 +247,43 @@ def inspect_raw(option: str, path: str, head: bytes, size: int) -> Image:
     return Image("raw", size)
 
 
+class _Dependence(t.NamedTuple):
+    """Why an image is not all of its disk, and what to do about it."""
+
+    problem: str
+    remedy: str
+
+
+def explain_dependence(head: bytes) -> str | None:
+    """Return why the qcow2 image that begins with ``head`` is not all of its disk: ``names a backing file`` …
+
+    None for one that is, and for what is no qcow2.
+    """
+    if not head.startswith(_QCOW2_MAGIC) or len(head) < _QCOW2.size + _FEATURES.size:
+        return None
+    fields = _Header(*_QCOW2.unpack_from(head))
+    incompatible, header_length = _read_features(head, fields.version)
+    dependence = _find_dependence(fields, incompatible, _list_extensions(head, header_length))
+    return None if dependence is None else dependence.problem
+
+
+def _find_dependence(
+    fields: _Header, incompatible: int, extensions: t.Mapping[int, bytes]
+) -> _Dependence | None:
+    if fields.backing_offset or _BACKING_EXTENSION in extensions:
+        return _Dependence(
+            "names a backing file, so it is not a complete image",
+            "Flatten it first: qemu-img convert -O qcow2.",
+        )
+    if incompatible & _DATA_FILE or _DATA_FILE_EXTENSION in extensions:
+        return _Dependence(
+            "keeps its data in another file", "Convert it first: qemu-img convert -O qcow2."
+        )
+    if fields.encryption or _ENCRYPTION_EXTENSION in extensions:
+        return _Dependence("is encrypted", "Decrypt it first: qemu-img convert.")
+    return None
+
+
 def _inspect_qcow2(option: str, path: str, head: bytes, size: int) -> Image:
     def refuse(problem: str, remedy: str) -> InvalidInput:
         return InvalidInput(option, path, problem, remedy)
@@ -262,17 +299,9 @@ def _inspect_qcow2(option: str, path: str, head: bytes, size: int) -> Image:
         raise refuse("has a damaged qcow2 header", _CHECK)
     incompatible, header_length = _read_features(head, fields.version)
     extensions = _list_extensions(head, header_length)
-    if fields.backing_offset or _BACKING_EXTENSION in extensions:
-        raise refuse(
-            "names a backing file, so it is not a complete image",
-            "Flatten it first: qemu-img convert -O qcow2.",
-        )
-    if incompatible & _DATA_FILE or _DATA_FILE_EXTENSION in extensions:
-        raise refuse(
-            "keeps its data in another file", "Convert it first: qemu-img convert -O qcow2."
-        )
-    if fields.encryption or _ENCRYPTION_EXTENSION in extensions:
-        raise refuse("is encrypted", "Decrypt it first: qemu-img convert.")
+    dependence = _find_dependence(fields, incompatible, extensions)
+    if dependence is not None:
+        raise refuse(*dependence)
     if incompatible & _CORRUPT:
         raise refuse("is marked as corrupt", "Repair it first: qemu-img check -r all.")
     if incompatible & ~_KNOWN_FEATURES:

@@ -17,6 +17,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Conflict
+from ansible_collections.headroom.libvirt.plugins.module_utils._image import header
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
     content,
     storage,
@@ -40,7 +41,9 @@ def require_declared(
     """Return what libvirt now sees of a volume; raises Conflict unless it is of the format ``declared_format``.
 
     A raw disk stands on nothing, and neither does one that is to be ``standalone``. The pool is refreshed first; one
-    that is too busy for that has the format by which libvirt would copy it all the same.
+    that is too busy for that has the format by which libvirt would copy it all the same. What libvirt does not see is
+    looked for in the first bytes: formats that it does not know, such as VHDX, and files in which a qcow2 image keeps
+    its data.
     """
     pool = storage.look_up_pool_of(volume)
     is_fresh = storage.try_to_refresh(pool)
@@ -63,7 +66,25 @@ def require_declared(
             f"is declared to be {declared_format} and to stand alone, but libvirt sees it stand on "
             f"{described.backing_path}",
         )
+    problem = _find_problem(
+        storage.read_head(volume, header.HEADER_BYTES), declared_format, standalone
+    )
+    if problem is not None:
+        raise _refuse(described, problem)
     return described
+
+
+def _find_problem(head: bytes, declared_format: str, standalone: bool) -> str | None:
+    """Return what makes the disk that begins with ``head`` another one than is declared."""
+    if declared_format == RAW:
+        name = header.detect_disk_format(head)
+        return (
+            None
+            if name is None
+            else f"is declared to be raw, but begins like an image in the format {name}"
+        )
+    reason = header.explain_dependence(head) if standalone else None
+    return None if reason is None else f"is declared to stand alone, but {reason}"
 
 
 def _refuse(described: storage_xml.Volume, problem: str) -> Conflict:

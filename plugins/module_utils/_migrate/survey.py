@@ -121,7 +121,7 @@ def _read_disk(
         device=disk.device,
         path=path,
         format=disk.format or "raw",
-        capacity_bytes=size.capacity_bytes if size else read.capacity_bytes,
+        capacity_bytes=size.capacity_bytes if size else read.capacity_as(disk.format or "raw"),
         allocation_bytes=size.allocation_bytes if size else read.allocation_bytes,
         pool=None if volume is None else storage.look_up_pool_of(volume).name(),
         chain=chain,

@@ -142,7 +142,7 @@ def _make_overlay(connection: Connection, disk: Served) -> None:
     name = posixpath.basename(disk.path)
     new = storage_xml.NewVolume(
         name,
-        storage.read_volume(base).capacity_bytes,
+        storage.read_volume(base).capacity_as(disk.base_format),
         backing_path=disk.base_path,
         backing_format=disk.base_format,
     )

@@ -145,12 +145,6 @@ def read_volume(volume: Volume) -> storage_xml.Volume:
     return storage_xml.parse_volume(read_volume_xml(volume))
 
 
-def read_capacity(volume: Volume) -> int:
-    """Return the bytes that a guest sees of a volume."""
-    with translate_errors(f"read the size of the volume {volume.name()!r}"):
-        return volume.info()[1]
-
-
 def read_volume_path(volume: Volume) -> str:
     """Return the path of a volume on its host."""
     with translate_errors(f"read the path of the volume {volume.name()!r}"):
@@ -216,6 +210,21 @@ def download(
         stream = connection.handle.newStream(0)
         volume.download(stream, 0, 0, 0)
         _run(stream, receive)
+
+
+def read_head(volume: Volume, count: int) -> bytes:
+    """Return the first ``count`` bytes of a volume's file, or all that it has."""
+    head = bytearray()
+
+    def take(_stream: libvirt.virStream, chunk: bytes, _opaque: object) -> int:
+        head.extend(chunk)
+        return len(chunk)
+
+    with translate_errors(f"read the volume {volume.name()!r}"):
+        stream = volume.connect().newStream(0)
+        volume.download(stream, 0, count, 0)
+        _run(stream, lambda reader: reader.recvAll(take, None))
+    return bytes(head)
 
 
 def copy_sparse(

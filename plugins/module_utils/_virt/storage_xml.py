@@ -59,6 +59,15 @@ class Volume:
     backing_format: str | None = None
     modified: float | None = None
 
+    def capacity_as(self, declared_format: str | None) -> int:
+        """Return the bytes that a guest sees by a disk which is declared to be of that format.
+
+        That of a raw one is its length, whatever libvirt has probed there: it is the guest that wrote it.
+        """
+        if declared_format == "raw" and self.size_bytes is not None:
+            return self.size_bytes
+        return self.capacity_bytes
+
 
 @dataclasses.dataclass(frozen=True)
 class NewVolume:

@@ -95,7 +95,11 @@ def contents(monkeypatch: pytest.MonkeyPatch) -> dict[str, bytes]:
         received.add(held.get(volume.path(), b"")[:length])
         return received
 
+    def read_head(volume: t.Any, count: int) -> bytes:
+        return held.get(volume.path(), b"")[:count]
+
     monkeypatch.setattr(storage, "digest_sparse", digest)
+    monkeypatch.setattr(storage, "read_head", read_head)
     monkeypatch.setattr(durable, "make_durable", lambda *_arguments: {})
     monkeypatch.setattr(storage, "upload", upload)
     monkeypatch.setattr(storage, "download", download)

@@ -52,8 +52,9 @@ OLD, NEW = VolumeRef("default", "old"), VolumeRef("default", "new")
 
 
 @pytest.fixture(autouse=True)
-def synced(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+def synced(monkeypatch: pytest.MonkeyPatch, contents: dict[str, bytes]) -> dict[str, str]:
     """What was made durable, as {path: format}; libvirt's test driver has no files."""
+    del contents  # volumes can be read
     formats: dict[str, str] = {}
 
     def sync(_node: Connection, more: dict[str, str], _token: str) -> dict[str, str]:

@@ -384,14 +384,30 @@ def test_a_raw_disk_is_captured_as_the_bytes_that_it_is(
     contents: dict[str, bytes],
     tmp_path: Path,
 ) -> None:
-    """S1: whatever a guest wrote into it."""
     new = storage_xml.NewVolume("golden", 4096, "raw")
     storage.create(shelf.pool, "golden", storage_xml.build_volume_xml(new))
-    contents["/images/golden"] = b"QFI\xfb".ljust(4096, b"\1")
+    contents["/images/golden"] = b"boot".ljust(4096, b"\1")
     shelf.connection.handle.defineXMLFlags(DOMAIN.format(source="/images/golden", format="raw"))
     made = make(journal, shelf, ask(capture=capturing(tmp_path), files={}))
     assert [(disk.target, disk.format) for disk in made.disks] == [("vda", "raw")]
     assert contents[shelf.locate_disks(made)["vda"]] == contents["/images/golden"]
+
+
+def test_a_raw_disk_that_begins_like_an_image_is_not_captured(
+    journal: Journal,
+    shelf: Catalogue,
+    ask: t.Callable[..., register.ApplianceRequest],
+    contents: dict[str, bytes],
+    tmp_path: Path,
+) -> None:
+    """S1: as libvirt has not looked again, or does not know the format."""
+    new = storage_xml.NewVolume("golden", 4096, "raw")
+    storage.create(shelf.pool, "golden", storage_xml.build_volume_xml(new))
+    contents["/images/golden"] = b"vhdxfile".ljust(4096, b"\1")
+    shelf.connection.handle.defineXMLFlags(DOMAIN.format(source="/images/golden", format="raw"))
+    with pytest.raises(Conflict, match="begins like an image in the format VHDX"):
+        make(journal, shelf, ask(capture=capturing(tmp_path), files={}))
+    assert volumes(shelf) == ["golden"]
 
 
 @pytest.mark.parametrize(

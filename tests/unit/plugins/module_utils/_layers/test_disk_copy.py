@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import pathlib
+import struct
 import typing as t
 
 import pytest
@@ -33,7 +34,8 @@ _UTILS = pathlib.Path(_layers.__path__[0]).parent
 
 
 @pytest.fixture
-def pool(node: Connection) -> storage.Pool:
+def pool(node: Connection, contents: dict[str, bytes]) -> storage.Pool:
+    del contents  # volumes can be read
     return storage.look_up_pool(node, "default")
 
 
@@ -94,6 +96,41 @@ def test_another_format_than_declared_is_refused(
         ):
             disk_copy.copy_disk(node, source, declared_format, pool, new)
     assert list_names(pool) == ["disk"]
+
+
+@pytest.mark.parametrize(
+    ("head", "name"),
+    [
+        (b"QFI\xfb\0\0\0\3", "qcow2"),  # as it is between two looks of libvirt
+        (b"vhdxfile", "VHDX"),  # as libvirt does not know it
+        (b"LUKS\xba\xbe\0\2", "LUKS"),
+        (b"# a word\nversion=1\nRW 1 FLAT", "VMDK"),
+        (b'json:{"driver":"raw"}', "a description in JSON"),
+    ],
+)
+def test_what_libvirt_does_not_see_is_seen_in_the_first_bytes(
+    node: Connection, pool: storage.Pool, contents: dict[str, bytes], head: bytes, name: str
+) -> None:
+    source = put(pool, "raw")
+    contents["/images/disk"] = head.ljust(1 << 20, b"\0")
+    for new_format in ("raw", "qcow2"):
+        new = storage_xml.NewVolume("copy", 1 << 20, new_format)
+        with pytest.raises(Conflict, match=f"declared to be raw, but begins like .* format {name}"):
+            disk_copy.copy_disk(node, source, "raw", pool, new)
+    assert list_names(pool) == ["disk"]
+
+
+def test_data_in_another_file_is_refused_where_the_image_is_to_stand_alone(
+    pool: storage.Pool, contents: dict[str, bytes]
+) -> None:
+    source = put(pool, "qcow2")
+    head = struct.pack(
+        ">4sIQIIQIIQQIIQ", b"QFI\xfb", 3, 0, 0, 16, 1 << 20, 0, 1, 0x30000, 0x10000, 1, 0, 0
+    )
+    contents["/images/disk"] = head + struct.pack(">QQQIIQ", 1 << 2, 0, 0, 4, 104, 0)
+    with pytest.raises(Conflict, match="stand alone, but keeps its data in another file"):
+        disk_copy.require_declared(source, "qcow2", standalone=True)
+    assert disk_copy.require_declared(source, "qcow2").name == "disk"
 
 
 def test_what_libvirt_saw_before_the_pool_became_busy_is_no_proof(

@@ -44,6 +44,17 @@ def test_a_volume_is_read_with_its_backing_and_time() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("declared_format", "capacity"), [("raw", 4096), ("qcow2", 512), (None, 512)]
+)
+def test_a_raw_disk_is_as_long_as_its_file_whatever_its_guest_wrote(
+    declared_format: str | None, capacity: int
+) -> None:
+    probed = storage_xml.Volume("a", format="qcow2", capacity_bytes=512, size_bytes=4096)
+    assert probed.capacity_as(declared_format) == capacity
+    assert storage_xml.Volume("a", capacity_bytes=512).capacity_as("raw") == 512
+
+
 @given(
     name=st.text("abc<&>'\" ", min_size=1),
     capacity=st.integers(0, 2**62),
