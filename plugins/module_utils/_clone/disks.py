@@ -44,13 +44,7 @@ def copy(connection: Connection, pool: storage.Pool, disk: Overlay) -> None:
     A file of this machine in the right format is copied as it is; else libvirt has ``qemu-img convert`` do it, which
     takes longer. Raises Conflict for a base that is not what its manifest says.
     """
-    source = storage.find_volume_by_path(connection, disk.base_path)
-    if source is None:
-        raise NotFound(
-            f"the appliance's disk {disk.base_path} is in no active pool of the host",
-            path=disk.base_path,
-        )
-    disk_copy.require_declared(source, disk.base_format, standalone=True)
+    source = _find_base(connection, disk)
     name = disk.volume.name
     new = storage_xml.NewVolume(name, disk.base_capacity_bytes, disk.format)
     if leads_here(connection.uri) and disk.format == disk.base_format:
@@ -62,8 +56,12 @@ def copy(connection: Connection, pool: storage.Pool, disk: Overlay) -> None:
     return _grow(copied, disk)
 
 
-def share(_connection: Connection, pool: storage.Pool, disk: Overlay) -> None:
-    """Make a file that shares the blocks of the appliance's disk; libvirt makes it first, and so knows it."""
+def share(connection: Connection, pool: storage.Pool, disk: Overlay) -> None:
+    """Make a file that shares the blocks of the appliance's disk; libvirt makes it first, and so knows it.
+
+    Raises Conflict for a base that is not what its manifest says.
+    """
+    _find_base(connection, disk)
     name = disk.volume.name
     new = storage_xml.NewVolume(name, disk.base_capacity_bytes, disk.format)
     volume = storage.create(pool, name, storage_xml.build_volume_xml(new))
@@ -72,6 +70,18 @@ def share(_connection: Connection, pool: storage.Pool, disk: Overlay) -> None:
 
 
 MAKERS: t.Final[t.Mapping[Mode, DiskMaker]] = {"linked": link, "reflink": share, "full": copy}
+
+
+def _find_base(connection: Connection, disk: Overlay) -> storage.Volume:
+    """Return the appliance's disk, of which all is in the file that its manifest names, in the format that it says."""
+    source = storage.find_volume_by_path(connection, disk.base_path)
+    if source is None:
+        raise NotFound(
+            f"the appliance's disk {disk.base_path} is in no active pool of the host",
+            path=disk.base_path,
+        )
+    disk_copy.require_declared(source, disk.base_format, standalone=True)
+    return source
 
 
 def _grow(volume: storage.Volume, disk: Overlay) -> None:
