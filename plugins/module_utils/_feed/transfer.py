@@ -13,10 +13,12 @@ import contextlib
 import dataclasses
 import http.client
 import ipaddress
+import os
 import socket
 import typing as t
 import urllib.error
 from urllib.parse import urljoin, urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 from ansible.module_utils.urls import open_url
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
@@ -39,12 +41,17 @@ _NETWORK_ERRORS = (OSError, http.client.HTTPException, urllib.error.URLError)
 
 @dataclasses.dataclass(frozen=True)
 class Web:
-    """How to reach web servers. ``timeout`` is how long one may be silent, in seconds."""
+    """How to reach web servers. ``timeout`` is how long one may be silent, in seconds.
+
+    ``public_hosts`` are the names that have led to an address of the public internet: what they lead to is the choice
+    of whoever owns them, at any time, and none of them leads to this host or its own network any more.
+    """
 
     timeout: float = 30.0
     ca_path: str | None = None
     validate_certs: bool = True
     clock: Clock = SYSTEM_CLOCK
+    public_hosts: set[str] = dataclasses.field(default_factory=set, compare=False)
 
 
 class Answer(t.Protocol):
@@ -172,13 +179,14 @@ def _follow(web: Web, url: str, headers: t.Mapping[str, str]) -> Answer:
     address = url
     for _unused in range(_MOST_REDIRECTIONS + 1):
         try:
-            return t.cast(Answer, _send_request(web, address, headers))
+            return _judge_peer(web, address, t.cast(Answer, _send_request(web, address, headers)))
         except urllib.error.HTTPError as error:
-            error.close()
+            with contextlib.closing(error):
+                _judge_peer(web, address, t.cast(Answer, error))
             if error.code not in {301, 302, 303, 307, 308}:
                 raise _describe_refusal(address, error) from error
             target = resolve_redirect(address, error.headers.get("Location", ""))
-            _refuse_way_in(address, target)
+            _refuse_way_in(web, address, target)
             address = target
         except _NETWORK_ERRORS as error:
             reason = getattr(error, "reason", None) or error
@@ -220,20 +228,52 @@ def resolve_redirect(address: str, location: str) -> str:
     return target
 
 
-def _refuse_way_in(address: str, target: str) -> None:
+def _refuse_way_in(web: Web, address: str, target: str) -> None:
     """Raise TransferFailed where a server out there sends this host to an address that only it can reach."""
-    if _is_inside(target) and not _is_inside(address):
+    if _read_host(address) not in web.public_hosts and _is_inside(address):
+        return
+    if _is_inside(target):
         raise TransferFailed(
             f"{mask_uri(address)} redirects to {mask_uri(target)}, which is not followed: that is an address of this "
             "host or of its own network, and nobody out there has to know what is there. Give the final address, if "
             "it can be trusted."
         )
+    web.public_hosts.add(_read_host(target))
+
+
+def _judge_peer(web: Web, url: str, answer: Answer) -> Answer:
+    """Return the answer; raises TransferFailed, with it closed, where a name that was public leads inside now."""
+    peer, host = _read_peer(url, answer), _read_host(url)
+    if peer is not None and _is_public(peer):
+        web.public_hosts.add(host)
+    elif peer is not None and host in web.public_hosts:
+        answer.close()
+        raise TransferFailed(
+            f"{mask_uri(url)} was an address of the public internet, and now leads to {peer}, which is one of this "
+            "host or of its own network. What that says is not read. Whoever owns the name may be trying to get in."
+        )
+    return answer
+
+
+def _read_peer(url: str, answer: object) -> str | None:
+    """Return the address that really answers; None behind a proxy, and where nothing comes any more."""
+    proxy = getproxies().get(urlsplit(url).scheme)
+    if proxy and not proxy_bypass(_read_host(url)):
+        return None
+    try:
+        with socket.socket(fileno=os.dup(answer.fileno())) as connection:  # type: ignore[attr-defined]
+            return str(connection.getpeername()[0])
+    except (AttributeError, OSError, ValueError):
+        return None
+
+
+def _read_host(url: str) -> str:
+    return urlsplit(url).hostname or ""
 
 
 def _is_inside(url: str) -> bool:
     """Return whether one of the addresses of a URL's host is not one of the public internet."""
-    host = urlsplit(url).hostname or ""
-    return any(not _is_public(address) for address in _resolve(host))
+    return any(not _is_public(address) for address in _resolve(_read_host(url)))
 
 
 def _resolve(host: str) -> list[str]:

@@ -45,6 +45,7 @@ class Server:
     announces: bool = True
     asked: list[tuple[str, str | None]] = dataclasses.field(default_factory=list)
     addresses: dict[str, list[str]] = dataclasses.field(default_factory=dict)
+    peers: dict[str, list[str]] = dataclasses.field(default_factory=dict)
 
     def request(self, _web: transfer.Web, url: str, headers: t.Mapping[str, str]) -> Answer:
         self.asked.append((url, headers.get("Range")))
@@ -68,6 +69,12 @@ class Server:
         cut = self.cuts.pop(0) if self.cuts else None
         return Answer(206 if start else 200, said, content[start:], cut)
 
+    def peer(self, url: str, _answer: object) -> str:
+        """The address that answers: the next one that is named for a host, as its owner changes it."""
+        host = url.split("/")[2]
+        named = self.peers.get(host)
+        return named.pop(0) if named else self.addresses.get(host, ["9.9.9.9"])[-1]
+
 
 def _error(url: str, code: int, headers: dict[str, str]) -> urllib.error.HTTPError:
     message = email.message.Message()
@@ -81,4 +88,5 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Server:
     found = Server()
     monkeypatch.setattr(transfer, "_send_request", found.request)
     monkeypatch.setattr(transfer, "_resolve", lambda host: found.addresses.get(host, ["9.9.9.9"]))
+    monkeypatch.setattr(transfer, "_read_peer", found.peer)
     return found

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import socket
 import time
 import typing as t
 from pathlib import Path
@@ -245,6 +246,63 @@ def test_nobody_out_there_sends_us_to_what_only_we_can_reach(server: Server, ins
         transfer.get(transfer.Web(), URL.replace("https", "http"), 10)
     assert ("http://metadata/x", None) not in server.asked
     assert transfer.get(transfer.Web(), "http://intern/", 10) == b"secret", "they are neighbours"
+
+
+def test_a_name_that_was_public_does_not_lead_inside_later(server: Server) -> None:
+    """DNS rebinding: whoever owns the name answers anew each time that it is asked for."""
+    web = transfer.Web()
+    server.files["http://mirror/index"] = b"index"
+    server.peers = {"mirror": ["9.9.9.9", "9.9.9.8", "127.0.0.1"]}
+    for _unused in range(2):
+        assert transfer.get(web, "http://mirror/index", 10) == b"index"
+    with pytest.raises(TransferFailed, match="mirror/index was an address of the public internet"):
+        transfer.get(web, "http://mirror/index", 10)
+
+
+def test_what_a_redirection_leads_to_is_what_was_judged(server: Server) -> None:
+    server.files["http://rebound/x"] = b"secret"
+    server.redirects = {"http://mirror/": "http://rebound/x"}
+    server.peers = {"rebound": ["10.0.0.1"]}
+    with pytest.raises(TransferFailed, match=r"now leads to 10\.0\.0\.1"):
+        transfer.get(transfer.Web(), "http://mirror/", 10)
+
+
+def test_who_redirects_is_judged_by_the_address_that_did(server: Server) -> None:
+    """Its name may lead inside by the time that it is asked for again, as that of a neighbour would."""
+    server.files["http://intern/x"] = b"secret"
+    server.redirects = {"http://mirror/": "http://intern/x"}
+    server.addresses = {"mirror": ["10.0.0.2"], "intern": ["10.0.0.1"]}
+    server.peers = {"mirror": ["9.9.9.9"]}
+    with pytest.raises(TransferFailed, match="address of this host or of its own network"):
+        transfer.get(transfer.Web(), "http://mirror/", 10)
+
+
+def test_the_mirror_of_a_site_is_where_it_is(server: Server) -> None:
+    server.files["http://intern/x"] = b"image"
+    server.peers = {"intern": ["10.0.0.1"] * 3}
+    web = transfer.Web()
+    for _unused in range(3):
+        assert transfer.get(web, "http://intern/x", 10) == b"image"
+
+
+class Accepted:
+    """An answer on a real connection."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self.fileno = connection.fileno
+
+
+def test_the_peer_is_that_of_the_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "HTTP_PROXY", "no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        with socket.create_connection(listener.getsockname()) as connection:
+            assert transfer._read_peer("http://mirror/", Accepted(connection)) == "127.0.0.1"
+            with monkeypatch.context() as proxied:
+                proxied.setenv("http_proxy", "http://127.0.0.1:3128")
+                assert transfer._read_peer("http://mirror/", Accepted(connection)) is None
+        assert transfer._read_peer("http://mirror/", Accepted(connection)) is None
+    assert transfer._read_peer("http://mirror/", object()) is None
 
 
 def test_neither_netrc_nor_another_scheme_is_opened(monkeypatch: pytest.MonkeyPatch) -> None:
