@@ -51,6 +51,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._network import (
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._network.plan import Taken
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
+    domain_xml,
     domains,
     networks,
     storage,
@@ -61,6 +62,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection 
     open_connection,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.metadata import (
+    Metadata,
     ReservationRef,
     VolumeRef,
 )
@@ -330,6 +332,24 @@ def test_a_machine_without_a_libvirt_network_has_no_address_to_keep(
     monkeypatch.setattr(catalogue.Catalogue, "get", lambda *_unused: manifest)
     with pytest.raises(Unsupported, match="not on a libvirt network"):
         survey.make_plan(shelf, ONE)
+
+
+def test_a_guest_does_not_choose_what_its_disk_counts(
+    node: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A tenant's guest writes a header of qcow2 into its raw disk, which says that this is small."""
+    pool = storage.look_up_pool(node, "default")
+    new = storage_xml.NewVolume("a.raw", 4096, "raw")
+    storage.create(pool, "a.raw", storage_xml.build_volume_xml(new))
+    probed = storage_xml.Volume(
+        "a.raw", "/images/a.raw", "qcow2", capacity_bytes=512, size_bytes=4096
+    )
+    monkeypatch.setattr(storage, "read_volume", lambda _volume: probed)
+    disk = domain_xml.Disk("vda", source="/images/a.raw", format="raw")
+    machine = domain_xml.Definition(
+        "a", disks=(disk,), metadata=Metadata(volumes=(VolumeRef("default", "a.raw"),))
+    )
+    assert tenants.measure_machine(node, machine).disk_bytes == 4096
 
 
 def test_a_quota_counts_what_is_there_and_what_would_come(shelf: Catalogue) -> None:
