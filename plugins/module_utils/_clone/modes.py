@@ -13,6 +13,7 @@ import dataclasses
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Unsupported
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.storage_xml import FILE_POOLS
 
 Mode = t.Literal["linked", "reflink", "full", "streamed", "warm"]
 
@@ -70,7 +71,7 @@ def _find_obstacle(mode: Mode, place: Place) -> str | None:
     if not place.holds_files:
         return (
             f"the pool {place.pool!r} is of the type {place.pool_type!r}, whose volumes are not files. "
-            "Name a pool of one of the types dir, fs and netfs."
+            f"Name a pool of one of the types {', '.join(sorted(FILE_POOLS))}."
         )
     if mode == "reflink" and place.no_reflink is not None:
         return f"{place.no_reflink} Use mode: full for clones that stand on their own, or mode: linked."

@@ -12,6 +12,8 @@ from __future__ import annotations
 import posixpath
 import typing as t
 
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.storage_xml import FILE_POOLS
+
 from .model import Finding
 from .xml import NVRAM
 
@@ -105,7 +107,7 @@ def _judge_place(where: str, disk: DiskPlan, facts: Facts) -> Finding | None:
         return _fail(
             f"{where}: the volumes of the destination's pool {pool.name!r}, which is of the type {pool.type!r}, are "
             "not files",
-            "Write destination_pool: one of the types dir, fs and netfs.",
+            f"Write destination_pool: one of the types {', '.join(sorted(FILE_POOLS))}.",
         )
     if disk.destination_path in facts.volumes:
         return _fail(

@@ -19,7 +19,8 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._lxml_dep import 
 from .element_xml import parse_element, read_size_bytes, serialise
 
 # Pools whose volumes are files, so that an image of any format can lie in them and be backed by another.
-FILE_POOLS: t.Final = frozenset({"dir", "fs", "netfs", "gluster", "vstorage"})
+# Volumes of the type gluster are reached by a library; mounted (netfs), the same storage has files.
+FILE_POOLS: t.Final = frozenset({"dir", "fs", "netfs", "vstorage"})
 
 
 @dataclasses.dataclass(frozen=True)
