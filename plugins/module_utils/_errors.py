@@ -141,6 +141,12 @@ class UnsupportedBehaviour(Unsupported):
         )
 
 
+class Interrupted(HeadroomError):
+    """A signal asked the run to stop."""
+
+    kind = "interrupted"
+
+
 class LibvirtFailed(HeadroomError):
     """libvirt reported an error that has no closer relative here."""
 

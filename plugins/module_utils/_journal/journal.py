@@ -32,6 +32,7 @@ import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     HeadroomError,
+    Interrupted,
     NotFound,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._interrupt import (
@@ -65,12 +66,6 @@ class Write(t.Protocol):
     """What makes a record durable; with ``hasty`` against all but a power failure."""
 
     def __call__(self, record: Record, *, hasty: bool) -> None: ...
-
-
-class Interrupted(HeadroomError):
-    """A signal asked the run to stop."""
-
-    kind = "interrupted"
 
 
 @t.final

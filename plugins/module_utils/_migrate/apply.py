@@ -20,13 +20,13 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._domain.defined i
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     Conflict,
     HeadroomError,
+    Interrupted,
     NotFound,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._interrupt import (
     Stopped,
     raise_on_signals,
 )
-from ansible_collections.headroom.libvirt.plugins.module_utils._journal.journal import Interrupted
 from ansible_collections.headroom.libvirt.plugins.module_utils._streaming import (
     dependency,
     export_xml,

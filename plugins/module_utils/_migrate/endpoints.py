@@ -13,8 +13,7 @@ import dataclasses
 import threading
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._errors import NotFound
-from ansible_collections.headroom.libvirt.plugins.module_utils._journal.journal import Interrupted
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Interrupted, NotFound
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import domains, states
 from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import SYSTEM_CLOCK, Clock
 

@@ -21,6 +21,7 @@ import pytest
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     Conflict,
     HeadroomError,
+    Interrupted,
     NoSpace,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._journal import journal as _journal
@@ -215,7 +216,7 @@ def test_a_signal_rolls_back_and_a_second_one_does_not_disturb_that(
 
     undoer = Slow()
     before = signal.getsignal(number)
-    with pytest.raises(_journal.Interrupted, match=rf"^stopped by {number.name}$"):
+    with pytest.raises(Interrupted, match=rf"^stopped by {number.name}$"):
         stop()
     assert len(undoer.rolled_back) == 1
     assert journal.list_records()[0].state == "rolled_back"
