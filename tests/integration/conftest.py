@@ -55,11 +55,17 @@ class Lab:
                 stderr=subprocess.STDOUT,
             )
 
-    def playbook(self, playbook: Path, **variables: str) -> None:
-        """Run a playbook on the lab's hosts; the test fails with the whole output when it does."""
+    def playbook(self, *playbooks: Path, **variables: str) -> None:
+        """Run playbooks on the lab's hosts; the test fails with the whole output when one does."""
         settings = [word for name, value in variables.items() for word in ("-e", f"{name}={value}")]
-        command = ["ansible-playbook", "-i", self.facts["inventory"], *settings, str(playbook)]
-        done = self.run(*command, cwd=playbook.parent)
+        command = [
+            "ansible-playbook",
+            "-i",
+            self.facts["inventory"],
+            *settings,
+            *map(str, playbooks),
+        ]
+        done = self.run(*command, cwd=playbooks[0].parent)
         if done.returncode != 0:
             pytest.fail(f"{' '.join(command)}\n{done.stdout}", pytrace=False)
 

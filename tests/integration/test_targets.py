@@ -45,7 +45,8 @@ def target(name: str) -> t.Any:
 def test_target(request: pytest.FixtureRequest, name: str) -> None:
     lab: Lab = request.getfixturevalue("twins" if name in ON_TWINS else "lab")
     own = HERE / "targets" / name / "playbook.yml"
+    after = HERE / "unfinished.yml"
     if own.exists():
-        lab.playbook(own)
+        lab.playbook(own, after)
     else:
-        lab.playbook(HERE / "target.yml", target=name)
+        lab.playbook(HERE / "target.yml", after, target=name)
