@@ -104,6 +104,7 @@ options:
     default: 86400
 extends_documentation_fragment:
   - headroom.libvirt.history
+  - headroom.libvirt.upkeep
   - headroom.libvirt.connection
   - headroom.libvirt.machine.uri
   - headroom.libvirt.attributes
@@ -360,6 +361,38 @@ members:
       type: bool
       returned: success
       sample: true
+    in_service_since:
+      description: Since when that is so, in ISO 8601; V(none) where nobody keeps account of it.
+      type: str
+      returned: success
+      sample: "2026-11-23T00:15:02Z"
+    healthy:
+      description: What O(health) has shown; V(none) where that is not certain, or does not apply.
+      type: bool
+      returned: when O(health) is set
+      sample: true
+    health_kind:
+      description:
+        - V(passed), what it fails by, or V(off) and V(unknown). It fails by V(io error), V(crashed), V(stopped),
+          V(hung), V(no address), V(refused), V(silent) or V(failing).
+      type: str
+      returned: when O(health) is set
+      sample: refused
+    health_reason:
+      description: The same in words.
+      type: str
+      returned: when O(health) is set
+      sample: nothing listens on port 80 of 192.168.122.30
+    awaited:
+      description: Whether it has yet to pass for the first time since it came up, and has time left for that.
+      type: bool
+      returned: when O(health) is set
+      sample: false
+    has_passed:
+      description: Whether it has ever passed this check.
+      type: bool
+      returned: when O(health) is set
+      sample: true
     activity:
       description: The CPU cores that it uses, by which the most idle is found; V(none) when that is not known.
       type: float
@@ -384,7 +417,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import (
     MACHINE_URI,
     ArgumentSpec,
 )
-from ansible_collections.headroom.libvirt.plugins.module_utils._demand import prometheus
+from ansible_collections.headroom.libvirt.plugins.module_utils._demand import prometheus, verdict
 from ansible_collections.headroom.libvirt.plugins.module_utils._demand.database import (
     DEFAULT_PATH,
     Database,
@@ -419,6 +452,7 @@ ARGUMENTS = CONNECTION.merge(MACHINE_URI).merge(
             "history": {"type": "path", "default": DEFAULT_PATH},
             "keep": {"type": "int", "default": 7_776_000},
             "window": {"type": "int", "default": 86_400},
+            "health": {"type": "dict", "options": verdict.SPEC},
         },
         mutually_exclusive=[("demand", "value", "prometheus")],
         required_one_of=[("demand", "value", "prometheus")],

@@ -92,6 +92,14 @@ options:
         description:
           - What a machine differs in from its appliance. Only C(pool) and C(network) matter here.
         type: dict
+      health:
+        description:
+          - All options of O(headroom.libvirt.demand_sample#module:health).
+        type: dict
+      rollout:
+        description:
+          - All options of O(headroom.libvirt.provisioning_plan_info#module:rollout). Of no use here.
+        type: dict
       expected_digest:
         description:
           - Of no use here. It is for M(headroom.libvirt.provisioning_plan_info).

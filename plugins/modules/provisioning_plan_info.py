@@ -90,6 +90,14 @@ options:
         description:
           - All options of O(machine). What is left out is taken from the fleet's appliance.
         type: dict
+      health:
+        description:
+          - All options of O(health).
+        type: dict
+      rollout:
+        description:
+          - All options of O(rollout).
+        type: dict
       expected_digest:
         description:
           - As O(expected_digest).
@@ -444,6 +452,11 @@ options:
     type: list
     elements: str
     default: []
+  appliance:
+    description:
+      - What members of O(fleet) shall be clones of, as C(name:version). Members of another version are replaced as
+        O(rollout) says. Without it, they stay as they are.
+    type: str
   expected_digest:
     description:
       - RV(digest) of a plan that somebody has looked at. The task fails if the machines of the fleet are no longer
@@ -518,6 +531,8 @@ options:
         type: bool
         default: false
 extends_documentation_fragment:
+  - headroom.libvirt.upkeep
+  - headroom.libvirt.upkeep.rollout
   - headroom.libvirt.attributes
   - headroom.libvirt.attributes.info_module
 seealso:
@@ -705,6 +720,22 @@ fleets:
       type: dict
       returned: success
       sample: {}
+    serve:
+      description: As RV(serve).
+      type: dict
+      returned: success
+      sample: {}
+    rollout:
+      description: As RV(rollout).
+      type: dict
+      returned: success
+      sample: {phase: canary, stable: "web:1.0", failed: null, failed_at: null, reason: null}
+    members:
+      description: As RV(members), an empty list where it was not planned for.
+      type: list
+      elements: dict
+      returned: success
+      sample: []
     prepare:
       description: As RV(prepare).
       type: dict
@@ -753,12 +784,18 @@ work:
       returned: success
       sample: web
     hosts:
-      description: The names of the machines to C(wake), C(create), C(prepare), C(park) and C(remove), by host; with
-        C(coming), all that are to serve then, and C(leaving), the actions on those that go. Hosts with nothing to do
-        are left out.
+      description: The names of the machines to C(wake), C(serve), C(create), C(prepare), C(park) and C(remove), by
+        host; with C(coming), all that are to serve then, and C(leaving), the actions on those that go. Hosts with
+        nothing to do are left out.
       type: dict
       returned: success
-      sample: {kvm1: {wake: [], create: [web-3], prepare: [], park: [], remove: [], coming: [web-3], leaving: []}}
+      sample:
+        kvm1: {wake: [], serve: [], create: [web-3], prepare: [], park: [], remove: [], coming: [web-3], leaving: []}
+    appliances:
+      description: What machines are or shall be clones of, by name, where that is not simply what the fleet says.
+      type: dict
+      returned: success
+      sample: {web-3: "web:1.0"}
     removes:
       description: Whether any machine goes.
       type: bool
@@ -887,7 +924,8 @@ actions:
   sample: [{action: create, name: web-3, host: kvm1, reason: the fleet needs it}]
   contains:
     action:
-      description: One of V(wake), V(create), V(prepare), V(park) and V(remove).
+      description: One of V(wake), V(serve), V(create), V(prepare), V(park) and V(remove). V(serve) puts a machine into
+        service that runs already.
       type: str
       returned: success
       sample: create
@@ -913,6 +951,11 @@ actions:
       type: str
       returned: success
       sample: the fleet needs it
+    appliance:
+      description: What it is or shall be a clone of, V(none) where that does not matter or is what the fleet says.
+      type: str
+      returned: success
+      sample: web:2.0
 create:
   description: The names of the machines to create, by host. Hosts with none are left out.
   returned: when O(fleet) is planned for
@@ -923,6 +966,102 @@ wake:
   returned: when O(fleet) is planned for
   type: dict
   sample: {}
+serve:
+  description: The names of the machines to put into service that run already, by host.
+  returned: when O(fleet) is planned for
+  type: dict
+  sample: {}
+rollout:
+  description: How far the fleet is on its way to another version.
+  returned: when O(fleet) is planned for
+  type: dict
+  sample: {phase: canary, stable: "web:1.0", failed: null, failed_at: null, reason: null}
+  contains:
+    phase:
+      description:
+        - V(none) while there is none. V(canary) and V(rolling) on the way to a new version, V(returning) on the way
+          back from one that has failed, V(renewing) while leftovers of another version are replaced, V(paused) or
+          V(waiting).
+      type: str
+      returned: success
+      sample: canary
+    stable:
+      description: The version that the fleet last had as a whole.
+      type: str
+      returned: success
+      sample: web:1.0
+    failed:
+      description: The version that has failed, and is not tried again.
+      type: str
+      returned: success
+      sample: web:2.0
+    failed_at:
+      description: When it was found to have failed, in epoch seconds.
+      type: float
+      returned: success
+      sample: 1795392000.0
+    reason:
+      description: Why it has failed.
+      type: str
+      returned: success
+      sample: "web-5: /health answers 500"
+    format:
+      description: The version of this shape.
+      type: int
+      returned: success
+      sample: 1
+members:
+  description: The machines of the fleet as they were seen.
+  returned: when O(fleet) is planned for
+  type: list
+  elements: dict
+  sample: []
+  contains:
+    name:
+      description: The machine's name.
+      type: str
+      returned: success
+      sample: web-1
+    host:
+      description: The host that it is on.
+      type: str
+      returned: success
+      sample: kvm1
+    state:
+      description: Its state.
+      type: str
+      returned: success
+      sample: running
+    version:
+      description: The appliance that it is a clone of, as C(name:version).
+      type: str
+      returned: success
+      sample: web:1.0
+    labelled:
+      description: Whether somebody put it into the fleet, so that nothing is done to it.
+      type: bool
+      returned: success
+      sample: false
+    in_service:
+      description: Whether it has been put into service.
+      type: bool
+      returned: success
+      sample: true
+    healthy:
+      description: What its health check says, V(none) where that is not known.
+      type: bool
+      returned: success
+      sample: true
+    health_reason:
+      description: Why it is not healthy.
+      type: str
+      returned: success
+      sample: it hangs, and its QEMU does not answer either
+    serves:
+      description: Whether it counts for what the fleet is asked for.
+      type: bool
+      returned: success
+      sample: true
 prepare:
   description: The names of the machines to make and then to park, by host.
   returned: when O(fleet) is planned for

@@ -28,6 +28,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.survey
     find_places,
     look,
 )
+from ansible_collections.headroom.libvirt.plugins.module_utils._parallel import run_all
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import agent, domains, stats
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
     open_connection,
@@ -50,6 +51,7 @@ _SOURCES: t.Final = ("lease", "reservation", "arp")
 _WORKERS: t.Final = 32
 # One fewer than libvirt serves of one client at a time.
 _MONITOR_WORKERS: t.Final = 4
+_FLEETS_AT_ONCE: t.Final = 4
 # Beyond the timeout of one answer: starting a thread, and telling what is known of one that is silent.
 _PATIENCE_SECONDS: t.Final = 2.0
 
@@ -65,10 +67,35 @@ class Target:
     began: float | None = None
 
 
+def probe_fleets(
+    connection: Connection, questions: t.Mapping[str, tuple[HealthCheck, t.Sequence[Target]]]
+) -> dict[str, dict[str, Finding]]:
+    """Return what the members of each fleet show, by its name and their UUIDs, all fleets side by side.
+
+    The host is asked for addresses once. Where it cannot be asked, nothing is known of its members.
+    """
+    asked = {fleet: (check, targets) for fleet, (check, targets) in questions.items() if targets}
+    if not asked:
+        return {}
+    try:
+        addresses = _find_addresses(connection)
+        calls = [functools.partial(probe, connection, *asked[name], addresses) for name in asked]
+        return dict(zip(asked, run_all(calls, _FLEETS_AT_ONCE)))
+    except HeadroomError as error:
+        unknown = Finding("unknown", f"its host could not be asked: {error.message}")
+        return {
+            name: {target.uuid: unknown for target in targets}
+            for name, (_check, targets) in asked.items()
+        }
+
+
 def probe(
-    connection: Connection, check: HealthCheck, targets: t.Sequence[Target]
+    connection: Connection,
+    check: HealthCheck,
+    targets: t.Sequence[Target],
+    addresses: t.Mapping[str, str] | None = None,
 ) -> dict[str, Finding]:
-    """Return what each of the ``targets`` shows, by its UUID.
+    """Return what each of the ``targets`` shows, by its UUID; ``addresses`` are by UUID too.
 
     Takes a few timeouts of the check however many there are, and whatever they do; who has not answered by then is
     silent. Raises HeadroomError where the host itself cannot be asked.
@@ -77,7 +104,8 @@ def probe(
     to_ask = [target for target in targets if findings[target.uuid] is None]
     if not to_ask:
         return {uuid: finding for uuid, finding in findings.items() if finding is not None}
-    addresses = {} if check.port is None else _find_addresses(connection)
+    if addresses is None:
+        addresses = {} if check.port is None else _find_addresses(connection)
     answers = _ask_all(
         to_ask, lambda target: _ask(connection, check, target, addresses.get(target.uuid)), check
     )

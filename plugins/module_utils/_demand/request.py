@@ -21,11 +21,13 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._query import com
 
 from . import prometheus
 from .amount import check_demand
+from .verdict import read_check
 
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._query import Query
 
     from .prometheus import Prometheus
+    from .verdict import HealthCheck
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,7 +35,7 @@ class SamplingRequest:
     """What to sample: ``query`` over the members, the fleet's ``value`` handed in, or what ``prometheus`` knows.
 
     Times in (epoch) seconds. ``scale`` turns what a query yields into the unit of the demand;
-    ``machine_uri`` is as for read_machine_uri().
+    ``machine_uri`` is as for read_machine_uri(). Members have to pass ``health``.
     """
 
     fleet: str
@@ -46,6 +48,7 @@ class SamplingRequest:
     keep: int = 7_776_000
     window: int = 86_400
     machine_uri: str | None = None
+    health: HealthCheck | None = None
 
 
 def read_request(params: t.Mapping[str, t.Any], now: float) -> SamplingRequest:
@@ -69,4 +72,5 @@ def read_request(params: t.Mapping[str, t.Any], now: float) -> SamplingRequest:
         keep=params["keep"],
         window=params["window"],
         machine_uri=params["machine_uri"],
+        health=None if params["health"] is None else read_check(params["health"]),
     )

@@ -28,7 +28,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._virt.machines im
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.metadata import Metadata
 
-from . import evaluate, prometheus, roster
+from . import evaluate, health, prometheus, rollouts, roster
 from .amount import check_demand
 from .history import History, Record
 from .series import slot_start
@@ -86,10 +86,25 @@ class FleetMember:
             "appliance": self.metadata.appliance,
             "labelled": not self.metadata.is_member,
             "in_service": self.metadata.standing and self.metadata.standing.in_service,
+            "in_service_since": self.metadata.standing and (self.metadata.standing.since or None),
             "activity": used_cores,
             "vcpus": None if stats["vcpu"] is None else stats["vcpu"]["maximum"],
             "memory_bytes": None if stats["memory"] is None else stats["memory"]["maximum_bytes"],
         }
+
+    def as_target(self) -> health.Target:
+        """Return what a health check needs to know of it."""
+        standing = self.metadata.standing
+        times = (self.metadata.created, standing and standing.since)
+        began = [moment for moment in map(_parse_moment, times) if moment is not None]
+        sample = self.machine.sample
+        return health.Target(
+            uuid=sample.uuid,
+            name=sample.name,
+            state=self.state,
+            state_reason=sample.stats.get("state_reason"),
+            began=max(began, default=None),
+        )
 
 
 def take_sample(
@@ -102,9 +117,14 @@ def take_sample(
     """
     fetched = fetch_history(request)
     members = read_members(connection, [request.fleet], clock)[request.fleet]
-    result, warnings = database.run(
-        lambda opened: record_sample(opened, request, members, clock.now(), fetched), clock.now()
-    )
+    findings = probe_members(connection, {request.fleet: request.health}, {request.fleet: members})
+
+    def record(opened: sqlite3.Connection) -> dict[str, t.Any]:
+        result = record_sample(opened, request, members, clock.now(), fetched)
+        found = findings.get(request.fleet, {})
+        return keep_verdicts(opened, request, members, found, clock.now(), result)
+
+    result, warnings = database.run(record, clock.now())
     uri = read_machine_uri(connection, request.machine_uri)
     rows = name_machines(uri, result["members"])
     return {**result, "members": rows, "fleet": request.fleet, "warnings": warnings}
@@ -148,14 +168,47 @@ def _identify_member(connection: Connection, reading: collect.Reading) -> FleetM
         except NotFound:
             return None
     return FleetMember(
-        evaluate.MemberSample(reading.sample, _parse_created(metadata)), metadata, state
+        evaluate.MemberSample(reading.sample, _parse_moment(metadata.created)), metadata, state
     )
 
 
-def _parse_created(metadata: Metadata) -> float | None:
+def _parse_moment(text: str | None) -> float | None:
     with contextlib.suppress(ValueError):
-        return parse_time(metadata.created or "")
+        return parse_time(text or "")
     return None
+
+
+def probe_members(
+    connection: Connection,
+    checks: t.Mapping[str, health.HealthCheck | None],
+    members: t.Mapping[str, t.Sequence[FleetMember]],
+) -> dict[str, dict[str, health.Finding]]:
+    """Return what the ``members`` of each fleet that has a check show, by fleet and UUID."""
+    return health.probe_fleets(
+        connection,
+        {
+            fleet: (check, [member.as_target() for member in members[fleet]])
+            for fleet, check in checks.items()
+            if check is not None
+        },
+    )
+
+
+def keep_verdicts(
+    connection: sqlite3.Connection,
+    request: SamplingRequest,
+    members: t.Sequence[FleetMember],
+    findings: t.Mapping[str, health.Finding],
+    now: float,
+    result: t.Mapping[str, t.Any],
+) -> dict[str, t.Any]:
+    """Return the ``result`` with the verdict in each member's row, and keep what the next run counts on."""
+    if request.health is None:
+        return dict(result)
+    targets = [member.as_target() for member in members]
+    verdicts = health.keep(connection, request.fleet, request.health, targets, findings, now)
+    rows = [{**row, **verdicts[row["uuid"]].as_dict()} for row in result["members"]]
+    return {**result, "members": rows}
 
 
 def record_sample(
@@ -234,6 +287,7 @@ def describe_past(
             member.as_dict(used_by_uuid.get(member.machine.sample.uuid)) for member in members
         ],
         "roster": _read_roster(connection, request.fleet),
+        "rollout": rollouts.read(connection, request.fleet),
         **_read_calibration(history, request, slot),
     }
 

@@ -33,6 +33,7 @@ _NOTHING: t.Final[dict[str, t.Any]] = {
     "loads": [],
     "readiness": [],
     "roster": None,
+    "rollout": None,
 }
 
 
@@ -73,6 +74,10 @@ def _observe_fleet(
     with _savepoint(opened) as undo:
         claim = _claim(opened, request, fleet, survey.now)
         sample, problem = _sample(opened, fleet, view, survey.now)
+        if fleet.sampling is not None:
+            sample = sampling.keep_verdicts(
+                opened, fleet.sampling, view.members, view.findings, survey.now, sample
+            )
         held = claim is None or claim.holder == request.holder
         if not may_write or not held:
             undo()

@@ -24,7 +24,7 @@ Spec = t.Mapping[str, t.Mapping[str, t.Any]]
 
 # What of a machine's description says what it takes of a host. The rest is only for who makes it, and may be secret.
 _SIZE: t.Final = ("vcpus", "memory", "disk", "disk_size", "pool", "network")
-_OUTLINE: t.Final = ("name", "appliance", "demand", "rule", "expected_digest")
+_OUTLINE: t.Final = ("name", "appliance", "demand", "rule", "health", "rollout", "expected_digest")
 
 DEMAND: t.Final[dict[str, dict[str, t.Any]]] = {
     "query": {"type": "str"},
@@ -55,6 +55,8 @@ FLEETS: t.Final[dict[str, t.Any]] = {
             },
         },
         "rule": {"type": "dict"},
+        "health": {"type": "dict"},
+        "rollout": {"type": "dict"},
         "machine": {"type": "dict"},
         "expected_digest": {"type": "str"},
     },

@@ -23,7 +23,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._checks import (
     check_moment,
     check_positive,
 )
-from ansible_collections.headroom.libvirt.plugins.module_utils._demand import lease
+from ansible_collections.headroom.libvirt.plugins.module_utils._demand import lease, verdict
 from ansible_collections.headroom.libvirt.plugins.module_utils._demand import request as sampling
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     HeadroomError,
@@ -150,9 +150,14 @@ def _read_sampling(
             "timestamp": timestamp,
             "keep": params["keep"],
             "machine_uri": None,
+            "health": _read_health(option, fleet.get("health")),
         },
         timestamp,
     )
+
+
+def _read_health(option: str, health: t.Mapping[str, t.Any] | None) -> dict[str, t.Any] | None:
+    return None if health is None else read_options(f"{option}.health", verdict.SPEC, health)
 
 
 def _read_interval(option: str, rule: t.Mapping[str, t.Any] | None) -> int:

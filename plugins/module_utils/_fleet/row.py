@@ -28,6 +28,7 @@ def pack_past(sample: t.Mapping[str, t.Any]) -> str:
     """Return what ``sample``, which is as demand_sample returns it, has of the past, as JSON."""
     past = {
         **{name: sample[name] for name in ("readiness", "roster")},
+        "rollout": sample.get("rollout"),
         "history": _pack(sample["history"], _HISTORY),
         "loads": _pack(sample["loads"], _LOADS),
     }
@@ -41,6 +42,7 @@ def unpack_row(path: str, row: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
         return {
             **{name: row[name] for name in ("fleet", "sample", "members")},
             **{name: past[name] for name in ("readiness", "roster")},
+            "rollout": past.get("rollout"),
             "history": _unpack(past["history"], _HISTORY),
             "loads": _unpack(past["loads"], _LOADS),
         }
@@ -52,7 +54,7 @@ def unpack_row(path: str, row: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
 
 def _pack(rows: Rows, names: t.Sequence[str]) -> list[list[t.Any]]:
     """Return the rows without their names, and without what is None at their ends."""
-    return [_strip([row[name] for name in names]) for row in rows]
+    return [_strip([row.get(name) for name in names]) for row in rows]
 
 
 def _strip(cells: list[t.Any]) -> list[t.Any]:

@@ -43,6 +43,7 @@ if t.TYPE_CHECKING:
         FleetMember,
     )
     from ansible_collections.headroom.libvirt.plugins.module_utils._demand.series import Sample
+    from ansible_collections.headroom.libvirt.plugins.module_utils._demand.verdict import Finding
     from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
         Connection,
     )
@@ -58,11 +59,13 @@ _MOST_QUESTIONS: t.Final = 32
 class FleetSurvey:
     """What the host says of one fleet.
 
-    ``fetched`` is the history as Prometheus knows it. ``problem`` is why the demand cannot be known, and ``refuses``
-    why the host can make no clones, in words; ``appliance`` is the one that they would be made of.
+    ``findings`` are what its members show in their health check, by UUID. ``fetched`` is the history as Prometheus
+    knows it. ``problem`` is why the demand cannot be known, and ``refuses`` why the host can make no clones, in words;
+    ``appliance`` is the one that they would be made of.
     """
 
     members: tuple[FleetMember, ...] = ()
+    findings: t.Mapping[str, Finding] = dataclasses.field(default_factory=dict)
     fetched: list[Sample] | None = None
     problem: HeadroomError | None = None
     appliance: t.Mapping[str, t.Any] | None = None
@@ -90,11 +93,14 @@ def survey_host(
     """
     answers = _ask_servers(request.fleets)
     members = sampling.read_members(connection, [fleet.name for fleet in request.fleets], clock)
+    checks = {fleet.name: fleet.sampling and fleet.sampling.health for fleet in request.fleets}
+    findings = sampling.probe_members(connection, checks, members)
     equipment = _Equipment(connection, facts)
     fleets = {
         fleet.name: dataclasses.replace(
             _describe_answer(fleet, answers.get(fleet.name)),
             members=tuple(members[fleet.name]),
+            findings=findings.get(fleet.name, {}),
             **equipment.find(fleet),
         )
         for fleet in request.fleets

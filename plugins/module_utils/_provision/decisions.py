@@ -14,7 +14,7 @@ import json
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._checks import check_moment
-from ansible_collections.headroom.libvirt.plugins.module_utils._demand import roster
+from ansible_collections.headroom.libvirt.plugins.module_utils._demand import rollouts, roster
 from ansible_collections.headroom.libvirt.plugins.module_utils._demand.roster import RosterEntry
 from ansible_collections.headroom.libvirt.plugins.module_utils._demand.series import slot_start
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
@@ -46,6 +46,7 @@ _SHAPE: t.Final[dict[str, t.Any]] = {
 _OPTIONAL: t.Final[dict[str, t.Any]] = {
     "error": {"surplus_machines": int, "short_machines": int, "unmet": _NUMBER},
     "roster": [{"host": str, "name": str, "uuid": (str, type(None))}],
+    "rollout": {},
 }
 
 
@@ -73,6 +74,8 @@ def build_decision(
         "error": _measure_error(observed.series.current, plan.running, rule),
         "digest": plan.digest,
         "roster": _list_machines(observed),
+        "phase": plan.phase,
+        "rollout": plan.memory.as_dict(),
     }
 
 
@@ -139,11 +142,14 @@ def read_latest(connection: sqlite3.Connection) -> list[Decision]:
 def record(connection: sqlite3.Connection, decision: Decision, keep: int) -> bool:
     """Keep the decision unless its interval has one already; return whether it was kept.
 
-    Its roster is kept in any case, and instead of the one before. Decisions older than ``keep`` seconds go.
+    Its roster, and what it remembers of a rollout, are kept in any case, and instead of those before. Decisions older
+    than ``keep`` seconds go.
     """
     fleet, slot = decision["fleet"], slot_start(decision["timestamp"], decision["interval"])
     if decision.get("roster") is not None:
         roster.write(connection, fleet, _build_roster(decision))
+    if decision.get("rollout") is not None and decision.get("mode") != "shadow":
+        rollouts.write(connection, fleet, decision["timestamp"], decision["rollout"])
     decision = {name: value for name, value in decision.items() if name != "roster"}
     done = connection.execute(
         "INSERT OR IGNORE INTO decision (fleet, slot, decision) VALUES (?, ?, ?)",

@@ -14,6 +14,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
+from ansible_collections.headroom.libvirt.plugins.module_utils._demand import verdict
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     Conflict,
     HeadroomError,
@@ -26,6 +27,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._text import join
 
 from .options import RULE
 from .request import MACHINE, PlanRequest, read_request
+from .upkeep import ROLLOUT
 
 Host = t.Mapping[str, t.Any]
 
@@ -141,6 +143,8 @@ def _read_fleet(
                 "fleet": fleet["name"],
                 "rule": read_options(f"{option}.rule", RULE, fleet["rule"]),
                 "machine": _read_machine(option, fleet, rows),
+                "appliance": _choose_version(fleet, rows),
+                **_read_upkeep(option, fleet),
                 "hosts": [
                     _select_host(place, host, row)
                     for place, (host, row) in enumerate(zip(params["hosts"], rows))
@@ -201,6 +205,30 @@ def _read_machine(
     )
     said = {name: value for name, value in (fleet["machine"] or {}).items() if name in MACHINE}
     return read_options(f"{option}.machine", MACHINE, {**size, **said})
+
+
+def _choose_version(
+    fleet: t.Mapping[str, t.Any], rows: t.Sequence[t.Mapping[str, t.Any] | None]
+) -> str | None:
+    """Return the version that members shall be of: as the fleet says, else what all hosts have for the newest.
+
+    None while hosts have different ones: then none is rolled.
+    """
+    said: str | None = fleet["appliance"]
+    if said is None or ":" in said:
+        return said
+    newest = {row["appliance"]["id"] for row in rows if row is not None and row.get("appliance")}
+    return newest.pop() if len(newest) == 1 else None
+
+
+def _read_upkeep(option: str, fleet: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    specs = {"health": verdict.SPEC, "rollout": ROLLOUT}
+    return {
+        name: None
+        if fleet.get(name) is None
+        else read_options(f"{option}.{name}", spec, fleet[name])
+        for name, spec in specs.items()
+    }
 
 
 def _check_fleet(

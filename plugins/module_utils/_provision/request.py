@@ -21,6 +21,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._checks import (
     check_moment,
     check_positive,
 )
+from ansible_collections.headroom.libvirt.plugins.module_utils._demand import verdict
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
 from ansible_collections.headroom.libvirt.plugins.module_utils._fleet.definition import FLEETS
 from ansible_collections.headroom.libvirt.plugins.module_utils._names import check_name
@@ -28,6 +29,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._sizes import par
 
 from .inputs import MachineSize, observe
 from .options import RULE, Spec, read_rule
+from .upkeep import ROLLOUT, Upkeep, read_upkeep
 
 if t.TYPE_CHECKING:
     from .model import Observation
@@ -75,6 +77,9 @@ ARGUMENTS: t.Final = ArgumentSpec(
         "forecast_state": {"type": "path"},
         "forecasts": {"type": "list", "elements": "raw"},
         "parked_forecasts": {"type": "list", "elements": "raw"},
+        "appliance": {"type": "str"},
+        "health": {"type": "dict", "options": verdict.SPEC},
+        "rollout": {"type": "dict", "options": ROLLOUT},
     },
     mutually_exclusive=[("fleet", "fleets")],
     required_one_of=[("fleet", "fleets")],
@@ -87,7 +92,8 @@ class PlanRequest:
     """The fleet, its rule, what the hosts returned (unchecked), the size of one clone, and the time (epoch seconds).
 
     ``gone`` are hosts that are gone for good, with their machines. ``forecasts`` and ``parked_forecasts`` are what a
-    filter has said. ``expected_digest`` is that of the plan that somebody has looked at.
+    filter has said. ``expected_digest`` is that of the plan that somebody has looked at. ``upkeep`` is how its members
+    are looked after.
     """
 
     fleet: str
@@ -99,6 +105,7 @@ class PlanRequest:
     expected_digest: str | None = None
     forecasts: t.Sequence[t.Any] | None = None
     parked_forecasts: t.Sequence[t.Any] | None = None
+    upkeep: Upkeep = dataclasses.field(default_factory=Upkeep)
 
 
 def read_request(params: t.Mapping[str, t.Any]) -> PlanRequest:
@@ -112,6 +119,7 @@ def read_request(params: t.Mapping[str, t.Any]) -> PlanRequest:
         now=time.time() if now is None else check_moment("now", now),
         gone=tuple(params["gone"]),
         **{name: params[name] for name in ("expected_digest", "forecasts", "parked_forecasts")},
+        upkeep=read_upkeep(params["appliance"], params["health"], params["rollout"]),
     )
 
 

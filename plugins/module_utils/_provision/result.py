@@ -24,11 +24,11 @@ if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._errors import HeadroomError
 
     from .fleets import FleetEntry
-    from .model import Observation, Plan
+    from .model import Member, Observation, Plan
     from .rule import Rule
 
 _SHOWN_SECONDS: t.Final = 86_400
-_VERBS: t.Final = ("wake", "create", "prepare", "park", "remove")
+_VERBS: t.Final = ("wake", "serve", "create", "prepare", "park", "remove")
 _LEAVING: t.Final = ("park", "remove")
 
 
@@ -56,9 +56,12 @@ def build_result(observed: Observation, rule: Rule, plan: Plan) -> dict[str, t.A
         "actions": [dataclasses.asdict(action) for action in plan.actions],
         "create": plan.group_by_host("create"),
         "wake": plan.group_by_host("wake"),
+        "serve": plan.group_by_host("serve"),
         "prepare": plan.group_by_host("prepare"),
         "park": plan.group_by_host("park"),
         "remove": plan.group_by_host("remove"),
+        "rollout": {"phase": plan.phase, **plan.memory.as_dict()},
+        "members": [_describe_member(member) for member in observed.members],
         "reasons": list(plan.reasons),
         "digest": plan.digest,
         "measured": {
@@ -72,10 +75,25 @@ def build_result(observed: Observation, rule: Rule, plan: Plan) -> dict[str, t.A
     }
 
 
+def _describe_member(member: Member) -> dict[str, t.Any]:
+    names = (
+        "name",
+        "host",
+        "state",
+        "version",
+        "labelled",
+        "in_service",
+        "healthy",
+        "health_reason",
+    )
+    return {**{name: getattr(member, name) for name in names}, "serves": member.serves}
+
+
 def group_work(row: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     """Return what is to be done for a fleet, by host, with a list for each kind of action; no host for none.
 
     ``coming`` are the machines that are to serve, woken and new, and ``leaving`` the actions on those that go.
+    ``appliances`` says what a machine is a clone of, where that is not what the fleet says anyway.
     """
     actions = [] if row["mode"] == "shadow" else row["actions"]
     hosts: dict[str, dict[str, list[t.Any]]] = {}
@@ -87,7 +105,11 @@ def group_work(row: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     return {
         "fleet": row["fleet"],
         "hosts": {
-            host: {**work, "coming": work["wake"] + work["create"]} for host, work in hosts.items()
+            host: {**work, "coming": work["wake"] + work["serve"] + work["create"]}
+            for host, work in hosts.items()
+        },
+        "appliances": {
+            action["name"]: action["appliance"] for action in actions if action["appliance"]
         },
         "removes": any(work["leaving"] for work in hosts.values()),
         **{name: row[name] for name in ("parked_as", "leases", "recorded")},
@@ -130,6 +152,8 @@ def _describe_nothing(entry: FleetEntry, reason: str) -> dict[str, t.Any]:
         "parked_as": None,
         "actions": [],
         **{verb: {} for verb in _VERBS},
+        "rollout": None,
+        "members": [],
         "reasons": [reason],
         "digest": None,
         "measured": None,

@@ -69,10 +69,10 @@ def plan_fleet(
     )
     chosen = forecasters.choose_forecasters(rule, request)
     if database is None:
-        plan = decide(observed, rule, *chosen)
+        plan = decide(observed, rule, *chosen, upkeep=request.upkeep)
     else:
         chosen = forecasters.resume_forecasters(observed.fleet, chosen, database, warn)
-        plan = decide(observed, rule, *chosen)
+        plan = decide(observed, rule, *chosen, upkeep=request.upkeep)
         forecasters.keep_states(observed.fleet, chosen, database, warn)
     if request.expected_digest is not None:
         check_unchanged(request.expected_digest, plan)

@@ -103,3 +103,18 @@ def read_rollout(options: t.Mapping[str, t.Any]) -> Rollout:
         max_failures=check_at_least("rollout.max_failures", options["max_failures"], 0, "machines"),
         state=options["state"],
     )
+
+
+def read_upkeep(
+    appliance: str | None,
+    health: t.Mapping[str, t.Any] | None,
+    rollout: t.Mapping[str, t.Any] | None,
+) -> Upkeep:
+    """Return how members are looked after, by options that Ansible has checked; raises InvalidInput."""
+    upkeep = Upkeep(appliance)
+    if health is not None:
+        most = read_share("health.max_unhealthy", health["max_unhealthy"])
+        upkeep = dataclasses.replace(upkeep, max_unhealthy=most)
+    if rollout is not None:
+        upkeep = dataclasses.replace(upkeep, rollout=read_rollout(rollout))
+    return upkeep

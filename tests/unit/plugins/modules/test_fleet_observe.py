@@ -212,3 +212,17 @@ def test_what_a_machine_is_told_does_not_reach_the_host() -> None:
     assert outline(fleet) == {**WEB, "machine": {"pool": "fast"}}
     assert outline("web") == "web"
     assert action.outline is outline
+
+
+def test_members_tell_how_they_are_and_failures_are_counted_over_runs(run: Run) -> None:
+    """The test driver's guests have no address, so they fail any check of a port, and pass one that asks for none."""
+    asked = {**WEB, "health": {"port": 80, "timeout": 0.2}}
+    first = by_name(run(asked))["web"]["members"][0]
+    assert (first["healthy"], first["awaited"], first["health_kind"]) == (None, False, "no address")
+    once = by_name(run({**WEB, "health": {"port": 80, "timeout": 0.2, "failures": 1}}))
+    assert once["web"]["members"][0]["healthy"] is False
+    well = by_name(run({**WEB, "health": {"timeout": 0.2}}))["web"]["members"][0]
+    assert (well["healthy"], well["has_passed"]) == (True, True)
+    assert "healthy" not in by_name(run(WEB))["web"]["members"][0]
+    wrong = by_name(run({**WEB, "health": {"path": "/"}}))["web"]
+    assert "health.path: '/' needs a port" in wrong["problem"]["message"]

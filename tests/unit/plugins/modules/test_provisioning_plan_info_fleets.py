@@ -233,3 +233,64 @@ def test_what_is_no_observation_is_refused_by_name() -> None:
         )
     broken = plan(observed("kvm1", row("web", past="{")))["fleets"][0]["error"]
     assert "does not hold what was recorded" in broken["message"]
+
+
+def test_a_fleet_rolls_to_the_version_that_it_names_and_remembers_where_it_came_from() -> None:
+    members = [
+        {
+            "name": f"web-{n}",
+            "uuid": str(n),
+            "state": "running",
+            "appliance": "web:1",
+            "in_service": n == 1,
+        }
+        for n in (1, 2)
+    ]
+    seen = row("web", "kvm1", *[20.0] * 9, members=members)
+    fleets = [
+        {"name": "web", "rule": RULE, "appliance": "web:2", "health": {}, "rollout": {"surge": "2"}}
+    ]
+    result = plan(observed("kvm1", seen), fleets=fleets)
+    web = result["fleets"][0]
+    assert web["error"] is None
+    assert web["rollout"]["phase"] == "canary"
+    assert (web["rollout"]["stable"], web["decision"]["rollout"]["stable"]) == ("web:1", "web:1")
+    work = result["work"][0]
+    assert work["hosts"]["kvm1"]["serve"] == ["web-2"]
+    assert set(work["hosts"]["kvm1"]["coming"]) == {"web-2", *work["hosts"]["kvm1"]["create"]}
+    assert work["appliances"] == {"web-2": "web:1", work["hosts"]["kvm1"]["create"][0]: "web:2"}
+
+
+def test_what_a_decision_remembered_of_a_rollout_comes_back_with_the_sample() -> None:
+    past = {
+        "loads": [],
+        "readiness": [],
+        "roster": None,
+        "history": host("kvm1", *[5.0] * 9)["sample"]["history"],
+    }
+    memory = {
+        "format": 1,
+        "stable": "web:1",
+        "failed": "web:2",
+        "failed_at": 3.0,
+        "reason": "web-9: it hangs",
+    }
+    seen = row(
+        "web", "kvm1", past=pack_past({**past, "rollout": {"moment": 4.0, "memory": memory}})
+    )
+    fleets = [{"name": "web", "rule": RULE, "appliance": "web:2"}]
+    web = plan(observed("kvm1", seen), fleets=fleets)["fleets"][0]
+    assert web["decision"]["rollout"] == memory
+    assert "The rollout to web:2 has failed (web-9: it hangs)" in "\n".join(web["reasons"])
+
+
+def test_the_newest_version_is_rolled_only_when_all_hosts_have_it() -> None:
+    members = [{"name": "web-1", "uuid": "1", "state": "running", "appliance": "web:1"}]
+    seen = row("web", "kvm1", *[5.0] * 9, members=members, appliance={**APPLIANCE, "id": "web:2"})
+    other = row("web", "kvm2", *[5.0] * 9, members=[])
+    fleets = [{"name": "web", "rule": RULE, "appliance": "web"}]
+    torn = plan(observed("kvm1", seen), observed("kvm2", other), fleets=fleets)["fleets"][0]
+    assert torn["rollout"]["phase"] == "none"
+    other["appliance"] = seen["appliance"]
+    whole = plan(observed("kvm1", seen), observed("kvm2", other), fleets=fleets)["fleets"][0]
+    assert whole["rollout"]["phase"] == "canary"
