@@ -33,6 +33,7 @@ seealso:
   - module: headroom.libvirt.appliance_clone
 extends_documentation_fragment:
   - headroom.libvirt.connection
+  - headroom.libvirt.hosts
   - headroom.libvirt.attributes
   - headroom.libvirt.attributes.actiongroup_all
   - headroom.libvirt.attributes.info_module
@@ -48,6 +49,22 @@ EXAMPLES = r"""
   ansible.builtin.debug:
     msg: "{{ catalogue.appliances[0].id }} has {{ catalogue.appliances[0].clones | length }} clones"
   when: catalogue.appliances | length > 0
+
+- name: Which hosts have the new version?
+  headroom.libvirt.appliance_info:
+    uris:
+      - qemu+ssh://root@kvm1.example.com/system
+      - qemu+ssh://root@kvm2.example.com/system
+    name: web
+    version: "1.4"
+  delegate_to: localhost
+  register: everywhere
+
+- name: Show them, and which could not be asked
+  ansible.builtin.debug:
+    msg:
+      - "{{ everywhere.appliances | map(attribute='uri') }}"
+      - "{{ everywhere.hosts | rejectattr('problem', 'none') }}"
 """
 
 RETURN = r"""
@@ -57,6 +74,7 @@ appliances:
     - Each is as M(headroom.libvirt.appliance) returns it, and has a C(problem), which is null.
     - Those with a manifest that cannot be read come last, with nothing but C(id), C(name), C(version), C(pool),
       C(clones) and the C(problem).
+    - With O(uris) those of each host, in that order, each with the C(uri) of its host.
   returned: success
   type: list
   elements: dict
@@ -72,12 +90,27 @@ appliances:
       memory_bytes: 1073741824
       clones: [web-1, web-2]
       problem: null
+hosts:
+  description: The hosts that were asked, in the order of O(uris).
+  returned: when O(uris) is used
+  type: list
+  elements: dict
+  contains:
+    uri:
+      description: The URI that it was asked by.
+      type: str
+      sample: qemu+ssh://root@kvm1.example.com/system
+    problem:
+      description: Why it could not be asked; V(null) where it was.
+      type: str
+      sample: null
 """
 
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import (
     CONNECTION,
+    HOSTS,
     ArgumentSpec,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue.catalogue import (
@@ -87,7 +120,10 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._names import (
     check_name,
     check_version,
 )
-from ansible_collections.headroom.libvirt.plugins.module_utils._virt.on_host import run_on_host
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.on_host import (
+    merge_rows,
+    run_on_hosts,
+)
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
@@ -95,7 +131,7 @@ if t.TYPE_CHECKING:
         Connection,
     )
 
-ARGUMENTS = CONNECTION.merge(
+ARGUMENTS = CONNECTION.merge(HOSTS).merge(
     ArgumentSpec(
         options={
             "name": {"type": "str"},
@@ -137,7 +173,7 @@ def collect(connection: Connection, module: AnsibleModule) -> dict[str, t.Any]:
 
 def main() -> None:
     """Run the module."""
-    run_on_host(ARGUMENTS, "list the appliances", collect)
+    run_on_hosts(ARGUMENTS, "list the appliances", collect, merge_rows("appliances"))
 
 
 if __name__ == "__main__":

@@ -78,6 +78,22 @@ EXAMPLES = r"""
     refresh_pools: true
   delegate_to: localhost
 
+- name: Which hosts can take another guest of 4 GiB, and which cannot be asked?
+  headroom.libvirt.host_info:
+    uris:
+      - qemu+ssh://root@kvm1.example.com/system
+      - qemu+ssh://root@kvm2.example.com/system
+  delegate_to: localhost
+  register: everywhere
+
+- name: Show them
+  ansible.builtin.debug:
+    msg:
+      - "{{ answers | selectattr('free.memory_bytes', '>=', 4 * 1024 ** 3) | map(attribute='uri') }}"
+      - "{{ everywhere.hosts | rejectattr('problem', 'none') }}"
+  vars:
+    answers: "{{ everywhere.hosts | selectattr('problem', 'none') }}"
+
 - name: Read what the host can take where CPUs are not shared and memory is ballooned
   headroom.libvirt.host_info:
     cpu_overcommit: 1
@@ -88,7 +104,7 @@ RETURN = r"""
 host:
   description: What the host has and what of it is free.
   type: dict
-  returned: success
+  returned: when O(uris) is not used
   contains:
     uri:
       description: The connection URI, with its password masked.
@@ -471,6 +487,14 @@ host:
           type: str
           returned: success
           sample: the pool runs
+hosts:
+  description:
+    - The hosts that O(uris) names, in that order, each as RV(host) describes it, with the C(uri) that it was asked by
+      and a C(problem), which is V(null). Of one that could not be asked only the C(uri) and the C(problem) are there.
+  type: list
+  elements: dict
+  returned: when O(uris) is used
+  sample: [{uri: qemu+ssh://root@kvm2.example.com/system, problem: "could not connect"}]
 """
 
 import time
@@ -478,12 +502,17 @@ import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import (
     CONNECTION,
+    HOSTS,
     MACHINE_URI,
     ArgumentSpec,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._host.facts import POLICY, read_facts
 from ansible_collections.headroom.libvirt.plugins.module_utils._lxml_dep import require_lxml
-from ansible_collections.headroom.libvirt.plugins.module_utils._virt.on_host import run_on_host
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.on_host import (
+    HostAnswer,
+    describe_hosts,
+    run_on_hosts,
+)
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
@@ -492,6 +521,7 @@ if t.TYPE_CHECKING:
     )
 
 ARGUMENTS = CONNECTION.merge(
+    HOSTS,
     MACHINE_URI,
     POLICY,
     ArgumentSpec(
@@ -499,7 +529,8 @@ ARGUMENTS = CONNECTION.merge(
             "pools": {"type": "list", "elements": "str"},
             "refresh_pools": {"type": "bool", "default": False},
             "guests": {"type": "bool", "default": False},
-        }
+        },
+        mutually_exclusive=[("uris", "machine_uri")],
     ),
 )
 
@@ -520,9 +551,18 @@ def read_capacity(connection: Connection, module: AnsibleModule) -> dict[str, t.
     return {"host": host}
 
 
+def merge(answers: t.Sequence[HostAnswer]) -> dict[str, t.Any]:
+    """Return the result about many hosts: a row for each, be it that it could not be asked."""
+    rows = []
+    for answer, row in zip(answers, describe_hosts(answers)):
+        host = {} if answer.result is None else answer.result["host"]
+        rows.append({**host, **row})
+    return {"hosts": rows}
+
+
 def main() -> None:
     """Run the module."""
-    run_on_host(ARGUMENTS, "read the host's capacity", read_capacity)
+    run_on_hosts(ARGUMENTS, "read the host's capacity", read_capacity, merge)
 
 
 if __name__ == "__main__":

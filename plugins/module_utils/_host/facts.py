@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import dataclasses
 import typing as t
-from urllib.parse import urlsplit
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import ArgumentSpec
 from ansible_collections.headroom.libvirt.plugins.module_utils._checks import check_positive
@@ -23,6 +22,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._demand.database 
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import HeadroomError
 from ansible_collections.headroom.libvirt.plugins.module_utils._sizes import parse_size
+from ansible_collections.headroom.libvirt.plugins.module_utils._uris import leads_here
 
 from . import maintenance
 from .capacity import CapacityPolicy, Check
@@ -58,20 +58,20 @@ def read_facts(
 ) -> dict[str, t.Any]:
     """Return what read_host() does by the ``options``, with the host's mark; raises InvalidInput."""
     host = read_host(connection, read_policy(params), **options)
-    mark, checks = _read_mark(params, now)
+    mark, checks = _read_mark(connection.uri, params["history"], now)
     host["maintenance"] = None if mark is None else mark.as_dict()
     host["health"] += [dataclasses.asdict(check) for check in checks]
     return host
 
 
 def _read_mark(
-    params: t.Mapping[str, t.Any], now: float
+    uri: str, history: str, now: float
 ) -> tuple[maintenance.Maintenance | None, list[Check]]:
     """Return the host's mark, and what was in the way of reading it: not everybody may read the history."""
-    if urlsplit(params["uri"]).hostname:  # the history here is another host's
+    if not leads_here(uri):  # the history here is another host's
         return None, []
     try:
-        mark, warnings = Database(params["history"], dry_run=True).run(maintenance.read, now)
+        mark, warnings = Database(history, dry_run=True).run(maintenance.read, now)
     except HeadroomError as error:
         return None, [Check("maintenance", "warning", error.message)]
     return mark, [Check("maintenance", "warning", warning) for warning in warnings]

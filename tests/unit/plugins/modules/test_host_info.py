@@ -18,7 +18,13 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection 
     Connection,
     open_connection,
 )
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.on_host import ask_hosts
 from ansible_collections.headroom.libvirt.plugins.modules import host_info
+
+from tools.inventories import Inventories, domain
+
+if t.TYPE_CHECKING:
+    from pathlib import Path
 
 GIB = 1024**3
 
@@ -204,3 +210,14 @@ def test_a_factor_must_be_above_zero(connection: Connection, option: str, value:
 def test_a_reserve_that_is_no_size(connection: Connection) -> None:
     with pytest.raises(InvalidInput, match="memory_reserve: 'much' is not a size"):
         run(connection, memory_reserve="much")
+
+
+def test_many_hosts_are_rows_of_one_result(tmp_path: Path) -> None:
+    uri = Inventories(tmp_path).host("k1", domain("web-1"))["uri"]
+    defaults = {name: option.get("default") for name, option in host_info.ARGUMENTS.options.items()}
+    uris = [f"test://{tmp_path}/missing.xml", uri]
+    module = t.cast("t.Any", types.SimpleNamespace(params={**defaults, "uris": uris}))
+    dead, alive = host_info.merge(ask_hosts(module, host_info.read_capacity))["hosts"]
+    assert dead.keys() == {"uri", "problem"}
+    assert alive["problem"] is None
+    assert (alive["uri"], alive["domains"]["total"]) == (uri, 1)
