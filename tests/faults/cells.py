@@ -102,7 +102,9 @@ NOTHING_PROVEN: t.Final = 3
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of a group."""
-    parser.add_argument("--cell", default="", help="only cells with these words in their name")
+    parser.add_argument(
+        "--cell", default="", help='only cells with these words in their name; "|" stands for or'
+    )
     parser.add_argument("--list", action="store_true", help="say their names, run none")
     parser.add_argument(
         "--unproven", action="store_true", help="only cells that are not proven to hold yet"
@@ -123,8 +125,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run_cells(options: argparse.Namespace, cells: t.Sequence[Cell], group: str) -> int:
     """Run the cells, print each as it ends, then a table; 1 unless all hold but those that are known not to."""
     seed = secrets.randbelow(10**6) if options.seed is None else options.seed
-    words = options.cell.split()
-    chosen = [cell for cell in cells if all(word in cell.id for word in words)]
+    wanted = [words.split() for words in options.cell.split("|")]
+    chosen = [
+        cell for cell in cells if any(all(word in cell.id for word in words) for words in wanted)
+    ]
     if options.unproven:
         chosen = [cell for cell in chosen if cell.id not in PROVEN]
     if options.slice is not None:

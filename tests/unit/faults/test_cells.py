@@ -68,6 +68,19 @@ def test_a_slice_is_drawn_from_what_is_proven(
     assert cells.run_cells(options, [other], "others") == cells.NOTHING_PROVEN
 
 
+@pytest.mark.parametrize(
+    ("words", "names"),
+    [("", ["a cell", "nobody ran it"]), ("cell a", ["a cell"]), ("b|ran it", ["nobody ran it"])],
+)
+def test_cells_are_chosen_by_words(
+    capsys: pytest.CaptureFixture[str], words: str, names: list[str]
+) -> None:
+    other = Cell("others", "nobody ran it", CELL.run)
+    options = argparse.Namespace(cell=words, seed=1, slice=None, list=True, unproven=False)
+    assert cells.run_cells(options, [CELL, other], "others") == 0
+    assert capsys.readouterr().out.splitlines() == [f"others: {name}" for name in names]
+
+
 def test_what_is_proven_can_be_left_out(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
