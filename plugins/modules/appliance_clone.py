@@ -264,6 +264,12 @@ options:
       - Whether the clones start with their host.
     type: bool
     default: false
+  in_service:
+    description:
+      - What is recorded of new clones from the beginning. With V(false) provisioning counts them only once
+        O(headroom.libvirt.domain#module:in_service) says that they have been put into service. Unset records nothing,
+        and they count as soon as they run.
+    type: bool
 attributes:
   check_mode:
     support: full
@@ -592,6 +598,7 @@ ARGUMENTS = CONNECTION.merge(JOURNAL, MACHINE, MACHINE_URI, LEASE).merge(
             "description": {"type": "str"},
             "protected": {"type": "bool", "default": False},
             "autostart": {"type": "bool", "default": False},
+            "in_service": {"type": "bool"},
         },
         mutually_exclusive=[("appliance", "machine"), ("names", "count"), ("names", "prefix")],
         required_one_of=[("appliance", "machine"), ("names", "count")],

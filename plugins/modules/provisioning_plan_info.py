@@ -785,8 +785,8 @@ work:
       sample: web
     hosts:
       description: The names of the machines to C(wake), C(serve), C(create), C(prepare), C(park) and C(remove), by
-        host; with C(coming), all that are to serve then, and C(leaving), the actions on those that go. Hosts with
-        nothing to do are left out.
+        host; with C(coming), all that are to serve then, C(batches), these by C(appliance), and C(leaving), the
+        actions on those that go. Hosts with nothing to do are left out.
       type: dict
       returned: success
       sample:

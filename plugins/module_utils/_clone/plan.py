@@ -26,6 +26,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._names import (
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.metadata import (
     Metadata,
+    Standing,
     VolumeRef,
 )
 
@@ -58,7 +59,7 @@ class CloneRequest:
     """Which clones are asked for: either ``names``, or ``count`` of ``prefix-N``.
 
     ``addresses`` maps names of clones to addresses that are kept for them; ``neighbours`` are the URIs of hosts whose
-    MAC addresses they must not have either.
+    MAC addresses they must not have either. ``in_service`` is what is recorded of them from the beginning.
     """
 
     appliance: str
@@ -79,6 +80,7 @@ class CloneRequest:
     addresses: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
     neighbours: tuple[str, ...] = ()
     quota: Quota = dataclasses.field(default_factory=Quota)
+    in_service: bool | None = None
 
     def is_met_by(self, appliance: str | None) -> bool:
         """Return whether a domain whose metadata says ``appliance`` (name:version) is a clone as asked for.
@@ -289,6 +291,7 @@ def make_metadata(
         parent=str(manifest.id),
         created=created,
         protected=request.protected,
+        standing=None if request.in_service is None else Standing(request.in_service, created),
         volumes=clone.volumes,
     )
 

@@ -53,6 +53,7 @@ def read_request(options: t.Mapping[str, t.Any]) -> CloneRequest:
             addresses=options["addresses"] or {},
             neighbours=tuple(options["other_hosts"] or ()),
             quota=quota.read_quota(options["quota"], options["tenant"]),
+            in_service=options.get("in_service"),  # which an older journal does not have
             **{option: options[option] for option in same},
         )
     )

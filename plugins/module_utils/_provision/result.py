@@ -92,7 +92,8 @@ def _describe_member(member: Member) -> dict[str, t.Any]:
 def group_work(row: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     """Return what is to be done for a fleet, by host, with a list for each kind of action; no host for none.
 
-    ``coming`` are the machines that are to serve, woken and new, and ``leaving`` the actions on those that go.
+    ``coming`` are the machines that are to serve, woken and new, and ``batches`` the same by what they are clones of.
+    ``leaving`` are the actions on those that go.
     ``appliances`` says what a machine is a clone of, where that is not what the fleet says anyway.
     """
     actions = [] if row["mode"] == "shadow" else row["actions"]
@@ -105,7 +106,11 @@ def group_work(row: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     return {
         "fleet": row["fleet"],
         "hosts": {
-            host: {**work, "coming": work["wake"] + work["serve"] + work["create"]}
+            host: {
+                **work,
+                "coming": (coming := work["wake"] + work["serve"] + work["create"]),
+                "batches": _group_by_appliance(coming, actions),
+            }
             for host, work in hosts.items()
         },
         "appliances": {
@@ -114,6 +119,17 @@ def group_work(row: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
         "removes": any(work["leaving"] for work in hosts.values()),
         **{name: row[name] for name in ("parked_as", "leases", "recorded")},
     }
+
+
+def _group_by_appliance(
+    names: t.Sequence[str], actions: t.Iterable[t.Mapping[str, t.Any]]
+) -> list[dict[str, t.Any]]:
+    """Return the machines by what they are or shall be clones of, None for what the fleet says."""
+    appliances = {action["name"]: action["appliance"] for action in actions}
+    groups: dict[str | None, list[str]] = {}
+    for name in names:
+        groups.setdefault(appliances[name], []).append(name)
+    return [{"appliance": appliance, "names": group} for appliance, group in groups.items()]
 
 
 def describe_problem(entry: FleetEntry, error: HeadroomError | None) -> dict[str, t.Any]:

@@ -258,6 +258,10 @@ def test_a_fleet_rolls_to_the_version_that_it_names_and_remembers_where_it_came_
     work = result["work"][0]
     assert work["hosts"]["kvm1"]["serve"] == ["web-2"]
     assert set(work["hosts"]["kvm1"]["coming"]) == {"web-2", *work["hosts"]["kvm1"]["create"]}
+    assert {batch["appliance"]: batch["names"] for batch in work["hosts"]["kvm1"]["batches"]} == {
+        "web:1": ["web-2"],
+        "web:2": work["hosts"]["kvm1"]["create"],
+    }
     assert work["appliances"] == {"web-2": "web:1", work["hosts"]["kvm1"]["create"][0]: "web:2"}
 
 

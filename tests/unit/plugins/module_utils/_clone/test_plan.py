@@ -158,6 +158,9 @@ def test_a_clone_has_an_overlay_for_each_disk() -> None:
         "now",
         True,
     )
+    assert said.standing is None
+    waiting = plan.make_metadata(clone, CloneRequest("web", in_service=False), MANIFEST, "now")
+    assert waiting.standing == (False, "now")
 
 
 def test_only_what_shares_blocks_keeps_the_format() -> None:
