@@ -12,8 +12,8 @@ import typing as t
 
 import libvirt
 import pytest
-from corpus import by_clouds, by_tools, by_virt_manager
 from corpus.clones import make_clone
+from corpus.domains import SITUATIONS
 from corpus.model import Situation
 from corpus.places import MARK, find_kinds
 from lxml import etree
@@ -33,7 +33,6 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._virt.element_xml
     serialise,
 )
 
-SITUATIONS = (*by_virt_manager.SITUATIONS, *by_clouds.SITUATIONS, *by_tools.SITUATIONS)
 CLONABLE = [situation for situation in SITUATIONS if not situation.refused]
 REFUSED = [situation for situation in SITUATIONS if situation.refused]
 

@@ -6,7 +6,12 @@
 
 from __future__ import annotations
 
+import dataclasses
+import os
+from pathlib import Path
+
 import pytest
+from corpus.clones import make_clone
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.build import (
     Hardware,
@@ -14,6 +19,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.build 
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.capabilities import (
     DomainSupport,
+    Platform,
     read_domain_support,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.element_xml import (
@@ -97,3 +103,35 @@ def test_images_that_nobody_signed_get_a_firmware_that_starts_them() -> None:
 def test_arm_has_the_tables_that_uefi_hands_on() -> None:
     root = parse_element(build(Hardware(1 << 30, arch="aarch64"), ["vda"]))
     assert [element.tag for element in root.iterfind("features/*")] == ["acpi"]
+
+
+GOLDEN = Path(__file__).parent / "golden"
+HOSTS = sorted(GOLDEN.glob("*.capabilities.xml"))
+
+
+@pytest.mark.parametrize("host", HOSTS, ids=lambda path: path.name.split(".")[0])
+def test_golden_machine_of_a_host(host: Path) -> None:
+    """HEADROOM_GOLDEN=write writes the files anew; read what changed (git diff) before committing them."""
+    root, support = parse_element(host.read_text()), read_domain_support(host.read_text())
+    arch, is_fast = root.findtext("arch") or "", root.findtext("domain") == "kvm"
+    if not is_fast:  # as node.read_domain_support() has it: the template is for KVM all the same
+        support = dataclasses.replace(support, cpu_modes=frozenset())
+    made = build(Hardware(1 << 30, vcpus=2, arch=arch), ["vda"], support)
+    if not is_fast:
+        clone = parse_element(make_clone(made, platform=Platform("qemu", emulated_cpu=True)))
+        assert clone.find("cpu[@mode='maximum']") is not None
+    expected = host.with_name(host.name.replace(".capabilities.", ".template."))
+    if os.environ.get("HEADROOM_GOLDEN") == "write":
+        expected.write_text(made)
+    assert made == expected.read_text()
+
+
+def test_an_arm_machine_starts_under_what_its_host_has() -> None:
+    """No BIOS, no model of a processor: neither exists there, and KVM gives its own processor only."""
+    assert len(HOSTS) >= 6
+    for path in GOLDEN.glob("aarch64-*.template.xml"):
+        root = parse_element(path.read_text())
+        assert root.find("os[@firmware='efi']") is not None
+        assert root.find("cpu[@mode='host-model']") is None
+        assert root.find("os/type[@machine='virt']") is not None
+        assert root.find("features/apic") is None
