@@ -13,8 +13,43 @@ import dataclasses
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.headroom.libvirt.plugins.module_utils._secrets import (
+    find_maskable,
+    find_secrets,
+    mask_options,
+    scrub,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._uris import find_passwords
 
 Groups = t.Sequence[t.Sequence[str]]
+
+
+class DiscreetModule(AnsibleModule):  # type: ignore[misc]  # ansible-core has no types
+    """An AnsibleModule that tells no secret of its options where the runner does not look: in logs, warnings, refusals.
+
+    Ansible itself masks options with ``no_log`` there, and of the passwords in URIs some.
+    """
+
+    def log(self, msg: t.Any, log_args: t.Mapping[str, t.Any] | None = None) -> None:
+        """Write to the host's log, as every task does with its options."""
+        args = {name: self._scrub(value) for name, value in (log_args or {}).items()}
+        super().log(self._scrub(msg), log_args=args)
+
+    def warn(self, warning: str, **kwargs: t.Any) -> None:
+        """Warn the operator."""
+        super().warn(self._scrub(warning), **kwargs)
+
+    def fail_json(self, msg: str, **kwargs: t.Any) -> t.NoReturn:
+        """End the task; options that it has not are not repeated, whatever was meant by them."""
+        known = {name: self.params[name] for name in self.argument_spec if name in self.params}
+        invocation = {"module_args": mask_options(self.argument_spec, known)}
+        self.no_log_values |= find_passwords(self.params)
+        super().fail_json(msg, **{"invocation": invocation, **kwargs})
+        raise AssertionError("fail_json() ends the process")
+
+    def _scrub(self, text: t.Any) -> str:
+        secrets = find_maskable(find_secrets(self.argument_spec, self.params))
+        return scrub(str(text), secrets | find_passwords(self.params))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,7 +82,7 @@ class ArgumentSpec:
 
     def create_module(self, *, supports_check_mode: bool = True) -> AnsibleModule:
         """Return the AnsibleModule of this specification; fails the task on invalid options."""
-        return AnsibleModule(
+        return DiscreetModule(
             argument_spec={name: dict(option) for name, option in self.options.items()},
             mutually_exclusive=self.mutually_exclusive,
             required_together=self.required_together,
