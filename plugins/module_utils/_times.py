@@ -21,7 +21,7 @@ import re
 import typing as t
 
 # The year 5138: beyond it are milliseconds that were taken for seconds.
-_LATEST_SECONDS: t.Final = 1e11
+LATEST_SECONDS: t.Final = 1e11
 # March 1973: before it are days, years and dates without separators.
 _EARLIEST_SECONDS: t.Final = 1e8
 _LARGER_UNITS: t.Final = ((1e14, "milliseconds"), (1e17, "microseconds"), (1e20, "nanoseconds"))
@@ -76,13 +76,13 @@ def parse_moment(text: str) -> float:
 
 def check_seconds(number: float) -> float:
     """Return a number that can be a time in seconds since 1970, be it written by a person or by a program."""
-    if _EARLIEST_SECONDS <= number < _LATEST_SECONDS:
+    if _EARLIEST_SECONDS <= number < LATEST_SECONDS:
         return number
     raise ValueError(f"is not a time in seconds since 1970{_guess_unit(number)}")
 
 
 def _check_range(seconds: float) -> float:
-    if 0 <= seconds < _LATEST_SECONDS:
+    if 0 <= seconds < LATEST_SECONDS:
         return seconds
     raise ValueError("lies before 1970 or after the year 5138")
 

@@ -33,7 +33,7 @@ def require_amount(value: float, peak: float = 0.0) -> float:
     ``peak`` is the largest of the numbers that came along. Raises ValueError with what it must be for anything else.
     """
     if 0 <= value <= LARGEST:
-        return value
+        return value + 0.0  # of -0.0 makes 0.0
     if -max(_NOISE, _NOISE_SHARE * min(peak, LARGEST)) <= value < 0:
         return 0.0
     raise ValueError(

@@ -37,23 +37,34 @@ _DELIMITERS: t.Final = ",;\t|"
 _MORE_CELLS: t.Final = (
     "has more columns than the header; a decimal comma makes two of a number, for example"
 )
+_DOUBT: t.Final = (
+    "may have its thousands apart or three decimals, and no other number of the file tells which; write all decimals, "
+    "or none"
+)
 # What a byte order mark is read as, by UTF-8 and by Latin-1.
 _MARKS: t.Final = ("\ufeff", "ï»¿")
 _NUMBER = re.compile(
     r"[+-]?(?:\d+(?:(?P<mark>[.,])\d*)?|(?P<bare_mark>[.,])\d+)(?:[eE][+-]?\d+)?", re.ASCII
 )
+# Twelve hundred to some, one and a bit to others.
+_DOUBTFUL = re.compile(r"[+-]?[1-9]\d{0,2}[.,]\d{3}", re.ASCII)
 _GROUPED = re.compile(r"[+-]?\d{1,3}(?:[.,' \u00a0\u202f]\d{3})+(?:[.,]\d*)?", re.ASCII)
 
 
 @dataclasses.dataclass
 class _Table:
-    """The layout of a file; ``mark`` is what stands before the decimals of its numbers, as far as any have shown it."""
+    """The layout of a file; ``mark`` is what stands before the decimals of its numbers, as far as any have shown it.
+
+    ``is_sure`` says that one of them cannot mean thousands, and ``doubtful`` is the first that may.
+    """
 
     delimiter: str
     width: int
     time: int
     demand: int
     mark: str = ""
+    is_sure: bool = False
+    doubtful: str | None = None
 
     def parse_demand(self, text: str) -> float | None:
         """Return a demand, None where the text says that it is not known; raises ValueError."""
@@ -67,14 +78,24 @@ class _Table:
                 "is a number with its thousands apart" if grouped else "is not a demand"
             )
         mark = match["mark"] or match["bare_mark"]
-        if mark and mark != self.mark:
+        if mark:
             self._note_mark(mark)
+            self._note_doubt(stripped)
         try:
             return require_amount(float(stripped.replace(",", ".")))
         except ValueError as error:
             raise ValueError(f"is not a demand: it must be {error}") from None
 
+    def _note_doubt(self, number: str) -> None:
+        """With commas between the columns, a point stands before decimals."""
+        if self.delimiter == "," or not _DOUBTFUL.fullmatch(number):
+            self.is_sure = True
+        elif self.doubtful is None:
+            self.doubtful = number
+
     def _note_mark(self, mark: str) -> None:
+        if mark == self.mark:
+            return
         if mark == "," and self.delimiter != ";":
             raise ValueError("has a comma, which may stand before decimals or between thousands")
         if self.mark:
@@ -105,15 +126,23 @@ def read_rows(option: str, text: str) -> list[tuple[float, float | None]]:
     delimiter = _find_delimiter(content)
     lines = csv.reader(content, delimiter=delimiter, skipinitialspace=True, strict=True)
     rows: list[tuple[float, float | None]] = []
+    doubtful_line = 0
     try:
         table = _read_header(option, lines, delimiter)
-        rows.extend(_read_line(table, line) for line in lines if "".join(line).strip())
+        for line in lines:
+            if "".join(line).strip():
+                rows.append(_read_line(table, line))
+            if not doubtful_line and table.doubtful:
+                doubtful_line = lines.line_num
     except _WrongCell as error:
         place = f"{option} (line {lines.line_num})"
         raise InvalidInput(place, error.text, error.problem, _REMEDY) from None
     except csv.Error as error:
         place = f"{option} (line {lines.line_num})"
         raise InvalidInput(place, "the line", f"is not CSV: {error}", _REMEDY) from None
+    if table.doubtful and not table.is_sure:
+        place = f"{option} (line {doubtful_line})"
+        raise InvalidInput(place, table.doubtful, _DOUBT, _REMEDY)
     return sorted(rows, key=itemgetter(0))
 
 

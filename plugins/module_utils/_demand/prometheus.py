@@ -43,6 +43,8 @@ from .series import Sample
 _OPTION: t.Final = "prometheus"
 # The server refuses a range of more than 11 000 points.
 _MOST_POINTS: t.Final = 10_000
+# Nine years of five minutes, as for any other history (_demand/series.py).
+_MOST_SLOTS: t.Final = 1_000_000
 # 10 000 points are about 300 kB; anything larger is not one series of numbers.
 _MOST_BYTES: t.Final = 32 * 1024 * 1024
 _SUM: t.Final = "Wrap it in sum(...), so that one number stands for the whole fleet."
@@ -130,9 +132,14 @@ def fetch(server: Prometheus, timestamp: float, interval: int, window: int) -> l
     """Return a sample for each interval of the last ``window`` seconds up to ``timestamp``, oldest first.
 
     What Prometheus does not know, and what is no number, is missing data. Raises ConnectionFailed, TimedOut, and
-    InvalidInput for a query that is wrong or yields more than one series.
+    InvalidInput for a query that is wrong or yields more than one series, and for a window of too many intervals.
     """
     count = max(1, window // interval)
+    if count > _MOST_SLOTS:
+        problem = (
+            f"is {count} intervals of {interval} s, and more than {_MOST_SLOTS} are not asked for"
+        )
+        raise InvalidInput("window", window, problem, "Shorten window, or lengthen interval.")
     moments = [timestamp - back * interval for back in range(count, -1, -1)]
     samples: list[Sample] = []
     for first in range(0, len(moments), _MOST_POINTS):

@@ -15,14 +15,15 @@ from __future__ import annotations
 import typing as t
 
 CLEARSIGNED: t.Final = b"-----BEGIN PGP SIGNED MESSAGE-----"
+_MARK: t.Final = b"\xef\xbb\xbf"
 _SIGNATURE: t.Final = b"-----BEGIN PGP SIGNATURE-----"
 
 
 def strip_signature(text: bytes) -> bytes:
     """Return what a clearsigned ``text`` says; any other as it is."""
-    if not text.lstrip().startswith(CLEARSIGNED):
+    if not text.removeprefix(_MARK).lstrip().startswith(CLEARSIGNED):
         return text
-    lines = text.lstrip().splitlines(keepends=True)
+    lines = text.removeprefix(_MARK).lstrip().splitlines(keepends=True)
     begin = next((index for index, line in enumerate(lines) if not line.strip()), len(lines)) + 1
     end = next(
         (index for index, line in enumerate(lines) if line.startswith(_SIGNATURE)), len(lines)

@@ -37,7 +37,7 @@ _CHECKSUMS: t.Final = (
 def read_index(text: bytes) -> list[FeedEntry]:
     """Return an Entry for each template that holds a whole disk; raises InvalidFeed."""
     try:
-        sections = _split_sections(strip_signature(text).decode())
+        sections = _split_sections(strip_signature(text).decode("utf-8-sig"))
     except UnicodeError as error:
         raise InvalidFeed("the index is not text. Check the address of the feed.") from error
     return [

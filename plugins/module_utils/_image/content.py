@@ -23,6 +23,7 @@ _PACKED: t.Final = (
     (0, b"\xfd7zXZ\x00", "xz"),
     (0, b"\x28\xb5\x2f\xfd", "zstd"),
     (0, b"\x04\x22\x4d\x18", "lz4"),
+    *((0, bytes([first]) + b"\x2a\x4d\x18", "zstd or lz4") for first in range(0x50, 0x60)),
     (0, b"LZIP", "lzip"),
     (0, b"\x89LZO\x00", "lzop"),
     (0, b"\x5d\x00\x00", "lzma"),
@@ -48,6 +49,8 @@ _ARCHIVES: t.Final = (
     (0, b"partclone-image", "a backup of partclone"),
     (0, b"EVF\x09\x0d\x0a\xff\x00", "a forensic image (EWF)"),
     (0, b"btrfs-stream\x00", "a stream of btrfs"),
+    (0, b"\xd6\xc3\xc4\x00", "a difference between files (VCDIFF)"),
+    (0, b"\xd6\xc3\xc4\x53", "a difference between files (VCDIFF)"),
     (0, b"hsqs", "a squashfs"),
     (0, b"sqsh", "a squashfs"),
 )
@@ -81,6 +84,9 @@ _MARKUP = re.compile(
     rb"(?:\xef\xbb\xbf)?\s*<(?:!doctype|html|head|body|\?xml|!--|svg|rss|error|[a-z]+>)",
     re.IGNORECASE,
 )
+# A line of whole sectors, such as the answer of a registry.
+_JSON = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:\[\s*)?\{\s*\"[^\"\x00]*\"\s*:")
+_WIDE_TEXT = re.compile(rb"(?:\xff\xfe(?:[\t\n\r -~]\x00){8}|\xfe\xff(?:\x00[\t\n\r -~]){8})")
 _CONTROLS = re.compile(rb"[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f\x7f]")
 
 
@@ -98,7 +104,8 @@ def detect_content(head: bytes) -> str | None:
         return "a program (PE)"
     if _MARKUP.match(head):
         return "a page or document (HTML or XML)"
-    return "a text" if _is_text(head) else None
+    texts = (_JSON.match(head), _WIDE_TEXT.match(head), _is_text(head))
+    return "a text" if any(texts) else None
 
 
 def _is_tar(head: bytes) -> bool:

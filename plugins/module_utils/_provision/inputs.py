@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import math
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._checks import Value
@@ -40,7 +39,11 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._placement.spread
     Size,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._text import join_names
-from ansible_collections.headroom.libvirt.plugins.module_utils._times import parse_time
+from ansible_collections.headroom.libvirt.plugins.module_utils._times import (
+    LATEST_SECONDS,
+    check_seconds,
+    parse_time,
+)
 
 from . import absent
 from .calibration import Calibration, Load, estimate_ready_seconds, estimate_work
@@ -201,7 +204,7 @@ def _read_plain_sample(row: t.Any) -> Sample | None:
     if (
         isinstance(timestamp, bool)
         or not isinstance(timestamp, (int, float))
-        or not math.isfinite(timestamp)
+        or not 0 <= timestamp < LATEST_SECONDS
     ):
         return None
     if value is not None and (
@@ -222,11 +225,22 @@ def _read_plain_sample(row: t.Any) -> Sample | None:
 def _check_sample(rows: Value, index: int) -> Sample:
     row = rows.require_items()[index]
     return Sample(
-        row["timestamp"].require_number(),
+        _read_timestamp(row["timestamp"]),
         row["value"].read_optional(read_demand),
         bool(row["whole"].value),
         row["reason"].read_optional(Value.require_text),
     )
+
+
+def _read_timestamp(value: Value) -> float:
+    """Return epoch seconds; what is later than any of them is no future, but in another unit."""
+    number = value.require_number()
+    if 0 <= number < LATEST_SECONDS:
+        return number
+    try:
+        return check_seconds(number)
+    except ValueError as error:
+        raise value.error(f"a time in seconds since 1970, and it {error}") from None
 
 
 def _calibrate(samples: t.Collection[Value], met: Series | None) -> Calibration:

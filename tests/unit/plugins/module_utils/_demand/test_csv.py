@@ -65,6 +65,12 @@ def test_times_are_iso_or_seconds_and_unknown_is_not_zero() -> None:
         ("timestamp,demand,demand\n2026-01-01,1,2\n", "is not the header"),
         ("2026-01-01,5\n", "'2026-01-01,5' is not the header"),
         ("timestamp;demand\n2026-01-01;1.234,5\n", "line 2.*a number with its thousands apart"),
+        ("timestamp;demand\n2026-01-01;5\n\n2026-01-02;1.234\n", "line 4.*'1.234' may have its"),
+        ("timestamp;demand\n2026-01-01;1,234\n2026-01-02;56\n", "line 2.*'1,234' may have its"),
+        ("timestamp\tdemand\n2026-01-01\t-1.234\n", "'-1.234' is not a demand"),
+        (f"{HEADER}2026-01-01,1e400\n", "'1e400' is not a demand"),
+        (f"{HEADER}2026-01-01,٣\n", "'٣' is not a demand"),
+        (f"{HEADER}1767225600000000,5\n", "it has microseconds"),
         (
             "timestamp;demand\n2026-01-01;1,5\n2026-01-02;1.234\n",
             "line 3.*'1.234' has a point where",
@@ -93,6 +99,31 @@ def test_what_is_no_history_is_named_by_its_line(text: str, words: str) -> None:
 )
 def test_spreadsheets_of_any_country_are_read(text: str) -> None:
     assert read_rows("csv", text) == [(NEW_YEAR, 5.5)]
+
+
+@pytest.mark.parametrize(
+    ("numbers", "values"),
+    [
+        (["1.234", "5.5"], [1.234, 5.5]),
+        (["1,234", "0,234"], [1.234, 0.234]),
+        (["1.234", "1234.567"], [1.234, 1234.567]),
+        (["1234", "567"], [1234, 567]),
+    ],
+)
+def test_three_decimals_are_some_where_another_number_of_the_file_tells(
+    numbers: list[str], values: list[float]
+) -> None:
+    lines = [f"2026-01-0{day};{number}" for day, number in enumerate(numbers, start=1)]
+    text = "\n".join(["timestamp;demand", *lines])
+    assert [value for _moment, value in read_rows("csv", text)] == values
+    assert read_rows("csv", f"{HEADER}2026-01-01,1.234\n") == [(NEW_YEAR, 1.234)]
+
+
+def test_a_zero_has_no_sign_and_rows_have_any_order() -> None:
+    text = f"{HEADER}2026-01-02T00:00:00+05:30,-0.0\n2026-01-01,5\n2026-01-01,6\n"
+    rows = read_rows("csv", text)
+    assert rows == [(NEW_YEAR, 5), (NEW_YEAR, 6), (NEW_YEAR + 86400 - 19800, 0)]
+    assert str(rows[-1][1]) == "0.0"
 
 
 @pytest.mark.parametrize("text", ["", "NaN", "null", "None", "NA", "#N/A", "n/a"])

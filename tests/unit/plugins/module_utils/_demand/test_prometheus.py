@@ -273,3 +273,12 @@ def test_the_timeout_is_sent_in_seconds_without_a_unit(
     way = answers(matrix())
     fetch(Prometheus("http://p", "up", timeout=timeout), 600.0, 300, 300)
     assert parse_qs(way.calls[0][1]["data"])["timeout"] == [sent]
+
+
+def test_a_window_of_more_intervals_than_a_history_has_is_refused(
+    answers: t.Callable[..., Answers],
+) -> None:
+    way = answers()
+    with pytest.raises(InvalidInput, match=r"window: 1000000000000 is 1000000000000 intervals of"):
+        fetch(SERVER, 1e9, 1, 10**12)
+    assert way.calls == []

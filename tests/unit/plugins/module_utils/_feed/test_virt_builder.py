@@ -86,3 +86,11 @@ def test_no_content_does_anything_but_pass_or_be_refused(text: str) -> None:
         virt_builder.read_index(text.encode())
     except InvalidFeed:
         return
+
+
+def test_a_byte_order_mark_and_ends_of_lines_of_others_are_read() -> None:
+    names = [entry.name for entry in virt_builder.read_index(INDEX.encode())]
+    foreign = INDEX.replace("\n", "\r\n").encode()
+    signed = b"-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA512\n\n" + INDEX.encode()
+    for text in (foreign, signed):
+        assert [entry.name for entry in virt_builder.read_index(b"\xef\xbb\xbf" + text)] == names

@@ -95,6 +95,11 @@ TEXTS = "a1b2c3  disk.qcow2\n" * 60
         (TEXTS.encode(), "a text"),
         (("ä\n" * 400).encode()[:1023], "a text"),
         (b'{"errors": [{"code": "MANIFEST_UNKNOWN"}]}\n'.ljust(1024), "a text"),
+        (b'{"schemaVersion":2,"manifests":[' + b'{"size":7},' * 50, "a text"),
+        (b'[{"name":"web"},'.ljust(1024, b"\0"), "a text"),
+        ("\ufeff<html>not found</html>".encode("utf-16-le"), "a text"),
+        (b"\xd6\xc3\xc4\x00\x00", "a difference between files"),
+        (b"\x53\x2a\x4d\x18" + bytes(8), "packed by zstd or lz4"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:".ljust(512), "a text"),
     ],
 )

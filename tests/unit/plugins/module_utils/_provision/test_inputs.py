@@ -272,3 +272,13 @@ def test_a_host_without_a_part_in_the_run_is_unknown() -> None:
     )
     assert observed.unknown == {"b": "it has no part in this run"}
     assert observed.left_out == {"b"}
+
+
+@pytest.mark.parametrize(
+    ("moment", "words"),
+    [(1_767_225_600_000, "it has milliseconds"), (-3, "is not a time"), (1e20, "is not a time")],
+)
+def test_a_time_in_another_unit_is_no_future(moment: float, words: str) -> None:
+    rows = [{"timestamp": moment, "value": 1}]
+    with pytest.raises(InvalidInput, match=rf"history\[0\]\.timestamp.*{words}"):
+        look({"name": "a", "facts": FACTS, "sample": {**SAMPLE, "history": rows}})
