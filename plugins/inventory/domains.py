@@ -105,7 +105,8 @@ options:
   address_sources:
     description:
       - Where the addresses of domains are looked for. The first source that knows one for a domain gives
-        C(ansible_host), IPv4 before IPv6; C(libvirt_interfaces) has all of them.
+        C(ansible_host), IPv4 before IPv6, the first card before others, the lease that ends last before others;
+        C(libvirt_interfaces) has all of them.
       - V(lease) is what the DHCP servers of libvirt's networks gave out, V(reservation) what these networks keep for a
         MAC address, V(arp) what the host has heard of its neighbours.
       - V(agent) asks the guest agent of each running domain that has one, at the same time. It needs a user who may

@@ -15,6 +15,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import posixpath
+import re
 import secrets
 import typing as t
 
@@ -27,13 +28,19 @@ from .element_xml import serialise
 from .libvirt_dep import libvirt
 
 _PREFIX: t.Final = "headroom-folder-"
-# A pool over these opens all that is there, and so starts watchdogs and winds tapes back.
-_DEVICES: t.Final = ("/dev/", "/proc/", "/sys/")
+# A pool over these opens all that is there, and so starts watchdogs and winds tapes back. Those below /dev that have
+# disks only, such as a volume group's, are none of them.
+_OF_DEVICES: t.Final = re.compile(
+    r"/dev|/dev/(bus|char|cpu|dri|input|net|pts|snd|usb|vfio)(/.*)?|/(proc|sys)(/.*)?"
+)
 
 
 @contextlib.contextmanager
 def open_folder(connection: Connection, folder: str) -> t.Iterator[storage.Pool | None]:
-    """Yield a pool over ``folder``; None where there is no such folder."""
+    """Yield a pool over ``folder``; None where there is no such folder, or it is one of devices."""
+    if _OF_DEVICES.fullmatch(folder):
+        yield None
+        return
     root = etree.Element("pool", type="dir")
     etree.SubElement(root, "name").text = _PREFIX + secrets.token_hex(6)
     etree.SubElement(etree.SubElement(root, "target"), "path").text = folder
@@ -60,8 +67,6 @@ def _open_pool(connection: Connection, definition: str) -> storage.Pool | None:
 
 def does_file_exist(connection: Connection, path: str) -> bool | None:
     """Return whether the host has a file at ``path``; None where that cannot be known."""
-    if path.startswith(_DEVICES):
-        return node.has_device_node(connection, path)
     if storage.find_volume_by_path(connection, path) is not None:
         return True
     folder, name = posixpath.split(path)
@@ -69,6 +74,8 @@ def does_file_exist(connection: Connection, path: str) -> bool | None:
         pool = find_pool(connection, folder)
         if pool is not None:
             return storage.try_to_refresh(pool) and storage.find_volume(pool, name) is not None
+        if _OF_DEVICES.fullmatch(folder):
+            return node.has_device_node(connection, path)
         with open_folder(connection, folder) as opened:
             return opened is not None and storage.find_volume(opened, name) is not None
     except HeadroomError:
@@ -77,11 +84,11 @@ def does_file_exist(connection: Connection, path: str) -> bool | None:
 
 def does_folder_exist(connection: Connection, folder: str) -> bool | None:
     """Return whether the host has the folder; None where that cannot be known."""
-    if f"{folder}/".startswith(_DEVICES):
-        return None
     try:
         if find_pool(connection, folder) is not None:
             return True
+        if _OF_DEVICES.fullmatch(folder):
+            return None
         with open_folder(connection, folder) as opened:
             return opened is not None
     except HeadroomError:

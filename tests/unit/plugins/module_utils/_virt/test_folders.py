@@ -34,9 +34,26 @@ def test_no_device_is_opened_to_see_whether_it_is_there(connection: Connection, 
     assert folders.does_file_exist(connection, path) is None
 
 
+def test_a_volume_group_is_a_folder_of_devices_that_a_pool_has(connection: Connection) -> None:
+    pool = connection.handle.storagePoolCreateXML(
+        "<pool type='logical'><name>vg0</name><source><name>vg0</name></source><target><path>/dev/vg0</path></target>"
+        "</pool>",
+        0,
+    )
+    pool.createXML("<volume><name>data</name><capacity>4096</capacity></volume>", 0)
+    try:
+        assert folders.does_file_exist(connection, "/dev/vg0/data") is True
+        assert folders.does_file_exist(connection, "/dev/vg0/other") is False
+        assert folders.does_folder_exist(connection, "/dev/vg0") is True
+    finally:
+        pool.destroy()
+
+
 @pytest.mark.parametrize("folder", ["/dev", "/dev/dri", "/sys"])
 def test_no_folder_of_devices_is_opened(connection: Connection, folder: str) -> None:
     assert folders.does_folder_exist(connection, folder) is None
+    with folders.open_folder(connection, folder) as pool:
+        assert pool is None
 
 
 @pytest.mark.parametrize(
