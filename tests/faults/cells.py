@@ -78,10 +78,10 @@ class Provocation:
         holds: bool = True,
     ) -> None:
         body = (_HOLD if holds else _NO_HOLD).format(when=moment.when, script=script)
-        self._command = (
-            f"python3 - {operation.subject} {shlex.quote(moment.step)} {shlex.quote(body)} {operation.kind} "
-            f"<<'SCRIPT'\n{_AT_STEP}\nSCRIPT"
-        )
+        words = [operation.subject, moment.step, body, operation.kind]
+        if holds and moment.when == "true":
+            words.append("stop")
+        self._command = f"python3 - {shlex.join(words)} <<'SCRIPT'\n{_AT_STEP}\nSCRIPT"
         self._scene = scene
         self.said = ""
         self._thread = threading.Thread(target=self._act, daemon=True)

@@ -32,7 +32,6 @@ PROVEN: t.Final[t.AbstractSet[str]] = frozenset(
         "full: streaming, before, all ports",
         "full: streaming, frozen, journal",
         "others: capture, frozen, snapshot without metadata",
-        "others: clone, being defined, clone undefined",
         "others: flatten, copied, snapshot without metadata",
         "others: flatten, copy under way, snapshot with metadata",
         "others: flatten, copy under way, snapshot without metadata",

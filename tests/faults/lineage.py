@@ -54,7 +54,11 @@ CLONE: t.Final = Operation(
     "clone",
     _CLONE,
     (("appliance", "cap:1"), ("names", [_CLONE]), ("state", "shutdown")),
-    (Moment("volumes made", ".volume"), Moment("being defined", "domain")),
+    (
+        Moment("volumes made", ".volume"),
+        Moment("being defined", "domain"),
+        Moment("defined", ".domain"),
+    ),
 )
 REMOVAL: t.Final = Operation(
     "removal",
@@ -65,8 +69,8 @@ REMOVAL: t.Final = Operation(
     (Moment("begun", ""),),
 )
 _OF_CLONE: t.Final = (
-    Actor("clone undefined", f"virsh undefine {_CLONE}"),
-    Actor("clone started", f"virsh start {_CLONE}", f"virsh destroy {_CLONE}"),
+    Actor("clone undefined", f"virsh undefine {_CLONE}", needs="off"),
+    Actor("clone started", f"virsh start {_CLONE}", f"virsh destroy {_CLONE}", needs="off"),
     Actor("clone's volume deleted", f"virsh vol-delete {_CLONE}.vdb.qcow2 default"),
     Actor("pool refresh", "virsh pool-refresh default"),
     Actor("second controller", task=True, holds=False),
@@ -104,6 +108,7 @@ def list_cells() -> list[Cell]:
         )
         for moment in operation.moments
         for actor in actors
+        if operation is not CLONE or actor.needs != "off" or moment is operation.moments[-1]
     ]
 
 
