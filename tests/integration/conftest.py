@@ -69,6 +69,15 @@ class Lab:
         if done.returncode != 0:
             pytest.fail(f"{' '.join(command)}\n{done.stdout}", pytrace=False)
 
+    def cycle_power(self) -> None:
+        """Take the power of all hosts at once, and boot them again."""
+        names = [host["name"] for host in self.facts["hosts"]]
+        releases = [host["release"] for host in self.facts["hosts"]]
+        shape = ["--hosts", str(len(names)), "--release", ",".join(releases)]
+        for arguments in (["crash", *names], ["up", *shape]):
+            done = _lab(arguments[0], "--name", self.name, *arguments[1:])
+            assert done.returncode == 0, done.stdout
+
     def link(self, host: str, *change: str) -> None:
         """Change the network link of a host, with the options of `./dev lab link`."""
         done = _lab("link", "--name", self.name, host, *change)

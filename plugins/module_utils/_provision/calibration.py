@@ -62,10 +62,14 @@ class Work:
 
 @dataclasses.dataclass(frozen=True)
 class Calibration:
-    """What is known: ``ready_seconds`` is None before a machine was made, ``work`` before there was enough demand."""
+    """What is known: ``ready_seconds`` is None before a machine was made, ``work`` before there was enough demand.
+
+    ``is_partial`` says that ``work`` would be known, had not a host lost what its machines used.
+    """
 
     ready_seconds: float | None = None
     work: Work | None = None
+    is_partial: bool = False
 
     def estimate_capacity(self, vcpus: int, utilization: float) -> float | None:
         """Return the demand that a machine of ``vcpus`` carries while it uses the share ``utilization`` of them."""
@@ -86,12 +90,10 @@ def estimate_work(series: Series, hosts: t.Sequence[t.Sequence[Load]]) -> Work |
     """Return what the demand of ``series`` took of the ``hosts``' machines, of the slots of which every host tells.
 
     Those in which a vCPU met the most demand count, and not those in which it was busiest, as a machine that boots is
-    busy, too. None where fewer than six slots tell.
+    busy, too. None where fewer than six slots tell. A host whose first row is of no machine had none before.
     """
     demands = dict(series.slots())
-    columns = [
-        {slot_start(load.timestamp, series.interval): load for load in loads} for loads in hosts
-    ]
+    columns = [_align(series, loads) for loads in hosts]
     rows: list[tuple[float, float, float]] = []
     for slot in set(demands).intersection(*columns) if columns else ():
         demand = demands[slot]
@@ -104,6 +106,22 @@ def estimate_work(series: Series, hosts: t.Sequence[t.Sequence[Load]]) -> Work |
     most = sorted(rows, reverse=True)[: max(_FEWEST_SLOTS, round(_BUSIEST * len(rows)))]
     _unused, per_core, utilization = (statistics.median(column) for column in zip(*most))
     return Work(per_core, utilization)
+
+
+def is_partial(series: Series, hosts: t.Sequence[t.Sequence[Load]]) -> bool:
+    """Return whether some of the ``hosts`` tell of enough slots to measure by, and others do not."""
+    counts = [len(_align(series, loads)) for loads in hosts]
+    return bool(counts) and min(counts) < _FEWEST_SLOTS <= max(counts)
+
+
+def _align(series: Series, loads: t.Sequence[Load]) -> dict[int, Load]:
+    """Return what a host says of slots; before its first row it had no machine if it had none then."""
+    by_slot = {slot_start(load.timestamp, series.interval): load for load in loads}
+    first = min(by_slot, default=0)
+    if by_slot and by_slot[first].vcpus == 0:
+        before = (slot for slot, _demand in series.slots() if slot < first)
+        by_slot.update({slot: Load(slot, 0.0, 0) for slot in before})
+    return by_slot
 
 
 def apply_calibration(rule: Rule, calibration: Calibration, vcpus: int) -> tuple[Rule, list[str]]:

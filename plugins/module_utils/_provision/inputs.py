@@ -46,7 +46,13 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._times import (
 )
 
 from . import absent
-from .calibration import Calibration, Load, estimate_ready_seconds, estimate_work
+from .calibration import (
+    Calibration,
+    Load,
+    estimate_ready_seconds,
+    estimate_work,
+    is_partial,
+)
 from .model import RUNNING, Member, Observation
 
 _SAMPLE: t.Final = "Hand in what headroom.libvirt.demand_sample returned on the host, or null if it did not answer."
@@ -247,9 +253,9 @@ def _calibrate(samples: t.Collection[Value], met: Series | None) -> Calibration:
     """Return what the samples show of machines; ``met`` is the demand that those of their hosts have met alone."""
     runs = itertools.chain.from_iterable(map(_read_readiness, samples))
     loads = [_read_loads(sample) for sample in samples]
-    return Calibration(
-        estimate_ready_seconds(runs), None if met is None else estimate_work(met, loads)
-    )
+    work = None if met is None else estimate_work(met, loads)
+    partial = met is not None and work is None and is_partial(met, loads)
+    return Calibration(estimate_ready_seconds(runs), work, partial)
 
 
 def _read_readiness(sample: Value) -> list[float]:

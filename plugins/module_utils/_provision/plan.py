@@ -124,7 +124,9 @@ def _look_out(
     unlikely: Forecaster | None,
     upkeep: Upkeep,
 ) -> _Outlook:
-    requirement = assess(observed.series, rule, forecaster, observed.now)
+    requirement = _require_calibration(
+        observed, rule, assess(observed.series, rule, forecaster, observed.now)
+    )
     trial = rollout.find_trial(observed, upkeep)
     ward = health.triage(observed, upkeep, {trial} - {None})
     observed = ward.observed
@@ -270,6 +272,18 @@ def _hide_outage(observed: Observation) -> Observation:
     )
     note = "No machine of the fleet runs, and nobody parked all of them: its demand is not known."
     return dataclasses.replace(observed, series=series, notes=(*observed.notes, note))
+
+
+def _require_calibration(
+    observed: Observation, rule: Rule, requirement: Requirement
+) -> Requirement:
+    """Return ``requirement``, which keeps nothing down to a number while a host lost what machines carry."""
+    if not rule.measure_capacity or not observed.calibration.is_partial:
+        return requirement
+    reason = requirement.blind_reason or (
+        "what a machine carries was measured, and is not known until every host has told what its machines use"
+    )
+    return dataclasses.replace(requirement, keep=None, blind_reason=reason)
 
 
 def _keep_one_to_measure(observed: Observation, rule: Rule) -> tuple[Observation, Rule]:

@@ -18,6 +18,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._provision.calibr
     apply_calibration,
     estimate_ready_seconds,
     estimate_work,
+    is_partial,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.rule import Rule
 
@@ -58,6 +59,21 @@ def test_the_machines_of_all_hosts_met_the_demand_together() -> None:
 def test_a_slot_in_which_one_host_did_not_tell_says_nothing() -> None:
     hosts = [loads(*[1] * 6, 1), loads(*[2] * 6, None)]
     assert estimate_work(series(*[30] * 6, 1e9), hosts) == Work(10, 0.375)
+
+
+def test_a_host_that_joined_without_machines_had_none_before() -> None:
+    joined = [Load(607 + 60 * 8, 0.0, 0)]
+    assert estimate_work(series(*[30] * 9), [loads(*[3] * 9), joined]) == Work(10, 0.75)
+    assert not is_partial(series(*[30] * 9), [loads(*[3] * 9), joined])
+
+
+def test_a_host_that_lost_what_its_machines_used_leaves_unknown_what_was_measured() -> None:
+    lost = loads(*[None] * 8, 1)
+    for hosts in ([loads(*[3] * 9), lost], [loads(*[3] * 9), []]):
+        assert estimate_work(series(*[30] * 9), hosts) is None
+        assert is_partial(series(*[30] * 9), hosts)
+    assert not is_partial(series(*[30] * 9), [lost, []])
+    assert not is_partial(series(*[30] * 9), [])
 
 
 def test_the_slots_count_in_which_a_vcpu_met_the_most_demand() -> None:

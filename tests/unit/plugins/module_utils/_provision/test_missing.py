@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import typing as t
 
 from hypothesis import given
@@ -15,6 +16,9 @@ from hypothesis import strategies as st
 from ansible_collections.headroom.libvirt.plugins.module_utils._forecast.registry import (
     METHODS,
     make_forecaster,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.calibration import (
+    apply_calibration,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.inputs import (
     MachineSize,
@@ -174,3 +178,32 @@ def test_an_outage_of_all_hosts_wakes_what_was_there_and_takes_nothing(
     assert stopped(made) == set()
     woken = [action for action in made.actions if action.action == "wake"]
     assert len(woken) >= min(there, RULE.count_machines(last))
+
+
+def test_a_host_that_lost_what_machines_carry_takes_none() -> None:
+    """Five machines are needed as measured, three by the capacity that the rule was written with."""
+
+    def host(number: int, cores: float | None) -> dict[str, t.Any]:
+        loads = [
+            {"timestamp": START + slot * INTERVAL + 7, "used_cores": cores, "vcpus": 5}
+            for slot in range(SLOTS)
+            if cores is not None
+        ]
+        members = [
+            {"name": f"web-{number}{index}", "state": "running", "activity": 0.9, "vcpus": 1}
+            for index in range(5)
+        ]
+        history = [row(slot, 50) | {"whole": True} for slot in range(SLOTS)]
+        sample = {"fleet": "web", "history": history, "members": members, "loads": loads}
+        return {"name": f"kvm{number}", "facts": FACTS, "sample": sample}
+
+    def decide_on(*hosts: dict[str, t.Any]) -> Plan:
+        rule = dataclasses.replace(RULE, capacity=20, measure_capacity=True, utilization=0.7)
+        observed = observe("web", NOW, INTERVAL, hosts, MachineSize(1, 2**30))
+        rule, _sentences = apply_calibration(rule, observed.calibration, 1)
+        return decide(observed, rule, make_forecaster("trend", rule.risk))
+
+    assert decide_on(host(1, 3.5), host(2, 3.5)).target == 5
+    lost = decide_on(host(1, 3.5), host(2, None))
+    assert stopped(lost) == set()
+    assert "Nothing is removed: what a machine carries was measured" in "\n".join(lost.reasons)
