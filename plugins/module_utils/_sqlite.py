@@ -332,18 +332,59 @@ def migrate(connection: sqlite3.Connection, path: str, schema: Schema) -> None:
             schema.option, path, "is another program's SQLite database", schema.remedy
         )
     if version > newest:
-        raise Unsupported(
-            f"{schema.option}: {path} was written by a newer release of headroom.libvirt (schema {version}, this one "
-            f"knows {newest}). Upgrade the collection on the controller.",
-            found=version,
-            known=newest,
-        )
+        raise _refuse_newer(schema, path, version)
     for statements in schema.migrations[version:]:
         for statement in statements:
             connection.execute(statement)
     if version < newest:
         connection.execute(f"PRAGMA application_id = {schema.application_id}")
         connection.execute(f"PRAGMA user_version = {newest}")
+
+
+@contextlib.contextmanager
+def open_copy(
+    schema: Schema, path: str, version: int, copies: t.Mapping[str, t.Sequence[t.Any]]
+) -> t.Iterator[sqlite3.Connection]:
+    """Yield a database in memory with rows of another machine's file at ``path``, whose schema was of that version.
+
+    ``copies`` is {table: (columns, rows)}; tables and columns that this release does not know are left out. Raises
+    HeadroomError for what cannot be such rows: a host may answer anything.
+    """
+    if version > len(schema.migrations):
+        raise _refuse_newer(schema, path, version)
+    with contextlib.closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+        migrate(connection, path, schema)
+        try:
+            for table, (columns, rows) in copies.items():
+                _insert(connection, table, columns, rows)
+        except (sqlite3.Error, TypeError, ValueError, LookupError, OverflowError) as error:
+            raise HeadroomError(
+                f"{schema.option}: what {path} holds cannot be read: {error}"
+            ) from error
+        yield connection
+
+
+def _insert(
+    connection: sqlite3.Connection, table: str, columns: t.Sequence[str], rows: t.Iterable[t.Any]
+) -> None:
+    known = [row[1] for row in connection.execute("SELECT * FROM pragma_table_info(?)", (table,))]
+    names = [name for name in known if name in columns]
+    if not names:
+        return
+    places = [columns.index(name) for name in names]
+    marks = ", ".join("?" * len(names))
+    statement = f"INSERT INTO {table} ({', '.join(names)}) VALUES ({marks})"  # noqa: S608 - the schema's own names
+    connection.executemany(statement, ([row[place] for place in places] for row in rows))
+
+
+def _refuse_newer(schema: Schema, path: str, version: int) -> Unsupported:
+    newest = len(schema.migrations)
+    return Unsupported(
+        f"{schema.option}: {path} was written by a newer release of headroom.libvirt (schema {version}, this one "
+        f"knows {newest}). Upgrade the collection on the controller.",
+        found=version,
+        known=newest,
+    )
 
 
 def set_aside(

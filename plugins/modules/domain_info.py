@@ -422,8 +422,9 @@ domains:
           sample: []
     transactions:
       description:
-        - What is unfinished about it, by O(journal), for M(headroom.libvirt.transaction); each with C(id), C(kind),
-          C(alive) (a process works on it) and C(problem). V(null) where the journal could not be read.
+        - What is unfinished about it, for M(headroom.libvirt.transaction); each with C(id), C(kind), C(alive) (a
+          process works on it) and C(problem). V(null) where a journal could not be read.
+        - Looked for in O(journal) where this module runs, and with O(on_host) in the one of that path on the host.
       type: list
       elements: dict
       sample: [{id: 5f0c9a1e, kind: migrate, alive: false, problem: null}]

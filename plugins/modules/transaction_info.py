@@ -44,7 +44,19 @@ options:
     default: 20.0
 seealso:
   - module: headroom.libvirt.transaction
+  - module: headroom.libvirt.domain_info
+  uris:
+    description:
+      - The libvirt connection URIs of several hosts, whose own journals are read side by side, over SSH, in place of
+        the one on the machine where this module runs. O(journal) is the path of the journal on each host. Libvirt is
+        not asked.
+      - A host that is down, refuses, is late, or is not reached by SSH is a row of RV(hosts) with a C(problem), and
+        does not make the task fail.
+      - Mutually exclusive with O(uri).
+    type: list
+    elements: str
 extends_documentation_fragment:
+  - headroom.libvirt.hosts
   - headroom.libvirt.journal
   - headroom.libvirt.attributes
   - headroom.libvirt.attributes.info_module
@@ -60,6 +72,14 @@ EXAMPLES = r"""
   headroom.libvirt.transaction_info:
     uri: qemu:///system
   register: served
+
+- name: Is anything unfinished anywhere?
+  headroom.libvirt.transaction_info:
+    uris:
+      - qemu+ssh://root@kvm1.example.com/system
+      - qemu+ssh://root@kvm2.example.com/system
+  delegate_to: localhost
+  register: everywhere
 
 - name: Show what was left, and what rolling it back would do
   ansible.builtin.debug:
@@ -90,6 +110,10 @@ transactions:
       description: The host that it works on.
       type: str
       sample: qemu:///system
+    host:
+      description: The host of O(uris) in whose journal it is; V(null) without O(uris).
+      type: str
+      sample: qemu+ssh://root@kvm1.example.com/system
     state:
       description: V(unfinished), V(finished), V(rolled_back) or V(resumed).
       type: str
@@ -145,6 +169,20 @@ transactions:
       type: list
       elements: str
       sample: ["Delete the volume web-1.vda.qcow2 of the pool default.", "Make web-1, web-2 anew."]
+hosts:
+  description: The hosts whose journals were to be read, in the order of O(uris).
+  returned: with O(uris)
+  type: list
+  elements: dict
+  contains:
+    uri:
+      description: The URI that it was asked by.
+      type: str
+      sample: qemu+ssh://root@kvm1.example.com/system
+    problem:
+      description: Why its journal could not be read; V(null) where it was.
+      type: str
+      sample: null
 exports:
   description: The helper domains of the host that serve disks to machines of other hosts, by name.
   returned: with O(uri)
@@ -184,10 +222,14 @@ import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import (
     CONNECTION,
+    HOSTS,
     JOURNAL,
     ArgumentSpec,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._journal.journal import open_journal
+from ansible_collections.headroom.libvirt.plugins.module_utils._recovery.everywhere import (
+    list_everywhere,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._recovery.report import (
     describe_transaction,
 )
@@ -197,7 +239,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._runner import ru
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
 
-ARGUMENTS = JOURNAL.merge(
+ARGUMENTS = JOURNAL.merge(HOSTS).merge(
     ArgumentSpec(
         options={
             "kind": {"type": "str"},
@@ -205,7 +247,8 @@ ARGUMENTS = JOURNAL.merge(
             "state": {"type": "str", "choices": ["unfinished", "all"], "default": "unfinished"},
             "uri": {"type": "str"},
             "connect_timeout": CONNECTION.options["connect_timeout"],
-        }
+        },
+        mutually_exclusive=[("uri", "uris")],
     )
 )
 
@@ -213,6 +256,8 @@ ARGUMENTS = JOURNAL.merge(
 def collect(module: AnsibleModule) -> dict[str, t.Any]:
     """Return the transactions that the options choose."""
     params, now = module.params, time.time()
+    if params["uris"]:
+        return list_everywhere(params, now)
     chosen = open_journal(module).list_records(kind=params["kind"], subject=params["subject"])
     uri, timeout = params["uri"], params["connect_timeout"]
     exports = {} if uri is None else {"exports": list_exports(uri, timeout, now)}
@@ -220,7 +265,7 @@ def collect(module: AnsibleModule) -> dict[str, t.Any]:
         "changed": False,
         **exports,
         "transactions": [
-            describe_transaction(record, now)
+            {**describe_transaction(record, now), "host": None}
             for record in chosen
             if params["state"] in {"all", record.state}
         ],

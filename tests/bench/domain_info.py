@@ -55,35 +55,40 @@ def run(options: argparse.Namespace) -> list[frame.Row]:
 
 
 def make_contenders(folder: Path, guests: int) -> dict[str, frame.Contender]:
-    """Make both playbooks, and check that each finds so many guests on each of the ten hosts."""
-    uris = simulated_info.make_hosts(folder, _HOSTS, guests)
+    """Make a playbook of one task for each; fail unless both tasks list so many guests on each of ten hosts."""
     (folder / "one").mkdir()
-    sample = _play(folder, {OURS: {"uris": simulated_info.make_hosts(folder / "one", 1, 1)}}, 1)
-    tasks = {
+    uris = simulated_info.make_hosts(folder, _HOSTS, guests)
+    single = simulated_info.make_hosts(folder / "one", 1, 1)
+    sample = _read_sample(folder, {OURS: {"uris": single}})
+    tasks: dict[str, dict[str, t.Any]] = {
         OURS: {OURS: {"uris": uris}},
         FLOOR: {"floor_rows": {"number": guests * _HOSTS, "row": json.dumps(sample)}},
     }
-    return {
-        name: functools.partial(_play, folder, task, guests * _HOSTS)
-        for name, task in tasks.items()
-    }
+    contenders: dict[str, frame.Contender] = {}
+    for name, task in tasks.items():
+        _play(folder / "check.yml", task, _check(guests * _HOSTS))
+        contenders[name] = functools.partial(_play, folder / "play.yml", task)
+    return contenders
 
 
-def _play(folder: Path, task: dict[str, t.Any], number: int) -> dict[str, t.Any]:
-    """Run a play of one task that lists so many domains; one of them."""
-    output = folder / "domain.json"
-    copy = {"content": "{{ (listing.domains | first | to_json) }}", "dest": str(output)}
-    tasks = [
-        {**task, "register": "listing"},
-        {"ansible.builtin.assert": {"that": [f"listing.domains | length == {number}"]}},
-        {"ansible.builtin.copy": {**copy, "mode": "0600"}},
-    ]
+def _check(number: int) -> dict[str, t.Any]:
+    return {"ansible.builtin.assert": {"that": [f"listing.domains | length == {number}"]}}
+
+
+def _read_sample(folder: Path, task: dict[str, t.Any]) -> dict[str, t.Any]:
+    """One of the domains that a task lists."""
+    copy = {"content": "{{ listing.domains | first | to_json }}", "dest": f"{folder}/sample.json"}
+    _play(folder / "sample.yml", task, {"ansible.builtin.copy": {**copy, "mode": "0600"}})
+    return t.cast("dict[str, t.Any]", json.loads((folder / "sample.json").read_text()))
+
+
+def _play(path: Path, task: dict[str, t.Any], *then: dict[str, t.Any]) -> None:
+    """Run a play of one task, and of those that look at what it has listed."""
+    tasks = [{**task, "register": "listing"}, *then]
     play = {"hosts": "localhost", "connection": "local", "gather_facts": False, "tasks": tasks}
-    path = folder / "play.yml"
     path.write_text(json.dumps([play]))
     words = [sys.executable, "-m", "ansible", "playbook", "-i", "localhost,", str(path)]
     subprocess.run(words, check=True, env=_environment(), stdout=sys.stderr)
-    return t.cast("dict[str, t.Any]", json.loads(output.read_text()))
 
 
 def _environment() -> dict[str, str]:

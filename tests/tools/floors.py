@@ -108,7 +108,9 @@ _CLOCK_METHODS: t.Final = frozenset(("now", "utcnow", "today"))
 
 
 # Sent over SSH as they are, and so without a package to be relative to.
-_SENT: t.Final = frozenset(("_inventory/calls", "_inventory/definitions", "_inventory/reader"))
+_SENT: t.Final = frozenset(
+    f"_inventory/{name}" for name in ("answer", "calls", "definitions", "tables", "reader")
+)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -29,8 +29,9 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._stats.memory_gua
     MemoryGuard,
     measure_size_bytes,
 )
-from ansible_collections.headroom.libvirt.plugins.module_utils._uris import mask_uri
+from ansible_collections.headroom.libvirt.plugins.module_utils._uris import leads_here, mask_uri
 
+from .remote_journal import read_records
 from .rows import HostFacts, Row, describe_domain
 from .survey import HostReport, build_book, fetch_report
 
@@ -128,7 +129,7 @@ class _Building:
                 report.machine_uri,
                 build_book(report.data, request.look.sources),
                 report.storage,
-                _group_records(request.records, uri),
+                _group_records(_collect_records(request.records, uri, report.data)),
             )
             domains, calls = report.data["domains"], int(report.data["calls"])
             rows: list[Row] = []
@@ -153,20 +154,35 @@ class _Building:
             )
 
 
-def _group_records(records: t.Sequence[Record] | None, uri: str) -> dict[str, list[Row]] | None:
-    """Return the transactions about the host's machines, by the name of one."""
+def _collect_records(
+    own: t.Sequence[Record] | None, uri: str, report: t.Mapping[str, t.Any]
+) -> list[Record] | None:
+    """Return the unfinished transactions about the host, by the journal here and, where it was read, by its own."""
+    if own is None:
+        return None
+    records = [record for record in own if record.uri == mask_uri(uri)]
+    if "tables" in report:
+        try:
+            foreign = read_records(report["tables"], unfinished=True)
+        except HeadroomError:
+            return None
+        records += [record for record in foreign if record.uri and leads_here(record.uri)]
+    return records
+
+
+def _group_records(records: t.Sequence[Record] | None) -> dict[str, list[Row]] | None:
+    """Return the transactions by the name of a machine that they are about."""
     if records is None:
         return None
     rows: dict[str, list[Row]] = collections.defaultdict(list)
     for record in records:
-        if record.uri == mask_uri(uri):
-            for subject in record.subjects:
-                rows[subject].append(
-                    {
-                        "id": record.id,
-                        "kind": record.kind,
-                        "alive": record.alive,
-                        "problem": record.problem,
-                    }
-                )
+        for subject in record.subjects:
+            rows[subject].append(
+                {
+                    "id": record.id,
+                    "kind": record.kind,
+                    "alive": record.alive,
+                    "problem": record.problem,
+                }
+            )
     return rows

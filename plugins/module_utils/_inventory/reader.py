@@ -16,14 +16,14 @@ from __future__ import annotations
 import contextlib
 import importlib
 import itertools
-import json
 import os
-import sys
 import time
 import typing as t
-import zlib
 from pathlib import Path
 
+from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.answer import (
+    send_answer,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.calls import call_each
 from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.definitions import (
     Domain,
@@ -31,8 +31,11 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.defini
     find_local_places,
     read_definition,
 )
+from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.tables import (
+    TablesRequest,
+    read_tables,
+)
 
-MAGIC = b"headroom-look-1:"
 # Calls in flight on one connection: enough to fill a line to a distant host, but near ones are faster with few.
 _WORKERS_NEAR = 4
 _WORKERS_FAR = 32
@@ -49,7 +52,7 @@ class LookRequest(t.NamedTuple):
 
     The agents are given up on when none of them has answered for ``agent_timeout`` seconds; with ``ask_agents`` each is
     asked whether it answers at all. ``places`` are given where libvirt's files can be read; the XML as libvirt's calls
-    return it is in none of them.
+    return it is in none of them. ``tables`` are read where the reader is sent to the host.
     """
 
     sources: tuple[str, ...] = ("lease",)
@@ -58,6 +61,7 @@ class LookRequest(t.NamedTuple):
     xml: bool = False
     places: Places | None = None
     ask_agents: bool = False
+    tables: TablesRequest | None = None
 
     @property
     def needs_agents(self) -> bool:
@@ -293,8 +297,9 @@ def main(uri: str, options: dict[str, t.Any]) -> None:
             request = LookRequest(**options, places=find_local_places())
             handle = (libvirt.open if request.needs_agents else libvirt.openReadOnly)(uri)
             answer = Reader(libvirt, handle, request).look()
+            if request.tables is not None:
+                answer["tables"] = read_tables(TablesRequest(*request.tables))
         except libvirt.libvirtError as error:
             answer = {"error": str(error)}
-    sys.stdout.buffer.write(MAGIC + zlib.compress(json.dumps(answer).encode(), 1))
-    sys.stdout.buffer.flush()
+    send_answer(answer)
     os._exit(0)  # an agent that never answers keeps its thread, and libvirt waits for it

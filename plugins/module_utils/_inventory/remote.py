@@ -32,7 +32,11 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._uris import mask_uri
 
-from . import calls, definitions, reader
+from . import answer as answer_format
+from . import calls, definitions, reader, tables
+
+if t.TYPE_CHECKING:
+    import types
 
 # What libvirt knows beyond these changes where it connects to, or how: such a URI is left to libvirt.
 _KNOWN_PARAMETERS: t.Final = frozenset(
@@ -102,9 +106,23 @@ def look(
     """
     options = request._asdict()
     del options["places"]  # those of the host itself
-    arguments = (target.uri, options)
+    # as a plain tuple, which a program can be written with
+    options["tables"] = request.tables and tuple(request.tables)
+    return _run_program(uri, target, build_program(reader, (target.uri, options)), timeout)
+
+
+def fetch_tables(
+    uri: str, target: SshTarget, request: tables.TablesRequest, timeout: float
+) -> dict[str, t.Any] | None:
+    """As look(), of what the host's own user keeps in an SQLite file there; libvirt is not asked."""
+    return _run_program(uri, target, build_program(tables, (tuple(request),)), timeout)
+
+
+def _run_program(
+    uri: str, target: SshTarget, text: bytes, timeout: float
+) -> dict[str, t.Any] | None:
     with tempfile.TemporaryFile() as program:
-        program.write(build_program(arguments))
+        program.write(text)
         program.seek(0)
         try:
             process = subprocess.Popen(
@@ -116,7 +134,7 @@ def look(
         except OSError as error:
             raise ConnectionFailed(f"could not run {target.command[0]}: {error}") from error
     output, complaints = _collect(process, timeout)
-    answer = output.partition(reader.MAGIC)[2]  # what a login script prints comes before
+    answer = output.partition(answer_format.MAGIC)[2]  # what a login script prints comes before
     if process.returncode == _SSH_FAILED and not answer:
         problem = complaints.decode(errors="replace").strip()[-_MANY_DIGITS:]
         raise ConnectionFailed(f"ssh could not connect to {mask_uri(uri)}: {problem}")
@@ -155,16 +173,17 @@ def _collect(process: subprocess.Popen[bytes], timeout: float) -> tuple[bytes, b
 _reading: t.Final = threading.Lock()
 
 
-def build_program(arguments: tuple[t.Any, ...]) -> bytes:
-    """Return the program that calls the reader's main(): its files under their own names, each before who needs it."""
+def build_program(main: types.ModuleType, arguments: tuple[t.Any, ...]) -> bytes:
+    """Return the program that calls a file's main(): the files under their own names, each before who needs it."""
     with _reading:
         sources = _read_sources()
-    return _PROGRAM.format(sources=sources, main=reader.__name__, arguments=arguments).encode()
+    return _PROGRAM.format(sources=sources, main=main.__name__, arguments=arguments).encode()
 
 
 @functools.lru_cache(maxsize=1)
 def _read_sources() -> list[tuple[str, str]]:
-    return [(part.__name__, inspect.getsource(part)) for part in (calls, definitions, reader)]
+    parts = (answer_format, calls, definitions, tables, reader)
+    return [(part.__name__, inspect.getsource(part)) for part in parts]
 
 
 def _decode_answer(

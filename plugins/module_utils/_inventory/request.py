@@ -15,6 +15,7 @@ import typing as t
 from ansible_collections.headroom.libvirt.plugins.module_utils._checks import check_positive
 
 from .reader import LookRequest
+from .remote_journal import build_request
 from .rows import Selection
 
 if t.TYPE_CHECKING:
@@ -62,6 +63,7 @@ def read_request(
             sources=tuple(dict.fromkeys(params["address_sources"])),
             agent_timeout=params["agent_timeout"],
             ask_agents=params["ask_agents"],
+            tables=build_request(params["journal"]),
         ),
         selection=Selection(
             names=None if params["name"] is None else frozenset(params["name"]),

@@ -187,11 +187,11 @@ class Journal:
 
     def list_records(self, kind: str | None = None, subject: str | None = None) -> list[Record]:
         """Return the records that are kept, of that kind and about that subject, the oldest first."""
-        return _select(self._store.read(), kind, subject)
+        return select_records(self._store.read(), kind, subject)
 
     def list_unfinished(self, kind: str | None = None, subject: str | None = None) -> list[Record]:
         """As list_records(), only of those transactions that have not ended."""
-        return _select(self._store.read(unfinished=True), kind, subject)
+        return select_records(self._store.read(unfinished=True), kind, subject)
 
     def recover(
         self, record: Record, handler: Recovery, direction: Direction = "roll_back"
@@ -281,7 +281,10 @@ def choose_default_path(environ: t.Mapping[str, str], user_id: int) -> str:
     return str(pathlib.Path(state) / "headroom" / "journal.sqlite")
 
 
-def _select(records: t.Iterable[Record], kind: str | None, subject: str | None) -> list[Record]:
+def select_records(
+    records: t.Iterable[Record], kind: str | None, subject: str | None
+) -> list[Record]:
+    """Return the records of that kind and about that subject; None is any."""
     return [
         record
         for record in records

@@ -69,6 +69,29 @@ _UPSERT: t.Final = """INSERT INTO record (id, kind, subject, intent, steps, star
 _ROOM_BYTES: t.Final = 64 * 1024
 
 
+# What of the file a copy of its records needs, and how the folder of its locks is called after it.
+TABLE: t.Final = "record"
+LOCKS: t.Final = ".locks"
+
+
+def read_copy(
+    path: str,
+    version: int,
+    copies: t.Mapping[str, t.Sequence[t.Any]],
+    held: t.Collection[str],
+    *,
+    unfinished: bool = False,
+) -> list[Record]:
+    """Return the records in the rows of another machine's journal, the oldest first; ``held`` are the locks held there.
+
+    Raises HeadroomError for what cannot be such rows, as _sqlite.open_copy().
+    """
+    with _sqlite.open_copy(_SCHEMA, path, version, copies) as opened:
+        rows = opened.execute(_UNFINISHED if unfinished else _ALL).fetchall()
+    read = [records.read_row(row) for row in rows]
+    return [dataclasses.replace(record, alive=record.id in held) for record in read]
+
+
 class _File(_sqlite.Database):
     schema: t.ClassVar[_sqlite.Schema] = _SCHEMA
 
@@ -218,7 +241,7 @@ class Store:
 
     @property
     def _locks(self) -> Locks:
-        return Locks(pathlib.Path(f"{self.path}.locks"))
+        return Locks(pathlib.Path(f"{self.path}{LOCKS}"))
 
 
 def _refuse_busy(record: Record) -> Conflict:

@@ -38,7 +38,7 @@ class HostAnswer(t.NamedTuple):
     """What a host answered, or why it did not; ``uri`` is the one that it was asked by, safe to show."""
 
     uri: str
-    result: Result | None = None
+    result: t.Any = None
     problem: str | None = None
 
 
@@ -76,7 +76,13 @@ def ask_hosts(module: AnsibleModule, call: Call) -> list[HostAnswer]:
         with open_connection(uri, timeout=patience) as connection:
             return call(connection, module)
 
-    answers = run_each(dict.fromkeys(params["uris"]), ask, timeout=timeout, parallel=parallel)
+    return gather_answers(
+        run_each(dict.fromkeys(params["uris"]), ask, timeout=timeout, parallel=parallel)
+    )
+
+
+def gather_answers(answers: t.Mapping[str, t.Any]) -> list[HostAnswer]:
+    """Return the answers of run_each() by URI; raises what is wrong whichever host is asked."""
     return [_build_answer(uri, answer) for uri, answer in answers.items()]
 
 
@@ -103,7 +109,7 @@ def _call_on_host(module: AnsibleModule, call: Call) -> Result:
         return call(connection, module)
 
 
-def _build_answer(uri: str, answer: Result | HeadroomError) -> HostAnswer:
+def _build_answer(uri: str, answer: t.Any) -> HostAnswer:
     if isinstance(answer, (InvalidInput, MissingDependency, NotEnoughMemory)):
         raise answer
     if isinstance(answer, HeadroomError):

@@ -24,6 +24,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._inventory import
     reader,
     remote,
 )
+from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.answer import MAGIC
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import Connection
 
 
@@ -321,16 +322,16 @@ def test_the_program_says_what_it_saw(tmp_path: Path) -> None:
     node.write_text(
         "<node><domain type='test'><name>a</name><memory>1</memory><os><type>hvm</type></os></domain></node>"
     )
-    program = remote.build_program((f"test://{node}", {"sources": ("lease",), "ask_agents": True}))
+    program = remote.build_program(
+        reader, (f"test://{node}", {"sources": ("lease",), "ask_agents": True})
+    )
     done = subprocess.run(
         [sys.executable, "-I", "-"], input=program, capture_output=True, check=True
     )
-    report = json.loads(zlib.decompress(done.stdout.partition(reader.MAGIC)[2]))
+    report = json.loads(zlib.decompress(done.stdout.partition(MAGIC)[2]))
     assert "<name>a</name>" in report["domains"][0]["xml"]
     node.unlink()
     done = subprocess.run(
         [sys.executable, "-I", "-"], input=program, capture_output=True, check=True
     )
-    assert (
-        "node.xml" in json.loads(zlib.decompress(done.stdout.partition(reader.MAGIC)[2]))["error"]
-    )
+    assert "node.xml" in json.loads(zlib.decompress(done.stdout.partition(MAGIC)[2]))["error"]

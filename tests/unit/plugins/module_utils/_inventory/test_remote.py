@@ -24,10 +24,8 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     TimedOut,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._inventory import remote
-from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.reader import (
-    MAGIC,
-    LookRequest,
-)
+from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.answer import MAGIC
+from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.reader import LookRequest
 
 from tools import checkout
 
@@ -155,7 +153,7 @@ def build():
     try:
         for _turn in range(20):
             linecache.clearcache()  # as at the first turn
-            assert b"HEADROOM" in remote.build_program(()).upper()
+            assert b"HEADROOM" in remote.build_program(remote.reader, ()).upper()
     except Exception as error:
         failures.append(error)
 threads = [threading.Thread(target=build) for _number in range(16)]
@@ -168,10 +166,11 @@ sys.exit(str(failures[0]) if failures else 0)
 def test_threads_of_a_module_that_ansible_sends_as_an_archive_build_the_program(
     tmp_path: Path,
 ) -> None:
-    archive, folders = tmp_path / "module.zip", set()
+    archive = tmp_path / "module.zip"
+    folders: set[Path] = set()
     with zipfile.ZipFile(archive, "w") as packed:
         for path in (checkout.ROOT / "plugins/module_utils").rglob("*.py"):
-            place = "ansible_collections/headroom/libvirt" / path.relative_to(checkout.ROOT)
+            place = Path("ansible_collections/headroom/libvirt") / path.relative_to(checkout.ROOT)
             packed.write(path, str(place))
             folders.update(place.parents[:-1])
         for folder in folders:
