@@ -29,6 +29,20 @@ DEFAULT_MACHINES: t.Final[dict[str, str]] = {
     "aarch64": "virt",
     "riscv64": "virt",
 }
+# What libvirt takes on cards of other types only, or is about the bridge or host that a card was attached to.
+_OF_ATTACHMENTS: t.Final = frozenset(
+    (
+        "source",
+        "virtualport",
+        "vlan",
+        "script",
+        "downscript",
+        "target",
+        "ip",
+        "route",
+        "portForward",
+    )
+)
 _PC: t.Final = frozenset({"x86_64", "i686"})
 # QEMU has no BIOS for their machines.
 _BOOTED_BY_UEFI: t.Final = frozenset({"aarch64", "armv7l", "loongarch64", "riscv64"})
@@ -141,3 +155,18 @@ def add_interface(devices: etree._Element, network: str) -> etree._Element:
     etree.SubElement(interface, "source", network=network)
     etree.SubElement(interface, "model", type="virtio")
     return interface
+
+
+def attach_interface(card: etree._Element, network: str) -> etree._Element:
+    """Attach a card to ``network``, without what it had of its former attachment; return the element that says so."""
+    card.set("type", "network")
+    for name in ("managed", "trustGuestRxFilters"):
+        card.attrib.pop(name, None)
+    for child in [child for child in card if child.tag in _OF_ATTACHMENTS]:
+        card.remove(child)
+    backend = card.find("backend")
+    if backend is not None and backend.attrib.pop("type", None) and not backend.attrib:
+        card.remove(backend)
+    source = etree.Element("source", network=network)
+    card.insert(0, source)
+    return source

@@ -22,16 +22,17 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue.manife
     InvalidManifest,
     Manifest,
 )
-from ansible_collections.headroom.libvirt.plugins.module_utils._lxml_dep import etree
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.element_xml import (
     parse_element,
     serialise,
 )
 
-from . import allowlist
+from . import allowlist, build
 from . import template as templates
 
 if t.TYPE_CHECKING:
+    from ansible_collections.headroom.libvirt.plugins.module_utils._lxml_dep import etree
+
     Element = etree._Element
 
 _LONGEST_TEXT: t.Final = 4096
@@ -137,16 +138,7 @@ def _leave_firmware_to_host(root: Element) -> None:
 
 def _attach_cards(root: Element, network: str) -> list[Element]:
     """Attach all network cards to ``network``; return the elements that say so."""
-    sources = []
-    for card in root.iterfind("devices/interface"):
-        card.set("type", "network")
-        for tag in ("source", "virtualport", "vlan"):
-            for element in card.findall(tag):
-                card.remove(element)
-        source = etree.Element("source", network=network)
-        card.insert(0, source)
-        sources.append(source)
-    return sources
+    return [build.attach_interface(card, network) for card in root.iterfind("devices/interface")]
 
 
 def _check_text(field: str, value: object) -> None:

@@ -15,7 +15,10 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import consoles
-from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.build import add_interface
+from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.build import (
+    add_interface,
+    attach_interface,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.template import (
     find_own_disks,
 )
@@ -208,11 +211,7 @@ def _put_network(root: etree._Element, network: str) -> None:
             devices = etree.SubElement(root, "devices")
         add_interface(devices, network)
         return
-    first.set("type", "network")
-    for tag in ("source", "virtualport", "vlan"):
-        for element in first.findall(tag):
-            first.remove(element)
-    first.insert(0, etree.Element("source", network=network))
+    attach_interface(first, network)
 
 
 def _drop(root: etree._Element, *paths: str) -> None:

@@ -19,6 +19,8 @@ from corpus.places import MARK, find_kinds
 from lxml import etree
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import template
+from ansible_collections.headroom.libvirt.plugins.module_utils._clone import rewrite
+from ansible_collections.headroom.libvirt.plugins.module_utils._clone.model import Overrides
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Unsupported
 from ansible_collections.headroom.libvirt.plugins.module_utils._migrate import host_resources
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import domain_schema
@@ -68,6 +70,21 @@ def test_two_clones_share_nothing_that_one_machine_has_for_itself(situation: Sit
     first, second = (read_own_values(make_clone(situation.text, number)) for number in (1, 2))
     assert first & second == frozenset()
     assert not first & read_own_values(situation.text)
+
+
+@pytest.mark.parametrize("situation", CLONABLE, ids=name_of)
+def test_a_card_is_attached_to_the_network_of_the_task(situation: Situation) -> None:
+    """Nothing of its former attachment stays: libvirt takes none of that on a card of a network."""
+    root = rewrite.apply_hardware(
+        template.make_template(situation.text), Platform("test"), Overrides(network="default")
+    )
+    card = root.find("devices/interface")
+    assert card is not None
+    assert card.get("type") == "network"
+    assert [source.attrib for source in card.iterfind("source")] == [{"network": "default"}]
+    former = {"script", "downscript", "ip", "route", "virtualport", "portForward", "target"}
+    assert not former & {str(child.tag) for child in card}
+    assert card.find("backend[@type]") is None
 
 
 def read_own_values(text: str) -> frozenset[tuple[str, str]]:
