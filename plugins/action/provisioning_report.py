@@ -54,6 +54,10 @@ ARGUMENTS: t.Final = ArgumentSpec(
 )
 
 
+# Each page is a tenant's own.
+_FOLDER_MODE: t.Final = "0750"
+
+
 class _Page(t.NamedTuple):
     """The text of a page, and the tenant that it is for; None for the operator's."""
 
@@ -80,8 +84,12 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core has no typ
             raise AnsibleActionFail(
                 f"Failed to make the report: {error.message}", result={"error": error.as_result()}
             ) from None
+        variables = task_vars or {}
+        is_missing = self._make_folder(params["tenant_dest"], pages, variables)
         results = [
-            self._write(path, page.text, params["mode"], task_vars or {})
+            {"changed": True}
+            if page.tenant is not None and is_missing
+            else self._write(path, page.text, params["mode"], variables)
             for path, page in pages.items()
         ]
         for tenant, reason in left_out.items():
@@ -113,6 +121,22 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core has no typ
         for tenant, path in paths.items():
             pages[path] = _Page(render(report.select_tenant(tenant), templates), tenant)
         return pages, left_out
+
+    def _make_folder(
+        self, path: str | None, pages: t.Mapping[str, _Page], task_vars: dict[str, t.Any]
+    ) -> bool:
+        """Make the folder of the tenants' pages where it is missing; return whether it still is, as in check mode."""
+        if path is None or not any(page.tenant for page in pages.values()):
+            return False
+        asked: dict[str, t.Any] = {"path": path}
+        told = self._execute_module("ansible.builtin.stat", asked, task_vars=task_vars)
+        if told.get("failed") or told["stat"]["exists"]:
+            return False
+        folder = {**asked, "state": "directory", "mode": _FOLDER_MODE}
+        done = self._execute_module("ansible.builtin.file", folder, task_vars=task_vars)
+        if done.get("failed"):
+            raise AnsibleActionFail(f"Failed to make {path}: {done.get('msg')}", result=done)
+        return bool(self._task.check_mode)
 
     def _write(
         self, path: str, text: str, mode: t.Any, task_vars: dict[str, t.Any]

@@ -29,7 +29,7 @@ options:
   tenant_dest:
     description:
       - A folder that gets a page for each tenant, C(TENANT.html), with its own fleets, guests and use only, and nothing
-        of the hosts or of others.
+        of the hosts or of others. It is made where it is missing.
       - In the name of the file, whatever is no letter of ASCII, digit, C(.), C(_) or C(-) is C(~) and its bytes, so
         that V(Team A) has C(Team~20A.html). RV(pages) says which page is whose, and RV(left_out) who has none.
     type: path

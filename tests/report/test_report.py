@@ -31,7 +31,7 @@ CHARTS = 4  # of two fleets
 
 
 def write(folder: Path, **change: t.Any) -> dict[str, t.Any]:
-    """Run the module with the site's options, twice; what the first run returned."""
+    """Run the module with the site's options, in check mode and twice; what the first run returned."""
     options = {
         **site(),
         "dest": str(folder / "report.html"),
@@ -39,18 +39,22 @@ def write(folder: Path, **change: t.Any) -> dict[str, t.Any]:
         **change,
     }
     (folder / "options.json").write_text(json.dumps(options))
-    (folder / "tenants").mkdir(exist_ok=True)
     # What is read from a file is no template, just as what a host returns is none.
     given = {
         name: f"{{{{ (lookup('ansible.builtin.file', 'options.json') | from_json).{name} }}}}"
         for name in options
     }
     results = {
-        "content": "{{ [first, second] | to_json }}",
+        "content": "{{ [predicted, first, second] | to_json }}",
         "dest": str(folder / "results.json"),
         "mode": "0600",
     }
     tasks = [
+        {
+            "headroom.libvirt.provisioning_report": given,
+            "register": "predicted",
+            "check_mode": True,
+        },
         {"headroom.libvirt.provisioning_report": given, "register": "first"},
         {"headroom.libvirt.provisioning_report": given, "register": "second"},
         {"ansible.builtin.copy": results},
@@ -62,8 +66,9 @@ def write(folder: Path, **change: t.Any) -> dict[str, t.Any]:
         ["ansible-playbook", "play.json"], cwd=folder, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    first, second = json.loads((folder / "results.json").read_text())
-    assert (first["changed"], second["changed"]) == (True, False)
+    predicted, first, second = json.loads((folder / "results.json").read_text())
+    assert (predicted["changed"], first["changed"], second["changed"]) == (True, True, False)
+    assert predicted["pages"] == first["pages"]
     return t.cast("dict[str, t.Any]", first)
 
 
