@@ -6,12 +6,16 @@
 
 from __future__ import annotations
 
+import logging
 import typing as t
 
 from oslo_utils.imageutils import format_inspector
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
 from ansible_collections.headroom.libvirt.plugins.module_utils._image import header, tables
+
+# What it cannot read it warns of, thousands of times.
+format_inspector.LOG.setLevel(logging.CRITICAL)
 
 _SECTOR_BYTES: t.Final = 512
 # A raw disk may hold a table of partitions, and be the image of a CD: neither names other files.

@@ -5,11 +5,14 @@
 from __future__ import annotations
 
 import http.client
+import http.server
 import io
 import json
 import ssl
+import threading
 import typing as t
 from email.message import Message
+from pathlib import Path
 from urllib.error import HTTPError, URLError
 from urllib.parse import parse_qs
 
@@ -282,3 +285,42 @@ def test_a_window_of_more_intervals_than_a_history_has_is_refused(
     with pytest.raises(InvalidInput, match=r"window: 1000000000000 is 1000000000000 intervals of"):
         fetch(SERVER, 1e9, 1, 10**12)
     assert way.calls == []
+
+
+class Elsewhere(http.server.BaseHTTPRequestHandler):
+    """Sends whoever asks to another path, and keeps who asked for what."""
+
+    def do_POST(self) -> None:
+        t.cast("t.Any", self.server).requests.append((self.path, self.headers["Authorization"]))
+        self.send_response(302)
+        self.send_header("Location", f"http://127.0.0.1:{self.server.server_address[1]}/internal")
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    do_GET = do_POST  # noqa: N815
+
+    def log_message(self, *_words: object) -> None:
+        """Say nothing."""
+
+
+def test_no_redirection_is_followed_and_no_netrc_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """S12: a server would be given passwords that are for others, and whatever is asked of inner ones."""
+    netrc = tmp_path / ".netrc"
+    netrc.touch(mode=0o600)
+    netrc.write_text("machine 127.0.0.1 login root password s3cr3t\n")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("NETRC", str(netrc))
+    server: t.Any = http.server.HTTPServer(("127.0.0.1", 0), Elsewhere)
+    server.requests = []
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    try:
+        with pytest.raises(ConnectionFailed, match="answered 302"):
+            fetch(Prometheus(f"http://127.0.0.1:{server.server_port}", "up"), 600.0, 300, 600)
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+    assert server.requests == [("/api/v1/query_range", None)]
