@@ -422,6 +422,12 @@ host:
           elements: str
           returned: success
           sample: [default]
+        bridges:
+          description: The host's bridges, and cards under a macvtap, that it is attached to.
+          type: list
+          elements: str
+          returned: success
+          sample: [br0]
         disks:
           description:
             - The disks that come along when it moves, each with its C(target), C(path), C(pool), C(capacity_bytes), the
@@ -453,6 +459,14 @@ host:
             since: "2026-05-04T09:30:00Z"
             operation: 1f2e3d4c
             disks: [vda]
+    cards:
+      description:
+        - The names of the host's bridges and network cards, by which placement knows where guests on bridges can go.
+        - V(none) where its libvirt has no driver for interfaces.
+      type: list
+      elements: str
+      returned: when O(guests=true)
+      sample: [br0, eth0, lo]
     appliance_volumes:
       description: The names of the appliances' disks in the running pools.
       type: list

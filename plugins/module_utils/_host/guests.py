@@ -98,13 +98,8 @@ def _read_guest(domain: libvirt.virDomain, stored: HostStorage, uri: str) -> dic
         "fleet": labels.fleet,
         "tenant": labels.tenant,
         "tags": list(labels.tags),
-        "networks": sorted(
-            {
-                card.source
-                for card in definition.interfaces
-                if card.type == "network" and card.source
-            }
-        ),
+        "networks": _list_sources(definition, "network"),
+        "bridges": _list_sources(definition, "bridge", "direct"),
         "disks": [
             _read_disk(disk, chains[disk.target], stored)
             for disk in definition.disks
@@ -114,6 +109,12 @@ def _read_guest(domain: libvirt.virDomain, stored: HostStorage, uri: str) -> dic
         "dependency": labels.dependency
         and describe_remainder(labels.dependency, find_incomplete(root)),
     }
+
+
+def _list_sources(definition: domain_xml.Definition, *kinds: str) -> list[str]:
+    """Return what the guest's cards of these types are attached to."""
+    cards = (card for card in definition.interfaces if card.type in kinds)
+    return sorted({card.source for card in cards if card.source})
 
 
 def _comes_along(disk: domain_xml.Disk) -> bool:

@@ -90,7 +90,9 @@ def read_host(
 
 
 def _read_guests(connection: Connection, machine_uri: str | None) -> dict[str, t.Any]:
+    cards = api.list_cards(connection)
     return {
+        "cards": None if cards is None else sorted(cards),
         "guests": guests.read_guests(connection, read_machine_uri(connection, machine_uri)),
         "appliance_volumes": guests.list_appliance_volumes(connection),
     }

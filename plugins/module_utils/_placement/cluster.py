@@ -203,6 +203,8 @@ class Cluster:
         space: collections.Counter[PoolId] = collections.Counter()
         missing = sorted(set(guest.networks) - host.networks)
         problems = [f"has no active network {name}" for name in missing]
+        lacking = set() if host.cards is None else set(guest.bridges) - host.cards
+        problems += [f"has no bridge or network card {name}" for name in sorted(lacking)]
         source = self.hosts.get(self.where[guest.uuid])
         for disk in guest.disks:
             if self._is_shared(disk.pool, source, host):

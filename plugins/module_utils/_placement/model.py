@@ -49,6 +49,7 @@ class PlacementGuest:
     fleet: str | None = None
     tags: tuple[str, ...] = ()
     networks: tuple[str, ...] = ()
+    bridges: tuple[str, ...] = ()
     disks: tuple[PlacementDisk, ...] = ()
     busy: str | None = None
     machine: t.Mapping[str, t.Any] | None = dataclasses.field(default=None, hash=False)
@@ -77,8 +78,9 @@ class HostView:
     """A host that answered.
 
     ``vcpus`` and ``memory_bytes`` are what it may promise in all: overcommitted, less its reserves. ``bases`` are the
-    appliances' volumes that it has. ``maintenance`` is the reason of its mark, None without one; ``remembered`` the
-    guests that it had before it was drained, and ``refuges`` the hosts on which these may be.
+    appliances' volumes that it has, ``cards`` its bridges and network cards (None where it does not tell them).
+    ``maintenance`` is the reason of its mark, None without one; ``remembered`` the guests that it had before it was
+    drained, and ``refuges`` the hosts on which these may be.
     """
 
     name: str
@@ -88,6 +90,7 @@ class HostView:
     pools: tuple[PlacementPool, ...] = ()
     bases: frozenset[str] = frozenset()
     networks: frozenset[str] = frozenset()
+    cards: frozenset[str] | None = None
     maintenance: str | None = None
     remembered: tuple[RememberedGuest, ...] = ()
     refuges: tuple[str, ...] = ()

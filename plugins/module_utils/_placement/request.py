@@ -240,6 +240,7 @@ def _read_host(name: str, facts: Value) -> HostView:
             for network in facts["networks"].require_items()
             if network["active"].value
         ),
+        cards=_read_cards(facts["cards"]),
         maintenance=None
         if mark.value is None
         else mark["reason"].read_optional(Value.require_text) or "maintenance",
@@ -268,10 +269,18 @@ def _read_guest(guest: Value) -> PlacementGuest:
         fleet=guest["fleet"].read_optional(Value.require_text),
         tags=tuple(tag.require_text() for tag in guest["tags"].require_items()),
         networks=tuple(network.require_text() for network in guest["networks"].require_items()),
+        bridges=tuple(_read_cards(guest["bridges"]) or ()),
         disks=tuple(_read_disk(disk) for disk in guest["disks"].require_items()),
         busy=guest["busy"].read_optional(Value.require_text),
         machine=guest["machine"].read_optional(Value.require_machine),
     )
+
+
+def _read_cards(cards: Value) -> frozenset[str] | None:
+    """Return names of cards; None where the host does not tell them, or had not got that field yet."""
+    if cards.value is None:
+        return None
+    return frozenset(card.require_text() for card in cards.require_items())
 
 
 def _read_disk(disk: Value) -> PlacementDisk:

@@ -66,6 +66,14 @@ def run(action: str, hosts: list[dict[str, t.Any]], **params: t.Any) -> dict[str
     return placement_plan_info.run(t.cast("t.Any", types.SimpleNamespace(params=values)))
 
 
+def test_what_the_hosts_tell_of_bridges_is_read() -> None:
+    guests = [guest("x", bridges=["br0"])]
+    hosts = [host("a", *guests), host("b", cards=["eth0"])]
+    assert "b has no bridge or network card br0" in str(run("drain", hosts, host=["a"])["reasons"])
+    hosts[1] = host("b", cards=["br0"])
+    assert run("drain", hosts, host=["a"])["moves"][0]["destination"] == "b"
+
+
 def test_a_drain() -> None:
     plan = run(
         "drain",

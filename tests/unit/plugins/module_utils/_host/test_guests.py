@@ -126,6 +126,15 @@ def test_a_disk_that_is_in_no_pool(connection: Connection) -> None:
     )
 
 
+def test_a_guest_says_which_bridges_it_needs(connection: Connection) -> None:
+    cards = (
+        "<interface type='bridge'><source bridge='br0'/></interface>"
+        "<interface type='direct'><source dev='eth1' mode='bridge'/></interface>"
+    )
+    guest = seen(connection, "web-1", cards)
+    assert (guest["networks"], guest["bridges"]) == (["default"], ["br0", "eth1"])
+
+
 def test_a_guest_that_no_other_host_can_take_says_so(connection: Connection) -> None:
     share = "<filesystem type='mount'><source dir='/srv/share'/><target dir='share'/></filesystem>"
     assert seen(connection, "web-1", share)["busy"] is None

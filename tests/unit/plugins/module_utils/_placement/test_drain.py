@@ -134,6 +134,18 @@ def test_a_host_without_the_pool_or_the_network_is_no_destination() -> None:
     )
 
 
+def test_a_host_without_the_bridge_is_no_destination() -> None:
+    """Told before anything moves, as the preflight of each move would; a host that tells no cards is tried."""
+    one = guest("x", bridges=("br0",))
+    without = host("b", cards=frozenset({"eth0"}))
+    refused = why(plan_drain([host("a", one), without], ["a"], PLAIN))
+    assert refused == "x cannot leave a: b has no bridge or network card br0."
+    for other in (host("c", cards=frozenset({"br0", "eth0"})), host("c", cards=None)):
+        assert destinations(plan_drain([host("a", one), without, other], ["a"], PLAIN)) == {
+            "x": "c"
+        }
+
+
 def test_the_pool_that_is_named_is_the_one_that_counts() -> None:
     pools = (PlacementPool("default", IMAGES, 0), PlacementPool("fast", "/fast", 9 * GIB))
     hosts = [host("a", guest("x", disk=5)), host("b", pools=pools)]
