@@ -44,6 +44,7 @@ if t.TYPE_CHECKING:
     from .database import Database
     from .request import SamplingRequest
     from .series import Sample
+    from .verdict import Finding, HealthCheck
 
 
 _SCALE: t.Final = (
@@ -180,9 +181,9 @@ def _parse_moment(text: str | None) -> float | None:
 
 def probe_members(
     connection: Connection,
-    checks: t.Mapping[str, health.HealthCheck | None],
+    checks: t.Mapping[str, HealthCheck | None],
     members: t.Mapping[str, t.Sequence[FleetMember]],
-) -> dict[str, dict[str, health.Finding]]:
+) -> dict[str, dict[str, Finding]]:
     """Return what the ``members`` of each fleet that has a check show, by fleet and UUID."""
     return health.probe_fleets(
         connection,
@@ -198,7 +199,7 @@ def keep_verdicts(
     connection: sqlite3.Connection,
     request: SamplingRequest,
     members: t.Sequence[FleetMember],
-    findings: t.Mapping[str, health.Finding],
+    findings: t.Mapping[str, Finding],
     now: float,
     result: t.Mapping[str, t.Any],
 ) -> dict[str, t.Any]:

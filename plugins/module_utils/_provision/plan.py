@@ -76,6 +76,7 @@ def decide(
     rule: Rule,
     forecaster: Forecaster,
     unlikely: Forecaster | None = None,
+    *,
     upkeep: Upkeep | None = None,
 ) -> Plan:
     """Return the plan for ``observed`` under ``rule``.
@@ -127,8 +128,7 @@ def _look_out(
     requirement = _require_calibration(
         observed, rule, assess(observed.series, rule, forecaster, observed.now)
     )
-    trial = rollout.find_trial(observed, upkeep)
-    ward = health.triage(observed, upkeep, {trial} - {None})
+    ward = health.triage(observed, upkeep, rollout.find_trials(observed, upkeep))
     observed = ward.observed
     to_run = _count_to_run(requirement, rule, _count_present(observed, ward))
     need = max(to_run, requirement.keep or 0)

@@ -105,13 +105,14 @@ def chart_course(
     return _advance(observed, upkeep, need, memory)
 
 
-def find_trial(observed: Observation, upkeep: Upkeep) -> str | None:
-    """Return the version that has yet to prove itself; None where there is none, or it has failed already."""
+def find_trials(observed: Observation, upkeep: Upkeep) -> frozenset[str]:
+    """Return the version that has yet to prove itself; nothing where there is none, or it has failed already."""
     if upkeep.appliance is None:
-        return None
+        return frozenset()
     ours = [member for member in observed.members if _is_versioned(member)]
     memory = _look_back(observed.memory, ours, upkeep.appliance)
-    return None if memory.failed or memory.stable == upkeep.appliance else upkeep.appliance
+    is_over = memory.failed is not None or memory.stable == upkeep.appliance
+    return frozenset() if is_over else frozenset({upkeep.appliance})
 
 
 def list_unproven(observed: Observation, upkeep: Upkeep, course: Course) -> frozenset[str]:

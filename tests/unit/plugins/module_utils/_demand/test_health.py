@@ -127,7 +127,7 @@ def test_a_host_is_asked_for_addresses_and_for_who_hangs(node: Connection) -> No
     targets = []
     for name in ("web-1", "web-2"):
         domain = node.handle.defineXMLFlags(DOMAIN.format(name=name))
-        domain.create()
+        domain.createWithFlags()
         targets.append(Target(domain.UUIDString(), name, "running"))
     targets.append(Target("gone", "web-3", "paused", "ioerror"))
     check = HealthCheck(port=80, timeout=0.5)

@@ -47,7 +47,7 @@ LABELS = st.builds(
 def test_labels_touch_labels_alone_and_once(metadata: Metadata, labels: Labels) -> None:
     relabelled = relabel(metadata, labels)
     assert relabel(relabelled, labels) == relabelled
-    same = {"fleet": None, "tenant": None, "tags": (), "labelled": False}
+    same: dict[str, t.Any] = {"fleet": None, "tenant": None, "tags": (), "labelled": False}
     assert relabelled._replace(**same) == metadata._replace(**same)
     assert set(labels.add) <= set(relabelled.tags)
     if labels.fleet is None:

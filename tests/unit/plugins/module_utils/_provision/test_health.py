@@ -32,7 +32,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._provision.upkeep
 
 MINUTE = 60
 RULE = Rule(capacity=10, max=12, interval=MINUTE, headroom=0, cooldown=MINUTE)
-WELL: t.Final = {"healthy": True, "health_kind": "passed", "has_passed": True}
+WELL: t.Final[dict[str, t.Any]] = {"healthy": True, "health_kind": "passed", "has_passed": True}
 
 
 def member(number: int, **more: t.Any) -> Member:

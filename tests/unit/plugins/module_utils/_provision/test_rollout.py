@@ -68,7 +68,7 @@ class World:
         return Observation(
             "web",
             self.now + 5,
-            Series(MINUTE, self.now - 9 * MINUTE, (self.demand,) * 10),
+            Series(MINUTE, int(self.now) - 9 * MINUTE, (self.demand,) * 10),
             Size(1, 10, 100),
             tuple(map(self._look, self.members.values())),
             rooms=(HostRoom("a", Size(90, 900, 9000)), HostRoom("b", Size(90, 900, 9000))),
@@ -96,7 +96,9 @@ class World:
         )
 
     def decide(self) -> Plan:
-        return decide(self.observe(), self.rule, TrendRule(0.5), TrendRule(0.01), self.upkeep)
+        return decide(
+            self.observe(), self.rule, TrendRule(0.5), TrendRule(0.01), upkeep=self.upkeep
+        )
 
     def run(self, chance: random.Random | None = None) -> Plan:
         """Plan, and carry it out; with ``chance`` a run may be killed at any moment, before or after it recorded."""
@@ -314,7 +316,9 @@ def test_a_rollout_may_wait_for_the_trough() -> None:
     values = (*range(10, 50, 2), *range(50, 10, -2))
 
     def phase(values: t.Sequence[float]) -> str:
-        series = Series(MINUTE, world.now - (len(values) - 1) * MINUTE, tuple(map(float, values)))
+        series = Series(
+            MINUTE, int(world.now) - (len(values) - 1) * MINUTE, tuple(map(float, values))
+        )
         return decide(
             dataclasses.replace(observed, series=series), RULE, TrendRule(0.5), upkeep=world.upkeep
         ).phase

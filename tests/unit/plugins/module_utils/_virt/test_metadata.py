@@ -118,7 +118,7 @@ def test_what_a_newer_release_wrote_stays(value: Metadata) -> None:
     metadata.put_in(domain, value)
     (element,) = domain.findall("metadata/*")
     assert metadata.read_element(element) == value
-    assert [child.attrib for child in metadata.find_unknown(element)] == [{"rack": "7"}]
+    assert [dict(child.attrib) for child in metadata.find_unknown(element)] == [{"rack": "7"}]
     bare = metadata.build_bare_element(value, metadata.find_unknown(element))
     assert [child.text for child in metadata.find_unknown(bare)] == ["eu"]
     assert len(metadata.find_unknown(element)) == 1
