@@ -52,6 +52,17 @@ _NO_RIGHTS: t.Final = (
 _ATTEMPTS: t.Final = 100
 
 
+# What comes of an answer that is none of read_tables().
+_NO_ROWS: t.Final = (
+    sqlite3.Error,
+    TypeError,
+    ValueError,
+    LookupError,
+    AttributeError,
+    OverflowError,
+)
+
+
 class _Broken(Exception):
     """The file is no sound SQLite database; leaves this module only as a warning."""
 
@@ -343,25 +354,44 @@ def migrate(connection: sqlite3.Connection, path: str, schema: Schema) -> None:
 
 @contextlib.contextmanager
 def open_copy(
-    schema: Schema, path: str, version: int, copies: t.Mapping[str, t.Sequence[t.Any]]
+    schema: Schema, answer: t.Any, tables: t.Iterable[str]
 ) -> t.Iterator[sqlite3.Connection]:
-    """Yield a database in memory with rows of another machine's file at ``path``, whose schema was of that version.
+    """Yield a database in memory with rows of ``tables`` of another host's file, as read_tables() returns them.
 
-    ``copies`` is {table: (columns, rows)}; tables and columns that this release does not know are left out. Raises
-    HeadroomError for what cannot be such rows: a host may answer anything.
+    Columns that this release does not know are left out; it is empty where the host has no such file. Raises
+    HeadroomError for what could not be read, and for what cannot be such rows: a host may answer anything.
     """
-    if version > len(schema.migrations):
-        raise _refuse_newer(schema, path, version)
     with contextlib.closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
-        migrate(connection, path, schema)
+        migrate(connection, ":memory:", schema)
         try:
-            for table, (columns, rows) in copies.items():
-                _insert(connection, table, columns, rows)
-        except (sqlite3.Error, TypeError, ValueError, LookupError, OverflowError) as error:
-            raise HeadroomError(
-                f"{schema.option}: what {path} holds cannot be read: {error}"
-            ) from error
+            _fill(connection, schema, answer, tables)
+        except _NO_ROWS as error:
+            raise _refuse_copy(schema, repr(error)) from error
         yield connection
+
+
+def _fill(
+    connection: sqlite3.Connection,
+    schema: Schema,
+    answer: t.Mapping[str, t.Any],
+    tables: t.Iterable[str],
+) -> None:
+    path = str(answer["path"])
+    if answer.get("absent"):
+        return
+    if "error" in answer:
+        raise _refuse_copy(schema, f"{path}: {answer['error']}")
+    if not answer["is_empty"] and answer["application"] != schema.application_id:
+        raise _refuse_copy(schema, f"{path} is another program's SQLite database")
+    if int(answer["version"]) > len(schema.migrations):
+        raise _refuse_newer(schema, path, int(answer["version"]))
+    for table in tables:
+        columns, rows = answer["tables"][table]
+        _insert(connection, table, columns, rows)
+
+
+def _refuse_copy(schema: Schema, problem: str) -> HeadroomError:
+    return HeadroomError(f"{schema.option}: what the host has cannot be read: {problem}")
 
 
 def _insert(

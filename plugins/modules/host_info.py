@@ -327,8 +327,8 @@ host:
             default: 884763262976
     maintenance:
       description:
-        - The mark of a host in maintenance, V(none) for a host without it, and where this module does not run on the
-          host.
+        - The mark of a host in maintenance, V(none) for a host without it, and where this module neither runs on the
+          host nor reaches it by SSH.
       type: dict
       returned: success
       contains:
@@ -354,6 +354,34 @@ host:
           elements: str
           returned: success
           sample: [kvm1, kvm2]
+    leases:
+      description:
+        - Which provisioning runs have claimed which fleets on the host, see M(headroom.libvirt.fleet_lease); known
+          where RV(host.maintenance) is.
+      type: list
+      elements: dict
+      returned: success
+      contains:
+        fleet:
+          description: The fleet.
+          type: str
+          returned: success
+          sample: web
+        holder:
+          description: Who may change it.
+          type: str
+          returned: success
+          sample: controller-4711
+        since:
+          description: Since when, in epoch seconds.
+          type: float
+          returned: success
+          sample: 1795392000.0
+        until:
+          description: Until when, unless it is renewed.
+          type: float
+          returned: success
+          sample: 1795392600.0
     guests:
       description: The guests by name, with what they take.
       type: list

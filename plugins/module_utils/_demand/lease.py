@@ -40,6 +40,15 @@ def read(connection: sqlite3.Connection, fleet: str, now: float) -> Lease | None
     return Lease(*row) if row else None
 
 
+def read_all(connection: sqlite3.Connection, now: float) -> dict[str, Lease]:
+    """Return the leases that are in force, by fleet."""
+    rows = connection.execute(
+        "SELECT fleet, holder, since, until FROM lease WHERE until > ? AND until <= ? ORDER BY fleet",
+        (now, now + LONGEST_SECONDS),
+    ).fetchall()
+    return {fleet: Lease(*values) for fleet, *values in rows}
+
+
 def acquire(
     connection: sqlite3.Connection, fleet: str, holder: str, seconds: float, now: float
 ) -> Lease:

@@ -41,7 +41,7 @@ class TablesRequest(t.NamedTuple):
 
 
 def read_tables(request: TablesRequest) -> dict[str, t.Any]:
-    """Return ``{path, application, version, tables: {name: [columns, rows]}, held}``.
+    """Return ``{path, is_empty, application, version, tables: {name: [columns, rows]}, held}``.
 
     ``{path, absent}`` where there is no such file, ``{path, error}`` where it cannot be read. Nothing is changed.
     """
@@ -66,7 +66,9 @@ def _read(path: str, request: TablesRequest) -> dict[str, t.Any]:
         # Whoever takes a lock does so in a transaction: asking for one takes it for a moment.
         connection.execute("BEGIN IMMEDIATE")
         try:
+            (number,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
             return {
+                "is_empty": number == 0,
                 "application": connection.execute("PRAGMA application_id").fetchone()[0],
                 "version": connection.execute("PRAGMA user_version").fetchone()[0],
                 "tables": {name: _read_table(connection, name) for name in request.tables},

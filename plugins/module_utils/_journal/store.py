@@ -74,21 +74,15 @@ TABLE: t.Final = "record"
 LOCKS: t.Final = ".locks"
 
 
-def read_copy(
-    path: str,
-    version: int,
-    copies: t.Mapping[str, t.Sequence[t.Any]],
-    held: t.Collection[str],
-    *,
-    unfinished: bool = False,
-) -> list[Record]:
-    """Return the records in the rows of another machine's journal, the oldest first; ``held`` are the locks held there.
+def read_copy(answer: t.Any, *, unfinished: bool = False) -> list[Record]:
+    """Return the records in what was read of another host's journal, the oldest first.
 
-    Raises HeadroomError for what cannot be such rows, as _sqlite.open_copy().
+    Raises HeadroomError as _sqlite.open_copy(), whose ``answer`` it is.
     """
-    with _sqlite.open_copy(_SCHEMA, path, version, copies) as opened:
+    with _sqlite.open_copy(_SCHEMA, answer, (TABLE,)) as opened:
         rows = opened.execute(_UNFINISHED if unfinished else _ALL).fetchall()
     read = [records.read_row(row) for row in rows]
+    held = answer.get("held", ())
     return [dataclasses.replace(record, alive=record.id in held) for record in read]
 
 

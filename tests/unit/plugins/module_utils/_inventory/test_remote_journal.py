@@ -208,6 +208,15 @@ def test_columns_of_another_release_are_left_out_and_a_newer_schema_is_refused(
         remote_journal.read_records(spoil(answer, version=99), unfinished=False)
 
 
+def test_the_database_of_another_program_is_no_journal(tmp_path: Path) -> None:
+    path = tmp_path / "foreign.sqlite"
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE bookmark (url TEXT)")
+    answer = tables.read_tables(remote_journal.build_request(str(path)))
+    with pytest.raises(HeadroomError, match="another program's"):
+        remote_journal.read_records(answer, unfinished=False)
+
+
 def test_a_record_that_cannot_be_read_is_a_record_with_a_problem(journal: Journal) -> None:
     with contextlib.closing(sqlite3.connect(journal.path)) as connection, connection:
         connection.execute("UPDATE record SET steps = 'x' WHERE state = 'unfinished'")
