@@ -60,9 +60,8 @@ class Locks:
 
     def reserve_room(self, name: str, size_bytes: int) -> bool:
         """Have the lock's file take at least that much of the disk; return False when there is no room for it."""
-        self.directory.mkdir(mode=0o700, exist_ok=True)
-        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-        descriptor = os.open(self._path(name), flags, 0o600)
+        ensure_private_folder(self.directory)
+        descriptor = open_own(self._path(name), os.O_RDWR | os.O_CREAT)
         before_bytes = os.fstat(descriptor).st_size
         try:
             if before_bytes < size_bytes:
@@ -78,7 +77,7 @@ class Locks:
     def release_room(self, name: str) -> None:
         """Give up the room that the lock's file takes."""
         with contextlib.suppress(FileNotFoundError):
-            os.truncate(self._path(name), 0)
+            os.close(open_own(self._path(name), os.O_WRONLY | os.O_TRUNC))
 
     def remove(self, name: str) -> None:
         """Remove the file of a lock; who still holds it has it for as long as the descriptor is open."""
