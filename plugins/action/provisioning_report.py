@@ -86,7 +86,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core has no typ
             ) from None
         variables = task_vars or {}
         is_missing = self._make_folder(params["tenant_dest"], pages, variables)
-        results = [
+        results: list[dict[str, t.Any]] = [
             {"changed": True}
             if page.tenant is not None and is_missing
             else self._write(path, page.text, params["mode"], variables)

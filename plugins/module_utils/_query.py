@@ -65,8 +65,12 @@ class Query:
 
         What ``data`` does not have yields None, as JMESPath says; a function that gets a wrong type is an error.
         """
+        return self.evaluate_with(jmespath.visitor.TreeInterpreter(), data)
+
+    def evaluate_with(self, interpreter: t.Any, data: t.Any) -> t.Any:
+        """Return what the expression yields by another interpreter of jmespath's kind; raises as ``evaluate`` does."""
         try:
-            return self.compiled.search(data)
+            return interpreter.visit(self.compiled.parsed, data)
         except jmespath.exceptions.JMESPathTypeError as error:
             raise self._describe_type_error(error) from error
         except (jmespath.exceptions.JMESPathError, ValueError, RecursionError) as error:

@@ -31,6 +31,8 @@ options:
       - A JMESPath expression that yields a number of 0 or more over C({domains, totals}), as
         M(headroom.libvirt.domain_stats_info) returns them of this host's machines of the fleet, with rates against the
         run before.
+      - Where a machine that runs does not tell all that the expression looks at, the demand is missing data, and no sum
+        over the others. Say what counts instead with C(||) or C(not_null), or leave such machines out with a filter.
       - Try it with O(headroom.libvirt.domain_stats_info#module:query) and an interval.
     type: str
   prometheus:

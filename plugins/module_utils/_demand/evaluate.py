@@ -18,6 +18,7 @@ import typing as t
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
 from ansible_collections.headroom.libvirt.plugins.module_utils._stats import rates
 from ansible_collections.headroom.libvirt.plugins.module_utils._stats.totals import (
+    GROUPS,
     summarise_domains,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._text import (
@@ -27,6 +28,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._text import (
 
 from .amount import require_amount
 from .series import Sample
+from .trace import trace_query
 
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._query import Query
@@ -137,11 +139,61 @@ def evaluate(
     )
     if unknown:
         return Sample(now, None, reason=unknown)
+    return _measure(query, machines, changes, now)
+
+
+def _measure(
+    query: Query, machines: t.Sequence[MemberSample], changes: t.Mapping[str, t.Any], now: float
+) -> Sample:
+    """Return what the expression yields, missing where a machine that runs has not all that it looks at."""
     domains = [
         {**machine.sample.as_dict(), "rates": changes[machine.sample.uuid]} for machine in machines
     ]
-    result = query.evaluate({"domains": domains, "totals": summarise_domains(domains)})
-    return Sample(now, _check_result(query, result))
+    running = [domain for machine, domain in zip(machines, domains) if machine.runs]
+    others = [domain for machine, domain in zip(machines, domains) if not machine.runs]
+    totals = _hide_partial_totals(summarise_domains(domains), running)
+    result, trace = trace_query(query, {"domains": domains, "totals": totals}, others)
+    if trace.partial:
+        names = join_names(trace.partial)
+        return Sample(
+            now,
+            None,
+            reason=f"not every machine that runs tells {names}, which the demand is made of",
+        )
+    value = _check_result(query, result)
+    if trace.unheard:
+        names = join_names(trace.unheard)
+        raise InvalidInput(query.option, query.text, f"names {names}, which no member has", _REMEDY)
+    return Sample(now, value)
+
+
+def _hide_partial_totals(
+    totals: dict[str, t.Any], running: t.Sequence[t.Mapping[str, t.Any]]
+) -> dict[str, t.Any]:
+    """Return ``totals`` without the sums of what one of the ``running`` machines has not told."""
+    rates = totals["rates"]
+    return {
+        **totals,
+        **{group: _hide_partial(group, totals[group], running) for group in GROUPS},
+        "rates": rates
+        and {
+            group: _hide_partial(group, rates[group], [domain["rates"] or {} for domain in running])
+            for group in GROUPS
+        },
+    }
+
+
+def _hide_partial(
+    group: str, sums: t.Mapping[str, t.Any] | None, parts: t.Sequence[t.Mapping[str, t.Any]]
+) -> dict[str, t.Any] | None:
+    if sums is None:
+        return None
+    own = [part.get(group) or {} for part in parts]
+    figures = [{**values, **(values.get("total") or {})} for values in own]
+    return {
+        name: None if any(known.get(name) is None for known in figures) else value
+        for name, value in sums.items()
+    }
 
 
 def uses_rates(query: Query) -> bool:

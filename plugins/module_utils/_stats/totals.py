@@ -33,6 +33,7 @@ _TABLES: t.Final[dict[str, tuple[t.Sequence[fields.Field], bool]]] = {
     "interface": (fields.INTERFACE, True),
 }
 # What a group has beside the table's fields.
+GROUPS: t.Final = tuple(_TABLES)
 _BESIDE: t.Final[dict[str, tuple[str, ...]]] = {
     "vcpu": ("current", "maximum"),
     "memory": ("used_bytes",),

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import typing as t
 
@@ -219,3 +220,65 @@ def test_the_load_is_not_known_where_one_machine_did_not_tell() -> None:
         machines = [told, other]
         assert compute_load(machines, compute_rates(before, machines)) is None
     assert compute_load([told], compute_rates(None, [told])) is None
+
+
+def without(one: MemberSample, *path: str) -> MemberSample:
+    """The machine, of which something is not known."""
+    stats = copy.deepcopy(dict(one.sample.stats))
+    part: t.Any = stats
+    for name in path[:-1]:
+        part = part[name]
+    part[path[-1]] = None
+    return dataclasses.replace(one, sample=dataclasses.replace(one.sample, stats=stats))
+
+
+@pytest.mark.parametrize(
+    ("expression", "path", "name"),
+    [
+        (CORES, ("cpu",), "cpu"),
+        (CORES, ("cpu", "time_seconds"), "used_cores"),
+        ("totals.rates.cpu.used_cores", ("cpu",), "used_cores"),
+        ("sum(domains[].block.total.rd_reqs)", ("block", "total", "rd_reqs"), "rd_reqs"),
+        ("totals.block.rd_reqs", ("block", "total", "rd_reqs"), "rd_reqs"),
+        ("max(domains[?state=='running'].cpu.time_seconds)", ("cpu",), "cpu"),
+        ("length(domains) && sum(domains[].cpu.time_seconds)", ("cpu",), "cpu"),
+        ("sum(values(domains[1].{a: cpu.time_seconds}) | [?@])", ("cpu",), "cpu"),
+    ],
+)
+def test_a_sum_over_a_part_of_the_machines_is_missing(
+    expression: str, path: tuple[str, ...], name: str
+) -> None:
+    before = previous(machine("a", 5, at=100), machine("b", 1, at=100))
+    whole = demand(expression, machine("a", 10), machine("b", 16), before=before)
+    assert whole.is_measured
+    found = demand(expression, machine("a", 10), without(machine("b", 16), *path), before=before)
+    assert found.value is None
+    assert f"not every machine that runs tells {name}," in (found.reason or "")
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "sum(domains[].[cpu.time_seconds || `0`][])",
+        "sum(domains[].not_null(cpu.time_seconds, `0`))",
+        "sum(domains[?cpu].cpu.time_seconds)",
+        "sum(domains[?cpu.time_seconds > `0`].cpu.time_seconds)",
+    ],
+)
+def test_who_says_what_counts_in_place_of_what_is_missing_gets_that(expression: str) -> None:
+    assert demand(expression, machine("a", 10), without(machine("b", 16), "cpu")) == known(10)
+
+
+def test_machines_that_do_not_run_may_tell_nothing() -> None:
+    off = without(machine("b", 16, state=OFF), "cpu")
+    before = previous(machine("a", 5, at=100), off)
+    for expression in (CORES, "totals.rates.cpu.used_cores"):
+        assert demand(expression, machine("a", 10), off, before=before) == known(0.5)
+
+
+@pytest.mark.parametrize(
+    "expression", ["sum(domains[].cpu.tiem_seconds)", "length(domains[].nmae)"]
+)
+def test_a_name_that_no_machine_has_is_no_demand_of_0(expression: str) -> None:
+    with pytest.raises(InvalidInput, match=r"names (tiem_seconds|nmae), which no member has"):
+        demand(expression, machine("a", 10), machine("b", 16))

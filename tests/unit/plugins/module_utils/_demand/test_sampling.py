@@ -177,11 +177,10 @@ def test_rates_are_missing_at_first(host: Connection, path: str) -> None:
     (row,) = result["history"]
     assert (row["timestamp"], row["value"], row["whole"]) == (1_795_392_003.0, None, False)
     assert row["reason"] == result["sample"]["reason"]
-    assert sample(host, path, query=rates, at=13)["sample"] == {
-        "timestamp": 1_795_392_013.0,
-        "value": 0.0,
-        "reason": None,
-    }
+    # The test driver's guests tell no CPU time, now or later, and that is no demand of 0.
+    later = sample(host, path, query=rates, at=13)["sample"]
+    assert later["value"] is None
+    assert "not every machine that runs tells cpu" in later["reason"]
 
 
 def test_a_broken_history_is_told_and_a_new_one_begun(
