@@ -86,14 +86,17 @@ def gather_answers(answers: t.Mapping[str, t.Any]) -> list[HostAnswer]:
     return [_build_answer(uri, answer) for uri, answer in answers.items()]
 
 
-def merge_rows(key: str) -> Merge:
-    """Return what makes one result of rows that each host has under ``key``, each with the ``uri`` of its host."""
+def merge_rows(*keys: str) -> Merge:
+    """Return what makes one result of rows that each host has under ``keys``, each with the ``uri`` of its host."""
 
     def merge(answers: t.Sequence[HostAnswer]) -> Result:
-        rows: list[dict[str, t.Any]] = []
+        rows: dict[str, list[dict[str, t.Any]]] = {key: [] for key in keys}
         for answer in answers:
-            rows += [{**row, "uri": answer.uri} for row in (answer.result or {}).get(key, ())]
-        return {key: rows, "hosts": describe_hosts(answers)}
+            for key in keys:
+                rows[key] += [
+                    {**row, "uri": answer.uri} for row in (answer.result or {}).get(key, ())
+                ]
+        return {**rows, "hosts": describe_hosts(answers)}
 
     return merge
 
