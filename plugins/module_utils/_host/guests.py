@@ -132,7 +132,9 @@ def _explain_busy(
         return reason
     if root.find("devices/disk/mirror") is not None:
         return "one of its disks is being copied"
-    return explain_bound(domains.read_definition_element(domain), is_running=is_running)
+    # what runs has been given sockets and addresses that its definition does not ask for
+    definition = domains.read_definition_element(domain) if is_running else root
+    return explain_bound(definition, is_running=is_running)
 
 
 def _read_disk(disk: domain_xml.Disk, chain: DiskLayers, stored: HostStorage) -> dict[str, t.Any]:
