@@ -551,6 +551,6 @@ SITUATIONS: t.Final = (
             "<metadata/vm>",
             "<devices/interface/filterref/parameter name='IP'>",
         ),
-        moved=(("cdrom", "file"), ("network", "filter")),
+        moved=(("graphics", "port"), ("cdrom", "file"), ("network", "filter")),
     ),
 )

@@ -226,7 +226,12 @@ SITUATIONS: t.Final = (
             "<devices/serial type='tcp'>",
             "<devices/serial type='udp'>",
         ),
-        moved=(("console", "folder"), ("console", "none"), ("console", "none")),
+        moved=(
+            ("console", "folder"),
+            ("console", "none"),
+            ("console", "none"),
+            ("console", "port"),
+        ),
     ),
     Situation(
         "virt-install: a console on a device of the host",
@@ -247,6 +252,7 @@ SITUATIONS: t.Final = (
         ),
         kept=('keymap="de"', "force-shared", '127.0.0.1"'),
         gone=("5917", "hunter2", "2026-12-24", 'address="0.0.0.0"'),
+        moved=(("graphics", "port"),),
     ),
     Situation(
         "virt-install: a screen on the host's own address",
@@ -257,7 +263,10 @@ SITUATIONS: t.Final = (
         ),
         kept=('copypaste="no"', 'name="main"', "defaultMode"),
         gone=("5906",),
-        moved=(("graphics", "none"),),
+        moved=(
+            ("graphics", "port"),
+            ("graphics", "none"),
+        ),
     ),
     Situation(
         "virt-install: a kernel of the host",
@@ -382,6 +391,7 @@ SITUATIONS: t.Final = (
             "<protocol type='raw'/></smartcard>"
         ),
         refused=("<devices/smartcard/source>", "spicevmc"),
+        moved=(("console", "port"),),
     ),
     Situation(
         "virsh edit: a smartcard of certificates",
@@ -408,6 +418,7 @@ SITUATIONS: t.Final = (
             "</backend></rng>"
         ),
         refused=("<devices/rng/backend/source>", "random or builtin"),
+        moved=(("console", "port"),),
     ),
     Situation(
         "virsh edit: sound into a file",

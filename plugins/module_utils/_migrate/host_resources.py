@@ -44,6 +44,7 @@ Proof = t.Literal[
     "secret",
     "card",
     "cpus",
+    "port",
     "none",
 ]
 
@@ -327,6 +328,8 @@ def _read_stream(tag: str, kind: str, source: etree._Element | None) -> t.Iterat
         address = read_attribute(source, "host")
         if _is_own_address(address):
             yield _make_refused("console", f"{what} the host's own address {address}", address)
+        elif read_attribute(source, "service"):
+            yield _make_port("console", what, read_attribute(source, "service"))
 
 
 def _make_folder(check: str, what: str, path: str) -> HostResource:
@@ -370,12 +373,27 @@ def _read_graphics(devices: etree._Element) -> t.Iterator[HostResource]:
         for path in filter(None, dict.fromkeys(sockets)):
             if not path.startswith(_OWN_FOLDERS):
                 yield _make_folder("graphics", f"the {kind} screen on {path}", path)
+        for port in list_ports(screen):
+            yield _make_port("graphics", f"the {kind} screen on", port)
         if screen.get("display") or screen.get("xauth"):
             yield _make_refused("graphics", f"the {kind} screen on the host's own display", "")
     for node in devices.iterfind(".//*[@rendernode]"):
         yield _make_file(
             "graphics", "the device that renders for the guest", node.get("rendernode", "")
         )
+
+
+def list_ports(screen: etree._Element) -> list[str]:
+    """Return the ports that a ``<graphics>`` asks for by number; none where libvirt chooses them."""
+    if screen.get("autoport") == "yes":
+        return []
+    ports = [screen.get(name, "") for name in ("port", "tlsPort", "websocket")]
+    return [port for port in dict.fromkeys(ports) if port.isdecimal() and int(port) > 0]
+
+
+def _make_port(check: str, what: str, port: str) -> HostResource:
+    remedy = "Let libvirt choose the port (autoport), or choose one that is free there."
+    return HostResource(check, f"{what} the port {port}", port, "port", remedy, while_running=True)
 
 
 def _make_network(check: str, what: str, name: str) -> HostResource:

@@ -162,6 +162,19 @@ def _has_port_group(destination: Connection, path: str) -> bool:
     return group in {element.get("name") for element in root.iterfind("portgroup")}
 
 
+# What the screens and consoles of a domain take of its host's ports.
+_PORTS: t.Final = (
+    "devices/graphics/@port | devices/graphics/@tlsPort | devices/graphics/@websocket"
+    " | devices/*/source[@mode='bind']/@service"
+)
+
+
+def _is_port_free(destination: Connection, port: str) -> bool:
+    """Return whether no guest that runs there has the port; other programs of the host are not known."""
+    active = filter(domains.is_active, domains.list_all(destination))
+    return all(port not in domains.read_live_element(domain).xpath(_PORTS) for domain in active)
+
+
 _PROOFS: t.Final[t.Mapping[str, t.Callable[[Connection, str], bool | None]]] = {
     "file": folders.does_file_exist,
     "folder": folders.does_folder_exist,
@@ -170,6 +183,7 @@ _PROOFS: t.Final[t.Mapping[str, t.Callable[[Connection, str], bool | None]]] = {
     "portgroup": _has_port_group,
     "filter": node.has_filter,
     "secret": node.has_secret,
+    "port": _is_port_free,
 }
 
 

@@ -269,12 +269,15 @@ def _check_resources(plan: MigrationPlan, facts: Facts) -> t.Iterator[Finding]:
             continue
         proof = facts.proofs.get(resource)
         if proof:
+            has = "has nobody on" if resource.proof == "port" else "has"
             yield Finding(
-                resource.check, "ok", f"the destination has {resource.path} for {resource.what}"
+                resource.check, "ok", f"the destination {has} {resource.path} for {resource.what}"
             )
             continue
         problem = f"{resource.what}, which belongs to this host"
-        if resource.proof != "none":
+        if resource.proof == "port":
+            problem = f"{resource.what}: another guest of the destination has it"
+        elif resource.proof != "none":
             lack = "does not have" if proof is not None else "cannot tell whether it has"
             problem = f"{resource.what}: the destination {lack} {resource.path}"
         yield Finding(

@@ -65,6 +65,24 @@ def test_a_host_says_whether_it_has_it(
     assert inspection.prove(connection, resource, "x86_64") is answer
 
 
+def test_a_port_is_free_unless_a_guest_that_runs_has_it(connection: Connection) -> None:
+    domain = connection.handle.createXML(
+        "<domain type='test'><name>screen</name><memory>1024</memory><os><type>hvm</type></os><devices>"
+        "<graphics type='vnc' port='5917' autoport='no'/><serial type='tcp'><source mode='bind' host='127.0.0.1' "
+        "service='4555'/></serial></devices></domain>"
+    )
+    try:
+        answers = [
+            inspection.prove(
+                connection, HostResource("check", "what", port, "port", "Do."), "x86_64"
+            )
+            for port in ("5917", "4555", "5918")
+        ]
+    finally:
+        domain.destroyFlags(0)
+    assert answers == [False, False, True]
+
+
 def test_nodes_are_those_of_all_that_is_bound_to_some() -> None:
     root = parse_element(
         "<domain type='kvm'><numatune><memory mode='strict' nodeset='0'/><memnode cellid='0' nodeset='2'/></numatune>"
