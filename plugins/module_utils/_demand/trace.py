@@ -14,6 +14,7 @@ over a name that no machine has is 0: a part that looks like a whole, and nothin
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._jmespath_dep import jmespath
@@ -55,26 +56,26 @@ def trace_query(query: Query, data: t.Any, exempt: t.Iterable[t.Any]) -> tuple[t
     What is in the parts ``exempt`` of ``data`` may be null.
     """
     trace = Trace()
-    exempt_ids = {id(mapping) for part in exempt for mapping in _list_mappings(part)}
+    exempt_ids = set(map(id, itertools.chain.from_iterable(map(_list_mappings, exempt))))
     quiet_ids = {id(node) for node in _list_quiet(query.compiled.parsed)}
     interpreter = _make_interpreter(trace, exempt_ids, quiet_ids)
     return query.evaluate_with(interpreter, data), trace
 
 
 def _make_interpreter(trace: Trace, exempt_ids: set[int], quiet_ids: set[int]) -> t.Any:
-    class Interpreter(jmespath.visitor.TreeInterpreter):  # type: ignore[misc]  # jmespath has no types
+    class Interpreter(jmespath.visitor.TreeInterpreter):
         """Notes what is looked up, but for what may be missing."""
 
         _quiet = 0
 
-        def visit(self, node: Node, *arguments: t.Any, **options: t.Any) -> t.Any:
+        def visit(self, node: t.Any, *arguments: t.Any, **options: t.Any) -> t.Any:
             self._quiet += id(node) in quiet_ids
             try:
                 return super().visit(node, *arguments, **options)
             finally:
                 self._quiet -= id(node) in quiet_ids
 
-        def visit_field(self, node: Node, value: t.Any) -> t.Any:
+        def visit_field(self, node: t.Any, value: t.Any) -> t.Any:
             result = super().visit_field(node, value)
             if isinstance(value, dict) and not self._quiet and id(value) not in exempt_ids:
                 name = node["value"]
