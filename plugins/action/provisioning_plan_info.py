@@ -102,7 +102,9 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core has no typ
         """Return what the module is told of a fleet, with what is wrong with its hooks."""
         outlined = outline(fleet)
         if isinstance(fleet, dict):
-            problems = [problem for hook in _HOOKS for problem in self._look_for(hook, fleet)]
+            problems: list[str] = []
+            for hook in _HOOKS:
+                problems += self._look_for(hook, fleet)
             if problems:
                 return {**outlined, "problem": " ".join(problems)}
         return outlined

@@ -93,7 +93,9 @@ def plan_fleets(
             row, ledger = _plan_entry(entry, mode, database, warn, ledger)
             rows.append(row)
     work = [group_work(row) for row in rows]
-    problems = [(row["fleet"], problem) for row in rows for problem in row["problems"]]
+    problems: list[tuple[str, t.Any]] = []
+    for row in rows:
+        problems += [(row["fleet"], problem) for problem in row["problems"]]
     return {
         "changed": False,
         "fleets": rows,
