@@ -133,6 +133,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._checks import ch
 from ansible_collections.headroom.libvirt.plugins.module_utils._demand import lease
 from ansible_collections.headroom.libvirt.plugins.module_utils._demand.database import (
     DEFAULT_PATH,
+    Database,
     transact,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._files import write_atomically
@@ -166,7 +167,11 @@ def record(module: AnsibleModule) -> dict[str, t.Any]:
     params = module.params
     all_decisions = _read_decisions(params)
     check_positive("keep", params["keep"], "seconds")
-    rows, latest = transact(module, lambda opened: _record(opened, all_decisions, params))
+    # Without decisions there is nothing to keep, and no lease to give up in a history that is not there.
+    dry_run = module.check_mode or not (all_decisions or Database(params["history"]).exists())
+    rows, latest = transact(
+        module, lambda opened: _record(opened, all_decisions, params), dry_run=dry_run
+    )
     changes = Changes()
     for decision, row in zip(all_decisions, rows):
         name = "target" if params["decisions"] is None else decision["fleet"]

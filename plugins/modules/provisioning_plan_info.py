@@ -664,6 +664,12 @@ fleets:
       elements: str
       returned: success
       sample: []
+    new:
+      description: Whether a host has written nothing of it yet (RV(headroom.libvirt.fleet_observe#module:new)).
+        Nothing is to be done for it then.
+      type: bool
+      returned: success
+      sample: false
     leases:
       description: Since when O(holder) has it on each host, in epoch seconds.
       type: dict
@@ -828,6 +834,11 @@ decisions:
   type: list
   elements: dict
   sample: [{timestamp: 1795392000.0, fleet: web, demand: 20.0, machines: {current: 2, needed: 5, target: 5}}]
+holder:
+  description: The O(holder).
+  returned: when O(fleets) is set
+  type: str
+  sample: run-7f3k2m
 problems:
   description: What is wrong with any of the fleets, each sentence with the name of its fleet.
   returned: when O(fleets) is set
@@ -1300,6 +1311,7 @@ def run(module: AnsibleModule) -> dict[str, t.Any]:
     database = None if path is None else Database(path, dry_run=module.check_mode)
     if params["fleets"] is not None:
         result = plan_fleets(read_fleets(params), params["mode"], database, module.warn)
+        result["holder"] = params["holder"]
     else:
         result = plan_fleet(read_request(params), database, module.warn).as_result()
     return {**result, "invocation": {"module_args": _shorten(params)}}

@@ -25,6 +25,7 @@ from bench import (
     migrate,
     planning,
     provision,
+    run,
     stats,
 )
 from crowd.stage import StageError
@@ -53,6 +54,7 @@ BENCHES: dict[str, Bench] = {
     "migrate": migrate,
     "planning": planning,
     "provision": provision,
+    "run": run,
     "stats": stats,
 }
 

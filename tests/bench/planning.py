@@ -86,7 +86,7 @@ def _one(folder: Path, days: int, rounds: int) -> list[Row]:
             arguments = _arguments(
                 "web", days, name.partition(",")[0], state, turn, window, rows=name.endswith("rows")
             )
-            seconds, memory = _run(folder, arguments)
+            seconds, memory = run_module(folder, arguments)
             spent.append(seconds)
         slots = days * _DAY // _INTERVAL
         measured.append(
@@ -109,7 +109,7 @@ def _many(folder: Path, fleets: int) -> list[Row]:
             ]
             started = time.monotonic()
             with ThreadPoolExecutor(at_once) as pool:
-                list(pool.map(functools.partial(_run, folder), arguments))
+                list(pool.map(functools.partial(run_module, folder), arguments))
             elapsed = time.monotonic() - started
             case = f"{fleets} fleets, 90 days, blend, {name}: seconds, {at_once} at once"
             rows.append(_row(case, fleets, elapsed, _LIMITS["many"]))
@@ -161,7 +161,7 @@ def _demand(slot: int) -> float:
     return 100 - 60 * math.cos(2 * math.pi * slot * _INTERVAL / _DAY)
 
 
-def _run(folder: Path, arguments: dict[str, t.Any]) -> tuple[float, float]:
+def run_module(folder: Path, arguments: dict[str, t.Any]) -> tuple[float, float]:
     """Seconds and the highest MB of one run; raises what it said if it failed."""
     environment = {**os.environ, "PYTHONPATH": str(collections_path())}
     with tempfile.TemporaryFile("w+", dir=folder) as stdin:

@@ -23,7 +23,16 @@ Options = t.Mapping[str, t.Any]
 Spec = t.Mapping[str, t.Mapping[str, t.Any]]
 
 # What of a machine's description says what it takes of a host. The rest is only for who makes it, and may be secret.
-_SIZE: t.Final = ("vcpus", "memory", "disk", "disk_size", "pool", "network")
+_SIZE: t.Final = (
+    "vcpus",
+    "memory",
+    "disk",
+    "pool",
+    "appliance_pool",
+    "network",
+    "mode",
+    "source_uri",
+)
 _OUTLINE: t.Final = ("name", "appliance", "demand", "rule", "health", "rollout", "expected_digest")
 
 DEMAND: t.Final[dict[str, dict[str, t.Any]]] = {

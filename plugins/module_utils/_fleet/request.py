@@ -46,7 +46,8 @@ _SOURCES: t.Final = ("query", "prometheus", "value")
 class FleetRequest:
     """What is to be sampled of a fleet, or the ``problem`` that is in the way, and what its clones need of a host.
 
-    ``appliance`` is a name and a version (None: the newest), None for a fleet that says none.
+    ``appliance`` is a name and a version (None: the newest), None for a fleet that says none. With ``can_stream``, a
+    host need not have it.
     """
 
     name: str
@@ -54,7 +55,9 @@ class FleetRequest:
     problem: HeadroomError | None = None
     appliance: tuple[str, str | None] | None = None
     pool: str = "default"
+    appliance_pool: str = "default"
     network: str | None = None
+    can_stream: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -114,11 +117,15 @@ def _read_fleet(
     option: str, fleet: t.Mapping[str, t.Any], params: t.Mapping[str, t.Any], timestamp: float
 ) -> FleetRequest:
     machine = fleet["machine"] or {}
+    pool = str(machine.get("pool") or "default")
     request = FleetRequest(
         name=fleet["name"],
         sampling=None,
-        pool=str(machine.get("pool") or "default"),
+        pool=pool,
+        appliance_pool=str(machine.get("appliance_pool") or pool),
         network=machine.get("network"),
+        can_stream=bool(machine.get("source_uri"))
+        and machine.get("mode") in {None, "auto", "streamed"},
     )
     try:
         appliance = fleet["appliance"] and parse_reference(

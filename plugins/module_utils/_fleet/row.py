@@ -53,7 +53,7 @@ def unpack_row(path: str, row: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
 
 
 def _pack(rows: Rows, names: t.Sequence[str]) -> list[list[t.Any]]:
-    """Return the rows without their names, and without what is None at their ends."""
+    """Return the rows without their names, and without what is missing at their ends."""
     return [_strip([row.get(name) for name in names]) for row in rows]
 
 

@@ -148,21 +148,33 @@ class _Equipment:
 
     def find(self, fleet: FleetRequest) -> dict[str, t.Any]:
         """Return the fields of FleetSurvey on it."""
+        refusal = self._judge_pool(fleet.pool) or self._judge_network(fleet)
         if fleet.appliance is None:
-            return {"refuses": self._judge_network(fleet)}
+            return {"refuses": refusal}
         try:
-            row = self._describe_appliance(fleet.pool, *fleet.appliance)
+            row = self._describe_appliance(fleet.appliance_pool, *fleet.appliance)
         except ConnectionFailed:
             raise
         except HeadroomError as error:
             return {"refuses": error.message.rstrip(".")}
-        if row is None:
+        if row is None and not fleet.can_stream:
             name = ":".join(filter(None, fleet.appliance))
             remedy = "headroom.libvirt.appliance brings it there"
             return {
-                "refuses": f"it has not the appliance {name} in its pool {fleet.pool} ({remedy})"
+                "refuses": f"it has not the appliance {name} in its pool {fleet.appliance_pool} ({remedy})"
             }
-        return {"appliance": row, "refuses": self._judge_network(fleet)}
+        return {"appliance": row, "refuses": refusal}
+
+    def _judge_pool(self, name: str) -> str | None:
+        pool = self._pools.get(name)
+        if pool is None:
+            names = ", ".join(sorted(self._pools)) or "none"
+            return (
+                f"it has no pool {name} (it has: {names}; define it there, or correct machine.pool)"
+            )
+        if pool["state"] != "running":
+            return f"its pool {name} is {pool['state']} (virsh pool-start {name})"
+        return None
 
     def _judge_network(self, fleet: FleetRequest) -> str | None:
         if fleet.network is None:
@@ -188,11 +200,9 @@ class _Equipment:
         return {"id": str(appliance.id), **machine_size(appliance)}
 
     def _find_appliance(self, pool_name: str, name: str, version: str | None) -> Manifest | None:
-        pool = self._pools.get(pool_name)
-        if pool is not None and pool["state"] != "running":
-            raise HeadroomError(
-                f"its pool {pool_name} is {pool['state']} (virsh pool-start {pool_name})"
-            )
+        refusal = self._judge_pool(pool_name)
+        if refusal is not None:
+            raise HeadroomError(refusal)
         if pool_name not in self._catalogues:
             self._catalogues[pool_name] = open_catalogue(self._connection, pool_name)
         catalogue = self._catalogues[pool_name]

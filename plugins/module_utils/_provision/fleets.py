@@ -25,11 +25,18 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._fleet.definition
 from ansible_collections.headroom.libvirt.plugins.module_utils._fleet.row import unpack_row
 from ansible_collections.headroom.libvirt.plugins.module_utils._text import join_names
 
-from .options import RULE
-from .request import MACHINE, PlanRequest, read_request
+from .options import RULE, read_rule
+from .request import MACHINE, PlanRequest, read_request, read_size
 from .upkeep import ROLLOUT
 
+T = t.TypeVar("T")
 Host = t.Mapping[str, t.Any]
+Fleet = t.Mapping[str, t.Any]
+# What a host has seen of a fleet; None of a host that did not answer.
+Row = t.Optional[t.Mapping[str, t.Any]]
+
+# What a plan for one fleet has as options of its own.
+_OWN: t.Final = ("expected_digest", "forecasts", "parked_forecasts")
 
 _REMEDY: t.Final = "Hand in what headroom.libvirt.fleet_observe returned on the host."
 _BATCHES: t.Final = (
@@ -45,21 +52,23 @@ class FleetView:
 
     ``leases`` says since when this run has had it on each host, and ``recorded`` whether the histories say so.
     ``rivals`` are the hosts on which another run has it. ``problems`` are sentences on what else is wrong with it.
+    One that ``is_new`` somewhere has nothing written about it there, not even that this run has it.
     """
 
     leases: t.Mapping[str, float] = dataclasses.field(default_factory=dict)
     recorded: bool = False
     rivals: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
+    is_new: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
 class FleetEntry:
-    """A fleet of the task: what is to be planned for it, None where there is a ``problem``."""
+    """A fleet of the task: what is to be planned for it, None where there are ``errors``, of which all are told."""
 
     name: str
     request: PlanRequest | None
-    problem: HeadroomError | None = None
+    errors: tuple[HeadroomError, ...] = ()
     view: FleetView = dataclasses.field(default_factory=FleetView)
 
 
@@ -128,42 +137,54 @@ def _check_run(params: t.Mapping[str, t.Any], rows: t.Sequence[t.Container[str]]
 
 
 def _read_fleet(
-    index: int,
-    fleet: t.Mapping[str, t.Any],
-    params: t.Mapping[str, t.Any],
-    rows: t.Sequence[t.Mapping[str, t.Any] | None],
+    index: int, fleet: Fleet, params: t.Mapping[str, t.Any], rows: t.Sequence[Row]
 ) -> FleetEntry:
     option = f"fleets[{index}]"
-    view = FleetView()
-    try:
-        view = _read_view(params["hosts"], rows)
-        _check_fleet(fleet, rows)
-        request = read_request(
+    attempts = _Attempts()
+    view = attempts.run(lambda: _read_view(params["hosts"], rows)) or FleetView()
+    attempts.run(lambda: _check_problem(fleet))
+    attempts.run(lambda: _check_equipment(fleet, rows))
+    attempts.run(lambda: read_rule(read_options(f"{option}.rule", RULE, fleet["rule"])))
+    machine = attempts.run(lambda: _read_machine(option, fleet, rows))
+    attempts.run(lambda: machine and read_size(machine))
+    upkeep = attempts.run(lambda: _read_upkeep(option, fleet))
+    if attempts.errors:
+        return FleetEntry(fleet["name"], None, tuple(attempts.errors), view)
+    request = attempts.run(
+        lambda: read_request(
             {
                 "fleet": fleet["name"],
                 "rule": read_options(f"{option}.rule", RULE, fleet["rule"]),
-                "machine": _read_machine(option, fleet, rows),
+                "machine": machine,
                 "appliance": _choose_version(fleet, rows),
-                **_read_upkeep(option, fleet),
+                **(upkeep or {}),
                 "hosts": [
                     _select_host(place, host, row)
                     for place, (host, row) in enumerate(zip(params["hosts"], rows))
                 ],
                 **{name: params[name] for name in ("now", "gone")},
-                **{
-                    name: fleet[name]
-                    for name in ("expected_digest", "forecasts", "parked_forecasts")
-                },
+                **{name: fleet[name] for name in _OWN},
             }
         )
-    except HeadroomError as error:
-        return FleetEntry(fleet["name"], None, error, view)
-    return FleetEntry(fleet["name"], request, view=view)
+    )
+    return FleetEntry(fleet["name"], request, tuple(attempts.errors), view)
 
 
-def _read_view(
-    hosts: t.Sequence[Host], rows: t.Sequence[t.Mapping[str, t.Any] | None]
-) -> FleetView:
+class _Attempts:
+    """Runs one thing after the other, and keeps what is wrong with each: all of it is told at once."""
+
+    def __init__(self) -> None:
+        self.errors: list[HeadroomError] = []
+
+    def run(self, call: t.Callable[[], T]) -> T | None:
+        try:
+            return call()
+        except HeadroomError as error:
+            self.errors.append(error)
+            return None
+
+
+def _read_view(hosts: t.Sequence[Host], rows: t.Sequence[Row]) -> FleetView:
     by_host = {host["name"]: row for host, row in zip(hosts, rows) if row is not None}
     leases = {name: row["lease"] for name, row in by_host.items() if row.get("lease")}
     held = {name: lease for name, lease in leases.items() if lease["held"]}
@@ -176,10 +197,11 @@ def _read_view(
         recorded=bool(leases) and all(lease["recorded"] for lease in leases.values()),
         rivals=tuple(name for name in leases if name not in held),
         problems=tuple(f"{message} (on {join_names(names)})" for message, names in places.items()),
+        is_new=any(row.get("new") for row in by_host.values()),
     )
 
 
-def _select_host(index: int, host: Host, row: t.Mapping[str, t.Any] | None) -> dict[str, t.Any]:
+def _select_host(index: int, host: Host, row: Row) -> dict[str, t.Any]:
     """Return what the host says of one fleet, as a plan of one fleet takes it."""
     if row is None:
         return {"name": host["name"], "facts": None, "sample": host.get("observation")}
@@ -193,8 +215,8 @@ def _select_host(index: int, host: Host, row: t.Mapping[str, t.Any] | None) -> d
 
 def _read_machine(
     option: str,
-    fleet: t.Mapping[str, t.Any],
-    rows: t.Sequence[t.Mapping[str, t.Any] | None],
+    fleet: Fleet,
+    rows: t.Sequence[Row],
 ) -> dict[str, t.Any]:
     """Return what one clone takes: as the fleet says, else as its appliance does."""
     appliances = [row["appliance"] for row in rows if row is not None and row.get("appliance")]
@@ -207,9 +229,7 @@ def _read_machine(
     return read_options(f"{option}.machine", MACHINE, {**size, **said})
 
 
-def _choose_version(
-    fleet: t.Mapping[str, t.Any], rows: t.Sequence[t.Mapping[str, t.Any] | None]
-) -> str | None:
+def _choose_version(fleet: Fleet, rows: t.Sequence[Row]) -> str | None:
     """Return the version that members shall be of: as the fleet says, else what all hosts have for the newest.
 
     None while hosts have different ones: then none is rolled.
@@ -221,7 +241,7 @@ def _choose_version(
     return newest.pop() if len(newest) == 1 else None
 
 
-def _read_upkeep(option: str, fleet: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+def _read_upkeep(option: str, fleet: Fleet) -> dict[str, t.Any]:
     specs = {"health": verdict.SPEC, "rollout": ROLLOUT}
     return {
         name: None
@@ -231,12 +251,13 @@ def _read_upkeep(option: str, fleet: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     }
 
 
-def _check_fleet(
-    fleet: t.Mapping[str, t.Any], rows: t.Sequence[t.Mapping[str, t.Any] | None]
-) -> None:
-    """Raise what is wrong with it; one without machines, that no host can make any for, is described wrongly."""
+def _check_problem(fleet: Fleet) -> None:
     if fleet["problem"] is not None:
         raise HeadroomError(fleet["problem"])
+
+
+def _check_equipment(fleet: Fleet, rows: t.Sequence[Row]) -> None:
+    """Raise NotFound for a fleet without machines that no host can make any for: it is described wrongly."""
     known = [row for row in rows if row is not None]
     if not known or any(row.get("members") or not row.get("refuses") for row in known):
         return

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import math
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._checks import Value
@@ -271,14 +272,35 @@ def _read_readiness(sample: Value) -> list[float]:
 def _read_loads(sample: Value) -> list[Load]:
     """Likewise, what machines used."""
     rows = sample["loads"]
+    if rows.value is None:
+        return []
     return [
-        Load(
-            row["timestamp"].require_number(),
-            row["used_cores"].require_amount(),
-            row["vcpus"].require_count(),
-        )
-        for row in (rows.require_items() if rows.value is not None else ())
+        _read_plain_load(row) or _check_load(rows, index)
+        for index, row in enumerate(rows.require_list())
     ]
+
+
+def _read_plain_load(row: t.Any) -> Load | None:
+    """Return the load of a row that is as it should be, at a tenth of the price of finding out what is wrong."""
+    if not isinstance(row, dict):
+        return None
+    timestamp, used_cores, vcpus = (row.get(name) for name in ("timestamp", "used_cores", "vcpus"))
+    if not (_is_amount(timestamp) and _is_amount(used_cores) and _is_amount(vcpus)):
+        return None
+    return Load(float(timestamp), float(used_cores), int(vcpus))
+
+
+def _is_amount(value: t.Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < math.inf
+
+
+def _check_load(rows: Value, index: int) -> Load:
+    row = rows.require_items()[index]
+    return Load(
+        row["timestamp"].require_number(),
+        row["used_cores"].require_amount(),
+        row["vcpus"].require_count(),
+    )
 
 
 def _read_members(sample: Value, host: str) -> list[Member]:

@@ -115,7 +115,7 @@ def read_request(params: t.Mapping[str, t.Any]) -> PlanRequest:
         fleet=check_name("fleet", params["fleet"]),
         rule=read_rule(params["rule"]),
         hosts=params["hosts"],
-        clone=_read_size(params["machine"]),
+        clone=read_size(params["machine"]),
         now=time.time() if now is None else check_moment("now", now),
         gone=tuple(params["gone"]),
         **{name: params[name] for name in ("expected_digest", "forecasts", "parked_forecasts")},
@@ -141,7 +141,8 @@ def observe_hosts(request: PlanRequest, since: float = 0.0) -> Observation:
     )
 
 
-def _read_size(machine: t.Mapping[str, t.Any]) -> MachineSize:
+def read_size(machine: t.Mapping[str, t.Any]) -> MachineSize:
+    """Return the size of one clone by the options of ``machine``; raises InvalidInput."""
     vcpus, memory = machine["vcpus"], machine["memory"]
     if vcpus is not None:
         check_positive("machine.vcpus", vcpus, "vCPUs")

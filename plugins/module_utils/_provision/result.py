@@ -7,7 +7,7 @@
 
 """A plan as tasks return it: ``build_result`` is for JSON, and says nothing of the history but its latest day.
 
-``group_work`` is what of it is to be done, by host. ``describe_problem`` and ``describe_rivals`` are rows without plan.
+``group_work`` is what of it is to be done, by host. ``describe_errors`` and ``describe_rivals`` are rows without plan.
 """
 
 from __future__ import annotations
@@ -92,11 +92,11 @@ def _describe_member(member: Member) -> dict[str, t.Any]:
 def group_work(row: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     """Return what is to be done for a fleet, by host, with a list for each kind of action; no host for none.
 
-    ``coming`` are the machines that are to serve, woken and new, and ``batches`` the same by what they are clones of.
-    ``leaving`` are the actions on those that go.
-    ``appliances`` says what a machine is a clone of, where that is not what the fleet says anyway.
+    That is never anything for one that is new to a host, as nothing there says that this run has it. ``coming`` are the
+    machines that are to serve, woken and new, and ``batches`` the same by what they are clones of. ``leaving`` are the
+    actions on those that go. ``appliances`` says what a machine is a clone of, where that is not what the fleet says.
     """
-    actions = [] if row["mode"] == "shadow" else row["actions"]
+    actions = [] if row["mode"] == "shadow" or row["new"] else row["actions"]
     hosts: dict[str, dict[str, list[t.Any]]] = {}
     for action in actions:
         work = hosts.setdefault(action["host"], {verb: [] for verb in (*_VERBS, "leaving")})
@@ -132,14 +132,13 @@ def _group_by_appliance(
     return [{"appliance": appliance, "names": group} for appliance, group in groups.items()]
 
 
-def describe_problem(entry: FleetEntry, error: HeadroomError | None) -> dict[str, t.Any]:
-    """Return the row of a fleet that is not planned for, since ``error`` is in the way."""
-    message = "it cannot be planned for" if error is None else error.message
-    described = None if error is None else {**error.as_result(), "message": message}
+def describe_errors(entry: FleetEntry, errors: t.Sequence[HeadroomError]) -> dict[str, t.Any]:
+    """Return the row of a fleet that is not planned for, since ``errors`` are in the way, the first of which is its."""
+    messages = [error.message for error in errors]
     return {
-        **_describe_nothing(entry, f"Nothing is done: {message}"),
-        "error": described,
-        "problems": [message, *entry.view.problems],
+        **_describe_nothing(entry, f"Nothing is done: {' '.join(messages)}"),
+        "error": {**errors[0].as_result(), "message": messages[0]},
+        "problems": [*messages, *entry.view.problems],
     }
 
 
@@ -152,14 +151,23 @@ def describe_rivals(entry: FleetEntry) -> dict[str, t.Any]:
     )
 
 
-def _describe_nothing(entry: FleetEntry, reason: str) -> dict[str, t.Any]:
+def describe_view(entry: FleetEntry) -> dict[str, t.Any]:
+    """Return what a fleet's row has of what hosts have seen beside its demand and its machines."""
+    view = entry.view
     return {
         "fleet": entry.name,
+        "new": view.is_new,
+        "problems": list(view.problems),
+        "rivals": list(view.rivals),
+        "leases": dict(view.leases),
+        "recorded": view.recorded,
+    }
+
+
+def _describe_nothing(entry: FleetEntry, reason: str) -> dict[str, t.Any]:
+    return {
+        **describe_view(entry),
         "error": None,
-        "problems": list(entry.view.problems),
-        "rivals": list(entry.view.rivals),
-        "leases": dict(entry.view.leases),
-        "recorded": entry.view.recorded,
         "demand": None,
         "forecast": None,
         "alert": None,

@@ -22,7 +22,7 @@ from .calibration import apply_calibration
 from .ledger import Ledger
 from .plan import check_unchanged, decide
 from .request import observe_hosts
-from .result import build_result, describe_problem, describe_rivals, group_work
+from .result import build_result, describe_errors, describe_rivals, describe_view, group_work
 
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._demand.database import Database
@@ -68,11 +68,11 @@ def plan_fleet(
         rooms=ledger.subtract(observed.rooms, request.clone.pool),
     )
     chosen = forecasters.choose_forecasters(rule, request)
-    if database is None:
-        plan = decide(observed, rule, *chosen, upkeep=request.upkeep)
-    else:
+    if database is not None:
         chosen = forecasters.resume_forecasters(observed.fleet, chosen, database, warn)
-        plan = decide(observed, rule, *chosen, upkeep=request.upkeep)
+    unlikely = chosen[1] if rule.has_varying_parked else None
+    plan = decide(observed, rule, chosen[0], unlikely, upkeep=request.upkeep)
+    if database is not None:
         forecasters.keep_states(observed.fleet, chosen, database, warn)
     if request.expected_digest is not None:
         check_unchanged(request.expected_digest, plan)
@@ -101,7 +101,7 @@ def plan_fleets(
         "fleets": rows,
         "work": [item for item in work if item["hosts"]],
         "idle": [item["fleet"] for item in work if not item["hosts"]],
-        "decisions": [row["decision"] for row in rows if row["decision"] is not None],
+        "decisions": [row["decision"] for row in rows if row["decision"] and not row["new"]],
         "reasons": {row["fleet"]: row["reasons"] for row in rows},
         "problems": [f"{fleet}: {problem}" for fleet, problem in problems],
     }
@@ -110,14 +110,14 @@ def plan_fleets(
 def _plan_entry(
     entry: FleetEntry, mode: str, database: Database | None, warn: Warn, ledger: Ledger
 ) -> tuple[dict[str, t.Any], Ledger]:
-    if entry.request is None:
-        return describe_problem(entry, entry.problem), ledger
     if entry.view.rivals:
         return describe_rivals(entry), ledger
+    if entry.request is None:
+        return describe_errors(entry, entry.errors), ledger
     try:
         outcome = plan_fleet(entry.request, database, warn, ledger)
     except HeadroomError as error:
-        return describe_problem(entry, error), ledger
+        return describe_errors(entry, [error]), ledger
     row = outcome.as_result()
     if mode == "shadow":
         row["mode"] = row["decision"]["mode"] = mode
@@ -125,11 +125,7 @@ def _plan_entry(
         ledger = ledger.add(outcome.observed, outcome.plan, entry.request.clone.pool)
     del row["changed"], row["demand"]["series"]
     return {
-        "fleet": entry.name,
+        **describe_view(entry),
         "error": None,
-        "problems": list(entry.view.problems),
-        "rivals": [],
-        "leases": dict(entry.view.leases),
-        "recorded": entry.view.recorded,
         **row,
     }, ledger

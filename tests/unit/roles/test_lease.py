@@ -18,7 +18,9 @@ PLAY: t.Final = """
 - hosts: all
   gather_facts: false
   vars:
-    optimistic_provisioning_fleet: {name: web}
+    __optimistic_provisioning_work:
+      {fleet: web, recorded: true, leases: "{{ dict(ansible_play_hosts | zip(ansible_play_hosts
+      | map('extract', hostvars, ['claim', 'since']))) }}"}
     optimistic_provisioning_history: "{{ playbook_dir }}/{{ inventory_hostname }}.sqlite"
     optimistic_provisioning_lease_seconds: 0.001
     __optimistic_provisioning_run: this
@@ -27,7 +29,7 @@ PLAY: t.Final = """
   tasks:
     - include_vars: {file: %(role)s/vars/main.yml}
     - headroom.libvirt.fleet_lease: {holder: this, seconds: 0.001}
-      register: __optimistic_provisioning_lease
+      register: claim
     - name: Another run gets the host that waited, sees that it has not got all, and gives it back
       headroom.libvirt.fleet_lease: {holder: rival, state: "{{ item }}"}
       loop: [present, absent]

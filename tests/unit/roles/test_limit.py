@@ -25,7 +25,7 @@ PLAY: t.Final = """
     - include_vars: {file: %(role)s/defaults/main.yml}
     - set_fact:
         __placement_seen: {name: "{{ inventory_hostname }}", facts: {}}
-        __optimistic_provisioning_observed: {name: "{{ inventory_hostname }}", facts: {}, sample: {}}
+        __optimistic_provisioning_observation: {host: {}}
     - copy: {content: "{{ %(hosts)s | to_json }}", dest: "%(told)s"}
       run_once: true
       delegate_to: localhost
@@ -62,22 +62,27 @@ def read_hosts(role: str, variable: str, tmp_path: Path, *options: str) -> t.Any
 
 
 @pytest.mark.parametrize(
-    ("role", "variable", "unknown"),
+    ("role", "variable", "known", "unknown"),
     [
         (
             "optimistic_provisioning",
             "__optimistic_provisioning_hosts",
-            {"sample": {"left_out": True}},
+            {"observation": {"host": {}}},
+            {"observation": {"left_out": True}},
         ),
-        ("placement", "__placement_hosts", {"facts": None}),
+        ("placement", "__placement_hosts", {"facts": {}}, {"facts": None}),
     ],
 )
 def test_hosts_that_a_limit_leaves_out_are_unknown(
-    role: str, variable: str, unknown: dict[str, t.Any], tmp_path: Path
+    role: str,
+    variable: str,
+    known: dict[str, t.Any],
+    unknown: dict[str, t.Any],
+    tmp_path: Path,
 ) -> None:
     limited = read_hosts(role, variable, tmp_path, "--limit", "kvm1")
     assert [row["name"] for row in limited] == ["kvm1", "kvm2", "kvm3"]
     assert limited[1:] == [{"name": name, **unknown} for name in ("kvm2", "kvm3")]
     every = read_hosts(role, variable, tmp_path)
     assert [row["name"] for row in every] == ["kvm1", "kvm2", "kvm3"]
-    assert all(row["facts"] == {} for row in every)
+    assert every == [{"name": row["name"], **known} for row in every]

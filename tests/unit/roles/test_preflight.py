@@ -65,7 +65,7 @@ def play(tmp_path: Path, book: str, *fleets: dict[str, t.Any]) -> tuple[int, str
         (
             "headroom.libvirt.provision",
             [FLEET],
-            "No host has the appliance web:1.0 of the fleet web in its pools.",
+            "it has not the appliance web:1.0 in its pool default (headroom.libvirt.appliance brings it",
         ),
         ("headroom.libvirt.provision", [], "optimistic_provisioning_fleets names no fleet"),
         ("placement.yml", [], "The role headroom.libvirt.placement does nothing by itself."),

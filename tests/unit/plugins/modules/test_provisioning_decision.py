@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import functools
 import sqlite3
 import types
 import typing as t
@@ -56,14 +57,10 @@ def test_the_decisions_of_many_fleets_are_kept_at_once(tmp_path: Path) -> None:
 def test_leases_are_given_up_with_it_but_not_those_of_others(tmp_path: Path) -> None:
     path = tmp_path / "history.sqlite"
     for fleet, holder in (("web", "run"), ("ci", "run"), ("db", "rival")):
-        Database(str(path)).run(
-            lambda opened, fleet=fleet, holder=holder: lease.acquire(
-                opened, fleet, holder, 900, NOW
-            ),
-            NOW,
-        )
-    release = {"holder": "run", "release": ["web", "db"]}
-    record(path, decisions=[], **release, check_mode=True)
+        claim = functools.partial(lease.acquire, fleet=fleet, holder=holder, seconds=900, now=NOW)
+        Database(str(path)).run(claim, NOW)
+    release: dict[str, t.Any] = {"holder": "run", "release": ["web", "db"]}
+    record(path, check_mode=True, decisions=[], **release)
     with sqlite3.connect(path) as opened:
         assert opened.execute("SELECT count(*) FROM lease").fetchone() == (3,)
         record(path, decisions=[decide("web")], **release)
@@ -71,6 +68,11 @@ def test_leases_are_given_up_with_it_but_not_those_of_others(tmp_path: Path) -> 
             ("ci",),
             ("db",),
         ]
+
+
+def test_nothing_is_written_where_nothing_is_said(tmp_path: Path) -> None:
+    record(tmp_path / "history.sqlite", decisions=[], holder="run", release=["web"])
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_what_is_no_decision_is_told_by_its_place(tmp_path: Path) -> None:

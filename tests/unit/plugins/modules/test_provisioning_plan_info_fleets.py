@@ -218,6 +218,31 @@ def test_a_fleet_that_has_machines_shrinks_where_none_can_be_made() -> None:
     assert result["work"][0]["hosts"]["kvm1"]["remove"] == ["web-2"]
 
 
+def test_nothing_is_done_for_a_fleet_that_is_new_to_a_host() -> None:
+    lease = {**LEASE, "recorded": False}
+    result = plan(observed("kvm1", row("web", "kvm1", 5, 10, 20, new=True, lease=lease)))
+    assert (result["work"], result["decisions"]) == ([], [])
+    assert result["fleets"][0]["actions"] != []
+    assert (result["fleets"][0]["new"], result["fleets"][0]["recorded"]) == (True, False)
+
+
+def test_all_that_is_wrong_with_a_fleet_is_told_at_once() -> None:
+    result = plan(
+        observed("kvm1", row("web", members=[], refuses="it has no pool fast")),
+        fleets=[
+            {
+                "name": "web",
+                "rule": {**RULE, "min": 30},
+                "machine": {"memory": "much"},
+                "problem": "after_create: 'x' is no file",
+            }
+        ],
+    )
+    told = " ".join(result["problems"])
+    for words in ("after_create", "no pool fast", "rule.min", "machine.memory"):
+        assert words in told
+
+
 def test_in_shadow_nothing_is_to_be_done() -> None:
     result = plan(observed("kvm1", row("web", "kvm1", 5, 10, 20)), mode="shadow")
     assert (result["work"], result["idle"]) == ([], ["web"])
