@@ -165,8 +165,10 @@ def attach_interface(card: etree._Element, network: str) -> etree._Element:
     for child in [child for child in card if child.tag in _OF_ATTACHMENTS]:
         card.remove(child)
     backend = card.find("backend")
-    if backend is not None and backend.attrib.pop("type", None) and not backend.attrib:
-        card.remove(backend)
+    if backend is not None and "type" in backend.attrib:
+        del backend.attrib["type"]
+        if not backend.attrib:
+            card.remove(backend)
     source = etree.Element("source", network=network)
     card.insert(0, source)
     return source
