@@ -503,6 +503,155 @@ domains:
               description: The position beyond which a write makes libvirt send an event, where one is set.
               type: int
               sample: null
+            timed_groups:
+              description:
+                - What QEMU measured over each interval that the disk's definition sets (C(<statistics>)). V(null) where
+                  it sets none, or libvirt does not tell.
+              type: list
+              elements: dict
+              contains:
+                index:
+                  description: The interval's number.
+                  type: int
+                  sample: 0
+                interval_seconds:
+                  description: How long the interval is.
+                  type: int
+                  sample: 10
+                rd_latency_min_seconds:
+                  description: The shortest time that a read took.
+                  type: float
+                  sample: 0.0015
+                rd_latency_max_seconds:
+                  description: The longest time that a read took.
+                  type: float
+                  sample: 0.0015
+                rd_latency_avg_seconds:
+                  description: The mean time that a read took.
+                  type: float
+                  sample: 0.0015
+                wr_latency_min_seconds:
+                  description: The shortest time that a write took.
+                  type: float
+                  sample: 0.0015
+                wr_latency_max_seconds:
+                  description: The longest time that a write took.
+                  type: float
+                  sample: 0.0015
+                wr_latency_avg_seconds:
+                  description: The mean time that a write took.
+                  type: float
+                  sample: 0.0015
+                zone_append_latency_min_seconds:
+                  description: The shortest time that an append to a zone took.
+                  type: float
+                  sample: 0.0015
+                zone_append_latency_max_seconds:
+                  description: The longest time that an append to a zone took.
+                  type: float
+                  sample: 0.0015
+                zone_append_latency_avg_seconds:
+                  description: The mean time that an append to a zone took.
+                  type: float
+                  sample: 0.0015
+                flush_latency_min_seconds:
+                  description: The shortest time that a flush took.
+                  type: float
+                  sample: 0.0015
+                flush_latency_max_seconds:
+                  description: The longest time that a flush took.
+                  type: float
+                  sample: 0.0015
+                flush_latency_avg_seconds:
+                  description: The mean time that a flush took.
+                  type: float
+                  sample: 0.0015
+                rd_queue_depth_avg:
+                  description: How many reads were pending at a time, on average.
+                  type: float
+                  sample: 0.25
+                wr_queue_depth_avg:
+                  description: How many writes were pending at a time, on average.
+                  type: float
+                  sample: 0.25
+                zone_append_queue_depth_avg:
+                  description: How many appends to zones were pending at a time, on average.
+                  type: float
+                  sample: 0.25
+            latency_histograms:
+              description:
+                - How many operations of the image took how long, by kind, of the kinds that the disk's definition asks
+                  for. V(null) where it asks for none, or libvirt does not tell.
+              type: dict
+              contains:
+                read:
+                  description: The reads that took as long, by bins.
+                  type: list
+                  elements: dict
+                  contains:
+                    index:
+                      description: The bin's number.
+                      type: int
+                      sample: 0
+                    start_seconds:
+                      description: How long those of the bin took at least; those of the next took longer.
+                      type: float
+                      sample: 0.001
+                    count:
+                      description: How many these were.
+                      type: int
+                      sample: 1047
+                write:
+                  description: The writes that took as long, by bins.
+                  type: list
+                  elements: dict
+                  contains:
+                    index:
+                      description: The bin's number.
+                      type: int
+                      sample: 0
+                    start_seconds:
+                      description: How long those of the bin took at least; those of the next took longer.
+                      type: float
+                      sample: 0.001
+                    count:
+                      description: How many these were.
+                      type: int
+                      sample: 1047
+                zone_append:
+                  description: The appends to zones that took as long, by bins.
+                  type: list
+                  elements: dict
+                  contains:
+                    index:
+                      description: The bin's number.
+                      type: int
+                      sample: 0
+                    start_seconds:
+                      description: How long those of the bin took at least; those of the next took longer.
+                      type: float
+                      sample: 0.001
+                    count:
+                      description: How many these were.
+                      type: int
+                      sample: 1047
+                flush:
+                  description: The flushes that took as long, by bins.
+                  type: list
+                  elements: dict
+                  contains:
+                    index:
+                      description: The bin's number.
+                      type: int
+                      sample: 0
+                    start_seconds:
+                      description: How long those of the bin took at least; those of the next took longer.
+                      type: float
+                      sample: 0.001
+                    count:
+                      description: How many these were.
+                      type: int
+                      sample: 1047
         total:
           description: Their sums, by the same names.
           type: dict
@@ -620,8 +769,9 @@ domains:
       sample: {instructions: 1024, cache_bytes: 65536}
     other:
       description:
-        - What else these groups hold, with libvirt's own names and units. With V(vm), KVM's own counters of the machine
-          and of each vCPU; with V(cpu-total), monitors of caches (resctrl).
+        - What else the groups hold that are read, by group, with libvirt's own names and units, such as the limits of
+          disks that newer versions tell. With V(vm), KVM's own counters of the machine and of each vCPU; with
+          V(cpu-total), monitors of caches (resctrl).
         - V(null) when libvirt has nothing else to tell.
       type: dict
       sample: null

@@ -13,6 +13,7 @@ What is known of them gets its name and unit of fields.py, all else keeps libvir
 from __future__ import annotations
 
 import dataclasses
+import functools
 import re
 import typing as t
 
@@ -23,11 +24,19 @@ Stats = dict[str, t.Any]
 
 # A count above it is no count of devices: libvirt's own limit on what one message carries is far lower.
 _MOST_DEVICES: t.Final = 4096
-_EXTRA: t.Final = ("iothread", "dirtyrate", "memory", "perf", "vm")
 _DIRTY_VCPU: t.Final = re.compile(r"vcpu\.(\d{1,9})\.(.+)")
 _MONITOR: t.Final = re.compile(
     r"bandwidth\.monitor\.(\d{1,9})\.(?:node\.(\d{1,9})\.)?(.+)", re.ASCII
 )
+_TIMED: t.Final = re.compile(r"timed_group\.(\d{1,9})\.(.+)", re.ASCII)
+_BIN: t.Final = re.compile(
+    rf"latency_histogram\.({'|'.join(fields.HISTOGRAMS)})\.bin\.(\d{{1,9}})\.(.+)", re.ASCII
+)
+_COUNTS_OF_DISK: t.Final = frozenset(
+    ("timed_group.count", *(f"latency_histogram.{name}.bin.count" for name in fields.HISTOGRAMS))
+)
+# What KVM counts of each vCPU is called so.
+_OF_KVM: t.Final = re.compile(r".+\.(?:cur|sum|max)")
 _COUNTS: t.Final = re.compile(r"(?:(?:bandwidth|cache)\.monitor\.(?:\d+\.(?:node|bank)\.)?)?count")
 
 
@@ -63,19 +72,39 @@ def read_devices(
 def parse_groups(groups: Groups) -> Stats:
     """Return ``{iothread, dirty_rate, memory_bandwidth, perf, other}``, each None where there is nothing of it."""
     nothing: Stats = dict.fromkeys(("iothread", "dirty_rate", "memory_bandwidth", "perf", "other"))
-    present = {name: groups[name] for name in _EXTRA if name in groups}
-    # KVM counts some sixty things of each vCPU, which few want to know of every guest at every reading.
-    beside = ("cpu", "vcpu") if "vm" in present else ("cpu",)
     return {
         **nothing,
         **{
-            name: read(present[group])
-            for group, (name, read) in _READERS.items()
-            if group in present
+            name: read(groups[group]) for group, (name, read) in _READERS.items() if group in groups
         },
-        "other": _read_rest(
-            {**present, **{name: groups[name] for name in beside if name in groups}}
-        ),
+        "other": _read_rest(groups),
+    }
+
+
+def read_timed_groups(disk: Values) -> list[Stats] | None:
+    """Return what QEMU measured of a disk over each interval that its definition sets; None where it sets none."""
+    if "timed_group.count" not in disk:
+        return None
+    intervals = GroupValues()
+    for key, value in disk.items():
+        if match := _TIMED.fullmatch(key):
+            intervals.devices.setdefault(int(match[1]), {})[match[2]] = value
+    return read_devices(fields.TIMED_GROUP, intervals, sorted(intervals.devices))
+
+
+def read_histograms(disk: Values) -> dict[str, list[Stats]] | None:
+    """Return {kind of operation: bins} of how long a disk's took; None where its definition asks for none."""
+    kinds = [name for name in fields.HISTOGRAMS if f"latency_histogram.{name}.bin.count" in disk]
+    if not kinds:
+        return None
+    bins = {name: GroupValues() for name in kinds}
+    for key, value in disk.items():
+        match = _BIN.fullmatch(key)
+        if match and match[1] in bins:
+            bins[match[1]].devices.setdefault(int(match[2]), {})[match[3]] = value
+    return {
+        name: read_devices(fields.HISTOGRAM_BIN, group, sorted(group.devices))
+        for name, group in bins.items()
     }
 
 
@@ -133,41 +162,71 @@ _READERS: t.Final[dict[str, tuple[str, t.Callable[[GroupValues], Stats]]]] = {
     "memory": ("memory_bandwidth", _read_memory_bandwidth),
     "perf": ("perf", _read_perf_events),
 }
+
+
+def _list_sources(table: t.Iterable[fields.Field]) -> frozenset[str]:
+    return frozenset(field.source for field in table)
+
+
 _KNOWN: t.Final = {
-    "dirtyrate": {field.source for field in fields.DIRTY_RATE},
-    "perf": {field.source for field in fields.PERF},
+    "state": frozenset(("state", "reason")),
+    "cpu": _list_sources(fields.CPU),
+    "balloon": _list_sources(fields.MEMORY),
+    "vcpu": frozenset(("current", "maximum")),
+    "dirtyrate": _list_sources(fields.DIRTY_RATE),
+    "perf": _list_sources(fields.PERF),
 }
 _KNOWN_OF_DEVICE: t.Final = {
-    "iothread": {field.source for field in fields.IOTHREAD},
-    "vcpu": {field.source for field in fields.VCPU},
+    "iothread": _list_sources(fields.IOTHREAD),
+    "vcpu": _list_sources(fields.VCPU),
+    "net": _list_sources(fields.INTERFACE),
+    "block": _list_sources(fields.BLOCK) | _COUNTS_OF_DISK,
 }
+_SOURCES_OF_TIMED: t.Final = _list_sources(fields.TIMED_GROUP)
+_SOURCES_OF_BIN: t.Final = _list_sources(fields.HISTOGRAM_BIN)
 
 
 def _read_rest(groups: Groups) -> Stats | None:
-    """Return what no table has of these groups, by libvirt's names."""
-    unknown = {group: _read_unknown(group, values) for group, values in groups.items()}
+    """Return what no table has, by libvirt's names: a newer libvirt tells more than this release knows."""
+    with_kvm = "vm" in groups
+    unknown = {
+        group: _read_unknown(group, values, with_kvm=with_kvm) for group, values in groups.items()
+    }
     return {group: values for group, values in unknown.items() if values} or None
 
 
-def _read_unknown(group: str, values: GroupValues) -> Stats:
+def _read_unknown(group: str, values: GroupValues, *, with_kvm: bool) -> Stats:
     own = {name: value for name, value in values.own.items() if not _is_known(group, name)}
-    fields_of_device = _KNOWN_OF_DEVICE.get(group, set())
+    known_names = _KNOWN_OF_DEVICE.get(group, frozenset())
     for index, device in sorted(values.devices.items()):
         for name, value in device.items():
-            if name not in fields_of_device:
+            if name not in known_names and not _is_known_of_device(group, name, with_kvm):
                 own[f"{index}.{name}"] = value
     return {name: fields.read_plain(value) for name, value in own.items()}
 
 
+@functools.lru_cache(maxsize=4096)  # every domain has the same names
 def _is_known(group: str, name: str) -> bool:
     if name in _KNOWN.get(group, ()) or _COUNTS.fullmatch(name):
         return True
-    if group in ("cpu", "vcpu"):
-        return not name.startswith("cache.")  # the monitors of caches (resctrl)
     if group == "dirtyrate":
         match = _DIRTY_VCPU.fullmatch(name)
         return match is not None and match[2] == "megabytes_per_second"
     return group == "memory" and _is_known_of_monitor(name)
+
+
+@functools.lru_cache(maxsize=4096)
+def _is_known_of_device(group: str, name: str, with_kvm: bool) -> bool:
+    """Return whether a name that is in no table of the group's devices is told elsewhere, or not asked for."""
+    if group == "vcpu":
+        # KVM counts some sixty things of each vCPU, which few want to know of every guest at every reading.
+        return not with_kvm and _OF_KVM.fullmatch(name) is not None
+    if group == "block":
+        timed, bins = _TIMED.fullmatch(name), _BIN.fullmatch(name)
+        return (timed is not None and timed[2] in _SOURCES_OF_TIMED) or (
+            bins is not None and bins[3] in _SOURCES_OF_BIN
+        )
+    return False
 
 
 def _is_known_of_monitor(name: str) -> bool:
@@ -175,4 +234,4 @@ def _is_known_of_monitor(name: str) -> bool:
     if match is None:
         return False
     table = fields.MONITOR if match[2] is None else fields.MONITOR_NODE
-    return match[3] == "node.count" or match[3] in {field.source for field in table}
+    return match[3] == "node.count" or match[3] in _list_sources(table)

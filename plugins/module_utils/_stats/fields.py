@@ -15,6 +15,7 @@ Source of names and units: https://libvirt.org/html/libvirt-libvirt-domain.html#
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import typing as t
 
 Number = t.Union[int, float]
@@ -168,6 +169,32 @@ BLOCK: t.Final = (
     Field("capacity_bytes", "capacity", read_count),
     Field("physical_bytes", "physical", read_count),
     Field("threshold_bytes", "threshold", read_count, summed=False),
+)
+
+# Over intervals that the disk's definition sets (<statistics>), by virsh's manual of libvirt 12 (domstats).
+_OPERATIONS: t.Final = ("rd", "wr", "zone_append", "flush")
+
+
+def _define_latencies(operation: str) -> t.Iterator[Field]:
+    for kind in ("min", "max", "avg"):
+        source = f"{operation}_latency_{kind}"
+        yield Field(f"{source}_seconds", source, read_nanoseconds, summed=False)
+
+
+def _define_queue_depth(operation: str) -> Field:
+    source = f"{operation}_queue_depth_avg"
+    return Field(source, source, read_plain, summed=False)
+
+
+TIMED_GROUP: t.Final = (
+    Field("interval_seconds", "interval_length", read_count, summed=False),
+    *itertools.chain.from_iterable(map(_define_latencies, _OPERATIONS)),
+    *map(_define_queue_depth, ("rd", "wr", "zone_append")),
+)
+HISTOGRAMS: t.Final = ("read", "write", "zone_append", "flush")
+HISTOGRAM_BIN: t.Final = (
+    Field("start_seconds", "start", read_nanoseconds, summed=False),
+    Field("count", "value", read_count, summed=False),
 )
 
 INTERFACE: t.Final = (

@@ -7,8 +7,8 @@
 
 """``parse_record``: one domain's statistics, out of libvirt's flat dictionary of typed parameters. Pure.
 
-A number that libvirt does not give, or gives in another type, is None: never 0, never a guess. Unknown keys are
-passed over, so that a newer libvirt does not break an older collection.
+A number that libvirt does not give, or gives in another type, is None: never 0, never a guess. Unknown keys are passed
+on by their own names, so that a newer libvirt neither breaks an older collection nor loses anything.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from .extras import GroupValues, read_devices
 from .totals import add_up
 
 Values = t.Mapping[str, t.Any]
+_NOTHING: t.Final[Values] = {}
 Stats = dict[str, t.Any]
 
 
@@ -69,7 +70,9 @@ def parse_record(record: Values, now: float | None = None) -> Stats:
         "memory": _read_memory(groups["balloon"].own, now),
         "block": _read_block(groups["block"]),
         "interface": _read_interfaces(groups["net"]),
-        **extras.parse_groups(groups),
+        **extras.parse_groups(
+            {name: group for name, group in groups.items() if (name, state) != ("cpu", "shutoff")}
+        ),
     }
     stats["timed_out"] = state in ACTIVE_STATES and _was_busy(stats)
     return stats
@@ -150,6 +153,9 @@ def _read_block(group: GroupValues) -> Stats | None:
         name = image["name"]
         layer = occurrences.get(name, 0)
         image["layer"] = 0 if name is None else layer
+        disk = group.devices.get(image["index"], _NOTHING)
+        image["timed_groups"] = extras.read_timed_groups(disk)
+        image["latency_histograms"] = extras.read_histograms(disk)
         occurrences[name] = layer + 1
     return {
         "devices": images,

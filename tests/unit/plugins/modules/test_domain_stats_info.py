@@ -50,6 +50,13 @@ RECORD: dict[str, t.Any] = {
     "block.count": 1,
     "block.0.name": "vda",
     "block.0.rd.reqs": 1,
+    "block.0.timed_group.count": 1,
+    "block.0.timed_group.0.interval_length": 10,
+    **{
+        f"block.0.latency_histogram.{kind}.bin.{name}": 1
+        for kind in ("read", "write", "zone_append", "flush")
+        for name in ("count", "0.start", "0.value")
+    },
     "iothread.count": 1,
     "iothread.1.poll-max-ns": 32768,
     "dirtyrate.calc_status": 2,

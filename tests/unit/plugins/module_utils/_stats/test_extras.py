@@ -166,3 +166,75 @@ def test_no_record_makes_it_raise_or_give_what_json_cannot_carry(record: dict[st
 def test_no_number_is_invented(record: dict[str, t.Any]) -> None:
     stats = parse_record(record)
     assert not set(numbers({name: stats[name] for name in EXTRA}))
+
+
+def test_what_a_newer_libvirt_tells_of_the_usual_groups_is_not_lost() -> None:
+    record = {
+        **RECORD,
+        "state.substate": 2,
+        "cpu.energy.monitor.0.joules": 3,
+        "balloon.new": 4,
+        "vcpu.new": 5,
+        "vcpu.0.preempted": 6,
+        "net.0.rx.multicast": 7,
+        "block.0.limits.request_alignment": 512,
+        "block.0.timed_group.0.novelty": 8,
+        "block.0.latency_histogram.trim.bin.0.value": 9,
+        "dirtylimit.vcpu.0.limit": 10,
+    }
+    assert extra(record, "other") == {
+        "state": {"substate": 2},
+        "cpu": {"energy.monitor.0.joules": 3},
+        "balloon": {"new": 4},
+        "vcpu": {"new": 5, "0.preempted": 6},
+        "net": {"0.rx.multicast": 7},
+        "block": {
+            "0.limits.request_alignment": 512,
+            "0.timed_group.0.novelty": 8,
+            "0.latency_histogram.trim.bin.0.value": 9,
+        },
+        "dirtylimit": {"vcpu.0.limit": 10},
+    }
+
+
+def test_what_its_daemon_uses_is_not_told_of_a_domain_that_is_off() -> None:
+    assert extra({"state.state": 5, "cpu.time": 1, "cpu.new": 2}, "other") is None
+
+
+TIMED: dict[str, t.Any] = {
+    "block.0.timed_group.count": 2,
+    "block.0.timed_group.0.interval_length": 10,
+    "block.0.timed_group.0.rd_latency_avg": 1_500_000,
+    "block.0.timed_group.0.rd_queue_depth_avg": 0.25,
+    "block.0.timed_group.1.interval_length": 60,
+}
+BINS: dict[str, t.Any] = {
+    "block.0.latency_histogram.read.bin.count": 2,
+    "block.0.latency_histogram.read.bin.0.start": 0,
+    "block.0.latency_histogram.read.bin.0.value": 7,
+    "block.0.latency_histogram.read.bin.1.start": 1_000_000,
+    "block.0.latency_histogram.read.bin.1.value": 9,
+    "block.0.latency_histogram.flush.bin.count": 0,
+}
+
+
+def test_intervals_of_a_disk_have_units() -> None:
+    disks = extra({**RECORD, **TIMED}, "block")["devices"]
+    short, long = disks[0]["timed_groups"]
+    assert (short["index"], short["interval_seconds"], long["interval_seconds"]) == (0, 10, 60)
+    assert (short["rd_latency_avg_seconds"], short["rd_queue_depth_avg"]) == (0.0015, 0.25)
+    assert (short["wr_latency_avg_seconds"], long["rd_latency_avg_seconds"]) == (None, None)
+    assert disks[2]["timed_groups"] is None
+
+
+def test_histograms_of_a_disk_have_units() -> None:
+    disks = extra({**RECORD, **BINS}, "block")["devices"]
+    assert disks[0]["latency_histograms"] == {
+        "read": [
+            {"index": 0, "start_seconds": 0.0, "count": 7},
+            {"index": 1, "start_seconds": 0.001, "count": 9},
+        ],
+        "flush": [],
+    }
+    assert disks[2]["latency_histograms"] is None
+    assert extra({**RECORD, **BINS, **TIMED}, "other") is None
