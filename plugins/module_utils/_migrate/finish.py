@@ -161,6 +161,7 @@ def _await_local(sides: Endpoints, intent: Intent, port: int) -> None:
         pull = _pull_of(sides, intent, port)
         missing = pull.find_missing()
         if not missing:
+            pull.wake()
             return
         if watch.is_stalled(pull.advance(), sides.clock.now()):
             raise TimedOut(

@@ -166,7 +166,7 @@ class MigrationRecovery:
     def _finish(self, ends: Ends) -> None:
         sides, port = ends.sides, read_port(ends.record)
         finish.settle(sides, ends.intent, port)
-        _resume(sides.find_at_destination(), ends)
+        _resume(sides.find_at_destination(), ends, is_pulled=bool(ends.intent.streamed))
         self.kept_paths = finish.complete(sides, ends.intent, port)
 
     @contextlib.contextmanager
@@ -209,9 +209,11 @@ def _resume_source(ends: Ends) -> None:
     _resume(ends.sides.find_at_source(), ends)
 
 
-def _resume(domain: libvirt.virDomain | None, ends: Ends) -> None:
+def _resume(domain: libvirt.virDomain | None, ends: Ends, *, is_pulled: bool = False) -> None:
     """Have the guest be as it was before the move; raises Conflict when it does not run on."""
-    if domain is None or not settlement.must_resume(read_state(domain), ends.intent):
+    if domain is None or not settlement.must_resume(
+        read_state(domain), ends.intent, is_pulled=is_pulled
+    ):
         return
     domains.resume(domain)
     if not Waiter(_RESUME_SECONDS, ends.clock).holds(lambda: read_state(domain).state == "running"):

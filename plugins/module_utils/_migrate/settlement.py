@@ -591,11 +591,16 @@ def classify_disks(
     return "local"
 
 
-def must_resume(seen: SeenState, intent: Intent) -> bool:
-    """Return whether a guest that ran before the move is paused by that, or by a disk; its owner's pause stays."""
+def must_resume(seen: SeenState, intent: Intent, *, is_pulled: bool = False) -> bool:
+    """Return whether a guest that ran before the move is paused by that, or by a disk; its owner's pause stays.
+
+    While its disks are pulled in, one that waits for them is none of these: the pull lets it go on, as often as it
+    takes until QEMU has found the source again.
+    """
     return (
         intent.was_running
         and not intent.was_paused
         and seen.state == "paused"
         and seen.reason in _RESUMABLE
+        and not (is_pulled and seen.reason == "ioerror")
     )

@@ -106,13 +106,16 @@ class Pull:
         with contextlib.suppress(HeadroomError):
             jobs = self._read_jobs()
             done_bytes = sum(job.done_bytes + 1 for job in jobs.values() if job)
-            is_waiting = is_waiting_for_disk(self.domain)
-            if is_waiting or None in jobs.values():
+            if is_waiting_for_disk(self.domain) or None in jobs.values():
                 self.serve_again()
-            if is_waiting:
-                domains.resume(self.domain)
+            self.wake()
             self._begin()
         return done_bytes
+
+    def wake(self) -> None:
+        """Let a guest go on that waits for its disk, which should be there by now."""
+        if is_waiting_for_disk(self.domain):
+            domains.resume(self.domain)
 
     def mend(self, clock: Clock) -> bool:
         """Serve the disks again, pull, and then let the guest run; return False if the jobs do not last.

@@ -190,6 +190,13 @@ def test_a_hand_over_is_told_from_a_pause_of_the_owner() -> None:
     assert settlement.must_resume(SeenState("paused", "migration"), make())
 
 
+def test_a_guest_that_waits_for_its_disk_is_left_to_the_pull() -> None:
+    waiting = SeenState("paused", "ioerror")
+    assert settlement.must_resume(waiting, make())
+    assert not settlement.must_resume(waiting, make(), is_pulled=True)
+    assert settlement.must_resume(SeenState("paused", "migration"), make(), is_pulled=True)
+
+
 def test_a_fall_is_told_from_an_end_that_was_meant() -> None:
     for reason, copy in (("unknown", "fallen"), ("crashed", "fallen"), ("failed", "fallen")):
         assert settlement.classify_source(SeenState("shutoff", reason), make()) == copy

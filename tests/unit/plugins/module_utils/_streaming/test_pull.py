@@ -18,8 +18,9 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._streaming.pull i
     StallWatch,
     assess,
 )
-from ansible_collections.headroom.libvirt.plugins.module_utils._virt import domains
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt import domains, states
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.blocks import Job
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.libvirt_dep import libvirt
 
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
@@ -80,6 +81,23 @@ def test_what_fails_while_a_host_is_away_is_left_to_the_next_look(node: Connecti
     # the test driver knows no block jobs
     domain = domains.define(node, CLONE.format(DISK.format("vda")))
     assert Pull(domain, 0, pytest.fail).advance() == 0
+
+
+@pytest.mark.parametrize(
+    ("reason", "state"),
+    [("VIR_DOMAIN_PAUSED_USER", "paused"), ("VIR_DOMAIN_PAUSED_IOERROR", "running")],
+)
+def test_only_a_guest_that_waits_for_its_disk_is_let_go(
+    node: Connection, monkeypatch: pytest.MonkeyPatch, reason: str, state: str
+) -> None:
+    domain = domains.define(node, CLONE.format(DISK.format("vda")))
+    domains.start(domain)
+    domains.suspend(domain)
+    paused = libvirt.VIR_DOMAIN_PAUSED, getattr(libvirt, reason)
+    with monkeypatch.context() as reasons:  # the test driver forgets them
+        reasons.setattr(domains, "read_state", lambda _domain: paused)
+        Pull(domain, 0, pytest.fail).wake()
+    assert states.state_name(domains.read_state(domain)[0]) == state
 
 
 def test_only_what_stays_the_same_for_long_has_stalled() -> None:
