@@ -42,9 +42,6 @@ options:
         V(unknown); if it is the one that O(uri) names, the task fails.
     type: float
     default: 20.0
-seealso:
-  - module: headroom.libvirt.transaction
-  - module: headroom.libvirt.domain_info
   uris:
     description:
       - The libvirt connection URIs of several hosts, whose own journals are read side by side, over SSH, in place of
@@ -55,6 +52,9 @@ seealso:
       - Mutually exclusive with O(uri).
     type: list
     elements: str
+seealso:
+  - module: headroom.libvirt.transaction
+  - module: headroom.libvirt.domain_info
 extends_documentation_fragment:
   - headroom.libvirt.hosts
   - headroom.libvirt.journal

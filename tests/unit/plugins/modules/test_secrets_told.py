@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import importlib
 import json
-import syslog
+import types
 import typing as t
 from pathlib import Path
 
@@ -52,7 +52,7 @@ Options = t.Mapping[str, t.Mapping[str, t.Any]]
 
 
 def build_base(name: str, folder: Path) -> dict[str, t.Any]:
-    """Return options with which a module gets as far as it can without any of what it needs."""
+    """Return options with which a module gets as far as it can without any of what it needs; most need a host."""
     journal, history = str(folder / "journal.sqlite"), str(folder / "history.sqlite")
     host = {"uri": "test:///default"}
     bases: dict[str, dict[str, t.Any]] = {
@@ -123,7 +123,7 @@ def build_base(name: str, folder: Path) -> dict[str, t.Any]:
         "transaction": {"journal": journal},
         "transaction_info": {"journal": journal},
     }
-    return bases[name]
+    return bases.get(name, host)
 
 
 def find_specification(name: str) -> Options:
@@ -204,8 +204,10 @@ def bench(
 ) -> Bench:
     """Modules of a user whose home is empty; what goes to the system's log comes here."""
     log: list[str] = []
-    monkeypatch.setattr(syslog, "syslog", lambda *words: log.append(str(words[-1])))
-    monkeypatch.setattr(basic, "has_journal", False)
+    # systemd's journal is told the message, and each option by itself besides.
+    journal = types.SimpleNamespace(send=lambda **fields: log.append(str(fields)))
+    monkeypatch.setattr(basic, "journal", journal, raising=False)
+    monkeypatch.setattr(basic, "has_journal", True)
     monkeypatch.setenv("HOME", str(tmp_path))
     return Bench(log, capfd)
 

@@ -293,7 +293,7 @@ class Elsewhere(http.server.BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         t.cast("t.Any", self.server).requests.append((self.path, self.headers["Authorization"]))
         self.send_response(302)
-        self.send_header("Location", f"http://127.0.0.1:{self.server.server_address[1]}/internal")
+        self.send_header("Location", f"http://{self.headers['Host']}/internal")
         self.send_header("Content-Length", "0")
         self.end_headers()
 
