@@ -21,6 +21,11 @@ Kind = t.Literal[
     "lost history",
     "room taken",
     "protected machine",
+    "hung machine",
+    "failing hooks",
+    "limited run",
+    "killed run",
+    "new version",
 ]
 KINDS: t.Final[tuple[Kind, ...]] = t.get_args(Kind)
 # How many of a hundred slots of five minutes each begins in.
@@ -34,6 +39,11 @@ _CHANCES: t.Final[dict[Kind, float]] = {
     "lost history": 0.5,
     "room taken": 4,
     "protected machine": 3,
+    "hung machine": 2,
+    "failing hooks": 3,
+    "limited run": 2,
+    "killed run": 4,
+    "new version": 1,
 }
 _DAY: t.Final = 86_400
 

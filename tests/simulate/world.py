@@ -18,6 +18,10 @@ from dataclasses import dataclass, field
 
 from ansible_collections.headroom.libvirt.plugins.module_utils import _sqlite
 from ansible_collections.headroom.libvirt.plugins.module_utils._demand import database, lease
+from ansible_collections.headroom.libvirt.plugins.module_utils._demand.rollouts import (
+    RolloutMemory,
+    build_memory,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._demand.series import Sample, merge
 from ansible_collections.headroom.libvirt.plugins.module_utils._forecast.blend import (
     Blend,
@@ -38,6 +42,11 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._provision.model 
     Plan,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.plan import decide
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.upkeep import (
+    Rollout,
+    Share,
+    Upkeep,
+)
 
 from simulate.weather import Fault
 
@@ -49,6 +58,10 @@ if t.TYPE_CHECKING:
 CLONE: t.Final = Size(vcpus=1, memory_bytes=2**30, disk_bytes=2**30)
 MAKING: t.Final = ("create", "prepare")
 _LEASE_SECONDS: t.Final = 900
+# One version of so many never passes its health check.
+_BAD_VERSIONS: t.Final = 3
+_GRACE_SLOTS: t.Final = 1
+_PET: t.Final = "pet"
 
 
 @dataclass
@@ -79,13 +92,23 @@ def _kept(method: str, risk: float) -> Forecaster:
     return Continuing(forecaster, None) if isinstance(forecaster, Blend) else forecaster
 
 
+def _is_bad(version: str | None) -> bool:
+    return version is not None and int(version.partition(":")[2]) % _BAD_VERSIONS == 0
+
+
 class World:
     """A fleet under `rule` on hosts with `rooms`; one slot after the other passes with `tick`."""
 
     def __init__(self, rule: Rule, rooms: Sequence[int], faults: Sequence[Fault]) -> None:
         self.rule = rule
         self.hosts = [SimulatedHost(f"kvm{number}", room) for number, room in enumerate(rooms, 1)]
-        self.machines: dict[str, Member] = {}
+        # Somebody has labelled a guest into the fleet.
+        self.machines: dict[str, Member] = {
+            _PET: Member(_PET, "kvm1", labelled=True, created=0.0, since=0.0)
+        }
+        self.version = 1
+        self.memory = RolloutMemory()
+        self.hung: set[str] = set()
         self.log = Log()
         self._forecaster, self._unlikely = (
             _kept(rule.forecaster, risk) for risk in (rule.risk, rule.parked_risk)
@@ -142,6 +165,10 @@ class World:
             for fault in self._now(kind) if names else []:
                 name = names[fault.pick % len(names)]
                 self.machines[name] = dataclasses.replace(self.machines[name], **change)
+        for fault in self._now("hung machine"):
+            self.hung.add(sorted(self.machines)[fault.pick % len(self.machines)])
+        self.hung &= self.machines.keys()
+        self.version += len([f for f in self._now("new version") if f.slot == self._slot])
 
     def _host(self, fault: Fault) -> SimulatedHost:
         return self.hosts[fault.pick % len(self.hosts)]
@@ -152,7 +179,24 @@ class World:
                 self.machines[name] = dataclasses.replace(member, **change)
 
     def _serving(self) -> list[Member]:
-        return [member for member in self.machines.values() if member.state in RUNNING]
+        return [member for member in map(self._look, self.machines.values()) if member.serves]
+
+    def _look(self, member: Member) -> Member:
+        """Return the member with what its health check shows."""
+        if member.state not in RUNNING:
+            return member
+        if member.name not in self.hung and not _is_bad(member.version):
+            return dataclasses.replace(member, healthy=True, health_kind="passed", has_passed=True)
+        age = self._slot - (member.since or 0) // self.rule.interval
+        is_young = _is_bad(member.version) and age <= _GRACE_SLOTS
+        return dataclasses.replace(
+            member,
+            healthy=None if is_young else False,
+            awaited=is_young,
+            health_kind="failing" if _is_bad(member.version) else "hung",
+            health_reason="it does not serve",
+            has_passed=not _is_bad(member.version),
+        )
 
     def _sample(self, demand: float) -> None:
         """Each host measures its share: as many parts of the demand as it has of the machines that serve."""
@@ -173,7 +217,7 @@ class World:
         plan = self._plan()
         if holder == "first" and self._now("two runs at once"):
             self._run("second", now + 1)
-        self._apply_if_still_held(plan, taken, now + 2)
+        self._apply_if_still_held(self._record(plan), taken, now + 2)
         lease.release(self._leases, "web", holder)
 
     def _stall(self) -> None:
@@ -184,6 +228,16 @@ class World:
         self._run("first", late)
         self._apply_if_still_held(plan, taken, late + 3)
         lease.release(self._leases, "web", "slow")
+
+    def _record(self, plan: Plan) -> Plan:
+        """Keep what the plan remembers; of a run that is killed only some of the rest is done, or nothing at all."""
+        killed = self._now("killed run")
+        if killed and killed[0].pick % 4 == 0:
+            return dataclasses.replace(plan, actions=())
+        self.memory = build_memory(plan.memory.as_dict())
+        if killed:
+            return dataclasses.replace(plan, actions=plan.actions[: killed[0].pick % 3])
+        return plan
 
     def _lease(self, holder: str, now: float) -> lease.Lease:
         return lease.acquire(self._leases, "web", holder, _LEASE_SECONDS, now)
@@ -197,24 +251,37 @@ class World:
 
     def _plan(self) -> Plan:
         observed = self._observed()
-        plan = decide(observed, self.rule, self._forecaster, self._unlikely)
+        plan = decide(observed, self.rule, self._forecaster, self._unlikely, upkeep=self.upkeep)
         self.log.done["decisions"] += 1
         self._judge_plan(observed, plan)
         return plan
 
+    @property
+    def upkeep(self) -> Upkeep:
+        """How members are looked after: a bad version, or a good one, two machines at a time."""
+        rollout = Rollout(surge=Share(2), bake=2 * self.rule.interval)
+        return Upkeep(appliance=f"web:{self.version}", rollout=rollout)
+
     def _observed(self) -> Observation:
-        alive = [host for host in self.hosts if not host.dead]
+        left_out = {self._host(fault).name for fault in self._now("limited run")}
+        alive = [host for host in self.hosts if not host.dead and host.name not in left_out]
         names = {host.name for host in alive}
         return Observation(
             fleet="web",
             now=self.now,
             series=merge([host.history for host in alive], self.rule.interval, self.now),
             size=CLONE,
-            members=tuple(member for member in self.machines.values() if member.host in names),
+            members=tuple(
+                self._look(member) for member in self.machines.values() if member.host in names
+            ),
             rooms=tuple(
                 HostRoom(host.name, self._free(host), self._members(host)) for host in alive
             ),
-            unknown={host.name: "it did not answer" for host in self.hosts if host.dead},
+            unknown={
+                host.name: "it did not answer" for host in self.hosts if host.name not in names
+            },
+            left_out=frozenset(left_out),
+            memory=self.memory,
         )
 
     def _members(self, host: SimulatedHost) -> int:
@@ -226,6 +293,7 @@ class World:
 
     def _apply(self, plan: Plan) -> None:
         failing = {self._host(fault).name for fault in self._now("failing clones")}
+        hooked = not self._now("failing hooks")
         for action in plan.actions:
             if action.action in MAKING and action.host in failing:
                 self.log.done["clones that failed"] += 1
@@ -234,14 +302,23 @@ class World:
             if action.action in MAKING:
                 state = "running" if action.action == "create" else "saved"
                 self.machines[action.name] = Member(
-                    action.name, action.host, state, created=self.now
+                    action.name,
+                    action.host,
+                    state,
+                    created=self.now,
+                    version=action.appliance,
+                    in_service=hooked and state == "running",
+                    since=self.now,
                 )
             elif action.action == "remove":
                 del self.machines[action.name]
             else:
-                state = "running" if action.action == "wake" else "saved"
+                state = "saved" if action.action == "park" else "running"
                 self.machines[action.name] = dataclasses.replace(
-                    self.machines[action.name], state=state
+                    self.machines[action.name],
+                    state=state,
+                    in_service=hooked and state == "running",
+                    since=self.now,
                 )
         self._judge_fleet(plan, failed=bool(failing))
 
@@ -255,6 +332,11 @@ class World:
             self._broke(f"{taken} of {plan.running} running machines were to go")
         if any(member.name in leaving and member.protected for member in observed.members):
             self._broke("a protected machine was to go")
+        if any(action.name == _PET for action in plan.actions):
+            self._broke("something was to be done to a guest that somebody labelled")
+        required = plan.requirement.machines or 0
+        if taken and plan.running - taken < min(plan.running, required):
+            self._broke(f"{taken} of {plan.running} were to go, and {required} are required")
         if leaving and observed.unknown:
             self._broke("machines were to go while a host was silent")
         for room in observed.rooms:
@@ -269,9 +351,13 @@ class World:
     def _judge_fleet(self, plan: Plan, *, failed: bool) -> None:
         """The fleet is within its limits, and below them only for want of room or for a clone that failed."""
         serving = len(self._serving())
-        if serving > self.rule.max:
+        most = self.rule.max + self.upkeep.rollout.find_surge(self.rule.max)
+        if serving > (
+            self.rule.max if plan.phase == "none" and self.memory.failed is None else most
+        ):
             self._broke(f"{serving} machines run, more than rule.max")
         scarce = any("not made" in reason for reason in plan.reasons)
+        failed = failed or bool(self._now("failing hooks") or self._now("killed run") or self.hung)
         if serving < self.rule.min and not (failed or scarce):
             self._broke(f"{serving} machines run, fewer than rule.min")
 
