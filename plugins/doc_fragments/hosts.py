@@ -14,7 +14,8 @@ class ModuleDocFragment:
 options:
   uris:
     description:
-      - The libvirt connection URIs of several hosts, which are asked side by side, in place of O(uri).
+      - The libvirt connection URIs of several hosts, which are asked side by side, in place of O(uri). An empty list
+        asks none.
       - A host that is down, refuses or is late is a row of the result with a C(problem), and does not make the task
         fail. The host that O(uri) names does.
       - A password in a URI is masked in every message and result.

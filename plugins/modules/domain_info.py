@@ -526,7 +526,7 @@ def read_domains(module: AnsibleModule) -> dict[str, t.Any]:
     params = module.params
     query = None if params["query"] is None else compile_query("query", params["query"])
     listing = list_domains(read_request(params, _read_unfinished(module)))
-    if listing.error is not None and not params["uris"]:
+    if listing.error is not None and params["uris"] is None:
         raise listing.error
     names = {row["name"] for row in listing.domains}
     data = {

@@ -256,7 +256,7 @@ ARGUMENTS = JOURNAL.merge(HOSTS).merge(
 def collect(module: AnsibleModule) -> dict[str, t.Any]:
     """Return the transactions that the options choose."""
     params, now = module.params, time.time()
-    if params["uris"]:
+    if params["uris"] is not None:
         return list_everywhere(params, now)
     chosen = open_journal(module).list_records(kind=params["kind"], subject=params["subject"])
     uri, timeout = params["uri"], params["connect_timeout"]

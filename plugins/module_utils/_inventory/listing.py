@@ -40,6 +40,8 @@ if t.TYPE_CHECKING:
 
     from .request import ListingRequest
 
+# A program that runs on a host is ended in time by whoever started it, not left behind.
+_GRACE_SECONDS: t.Final = 1.0
 # How many rows are made between two looks at the memory that is left.
 _ROWS_BETWEEN: t.Final = 64
 
@@ -59,8 +61,9 @@ def list_domains(request: ListingRequest, guard: MemoryGuard | None = None) -> L
     Raises NotEnoughMemory, and what is wrong with the options whichever host is asked.
     """
     building = _Building(request, guard or _make_guard())
+    patience = request.timeout + _GRACE_SECONDS
     answers = iterate_each(
-        request.uris, _build_fetch(request), timeout=request.timeout, parallel=request.parallel
+        request.uris, _build_fetch(request), timeout=patience, parallel=request.parallel
     )
     for uri, answer in answers:
         building.add_host(uri, answer)

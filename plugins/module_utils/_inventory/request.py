@@ -58,7 +58,7 @@ def read_request(
     for option, unit in _POSITIVE:
         check_positive(option, params[option], unit)
     return ListingRequest(
-        uris=params["uris"] or [params["uri"]],
+        uris=[params["uri"]] if params["uris"] is None else params["uris"],
         look=LookRequest(
             sources=tuple(dict.fromkeys(params["address_sources"])),
             agent_timeout=params["agent_timeout"],

@@ -58,7 +58,7 @@ def run_on_hosts(spec: ArgumentSpec, action: str, call: Call, merge: Merge) -> N
     """
 
     def call_on_hosts(module: AnsibleModule) -> Result:
-        if module.params["uris"]:
+        if module.params["uris"] is not None:
             return merge(ask_hosts(module, call))
         return _call_on_host(module, call)
 

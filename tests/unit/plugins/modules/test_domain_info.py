@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import socket
 import types
 import typing as t
@@ -93,6 +94,22 @@ def test_a_host_that_is_dead_or_silent_is_a_row_with_a_problem(
     assert "within 1 s" in problems[1]
     assert problems[2] is None
     assert [host["domains"] for host in result["hosts"]] == [None, None, 1]
+
+
+def test_no_hosts_are_no_domains_and_not_those_of_this_machine(hosts: Hosts) -> None:
+    assert hosts.run(uris=[]) == {"domains": [], "hosts": [], "missing": []}
+
+
+def test_a_host_that_ssh_does_not_reach_leaves_no_process_behind(
+    hosts: Hosts, tmp_path: Path
+) -> None:
+    command, pid = tmp_path / "ssh", tmp_path / "pid"
+    command.write_text(f"#!/bin/sh\necho $$ > {pid}\nexec sleep 600\n")
+    command.chmod(0o755)
+    result = hosts.run(f"qemu+ssh://kvm1/system?command={command}", timeout=0.5)
+    assert "within 0.5 s" in result["hosts"][0]["problem"]
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(pid.read_text()), 0)
 
 
 def test_the_one_host_that_is_named_has_to_answer(hosts: Hosts, tmp_path: Path) -> None:

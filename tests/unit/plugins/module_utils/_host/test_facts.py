@@ -17,15 +17,12 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._demand.database 
 from ansible_collections.headroom.libvirt.plugins.module_utils._host import facts, maintenance
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import Connection
 
+from tools import local_ssh
+
 if t.TYPE_CHECKING:
     from pathlib import Path
 
 NOW = time.time()
-_SSH = """#!/bin/sh
-while [ "$1" != -- ]; do shift; done
-shift 2
-exec "$@"
-"""
 
 
 @pytest.fixture
@@ -46,10 +43,7 @@ def history(tmp_path: Path) -> str:
 @pytest.fixture
 def ssh(tmp_path: Path) -> str:
     """The URI of a host to which a program leads that runs here what it is to run there."""
-    command = tmp_path / "ssh"
-    command.write_text(_SSH)
-    command.chmod(0o755)
-    return f"qemu+ssh://kvm1/system?command={command}"
+    return f"qemu+ssh://kvm1/system?{local_ssh.make_command(tmp_path)}"
 
 
 def read(node: Connection, history: str, uri: str | None = None) -> dict[str, t.Any]:

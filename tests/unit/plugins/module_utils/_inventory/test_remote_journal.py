@@ -39,13 +39,8 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._recovery.everywh
     list_everywhere,
 )
 
+from tools import local_ssh
 from tools.inventories import Inventories, domain
-
-_SSH = """#!/bin/sh
-while [ "$1" != -- ]; do shift; done
-shift 2
-exec "$@"
-"""
 
 
 @pytest.fixture
@@ -64,11 +59,7 @@ def journal(tmp_path: Path) -> Journal:
 
 @pytest.fixture
 def ssh(tmp_path: Path) -> str:
-    """What a URI says to have this run in SSH's place."""
-    path = tmp_path / "ssh"
-    path.write_text(_SSH)
-    path.chmod(0o755)
-    return f"command={path}"
+    return local_ssh.make_command(tmp_path)
 
 
 def fetch(uri: str, journal: Journal, *, unfinished: bool = False) -> list[tuple[str, str, bool]]:
