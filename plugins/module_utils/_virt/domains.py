@@ -203,7 +203,7 @@ def _find_affected(domain: Domain) -> int:
 def set_metadata(domain: Domain, value: _metadata.Metadata) -> None:
     """Set our metadata of the domain, in the definition and the running domain at once; what is not known stays."""
     current = read_metadata_xml(domain, _metadata.NAMESPACE)
-    unknown = _metadata.find_unknown(current and element_xml.parse_element(current))
+    unknown = _metadata.find_unknown(element_xml.parse_element(current) if current else None)
     if value == _metadata.Metadata() and not unknown:
         remove_metadata(domain, _metadata.NAMESPACE)
         return
