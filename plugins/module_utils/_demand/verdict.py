@@ -176,14 +176,9 @@ def read_record(data: t.Any, check: HealthCheck) -> HealthRecord:
         record = _persisted.build(HealthRecord, data, "a health record")
     except _persisted.UnreadableShape:
         return HealthRecord(check.identity)
-    is_sound = (
-        record.check == check.identity
-        and isinstance(record.failures, int)
-        and all(
-            isinstance(time, (int, float, type(None))) for time in (record.failed, record.passed)
-        )
-    )
-    return record if is_sound else HealthRecord(check.identity)
+    times: list[t.Any] = [time for time in (record.failed, record.passed) if time is not None]
+    is_sound = all(isinstance(number, (int, float)) for number in (record.failures, *times))
+    return record if is_sound and record.check == check.identity else HealthRecord(check.identity)
 
 
 def judge(

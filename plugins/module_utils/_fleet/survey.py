@@ -93,7 +93,10 @@ def survey_host(
     """
     answers = _ask_servers(request.fleets)
     members = sampling.read_members(connection, [fleet.name for fleet in request.fleets], clock)
-    checks = {fleet.name: fleet.sampling and fleet.sampling.health for fleet in request.fleets}
+    checks = {
+        fleet.name: None if fleet.sampling is None else fleet.sampling.health
+        for fleet in request.fleets
+    }
     findings = sampling.probe_members(connection, checks, members)
     equipment = _Equipment(connection, facts)
     fleets = {

@@ -101,6 +101,14 @@ def test_any_record_can_be_read(data: t.Any) -> None:
     assert verdict.judge(CHECK, SILENT, record, None, 1.0)[1].check == CHECK.identity
 
 
+@pytest.mark.parametrize("wrong", [{"failures": None}, {"failed": ""}, {"passed": "long ago"}])
+def test_a_record_of_this_check_that_holds_nonsense_counts_for_nothing(
+    wrong: dict[str, t.Any],
+) -> None:
+    data = {**HealthRecord(CHECK.identity, 1, 5.0, 4.0).as_dict(), **wrong}
+    assert verdict.read_record(data, CHECK) == HealthRecord(CHECK.identity)
+
+
 @pytest.mark.parametrize(
     ("state", "reason", "kind"),
     [
