@@ -18,6 +18,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     NotFound,
     TimedOut,
 )
+from ansible_collections.headroom.libvirt.plugins.module_utils._inventory.calls import call_each
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import domains, states
 from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import (
     SYSTEM_CLOCK,
@@ -26,6 +27,10 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import (
 )
 
 _REPEAT_SECONDS: t.Final = 5.0
+# For so long libvirt may be busy with a guest, as it is for a moment while somebody reads its statistics.
+_BUSY_SECONDS: t.Final = 2.0
+# libvirt asks the agent first, and gives one that does not answer up after five seconds.
+_REQUEST_SECONDS: t.Final = 15.0
 
 
 def shut_down(
@@ -34,14 +39,14 @@ def shut_down(
     """Ask the guest to shut down and wait, for at most ``timeout`` seconds.
 
     The request is repeated, as a guest that is still booting does not hear the first one. One that is not off by then
-    is powered off (``force``), else this raises TimedOut.
+    is powered off (``force``), else this raises TimedOut. One whose QEMU hangs is not waited for: it hears nothing.
     """
     deadline = clock.now() + timeout
     off = False
     while not off and clock.now() < deadline:
         with contextlib.suppress(NotFound, Conflict):
-            if _is_active(domain):
-                _ask_to_shut_down(domain)
+            if _is_active(domain) and not _request_shutdown(domain):
+                break
         patience = Waiter(min(_REPEAT_SECONDS, deadline - clock.now()), clock)
         off = patience.holds(lambda: not _is_active(domain))
     if not off:
@@ -54,6 +59,14 @@ def await_power_off(
     """Wait for a shutdown that is under way; ``timeout`` and ``force`` are as in shut_down()."""
     if not Waiter(timeout, clock).holds(lambda: not _is_active(domain)):
         _power_off_or_raise(domain, timeout, force)
+
+
+def _request_shutdown(domain: domains.Domain) -> bool:
+    """Ask the guest to shut down; return whether its QEMU has taken the request, which one that hangs never does."""
+    waiter = Waiter(_BUSY_SECONDS, first_pause=0.1)
+    if not waiter.holds(lambda: not domains.is_awaiting_qemu(domain)):
+        return False
+    return bool(call_each([domain], _ask_to_shut_down, 1, _REQUEST_SECONDS))
 
 
 def _ask_to_shut_down(domain: domains.Domain) -> None:
@@ -72,7 +85,10 @@ def _power_off_or_raise(domain: domains.Domain, timeout: float, force: bool) -> 
             name=domain.name(),
         )
     with contextlib.suppress(NotFound):
-        domains.power_off(domain)
+        try:
+            domains.power_off(domain)
+        except LibvirtFailed:  # a process that stands still hears no signal but one
+            domains.kill(domain)
 
 
 def _is_active(domain: domains.Domain) -> bool:

@@ -295,6 +295,12 @@ def power_off(domain: Domain) -> None:
             raise
 
 
+def kill(domain: Domain) -> None:
+    """Take the power away from a domain whose QEMU reacts to nothing, not even to be told to end."""
+    with translate_errors(f"take the power away from {domain.name()!r}"):
+        domain.destroyFlags(0)
+
+
 @dataclasses.dataclass(frozen=True)
 class BlockSize:
     """How large a disk is for the guest, and what of it takes room."""

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import functools
+import threading
 import typing as t
 
 import libvirt
@@ -32,6 +33,9 @@ class DeafDomain:
 
     def isActive(self) -> int:  # noqa: N802
         return int(self.on)
+
+    def controlInfo(self, _flags: int) -> list[int]:  # noqa: N802
+        return [libvirt.VIR_DOMAIN_CONTROL_OK, 0, 0]
 
     def shutdown(self) -> int:
         self.asked += 1
@@ -111,3 +115,46 @@ def test_a_guest_that_goes_off_by_itself_meanwhile_is_off(end: End) -> None:
 def test_a_guest_that_cannot_be_ended_is_an_error(end: End) -> None:
     with pytest.raises(LibvirtFailed):
         end(LateDomain(stubborn=True))
+
+
+class HungDomain(DeafDomain):
+    """A guest whose QEMU was stopped: libvirt waits for it for ever, and it hears no signal but SIGKILL."""
+
+    def __init__(self, *, known: bool) -> None:
+        super().__init__()
+        self.known = known
+        self.flags: list[int] = []
+        self.end = threading.Event()
+
+    def controlInfo(self, _flags: int) -> list[int]:  # noqa: N802
+        kind = "OCCUPIED" if self.known else "OK"
+        return [getattr(libvirt, f"VIR_DOMAIN_CONTROL_{kind}"), 0, 9000]
+
+    def shutdown(self) -> int:
+        self.asked += 1
+        self.end.wait(20)
+        return 0
+
+    def destroyFlags(self, flags: int) -> int:  # noqa: N802
+        self.flags.append(flags)
+        if flags:
+            raise refusal(libvirt.VIR_ERR_SYSTEM_ERROR, "Failed to terminate process")
+        self.on = False
+        return 0
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_a_guest_that_hangs_holds_nobody_up_and_is_powered_off_where_that_is_asked(
+    known: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("_BUSY_SECONDS", "_REQUEST_SECONDS"):
+        monkeypatch.setattr(power, name, 0.05)
+    domain: t.Any = HungDomain(known=known)
+    with pytest.raises(TimedOut, match="force: true"):
+        power.shut_down(domain, timeout=600)
+    assert domain.on
+    power.shut_down(domain, timeout=600, force=True)
+    domain.end.set()
+    assert not domain.on
+    assert domain.flags == [libvirt.VIR_DOMAIN_DESTROY_GRACEFUL, 0]
+    assert domain.asked == (0 if known else 2)
