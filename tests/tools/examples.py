@@ -152,7 +152,7 @@ def _check_page(examples: t.Sequence[Example]) -> list[str]:
     return problems
 
 
-def walk(content: t.Any) -> t.Iterator[dict[str, t.Any]]:
+def walk(content: t.Any) -> t.Iterator[dict[t.Any, t.Any]]:
     """Yield every mapping in an example."""
     if isinstance(content, dict):
         yield content
@@ -368,7 +368,7 @@ def _read_path(node: nodes.Node) -> list[str] | None:
     return [node.name, *parts] if isinstance(node, nodes.Name) else None
 
 
-def _read_returns(task: dict[str, t.Any]) -> t.Any:
+def _read_returns(task: dict[t.Any, t.Any]) -> t.Any:
     """Return what the module of a task documents to return; None where it is not ours, or runs in a loop."""
     modules = [
         key[len(PREFIX) :] for key in task if isinstance(key, str) and key.startswith(PREFIX)

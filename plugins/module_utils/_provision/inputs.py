@@ -284,9 +284,10 @@ def _read_plain_load(row: t.Any) -> Load | None:
     """Return the load of a row that is as it should be, at a tenth of the price of finding out what is wrong."""
     if not isinstance(row, dict):
         return None
-    timestamp, used_cores, vcpus = (row.get(name) for name in ("timestamp", "used_cores", "vcpus"))
-    if not (_is_amount(timestamp) and _is_amount(used_cores) and _is_amount(vcpus)):
+    values: list[t.Any] = [row.get(name) for name in ("timestamp", "used_cores", "vcpus")]
+    if not all(map(_is_amount, values)):
         return None
+    timestamp, used_cores, vcpus = values
     return Load(float(timestamp), float(used_cores), int(vcpus))
 
 

@@ -81,7 +81,7 @@ def test_a_card_is_attached_to_the_network_of_the_task(situation: Situation) -> 
     card = root.find("devices/interface")
     assert card is not None
     assert card.get("type") == "network"
-    assert [source.attrib for source in card.iterfind("source")] == [{"network": "default"}]
+    assert [dict(source.attrib) for source in card.iterfind("source")] == [{"network": "default"}]
     former = {"script", "downscript", "ip", "route", "virtualport", "portForward", "target"}
     assert not former & {str(child.tag) for child in card}
     assert card.find("backend[@type]") is None

@@ -237,7 +237,7 @@ def test_no_secret_is_told_in_a_refusal(
 ) -> None:
     """What Ansible refuses before the module begins: an option that there is not, and a value that is of no use."""
     uri, text = URIS["at"], "#cloud-config\npassword: {secret}\n"
-    refused = [
+    refused: list[dict[str, t.Any]] = [
         {"user_dta": text},
         {"urii": uri},
         {"timeout": uri},
