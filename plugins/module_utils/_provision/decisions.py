@@ -74,6 +74,10 @@ def build_decision(
         "error": _measure_error(observed.series.current, plan.running, rule),
         "digest": plan.digest,
         "roster": _list_machines(observed),
+        "members": {
+            "unhealthy": sum(member.healthy is False for member in observed.members),
+            "coming": len(observed.coming),
+        },
         "phase": plan.phase,
         "rollout": plan.memory.as_dict(),
     }

@@ -37,10 +37,12 @@ _METRICS: t.Final = (
     ("surplus_machines", ("error", "surplus_machines"), "Machines that ran and were not needed."),
     ("short_machines", ("error", "short_machines"), "Machines that were needed and did not run."),
     ("unmet_demand", ("error", "unmet"), "The demand beyond what the machines that ran carry."),
-    ("alert", ("alert", "raised"), "Whether demand jumped."),
+    ("unhealthy_machines", ("members", "unhealthy"), "Machines that failed their health check."),
+    ("coming_machines", ("members", "coming"), "Machines that ran and did not serve yet."),
+    ("alert", ("alert", "raised"), "Whether demand jumped, or something is wrong with machines."),
     ("decided_timestamp_seconds", ("timestamp",), "When it was decided."),
 )
-_VERBS: t.Final = ("create", "wake", "prepare", "park", "remove")
+_VERBS: t.Final = ("create", "wake", "serve", "prepare", "park", "remove")
 
 
 def render(decisions: t.Sequence[Decision]) -> str:
@@ -48,6 +50,11 @@ def render(decisions: t.Sequence[Decision]) -> str:
     lines: list[str] = []
     for name, path, text in _METRICS:
         lines += render_gauge(f"headroom_fleet_{name}", text, _read_samples(decisions, path))
+    lines += render_gauge(
+        "headroom_fleet_rollout_failed",
+        "Whether the version that the fleet asks for has failed, and is not tried again.",
+        _read_failures(decisions),
+    )
     lines += render_gauge(
         "headroom_fleet_actions", "Machines that the decision acts on.", _count_actions(decisions)
     )
@@ -60,9 +67,18 @@ def _read_samples(
     for decision in decisions:
         value: t.Any = decision
         for name in path:
-            value = None if value is None else value[name]
+            # A decision of an older release does not have all of them.
+            value = None if value is None else value.get(name)
         if value is not None:
             yield {"fleet": decision["fleet"]}, float(value)
+
+
+def _read_failures(
+    decisions: t.Sequence[Decision],
+) -> t.Iterator[tuple[dict[str, str], float]]:
+    for decision in decisions:
+        if decision.get("rollout") is not None:
+            yield {"fleet": decision["fleet"]}, float(decision["rollout"].get("failed") is not None)
 
 
 def _count_actions(decisions: t.Sequence[Decision]) -> t.Iterator[tuple[dict[str, str], float]]:

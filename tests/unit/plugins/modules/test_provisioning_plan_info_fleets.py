@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Conflict, InvalidInput
 from ansible_collections.headroom.libvirt.plugins.module_utils._fleet.row import pack_past
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.openmetrics import render
 
 from tools.planned import FACTS, GIB, arguments, call, host
 
@@ -287,6 +288,11 @@ def test_a_fleet_rolls_to_the_version_that_it_names_and_remembers_where_it_came_
         "web:1": ["web-2"],
         "web:2": work["hosts"]["kvm1"]["create"],
     }
+    assert web["decision"]["members"] == {"unhealthy": 0, "coming": 1}
+    text = render([web["decision"], {**result["decisions"][0], "members": None, "rollout": None}])
+    assert 'headroom_fleet_coming_machines{fleet="web"} 1.0' in text
+    assert 'headroom_fleet_actions{fleet="web",action="serve"} 1.0' in text
+    assert text.count("headroom_fleet_rollout_failed{") == 1
     assert work["appliances"] == {"web-2": "web:1", work["hosts"]["kvm1"]["create"][0]: "web:2"}
 
 
