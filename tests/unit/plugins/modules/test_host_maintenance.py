@@ -49,7 +49,8 @@ def seen(path: Path, uri: str = "test:///default") -> tuple[t.Any, list[t.Any]]:
     params = {**defaults, "history": str(path), "uri": uri}
     with open_connection("test:///default") as connection:
         host = host_info.read_capacity(
-            connection, t.cast("t.Any", types.SimpleNamespace(params=params))
+            connection._replace(uri=uri),
+            t.cast("t.Any", types.SimpleNamespace(params=params)),
         )["host"]
     return host["maintenance"], [
         check for check in host["health"] if check["check"] == "maintenance"
@@ -88,7 +89,7 @@ def test_check_mode_changes_nothing(run: Run, path: Path) -> None:
 
 def test_another_host_s_mark_is_not_in_the_history_here(run: Run, path: Path) -> None:
     run(reason="firmware")
-    assert seen(path, "qemu+ssh://root@other/system") == (None, [])
+    assert seen(path, "qemu+tls://other/system") == (None, [])
 
 
 def test_a_history_that_cannot_be_read_is_told_and_no_reason_to_fail(tmp_path: Path) -> None:

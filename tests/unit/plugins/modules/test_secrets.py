@@ -34,7 +34,7 @@ def load(name: str) -> tuple[Options, Options]:
     if hasattr(module, "ARGUMENTS"):
         return module.ARGUMENTS.options, documented
     # It runs on the controller alone, as an action plugin.
-    return importlib.import_module(f"{COLLECTION}.action.{name}")._OPTIONS, documented
+    return importlib.import_module(f"{COLLECTION}.action.{name}").ARGUMENTS.options, documented
 
 
 def read_options(documentation: t.Mapping[str, t.Any]) -> Options:
