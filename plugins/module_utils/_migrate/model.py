@@ -71,6 +71,7 @@ class SourceDisk:
     ``base_format`` is the declared format of what it stands on; ``obstacles`` are why it cannot be copied.
     ``layers`` is the whole chain as libvirt names it, the disk itself first, by which a change is noticed.
     ``is_own`` says that it is no disk but a volume that belongs to the machine alone, such as a seed.
+    ``looks_like`` is the format that a raw disk begins like, None for one that does not.
     ``exists_there`` says that the destination has a volume at the same path, ``shared`` that this was proven to be the
     same one. ``base_there`` is the destination's path of what the disk stands on, and ``base_is_same`` whether that
     is the same for certain: an appliance's disk, whose name follows from its content.
@@ -96,6 +97,7 @@ class SourceDisk:
     obstacles: tuple[str, ...] = ()
     layers: tuple[str, ...] = ()
     is_own: bool = False
+    looks_like: str | None = None
 
     @property
     def is_written(self) -> bool:

@@ -37,6 +37,7 @@ def evaluate(plan: MigrationPlan, facts: Facts) -> tuple[Finding, ...]:
         resource_checks.check_numa,
         storage_checks.check_completeness,
         storage_checks.check_disks,
+        storage_checks.check_headers,
         storage_checks.check_places,
         storage_checks.check_space,
         storage_checks.check_cache,

@@ -157,6 +157,23 @@ def _fail(detail: str, remedy: str) -> Finding:
     return Finding("disk", "failed", detail, remedy)
 
 
+def check_headers(plan: MigrationPlan, _facts: Facts) -> t.Iterator[Finding]:
+    """Tell of raw disks that begin like an image: they move as what they are declared to be.
+
+    A refusal would let every guest keep its host from being drained.
+    """
+    for disk in plan.guest.disks:
+        if disk.looks_like is not None:
+            yield Finding(
+                "header",
+                "warning",
+                f"{disk.target} ({disk.path}) is declared to be raw, and begins like an image in the format "
+                f"{disk.looks_like}; it moves byte for byte, as raw",
+                "Have nothing read it but by its declared format: whatever else does may open files that its guest "
+                "has named there.",
+            )
+
+
 def check_places(plan: MigrationPlan, _facts: Facts) -> t.Iterator[Finding]:
     """Judge that no two disks go to one place."""
     paths = [disk.destination_path for disk in plan.disks_to_move]

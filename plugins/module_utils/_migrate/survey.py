@@ -16,6 +16,7 @@ import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue import names
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import HeadroomError
+from ansible_collections.headroom.libvirt.plugins.module_utils._image import header
 from ansible_collections.headroom.libvirt.plugins.module_utils._layers import layers
 from ansible_collections.headroom.libvirt.plugins.module_utils._layers.stored import read_storage
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
@@ -134,7 +135,17 @@ def _read_disk(
         base_there=base,
         base_is_same=same,
         cache=disk.cache,
+        looks_like=None if disk.format not in (None, "raw") else _find_look(volume),
     )
+
+
+def _find_look(volume: storage.Volume | None) -> str | None:
+    """Return which format a raw disk begins like, as its guest may have written; None where that cannot be read."""
+    try:
+        head = b"" if volume is None else storage.read_head(volume, header.HEADER_BYTES)
+    except HeadroomError:
+        return None
+    return header.detect_disk_format(head)
 
 
 def _is_own(volume: storage.Volume | None, definition: domain_xml.Definition) -> bool:

@@ -385,6 +385,16 @@ def test_what_is_brought_along_need_not_be_there() -> None:
     ]
 
 
+def test_a_raw_disk_that_begins_like_an_image_is_told_and_moves() -> None:
+    """S1: it would be up to any guest whether its host can be drained."""
+    forged = dataclasses.replace(DISK, format="raw", looks_like="qcow2")
+    findings = preflight.evaluate(with_disks(forged), GOOD)
+    (finding,) = [finding for finding in findings if finding.check == "header"]
+    assert finding.status == "warning"
+    assert "begins like an image in the format qcow2; it moves byte for byte" in finding.detail
+    assert failed(GOOD, with_disks(forged)) == []
+
+
 def test_a_disk_that_is_never_synced_is_while_it_arrives() -> None:
     unsafe = dataclasses.replace(DISK, cache="unsafe")
     findings = preflight.evaluate(with_disks(unsafe), GOOD)
