@@ -25,6 +25,7 @@ if t.TYPE_CHECKING:
 RELEASES = "trixie,bookworm"  # libvirt 11.3 and 9.0
 FAULTS_SEED = int(os.environ.get("HEADROOM_FAULTS_SEED") or secrets.randbelow(10**6))
 TWINS = "trixie"  # guests move to and fro between hosts of the same release only
+OLD_TWINS = "bookworm"
 
 
 @dataclass(frozen=True)
@@ -135,6 +136,13 @@ def lab(installed: Path) -> Iterator[Lab]:
 def twins(installed: Path) -> Iterator[Lab]:
     """Two hosts that are alike, for a module of tests."""
     with _up(f"twins-{os.getpid()}", 2, TWINS, installed) as up:
+        yield up
+
+
+@pytest.fixture(scope="module")
+def old_twins(installed: Path) -> Iterator[Lab]:
+    """Two hosts that are alike, of the older release."""
+    with _up(f"old-twins-{os.getpid()}", 2, OLD_TWINS, installed) as up:
         yield up
 
 

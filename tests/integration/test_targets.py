@@ -6,7 +6,7 @@
 
 One called `setup_…` is there for others to include; one called `full_…` takes its time and runs with `--full` only. One
 with a `playbook.yml` runs that, and decides itself where its tasks run. Any other is a role, run on every lab host.
-Guests move between hosts that are alike.
+Guests move between hosts that are alike; with --full some do so between old ones too (NAME-old).
 """
 
 from __future__ import annotations
@@ -25,25 +25,33 @@ ON_TWINS = {
     "domain_migrate",
     "domain_migrate_own_volumes",
     "full_domain_migrate_tls",
+    "hostile_moves",
     "machine",
     "placement",
 }
+ON_OLD_TWINS = {"hostile_moves"}
 TARGETS = sorted(
     path.name for path in (HERE / "targets").glob("[!.]*/") if not path.name.startswith("setup_")
 )
 FULL = bool(os.environ.get("HEADROOM_FULL"))
 
 
-def target(name: str) -> t.Any:
-    skipped = name.startswith("full_") and not FULL
+def target(name: str, hosts: str = "") -> t.Any:
+    skipped = (name.startswith("full_") or hosts) and not FULL
     return pytest.param(
-        name, marks=[pytest.mark.skip("./dev test --full runs it")] if skipped else []
+        name,
+        hosts or ("twins" if name in ON_TWINS else "lab"),
+        id=f"{name}-old" if hosts else name,
+        marks=[pytest.mark.skip("./dev test --full runs it")] if skipped else [],
     )
 
 
-@pytest.mark.parametrize("name", [*map(target, TARGETS)])
-def test_target(request: pytest.FixtureRequest, name: str) -> None:
-    lab: Lab = request.getfixturevalue("twins" if name in ON_TWINS else "lab")
+@pytest.mark.parametrize(
+    ("name", "hosts"),
+    [*map(target, TARGETS), *(target(name, "old_twins") for name in sorted(ON_OLD_TWINS))],
+)
+def test_target(request: pytest.FixtureRequest, name: str, hosts: str) -> None:
+    lab: Lab = request.getfixturevalue(hosts)
     own = HERE / "targets" / name / "playbook.yml"
     after = HERE / "unfinished.yml"
     if own.exists():
