@@ -50,6 +50,11 @@ def build_xml() -> t.Iterator[bytes]:
         yield b"<domain><%s>%s</%s></domain>" % (tag, b"9" * 500_000, tag)
     yield b'<domain><vcpu current="%s"/></domain>' % (b"1," * 200_000)
     yield b'<domain><vcpu cpuset="0-99999999999"/><cpu><numa><cell cpus="0-99999999999"/></numa></cpu></domain>'
+    for cpus in (b"0-99999999999", b"0-" + b"9" * 5000, b"1," * 100_000):
+        yield (
+            b'<domain type="kvm"><vcpu>2</vcpu><cputune><cachetune vcpus="%s"/></cputune></domain>'
+            % cpus
+        )
 
 
 def build_lines() -> t.Iterator[bytes]:

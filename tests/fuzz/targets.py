@@ -174,7 +174,8 @@ def _parse_domain(content: bytes) -> None:
     definition = domain_xml.read(root)
     definition.metadata.as_dict()
     with contextlib.suppress(HeadroomError):
-        template.make_template(_read_text(content))
+        made = template.make_template(_read_text(content))
+        rewrite.apply_hardware(made, _PLATFORM, _OVERRIDES)
 
 
 def _parse_template(content: bytes) -> None:
