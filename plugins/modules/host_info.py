@@ -41,8 +41,8 @@ options:
     default: false
   history:
     description:
-      - The history database on the host, in which its mark is while it is in maintenance. Read only where this module
-        runs on the host itself.
+      - The history database on the host, in which its mark is while it is in maintenance. Read where this module runs
+        on the host itself, or reaches it by SSH.
     type: path
     default: /var/lib/headroom/history.sqlite
 seealso:
@@ -54,6 +54,7 @@ seealso:
 extends_documentation_fragment:
   - headroom.libvirt.capacity
   - headroom.libvirt.connection
+  - headroom.libvirt.hosts
   - headroom.libvirt.machine.uri
   - headroom.libvirt.attributes
   - headroom.libvirt.attributes.info_module
