@@ -99,29 +99,30 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core has no typ
         }
 
     def _outline(self, fleet: t.Any) -> t.Any:
-        """Return what the module is told of a fleet, with what is wrong with its hooks."""
+        """Return what the module is told of a fleet, with what is wrong with its hooks and its filter."""
         outlined = outline(fleet)
-        if isinstance(fleet, dict):
-            problems: list[str] = []
-            for hook in _HOOKS:
-                problems += self._look_for(hook, fleet)
-            if problems:
-                return {**outlined, "problem": " ".join(problems)}
-        return outlined
+        if not isinstance(fleet, dict):
+            return outlined
+        problems = [self._find_problem(hook, fleet) for hook in _HOOKS]
+        name = _find_name(fleet)
+        if name is not None and _load_filter(name) is None:
+            problems.append(_describe_absence(name).message)
+        sentences = [problem for problem in problems if problem is not None]
+        return {**outlined, "problem": " ".join(sentences)} if sentences else outlined
 
-    def _look_for(self, hook: str, fleet: t.Mapping[str, t.Any]) -> list[str]:
+    def _find_problem(self, hook: str, fleet: t.Mapping[str, t.Any]) -> str | None:
         """Return a sentence where the fleet names a file of tasks that is not there."""
         path = fleet.get(hook)
         if path is None:
-            return []
+            return None
         try:
             self._find_needle("tasks", str(path))
         except AnsibleError:
-            return [
+            return (
                 f"{hook}: {str(path)!r} is no file on the controller. Write the path of a file of tasks, best by "
                 "playbook_dir."
-            ]
-        return []
+            )
+        return None
 
     def _ask_for_fleet(self) -> dict[str, t.Any]:
         """Return the options to add: none, unless a filter forecasts and has not been asked yet."""
@@ -159,17 +160,23 @@ def _ask(request: PlanRequest) -> dict[str, t.Any]:
     return external.ask_all(observed.series, rule, _find_filter(rule.forecaster, rule))
 
 
+def _load_filter(name: str) -> t.Any:
+    try:
+        return filter_loader.get(name)
+    except _ITS_ERRORS:
+        return None
+
+
+def _describe_absence(name: str) -> InvalidInput:
+    remedy = f"Install its collection on the controller, or write one of {', '.join(METHODS)}."
+    return InvalidInput("rule.forecaster", name, "is not a filter that the controller has", remedy)
+
+
 def _find_filter(name: str, rule: Rule) -> external.Ask:
     """Return how the filter is asked; raises InvalidInput when there is none of that name."""
-    try:
-        plugin = filter_loader.get(name)
-    except _ITS_ERRORS:
-        plugin = None
+    plugin = _load_filter(name)
     if plugin is None:
-        remedy = f"Install its collection on the controller, or write one of {', '.join(METHODS)}."
-        raise InvalidInput(
-            "rule.forecaster", name, "is not a filter that the controller has", remedy
-        )
+        raise _describe_absence(name)
 
     def ask(history: list[dict[str, t.Any]], risk: float) -> t.Any:
         try:

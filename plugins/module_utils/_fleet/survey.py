@@ -150,23 +150,31 @@ class _Equipment:
         self._appliances: dict[tuple[str, str, str | None], Manifest | None] = {}
 
     def find(self, fleet: FleetRequest) -> dict[str, t.Any]:
-        """Return the fields of FleetSurvey on it."""
-        refusal = self._judge_pool(fleet.pool) or self._judge_network(fleet)
+        """Return the fields of FleetSurvey on it; all that is missing is told at once."""
+        row, missing = self._judge_appliance(fleet)
+        refusals = [self._judge_pool(fleet.pool), self._judge_network(fleet), missing]
+        # a pool that is not there holds no appliance either
+        sentences = list(dict.fromkeys(refusal for refusal in refusals if refusal is not None))
+        return {"appliance": row, "refuses": "; ".join(sentences) or None}
+
+    def _judge_appliance(self, fleet: FleetRequest) -> tuple[dict[str, t.Any] | None, str | None]:
+        """Return the appliance that clones would be made of, and why none can be."""
         if fleet.appliance is None:
-            return {"refuses": refusal}
+            return None, None
         try:
             row = self._describe_appliance(fleet.appliance_pool, *fleet.appliance)
         except ConnectionFailed:
             raise
         except HeadroomError as error:
-            return {"refuses": error.message.rstrip(".")}
+            return None, error.message.rstrip(".")
         if row is None and not fleet.can_stream:
             name = ":".join(filter(None, fleet.appliance))
             remedy = "headroom.libvirt.appliance brings it there"
-            return {
-                "refuses": f"it has not the appliance {name} in its pool {fleet.appliance_pool} ({remedy})"
-            }
-        return {"appliance": row, "refuses": refusal}
+            return (
+                None,
+                f"it has not the appliance {name} in its pool {fleet.appliance_pool} ({remedy})",
+            )
+        return row, None
 
     def _judge_pool(self, name: str) -> str | None:
         pool = self._pools.get(name)
