@@ -76,8 +76,10 @@ def find_passwords(options: object) -> set[str]:
     while pending:
         option = pending.pop()
         if isinstance(option, str):
-            passwords.update(match["password"] for match in _SECRET_IN_URI.finditer(option))
-            passwords.update(_find_tokens(option))
+            # Of most texts this is all that it takes to know that there is none: an option may hold megabytes.
+            if "//" in option:
+                passwords.update(match["password"] for match in _SECRET_IN_URI.finditer(option))
+                passwords.update(_find_tokens(option))
         elif isinstance(option, dict):
             pending.extend(option.values())
         elif isinstance(option, (list, tuple)):
