@@ -40,9 +40,12 @@ def run(name: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.fixture(scope="module")
-def runs() -> Iterator[Runs]:
+def runs(request: pytest.FixtureRequest) -> Iterator[Runs]:
+    """The runs of those targets that were selected, all of them begun."""
+    functions = [item for item in request.session.items if isinstance(item, pytest.Function)]
+    names = [item.callspec.params["name"] for item in functions if "runs" in item.fixturenames]
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        yield {name: pool.submit(run, name) for name in TARGETS}
+        yield {name: pool.submit(run, name) for name in names}
         pool.shutdown(cancel_futures=True)
 
 
