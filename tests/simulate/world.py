@@ -61,6 +61,7 @@ _LEASE_SECONDS: t.Final = 900
 # One version of so many never passes its health check.
 _BAD_VERSIONS: t.Final = 3
 _GRACE_SLOTS: t.Final = 1
+_MOST_SLOTS_HUNG: t.Final = 24
 _PET: t.Final = "pet"
 
 
@@ -108,7 +109,8 @@ class World:
         }
         self.version = 1
         self.memory = RolloutMemory()
-        self.hung: set[str] = set()
+        # In which slot each machine that hangs began to.
+        self.hung: dict[str, int] = {}
         self.log = Log()
         self._forecaster, self._unlikely = (
             _kept(rule.forecaster, risk) for risk in (rule.risk, rule.parked_risk)
@@ -166,8 +168,18 @@ class World:
                 name = names[fault.pick % len(names)]
                 self.machines[name] = dataclasses.replace(self.machines[name], **change)
         for fault in self._now("hung machine"):
-            self.hung.add(sorted(self.machines)[fault.pick % len(self.machines)])
-        self.hung &= self.machines.keys()
+            self.hung.setdefault(sorted(self.machines)[fault.pick % len(self.machines)], self._slot)
+        # What is not replaced is seen to by somebody.
+        self.hung = {
+            name: since
+            for name, since in self.hung.items()
+            if name in self.machines and self._slot - since < _MOST_SLOTS_HUNG
+        }
+        # Nor does anybody protect for long what does not serve.
+        self._change(
+            lambda member: _is_bad(member.version) and self._slot % _MOST_SLOTS_HUNG == 0,
+            protected=False,
+        )
         self.version += len([f for f in self._now("new version") if f.slot == self._slot])
 
     def _host(self, fault: Fault) -> SimulatedHost:

@@ -40,13 +40,19 @@ class Triage:
     notes: tuple[str, ...] = ()
 
 
-def triage(observed: Observation, upkeep: Upkeep, trial: t.Container[str] = ()) -> Triage:
-    """Return what to make of the unhealthy members; those of ``trial``, whose version is on trial, are not counted."""
+def triage(
+    observed: Observation, rule: Rule, upkeep: Upkeep, trial: t.Container[str] = ()
+) -> Triage:
+    """Return what to make of the unhealthy members.
+
+    Those of ``trial``, whose version is on trial, are not counted, and neither are those that are never replaced: they
+    may be unhealthy for as long as their operator likes.
+    """
     sick = [member for member in observed.members if member.healthy is False]
-    settled = [member for member in sick if member.version not in trial]
+    settled = [member for member in sick if _is_counted(member, rule, trial)]
     notes = tuple(_describe(member) for member in sick)
     suspect = _is_check_suspect(observed.members, sick)
-    population = sum(member.version not in trial for member in observed.members)
+    population = sum(_is_counted(member, rule, trial) for member in observed.members)
     most = max(1, upkeep.max_unhealthy.of(population))
     if not suspect and len(settled) <= most:
         return Triage(observed, notes=notes)
@@ -84,6 +90,10 @@ def plan_removal(
         )
         for member in doomed
     )
+
+
+def _is_counted(member: Member, rule: Rule, trial: t.Container[str]) -> bool:
+    return member.version not in trial and not stays(member, rule)
 
 
 def _is_check_suspect(members: t.Sequence[Member], sick: t.Sequence[Member]) -> bool:

@@ -128,7 +128,7 @@ def _look_out(
     requirement = _require_calibration(
         observed, rule, assess(observed.series, rule, forecaster, observed.now)
     )
-    ward = health.triage(observed, upkeep, rollout.find_trials(observed, upkeep))
+    ward = health.triage(observed, rule, upkeep, rollout.find_trials(observed, upkeep))
     observed = ward.observed
     to_run = _count_to_run(requirement, rule, _count_present(observed, ward))
     need = max(to_run, requirement.keep or 0)

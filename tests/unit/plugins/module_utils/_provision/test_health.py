@@ -102,6 +102,11 @@ def test_more_than_may_be_unhealthy_at_once_are_left_alone_and_told() -> None:
     assert acts(plan([member(1), sick(2), sick(3), sick(4)], 4, max_unhealthy=Share(3))) != []
 
 
+def test_what_is_never_replaced_does_not_keep_the_others_from_it() -> None:
+    kept = [sick(number, "hung", protected=True) for number in (1, 2, 3)]
+    assert acts(plan([*kept, member(4), sick(5)], 2)) == [("create", "web-6")]
+
+
 def test_a_storage_that_fails_for_all_brings_no_machines_either() -> None:
     broken = [sick(n, "io error", state="paused", state_reason="ioerror") for n in (1, 2, 3)]
     made = plan([*broken, member(4)], 4)
