@@ -28,8 +28,9 @@ ON_TWINS = {
     "hostile_moves",
     "machine",
     "placement",
+    "raw_appliance",
 }
-ON_OLD_TWINS = {"hostile_moves"}
+ON_OLD_TWINS = {"hostile_moves", "raw_appliance"}
 TARGETS = sorted(
     path.name for path in (HERE / "targets").glob("[!.]*/") if not path.name.startswith("setup_")
 )
