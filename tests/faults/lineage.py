@@ -133,6 +133,7 @@ def _clone(
     if last["failed"]:
         outcome.problems.append("the same task does not bring it to an end")
     outcome.problems += judge_disk(scene, scene.source, f"{IMAGES}/{_CLONE}.vdb.qcow2", acked)
+    scene.ssh(scene.source, actor.heal)
     said = scene.ssh(scene.source, f"virsh start {_CLONE}")
     if "error" in said:
         outcome.problems.append(f"the clone does not start: {said}")
