@@ -28,6 +28,7 @@ def evaluate(plan: MigrationPlan, facts: Facts) -> tuple[Finding, ...]:
         _check_hosts,
         _check_name,
         _check_job,
+        _check_paused,
         _check_reach,
         _check_tls,
         _check_machine,
@@ -106,6 +107,17 @@ def _check_job(plan: MigrationPlan, facts: Facts) -> t.Iterator[Finding]:
         )
     else:
         yield Finding("job", "ok", "nobody else works on the domain")
+
+
+def _check_paused(plan: MigrationPlan, _facts: Facts) -> t.Iterator[Finding]:
+    """Judge whether the guest may be paused: libvirt refuses post-copy then, in words that get lost."""
+    if plan.guest.paused and "POSTCOPY" in plan.flags:
+        yield Finding(
+            "paused",
+            "failed",
+            f"{plan.guest.name!r} is paused, and libvirt moves no paused guest by post-copy",
+            "Write mode: precopy or streaming, without timeout_action: postcopy, or let it run.",
+        )
 
 
 def _check_reach(_plan: MigrationPlan, facts: Facts) -> t.Iterator[Finding]:

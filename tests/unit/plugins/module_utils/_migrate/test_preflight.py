@@ -385,6 +385,17 @@ def test_what_is_brought_along_need_not_be_there() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "options", [{"mode": "postcopy"}, {"mode": "precopy", "timeout_action": "postcopy"}]
+)
+def test_a_paused_guest_is_not_moved_by_post_copy(options: dict[str, t.Any]) -> None:
+    paused = dataclasses.replace(GUEST, paused=True)
+    (finding,) = failed(GOOD, made(paused, **options))
+    assert "libvirt moves no paused guest by post-copy" in finding.detail
+    assert failed(GOOD, made(**options)) == []
+    assert failed(GOOD, made(paused, mode="precopy")) == []
+
+
 def test_a_raw_disk_that_begins_like_an_image_is_told_and_moves() -> None:
     """S1: it would be up to any guest whether its host can be drained."""
     forged = dataclasses.replace(DISK, format="raw", looks_like="qcow2")
