@@ -125,7 +125,7 @@ def test_libvirt_takes_two_clones_side_by_side(
             domains.append(connection.handle.defineXMLFlags(serialise(root), 0))
         assert len({domain.UUIDString() for domain in domains}) == 2
     except libvirt.libvirtError as error:
-        # what libvirt 9.0, or its test driver, has not got; the target corpus asks QEMU's drivers
+        # what libvirt 9.0, or its test driver, has not got
         if not re.search("model 'itco'|'passt'|USB is disabled", str(error)):
             raise
     finally:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The table of cases, by the rule alone; the target inventory_addresses has it as one run over two hosts."""
+"""The table of cases, by the rule alone."""
 
 from __future__ import annotations
 
