@@ -22,6 +22,8 @@ PROVEN: t.Final[t.AbstractSet[str]] = frozenset(
         "clocks: streaming, frozen, a day ahead, killed",
         "finish: precopy, peer-to-peer, module killed",
         "finish: precopy, peer-to-peer, target's daemon killed",
+        "finish: precopy, peer-to-peer, target's daemon stands still and is killed, source's too",
+        "finish: precopy, peer-to-peer, target's daemon stands still, module killed",
         "finish: precopy, peer-to-peer, target's daemon stands still, source's and the module killed",
         "finish: streaming, managed, module killed",
         "finish: streaming, managed, source's daemon killed",
