@@ -43,7 +43,7 @@ def run(name: str) -> subprocess.CompletedProcess[str]:
 def runs(request: pytest.FixtureRequest) -> Iterator[Runs]:
     """The runs of those targets that were selected, all of them begun."""
     functions = [item for item in request.session.items if isinstance(item, pytest.Function)]
-    names = [item.callspec.params["name"] for item in functions if "runs" in item.fixturenames]
+    names = [str(item.callspec.params["name"]) for item in functions if "runs" in item.fixturenames]
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         yield {name: pool.submit(run, name) for name in names}
         pool.shutdown(cancel_futures=True)
