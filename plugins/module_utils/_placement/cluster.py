@@ -190,7 +190,8 @@ class Cluster:
         sentences = []
         for pool in host.pools:
             needed, free = space.get((host.name, pool.name), 0), self.measure_pool_free(host, pool)
-            if needed > free:
+            # One that is below its reserve already is nothing to a guest without a disk there.
+            if needed > max(free, 0):
                 sentences.append(
                     f"has {format_size(free)} free in the pool {pool.name} of {format_size(needed)} needed"
                 )

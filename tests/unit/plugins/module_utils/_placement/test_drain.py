@@ -146,6 +146,14 @@ def test_a_host_without_the_bridge_is_no_destination() -> None:
         }
 
 
+def test_a_pool_below_its_reserve_keeps_no_guest_out_that_needs_nothing_of_it() -> None:
+    """A small pool beside the one with the disks, such as one of ISO images."""
+    pools = (PlacementPool("default", IMAGES, 90 * GIB), PlacementPool("iso", "/iso", GIB))
+    hosts = [host("a", guest("x", disk=5)), host("b", pools=pools)]
+    policy = dataclasses.replace(PLAIN, pool_reserve_bytes=10 * GIB)
+    assert plan_drain(hosts, ["a"], policy).is_possible
+
+
 def test_the_pool_that_is_named_is_the_one_that_counts() -> None:
     pools = (PlacementPool("default", IMAGES, 0), PlacementPool("fast", "/fast", 9 * GIB))
     hosts = [host("a", guest("x", disk=5)), host("b", pools=pools)]
