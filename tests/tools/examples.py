@@ -44,8 +44,10 @@ _MAGIC: t.Final = re.compile(
 )
 # What a reader's play has from elsewhere: a secret, a moment, or the result of another module of ours.
 _FROM_ELSEWHERE: t.Final[t.Mapping[str, str | None]] = {
+    "fleets": None,
     "journal": "transaction_info",
     "plan": "provisioning_plan_info",
+    "plans": "provisioning_plan_info",
     "prometheus_token": None,
     "published_sha256": None,
     "queue": None,
