@@ -10,6 +10,7 @@ parked them. In both cases nobody was there who could have measured a demand.
 
 from __future__ import annotations
 
+import os
 import typing as t
 from pathlib import Path
 
@@ -18,6 +19,9 @@ import pytest
 if t.TYPE_CHECKING:
     from .conftest import Lab
 
+pytestmark = pytest.mark.skipif(
+    not os.environ.get("HEADROOM_FULL"), reason="./dev test --full runs it"
+)
 HERE = Path(__file__).parent / "power_cut"
 SAVE = "for name in $(virsh list --name); do virsh managedsave $name & done; wait"
 

@@ -25,12 +25,12 @@ ON_TWINS = {
     "domain_migrate",
     "domain_migrate_own_volumes",
     "full_domain_migrate_tls",
-    "hostile_moves",
+    "full_hostile_moves",
+    "full_raw_appliance",
     "machine",
     "placement",
-    "raw_appliance",
 }
-ON_OLD_TWINS = {"hostile_moves", "raw_appliance"}
+ON_OLD_TWINS = {"full_hostile_moves", "full_raw_appliance"}
 TARGETS = sorted(
     path.name for path in (HERE / "targets").glob("[!.]*/") if not path.name.startswith("setup_")
 )
