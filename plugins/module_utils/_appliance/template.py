@@ -276,17 +276,25 @@ def _strip_rest(root: Element) -> None:
     for alias in root.findall("devices/*/alias"):
         if not alias.get("name", "").startswith(_OWN_ALIAS):
             _remove(alias)
-    for entry in root.findall("sysinfo/*/entry"):
-        if entry.get("name") in _SYSTEM_ENTRIES or (entry.text or "").startswith(_CREDENTIAL):
-            _remove(entry)
-    for entry in root.findall("sysinfo/entry"):
-        if entry.get("name", "").startswith(_CREDENTIAL_ENTRY):
-            _remove(entry)
+    _strip_sysinfo(root)
     for disk in root.findall(f"devices/disk/alias[@name='{SEED_ALIAS}']/.."):
         _remove(disk)
     for cid in root.iterfind("devices/vsock/cid"):
         cid.attrib.clear()
         cid.set("auto", "yes")
+
+
+def _strip_sysinfo(root: Element) -> None:
+    for entry in root.findall("sysinfo/*/entry"):
+        if entry.get("name") in _SYSTEM_ENTRIES or (entry.text or "").startswith(_CREDENTIAL):
+            _remove(entry)
+    # Libvirt takes no block of them that is empty.
+    for block in root.findall("sysinfo/*"):
+        if block.tag != "entry" and len(block) == 0:
+            _remove(block)
+    for entry in root.findall("sysinfo/entry"):
+        if entry.get("name", "").startswith(_CREDENTIAL_ENTRY):
+            _remove(entry)
 
 
 def _drop_children(element: Element, *names: str) -> None:

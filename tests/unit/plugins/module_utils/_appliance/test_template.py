@@ -318,6 +318,15 @@ def test_what_is_the_owners_stays_and_what_is_one_machines_goes(situation: str) 
     assert template.make_template(made) == made
 
 
+def test_a_block_of_serials_only_goes_as_a_whole() -> None:
+    """Libvirt's schema wants an entry in each."""
+    board = "<baseBoard><entry name='serial'>BB-1</entry></baseBoard>"
+    maker = "<system><entry name='manufacturer'>Acme</entry><entry name='serial'>S</entry></system>"
+    made = template.make_template(domain(f"<sysinfo type='smbios'>{maker}{board}</sysinfo>"))
+    assert "baseBoard" not in made
+    assert "Acme" in made
+
+
 def test_the_unknown_is_kept_on_request() -> None:
     assert "<teapot/>" in template.make_template(
         REFUSED["an element of a later release"], keep_unknown=True
