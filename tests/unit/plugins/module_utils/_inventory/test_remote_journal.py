@@ -114,8 +114,9 @@ def test_what_is_unfinished_everywhere_is_told_with_its_host(journal: Journal, s
 
 
 def test_a_time_that_is_none_is_the_problem_of_its_host(journal: Journal, ssh: str) -> None:
-    with contextlib.closing(sqlite3.connect(journal.path)) as connection, connection:
+    with contextlib.closing(sqlite3.connect(journal.path)) as connection:
         connection.execute("UPDATE record SET started = 'long ago'")
+        connection.commit()
     limits = {"timeout": 30.0, "parallel": 2, "state": "all", "kind": None, "subject": None}
     uri = f"qemu+ssh://kvm1/system?{ssh}"
     result = list_everywhere({"uris": [uri], "journal": journal.path, **limits}, 2e9)
@@ -209,8 +210,9 @@ def test_the_database_of_another_program_is_no_journal(tmp_path: Path) -> None:
 
 
 def test_a_record_that_cannot_be_read_is_a_record_with_a_problem(journal: Journal) -> None:
-    with contextlib.closing(sqlite3.connect(journal.path)) as connection, connection:
+    with contextlib.closing(sqlite3.connect(journal.path)) as connection:
         connection.execute("UPDATE record SET steps = 'x' WHERE state = 'unfinished'")
+        connection.commit()
     answer = tables.read_tables(remote_journal.build_request(journal.path))
     (record,) = remote_journal.read_records(answer, unfinished=True)
     assert record.unreadable is not None
