@@ -287,11 +287,11 @@ def _strip_rest(root: Element) -> None:
 def _strip_sysinfo(root: Element) -> None:
     for entry in root.findall("sysinfo/*/entry"):
         if entry.get("name") in _SYSTEM_ENTRIES or (entry.text or "").startswith(_CREDENTIAL):
+            block = entry.getparent()
             _remove(entry)
-    # Libvirt takes no block of them that is empty.
-    for block in root.findall("sysinfo/*"):
-        if block.tag != "entry" and len(block) == 0:
-            _remove(block)
+            # Libvirt takes no block that is empty.
+            if block is not None and len(block) == 0:
+                _remove(block)
     for entry in root.findall("sysinfo/entry"):
         if entry.get("name", "").startswith(_CREDENTIAL_ENTRY):
             _remove(entry)
