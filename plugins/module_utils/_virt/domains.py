@@ -287,18 +287,21 @@ def bound_agent(domain: Domain) -> None:
 
 def power_off(domain: Domain) -> None:
     """Take the power away; QEMU gets the time to flush its caches. One that goes off by itself meanwhile is off too."""
-    try:
-        with translate_errors(f"power {domain.name()!r} off"):
-            domain.destroyFlags(libvirt.VIR_DOMAIN_DESTROY_GRACEFUL)
-    except LibvirtFailed:
-        if is_active(domain):
-            raise
+    _destroy(domain, libvirt.VIR_DOMAIN_DESTROY_GRACEFUL)
 
 
 def kill(domain: Domain) -> None:
     """Take the power away from a domain whose QEMU reacts to nothing, not even to be told to end."""
-    with translate_errors(f"take the power away from {domain.name()!r}"):
-        domain.destroyFlags(0)
+    _destroy(domain, 0)
+
+
+def _destroy(domain: Domain, flags: int) -> None:
+    try:
+        with translate_errors(f"take the power away from {domain.name()!r}"):
+            domain.destroyFlags(flags)
+    except LibvirtFailed:
+        if is_active(domain):
+            raise
 
 
 @dataclasses.dataclass(frozen=True)
