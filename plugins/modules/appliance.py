@@ -26,6 +26,9 @@ description:
     encrypted, that claims what a file of its length cannot hold, or that is in a format of which parts may lie in other
     files (VMDK, VHD) is refused, each with its reason. Files packed by gzip, bzip2, xz or zstd are unpacked within
     limits.
+  - Before anything is copied, a machine of the template is defined as clones are, and undefined again. What libvirt
+    takes no clone of is refused here, and in check mode. What is of an architecture that the host does not run is kept
+    for other hosts, and not tried.
   - A feed is believed only when a pinned key has signed it, when it is not older than it was the last time, and when
     each file is what the signed index says. Nothing of it appears in the pool before that.
 options:

@@ -26,6 +26,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     ChecksumMismatch,
     HeadroomError,
     InvalidInput,
+    Unsupported,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._feed.entry import (
     derive_version,
@@ -186,7 +187,7 @@ def _add_missing(
         request = _read_request(params, appliance, run)
         try:
             outcome = _make(catalogue, offer.complete_request(feed, entry, request), run)
-        except (FeedRefused, Missing, ChecksumMismatch, InvalidInput) as error:
+        except (FeedRefused, Missing, ChecksumMismatch, InvalidInput, Unsupported) as error:
             if not _concerns_entry(error):
                 raise
             refused.append((str(appliance), error.message))

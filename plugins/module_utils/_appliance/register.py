@@ -43,7 +43,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
     storage_xml,
 )
 
-from . import build, images, recover, remote, sources, template
+from . import build, images, recover, remote, sources, template, trial
 from . import capture as captures
 from . import seal as seals
 
@@ -116,6 +116,7 @@ def open_plan(catalogue: Catalogue, request: ApplianceRequest) -> t.Iterator[App
             )
         else:
             text, targets = _choose_template(catalogue, request)
+            trial.try_definition(catalogue.connection, text, _name_trial(request.appliance))
             if request.distant is not None:
                 disks = stack.enter_context(remote.open_disks(request.distant, request.means))
             else:
@@ -234,6 +235,10 @@ def _choose_template(catalogue: Catalogue, request: ApplianceRequest) -> tuple[s
     hardware = request.hardware or build.Hardware(memory_bytes=1024**3)
     support = node.read_domain_support(catalogue.connection, hardware.arch)
     return build.build(hardware, targets, support), targets
+
+
+def _name_trial(appliance: ApplianceId) -> str:
+    return f"{appliance.name}-{appliance.version}"
 
 
 def _assign(

@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import typing as t
+import uuid
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     HeadroomError,
@@ -18,13 +19,19 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
 from ansible_collections.headroom.libvirt.plugins.module_utils._lxml_dep import etree
 from ansible_collections.headroom.libvirt.plugins.module_utils._streaming import export_xml
 from ansible_collections.headroom.libvirt.plugins.module_utils._streaming.model import TRIAL_PREFIX
-from ansible_collections.headroom.libvirt.plugins.module_utils._virt import domains
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
+    capabilities,
+    domain_xml,
+    domains,
+    node,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.element_xml import (
     parse_element,
     read_text,
     serialise,
 )
 
+from .platform import apply_platform
 from .template import find_own_disks
 
 if t.TYPE_CHECKING:
@@ -32,22 +39,33 @@ if t.TYPE_CHECKING:
         Connection,
     )
 
+    Element = etree._Element
+
 _TITLE: t.Final = "a trial of headroom.libvirt, never started"
 
 
 def try_definition(connection: Connection, template: str, label: str) -> None:
-    """Define a machine of the template under a name that ends in ``label``, and undefine it.
+    """Define a machine of the template, as clones are, under a name that ends in ``label``, and undefine it.
 
     Raises Unsupported with libvirt's words where it does not take one: then no clone could ever be made. The name is
     always the same for a label, so that a run that was cut off here leaves nothing that the next one does not remove.
+    What is of an architecture that the host does not run is kept for others, and not tried.
     """
+    root = parse_element(template)
+    definition, guests = domain_xml.read(root), node.read_guests(connection)
+    if (definition.arch or "x86_64") not in guests:
+        return
+    emulator = root.findtext("devices/emulator")
+    platform, _notes = capabilities.choose_platform(definition, emulator, guests)
+    apply_platform(root, platform)
     name = TRIAL_PREFIX + label
     _undefine(connection, name)
     try:
-        domains.define(connection, _build_xml(template, name))
+        domains.define(connection, _build_xml(root, name))
     except HeadroomError as error:
         raise Unsupported(
-            f"libvirt takes no clone of the domain: {error.message} Give a template without that.",
+            f"libvirt takes no clone of this machine: {error.message} Give a template, or options of the machine, "
+            "without that.",
             reason=error.message,
         ) from error
     finally:
@@ -62,10 +80,11 @@ def _undefine(connection: Connection, name: str) -> None:
         domains.undefine(domain)
 
 
-def _build_xml(template: str, name: str) -> str:
+def _build_xml(root: Element, name: str) -> str:
     """Return a clone's XML with disks that need not be there: a definition looks at none."""
-    root = parse_element(template)
-    for tag, text in (("title", _TITLE), ("name", name)):
+    # The same UUID for a name: two runs at once define one machine, and neither gets into the other's way.
+    own = {"title": _TITLE, "uuid": str(uuid.uuid5(uuid.NAMESPACE_OID, name)), "name": name}
+    for tag, text in own.items():
         element = etree.Element(tag)
         element.text = text
         root.insert(0, element)

@@ -19,6 +19,9 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.build 
     add_interface,
     attach_interface,
 )
+from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.platform import (
+    apply_platform,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.template import (
     find_own_disks,
 )
@@ -26,6 +29,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import In
 from ansible_collections.headroom.libvirt.plugins.module_utils._lxml_dep import etree
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import metadata as metadata_
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.element_xml import (
+    drop_elements,
     format_cpus,
     parse_cpus,
     parse_element,
@@ -88,7 +92,7 @@ def make_clone_xml(
 def apply_hardware(template: str, platform: Platform, overrides: Overrides) -> etree._Element:
     """Return the parsed template, as the host can run it and as large as it is asked for; raises InvalidInput."""
     root = parse_element(template)
-    _put_platform(root, platform)
+    apply_platform(root, platform)
     if overrides.memory_bytes is not None:
         _put_memory(root, overrides.memory_bytes)
     if overrides.vcpus is not None:
@@ -136,24 +140,6 @@ def _put_disk(disk: etree._Element, overlay: Overlay) -> None:
     driver.addnext(etree.Element("source", file=overlay.path))
 
 
-def _put_platform(root: etree._Element, platform: Platform) -> None:
-    root.set("type", platform.type)
-    kind = root.find("os/type")
-    if platform.machine is not None and kind is not None:
-        kind.set("machine", platform.machine)
-    if not platform.keep_emulator:
-        _drop(root, "devices/emulator")
-    if platform.emulated_cpu:
-        cpu = root.find("cpu")
-        if cpu is not None and cpu.get("mode") in {"host-passthrough", "host-model"}:
-            cpu.attrib.clear()
-            cpu.set("mode", "maximum")
-            for child in [child for child in cpu if child.tag not in {"topology", "numa"}]:
-                cpu.remove(child)
-        _drop(root, "features/kvm", "features/hyperv", "features/ioapic")
-        _drop(root, "clock/timer[@name='kvmclock']", "clock/timer[@name='hypervclock']")
-
-
 def _put_memory(root: etree._Element, size: int) -> None:
     if root.find("cpu/numa") is not None or root.find("maxMemory") is not None:
         raise InvalidInput(
@@ -187,7 +173,7 @@ def _put_vcpus(root: etree._Element, count: int) -> None:
         )
     vcpu.text = str(count)
     vcpu.attrib.pop("current", None)
-    _drop(root, "vcpus", "cpu/topology", "cpu/numa")
+    drop_elements(root, "vcpus", "cpu/topology", "cpu/numa")
     for path in _TUNING_OF_VCPUS:
         for element in root.findall(path):
             _limit_vcpus(element, count)
@@ -212,11 +198,3 @@ def _put_network(root: etree._Element, network: str) -> None:
         add_interface(devices, network)
         return
     attach_interface(first, network)
-
-
-def _drop(root: etree._Element, *paths: str) -> None:
-    for path in paths:
-        for element in root.findall(path):
-            parent = element.getparent()
-            if parent is not None:
-                parent.remove(element)

@@ -72,6 +72,15 @@ def iterate_children(element: etree._Element | None, tag: str) -> t.Iterator[etr
     return iter(()) if element is None else element.iterchildren(tag)
 
 
+def drop_elements(root: etree._Element, *paths: str) -> None:
+    """Take the elements at these paths out."""
+    for path in paths:
+        for element in root.findall(path):
+            parent = element.getparent()
+            if parent is not None:
+                parent.remove(element)
+
+
 def read_text(element: etree._Element | None) -> str | None:
     """Return the text of ``element``, None where there is no element."""
     return None if element is None else element.text or ""

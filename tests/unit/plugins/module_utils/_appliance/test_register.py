@@ -38,11 +38,13 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     InvalidInput,
     NoSpace,
     NotFound,
+    Unsupported,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._journal.journal import Journal
 from ansible_collections.headroom.libvirt.plugins.module_utils._layers.users import Uses
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
     content,
+    domains,
     storage,
     storage_xml,
 )
@@ -162,6 +164,40 @@ def test_every_failure_half_way_leaves_nothing(
             make(journal, shelf, ask())
         assert volumes(shelf) == before
         assert shelf.find("web", "1") is None
+
+
+@pytest.mark.parametrize("origin", ["options", "template", "manifest"])
+def test_what_no_clone_could_be_defined_of_is_not_registered(
+    journal: Journal,
+    shelf: Catalogue,
+    ask: t.Callable[..., register.ApplianceRequest],
+    monkeypatch: pytest.MonkeyPatch,
+    origin: str,
+) -> None:
+    """libvirt says so of the channel; of a template, of a manifest and of what the options build alike."""
+    target = "<target type='virtio' name='org.qemu.guest_agent.0'/>"
+    build_bare = build.build
+
+    def build_unusable(*arguments: t.Any) -> str:
+        bare = build_bare(*arguments)
+        return bare.replace("</devices>", f"<channel type='tcp'>{target}</channel></devices>")
+
+    unusable = build_unusable(HARDWARE, ["vda"]).replace("'tcp'", "'spiceport'")
+    request = ask()
+    if origin == "options":
+        monkeypatch.setattr(build, "build", build_unusable)
+    elif origin == "template":
+        request = ask(hardware=None, template=unusable)
+    else:
+        made = make(journal, shelf, ask())
+        manifest = dataclasses.replace(made, name="other", template=unusable)
+        other = ApplianceId("other", "1")
+        request = ask(appliance=other, hardware=None, original=manifest)
+    before = volumes(shelf)
+    with pytest.raises(Unsupported, match="libvirt takes no clone of this machine"):
+        make(journal, shelf, request)
+    assert volumes(shelf) == before
+    assert not [domain for domain in domains.list_all(shelf.connection) if "trial" in domain.name()]
 
 
 def test_another_content_than_announced_is_never_visible(
