@@ -140,11 +140,22 @@ def read_backing(head: bytes) -> Backing | None:
     return None if path is None else Backing(path, _backing_format(head, fields))
 
 
+def read_data_file(head: bytes) -> str | None:
+    """Return the file in which the qcow2 image that begins with ``head`` keeps its data; None where that is itself."""
+    if not head.startswith(_QCOW2_MAGIC) or len(head) < _QCOW2.size + _FEATURES.size:
+        return None
+    incompatible, length = _read_features(head, _Header(*_QCOW2.unpack_from(head)).version)
+    name = _list_extensions(head, length).get(_DATA_FILE_EXTENSION)
+    if not incompatible & _DATA_FILE or name is None:
+        return None
+    return _filename(name.decode(errors="surrogateescape"))
+
+
 def _filename(text: str) -> str | None:
     if text.startswith("json:"):
         match = _JSON_FILENAME.search(text)
         return None if match is None else match["path"]
-    return text.removeprefix("file:")
+    return text.partition("\0")[0].removeprefix("file:")
 
 
 def _backing_format(head: bytes, fields: _Header) -> str | None:

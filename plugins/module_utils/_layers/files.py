@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import pathlib
 import posixpath
+import re
 import stat
 import typing as t
 
@@ -34,7 +35,7 @@ class Files:
         return self._keys[path]
 
     def _find_keys(self, path: str) -> tuple[Key, ...]:
-        keys: list[Key] = [_normalise(path)]
+        keys: list[Key] = [_normalise(path), *_name_logical_volume(path)]
         if self._is_local:
             keys.append(os.path.realpath(path))
             try:
@@ -55,17 +56,43 @@ class Files:
 
         To be asked only of a file that its definition declares as qcow2: in a raw disk the guest could have written it.
         """
+        backing = header.read_backing(self._read_head(path))
+        return (
+            None
+            if backing is None
+            else header.Backing(_resolve(path, backing.path), backing.format)
+        )
+
+    def read_data_file(self, path: str) -> str | None:
+        """Return the path of the file in which the qcow2 image at ``path`` keeps its data, as read_backing()."""
+        name = header.read_data_file(self._read_head(path))
+        return None if name is None else _resolve(path, name)
+
+    def _read_head(self, path: str) -> bytes:
         if not self._is_local:
-            return None
+            return b""
         try:
-            with pathlib.Path(path).open("rb") as file:
-                backing = header.read_backing(file.read(header.HEADER_BYTES))
+            # without waiting for whoever writes into a named pipe
+            descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError:
-            return None
-        if backing is None:
-            return None
-        folder = posixpath.dirname(path)
-        return header.Backing(_normalise(posixpath.join(folder, backing.path)), backing.format)
+            return b""
+        try:
+            return os.read(descriptor, header.HEADER_BYTES)
+        except OSError:
+            return b""
+        finally:
+            os.close(descriptor)
+
+
+def _resolve(image_path: str, name: str) -> str:
+    """Return the path of a file that an image names; it may do so as seen from its own folder."""
+    return _normalise(posixpath.join(posixpath.dirname(image_path), name))
+
+
+def _name_logical_volume(path: str) -> list[str]:
+    """Return the other name of a logical volume that is named as the device mapper does: a hyphen in it is doubled."""
+    match = re.fullmatch(r"/dev/mapper/(\w(?:[^-]|--)*)-(\w(?:[^-]|--)*)", path)
+    return [] if match is None else [f"/dev/{match[1]}/{match[2]}".replace("--", "-")]
 
 
 def _normalise(path: str) -> str:

@@ -35,8 +35,10 @@ if t.TYPE_CHECKING:
 # finds in a raw disk its guest has written there.
 BACKING_FORMATS: t.Final = frozenset({"qcow2", "qcow", "qed", "vmdk", "vpc", "cow"})
 
-# The elements of an <os> that name files.
-_FILES_OF_SYSTEM: t.Final = ("loader", "nvram", "kernel", "initrd", "dtb")
+# What a domain's XML says in words of people and other programs, and its disks, which are read by themselves.
+_NO_FILES: t.Final = frozenset({"metadata", "description", "title", "name", "disk"})
+# In arguments of QEMU a path ends at a comma that is not doubled, or at the quote of a JSON text.
+_PATH_IN_ARGUMENT: t.Final = re.compile(r'/(?:[^,"]|,,)*')
 
 # The names under which the collection serves disks: a random token of 16 digits or more, and the disk's target.
 _EXPORT_NAME: t.Final = re.compile(r"[0-9a-f]{16,}-\w+")
@@ -71,14 +73,14 @@ class Layer:
 class DiskLayers:
     """A disk with its layers, the top first. ``is_ended`` says that the XML tells the chain to its end.
 
-    ``other_files`` are further files that the disk needs: the other side of a copy, data files.
+    ``others`` are further files that the disk needs: the other side of a copy, data files.
     """
 
     target: str
     layers: tuple[Layer, ...] = ()
     is_ended: bool = False
     is_shareable: bool = False
-    other_files: tuple[str, ...] = ()
+    others: tuple[Layer, ...] = ()
 
 
 def read_disks(root: etree._Element) -> tuple[DiskLayers, ...]:
@@ -98,25 +100,54 @@ def read_domain_disks(root: etree._Element) -> tuple[DiskLayers, ...]:
 
 
 def read_other_files(root: etree._Element) -> tuple[str, ...]:
-    """Return the files beside its disks that a parsed domain or snapshot names: firmware, kernel, memory."""
-    texts = [element.text for element in root.iter(*_FILES_OF_SYSTEM)]
-    memory = root.find("memory[@file]")
-    paths = [*texts, None if memory is None else memory.get("file")]
-    return tuple(path for path in paths if path and path.startswith("/"))
+    """Return the paths that a parsed domain or snapshot names anywhere beside its disks.
+
+    That is firmware and its settings, memory in files, modules of memory, what a share, a console or an argument of
+    QEMU is on: whoever deletes one of them has to ask, whichever element it is.
+    """
+    return tuple(dict.fromkeys(_iterate_paths(root)))
+
+
+def _iterate_paths(element: etree._Element) -> t.Iterator[str]:
+    for value in (element.text or "", *element.attrib.values()):
+        text = str(value).strip()
+        if text.startswith("/"):
+            yield text
+        elif _is_argument(element):
+            yield from (path.replace(",,", ",") for path in _PATH_IN_ARGUMENT.findall(text))
+    for child in element.iterchildren("*"):
+        if str(child.tag) not in _NO_FILES:
+            yield from _iterate_paths(child)
+
+
+def _is_argument(element: etree._Element) -> bool:
+    """Return whether an element is of a namespace of its own, as arguments of QEMU are."""
+    return "}" in str(element.tag)
 
 
 def _read_disk(element: etree._Element) -> DiskLayers:
     layers, is_ended = _read_chain(element)
-    below = {layer.path for layer in layers}
-    paths = [source.get("file") or source.get("dev") for source in element.iter("source", "mirror")]
     return DiskLayers(
         # a disk of a snapshot's own list is named by its target, too
         target=read_attribute(element.find("target"), "dev") or element.get("name", ""),
         layers=layers,
         is_ended=is_ended,
         is_shareable=element.find("shareable") is not None,
-        other_files=tuple(path for path in paths if path and path not in below),
+        others=tuple(dict.fromkeys(_iterate_others(element, layers))),
     )
+
+
+def _iterate_others(disk: etree._Element, layers: t.Collection[Layer]) -> t.Iterator[Layer]:
+    """Yield what a disk names besides its layers: the paths of any of its elements, and volumes."""
+    paths = {layer.path for layer in layers}
+    volumes = {(layer.pool, layer.volume) for layer in layers}
+    for element in disk.iter("*"):
+        for value in map(str, element.attrib.values()):
+            if value.startswith("/") and value not in paths:
+                yield Layer("file", path=value)
+        place = (element.get("pool"), element.get("volume"))
+        if all(place) and place not in volumes:
+            yield Layer("volume", pool=place[0], volume=place[1])
 
 
 def _read_chain(disk: etree._Element) -> tuple[tuple[Layer, ...], bool]:

@@ -122,11 +122,21 @@ class HostStorage:
             seen_keys.update(self.identify(below))
         return tuple(layers)
 
-    def layers_of_volume(self, ref: VolumeRef) -> tuple[Layer, ...]:
-        """Return all layers of a volume, itself first, as if a disk of its own format were on it."""
+    def files_of(self, disk: DiskLayers) -> tuple[Layer, ...]:
+        """Return all layers of a disk, the top first, and then the files in which images among them keep their data."""
+        layers = self.layers_of(disk)
+        return (*layers, *filter(None, map(self._find_data_file, layers)))
+
+    def files_of_volume(self, ref: VolumeRef) -> tuple[Layer, ...]:
+        """Return the files of a volume, itself first, as if a disk of its own format were on it."""
         volume = self.volumes[ref]
         top = Layer("volume", format=volume.format, pool=ref.pool, volume=ref.name)
-        return self.layers_of(DiskLayers("", (top,)))
+        return self.files_of(DiskLayers("", (top,)))
+
+    def _find_data_file(self, layer: Layer) -> Layer | None:
+        path = self.find_path(layer) if layer.format == "qcow2" else None
+        data_path = None if path is None else self.files.read_data_file(path)
+        return None if data_path is None else Layer("file", path=data_path, format="raw")
 
     def _find_below(self, layer: Layer) -> Layer | None:
         if not layer.may_have_backing:

@@ -72,12 +72,12 @@ class UseIndex:
 
     def _add_need(self, need: Need) -> None:
         for disk in need.disks:
-            for layer in self.storage.layers_of(disk):
+            for layer in self.storage.files_of(disk):
                 self._add(layer, Use(need.user, disk.target))
                 for key in self.storage.identify(layer):
                     self._formats.setdefault(key, set()).add(layer.format)
-            for path in disk.other_files:
-                self._add(Layer("file", path=path), Use(need.user, disk.target))
+            for layer in disk.others:
+                self._add(layer, Use(need.user, disk.target))
         for path in need.other_files:
             self._add(Layer("file", path=path), Use(need.user))
 
@@ -85,7 +85,7 @@ class UseIndex:
         if self._choose_name(ref) != ref or not self._may_stand(ref):
             return
         user = User("volume", f"{ref.pool}/{ref.name}", ref)
-        for layer in self.storage.layers_of_volume(ref)[1:]:
+        for layer in self.storage.files_of_volume(ref)[1:]:
             self._add(layer, Use(user))
 
     def _may_stand(self, ref: VolumeRef) -> bool:
@@ -127,7 +127,7 @@ class UseIndex:
     def sort_by_depth(self, refs: t.Iterable[VolumeRef]) -> list[VolumeRef]:
         """Return those of the volumes that exist, overlays before what they stand on; raises as find_existing()."""
         existing = self.storage.find_existing(refs)
-        depths = {ref: len(self.storage.layers_of_volume(ref)) for ref in existing}
+        depths = {ref: len(self.storage.files_of_volume(ref)) for ref in existing}
         return sorted(existing, key=lambda ref: -depths[ref])
 
     def explain_keep(

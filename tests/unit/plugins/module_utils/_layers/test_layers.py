@@ -74,17 +74,77 @@ def test_a_chain_that_the_xml_tells_to_its_end_is_ended() -> None:
 def test_further_files_of_a_disk_and_a_domain() -> None:
     mirror = "<mirror type='file' file='/copy'><source file='/copy'/></mirror>"
     (one,) = layers.read_disks(parse_element(domain(disk("<source file='/a'/>", mirror))))
-    assert set(one.other_files) == {"/copy"}
+    assert set(map(str, one.others)) == {"/copy"}
     root = parse_element(
         "<domainsnapshot><memory snapshot='external' file='/m'/><disks><disk name='vda'><source file='/o'/>"
         "</disk></disks><domain><os><nvram>/n</nvram><kernel>/k</kernel></os><devices>"
         "<disk><source file='/a'/><target dev='vda'/></disk></devices></domain></domainsnapshot>"
     )
-    assert layers.read_other_files(root) == ("/n", "/k", "/m")
+    assert set(layers.read_other_files(root)) == {"/n", "/k", "/m"}
     assert [(one.target, str(one.layers[0])) for one in layers.read_disks(root)] == [
         ("vda", "/o"),
         ("vda", "/a"),
     ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<os><nvram type='file'><source file='/f'/></nvram></os>",
+        "<os><varstore path='/f'/></os>",
+        "<os><acpi><table type='slic'>/f</table></acpi></os>",
+        "<sysinfo type='fwcfg'><entry name='opt/x' file='/f'/></sysinfo>",
+        "<devices><memory model='nvdimm'><source><path>/f</path></source></memory></devices>",
+        "<devices><filesystem type='file'><source file='/f'/></filesystem></devices>",
+        "<devices><filesystem type='block'><source dev='/f'/></filesystem></devices>",
+        "<devices><hostdev type='storage'><source><block>/f</block></source></hostdev></devices>",
+        "<devices><serial type='file'><source path='/f'/></serial></devices>",
+        "<devices><tpm><backend type='emulator'><source type='file' path='/f'/></backend></tpm></devices>",
+        "<devices><pstore backend='acpi-erst'><path>/f</path></pstore></devices>",
+        "<devices><lease><target path='/f'/></lease></devices>",
+        "<q:commandline><q:arg value='-drive'/><q:arg value='if=virtio,file=/f,format=raw'/></q:commandline>",
+        """<q:commandline><q:arg value='{"driver":"file","filename":"/f"}'/></q:commandline>""",
+        "<q:commandline><q:env name='X' value='/f'/></q:commandline>",
+    ],
+)
+def test_a_file_is_needed_whatever_element_names_it(text: str) -> None:
+    """F1: who deletes a volume asks for all of them."""
+    root = parse_element(
+        f"<domain xmlns:q='http://libvirt.org/schemas/domain/qemu/1.0'>{text}</domain>"
+    )
+    assert layers.read_other_files(root) == ("/f",)
+
+
+def test_what_people_write_names_no_file() -> None:
+    text = "<domain><title>/t</title><description>/d</description><metadata><x file='/m'/></metadata></domain>"
+    assert not layers.read_other_files(parse_element(text))
+
+
+def test_a_path_in_an_argument_may_hold_a_comma() -> None:
+    text = "<domain xmlns:q='urn:q'><q:arg value='file=/a,,b c.img,if=virtio'/></domain>"
+    assert layers.read_other_files(parse_element(text)) == ("/a,b c.img",)
+
+
+@pytest.mark.parametrize(
+    "below",
+    [
+        "<mirror type='block' job='copy'><source dev='/f'/></mirror>",
+        "<source file='/a'><dataStore type='file'><format type='raw'/><source file='/f'/></dataStore></source>",
+    ],
+)
+def test_a_disk_needs_every_file_that_it_names(below: str) -> None:
+    text = below if below.startswith("<source") else f"<source file='/a'/>{below}"
+    (one,) = layers.read_disks(
+        parse_element(f"<domain><devices><disk>{text}</disk></devices></domain>")
+    )
+    assert [str(layer) for layer in one.others] == ["/f"]
+
+
+def test_a_disk_needs_the_volume_that_it_is_copied_to() -> None:
+    mirror = "<mirror type='volume'><source pool='p' volume='v'/></mirror>"
+    text = f"<domain><devices><disk><source file='/a'/>{mirror}</disk></devices></domain>"
+    (one,) = layers.read_disks(parse_element(text))
+    assert one.others == (layers.Layer("volume", pool="p", volume="v"),)
 
 
 @pytest.mark.parametrize(

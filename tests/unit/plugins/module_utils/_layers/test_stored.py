@@ -74,7 +74,7 @@ def test_a_volume_has_the_layers_of_a_disk_on_it(backings: dict[str, str | None]
     storage = build_storage(backings)
     for ref, volume in storage.volumes.items():
         on_it = storage.layers_of(DiskLayers("vda", (Layer("file", volume.path, "qcow2"),)))
-        assert storage.layers_of_volume(ref)[1:] == on_it[1:]
+        assert storage.files_of_volume(ref)[1:] == on_it[1:]
 
 
 def test_what_the_xml_tells_to_its_end_is_believed() -> None:
@@ -126,3 +126,36 @@ def test_an_image_in_no_pool_is_followed_where_the_module_runs(tmp_path: Path) -
     layers = storage.layers_of(DiskLayers("vda", (Layer("file", path, "qcow2"),)))
     assert [layer.path for layer in layers] == [path, str(tmp_path / "base.q")]
     assert len(storage.layers_of(DiskLayers("vda", (Layer("file", path, "raw"),)))) == 1
+
+
+def test_an_image_needs_the_file_in_which_it_keeps_its_data(tmp_path: Path) -> None:
+    head = bytearray(200)
+    head[:8] = b"QFI\xfb\x00\x00\x00\x03"
+    head[72:80] = (1 << 2).to_bytes(8, "big")
+    head[100:104] = (104).to_bytes(4, "big")
+    head[104:112] = (0x44415441).to_bytes(4, "big") + (6).to_bytes(4, "big")
+    head[112:118] = b"d.data"
+    (tmp_path / "top").write_bytes(head)
+    storage = build_storage({}, is_local=True)
+    for declared, paths in (("qcow2", ["top", "d.data"]), ("raw", ["top"])):
+        disk = DiskLayers("vda", (Layer("file", str(tmp_path / "top"), declared),))
+        assert [layer.path for layer in storage.files_of(disk)] == [
+            str(tmp_path / p) for p in paths
+        ]
+
+
+@pytest.mark.parametrize(
+    ("mapper", "device"),
+    [
+        ("vg-web", "vg/web"),
+        ("vg--1-web--2", "vg-1/web-2"),
+        ("vg-web--a-b", None),
+        ("control", None),
+    ],
+)
+def test_two_names_of_a_logical_volume_are_one_wherever_the_host_is(
+    mapper: str, device: str | None
+) -> None:
+    distant = Files(is_local=False)
+    names = set(distant.identify(f"/dev/mapper/{mapper}")) - {f"/dev/mapper/{mapper}"}
+    assert names == (set() if device is None else {f"/dev/{device}"})
