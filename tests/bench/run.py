@@ -132,7 +132,7 @@ def _measure_site(fleets: int, hosts: int) -> list[Row]:
         state = Path(folder) / "forecasts.sqlite"
         rows: list[Row] = []
         for turn, name in enumerate(("first run", "a later run")):
-            arguments = _describe_site(fleets, hosts, turn, state)
+            arguments = describe_site(fleets, hosts, turn, state)
             size = len(json.dumps(arguments)) / 1024**2
             seconds, memory = run_module(Path(folder), arguments)
             case = f"{fleets} fleets, {hosts} hosts, {name}"
@@ -142,7 +142,9 @@ def _measure_site(fleets: int, hosts: int) -> list[Row]:
     return rows
 
 
-def _describe_site(fleets: int, hosts: int, turn: int, state: Path) -> dict[str, t.Any]:
+def describe_site(
+    fleets: int, hosts: int, turn: int = 0, state: Path | None = None
+) -> dict[str, t.Any]:
     """The options of a plan for so many fleets, each with a machine on each host."""
     source = random.Random(turn)  # noqa: S311  # reproducible, not secret
     now = _START + turn * _INTERVAL
@@ -154,7 +156,7 @@ def _describe_site(fleets: int, hosts: int, turn: int, state: Path) -> dict[str,
         ],
         "holder": "bench",
         "now": now,
-        "forecast_state": str(state),
+        **({} if state is None else {"forecast_state": str(state)}),
         "hosts": [
             {"name": f"kvm{number}", "observation": _observe(names, f"kvm{number}", now, source)}
             for number in range(hosts)
