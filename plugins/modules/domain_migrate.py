@@ -171,6 +171,7 @@ options:
   progress_timeout:
     description:
       - How many seconds it may come no further, counted from libvirt's first figures. V(0) sets no limit.
+      - With O(bandwidth) it may pause as much longer as 16 MiB take, since QEMU copies that much of a disk at once.
     type: float
     default: 150.0
   timeout_action:

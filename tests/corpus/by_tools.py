@@ -324,6 +324,7 @@ SITUATIONS: t.Final = (
             "<target dev='vda' bus='virtio'/></disk>",
         ),
         refused=("the disk vda on nvme",),
+        moved=(("disk", "none"),),
         stays=("is of the type nvme",),
     ),
     Situation(

@@ -27,6 +27,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._virt.element_xml
 from .packed_nvram import LONGEST_BYTES, pack_variables
 
 if t.TYPE_CHECKING:
+    from ansible_collections.headroom.libvirt.plugins.module_utils._lxml_dep import etree
     from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
         Connection,
     )
@@ -38,14 +39,19 @@ _USUAL: t.Final = "/var/lib/libvirt/qemu/nvram/{name}_VARS.fd"
 def find_path(definition: str) -> str | None:
     """Return where a domain's firmware keeps its variables, if that is a plain file; None for any other machine."""
     root = parse_element(definition)
-    efi, nvram = root.find("os[@firmware='efi']"), root.find("os/nvram")
-    usual = None if efi is None else _USUAL.format(name=root.findtext("name"))
+    nvram, usual = root.find("os/nvram"), find_usual_path(root)
     if nvram is None:
         return usual
     if nvram.get("format", "raw") != "raw" or nvram.get("type", "file") != "file":
         return None
     source = nvram.find("source")
     return (nvram.text or "").strip() or (usual if source is None else source.get("file"))
+
+
+def find_usual_path(root: etree._Element) -> str | None:
+    """Return where the firmware of a parsed domain keeps its variables if its XML does not say; None without UEFI."""
+    efi = root.find("os[@firmware='efi']")
+    return None if efi is None else _USUAL.format(name=root.findtext("name"))
 
 
 def read(connection: Connection, definition: str) -> str | None:

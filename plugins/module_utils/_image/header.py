@@ -74,6 +74,7 @@ _DISK_FORMATS: t.Final[dict[bytes, str]] = {
     b"OOOM": "UML's copy-on-write",
     b"json:": "a description in JSON",
 }
+_VMDK_TEXT: t.Final = b"# Disk DescriptorFile"
 _VDI_SIGNATURE: t.Final = b"\x7f\x10\xda\xbe"
 _VDI_SIGNATURE_OFFSET: t.Final = 64
 # QEMU passes over comments and empty lines, whatever they say.
@@ -149,6 +150,22 @@ def read_data_file(head: bytes) -> str | None:
     if not incompatible & _DATA_FILE or name is None:
         return None
     return _filename(name.decode(errors="surrogateescape"))
+
+
+def find_hidden(head: bytes, declared_format: str, *, is_copied_whole: bool) -> tuple[str, ...]:
+    """Return why a copy of the image that begins with ``head`` would lack something, as ends of sentences.
+
+    ``is_copied_whole`` says that its file is copied byte for byte, rather than what the guest sees of it.
+    """
+    if declared_format == "vmdk" and head.startswith(_VMDK_TEXT) and is_copied_whole:
+        return ("keeps its data in files of its own",)
+    if declared_format != "qcow2" or len(head) < _QCOW2.size:
+        return ()
+    obstacles = [] if read_data_file(head) is None else ["keeps its data in a file of its own"]
+    count = _Header(*_QCOW2.unpack_from(head)).snapshots
+    if head.startswith(_QCOW2_MAGIC) and count and not is_copied_whole:
+        obstacles.append(f"holds {count} snapshots that only qemu-img sees, and that stay behind")
+    return tuple(obstacles)
 
 
 def _filename(text: str) -> str | None:

@@ -17,7 +17,7 @@ import dataclasses
 import re
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._uris import mask_uri
+from ansible_collections.headroom.libvirt.plugins.module_utils._uris import format_host, mask_uri
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.element_xml import (
     parse_element,
     read_attribute,
@@ -190,7 +190,9 @@ def _build_address(source: etree._Element) -> str:
         return f"{protocol}:{source.get('name')}"
     if host.get("transport") == "unix":
         return f"{protocol}+unix://{host.get('socket')}/{source.get('name')}"
-    return f"{protocol}://{host.get('name')}:{host.get('port')}/{source.get('name')}"
+    return (
+        f"{protocol}://{format_host(host.get('name', ''))}:{host.get('port')}/{source.get('name')}"
+    )
 
 
 def is_export(layer: Layer, dependency: Dependency | None = None) -> bool:

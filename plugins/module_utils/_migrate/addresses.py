@@ -69,7 +69,7 @@ def choose_export_place(
         return "", None
     address = plan.request.export_address or urlsplit(source_uri).hostname
     if address:
-        return address, None
+        return address.strip("[]"), None
     # certificates are made for names rather than for addresses
     return _find_address_towards(plan.request.migrate_uri or plan.request.destination_uri), (
         node.read_hostname(source) if plan.request.tls else None

@@ -101,5 +101,9 @@ class Facts:
     """{pool of the destination: room that the other moves of this task will take}."""
     proofs: t.Mapping[HostResource, bool | None] = dataclasses.field(default_factory=dict)
     """Whether the destination has what the guest names of its host; None where that cannot be known."""
+    same_bases: t.Mapping[str, bool] = dataclasses.field(default_factory=dict)
+    """{disk: whether what its copy is to stand on reads the same on both hosts}, of those that had to be compared."""
+    pending: tuple[str, ...] = ()
+    """What the definition says of disks for the next start, and the guest that runs does not have, in words."""
     handshakes: tuple[Handshake, ...] | None = None
     """None where nothing could be served to try it with."""

@@ -23,6 +23,7 @@ import typing as t
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import domain_schema
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.domain_xml import (
     find_host_devices,
+    read_nvram,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.element_xml import (
     format_cpus,
@@ -71,6 +72,8 @@ _OWN_FOLDERS: t.Final = (
     "/var/run/libvirt/",
     "/var/log/libvirt/",
 )
+# Under these names each host finds itself.
+_LOCAL_NAMES: t.Final = frozenset(("localhost", "127.0.0.1", "::1"))
 _RANDOM: t.Final = frozenset(("/dev/urandom", "/dev/random", "/dev/hwrng"))
 _FILES_OF_SYSTEM: t.Final = ("loader", "kernel", "initrd", "dtb", "shim")
 # Network cards that somebody else's program on the host serves.
@@ -183,6 +186,19 @@ def read_resources(root: etree._Element) -> tuple[HostResource, ...]:
     return tuple(dict.fromkeys(resources))
 
 
+def read_attached(root: etree._Element) -> tuple[HostResource, ...]:
+    """As read_resources(), of a domain that runs: what may have been attached to it, and is not in its definition."""
+    devices = root.find("devices")
+    if devices is None:
+        return ()
+    return (
+        *_read_secrets(root),
+        *_read_media(devices),
+        *_read_shares(devices),
+        *_read_others(devices),
+    )
+
+
 def _read_rest(root: etree._Element) -> t.Iterator[HostResource]:
     """Yield whatever else the table calls the host's: nothing of that is passed over."""
     kinds: tuple[domain_schema.Kind, ...] = ("shared", "exclusive")
@@ -206,13 +222,10 @@ def _read_system(root: etree._Element) -> t.Iterator[HostResource]:
         path = (root.findtext(f"os/{name}") or "").strip()
         if path:
             yield _make_file("firmware", f"the guest's {name}", path)
-    for settings in (root.findtext("os/nvram"), read_attribute(root.find("os/varstore"), "path")):
-        path = (settings or "").strip()
-        if path:
-            yield _make_folder("nvram", f"the settings of the guest's firmware in {path}", path)
-    for variables in root.iterfind("os/*[@template]"):
+    yield from _read_settings(root.find("os/nvram"), root.find("os/varstore"))
+    for element in root.iterfind("os/*[@template]"):
         yield _make_file(
-            "firmware", "the template of the guest's NVRAM", variables.get("template", "")
+            "firmware", "the template of the guest's NVRAM", element.get("template", "")
         )
     for table in root.iterfind("os/acpi/table"):
         yield _make_file("firmware", "the guest's ACPI table", (table.text or "").strip())
@@ -223,6 +236,19 @@ def _read_system(root: etree._Element) -> t.Iterator[HostResource]:
         remedy = "Take <qemu:commandline> out (virsh edit), or move the guest by hand."
         yield HostResource("qemu", "arguments of QEMU that nobody understands", "", "none", remedy)
     yield from _read_launch(root)
+
+
+def _read_settings(
+    variables: etree._Element | None, store: etree._Element | None
+) -> t.Iterator[HostResource]:
+    """What the guest's firmware keeps: its folder is proven, as the file comes along."""
+    if variables is not None and variables.get("type", "file") != "file":
+        what = f"settings of the guest's firmware of the type {variables.get('type')}"
+        yield _make_refused("nvram", what, "")
+    for settings in (read_nvram(variables), read_attribute(store, "path")):
+        path = (settings or "").strip()
+        if path:
+            yield _make_folder("nvram", f"the settings of the guest's firmware in {path}", path)
 
 
 def _read_launch(root: etree._Element) -> t.Iterator[HostResource]:
@@ -277,6 +303,9 @@ def _make_file(check: str, what: str, path: str) -> HostResource:
 def _read_media(devices: etree._Element) -> t.Iterator[HostResource]:
     """Disks that the guest only reads, in drives and out of them, a seed for cloud-init among them."""
     for disk in devices.iterfind("disk"):
+        if disk.get("type", "file") not in _SOURCE_TYPES:
+            yield from _read_served_disk(disk)
+            continue
         is_read_only = disk.get("device", "disk") != "disk" or disk.find("readonly") is not None
         source = disk.find("source")
         path = read_attribute(source, "file") or read_attribute(source, "dev")
@@ -295,6 +324,25 @@ def _read_media(devices: etree._Element) -> t.Iterator[HostResource]:
             target = read_attribute(disk.find("target"), "dev")
             remedy = f"Eject it (virsh change-media GUEST {target} --eject), or copy it there, to the same path."
             yield HostResource("cdrom", f"what {target} holds", path, "file", remedy)
+
+
+def _read_served_disk(disk: etree._Element) -> t.Iterator[HostResource]:
+    """A disk that is no file, device or volume: other hosts have it only if another machine serves it."""
+    kind, source = disk.get("type", ""), disk.find("source")
+    target = read_attribute(disk.find("target"), "dev")
+    if source is None:
+        return
+    if kind == "dir":
+        path = read_attribute(source, "dir")
+        remedy = "Make that folder there, with the same content."
+        yield HostResource("disk", f"the folder that is the disk {target}", path, "folder", remedy)
+    elif kind != "network":
+        yield _make_refused("disk", f"the disk {target} of the type {kind}", "")
+    for host in source.iterfind("host"):
+        socket = host.get("socket", "")
+        if socket or host.get("name") in _LOCAL_NAMES:
+            where = socket or host.get("name")
+            yield _make_refused("disk", f"the disk {target} that {where} serves", socket)
 
 
 def _read_streams(devices: etree._Element) -> t.Iterator[HostResource]:
@@ -455,14 +503,21 @@ def _read_attachment(card: etree._Element) -> t.Iterator[HostResource]:
 def _read_shares(devices: etree._Element) -> t.Iterator[HostResource]:
     for share in devices.iterfind("filesystem"):
         source = share.find("source")
-        path = read_attribute(source, "dir") or read_attribute(source, "file")
+        path = read_attribute(source, "dir")
+        socket = read_attribute(source, "socket")
+        if socket:
+            yield _make_refused("share", f"a share by the socket {socket} of somebody else", socket)
+            continue
         yield _make_refused("share", f"the shared folder {path}", path, while_running=True)
         if path:
             remedy = "Make that folder there, with the same content."
             yield HostResource("share", f"the shared folder {path}", path, "folder", remedy)
+        else:
+            yield _make_refused("share", f"a share of the type {share.get('type')}", "")
     for memory in devices.iterfind("shmem"):
+        server = read_attribute(memory.find("server"), "path")
         yield _make_refused(
-            "share", f"the shared memory {memory.get('name')}", "", while_running=True
+            "share", f"the shared memory {memory.get('name')}", "", while_running=not server
         )
 
 

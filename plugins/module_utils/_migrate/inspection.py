@@ -64,7 +64,14 @@ def gather_facts(
     definition = domains.read_definition_element(domain)
     hardware = dataclasses.replace(
         read_hardware(root),
-        resources=host_resources.read_resources(definition),
+        resources=tuple(
+            dict.fromkeys(
+                [
+                    *host_resources.read_resources(definition),
+                    *host_resources.read_attached(root),
+                ]
+            )
+        ),
         unknown=host_resources.find_unknown(definition),
     )
     named = domains.find(destination, plan.destination_name)
@@ -102,6 +109,8 @@ def gather_facts(
             path for path in needed if not folders.does_file_exist(destination, path)
         ),
         state=read_state(domain, plan),
+        same_bases=_compare_bases(source, destination, plan),
+        pending=find_pending_disks(root, definition),
         proofs={
             resource: prove(destination, resource, hardware.arch) for resource in hardware.resources
         },
@@ -119,6 +128,53 @@ def read_state(domain: libvirt.virDomain, plan: MigrationPlan) -> GuestState:
         else (),
         has_saved_memory=domains.is_persistent(domain) and domains.has_saved_memory(domain),
     )
+
+
+def find_pending_disks(
+    live_root: etree._Element, definition_root: etree._Element
+) -> tuple[str, ...]:
+    """Return in words which written disks a definition has that the running domain has not, or has elsewhere. Pure."""
+    running = {disk.target: _locate(disk) for disk in domain_xml.read(live_root).disks}
+    return tuple(
+        f"the definition has the disk {disk.target} at {_locate(disk)}, and the guest that runs has it "
+        f"{'not' if running.get(disk.target) is None else f'at {running[disk.target]}'}"
+        for disk in domain_xml.read(definition_root).disks
+        if disk.device == "disk" and _locate(disk) not in (None, running.get(disk.target))
+    )
+
+
+def _locate(disk: domain_xml.Disk) -> str | None:
+    return f"{disk.pool}/{disk.volume}" if disk.pool and disk.volume else disk.source
+
+
+def _compare_bases(
+    source: Connection, destination: Connection, plan: MigrationPlan
+) -> dict[str, bool]:
+    """Return {disk: whether all that its copy is to stand on is the same}, of those that no name vouches for."""
+    sources = {disk.target: disk for disk in plan.guest.disks}
+    return {
+        disk.target: _are_same(source, destination, sources[disk.target].chain)
+        for disk in plan.disks_to_move
+        if disk.backing_path is not None
+        and disk.backing_path == sources[disk.target].chain[0]
+        and not sources[disk.target].base_is_same
+    }
+
+
+def _are_same(source: Connection, destination: Connection, paths: t.Sequence[str]) -> bool:
+    """Return whether the files at ``paths`` read the same on both hosts, to the last byte."""
+    try:
+        with folders.open_folders(source, paths), folders.open_folders(destination, paths):
+            return all(_digest(source, path) == _digest(destination, path) for path in paths)
+    except HeadroomError:  # gone meanwhile, or not for libvirt to read
+        return False
+
+
+def _digest(connection: Connection, path: str) -> str:
+    volume = storage.find_volume_by_path(connection, path)
+    if volume is None:
+        raise NotFound(f"there is no volume at {path}", path=path)
+    return storage.digest_sparse(connection, volume, 0, lambda: None).hex()
 
 
 def prove(destination: Connection, resource: HostResource, arch: str | None) -> bool | None:

@@ -41,6 +41,8 @@ _LOOK_EVERY_SECONDS: t.Final = 0.2
 _GIB: t.Final = 1024**3
 # As Nova has it: what a guest of any size needs to set out and to switch over is not in proportion to it.
 _LEAST_BYTES: t.Final = 2 * _GIB
+# QEMU copies so much of a disk at once (the buffer of its mirror), and then waits until a bandwidth allows for more.
+_BURST_MIB: t.Final = 16
 # How long libvirt may take to end a migration that it was told to abort, before that is an error of its own.
 _ABORT_SECONDS: t.Final = 60.0
 
@@ -90,7 +92,9 @@ class Limits:
         completion_limit = per_gib * max(size_bytes, _LEAST_BYTES) / _GIB if per_gib else None
         limits = [limit for limit in (request.timeout, completion_limit) if limit]
         self._deadline = began + min(limits) if limits else None
-        self._patience = request.progress_timeout
+        # what is sent at once shows at once, however long the limit has QEMU wait for it afterwards
+        pause = _BURST_MIB / request.bandwidth if request.bandwidth else 0.0
+        self._patience = request.progress_timeout and request.progress_timeout + pause
         self._least_left: int | None = None
         self._last_progress = began
 
@@ -103,7 +107,7 @@ class Limits:
         if self._deadline is not None and now >= self._deadline:
             return "it did not end within its timeout"
         if self._patience and now - self._last_progress >= self._patience:
-            return f"it came no further for {self._patience:g} s"
+            return f"it came no further for {now - self._last_progress:.0f} s"
         return None
 
 

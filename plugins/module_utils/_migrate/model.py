@@ -74,7 +74,8 @@ class SourceDisk:
     ``looks_like`` is the format that a raw disk begins like, None for one that does not.
     ``exists_there`` says that the destination has a volume at the same path, ``shared`` that this was proven to be the
     same one. ``base_there`` is the destination's path of what the disk stands on, and ``base_is_same`` whether that
-    is the same for certain: an appliance's disk, whose name follows from its content.
+    is the same for certain: an appliance's disk, whose name no other run gives. Of others that is compared where a copy
+    is to stand on them.
     """
 
     target: str

@@ -48,8 +48,9 @@ def make_plan(guest: Guest, request: Request, pools: t.Sequence[Pool]) -> Migrat
     Raises InvalidInput for options that contradict the guest or each other. What the hosts cannot do is the
     preflight's to find.
     """
-    written = _choose_disks(guest, request)
-    to_move = [disk for disk in written if not disk.shared and request.copy_storage != "none"]
+    written = [disk for disk in guest.disks if disk.is_written]
+    chosen = _choose_disks(guest, request, written)
+    to_move = [disk for disk in chosen if not disk.shared and request.copy_storage != "none"]
     mode, reason = _choose_mode(guest, request, to_move)
     actions = _choose_actions(to_move, mode, request)
     planned = [
@@ -70,8 +71,7 @@ def make_plan(guest: Guest, request: Request, pools: t.Sequence[Pool]) -> Migrat
     )
 
 
-def _choose_disks(guest: Guest, request: Request) -> list[SourceDisk]:
-    written = [disk for disk in guest.disks if disk.is_written]
+def _choose_disks(guest: Guest, request: Request, written: list[SourceDisk]) -> list[SourceDisk]:
     if request.migrate_disks is None:
         return written
     targets = {disk.target for disk in written}
@@ -183,7 +183,9 @@ def _plan_own(disk: SourceDisk, mode: Mode, request: Request, pools: t.Sequence[
         else "is brought along by QEMU, in the memory of the guest"
     )
     path = disk.path or ""
-    return DiskPlan(disk.target, action, reason, path, path, source_format="raw", format="raw")
+    return DiskPlan(
+        disk.target, action, reason, path, path, source_format=disk.format, format=disk.format
+    )
 
 
 def _plan_disk(
@@ -195,11 +197,7 @@ def _plan_disk(
 ) -> DiskPlan:
     path = disk.path or ""
     if action is None:
-        reason = (
-            "is on storage that both hosts have"
-            if disk.shared
-            else "is left to the destination: copy_storage: none"
-        )
+        reason = _explain_left(disk, request)
         return DiskPlan(
             disk.target, "leave", reason, path, path, source_format=disk.format, format=disk.format
         )
@@ -226,6 +224,14 @@ def _plan_disk(
         backing_format=disk.base_format if backing else None,
         lower_paths=() if backing else tuple(path for path in disk.chain if path.startswith("/")),
     )
+
+
+def _explain_left(disk: SourceDisk, request: Request) -> str:
+    if disk.shared:
+        return "is on storage that both hosts have"
+    if request.copy_storage == "none":
+        return "is left to the destination: copy_storage: none"
+    return "is left to the destination: migrate_disks does not name it"
 
 
 _REASONS: t.Final[t.Mapping[str, str]] = {

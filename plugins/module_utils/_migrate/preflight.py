@@ -38,6 +38,7 @@ def evaluate(plan: MigrationPlan, facts: Facts) -> tuple[Finding, ...]:
         resource_checks.check_numa,
         storage_checks.check_completeness,
         storage_checks.check_disks,
+        storage_checks.check_definition,
         storage_checks.check_headers,
         storage_checks.check_places,
         storage_checks.check_space,

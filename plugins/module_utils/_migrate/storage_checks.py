@@ -145,6 +145,11 @@ def _judge_base(
             f"{where}: its file says that it stands on {base}, and the destination has that at {disk.backing_path}",
             "Move the guest while it runs, or bring its base to the same path there.",
         )
+    if not source.base_is_same and not facts.same_bases.get(disk.target):
+        return _fail(
+            f"{where} stands on {base}, and {disk.backing_path} on the destination is not known to be the same",
+            "Bring that there too, or start the guest and write copy_storage: all, which leaves nothing below it.",
+        )
     if disk.backing_format is None:
         return _fail(
             f"{where} stands on {base}, whose format nothing declares",
@@ -155,6 +160,18 @@ def _judge_base(
 
 def _fail(detail: str, remedy: str) -> Finding:
     return Finding("disk", "failed", detail, remedy)
+
+
+def check_definition(_plan: MigrationPlan, facts: Facts) -> t.Iterator[Finding]:
+    """Judge whether the guest that runs has the disks of its definition: those of it alone would stay behind."""
+    for problem in facts.pending:
+        yield Finding(
+            "definition",
+            "failed",
+            problem,
+            "Bring the two together first: start the guest anew, or change its definition (virsh attach-disk, virsh "
+            "detach-disk, with --config).",
+        )
 
 
 def check_headers(plan: MigrationPlan, _facts: Facts) -> t.Iterator[Finding]:
@@ -174,8 +191,16 @@ def check_headers(plan: MigrationPlan, _facts: Facts) -> t.Iterator[Finding]:
             )
 
 
-def check_places(plan: MigrationPlan, _facts: Facts) -> t.Iterator[Finding]:
-    """Judge that no two disks go to one place."""
+def check_places(plan: MigrationPlan, facts: Facts) -> t.Iterator[Finding]:
+    """Judge that no two disks go to one place, and that the guest looks for its settings where they go."""
+    is_brought = any(disk.target == NVRAM for disk in plan.disks_to_move)
+    if is_brought and not facts.hardware.nvram and plan.request.destination_name:
+        yield Finding(
+            "nvram",
+            "failed",
+            "the guest's firmware finds its settings by the guest's name alone, which destination_name changes",
+            "Leave destination_name out, or write their path into the definition (<nvram>, virsh edit).",
+        )
     paths = [disk.destination_path for disk in plan.disks_to_move]
     for path in sorted({path for path in paths if paths.count(path) > 1}):
         targets = ", ".join(

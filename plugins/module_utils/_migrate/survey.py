@@ -10,11 +10,12 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import posixpath
 import secrets
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue import names
+from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue import names, nvram
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import HeadroomError
 from ansible_collections.headroom.libvirt.plugins.module_utils._image import header
 from ansible_collections.headroom.libvirt.plugins.module_utils._layers import layers
@@ -65,23 +66,24 @@ def read_guest(source: Connection, destination: Connection, domain: libvirt.virD
     elements = {
         read_attribute(disk.find("target"), "dev"): disk for disk in root.iterfind("devices/disk")
     }
+    read_disk = functools.partial(_read_disk, source, destination, domain, definition, probe)
     return Guest(
         name=definition.name,
         uuid=definition.uuid or "",
         running=domains.is_active(domain),
         memory_bytes=definition.memory_bytes,
         disks=tuple(
-            dataclasses.replace(
-                _read_disk(
-                    source, destination, domain, definition, disk, chains[disk.target], probe
-                ),
+            _add_obstacles(
+                read_disk(disk, chains[disk.target]),
+                find_obstacles(elements[disk.target]),
                 is_complete=disk.target not in incomplete,
-                obstacles=find_obstacles(elements[disk.target]),
                 layers=tops.get(disk.target, ()) + tuple(map(str, chains[disk.target])),
             )
             for disk in definition.disks
         )
-        + _read_variables(source, destination, definition, probe),
+        + _read_variables(
+            source, destination, definition, definition.nvram or nvram.find_usual_path(root), probe
+        ),
         incomplete=layers.explain_incomplete(root) or "",
         dependency=definition.metadata.dependency,
         persistent=domains.is_persistent(domain),
@@ -103,9 +105,9 @@ def _read_disk(
     destination: Connection,
     domain: libvirt.virDomain,
     definition: domain_xml.Definition,
+    probe: _SharedStorage,
     disk: domain_xml.Disk,
     lower: tuple[Layer, ...],
-    probe: _SharedStorage,
 ) -> SourceDisk:
     path = disk.source
     if disk.pool and disk.volume:
@@ -117,12 +119,14 @@ def _read_disk(
     exists_there = path is not None and storage.find_volume_by_path(destination, path) is not None
     chain = tuple(map(str, lower))
     base, same = _find_base(destination, chain)
+    image_format, head = disk.format or "raw", _read_head(volume)
+    hidden = header.find_hidden(head, image_format, is_copied_whole=not domains.is_active(domain))
     return SourceDisk(
         target=disk.target,
         device=disk.device,
         path=path,
-        format=disk.format or "raw",
-        capacity_bytes=size.capacity_bytes if size else read.capacity_as(disk.format or "raw"),
+        format=image_format,
+        capacity_bytes=size.capacity_bytes if size else read.capacity_as(image_format),
         allocation_bytes=size.allocation_bytes if size else read.allocation_bytes,
         pool=None if volume is None else storage.look_up_pool_of(volume).name(),
         chain=chain,
@@ -135,17 +139,21 @@ def _read_disk(
         base_there=base,
         base_is_same=same,
         cache=disk.cache,
-        looks_like=None if disk.format not in (None, "raw") else _find_look(volume),
+        obstacles=hidden,
+        looks_like=header.detect_disk_format(head) if image_format == "raw" else None,
     )
 
 
-def _find_look(volume: storage.Volume | None) -> str | None:
-    """Return which format a raw disk begins like, as its guest may have written; None where that cannot be read."""
+def _add_obstacles(disk: SourceDisk, obstacles: tuple[str, ...], **facts: t.Any) -> SourceDisk:
+    return dataclasses.replace(disk, obstacles=(*obstacles, *disk.obstacles), **facts)
+
+
+def _read_head(volume: storage.Volume | None) -> bytes:
+    """Return what a volume begins with; nothing where that cannot be read."""
     try:
-        head = b"" if volume is None else storage.read_head(volume, header.HEADER_BYTES)
+        return b"" if volume is None else storage.read_head(volume, header.HEADER_BYTES)
     except HeadroomError:
-        return None
-    return header.detect_disk_format(head)
+        return b""
 
 
 def _is_own(volume: storage.Volume | None, definition: domain_xml.Definition) -> bool:
@@ -160,10 +168,10 @@ def _read_variables(
     source: Connection,
     destination: Connection,
     definition: domain_xml.Definition,
+    path: str | None,
     probe: _SharedStorage,
 ) -> tuple[SourceDisk, ...]:
     """Return the file in which the guest's firmware keeps its settings, where the source can be seen to have it."""
-    path = definition.nvram
     if path is None:
         return ()
     with folders.open_folders(source, [path]):
@@ -178,6 +186,7 @@ def _read_variables(
                 NVRAM,
                 device=NVRAM,
                 path=path,
+                format=definition.nvram_format,
                 capacity_bytes=described.capacity_bytes,
                 allocation_bytes=described.allocation_bytes,
                 pool=pool_name,

@@ -64,7 +64,7 @@ def make_destination_xml(
             _place_disk(element, disk, is_flushed=is_flushed)
     variables = root.find("os/nvram")
     if variables is not None and NVRAM in placed:
-        variables.text = placed[NVRAM].path
+        _place_variables(variables, placed[NVRAM].path)
     owned = metadata.find_in(root)
     volumes = tuple(
         metadata.VolumeRef(*moved.get((ref.pool, ref.name), (ref.pool, ref.name)))
@@ -74,6 +74,14 @@ def make_destination_xml(
     if arriving != owned:
         metadata.put_in(root, arriving)
     return serialise(root)
+
+
+def _place_variables(variables: etree._Element, path: str) -> None:
+    source = variables.find("source")
+    if source is None:
+        variables.text = path
+    else:
+        source.set("file", path)
 
 
 def _place_disk(element: etree._Element, disk: PlacedDisk, *, is_flushed: bool) -> None:

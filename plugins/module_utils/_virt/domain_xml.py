@@ -83,6 +83,7 @@ class Definition(t.NamedTuple):
     arch: str | None = None
     machine: str | None = None
     nvram: str | None = None
+    nvram_format: str = "raw"
     disks: tuple[Disk, ...] = ()
     interfaces: tuple[Interface, ...] = ()
     graphics: tuple[Graphics, ...] = ()
@@ -108,12 +109,24 @@ def read(root: etree._Element) -> Definition:
         vcpus=parse_number(read_text(parts.get("vcpu")) or "1", "<vcpu>"),
         arch=read_attribute(system.get("type"), "arch") or None,
         machine=read_attribute(system.get("type"), "machine") or None,
-        nvram=read_text(system.get("nvram")),
+        nvram=read_nvram(system.get("nvram")),
+        nvram_format=read_attribute(system.get("nvram"), "format") or "raw",
         disks=tuple(map(_read_disk, iterate_children(devices, "disk"))),
         interfaces=tuple(map(_read_interface, iterate_children(devices, "interface"))),
         graphics=tuple(map(_read_graphics, iterate_children(devices, "graphics"))),
         metadata=_metadata.find_in(root),
     )
+
+
+def read_nvram(element: etree._Element | None) -> str | None:
+    """Return the path of the settings of a domain's firmware; None where there are none, or they are in no file.
+
+    It is the element's text, or with a ``type`` its source's, as disks have it.
+    """
+    if element is None:
+        return None
+    source = element.find("source")
+    return (element.text or "").strip() or read_attribute(source, "file") or None
 
 
 def _read_disk(element: etree._Element) -> Disk:

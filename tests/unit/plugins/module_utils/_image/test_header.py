@@ -190,3 +190,38 @@ def test_no_content_does_anything_but_pass_or_be_refused(content: bytes, magic: 
 def test_an_image_with_a_backing_file_never_passes(offset: int) -> None:
     with pytest.raises(InvalidInput, match="backing file"):
         inspect(qcow2(backing_offset=offset))
+
+
+@pytest.mark.parametrize(
+    ("head", "declared", "whole", "obstacles"),
+    [
+        (qcow2(), "qcow2", False, ()),
+        (qcow2(snapshots=2), "qcow2", True, ()),
+        (
+            qcow2(snapshots=2),
+            "qcow2",
+            False,
+            ("holds 2 snapshots that only qemu-img sees, and that stay behind",),
+        ),
+        (
+            qcow2(incompatible=4, extensions=struct.pack(">II8s", 0x44415441, 5, b"a.raw")),
+            "qcow2",
+            True,
+            ("keeps its data in a file of its own",),
+        ),
+        (
+            b"# Disk DescriptorFile\nversion=1\n",
+            "vmdk",
+            True,
+            ("keeps its data in files of its own",),
+        ),
+        (b"KDMV".ljust(512, b"\0"), "vmdk", True, ()),
+        (b"# Disk DescriptorFile\nversion=1\n", "raw", True, ()),
+        (b"", "qcow2", True, ()),
+        (b"x" * 512, "qcow2", False, ()),
+    ],
+)
+def test_what_a_copy_would_lack_is_seen_in_the_first_bytes(
+    head: bytes, declared: str, whole: bool, obstacles: tuple[str, ...]
+) -> None:
+    assert header.find_hidden(head, declared, is_copied_whole=whole) == obstacles

@@ -14,6 +14,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.host_res
     explain_bound,
     find_obstacles,
     find_unknown,
+    read_attached,
     read_resources,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import domain_schema
@@ -102,6 +103,7 @@ def resources(devices: str = "", system: str = "") -> tuple[HostResource, ...]:
         "<disk device='cdrom'><source file='/a.iso' startupPolicy='optional'/><target dev='sda'/></disk>",
         "<disk device='disk'><source file='/a.qcow2'/><target dev='vda'/></disk>",
         "<rng><backend model='random'>/dev/urandom</backend></rng>",
+        "<disk type='network'><source protocol='rbd' name='p/a'><host name='ceph1' port='6789'/></source></disk>",
         "<input type='tablet' bus='usb'/>",
         "<tpm><backend type='emulator' version='2.0'/></tpm>",
     ],
@@ -174,6 +176,24 @@ def test_what_every_host_has_is_none(devices: str) -> None:
             "none",
         ),
         ("<shmem name='r'/>", "share", "", "none"),
+        ("<shmem name='r'><server path='/s/r'/></shmem>", "share", "", "none"),
+        ("<filesystem><source socket='/s/fs'/></filesystem>", "share", "/s/fs", "none"),
+        (
+            "<disk type='network'><source protocol='nbd' name='x'><host transport='unix' socket='/s/n'/></source>"
+            "</disk>",
+            "disk",
+            "/s/n",
+            "none",
+        ),
+        (
+            "<disk type='network'><source protocol='nbd' name='x'><host name='localhost' port='1'/></source></disk>",
+            "disk",
+            "",
+            "none",
+        ),
+        ("<disk type='vhostuser'><source type='unix' path='/s/b'/></disk>", "disk", "", "none"),
+        ("<disk type='nvme'><source type='pci' namespace='1'/></disk>", "disk", "", "none"),
+        ("<disk type='dir'><source dir='/fat'/><readonly/></disk>", "disk", "/fat", "folder"),
         (
             "<memory model='nvdimm'><source><path>/m/a</path></source></memory>",
             "memory device",
@@ -488,3 +508,40 @@ def test_arguments_of_qemu_are_refused() -> None:
     )
     (resource,) = read_resources(parse_element(text))
     assert resource.check == "qemu"
+
+
+@pytest.mark.parametrize(
+    ("system", "expected"),
+    [
+        ("<nvram>/n/a.fd</nvram>", [("nvram", "/n", "folder", False)]),
+        ("<nvram type='file'><source file='/n/a.fd'/></nvram>", [("nvram", "/n", "folder", False)]),
+        ("<nvram type='block'><source dev='/dev/vg/n'/></nvram>", [("nvram", "", "none", False)]),
+        ("<nvram type='network'><source protocol='nbd'/></nvram>", [("nvram", "", "none", False)]),
+    ],
+)
+def test_settings_of_a_firmware_are_seen_however_they_are_written(
+    system: str, expected: list[tuple[str, str, str, bool]]
+) -> None:
+    """F3: libvirt writes them as a text, or in a source as disks have it."""
+    assert [
+        (one.check, one.path, one.proof, one.while_running) for one in resources(system=system)
+    ] == expected
+
+
+def test_shared_memory_with_a_server_binds_a_guest_that_is_off_too() -> None:
+    plain, served = (
+        resources(f"<shmem name='r'>{server}</shmem>")[0]
+        for server in ("", "<server path='/s/r'/>")
+    )
+    assert (plain.while_running, served.while_running) == (True, False)
+
+
+def test_what_was_attached_to_a_guest_that_runs_counts_as_well() -> None:
+    """F3: a medium that was put in with --live alone is in no definition."""
+    text = (
+        "<domain><devices><disk device='cdrom'><source file='/i/a.iso'/><target dev='sda'/></disk>"
+        "<filesystem><source dir='/s'/></filesystem><graphics type='vnc' listen='10.0.0.1'/></devices></domain>"
+    )
+    attached = read_attached(parse_element(text))
+    assert [one.path for one in attached] == ["/i/a.iso", "/s", "/s"]
+    assert read_attached(parse_element("<domain/>")) == ()

@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import typing as t
 
 import pytest
@@ -15,6 +17,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.host_res
     HostResource,
     Proof,
 )
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt import folders, storage
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
     Connection,
     open_connection,
@@ -22,6 +25,9 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection 
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.element_xml import (
     parse_element,
 )
+
+if t.TYPE_CHECKING:
+    from ansible_collections.headroom.libvirt.plugins.module_utils._lxml_dep import etree
 
 NETWORK = (
     "<network><name>lan</name><forward mode='bridge'/><bridge name='ovs0'/><virtualport type='openvswitch'/>"
@@ -94,3 +100,54 @@ def test_nodes_are_those_of_all_that_is_bound_to_some() -> None:
 def test_a_store_of_variables_stays_behind_as_an_nvram_does() -> None:
     root = parse_element("<domain type='kvm'><os><varstore path='/v/a.json'/></os></domain>")
     assert inspection.read_hardware(root).nvram == "/v/a.json"
+
+
+FILE = "<disk type='file' device='{device}'><source file='{path}'/><target dev='{target}'/></disk>"
+
+
+def with_disks(*disks: tuple[str, str], device: str = "disk") -> etree._Element:
+    text = "".join(FILE.format(target=one, path=path, device=device) for one, path in disks)
+    return parse_element(f"<domain><devices>{text}</devices></domain>")
+
+
+@pytest.mark.parametrize(
+    ("definition", "words"),
+    [
+        ([("vda", "/a")], ""),
+        ([], ""),
+        ([("vda", "/a"), ("vdb", "/b")], "the disk vdb at /b, and the guest that runs has it not"),
+        ([("vda", "/c")], "the disk vda at /c, and the guest that runs has it at /a"),
+    ],
+)
+def test_disks_for_the_next_start_are_found(definition: list[tuple[str, str]], words: str) -> None:
+    """F3: they would stay behind, and the guest would not start again."""
+    found = inspection.find_pending_disks(with_disks(("vda", "/a")), with_disks(*definition))
+    assert " ".join(found).endswith(words)
+    assert bool(found) == bool(words)
+
+
+def test_a_medium_for_the_next_start_is_proven_by_itself() -> None:
+    media = with_disks(("sda", "/b.iso"), device="cdrom")
+    assert inspection.find_pending_disks(with_disks(), media) == ()
+
+
+@pytest.mark.parametrize("contents", [("a", "a"), ("a", "b"), ("a", None), (None, None)])
+def test_a_base_is_the_same_when_it_reads_the_same(
+    monkeypatch: pytest.MonkeyPatch, connection: Connection, contents: tuple[str | None, str | None]
+) -> None:
+    """B8: by what it holds, and not by where it lies."""
+    other = connection._replace(uri="test:///other")
+    by_host = {connection.uri: contents[0], other.uri: contents[1]}
+    monkeypatch.setattr(folders, "open_folders", lambda *_: contextlib.nullcontext())
+    monkeypatch.setattr(storage, "find_volume_by_path", lambda host, _path: by_host[host.uri])
+    monkeypatch.setattr(storage, "digest_sparse", lambda _host, volume, *_: Digest(volume))
+    same = inspection._are_same(connection, other, ["/p/base"])
+    assert same is (contents == ("a", "a"))
+
+
+@dataclasses.dataclass
+class Digest:
+    text: str
+
+    def hex(self) -> str:
+        return self.text

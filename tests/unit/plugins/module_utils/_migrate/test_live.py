@@ -44,6 +44,17 @@ def test_the_first_look_has_no_figures_and_is_no_progress_to_measure_against() -
         assert steady.find_exceeded(left, 104.0 + second) is None
 
 
+def test_a_limit_of_bandwidth_has_it_pause_after_each_burst() -> None:
+    """B6: QEMU copies 16 MiB of a disk at once, and then waits for 8 s at 2 MiB/s."""
+    slow = limits(progress_timeout=6.0, bandwidth=2)
+    for burst in range(10):
+        left = Progress(left_bytes=(10 - burst) << 24, total_bytes=10 << 24)
+        for second in range(8):
+            assert slow.find_exceeded(left, 101.0 + 8 * burst + second) is None
+    assert slow.find_exceeded(left, 101.0 + 72 + 13.9) is None
+    assert slow.find_exceeded(left, 101.0 + 72 + 14.0)
+
+
 def test_only_a_new_low_is_progress() -> None:
     patient = limits(progress_timeout=5.0)
     assert patient.find_exceeded(Progress(left_bytes=10, total_bytes=20), 101.0) is None

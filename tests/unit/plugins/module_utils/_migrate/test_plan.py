@@ -295,3 +295,11 @@ def test_the_settings_of_a_firmware_at_rest_are_copied_whether_a_pool_has_them_o
     assert settings.destination_path == "/nvram/a_VARS.fd"
     pooled = dataclasses.replace(NVRAM, path="/images/a.nvram.raw", pool="default")
     assert planned(disk(), pooled, running=False).disks[-1].pool == "default"
+
+
+def test_a_disk_that_the_task_does_not_name_is_left_and_judged() -> None:
+    """B14: whether the destination has it is a finding, and not libvirt's to say after the freeze."""
+    made = planned(disk(), disk("vdb"), mode="precopy", migrate_disks=("vda",))
+    assert [(one.target, one.action) for one in made.disks] == [("vda", "copy"), ("vdb", "leave")]
+    assert made.parameters["migrate_disks"] == ["vda"]
+    assert "migrate_disks does not name it" in made.disks[1].reason

@@ -425,3 +425,40 @@ def test_the_settings_of_a_firmware_are_not_written_over() -> None:
     assert failed(absent, made(off)) == []
     running = dataclasses.replace(off, running=True)
     assert failed(facts, made(running)) == []
+
+
+def test_an_overlay_is_not_moved_offline_onto_another_base_of_that_path() -> None:
+    """B8: a copy of it would stand on what another machine or release has there."""
+    linked = dataclasses.replace(
+        DISK, chain=("/images/base",), base_format="qcow2", base_there="/images/base"
+    )
+    off = made(dataclasses.replace(GUEST, running=False, disks=(linked,)))
+    for known in ({}, {"vda": False}):
+        (finding,) = failed(dataclasses.replace(GOOD, same_bases=known), off)
+        assert "not known to be the same" in finding.detail
+    assert failed(dataclasses.replace(GOOD, same_bases={"vda": True}), off) == []
+
+
+def test_a_disk_that_is_left_must_be_there() -> None:
+    """B14: of two disks the task names one, and nobody else brings the other."""
+    other = dataclasses.replace(DISK, target="vdb", path="/images/b.qcow2")
+    for running in (True, False):
+        guest = dataclasses.replace(GUEST, running=running, disks=(DISK, other))
+        (finding,) = failed(GOOD, made(guest, migrate_disks=("vda",)))
+        assert finding.detail.startswith("vdb (/images/b.qcow2): the destination has no volume")
+
+
+def test_disks_of_the_definition_alone_keep_a_guest_where_it_is() -> None:
+    (finding,) = failed(dataclasses.replace(GOOD, pending=("the definition has vdb",)))
+    assert (finding.check, finding.detail) == ("definition", "the definition has vdb")
+
+
+def test_settings_that_are_found_by_the_name_alone_do_not_survive_another_name() -> None:
+    settings = SourceDisk("nvram", "nvram", "/nvram/a_VARS.fd", is_own=True)
+    off = dataclasses.replace(GUEST, running=False, disks=(DISK, settings))
+    facts = dataclasses.replace(GOOD, missing_on_destination=("/nvram/a_VARS.fd",))
+    assert failed(facts, made(off)) == []
+    (finding,) = failed(facts, made(off, destination_name="b"))
+    assert finding.check == "nvram"
+    written = dataclasses.replace(facts, **hardware(nvram="/nvram/a_VARS.fd"))
+    assert failed(written, made(off, destination_name="b")) == []

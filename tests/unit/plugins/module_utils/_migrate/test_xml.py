@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from ansible_collections.headroom.libvirt.plugins.module_utils._lxml_dep import etree
 from ansible_collections.headroom.libvirt.plugins.module_utils._migrate import xml
 from ansible_collections.headroom.libvirt.plugins.module_utils._streaming import export_xml
 from ansible_collections.headroom.libvirt.plugins.module_utils._streaming.chain import read_chains
@@ -114,3 +115,17 @@ def test_what_belongs_to_the_machine_alone_is_found_where_it_was_brought() -> No
     assert (nvram.text, nvram.get("template")) == ("/fast/a.nvram.raw", "/t")
     assert cdrom.find("source").get("file") == "/fast/seed.iso"  # type: ignore[union-attr]
     assert cdrom.find("readonly") is not None
+
+
+def test_settings_of_a_firmware_are_placed_as_their_xml_has_them() -> None:
+    """F3: libvirt has them as a text, or in a source as disks have it."""
+    placed = [xml.PlacedDisk(xml.NVRAM, "/new/a.fd", "raw")]
+    for element in (
+        "<nvram>/old/a.fd</nvram>",
+        "<nvram type='file'><source file='/old/a.fd'/></nvram>",
+    ):
+        text = xml.make_destination_xml(f"<domain><os>{element}</os></domain>", placed, {})
+        expected = parse_element(element.replace("/old/", "/new/"))
+        variables = parse_element(text).find("os/nvram")
+        assert variables is not None
+        assert etree.tostring(variables, method="c14n") == etree.tostring(expected, method="c14n")

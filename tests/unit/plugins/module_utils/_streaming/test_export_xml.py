@@ -92,6 +92,13 @@ def test_a_reader_opens_what_another_helper_serves() -> None:
     assert parse_element(text).find("devices/disk/readonly") is not None
 
 
+@pytest.mark.parametrize("address", ["10.0.0.1", "kvm1.example.org", "fd99::1"])
+def test_an_export_is_known_again_whatever_its_address_is(address: str) -> None:
+    """B13: of IPv6, too, or no guest is ever streamed between two such hosts."""
+    export = dataclasses.replace(EXPORT, address=address)
+    assert chain.read_chains(serialise(streamed(export)))["vda"][1] == str(export)
+
+
 def test_each_disk_is_served_under_a_name_that_only_this_export_has() -> None:
     root = parse_element(export_xml.build_backup_xml(HELPER, 10810))
     assert dict(one(root, "server").attrib) == {
