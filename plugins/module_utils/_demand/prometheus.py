@@ -23,6 +23,7 @@ import re
 import socket
 import ssl
 import typing as t
+import zlib
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlencode, urlsplit
 
@@ -56,6 +57,16 @@ _REMARK: t.Final = "PromQL info:"
 _LONGEST_WARNING: t.Final = 200
 _TRY: t.Final = "Try the query in Prometheus' own page."
 # https://www.rfc-editor.org/rfc/rfc9110#name-field-names and -values: tokens, and no control characters but tabs.
+# What comes of an answer that is JSON, and is shaped or sized as no answer of Prometheus is.
+_STRANGE: t.Final = (
+    ValueError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    IndexError,
+    OverflowError,
+    RecursionError,
+)
 _HEADER_NAME: t.Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HEADER_VALUE: t.Final = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 
@@ -94,6 +105,7 @@ def _check_url(url: str) -> None:
     try:
         address = urlsplit(url)
         usable = address.scheme in ("http", "https") and address.hostname and address.port != 0
+        usable = usable and not (address.query or address.fragment)
     except ValueError:
         usable = False
     if not usable or any(character <= " " or character == "\x7f" for character in url):
@@ -180,7 +192,7 @@ def parse(answer: bytes, query: str) -> list[tuple[float, float | None]]:
     try:
         points = _parse_content(content, query)
         return [(moment, None) for moment, _value in points] if explain_partial(content) else points
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
+    except _STRANGE as error:
         raise _explain_stranger(answer) from error
 
 
@@ -225,9 +237,17 @@ def _parse_content(content: t.Any, query: str) -> list[tuple[float, float | None
     numbers = [float(text) for _moment, text in points]
     peak = max(filter(math.isfinite, numbers), default=0.0)
     return [
-        (float(moment), _read_value(query, moment, number, peak))
+        (_read_moment(moment), _read_value(query, moment, number, peak))
         for (moment, _text), number in zip(points, numbers)
     ]
+
+
+def _read_moment(moment: t.Any) -> float:
+    """Return a time; raises ValueError for what is none."""
+    seconds = float(moment)
+    if not math.isfinite(seconds):
+        raise ValueError(moment)
+    return seconds
 
 
 def _read_value(query: str, moment: float, number: float, peak: float) -> float | None:
@@ -268,7 +288,7 @@ def _ask(server: Prometheus, form: str) -> bytes:
         raise _explain_timeout(server) from error
     except URLError as error:
         raise _explain_unreachable(server, error.reason) from error
-    except (NoConnection, http.client.HTTPException, OSError) as error:
+    except (NoConnection, http.client.HTTPException, OSError, EOFError, zlib.error) as error:
         raise _explain_unreachable(server, error) from error
 
 
@@ -294,7 +314,7 @@ def _explain_refusal(server: Prometheus, error: HTTPError) -> Exception:
     hint = " Look at prometheus.headers." if error.code in (401, 403) else ""
     said = f": {reason.rstrip('.')}" if reason else ""
     return ConnectionFailed(
-        f"{_OPTION}.url: {server.url} answered {error.code} {error.reason}{said}.{hint}"
+        f"{_OPTION}.url: {mask_uri(server.url)} answered {error.code} {error.reason}{said}.{hint}"
     )
 
 
@@ -324,18 +344,20 @@ def _explain_unreachable(server: Prometheus, reason: object) -> Exception:
         return _explain_timeout(server)
     if isinstance(reason, ssl.SSLError):
         return _explain_distrust(server, reason)
-    return ConnectionFailed(f"{_OPTION}.url: {server.url} cannot be reached: {reason}")
+    return ConnectionFailed(f"{_OPTION}.url: {mask_uri(server.url)} cannot be reached: {reason}")
 
 
 def _explain_timeout(server: Prometheus) -> Exception:
     return TimedOut(
-        f"{_OPTION}: {server.url} did not answer within {server.timeout:g} s (prometheus.timeout)."
+        f"{_OPTION}: {mask_uri(server.url)} did not answer within {server.timeout:g} s (prometheus.timeout)."
     )
 
 
 def _explain_distrust(server: Prometheus, error: Exception) -> Exception:
     way_out = "Name the file of the authority that signed its certificate in prometheus.ca."
-    return ConnectionFailed(f"{_OPTION}.ca: {server.url} is not to be trusted: {error}. {way_out}")
+    return ConnectionFailed(
+        f"{_OPTION}.ca: {mask_uri(server.url)} is not to be trusted: {error}. {way_out}"
+    )
 
 
 def _explain_query(query: str, problem: str, remedy: str) -> InvalidInput:

@@ -8,9 +8,11 @@ import http.client
 import http.server
 import io
 import json
+import math
 import ssl
 import threading
 import typing as t
+import zlib
 from email.message import Message
 from pathlib import Path
 from urllib.error import HTTPError, URLError
@@ -132,6 +134,11 @@ def cut_off(code: int) -> HTTPError:
         (b"<html>", ConnectionFailed, "is not Prometheus: '<html>'"),
         (b"[]", ConnectionFailed, "is not Prometheus"),
         (matrix([(1, "x")]), ConnectionFailed, "is not Prometheus"),
+        (matrix([(math.nan, "1")]), ConnectionFailed, "is not Prometheus"),
+        (matrix([(math.inf, "1")]), ConnectionFailed, "is not Prometheus"),
+        (matrix([(10**400, "1")]), ConnectionFailed, "is not Prometheus"),
+        (EOFError("Compressed file ended"), ConnectionFailed, "cannot be reached: Compressed file"),
+        (zlib.error("invalid code lengths set"), ConnectionFailed, "cannot be reached: invalid"),
         (
             refused(400, b'{"error": "parse error: unclosed"}'),
             InvalidInput,
@@ -207,12 +214,36 @@ def test_a_header_that_cannot_be_sent_is_refused_without_its_value(name: str, va
 
 
 @pytest.mark.parametrize(
-    "url", ["http://p:port", "http://[::1", "http://p\n", "http://p:0", "http://me:s3cr3t@p:port"]
+    "url",
+    [
+        "http://p:port",
+        "http://[::1",
+        "http://p\n",
+        "http://p:0",
+        "http://me:s3cr3t@p:port",
+        "http://p/?token=s3cr3t",
+        "http://p/#top",
+    ],
 )
 def test_an_address_that_cannot_be_asked_is_refused(url: str) -> None:
     with pytest.raises(InvalidInput, match=r"prometheus\.url") as refusal:
         check_server(Prometheus(url, "up"))
     assert "s3cr3t" not in refusal.value.message
+
+
+def test_no_error_tells_the_password_of_an_address(answers: t.Callable[..., Answers]) -> None:
+    """S15: the address is no secret as a whole, so nobody hides it on the way out."""
+    server = Prometheus("http://me:s3cr3t@p:9090", "up")
+    for answer in (
+        refused(401, b""),
+        TimeoutError(),
+        ssl.SSLError("unknown"),
+        ConnectionResetError(104, "reset"),
+    ):
+        answers(answer)
+        with pytest.raises(HeadroomError, match="p:9090") as refusal:
+            fetch(server, 600.0, 300, 600)
+        assert "s3cr3t" not in refusal.value.message
 
 
 def test_a_partial_answer_is_missing_data_and_a_remark_is_not(
