@@ -41,7 +41,9 @@ _CLOCK = re.compile(
 )
 _NUMBER = re.compile(r"[+-]?\d+(?:\.\d*)?", re.ASCII)
 _ROUNDED = re.compile(r"\d(?:[.,]\d+)?[eE]\+?\d+", re.ASCII)
-_COMPACT_DATE = re.compile(r"(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:\d\d){0,3}")
+_DATE_WITHOUT_MARKS: t.Final = r"(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])"
+_COMPACT_DATE = re.compile(rf"{_DATE_WITHOUT_MARKS}(?:\d\d){{0,3}}", re.ASCII)
+_COMPACT_HOUR = re.compile(rf"{_DATE_WITHOUT_MARKS}(?:[01]\d|2[0-3])", re.ASCII)
 _LOCAL_DATE = re.compile(r"\d{1,4}[./-]\d{1,2}[./-]\d{1,4}(?![\d-]).*", re.ASCII)
 
 
@@ -72,6 +74,11 @@ def parse_moment(text: str) -> float:
     if _ROUNDED.fullmatch(stripped):
         raise ValueError("was rounded by a spreadsheet, so the time is lost")
     return parse_time(stripped)
+
+
+def is_date_with_hour(text: str) -> bool:
+    """Return whether a text may be a date and hour (2026010123), which could be seconds since 1970 as well."""
+    return _COMPACT_HOUR.fullmatch(text.strip()) is not None
 
 
 def check_seconds(number: float) -> float:

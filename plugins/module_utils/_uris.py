@@ -21,7 +21,17 @@ _SECRET_IN_URI: t.Final = re.compile(
     r"(?P<user>//[^/@:]*(?:@[^/@:\s]*)*):(?P<password>[^/\s]*|[^/@]*)@"
 )
 _WEB_ADDRESS: t.Final = re.compile(r"https?://\S*", re.IGNORECASE)
-_QUERY_VALUE: t.Final = re.compile(r"(?P<name>[?&][^=&#?\s]*=)(?P<value>[^&#\s]+)")
+# What web addresses hide in places of their own: values of a query or a fragment, parameters of a path, a token that is
+# all of a query, and who logs in with a token alone.
+_SECRETS_IN_ADDRESS: t.Final = tuple(
+    re.compile(pattern, re.IGNORECASE)
+    for pattern in (
+        r"(?P<name>[?&#][^=&#?\s]*=)(?P<value>[^&#\s]+)",
+        r"(?P<name>;[^=;/?#\s]*=)(?P<value>[^;/?#\s]+)",
+        r"(?P<name>[?])(?P<value>[^=&#\s]{16,})(?=[#\s]|$)",
+        r"(?P<name>^https?://)(?P<value>[^:/?#\s]+)(?=@[^@/?#\s]*([/?#\s]|$))",
+    )
+)
 # Shorter values (release=bookworm) are words that stand elsewhere in a result too; tokens and signatures are longer.
 _SHORTEST_TOKEN: t.Final = 16
 _MASK: t.Final = "***"
@@ -52,16 +62,19 @@ _LONGEST_URI: t.Final = 512
 
 
 def mask_uri(uri: str) -> str:
-    """Return ``uri`` (or a text with some) with the passwords replaced, and of web addresses what a query says.
+    """Return ``uri`` (or a text with some) with the passwords replaced, and of web addresses whatever can be a token.
 
     The query of a libvirt URI stays: it says how the host is reached, and holds no secret.
     """
     text = _SECRET_IN_URI.sub(rf"\g<user>:{_MASK}@", uri)
-    return _WEB_ADDRESS.sub(_mask_query, text)
+    return _WEB_ADDRESS.sub(_mask_address, text)
 
 
-def _mask_query(address: re.Match[str]) -> str:
-    return _QUERY_VALUE.sub(rf"\g<name>{_MASK}", address[0])
+def _mask_address(address: re.Match[str]) -> str:
+    text = address[0]
+    for pattern in _SECRETS_IN_ADDRESS:
+        text = pattern.sub(rf"\g<name>{_MASK}", text)
+    return text
 
 
 def is_masked(uri: str) -> bool:
@@ -89,9 +102,9 @@ def find_passwords(options: object) -> set[str]:
 
 def _find_tokens(text: str) -> t.Iterator[str]:
     for address in _WEB_ADDRESS.finditer(text):
-        for match in _QUERY_VALUE.finditer(address[0]):
-            if len(match["value"]) >= _SHORTEST_TOKEN:
-                yield match["value"]
+        for pattern in _SECRETS_IN_ADDRESS:
+            values = (match["value"] for match in pattern.finditer(address[0]))
+            yield from (value for value in values if len(value) >= _SHORTEST_TOKEN)
 
 
 def is_harmless_uri(uri: str) -> bool:

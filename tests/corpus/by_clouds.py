@@ -196,6 +196,8 @@ SITUATIONS: t.Final = (
         kept=('dev="sdc"', 'dev="fda"'),
         gone=("payload", "sysprep", "nfs.example.org"),
         noted=(
+            "the medium of the cdrom sdc",
+            "the medium of the floppy fda",
             "<metadata/vm>",
             "<metadata/qos>",
             "<devices/disk/serial>",
@@ -293,6 +295,7 @@ SITUATIONS: t.Final = (
         kept=('dev="hda"',),
         gone=(*_NOVA_GONE, "disk.config"),
         noted=(
+            "the medium of the cdrom hda",
             "<metadata/instance>",
             "<devices/serial/log>",
         ),
@@ -548,6 +551,7 @@ SITUATIONS: t.Final = (
         kept=("onebr0", "clean-traffic", "writeback"),
         gone=("datastores", "02:00:c0", "one-42-0", "192.168.0.42", "5942", "opennebula"),
         noted=(
+            "the medium of the cdrom sda",
             "<metadata/vm>",
             "<devices/interface/filterref/parameter name='IP'>",
         ),

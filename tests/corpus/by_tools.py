@@ -115,6 +115,7 @@ SITUATIONS: t.Final = (
         kept=("k8s", 'type="virtio" port="1"', 'dev="sdd"'),
         gone=("commoninit", MAC.format(1)),
         moved=(("cdrom", "file"),),
+        noted=("the medium of the cdrom sdd",),
     ),
     Situation(
         "Terraform: Ignition by an argument",
@@ -201,7 +202,10 @@ SITUATIONS: t.Final = (
         kept=("baremetal", "vmx", 'address="0.0.0.0"'),
         gone=("kvirt", "commoninit"),
         moved=(("cdrom", "file"),),
-        noted=("<metadata/info>",),
+        noted=(
+            "the medium of the cdrom sdd",
+            "<metadata/info>",
+        ),
     ),
     Situation(
         "kcli: a machine for real-time networks",
@@ -282,12 +286,16 @@ SITUATIONS: t.Final = (
         "virt-install: cards without a network",
         write_domain(
             devices=write_card(1, "<source address='230.0.0.1' port='5558'/>", "mcast")
-            + write_card(2, "<source address='192.0.2.30' port='5558'/>", "client")
             + write_card(3, "<target dev='tap-orig'/><script path='/etc/qemu-ifup'/>", "ethernet")
         ),
-        kept=("230.0.0.1", "192.0.2.30", "/etc/qemu-ifup"),
+        kept=("230.0.0.1", "/etc/qemu-ifup"),
         gone=("tap-orig", MAC.format(3)),
         moved=(("card", "file"),),
+    ),
+    Situation(
+        "virsh edit: one end of a cable between two machines, whose other end takes no second",
+        write_domain(devices=write_card(2, "<source address='192.0.2.30' port='5558'/>", "client")),
+        refused=("the network interface on port 5558 (client)",),
     ),
     Situation(
         "virsh edit: a bond of a virtual function and its stand-in",

@@ -67,7 +67,10 @@ SITUATIONS: t.Final = (
             "gnome-boxes",
         ),
         moved=_OF_DESKTOP,
-        noted=("<metadata/gnome-boxes>",),
+        noted=(
+            "the medium of the cdrom sda",
+            "<metadata/gnome-boxes>",
+        ),
     ),
     Situation(
         "virt-manager: Windows 11 with secure boot and a TPM",
@@ -204,7 +207,10 @@ SITUATIONS: t.Final = (
         ),
         kept=('bus="ide"', 'dev="fda"', "rtl8139", 'timeout="3000"', "writethrough"),
         gone=("drivers.img", "queue.prn"),
-        noted=("<devices/parallel type='file'>",),
+        noted=(
+            "the medium of the floppy fda",
+            "<devices/parallel type='file'>",
+        ),
         moved=(("cdrom", "file"), ("console", "folder")),
     ),
     Situation(
@@ -540,7 +546,12 @@ SITUATIONS: t.Final = (
         ),
         kept=('current="2"', "hotpluggable", "2048", "<iothreads>1"),
         gone=("cpuset", "emulatorpin"),
-        noted=("<cputune/vcpupin>", "<cputune/emulatorpin>", "<cputune/iothreadpin>"),
+        noted=(
+            "<vcpu/@cpuset>",
+            "<cputune/vcpupin>",
+            "<cputune/emulatorpin>",
+            "<cputune/iothreadpin>",
+        ),
         moved=(("cpu_pins", "cpus"),),
     ),
     Situation(

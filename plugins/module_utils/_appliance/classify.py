@@ -167,7 +167,7 @@ def _find_interfaces(root: Element) -> t.Iterator[Finding]:
                 f"the network interface {describe_address(interface)} ({kind})",
                 remedy if kind == "hostdev" else "",
             )
-        elif kind in {"server", "udp"}:
+        elif kind in {"client", "server", "udp"}:
             yield (
                 f"the network interface on port {read_attribute(source, 'port')} ({kind})",
                 "Use a libvirt network.",
@@ -240,7 +240,7 @@ def _find_provisioning(root: Element) -> t.Iterator[Finding]:
 
 
 def _find_exclusive(root: Element, *, told: tuple[str, ...]) -> t.Iterator[Finding]:
-    for path in domain_schema.find_places(root, "exclusive"):
+    for path in dict.fromkeys(domain_schema.find_places(root, "exclusive")):
         text = "/".join(path)
         if not text.startswith((*_OF_DISKS, *told)):
             start = "/".join(path[: 2 if path[0] == "devices" else 1])

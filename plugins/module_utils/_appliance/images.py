@@ -194,6 +194,9 @@ def _inspect(location: Location, descriptor: int, packed_size: int, means: Means
     option, place, size = location.option, location.place, os.fstat(descriptor).st_size
     head = os.pread(descriptor, header.HEADER_BYTES, 0)
     image = _recognise(location, head, size)
+    if location.image_format != "raw" and image.format == "raw":
+        last = size - header.TRAILER_BYTES
+        header.refuse_trailer(option, place, os.pread(descriptor, header.TRAILER_BYTES, last))
     if image.tables is not None:
         header.refuse_bomb(option, place, image, packed_size, means.max_size)
         tables.check(

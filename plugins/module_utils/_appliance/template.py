@@ -107,11 +107,14 @@ def make_template(text: str, *, keep_unknown: bool = False) -> str:
 def list_omissions(text: str) -> tuple[str, ...]:
     """Return what of a domain's XML its template has not, though its owner may miss it: pins, log files, sockets."""
     root = parse_element(text)
+    omissions = _list_media(root)
     for drive in root.findall("devices/disk"):
         if drive.get("device", "disk") != "disk":
             _remove(drive)
     paths = map(domain_schema.get_path, iterate_elements(root))
-    omissions = [f"<{'/'.join(path)}>" for path in paths if path in _NOTED]
+    omissions += [f"<{'/'.join(path)}>" for path in paths if path in _NOTED]
+    if root.find("vcpu[@cpuset]") is not None:
+        omissions.append("<vcpu/@cpuset>")
     omissions += [
         f"<{'/'.join(domain_schema.get_path(parameter))} name={parameter.get('name')!r}>"
         for parameter in _find_own_parameters(root)
@@ -128,6 +131,17 @@ def list_omissions(text: str) -> tuple[str, ...]:
     if root.find("seclabel[@type='static']") is not None:
         omissions.append("<seclabel type='static'>")
     return tuple(dict.fromkeys(omissions))
+
+
+def _list_media(root: Element) -> list[str]:
+    """Return what lies in the drives, but for a seed."""
+    drives = (drive for drive in root.iterfind("devices/disk") if drive.find("source") is not None)
+    return [
+        f"the medium of the {drive.get('device')} {read_attribute(drive.find('target'), 'dev')}"
+        for drive in drives
+        if drive.get("device") in {"cdrom", "floppy"}
+        and drive.find(f"alias[@name='{SEED_ALIAS}']") is None
+    ]
 
 
 def read_os_id(text: str) -> str | None:

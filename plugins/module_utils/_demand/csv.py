@@ -22,7 +22,10 @@ import typing as t
 from operator import itemgetter
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
-from ansible_collections.headroom.libvirt.plugins.module_utils._times import parse_moment
+from ansible_collections.headroom.libvirt.plugins.module_utils._times import (
+    is_date_with_hour,
+    parse_moment,
+)
 
 from .amount import require_amount
 from .series import Sample
@@ -41,6 +44,9 @@ _DOUBT: t.Final = (
     "may have its thousands apart or three decimals, and no other number of the file tells which; write all decimals, "
     "or none"
 )
+_DATE_WITH_HOUR: t.Final = (
+    "is a date with an hour without separators, as are all other times of the file"
+)
 # What a byte order mark is read as, by UTF-8 and by Latin-1.
 _MARKS: t.Final = ("\ufeff", "ï»¿")
 _NUMBER = re.compile(
@@ -55,7 +61,8 @@ _GROUPED = re.compile(r"[+-]?\d{1,3}(?:[.,' \u00a0\u202f]\d{3})+(?:[.,]\d*)?", r
 class _Table:
     """The layout of a file; ``mark`` is what stands before the decimals of its numbers, as far as any have shown it.
 
-    ``is_sure`` says that one of them cannot mean thousands, and ``doubtful`` is the first that may.
+    ``is_sure`` says that one of them cannot mean thousands, and ``doubtful`` is the first that may. ``hour`` is the
+    first time as long as all may be dates with an hour, then None.
     """
 
     delimiter: str
@@ -65,6 +72,13 @@ class _Table:
     mark: str = ""
     is_sure: bool = False
     doubtful: str | None = None
+    hour: str | None = ""
+
+    def parse_time(self, text: str) -> float:
+        """Return the epoch seconds of a line; raises ValueError."""
+        if self.hour is not None:
+            self.hour = (self.hour or text) if is_date_with_hour(text) else None
+        return parse_moment(text)
 
     def parse_demand(self, text: str) -> float | None:
         """Return a demand, None where the text says that it is not known; raises ValueError."""
@@ -143,6 +157,9 @@ def read_rows(option: str, text: str) -> list[tuple[float, float | None]]:
     if table.doubtful and not table.is_sure:
         place = f"{option} (line {doubtful_line})"
         raise InvalidInput(place, table.doubtful, _DOUBT, _REMEDY)
+    # One of a hundred times is both by chance, of the years from 2030 on; a whole history is not.
+    if table.hour and len(rows) > 1:
+        raise InvalidInput(option, table.hour, _DATE_WITH_HOUR, _REMEDY)
     return sorted(rows, key=itemgetter(0))
 
 
@@ -195,7 +212,7 @@ def _read_line(table: _Table, cells: list[str]) -> tuple[float, float | None]:
         cells.extend([""] * (table.width - len(cells)))
     text = cells[table.time]
     try:
-        moment = parse_moment(text)
+        moment = table.parse_time(text)
         text = cells[table.demand]
         return moment, table.parse_demand(text)
     except ValueError as error:

@@ -14,6 +14,7 @@ The layout is that of https://www.qemu.org/docs/master/interop/qcow2.html.
 from __future__ import annotations
 
 import dataclasses
+import json
 import re
 import struct
 import typing as t
@@ -48,7 +49,6 @@ LARGEST_TABLES_BYTES: t.Final = 1 << 62
 _LIKELY_RATIO: t.Final = 100
 _ALWAYS_ALLOWED_BYTES: t.Final = 1024**3
 _DATA_FILE_EXTENSION: t.Final = 0x44415441
-_JSON_FILENAME = re.compile(r'"(?:file\.)?filename"\s*:\s*"(?P<path>[^"\\]+)"')
 _BACKING_EXTENSION: t.Final = 0xE2792ACA
 _COMPRESSED: t.Final[dict[bytes, str]] = {
     b"\x1f\x8b": "gzip",
@@ -77,6 +77,9 @@ _DISK_FORMATS: t.Final[dict[bytes, str]] = {
 _VMDK_TEXT: t.Final = b"# Disk DescriptorFile"
 _VDI_SIGNATURE: t.Final = b"\x7f\x10\xda\xbe"
 _VDI_SIGNATURE_OFFSET: t.Final = 64
+# What stands at the end of a file only, in its last 512 bytes; before it may be a disk as it is.
+TRAILER_BYTES: t.Final = 512
+_TRAILERS: t.Final[dict[bytes, str]] = {b"conectix": "VHD", b"koly": "DMG"}
 # QEMU passes over comments and empty lines, whatever they say.
 _VMDK_DESCRIPTOR = re.compile(rb"(?:#[^\n]*\n| *\r?\n)*version=[0-9]")
 
@@ -169,10 +172,23 @@ def find_hidden(head: bytes, declared_format: str, *, is_copied_whole: bool) -> 
 
 
 def _filename(text: str) -> str | None:
-    if text.startswith("json:"):
-        match = _JSON_FILENAME.search(text)
-        return None if match is None else match["path"]
-    return text.partition("\0")[0].removeprefix("file:")
+    if not text.startswith("json:"):
+        return text.partition("\0")[0].removeprefix("file:")
+    try:
+        return _find_filename(json.loads(text.removeprefix("json:")))
+    except (ValueError, RecursionError):
+        return None
+
+
+def _find_filename(node: object) -> str | None:
+    """Return the file that a description leads to, be it written in levels or flat (``file.filename``)."""
+    if not isinstance(node, dict):
+        return None
+    for key, value in node.items():
+        levels = key.split(".")
+        if levels[-1] == "filename" and set(levels[:-1]) <= {"file"} and isinstance(value, str):
+            return value
+    return _find_filename(node.get("file"))
 
 
 def _backing_format(head: bytes, fields: _Header) -> str | None:
@@ -224,12 +240,7 @@ def refuse_other(option: str, path: str, head: bytes) -> None:
     """Raise InvalidInput for what is a disk of another format than qcow2 and raw, or no disk at all."""
     name = detect_disk_format(head)
     if name is not None:
-        raise InvalidInput(
-            option,
-            path,
-            f"is in the format {name}",
-            "Convert it first: qemu-img convert -O qcow2.",
-        )
+        raise _build_other(option, path, name)
     name = detect_content(head)
     if name is not None:
         raise InvalidInput(
@@ -239,6 +250,22 @@ def refuse_other(option: str, path: str, head: bytes) -> None:
             "Unpack it and name the disk image that it holds, or look whether the address is right. If all of it is "
             "the content of a disk, say format: raw.",
         )
+
+
+def refuse_trailer(option: str, path: str, tail: bytes) -> None:
+    """Raise InvalidInput for a file whose last TRAILER_BYTES make it a disk of another format, as a fixed VHD's do."""
+    name = next((name for magic, name in _TRAILERS.items() if tail.startswith(magic)), None)
+    if name is not None:
+        raise _build_other(option, path, name)
+
+
+def _build_other(option: str, path: str, name: str) -> InvalidInput:
+    return InvalidInput(
+        option,
+        path,
+        f"is in the format {name}",
+        "Convert it first: qemu-img convert -O qcow2.",
+    )
 
 
 def detect_disk_format(head: bytes) -> str | None:
@@ -319,6 +346,8 @@ def _inspect_qcow2(option: str, path: str, head: bytes, size: int) -> Image:
     if len(head) < _QCOW2.size + _FEATURES.size:
         raise refuse("is a truncated qcow2 image", "Copy it again.")
     fields = _Header(*_QCOW2.unpack_from(head))
+    if fields.version == 1:
+        raise _build_other(option, path, "qcow, which qcow2 came after")
     if (
         fields.version not in {2, 3}
         or not 9 <= fields.cluster_bits <= 21

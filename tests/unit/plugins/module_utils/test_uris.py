@@ -31,6 +31,14 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._uris import (
         ("qemu+ssh://root@k1:22/system", "qemu+ssh://root@k1:22/system"),
         ("qemu+ssh://k1/system?keyfile=/k&no_tty=1", "qemu+ssh://k1/system?keyfile=/k&no_tty=1"),
         ("https://h/f?token=SECRET&v=1#x", "https://h/f?token=***&v=***#x"),
+        ("https://ghp_token@h/x", "https://***@h/x"),
+        ("HTTPS://to@ken@h", "HTTPS://***@h"),
+        ("https://h/a@b/c", "https://h/a@b/c"),
+        ("https://h/x;jsessionid=abc/y?z=1", "https://h/x;jsessionid=***/y?z=***"),
+        ("https://h/x#access_token=abc&v=1", "https://h/x#access_token=***&v=***"),
+        ("https://h/x#chapter", "https://h/x#chapter"),
+        ("https://h/f?Zm9vYmFyYmF6cXV4MTIz#x", "https://h/f?***#x"),
+        ("https://h/f?download", "https://h/f?download"),
         ("see HTTPS://h/?a=b or http://c/d", "see HTTPS://h/?a=*** or http://c/d"),
     ],
 )
@@ -50,6 +58,17 @@ def test_finds_passwords_wherever_they_lie() -> None:
 def test_a_token_in_a_query_is_a_password_and_a_word_is_not() -> None:
     url = "https://bucket/disk.img?X-Amz-Signature=fe5f80f77d5fa3beca038a24&release=bookworm"
     assert find_passwords({"source": {"url": url}}) == {"fe5f80f77d5fa3beca038a24"}
+
+
+def test_a_token_is_a_password_wherever_an_address_has_it() -> None:
+    tokens = {f"{name}-0123456789abcdef" for name in ("user", "path", "query", "fragment")}
+    urls = [
+        "https://user-0123456789abcdef@h/x",
+        "https://h/x;s=path-0123456789abcdef?query-0123456789abcdef",
+        "https://h/x#t=fragment-0123456789abcdef",
+    ]
+    assert find_passwords(urls) == tokens
+    assert not any(token in mask_uri(url) for token in tokens for url in urls)
 
 
 @pytest.mark.parametrize(

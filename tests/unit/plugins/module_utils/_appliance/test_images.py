@@ -195,3 +195,16 @@ def test_an_image_has_the_checksum_that_the_list_beside_it_says(
     ):
         raise AssertionError
     assert [download.checksum for download in downloads] == [Checksum("sha512", "b" * 128)]
+
+
+def test_a_fixed_vhd_is_no_raw_disk_unless_one_says_so(
+    tmp_path: Path, disks: dict[str, bytes]
+) -> None:
+    """Clouds hand these out: the disk as it is, and a sector behind it."""
+    content = disks["raw"] + b"conectix".ljust(512, b"\0")
+    with pytest.raises(InvalidInput, match="is in the format VHD"):
+        look(tmp_path, images.Location("image"), content)
+    with pytest.raises(InvalidInput, match="is in the format VHD"):
+        look(tmp_path, images.Location("image"), gzip.compress(content))
+    raw = images.Location("image", image_format="raw")
+    assert look(tmp_path, raw, content)[:2] == ("raw", SIZE + 512)

@@ -10,6 +10,7 @@ import pytest
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import template
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Unsupported
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.domain_xml import SEED_ALIAS
 
 QEMU = "http://libvirt.org/schemas/domain/qemu/1.0"
 
@@ -331,6 +332,21 @@ def test_the_unknown_is_kept_on_request() -> None:
     assert "<teapot/>" in template.make_template(
         REFUSED["an element of a later release"], keep_unknown=True
     )
+
+
+def test_what_lay_in_a_drive_is_told_and_a_seed_is_not() -> None:
+    """A clone's drives are empty: its owner may have counted on the drivers in one."""
+    medium = "<source file='/i/drivers.iso'/>"
+    seed = f"<source file='/i/seed.iso'/><alias name='{SEED_ALIAS}'/>"
+    drives = [("cdrom", "sda", medium), ("cdrom", "sdb", ""), ("floppy", "fda", medium)]
+    drives.append(("cdrom", "sdc", seed))
+    devices = "".join(
+        f"<disk type='file' device='{kind}'>{content}<target dev='{target}'/></disk>"
+        for kind, target, content in drives
+    )
+    told = ("the medium of the cdrom sda", "the medium of the floppy fda")
+    assert template.list_omissions(domain(devices=devices)) == told
+    assert template.list_omissions(domain("<vcpu cpuset='0-3'>2</vcpu>")) == ("<vcpu/@cpuset>",)
 
 
 def test_what_could_be_missed_is_told() -> None:

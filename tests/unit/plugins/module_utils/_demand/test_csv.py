@@ -54,6 +54,7 @@ def test_times_are_iso_or_seconds_and_unknown_is_not_zero() -> None:
         (f"{HEADER}1767225600000,5\n", "line 2.*it has milliseconds"),
         (f"{HEADER}1767225600,5\n1767225900000,6\n", "line 3.*it has milliseconds"),
         (f"{HEADER}20260101,5\n", "line 2.*it is a date without separators"),
+        (f"{HEADER}2026010100,5\n2026010101,6\n", "'2026010100' is a date with an hour"),
         (f"{HEADER}46023.5,5\n", "line 2.*it is a date as spreadsheets count it"),
         (f"{HEADER}1.76723E+12,5\n", "line 2.*was rounded by a spreadsheet"),
         (f"{HEADER}31.12.2026 08:00,5\n", "line 2.*not written in ISO 8601"),
@@ -174,3 +175,14 @@ def test_a_field_that_nobody_meant_is_named_by_its_line(text: str) -> None:
 def test_a_header_that_nobody_meant_is_refused() -> None:
     with pytest.raises(InvalidInput, match=r"^history"):
         read("history", "x" * 200_000)
+
+
+@pytest.mark.parametrize(
+    "times", [["2026010100"], ["2026010100", "2026010400"], ["2026010199", "2026010200"]]
+)
+def test_seconds_of_later_years_are_no_dates(times: list[str]) -> None:
+    """In 2034 one time of a hundred has the digits of a date with an hour; a whole file of them has not."""
+    text = HEADER + "".join(f"{moment},5\n" for moment in [*times, "2026019999"][-2:])
+    assert [row[0] for row in read_rows("csv", text)] == sorted(
+        map(float, [*times, "2026019999"][-2:])
+    )

@@ -72,6 +72,7 @@ def test_harmless_extensions_do_not_matter() -> None:
         (qcow2(encryption=2), "is encrypted"),
         (qcow2(incompatible=1 << 1), "is marked as corrupt"),
         (qcow2(version=7), "has a damaged qcow2 header"),
+        (qcow2(version=1), "is in the format qcow, which qcow2 came after"),
         (qcow2(size=0), "has a damaged qcow2 header"),
         (qcow2()[:50], "is a truncated qcow2 image"),
         (b"\x1f\x8b" + bytes(510), "is no disk image, but packed by gzip"),
@@ -225,3 +226,48 @@ def test_what_a_copy_would_lack_is_seen_in_the_first_bytes(
     head: bytes, declared: str, whole: bool, obstacles: tuple[str, ...]
 ) -> None:
     assert header.find_hidden(head, declared, is_copied_whole=whole) == obstacles
+
+
+def name_backing(text: str) -> bytes:
+    """A qcow2 header that stands on ``text``."""
+    name = text.encode()
+    head = bytearray(qcow2(backing_offset=0x200))
+    head[16:20] = struct.pack(">I", len(name))
+    head[0x200 : 0x200 + len(name)] = name
+    return bytes(head)
+
+
+@pytest.mark.parametrize(
+    ("text", "path"),
+    [
+        ("/i/base.qcow2", "/i/base.qcow2"),
+        ("file:/i/base.qcow2", "/i/base.qcow2"),
+        ('json:{"driver": "qcow2", "file": {"driver": "file", "filename": "/i/a"}}', "/i/a"),
+        ('json:{"driver":"qcow2","file.driver":"file","file.filename":"/i/a"}', "/i/a"),
+        ('json:{"file.file.filename": "/i/a"}', "/i/a"),
+        (
+            'json:{"driver": "qcow2", "file": {"filename": "/i/w\\u00e9b \\"1\\".q"}}',
+            '/i/wéb "1".q',
+        ),
+        (
+            'json:{"backing": {"file": {"filename": "/i/below"}}, "file": {"file": {"filename": "/i/a"}}}',
+            "/i/a",
+        ),
+        ('json:{"driver": "nbd", "server": {"host": "h", "type": "inet"}}', None),
+        ('json:{"file": ["/i/a"]}', None),
+        ('json:{"file.filename": 7', None),
+        ("json:" + '{"file":' * 60, None),
+    ],
+)
+def test_the_file_below_is_read_as_qemu_writes_it(text: str, path: str | None) -> None:
+    """What QEMU writes as JSON has all that is not ASCII escaped, and quotes."""
+    found = header.read_backing(name_backing(text))
+    assert (None if found is None else found.path) == path
+
+
+@pytest.mark.parametrize(("tail", "name"), [(b"conectix", "VHD"), (b"koly\0\0\0\4", "DMG")])
+def test_a_disk_of_another_format_is_known_by_its_end(tail: bytes, name: str) -> None:
+    """A fixed VHD, as clouds want it, is a raw disk with one sector more; the sector would be on the disk."""
+    with pytest.raises(InvalidInput, match=f"is in the format {name}. Convert it first"):
+        header.refuse_trailer("source.file", PATH, tail.ljust(512, b"\0"))
+    header.refuse_trailer("source.file", PATH, bytes(512))
