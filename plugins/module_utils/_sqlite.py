@@ -18,6 +18,7 @@ import dataclasses
 import datetime as dt
 import errno
 import fcntl
+import functools
 import os
 import pathlib
 import sqlite3
@@ -232,6 +233,8 @@ class Database:
             source, timeout=self.busy_timeout, isolation_level=None, uri=source != ":memory:"
         )
         opened.callback(connection.close)
+        # a byte that a bad disk has changed is one row's trouble, and not that of all who read the table
+        connection.text_factory = functools.partial(str, encoding="utf-8", errors="replace")
         connection.execute(
             f"PRAGMA synchronous = {'NORMAL' if self.hasty else self.schema.synchronous}"
         )

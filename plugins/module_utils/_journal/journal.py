@@ -40,7 +40,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._interrupt import
     raise_on_signals,
 )
 
-from .records import Record, Recovery, State, Step
+from .records import Record, Recovery, State, Step, read_strictly
 from .store import DEFAULT_PATH, Store
 
 if t.TYPE_CHECKING:
@@ -210,7 +210,8 @@ class Journal:
             except NotFound:
                 return False
             try:
-                outcome = act(record) or outcome
+                with read_strictly(record):
+                    outcome = act(record) or outcome
                 interrupts.hold_off()
             except BaseException as error:
                 interrupts.hold_off()

@@ -10,12 +10,27 @@
 from __future__ import annotations
 
 import collections
+import contextlib
 import dataclasses
 import json
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils import _persisted
 from ansible_collections.headroom.libvirt.plugins.module_utils._persisted import UnreadableShape
+
+# What comes of data that is JSON, has all that a shape says, and holds something else in it.
+_STRANGE: t.Final = (
+    TypeError,
+    ValueError,
+    KeyError,
+    AttributeError,
+    IndexError,
+    OverflowError,
+)
+# As which _sqlite reads what is no UTF-8.
+_REPLACEMENT: t.Final = "\ufffd"
+# The year 9999, as late as any time is written.
+_LATEST_SECONDS: t.Final = 253_402_300_799
 
 State = t.Literal["unfinished", "finished", "rolled_back", "resumed"]
 
@@ -136,6 +151,16 @@ def _refuse(record: Record, reason: str) -> UnreadableShape:
     )
 
 
+@contextlib.contextmanager
+def read_strictly(record: Record) -> t.Iterator[None]:
+    """Raise UnreadableShape for what in the block comes of a record that holds something else than it should."""
+    try:
+        yield
+    except _STRANGE as error:
+        what = f"{type(error).__name__}: {error}"
+        raise _refuse(record, f"it holds something else than it should ({what})") from error
+
+
 class Recovery(t.Protocol):
     """What finishes or undoes the transactions of a kind.
 
@@ -173,18 +198,34 @@ def read_row(row: t.Sequence[t.Any]) -> Record:
     names = (field.name for field in dataclasses.fields(Record))
     values = dict(zip(names, row))
     intent, steps = values.pop("intent"), values.pop("steps")
+    values["started"] = _read_time(values["started"])
     try:
+        _require_whole(intent, steps)
         return Record(intent=_read_intent(intent), steps=_read_steps(steps), **values)
     except (UnreadableShape, ValueError, RecursionError) as error:
         reason = error.message if isinstance(error, UnreadableShape) else str(error)
         return Record(intent=_read_uri(intent), unreadable=reason, **values)
 
 
+def _require_whole(*texts: str) -> None:
+    """Raise UnreadableShape for a text with a byte that is none: a name in it is not the one that was meant."""
+    if any(_REPLACEMENT in text for text in texts if isinstance(text, str)):
+        raise UnreadableShape("it holds bytes that are no text")
+
+
 def _read_intent(text: str) -> dict[str, t.Any]:
     intent = json.loads(text)
     if not isinstance(intent, dict):
         raise UnreadableShape("its intent is not a mapping")
+    if not isinstance(intent.get("uri", ""), (str, type(None))):
+        raise UnreadableShape("the uri of its intent is not a text")
     return intent
+
+
+def _read_time(value: t.Any) -> float:
+    """Return the time in seconds that a row says; 0 for what is none, as it matters to nobody but a reader."""
+    is_time = isinstance(value, (int, float)) and 0 <= value <= _LATEST_SECONDS
+    return float(value) if is_time else 0.0
 
 
 def _read_uri(text: str) -> dict[str, t.Any]:
@@ -193,7 +234,7 @@ def _read_uri(text: str) -> dict[str, t.Any]:
         uri = json.loads(text).get("uri")
     except (AttributeError, ValueError, RecursionError):
         return {}
-    return {} if uri is None else {"uri": uri}
+    return {"uri": uri} if isinstance(uri, str) else {}
 
 
 def _read_steps(text: str) -> tuple[Step, ...]:
@@ -208,4 +249,6 @@ def _read_step(data: t.Any, number: int) -> Step:
     step = _persisted.build(Step, data, what)
     if not all(isinstance(values, dict) for values in (data["arguments"], data.get("facts", {}))):
         raise UnreadableShape(f"{what} has arguments that are not a mapping")
+    if not isinstance(step.name, str) or step.state not in ("begun", "done"):
+        raise UnreadableShape(f"{what} does not say what it is and whether it is done")
     return step

@@ -29,6 +29,9 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._domain import (
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._domain import unended
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Unsupported
+from ansible_collections.headroom.libvirt.plugins.module_utils._journal.records import (
+    read_strictly,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._migrate import (
     intent as migrate_intent,
 )
@@ -115,7 +118,8 @@ def describe_recovery(record: Record, direction: Direction) -> list[str]:
 
 def describe_actions(record: Record, direction: Direction) -> list[str]:
     """Return what recovering the unfinished record does; raises Unsupported or UnreadableShape where nothing can."""
-    actions = find_kind(record).describe(record, direction)
+    with read_strictly(record):
+        actions = find_kind(record).describe(record, direction)
     if record.is_complete:
         return [
             f"Note that {record.subject} is finished: every step is done, and nothing is undone."
@@ -128,7 +132,7 @@ def find_problem(record: Record) -> str | None:
     if record.state != "unfinished":
         return record.problem
     try:
-        find_kind(record).describe(record, "roll_back")
+        describe_actions(record, "roll_back")
     except (UnreadableShape, Unsupported) as error:
         return error.message
     return record.problem

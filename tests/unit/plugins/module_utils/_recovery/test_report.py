@@ -101,6 +101,11 @@ UNREADABLE = {
     "an intent that is cut off": lambda row: change(row, intent='{"uri": "qemu:///sys'),
     "steps that are cut off": lambda row: change(row, steps='[{"name": "vol'),
     "deep nesting": lambda row: change(row, steps="[" * 100_000),
+    "a step whose name is none": lambda row: with_step(row, ["volume"], {}),  # type: ignore[arg-type]
+    "a step in no state": lambda row: change(
+        row, steps=[{"name": "volume", "arguments": {}, "state": "half"}]
+    ),
+    "a host that is none": lambda row: change(row, intent={**row["intent"], "uri": ["qemu:///"]}),
 }
 
 
@@ -155,6 +160,64 @@ def test_less_than_is_needed_is_told(journal: Journal) -> None:
     del row["intent"]["was_running"]
     (record,) = put_in(journal, [row]).list_unfinished()
     assert "was_running" in describe_transaction(record, 0.0)["problem"]
+
+
+STRANGE: t.Final = (None, True, -1, 10**400, "", "\ud800", [], ["x"], {}, {"a": 1}, [[1]], [{}])
+
+
+def iterate_spoilt(data: t.Any) -> t.Iterator[t.Any]:
+    """Yield ``data`` with each of its values in turn taken away, or replaced by something else."""
+    for key in data if isinstance(data, dict) else range(len(data)):
+        for value in STRANGE:
+            yield _put(data, key, value)
+        if isinstance(data, dict):
+            yield {name: value for name, value in data.items() if name != key}
+        if isinstance(data[key], (dict, list)):
+            yield from (_put(data, key, inner) for inner in iterate_spoilt(data[key]))
+
+
+def _put(data: t.Any, key: t.Any, value: t.Any) -> t.Any:
+    changed = data.copy()
+    changed[key] = value
+    return changed
+
+
+@pytest.mark.parametrize("part", ["intent", "steps"])
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_whatever_a_record_holds_it_is_told(kind: str, part: str) -> None:
+    """D9: a value of another kind than this release expects is one row with a problem, and no exception."""
+    row = of_kind(kind)
+    for spoilt in iterate_spoilt(row[part]):
+        texts = {key: json.dumps({**row, part: spoilt}[key]) for key in ("intent", "steps")}
+        record = read_row(
+            [row["id"], kind, "x", *texts.values(), row["started"], "unfinished", None, None]
+        )
+        json.dumps(describe_transaction(record, 0.0))
+
+
+@pytest.mark.parametrize("started", [1e300, -1.0, float("inf"), float("nan"), "monday", b"\xff"])
+def test_a_time_that_is_none_spoils_nothing(started: t.Any) -> None:
+    """D10: a clock that ran wild once."""
+    row = of_kind("clone")
+    texts = [json.dumps(row[key]) for key in ("intent", "steps")]
+    record = read_row([row["id"], "clone", "web-1", *texts, started, "unfinished", None, None])
+    described = describe_transaction(record, 0.0)
+    assert (described["started"], bool(described["roll_back"])) == ("1970-01-01T00:00:00Z", True)
+
+
+def test_a_byte_that_changed_spoils_one_record(journal: Journal) -> None:
+    put_in(journal, rows_of(RELEASED[0]))
+    with contextlib.closing(sqlite3.connect(journal.path, isolation_level=None)) as file:
+        file.create_function("spoil", 1, lambda text: text.encode() + b"\xff")
+        file.execute("UPDATE record SET intent = CAST(spoil(intent) AS TEXT) WHERE kind = 'clone'")
+        file.execute(
+            "UPDATE record SET subject = CAST(spoil(subject) AS TEXT) WHERE kind = 'migrate'"
+        )
+    rows = [describe_transaction(record, 0.0) for record in journal.list_unfinished()]
+    assert len(rows) == len(rows_of(RELEASED[0]))
+    assert ["no text" in (row["problem"] or "") for row in rows] == [
+        row["kind"] == "clone" for row in rows
+    ]
 
 
 def test_a_row_of_nothing_is_still_a_record() -> None:
