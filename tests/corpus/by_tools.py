@@ -152,6 +152,7 @@ SITUATIONS: t.Final = (
         ),
         kept=("blue",),
         gone=("system.hostname",),
+        noted=("<sysinfo/entry name='opt/io.systemd.credentials/system.hostname'>",),
     ),
     Situation(
         "Terraform: Ignition on a disk that is known by its serial number",

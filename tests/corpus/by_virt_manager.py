@@ -511,6 +511,7 @@ SITUATIONS: t.Final = (
         ),
         kept=("Lenovo", "app:orig", 'mode="sysinfo"'),
         gone=("PF0042", "BB-0042", "RACK7-U12", "CH-0042", "INV-990042", "system.hostname", UUID),
+        noted=("<sysinfo/oemStrings/entry> io.systemd.credential:system.hostname",),
     ),
     Situation(
         "virsh edit: a debugger and a second drive by arguments",

@@ -224,7 +224,8 @@ def _find_arguments(root: Element) -> t.Iterator[Finding]:
         if option in _FLAGS:
             continue
         value = next(expected, "")
-        if option not in _HARDWARE_OPTIONS or "/" in value or value.startswith("-"):
+        is_foreign = option == "-set" and not value.startswith("device.")
+        if option not in _HARDWARE_OPTIONS or "/" in value or value.startswith("-") or is_foreign:
             yield (
                 f"the QEMU argument {' '.join((option, value)).strip()!r}",
                 _REMEDIES["commandline"],

@@ -46,6 +46,7 @@ _SHARED_PARAMETERS: t.Final = frozenset(
 _SYSTEM_ENTRIES: t.Final = frozenset({"serial", "uuid", "asset"})
 # systemd takes these for its guest alone: a host name, a machine id, keys.
 _CREDENTIAL: t.Final = "io.systemd.credential"
+_DATA_SOURCE: t.Final = "ds="  # where cloud-init finds what a machine is to become
 _CREDENTIAL_ENTRY: t.Final = "opt/io.systemd.credentials/"
 # What of a card's backend is one machine's: a log, and what its DHCP calls the guest.
 _OF_BACKENDS: t.Final = frozenset({"logFile", "hostname", "fqdn"})
@@ -71,6 +72,7 @@ _NOTED: t.Final = frozenset(
         "launchSecurity/session",
         "numatune",
         "os/varstore",
+        "resource/fibrechannel",
     )
 )
 # libvirt's names for the aliases that it leaves to people, and that other elements refer to.
@@ -119,6 +121,7 @@ def list_omissions(text: str) -> tuple[str, ...]:
         f"<{'/'.join(domain_schema.get_path(parameter))} name={parameter.get('name')!r}>"
         for parameter in _find_own_parameters(root)
     ]
+    omissions += _list_settings(root)
     omissions += [
         f"<metadata/{domain_schema.get_name(notes)}>" for notes in _find_foreign_notes(root)
     ]
@@ -142,6 +145,20 @@ def _list_media(root: Element) -> list[str]:
         if drive.get("device") in {"cdrom", "floppy"}
         and drive.find(f"alias[@name='{SEED_ALIAS}']") is None
     ]
+
+
+def _list_settings(root: Element) -> list[str]:
+    """Return what the firmware told the guest of itself, by names alone: credentials are secrets."""
+    settings = []
+    for entry in root.iterfind("sysinfo//entry"):
+        text, place = entry.text or "", "/".join(domain_schema.get_path(entry))
+        if text.startswith(_CREDENTIAL):
+            settings.append(f"<{place}> {text.partition('=')[0]}")
+        elif entry.get("name", "").startswith(_CREDENTIAL_ENTRY):
+            settings.append(f"<{place} name={entry.get('name')!r}>")
+        elif entry.get("name") == "serial" and text.startswith(_DATA_SOURCE):
+            settings.append(f"<{place} name='serial'> {text.partition(';')[0]}")
+    return settings
 
 
 def read_os_id(text: str) -> str | None:

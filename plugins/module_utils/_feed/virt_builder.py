@@ -25,6 +25,8 @@ from .errors import InvalidFeed
 
 _SECTION = re.compile(r"\[(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)\]\s*")
 _FIELD = re.compile(r"(?P<key>[A-Za-z0-9_.]+(\[[^\]]+\])?)\s*=\s*(?P<value>.*)")
+# What else str.splitlines() takes for one may stand in a note.
+_LINE_END = re.compile(r"\r\n|\r|\n")
 # No key of an index has such a name.
 _DAMAGE: t.Final = "\0damage"
 _CHECKSUMS: t.Final = (
@@ -52,7 +54,7 @@ def _split_sections(text: str) -> list[tuple[str, dict[str, str]]]:
     # a value's lines, which are put together at the end: it may have any number of them
     values: list[tuple[dict[str, str], str, list[str]]] = []
     goes_on = False
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(_LINE_END.split(text), start=1):
         if not line.strip() or line.startswith("#"):
             continue
         section, field = _SECTION.fullmatch(line), _FIELD.fullmatch(line)

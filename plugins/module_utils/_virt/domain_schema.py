@@ -309,7 +309,6 @@ _TABLE: t.Final[t.Mapping[Kind, str]] = {
         perf
         perf/event @enabled @name
         resource
-        resource/fibrechannel @appid
         seclabel @model @relabel @type
         seclabel/baselabel
         throttlegroups
@@ -377,6 +376,7 @@ _TABLE: t.Final[t.Mapping[Kind, str]] = {
         os/nvram#
         os/nvram/source
         os/varstore# @path
+        resource/fibrechannel @appid
         seclabel/{imagelabel,label}
         title
         uuid

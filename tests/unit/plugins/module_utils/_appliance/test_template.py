@@ -47,6 +47,7 @@ REFUSED = {
     "a port by an argument": domain(arguments("-netdev", "user,id=n,hostfwd=tcp::2222-:22")),
     "a debugger's port": domain(arguments("-s")),
     "a path in a harmless argument": domain(arguments("-machine", "pc,dumpdtb=/srv/dtb")),
+    "a port set from behind": domain(arguments("-set", "chardev.charserial0.port=4555")),
     "an option instead of a value": domain(arguments("-cpu", "-snapshot")),
     "an environment variable": domain(
         "<qemu:commandline><qemu:env name='LD_PRELOAD' value='/srv/a.so'/></qemu:commandline>"
@@ -303,8 +304,16 @@ MADE = {
         ("net1",),
     ),
     "an argument about the hardware": (
-        domain(arguments("-global", "driver=cfi.pflash01,property=secure,value=on", "-no-hpet")),
-        ("cfi.pflash01",),
+        domain(
+            arguments(
+                "-global",
+                "driver=cfi.pflash01,property=secure,value=on",
+                "-no-hpet",
+                "-set",
+                "device.video0.edid=off",
+            )
+        ),
+        ("cfi.pflash01", "device.video0"),
         (),
     ),
 }
@@ -347,6 +356,24 @@ def test_what_lay_in_a_drive_is_told_and_a_seed_is_not() -> None:
     told = ("the medium of the cdrom sda", "the medium of the floppy fda")
     assert template.list_omissions(domain(devices=devices)) == told
     assert template.list_omissions(domain("<vcpu cpuset='0-3'>2</vcpu>")) == ("<vcpu/@cpuset>",)
+
+
+def test_what_the_firmware_told_one_machine_is_told_by_name_alone() -> None:
+    credential = "<entry>io.systemd.credential:passwd.root=secret</entry>"
+    text = domain(
+        "<sysinfo type='smbios'><system><entry name='serial'>ds=nocloud;s=http://192.0.2.1/one/</entry></system>"
+        f"<oemStrings>{credential}<entry>kept</entry></oemStrings></sysinfo><sysinfo type='fwcfg'>"
+        "<entry name='opt/io.systemd.credentials/ssh'>secret</entry></sysinfo>"
+        "<resource><fibrechannel appid='one'/></resource>"
+    )
+    assert template.list_omissions(text) == (
+        "<resource/fibrechannel>",
+        "<sysinfo/system/entry name='serial'> ds=nocloud",
+        "<sysinfo/oemStrings/entry> io.systemd.credential:passwd.root",
+        "<sysinfo/entry name='opt/io.systemd.credentials/ssh'>",
+    )
+    made = template.make_template(text)
+    assert [word for word in ("192.0.2.1", "secret", "appid") if word in made] == []
 
 
 def test_what_could_be_missed_is_told() -> None:

@@ -94,3 +94,10 @@ def test_a_byte_order_mark_and_ends_of_lines_of_others_are_read() -> None:
     signed = b"-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA512\n\n" + INDEX.encode()
     for text in (foreign, signed):
         assert [entry.name for entry in virt_builder.read_index(b"\xef\xbb\xbf" + text)] == names
+
+
+def test_a_note_may_hold_what_is_an_end_of_a_line_elsewhere() -> None:
+    text = "[a]\narch=x86_64\nfile=a.xz\nchecksum=" + "c" * 128
+    notes = "\nnotes=one\u2028two\x0cthree\n and\x85four\n"
+    (entry,) = virt_builder.read_index((text + notes).encode())
+    assert entry.problem is None
