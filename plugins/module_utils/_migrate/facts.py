@@ -103,6 +103,8 @@ class Facts:
     """Whether the destination has what the guest names of its host; None where that cannot be known."""
     same_bases: t.Mapping[str, bool] = dataclasses.field(default_factory=dict)
     """{disk: whether what its copy is to stand on reads the same on both hosts}, of those that had to be compared."""
+    host_devices_there: frozenset[str] = frozenset()
+    """Those of the guest's devices of its host that the destination has at the same place."""
     pending: tuple[str, ...] = ()
     """What the definition says of disks for the next start, and the guest that runs does not have, in words."""
     handshakes: tuple[Handshake, ...] | None = None

@@ -110,6 +110,7 @@ def gather_facts(
         ),
         state=read_state(domain, plan),
         same_bases=_compare_bases(source, destination, plan),
+        host_devices_there=_find_host_devices(destination, hardware.host_devices),
         pending=find_pending_disks(root, definition),
         proofs={
             resource: prove(destination, resource, hardware.arch) for resource in hardware.resources
@@ -141,6 +142,15 @@ def find_pending_disks(
         for disk in domain_xml.read(definition_root).disks
         if disk.device == "disk" and _locate(disk) not in (None, running.get(disk.target))
     )
+
+
+def _find_host_devices(destination: Connection, names: t.Sequence[str]) -> frozenset[str]:
+    """Return those of a guest's devices of its host that the destination has at the same place."""
+    if not names:
+        return frozenset()
+    devices = node.list_host_devices(destination)
+    # a card of the type hostdev is one on the PCI bus
+    return frozenset(name for name in names if name.replace("hostdev ", "pci ", 1) in devices)
 
 
 def _locate(disk: domain_xml.Disk) -> str | None:

@@ -344,21 +344,37 @@ def _check_devices(plan: MigrationPlan, facts: Facts) -> t.Iterator[Finding]:
             "devices",
             "failed",
             f"the guest holds devices of its host: {taken}",
-            "Detach them first, or shut the guest down and move it offline.",
+            "Detach them first, or shut the guest down and move it to a host that has them.",
         )
     elif taken:
-        yield Finding(
-            "devices",
-            "warning",
-            f"the guest's definition takes devices of its host: {taken}",
-            "See that the destination has them at the same place, or detach them: virsh detach-device --config.",
-        )
+        yield from _judge_devices(facts)
     if facts.hardware.has_tpm and not plan.guest.running:
         yield Finding(
             "tpm",
             "failed",
             "the state of the guest's TPM stays on the source when a guest moves that is off",
             "Start the guest and move it while it runs.",
+        )
+
+
+def _judge_devices(facts: Facts) -> t.Iterator[Finding]:
+    """Judge devices of its host that a guest takes when it starts."""
+    missing = [name for name in facts.hardware.host_devices if name not in facts.host_devices_there]
+    if missing:
+        yield Finding(
+            "devices",
+            "failed",
+            f"the guest's definition takes devices of its host, and the destination is not known to have them: "
+            f"{', '.join(missing)}",
+            "Detach them first: virsh detach-device --config.",
+        )
+    else:
+        yield Finding(
+            "devices",
+            "warning",
+            f"the guest's definition takes devices of its host: {', '.join(facts.hardware.host_devices)}; the "
+            "destination has some at the same place",
+            "See that they are what the guest is to have.",
         )
 
 

@@ -158,6 +158,21 @@ def list_online_cpus(connection: Connection) -> frozenset[int]:
     return frozenset(number for number, is_online in enumerate(online) if is_online)
 
 
+def list_host_devices(connection: Connection) -> frozenset[str]:
+    """Return the devices that the host could lend a domain, named as domain_xml.find_host_devices() names them."""
+    kinds = (
+        libvirt.VIR_CONNECT_LIST_NODE_DEVICES_CAP_PCI_DEV
+        | libvirt.VIR_CONNECT_LIST_NODE_DEVICES_CAP_USB_DEV
+        | libvirt.VIR_CONNECT_LIST_NODE_DEVICES_CAP_MDEV
+    )
+    try:
+        with translate_errors("list the host's devices"):
+            texts = [device.XMLDesc(0) for device in connection.handle.listAllDevices(kinds)]
+    except HeadroomError:  # what cannot be asked is not known to be there
+        return frozenset()
+    return frozenset(filter(None, map(node_xml.read_device_name, texts)))
+
+
 def has_device_node(connection: Connection, path: str) -> bool | None:
     """Return whether the host has the device at ``path``; None where libvirt knows of none there.
 

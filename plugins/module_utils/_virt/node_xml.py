@@ -12,7 +12,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from .element_xml import parse_element, read_size_bytes
+from .element_xml import parse_element, read_attribute, read_size_bytes
 
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._lxml_dep import etree
@@ -94,6 +94,24 @@ def read_device_nodes(text: str) -> frozenset[str]:
         *root.iterfind("capability/char"),
     ]
     return frozenset((node.text or "").strip() for node in nodes)
+
+
+def read_device_name(text: str) -> str | None:
+    """Return a device of the host by the name that domain_xml.find_host_devices() gives it; None for other kinds."""
+    capability = parse_element(text).find("capability")
+    if capability is None:
+        return None
+    if capability.get("type") == "pci":
+        places = [capability.findtext(name) or "" for name in ("domain", "bus", "slot", "function")]
+        if not all(place.isdecimal() for place in places):
+            return None
+        domain, bus, slot, function = map(int, places)
+        return f"pci {domain:04x}:{bus:02x}:{slot:02x}:{function:x}"
+    ids = [capability.find(name) for name in ("vendor", "product")]
+    if capability.get("type") == "usb_device" and None not in ids:
+        return f"usb {':'.join(read_attribute(element, 'id') for element in ids)}"
+    name = capability.findtext("uuid")
+    return f"mdev {name}" if capability.get("type") == "mdev" and name else None
 
 
 def pool_state_name(number: int) -> PoolState:

@@ -180,13 +180,19 @@ def test_what_is_never_flushed_is_not_moved(mode: str, status: str) -> None:
 
 
 def test_a_guest_that_is_off_may_move_away_from_the_devices_that_it_takes() -> None:
+    """F3: to where they are; elsewhere it would not start."""
     off = made(dataclasses.replace(GUEST, running=False))
-    findings = preflight.evaluate(
-        off, dataclasses.replace(GOOD, **hardware(host_devices=("pci 0000:ab:00:0",)))
-    )
-    (finding,) = [found for found in findings if found.check == "devices"]
-    assert finding.status == "warning"
-    assert "pci 0000:ab:00:0" in finding.detail
+    facts = dataclasses.replace(GOOD, **hardware(host_devices=("pci 0000:ab:00:0", "usb 1:2")))
+    for there, status in (
+        ({"usb 1:2"}, "failed"),
+        ({"pci 0000:ab:00:0", "usb 1:2"}, "warning"),
+    ):
+        findings = preflight.evaluate(
+            off, dataclasses.replace(facts, host_devices_there=frozenset(there))
+        )
+        (finding,) = [found for found in findings if found.check == "devices"]
+        assert finding.status == status
+        assert "pci 0000:ab:00:0" in finding.detail
 
 
 def test_what_stays_on_the_source_keeps_a_guest_that_is_off_there() -> None:

@@ -162,7 +162,20 @@ def test_less_than_is_needed_is_told(journal: Journal) -> None:
     assert "was_running" in describe_transaction(record, 0.0)["problem"]
 
 
-STRANGE: t.Final = (None, True, -1, 10**400, "", "\ud800", [], ["x"], {}, {"a": 1}, [[1]], [{}])
+STRANGE: t.Final[tuple[t.Any, ...]] = (
+    None,
+    True,
+    -1,
+    10**400,
+    "",
+    "\ud800",
+    [],
+    ["x"],
+    {},
+    {"a": 1},
+    [[1]],
+    [{}],
+)
 
 
 def iterate_spoilt(data: t.Any) -> t.Iterator[t.Any]:

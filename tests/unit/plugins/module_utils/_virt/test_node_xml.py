@@ -88,3 +88,31 @@ def test_capabilities_of_a_host() -> None:
     assert node_xml.read_capabilities(
         f"<capabilities>{host}</capabilities>"
     ) == node_xml.Capabilities("u", "a", "m", "v")
+
+
+@pytest.mark.parametrize(
+    ("capability", "name"),
+    [
+        (
+            "<capability type='pci'><domain>0</domain><bus>171</bus><slot>0</slot><function>1</function></capability>",
+            "pci 0000:ab:00:1",
+        ),
+        (
+            "<capability type='usb_device'><bus>1</bus><device>2</device><product id='0x2'>x</product>"
+            "<vendor id='0x1'>y</vendor></capability>",
+            "usb 0x1:0x2",
+        ),
+        (
+            "<capability type='mdev'><type id='x'/><uuid>c2177883</uuid></capability>",
+            "mdev c2177883",
+        ),
+        ("<capability type='pci'><domain>0</domain></capability>", None),
+        ("<capability type='usb_device'><bus>1</bus></capability>", None),
+        ("<capability type='net'><interface>eth0</interface></capability>", None),
+        ("", None),
+    ],
+)
+def test_a_device_has_the_name_that_a_guest_takes_it_by(capability: str, name: str | None) -> None:
+    """F3: as domain_xml.find_host_devices() names what it takes (test_host_devices.py)."""
+    text = f"<device><name>x</name>{capability}</device>"
+    assert node_xml.read_device_name(text) == name
