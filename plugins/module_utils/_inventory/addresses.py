@@ -27,6 +27,8 @@ if t.TYPE_CHECKING:
 
 Source = t.Literal["lease", "reservation", "arp", "agent"]
 
+_THIS_NETWORK: t.Final = ipaddress.ip_network("0.0.0.0/8")
+
 # A reservation holds whether the guest runs or not; any other address of one that is off is of the past.
 _LASTING: t.Final = frozenset({"reservation"})
 
@@ -71,6 +73,8 @@ def read_address(raw: t.Mapping[str, t.Any]) -> GuestAddress | None:
         or address.is_link_local
         or address.is_unspecified
         or address.is_multicast
+        or address.is_reserved  # the broadcast address is one of these
+        or address in _THIS_NETWORK
     ):
         return None
     return GuestAddress(

@@ -159,14 +159,14 @@ def _build_disk(served: Served) -> etree._Element:
     return disk
 
 
-def name_target(number: int) -> str:
-    """Return the name of a helper's disk, counted from 0: ``vda``, … ``vdz``, ``vdaa`` …"""
+def name_target(number: int, prefix: str = "vd") -> str:
+    """Return the name of a disk, counted from 0: ``vda``, … ``vdz``, ``vdaa`` …"""
     letters = ""
     number += 1
     while number:
         number, digit = divmod(number - 1, 26)
         letters = chr(ord("a") + digit) + letters
-    return f"vd{letters}"
+    return prefix + letters
 
 
 def build_backup_xml(helper: Helper, port: int) -> str:

@@ -9,7 +9,6 @@
 
 from __future__ import annotations
 
-import string
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.template import (
@@ -17,6 +16,9 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.templa
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
 from ansible_collections.headroom.libvirt.plugins.module_utils._lxml_dep import etree
+from ansible_collections.headroom.libvirt.plugins.module_utils._streaming.export_xml import (
+    name_target,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.domain_xml import SEED_ALIAS
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.element_xml import (
     read_attribute,
@@ -27,6 +29,8 @@ _DRIVES: t.Final = frozenset({"sata", "ide"})
 _PREFIXES: t.Final = {"virtio": "vd", "ide": "hd", "xen": "xvd"}
 # Machines that have IDE have one controller, with four places.
 _IDE_PLACES: t.Final = 4
+# More than any machine has places for; the name after them is that of the seed.
+_MOST_DISKS: t.Final = 4096
 
 
 def add(root: etree._Element, path: str) -> None:
@@ -55,10 +59,10 @@ def add(root: etree._Element, path: str) -> None:
 def _free_target(devices: etree._Element, prefix: str) -> str:
     """Return the name after the last one of the bus, so that no name of the guest's changes; on IDE one of its four."""
     taken = {read_attribute(target, "dev") for target in devices.iterfind("disk/target")}
-    names = [prefix + letter for letter in string.ascii_lowercase]
+    names = [name_target(number, prefix) for number in range(_MOST_DISKS)]
     last = max((index for index, name in enumerate(names) if name in taken), default=-1)
     if prefix != "hd":
-        return names[last + 1] if last + 1 < len(names) else f"{prefix}aa"
+        return names[last + 1]
     places = names[:_IDE_PLACES]
     free = [name for name in places[last + 1 :] + places if name not in taken]
     if not free:

@@ -246,7 +246,9 @@ def describe(element: etree._Element) -> t.Any:
     return str(element.tag), dict(element.attrib), [describe(child) for child in element]
 
 
-@pytest.mark.parametrize(("last", "expected"), [("vdb", "vdc"), ("vdz", "vdaa")])
+@pytest.mark.parametrize(
+    ("last", "expected"), [("vdb", "vdc"), ("vdz", "vdaa"), ("vdaa", "vdab"), ("vdzz", "vdaaa")]
+)
 def test_a_seed_takes_the_name_after_the_last_disk(last: str, expected: str) -> None:
     text = build.build(build.Hardware(memory_bytes=64 << 20), ["vda", last])
     seeded = dataclasses.replace(IDENTITY, seed="/pool/web-1.seed.iso")
