@@ -249,6 +249,6 @@ def _read_step(data: t.Any, number: int) -> Step:
     step = _persisted.build(Step, data, what)
     if not all(isinstance(values, dict) for values in (data["arguments"], data.get("facts", {}))):
         raise UnreadableShape(f"{what} has arguments that are not a mapping")
-    if not isinstance(step.name, str) or step.state not in ("begun", "done"):
+    if not isinstance(data["name"], str) or step.state not in ("begun", "done"):
         raise UnreadableShape(f"{what} does not say what it is and whether it is done")
     return step

@@ -42,9 +42,18 @@ def find_memory_host(destination: Connection, plan: MigrationPlan) -> str:
     return (urlsplit(uri).hostname or "") if uri else node.read_hostname(destination)
 
 
-def resolve(host: str) -> str:
-    """Return the address that ``host`` leads to; raises OSError if it leads nowhere."""
-    return str(socket.getaddrinfo(host, _MIGRATION_PORT, type=socket.SOCK_STREAM)[0][4][0])
+def resolve(host: str) -> list[str]:
+    """Return the addresses that ``host`` leads to, as QEMU tries them one by one; raises OSError if it leads nowhere.
+
+    One that counts on one link only names that link (``fe80::1%2``).
+    """
+    rows = socket.getaddrinfo(host, _MIGRATION_PORT, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(_read_address(row[4]) for row in rows))
+
+
+def _read_address(place: tuple[t.Any, ...]) -> str:
+    scope = place[3] if len(place) == 4 else 0
+    return f"{place[0]}%{scope}" if scope and "%" not in str(place[0]) else str(place[0])
 
 
 def find_problem_at(address: str) -> str | None:

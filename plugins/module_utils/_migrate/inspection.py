@@ -390,12 +390,17 @@ def _try_to_reach(destination: Connection, plan: MigrationPlan) -> Reach:
             True, str(plan.parameters.get("migrate_uri")), None, problem="it does not name a host"
         )
     try:
-        address = addresses.resolve(host)
+        found = addresses.resolve(host)
     except OSError as error:
         return Reach(True, host, None, problem=str(error))
-    if ipaddress.ip_address(address).is_loopback:
-        return Reach(True, host, address, problem="that is the source itself")
-    problem = addresses.find_problem_at(address)
-    if problem:
-        return Reach(True, host, address, problem=problem)
-    return Reach(True, host, address, answers=True)
+    if ipaddress.ip_address(found[0]).is_loopback:
+        return Reach(True, host, found[0], problem="that is the source itself")
+    problems = {}
+    for address in found:
+        problem = addresses.find_problem_at(address)
+        if problem is None:
+            return Reach(True, host, address, answers=True)
+        problems[address] = problem
+    return Reach(
+        True, host, ", ".join(problems), problem="; ".join(dict.fromkeys(problems.values()))
+    )

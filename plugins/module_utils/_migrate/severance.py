@@ -21,7 +21,7 @@ import threading
 import typing as t
 from pathlib import Path
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._uris import leads_here
+from ansible_collections.headroom.libvirt.plugins.module_utils._uris import format_host, leads_here
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.libvirt_dep import libvirt
 
 from . import addresses
@@ -48,15 +48,15 @@ def sever_if_lost(sides: Endpoints, plan: MigrationPlan) -> t.Iterator[None]:
 
     In post-copy the connection is all that holds the guest together, so there it is left alone.
     """
-    address = (
-        None
+    places = (
+        []
         if "POSTCOPY" in plan.flags or not leads_here(sides.source.uri)
-        else _find_address(sides, plan)
+        else _find_addresses(sides, plan)
     )
-    if address is None:
+    if not places:
         yield
         return
-    watch = _Watch(sides.destination, plan.guest.name, address)
+    watch = _Watch(sides.destination, plan.guest.name, places)
     watch.start()
     try:
         yield
@@ -64,31 +64,27 @@ def sever_if_lost(sides: Endpoints, plan: MigrationPlan) -> t.Iterator[None]:
         watch.ended.set()
 
 
-def _find_address(sides: Endpoints, plan: MigrationPlan) -> str | None:
+def _find_addresses(sides: Endpoints, plan: MigrationPlan) -> list[str]:
     try:
         return addresses.resolve(addresses.find_memory_host(sides.destination, plan))
     except OSError:  # libvirt will say so
-        return None
+        return []
 
 
 class _Watch(threading.Thread):
     """Looks at the connection to the destination, which libvirt's keepalive declares dead."""
 
-    def __init__(self, destination: Connection, name: str, address: str) -> None:
+    def __init__(self, destination: Connection, name: str, places: t.Sequence[str]) -> None:
         super().__init__(name="severance", daemon=True)
         self._destination = destination
         self._name = name
-        self._address = address
+        self._places = places
         self.ended = threading.Event()
 
     def run(self) -> None:
         while not self.ended.wait(_LOOK_EVERY_SECONDS):
-            if (
-                not self._is_alive()
-                and addresses.find_problem_at(self._address)
-                and not self.ended.is_set()
-            ):
-                _sever(self._name, self._address)
+            if not self._is_alive() and _is_lost(self._places) and not self.ended.is_set():
+                _sever(self._name, self._places)
                 return
 
     def _is_alive(self) -> bool:
@@ -101,17 +97,24 @@ class _Watch(threading.Thread):
 def sever_if_unreachable(name: str, host: str) -> None:
     """Drop what the QEMU of the domain ``name`` here has open to ``host``, if nobody answers there."""
     with contextlib.suppress(OSError):
-        address = addresses.resolve(host)
-        if addresses.find_problem_at(address):
-            _sever(name, address)
+        places = addresses.resolve(host)
+        if _is_lost(places):
+            _sever(name, places)
 
 
-def _sever(name: str, address: str) -> None:
-    """Drop it, where the kernel can do that."""
+def _is_lost(places: t.Sequence[str]) -> bool:
+    """Return whether a host answers at none of its addresses."""
+    return all(map(addresses.find_problem_at, places))
+
+
+def _sever(name: str, places: t.Sequence[str]) -> None:
+    """Drop what is open to any of a host's addresses, where the kernel can do that."""
     with contextlib.suppress(OSError, ValueError, subprocess.SubprocessError):
         process = int((_PROCESSES / f"{name}.pid").read_text())
-        for local, peer in parse_connections(_run_ss("-Htnp", "dst", address), process):
-            _run_ss("-KHtn", "src", local, "dst", peer)
+        for address in places:
+            text = _run_ss("-Htnp", "dst", format_host(address))
+            for local, peer in parse_connections(text, process):
+                _run_ss("-KHtn", "src", local, "dst", peer)
 
 
 def parse_connections(text: str, process: int) -> list[tuple[str, str]]:

@@ -220,7 +220,11 @@ def check_space(plan: MigrationPlan, facts: Facts) -> t.Iterator[Finding]:
     for pool in facts.pools:
         if pool.name not in needed_bytes:
             continue
-        needed = facts.promised_bytes.get(pool.name, 0) + needed_bytes[pool.name]
+        needed = sum(
+            facts.promised_bytes.get(other.name, 0) + needed_bytes.get(other.name, 0)
+            for other in facts.pools
+            if other.shares_room_with(pool)
+        )
         if needed > pool.available_bytes:
             yield Finding(
                 "space",

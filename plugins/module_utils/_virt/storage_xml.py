@@ -31,11 +31,23 @@ class Pool:
     type: str
     path: str | None
     available_bytes: int
+    capacity_bytes: int = 0
 
     @property
     def holds_files(self) -> bool:
         """Whether volumes are files."""
         return self.type in FILE_POOLS
+
+    def shares_room_with(self, other: Pool) -> bool:
+        """Return whether both lie on one file system, as far as their sizes tell: what one takes, the other lacks."""
+        if self == other:
+            return True
+        # somebody may have written between the two refreshes
+        little = self.capacity_bytes // 1000
+        return (
+            self.capacity_bytes == other.capacity_bytes > 0
+            and abs(self.available_bytes - other.available_bytes) <= little
+        )
 
     def path_of(self, volume: str) -> str:
         """Return the path that a volume of that name has, or will have."""
@@ -98,6 +110,7 @@ def parse_pool(text: str) -> Pool:
         type=root.get("type", ""),
         path=root.findtext("target/path"),
         available_bytes=read_size_bytes(root.find("available"), "bytes"),
+        capacity_bytes=read_size_bytes(root.find("capacity"), "bytes"),
     )
 
 

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import socket
+
 import pytest
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._migrate import addresses
@@ -21,3 +23,17 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._migrate import a
 )
 def test_memory_goes_to_the_host_that_the_uri_names(uri: str, expected: str | None) -> None:
     assert addresses.choose_migrate_uri(uri) == expected
+
+
+def test_every_address_of_a_host_is_tried_as_qemu_tries_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """B13: of a host with both families the first need not be the one that works."""
+    rows = [
+        (10, 1, 6, "", ("2001:db8::2", 49152, 0, 0)),
+        (10, 1, 6, "", ("fe80::2", 49152, 0, 3)),
+        (2, 1, 6, "", ("192.0.2.2", 49152)),
+        (2, 1, 6, "", ("192.0.2.2", 49152)),
+    ]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_unused, **_options: rows)
+    assert addresses.resolve("kvm2") == ["2001:db8::2", "fe80::2%3", "192.0.2.2"]

@@ -12,7 +12,8 @@ import typing as t
 
 import pytest
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._migrate import inspection
+from ansible_collections.headroom.libvirt.plugins.module_utils._migrate import addresses, inspection
+from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.facts import Reach
 from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.host_resources import (
     HostResource,
     Proof,
@@ -28,6 +29,9 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._virt.element_xml
 
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._lxml_dep import etree
+    from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.model import (
+        MigrationPlan,
+    )
 
 NETWORK = (
     "<network><name>lan</name><forward mode='bridge'/><bridge name='ovs0'/><virtualport type='openvswitch'/>"
@@ -151,3 +155,31 @@ class Digest:
 
     def hex(self) -> str:
         return self.text
+
+
+@pytest.mark.parametrize(
+    ("found", "answering", "reach"),
+    [
+        (["2001:db8::2", "192.0.2.2"], "192.0.2.2", Reach(True, "kvm2", "192.0.2.2", answers=True)),
+        (
+            ["2001:db8::2", "192.0.2.2"],
+            None,
+            Reach(True, "kvm2", "2001:db8::2, 192.0.2.2", problem="No route"),
+        ),
+        (["::1"], "::1", Reach(True, "kvm2", "::1", problem="that is the source itself")),
+    ],
+)
+def test_a_host_is_reached_at_any_of_its_addresses(
+    monkeypatch: pytest.MonkeyPatch,
+    connection: Connection,
+    found: list[str],
+    answering: str | None,
+    reach: Reach,
+) -> None:
+    monkeypatch.setattr(addresses, "find_memory_host", lambda *_unused: "kvm2")
+    monkeypatch.setattr(addresses, "resolve", lambda _host: found)
+    monkeypatch.setattr(
+        addresses, "find_problem_at", lambda place: None if place == answering else "No route"
+    )
+    plan = t.cast("MigrationPlan", None)
+    assert inspection._try_to_reach(connection, plan) == reach

@@ -47,6 +47,7 @@ def test_the_first_look_has_no_figures_and_is_no_progress_to_measure_against() -
 def test_a_limit_of_bandwidth_has_it_pause_after_each_burst() -> None:
     """B6: QEMU copies 16 MiB of a disk at once, and then waits for 8 s at 2 MiB/s."""
     slow = limits(progress_timeout=6.0, bandwidth=2)
+    left = Progress()
     for burst in range(10):
         left = Progress(left_bytes=(10 - burst) << 24, total_bytes=10 << 24)
         for second in range(8):

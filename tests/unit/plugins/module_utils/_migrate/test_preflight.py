@@ -296,6 +296,18 @@ def test_the_moves_of_one_task_are_counted_together() -> None:
     assert finding.check == "space"
 
 
+def test_two_pools_of_one_file_system_have_its_room_once() -> None:
+    """B10: each disk alone would fit into its pool."""
+    first = dataclasses.replace(POOL, available_bytes=15 * MIB, capacity_bytes=100 * MIB)
+    disks = (DISK, dataclasses.replace(DISK, target="vdb", path="/fast/b.qcow2", pool="fast"))
+    guest = dataclasses.replace(GUEST, disks=disks)
+    for size, checks in ((100 * MIB, ["space", "space"]), (200 * MIB, [])):
+        pools = (first, Pool("fast", "dir", "/fast", 15 * MIB - 4096, size))
+        move = plan.make_plan(guest, Request("qemu+ssh://b/system"), pools)
+        found = failed(dataclasses.replace(GOOD, pools=pools), move)
+        assert [finding.check for finding in found] == checks
+
+
 def test_an_overlay_whose_base_lies_elsewhere_is_not_moved_offline() -> None:
     """B8: its file names the base by its path on the source."""
     linked = dataclasses.replace(
