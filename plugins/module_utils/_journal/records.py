@@ -207,7 +207,7 @@ def read_row(row: t.Sequence[t.Any]) -> Record:
         return Record(intent=_read_uri(intent), unreadable=reason, **values)
 
 
-def _require_whole(*texts: str) -> None:
+def _require_whole(*texts: t.Any) -> None:
     """Raise UnreadableShape for a text with a byte that is none: a name in it is not the one that was meant."""
     if any(_REPLACEMENT in text for text in texts if isinstance(text, str)):
         raise UnreadableShape("it holds bytes that are no text")
