@@ -52,11 +52,20 @@ def obtain(release: str) -> Path:
     """The root file system's path. Read only by agreement: hosts stand on it with an overlay each."""
     return (
         cache.obtain(
-            cache.item_name(f"rootfs-{release}", *_recipe(release)),
+            cache.item_name(_build_name(release), *_recipe(release)),
             lambda item: _build(release, item),
         )
         / "root"
     )
+
+
+def _build_name(release: str) -> str:
+    """What a root file system is called: what it is besides its release comes first.
+
+    So `rootfs-trixie-*` in the cache is whole hosts alone, and scripts of others find them by that.
+    """
+    base, _dash, variant = release.partition("-")
+    return f"{variant}-rootfs-{base}".lstrip("-")
 
 
 def _recipe(release: str) -> list[str]:
