@@ -60,13 +60,13 @@ class Files:
         return (
             None
             if backing is None
-            else header.Backing(_resolve(path, backing.path), backing.format)
+            else header.Backing(resolve_path(path, backing.path), backing.format)
         )
 
     def read_data_file(self, path: str) -> str | None:
         """Return the path of the file in which the qcow2 image at ``path`` keeps its data, as read_backing()."""
         name = header.read_data_file(self._read_head(path))
-        return None if name is None else _resolve(path, name)
+        return None if name is None else resolve_path(path, name)
 
     def _read_head(self, path: str) -> bytes:
         if not self._is_local:
@@ -84,7 +84,7 @@ class Files:
             os.close(descriptor)
 
 
-def _resolve(image_path: str, name: str) -> str:
+def resolve_path(image_path: str, name: str) -> str:
     """Return the path of a file that an image names; it may do so as seen from its own folder."""
     return _normalise(posixpath.join(posixpath.dirname(image_path), name))
 

@@ -19,7 +19,12 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue import
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import HeadroomError
 from ansible_collections.headroom.libvirt.plugins.module_utils._image import header
 from ansible_collections.headroom.libvirt.plugins.module_utils._layers import layers
+from ansible_collections.headroom.libvirt.plugins.module_utils._layers.files import (
+    Files,
+    resolve_path,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._layers.stored import read_storage
+from ansible_collections.headroom.libvirt.plugins.module_utils._uris import leads_here
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
     domain_xml,
     domains,
@@ -120,7 +125,7 @@ def _read_disk(
     chain = tuple(map(str, lower))
     base, same = _find_base(destination, chain)
     image_format, head = disk.format or "raw", _read_head(volume)
-    hidden = header.find_hidden(head, image_format, is_copied_whole=not domains.is_active(domain))
+    files = None if domains.is_active(domain) else Files(is_local=leads_here(source.uri))
     return SourceDisk(
         target=disk.target,
         device=disk.device,
@@ -139,8 +144,37 @@ def _read_disk(
         base_there=base,
         base_is_same=same,
         cache=disk.cache,
-        obstacles=hidden,
+        obstacles=_find_hidden(head, image_format, path or "", chain, files),
         looks_like=header.detect_disk_format(head) if image_format == "raw" else None,
+    )
+
+
+def _find_hidden(
+    head: bytes, image_format: str, path: str, chain: t.Sequence[str], files: Files | None
+) -> tuple[str, ...]:
+    """Return what a disk's file says that its definition does not, as find_obstacles(); ``files`` where it is off."""
+    hidden = header.find_hidden(head, image_format, is_copied_whole=files is not None)
+    if files is None or not head or image_format != "qcow2":
+        return hidden
+    return (*hidden, *find_other_base(files, path, header.read_backing(head), chain))
+
+
+def find_other_base(
+    files: Files, path: str, backing: header.Backing | None, chain: t.Sequence[str]
+) -> tuple[str, ...]:
+    """Return why an image cannot be copied as a file, as find_obstacles(): its definition has another base than it.
+
+    The guest runs by its definition, and its copy would by what its file says.
+    """
+    named = None if backing is None else resolve_path(path, backing.path)
+    stated = chain[0] if chain else None
+    if named == stated:
+        return ()
+    keys = [set() if file is None else set(files.identify(file)) for file in (named, stated)]
+    if not keys[0].isdisjoint(keys[1]):
+        return ()
+    return (
+        f"stands on {named or 'nothing'} by its file, and on {stated or 'nothing'} by its definition",
     )
 
 
