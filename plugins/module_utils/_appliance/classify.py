@@ -19,6 +19,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Un
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import domain_schema
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.domain_xml import (
     describe_address,
+    find_writable_firmware,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.element_xml import (
     read_attribute,
@@ -85,6 +86,7 @@ _HARDWARE_OPTIONS: t.Final = frozenset(
 def refuse_unclonable(root: Element) -> None:
     """Raise Unsupported naming each device of the domain that cannot be cloned, and what to do instead."""
     findings = [
+        *_find_firmware(root),
         *_find_disks(root),
         *_find_host_devices(root),
         *_find_interfaces(root),
@@ -106,12 +108,22 @@ def refuse_unclonable(root: Element) -> None:
 
 def refuse_unknown(root: Element) -> None:
     """Raise Unsupported naming each element and attribute that the table of libvirt's schema does not have."""
-    unknown = ["/".join(path) for path in domain_schema.find_places(root, None)]
+    places = dict.fromkeys(domain_schema.find_places(root, None))
+    unknown = ["/".join(path) for path in places]
     if unknown:
         raise Unsupported(
             f"the domain has {', '.join(unknown)}, which this release does not know: it cannot say whether each clone "
             "may have that too. Give a template without it, or, if clones may share it, write unknown_elements: keep.",
             unknown=unknown,
+        )
+
+
+def _find_firmware(root: Element) -> t.Iterator[Finding]:
+    path = find_writable_firmware(root)
+    if path is not None:
+        yield (
+            f"the firmware {path}, which it may write",
+            "Use firmware='efi', or a loader with readonly='yes' and an NVRAM of its own.",
         )
 
 

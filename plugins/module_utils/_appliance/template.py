@@ -239,6 +239,9 @@ def _strip_firmware(root: Element) -> None:
         loader.attrib.update({name: value for name, value in asked.items() if value is not None})
         if not loader.attrib:
             system.remove(loader)
+    elif loader is not None and loader.get("type") == "pflash" and system.find("nvram") is not None:
+        # Without an NVRAM beside it libvirt would take it for one that the machine may write.
+        loader.set("readonly", loader.get("readonly", "yes"))
     keep = () if chosen else ("template", "templateFormat", "format")
     for variables in [*system.findall("nvram"), *system.findall("varstore")]:
         variables.text = None

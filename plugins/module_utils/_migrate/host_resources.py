@@ -23,6 +23,7 @@ import typing as t
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import domain_schema
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.domain_xml import (
     find_host_devices,
+    find_writable_firmware,
     read_nvram,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.element_xml import (
@@ -222,6 +223,9 @@ def _read_system(root: etree._Element) -> t.Iterator[HostResource]:
         path = (root.findtext(f"os/{name}") or "").strip()
         if path:
             yield _make_file("firmware", f"the guest's {name}", path)
+    written = find_writable_firmware(root)
+    if written is not None:
+        yield _make_refused("nvram", "the guest's firmware, which it writes into", written)
     yield from _read_settings(root.find("os/nvram"), root.find("os/varstore"))
     for element in root.iterfind("os/*[@template]"):
         yield _make_file(

@@ -118,6 +118,18 @@ def read(root: etree._Element) -> Definition:
     )
 
 
+def find_writable_firmware(root: etree._Element) -> str | None:
+    """Return the path of a firmware that keeps its variables in itself, so that it is one machine's; None for others.
+
+    libvirt takes one for that which is not said to be read-only and has no NVRAM beside it.
+    """
+    loader = root.find("os/loader[@type='pflash']")
+    if loader is None or root.find("os[@firmware]") is not None:
+        return None
+    default = "no" if root.find("os/nvram") is None else "yes"
+    return (loader.text or "").strip() if loader.get("readonly", default) == "no" else None
+
+
 def read_nvram(element: etree._Element | None) -> str | None:
     """Return the path of the settings of a domain's firmware; None where there are none, or they are in no file.
 

@@ -37,6 +37,12 @@ REFUSED = {
     "an ACPI table": domain(
         system="<type>hvm</type><acpi><table type='slic'>/srv/slic.bin</table></acpi>"
     ),
+    "a firmware that the machine writes into": domain(
+        system="<type>hvm</type><loader readonly='no' type='pflash'>/srv/OVMF.fd</loader>"
+    ),
+    "a firmware without variables elsewhere": domain(
+        system="<type>hvm</type><loader type='pflash'>/srv/OVMF.fd</loader>"
+    ),
     "a file in the firmware configuration": domain(
         "<sysinfo type='fwcfg'><entry name='opt/com.coreos/config' file='/srv/a.ign'/></sysinfo>"
     ),
@@ -120,6 +126,13 @@ def test_an_emptied_drive_may_have_held_anything() -> None:
 
 # {situation: (domain, texts that the template has, texts that it has not)}
 MADE = {
+    "a firmware with variables elsewhere": (
+        domain(
+            system="<type>hvm</type><loader type='pflash'>/srv/CODE.fd</loader><nvram>/srv/a</nvram>"
+        ),
+        ('<loader type="pflash" readonly="yes">/srv/CODE.fd',),
+        ("/srv/a<",),
+    ),
     "a card's own address": (
         domain(
             devices="<interface type='user'><ip family='ipv4' address='192.0.2.44' prefix='24'/></interface>"

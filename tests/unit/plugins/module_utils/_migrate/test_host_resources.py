@@ -383,6 +383,18 @@ def test_the_firmware_and_a_kernel_are_files() -> None:
     assert paths == ["/f/OVMF.fd", "/b/vmlinuz", "/b/initrd", "/n", "/f/VARS.fd", "/f/slic"]
 
 
+def test_a_firmware_that_the_guest_writes_into_stays_where_it_is() -> None:
+    """Its variables are in it: that of the other host has others."""
+    for loader in (
+        "<loader type='pflash'>/f/a.fd</loader>",
+        "<loader type='pflash' readonly='no'>/f/a.fd</loader>",
+    ):
+        firmware, written = resources(system=loader)
+        assert (firmware.proof, written.proof, written.path) == ("file", "none", "/f/a.fd")
+    (firmware,) = resources(system="<loader type='pflash' readonly='yes'>/f/a.fd</loader>")
+    assert firmware.proof == "file"
+
+
 @pytest.mark.parametrize(
     ("top", "check", "path", "proof"),
     [
