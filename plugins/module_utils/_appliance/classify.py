@@ -170,6 +170,8 @@ def _find_interfaces(root: Element) -> t.Iterator[Finding]:
                 f"the network interface {device} (direct, passthrough)",
                 "Use the mode bridge, or a libvirt network.",
             )
+        elif kind == "vhostuser" and interface.find("backend[@type='passt']") is not None:
+            continue  # libvirt starts a passt for each machine
         elif kind in _PASSED_ON:
             remedy = (
                 "Use a libvirt network with <forward mode='hostdev'>, which gives each clone a "

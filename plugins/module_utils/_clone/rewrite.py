@@ -33,6 +33,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._virt.element_xml
     format_cpus,
     parse_cpus,
     parse_element,
+    read_size_bytes,
     serialise,
 )
 
@@ -147,6 +148,15 @@ def _put_memory(root: etree._Element, size: int) -> None:
             size,
             "cannot be set, since the template divides its memory into NUMA cells or slots",
             "Leave it out, or make an appliance from a template without them.",
+        )
+    limit = read_size_bytes(root.find("memtune/hard_limit"))
+    if 0 < limit < size:
+        raise InvalidInput(
+            "memory",
+            size,
+            f"is more than the template lets the host give it (memtune/hard_limit: {limit} bytes), so that the kernel "
+            "would end the clone",
+            "Ask for less, or make an appliance from a template without that limit.",
         )
     for tag in ("memory", "currentMemory"):
         element = root.find(tag)

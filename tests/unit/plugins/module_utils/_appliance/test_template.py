@@ -126,6 +126,13 @@ def test_an_emptied_drive_may_have_held_anything() -> None:
 
 # {situation: (domain, texts that the template has, texts that it has not)}
 MADE = {
+    "a card that libvirt starts a passt for": (
+        domain(
+            devices="<interface type='vhostuser'><backend type='passt' logFile='/l/a'/><source dev='eth0'/></interface>"
+        ),
+        ("passt", "eth0"),
+        ("/l/a",),
+    ),
     "a firmware with variables elsewhere": (
         domain(
             system="<type>hvm</type><loader type='pflash'>/srv/CODE.fd</loader><nvram>/srv/a</nvram>"

@@ -274,6 +274,18 @@ def test_memory_is_set_at_once_with_what_the_balloon_leaves() -> None:
     assert element_xml.read_size_bytes(root.find("currentMemory")) == 512 << 20
 
 
+@pytest.mark.parametrize(("limit", "fits"), [("1", False), ("2", True), ("9007199254740991", True)])
+def test_no_more_memory_than_the_host_may_give(limit: str, fits: bool) -> None:
+    """Beyond its limit the kernel ends a guest; the largest number is libvirt's word for none."""
+    tuning = f"<memtune><hard_limit unit='GiB'>{limit}</hard_limit></memtune>"
+    text = plain().replace("<vcpu>", f"{tuning}<vcpu>")
+    if fits:
+        assert "hard_limit" in clone(text, overrides=Overrides(memory_bytes=2 << 30))
+    else:
+        with pytest.raises(InvalidInput, match="memtune/hard_limit: 1073741824 bytes"):
+            clone(text, overrides=Overrides(memory_bytes=2 << 30))
+
+
 def test_memory_in_cells_is_not_guessed() -> None:
     text = plain().replace(
         '<cpu mode="host-model"/>', "<cpu><numa><cell id='0' cpus='0' memory='1'/></numa></cpu>"
