@@ -19,6 +19,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import In
 _IEC_UNIT = re.compile(r"(?<=[KMGTPE])iB$", re.IGNORECASE)
 _BARE_NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?")
 MIB: t.Final = 1024**2
+_MOST_BYTES: t.Final = 2**63 - 1  # of a file, and of all that libvirt takes
 _DECIMAL = re.compile(r"(?P<number>[0-9.]+)\s*(?P<unit>[KMGTPE])B", re.IGNORECASE)
 
 
@@ -28,21 +29,26 @@ def parse_size(option: str, value: str) -> int:
     As in libvirt: ``G`` and ``GiB`` are powers of 1024, ``GB`` is one of 1000. Raises InvalidInput naming ``option``.
     """
     try:
-        decimal = _DECIMAL.fullmatch(value.strip())
-        if decimal:
-            return int(
-                fractions.Fraction(decimal["number"])
-                * 1000 ** ("KMGTPE".index(decimal["unit"].upper()) + 1)
-            )
-        size = human_to_bytes(_IEC_UNIT.sub("", value.strip()))
-    except ValueError as error:
+        return _read_bytes(value.strip())
+    except (OverflowError, ValueError) as error:
         raise InvalidInput(
             option,
             value,
             "is not a size",
             "Write a number with a unit, for example 512MiB or 10GiB.",
         ) from error
-    return int(size)
+
+
+def _read_bytes(text: str) -> int:
+    decimal = _DECIMAL.fullmatch(text)
+    if decimal is None:
+        size = int(human_to_bytes(_IEC_UNIT.sub("", text)))
+    else:
+        factor = 1000 ** ("KMGTPE".index(decimal["unit"].upper()) + 1)
+        size = int(fractions.Fraction(decimal["number"]) * factor)
+    if size > _MOST_BYTES:
+        raise OverflowError
+    return size
 
 
 def parse_rate(option: str, value: str) -> int:
