@@ -7,7 +7,10 @@
 from __future__ import annotations
 
 import argparse
+import concurrent.futures
+import contextlib
 import dataclasses
+import queue
 import random
 import secrets
 import shlex
@@ -119,6 +122,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--release", default="trixie", help="the hosts' Debian release(s) (default: %(default)s)"
     )
+    parser.add_argument(
+        "--jobs",
+        type=int,
+        default=1,
+        help="cells at a time, each in a lab of its own (default: %(default)s)",
+    )
     parser.add_argument("--lab", help="a lab of three hosts that is up, in place of one of its own")
 
 
@@ -143,13 +152,39 @@ def run_cells(options: argparse.Namespace, cells: t.Sequence[Cell], group: str) 
     if options.list:
         print("\n".join(cell.id for cell in chosen))
         return 0
-    outcomes: list[tuple[Cell, Outcome]] = []
-    with open_scene(options.release, 3, options.lab) as scene:
-        for cell in chosen:
-            outcomes.append((cell, run_cell(scene, cell)))
-            print(describe(*outcomes[-1]), flush=True)
+    with contextlib.ExitStack() as stack:
+        scenes = [
+            stack.enter_context(open_scene(options.release, 3, options.lab))
+            for _job in range(1 if options.lab else min(options.jobs, len(chosen)))
+        ]
+        outcomes = run_side_by_side(scenes, chosen)
     print(table(outcomes))
     return 0 if outcomes and all(is_as_expected(*pair) for pair in outcomes) else 1
+
+
+def run_side_by_side(
+    scenes: t.Sequence[Scene], chosen: t.Sequence[Cell]
+) -> list[tuple[Cell, Outcome]]:
+    """Run cells, as many at a time as there are scenes, and print each as it ends."""
+    idle: queue.SimpleQueue[Scene] = queue.SimpleQueue()
+    for scene in scenes:
+        idle.put(scene)
+
+    def run(cell: Cell) -> tuple[Cell, Outcome]:
+        scene = idle.get()
+        try:
+            outcome = run_cell(scene, cell)
+        finally:
+            idle.put(scene)
+        print(describe(cell, outcome), flush=True)
+        return cell, outcome
+
+    threads = concurrent.futures.ThreadPoolExecutor(max(1, len(scenes)))
+    try:
+        return list(threads.map(run, chosen))
+    finally:
+        # whoever interrupts does not wait for those that are under way: their hosts are about to go
+        threads.shutdown(wait=False, cancel_futures=True)
 
 
 def run_cell(scene: Scene, cell: Cell) -> Outcome:

@@ -10,6 +10,7 @@ Modules run without Ansible's command, which takes longer than most of them: its
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import shlex
@@ -27,6 +28,7 @@ if t.TYPE_CHECKING:
 # the system's Python, as for ./dev lab
 _LAB = ("/usr/bin/python3", "-m", "lab")
 _ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT / "tests")}
+_NUMBERS = itertools.count(1)
 _MODULES = "/root/on_host"
 # unpacked, so that Python keeps what it has compiled
 _UNPACK = (
@@ -126,7 +128,7 @@ def _describe(lab: str, command: str, *words: str) -> dict[str, t.Any]:
 def lab(release: str, number: int = 2, name: str | None = None) -> Iterator[Hosts]:
     """Yield the hosts of a lab of our own; of one that is up already if that is named."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    own = name or f"moving-{os.getpid()}"
+    own = name or f"moving-{os.getpid()}-{next(_NUMBERS)}"
     try:
         up = ["up", "--hosts", str(number), "--release", release]
         yield Hosts(own, _describe(own, *(up if name is None else ["status"])))

@@ -6,12 +6,16 @@ from __future__ import annotations
 
 import argparse
 import collections
+import threading
 import typing as t
 
 import pytest
 
 from faults import cells, clocks, finish, full, known_red, others, pairs, power, second
 from faults.cells import Cell, Outcome
+
+if t.TYPE_CHECKING:
+    from faults.scene import Scene
 
 GROUPS = (others, second, finish, power, full, clocks)
 CELL = Cell("others", "a cell", lambda _scene, _outcome: None)
@@ -98,3 +102,21 @@ def test_what_modules_said_is_told_with_the_cell() -> None:
     text = cells.describe(CELL, outcome)
     assert "task failed: there is no room" in text
     assert "WRONG: two guests" in text
+
+
+def test_cells_side_by_side_each_have_hosts_of_their_own() -> None:
+    scenes = [t.cast("Scene", object()), t.cast("Scene", object())]
+    together = threading.Barrier(len(scenes), timeout=10)
+    used: list[Scene] = []
+
+    def run(scene: Scene, outcome: Outcome) -> None:
+        together.wait()
+        used.append(scene)
+        outcome.acted = "code 0"
+        together.wait()
+
+    chosen = [Cell("others", name, run) for name in "abcd"]
+    outcomes = cells.run_side_by_side(scenes, chosen)
+    assert [cell.name for cell, _outcome in outcomes] == ["a", "b", "c", "d"]
+    assert [outcome.problems for _cell, outcome in outcomes] == [[], [], [], []]
+    assert set(used[:2]) == set(used[2:]) == set(scenes)
