@@ -128,11 +128,16 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         default=1,
         help="cells at a time, each in a lab of its own (default: %(default)s)",
     )
-    parser.add_argument("--lab", help="a lab of three hosts that is up, in place of one of its own")
+    parser.add_argument("--lab", help="a lab that is up, in place of one of its own")
 
 
-def run_cells(options: argparse.Namespace, cells: t.Sequence[Cell], group: str) -> int:
-    """Run the cells, print each as it ends, then a table; 1 unless all hold but those that are known not to."""
+def run_cells(
+    options: argparse.Namespace, cells: t.Sequence[Cell], group: str, *, hosts: int = 2
+) -> int:
+    """Run the cells, print each as it ends, then a table; 1 unless all hold but those that are known not to.
+
+    ``hosts`` is how many the group needs: one that only stands by takes as long to look at as the others.
+    """
     seed = secrets.randbelow(10**6) if options.seed is None else options.seed
     wanted = [words.split() for words in options.cell.split("|")]
     chosen = [
@@ -154,7 +159,7 @@ def run_cells(options: argparse.Namespace, cells: t.Sequence[Cell], group: str) 
         return 0
     with contextlib.ExitStack() as stack:
         scenes = [
-            stack.enter_context(open_scene(options.release, 3, options.lab))
+            stack.enter_context(open_scene(options.release, hosts, options.lab))
             for _job in range(1 if options.lab else min(options.jobs, len(chosen)))
         ]
         outcomes = run_side_by_side(scenes, chosen)

@@ -61,11 +61,6 @@ class Scene:
         """Where it is moved to."""
         return self.hosts.names[1]
 
-    @property
-    def third(self) -> str:
-        """A host that has no part in the first move."""
-        return self.hosts.names[2]
-
     def ssh(self, host: str, script: str) -> str:
         """What a shell script prints on a host, whatever its exit code; its errors too."""
         return self.hosts.ssh(host, f"exec 2>&1\n{script}", check=False).strip()

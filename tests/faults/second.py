@@ -90,7 +90,7 @@ SECONDS: t.Final = (
 
 def run(options: argparse.Namespace) -> int:
     """Run the cells that the options choose."""
-    return cells.run_cells(options, list_cells(), "second")
+    return cells.run_cells(options, list_cells(), "second", hosts=3)
 
 
 def list_cells() -> list[Cell]:
