@@ -15,6 +15,7 @@ from faults import (
     appliance,
     clocks,
     clone,
+    every,
     finish,
     full,
     migrate,
@@ -53,6 +54,7 @@ FAULTS: dict[str, Faults] = {
     "full": full,
     "clocks": clocks,
     "random": pairs,
+    "all": every,
 }
 
 

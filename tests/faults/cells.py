@@ -56,11 +56,12 @@ class Outcome:
 
 @dataclasses.dataclass(frozen=True)
 class Cell:
-    """One situation of a group; ``run`` brings it about on a scene and returns what came of it."""
+    """One situation of a group; ``run`` brings it about on a scene of so many ``hosts``."""
 
     group: str
     name: str
     run: t.Callable[[Scene, Outcome], None]
+    hosts: int = 2
 
     @property
     def id(self) -> str:
@@ -131,13 +132,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--lab", help="a lab that is up, in place of one of its own")
 
 
-def run_cells(
-    options: argparse.Namespace, cells: t.Sequence[Cell], group: str, *, hosts: int = 2
-) -> int:
-    """Run the cells, print each as it ends, then a table; 1 unless all hold but those that are known not to.
-
-    ``hosts`` is how many the group needs: one that only stands by takes as long to look at as the others.
-    """
+def run_cells(options: argparse.Namespace, cells: t.Sequence[Cell], group: str) -> int:
+    """Run the cells, print each as it ends, then a table; 1 unless all hold but those that are known not to."""
     seed = secrets.randbelow(10**6) if options.seed is None else options.seed
     wanted = [words.split() for words in options.cell.split("|")]
     chosen = [
@@ -157,6 +153,8 @@ def run_cells(
     if options.list:
         print("\n".join(cell.id for cell in chosen))
         return 0
+    # one host more than is needed takes as long to look at as the others
+    hosts = max((cell.hosts for cell in chosen), default=2)
     with contextlib.ExitStack() as stack:
         scenes = [
             stack.enter_context(open_scene(options.release, hosts, options.lab))

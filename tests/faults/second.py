@@ -90,12 +90,14 @@ SECONDS: t.Final = (
 
 def run(options: argparse.Namespace) -> int:
     """Run the cells that the options choose."""
-    return cells.run_cells(options, list_cells(), "second", hosts=3)
+    return cells.run_cells(options, list_cells(), "second")
 
 
 def list_cells() -> list[Cell]:
     """One a second operation."""
-    return [Cell("second", second.name, functools.partial(_run, second)) for second in SECONDS]
+    return [
+        Cell("second", second.name, functools.partial(_run, second), hosts=3) for second in SECONDS
+    ]
 
 
 def _run(second: Second, scene: Scene, outcome: Outcome) -> None:

@@ -11,7 +11,7 @@ import typing as t
 
 import pytest
 
-from faults import cells, clocks, finish, full, known_red, others, pairs, power, second
+from faults import cells, clocks, every, finish, full, known_red, others, pairs, power, second
 from faults.cells import Cell, Outcome
 
 if t.TYPE_CHECKING:
@@ -120,3 +120,8 @@ def test_cells_side_by_side_each_have_hosts_of_their_own() -> None:
     assert [cell.name for cell, _outcome in outcomes] == ["a", "b", "c", "d"]
     assert [outcome.problems for _cell, outcome in outcomes] == [[], [], [], []]
     assert set(used[:2]) == set(used[2:]) == set(scenes)
+
+
+def test_all_are_the_cells_of_every_group() -> None:
+    ids = sorted(cell.id for group in GROUPS for cell in group.list_cells())
+    assert sorted(cell.id for cell in every.list_cells()) == ids
