@@ -22,6 +22,7 @@ from pathlib import Path
 
 from faults.known_red import KNOWN_RED, PROVEN
 from faults.scene import Scene, open_scene
+from moving.hosts import end_when_told
 
 if t.TYPE_CHECKING:
     from faults.operations import Moment, Operation
@@ -153,16 +154,27 @@ def run_cells(options: argparse.Namespace, cells: t.Sequence[Cell], group: str) 
     if options.list:
         print("\n".join(cell.id for cell in chosen))
         return 0
-    # one host more than is needed takes as long to look at as the others
-    hosts = max((cell.hosts for cell in chosen), default=2)
     with contextlib.ExitStack() as stack:
-        scenes = [
-            stack.enter_context(open_scene(options.release, hosts, options.lab))
-            for _job in range(1 if options.lab else min(options.jobs, len(chosen)))
-        ]
+        scenes = _open_scenes(options, chosen, stack)
         outcomes = run_side_by_side(scenes, chosen)
     print(table(outcomes))
     return 0 if outcomes and all(is_as_expected(*pair) for pair in outcomes) else 1
+
+
+def _open_scenes(
+    options: argparse.Namespace, chosen: t.Sequence[Cell], stack: contextlib.ExitStack
+) -> list[Scene]:
+    """Make the scenes side by side, each in a lab of its own, that the stack takes down."""
+    end_when_told()
+    # one host more than is needed takes as long to look at as the others
+    hosts = max((cell.hosts for cell in chosen), default=2)
+    jobs = 1 if options.lab else max(1, min(options.jobs, len(chosen)))
+
+    def open_one(_job: int) -> Scene:
+        return stack.enter_context(open_scene(options.release, hosts, options.lab))
+
+    with concurrent.futures.ThreadPoolExecutor(jobs) as threads:
+        return list(threads.map(open_one, range(jobs)))
 
 
 def run_side_by_side(
@@ -182,7 +194,7 @@ def run_side_by_side(
         print(describe(cell, outcome), flush=True)
         return cell, outcome
 
-    threads = concurrent.futures.ThreadPoolExecutor(max(1, len(scenes)))
+    threads = concurrent.futures.ThreadPoolExecutor(len(scenes))
     try:
         return list(threads.map(run, chosen))
     finally:

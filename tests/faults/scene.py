@@ -123,6 +123,7 @@ def open_scene(release: str, number: int, name: str | None) -> Iterator[Scene]:
                 guest.keep(scene.source)
                 yield scene
             finally:
-                scene.everywhere(_CLEAN)
-                for host in hosts.names:
-                    hosts.link(host, "--rate", "none", "--up")
+                if name is not None:  # else its hosts go
+                    scene.everywhere(_CLEAN)
+                    for host in hosts.names:
+                        hosts.link(host, "--rate", "none", "--up")

@@ -16,6 +16,7 @@ import os
 import shlex
 import signal
 import subprocess
+import threading
 import typing as t
 
 from bench import bundle
@@ -124,10 +125,16 @@ def _describe(lab: str, command: str, *words: str) -> dict[str, t.Any]:
     return dict(json.loads(done.stdout))
 
 
+def end_when_told() -> None:
+    """Have SIGTERM end this program as Ctrl-C does, with all labs taken down. Only its main thread can say so."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
 @contextlib.contextmanager
 def lab(release: str, number: int = 2, name: str | None = None) -> Iterator[Hosts]:
     """Yield the hosts of a lab of our own; of one that is up already if that is named."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    end_when_told()
     own = name or f"moving-{os.getpid()}-{next(_NUMBERS)}"
     try:
         up = ["up", "--hosts", str(number), "--release", release]
