@@ -118,7 +118,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--slice",
         type=int,
         metavar="N",
-        help="only N of those that are proven to hold, chosen by the seed",
+        help="only N of those that are proven to hold, or with --unproven of the others, chosen by the seed",
     )
     parser.add_argument("--seed", type=int, help="of what is chosen (default: a new one)")
     parser.add_argument(
@@ -144,10 +144,13 @@ def run_cells(options: argparse.Namespace, cells: t.Sequence[Cell], group: str) 
         chosen = [cell for cell in chosen if cell.id not in PROVEN]
     if options.slice is not None:
         print(
-            f"seed {seed}: ./dev faults {group} --slice {options.slice} --seed {seed}", flush=True
+            f"seed {seed}: ./dev faults {group}{' --unproven' * options.unproven} "
+            f"--slice {options.slice} --seed {seed}",
+            flush=True,
         )
-        proven = [cell for cell in chosen if cell.id in PROVEN]
-        chosen = random.Random(seed).sample(proven, min(options.slice, len(proven)))  # noqa: S311
+        if not options.unproven:
+            chosen = [cell for cell in chosen if cell.id in PROVEN]
+        chosen = random.Random(seed).sample(chosen, min(options.slice, len(chosen)))  # noqa: S311
         if not chosen:
             print("no cell of the group is proven yet")
             return NOTHING_PROVEN

@@ -70,6 +70,9 @@ def test_a_slice_is_drawn_from_what_is_proven(
     assert cells.run_cells(options, [CELL, other], "others") == 0
     assert capsys.readouterr().out.splitlines()[1:] == [CELL.id]
     assert cells.run_cells(options, [other], "others") == cells.NOTHING_PROVEN
+    options.unproven = True
+    assert cells.run_cells(options, [CELL, other], "others") == 0
+    assert capsys.readouterr().out.splitlines()[-1:] == [other.id]
 
 
 @pytest.mark.parametrize(
