@@ -67,8 +67,9 @@ _JOURNAL: t.Final = Shortage(
     _fill(_STATE),
     f"rm -f {_STATE}/filler",
 )
+# twice what the guest takes, and more, as a capture copies it
 _SOURCE_POOL: t.Final = Shortage(
-    "source's pool", "source", _small(IMAGES, "size=160M"), _fill(IMAGES), _empty(IMAGES)
+    "source's pool", "source", _small(IMAGES, "size=200M"), _fill(IMAGES), _empty(IMAGES)
 )
 _TARGET_POOL: t.Final = Shortage(
     "target's pool", "target", _small(IMAGES, "size=160M"), _fill(IMAGES), _empty(IMAGES)
