@@ -42,6 +42,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._virt.libvirt_dep
 
 from . import addresses, host_resources
 from .facts import Cpu, Facts, GuestState, Hardware, Reach
+from .xml import NVRAM
 
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._virt.storage_xml import Pool
@@ -76,8 +77,7 @@ def gather_facts(
     )
     named = domains.find(destination, plan.destination_name)
     destination_paths = [disk.destination_path for disk in plan.disks_to_move]
-    needed = [disk.backing_path for disk in plan.disks_to_move if disk.backing_path]
-    needed += [hardware.nvram] if hardware.nvram else []
+    needed = _list_needed(source, plan, hardware.nvram)
     return Facts(
         hardware=hardware,
         source_uuid=node.read_capabilities(source).uuid,
@@ -116,6 +116,16 @@ def gather_facts(
             resource: prove(destination, resource, hardware.arch) for resource in hardware.resources
         },
     )
+
+
+def _list_needed(source: Connection, plan: MigrationPlan, nvram: str | None) -> list[str]:
+    """Return the paths of which it matters whether the destination has a file there."""
+    needed = [disk.backing_path for disk in plan.disks_to_move if disk.backing_path]
+    needed += [disk.destination_path for disk in plan.disks_to_move if disk.target == NVRAM]
+    # a machine that was never started has none yet: libvirt makes them from a template, on whichever host
+    if nvram and folders.does_file_exist(source, nvram) is not False:
+        needed.append(nvram)
+    return needed
 
 
 def read_state(domain: libvirt.virDomain, plan: MigrationPlan) -> GuestState:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import types
 import typing as t
 
 import pytest
@@ -18,6 +19,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.host_res
     HostResource,
     Proof,
 )
+from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.model import DiskPlan
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import folders, storage
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
     Connection,
@@ -183,3 +185,18 @@ def test_a_host_is_reached_at_any_of_its_addresses(
     )
     plan = t.cast("MigrationPlan", None)
     assert inspection._try_to_reach(connection, plan) == reach
+
+
+@pytest.mark.parametrize(
+    ("exists", "needed"),
+    [(True, ["/n/a.fd", "/n/a.fd"]), (None, ["/n/a.fd", "/n/a.fd"]), (False, ["/n/a.fd"])],
+)
+def test_settings_that_no_host_has_yet_are_not_looked_for(
+    monkeypatch: pytest.MonkeyPatch, connection: Connection, exists: bool | None, needed: list[str]
+) -> None:
+    """F3: a UEFI guest that was never started may move; where its settings go is looked at in any case."""
+    settings = DiskPlan("nvram", "bring", "goes along", "/n/a.fd", "/n/a.fd")
+    plan = t.cast("MigrationPlan", types.SimpleNamespace(disks_to_move=(settings,)))
+    monkeypatch.setattr(folders, "does_file_exist", lambda *_unused: exists)
+    assert inspection._list_needed(connection, plan, "/n/a.fd") == needed
+    assert inspection._list_needed(connection, plan, None) == ["/n/a.fd"]
