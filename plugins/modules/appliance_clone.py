@@ -225,6 +225,7 @@ options:
   network_config:
     description:
       - The network configuration for cloud-init, of version 1 or 2. Without it, the first card asks DHCP.
+      - All clones of the task get the same. Where it holds addresses and they are several, RV(notes) says so.
       - It is not logged, and no result repeats it.
     type: dict
   quota:

@@ -25,6 +25,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue.manife
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Conflict, NotFound
 from ansible_collections.headroom.libvirt.plugins.module_utils._layers import disk_copy
 from ansible_collections.headroom.libvirt.plugins.module_utils._network import apply
+from ansible_collections.headroom.libvirt.plugins.module_utils._text import join_names
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
     capabilities,
     domain_xml,
@@ -38,7 +39,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.metadata import Metadata
 
 from . import extras, modes, plan, quota, reflink, rewrite, tenants
-from .seed import iso
+from .seed import iso, seed
 
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue.catalogue import (
@@ -154,6 +155,7 @@ def make_plan(
     if clones:
         consoles.check_password(root, request.overrides.console_password)
         notes += consoles.describe_protection(root, request.overrides.console_password)
+        notes += _describe_seed(request, len(names))
         plan.check_memory(manifest, hardware.memory_bytes)
         _check_networks(connection, hardware, running=request.state == "running")
         _check_volumes(pool, request, choice.mode, clones, gone)
@@ -161,6 +163,17 @@ def make_plan(
     return ClonePlan(
         request, manifest, pool, platform, selection, choice, clones, hardware, tuple(notes), paths
     )
+
+
+def _describe_seed(request: CloneRequest, machines: int) -> list[str]:
+    """Return a sentence on what the clones of a task are told alike, though each would need its own."""
+    shared = [] if request.seed is None or machines < 2 else seed.list_shared(request.seed)
+    if not shared:
+        return []
+    return [
+        f"All {machines} clones are told {join_names(shared)}, so that they are in each other's way. Make one clone a "
+        "task, or leave it to DHCP, addresses and their own names."
+    ]
 
 
 def _check_foreign(catalogue: Catalogue, manifest: Manifest, network: str | None) -> Manifest:

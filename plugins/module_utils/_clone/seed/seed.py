@@ -28,6 +28,8 @@ _USER_DATA: t.Final = re.compile(
     re.IGNORECASE,
 )
 _OURS: t.Final = "instance-id"
+# Below these a network configuration names other machines.
+_OF_OTHERS: t.Final = frozenset({"nameservers", "routes", "routing-policy", "match", "parameters"})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,6 +49,26 @@ def read(user_data: t.Any, meta_data: t.Any, network_config: t.Any) -> Seed:
         meta_data={} if meta_data is None else _make_meta_data(meta_data),
         network_config=None if network_config is None else _make_network_config(network_config),
     )
+
+
+def list_shared(seed: Seed) -> list[str]:
+    """Return, as keys of options, what a seed says of all its clones though only one machine can have it."""
+    shared = [
+        f"meta_data.{key}" for key in ("local-hostname", "local_hostname") if key in seed.meta_data
+    ]
+    if _has_address(seed.network_config):
+        shared.append("the addresses in network_config")
+    return shared
+
+
+def _has_address(config: t.Any) -> bool:
+    """Return whether a network configuration of either version gives a card an address, as no server does."""
+    if isinstance(config, (list, tuple)):
+        return any(map(_has_address, config))
+    if not isinstance(config, dict) or config.get("type") == "nameserver":
+        return False
+    own = {key: value for key, value in config.items() if key not in _OF_OTHERS}
+    return bool(own.get("addresses")) or "address" in own or any(map(_has_address, own.values()))
 
 
 def make_files(seed: Seed, name: str, uuid: str) -> dict[str, bytes]:

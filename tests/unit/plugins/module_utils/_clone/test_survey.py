@@ -22,6 +22,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue.proven
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone import survey
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone.model import Overrides
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone.plan import CloneRequest
+from ansible_collections.headroom.libvirt.plugins.module_utils._clone.seed.seed import Seed
 from ansible_collections.headroom.libvirt.plugins.modules.appliance import ARGUMENTS
 
 if t.TYPE_CHECKING:
@@ -100,3 +101,14 @@ def test_what_is_registered_from_here_is_known(
     else:
         plan = survey.make_plan(shelf, request, provenance=open_provenance(journal.path))
         assert plan.hardware.interfaces[0].source == "br-mgmt"
+
+
+def test_several_clones_that_are_told_one_name_are_told_of(
+    shelf: Catalogue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(survey, "_check_extras", lambda *_arguments: None)
+    one = dataclasses.replace(ONE, seed=Seed(meta_data={"local-hostname": "only"}))
+    assert not [note for note in survey.make_plan(shelf, one).notes if "told" in note]
+    both = dataclasses.replace(one, names=("web-1", "web-2"))
+    (note,) = [note for note in survey.make_plan(shelf, both).notes if "told" in note]
+    assert note.startswith("All 2 clones are told meta_data.local-hostname, so that they are in")

@@ -156,3 +156,47 @@ def test_a_refusal_names_the_key_and_never_the_value(option: str, value: t.Any) 
     with pytest.raises(InvalidInput, match=option) as refusal:
         seed.read(**options)
     assert "s3cr3t" not in f"{refusal.value.message} {refusal.value.as_result()}"
+
+
+DHCP = {
+    "version": 2,
+    "ethernets": {"a": {"dhcp4": True, "nameservers": {"addresses": ["192.0.2.1"]}}},
+}
+STATIC = {"version": 2, "ethernets": {"a": {"addresses": ["192.0.2.17/24"]}}}
+OLD_DHCP = {
+    "version": 1,
+    "config": [
+        {"type": "physical", "name": "a", "subnets": [{"type": "dhcp4"}]},
+        {"type": "nameserver", "address": ["192.0.2.1"]},
+    ],
+}
+OLD_STATIC = {
+    "version": 1,
+    "config": [
+        {
+            "type": "physical",
+            "name": "a",
+            "subnets": [{"type": "static", "address": "192.0.2.17/24"}],
+        }
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("meta_data", "network", "shared"),
+    [
+        (None, None, []),
+        ({"site": "lab"}, DHCP, []),
+        (None, OLD_DHCP, []),
+        (None, {"network": STATIC}, ["the addresses in network_config"]),
+        (
+            {"local-hostname": "one"},
+            OLD_STATIC,
+            ["meta_data.local-hostname", "the addresses in network_config"],
+        ),
+    ],
+)
+def test_what_only_one_machine_can_have_is_named_and_not_shown(
+    meta_data: t.Any, network: t.Any, shared: list[str]
+) -> None:
+    assert seed.list_shared(seed.read(None, meta_data, network)) == shared
