@@ -183,6 +183,8 @@ def _compare_bases(
 
 def _are_same(source: Connection, destination: Connection, paths: t.Sequence[str]) -> bool:
     """Return whether the files at ``paths`` read the same on both hosts, to the last byte."""
+    if not all(path.startswith("/") for path in paths):  # on a network, where nobody compares
+        return False
     try:
         with folders.open_folders(source, paths), folders.open_folders(destination, paths):
             return all(_digest(source, path) == _digest(destination, path) for path in paths)

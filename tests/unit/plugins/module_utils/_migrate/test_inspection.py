@@ -149,6 +149,7 @@ def test_a_base_is_the_same_when_it_reads_the_same(
     monkeypatch.setattr(storage, "digest_sparse", lambda _host, volume, *_: Digest(volume))
     same = inspection._are_same(connection, other, ["/p/base"])
     assert same is (contents == ("a", "a"))
+    assert not inspection._are_same(connection, other, ["nbd://192.0.2.1/x"])
 
 
 @dataclasses.dataclass
