@@ -69,6 +69,9 @@ class UseIndex:
             self._add_need(need)
         for ref in storage.volumes:
             self._add_volume(ref)
+        for pool in storage.pools.values():
+            for path in pool.source_paths:
+                self._add(Layer("file", path=path), Use(User("pool", pool.name, pool.name)))
 
     def _add_need(self, need: Need) -> None:
         for disk in need.disks:

@@ -32,6 +32,8 @@ class Pool:
     path: str | None
     available_bytes: int
     capacity_bytes: int = 0
+    source_paths: tuple[str, ...] = ()
+    """The devices or files that it is made of."""
 
     @property
     def holds_files(self) -> bool:
@@ -111,6 +113,9 @@ def parse_pool(text: str) -> Pool:
         path=root.findtext("target/path"),
         available_bytes=read_size_bytes(root.find("available"), "bytes"),
         capacity_bytes=read_size_bytes(root.find("capacity"), "bytes"),
+        source_paths=tuple(
+            path for path in map(str, root.xpath("source/device/@path")) if path.startswith("/")
+        ),
     )
 
 

@@ -127,6 +127,17 @@ def test_a_domain_that_is_off_needs_all_that_its_volumes_stand_on(host: Host) ->
     assert users_of(connection, "p", "mid") == ["the domain 'child'"]
 
 
+def test_a_pool_needs_what_it_is_made_of(host: Host) -> None:
+    """F1: also one that is not active."""
+    archive = (
+        "<pool type='fs'><name>archive</name><source><device path='/p/disk'/></source>"
+        "<target><path>/mnt</path></target></pool>"
+    )
+    connection = host(pool("p", "/p", volume("disk")) + archive)
+    connection.handle.storagePoolLookupByName("archive").destroy()
+    assert users_of(connection, "p", "disk") == ["the pool 'archive'"]
+
+
 def test_what_is_defined_and_what_runs_count_both(host: Host) -> None:
     connection = host(pool("p", "/p", volume("old"), volume("new")) + guest("a", "/p/old", state=1))
     domain = domains.look_up(connection, "a")
