@@ -45,6 +45,24 @@ options:
         on the host itself, or reaches it by SSH.
     type: path
     default: /var/lib/headroom/history.sqlite
+  output:
+    description:
+      - V(facts) returns RV(host).
+      - V(openmetrics) returns it as text for Prometheus in its place, as RV(openmetrics). Guests that still read from
+        another host are among it, and, where this module runs on the host itself, transactions that a run left in
+        O(journal), and when libvirt's and QEMU's certificates in C(/etc/pki) expire, which C(openssl) reads.
+      - V(textfile) writes that to O(path) in the text format of Prometheus. Dashboards are in C(extensions/grafana) of
+        this collection, alert rules in C(extensions/prometheus).
+      - Only V(facts) goes with O(uris), since the text does not say which host it is about; Prometheus does that.
+    type: str
+    choices: [facts, openmetrics, textfile]
+    default: facts
+  path:
+    description:
+      - The file that O(output=textfile) writes on the machine where the module runs, for the textfile collector of
+        Prometheus' node exporter, which reads files that end in C(.prom).
+      - It is replaced as a whole, so that nobody reads half of it. In check mode it stays as it is.
+    type: path
 seealso:
   - module: headroom.libvirt.domain_stats_info
   - module: headroom.libvirt.host_maintenance
@@ -55,6 +73,7 @@ extends_documentation_fragment:
   - headroom.libvirt.capacity
   - headroom.libvirt.connection
   - headroom.libvirt.hosts
+  - headroom.libvirt.journal
   - headroom.libvirt.machine.uri
   - headroom.libvirt.attributes
   - headroom.libvirt.attributes.info_module
@@ -99,13 +118,18 @@ EXAMPLES = r"""
   headroom.libvirt.host_info:
     cpu_overcommit: 1
     memory_overcommit: 1.5
+
+- name: Hand all of it to Prometheus' node exporter
+  headroom.libvirt.host_info:
+    output: textfile
+    path: /var/lib/prometheus/node-exporter/headroom-host.prom
 """
 
 RETURN = r"""
 host:
   description: What the host has and what of it is free.
   type: dict
-  returned: when O(uris) is not used
+  returned: when O(uris) is not used, with O(output=facts)
   contains:
     uri:
       description: The connection URI, with its password masked.
@@ -512,6 +536,7 @@ host:
           description:
             - What was looked at, one of V(cpu), V(memory), V(pool), V(network), or V(storage) and V(networks) where
               libvirt's daemon for these does not answer, or V(maintenance) where the mark could not be read.
+              Only the text for Prometheus also has V(certificate), where one could not be read.
           type: str
           returned: success
           sample: pool
@@ -538,18 +563,39 @@ hosts:
   elements: dict
   returned: when O(uris) is used
   sample: [{uri: qemu+ssh://root@kvm2.example.com/system, problem: "could not connect"}]
+openmetrics:
+  description: The host as OpenMetrics text.
+  returned: with O(output=openmetrics)
+  type: str
+  sample: |
+    # HELP headroom_host_free_vcpus vCPUs that can still be promised.
+    # TYPE headroom_host_free_vcpus gauge
+    headroom_host_free_vcpus{} 112
+    # EOF
+path:
+  description: The file that was written.
+  returned: with O(output=textfile)
+  type: str
+  sample: /var/lib/prometheus/node-exporter/headroom-host.prom
 """
 
+import dataclasses
 import time
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import (
     CONNECTION,
     HOSTS,
+    JOURNAL,
     MACHINE_URI,
     ArgumentSpec,
 )
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
+from ansible_collections.headroom.libvirt.plugins.module_utils._files import write_atomically
 from ansible_collections.headroom.libvirt.plugins.module_utils._host.facts import POLICY, read_facts
+from ansible_collections.headroom.libvirt.plugins.module_utils._host.openmetrics import render_host
+from ansible_collections.headroom.libvirt.plugins.module_utils._host.watch import read_watch
+from ansible_collections.headroom.libvirt.plugins.module_utils._journal.journal import open_journal
 from ansible_collections.headroom.libvirt.plugins.module_utils._lxml_dep import require_lxml
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.on_host import (
     HostAnswer,
@@ -567,13 +613,21 @@ ARGUMENTS = CONNECTION.merge(
     HOSTS,
     MACHINE_URI,
     POLICY,
+    JOURNAL,
     ArgumentSpec(
         options={
             "pools": {"type": "list", "elements": "str"},
             "refresh_pools": {"type": "bool", "default": False},
             "guests": {"type": "bool", "default": False},
+            "output": {
+                "type": "str",
+                "choices": ["facts", "openmetrics", "textfile"],
+                "default": "facts",
+            },
+            "path": {"type": "path"},
         },
         mutually_exclusive=[("uris", "machine_uri")],
+        required_if=[("output", "textfile", ["path"])],
     ),
 )
 
@@ -581,17 +635,39 @@ ARGUMENTS = CONNECTION.merge(
 def read_capacity(connection: Connection, module: AnsibleModule) -> dict[str, t.Any]:
     """Return the task's result."""
     require_lxml()
-    params = module.params
+    params, now = module.params, time.time()
+    is_text = params["output"] != "facts"
+    if is_text and params["uris"] is not None:
+        raise InvalidInput(
+            "output",
+            params["output"],
+            "says nothing of which host it is about, so it is for one host",
+            "Leave out `uris`, and run the task on each host.",
+        )
     host = read_facts(
         connection,
         params,
-        time.time(),
+        now,
         pools=params["pools"],
         refresh=params["refresh_pools"],
-        with_guests=params["guests"],
+        with_guests=params["guests"] or is_text,
         machine_uri=params["machine_uri"],
     )
-    return {"host": host}
+    return _export(connection, host, module, now) if is_text else {"host": host}
+
+
+def _export(
+    connection: Connection, host: dict[str, t.Any], module: AnsibleModule, now: float
+) -> dict[str, t.Any]:
+    """Return or write the text for Prometheus."""
+    watch, checks = read_watch(connection.uri, open_journal(module), now)
+    host["health"] += [dataclasses.asdict(check) for check in checks]
+    if module.params["output"] == "openmetrics":
+        return {"openmetrics": render_host(host, watch)}
+    path = module.params["path"]
+    if not module.check_mode:
+        write_atomically("path", path, render_host(host, watch, openmetrics=False), 0o644)
+    return {"path": path}
 
 
 def merge(answers: t.Sequence[HostAnswer]) -> dict[str, t.Any]:

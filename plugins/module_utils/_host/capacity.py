@@ -69,9 +69,11 @@ class CapacityPolicy:
 
 @dataclasses.dataclass(frozen=True)
 class Check:
-    """One finding about the host's health; ``name`` is the pool or network that it is about."""
+    """One finding about the host's health; ``name`` is the pool, network or file that it is about."""
 
-    check: t.Literal["cpu", "memory", "pool", "network", "storage", "networks", "maintenance"]
+    check: t.Literal[
+        "cpu", "memory", "pool", "network", "storage", "networks", "maintenance", "certificate"
+    ]
     status: Status
     detail: str
     name: str | None = None

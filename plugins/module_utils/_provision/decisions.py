@@ -77,6 +77,7 @@ def build_decision(
         "members": {
             "unhealthy": sum(member.healthy is False for member in observed.members),
             "coming": len(observed.coming),
+            "parked": sum(member.can_wake for member in observed.members),
         },
         "phase": plan.phase,
         "rollout": plan.memory.as_dict(),

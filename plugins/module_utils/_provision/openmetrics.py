@@ -39,7 +39,13 @@ _METRICS: t.Final = (
     ("unmet_demand", ("error", "unmet"), "The demand beyond what the machines that ran carry."),
     ("unhealthy_machines", ("members", "unhealthy"), "Machines that failed their health check."),
     ("coming_machines", ("members", "coming"), "Machines that ran and did not serve yet."),
+    (
+        "parked_machines",
+        ("members", "parked"),
+        "Machines that do not run, and wake when they are needed.",
+    ),
     ("alert", ("alert", "raised"), "Whether demand jumped, or something is wrong with machines."),
+    ("interval_seconds", ("interval",), "How often the fleet is to be decided about."),
     ("decided_timestamp_seconds", ("timestamp",), "When it was decided."),
 )
 _VERBS: t.Final = ("create", "wake", "serve", "prepare", "park", "remove")
@@ -50,6 +56,11 @@ def render(decisions: t.Sequence[Decision]) -> str:
     lines: list[str] = []
     for name, path, text in _METRICS:
         lines += render_gauge(f"headroom_fleet_{name}", text, _read_samples(decisions, path))
+    lines += render_gauge(
+        "headroom_fleet_demand_missing",
+        "Whether the demand of the interval is not known.",
+        (({"fleet": one["fleet"]}, float(one["demand"] is None)) for one in decisions),
+    )
     lines += render_gauge(
         "headroom_fleet_rollout_failed",
         "Whether the version that the fleet asks for has failed, and is not tried again.",

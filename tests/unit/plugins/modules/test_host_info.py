@@ -35,14 +35,20 @@ def connection() -> t.Iterator[Connection]:
         yield opened
 
 
-def run(connection: Connection, **params: t.Any) -> dict[str, t.Any]:
+def call(connection: Connection, *, check_mode: bool = False, **params: t.Any) -> dict[str, t.Any]:
     defaults = {
         name: option.get("default")
         for name, option in host_info.ARGUMENTS.options.items()
         if name not in params
     }
-    module = t.cast("t.Any", types.SimpleNamespace(params={**defaults, **params}))
-    result: dict[str, t.Any] = host_info.read_capacity(connection, module)["host"]
+    module = types.SimpleNamespace(
+        params={**defaults, **params}, check_mode=check_mode, warn=pytest.fail
+    )
+    return host_info.read_capacity(connection, t.cast("t.Any", module))
+
+
+def run(connection: Connection, **params: t.Any) -> dict[str, t.Any]:
+    result: dict[str, t.Any] = call(connection, **params)["host"]
     return result
 
 
@@ -221,3 +227,25 @@ def test_many_hosts_are_rows_of_one_result(tmp_path: Path) -> None:
     assert dead.keys() == {"uri", "problem"}
     assert alive["problem"] is None
     assert (alive["uri"], alive["domains"]["total"]) == (uri, 1)
+
+
+def test_it_is_told_to_prometheus(connection: Connection, tmp_path: Path) -> None:
+    path = tmp_path / "host.prom"
+    options: dict[str, t.Any] = {
+        "journal": str(tmp_path / "journal.sqlite"),
+        "history": str(tmp_path / "history"),
+    }
+    text = call(connection, output="openmetrics", **options)["openmetrics"]
+    assert text.endswith("# EOF\n")
+    told: dict[str, t.Any] = {"output": "textfile", "path": str(path), **options}
+    assert call(connection, check_mode=True, **told) == {"path": str(path)}
+    assert not path.exists()
+    call(connection, **told)
+    samples = [line for line in text.splitlines() if line[0] != "#" and "timestamp" not in line]
+    assert samples
+    assert set(samples) <= set(path.read_text().splitlines())
+
+
+def test_text_of_many_hosts_is_refused(connection: Connection) -> None:
+    with pytest.raises(InvalidInput, match="output: 'openmetrics' says nothing of which host"):
+        call(connection, output="openmetrics", uris=["test:///default"])

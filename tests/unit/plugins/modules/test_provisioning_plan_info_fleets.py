@@ -288,7 +288,7 @@ def test_a_fleet_rolls_to_the_version_that_it_names_and_remembers_where_it_came_
         "web:1": ["web-2"],
         "web:2": work["hosts"]["kvm1"]["create"],
     }
-    assert web["decision"]["members"] == {"unhealthy": 0, "coming": 1}
+    assert web["decision"]["members"] == {"unhealthy": 0, "coming": 1, "parked": 0}
     text = render([web["decision"], {**result["decisions"][0], "members": None, "rollout": None}])
     assert 'headroom_fleet_coming_machines{fleet="web"} 1.0' in text
     assert 'headroom_fleet_actions{fleet="web",action="serve"} 1.0' in text
