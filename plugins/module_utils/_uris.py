@@ -175,12 +175,17 @@ def _normalise_escape(match: re.Match[str]) -> str:
 
 
 def normalise_host(host: str) -> str:
-    """Return a host's name in lower case, or its address as it is usually written: 127.1 is 127.0.0.1."""
-    name = _ESCAPE.sub(_normalise_escape, host).lower().rstrip(".")
+    """Return a host's name in lower case, or its address as it is usually written: 127.1 is 127.0.0.1.
+
+    A name of other letters than ASCII's is that which is asked for in the DNS.
+    """
+    name = _encode_name(_ESCAPE.sub(_normalise_escape, host).lower()).rstrip(".")
     try:
-        return str(ipaddress.ip_address(name))
+        address = ipaddress.ip_address(name)
     except ValueError:
         pass
+    else:
+        return str(getattr(address, "ipv4_mapped", None) or address)
     try:
         *bytes_, last = [_read_number(part) for part in name.split(".")]
         if len(bytes_) > 3 or any(byte > 255 for byte in bytes_):
@@ -191,9 +196,16 @@ def normalise_host(host: str) -> str:
         return name
 
 
+def _encode_name(name: str) -> str:
+    try:
+        return name if name.isascii() else name.encode("idna").decode("ascii")
+    except UnicodeError:  # no such name can be asked for
+        return name
+
+
 def _read_number(text: str) -> int:
     """Return a part of an address as the C library reads it: octal after 0, hexadecimal after 0x."""
-    if not re.fullmatch(r"0[xX][0-9A-Fa-f]{1,8}|[0-9]{1,11}", text):
+    if not re.fullmatch(r"0[xX][0-9A-Fa-f]{1,8}|[0-9]{1,16}", text):
         raise ValueError(text)
     if text[:2] in {"0x", "0X"}:
         return int(text, 16)

@@ -98,6 +98,7 @@ def _is_web_address(url: str) -> bool:
         parts.scheme in _SCHEMES
         and bool(parts.hostname)
         and not any(ord(letter) <= 32 for letter in url)
+        and "\\" not in parts.netloc
     )
 
 
@@ -291,6 +292,8 @@ def _is_public(text: str) -> bool:
         within = address.ipv4_mapped or address.sixtofour or _find_translated(address)
         if within is not None:
             return within.is_global and not within.is_multicast
+        if address.is_reserved or address.is_site_local:
+            return False
     return address.is_global and not address.is_multicast
 
 

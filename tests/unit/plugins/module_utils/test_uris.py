@@ -152,6 +152,14 @@ def test_one_spelling_for_all(url: str, expected: str) -> None:
         ("09.1", "09.1"),
         ("a.1", "a.1"),
         ("Kvm1.Example.", "kvm1.example"),
+        ("017700000001", "127.0.0.1"),
+        ("::FFFF:192.0.2.1", "192.0.2.1"),
+        ("::ffff:c000:201", "192.0.2.1"),
+        ("2001:DB8:0::1", "2001:db8::1"),
+        ("Bücher.example", "xn--bcher-kva.example"),
+        ("xn--bcher-kva.example", "xn--bcher-kva.example"),
+        ("kvm1\u3002example", "kvm1.example"),
+        ("ü..example", "ü..example"),
     ],
 )
 def test_one_spelling_for_a_host(host: str, expected: str) -> None:

@@ -232,6 +232,8 @@ def test_a_server_that_drips_is_left(server: Server, monkeypatch: pytest.MonkeyP
         "fd00::1",
         "::ffff:10.0.0.1",
         "64:ff9b::a00:1",
+        "::10.0.0.1",
+        "fec0::1",
         "2002:a00:1::",
     ],
 )
@@ -311,7 +313,14 @@ def test_neither_netrc_nor_another_scheme_is_opened(monkeypatch: pytest.MonkeyPa
     transfer._send_request(transfer.Web(), "https://a/b", {})
     assert calls[0]["use_netrc"] is False
     assert calls[0]["follow_redirects"] == "none"
-    for url in ("file:///etc/shadow", "ftp://a/b", "FILE:/x", "data:a", "https:/x"):
+    for url in (
+        "file:///etc/shadow",
+        "ftp://a/b",
+        "FILE:/x",
+        "data:a",
+        "https:/x",
+        "http://a\\\\@b/",
+    ):
         with pytest.raises(InvalidInput, match="not the address of a web server"):
             transfer._send_request(transfer.Web(), url, {})
     assert len(calls) == 1
