@@ -98,7 +98,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core has no typ
             "changed": any(result.get("changed") for result in results),
             "diff": list(itertools.chain(*(result.get("diff") or [] for result in results))),
             "pages": [
-                {"path": path, "size": len(page.text.encode()), "tenant": page.tenant}
+                {"path": path, "size_bytes": len(page.text.encode()), "tenant": page.tenant}
                 for path, page in pages.items()
             ],
             "left_out": [

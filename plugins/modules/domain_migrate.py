@@ -356,7 +356,7 @@ domains:
           type: str
           returned: success
           sample: ""
-    elapsed:
+    elapsed_seconds:
       description: How many seconds the whole move took.
       type: float
       returned: success

@@ -197,15 +197,15 @@ pages:
   returned: success
   type: list
   elements: dict
-  sample: [{path: /var/www/html/headroom.html, size: 115100, tenant: null}]
+  sample: [{path: /var/www/html/headroom.html, size_bytes: 115100, tenant: null}]
   contains:
     path:
       description: Where the page is.
       type: str
       returned: success
       sample: /var/www/html/headroom.html
-    size:
-      description: Its size in bytes.
+    size_bytes:
+      description: Its size.
       type: int
       returned: success
       sample: 115100

@@ -126,7 +126,7 @@ def _stream(guest: Guest, source: str, target: str) -> tuple[float, float, float
         f"streaming to {target}: {row['bytes']} bytes, seconds a stage: {row['stages']}",
         file=sys.stderr,
     )
-    return row["switch_over_seconds"], row["downtime_ms"] / 1000, row["elapsed"]
+    return row["switch_over_seconds"], row["downtime_ms"] / 1000, row["elapsed_seconds"]
 
 
 def _virsh(guest: Guest, source: str, target: str) -> tuple[float, float, float]:

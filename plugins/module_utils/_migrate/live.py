@@ -250,7 +250,7 @@ class LiveMigration:
 
     def _measure(self, elapsed: float) -> Outcome:
         outcome = Outcome(
-            elapsed=elapsed,
+            elapsed_seconds=elapsed,
             bytes=self.progress.sent_bytes or None,
             iterations=self.progress.iteration or None,
         )

@@ -239,7 +239,7 @@ class Outcome:
     ``stages`` are {step: its seconds}, in the order of the steps.
     """
 
-    elapsed: float = 0.0
+    elapsed_seconds: float = 0.0
     switch_over_seconds: float | None = None
     downtime_ms: int | None = None
     bytes: int | None = None
@@ -249,7 +249,7 @@ class Outcome:
     def as_dict(self) -> dict[str, t.Any]:
         """Return the figures as JSON-able data, seconds rounded to milliseconds."""
         figures = dataclasses.asdict(self)
-        for name in ("elapsed", "switch_over_seconds"):
+        for name in ("elapsed_seconds", "switch_over_seconds"):
             if figures[name] is not None:
                 figures[name] = round(figures[name], 3)
         figures["stages"] = {name: round(seconds, 3) for name, seconds in self.stages.items()}

@@ -88,14 +88,14 @@ class Mover:
         with self._step("settle"):
             finish.settle(self.sides, self.intent, port)
         if self.intent.streamed and self.plan.request.wait == "switched":
-            self.outcome.elapsed = self.sides.clock.now() - self.began
+            self.outcome.elapsed_seconds = self.sides.clock.now() - self.began
             raise GoesOn(
                 f"{self.intent.name!r} runs on the destination, and its disks are being pulled in"
             )
         with self._step("complete") as step:
             self.kept_paths = finish.complete(self.sides, self.intent, port)
             self.transaction.finish_step(step, kept=self.kept_paths)
-        self.outcome.elapsed = self.sides.clock.now() - self.began
+        self.outcome.elapsed_seconds = self.sides.clock.now() - self.began
 
     @contextlib.contextmanager
     def _step(self, act: str, /, **arguments: t.Any) -> t.Iterator[Step]:
