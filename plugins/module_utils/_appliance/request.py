@@ -190,10 +190,14 @@ def _refuse_contradictions(params: Params, has_manifest: bool) -> None:
 
 def _read_template(value: str | None) -> str | None:
     """Return XML as it is, and the content of a file for anything else."""
-    if value is None or value.lstrip().startswith("<"):
-        return value
+    # An XML declaration stands at the very beginning, or nowhere.
+    if value is None:
+        return None
+    text = value.lstrip("\ufeff \t\r\n")
+    if text.startswith("<"):
+        return text
     try:
-        return Path(value).read_text(encoding="utf-8")
+        return Path(value).read_text(encoding="utf-8-sig").lstrip()
     except (OSError, UnicodeError) as error:
         raise NotFound(
             f"template: {value!r} is neither XML nor a file that can be read where this module runs ({error}).",

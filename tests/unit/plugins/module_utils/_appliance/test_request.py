@@ -17,6 +17,9 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue.manife
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue.names import ApplianceId
 from ansible_collections.headroom.libvirt.plugins.module_utils._journal.journal import Journal
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.element_xml import (
+    parse_element,
+)
 from ansible_collections.headroom.libvirt.plugins.modules.appliance import ARGUMENTS
 
 if t.TYPE_CHECKING:
@@ -80,3 +83,15 @@ def test_the_emulator_of_another_host_is_not_taken_over(tmp_path: Path) -> None:
 def test_a_format_that_no_base_has_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InvalidManifest, match="a format of disks that is not used here"):
         read(tmp_path, PLAIN, BaseDisk("vda", "", "vmdk", 1 << 20, 9, "a" * 64))
+
+
+@pytest.mark.parametrize("before", ["", "\n  ", "\ufeff", "\ufeff\r\n"])
+def test_a_template_may_have_a_declaration_and_what_editors_put_before_it(
+    tmp_path: Path, before: str
+) -> None:
+    text = f"{before}<?xml version='1.0' encoding='UTF-8'?>\n<domain/>"
+    (tmp_path / "domain.xml").write_text(text, encoding="utf-8")
+    for option in (text, str(tmp_path / "domain.xml")):
+        template = request._read_template(option)
+        assert template is not None
+        assert parse_element(template).tag == "domain"
