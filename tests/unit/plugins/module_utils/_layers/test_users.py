@@ -127,6 +127,21 @@ def test_a_domain_that_is_off_needs_all_that_its_volumes_stand_on(host: Host) ->
     assert users_of(connection, "p", "mid") == ["the domain 'child'"]
 
 
+def test_a_file_is_needed_in_which_another_image_keeps_its_data(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """F1: by whoever has the image as a qcow2, and by its volume."""
+    connection = host(
+        pool("p", "/p", volume("data"), volume("top")) + guest("a", "/elsewhere/own.qcow2")
+    )
+    data_files = {"/p/top": "/p/data", "/elsewhere/own.qcow2": "/p/data"}
+    monkeypatch.setattr(Files, "read_data_file", lambda _self, path: data_files.get(path))
+    assert users_of(connection, "p", "data") == ["the domain 'a'", "the volume 'p/top'"]
+    index = Uses(connection).index
+    refs = [VolumeRef("p", "data"), VolumeRef("p", "top")]
+    assert index.sort_by_depth(refs) == refs[::-1]
+
+
 def test_a_pool_needs_what_it_is_made_of(host: Host) -> None:
     """F1: also one that is not active."""
     archive = (
