@@ -74,8 +74,8 @@ options:
           - Its XML becomes the template, without what makes it this one machine on this one host (name, UUID, MAC
             addresses, the place of its NVRAM, paths, ports, pinning). The addresses of devices inside the guest stay.
           - What there is only one of is refused by name, with what to do instead. Of such are host devices, shared
-            disks and folders, disks that are encrypted or in slices, kernels and files of the host, forwarded ports,
-            sockets to connect to, leases, and arguments for QEMU.
+            disks and folders, disks that are encrypted or in slices, kernels and files of the host, a firmware that the
+            machine writes into, forwarded ports, sockets to connect to, leases, and arguments for QEMU.
           - What its owner chose, such as vCPUs that are off, scheduling, shares or read-only disks, stays. What clones
             do not get although he may miss it is in RV(omissions).
         type: str
@@ -582,7 +582,8 @@ omissions:
     - What the domain or O(template) says and its clones do not get, though they could be missed. Of such are pins to
       processors and NUMA nodes of the host, log files, consoles in files or on ports (they become pseudo-terminals),
       fixed security labels, serial numbers of disks, addresses in network filters, the notes of other programs in its
-      metadata, and keys of an encrypted launch.
+      metadata, keys of an encrypted launch, what lies in drives for CDs and floppies, and, by their names alone, what
+      the firmware tells the guest of credentials and of where cloud-init finds its data.
     - Empty when the appliance was there already.
   returned: O(state=present)
   type: list
