@@ -20,4 +20,5 @@ CONF
 # Guides show pictures, which antsibull-docs does not know of: they join what it wrote just before Sphinx reads it.
 sed -i "s|^sphinx-build |cp -r '$root/docs/docsite/images' rst/images\n&|" "$site/build.sh"
 bash "$site/build.sh" >/dev/null
+PYTHONPATH="$root/tests" python -m tools.links "$site/build/html"
 echo "$site/build/html/index.html"

@@ -64,7 +64,9 @@ LINTERS: dict[str, t.Callable[[], Linter]] = {
         "vermin", "--quiet", "--no-tips", "--target=3.9-", "--violations", "plugins"
     ),
     "types": lambda: mypy("3.10", PLUGINS),
-    "test-types": lambda: mypy("3.11", TESTS, f"{ROOT}/conftest.py"),
+    "test-types": lambda: mypy(
+        "3.11", TESTS, f"{ROOT}/conftest.py", f"{ROOT}/extensions/eda/plugins"
+    ),
     # Blanks at the ends of lines, and what a merge left: all that differs from a tree without files.
     "whitespace": lambda: here("git", "diff", "--check", _EMPTY_TREE),
     "yamllint": lambda: here("yamllint", "--strict", "."),
