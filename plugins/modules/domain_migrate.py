@@ -61,13 +61,15 @@ options:
       - What is copied of the disks that are not on shared storage, with V(precopy) and V(postcopy).
       - V(none) copies nothing; the destination must have the disks already.
       - V(all) copies whole disks, with all that they stand on.
-      - V(inc) copies only the top layer; the destination must have what it stands on, at the same path.
+      - V(inc) copies only the top layer; the destination must have what it stands on, at the same path. That is
+        read on both hosts and compared, unless it is an appliance's.
       - Unset, disks that stand on an appliance that the destination has too are copied as V(inc), others as V(all).
     type: str
     choices: [none, all, inc]
   migrate_disks:
     description:
       - Targets (such as V(vda)) of the disks to move. Unset, all that are writable and not shared.
+      - What the guest has besides these, the destination must have already.
     type: list
     elements: str
   destination_pool:
