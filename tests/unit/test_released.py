@@ -144,3 +144,57 @@ def test_an_appliance_is_what_it_was(release: Path) -> None:
     )
     assert manifest.machine_size(kept)["memory_bytes"] == 64 << 20
     assert manifest.parse_manifest(manifest.serialise(kept)) == kept
+
+
+def spoil(data: dict[str, t.Any]) -> t.Iterator[t.Any]:
+    """Yield what is kept as another release, or a bad disk, would have it: more, less, or something else."""
+    yield {**data, "novel": 1}
+    for name, content in data.items():
+        yield {key: value for key, value in data.items() if key != name}
+        for value in (None, "x", -1, [], ["x"], {}, {"a": 1}, True):
+            yield {**data, name: value}
+        if isinstance(content, dict):
+            yield from ({**data, name: inner} for inner in spoil(content))
+
+
+def test_a_counter_of_another_release_keeps_no_host_from_its_fleets(read: Read[t.Any]) -> None:
+    """D9: with one key more or less it is a machine of which nothing is known from before."""
+    (kept,) = read(lambda opened: history.History(opened, "web").read_counters())
+    now = dataclasses.replace(kept, taken_at=kept.taken_at + 60)
+    spoilt = list(spoil(dataclasses.asdict(kept)))
+
+    def work(opened: sqlite3.Connection) -> int:
+        known = 0
+        for data in [json.dumps(data) for data in spoilt] + ["", "[" * 100_000, "null"]:
+            opened.execute("UPDATE counters SET sample = ?", (data,))
+            samples = history.History(opened, "web").read_counters()
+            rates.compute_all_rates(samples, [now])
+            known += len(samples)
+        return known
+
+    assert 0 < read(work) < len(spoilt)
+
+
+def test_a_counter_with_more_in_it_is_counted_from(read: Read[t.Any]) -> None:
+    def work(opened: sqlite3.Connection) -> tuple[t.Any, ...]:
+        (before,) = history.History(opened, "web").read_counters()
+        data = dataclasses.asdict(before)
+        data["stats"]["novel"] = {"bytes": 1}
+        opened.execute("UPDATE counters SET sample = ?", (json.dumps({**data, "novel": 1}),))
+        return (before, *history.History(opened, "web").read_counters())
+
+    before, after = read(work)
+    assert (after.uuid, after.stats["cpu"]) == (before.uuid, before.stats["cpu"])
+
+
+def test_a_decision_that_cannot_be_read_is_left_out(read: Read[t.Any]) -> None:
+    (decision,) = read(decisions.read_latest)
+
+    def work(opened: sqlite3.Connection) -> None:
+        for data in [json.dumps(data) for data in spoil(decision)] + ["", "[" * 100_000, "null"]:
+            opened.execute("UPDATE decision SET decision = ?", (data,))
+            for latest in decisions.read_latest(opened):
+                decisions.check_decision("decision", {**decision, **latest})
+            decisions.read_between(opened, decision["fleet"], 0, NOW)
+
+    read(work)

@@ -19,12 +19,14 @@ import math
 import typing as t
 from operator import itemgetter
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._stats.sample import DomainSample
+from ansible_collections.headroom.libvirt.plugins.module_utils._stats.rates import read_sample
 
 from .series import group_by_slot
 
 if t.TYPE_CHECKING:
     import sqlite3
+
+    from ansible_collections.headroom.libvirt.plugins.module_utils._stats.sample import DomainSample
 
     from .series import Sample
 
@@ -162,7 +164,7 @@ class History:
         rows = self.connection.execute(
             "SELECT sample FROM counters WHERE fleet = ? ORDER BY domain", (self.fleet,)
         )
-        return [DomainSample(**json.loads(text)) for (text,) in rows]
+        return list(filter(None, (_read_counters(text) for (text,) in rows)))
 
     def read_used_cores(self) -> dict[str, float | None]:
         """Return the cores that the machines of the latest sample used by then, by UUID; None where not known."""
@@ -201,6 +203,14 @@ class History:
 
 # In the order of the fields of Record.
 _COLUMNS: t.Final = "slot, timestamp, value, reason, taken_at, whole, used_cores, vcpus"
+
+
+def _read_counters(text: str) -> DomainSample | None:
+    """Return the counters of a machine; None for what is none of this release's, so that nothing is known of before."""
+    try:
+        return read_sample(json.loads(text))
+    except (ValueError, RecursionError):
+        return None
 
 
 def build_records(samples: t.Sequence[Sample], interval: int, *, fleet_wide: bool) -> list[Record]:

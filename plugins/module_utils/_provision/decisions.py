@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import typing as t
@@ -135,13 +136,22 @@ def _fits(value: t.Any, shape: t.Any) -> bool:
     return isinstance(value, shape)
 
 
+def _read_all(texts: t.Iterable[str]) -> list[Decision]:
+    """Return what is kept of decisions; one that cannot be read, or lacks what every release writes, is left out."""
+    decisions = []
+    for text in texts:
+        with contextlib.suppress(InvalidInput, ValueError, AttributeError, RecursionError):
+            decisions.append(check_decision("decision", json.loads(text)))
+    return decisions
+
+
 def read_latest(connection: sqlite3.Connection) -> list[Decision]:
     """Return the latest decision of each fleet, by name."""
     rows = connection.execute(
         "SELECT decision FROM decision AS one "
         "WHERE slot = (SELECT max(slot) FROM decision WHERE fleet = one.fleet) ORDER BY fleet"
     )
-    return [json.loads(text) for (text,) in rows]
+    return _read_all(text for (text,) in rows)
 
 
 def record(connection: sqlite3.Connection, decision: Decision, keep: int) -> bool:
@@ -187,7 +197,7 @@ def read_between(
         "SELECT decision FROM decision WHERE fleet = ? AND slot BETWEEN ? AND ? ORDER BY slot",
         (fleet, since, until),
     )
-    return [json.loads(text) for (text,) in rows]
+    return _read_all(text for (text,) in rows)
 
 
 def compute_balance(decisions: t.Sequence[t.Mapping[str, t.Any]]) -> dict[str, t.Any]:

@@ -24,7 +24,10 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._files import (
     write_atomically,
 )
 
-from .sample import DomainSample
+from .rates import read_sample
+
+if t.TYPE_CHECKING:
+    from .sample import DomainSample
 
 DEFAULT_PATH: t.Final = "/var/lib/headroom/samples.json"
 
@@ -58,7 +61,7 @@ class SampleFile:
             document = json.loads(read_own(self.path))
             if (document["uri"], document["boot"]) != (self.uri, self.boot):
                 return []
-            return [DomainSample(**sample) for sample in document["samples"]]
+            return list(filter(None, map(read_sample, document["samples"])))
         except FileNotFoundError:
             return []
         except (ValueError, TypeError, KeyError, RecursionError):

@@ -12,17 +12,38 @@ and not measured from zero.
 
 from __future__ import annotations
 
+import dataclasses
 import typing as t
 
+from ansible_collections.headroom.libvirt.plugins.module_utils._persisted import (
+    UnreadableShape,
+    build,
+)
+
 from . import fields
+from .sample import DomainSample
 from .totals import add_complete
 
 if t.TYPE_CHECKING:
     from .fields import Field
-    from .sample import DomainSample
 
 Values = t.Mapping[str, t.Any]
 Table = t.Sequence["Field"]
+
+
+def read_sample(data: t.Any) -> DomainSample | None:
+    """Return the sample that an earlier run has kept; None for one that no rates can be counted from.
+
+    Another release may have written it, with more in it or less, or a bad disk.
+    """
+    try:
+        sample = build(DomainSample, data, "a sample")
+        after = dataclasses.replace(sample, taken_at=sample.taken_at + 1.0)
+        compute_rates(sample, after)
+        is_whole = isinstance(sample.stats["timed_out"], bool) and isinstance(data["uuid"], str)
+    except (UnreadableShape, TypeError, ValueError, LookupError, AttributeError, ArithmeticError):
+        return None
+    return sample if is_whole else None
 
 
 def compute_rates(previous: DomainSample | None, current: DomainSample) -> dict[str, t.Any] | None:
