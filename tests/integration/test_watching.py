@@ -104,10 +104,17 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("watching")
 
 
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    """Serves files and says nothing of it."""
+
+    def log_message(self, *_arguments: t.Any) -> None:
+        """Say nothing."""
+
+
 @pytest.fixture(scope="module")
 def files(folder: Path) -> Iterator[str]:
     """The address of a server of the files in ``folder``, as the node exporter is of its own."""
-    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(folder))
+    handler = functools.partial(Quiet, directory=str(folder))
     with http.server.ThreadingHTTPServer((prometheus.LOOPBACK, 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
         thread.start()
