@@ -93,10 +93,8 @@ def _run(
         scene.boot()
     last = outcome.add("again", scene.run(scene.source, operation.module, **task))
     if last["failed"]:
-        if arrived:
-            outcome.problems.append(
-                "after the boot the same task does not bring the guest back by itself"
-            )
+        if arrived or dead == "target":
+            outcome.problems.append("after the boot the same task does not go on by itself")
         scene.everywhere(f"virsh start {NAME}")
         last = outcome.add("started, again", scene.run(scene.source, operation.module, **task))
     if last["failed"]:

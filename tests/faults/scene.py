@@ -90,6 +90,8 @@ class Scene:
         self.hosts.boot()
         for host in self.hosts.names:
             self.hosts.link(host, "--rate", RATE, "--up")
+        # a card of the lab is another one after each boot; a real one would be where its neighbours look for it
+        self.everywhere("ip neigh flush all")
 
     def begin(self, *, off: bool = False, prepare: dict[str, str] | None = None) -> int:
         """Leave nothing of an earlier cell, make the guest anew; return what it had written when all was quiet.
