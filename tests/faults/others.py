@@ -13,7 +13,7 @@ import typing as t
 from faults import cells, lineage, operations
 from faults.actors import ACTORS, Actor
 from faults.cells import Cell, Outcome, Provocation
-from faults.scene import NAME, OTHER_JOURNAL, Scene
+from faults.scene import OTHER_JOURNAL, Scene
 from faults.verdict import judge, judge_appliance, judge_move
 from moving.hosts import result
 
@@ -91,4 +91,4 @@ def _check_word(
 
 def _heal(scene: Scene, actor: Actor) -> None:
     if actor.heal != "true":
-        scene.everywhere(f"virsh list --all --name | grep -q '^{NAME}' && {{ {actor.heal}; }} 2>&1")
+        scene.heal(actor.heal)

@@ -131,9 +131,8 @@ def _run(
     for turn in ("third", "fourth"):
         if last["failed"]:
             for event in (first, second):
-                scene.everywhere(
-                    f"virsh list --all --name | grep -q '^{NAME}' && {{ {event.heal}; }}"
-                )
+                if event.heal != "true":
+                    scene.heal(event.heal)
             if not operation.off and not scene.guest.running_on():
                 scene.everywhere(f"virsh start {NAME}")
             last = outcome.add(turn, scene.run(scene.source, operation.module, **task))

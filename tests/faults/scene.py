@@ -36,7 +36,7 @@ for name in $(virsh list --all --name); do
     for point in $(virsh checkpoint-list $name --name); do virsh checkpoint-delete $name $point --metadata; done
     virsh undefine $name --nvram --managed-save --snapshots-metadata --checkpoints-metadata
 done
-rm -rf {IMAGES}/* /var/lib/headroom /run/clock-offset
+rm -rf {IMAGES}/* /var/lib/headroom /run/clock-offset /root/{NAME}.xml
 virsh pool-start default; virsh pool-refresh default
 systemctl reset-failed
 mkdir -p /var/lib/headroom
@@ -75,6 +75,12 @@ class Scene:
         with concurrent.futures.ThreadPoolExecutor(len(names)) as threads:
             texts = threads.map(lambda host: self.hosts.ssh(host, script, check=False), names)
             return dict(zip(names, texts, strict=True))
+
+    def heal(self, script: str) -> None:
+        """Run a shell script on the hosts that have the guest; on all, when somebody has undefined it everywhere."""
+        texts = self.everywhere(f"virsh list --all --name | grep '^{NAME}'")
+        for host in [host for host, text in texts.items() if text.strip()] or self.hosts.names:
+            self.ssh(host, script)
 
     def look(self) -> dict[str, dict[str, t.Any]]:
         """What look.py says of each host."""
