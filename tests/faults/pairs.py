@@ -133,8 +133,7 @@ def _run(
             for event in (first, second):
                 if event.heal != "true":
                     scene.heal(event.heal)
-            if not operation.off and not scene.guest.running_on():
-                scene.everywhere(f"virsh start {NAME}")
+            _turn_as_it_was(scene, off=operation.off)
             last = outcome.add(turn, scene.run(scene.source, operation.module, **task))
     refused = last.get("error", {}).get("kind") == "conflict" and (first.refuses or second.refuses)
     if last["failed"] and not refused:
@@ -143,6 +142,14 @@ def _run(
     if not last["failed"] and last.get("appliance"):
         outcome.problems += judge_appliance(scene, last["appliance"], acked)
     outcome.problems += judge(scene, expected=expected, kept=outcome.kept)
+
+
+def _turn_as_it_was(scene: Scene, *, off: bool) -> None:
+    """Have the guest be off, or run, as its owner wants it; a host that boots may have started it."""
+    if off:
+        scene.heal(f"virsh destroy {NAME}")
+    elif not scene.guest.running_on():
+        scene.heal(f"virsh start {NAME}")
 
 
 def _happen(scene: Scene, event: Event) -> None:

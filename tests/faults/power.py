@@ -95,8 +95,9 @@ def _run(
     if last["failed"]:
         if arrived or dead == "target":
             outcome.problems.append("after the boot the same task does not go on by itself")
-        scene.everywhere(f"virsh start {NAME}")
-        last = outcome.add("started, again", scene.run(scene.source, operation.module, **task))
+        # what is to be moved while it is off was started by its host, if that is to start it
+        scene.heal(f"virsh {'destroy' if operation.off else 'start'} {NAME}")
+        last = outcome.add("healed, again", scene.run(scene.source, operation.module, **task))
     if last["failed"]:
         outcome.problems.append("the same task does not bring it to an end")
     expected = () if last["failed"] else (scene.target,)
