@@ -29,6 +29,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._feed.history imp
 from ansible_collections.headroom.libvirt.plugins.module_utils._forecast import state as states
 from ansible_collections.headroom.libvirt.plugins.module_utils._forecast.blend import Blend
 from ansible_collections.headroom.libvirt.plugins.module_utils._host import maintenance
+from ansible_collections.headroom.libvirt.plugins.module_utils._persisted import UnreadableShape
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision import decisions
 from ansible_collections.headroom.libvirt.plugins.module_utils._stats import rates
 from ansible_collections.headroom.libvirt.plugins.module_utils._stats.previous import SampleFile
@@ -198,3 +199,15 @@ def test_a_decision_that_cannot_be_read_is_left_out(read: Read[t.Any]) -> None:
             decisions.read_between(opened, decision["fleet"], 0, NOW)
 
     read(work)
+
+
+@pytest.mark.parametrize("guests", ['[{"name": "web-1"}]', "[1]", "null", "{", "", "[" * 100_000])
+def test_a_mark_whose_guests_cannot_be_told_says_so(read: Read[t.Any], guests: str) -> None:
+    """D9: none of them is forgotten, and nobody sees an exception."""
+
+    def work(opened: sqlite3.Connection) -> t.Any:
+        opened.execute("UPDATE maintenance SET guests = ?", (guests,))
+        return maintenance.read(opened)
+
+    with pytest.raises(UnreadableShape, match="which guests the host is to get back"):
+        read(work)

@@ -16,6 +16,11 @@ import dataclasses
 import json
 import typing as t
 
+from ansible_collections.headroom.libvirt.plugins.module_utils._persisted import (
+    UnreadableShape,
+    build,
+)
+
 if t.TYPE_CHECKING:
     import sqlite3
 
@@ -50,7 +55,10 @@ class Maintenance:
 
 
 def read(connection: sqlite3.Connection) -> Maintenance | None:
-    """Return the host's mark, None without one."""
+    """Return the host's mark, None without one.
+
+    Raises UnreadableShape where the guests in it cannot be told: the host would never get them back.
+    """
     row = connection.execute("SELECT since, reason, guests, hosts FROM maintenance").fetchone()
     if row is None:
         return None
@@ -58,9 +66,21 @@ def read(connection: sqlite3.Connection) -> Maintenance | None:
     return Maintenance(
         since,
         reason,
-        tuple(AbsentGuest(guest["name"], guest["uuid"]) for guest in json.loads(guests)),
+        _read_guests(guests),
         tuple(hosts.splitlines()),
     )
+
+
+def _read_guests(text: str) -> tuple[AbsentGuest, ...]:
+    try:
+        guests = tuple(build(AbsentGuest, data, "a guest") for data in json.loads(text))
+    except (UnreadableShape, ValueError, TypeError, RecursionError) as error:
+        raise UnreadableShape(
+            f"history: the mark of maintenance does not tell which guests the host is to get back ({error}). If "
+            "another release has put it there, use that one. Else bring the guests back by hand, and empty the table "
+            "maintenance of that file with sqlite3, which takes the mark off."
+        ) from error
+    return guests
 
 
 def mark(
