@@ -358,6 +358,11 @@ members:
       type: bool
       returned: success
       sample: false
+    parked_for:
+      description: The fleet for whose sake it was parked; V(none) for none.
+      type: str
+      returned: success
+      sample: null
     in_service:
       description: Whether it has been put into service; V(none) where nobody keeps account of that.
       type: bool

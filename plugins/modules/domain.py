@@ -120,6 +120,12 @@ options:
         machine that is recorded as not in service into service again until that has succeeded.
       - V(false) is recorded before O(state) is reached, V(true) after that.
     type: bool
+  parked_for:
+    description:
+      - Record the fleet for whose sake the domain is parked. Provisioning wakes such a machine as soon as its room is free
+        again, and does not remove it meanwhile.
+      - It is recorded before O(state) is reached. An empty text takes the record away once it is.
+    type: str
 extends_documentation_fragment:
   - headroom.libvirt.lease
   - headroom.libvirt.attributes
@@ -310,10 +316,11 @@ ARGUMENTS = CONNECTION.merge(JOURNAL, MACHINE, MACHINE_URI, LEASE).merge(
             "autostart": {"type": "bool"},
             "labels": {"type": "dict", "options": labels.SPEC},
             "in_service": {"type": "bool"},
+            "parked_for": {"type": "str"},
         },
         required_one_of=[
             ("name", "fleet", "pattern", "machine"),
-            ("state", "protected", "autostart", "labels", "in_service"),
+            ("state", "protected", "autostart", "labels", "in_service", "parked_for"),
         ],
         mutually_exclusive=[("machine", "name"), ("machine", "fleet"), ("machine", "pattern")],
     )

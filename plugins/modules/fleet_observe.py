@@ -100,6 +100,14 @@ options:
         description:
           - All options of O(headroom.libvirt.provisioning_plan_info#module:rollout). Of no use here.
         type: dict
+      priority:
+        description:
+          - Of no use here. It is for M(headroom.libvirt.provisioning_plan_info).
+        type: raw
+      best_effort:
+        description:
+          - Of no use here. It is for M(headroom.libvirt.provisioning_plan_info).
+        type: raw
       expected_digest:
         description:
           - Of no use here. It is for M(headroom.libvirt.provisioning_plan_info).

@@ -24,7 +24,10 @@ description:
   - A machine that is paused, saved or off is woken before a new one is made.
   - It plans for one fleet (O(fleet)), with what M(headroom.libvirt.demand_sample) and M(headroom.libvirt.host_info)
     returned, or for many at once (O(fleets)), with what M(headroom.libvirt.fleet_observe) returned. Many are planned
-    one after the other, in their order, on what those before leave of the hosts, so that two never count the same room.
+    one after the other, the more important ones first (O(fleets[].priority)) and else in their order, on what those
+    before leave of the hosts, so that two never count the same room.
+  - Where room is scarce, machines of lesser fleets that are O(fleets[].best_effort) are parked for more important ones,
+    as soon as the forecast asks for it. They wake as soon as there is room again.
     What is wrong with one of them is told in its row of RV(fleets), and the others are planned for.
 options:
   fleets:
@@ -98,6 +101,15 @@ options:
         description:
           - All options of O(rollout).
         type: dict
+      priority:
+        description:
+          - How important the fleet is, V(0) if not said. It is planned for before all that are less important.
+        type: raw
+      best_effort:
+        description:
+          - Whether its machines may be parked for more important fleets, V(false) if not said. The most idle go first, down
+            to O(rule.min), and never a protected one.
+        type: raw
       expected_digest:
         description:
           - As O(expected_digest).
@@ -716,6 +728,11 @@ fleets:
       elements: dict
       returned: success
       sample: [{action: create, name: web-3, host: kvm1, reason: the fleet needs it, machine: null}]
+    claims:
+      description: The machines of other fleets that are parked for it, by host.
+      type: dict
+      returned: success
+      sample: {kvm1: [{fleet: ci, name: ci-3}]}
     create:
       description: As RV(create).
       type: dict
@@ -779,7 +796,8 @@ fleets:
       returned: success
       sample: {timestamp: 1795392000.0, fleet: web, demand: 20.0, machines: {current: 2, needed: 5, target: 5}}
 work:
-  description: The fleets that something is to be done for, and what, grouped by host for whoever carries it out.
+  description: The fleets that something is to be done for, and what, grouped by host for whoever carries it out. A
+    fleet that parks machines for others is there first with these, and then once more with all else.
   returned: when O(fleets) is set
   type: list
   elements: dict
@@ -791,12 +809,17 @@ work:
       sample: web
     hosts:
       description: The names of the machines to C(wake), C(serve), C(create), C(prepare), C(park) and C(remove), by
-        host; with C(coming), all that are to serve then, C(batches), these by C(appliance), and C(leaving), the
-        actions on those that go. Hosts with nothing to do are left out.
+        host; with C(coming), all that are to serve then, C(batches), these by C(appliance), C(leaving), the actions
+        on those that go, and C(parking), those that are parked by the fleet that they are parked for. Hosts with nothing to do are left out.
       type: dict
       returned: success
       sample:
         kvm1: {wake: [], serve: [], create: [web-3], prepare: [], park: [], remove: [], coming: [web-3], leaving: []}
+    claims:
+      description: As RV(fleets[].claims). They have been parked before.
+      type: dict
+      returned: success
+      sample: {}
     appliances:
       description: What machines are or shall be clones of, by name, where that is not simply what the fleet says.
       type: dict
@@ -839,6 +862,43 @@ holder:
   returned: when O(fleets) is set
   type: str
   sample: run-7f3k2m
+joint_risk:
+  description: Whether the hosts have room for all fleets at once, V(none) for fewer than two that have a forecast.
+  returned: when O(fleets) is set
+  type: dict
+  contains:
+    resource:
+      description: The scarcer one of V(memory) and V(vcpus), which the other values are about, in bytes or vCPUs.
+      type: str
+      returned: success
+      sample: memory
+    limit:
+      description: What the fleets may have together, by what they have and what is free.
+      type: float
+      returned: success
+      sample: 8589934592
+    expected:
+      description: What they are expected to need together.
+      type: float
+      returned: success
+      sample: 6442450944
+    upper:
+      description: What they need if each of them is at its upper forecast.
+      type: float
+      returned: success
+      sample: 9663676416
+    independent:
+      description: The share of intervals in which there is no room for all, if their peaks have nothing to do with
+        each other.
+      type: float
+      returned: success
+      sample: 0.012
+    together:
+      description: The same, if they all peak together.
+      type: float
+      returned: success
+      sample: 0.087
+  sample: {resource: memory, limit: 8.0e+9, expected: 6.0e+9, upper: 9.0e+9, independent: 0.012, together: 0.087}
 problems:
   description: What is wrong with any of the fleets, each sentence with the name of its fleet.
   returned: when O(fleets) is set
@@ -967,6 +1027,16 @@ actions:
       type: str
       returned: success
       sample: web:2.0
+    parked_for:
+      description: The more important fleet that it is parked for, V(none) where it is not.
+      type: str
+      returned: success
+      sample: null
+claims:
+  description: As RV(fleets[].claims), always empty.
+  returned: when O(fleet) is planned for
+  type: dict
+  sample: {}
 create:
   description: The names of the machines to create, by host. Hosts with none are left out.
   returned: when O(fleet) is planned for
@@ -1048,6 +1118,11 @@ members:
       type: str
       returned: success
       sample: web:1.0
+    parked_for:
+      description: The more important fleet that it was parked for, V(none) where it was not.
+      type: str
+      returned: success
+      sample: null
     labelled:
       description: Whether somebody put it into the fleet, so that nothing is done to it.
       type: bool
@@ -1090,7 +1165,7 @@ remove:
   sample: {}
 reasons:
   description: The decision in plain sentences, with what held it back and what is not known. With O(fleets), a
-    dictionary of such lists by the names of the fleets.
+    dictionary of such lists by the names of the fleets, with C(all fleets) for what is about all of them.
   returned: when O(backtest) is not set
   type: raw
   sample:

@@ -86,6 +86,7 @@ class FleetMember:
             "created": self.metadata.created,
             "appliance": self.metadata.appliance,
             "labelled": not self.metadata.is_member,
+            "parked_for": self.metadata.parked_for,
             "in_service": self.metadata.standing and self.metadata.standing.in_service,
             "in_service_since": self.metadata.standing and (self.metadata.standing.since or None),
             "activity": used_cores,

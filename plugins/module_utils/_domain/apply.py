@@ -144,11 +144,15 @@ def _apply_plan(
     # Out of service before anything is done to it, and in service only once it is there.
     if plan.leaves_service:
         domain.put_standing(in_service=False)
+    if plan.changes_claim and request.parked_for:
+        domain.put_claim(request.parked_for)
     for step in plan.steps:
         if step != "undefine":
             _take_step(step, domain.domain, request)
     if plan.enters_service:
         domain.put_standing(in_service=True)
+    if plan.changes_claim and not request.parked_for:
+        domain.put_claim(None)
     belongings = recover.Belongings(
         uuid, survey.volumes.remove, survey.reservations, survey.exports
     )

@@ -92,6 +92,10 @@ class DefinedDomain:
         since = format_time(time.time())
         self.metadata = self.metadata._replace(standing=Standing(in_service, since))
 
+    def put_claim(self, fleet: str | None) -> None:
+        """Record for which fleet the domain is parked; None for none."""
+        self.metadata = self.metadata._replace(parked_for=fleet)
+
     def observe(self) -> Observed:
         """Return what the host says of the domain now."""
         number, _reason = domains.read_state(self.domain)

@@ -93,6 +93,11 @@ class DomainPlan:
         return self.changes.diff["after"].get("in_service") is True
 
     @property
+    def changes_claim(self) -> bool:
+        """Whether another fleet, or none any more, is recorded as the one that it is parked for."""
+        return "parked_for" in self.changes.diff["after"]
+
+    @property
     def leaves_service(self) -> bool:
         """Whether it is recorded as out of service, which it is not yet."""
         return self.changes.diff["after"].get("in_service") is False
@@ -145,6 +150,9 @@ def _add_description(changes: Changes, survey: DomainSurvey, request: DomainRequ
     if request.in_service is not None:
         standing = survey.description.metadata.standing
         changes.add("in_service", standing and standing.in_service, request.in_service)
+    if request.parked_for is not None:
+        parked_for = survey.description.metadata.parked_for
+        changes.add("parked_for", parked_for, request.parked_for or None)
 
 
 def find_steps(target: TargetState, observed: Observed) -> tuple[Step, ...]:

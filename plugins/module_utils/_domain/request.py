@@ -12,6 +12,8 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
+from ansible_collections.headroom.libvirt.plugins.module_utils._names import check_name
+
 from .labels import Labels, read_labels
 
 if t.TYPE_CHECKING:
@@ -32,15 +34,18 @@ class DomainRequest:
     autostart: bool | None = None
     labels: Labels | None = None
     in_service: bool | None = None
+    parked_for: str | None = None
 
     @property
     def describes(self) -> bool:
         """Whether it says something of the domain that its definition keeps beside the machine itself."""
-        return self.labels is not None or self.in_service is not None
+        return any(said is not None for said in (self.labels, self.in_service, self.parked_for))
 
 
 def read_request(params: t.Mapping[str, t.Any]) -> DomainRequest:
     """Return the request that a module's options make; raises InvalidInput."""
     names = [field.name for field in dataclasses.fields(DomainRequest)]
     options = {name: params[name] for name in names}
+    if options["parked_for"]:
+        check_name("parked_for", options["parked_for"])
     return DomainRequest(**{**options, "labels": read_labels(options["labels"])})

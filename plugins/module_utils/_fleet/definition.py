@@ -33,7 +33,23 @@ _SIZE: t.Final = (
     "mode",
     "source_uri",
 )
-_OUTLINE: t.Final = ("name", "appliance", "demand", "rule", "health", "rollout", "expected_digest")
+_OUTLINE: t.Final = (
+    "name",
+    "appliance",
+    "demand",
+    "rule",
+    "health",
+    "rollout",
+    "priority",
+    "best_effort",
+    "expected_digest",
+)
+
+# How a fleet gets on with the others of a run.
+SHARING: t.Final[dict[str, dict[str, t.Any]]] = {
+    "priority": {"type": "int", "default": 0},
+    "best_effort": {"type": "bool", "default": False},
+}
 
 DEMAND: t.Final[dict[str, dict[str, t.Any]]] = {
     "query": {"type": "str"},
@@ -67,6 +83,7 @@ FLEETS: t.Final[dict[str, t.Any]] = {
         "health": {"type": "dict"},
         "rollout": {"type": "dict"},
         "machine": {"type": "dict"},
+        **{option: {"type": "raw"} for option in SHARING},
         "expected_digest": {"type": "str"},
     },
 }

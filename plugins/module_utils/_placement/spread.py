@@ -34,6 +34,22 @@ class Size:
     memory_bytes: int = 0
     disk_bytes: int = 0
 
+    def __add__(self, other: Size) -> Size:
+        """Return both together."""
+        return Size(
+            self.vcpus + other.vcpus,
+            self.memory_bytes + other.memory_bytes,
+            self.disk_bytes + other.disk_bytes,
+        )
+
+    def __sub__(self, other: Size) -> Size:
+        """Return what is left of it; below zero where it is less."""
+        return Size(
+            self.vcpus - other.vcpus,
+            self.memory_bytes - other.memory_bytes,
+            self.disk_bytes - other.disk_bytes,
+        )
+
     def count_fits(self, size: Size) -> int:
         """Return how many machines of ``size`` fit into this; a part that a machine does not need has no limit."""
         fits = [
@@ -49,7 +65,10 @@ class HostRoom:
     """A host that could take clones.
 
     ``members`` counts the fleet's machines there, ``free`` is what may still be promised (stopped machines
-    counted as taken), ``running`` what the running guests of any fleet hold. One that is ``closed`` is in maintenance.
+    counted as taken; below zero where more is promised than there is), ``running`` what the running guests of any fleet
+    hold. One that is ``closed`` is in maintenance. ``claimable`` is what lesser fleets would give up beside. The fleet
+    wakes its own machines within ``wakeable``; None where their room is kept for them. One that ``takes_clones`` has what
+    they need.
     """
 
     name: str
@@ -57,6 +76,19 @@ class HostRoom:
     members: int = 0
     running: Size = Size()
     closed: bool = False
+    claimable: Size = Size()
+    wakeable: Size | None = None
+    takes_clones: bool = True
+
+    def claim(self) -> HostRoom:
+        """Return the host as it is once lesser fleets have given up all that they would."""
+        running = self.running - self.claimable
+        return dataclasses.replace(
+            self,
+            free=self.free + self.claimable,
+            claimable=Size(),
+            running=Size(max(0, running.vcpus), max(0, running.memory_bytes)),
+        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -183,7 +215,7 @@ def _describe_scarcity(host: HostRoom, space: _Space, size: Size) -> str:
         (host.free.disk_bytes, size.disk_bytes, "bytes of disk"),
     )
     return ", ".join(
-        f"{have} {what} free, {need} needed" for have, need, what in parts if have < need
+        f"{max(0, have)} {what} free, {need} needed" for have, need, what in parts if have < need
     )
 
 

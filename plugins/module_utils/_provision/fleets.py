@@ -21,7 +21,10 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     InvalidInput,
     NotFound,
 )
-from ansible_collections.headroom.libvirt.plugins.module_utils._fleet.definition import read_options
+from ansible_collections.headroom.libvirt.plugins.module_utils._fleet.definition import (
+    SHARING,
+    read_options,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._fleet.row import unpack_row
 from ansible_collections.headroom.libvirt.plugins.module_utils._text import join_names
 
@@ -148,6 +151,7 @@ def _read_fleet(
     machine = attempts.run(lambda: _read_machine(option, fleet, rows))
     attempts.run(lambda: machine and read_size(machine))
     upkeep = attempts.run(lambda: _read_upkeep(option, fleet))
+    sharing = attempts.run(lambda: read_options(option, SHARING, _pick(fleet, SHARING)))
     if attempts.errors:
         return FleetEntry(fleet["name"], None, tuple(attempts.errors), view)
     request = attempts.run(
@@ -167,7 +171,13 @@ def _read_fleet(
             }
         )
     )
+    if request is not None:
+        request = dataclasses.replace(request, **(sharing or {}))
     return FleetEntry(fleet["name"], request, tuple(attempts.errors), view)
+
+
+def _pick(fleet: Fleet, names: t.Iterable[str]) -> dict[str, t.Any]:
+    return {name: fleet.get(name) for name in names}
 
 
 class _Attempts:

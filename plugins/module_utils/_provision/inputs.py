@@ -117,10 +117,11 @@ def observe(
         size=size,
         members=members,
         rooms=tuple(
-            _read_room(name, facts[name], clone, members)
+            dataclasses.replace(
+                _read_room(name, facts[name], clone, members), takes_clones=name not in refusals
+            )
             for name in samples
-            # of one in maintenance it must be known that nothing is woken there either
-            if name in facts and (name not in refusals or _is_closed(facts[name]))
+            if name in facts
         ),
         unknown=unknown,
         left_out=frozenset(left_out.union(elsewhere)),
@@ -325,9 +326,17 @@ def _read_members(sample: Value, host: str) -> list[Member]:
             awaited=bool(member["awaited"].value),
             has_passed=bool(member["has_passed"].value),
             since=member["in_service_since"].read_optional(_read_moment),
+            size=_read_size(member),
+            parked_for=member["parked_for"].read_optional(Value.require_text),
         )
         for member in sample["members"].require_items()
     ]
+
+
+def _read_size(member: Value) -> Size | None:
+    vcpus = member["vcpus"].read_optional(Value.require_count)
+    memory_bytes = member["memory_bytes"].read_optional(Value.require_count)
+    return Size(vcpus, memory_bytes) if vcpus and memory_bytes else None
 
 
 def _read_memory(samples: t.Iterable[Value], now: float) -> RolloutMemory:
@@ -420,16 +429,28 @@ def _read_room(
 ) -> HostRoom:
     free, running = facts["free"], facts["committed"]["running"]
     pool = free["pools"][clone.pool] if clone.disk_bytes else None
+    overdraft = _read_overdraft(facts)
     return HostRoom(
         name=name,
         free=Size(
-            vcpus=free["vcpus"].require_count(),
-            memory_bytes=free["memory_bytes"].require_count(),
+            vcpus=free["vcpus"].require_count() - overdraft.vcpus,
+            memory_bytes=free["memory_bytes"].require_count() - overdraft.memory_bytes,
             disk_bytes=0 if pool is None or pool.value is None else pool.require_count(),
         ),
         members=sum(member.host == name for member in members),
         running=Size(running["vcpus"].require_count(), running["memory_bytes"].require_count()),
         closed=_is_closed(facts),
+    )
+
+
+def _read_overdraft(facts: Value) -> Size:
+    """Return what more is promised than may be: machines that are parked for others take no room, and yet count."""
+    allowed, defined = facts["allowed"], facts["committed"]["defined"]
+    if allowed.value is None or defined.value is None:
+        return Size()
+    return Size(
+        max(0, defined["vcpus"].require_count() - allowed["vcpus"].require_count()),
+        max(0, defined["memory_bytes"].require_count() - allowed["memory_bytes"].require_count()),
     )
 
 

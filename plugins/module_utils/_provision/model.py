@@ -60,7 +60,8 @@ class Member:
     whether it has been put into service, ``since`` when (epoch seconds) that is so. ``healthy`` is what its health
     check says, for the ``health_reason`` (a verdict.Kind is the ``health_kind``); None where nobody asked, or it is
     not certain yet. While it is ``awaited`` it is expected to pass for the first time since it came up, and
-    ``has_passed`` says that it has ever passed this check.
+    ``has_passed`` says that it has ever passed this check. ``size`` is what it takes of its host, where that is known.
+    ``parked_for`` is the fleet that needed its room when it was parked.
     """
 
     name: str
@@ -82,6 +83,13 @@ class Member:
     awaited: bool = False
     has_passed: bool = False
     since: float | None = None
+    size: Size | None = None
+    parked_for: str | None = None
+
+    @property
+    def is_lent(self) -> bool:
+        """Whether it is parked for the sake of another fleet."""
+        return self.parked_for is not None and self.state not in RUNNING
 
     @property
     def serves(self) -> bool:
@@ -116,6 +124,7 @@ class Observation:
     about what else is not known.
     ``calibration`` is what runs before have shown of machines. ``measured_elsewhere`` says that the demand is the whole
     fleet's, and known also while no machine runs. ``memory`` is what the history remembers of rollouts.
+    A fleet that is ``best_effort`` gives room to more important ones.
     """
 
     fleet: str
@@ -131,6 +140,7 @@ class Observation:
     calibration: Calibration = dataclasses.field(default_factory=Calibration)
     measured_elsewhere: bool = False
     memory: RolloutMemory = dataclasses.field(default_factory=RolloutMemory)
+    best_effort: bool = False
 
     @property
     def is_down(self) -> bool:
@@ -159,18 +169,32 @@ class Observation:
     @property
     def spare(self) -> list[Member]:
         """The machines that could serve, in the order in which to wake them; none on a host in maintenance."""
+        return self._list_wakeable(lent=False)
+
+    @property
+    def lent(self) -> list[Member]:
+        """Likewise, those that are parked for another fleet."""
+        return self._list_wakeable(lent=True)
+
+    def _list_wakeable(self, *, lent: bool) -> list[Member]:
         closed = {room.name for room in self.rooms if room.closed}
-        spare = [
+        wakeable = [
             member
             for member in self.members
-            if member.can_wake and member.healthy is not False and member.host not in closed
+            if member.can_wake
+            and member.is_lent is lent
+            and member.healthy is not False
+            and member.host not in closed
         ]
-        return sorted(spare, key=lambda member: (SPARE.index(member.state), member.name))
+        return sorted(wakeable, key=lambda member: (SPARE.index(member.state), member.name))
 
 
 @dataclasses.dataclass(frozen=True)
 class Action:
-    """One thing to do to one machine; ``appliance`` is what it is or will be a clone of, None: what the fleet says."""
+    """One thing to do to one machine; ``appliance`` is what it is or will be a clone of, None: what the fleet says.
+
+    ``parked_for`` is the fleet for which it is parked, None where its own fleet has no need of it.
+    """
 
     action: Verb
     name: str
@@ -178,6 +202,17 @@ class Action:
     reason: str
     machine: t.Mapping[str, t.Any] | None = dataclasses.field(default=None, hash=False)
     appliance: str | None = None
+    parked_for: str | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Claim:
+    """A machine of the lesser ``fleet`` that is parked so that the fleet ``claimant`` has its room."""
+
+    name: str
+    fleet: str
+    host: str
+    claimant: str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -192,7 +227,8 @@ class Part:
 class Plan:
     """What to do, and why: ``running`` machines serve now, ``target`` of them after the actions.
 
-    ``phase`` is how far a rollout is, ``memory`` what the next run is to know of it.
+    ``phase`` is how far a rollout is, ``memory`` what the next run is to know of it. ``claims`` are machines of lesser
+    fleets that are parked for it.
     """
 
     fleet: str
@@ -205,6 +241,7 @@ class Plan:
     digest: str
     phase: str = "none"
     memory: RolloutMemory = dataclasses.field(default_factory=RolloutMemory)
+    claims: tuple[Claim, ...] = ()
 
     def list_appliances(self) -> dict[str, str]:
         """Return what each machine that is made, woken or put into service is a clone of, where that is said."""

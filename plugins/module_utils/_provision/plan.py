@@ -16,16 +16,18 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import types
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Conflict
 from ansible_collections.headroom.libvirt.plugins.module_utils._text import join_names
 
 from . import alert, explain, health, parked, rollout
-from .model import STARTING, Action, Member, Observation, Plan
+from .model import STARTING, Action, Member, Observation, Part, Plan
 from .requirement import assess
 from .scale_in import plan_scale_in
 from .scale_out import Order, plan_creation, plan_service, plan_wake
+from .sharing.yielding import WakingRoom, explain_absence, give_room, plan_return, plan_yield
 from .upkeep import Upkeep
 
 if t.TYPE_CHECKING:
@@ -34,6 +36,7 @@ if t.TYPE_CHECKING:
     from .requirement import Requirement
     from .rollout import Course
     from .rule import Rule
+    from .sharing.yielding import Claims
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,18 +81,22 @@ def decide(
     unlikely: Forecaster | None = None,
     *,
     upkeep: Upkeep | None = None,
+    claims: Claims = types.MappingProxyType({}),
 ) -> Plan:
     """Return the plan for ``observed`` under ``rule``.
 
     Scaling out is prompt: as many machines as the forecast asks for, as far as limits and resources go. Scaling in
     needs every slot of the cooldown to be known and to have asked for fewer, and every host to have answered.
     ``unlikely`` is the forecaster at ``rule.parked_risk``, which is needed where ``rule.has_varying_parked``.
-    ``upkeep`` says which members are replaced although their number is right.
+    ``upkeep`` says which members are replaced although their number is right, and ``claims`` which more important fleets
+    need the room of.
     """
     observed, rule = _keep_one_to_measure(_hide_outage(observed), rule)
-    outlook = _look_out(observed, rule, forecaster, unlikely, upkeep or Upkeep())
-    moves = _plan_moves(outlook)
-    running = len(outlook.observed.running)
+    after = give_room(observed, claims)
+    outlook = _look_out(after, rule, forecaster, unlikely, upkeep or Upkeep())
+    moves = _plan_moves(outlook, claims)
+    yielding = sum(member.name in claims for member in observed.running)
+    running = len(outlook.observed.running) + yielding
     verdict = _judge_alert(outlook)
     return Plan(
         fleet=observed.fleet,
@@ -100,22 +107,30 @@ def decide(
         - moves.leaving,
         requirement=outlook.requirement,
         alert=verdict,
-        actions=moves.actions,
-        reasons=(
-            *([verdict.reason] if verdict.reason else []),
-            *explain.explain_requirement(outlook.requirement, rule, running),
-            *explain.explain_events(outlook.requirement),
-            *explain.explain_parked(outlook.parked, rule, outlook.to_run),
-            *outlook.ward.notes,
-            *outlook.course.reasons,
-            *explain.explain_actions(moves.actions),
-            *moves.held_back,
-            *explain.explain_unknown(observed),
-        ),
+        actions=(*plan_yield(observed, claims), *moves.actions),
+        reasons=tuple(_explain(outlook, moves, verdict, running, claims)),
         digest=digest(observed.members, observed.unknown),
         phase=outlook.course.phase,
         memory=outlook.course.memory,
     )
+
+
+def _explain(
+    outlook: _Outlook, moves: _Moves, verdict: alert.Alert, running: int, claims: Claims
+) -> list[str]:
+    rule, requirement = outlook.rule, outlook.requirement
+    return [
+        *([verdict.reason] if verdict.reason else []),
+        *explain.explain_requirement(requirement, rule, running),
+        *explain.explain_events(requirement),
+        *explain.explain_parked(outlook.parked, rule, outlook.to_run),
+        *outlook.ward.notes,
+        *outlook.course.reasons,
+        *explain.explain_actions(moves.actions),
+        *explain_absence(outlook.observed, claims, _list_names(moves.actions)),
+        *moves.held_back,
+        *explain.explain_unknown(outlook.observed),
+    ]
 
 
 def _look_out(
@@ -151,34 +166,68 @@ def _count_present(observed: Observation, ward: health.Triage) -> int:
     return len(observed.running) + len(observed.coming) + ward.standing
 
 
-def _plan_moves(outlook: _Outlook) -> _Moves:
+@dataclasses.dataclass(frozen=True)
+class _Waking:
+    """The machines that wake, the ``spare`` ones that do not, and what the hosts still have after that."""
+
+    actions: tuple[Action, ...]
+    spare: list[Member]
+    observed: Observation
+    lends: bool
+
+
+def _plan_waking(outlook: _Outlook, claims: Claims) -> _Waking:
+    """Return what wakes: first what was parked for others, then what is needed beside."""
+    observed, rule, course = outlook.observed, outlook.rule, outlook.course
+    room = WakingRoom(observed)
+    back = plan_return(observed, claims, rule.max - outlook.present, room)
+    spare = sorted(observed.spare, key=lambda member: _is_second_choice(member, course))
+    up = outlook.present + len(back)
+    woken = plan_wake(spare, up, outlook.to_run, outlook.keep, room)
+    return _Waking(
+        actions=back + woken,
+        spare=[member for member in spare if member.name not in _list_names(woken)],
+        observed=dataclasses.replace(observed, rooms=room.list_rooms()),
+        lends=len(back) < len(observed.lent),
+    )
+
+
+def _plan_leaving(outlook: _Outlook, waking: _Waking, up: int) -> Part:
+    """Return what goes for want of demand.
+
+    While machines are parked for others nothing does, as what is busy then says little of how many are too many.
+    """
+    if waking.lends:
+        return Part()
+    requirement = outlook.requirement
+    settled = up if requirement.keep is None else min(up, outlook.need)
+    return plan_scale_in(
+        outlook.observed,
+        outlook.rule,
+        requirement,
+        waking.spare,
+        outlook.parked.count_to_keep(outlook.rule, settled),
+        outlook.course.goal,
+        rollout.list_unproven(outlook.observed, outlook.upkeep, outlook.course),
+    )
+
+
+def _plan_moves(outlook: _Outlook, claims: Claims) -> _Moves:
     observed, rule, requirement = outlook.observed, outlook.rule, outlook.requirement
     upkeep, course, to_run = outlook.upkeep, outlook.course, outlook.to_run
-    all_spare = sorted(observed.spare, key=lambda member: _is_second_choice(member, course))
-    woken = plan_wake(all_spare, outlook.present, to_run, outlook.keep)
-    spare = all_spare[len(woken) :]
-    up = outlook.present + len(woken)
-    settled = up if requirement.keep is None else min(up, outlook.need)
-    parked_count = outlook.parked.count_to_keep(rule, settled)
-    scale_in = plan_scale_in(
-        observed,
-        rule,
-        requirement,
-        spare,
-        parked_count,
-        course.goal,
-        rollout.list_unproven(observed, upkeep, course),
-    )
+    waking = _plan_waking(outlook, claims)
+    up = outlook.present + len(waking.actions)
+    scale_in = _plan_leaving(outlook, waking, up)
     growth = max(0, to_run - up)
     crew = rollout.Crew(outlook.need, up + growth, growth, _list_names(scale_in.actions))
-    creation = plan_creation(observed, rule, _order(outlook, crew, spare, up))
+    creation = plan_creation(waking.observed, rule, _order(outlook, crew, waking.spare, up))
     replaced = rollout.plan_replacement(observed, rule, upkeep, course, crew)
     leaving = crew.stopped | _list_names(replaced)
     staying = sum(member.name not in leaving for member in observed.running)
     removed = health.plan_removal(observed, rule, to_run, staying, course.trials)
     return _Moves(
         plan_service(observed)
-        + woken
+        + waking.actions
         + creation.actions
         + scale_in.actions
         + replaced

@@ -29,6 +29,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._sizes import par
 
 from .inputs import MachineSize, observe
 from .options import RULE, Spec, read_rule
+from .sharing.ledger import Standpoint
 from .upkeep import ROLLOUT, Upkeep, read_upkeep
 
 if t.TYPE_CHECKING:
@@ -93,7 +94,8 @@ class PlanRequest:
 
     ``gone`` are hosts that are gone for good, with their machines. ``forecasts`` and ``parked_forecasts`` are what a
     filter has said. ``expected_digest`` is that of the plan that somebody has looked at. ``upkeep`` is how its members
-    are looked after.
+    are looked after. Of the fleets of a run those of a higher ``priority`` are planned for first, and have the room of
+    ``best_effort`` ones.
     """
 
     fleet: str
@@ -106,6 +108,13 @@ class PlanRequest:
     forecasts: t.Sequence[t.Any] | None = None
     parked_forecasts: t.Sequence[t.Any] | None = None
     upkeep: Upkeep = dataclasses.field(default_factory=Upkeep)
+    priority: int = 0
+    best_effort: bool = False
+
+    @property
+    def standpoint(self) -> Standpoint:
+        """Return what a ledger needs to know of the fleet."""
+        return Standpoint(self.fleet, self.clone.pool, self.priority, self.best_effort)
 
 
 def read_request(params: t.Mapping[str, t.Any]) -> PlanRequest:

@@ -24,7 +24,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._errors import HeadroomError
 
     from .fleets import FleetEntry
-    from .model import Member, Observation, Plan
+    from .model import Claim, Member, Observation, Plan
     from .rule import Rule
 
 _SHOWN_SECONDS: t.Final = 86_400
@@ -55,6 +55,7 @@ def build_result(observed: Observation, rule: Rule, plan: Plan) -> dict[str, t.A
         "parked_as": rule.parked_as,
         "actions": [dataclasses.asdict(action) for action in plan.actions],
         "create": plan.group_by_host("create"),
+        "claims": _group_claims(plan.claims),
         "wake": plan.group_by_host("wake"),
         "serve": plan.group_by_host("serve"),
         "prepare": plan.group_by_host("prepare"),
@@ -75,10 +76,19 @@ def build_result(observed: Observation, rule: Rule, plan: Plan) -> dict[str, t.A
     }
 
 
+def _group_claims(claims: t.Iterable[Claim]) -> dict[str, list[dict[str, str]]]:
+    """Return what is parked for the fleet, by host."""
+    by_host: dict[str, list[dict[str, str]]] = {}
+    for claim in claims:
+        by_host.setdefault(claim.host, []).append({"fleet": claim.fleet, "name": claim.name})
+    return by_host
+
+
 def _describe_member(member: Member) -> dict[str, t.Any]:
     names = (
         "name",
         "host",
+        "parked_for",
         "state",
         "version",
         "labelled",
@@ -94,9 +104,26 @@ def group_work(row: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
 
     That is never anything for one that is new to a host, as nothing there says that this run has it. ``coming`` are the
     machines that are to serve, woken and new, and ``batches`` the same by what they are clones of. ``leaving`` are the
-    actions on those that go. ``appliances`` says what a machine is a clone of, where that is not what the fleet says.
+    actions on those that go, and ``parking`` those that are parked. ``appliances`` says what a machine is a clone of,
+    where that is not what the fleet says. ``claims`` are machines of other fleets, which have been parked before.
     """
-    actions = [] if row["mode"] == "shadow" or row["new"] else row["actions"]
+    actions = [action for action in _list_actions(row) if action["parked_for"] is None]
+    return _group(row, actions, row["parked_as"])
+
+
+def group_yield(row: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """Likewise, return what the fleet parks for others, which comes before anything else; their memory is saved."""
+    actions = [action for action in _list_actions(row) if action["parked_for"] is not None]
+    return {**_group(row, actions, "saved"), "claims": {}}
+
+
+def _list_actions(row: t.Mapping[str, t.Any]) -> list[dict[str, t.Any]]:
+    return [] if row["mode"] == "shadow" or row["new"] else row["actions"]
+
+
+def _group(
+    row: t.Mapping[str, t.Any], actions: t.Sequence[dict[str, t.Any]], parked_as: str | None
+) -> dict[str, t.Any]:
     hosts: dict[str, dict[str, list[t.Any]]] = {}
     for action in actions:
         work = hosts.setdefault(action["host"], {verb: [] for verb in (*_VERBS, "leaving")})
@@ -109,7 +136,8 @@ def group_work(row: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
             host: {
                 **work,
                 "coming": (coming := work["wake"] + work["serve"] + work["create"]),
-                "batches": _group_by_appliance(coming, actions),
+                "batches": _group_by(coming, "appliance", actions),
+                "parking": _group_by(work["park"], "parked_for", actions),
             }
             for host, work in hosts.items()
         },
@@ -117,19 +145,21 @@ def group_work(row: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
             action["name"]: action["appliance"] for action in actions if action["appliance"]
         },
         "removes": any(work["leaving"] for work in hosts.values()),
-        **{name: row[name] for name in ("parked_as", "leases", "recorded")},
+        "parked_as": parked_as,
+        "claims": row["claims"],
+        **{name: row[name] for name in ("leases", "recorded")},
     }
 
 
-def _group_by_appliance(
-    names: t.Sequence[str], actions: t.Iterable[t.Mapping[str, t.Any]]
+def _group_by(
+    names: t.Sequence[str], key: str, actions: t.Iterable[t.Mapping[str, t.Any]]
 ) -> list[dict[str, t.Any]]:
-    """Return the machines by what they are or shall be clones of, None for what the fleet says."""
-    appliances = {action["name"]: action["appliance"] for action in actions}
+    """Return the machines by what their actions say under the key."""
+    values = {action["name"]: action[key] for action in actions}
     groups: dict[str | None, list[str]] = {}
     for name in names:
-        groups.setdefault(appliances[name], []).append(name)
-    return [{"appliance": appliance, "names": group} for appliance, group in groups.items()]
+        groups.setdefault(values[name], []).append(name)
+    return [{key: value, "names": group} for value, group in groups.items()]
 
 
 def describe_errors(entry: FleetEntry, errors: t.Sequence[HeadroomError]) -> dict[str, t.Any]:
@@ -178,6 +208,7 @@ def _describe_nothing(entry: FleetEntry, reason: str) -> dict[str, t.Any]:
         **{verb: {} for verb in _VERBS},
         "rollout": None,
         "members": [],
+        "claims": {},
         "reasons": [reason],
         "digest": None,
         "measured": None,

@@ -14,7 +14,12 @@ import re
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._demand.series import slot_start
-from ansible_collections.headroom.libvirt.plugins.module_utils._placement.spread import spread
+from ansible_collections.headroom.libvirt.plugins.module_utils._placement.spread import (
+    HostRoom,
+    Placement,
+    Size,
+    spread,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._text import (
     format_count,
     join_names,
@@ -24,6 +29,7 @@ from .model import PARKED, RUNNING, Action, Member, Observation, Part
 
 if t.TYPE_CHECKING:
     from .rule import Rule
+    from .sharing.yielding import WakingRoom
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,14 +57,20 @@ class Order:
         return Action("prepare", name, host, "it is kept parked", appliance=self.growth)
 
 
-def plan_wake(spare: t.Sequence[Member], up: int, to_run: int, keep: int) -> tuple[Action, ...]:
-    """Return what brings the ``up`` machines that serve or will to ``to_run``, out of the ``spare`` ones.
+def plan_wake(
+    spare: t.Sequence[Member], up: int, to_run: int, keep: int, room: WakingRoom
+) -> tuple[Action, ...]:
+    """Return what brings the ``up`` machines that serve or will to ``to_run``, out of the ``spare`` ones with ``room``.
 
     Machines that went down during the cooldown are brought back up to ``keep``: an outage takes the demand with it, and
     must not be taken for a requirement that fell.
     """
     missing = max(to_run, keep) - up
-    return tuple(_wake(member) for member in spare[: max(0, missing)])
+    woken: list[Action] = []
+    for member in spare:
+        if len(woken) < missing and room.take(member):
+            woken.append(_wake(member))
+    return tuple(woken)
 
 
 def plan_service(observed: Observation) -> tuple[Action, ...]:
@@ -85,14 +97,7 @@ def plan_creation(observed: Observation, rule: Rule, order: Order) -> Part:
         return Part((), (*held_back, left_out))
     if not count:
         return Part((), tuple(held_back))
-    placed = spread(
-        observed.rooms,
-        observed.size,
-        count,
-        n_plus_one=rule.n_plus_one,
-        pack=rule.spread == "pack",
-        most=rule.max_per_host,
-    )
+    placed = _place(observed, rule, count, min(order.serving, count))
     if placed.missing:
         needed = max(0, min(order.serving + order.surge, count) - len(placed.hosts))
         held_back.append(
@@ -104,6 +109,40 @@ def plan_creation(observed: Observation, rule: Rule, order: Order) -> Part:
         for index, (name, host) in enumerate(zip(names, placed.hosts))
     )
     return Part(tuple(actions), tuple(held_back))
+
+
+def _place(observed: Observation, rule: Rule, count: int, needed: int) -> Placement:
+    """Return the hosts of the clones: where there is room, and for those that are needed where others would make it."""
+    rooms = [room for room in observed.rooms if room.takes_clones]
+    placed = _spread(rooms, observed.size, count, rule)
+    if len(placed.hosts) >= needed or all(room.claimable == Size() for room in rooms):
+        return placed
+    claimed = [_fill(room, placed.hosts.count(room.name), observed.size).claim() for room in rooms]
+    more = _spread(claimed, observed.size, needed - len(placed.hosts), rule)
+    hosts = placed.hosts + more.hosts
+    return Placement(hosts, count - len(hosts), more.shortage or placed.shortage)
+
+
+def _spread(rooms: t.Sequence[HostRoom], size: Size, count: int, rule: Rule) -> Placement:
+    return spread(
+        rooms,
+        size,
+        count,
+        n_plus_one=rule.n_plus_one,
+        pack=rule.spread == "pack",
+        most=rule.max_per_host,
+    )
+
+
+def _fill(room: HostRoom, count: int, size: Size) -> HostRoom:
+    """Return the room with so many clones on it."""
+    taken = sum([size] * count, Size())
+    return dataclasses.replace(
+        room,
+        free=room.free - taken,
+        running=room.running + dataclasses.replace(taken, disk_bytes=0),
+        members=room.members + count,
+    )
 
 
 def choose_names(observed: Observation, rule: Rule, count: int) -> list[str]:

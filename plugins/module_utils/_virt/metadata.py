@@ -30,7 +30,7 @@ from .dependency import (
 NAMESPACE: t.Final = "urn:headroom:libvirt:1"
 PREFIX: t.Final = "headroom"
 _ROOT: t.Final = f"{{{NAMESPACE}}}machine"
-_TEXTS: t.Final = ("fleet", "tenant", "appliance", "parent", "created")
+_TEXTS: t.Final = ("fleet", "tenant", "appliance", "parent", "created", "parked_for")
 # What this release writes; whatever else stands there is a newer one's, or somebody's own, and stays.
 _KNOWN: t.Final = frozenset(
     {
@@ -76,7 +76,8 @@ class Metadata(t.NamedTuple):
     from, ``created`` an ISO 8601 time in UTC, ``volumes`` and ``reservations`` what belongs to this machine alone and
     goes with it, ``tags`` words that the operator chose. ``dependency`` is what it still reads from another host,
     ``service`` whom a helper serves. ``labelled`` says that an operator put a machine into its fleet, and no clone task
-    did. ``standing`` says whether it has been put into service; None where nobody keeps account of that.
+    did. ``standing`` says whether it has been put into service; None where nobody keeps account of that. ``parked_for``
+    is the fleet that needed its room when it was parked.
     """
 
     fleet: str | None = None
@@ -92,6 +93,7 @@ class Metadata(t.NamedTuple):
     service: Service | None = None
     labelled: bool = False
     standing: Standing | None = None
+    parked_for: str | None = None
 
     @property
     def is_member(self) -> bool:

@@ -128,6 +128,116 @@ def test_two_fleets_never_count_the_same_room(
         assert count == 3 or "has no room" in told
 
 
+FULL: t.Final[dict[str, t.Any]] = {
+    "free": {"vcpus": 0, "memory_bytes": 0, "pools": {"default": 80 * GIB}},
+    "allowed": {"vcpus": 4, "memory_bytes": 4 * GIB},
+    "committed": {
+        "running": {"vcpus": 4, "memory_bytes": 4 * GIB},
+        "defined": {"vcpus": 4, "memory_bytes": 4 * GIB},
+    },
+}
+
+
+def machine(name: str, **more: t.Any) -> dict[str, t.Any]:
+    return {
+        "name": name,
+        "uuid": f"uuid of {name}",
+        "state": "running",
+        "vcpus": 1,
+        "memory_bytes": GIB,
+        **more,
+    }
+
+
+def crowd(
+    members: t.Sequence[dict[str, t.Any]], demand: float = 25, **facts: t.Any
+) -> dict[str, t.Any]:
+    """A plan for an important fleet with one machine, asked for ``demand``, on a host that a lesser one has filled."""
+    return plan(
+        observed(
+            "kvm1",
+            row("ci", "kvm1", 30, 30, 30, members=list(members)),
+            row("web", "kvm1", demand, demand, demand, members=[machine("web-1")]),
+            **{**FULL, **facts},
+        ),
+        fleets=[
+            {"name": "ci", "rule": RULE, "best_effort": True},
+            {"name": "web", "rule": RULE, "priority": "10"},
+        ],
+    )
+
+
+def test_lesser_machines_are_parked_before_an_important_fleet_takes_their_room() -> None:
+    result = crowd([machine(f"ci-{number}") for number in (1, 2, 3)])
+    first, second = result["work"]
+    assert (first["fleet"], first["parked_as"]) == ("ci", "saved")
+    assert first["hosts"]["kvm1"]["parking"] == [
+        {"parked_for": "web", "names": first["hosts"]["kvm1"]["park"]}
+    ]
+    assert second["fleet"] == "web"
+    assert len(second["hosts"]["kvm1"]["create"]) == 2
+    claimed = [claim["name"] for claim in second["claims"]["kvm1"]]
+    assert sorted(claimed) == sorted(first["hosts"]["kvm1"]["park"])
+    assert [fleet["fleet"] for fleet in result["fleets"]] == ["ci", "web"]
+    assert result["idle"] == []
+    assert "2 machines of the less important fleet ci are parked" in " ".join(
+        result["reasons"]["web"]
+    )
+
+
+def test_machines_that_gave_way_stay_until_there_is_room() -> None:
+    """The host has promised more than it has: what is parked takes nothing of it."""
+    over = {"vcpus": 6, "memory_bytes": 6 * GIB}
+    members = [
+        machine("ci-1"),
+        *(machine(f"ci-{n}", state="saved", parked_for="web") for n in "23"),
+    ]
+    full = crowd(members, 10, committed={"running": FULL["committed"]["running"], "defined": over})
+    assert full["work"] == []
+    less = crowd(members, 10)
+    assert [item["fleet"] for item in less["work"]] == ["ci"]
+    assert less["work"][0]["hosts"]["kvm1"]["wake"] == ["ci-2", "ci-3"]
+
+
+def test_a_lesser_fleet_that_this_run_has_not_got_gives_no_room() -> None:
+    rival = {**LEASE, "held": False, "by": "rival", "recorded": False}
+    result = plan(
+        observed(
+            "kvm1",
+            row("ci", "kvm1", 30, 30, 30, members=[machine("ci-1")], lease=rival),
+            row("web", "kvm1", 40, 40, 40, members=[machine("web-1")]),
+            **FULL,
+        ),
+        fleets=[
+            {"name": "ci", "rule": RULE, "best_effort": True},
+            {"name": "web", "rule": RULE, "priority": 10},
+        ],
+    )
+    assert result["work"] == []
+
+
+def test_a_priority_that_is_none_is_told_of_its_fleet_only() -> None:
+    result = plan(
+        observed("kvm1", row("web", "kvm1", 5, 10, 20), row("db", "kvm1", 1)),
+        fleets=[{"name": "web", "rule": RULE}, {"name": "db", "rule": RULE, "priority": "first"}],
+    )
+    assert [fleet["error"] is None for fleet in result["fleets"]] == [True, False]
+    assert "priority" in result["fleets"][1]["error"]["message"]
+
+
+def test_the_risk_that_all_peak_at_once_is_told() -> None:
+    risk = crowd([machine(f"ci-{number}") for number in (1, 2, 3)])["joint_risk"]
+    assert (risk["resource"], risk["limit"]) == ("memory", 4 * GIB)
+    assert risk["together"] >= risk["independent"] > 0.5
+    assert risk["expected"] > risk["limit"]
+    told = crowd(
+        [machine("ci-1")], 10, free={**FULL["free"], "memory_bytes": 64 * GIB, "vcpus": 64}
+    )
+    assert told["joint_risk"]["together"] < 0.01
+    assert "there is room" in told["reasons"]["all fleets"][0]
+    assert crowd([machine("ci-1")])["reasons"]["all fleets"][0].endswith("ci would give way.")
+
+
 def test_what_is_wrong_with_one_fleet_does_not_cost_the_others() -> None:
     problem = {"kind": "connection_failed", "message": "Prometheus is down"}
     result = plan(

@@ -116,6 +116,7 @@ def test_a_request_is_read_from_the_options_of_a_task() -> None:
         "autostart": None,
         "labels": None,
         "in_service": None,
+        "parked_for": None,
         "name": ["web-1"],
     }
     assert read_request(options) == DomainRequest("absent", 1.0, True, False)
@@ -194,3 +195,16 @@ def test_one_that_fails_to_start_is_not_in_service(
     with pytest.raises(HeadroomError):
         bring(host, task, state="running", in_service=True)
     assert look_up(host, "web-1").metadata.standing is None
+
+
+def test_for_whom_it_is_parked_is_known_until_it_is_awake(
+    host: Connection, task: apply.DomainTask
+) -> None:
+    bring(host, task, state="running")
+    parked = bring(host, task, state="paused", parked_for="web")
+    assert parked.changes.diff["after"]["web-1"]["parked_for"] == "web"
+    assert look_up(host, "web-1").metadata.parked_for == "web"
+    assert not bring(host, task, state="paused", parked_for="web").changes.changed
+    assert bring(host, task, state="running", parked_for="").changes.changed
+    assert look_up(host, "web-1").metadata.parked_for is None
+    assert not bring(host, task, parked_for="").changes.changed

@@ -88,7 +88,15 @@ def test_results_become_what_a_plan_is_made_of() -> None:
     assert list(observed.series.values) == [None, 5]
     assert observed.members == (
         Member(
-            "web-1", "a", "running", "uuid 1", True, 100.0, 0.5, SAMPLE["members"][0]["machine"]
+            "web-1",
+            "a",
+            "running",
+            "uuid 1",
+            True,
+            100.0,
+            0.5,
+            SAMPLE["members"][0]["machine"],
+            size=Size(2, 100),
         ),
     )
     assert observed.rooms == (HostRoom("a", Size(8, 800, 80), 1, Size(2, 200)),)

@@ -84,6 +84,7 @@ METADATA = st.builds(
     service=st.none() | SERVICES,
     labelled=st.booleans(),
     standing=st.none() | st.builds(Standing, in_service=st.booleans(), since=TIMES),
+    parked_for=st.none() | TEXT,
 )
 
 
