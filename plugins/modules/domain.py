@@ -122,8 +122,8 @@ options:
     type: bool
   parked_for:
     description:
-      - Record the fleet for whose sake the domain is parked. Provisioning wakes such a machine as soon as its room is free
-        again, and does not remove it meanwhile.
+      - Record the fleet for whose sake the domain is parked. Provisioning wakes such a machine as soon as its room is
+        free again, and does not remove it meanwhile.
       - It is recorded before O(state) is reached. An empty text takes the record away once it is.
     type: str
 extends_documentation_fragment:

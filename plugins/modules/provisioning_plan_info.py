@@ -107,8 +107,8 @@ options:
         type: raw
       best_effort:
         description:
-          - Whether its machines may be parked for more important fleets, V(false) if not said. The most idle go first, down
-            to O(rule.min), and never a protected one.
+          - Whether its machines may be parked for more important fleets, V(false) if not said. The most idle go first,
+            down to O(rule.min), and never a protected one.
         type: raw
       expected_digest:
         description:
@@ -810,7 +810,8 @@ work:
     hosts:
       description: The names of the machines to C(wake), C(serve), C(create), C(prepare), C(park) and C(remove), by
         host; with C(coming), all that are to serve then, C(batches), these by C(appliance), C(leaving), the actions
-        on those that go, and C(parking), those that are parked by the fleet that they are parked for. Hosts with nothing to do are left out.
+        on those that go, and C(parking), those that are parked, by the fleet that they are parked for. Hosts with
+        nothing to do are left out.
       type: dict
       returned: success
       sample:

@@ -129,6 +129,22 @@ def _apply_plans(connection: Connection, plans: t.Sequence[DomainPlan], task: Do
         )
 
 
+def _record_before(domain: DefinedDomain, plan: DomainPlan) -> None:
+    """Record that the domain is out of service, and for whom it is parked, before anything is done to it."""
+    if plan.leaves_service:
+        domain.put_standing(in_service=False)
+    if plan.changes_claim and plan.request.parked_for:
+        domain.put_claim(plan.request.parked_for)
+
+
+def _record_after(domain: DefinedDomain, plan: DomainPlan) -> None:
+    """Record that the domain is in service, and parked for nobody, only once it is in its state."""
+    if plan.enters_service:
+        domain.put_standing(in_service=True)
+    if plan.changes_claim and not plan.request.parked_for:
+        domain.put_claim(None)
+
+
 def _apply_plan(
     connection: Connection, task: DomainTask, look: users.SharedLook, plan: DomainPlan
 ) -> None:
@@ -141,18 +157,11 @@ def _apply_plan(
         domain.autostart = bool(request.autostart)
     if request.labels is not None:
         domain.put_labels(request.labels)
-    # Out of service before anything is done to it, and in service only once it is there.
-    if plan.leaves_service:
-        domain.put_standing(in_service=False)
-    if plan.changes_claim and request.parked_for:
-        domain.put_claim(request.parked_for)
+    _record_before(domain, plan)
     for step in plan.steps:
         if step != "undefine":
             _take_step(step, domain.domain, request)
-    if plan.enters_service:
-        domain.put_standing(in_service=True)
-    if plan.changes_claim and not request.parked_for:
-        domain.put_claim(None)
+    _record_after(domain, plan)
     belongings = recover.Belongings(
         uuid, survey.volumes.remove, survey.reservations, survey.exports
     )

@@ -65,10 +65,10 @@ class HostRoom:
     """A host that could take clones.
 
     ``members`` counts the fleet's machines there, ``free`` is what may still be promised (stopped machines
-    counted as taken; below zero where more is promised than there is), ``running`` what the running guests of any fleet
-    hold. One that is ``closed`` is in maintenance. ``claimable`` is what lesser fleets would give up beside. The fleet
-    wakes its own machines within ``wakeable``; None where their room is kept for them. One that ``takes_clones`` has what
-    they need.
+    counted as taken; below zero where more is promised than there is), ``running`` what the running guests of any
+    fleet hold. One that is ``closed`` is in maintenance. ``claimable`` is what lesser fleets would give up beside.
+    The fleet wakes its own machines within ``wakeable``; None where their room is kept for them. One that
+    ``takes_clones`` has what they need.
     """
 
     name: str

@@ -88,8 +88,8 @@ def decide(
     Scaling out is prompt: as many machines as the forecast asks for, as far as limits and resources go. Scaling in
     needs every slot of the cooldown to be known and to have asked for fewer, and every host to have answered.
     ``unlikely`` is the forecaster at ``rule.parked_risk``, which is needed where ``rule.has_varying_parked``.
-    ``upkeep`` says which members are replaced although their number is right, and ``claims`` which more important fleets
-    need the room of.
+    ``upkeep`` says which members are replaced although their number is right, and ``claims`` which more important
+    fleets need the room of.
     """
     observed, rule = _keep_one_to_measure(_hide_outage(observed), rule)
     after = give_room(observed, claims)

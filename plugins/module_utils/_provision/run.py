@@ -103,7 +103,7 @@ def plan_fleet(
 def plan_fleets(
     entries: t.Sequence[FleetEntry], mode: str, database: Database | None, warn: Warn
 ) -> dict[str, t.Any]:
-    """Return a row of each fleet, in their order, and grouped by host what is to be done, in the order in which to do it.
+    """Return a row of each fleet, in their order, and by host what is to be done, in the order in which to do it.
 
     With the ``mode`` shadow nothing is to be done. A fleet that cannot be planned for has a row that says why.
     """

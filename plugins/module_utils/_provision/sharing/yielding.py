@@ -4,7 +4,7 @@
 
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
-"""What a best-effort fleet does for others: ``plan_yield`` parks its machines, ``plan_return`` wakes them again. Pure."""
+"""What a best-effort fleet does for others: ``plan_yield`` parks machines, ``plan_return`` wakes them again. Pure."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Claims = t.Mapping[str, "Claim"]
 
 
 class WakingRoom:
-    """What the hosts have for machines that wake. It is taken machine by machine; there is no limit where none counts."""
+    """What the hosts have for machines that wake, taken machine by machine; without limit where none counts."""
 
     def __init__(self, observed: Observation) -> None:
         self._observed = observed
