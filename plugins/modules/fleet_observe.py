@@ -261,6 +261,12 @@ fleets:
       type: str
       returned: success
       sample: "it has no network customers (it has: default; define it there, or correct machine.network)"
+    lacks:
+      description: The appliance, where nothing but that is missing for clones; V(none) where more is missing, or
+        nothing.
+      type: str
+      returned: success
+      sample: null
     problem:
       description: Why the demand could not be measured, as RV(ignore:error) of a task that fails, with its C(message);
         V(none) where it could.
@@ -280,6 +286,11 @@ new:
   type: list
   elements: str
   sample: []
+peer_uri:
+  description: The O(machine_uri), by which other hosts reach this one; V(none) where it is not set.
+  returned: success
+  type: str
+  sample: qemu+ssh://root@kvm1/system
 host:
   description: What the host has and what of it is free, as RV(headroom.libvirt.host_info#module:host).
   returned: success
@@ -314,6 +325,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._fleet.survey imp
 from ansible_collections.headroom.libvirt.plugins.module_utils._host.facts import POLICY, read_facts
 from ansible_collections.headroom.libvirt.plugins.module_utils._lxml_dep import require_lxml
 from ansible_collections.headroom.libvirt.plugins.module_utils._runner import run_module
+from ansible_collections.headroom.libvirt.plugins.module_utils._uris import mask_uri
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
     open_connection,
 )
@@ -358,7 +370,13 @@ def observe(module: AnsibleModule) -> dict[str, t.Any]:
     )
     for warning in warnings:
         module.warn(warning)
-    return {**result, "host": facts, "holder": request.holder, "timestamp": request.timestamp}
+    return {
+        **result,
+        "host": facts,
+        "holder": request.holder,
+        "timestamp": request.timestamp,
+        "peer_uri": params["machine_uri"] and mask_uri(params["machine_uri"]),
+    }
 
 
 def main() -> None:

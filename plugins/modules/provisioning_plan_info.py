@@ -733,6 +733,12 @@ fleets:
       type: dict
       returned: success
       sample: {kvm1: [{fleet: ci, name: ci-3}]}
+    streams:
+      description: Hosts that lack the appliance, and the C(host) from which they have it streamed, its C(uri) and the
+        C(appliance).
+      type: dict
+      returned: success
+      sample: {kvm3: {host: kvm1, uri: "qemu+ssh://root@kvm1/system", appliance: "web:1.0"}}
     create:
       description: As RV(create).
       type: dict
@@ -810,8 +816,8 @@ work:
     hosts:
       description: The names of the machines to C(wake), C(serve), C(create), C(prepare), C(park) and C(remove), by
         host; with C(coming), all that are to serve then, C(batches), these by C(appliance), C(leaving), the actions
-        on those that go, and C(parking), those that are parked, by the fleet that they are parked for. Hosts with
-        nothing to do are left out.
+        on those that go, C(parking), those that are parked, by the fleet that they are parked for, and C(stream),
+        whence what is made is streamed, V(none) where it is not. Hosts with nothing to do are left out.
       type: dict
       returned: success
       sample:
@@ -1033,6 +1039,11 @@ actions:
       type: str
       returned: success
       sample: null
+streams:
+  description: As RV(fleets[].streams), always empty.
+  returned: when O(fleet) is planned for
+  type: dict
+  sample: {}
 claims:
   description: As RV(fleets[].claims), always empty.
   returned: when O(fleet) is planned for

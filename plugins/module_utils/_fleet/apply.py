@@ -91,6 +91,7 @@ def _observe_fleet(
         "members": sampling.name_machines(survey.uri, sample["members"]),
         "appliance": view.appliance,
         "refuses": view.refuses,
+        "lacks": view.lacks,
         "problem": None if error is None else {**error.as_result(), "message": error.message},
         "past": pack_past(sample),
     }

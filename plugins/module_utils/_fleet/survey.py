@@ -61,7 +61,7 @@ class FleetSurvey:
 
     ``findings`` are what its members show in their health check, by UUID. ``fetched`` is the history as Prometheus
     knows it. ``problem`` is why the demand cannot be known, and ``refuses`` why the host can make no clones, in words;
-    ``appliance`` is the one that they would be made of.
+    ``appliance`` is the one that they would be made of, and ``lacks`` its name where nothing but it is missing.
     """
 
     members: tuple[FleetMember, ...] = ()
@@ -70,6 +70,7 @@ class FleetSurvey:
     problem: HeadroomError | None = None
     appliance: t.Mapping[str, t.Any] | None = None
     refuses: str | None = None
+    lacks: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -151,30 +152,37 @@ class _Equipment:
 
     def find(self, fleet: FleetRequest) -> dict[str, t.Any]:
         """Return the fields of FleetSurvey on it; all that is missing is told at once."""
-        row, missing = self._judge_appliance(fleet)
+        row, missing, lacks = self._judge_appliance(fleet)
         refusals = [self._judge_pool(fleet.pool), self._judge_network(fleet), missing]
         # a pool that is not there holds no appliance either
         sentences = list(dict.fromkeys(refusal for refusal in refusals if refusal is not None))
-        return {"appliance": row, "refuses": "; ".join(sentences) or None}
+        return {
+            "appliance": row,
+            "refuses": "; ".join(sentences) or None,
+            "lacks": lacks if len(sentences) == 1 else None,
+        }
 
-    def _judge_appliance(self, fleet: FleetRequest) -> tuple[dict[str, t.Any] | None, str | None]:
-        """Return the appliance that clones would be made of, and why none can be."""
+    def _judge_appliance(
+        self, fleet: FleetRequest
+    ) -> tuple[dict[str, t.Any] | None, str | None, str | None]:
+        """Return the appliance that clones would be made of, why none can be, and its name if it is not there."""
         if fleet.appliance is None:
-            return None, None
+            return None, None, None
         try:
             row = self._describe_appliance(fleet.appliance_pool, *fleet.appliance)
         except ConnectionFailed:
             raise
         except HeadroomError as error:
-            return None, error.message.rstrip(".")
+            return None, error.message.rstrip("."), None
         if row is None and not fleet.can_stream:
             name = ":".join(filter(None, fleet.appliance))
             remedy = "headroom.libvirt.appliance brings it there"
             return (
                 None,
                 f"it has not the appliance {name} in its pool {fleet.appliance_pool} ({remedy})",
+                name,
             )
-        return row, None
+        return row, None, None
 
     def _judge_pool(self, name: str) -> str | None:
         pool = self._pools.get(name)

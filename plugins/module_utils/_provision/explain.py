@@ -19,6 +19,8 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._text import (
     join_names,
 )
 
+from .model import MAKING
+
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._forecast.trend import (
         Forecast,
@@ -88,6 +90,17 @@ def explain_actions(actions: t.Sequence[Action]) -> list[str]:
                 f"{format_count(len(named), 'machine')} {_is(len(named))} {participle}: {join_names(named)}."
             )
     return sentences
+
+
+def explain_ways(observed: Observation, actions: t.Sequence[Action]) -> list[str]:
+    """Say where machines come from that are made on hosts which lack their appliance."""
+    hosts = {action.host for action in actions if action.action in MAKING}
+    return [
+        f"{host} has not got {peer.appliance} yet: what is made there is streamed from {peer.host} and runs at once, "
+        "and the appliance is fetched behind it."
+        for host, peer in sorted(observed.peers.items())
+        if host in hosts
+    ]
 
 
 def explain_unknown(observed: Observation) -> list[str]:

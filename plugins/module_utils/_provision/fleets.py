@@ -28,6 +28,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._fleet.definition
 from ansible_collections.headroom.libvirt.plugins.module_utils._fleet.row import unpack_row
 from ansible_collections.headroom.libvirt.plugins.module_utils._text import join_names
 
+from .model import Peer
 from .options import RULE, read_rule
 from .request import MACHINE, PlanRequest, read_request, read_size
 from .upkeep import ROLLOUT
@@ -40,6 +41,9 @@ Row = t.Optional[t.Mapping[str, t.Any]]
 
 # What a plan for one fleet has as options of its own.
 _OWN: t.Final = ("expected_digest", "forecasts", "parked_forecasts")
+
+# In these a host that lacks the appliance may have machines for all that.
+_STREAMING_MODES: t.Final = frozenset({None, "auto", "streamed"})
 
 _REMEDY: t.Final = "Hand in what headroom.libvirt.fleet_observe returned on the host."
 _BATCHES: t.Final = (
@@ -144,6 +148,7 @@ def _read_fleet(
 ) -> FleetEntry:
     option = f"fleets[{index}]"
     attempts = _Attempts()
+    peer = _find_peer(fleet, params["hosts"], rows)
     view = attempts.run(lambda: _read_view(params["hosts"], rows)) or FleetView()
     attempts.run(lambda: _check_problem(fleet))
     attempts.run(lambda: _check_equipment(fleet, rows))
@@ -163,7 +168,7 @@ def _read_fleet(
                 "appliance": _choose_version(fleet, rows),
                 **(upkeep or {}),
                 "hosts": [
-                    _select_host(place, host, row)
+                    _select_host(place, host, row, peer)
                     for place, (host, row) in enumerate(zip(params["hosts"], rows))
                 ],
                 **{name: params[name] for name in ("now", "gone")},
@@ -211,14 +216,35 @@ def _read_view(hosts: t.Sequence[Host], rows: t.Sequence[Row]) -> FleetView:
     )
 
 
-def _select_host(index: int, host: Host, row: Row) -> dict[str, t.Any]:
+def _find_peer(fleet: Fleet, hosts: t.Sequence[Host], rows: t.Sequence[Row]) -> Peer | None:
+    """Return a host from which others that lack the fleet's appliance can have it streamed; None for none.
+
+    That is the first that has it, and says how others reach it, unless machines are made in another way.
+    """
+    if (fleet["machine"] or {}).get("mode") not in _STREAMING_MODES:
+        return None
+    for host, row in zip(hosts, rows):
+        appliance, uri = row and row.get("appliance"), _find_uri(host)
+        if appliance and uri and not row.get("refuses"):
+            return Peer(host["name"], uri, appliance["id"])
+    return None
+
+
+def _find_uri(host: Host) -> str | None:
+    uri = has_answered(host) and host["observation"].get("peer_uri")
+    return uri if isinstance(uri, str) and uri else None
+
+
+def _select_host(index: int, host: Host, row: Row, peer: Peer | None) -> dict[str, t.Any]:
     """Return what the host says of one fleet, as a plan of one fleet takes it."""
     if row is None:
         return {"name": host["name"], "facts": None, "sample": host.get("observation")}
+    streams = peer is not None and bool(row.get("lacks"))
     return {
         "name": host["name"],
         "facts": host["observation"].get("host"),
-        "refuses": row.get("refuses"),
+        "refuses": None if streams else row.get("refuses"),
+        "peer": peer if streams else None,
         "sample": unpack_row(f"hosts[{index}].observation.fleets", row),
     }
 

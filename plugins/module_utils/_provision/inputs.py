@@ -123,6 +123,7 @@ def observe(
             for name in samples
             if name in facts
         ),
+        peers={host["name"]: host["peer"] for host in hosts if host.get("peer")},
         unknown=unknown,
         left_out=frozenset(left_out.union(elsewhere)),
         absent=missing,

@@ -115,6 +115,15 @@ class Member:
 
 
 @dataclasses.dataclass(frozen=True)
+class Peer:
+    """A host that has the ``appliance`` (``name:version``), from which others can have it streamed by ``uri``."""
+
+    host: str
+    uri: str
+    appliance: str
+
+
+@dataclasses.dataclass(frozen=True)
 class Observation:
     """What is known at ``now`` (epoch seconds).
 
@@ -124,7 +133,8 @@ class Observation:
     about what else is not known.
     ``calibration`` is what runs before have shown of machines. ``measured_elsewhere`` says that the demand is the whole
     fleet's, and known also while no machine runs. ``memory`` is what the history remembers of rollouts.
-    A fleet that is ``best_effort`` gives room to more important ones.
+    A fleet that is ``best_effort`` gives room to more important ones. ``peers`` says where hosts that lack the
+    appliance have it from.
     """
 
     fleet: str
@@ -141,6 +151,7 @@ class Observation:
     measured_elsewhere: bool = False
     memory: RolloutMemory = dataclasses.field(default_factory=RolloutMemory)
     best_effort: bool = False
+    peers: t.Mapping[str, Peer] = dataclasses.field(default_factory=dict)
 
     @property
     def is_down(self) -> bool:

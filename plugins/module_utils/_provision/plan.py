@@ -127,6 +127,7 @@ def _explain(
         *outlook.ward.notes,
         *outlook.course.reasons,
         *explain.explain_actions(moves.actions),
+        *explain.explain_ways(outlook.observed, moves.actions),
         *explain_absence(outlook.observed, claims, _list_names(moves.actions)),
         *moves.held_back,
         *explain.explain_unknown(outlook.observed),

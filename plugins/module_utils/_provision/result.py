@@ -56,6 +56,7 @@ def build_result(observed: Observation, rule: Rule, plan: Plan) -> dict[str, t.A
         "actions": [dataclasses.asdict(action) for action in plan.actions],
         "create": plan.group_by_host("create"),
         "claims": _group_claims(plan.claims),
+        "streams": {host: dataclasses.asdict(peer) for host, peer in observed.peers.items()},
         "wake": plan.group_by_host("wake"),
         "serve": plan.group_by_host("serve"),
         "prepare": plan.group_by_host("prepare"),
@@ -138,6 +139,7 @@ def _group(
                 "coming": (coming := work["wake"] + work["serve"] + work["create"]),
                 "batches": _group_by(coming, "appliance", actions),
                 "parking": _group_by(work["park"], "parked_for", actions),
+                "stream": row["streams"].get(host) if work["create"] + work["prepare"] else None,
             }
             for host, work in hosts.items()
         },
@@ -209,6 +211,7 @@ def _describe_nothing(entry: FleetEntry, reason: str) -> dict[str, t.Any]:
         "rollout": None,
         "members": [],
         "claims": {},
+        "streams": {},
         "reasons": [reason],
         "digest": None,
         "measured": None,

@@ -238,6 +238,60 @@ def test_the_risk_that_all_peak_at_once_is_told() -> None:
     assert crowd([machine("ci-1")])["reasons"]["all fleets"][0].endswith("ci would give way.")
 
 
+LACKING: t.Final[dict[str, t.Any]] = {
+    "members": [],
+    "appliance": None,
+    "refuses": "it has not the appliance web:1",
+    "lacks": "web:1",
+}
+
+
+def newcomer(lacking: dict[str, t.Any], **fleet: t.Any) -> dict[str, t.Any]:
+    """A plan with a host that has everything, and a new one that is as ``lacking`` says."""
+    old, new = observed("kvm1", row("web", "kvm1", 5, 10, 20)), observed("new", lacking)
+    old["observation"]["peer_uri"] = "qemu+ssh://root@kvm1/system"
+    return plan(old, new, fleets=[{"name": "web", "rule": RULE, **fleet}])
+
+
+def test_a_host_without_the_appliance_has_it_streamed_from_one_that_has_it() -> None:
+    result = newcomer(row("web", "new", **LACKING))
+    (work,) = result["work"]
+    assert work["hosts"]["new"]["create"] != []
+    assert work["hosts"]["new"]["stream"] == {
+        "host": "kvm1",
+        "uri": "qemu+ssh://root@kvm1/system",
+        "appliance": "web:1",
+    }
+    assert work["hosts"]["kvm1"]["stream"] is None
+    assert "new has not got web:1 yet: what is made there is streamed from kvm1" in " ".join(
+        result["reasons"]["web"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("lacking", "fleet"),
+    [
+        ({**LACKING, "lacks": None}, {}),
+        (LACKING, {"machine": {"mode": "linked"}}),
+    ],
+)
+def test_a_host_that_lacks_more_or_may_not_stream_makes_nothing(
+    lacking: dict[str, t.Any], fleet: dict[str, t.Any]
+) -> None:
+    result = newcomer(row("web", "new", **lacking), **fleet)
+    assert "new" not in result["work"][0]["hosts"]
+    assert "new takes no clones" in " ".join(result["reasons"]["web"])
+
+
+def test_a_host_without_the_appliance_keeps_no_fleet_from_shrinking() -> None:
+    members = [machine("web-1"), machine("web-2")]
+    result = plan(
+        observed("kvm1", row("web", "kvm1", 1, 1, 1, members=members)),
+        observed("new", row("web", "new", 0, 0, 0, **LACKING)),
+    )
+    assert result["fleets"][0]["remove"] == {"kvm1": ["web-2"]}
+
+
 def test_what_is_wrong_with_one_fleet_does_not_cost_the_others() -> None:
     problem = {"kind": "connection_failed", "message": "Prometheus is down"}
     result = plan(
