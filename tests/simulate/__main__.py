@@ -7,6 +7,8 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
+import itertools
 import random
 import sys
 import typing as t
@@ -16,6 +18,9 @@ from tools.checkout import collections_path
 sys.path.insert(0, str(collections_path()))
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.rule import Rule
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.sharing.ledger import (
+    Standpoint,
+)
 
 from simulate import weather
 from simulate.world import Log, World
@@ -36,6 +41,8 @@ RULE: t.Final = Rule(
     parked_max=4,
 )
 ROOMS: t.Final = (10, 10, 12)
+# Together two fleets do not always find room on these.
+SCARCE_ROOMS: t.Final = (8, 8, 9)
 _BLOCKS: t.Final = " ▁▂▃▄▅▆▇█"
 
 
@@ -51,6 +58,32 @@ def simulate(hours: int, seed: int, rule: Rule = RULE) -> Log:
     finally:
         world.close()
     return world.log
+
+
+def simulate_two(hours: int, seed: int, rule: Rule = RULE) -> tuple[Log, Log]:
+    """The logs of an important fleet and one that gives way to it, on hosts that have not room for both at once."""
+    source = random.Random(seed)  # noqa: S311  # reproducible, not secret
+    slots = hours * 3600 // rule.interval
+    lesser = dataclasses.replace(rule, max=rule.max // 2, parked=0, parked_max=None)
+    happening = weather.faults(source, slots)
+    worlds = [
+        World(rule, SCARCE_ROOMS, happening, Standpoint("web", "default", 10)),
+        World(lesser, SCARCE_ROOMS, happening, Standpoint("batch", "default", 0, best_effort=True)),
+    ]
+    demands = [
+        weather.demand(source, slots, rule.interval, share * each.rule.max * rule.capacity)
+        for share, each in zip((0.9, 0.8), worlds, strict=True)
+    ]
+    for world, other in itertools.permutations(worlds):
+        world.neighbours.append(other)
+    try:
+        for values in zip(*demands, strict=True):
+            for world, value in zip(worlds, values, strict=True):
+                world.tick(value)
+    finally:
+        for world in worlds:
+            world.close()
+    return worlds[0].log, worlds[1].log
 
 
 def summary(log: Log, rule: Rule = RULE) -> str:
@@ -101,6 +134,9 @@ def main(arguments: Sequence[str]) -> int:
         log = simulate(options.hours, seed)
         print(f"{options.hours} hours, seed {seed}\n{summary(log)}\n")
         broken += len(log.broken)
+        for fleet, log in zip(("web", "batch"), simulate_two(options.hours, seed), strict=True):
+            print(f"{options.hours} hours, seed {seed}, {fleet} of two fleets\n{summary(log)}\n")
+            broken += len(log.broken)
     return 1 if broken else 0
 
 

@@ -11,6 +11,7 @@ simulated.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import sqlite3
 import typing as t
 from collections import Counter
@@ -37,11 +38,20 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._placement.spread
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.model import (
     RUNNING,
+    Claim,
     Member,
     Observation,
     Plan,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.plan import decide
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.sharing.ledger import (
+    Ledger,
+    Standpoint,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.sharing.loans import (
+    Loan,
+    list_loans,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.upkeep import (
     Rollout,
     Share,
@@ -100,8 +110,17 @@ def _is_bad(version: str | None) -> bool:
 class World:
     """A fleet under `rule` on hosts with `rooms`; one slot after the other passes with `tick`."""
 
-    def __init__(self, rule: Rule, rooms: Sequence[int], faults: Sequence[Fault]) -> None:
+    def __init__(
+        self,
+        rule: Rule,
+        rooms: Sequence[int],
+        faults: Sequence[Fault],
+        standpoint: Standpoint = Standpoint("web", "default"),
+    ) -> None:
         self.rule = rule
+        self.standpoint = standpoint
+        # Fleets on the same hosts, each of which is a world with the same faults.
+        self.neighbours: list[World] = []
         self.hosts = [SimulatedHost(f"kvm{number}", room) for number, room in enumerate(rooms, 1)]
         # Somebody has labelled a guest into the fleet.
         self.machines: dict[str, Member] = {
@@ -132,13 +151,17 @@ class World:
         return (self._slot + 0.5) * self.rule.interval
 
     def tick(self, demand: float) -> None:
-        """Let a slot pass with this demand on the whole fleet: what happens to hosts, then one run or two."""
+        """Let a slot pass with this demand on the whole fleet: what happens to hosts, then one run or two.
+
+        Of fleets on the same hosts the more important one comes first.
+        """
         self._happen()
         self._sample(demand)
         if self._now("slow run"):
             self._stall()
         else:
             self._run("first", self.now)
+        self._judge_hosts()
         self.log.running.append(len(self._serving()))
         self.log.demand.append(demand)
         self._slot += 1
@@ -230,7 +253,7 @@ class World:
         if holder == "first" and self._now("two runs at once"):
             self._run("second", now + 1)
         self._apply_if_still_held(self._record(plan), taken, now + 2)
-        lease.release(self._leases, "web", holder)
+        lease.release(self._leases, self.standpoint.fleet, holder)
 
     def _stall(self) -> None:
         """A run plans and then hangs for longer than its lease; the next one goes on, and the first wakes up late."""
@@ -239,20 +262,20 @@ class World:
         late = self.now + _LEASE_SECONDS + 1
         self._run("first", late)
         self._apply_if_still_held(plan, taken, late + 3)
-        lease.release(self._leases, "web", "slow")
+        lease.release(self._leases, self.standpoint.fleet, "slow")
 
     def _record(self, plan: Plan) -> Plan:
         """Keep what the plan remembers; of a run that is killed only some of the rest is done, or nothing at all."""
         killed = self._now("killed run")
         if killed and killed[0].pick % 4 == 0:
-            return dataclasses.replace(plan, actions=())
+            return dataclasses.replace(plan, actions=(), claims=())
         self.memory = build_memory(plan.memory.as_dict())
         if killed:
             return dataclasses.replace(plan, actions=plan.actions[: killed[0].pick % 3])
         return plan
 
     def _lease(self, holder: str, now: float) -> lease.Lease:
-        return lease.acquire(self._leases, "web", holder, _LEASE_SECONDS, now)
+        return lease.acquire(self._leases, self.standpoint.fleet, holder, _LEASE_SECONDS, now)
 
     def _apply_if_still_held(self, plan: Plan, taken: lease.Lease, now: float) -> None:
         """Whoever held the lease without a break can act; for others the fleet may have changed since they looked."""
@@ -263,10 +286,29 @@ class World:
 
     def _plan(self) -> Plan:
         observed = self._observed()
+        ledger = Ledger(loans=self._list_loans())
+        observed = dataclasses.replace(
+            observed,
+            rooms=ledger.subtract(observed.rooms, self.standpoint),
+            best_effort=bool(ledger.loans) and self.standpoint.best_effort,
+        )
         plan = decide(observed, self.rule, self._forecaster, self._unlikely, upkeep=self.upkeep)
+        claims = ledger.add(observed, plan, self.standpoint).list_claims_of(self.standpoint.fleet)
+        plan = dataclasses.replace(plan, claims=claims)
         self.log.done["decisions"] += 1
         self._judge_plan(observed, plan)
         return plan
+
+    def _list_loans(self) -> tuple[Loan, ...]:
+        worlds = [self, *self.neighbours] if self.neighbours else []
+        lent = [
+            list_loans(
+                world._observed(), world.rule, world.standpoint.priority, may_park=world is not self
+            )
+            for world in worlds
+            if world.standpoint.best_effort
+        ]
+        return tuple(itertools.chain(*lent))
 
     @property
     def upkeep(self) -> Upkeep:
@@ -279,7 +321,7 @@ class World:
         alive = [host for host in self.hosts if not host.dead and host.name not in left_out]
         names = {host.name for host in alive}
         return Observation(
-            fleet="web",
+            fleet=self.standpoint.fleet,
             now=self.now,
             series=merge([host.history for host in alive], self.rule.interval, self.now),
             size=CLONE,
@@ -300,12 +342,16 @@ class World:
         return sum(member.host == host.name for member in self.machines.values())
 
     def _free(self, host: SimulatedHost) -> Size:
-        clones = max(0, host.room - host.taken - self._members(host))
-        return Size(clones * CLONE.vcpus, clones * CLONE.memory_bytes, clones * CLONE.disk_bytes)
+        others = sum(world._members(host) for world in self.neighbours)
+        clones = host.room - host.taken - self._members(host) - others
+        # What is parked for others keeps its disk, of which there is enough then.
+        disks = host.room if self.neighbours else clones
+        return Size(clones * CLONE.vcpus, clones * CLONE.memory_bytes, disks * CLONE.disk_bytes)
 
     def _apply(self, plan: Plan) -> None:
         failing = {self._host(fault).name for fault in self._now("failing clones")}
         hooked = not self._now("failing hooks")
+        self._park(plan.claims)
         for action in plan.actions:
             if action.action in MAKING and action.host in failing:
                 self.log.done["clones that failed"] += 1
@@ -331,10 +377,38 @@ class World:
                     state=state,
                     in_service=hooked and state == "running",
                     since=self.now,
+                    parked_for=None,
                 )
         self._judge_fleet(plan, failed=bool(failing))
 
+    def _park(self, claims: Sequence[Claim]) -> None:
+        """Park what makes room for the fleet, as its neighbours do before it takes that."""
+        for claim in claims:
+            world = next(w for w in self.neighbours if w.standpoint.fleet == claim.fleet)
+            member = world.machines[claim.name]
+            if member.protected or member.labelled:
+                self._broke(f"{claim.name} was to be parked, and is protected or labelled")
+            world.machines[claim.name] = dataclasses.replace(
+                member, state="saved", in_service=False, parked_for=claim.claimant
+            )
+            self.log.done["parked for another fleet"] += 1
+
     # What was promised
+
+    def _judge_hosts(self) -> None:
+        """No host runs more than it has room for, what others keep parked there included."""
+        for host in self.hosts:
+            held = [
+                member
+                for world in (self, *self.neighbours)
+                for member in world.machines.values()
+                if member.host == host.name
+                and (member.state in RUNNING or not world.standpoint.best_effort)
+            ]
+            if len(held) > host.room:
+                self._broke(
+                    f"{len(held)} machines are on {host.name}, which has room for {host.room}"
+                )
 
     def _judge_plan(self, observed: Observation, plan: Plan) -> None:
         """Removals leave at least the minimum, no protected machine, and nothing while a host is silent."""
@@ -349,15 +423,18 @@ class World:
         required = plan.requirement.machines or 0
         if taken and plan.running - taken < min(plan.running, required):
             self._broke(f"{taken} of {plan.running} were to go, and {required} are required")
+        if any(member.name in leaving and member.is_lent for member in observed.members):
+            self._broke("a machine was to go that is parked for another fleet")
         if leaving and observed.unknown:
             self._broke("machines were to go while a host was silent")
         for room in observed.rooms:
             made = sum(
                 action.host == room.name for action in plan.actions if action.action in MAKING
             )
-            if made > room.free.count_fits(CLONE):
+            most = (room.free + room.claimable).count_fits(CLONE)
+            if made > most:
                 self._broke(
-                    f"{made} clones were to be made on {room.name}, which has room for {room.free.count_fits(CLONE)}"
+                    f"{made} clones were to be made on {room.name}, which has room for {most}"
                 )
 
     def _judge_fleet(self, plan: Plan, *, failed: bool) -> None:

@@ -14,6 +14,9 @@ from hypothesis import strategies as st
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.model import Member
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.plan import decide
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.rule import Rule
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.sharing.yielding import (
+    WakingRoom,
+)
 
 from simulate import __main__ as simulation
 from simulate import world as simulated
@@ -115,4 +118,19 @@ def test_a_planner_that_takes_protected_machines_is_found_out(
 
 def test_the_command_counts_what_was_broken(capsys: pytest.CaptureFixture[str]) -> None:
     assert simulation.main(["--hours", "6", "--runs", "2"]) == 0
-    assert capsys.readouterr().out.count("promises  0 broken") == 2
+    assert capsys.readouterr().out.count("promises  0 broken") == 6
+
+
+QUARTERS: t.Final = dataclasses.replace(simulation.RULE, interval=900, horizon=1800)
+
+
+def test_two_fleets_that_share_scarce_hosts_break_no_promise() -> None:
+    web, batch = simulation.simulate_two(48, seed=2, rule=QUARTERS)
+    assert web.broken == batch.broken == []
+    assert web.done["parked for another fleet"] > 0
+
+
+def test_a_fleet_that_wakes_without_room_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(WakingRoom, "take", lambda _room, _member: True)
+    web, batch = simulation.simulate_two(48, seed=2, rule=QUARTERS)
+    assert any("which has room for" in line for line in web.broken + batch.broken)
