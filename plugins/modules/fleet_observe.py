@@ -42,6 +42,10 @@ options:
           - The appliance that its clones are made of, as C(name:version), or C(name) for the newest version. Looked for
             in the pool of O(fleets[].machine).
         type: str
+      tenant:
+        description:
+          - Of no use here. It is for M(headroom.libvirt.provisioning_plan_info).
+        type: str
       demand:
         description:
           - Where the demand comes from.
@@ -140,6 +144,13 @@ options:
       - For how many seconds rows are kept.
     type: int
     default: 7776000
+  tenants:
+    description:
+      - The tenants of which is told what their machines take of the host. The definition of each of the host's domains
+        is read for that.
+    type: list
+    elements: str
+    default: []
 extends_documentation_fragment:
   - headroom.libvirt.history
   - headroom.libvirt.capacity
@@ -286,6 +297,11 @@ new:
   type: list
   elements: str
   sample: []
+tenants:
+  description: What the machines of O(tenants) take of the host, those that are off as well.
+  returned: success
+  type: dict
+  sample: {acme: {machines: 3, vcpus: 6, memory_bytes: 6442450944}}
 peer_uri:
   description: The O(machine_uri), by which other hosts reach this one; V(none) where it is not set.
   returned: success
@@ -322,6 +338,9 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._fleet.apply impo
 from ansible_collections.headroom.libvirt.plugins.module_utils._fleet.definition import FLEETS
 from ansible_collections.headroom.libvirt.plugins.module_utils._fleet.request import read_request
 from ansible_collections.headroom.libvirt.plugins.module_utils._fleet.survey import survey_host
+from ansible_collections.headroom.libvirt.plugins.module_utils._fleet.tenants import (
+    measure_tenants,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._host.facts import POLICY, read_facts
 from ansible_collections.headroom.libvirt.plugins.module_utils._lxml_dep import require_lxml
 from ansible_collections.headroom.libvirt.plugins.module_utils._runner import run_module
@@ -344,6 +363,7 @@ ARGUMENTS = CONNECTION.merge(
             "begin": {"type": "list", "elements": "str"},
             "timestamp": {"type": "float"},
             "keep": {"type": "int", "default": 7_776_000},
+            "tenants": {"type": "list", "elements": "str", "default": []},
         }
     ),
 )
@@ -364,6 +384,7 @@ def observe(module: AnsibleModule) -> dict[str, t.Any]:
     with open_connection(params["uri"], timeout=params["connect_timeout"]) as connection:
         facts = read_facts(connection, params, clock.now())
         survey = survey_host(connection, request, facts, clock)
+        tenants = measure_tenants(connection, params["tenants"])
     result, warnings = database.run(
         lambda opened: observe_fleets(opened, request, survey, keep=not module.check_mode),
         clock.now(),
@@ -373,6 +394,7 @@ def observe(module: AnsibleModule) -> dict[str, t.Any]:
     return {
         **result,
         "host": facts,
+        "tenants": tenants,
         "holder": request.holder,
         "timestamp": request.timestamp,
         "peer_uri": params["machine_uri"] and mask_uri(params["machine_uri"]),

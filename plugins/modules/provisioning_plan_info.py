@@ -48,6 +48,10 @@ options:
         description:
           - Of no use here. What its machines take is in the hosts' observations.
         type: str
+      tenant:
+        description:
+          - The tenant that its machines belong to, for O(quotas).
+        type: str
       demand:
         description:
           - Of no use here. It is for M(headroom.libvirt.fleet_observe).
@@ -134,6 +138,15 @@ options:
       - With O(fleets), the O(headroom.libvirt.fleet_observe#module:holder) by whom the hosts were looked at. A host
         that has an observation by somebody else fails the task, as in a play with C(serial) or C(strategy=free).
     type: str
+  quotas:
+    description:
+      - With O(fleets), what tenants may have at most on all hosts together, by their names. No machines are made beyond
+        that; what exists stays.
+      - What they have is counted as O(headroom.libvirt.fleet_observe#module:tenants) told it. On hosts that did not
+        answer it is what the history knows of their fleets.
+      - Each tenant has C(machines), C(vcpus) and C(memory) (such as V(64GiB)), of which any may be left out.
+    type: dict
+    default: {}
   mode:
     description:
       - With O(fleets), V(shadow) plans for all of them as with O(rule.mode=shadow).

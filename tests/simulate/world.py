@@ -65,6 +65,7 @@ if t.TYPE_CHECKING:
 
     from ansible_collections.headroom.libvirt.plugins.module_utils._provision.rule import Rule
 
+ALONE: t.Final = Standpoint("web", "default")
 CLONE: t.Final = Size(vcpus=1, memory_bytes=2**30, disk_bytes=2**30)
 MAKING: t.Final = ("create", "prepare")
 _LEASE_SECONDS: t.Final = 900
@@ -115,7 +116,7 @@ class World:
         rule: Rule,
         rooms: Sequence[int],
         faults: Sequence[Fault],
-        standpoint: Standpoint = Standpoint("web", "default"),
+        standpoint: Standpoint = ALONE,
     ) -> None:
         self.rule = rule
         self.standpoint = standpoint

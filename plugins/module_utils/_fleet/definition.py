@@ -36,6 +36,7 @@ _SIZE: t.Final = (
 _OUTLINE: t.Final = (
     "name",
     "appliance",
+    "tenant",
     "demand",
     "rule",
     "health",
@@ -66,6 +67,7 @@ FLEETS: t.Final[dict[str, t.Any]] = {
     "options": {
         "name": {"type": "str", "required": True},
         "appliance": {"type": "str"},
+        "tenant": {"type": "str"},
         "demand": {
             "type": "dict",
             "options": {

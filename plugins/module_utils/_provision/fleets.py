@@ -14,6 +14,10 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
+from ansible_collections.headroom.libvirt.plugins.module_utils._checks import (
+    Value,
+    check_at_least,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._demand import verdict
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     Conflict,
@@ -26,11 +30,14 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._fleet.definition
     read_options,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._fleet.row import unpack_row
+from ansible_collections.headroom.libvirt.plugins.module_utils._names import check_name
+from ansible_collections.headroom.libvirt.plugins.module_utils._sizes import parse_size
 from ansible_collections.headroom.libvirt.plugins.module_utils._text import join_names
 
 from .model import Peer
 from .options import RULE, read_rule
 from .request import MACHINE, PlanRequest, read_request, read_size
+from .sharing.allowance import Allowance, Usage
 from .upkeep import ROLLOUT
 
 T = t.TypeVar("T")
@@ -41,6 +48,14 @@ Row = t.Optional[t.Mapping[str, t.Any]]
 
 # What a plan for one fleet has as options of its own.
 _OWN: t.Final = ("expected_digest", "forecasts", "parked_forecasts")
+
+_USAGE: t.Final = tuple(field.name for field in dataclasses.fields(Usage))
+
+_QUOTA: t.Final[dict[str, dict[str, t.Any]]] = {
+    "machines": {"type": "int"},
+    "vcpus": {"type": "int"},
+    "memory": {"type": "str"},
+}
 
 # In these a host that lacks the appliance may have machines for all that.
 _STREAMING_MODES: t.Final = frozenset({None, "auto", "streamed"})
@@ -177,8 +192,42 @@ def _read_fleet(
         )
     )
     if request is not None:
-        request = dataclasses.replace(request, **(sharing or {}))
+        allowance = attempts.run(lambda: _find_allowance(fleet, params))
+        request = dataclasses.replace(request, **(sharing or {}), allowance=allowance)
+    if attempts.errors:
+        return FleetEntry(fleet["name"], None, tuple(attempts.errors), view)
     return FleetEntry(fleet["name"], request, tuple(attempts.errors), view)
+
+
+def _find_allowance(fleet: Fleet, params: t.Mapping[str, t.Any]) -> Allowance | None:
+    """Return what the fleet's tenant may have on all hosts, and has on those that told it; None for no quota."""
+    tenant = fleet.get("tenant")
+    quotas = params.get("quotas") or {}
+    if tenant not in quotas:
+        return None
+    allowance = _read_allowance(tenant, quotas[tenant])
+    for index, host in enumerate(params["hosts"]):
+        if has_answered(host):
+            path = f"hosts[{index}].observation.tenants.{tenant}"
+            told = Value(path, host["observation"].get("tenants", {}).get(tenant, {}), _REMEDY)
+            allowance = allowance.add(
+                Usage(*(told[name].read_optional(Value.require_count) or 0 for name in _USAGE))
+            )
+    return allowance
+
+
+def _read_allowance(tenant: str, options: t.Mapping[str, t.Any] | None) -> Allowance:
+    option = f"quotas.{check_name('quotas', tenant)}"
+    limits = read_options(option, _QUOTA, options)
+    for name, unit in (("machines", "machines"), ("vcpus", "vCPUs")):
+        check_at_least(f"{option}.{name}", limits[name] or 0, 0, unit)
+    memory = limits["memory"]
+    return Allowance(
+        tenant=tenant,
+        machines=limits["machines"],
+        vcpus=limits["vcpus"],
+        memory_bytes=None if memory is None else parse_size(f"{option}.memory", memory),
+    )
 
 
 def _pick(fleet: Fleet, names: t.Iterable[str]) -> dict[str, t.Any]:

@@ -26,6 +26,7 @@ if t.TYPE_CHECKING:
 
     from .alert import Alert
     from .requirement import Requirement
+    from .sharing.allowance import Allowance
 
 # "prepare" makes a machine before it is required and parks it once it is up.
 # "serve" puts a machine into service that runs already.
@@ -134,7 +135,7 @@ class Observation:
     ``calibration`` is what runs before have shown of machines. ``measured_elsewhere`` says that the demand is the whole
     fleet's, and known also while no machine runs. ``memory`` is what the history remembers of rollouts.
     A fleet that is ``best_effort`` gives room to more important ones. ``peers`` says where hosts that lack the
-    appliance have it from.
+    appliance have it from, and ``allowance`` what its tenant may have on all hosts together.
     """
 
     fleet: str
@@ -152,6 +153,7 @@ class Observation:
     memory: RolloutMemory = dataclasses.field(default_factory=RolloutMemory)
     best_effort: bool = False
     peers: t.Mapping[str, Peer] = dataclasses.field(default_factory=dict)
+    allowance: Allowance | None = None
 
     @property
     def is_down(self) -> bool:

@@ -35,6 +35,7 @@ from .upkeep import ROLLOUT, Upkeep, read_upkeep
 if t.TYPE_CHECKING:
     from .model import Observation
     from .rule import Rule
+    from .sharing.allowance import Allowance
 
 # What one clone takes of its host.
 MACHINE: t.Final[Spec] = {
@@ -69,6 +70,7 @@ ARGUMENTS: t.Final = ArgumentSpec(
         "rule": {"type": "dict", "options": RULE},
         "fleets": _FLEETS,
         "holder": {"type": "str"},
+        "quotas": {"type": "dict", "default": {}},
         "mode": {"type": "str", "choices": ["act", "shadow"], "default": "act"},
         "hosts": {"type": "list", "elements": "dict", "default": [], "options": _HOST},
         "machine": {"type": "dict", "default": {}, "options": MACHINE},
@@ -95,7 +97,7 @@ class PlanRequest:
     ``gone`` are hosts that are gone for good, with their machines. ``forecasts`` and ``parked_forecasts`` are what a
     filter has said. ``expected_digest`` is that of the plan that somebody has looked at. ``upkeep`` is how its members
     are looked after. Of the fleets of a run those of a higher ``priority`` are planned for first, and have the room of
-    ``best_effort`` ones.
+    ``best_effort`` ones. ``allowance`` is what its tenant may have, and has.
     """
 
     fleet: str
@@ -110,11 +112,13 @@ class PlanRequest:
     upkeep: Upkeep = dataclasses.field(default_factory=Upkeep)
     priority: int = 0
     best_effort: bool = False
+    allowance: Allowance | None = None
 
     @property
     def standpoint(self) -> Standpoint:
         """Return what a ledger needs to know of the fleet."""
-        return Standpoint(self.fleet, self.clone.pool, self.priority, self.best_effort)
+        tenant = self.allowance and self.allowance.tenant
+        return Standpoint(self.fleet, self.clone.pool, self.priority, self.best_effort, tenant)
 
 
 def read_request(params: t.Mapping[str, t.Any]) -> PlanRequest:

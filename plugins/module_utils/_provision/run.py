@@ -31,6 +31,7 @@ from .result import (
     group_work,
     group_yield,
 )
+from .sharing.allowance import Allowance, Usage
 from .sharing.joint import FleetView, assess_together, explain_joint_risk
 from .sharing.ledger import Ledger
 from .sharing.loans import Loan, list_loans
@@ -86,6 +87,7 @@ def plan_fleet(
         notes=(*notes, *observed.notes),
         rooms=ledger.subtract(rooms, request.standpoint),
         best_effort=request.best_effort and bool(ledger.loans),
+        allowance=request.allowance and _use_allowance(request.allowance, observed, ledger),
     )
     chosen = forecasters.choose_forecasters(rule, request)
     if database is not None:
@@ -98,6 +100,14 @@ def plan_fleet(
     if request.expected_digest is not None:
         check_unchanged(request.expected_digest, plan)
     return Outcome(observed, rule, plan, rooms)
+
+
+def _use_allowance(allowance: Allowance, observed: Observation, ledger: Ledger) -> Allowance:
+    """Return the allowance less what fleets before take, and what the history has on hosts that are not known."""
+    size = observed.size
+    absent = len(observed.absent)
+    unknown = Usage(absent, absent * size.vcpus, absent * size.memory_bytes)
+    return allowance.add(ledger.measure_tenant(allowance.tenant)).add(unknown)
 
 
 def plan_fleets(

@@ -193,6 +193,13 @@ def _limit_count(observed: Observation, rule: Rule, order: Order) -> tuple[int, 
             "machines."
         )
         count = space
+    allowed = None if observed.allowance is None else observed.allowance.count_more(observed.size)
+    if observed.allowance is not None and allowed is not None and allowed < count:
+        needed = min(serving, count)
+        held_back.append(
+            f"{_describe_missing(needed, count - needed, allowed)}: {observed.allowance.explain()}."
+        )
+        count = allowed
     if rule.scale_out_limit is None:
         return count, held_back
     slot = slot_start(observed.now, rule.interval)

@@ -23,6 +23,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._placement.spread
 )
 
 from ..model import MAKING, STARTING, Claim
+from .allowance import Usage
 from .loans import Loan, choose_victims, find_size, sum_sizes
 
 if t.TYPE_CHECKING:
@@ -41,6 +42,7 @@ class Standpoint:
     pool: str
     priority: int = 0
     best_effort: bool = False
+    tenant: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,6 +54,7 @@ class _Entry:
     size: Size
     is_created: bool
     runs: bool
+    tenant: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,6 +79,7 @@ class Ledger:
                 size=_find_size(observed, action.name),
                 is_created=action.action in MAKING,
                 runs=action.action in STARTING,
+                tenant=standpoint.tenant,
             )
             for action in plan.actions
             if action.action in MAKING or action.action in STARTING
@@ -132,6 +136,15 @@ class Ledger:
                 claim = Claim(loan.name, loan.fleet, room.name, standpoint.fleet)
                 yields.setdefault(loan.fleet, {})[loan.name] = claim
         return dataclasses.replace(self, loans=tuple(loans.values()), yields=yields)
+
+    def measure_tenant(self, tenant: str) -> Usage:
+        """Return what has been created for the tenant so far."""
+        usages = (
+            Usage(1, entry.size.vcpus, entry.size.memory_bytes)
+            for entry in self.entries
+            if entry.is_created and entry.tenant == tenant
+        )
+        return sum(usages, Usage())
 
     def list_claims_of(self, fleet: str) -> tuple[Claim, ...]:
         """Return the machines of other fleets that are parked for the fleet."""

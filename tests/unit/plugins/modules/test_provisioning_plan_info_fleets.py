@@ -238,6 +238,37 @@ def test_the_risk_that_all_peak_at_once_is_told() -> None:
     assert crowd([machine("ci-1")])["reasons"]["all fleets"][0].endswith("ci would give way.")
 
 
+def share(quota: dict[str, t.Any], *names: str, used: int = 2) -> list[int]:
+    """How many machines fleets of one tenant get that are asked for four each and have one."""
+    host = observed("kvm1", *(row(name, "kvm1", 40, 40, 40) for name in names))
+    host["observation"]["tenants"] = {
+        "acme": {"machines": used, "vcpus": used, "memory_bytes": used * GIB}
+    }
+    fleets = [{"name": name, "rule": RULE, "tenant": "acme"} for name in names]
+    result = plan(host, fleets=fleets, quotas={"acme": quota})
+    counts = [len(fleet["actions"]) for fleet in result["fleets"]]
+    for count, fleet in zip(counts, result["fleets"], strict=True):
+        held_back = "on all hosts together (its quota)" in " ".join(fleet["reasons"])
+        assert held_back == (count < 3)
+    return counts
+
+
+def test_a_quota_holds_for_all_fleets_of_a_tenant_together() -> None:
+    assert share({"machines": 6}, "web", "db") == [3, 1]
+    assert share({"vcpus": 4, "machines": 90}, "web", "db") == [2, 0]
+    assert share({"memory": "3GiB"}, "web") == [1]
+    assert share({"machines": 1}, "web") == [0]
+    assert share({}, "web", "db") == [3, 3]
+
+
+def test_a_quota_that_is_none_is_told() -> None:
+    fleets = [{"name": "web", "rule": RULE, "tenant": "acme"}]
+    result = plan(
+        observed("kvm1", row("web", "kvm1", 5)), fleets=fleets, quotas={"acme": {"disk": "1TiB"}}
+    )
+    assert "Its options are machines, memory, vcpus" in result["fleets"][0]["error"]["message"]
+
+
 LACKING: t.Final[dict[str, t.Any]] = {
     "members": [],
     "appliance": None,
