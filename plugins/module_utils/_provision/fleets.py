@@ -203,7 +203,7 @@ def _find_allowance(fleet: Fleet, params: t.Mapping[str, t.Any]) -> Allowance | 
     """Return what the fleet's tenant may have on all hosts, and has on those that told it; None for no quota."""
     tenant = fleet.get("tenant")
     quotas = params.get("quotas") or {}
-    if tenant not in quotas:
+    if tenant is None or tenant not in quotas:
         return None
     allowance = _read_allowance(tenant, quotas[tenant])
     for index, host in enumerate(params["hosts"]):
@@ -273,8 +273,9 @@ def _find_peer(fleet: Fleet, hosts: t.Sequence[Host], rows: t.Sequence[Row]) -> 
     if (fleet["machine"] or {}).get("mode") not in _STREAMING_MODES:
         return None
     for host, row in zip(hosts, rows):
-        appliance, uri = row and row.get("appliance"), _find_uri(host)
-        if appliance and uri and not row.get("refuses"):
+        uri = _find_uri(host)
+        appliance = None if row is None or row.get("refuses") else row.get("appliance")
+        if appliance and uri:
             return Peer(host["name"], uri, appliance["id"])
     return None
 

@@ -117,7 +117,7 @@ class PlanRequest:
     @property
     def standpoint(self) -> Standpoint:
         """Return what a ledger needs to know of the fleet."""
-        tenant = self.allowance and self.allowance.tenant
+        tenant = None if self.allowance is None else self.allowance.tenant
         return Standpoint(self.fleet, self.clone.pool, self.priority, self.best_effort, tenant)
 
 
