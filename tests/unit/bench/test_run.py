@@ -21,7 +21,7 @@ MODULE: t.Final = "ansible_collections.headroom.libvirt.plugins.modules.provisio
 
 
 def test_a_site_is_planned_for(tmp_path: Path) -> None:
-    arguments = run._describe_site(3, 2, 0, tmp_path / "forecasts.sqlite")
+    arguments = run.describe_site(3, 2, 0, tmp_path / "forecasts.sqlite")
     done = subprocess.run(
         [sys.executable, "-m", MODULE],
         input=json.dumps({"ANSIBLE_MODULE_ARGS": arguments}),
