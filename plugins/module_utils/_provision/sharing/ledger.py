@@ -132,7 +132,9 @@ class Ledger:
                 and loan.priority < standpoint.priority
             ]
             for loan in choose_victims(candidates, missing):
-                loans[loan.fleet, loan.name] = dataclasses.replace(loan, is_up=False)
+                loans[loan.fleet, loan.name] = dataclasses.replace(
+                    loan, is_up=False, is_claimable=False
+                )
                 claim = Claim(loan.name, loan.fleet, room.name, standpoint.fleet)
                 yields.setdefault(loan.fleet, {})[loan.name] = claim
         return dataclasses.replace(self, loans=tuple(loans.values()), yields=yields)

@@ -83,6 +83,9 @@ class World:
         self.capacity, self.fleets, self.now = capacity, fleets, 0
         self.plans: dict[str, Plan] = {}
 
+    def __repr__(self) -> str:
+        return f"World({self.capacity}, {self.fleets})"
+
     def fill(self, fleet: Fleet, count: int, **more: t.Any) -> None:
         """Give the fleet so many machines that run, on one host after the other, as far as they fit."""
         for number in range(1, count + 1):
@@ -398,3 +401,15 @@ def test_peaks_that_come_together_are_the_greater_risk_where_there_is_usually_ro
     more = compute_risks(peaks, limit + 10)
     assert more[0] <= independent + 1e-12
     assert more[1] <= together + 1e-12
+
+
+def test_two_more_important_fleets_never_claim_the_same_machine() -> None:
+    rule = dataclasses.replace(RULE, min=0)
+    fleets = [
+        Fleet(name, priority, best_effort=name == "f1", size=Size(1, 1), rule=rule)
+        for name, priority in (("f0", 1), ("f1", 0), ("f2", 2))
+    ]
+    world = World(Size(3, 8), *fleets)
+    world.fill(fleets[1], 4)
+    world.run(f0=1, f1=0, f2=21)
+    assert len({member.name for member in fleets[1].parked}) == 2
