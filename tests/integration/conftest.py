@@ -26,6 +26,7 @@ RELEASES = "trixie,bookworm"  # libvirt 11.3 and 9.0
 FAULTS_SEED = int(os.environ.get("HEADROOM_FAULTS_SEED") or secrets.randbelow(10**6))
 TWINS = "trixie"  # guests move to and fro between hosts of the same release only
 OLD_TWINS = "bookworm"
+BARE = "trixie-bare"  # with everything in apt's cache, as a lab reaches no mirror
 
 
 @dataclass(frozen=True)
@@ -136,6 +137,13 @@ def lab(installed: Path) -> Iterator[Lab]:
 def twins(installed: Path) -> Iterator[Lab]:
     """Two hosts that are alike, for a module of tests."""
     with _up(f"twins-{os.getpid()}", 2, TWINS, installed) as up:
+        yield up
+
+
+@pytest.fixture(scope="module")
+def bare(installed: Path) -> Iterator[Lab]:
+    """Two machines that have yet to become hosts, with one UUID in their firmware."""
+    with _up(f"bare-{os.getpid()}", 2, BARE, installed) as up:
         yield up
 
 

@@ -28,6 +28,11 @@ for object in net pool; do
     virsh -c qemu:///system $object-info default | grep -E '^(Active: *yes|State: *running)$' >&2 || exit 1
 done
 """
+# The same for a machine that has yet to become a hypervisor.
+BARE_READY = """
+systemctl is-system-running --wait
+systemctl is-active ssh.service >&2
+"""
 
 
 def make_keys(lab: Lab) -> Path:
@@ -98,9 +103,10 @@ def start(lab: Lab, host: Host, root: Path, guest: Path) -> None:
 def await_ready(lab: Lab, host: Host) -> None:
     """Returns when the host answers SSH and libvirt's network and pool are active; LabError if that takes too long."""
     began = time.monotonic()
+    ready = BARE_READY if host.is_bare else READY
     while True:
         done = subprocess.run(
-            ["ip", "netns", "exec", namespace(lab.name), "ssh", host.name, READY],
+            ["ip", "netns", "exec", namespace(lab.name), "ssh", host.name, ready],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -138,17 +144,18 @@ class Seed:
             target = self._make_parents(path)
             target.write_text(content)
             target.chmod(mode)
-        for kind in ("qemu/networks", "storage"):
+        for kind in () if self.host.is_bare else ("qemu/networks", "storage"):
             link = self._make_parents(f"/etc/libvirt/{kind}/autostart/default.xml")
             link.symlink_to(f"/etc/libvirt/{kind}/default.xml")
         for path in (render.GUEST_IMAGE, render.LEDGER):
             shutil.copy(guest / Path(path).name, self._make_parents(path))
 
     def _files(self) -> dict[str, tuple[str, int]]:
+        return {**self._machine_files(), **({} if self.host.is_bare else self._libvirt_files())}
+
+    def _libvirt_files(self) -> dict[str, tuple[str, int]]:
+        """What makes the machine a hypervisor."""
         libvirtd = (self.root / "etc/libvirt/libvirtd.conf").read_text()
-        ssh = render.ssh_config(
-            self.lab, Path("/root/.ssh/id_ed25519"), Path("/etc/ssh/ssh_known_hosts")
-        )
         longer_ram = (
             {QEMU: (LONGER_RAM.read_text(), 0o755)}
             if machine.needs_longer_ram(self.host.release)
@@ -156,15 +163,22 @@ class Seed:
         )
         return {
             **longer_ram,
-            "/etc/machine-id": (self.lab.uuid(self.host.name).hex + "\n", 0o444),
-            "/etc/hostname": (f"{self.host.name}\n", 0o644),
-            "/etc/hosts": (render.hosts_file(self.lab), 0o644),
             "/etc/libvirt/libvirtd.conf": (libvirtd + '\nhost_uuid_source = "machine-id"\n', 0o600),
             "/etc/libvirt/qemu/networks/default.xml": (
                 render.libvirt_network(self.lab, self.host),
                 0o600,
             ),
             "/etc/libvirt/storage/default.xml": (render.libvirt_pool(self.lab, self.host), 0o600),
+        }
+
+    def _machine_files(self) -> dict[str, tuple[str, int]]:
+        ssh = render.ssh_config(
+            self.lab, Path("/root/.ssh/id_ed25519"), Path("/etc/ssh/ssh_known_hosts")
+        )
+        return {
+            "/etc/machine-id": (self.lab.uuid(self.host.name).hex + "\n", 0o444),
+            "/etc/hostname": (f"{self.host.name}\n", 0o644),
+            "/etc/hosts": (render.hosts_file(self.lab), 0o644),
             "/etc/ssh/ssh_config.d/headroom-lab.conf": (ssh, 0o644),
             "/etc/ssh/ssh_known_hosts": ((self.keys / "known_hosts").read_text(), 0o644),
             "/etc/ssh/sshd_config.d/headroom-lab.conf": (

@@ -15,7 +15,9 @@ from pathlib import Path
 
 from .shell import LabError
 
-RELEASES = ("trixie", "bookworm")
+# Of a "-bare" one a host has SSH and Python, and the packages of a hypervisor only as files in apt's cache.
+RELEASES = ("trixie", "bookworm", "trixie-bare")
+BARE_SUFFIX = "-bare"
 MAX_HOSTS = 50
 
 # Lab and host make one namespace name, "headroom.LAB.HOST", so a lab's own name has no dot.
@@ -34,6 +36,11 @@ class Host:
     @property
     def name(self) -> str:
         return f"k{self.number}"
+
+    @property
+    def is_bare(self) -> bool:
+        """Whether it is a machine that has yet to become a hypervisor."""
+        return self.release.endswith(BARE_SUFFIX)
 
     @property
     def address(self) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from . import cache
+from .naming import BARE_SUFFIX
 from .shell import contained, run, say
 
 # What a hypervisor needs, and what Ansible's modules need on it. No recommended packages: they would be the half of it.
@@ -45,6 +46,25 @@ PACKAGES = (
     "haproxy",  # stands before a fleet in ./dev demo and ./dev bench flashcrowd
     "socat",  # talks to it
 )
+# What a machine has before it becomes a hypervisor, and what Ansible needs on it.
+BARE_PACKAGES = (
+    "systemd-sysv",
+    "dbus",
+    "openssh-server",
+    "iproute2",
+    "iputils-ping",
+    "procps",
+    "python3",
+    "curl",
+)
+# What the role hypervisor installs beside PACKAGES, which is in the bare machine's cache too.
+CACHED_PACKAGES = (
+    "python3-apt",
+    "openssl",
+    "libvirt-daemon-plugin-lockd",
+    "polkitd",
+    "genisoimage",
+)
 UNWANTED = ("/usr/share/man/*", "/usr/share/doc/*", "/usr/share/locale/*", "/usr/share/info/*")
 
 
@@ -69,17 +89,32 @@ def _build_name(release: str) -> str:
 
 
 def _recipe(release: str) -> list[str]:
+    is_bare = release.endswith(BARE_SUFFIX)
     return [
         "mmdebstrap",
         "--quiet",
         "--variant=minbase",
-        f"--include={','.join(PACKAGES)}",
+        f"--include={','.join(BARE_PACKAGES if is_bare else PACKAGES)}",
         *(f"--dpkgopt=path-exclude={pattern}" for pattern in UNWANTED),
         # a host's own identity comes with the host, see hosts.py
         "--customize-hook=rm -f $1/etc/ssh/ssh_host_* $1/etc/machine-id $1/etc/hostname $1/etc/resolv.conf",
-        # who wants a balancer starts it
-        "--customize-hook=chroot $1 systemctl --quiet disable haproxy.service",
-        release,
+        *(_fill_cache() if is_bare else _disable_balancer()),
+        release.removesuffix(BARE_SUFFIX),
+    ]
+
+
+def _disable_balancer() -> list[str]:
+    """Who wants a balancer starts it."""
+    return ["--customize-hook=chroot $1 systemctl --quiet disable haproxy.service"]
+
+
+def _fill_cache() -> list[str]:
+    """Packages and lists stay where apt looks for them, as a host of the lab reaches no mirror."""
+    names = " ".join((*PACKAGES, *CACHED_PACKAGES))
+    return [
+        "--skip=cleanup/apt",
+        "--customize-hook=env APT_CONFIG=$MMDEBSTRAP_APT_CONFIG apt-get --yes --quiet --no-install-recommends "
+        f"--download-only install {names}",
     ]
 
 
