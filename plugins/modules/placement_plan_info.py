@@ -22,6 +22,8 @@ description:
     appliances that a destination has already.
   - When it returns RV(possible=false), nothing is to be moved. RV(refused) names each guest that has nowhere to go, and
     what each host lacks for it.
+  - A guest with the tag V(placement:stay) is never moved, be it that its host is drained; that is told, and the host
+    still runs it afterwards.
   - The plan of a drain has the fewest moves it finds. Each guest that has to leave moves once, and others move only
     when that alone makes room for one of them.
 options:

@@ -36,6 +36,10 @@ class HostShare:
         self.memory_bytes += sign * guest.memory_bytes
 
 
+# What a guest is tagged with that no plan may move.
+STAY: t.Final = "placement:stay"
+
+
 class Cluster:
     """All hosts that answered, changed by each move that is planned.
 
@@ -77,6 +81,8 @@ class Cluster:
             self._set_place(guest.uuid, host)
         if guest.busy:
             self.busy[guest.uuid] = guest.busy
+        elif STAY in guest.tags:
+            self.busy.setdefault(guest.uuid, f"its tag {STAY} keeps it where it is")
 
     def _set_place(self, uuid: str, host: str) -> None:
         self._on[self.where.get(uuid, host)].discard(uuid)

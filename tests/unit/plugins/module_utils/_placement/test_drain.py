@@ -16,9 +16,13 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._placement.model 
     InFlight,
     MovePlan,
     PlacementDisk,
+    PlacementGuest,
     PlacementPolicy,
     PlacementPool,
     RememberedGuest,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._placement.rebalance import (
+    plan_rebalance,
 )
 
 from .estates import GIB, IMAGES, guest, host
@@ -320,3 +324,16 @@ def test_a_thousand_guests_are_planned_in_seconds() -> None:
     assert time.process_time() - began < 20
     assert (plan.is_possible, len(plan.moves)) == (True, 100)
     assert not full.is_possible
+
+
+def test_a_guest_that_is_tagged_to_stay_is_moved_by_no_plan() -> None:
+    pinned = dataclasses.replace(guest("x", 2), tags=("placement:stay",))
+    hosts = [host("a", pinned, guest("y", 4)), host("b")]
+    plan = plan_drain(hosts, ["a"], PLAIN)
+    assert destinations(plan) == {"y": "b"}
+    assert "x is left alone: its tag placement:stay keeps it where it is." in plan.notes
+    assert plan_rebalance([host("a", pinned, pinned_twin()), host("b")], PLAIN).moves == ()
+
+
+def pinned_twin() -> PlacementGuest:
+    return dataclasses.replace(guest("z", 9), tags=("placement:stay", "gold"))
