@@ -60,7 +60,7 @@ FLOORS: t.Final = (
             "_backtest",
         ),
     ),
-    Floor("roof", "what knows all services", ("_machine", "_recovery")),
+    Floor("roof", "what knows all services", ("_machine", "_recovery", "_selftest")),
     Floor("controller", "what plugins on the controller share", ("plugin_utils",)),
     Floor(
         "plugins",

@@ -49,6 +49,14 @@ def read_all(connection: sqlite3.Connection, now: float) -> dict[str, Lease]:
     return {fleet: Lease(*values) for fleet, *values in rows}
 
 
+def read_expired(connection: sqlite3.Connection, now: float) -> dict[str, Lease]:
+    """Return the leases that nobody gave back, by fleet: of runs that died."""
+    rows = connection.execute(
+        "SELECT fleet, holder, since, until FROM lease WHERE until <= ? ORDER BY fleet", (now,)
+    ).fetchall()
+    return {fleet: Lease(*values) for fleet, *values in rows}
+
+
 def acquire(
     connection: sqlite3.Connection, fleet: str, holder: str, seconds: float, now: float
 ) -> Lease:

@@ -41,12 +41,13 @@ def list_all(connection: Connection) -> list[Domain]:
 
 
 def list_uuids(
-    connection: Connection, which: t.Literal["active", "saved", "with snapshots"]
+    connection: Connection, which: t.Literal["active", "saved", "transient", "with snapshots"]
 ) -> set[str]:
-    """Return the UUIDs of the domains that run, have a managed save image, or have snapshots; one call."""
+    """Return the UUIDs of the domains that run, are saved, have no definition, or have snapshots; one call."""
     flags = {
         "active": libvirt.VIR_CONNECT_LIST_DOMAINS_ACTIVE,
         "saved": libvirt.VIR_CONNECT_LIST_DOMAINS_MANAGEDSAVE,
+        "transient": libvirt.VIR_CONNECT_LIST_DOMAINS_TRANSIENT,
         "with snapshots": libvirt.VIR_CONNECT_LIST_DOMAINS_HAS_SNAPSHOT,
     }
     with translate_errors(f"list the domains that are {which}"):
