@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: host_maintenance
-short_description: Mark a host as in maintenance
+short_description: Mark a host as in maintenance, or forget hosts that were taken away
 version_added: 0.1.0
 author:
   - headroom.libvirt contributors (@headroom-libvirt)
@@ -22,8 +22,12 @@ options:
   state:
     description:
       - V(present) sets the mark, V(absent) takes it off, with all that it remembers.
+      - V(removed) has this host forget O(hosts), which exist no more. The machines that fleets had there are no longer
+        expected back, so that the next provisioning run replaces them, and a mark of this host no longer names them.
+        Decisions of the past stay as they were taken. The playbook C(headroom.libvirt.remove_host) does so on all hosts
+        that stay.
     type: str
-    choices: [present, absent]
+    choices: [present, absent, removed]
     default: present
   reason:
     description:
@@ -50,6 +54,7 @@ options:
     description:
       - The hosts on which the guests may be by the time that they are to come back. They are added to those that the
         mark remembers already. While one of them is missing, M(headroom.libvirt.placement_plan_info) forgets no guest.
+      - With O(state=removed), and needed then, the hosts that were taken away, by their inventory names.
     type: list
     elements: str
     default: []
@@ -82,6 +87,16 @@ EXAMPLES = r"""
 - name: Take the host back into service
   headroom.libvirt.host_maintenance:
     state: absent
+
+- name: Forget a host that burnt
+  headroom.libvirt.host_maintenance:
+    hosts: [kvm3]
+    state: removed
+  register: forgotten
+
+- name: Which machines of which fleets were on it?
+  ansible.builtin.debug:
+    msg: "{{ forgotten.lost }}"
 """
 
 RETURN = r"""
@@ -114,6 +129,32 @@ maintenance:
       type: list
       elements: str
       sample: [kvm1, kvm2]
+lost:
+  description: The machines of fleets that were on the hosts, as far as this host knows.
+  returned: with O(state=removed)
+  type: list
+  elements: dict
+  contains:
+    host:
+      description: The host's name.
+      returned: success
+      type: str
+      sample: kvm3
+    fleet:
+      description: The fleet.
+      returned: success
+      type: str
+      sample: web
+    name:
+      description: The machine's name.
+      returned: success
+      type: str
+      sample: web-7
+    uuid:
+      description: Its UUID. Null for one that was only about to be made.
+      returned: success
+      type: str
+      sample: 5f0c1a52-6a0e-4b7e-9d53-9f1f6a5d5a55
 """
 
 import time
@@ -121,6 +162,7 @@ import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import ArgumentSpec
 from ansible_collections.headroom.libvirt.plugins.module_utils._changes import Changes
+from ansible_collections.headroom.libvirt.plugins.module_utils._demand import roster
 from ansible_collections.headroom.libvirt.plugins.module_utils._demand.database import (
     DEFAULT_PATH,
     transact,
@@ -140,12 +182,13 @@ _GUEST: t.Final[dict[str, dict[str, t.Any]]] = {
 
 ARGUMENTS = ArgumentSpec(
     options={
-        "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+        "state": {"type": "str", "choices": ["present", "absent", "removed"], "default": "present"},
         "reason": {"type": "str"},
         "guests": {"type": "list", "elements": "dict", "default": [], "options": _GUEST},
         "hosts": {"type": "list", "elements": "str", "default": []},
         "history": {"type": "path", "default": DEFAULT_PATH},
-    }
+    },
+    required_if=[("state", "removed", ("hosts",))],
 )
 
 _Transition = tuple[t.Optional[maintenance.Maintenance], t.Optional[maintenance.Maintenance]]
@@ -154,10 +197,29 @@ _Transition = tuple[t.Optional[maintenance.Maintenance], t.Optional[maintenance.
 def set_mark(module: AnsibleModule) -> dict[str, t.Any]:
     """Return the result of the task; in check mode what it would be."""
     params, now = module.params, time.time()
+    if params["state"] == "removed":
+        hosts = list(dict.fromkeys(params["hosts"]))
+        return transact(module, lambda connection: _forget_hosts(connection, hosts))
     before, after = transact(module, lambda connection: _change_mark(connection, params, now))
     changes = Changes()
     changes.add("maintenance", _describe_mark(before), _describe_mark(after))
     return {**changes.as_result(), "maintenance": None if after is None else after.as_dict()}
+
+
+def _forget_hosts(connection: sqlite3.Connection, hosts: list[str]) -> dict[str, t.Any]:
+    changes, lost = Changes(), []
+    for host in hosts:
+        for fleet, entry in roster.forget_host(connection, host):
+            changes.add(f"fleet {fleet}: {entry.name} on {host}", "expected", None)
+            lost.append({"host": host, "fleet": fleet, "name": entry.name, "uuid": entry.uuid})
+        if maintenance.forget_host(connection, host):
+            changes.add(f"maintenance: {host}", "may have guests of this host", None)
+    mark = maintenance.read(connection)
+    return {
+        **changes.as_result(),
+        "lost": lost,
+        "maintenance": None if mark is None else mark.as_dict(),
+    }
 
 
 def _change_mark(

@@ -27,9 +27,11 @@ ON_TWINS = {
     "full_domain_migrate_tls",
     "full_hostile_moves",
     "full_raw_appliance",
+    "full_selftest",
     "machine",
     "placement",
 }
+ON_BARE = {"full_join"}
 ON_OLD_TWINS = {"full_hostile_moves", "full_raw_appliance"}
 TARGETS = sorted(
     path.name for path in (HERE / "targets").glob("[!.]*/") if not path.name.startswith("setup_")
@@ -41,7 +43,7 @@ def target(name: str, hosts: str = "") -> t.Any:
     skipped = (name.startswith("full_") or hosts) and not FULL
     return pytest.param(
         name,
-        hosts or ("twins" if name in ON_TWINS else "lab"),
+        hosts or ("bare" if name in ON_BARE else "twins" if name in ON_TWINS else "lab"),
         id=f"{name}-old" if hosts else name,
         marks=[pytest.mark.skip("./dev test --full runs it")] if skipped else [],
     )

@@ -61,3 +61,13 @@ def write(connection: sqlite3.Connection, fleet: str, roster: Roster) -> None:
         "INSERT OR IGNORE INTO roster_machine (fleet, host, name, uuid) VALUES (?, ?, ?, ?)",
         [(fleet, *dataclasses.astuple(entry)) for entry in roster.machines],
     )
+
+
+def forget_host(connection: sqlite3.Connection, host: str) -> list[tuple[str, RosterEntry]]:
+    """Take the machines of a host that exists no more out of all rosters; return each with its fleet."""
+    rows = connection.execute(
+        "SELECT fleet, host, name, uuid FROM roster_machine WHERE host = ? ORDER BY fleet, name",
+        (host,),
+    ).fetchall()
+    connection.execute("DELETE FROM roster_machine WHERE host = ?", (host,))
+    return [(fleet, RosterEntry(*entry)) for fleet, *entry in rows]

@@ -5,7 +5,7 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""The mark of a host in maintenance, in its history: ``read``, ``mark`` and ``unmark`` it.
+"""The mark of a host in maintenance, in its history: ``read``, ``mark`` and ``unmark`` it, ``forget_host``.
 
 Nothing new is placed on a host with a mark, and the mark says which guests it is to get back.
 """
@@ -102,12 +102,26 @@ def mark(
         guests=tuple(sorted(by_uuid.values())),
         hosts=tuple(sorted({*hosts, *(old.hosts if old else ())})),
     )
+    _write(connection, new)
+    return new
+
+
+def forget_host(connection: sqlite3.Connection, host: str) -> bool:
+    """Take a host that exists no more out of those on which the guests may be; return whether it was among them."""
+    old = read(connection)
+    if old is None or host not in old.hosts:
+        return False
+    hosts = tuple(name for name in old.hosts if name != host)
+    _write(connection, dataclasses.replace(old, hosts=hosts))
+    return True
+
+
+def _write(connection: sqlite3.Connection, new: Maintenance) -> None:
     described = json.dumps([dataclasses.asdict(guest) for guest in new.guests])
     connection.execute(
         "INSERT OR REPLACE INTO maintenance (id, since, reason, guests, hosts) VALUES (1, ?, ?, ?, ?)",
         (new.since, new.reason, described, "\n".join(new.hosts)),
     )
-    return new
 
 
 def unmark(connection: sqlite3.Connection) -> None:
