@@ -17,7 +17,7 @@ import typing as t
 
 import pytest
 
-from faults.__main__ import main
+from faults.__main__ import INTERRUPTED, main
 from faults.cells import NOTHING_PROVEN
 from faults.mutations import MUTATIONS, Mutation
 from faults.on_host.names import OPERATION_NAMES
@@ -33,24 +33,24 @@ GROUPS = ("others", "second", "finish", "power", "full", "clocks")
 
 @pytest.mark.parametrize("group", GROUPS)
 def test_a_cell_of_the_group(triplets: Lab, group: str) -> None:
-    words = [group, "--lab", triplets.name, "--slice", "1", "--seed", str(FAULTS_SEED)]
-    output = io.StringIO()
-    with contextlib.redirect_stdout(output):
-        code = main(words)
-    if code == NOTHING_PROVEN:
-        pytest.skip(f"no cell of {group} is proven yet: ./dev faults {group} runs all of them")
-    if code != 0:
-        pytest.fail(
-            f"./dev faults {' '.join(words[:1] + words[3:])}\n{output.getvalue()}", pytrace=False
-        )
+    provoke(triplets, group, "--slice", "1")
 
 
 def test_a_task_about_an_appliance_is_killed_twice(triplets: Lab) -> None:
     name = random.Random(FAULTS_SEED).choice(OPERATION_NAMES)  # noqa: S311
-    words = ["appliance", "--operation", name, "--kills", "2", "--seed", str(FAULTS_SEED)]
+    provoke(triplets, "appliance", "--operation", name, "--kills", "2")
+
+
+def provoke(lab: Lab, *words: str) -> None:
+    """Run `./dev faults` with these words; an interrupt of it is one of the whole run."""
+    words = (*words, "--seed", str(FAULTS_SEED))
     output = io.StringIO()
     with contextlib.redirect_stdout(output):
-        code = main([*words, "--lab", triplets.name])
+        code = main([*words, "--lab", lab.name])
+    if code == INTERRUPTED:
+        raise KeyboardInterrupt
+    if code == NOTHING_PROVEN:
+        pytest.skip(f"no cell of it is proven yet: ./dev faults {words[0]} runs all of them")
     if code != 0:
         pytest.fail(f"./dev faults {' '.join(words)}\n{output.getvalue()}", pytrace=False)
 
