@@ -45,7 +45,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._virt.machines im
 )
 
 from . import addresses, inspection, plan, preflight, storage_checks, survey
-from .arrival import Arrival
+from .arrival import Arrival, list_leftovers
 from .endpoints import Endpoints, locate, read_state
 from .intent import KIND, make_intent
 from .mover import GoesOn, Mover
@@ -275,6 +275,7 @@ class _Move:
         )
         facts = dataclasses.replace(
             facts,
+            volumes=facts.volumes - self._list_leftovers(),
             unfinished=task.find_in_the_way(plan_of_move.guest.name),
             handshakes=self._try_handshakes(plan_of_move, pools),
             promised_bytes=self._ledger.promise(
@@ -304,6 +305,11 @@ class _Move:
             return self.move()  # its disks stand on nothing now, so that the plan is another one
         self._act(plan_of_move, facts.state, result)
         return result
+
+    def _list_leftovers(self) -> frozenset[str]:
+        """Return what is on the destination only until the guest has pulled it in, which is before it is moved."""
+        remainder = dependency.find_remainder(self._domain)
+        return list_leftovers(remainder, self._sides.destination)
 
     def _locate(self, plan: MigrationPlan) -> MachineRef:
         """Return what names the machine when the task is done."""

@@ -58,6 +58,14 @@ if t.TYPE_CHECKING:
 _LONGEST_CLONE_SECONDS: t.Final = 24 * 3600.0
 
 
+def list_leftovers(remainder: Remainder | None, host: Connection) -> frozenset[str]:
+    """Return the files of the host that go once the machine no longer reads from them, as far as it proves them."""
+    if remainder is None or not remainder.dependency.removes_source:
+        return frozenset()
+    bases = dependency.find_remains(host, remainder.dependency.token).bases
+    return frozenset(disk.path for disk in remainder.dependency.disks if disk.path in bases)
+
+
 @dataclasses.dataclass(frozen=True)
 class Arrival:
     """A domain of ``host`` that its metadata say to read from another one.

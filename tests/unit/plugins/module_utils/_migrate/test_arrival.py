@@ -17,7 +17,10 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     Conflict,
     HeadroomError,
 )
-from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.arrival import Arrival
+from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.arrival import (
+    Arrival,
+    list_leftovers,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._streaming import dependency, serve
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
     domains,
@@ -168,3 +171,15 @@ def test_a_source_that_does_not_answer_is_named(node: Connection, base: str) -> 
     ):
         arrival.finish("local")
     assert arrival.remainder.targets == ("vda",)
+
+
+def test_what_is_there_only_until_it_was_pulled_in_is_not_in_the_way(
+    node: Connection, base: str
+) -> None:
+    """A guest moves back to the host that it still reads from: its own old disk is no other volume there."""
+    remainder = arrive(node, base).remainder
+    assert list_leftovers(remainder, node) == {base}
+    said = remainder.dependency
+    for other in (said._replace(removes_source=False), said._replace(token="f" * 16)):
+        assert list_leftovers(remainder._replace(dependency=other), node) == frozenset()
+    assert list_leftovers(None, node) == frozenset()
