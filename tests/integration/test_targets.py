@@ -26,6 +26,7 @@ ON_TWINS = {
     "domain_migrate_own_volumes",
     "full_domain_migrate_tls",
     "full_hostile_moves",
+    "full_mixed_host",
     "full_raw_appliance",
     "full_selftest",
     "machine",
