@@ -137,7 +137,11 @@ def _judge_base(
     if disk.backing_path in facts.missing_on_destination:
         return _fail(
             f"{where} stands on {disk.backing_path}, which the destination does not have",
-            "Bring it there (headroom.libvirt.appliance), or write copy_storage: all.",
+            # offline a file is copied as it is, and its own header says where its base lies
+            "Bring it there under the same path, or start the guest and write copy_storage: all, which leaves nothing "
+            "below it."
+            if plan.mode == "offline"
+            else "Bring it there (headroom.libvirt.appliance), or write copy_storage: all.",
         )
     base = source.chain[0] if source.chain else None
     if plan.mode == "offline" and disk.backing_path != base:
