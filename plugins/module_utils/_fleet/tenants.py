@@ -11,6 +11,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import NotFound
+from ansible_collections.headroom.libvirt.plugins.module_utils._names import check_name
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import domains
 
 if t.TYPE_CHECKING:
@@ -27,9 +28,10 @@ def measure_tenants(
 ) -> dict[str, dict[str, int]]:
     """Return ``{tenant: {machines, vcpus, memory_bytes}}``, of machines that are off as well.
 
-    It reads the definition of each domain, and none where nobody asks.
+    It reads the definition of each domain, and none where nobody asks. Raises InvalidInput for what is no name.
     """
-    sums = {tenant: {"machines": 0, "vcpus": 0, "memory_bytes": 0} for tenant in tenants}
+    names = [check_name("tenants", tenant) for tenant in tenants]
+    sums = {tenant: {"machines": 0, "vcpus": 0, "memory_bytes": 0} for tenant in names}
     for definition in _read_definitions(connection) if sums else ():
         usage = sums.get(definition.metadata.tenant or "")
         if usage is not None:

@@ -112,6 +112,8 @@ def build_base(name: str, folder: Path) -> dict[str, t.Any]:
         "fleet_readiness": {"fleet": "web", "seconds": 5.0, "history": history},
         "host_info": {**host, "history": history},
         "host_maintenance": {"history": history},
+        "cluster_selftest_info": {"hosts": [{"name": "kvm1"}]},
+        "host_selftest_info": {**host, "history": history, "journal": journal},
         "network_reservation": {
             **host,
             "network": "default",
