@@ -77,7 +77,7 @@ def count_instructions(work: Work) -> int:
         work()
     finally:
         sys.settrace(before[0])
-        threading.settrace(before[1])  # type: ignore[arg-type]  # as documented
+        threading.settrace(before[1])
     return sum(counts)
 
 

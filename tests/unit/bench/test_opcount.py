@@ -7,10 +7,15 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
+import threading
 import typing as t
 
 import pytest
 
+from ansible_collections.headroom.libvirt.plugins.module_utils._stats.totals import (
+    summarise_domains,
+)
 from ansible_collections.headroom.libvirt.plugins.modules import domain_stats_info
 
 from bench import opcount
@@ -29,11 +34,9 @@ def test_the_count_is_the_same_every_time() -> None:
 
 
 def test_work_that_compares_each_guest_with_each_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    summarise = domain_stats_info.summarise_domains
-
     def summarise_slowly(domains: list[dict[str, t.Any]]) -> dict[str, t.Any]:
         assert all(sum(one["name"] == other["name"] for other in domains) == 1 for one in domains)
-        return summarise(domains)
+        return summarise_domains(domains)
 
     monkeypatch.setattr(domain_stats_info, "summarise_domains", summarise_slowly)
     path = PATHS["statistics"]
@@ -45,13 +48,12 @@ def test_work_that_compares_each_guest_with_each_is_found(monkeypatch: pytest.Mo
 
 def test_what_other_threads_do_counts() -> None:
     few, many = (
-        opcount.count_instructions(lambda number=number: _run_elsewhere(number))
-        for number in (1, 9)
+        opcount.count_instructions(functools.partial(_run_elsewhere, turns)) for turns in (1, 9)
     )
     assert many > few
 
 
 def _run_elsewhere(turns: int) -> None:
-    thread = opcount.threading.Thread(target=lambda: sum(number for number in range(turns)))
+    thread = threading.Thread(target=lambda: sum(number for number in range(turns)))
     thread.start()
     thread.join()
