@@ -126,8 +126,10 @@ def test_what_a_guest_and_its_disk_go_through(lab: Lab, follower: Follower) -> N
         virsh net-start default
     """
     run(lab, "k1", script)
-    agent = follower.wait("k1", lambda one: one["kind"] == "agent", after=after)
-    assert agent["state"] == "connected"
+    # of its agent's end, too, if it has just been started again
+    follower.wait(
+        "k1", lambda one: (one["kind"], one.get("state")) == ("agent", "connected"), after=after
+    )
     balloon = follower.wait("k1", lambda one: one["kind"] == "balloon", after=after)
     assert 64 << 20 <= balloon["actual_bytes"] <= 96 << 20
     job = follower.wait("k1", lambda one: one["kind"] == "block_job", after=after)

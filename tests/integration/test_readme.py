@@ -5,12 +5,14 @@
 """The README's way from nothing to a running fleet, word by word, from the tarball alone in an empty directory.
 
 What is the reader's own is put in: the names of the hosts, who logs in, and how the guest that is captured is sealed,
-as the lab's tiny guest has nothing that virt-sysprep knows.
+as the lab's tiny guest has nothing that virt-sysprep knows. The hosts are alike: an older libvirt knows less than a
+newer one puts into what is captured, and then refuses it by name.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import re
 import typing as t
 from pathlib import Path
@@ -23,7 +25,6 @@ if t.TYPE_CHECKING:
     from .conftest import Lab
 
 HERE = Path(__file__).parent / "readme"
-_SEAL = '        version: "1.0"\n        seal: none\n        source:\n          domain:'
 OWN = (
     ("kvm1.example.org", "k1"),
     ("kvm2.example.org", "k2"),
@@ -46,30 +47,31 @@ def read_start(collection: Path) -> str:
 
 
 @pytest.fixture
-def site(lab: Lab, tmp_path: Path) -> Iterator[Path]:
+def site(twins: Lab, tmp_path: Path) -> Iterator[Path]:
     """An empty directory, and a guest on the first host that is shut down and ready."""
-    lab.playbook(HERE / "guest.yml")
+    twins.playbook(HERE / "guest.yml")
     try:
         yield tmp_path
     finally:
-        lab.playbook(HERE / "clean_up.yml")
+        twins.playbook(HERE / "clean_up.yml")
 
 
-def test_from_the_readme_to_a_running_fleet(lab: Lab, site: Path) -> None:
-    section = read_start(lab.collections / "ansible_collections/headroom/libvirt")
+@pytest.mark.skipif(not os.environ.get("HEADROOM_FULL"), reason="./dev test --full runs it")
+def test_from_the_readme_to_a_running_fleet(twins: Lab, site: Path) -> None:
+    section = read_start(twins.collections / "ansible_collections/headroom/libvirt")
     for name, content in re.findall(r"```\w+\n# (\S+)\n(.+?)```", section, re.DOTALL):
         (site / name).write_text(content)
     assert {path.name for path in site.iterdir()} == {"inventory", "appliance.yml", "fleets.yml"}
     commands = re.findall(r"(?m)^    (ansible(?:-playbook)? .+)$", section)
     assert len(commands) == 3
     for command in commands:
-        done = lab.run("sh", "-c", command, cwd=site)
+        done = twins.run("sh", "-c", command, cwd=site)
         assert done.returncode == 0, f"{command}\n{done.stdout}"
     look = (
         "ansible -i inventory hypervisors -m headroom.libvirt.domain_info -a fleet=web"
         " -o --tree found"
     )
-    done = lab.run("sh", "-c", look, cwd=site)
+    done = twins.run("sh", "-c", look, cwd=site)
     assert done.returncode == 0, done.stdout
     answers = [json.loads(path.read_text()) for path in (site / "found").iterdir()]
     members = [domain for answer in answers for domain in answer["domains"]]
