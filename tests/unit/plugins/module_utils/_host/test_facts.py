@@ -88,4 +88,4 @@ def test_a_mark_that_cannot_be_read_is_a_check(node: Connection, history: str, s
     host = read(node, history, ssh)
     assert host["maintenance"] is None
     (check,) = [check for check in host["health"] if check["check"] == "maintenance"]
-    assert "cannot be read" in check["detail"]
+    assert "does not tell which guests" in check["detail"]

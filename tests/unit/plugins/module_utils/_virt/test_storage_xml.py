@@ -20,7 +20,7 @@ POOL = """<pool type='{type}'><name>images</name>
 
 def test_a_pool_says_where_it_is_and_what_is_free() -> None:
     pool = storage_xml.parse_pool(POOL.format(type="dir"))
-    assert pool == storage_xml.Pool("images", "dir", "/srv/images", 40)
+    assert pool == storage_xml.Pool("images", "dir", "/srv/images", 40, 100)
     assert pool.path_of("a.qcow2") == "/srv/images/a.qcow2"
 
 
