@@ -127,6 +127,13 @@ def huge_pages() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
+def full() -> None:
+    """What takes its time is left to --full."""
+    if not os.environ.get("HEADROOM_FULL"):
+        pytest.skip("./dev test --full runs it")
+
+
+@pytest.fixture(scope="session")
 def lab(installed: Path) -> Iterator[Lab]:
     """Two hosts, an old and a new one, and the collection as users install it."""
     with _up(f"test-{os.getpid()}", 2, RELEASES, installed) as up:

@@ -12,7 +12,6 @@ newer one puts into what is captured, and then refuses it by name.
 from __future__ import annotations
 
 import json
-import os
 import re
 import typing as t
 from pathlib import Path
@@ -47,7 +46,7 @@ def read_start(collection: Path) -> str:
 
 
 @pytest.fixture
-def site(twins: Lab, tmp_path: Path) -> Iterator[Path]:
+def site(full: None, twins: Lab, tmp_path: Path) -> Iterator[Path]:  # noqa: ARG001 - before the lab
     """An empty directory, and a guest on the first host that is shut down and ready."""
     twins.playbook(HERE / "guest.yml")
     try:
@@ -56,7 +55,7 @@ def site(twins: Lab, tmp_path: Path) -> Iterator[Path]:
         twins.playbook(HERE / "clean_up.yml")
 
 
-@pytest.mark.skipif(not os.environ.get("HEADROOM_FULL"), reason="./dev test --full runs it")
+@pytest.mark.usefixtures("full")
 def test_from_the_readme_to_a_running_fleet(twins: Lab, site: Path) -> None:
     section = read_start(twins.collections / "ansible_collections/headroom/libvirt")
     for name, content in re.findall(r"```\w+\n# (\S+)\n(.+?)```", section, re.DOTALL):

@@ -59,7 +59,7 @@ def run(lab: Lab, script: str) -> str:
 
 
 @pytest.fixture
-def units(lab: Lab) -> Iterator[None]:
+def units(full: None, lab: Lab) -> Iterator[None]:  # noqa: ARG001 - before the lab
     paths = [str(UNITS / name) for name in NAMES]
     try:
         done = lab.run("scp", "-q", *paths, f"{HOST}:/etc/systemd/system/")
@@ -80,7 +80,7 @@ def wait_for_runs(lab: Lab, count: int) -> list[str]:
     return pytest.fail(run(lab, "journalctl -n 50 -u 'headroom-*'"))
 
 
-@pytest.mark.usefixtures("units")
+@pytest.mark.usefixtures("full", "units")
 def test_the_timer_runs_again_and_again_and_one_at_a_time(lab: Lab) -> None:
     run(
         lab, f"systemd-analyze verify /etc/systemd/system/{NAMES[0]} /etc/systemd/system/{NAMES[1]}"
@@ -92,7 +92,7 @@ def test_the_timer_runs_again_and_again_and_one_at_a_time(lab: Lab) -> None:
     assert set(ends) == {"end"}
 
 
-@pytest.mark.usefixtures("units")
+@pytest.mark.usefixtures("full", "units")
 def test_a_run_that_fails_is_told_and_the_next_one_comes(lab: Lab) -> None:
     run(lab, "echo 4 > /etc/headroom/status; systemctl start headroom-provision.timer")
     wait_for_runs(lab, 1)
@@ -102,7 +102,7 @@ def test_a_run_that_fails_is_told_and_the_next_one_comes(lab: Lab) -> None:
     wait_for_runs(lab, 3)
 
 
-@pytest.mark.usefixtures("units")
+@pytest.mark.usefixtures("full", "units")
 def test_two_who_start_it_at_once_get_one_run(lab: Lab) -> None:
     run(
         lab,

@@ -146,7 +146,12 @@ def configure(address: str, names: t.Iterable[str]) -> str:
 
 
 @pytest.fixture(scope="module")
-def server(lab: Lab, folder: Path, files: str) -> Iterator[prometheus.Server]:
+def server(
+    full: None,  # noqa: ARG001 - before the lab
+    lab: Lab,
+    folder: Path,
+    files: str,
+) -> Iterator[prometheus.Server]:
     """A Prometheus that has read the hosts of the lab twice."""
     lab.playbook(HERE / "guests.yml")
     made = folder / "made/host.prom"
