@@ -141,7 +141,7 @@ def _judge_name(machine: Machine) -> Findings:
 
 def _judge_boot(machine: Machine) -> Findings:
     if machine.boots and not any(machine.boots.values()):
-        unit = next(iter(machine.boots))
+        unit, *_others = machine.boots
         yield Finding(
             "boot",
             "fail",

@@ -140,7 +140,8 @@ def _assess(
 
 def _describe_peak(view: FleetView, size: float) -> Peak:
     forecast = view.plan.requirement.forecast
-    assert forecast is not None  # noqa: S101  # only those with one are asked for
+    if forecast is None:
+        raise AssertionError("only fleets with a forecast are asked for")
     step = forecast.steps[forecast.peak]
     upper = max(step.upper, step.value)
     each = size * (1 + view.rule.headroom) / view.rule.capacity
