@@ -56,12 +56,8 @@ def _find_at_uri(uri: str, timeout: float) -> set[str]:
 
 def _find_of_domains(connection: Connection) -> set[str]:
     macs = set()
-    for domain in domains.list_all(connection):
-        try:
-            interfaces = domains.read_definition(domain).interfaces
-        except NotFound:  # gone since it was listed
-            continue
-        macs |= {interface.mac.lower() for interface in interfaces if interface.mac}
+    for definition in domains.iterate_definitions(connection):
+        macs |= {interface.mac.lower() for interface in definition.interfaces if interface.mac}
     return macs
 
 

@@ -14,10 +14,7 @@ import fcntl
 import os
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
-    HeadroomError,
-    NotFound,
-)
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import HeadroomError
 from ansible_collections.headroom.libvirt.plugins.module_utils._files import (
     ensure_private_folder,
     find_runtime_folder,
@@ -51,11 +48,7 @@ def measure_usage(connection: Connection, tenant: str, gone: t.Collection[str] =
     Their disks are counted as large as guests see them.
     """
     total = Usage()
-    for domain in domains.list_all(connection):
-        try:
-            definition = domains.read_definition(domain)
-        except NotFound:  # gone since it was listed
-            continue
+    for definition in domains.iterate_definitions(connection):
         if definition.metadata.tenant == tenant and definition.name not in gone:
             total += measure_machine(connection, definition)
     return total

@@ -10,16 +10,12 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._errors import NotFound
 from ansible_collections.headroom.libvirt.plugins.module_utils._names import check_name
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import domains
 
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
         Connection,
-    )
-    from ansible_collections.headroom.libvirt.plugins.module_utils._virt.domain_xml import (
-        Definition,
     )
 
 
@@ -32,18 +28,10 @@ def measure_tenants(
     """
     names = [check_name("tenants", tenant) for tenant in tenants]
     sums = {tenant: {"machines": 0, "vcpus": 0, "memory_bytes": 0} for tenant in names}
-    for definition in _read_definitions(connection) if sums else ():
+    for definition in domains.iterate_definitions(connection) if sums else ():
         usage = sums.get(definition.metadata.tenant or "")
         if usage is not None:
             usage["machines"] += 1
             usage["vcpus"] += definition.vcpus
             usage["memory_bytes"] += definition.memory_bytes
     return sums
-
-
-def _read_definitions(connection: Connection) -> t.Iterator[Definition]:
-    for domain in domains.list_all(connection):
-        try:
-            yield domains.read_definition(domain)
-        except NotFound:  # gone since it was listed
-            continue

@@ -12,7 +12,6 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._errors import NotFound
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import domains, networks
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.network_xml import Network
 
@@ -54,11 +53,7 @@ def add_machine_names(connection: Connection, error: Taken) -> Taken:
     """Return the error with the names of the domains whose MAC addresses are in the way; reads every definition."""
     macs = {holder["mac"]: holder for holder in error.details["holders"] if holder["mac"]}
     sentences = []
-    for domain in domains.list_all(connection):
-        try:
-            definition = domains.read_definition(domain)
-        except NotFound:  # gone since it was listed
-            continue
+    for definition in domains.iterate_definitions(connection):
         for interface in definition.interfaces:
             if interface.mac and interface.mac.lower() in macs:
                 macs[interface.mac.lower()]["domain"] = definition.name

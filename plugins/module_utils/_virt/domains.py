@@ -142,6 +142,15 @@ def read_definition(domain: Domain) -> domain_xml.Definition:
     return domain_xml.parse(read_definition_xml(domain))
 
 
+def iterate_definitions(connection: Connection) -> t.Iterator[domain_xml.Definition]:
+    """Yield what the collection reads of each domain's persistent definition, but for those that go meanwhile."""
+    for domain in list_all(connection):
+        try:
+            yield read_definition(domain)
+        except NotFound:  # gone since it was listed
+            continue
+
+
 def read_live(domain: Domain) -> domain_xml.Definition:
     """Return what the collection reads of the running definition, or of the persistent one when it does not run."""
     return domain_xml.parse(read_live_xml(domain))
