@@ -160,16 +160,22 @@ def _judge_macs(guests: t.Iterable[Guest]) -> Findings:
 
 
 def _judge_written(guests: t.Iterable[Guest]) -> Findings:
-    owners: dict[str, set[str]] = collections.defaultdict(set)
-    for guest in guests:
-        for path in guest.written:
-            owners[path].add(guest.name)
-    for path, names in sorted(owners.items()):
-        if len(names) > 1:
-            yield Finding(
-                "disk_twice",
-                "fail",
-                f"{' and '.join(sorted(names))} write to it: together they destroy it",
-                path,
-                "Let one of them keep it; where its file system is made for that, mark it <shareable/> in both.",
-            )
+    for path, names in _find_shared((guest.name, set(guest.written)) for guest in guests):
+        yield Finding(
+            "disk_twice",
+            "fail",
+            f"{' and '.join(sorted(names))} write to it: together they destroy it",
+            path,
+            "Let one of them keep it; where its file system is made for that, mark it <shareable/> in both.",
+        )
+
+
+def _find_shared(
+    owners: t.Iterable[tuple[str, t.Iterable[str]]],
+) -> list[tuple[str, list[str]]]:
+    """Return (key, names), sorted, of the keys that several of the ``owners`` (name, keys) have, or one twice."""
+    names_by_key: dict[str, list[str]] = collections.defaultdict(list)
+    for name, keys in owners:
+        for key in keys:
+            names_by_key[key].append(name)
+    return [(key, names) for key, names in sorted(names_by_key.items()) if len(names) > 1]
