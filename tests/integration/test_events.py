@@ -111,7 +111,7 @@ def test_a_member_whose_qemu_is_killed_is_told_at_once(lab: Lab, follower: Follo
 
 
 def test_what_a_guest_and_its_disk_go_through(lab: Lab, follower: Follower) -> None:
-    """Balloon, job of a disk, threshold, network: each of the kind that the documentation names."""
+    """Balloon, job of a disk, network: each of the kind that the documentation names."""
     ensure_running(lab, follower, "k1")
     after = last(follower, "k1")
     script = """
@@ -126,10 +126,6 @@ def test_what_a_guest_and_its_disk_go_through(lab: Lab, follower: Follower) -> N
         virsh net-start default
     """
     run(lab, "k1", script)
-    # of its agent's end, too, if it has just been started again
-    follower.wait(
-        "k1", lambda one: (one["kind"], one.get("state")) == ("agent", "connected"), after=after
-    )
     balloon = follower.wait("k1", lambda one: one["kind"] == "balloon", after=after)
     assert 64 << 20 <= balloon["actual_bytes"] <= 96 << 20
     job = follower.wait("k1", lambda one: one["kind"] == "block_job", after=after)
@@ -177,8 +173,14 @@ def test_what_happens_while_libvirtd_is_away_is_told_once(lab: Lab, follower: Fo
     assert connected["again"]
     follower.wait("k1", lambda one: one.get("event") == "stopped", after=after)
     run(lab, "k1", "virsh start heard")
-    follower.wait("k1", lambda one: one.get("event") == "started", after=connected["sequence"])
-    time.sleep(1)
+    started = follower.wait(
+        "k1", lambda one: one.get("event") == "started", after=connected["sequence"]
+    )
+    follower.wait(
+        "k1",
+        lambda one: (one["kind"], one.get("state")) == ("agent", "connected"),
+        after=started["sequence"],
+    )
     told = [
         one["event"]
         for one in follower.read("k1")
