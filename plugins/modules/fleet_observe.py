@@ -151,6 +151,12 @@ options:
     type: list
     elements: str
     default: []
+  usage:
+    description:
+      - Whether to return how full the host was as well, for O(headroom.libvirt.provisioning_plan_info#module:outlook).
+      - It is recorded in any case, hour by hour, whenever the demand of a fleet is.
+    type: bool
+    default: false
 extends_documentation_fragment:
   - headroom.libvirt.history
   - headroom.libvirt.capacity
@@ -302,6 +308,12 @@ tenants:
   returned: success
   type: dict
   sample: {acme: {machines: 3, vcpus: 6, memory_bytes: 6442450944}}
+usage:
+  description: How full the host's pools and its memory were, hour by hour, as JSON, for
+    O(headroom.libvirt.provisioning_plan_info#module:outlook); V(none) without O(usage).
+  returned: success
+  type: str
+  sample: '[{"kind":"pool","name":"default","total_bytes":858993459200,"start":1795388400,"used_bytes":[214748364800]}]'
 peer_uri:
   description: The O(machine_uri), by which other hosts reach this one; V(none) where it is not set.
   returned: success
@@ -364,6 +376,7 @@ ARGUMENTS = CONNECTION.merge(
             "timestamp": {"type": "float"},
             "keep": {"type": "int", "default": 7_776_000},
             "tenants": {"type": "list", "elements": "str", "default": []},
+            "usage": {"type": "bool", "default": False},
         }
     ),
 )

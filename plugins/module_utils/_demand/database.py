@@ -96,6 +96,13 @@ MIGRATIONS: t.Final[tuple[tuple[str, ...], ...]] = (
             fleet TEXT NOT NULL PRIMARY KEY, moment REAL NOT NULL, memory TEXT NOT NULL
         ) WITHOUT ROWID""",
     ),
+    (
+        # The most bytes in an hour (slot: its start) that a pool held or that were promised of the memory, of a total.
+        """CREATE TABLE usage (
+            kind TEXT NOT NULL, name TEXT NOT NULL, slot INTEGER NOT NULL, used REAL NOT NULL, total REAL NOT NULL,
+            PRIMARY KEY (kind, name, slot)
+        ) WITHOUT ROWID""",
+    ),
 )
 
 SCHEMA: t.Final = _sqlite.Schema(

@@ -16,7 +16,7 @@ import dataclasses
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._changes import Changes
-from ansible_collections.headroom.libvirt.plugins.module_utils._demand import lease, sampling
+from ansible_collections.headroom.libvirt.plugins.module_utils._demand import lease, sampling, usage
 from ansible_collections.headroom.libvirt.plugins.module_utils._demand.history import History
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import HeadroomError
 
@@ -42,6 +42,7 @@ def observe_fleets(
 ) -> dict[str, t.Any]:
     """Return ``changed``, ``diff``, a row of each fleet, and the names of those that are ``new`` to the history.
 
+    How full the host is is recorded where any fleet is, and what is recorded of that returned where it is asked for.
     A fleet that the history does not know is written there only if it may begin, and one that somebody else holds is
     not written at all: their rows say what would be. Without ``keep`` the transaction is undone by who runs it.
     """
@@ -52,10 +53,15 @@ def observe_fleets(
         if recorded is not None:
             changes.add(fleet.name, None, recorded)
         rows.append(row)
+    result = changes.as_result()
+    if result["changed"]:
+        usage.record(opened, survey.usages, request.timestamp, request.keep)
+    histories = usage.read(opened, request.timestamp) if request.usage else None
     return {
-        **changes.as_result(),
+        **result,
         "fleets": rows,
         "new": [row["fleet"] for row in rows if row["new"]],
+        "usage": None if histories is None else usage.pack(histories),
     }
 
 

@@ -64,7 +64,8 @@ class FleetRequest:
 class ObservationRequest:
     """All fleets, and the lease that ``holder`` claims of each for ``seconds``; without a holder none is claimed.
 
-    ``begin`` names those of which the history may say something for the first time; None means all.
+    ``begin`` names those of which the history may say something for the first time; None means all. What is older than
+    ``keep`` seconds goes. ``usage`` asks how full the host was as well.
     """
 
     fleets: tuple[FleetRequest, ...]
@@ -73,6 +74,8 @@ class ObservationRequest:
     seconds: float = 900
     begin: frozenset[str] | None = None
     machine_uri: str | None = None
+    keep: int = 7_776_000
+    usage: bool = False
 
     def may_begin(self, fleet: str) -> bool:
         """Return whether a fleet that the history does not know may be written there."""
@@ -101,6 +104,8 @@ def read_request(params: t.Mapping[str, t.Any], now: float) -> ObservationReques
         seconds=params["seconds"],
         begin=None if params["begin"] is None else frozenset(params["begin"]),
         machine_uri=params["machine_uri"],
+        keep=params["keep"],
+        usage=params["usage"],
     )
 
 

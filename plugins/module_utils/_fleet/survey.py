@@ -24,7 +24,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue.manife
     machine_size,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue.names import ApplianceId
-from ansible_collections.headroom.libvirt.plugins.module_utils._demand import sampling
+from ansible_collections.headroom.libvirt.plugins.module_utils._demand import sampling, usage
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     ConnectionFailed,
     HeadroomError,
@@ -75,11 +75,15 @@ class FleetSurvey:
 
 @dataclasses.dataclass(frozen=True)
 class HostSurvey:
-    """What the host says of each fleet, when its machines were read by (epoch seconds), and what leads to it."""
+    """What the host says of each fleet, when its machines were read by (epoch seconds), and what leads to it.
+
+    ``usages`` are how full it is.
+    """
 
     fleets: t.Mapping[str, FleetSurvey]
     now: float
     uri: str
+    usages: tuple[usage.Usage, ...] = ()
 
 
 def survey_host(
@@ -109,7 +113,8 @@ def survey_host(
         )
         for fleet in request.fleets
     }
-    return HostSurvey(fleets, clock.now(), read_machine_uri(connection, request.machine_uri))
+    uri = read_machine_uri(connection, request.machine_uri)
+    return HostSurvey(fleets, clock.now(), uri, usage.measure(facts))
 
 
 Answer = t.Union["list[Sample]", HeadroomError, None]

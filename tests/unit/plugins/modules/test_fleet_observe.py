@@ -224,3 +224,18 @@ def test_members_tell_how_they_are_and_failures_are_counted_over_runs(run: Run) 
     assert "healthy" not in by_name(run(WEB))["web"]["members"][0]
     wrong = by_name(run({**WEB, "health": {"path": "/"}}))["web"]
     assert "health.path: '/' needs a port" in wrong["problem"]["message"]
+
+
+def test_how_full_the_host_is_is_recorded_with_the_demand_and_told_where_asked_for(
+    run: Run, history: Path
+) -> None:
+    assert run(CI, check_mode=True, usage=True)["usage"] == "[]"
+    assert run(CI)["usage"] is None
+    rows = {row["kind"]: row for row in json.loads(run(CI, usage=True, check_mode=True)["usage"])}
+    assert set(rows) == {"pool", "memory"}
+    assert rows["pool"]["name"] == "default"
+    # three domains of 64 MiB
+    assert rows["memory"]["used_bytes"] == [3 * 64 * 2**20]
+    assert rows["memory"]["start"] == NOW // 3600 * 3600
+    with sqlite3.connect(history) as opened:
+        assert opened.execute("SELECT count(*) FROM usage").fetchone() == (2,)
