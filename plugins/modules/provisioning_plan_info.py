@@ -555,6 +555,24 @@ options:
           - Also return the demand and each rule's machines, interval by interval, which is what a chart is made of.
         type: bool
         default: false
+  outlook:
+    description:
+      - With O(fleets), look farther ahead than the next run, and return that in place of a plan (RV(outlook)).
+      - It tells when each pool and each host's memory is full, and when the demand of each fleet asks for more machines
+        than O(rule.max), out of what is recorded of them, with an interval. How often such intervals held before is
+        told beside it. For pools and memory the hosts are to be looked at with
+        O(headroom.libvirt.fleet_observe#module:usage); without fleets, only these are told.
+      - It also tells which fleets are short, of how many machines and for how long, if a host is lost now, or at the
+        next peak of the demand. That is planned as the next run would without that host, with the same forecasts, on
+        the same room. Of a fleet whose O(rule.forecaster) is a filter the demand is forecast by V(auto).
+      - The hosts are best looked at in check mode, which claims and records nothing.
+    type: dict
+    suboptions:
+      lost:
+        description:
+          - The hosts whose loss is looked at, each by itself. Without it, every host that answered.
+        type: list
+        elements: str
 extends_documentation_fragment:
   - headroom.libvirt.upkeep
   - headroom.libvirt.upkeep.rollout
@@ -656,6 +674,34 @@ EXAMPLES = r"""
 - name: Say what will be done and why
   ansible.builtin.debug:
     msg: "{{ plan.reasons }}"
+  run_once: true
+
+- name: Look at all fleets on each hypervisor, and write nothing
+  headroom.libvirt.fleet_observe:
+    fleets: "{{ optimistic_provisioning_fleets }}"
+    begin: []
+    usage: true
+  check_mode: true
+  register: seen
+
+- name: Put this host's part of the picture together
+  ansible.builtin.set_fact:
+    known_host:
+      name: "{{ inventory_hostname }}"
+      observation: "{{ seen }}"
+
+- name: Foresee what runs short
+  headroom.libvirt.provisioning_plan_info:
+    outlook: {}
+    fleets: "{{ optimistic_provisioning_fleets }}"
+    hosts: "{{ ansible_play_hosts | map('extract', hostvars, 'known_host') }}"
+  run_once: true
+  delegate_to: localhost
+  register: ahead
+
+- name: Tell what is foreseen to be full, and what the loss of a host would take
+  ansible.builtin.debug:
+    msg: "{{ ahead.outlook.runways | map(attribute='message') + ahead.outlook.losses | map(attribute='message') }}"
   run_once: true
 """
 
@@ -1361,8 +1407,227 @@ digest:
   returned: when O(fleet) is planned for
   type: str
   sample: 0c5a5c4b6c1d3c6ed4d9bd7f0b0cf5f7f4f8e9f7b4a2b6a1d0c3e2f1a0b9c8d7
+outlook:
+  description: What is foreseen.
+  returned: when O(outlook) is set
+  type: dict
+  contains:
+    runways:
+      description: When limits are reached, the soonest first.
+      returned: success
+      type: list
+      elements: dict
+      contains:
+        kind:
+          description: What is full then, V(pool), V(memory) or V(fleet).
+          type: str
+          returned: success
+          sample: pool
+        host:
+          description: The host that has it; V(none) for a fleet.
+          type: str
+          returned: success
+          sample: kvm1
+        name:
+          description: The name of the pool or of the fleet, and nothing for memory.
+          type: str
+          returned: success
+          sample: default
+        unit:
+          description: What the two below are counted in, V(bytes) or the unit of the fleet's demand.
+          type: str
+          returned: success
+          sample: bytes
+        used:
+          description: What is written, promised or asked for now; V(none) where that is not known.
+          type: float
+          returned: success
+          sample: 214748364800.0
+        limit:
+          description:
+            - The size of the pool, the memory that may be promised, or the demand for which the machines of C(rule.max)
+              are just enough, with C(rule.headroom) kept free.
+          type: float
+          returned: success
+          sample: 858993459200.0
+        reached:
+          description: Whether that is so already.
+          type: bool
+          returned: success
+          sample: false
+        low:
+          description: The time before which it is not reached, in epoch seconds; V(none) for later than C(until).
+          type: float
+          returned: success
+          sample: 1795910400.0
+        median:
+          description: The time by which it is reached as likely as not; V(none) likewise.
+          type: float
+          returned: success
+          sample: 1796256000.0
+        high:
+          description: The time by which it is reached; V(none) likewise.
+          type: float
+          returned: success
+          sample: null
+        until:
+          description: How far can be looked ahead, a quarter of what is recorded; V(none) below two days of that.
+          type: float
+          returned: success
+          sample: 1796774400.0
+        known_seconds:
+          description: How much is recorded.
+          type: float
+          returned: success
+          sample: 5184000.0
+        asked:
+          description: How many times in the history it is known by now when the same rise was reached.
+          type: int
+          returned: success
+          sample: 170
+        covered:
+          description: How many of those times the interval that would have been told held.
+          type: int
+          returned: success
+          sample: 158
+        message:
+          description: The same in a sentence.
+          type: str
+          returned: success
+          sample: >-
+            The pool default of kvm1 is full by Thu 3 Dec 00:00 UTC as likely as not, and in 8 of 10 cases
+            not before Sun 29 Nov 00:00 UTC and after Wed 9 Dec 00:00 UTC.
+    share:
+      description: In which share of cases C(low) and C(high) hold, at least.
+      returned: success
+      type: float
+      sample: 0.8
+    losses:
+      description: What the loss of each host takes, now and at the next peak of the demand.
+      returned: success
+      type: list
+      elements: dict
+      contains:
+        host:
+          description: The host.
+          type: str
+          returned: success
+          sample: kvm1
+        when:
+          description:
+            - V(now), or V(peak) for the time within the next day at which the fleets need the most memory together.
+              There is none while the demand of less than 48 hours is known.
+          type: str
+          returned: success
+          sample: now
+        timestamp:
+          description: That time in epoch seconds.
+          type: float
+          returned: success
+          sample: 1795392000.0
+        lost:
+          description: How many machines of fleets that serve go with it.
+          type: int
+          returned: success
+          sample: 3
+        short:
+          description: Of how many machines the fleets are short at once.
+          type: int
+          returned: success
+          sample: 3
+        lasting:
+          description: Of how many of these they stay short, as there is no room elsewhere or their rules forbid it.
+          type: int
+          returned: success
+          sample: 1
+        others:
+          description: How many other guests run on the host, which nobody starts elsewhere.
+          type: int
+          returned: success
+          sample: 2
+        fleets:
+          description: The fleets that lose machines, or are short of some.
+          returned: success
+          type: list
+          elements: dict
+          contains:
+            fleet:
+              description: The fleet.
+              type: str
+              returned: success
+              sample: web
+            serving:
+              description: How many machines it has that serve.
+              type: int
+              returned: success
+              sample: 5
+            lost:
+              description: How many of them are on the host.
+              type: int
+              returned: success
+              sample: 2
+            needed:
+              description: How many its demand asks for.
+              type: int
+              returned: success
+              sample: 5
+            short:
+              description: Of how many it is short at once.
+              type: int
+              returned: success
+              sample: 2
+            replaced:
+              description: How many machines the next run wakes or makes for it, by host.
+              type: dict
+              returned: success
+              sample: {kvm2: 1}
+            seconds:
+              description: Within how many seconds these are of use, an interval and what new machines take.
+              type: float
+              returned: success
+              sample: 341.5
+            lasting:
+              description: Of how many it is short even then.
+              type: int
+              returned: success
+              sample: 1
+            until:
+              description: When no more than it has are needed, in epoch seconds; V(none) for longer than is foreseen.
+              type: float
+              returned: success
+              sample: 1795413600.0
+            reasons:
+              description: The reasons of that plan.
+              type: list
+              elements: str
+              returned: success
+              sample: ["web-11 is created on kvm2: the fleet needs it."]
+            message:
+              description: The same in a sentence.
+              type: str
+              returned: success
+              sample: >-
+                web loses 2 of 5 machines and is short of 2; 1 comes up on kvm2 within 5 min 42 s; 1 stays missing until
+                Mon 23 Nov 06:00 UTC.
+        message:
+          description: The same in a sentence.
+          type: str
+          returned: success
+          sample: If kvm1 is lost now, 3 machines of fleets go with it, and 1 that are needed come up nowhere else.
+    problems:
+      description: What is wrong with fleets, of which nothing can be said.
+      returned: success
+      type: list
+      elements: str
+      sample: []
+    timestamp:
+      description: The time of the outlook in epoch seconds.
+      returned: success
+      type: float
+      sample: 1795392000.0
 """
 
+import time
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import ArgumentSpec
@@ -1373,6 +1638,11 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._backtest.request
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._demand.database import Database
 from ansible_collections.headroom.libvirt.plugins.module_utils._names import check_name
+from ansible_collections.headroom.libvirt.plugins.module_utils._outlook.plan import plan_outlook
+from ansible_collections.headroom.libvirt.plugins.module_utils._outlook.request import OUTLOOK
+from ansible_collections.headroom.libvirt.plugins.module_utils._outlook.request import (
+    read_request as read_outlook,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.calibration import (
     apply_calibration,
 )
@@ -1396,17 +1666,24 @@ if t.TYPE_CHECKING:
 
 ARGUMENTS = PLAN_ARGUMENTS.merge(
     ArgumentSpec(
-        options={"backtest": {"type": "dict", "options": BACKTEST}},
-        mutually_exclusive=[("fleets", "backtest")],
+        options={
+            "backtest": {"type": "dict", "options": BACKTEST},
+            "outlook": {"type": "dict", "options": OUTLOOK},
+        },
+        mutually_exclusive=[("fleets", "backtest"), ("fleet", "outlook")],
     )
 )
 
 
 def run(module: AnsibleModule) -> dict[str, t.Any]:
-    """Return the result of the task: a plan, or what a backtest found."""
+    """Return the result of the task: a plan, what a backtest found, or what is foreseen."""
     params = module.params
+    invocation = {"module_args": _shorten(params)}
     if params["backtest"] is not None:
         return {"changed": False, "backtest": replay(params)}
+    if params["outlook"] is not None:
+        outlook = plan_outlook(read_outlook(params, time.time()))
+        return {"changed": False, "outlook": outlook, "invocation": invocation}
     path = params["forecast_state"]
     database = None if path is None else Database(path, dry_run=module.check_mode)
     if params["fleets"] is not None:
@@ -1414,7 +1691,7 @@ def run(module: AnsibleModule) -> dict[str, t.Any]:
         result["holder"] = params["holder"]
     else:
         result = plan_fleet(read_request(params), database, module.warn).as_result()
-    return {**result, "invocation": {"module_args": _shorten(params)}}
+    return {**result, "invocation": invocation}
 
 
 def replay(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:

@@ -27,6 +27,7 @@ from bench import (
     planning,
     provision,
     run,
+    runway,
     stats,
 )
 from crowd.stage import StageError
@@ -57,6 +58,7 @@ BENCHES: dict[str, Bench] = {
     "planning": planning,
     "provision": provision,
     "run": run,
+    "runway": runway,
     "stats": stats,
 }
 

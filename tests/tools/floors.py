@@ -58,6 +58,7 @@ FLOORS: t.Final = (
             "_forecast",
             "_provision",
             "_backtest",
+            "_outlook",
         ),
     ),
     Floor("roof", "what knows all services", ("_machine", "_recovery", "_selftest")),

@@ -38,7 +38,8 @@ class Tracker:
     """The blend after some slots of ``interval`` seconds, forecasting up to ``steps`` slots ahead.
 
     ``levels`` are the probabilities that demand shall stay under the upper values, and ``limit`` is one that only the
-    next slot's is told for; each costs a little.
+    next slot's is told for; each costs a little. ``anchors`` are the steps that are forecast themselves, up to the last
+    one; without them the few of choose_anchors().
     ``known_count`` slots had a value. One without teaches nothing and is bridged by what was expected of it. So are the
     first zeros of a series that hardly knows any: then a service or its measuring is out, and the demand will be back.
     """
@@ -50,6 +51,7 @@ class Tracker:
         levels: t.Sequence[float],
         limit: float | None = None,
         state: dict[str, t.Any] | None = None,
+        anchors: t.Sequence[int] | None = None,
     ) -> None:
         state = state or {}
         lags = find_seasons(interval)
@@ -63,7 +65,7 @@ class Tracker:
         limits = [] if limit is None else [limit]
         self._ensembles = [
             Ensemble(ahead, [*levels, *limits] if ahead == 1 else levels, lags.cycle, past)
-            for ahead, past in zip(choose_anchors(steps), states)
+            for ahead, past in zip(anchors or choose_anchors(steps), states)
         ]
         self._issued = [Issued.load(issued) for issued in state.get("issued", ())]
         self._recent = collections.deque(state.get("recent", ()), _RECENT)

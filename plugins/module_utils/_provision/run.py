@@ -31,10 +31,10 @@ from .result import (
     group_work,
     group_yield,
 )
-from .sharing.allowance import Allowance, Usage
 from .sharing.joint import FleetView, assess_together, explain_joint_risk
 from .sharing.ledger import Ledger
 from .sharing.loans import Loan, list_loans
+from .sharing.view import view_from
 from .sharing.yielding import explain_claims
 
 if t.TYPE_CHECKING:
@@ -82,13 +82,8 @@ def plan_fleet(
     observed = observe_hosts(request, request.now - _FARTHEST_SECONDS)
     rooms = observed.rooms
     rule, notes = apply_calibration(request.rule, observed.calibration, observed.size.vcpus)
-    observed = dataclasses.replace(
-        observed,
-        notes=(*notes, *observed.notes),
-        rooms=ledger.subtract(rooms, request.standpoint),
-        best_effort=request.best_effort and bool(ledger.loans),
-        allowance=request.allowance and _use_allowance(request.allowance, observed, ledger),
-    )
+    observed = dataclasses.replace(observed, notes=(*notes, *observed.notes))
+    observed = view_from(request.standpoint, observed, request.allowance, ledger)
     chosen = forecasters.choose_forecasters(rule, request)
     if database is not None:
         chosen = forecasters.resume_forecasters(observed.fleet, chosen, database, warn)
@@ -100,14 +95,6 @@ def plan_fleet(
     if request.expected_digest is not None:
         check_unchanged(request.expected_digest, plan)
     return Outcome(observed, rule, plan, rooms)
-
-
-def _use_allowance(allowance: Allowance, observed: Observation, ledger: Ledger) -> Allowance:
-    """Return the allowance less what fleets before take, and what the history has on hosts that are not known."""
-    size = observed.size
-    absent = len(observed.absent)
-    unknown = Usage(absent, absent * size.vcpus, absent * size.memory_bytes)
-    return allowance.add(ledger.measure_tenant(allowance.tenant)).add(unknown)
 
 
 def plan_fleets(
