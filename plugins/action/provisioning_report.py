@@ -47,6 +47,7 @@ ARGUMENTS: t.Final = ArgumentSpec(
         "quotas": {"type": "dict", "default": {}},
         "transactions": {"type": "list", "elements": "dict", "default": []},
         "backtest": {"type": "dict"},
+        "outlook": {"type": "dict"},
         "templates": {"type": "path"},
         "now": {"type": "float"},
         "mode": {"type": "raw", "default": "0640"},

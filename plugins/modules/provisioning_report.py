@@ -15,7 +15,8 @@ description:
   - Writes one self-contained HTML page, without scripts and without anything from the network, that is light or dark as
     the reader's browser is, and can be read on a phone.
   - It shows each fleet's demand with what was forecast for it, its machines over time and why they were decided on,
-    each host's capacity and how many more clones fit, the guests with their figures, what tenants use of their quotas,
+    when pools, memory and fleets are full and what the loss of a host would take, each host's capacity and how many
+    more clones fit, the guests with their figures, what tenants use of their quotas,
     and unfinished transactions.
   - It is made on the controller out of what tasks before returned on the hosts, and written where the task runs, so
     C(delegate_to=localhost) with C(run_once=true) is usual.
@@ -120,14 +121,20 @@ options:
     description:
       - RV(headroom.libvirt.provisioning_plan_info#module:backtest), to show it too.
     type: dict
+  outlook:
+    description:
+      - RV(headroom.libvirt.provisioning_plan_info#module:outlook), to show when pools, memory and fleets are full, and
+        what the loss of a host would take. Tenants are not shown it.
+    type: dict
   templates:
     description:
       - A folder on the controller with Jinja2 templates that come before the collection's of the same names, which are
-        C(report.html.j2), C(fleet.html.j2), C(parts.html.j2) and C(style.css.j2) in its
+        C(report.html.j2), C(fleet.html.j2), C(outlook.html.j2), C(parts.html.j2) and
+        C(style.css.j2) in its
         C(plugins/plugin_utils/_report/templates).
       - The collection's are also found below C(collection/), so a C(report.html.j2) of one's own may begin with
-        C({% extends "collection/report.html.j2" %}) and override the blocks C(fleets), C(hosts), C(tenants), C(guests),
-        C(transactions), C(backtest) or C(footer).
+        C({% extends "collection/report.html.j2" %}) and override the blocks C(fleets), C(outlook), C(hosts),
+        C(tenants), C(guests), C(transactions), C(backtest) or C(footer).
     type: path
   mode:
     description:

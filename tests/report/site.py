@@ -14,7 +14,15 @@ import random
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._demand.series import Series
+from ansible_collections.headroom.libvirt.plugins.module_utils._demand.usage import UsageHistory
 from ansible_collections.headroom.libvirt.plugins.module_utils._forecast.blend import Blend
+from ansible_collections.headroom.libvirt.plugins.module_utils._outlook.loss import Situation
+from ansible_collections.headroom.libvirt.plugins.module_utils._outlook.plan import plan_outlook
+from ansible_collections.headroom.libvirt.plugins.module_utils._outlook.request import (
+    HostOutlook,
+    OutlookRequest,
+    forecast_day,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._placement.spread import (
     HostRoom,
     Size,
@@ -26,9 +34,12 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._provision.model 
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.plan import decide
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.rule import Rule
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.sharing.ledger import (
+    Standpoint,
+)
 
 if t.TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 NOW: t.Final = 1795392000  # 2026-11-23 00:00 UTC
 INTERVAL: t.Final = 600
@@ -95,6 +106,47 @@ class _Made:
 
     def forecast(self, _series: Series, _steps: int, last: int = 1) -> list[t.Any]:
         return self._made[-last:]
+
+
+def outlook(fleets: dict[str, tuple[Sequence[float | None], Rule]]) -> dict[str, t.Any]:
+    """What provisioning_plan_info foresees of the fleets on three hosts, on which there is little room."""
+    start = NOW - SLOTS * INTERVAL
+    situations: list[Situation] = []
+    for count, (name, (values, rule)) in enumerate(fleets.items(), 3):
+        series = Series(INTERVAL, start, tuple(values))
+        members = tuple(
+            Member(f"{name}-{number}", f"kvm{number % 3 + 1}") for number in range(1, 3 * count)
+        )
+        rooms = tuple(HostRoom(f"kvm{number}", Size(2, 2 * GIB, 400 * GIB)) for number in (1, 2, 3))
+        observed = Observation(name, NOW - 1, series, Size(1, GIB, GIB), members, rooms)
+        situations.append(
+            Situation(
+                observed,
+                rule,
+                Standpoint(name, "default"),
+                (Blend(rule.risk),),
+                forecast_day(series, rule),
+            )
+        )
+    hosts = tuple(HostOutlook(f"kvm{number}", tuple(usage(number)), 9) for number in (1, 2, 3))
+    request = OutlookRequest(tuple(situations), hosts, ("kvm1", "kvm2", "kvm3"), float(NOW))
+    return plan_outlook(request)
+
+
+def usage(number: int) -> Iterator[UsageHistory]:
+    """Forty days of a host: the first one's pool fills evenly, the last one has not been there for long."""
+    source = random.Random(number)  # noqa: S311  # reproducible, not secret
+    hours = 30 if number == 3 else 40 * 24
+    pool, memory = 300.0, 60.0
+    written, promised = [], []
+    for _hour in range(hours):
+        pool += source.expovariate(4 / number**2) - (0.1 if number > 1 else 0.0)
+        memory = min(118.0, max(20.0, memory + source.choice((-2, 0, 0, 0, 2))))
+        written.append(round(pool) * GIB)
+        promised.append(memory * GIB)
+    start = NOW - hours * 3600
+    yield UsageHistory("pool", "default", 800.0 * GIB, Series(3600, start, tuple(written)))
+    yield UsageHistory("memory", "", 120.0 * GIB, Series(3600, start, tuple(promised)))
 
 
 def facts(vcpus: int, memory: int, defined: tuple[int, int], disk: float) -> dict[str, t.Any]:
@@ -173,6 +225,7 @@ def site() -> dict[str, t.Any]:
         )
         hosts[number % 3].setdefault("domains", []).append(domain)
     hosts[0]["domains"].append(guest(HOSTILE, 0.4, "acme"))
+    demands = {"web": wave(1, 1000, SLOTS - 40, 5), "api": wave(2, 70, SLOTS, 1)}
     return {
         "title": "Headroom",
         "now": float(NOW),
@@ -180,9 +233,9 @@ def site() -> dict[str, t.Any]:
             {
                 "name": "web",
                 "tenant": "acme",
-                "past": [past("web", wave(1, 1000, SLOTS - 40, 5), web)],
+                "past": [past("web", demands["web"], web)],
             },
-            {"name": "api", "tenant": "globex", "past": [past("api", wave(2, 70, SLOTS, 1), api)]},
+            {"name": "api", "tenant": "globex", "past": [past("api", demands["api"], api)]},
         ],
         "hosts": hosts,
         "machine": {"vcpus": 2, "memory": "2GiB", "disk": "10GiB"},
@@ -207,4 +260,5 @@ def site() -> dict[str, t.Any]:
             },
         ],
         "backtest": None,
+        "outlook": outlook({"web": (demands["web"], web), "api": (demands["api"], api)}),
     }

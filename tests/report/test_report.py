@@ -161,7 +161,7 @@ def test_templates_of_ones_own_come_first(tmp_path: Path, screen: Browser) -> No
     screen.show(tmp_path / "report.html", 1280, "light")
     assert screen.ask("return document.querySelector('footer').innerText") == "ours"
     headings = screen.ask("return [...document.querySelectorAll('h2')].map(h => h.innerText)")
-    assert headings == ["Fleets", "Hosts", "Tenants", "Unfinished transactions"]
+    assert headings == ["Fleets", "What runs short", "Hosts", "Tenants", "Unfinished transactions"]
 
 
 def test_a_site_without_anything_has_a_page(tmp_path: Path, screen: Browser) -> None:
@@ -171,8 +171,11 @@ def test_a_site_without_anything_has_a_page(tmp_path: Path, screen: Browser) -> 
         hosts=[],
         quotas={},
         transactions=[],
+        outlook={**site()["outlook"], "runways": [], "losses": []},
         tenant_dest=None,
     )
     screen.show(tmp_path / "report.html", 390, "light")
-    assert "Nothing has been decided yet." in screen.ask("return document.body.innerText")
+    text = screen.ask("return document.body.innerText")
+    assert "Nothing has been decided yet." in text
+    assert "Nothing is recorded yet." in text
     assert screen.complaints() == []

@@ -34,7 +34,9 @@ def explain_runway(row: Row) -> str:
         needed = format_duration(FEWEST_SLOTS * SLOT_SECONDS[0])
         known = format_duration(row["known_seconds"]) if row["known_seconds"] else "nothing"
         what = f"{subject[:1].lower()}{subject[1:]} is {state}"
-        return f"When {what} cannot be foreseen yet: {known} of the {needed} that takes is recorded."
+        return (
+            f"When {what} cannot be foreseen yet: {known} of the {needed} that takes is recorded."
+        )
     until = format_date(row["until"])
     if row["low"] is None:
         return f"{subject} is not {state} by {until}, which is as far as can be foreseen."

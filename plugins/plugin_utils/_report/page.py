@@ -28,7 +28,12 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._text import (
     format_number,
     replace_unprintable,
 )
-from ansible_collections.headroom.libvirt.plugins.plugin_utils._report import charts, estate, fleets
+from ansible_collections.headroom.libvirt.plugins.plugin_utils._report import (
+    charts,
+    estate,
+    fleets,
+    outlook,
+)
 
 Dict = t.Mapping[str, t.Any]
 
@@ -51,6 +56,7 @@ class Report:
     backtest: Dict | None = None
     size: Size = dataclasses.field(default_factory=Size)
     tenant: str | None = None
+    outlook: outlook.ReportOutlook | None = None
 
     def select_tenant(self, name: str) -> Report:
         """Return what this tenant may see: its own, nothing of hosts, of others, or of what the operator does."""
@@ -63,6 +69,7 @@ class Report:
             tenants=[_strip_tenant(tenant) for tenant in self.tenants if tenant.name == name],
             transactions=(),
             backtest=None,
+            outlook=None,
             tenant=name,
         )
 
@@ -106,6 +113,7 @@ def build_report(params: Dict, now: float) -> Report:
         transactions=params["transactions"],
         backtest=params["backtest"],
         size=size,
+        outlook=outlook.read_outlook(params["outlook"]),
     )
 
 
