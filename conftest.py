@@ -12,7 +12,7 @@ import typing as t
 
 import pytest
 
-from tools import tarball
+from tools import sharing, tarball
 from tools.checkout import collections_path
 
 # Before Ansible is imported: its configuration reads the environment once.
@@ -29,6 +29,11 @@ init_plugin_loader([os.environ["ANSIBLE_COLLECTIONS_PATH"]])
 def pytest_configure() -> None:
     """A termination is an interrupt, after which nothing stays behind: without this no fixture would end."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: t.Any) -> sharing.ByModule:
+    """How a run in several processes shares its tests."""
+    return sharing.ByModule(config, log)
 
 
 @pytest.fixture(scope="session")

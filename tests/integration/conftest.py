@@ -17,13 +17,16 @@ from pathlib import Path
 
 import pytest
 
+from lab import lifecycle
 from tools import checkout
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
 RELEASES = "trixie,bookworm"  # libvirt 11.3 and 9.0
-FAULTS_SEED = int(os.environ.get("HEADROOM_FAULTS_SEED") or secrets.randbelow(10**6))
+# One of each for all processes of a run, which inherit them.
+RUN = os.environ.setdefault("HEADROOM_TEST_RUN", str(os.getpid()))
+FAULTS_SEED = int(os.environ.setdefault("HEADROOM_FAULTS_SEED", str(secrets.randbelow(10**6))))
 TWINS = "trixie"  # guests move to and fro between hosts of the same release only
 OLD_TWINS = "bookworm"
 BARE = "trixie-bare"  # with everything in apt's cache, as a lab reaches no mirror
@@ -116,6 +119,15 @@ def pytest_report_header() -> str:
     return f"faults: HEADROOM_FAULTS_SEED={FAULTS_SEED}"
 
 
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Take down what processes left that were ended before they could: an interrupt gives them ten seconds."""
+    if hasattr(config, "workerinput") or os.geteuid() != 0:
+        return
+    for name in lifecycle.labs():
+        if f"-{RUN}-" in name:
+            lifecycle.down(name)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def huge_pages() -> Iterator[None]:
     """Give the machine its number of huge pages back: a playbook that is killed does not."""
@@ -136,48 +148,49 @@ def full() -> None:
 @pytest.fixture(scope="session")
 def lab(installed: Path) -> Iterator[Lab]:
     """Two hosts, an old and a new one, and the collection as users install it."""
-    with _up(f"test-{os.getpid()}", 2, RELEASES, installed) as up:
+    with _up("test", 2, RELEASES, installed) as up:
         yield up
 
 
 @pytest.fixture(scope="module")
 def twins(installed: Path) -> Iterator[Lab]:
     """Two hosts that are alike, for a module of tests."""
-    with _up(f"twins-{os.getpid()}", 2, TWINS, installed) as up:
+    with _up("twins", 2, TWINS, installed) as up:
         yield up
 
 
 @pytest.fixture(scope="module")
 def bare(installed: Path) -> Iterator[Lab]:
     """Two machines that have yet to become hosts, with one UUID in their firmware."""
-    with _up(f"bare-{os.getpid()}", 2, BARE, installed) as up:
+    with _up("bare", 2, BARE, installed) as up:
         yield up
 
 
 @pytest.fixture(scope="module")
 def old_twins(installed: Path) -> Iterator[Lab]:
     """Two hosts that are alike, of the older release."""
-    with _up(f"old-twins-{os.getpid()}", 2, OLD_TWINS, installed) as up:
+    with _up("old-twins", 2, OLD_TWINS, installed) as up:
         yield up
 
 
 @pytest.fixture(scope="module")
 def three_hosts(installed: Path) -> Iterator[Lab]:
     """Three hosts of its own for a module of tests that cuts hosts off."""
-    with _up(f"test-{os.getpid()}-three", 3, RELEASES, installed) as up:
+    with _up("three", 3, RELEASES, installed) as up:
         yield up
 
 
 @pytest.fixture(scope="module")
 def triplets(installed: Path) -> Iterator[Lab]:
     """Three hosts that are alike, for a module of tests that takes their power."""
-    with _up(f"triplets-{os.getpid()}", 3, TWINS, installed) as up:
+    with _up("triplets", 3, TWINS, installed) as up:
         yield up
 
 
 @contextlib.contextmanager
-def _up(name: str, hosts: int, releases: str, installed: Path) -> Iterator[Lab]:
+def _up(kind: str, hosts: int, releases: str, installed: Path) -> Iterator[Lab]:
     """Yield a lab that is up; it is taken down whatever happens, a termination included."""
+    name = f"{kind}-{RUN}-{os.environ.get('PYTEST_XDIST_WORKER', 'only')}"
     try:
         full = ["--full-size"] if os.environ.get("HEADROOM_FULL") else []
         shape = ["--hosts", str(hosts), "--release", releases, *full]

@@ -6,7 +6,7 @@
 
 One called `setup_…` is there for others to include; one called `full_…` takes its time and runs with `--full` only. One
 with a `playbook.yml` runs that, and decides itself where its tasks run. Any other is a role, run on every lab host.
-Guests move between hosts that are alike; with --full some do so between old ones too (NAME-old).
+Guests move between hosts that are alike; with --full some do so between old ones too (NAME@old_twins).
 """
 
 from __future__ import annotations
@@ -42,10 +42,11 @@ FULL = bool(os.environ.get("HEADROOM_FULL"))
 
 def target(name: str, hosts: str = "") -> t.Any:
     skipped = (name.startswith("full_") or hosts) and not FULL
+    place = hosts or ("bare" if name in ON_BARE else "twins" if name in ON_TWINS else "lab")
     return pytest.param(
         name,
-        hosts or ("bare" if name in ON_BARE else "twins" if name in ON_TWINS else "lab"),
-        id=f"{name}-old" if hosts else name,
+        place,
+        id=name if place == "lab" else f"{name}@{place}",
         marks=[pytest.mark.skip("./dev test --full runs it")] if skipped else [],
     )
 
