@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import typing as t
 
-from xdist.scheduler import LoadScopeScheduling
+from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 APART: t.Final = frozenset({"tests/integration/test_targets.py", "tests/lint/test_lint.py"})
 
