@@ -11,6 +11,7 @@ import signal
 import typing as t
 
 import pytest
+from xdist.workermanage import NodeManager  # type: ignore[import-untyped]
 
 from tools import sharing, tarball
 from tools.checkout import collections_path
@@ -29,6 +30,11 @@ init_plugin_loader([os.environ["ANSIBLE_COLLECTIONS_PATH"]])
 def pytest_configure() -> None:
     """A termination is an interrupt, after which nothing stays behind: without this no fixture would end."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+def pytest_sessionstart() -> None:
+    """Give the processes that share the tests the time that a lab takes to go down, when they are interrupted."""
+    NodeManager.EXIT_TIMEOUT = 30
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: t.Any) -> sharing.ByModule:

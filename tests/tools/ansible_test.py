@@ -70,15 +70,27 @@ def begun(*arguments: str) -> Iterator[Run]:
             stdin=subprocess.DEVNULL,
             stdout=said,
             stderr=subprocess.STDOUT,
-            start_new_session=True,  # so that its end reaches all that it started
+            start_new_session=True,
             text=True,
         )
         try:
             yield Run(process, said)
         finally:
             if process.poll() is None:
-                os.killpg(process.pid, signal.SIGTERM)
-                process.wait()
+                _end(process)
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """End the process and all that it started: ansible-test gives some of that a session of its own."""
+    family = [process.pid]
+    for parent in family:
+        for children in Path(f"/proc/{parent}/task").glob("*/children"):
+            with contextlib.suppress(FileNotFoundError):
+                family += map(int, children.read_text().split())
+    for member in family:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(member, signal.SIGKILL)
+    process.wait()
 
 
 def run(collection: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
