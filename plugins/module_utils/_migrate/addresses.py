@@ -14,6 +14,7 @@ import typing as t
 from urllib.parse import urlsplit
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Conflict
+from ansible_collections.headroom.libvirt.plugins.module_utils._streaming.ports import MIGRATIONS
 from ansible_collections.headroom.libvirt.plugins.module_utils._uris import format_host
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import node
 
@@ -24,9 +25,9 @@ if t.TYPE_CHECKING:
 
     from .model import MigrationPlan
 
-# The first of the ports that libvirt lets QEMU take for migrations. Nobody need listen there: what counts is that the
-# host answers, if only to say so.
-_MIGRATION_PORT: t.Final = 49152
+# Nobody need listen there: what counts is that the host answers, if only to say so. It is the last port that libvirt
+# lets QEMU take. It must be none of the first: a QEMU that waits for its guest takes whoever connects for it, and dies.
+_PROBE_PORT: t.Final = MIGRATIONS[-1]
 _REACH_SECONDS: t.Final = 5.0
 
 
@@ -47,7 +48,7 @@ def resolve(host: str) -> list[str]:
 
     One that counts on one link only names that link (``fe80::1%2``).
     """
-    rows = socket.getaddrinfo(host, _MIGRATION_PORT, type=socket.SOCK_STREAM)
+    rows = socket.getaddrinfo(host, _PROBE_PORT, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(_read_address(row[4]) for row in rows))
 
 
@@ -59,7 +60,7 @@ def _read_address(place: tuple[t.Any, ...]) -> str:
 def find_problem_at(address: str) -> str | None:
     """Return why nobody answers at ``address``; None if somebody does, and if only to say that no port is open."""
     try:
-        socket.create_connection((address, _MIGRATION_PORT), _REACH_SECONDS).close()
+        socket.create_connection((address, _PROBE_PORT), _REACH_SECONDS).close()
     except ConnectionRefusedError:
         return None
     except OSError as error:

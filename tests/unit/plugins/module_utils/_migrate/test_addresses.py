@@ -37,3 +37,18 @@ def test_every_address_of_a_host_is_tried_as_qemu_tries_them(
     ]
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_unused, **_options: rows)
     assert addresses.resolve("kvm2") == ["2001:db8::2", "fe80::2%3", "192.0.2.2"]
+
+
+def test_a_look_whether_a_host_answers_ends_no_migration_that_arrives_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """libvirt hands its ports out from the first one on, and a QEMU takes the first connection for its guest."""
+    places: list[tuple[str, int]] = []
+
+    def refuse(place: tuple[str, int], _seconds: float) -> socket.socket:
+        places.append(place)
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr(socket, "create_connection", refuse)
+    assert addresses.find_problem_at("192.0.2.2") is None
+    assert places == [("192.0.2.2", 49215)]
