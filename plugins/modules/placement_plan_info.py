@@ -24,6 +24,8 @@ description:
     what each host lacks for it.
   - A guest with the tag V(placement:stay) is never moved, be it that its host is drained; that is told, and the host
     still runs it afterwards.
+  - Moves go in batches, several at once. A guest on its way takes room on both hosts, so that no host promises too much
+    and no hard rule is broken at any moment, whichever moves of a batch end first, or fail.
   - The plan of a drain has the fewest moves it finds. Each guest that has to leave moves once, and others move only
     when that alone makes room for one of them.
 options:
@@ -64,8 +66,8 @@ options:
   pending:
     description:
       - What is left of a plan that is being carried out, as RV(moves) told it.
-      - V(drain) and V(rebalance) keep to it as long as it still holds for the hosts as they are now. When it does not,
-        or when somebody would be left out, they plan anew.
+      - Look at the hosts again before each batch. V(drain) and V(rebalance) keep to this as long as it still holds for
+        the hosts as they are then. When it does not, or when somebody would be left out, they plan anew.
     type: list
     elements: dict
     default: []
@@ -92,6 +94,12 @@ options:
           - The host that it goes to.
         type: str
         required: true
+      failed:
+        description:
+          - Whether the move was tried in this run and failed. The guest is left alone and counts on both hosts, as what
+            the move has left may be in the way. V(restore) brings the others back nevertheless.
+        type: bool
+        default: false
   rules:
     description:
       - Which guests shall be together or apart. They are about running guests.
@@ -139,7 +147,8 @@ options:
   n_plus_one:
     description:
       - Whether the running guests of any host must still fit on the others if it was lost.
-      - V(soft) tells where they would not, V(hard) plans nothing that leads there.
+      - V(soft) tells where they would not, V(hard) plans nothing that leads there, be it only while guests are on their
+        way and count on both hosts.
       - It is judged by CPU and memory, and a packing that first fit does not find counts as none.
     type: str
     choices: [ignore, soft, hard]
@@ -180,6 +189,17 @@ options:
     description:
       - The most moves of a V(rebalance).
     type: int
+  moves_per_host:
+    description:
+      - How many guests may be on their way from and to one host at a time, at least 1. With V(1) they go one after the
+        other.
+    type: int
+    default: 4
+  moves_per_link:
+    description:
+      - How many guests may be on their way between the same two hosts at a time, at least 1.
+    type: int
+    default: 2
   clones:
     description:
       - What V(place) finds hosts for.
@@ -294,7 +314,7 @@ possible:
   type: bool
   sample: true
 moves:
-  description: What to move, in this order.
+  description: What to move, in this order; those of one C(batch) go at once.
   returned: unless O(action=place)
   type: list
   elements: dict
@@ -341,6 +361,10 @@ moves:
       description: The space that its disks take on the destination.
       type: int
       sample: 1073741824
+    batch:
+      description: The batch that it goes in, from 1. Each begins when the one before has ended.
+      type: int
+      sample: 1
 refused:
   description: The guests that have nowhere to go.
   returned: unless O(action=place)

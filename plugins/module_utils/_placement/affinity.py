@@ -87,12 +87,21 @@ class Affinities:
             for uuid in group.members:
                 self._of[uuid].append(number)
 
-    def move(self, uuid: str, source: str, destination: str) -> None:
-        """Note that a guest has gone."""
+    def begin_move(self, uuid: str, destination: str) -> None:
+        """Note that a guest is on its way; until leave() it counts where it was, too."""
         self._where[uuid] = destination
         for number in self._of[uuid]:
-            self._count[number][source] -= 1
             self._count[number][destination] += 1
+
+    def leave(self, uuid: str, host: str) -> None:
+        """Note that nothing of a guest that has another place is on ``host`` any more."""
+        for number in self._of[uuid]:
+            self._count[number][host] -= 1
+
+    def move(self, uuid: str, source: str, destination: str) -> None:
+        """Note that a guest has gone."""
+        self.begin_move(uuid, destination)
+        self.leave(uuid, source)
 
     def find_companions(self, uuid: str) -> frozenset[str]:
         """Return the guests that must be with this one, itself among them."""

@@ -43,8 +43,9 @@ STAY: t.Final = "placement:stay"
 class Cluster:
     """All hosts that answered, changed by each move that is planned.
 
-    A guest that two hosts have is where it runs; it counts on both. Disks are counted where they go to and not taken
-    off where they come from, since they are removed there only after all is over.
+    A guest that two hosts have is where it runs; it counts on both. So does one on its way, which ``arriving`` has with
+    its destination. Disks are counted where they go to and not taken off where they come from, since they are removed
+    there only after all is over.
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class Cluster:
         self.where: dict[str, str] = {}
         self._on: dict[str, set[str]] = collections.defaultdict(set)
         self.busy: dict[str, str] = {}
+        self.arriving: dict[str, str] = {}
         self._promised: dict[str, HostShare] = collections.defaultdict(HostShare)
         self._running: dict[str, HostShare] = collections.defaultdict(HostShare)
         self._taken: collections.Counter[PoolId] = collections.Counter()
@@ -75,6 +77,7 @@ class Cluster:
         self._count(host, guest)
         other = self.guests.get(guest.uuid)
         if other is not None and other.running and guest.running:
+            self.arriving[guest.uuid] = host
             self.busy[guest.uuid] = f"it is on its way between {self.where[guest.uuid]} and {host}"
         if other is None or (guest.running and not other.running):
             self.guests[guest.uuid] = guest
@@ -103,9 +106,8 @@ class Cluster:
                 or self.where[guest.uuid] != flight.source
             ):
                 continue
-            self.busy.setdefault(
-                guest.uuid, f"it is on its way from {flight.source} to {flight.destination}"
-            )
+            self.busy.setdefault(guest.uuid, _describe_flight(flight))
+            self.arriving[guest.uuid] = flight.destination
             host = self.hosts.get(flight.destination)
             if host is not None and all(other.uuid != guest.uuid for other in host.guests):
                 self._count(flight.destination, guest)
@@ -118,6 +120,23 @@ class Cluster:
             key=lambda guest: (guest.name, guest.uuid),
         )
 
+    def list_stranded(self, host: str, refuges: t.Collection[str]) -> list[PlacementGuest]:
+        """Return the running guests that need another place if ``host`` is lost.
+
+        One on its way from or to one of ``refuges`` has its place there.
+        """
+        here = [
+            guest
+            for guest in self.list_guests(host)
+            if self.arriving.get(guest.uuid) not in refuges
+        ]
+        coming = [
+            self.guests[uuid]
+            for uuid, destination in self.arriving.items()
+            if destination == host and self.where[uuid] not in refuges
+        ]
+        return [guest for guest in here + coming if guest.running]
+
     def open_hosts(self, but: t.Collection[str] = ()) -> list[HostView]:
         """Return the hosts that take guests: those that are not in maintenance."""
         return [
@@ -126,14 +145,30 @@ class Cluster:
             if host.maintenance is None and host.name not in but
         ]
 
-    def move(self, guest: PlacementGuest, destination: str) -> None:
-        """Note a move; to take it back, move the guest back and forget() its disks."""
-        source = self.where[guest.uuid]
+    def begin_move(self, guest: PlacementGuest, destination: str) -> None:
+        """Note that a guest is on its way: until finish_move() or cancel_move() it counts on both hosts."""
         self._taken.update(self._need_space(guest, self.hosts[destination])[0])
-        self._count(source, guest, -1)
         self._count(destination, guest)
+        self.arriving[guest.uuid] = destination
+        self.affinities.begin_move(guest.uuid, destination)
+
+    def finish_move(self, guest: PlacementGuest) -> None:
+        """Note that a guest on its way has arrived."""
+        source, destination = self.where[guest.uuid], self.arriving.pop(guest.uuid)
+        self._count(source, guest, -1)
         self._set_place(guest.uuid, destination)
-        self.affinities.move(guest.uuid, source, destination)
+        self.affinities.leave(guest.uuid, source)
+
+    def cancel_move(self, guest: PlacementGuest) -> None:
+        """Note that a guest on its way stays where it was."""
+        source = self.where[guest.uuid]
+        self.finish_move(guest)
+        self.take_back(guest, source)
+
+    def move(self, guest: PlacementGuest, destination: str) -> None:
+        """Note a move that is over; take_back() undoes it."""
+        self.begin_move(guest, destination)
+        self.finish_move(guest)
 
     def take_back(self, guest: PlacementGuest, source: str) -> None:
         """Undo the move() of a guest that was on ``source`` before it."""
@@ -260,6 +295,12 @@ def build_move(cluster: Cluster, guest: PlacementGuest, destination: str, reason
         disk_bytes=cluster.measure_disk_bytes(guest, destination),
         machine=guest.machine,
     )
+
+
+def _describe_flight(flight: InFlight) -> str:
+    if flight.failed:
+        return f"its move from {flight.source} to {flight.destination} has failed in this run"
+    return f"it is on its way from {flight.source} to {flight.destination}"
 
 
 def format_percent(share: float) -> str:

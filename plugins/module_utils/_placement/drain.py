@@ -9,7 +9,7 @@
 
 The fewest moves: each guest that has to leave moves once. Only when one fits nowhere is another host's guest moved out
 of its way. The largest go first, each to the host that has the most left; guests that must be together go together.
-A plan that is being carried out is kept to as long as it holds: it is looked at again before each of its moves.
+A plan that is being carried out is kept to as long as it holds: it is looked at again before each batch of its moves.
 """
 
 from __future__ import annotations
@@ -111,6 +111,7 @@ def plan_restore(
     silent = sorted({*silent, *view.refuges} - set(cluster.hosts))
     notes: list[str] = []
     away: list[PlacementGuest] = []
+    failed = {flight.guest for flight in in_flight if flight.failed}
     problems: list[str] = []
     for resident in view.remembered:
         guest = cluster.guests.get(resident.uuid)
@@ -122,6 +123,8 @@ def plan_restore(
             )
         elif guest is None:
             notes.append(f"{resident.name} is on no host any more, and is forgotten.")
+        elif resident.uuid in cluster.busy and not failed.isdisjoint((guest.uuid, guest.name)):
+            notes.append(f"{resident.name} is left alone: {cluster.busy[resident.uuid]}.")
         elif resident.uuid in cluster.busy:
             problems.append(
                 f"{resident.name} cannot be brought back now: {cluster.busy[resident.uuid]}."
@@ -263,11 +266,7 @@ def _try_to_place(
     for host in sorted(hosts, key=lambda host: _rank_host(cluster, unit, host)):
         if lacking[host.name]:
             continue
-        if (
-            cluster.policy.n_plus_one == "hard"
-            and leaving
-            and not keeps_n_plus_one(cluster, unit, host, leaving)
-        ):
+        if leaving and not keeps_n_plus_one(cluster, unit, host, leaving):
             lacking[host.name] = (
                 "could take it, but then not every host could be lost (n_plus_one: hard)"
             )
@@ -323,6 +322,8 @@ def _make_room(
             continue
         for host in sorted(hosts, key=lambda host: _rank_host(cluster, (guest,), host)):
             if host.name == source.name or explain_refusal(cluster, (guest,), host, leaving):
+                continue
+            if not keeps_n_plus_one(cluster, (guest,), host, leaving):
                 continue
             evicted = build_move(
                 cluster, guest, host.name, f"it makes room on {source.name} for {unit[0].name}"

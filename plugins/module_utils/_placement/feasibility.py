@@ -45,18 +45,25 @@ def explain_refusal(
 def keeps_n_plus_one(
     cluster: Cluster, unit: Unit, host: HostView, leaving: t.Collection[str] = ()
 ) -> bool:
-    """Return whether any host could be lost once the guests are on ``host``, but for those that it was true of before.
+    """Return whether any host could be lost while the guests go to ``host`` and after that.
 
-    Hosts of ``leaving`` count for nothing.
+    Those whose loss would be fatal already do not count, nor do hosts of ``leaving``. It is asked only where the policy
+    is hard.
     """
-    before = set(list_fatal_losses(cluster, cluster.open_hosts(leaving)))
+    if cluster.policy.n_plus_one != "hard":
+        return True
+    hosts = cluster.open_hosts(leaving)
+    before = set(list_fatal_losses(cluster, hosts))
     sources = [(guest, cluster.where[guest.uuid]) for guest in unit]
     for guest in unit:
-        cluster.move(guest, host.name)
-    after = set(list_fatal_losses(cluster, cluster.open_hosts(leaving)))
+        cluster.begin_move(guest, host.name)
+    meanwhile = set(list_fatal_losses(cluster, hosts))
+    for guest in unit:
+        cluster.finish_move(guest)
+    after = set(list_fatal_losses(cluster, hosts))
     for guest, source in reversed(sources):
         cluster.take_back(guest, source)
-    return after <= before
+    return meanwhile | after <= before
 
 
 def follow_pending(
@@ -70,28 +77,38 @@ def follow_pending(
     remaining = [
         move for move in pending if cluster.where.get(move.uuid) not in (None, move.destination)
     ]
+    destinations = {move.uuid: move.destination for move in remaining}
     moves: list[Move] = []
-    for number, move in enumerate(remaining):
+    for move in remaining:
         guest = cluster.guests[move.uuid]
         if move.destination not in open_names or move.uuid in cluster.busy:
             return None
         host = cluster.hosts[move.destination]
-        # guests that must be together follow each other to the same host
-        together = cluster.affinities.find_companions(move.uuid)
-        unit = [guest] + [
-            cluster.guests[other.uuid]
-            for other in remaining[number + 1 :]
-            if other.uuid in together and other.destination == move.destination
-        ]
+        unit = list_unit(cluster, move, destinations)
         if explain_refusal(cluster, unit, host, leaving):
             return None
-        if cluster.policy.n_plus_one == "hard" and not keeps_n_plus_one(
-            cluster, unit, host, leaving
-        ):
+        if not keeps_n_plus_one(cluster, unit, host, leaving):
             return None
         moves.append(build_move(cluster, guest, host.name, move.reason))
         cluster.move(guest, host.name)
     return moves
+
+
+def list_unit(
+    cluster: Cluster, move: Move, destinations: t.Mapping[str, str]
+) -> list[PlacementGuest]:
+    """Return the guest of ``move``, and those that must be with it and have yet to follow it to the same host.
+
+    ``destinations`` has that of each guest (by UUID) that the plan moves.
+    """
+    mates = cluster.affinities.find_companions(move.uuid) - {move.uuid}
+    followers = [
+        uuid
+        for uuid in sorted(mates)
+        if destinations.get(uuid) == move.destination
+        and move.destination not in (cluster.where[uuid], cluster.arriving.get(uuid))
+    ]
+    return [cluster.guests[uuid] for uuid in [move.uuid, *followers]]
 
 
 def list_fatal_losses(cluster: Cluster, hosts: t.Sequence[HostView]) -> list[str]:
@@ -108,7 +125,8 @@ def _fits_elsewhere(cluster: Cluster, lost: HostView, free: t.Mapping[str, HostS
     room = [
         HostShare(load.vcpus, load.memory_bytes) for name, load in free.items() if name != lost.name
     ]
-    guests = [guest for guest in cluster.list_guests(lost.name) if guest.running]
+    refuges = [name for name in free if name != lost.name]
+    guests = cluster.list_stranded(lost.name, refuges)
     return all(_take_first_fit(room, guest) for guest in sorted(guests, key=_sort_largest_first))
 
 

@@ -98,11 +98,12 @@ class HostView:
 
 @dataclasses.dataclass(frozen=True)
 class InFlight:
-    """A guest on its way, which counts on both hosts until it has arrived."""
+    """A guest on its way, which counts on both hosts until it has arrived, or one whose move ``failed``."""
 
     guest: str
     source: str
     destination: str
+    failed: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -122,7 +123,11 @@ class AffinityRule:
 
 @dataclasses.dataclass(frozen=True)
 class PlacementPolicy:
-    """How to plan. ``minimum_gain`` is the share of a host by which a rebalance must bring the loads together."""
+    """How to plan.
+
+    ``minimum_gain`` is the share of a host by which a rebalance must bring the loads together. ``moves_per_host`` and
+    ``moves_per_link`` limit the moves that go at once: all that a host sends and receives, and those between two hosts.
+    """
 
     rules: tuple[AffinityRule, ...] = ()
     n_plus_one: NPlusOne = "soft"
@@ -133,6 +138,8 @@ class PlacementPolicy:
     include_stopped: bool = False
     minimum_gain: float = 0.1
     most_moves: int | None = None
+    moves_per_host: int = 4
+    moves_per_link: int = 2
 
 
 @dataclasses.dataclass(frozen=True)

@@ -15,7 +15,10 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
+from ansible_collections.headroom.libvirt.plugins.module_utils._text import format_count
+
 from . import request, spread
+from .batches import number_batches
 from .cluster import Cluster
 from .drain import plan_drain, plan_restore
 from .rebalance import plan_rebalance
@@ -34,27 +37,32 @@ def plan_placement(params: request.Options) -> dict[str, t.Any]:
         size = request.read_clone_size(clones)
         placement = spread.place_clones(hosts, clones, size, policy, in_flight)
         return spread.describe_placement(placement, silent)
+    leaving: list[str] = []
     if params["action"] == "rebalance":
         moves = plan_rebalance(hosts, policy, in_flight, silent, pending)
     elif params["action"] == "restore":
         (home,) = request.read_host_names(params)
         moves = plan_restore(hosts, home, policy, in_flight, silent)
     else:
-        names = request.read_host_names(params)
-        moves = plan_drain(hosts, names, policy, in_flight, silent, pending)
-    return describe_plan(moves, hosts, policy, in_flight)
+        leaving = request.read_host_names(params)
+        moves = plan_drain(hosts, leaving, policy, in_flight, silent, pending)
+    batches = number_batches(Cluster(hosts, policy, in_flight), moves.moves, leaving)
+    return describe_plan(moves, batches, hosts, policy, in_flight)
 
 
 def describe_plan(
     plan: MovePlan,
+    batches: t.Sequence[int],
     hosts: t.Sequence[HostView],
     policy: PlacementPolicy,
     in_flight: t.Sequence[InFlight],
 ) -> dict[str, t.Any]:
-    """Return the plan as JSON-able data, with every host before and after it."""
+    """Return the plan as JSON-able data, with the batch of each move, and every host before and after it."""
     return {
         "possible": plan.is_possible,
-        "moves": [dataclasses.asdict(move) for move in plan.moves],
+        "moves": [
+            {**dataclasses.asdict(move), "batch": batch} for move, batch in zip(plan.moves, batches)
+        ],
         "refused": [
             {
                 **dataclasses.asdict(refusal),
@@ -63,7 +71,7 @@ def describe_plan(
             }
             for refusal in plan.refused
         ],
-        "reasons": list_reasons(plan),
+        "reasons": [*list_reasons(plan), *_describe_batches(batches)],
         "remember": {
             name: [dataclasses.asdict(guest) for guest in guests]
             for name, guests in plan.remember.items()
@@ -82,6 +90,18 @@ def list_reasons(plan: MovePlan) -> list[str]:
     if not sentences:
         sentences = ["Nothing is to be moved."]
     return [*sentences, *plan.notes]
+
+
+def _describe_batches(batches: t.Sequence[int]) -> list[str]:
+    """Return how many moves go at once, in words; nothing where they go one by one."""
+    count = max(batches, default=0)
+    if count == len(batches):
+        return []
+    most = max(batches.count(number) for number in set(batches))
+    return [
+        f"{format_count(len(batches), 'guest')} move in {format_count(count, 'batch', 'batches')}, "
+        f"up to {most} at once."
+    ]
 
 
 def list_loads(

@@ -171,7 +171,7 @@ def _is_free(cluster: Cluster, guest: PlacementGuest) -> bool:
 def _may(cluster: Cluster, guest: PlacementGuest, host: HostView) -> bool:
     if explain_refusal(cluster, [guest], host):
         return False
-    return cluster.policy.n_plus_one != "hard" or keeps_n_plus_one(cluster, [guest], host)
+    return keeps_n_plus_one(cluster, [guest], host)
 
 
 def _count_broken_rules(cluster: Cluster, guest: PlacementGuest, host: str) -> tuple[int, int]:

@@ -56,7 +56,8 @@ RULE: t.Final[dict[str, dict[str, t.Any]]] = {
     "each": {"type": "bool", "default": False},
 }
 MOVING: t.Final[dict[str, dict[str, t.Any]]] = {
-    name: {"type": "str", "required": True} for name in ("guest", "source", "destination")
+    **{name: {"type": "str", "required": True} for name in ("guest", "source", "destination")},
+    "failed": {"type": "bool", "default": False},
 }
 HOST: t.Final[dict[str, dict[str, t.Any]]] = {
     "name": {"type": "str", "required": True},
@@ -93,6 +94,8 @@ ARGUMENTS = ArgumentSpec(
         "include_stopped": {"type": "bool", "default": False},
         "minimum_gain": {"type": "float", "default": 0.1},
         "most_moves": {"type": "int"},
+        "moves_per_host": {"type": "int", "default": 4},
+        "moves_per_link": {"type": "int", "default": 2},
         "clones": {"type": "dict", "options": CLONES},
     },
     required_if=[
@@ -107,6 +110,9 @@ def read_policy(params: Options) -> PlacementPolicy:
     """Return how to plan; raises InvalidInput for what makes no sense."""
     gain, most = params["minimum_gain"], params["most_moves"]
     check_between("minimum_gain", gain, 0, 1, "0.1 is a tenth of a host.")
+    for option in ("moves_per_host", "moves_per_link"):
+        remedy = "Write how many guests may move at once; with 1 they move one after the other."
+        check_at_least(option, params[option], 1, "moves", remedy)
     if most is not None:
         remedy = "Write how many guests may be moved, or leave it out."
         check_at_least("most_moves", most, 0, "moves", remedy)
@@ -120,13 +126,16 @@ def read_policy(params: Options) -> PlacementPolicy:
         include_stopped=params["include_stopped"],
         minimum_gain=gain,
         most_moves=most,
+        moves_per_host=params["moves_per_host"],
+        moves_per_link=params["moves_per_link"],
     )
 
 
 def read_in_flight(params: Options) -> tuple[InFlight, ...]:
-    """Return the guests that are on their way."""
+    """Return the guests that are on their way, and those whose move has failed."""
     return tuple(
-        InFlight(move["guest"], move["source"], move["destination"]) for move in params["moving"]
+        InFlight(move["guest"], move["source"], move["destination"], move["failed"])
+        for move in params["moving"]
     )
 
 

@@ -93,6 +93,7 @@ def test_a_drain() -> None:
             "memory_bytes": 4 * GIB,
             "disk_bytes": GIB,
             "machine": MACHINE,
+            "batch": 1,
         }
     ]
     assert plan["reasons"] == [
@@ -122,6 +123,38 @@ def test_a_plan_goes_on() -> None:
     assert run("drain", hosts, host=["a"], pending=moves)["moves"] == moves
     with pytest.raises(InvalidInput, match=r"pending\[0\]\.uuid"):
         run("drain", hosts, host=["a"], pending=[{"guest": "x"}])
+
+
+def test_a_plan_says_what_goes_at_once() -> None:
+    hosts = [host("a", guest("x"), guest("y"), guest("z")), host("b")]
+    plan = run("drain", hosts, host=["a"])
+    assert [move["batch"] for move in plan["moves"]] == [1, 1, 2]
+    assert "3 guests move in 2 batches, up to 2 at once." in plan["reasons"]
+    single = run("drain", hosts, host=["a"], moves_per_host=1)
+    assert [move["batch"] for move in single["moves"]] == [1, 2, 3]
+    assert not [reason for reason in single["reasons"] if "at once" in reason]
+
+
+@pytest.mark.parametrize("option", ["moves_per_host", "moves_per_link"])
+def test_a_limit_below_one_is_refused(option: str) -> None:
+    with pytest.raises(InvalidInput, match=f"{option}: 0 must be at least 1 moves.*one after"):
+        run("drain", [host("a"), host("b")], host=["a"], **{option: 0})
+
+
+def test_a_guest_whose_move_failed_is_left_alone_and_the_others_go_on() -> None:
+    failed = {"guest": "uuid-x", "source": "a", "destination": "b", "failed": True}
+    hosts = [host("a", guest("x"), guest("y")), host("b")]
+    plan = run("drain", hosts, host=["a"], moving=[failed])
+    assert [move["guest"] for move in plan["moves"]] == ["y"]
+    note = "x is left alone: its move from a to b has failed in this run."
+    assert note in plan["reasons"]
+    mark = {"since": 0.0, "reason": "m", "guests": [], "hosts": ["a", "b"]}
+    mark["guests"] = [{"name": name, "uuid": f"uuid-{name}"} for name in ("x", "y")]
+    hosts = [host("a", maintenance=mark), host("b", guest("x"), guest("y"))]
+    failed = {"guest": "uuid-x", "source": "b", "destination": "a", "failed": True}
+    plan = run("restore", hosts, host=["a"], moving=[failed])
+    assert [move["guest"] for move in plan["moves"]] == ["y"]
+    assert not run("restore", hosts, host=["a"], moving=[{**failed, "failed": False}])["possible"]
 
 
 def test_a_restore_and_a_rebalance() -> None:

@@ -57,9 +57,11 @@ RULES = (
 
 
 @st.composite
-def estates(draw: st.DrawFn, most_guests: int = 9) -> list[HostView]:
-    """Two to four hosts, with guests of all sorts; one may be in maintenance, none is over-committed."""
-    names = ["a", "b", "c", "d"][: draw(st.integers(2, 4))]
+def estates(
+    draw: st.DrawFn, most_guests: int = 9, fewest_hosts: int = 2, most_memory: int = 16
+) -> list[HostView]:
+    """Two to four hosts, with guests of all sorts; one may be in maintenance, and some are over-committed."""
+    names = ["a", "b", "c", "d"][: draw(st.integers(fewest_hosts, 4))]
     guests = [
         guest(
             f"g{number}",
@@ -77,8 +79,8 @@ def estates(draw: st.DrawFn, most_guests: int = 9) -> list[HostView]:
         host(
             name,
             *(one for one in guests if places[one.uuid] == name),
-            memory=draw(st.integers(4, 16)),
-            vcpus=draw(st.integers(4, 16)),
+            memory=draw(st.integers(4, most_memory)),
+            vcpus=draw(st.integers(4, most_memory)),
             space=draw(st.integers(0, 20)),
             maintenance=draw(st.sampled_from([None, None, None, None, "firmware"])),
         )
@@ -93,6 +95,8 @@ POLICIES = st.builds(
     include_stopped=st.booleans(),
     count_stopped=st.booleans(),
     minimum_gain=st.sampled_from([0.0, 0.1, 0.3]),
+    moves_per_host=st.integers(1, 4),
+    moves_per_link=st.integers(1, 3),
 )
 
 
