@@ -83,13 +83,6 @@ class Path:
         """Return when each step begins."""
         return [self.start + index * self.seconds for index in range(len(self.steps))]
 
-    def cut(self, moment: float) -> Path:
-        """Return what comes after the step that is under way at ``moment``."""
-        first = self.find_index(moment) + 1
-        return dataclasses.replace(
-            self, start=self.start + first * self.seconds, steps=self.steps[first:]
-        )
-
 
 @dataclasses.dataclass(frozen=True)
 class Situation:
@@ -310,7 +303,6 @@ def _advance(situation: Situation, moment: float) -> Situation:
             rule, scale_out_limit=None, scale_in_limit=rule.scale_in_limit and rule.max
         ),
         forecasters=tuple(_Constant(step) for _unused in situation.forecasters),
-        path=situation.path.cut(moment),
         upkeep=Upkeep(),
     )
 

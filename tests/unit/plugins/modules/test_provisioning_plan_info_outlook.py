@@ -143,6 +143,24 @@ def test_the_peak_is_looked_at_with_what_the_fleet_has_by_then() -> None:
     assert web["serving"] == web["needed"] >= 8
     assert sum(web["replaced"].values()) == 7 - (web["serving"] - web["lost"])
     assert web["lasting"] == web["needed"] - 7
+    # which is over when the wave goes down again, hours after its top
+    assert peak["timestamp"] < web["until"] <= peak["timestamp"] + SLOTS // 2 * MINUTES
+
+
+def test_what_only_tells_takes_no_room_from_others() -> None:
+    """Neither of the two would find room for its machine if the other one took it."""
+    fleets = [
+        {"name": "api", "rule": {**RULE, "mode": "shadow"}, "priority": 1},
+        {"name": "web", "rule": RULE},
+    ]
+    demand = [10.0] * 3
+    hosts = [
+        host("kvm1", row("api", demand, ["api-1"]), row("web", demand, ["web-1"]), room=0),
+        host("kvm2", row("api", demand, []), row("web", demand, []), room=1),
+    ]
+    told = {one["fleet"]: one for one in losses(look(*hosts, fleets=fleets))["kvm1"]["fleets"]}
+    assert (told["api"]["replaced"], told["api"]["lasting"]) == ({}, 1)
+    assert (told["web"]["replaced"], told["web"]["lasting"]) == ({"kvm2": 1}, 0)
 
 
 def test_without_a_forecast_there_is_no_peak() -> None:

@@ -69,7 +69,13 @@ def test_the_most_of_each_hour_is_kept(database: Database) -> None:
     assert read(database, NOON + HOUR)[0].series.values == (30,)
 
 
-def test_old_hours_go_and_so_does_a_pool_that_is_gone(database: Database) -> None:
+def test_a_pool_that_is_gone_has_no_history(database: Database) -> None:
+    keep(database, (NOON, 1, "a"), (NOON, 1, "b"), (NOON + HOUR, 2, "a"))
+    assert [history.name for history in read(database)] == ["a"]
+    assert [history.name for history in read(database, NOON)] == ["a", "b"]
+
+
+def test_old_hours_go(database: Database) -> None:
     keep(database, (NOON, 1, "a"), (NOON, 1, "b"), (NOON + 30 * HOUR, 2, "a"))
     assert [history.name for history in read(database, NOON + 40 * HOUR)] == ["a"]
     assert read(database, NOON + 40 * HOUR)[0].series.values == (2,)
