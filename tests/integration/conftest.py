@@ -83,6 +83,11 @@ class Lab:
             done = _lab(arguments[0], "--name", self.name, *arguments[1:])
             assert done.returncode == 0, done.stdout
 
+    def crash(self, host: str) -> None:
+        """Take the power of one host."""
+        done = _lab("crash", "--name", self.name, host)
+        assert done.returncode == 0, done.stdout
+
     def link(self, host: str, *change: str) -> None:
         """Change the network link of a host, with the options of `./dev lab link`."""
         done = _lab("link", "--name", self.name, host, *change)
