@@ -60,9 +60,9 @@ class Browser:
     def _log(self, kind: str) -> list[dict[str, t.Any]]:
         return t.cast("list[dict[str, t.Any]]", t.cast(t.Any, self._driver).get_log(kind))
 
-    def screenshot(self, width: int, height: int) -> bytes:
-        """The top of the page as PNG."""
-        clip = {"x": 0, "y": 0, "width": width, "height": height, "scale": 1}
+    def screenshot(self, width: int, height: int, top: int = 0) -> bytes:
+        """So much of the page as PNG, its beginning or what lies below `top`."""
+        clip = {"x": 0, "y": top, "width": width, "height": height, "scale": 1}
         made = self._driver.execute_cdp_cmd(
             "Page.captureScreenshot", {"clip": clip, "captureBeyondViewport": True}
         )

@@ -134,19 +134,25 @@ def outlook(fleets: dict[str, tuple[Sequence[float | None], Rule]]) -> dict[str,
 
 
 def usage(number: int) -> Iterator[UsageHistory]:
-    """Forty days of a host: the first one's pool fills evenly, the last one has not been there for long."""
+    """Forty days of a host, up to what its facts say; the last one has not been there for long."""
     source = random.Random(number)  # noqa: S311  # reproducible, not secret
     hours = 30 if number == 3 else 40 * 24
-    pool, memory = 300.0, 60.0
+    pool, memory = 0.0, 0.0
     written, promised = [], []
     for _hour in range(hours):
-        pool += source.expovariate(4 / number**2) - (0.1 if number > 1 else 0.0)
-        memory = min(118.0, max(20.0, memory + source.choice((-2, 0, 0, 0, 2))))
-        written.append(round(pool) * GIB)
-        promised.append(memory * GIB)
+        pool += source.expovariate(3) - (0.1 if number == 2 else 0.2)
+        memory += source.choice((-1, 0, 0, 0, 1)) + number / 200
+        written.append(pool)
+        promised.append(memory)
+    share, used = ((0.42, 52), (0.66, 92), (0.81, 113))[number - 1]
     start = NOW - hours * 3600
-    yield UsageHistory("pool", "default", 800.0 * GIB, Series(3600, start, tuple(written)))
-    yield UsageHistory("memory", "", 120.0 * GIB, Series(3600, start, tuple(promised)))
+    for kind, name, total, target, amounts in (
+        ("pool", "default", 800, share * 800, written),
+        ("memory", "", 120, used, promised),
+    ):
+        values = tuple(max(0, round(target + amount - amounts[-1])) * GIB for amount in amounts)
+        series = Series(3600, start, values)
+        yield UsageHistory(t.cast("t.Any", kind), name, float(total * GIB), series)
 
 
 def facts(vcpus: int, memory: int, defined: tuple[int, int], disk: float) -> dict[str, t.Any]:

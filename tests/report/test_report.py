@@ -4,7 +4,7 @@
 
 """The report is written by Ansible and looked at in a browser: drawn, quiet, and within the screen, large or small.
 
-HEADROOM_SCREENSHOTS=docs/docsite/images ./dev test report -k within_the_screen   makes the pictures of the guide again.
+HEADROOM_SCREENSHOTS=docs/docsite/images ./dev test report -k drawn   makes the pictures of the guide again.
 """
 
 from __future__ import annotations
@@ -118,6 +118,34 @@ def test_a_page_is_drawn_quiet_and_within_the_screen(
     assert picture.startswith(b"\x89PNG")
     if wanted := os.environ.get("HEADROOM_SCREENSHOTS"):
         (Path(wanted) / f"report-{width}-{scheme}.png").write_bytes(picture)
+
+
+@pytest.mark.parametrize(("width", "scheme"), SCREENS)
+def test_what_is_foreseen_is_drawn_and_every_text_can_be_read(
+    folder: Path, screen: Browser, width: int, scheme: str
+) -> None:
+    screen.show(folder / "report.html", width, scheme)
+    assert screen.ask((Path(__file__).parent / "contrast.js").read_text()) == []
+    # closed sections are opened: what is in them must not reach beyond the screen either
+    screen.ask("document.querySelectorAll('details').forEach(e => { e.open = true; })")
+    assert overflowing(screen) == []
+    tables = (
+        "return [...document.querySelectorAll('table')].filter(t => !t.caption?.innerText).length"
+    )
+    assert screen.ask(tables) == 0
+    sections = screen.ask(
+        "return [...document.querySelectorAll('.outlook h3')].map(h => h.innerText)"
+    )
+    assert sections == ["When limits are reached", "If a host is lost"]
+    screen.show(folder / "report.html", width, scheme)
+    top, height = screen.ask(
+        "const [first, last] = [...document.querySelectorAll('section.outlook')].map(s => s.getBoundingClientRect());"
+        "return [Math.round(first.top) - 56, Math.round(last.bottom - first.top) + 72]"
+    )
+    picture = screen.screenshot(width, min(height, 2 * HEIGHTS[width]), top)
+    assert picture.startswith(b"\x89PNG")
+    if wanted := os.environ.get("HEADROOM_SCREENSHOTS"):
+        (Path(wanted) / f"report-outlook-{width}-{scheme}.png").write_bytes(picture)
 
 
 def overflowing(screen: Browser) -> list[str]:
