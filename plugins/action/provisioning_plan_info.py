@@ -84,7 +84,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core has no typ
         if not isinstance(fleets, list):
             return self._ask_for_fleet()
         outlines = [self._outline(fleet) for fleet in fleets]
-        if not any(_find_name(outline) for outline in outlines):
+        # An outlook asks no filter.
+        if self._task.args.get("outlook") is not None or not any(map(_find_name, outlines)):
             return {"fleets": outlines}
         self._task.args = {**self._task.args, "fleets": outlines}
         _validated, params = self.validate_argument_spec(argument_spec=ARGUMENTS.options)
