@@ -24,8 +24,9 @@ from .trend import extend_gap, extend_rise
 
 # What is far ahead is known in steps of this ratio, and on the lines between them. Chosen, not measured.
 _STRIDE: t.Final = 1.6
-# Errors of forecasts that look far ahead overlap, so a window has some of them that do not: 28 (7 cycles of 4). With 7
-# the stated share was kept on three of five traces fewer (`./dev bench runway` says how it is kept).
+# Errors of forecasts that look far ahead overlap, so a window is to have some of them that do not: 28 (7 cycles of 4).
+# Of ten cases (five traces, as peaks and summed up) the worst held between quantiles of 0.1 and 0.9 for 69 % with 7 of
+# them, and for 79 % with 28.
 _CYCLES: t.Final = 4
 # As many values as a rise is judged by (online.py).
 _RECENT: t.Final = 28

@@ -21,8 +21,8 @@ if t.TYPE_CHECKING:
 # In how many of ten cases the limit is reached within the interval: what is promised.
 SHARE: t.Final = 0.8
 # The quantiles lie a little farther out than the share asks for, since the errors that they are made of overlap. With
-# 0.1 and 0.9 the interval held in 79 to 98 % of the cases on five traces, with these in 88 to 99 %
-# (`./dev bench runway`).
+# 0.1 and 0.9 the interval held in 79 to 96 % of the cases on five traces, with these in 88 to 99 % (`./dev bench
+# runway`).
 _LEVELS: t.Final = (0.05, 0.5, 0.95)
 # Quarters of a day for as long as that is, then days: dates need be no finer, and the cost stays within a second.
 SLOT_SECONDS: t.Final = (21_600, 86_400)
