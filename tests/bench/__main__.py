@@ -19,6 +19,7 @@ sys.path.insert(0, str(collections_path()))  # for benchmarks of the collection'
 from bench import (
     clone,
     domain_info,
+    drain,
     flashcrowd,
     frame,
     inventory,
@@ -51,6 +52,7 @@ class Bench(t.Protocol):
 BENCHES: dict[str, Bench] = {
     "clone": clone,
     "domain_info": domain_info,
+    "drain": drain,
     "flashcrowd": flashcrowd,
     "inventory": inventory,
     "migrate": migrate,
