@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 import typing as t
 
@@ -55,6 +56,12 @@ def format_duration(seconds: float) -> str:
             parts.append(f"{remainder // size} {unit}")
             remainder %= size
     return " ".join(parts) or "0 s"
+
+
+def format_moment(seconds: float) -> str:
+    """Return the moment of epoch ``seconds`` in UTC: ``Thu 3 Dec 00:00``."""
+    moment = dt.datetime.fromtimestamp(seconds, dt.timezone.utc)
+    return f"{moment:%a} {moment.day} {moment:%b %H:%M}"
 
 
 def format_count(count: int, singular: str, plural: str | None = None) -> str:

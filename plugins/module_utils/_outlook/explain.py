@@ -9,12 +9,12 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._text import (
     format_count,
     format_duration,
+    format_moment,
     join_names,
 )
 
@@ -37,15 +37,15 @@ def explain_runway(row: Row) -> str:
         return (
             f"When {what} cannot be foreseen yet: {known} of the {needed} that takes is recorded."
         )
-    until = format_date(row["until"])
+    until = _format_date(row["until"])
     if row["low"] is None:
         return f"{subject} is not {state} by {until}, which is as far as can be foreseen."
-    low = format_date(row["low"])
+    low = _format_date(row["low"])
     if row["median"] is None:
         return f"{subject} is {state} after {until} rather than before, and in {_CASES} not before {low}."
-    end = f"after {until}" if row["high"] is None else f"by {format_date(row['high'])}"
+    end = f"after {until}" if row["high"] is None else f"by {_format_date(row['high'])}"
     return (
-        f"{subject} is {state} by {format_date(row['median'])} as likely as not, and in {_CASES} not before {low} and "
+        f"{subject} is {state} by {_format_date(row['median'])} as likely as not, and in {_CASES} not before {low} and "
         f"{end}."
     )
 
@@ -61,7 +61,7 @@ def _describe_limit(row: Row) -> tuple[str, str]:
 
 def explain_loss(row: Row) -> str:
     """Say what the loss of a host takes."""
-    when = "now" if row["when"] == "now" else f"at the next peak ({format_date(row['timestamp'])})"
+    when = "now" if row["when"] == "now" else f"at the next peak ({_format_date(row['timestamp'])})"
     go = "goes" if row["lost"] == 1 else "go"
     what = f"If {row['host']} is lost {when}, {format_count(row['lost'], 'machine')} of fleets {go} with it"
     rest = _explain_others(row["others"])
@@ -93,13 +93,11 @@ def explain_fleet_loss(fleet: Row) -> str:
         parts.append(f"{replaced} {come} up on {hosts} within {format_duration(fleet['seconds'])}")
     if fleet["lasting"]:
         until = fleet["until"]
-        end = "for longer than is foreseen" if until is None else f"until {format_date(until)}"
+        end = "for longer than is foreseen" if until is None else f"until {_format_date(until)}"
         stay = "stays" if fleet["lasting"] == 1 else "stay"
         parts.append(f"{fleet['lasting']} {stay} missing {end}")
     return f"{'; '.join(parts)}."
 
 
-def format_date(seconds: float) -> str:
-    """Return a moment as people read it."""
-    moment = dt.datetime.fromtimestamp(seconds, dt.timezone.utc)
-    return f"{moment:%a} {moment.day} {moment:%b %H:%M} UTC"
+def _format_date(seconds: float) -> str:
+    return f"{format_moment(seconds)} UTC"

@@ -25,6 +25,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._placement.spread
 from ansible_collections.headroom.libvirt.plugins.module_utils._text import (
     format_count,
     format_duration,
+    format_moment,
     format_number,
     replace_unprintable,
 )
@@ -152,7 +153,7 @@ def _build_environment(templates: str | None) -> jinja2.Environment:
         number=format_number,
         percent=_format_percent,
         bytes=_format_bytes,
-        when=_format_moment,
+        when=format_moment,
         clock=_format_clock,
         counted=format_count,
         duration=format_duration,
@@ -187,11 +188,6 @@ def _format_bytes(count: float | None) -> str:
 
 def _format_amount(value: float, unit: str) -> str:
     return _format_bytes(value) if unit == "bytes" else format_number(value)
-
-
-def _format_moment(seconds: float) -> str:
-    moment = dt.datetime.fromtimestamp(seconds, dt.timezone.utc)
-    return f"{moment:%a} {moment.day} {moment:%b %H:%M}"
 
 
 def _format_clock(seconds: float) -> str:
