@@ -56,7 +56,8 @@ _HARMLESS_PARAMETERS: t.Final = frozenset(
 )
 _HARMLESS_SCHEME: t.Final = re.compile(r"[a-z]+(\+(ssh|libssh2?|tls|tcp|unix))?")
 _HARMLESS_PLACE: t.Final = re.compile(
-    r"([\w.][\w.@+-]*(:\*{3})?@)?([0-9A-Za-z][\w.-]*|\[[0-9A-Fa-f:.]+(%[\w.-]+)?\])(:\d{1,5})?"
+    r"([\w.][\w.@+-]*(:\*{3})?@)?([0-9A-Za-z][\w.-]*|\[[0-9A-Fa-f:.]+(%[\w.-]+)?\])(:\d{1,5})?",
+    re.ASCII,
 )
 _LONGEST_URI: t.Final = 512
 
@@ -116,12 +117,14 @@ def is_harmless_uri(uri: str) -> bool:
         return False
     try:
         parts = urlsplit(uri)
+        port = parts.port  # which is looked at, and may be none, only now
         parameters = {name for name, _value in parse_qsl(parts.query, keep_blank_values=True)}
     except ValueError:
         return False
     return (
         _HARMLESS_SCHEME.fullmatch(parts.scheme) is not None
         and (not parts.netloc or _HARMLESS_PLACE.fullmatch(parts.netloc) is not None)
+        and port != 0
         and parameters <= _HARMLESS_PARAMETERS
         and not parts.fragment
     )

@@ -20,6 +20,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     LibvirtFailed,
     NotFound,
     TimedOut,
+    Unsupported,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import domains, migration
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import is_alive
@@ -45,6 +46,7 @@ _LEAST_BYTES: t.Final = 2 * _GIB
 _BURST_MIB: t.Final = 16
 # How long libvirt may take to end a migration that it was told to abort, before that is an error of its own.
 _ABORT_SECONDS: t.Final = 60.0
+_NO_POSTCOPY: t.Final = "Postcopy is not supported"  # QEMU's own words
 
 
 @dataclasses.dataclass(frozen=True)
@@ -154,6 +156,10 @@ class LiveMigration:
             call.result()
         except ConnectionFailed as error:
             raise explain_end(self._sides, self._plan.guest.name, error) from error
+        except LibvirtFailed as error:
+            if _NO_POSTCOPY in error.message:
+                raise explain_no_postcopy(error) from error
+            raise
         self._due["downtime"] = False
         self._do_when_possible(domain)  # of a migration that ended before it was looked at
         return self._measure(self._sides.clock.now() - began)
@@ -278,6 +284,16 @@ def explain_end(sides: Endpoints, name: str, error: ConnectionFailed) -> Headroo
         f"{error.message.rstrip('.')}. Both hosts still answer, so no connection was lost: the destination has refused "
         f"the guest, or its QEMU ended. Look there in /var/log/libvirt/qemu/{name}.log and in libvirt's own log "
         "(journalctl -u libvirtd -u virtqemud) for the reason, mend it, and run the task again.",
+        **error.details,
+    )
+
+
+def explain_no_postcopy(error: LibvirtFailed) -> Unsupported:
+    """Return the error for a QEMU that may handle no page faults, of which libvirt cannot be asked beforehand."""
+    return Unsupported(
+        f"{error.message.rstrip('.')}: QEMU may not handle page faults of its guest on one of the hosts. Newer QEMUs "
+        "need /dev/userfaultfd for it, older ones (7.2) 'sysctl vm.unprivileged_userfaultfd=1', on both hosts. "
+        "Or move it in another mode: streaming and precopy need neither.",
         **error.details,
     )
 

@@ -17,6 +17,7 @@ import typing as t
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     Conflict,
     HeadroomError,
+    NotFound,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._streaming import chain, ports, serve
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import domains, folders
@@ -152,8 +153,7 @@ class Mover:
 
         def inspect(text: str) -> None:
             # libvirt takes no snapshot while it migrates: what was done before shows by now
-            if self.sides.find_at_source() is not None:
-                self._check_disks(self._look_up_source(), overlays_by_target)
+            self.check_disks_of_leaving(overlays_by_target)
             if self.intent.streamed:
                 self._inspect(text, port)
 
@@ -253,6 +253,12 @@ class Mover:
                 disks=changed,
                 name=self.intent.name,
             )
+
+    def check_disks_of_leaving(self, overlays_by_target: t.Mapping[str, str]) -> None:
+        """Do as _check_disks() for a guest on its way: once it has switched over, its source's domain may go."""
+        with contextlib.suppress(NotFound):
+            domain = domains.look_up_uuid(self.sides.source, self.sides.uuid)
+            self._check_disks(domain, overlays_by_target)
 
     def _inspect(self, text: str, port: int) -> None:
         """Raise Conflict unless the arriving guest reads its disks through to the export.

@@ -9,6 +9,7 @@ import pytest
 from ansible_collections.headroom.libvirt.plugins.module_utils._uris import (
     add_host_to_uri,
     find_passwords,
+    is_harmless_uri,
     is_masked,
     leads_here,
     mask_uri,
@@ -164,3 +165,19 @@ def test_one_spelling_for_all(url: str, expected: str) -> None:
 )
 def test_one_spelling_for_a_host(host: str, expected: str) -> None:
     assert normalise_host(host) == expected
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "qemu+ssh://root@kvm1:99999/system",
+        "qemu+ssh://root@kvm1:0/system",
+        "qemu+ssh://root@kvm1:2\u06632/system",
+        "qemu+ssh://root@kvm\u0661/system",
+        "qemu+ssh://root@kvm1/system?command=touch",
+        "qemu+ext://kvm1/system",
+    ],
+)
+def test_what_does_more_than_to_name_a_host_is_not_harmless(uri: str) -> None:
+    assert is_harmless_uri("qemu+ssh://root@kvm1:22/system?no_verify=1")
+    assert not is_harmless_uri(uri)

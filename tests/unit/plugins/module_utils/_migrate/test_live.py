@@ -13,6 +13,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.live imp
     Limits,
     Progress,
     explain_end,
+    explain_no_postcopy,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.model import Request
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
@@ -92,3 +93,14 @@ def test_an_end_that_looks_like_a_lost_connection_is_none_while_both_hosts_answe
             assert refused.details == {"libvirt_code": 38}
             assert "/var/log/libvirt/qemu/web-1.log" in refused.message
         assert explain_end(sides, "web-1", lost) is lost
+
+
+def test_who_may_not_handle_page_faults_is_told_what_gives_them() -> None:
+    failed = LibvirtFailed(
+        "could not migrate 'a': 'migrate-set-capabilities': Postcopy is not supported",
+        libvirt_code=1,
+    )
+    told = explain_no_postcopy(failed)
+    assert told.details == {"libvirt_code": 1}
+    assert "Postcopy is not supported: QEMU may not" in told.message
+    assert "vm.unprivileged_userfaultfd=1" in told.message
