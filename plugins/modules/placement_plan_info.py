@@ -191,8 +191,8 @@ options:
     type: int
   moves_per_host:
     description:
-      - How many guests may be on their way from and to one host at a time, at least 1. With V(1) they go one after the
-        other.
+      - How many guests of the plan may be on their way from and to one host at a time, at least 1. With V(1) they go
+        one after the other. What others move, as O(moving) tells it, is not counted.
     type: int
     default: 4
   moves_per_link:
