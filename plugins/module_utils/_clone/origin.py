@@ -17,8 +17,14 @@ import typing as t
 from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue.catalogue import (
     open_catalogue,
 )
-from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
+    InvalidInput,
+    Unsupported,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._sizes import parse_rate
+from ansible_collections.headroom.libvirt.plugins.module_utils._streaming.pull import (
+    find_crowd_problem,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
     open_connection,
 )
@@ -130,6 +136,7 @@ def choose_strategy(
 ) -> strategies.Strategy:
     """Return the way in which the clones of the plan come about; raises HeadroomError where there is none."""
     if origin.source is not None:
+        _refuse_crowd(plan, connection)
         bandwidth = options["bandwidth"]
         limit = 0 if bandwidth is None else parse_rate("bandwidth", bandwidth)
         return strategies.StreamedStrategy(connection, origin.source, plan.manifest, limit)
@@ -142,6 +149,16 @@ def choose_strategy(
         preparer = warm.Preparer(connection, plan.pool, clock, patience, journal)
         return strategies.WarmStrategy(connection, preparer, hardware, plan.base_paths)
     return strategies.PlainStrategy(connection, plan.choice.mode)
+
+
+def _refuse_crowd(plan: ClonePlan, connection: Connection) -> None:
+    problem = find_crowd_problem(connection)
+    if problem and len(plan.manifest.disks) > 1:
+        raise Unsupported(
+            f"mode: streamed is not possible: {problem}, and one of {plan.manifest.name}:{plan.manifest.version} has "
+            f"{len(plan.manifest.disks)}. Bring the appliance here with headroom.libvirt.appliance, or update QEMU "
+            "to 10.0."
+        )
 
 
 def _refuse_seed(request: CloneRequest) -> None:

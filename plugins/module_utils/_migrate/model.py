@@ -110,7 +110,8 @@ class SourceDisk:
 class Guest:
     """The guest on the source; ``running`` says that a QEMU has it, ``paused`` that its owner has paused it there.
 
-    ``incomplete`` says what of its disks is still on which other host, ``dependency`` what its metadata say of that.
+    ``incomplete`` says what of its disks is still on which other host, ``dependency`` what its metadata say of that;
+    ``crowd_problem`` why the destination should not pull in several of its disks at once.
     """
 
     name: str
@@ -123,6 +124,7 @@ class Guest:
     paused: bool = False
     incomplete: str = ""
     dependency: Dependency | None = None
+    crowd_problem: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)

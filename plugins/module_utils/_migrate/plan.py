@@ -109,10 +109,12 @@ def _choose_mode(
         return "precopy", "precopy in place of streaming, since no disk has to be moved"
     if request.mode != "auto":
         return request.mode, f"{request.mode}, since the task says so"
-    return _choose_freely(request, to_move)
+    return _choose_freely(guest, request, to_move)
 
 
-def _choose_freely(request: Request, to_move: t.Sequence[SourceDisk]) -> tuple[Mode, str]:
+def _choose_freely(
+    guest: Guest, request: Request, to_move: t.Sequence[SourceDisk]
+) -> tuple[Mode, str]:
     if not to_move:
         return "precopy", "precopy, since no disk has to be moved"
     if request.copy_storage is not None:
@@ -130,6 +132,8 @@ def _choose_freely(request: Request, to_move: t.Sequence[SourceDisk]) -> tuple[M
         return "precopy", f"precopy, since {sent}"
     obstacles = {disk.target: find_streaming_obstacle(disk) for disk in disks_sent_whole}
     blocked = [f"{target} {obstacle}" for target, obstacle in obstacles.items() if obstacle]
+    if guest.crowd_problem and len(to_move) > 1:
+        blocked.append(guest.crowd_problem)
     if blocked:
         return "precopy", f"precopy, although {sent}: {'; '.join(blocked)}"
     return "streaming", f"streaming, since {sent}, which the guest need not wait for"
@@ -319,7 +323,12 @@ def _choose_parameters(
 
 
 def check_streamable(plan: MigrationPlan) -> None:
-    """Raise Unsupported when a disk that is to be streamed cannot be."""
+    """Raise Unsupported when a disk that is to be streamed cannot be, or all of them together."""
+    if plan.guest.crowd_problem and len(plan.disks_to_stream) > 1:
+        raise Unsupported(
+            f"mode: streaming is not possible: {plan.guest.crowd_problem}, and {plan.guest.name!r} has "
+            f"{len(plan.disks_to_stream)} that would be. Write mode: precopy, or update QEMU there to 10.0."
+        )
     sources = {disk.target: disk for disk in plan.guest.disks}
     for disk in plan.disks_to_stream:
         why = find_streaming_obstacle(sources[disk.target])

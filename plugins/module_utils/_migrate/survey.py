@@ -24,6 +24,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._layers.files imp
     resolve_path,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._layers.stored import read_storage
+from ansible_collections.headroom.libvirt.plugins.module_utils._streaming import pull
 from ansible_collections.headroom.libvirt.plugins.module_utils._uris import leads_here
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
     domain_xml,
@@ -94,6 +95,7 @@ def read_guest(source: Connection, destination: Connection, domain: libvirt.virD
         persistent=domains.is_persistent(domain),
         autostart=domains.is_persistent(domain) and domains.has_autostart(domain),
         paused=read_state(domain) == SeenState("paused", "user"),
+        crowd_problem=pull.find_crowd_problem(destination),
     )
 
 

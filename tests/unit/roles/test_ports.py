@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import yaml
 
+from ansible_collections.headroom.libvirt.plugins.module_utils._clone.origin import parse_ports
 from ansible_collections.headroom.libvirt.plugins.module_utils._streaming import ports
 from ansible_collections.headroom.libvirt.plugins.modules import appliance_clone
 
@@ -18,7 +19,7 @@ def test_the_firewall_of_a_hypervisor_knows_every_port_that_we_use() -> None:
     for span in map(str, variables["__hypervisor_ports"]):
         first, _dash, last = span.partition("-")
         known |= set(range(int(first), int(last or first) + 1))
-    first, last = map(int, appliance_clone.ARGUMENTS.options["source_ports"]["default"].split("-"))
+    streamed = parse_ports(appliance_clone.ARGUMENTS.options["source_ports"]["default"])
     libvirt_tls = {16514}
-    used = {*ports.MIGRATIONS, *ports.EXPORTS, *range(first, last + 1), *libvirt_tls}
+    used = {*ports.MIGRATIONS, *ports.EXPORTS, *streamed, *libvirt_tls}
     assert known == used

@@ -70,7 +70,7 @@ def test_a_guest_that_has_left_already_is_none_that_has_gone(
     domain = node.handle.defineXMLFlags(DOMAIN, 0)
 
     def find_leaving(_connection: Connection, _uuid: str) -> t.Any:
-        domain.undefine()
+        domain.undefineFlags(0)
         return domain
 
     monkeypatch.setattr(domains, "look_up_uuid", find_leaving)

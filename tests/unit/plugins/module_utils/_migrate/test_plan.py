@@ -303,3 +303,23 @@ def test_a_disk_that_the_task_does_not_name_is_left_and_judged() -> None:
     assert [(one.target, one.action) for one in made.disks] == [("vda", "copy"), ("vdb", "leave")]
     assert made.parameters["migrate_disks"] == ["vda"]
     assert "migrate_disks does not name it" in made.disks[1].reason
+
+
+def test_several_disks_are_not_streamed_to_a_qemu_that_may_crash_over_them() -> None:
+    disks = tuple(
+        SourceDisk(target, "disk", f"/images/{target}", "qcow2", 50 * GIB, 50 * GIB, "default")
+        for target in ("vda", "vdb")
+    )
+    guest = Guest("a", "u-1", True, GIB, disks, crowd_problem="QEMU 7.2 on b may crash")
+    pools = [Pool("default", "dir", "/images", 500 * GIB)]
+    chosen = plan.make_plan(guest, Request("qemu+ssh://b/system"), pools)
+    assert chosen.mode == "precopy"
+    assert "QEMU 7.2 on b may crash" in chosen.reasons[0]
+    asked = plan.make_plan(guest, Request("qemu+ssh://b/system", mode="streaming"), pools)
+    with pytest.raises(Unsupported, match=r"QEMU 7\.2 on b may crash, and 'a' has 2"):
+        plan.check_streamable(asked)
+    one = dataclasses.replace(guest, disks=disks[:1])
+    assert plan.make_plan(one, Request("qemu+ssh://b/system"), pools).mode == "streaming"
+    plan.check_streamable(
+        plan.make_plan(one, Request("qemu+ssh://b/system", mode="streaming"), pools)
+    )

@@ -19,6 +19,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._streaming.pull i
     assess,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import domains, states
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt import node as virt_node
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.blocks import Job
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.libvirt_dep import libvirt
 
@@ -107,3 +108,24 @@ def test_only_what_stays_the_same_for_long_has_stalled() -> None:
     assert not watch.is_stalled(1, 224.9)
     assert watch.is_stalled(1, 225.0)
     assert not watch.is_stalled(2, 230.0)
+
+
+@pytest.mark.parametrize(
+    ("driver", "version", "problem"),
+    [
+        ("QEMU", 7_002_022, "QEMU 7.2 on test:"),
+        ("QEMU", 9_002_000, "QEMU 9.2 on test:"),
+        ("QEMU", 10_000_002, None),
+        ("Test", 2, None),
+    ],
+)
+def test_which_qemu_pulls_several_disks_at_once(
+    node: Connection,
+    monkeypatch: pytest.MonkeyPatch,
+    driver: str,
+    version: int,
+    problem: str | None,
+) -> None:
+    monkeypatch.setattr(virt_node, "read_hypervisor", lambda _connection: (driver, version))
+    found = pull.find_crowd_problem(node)
+    assert found is None if problem is None else found is not None and found.startswith(problem)
