@@ -66,7 +66,7 @@ options:
         they are, so that what is compressed stays compressed; elsewhere libvirt has C(qemu-img convert) copy them.
       - V(streamed) is for a host that does not have the appliance. The clone runs at once, its disks read over the
         network from O(source_uri), and copied from there in the background until it is local. See
-        RV(clones[].streaming).
+        RV(clones[].streaming). Appliances with several disks need QEMU 10.0 or newer there, as 7.2 crashes over them.
       - V(warm) does not boot. The first such task boots the appliance once and keeps its memory, in an image that is a
         domain called C(headroom-warm-NAME-VERSION-HARDWARE); the clones go on from there. Their guests are told who
         they are by the guest agent, which the appliance must have, and get network cards of their own plugged in. Not

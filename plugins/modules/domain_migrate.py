@@ -50,7 +50,8 @@ options:
       - V(postcopy) switches over after one pass over the memory, and fetches the rest afterwards. Until that has
         arrived, a lost link or host can cost the guest its memory.
       - V(streaming) is V(precopy) for the memory, while the disks stay on the source and are pulled in after the
-        switch-over. Until they have arrived the guest depends on both hosts; a link that is cut makes it wait.
+        switch-over. Until they have arrived the guest depends on both hosts; a link that is cut makes it wait. With
+        several disks it needs QEMU 10.0 or newer, as 7.2 crashes over them.
       - V(offline) moves the definition and the disks of a guest that is off, through the machine that this module runs
         on.
     type: str
