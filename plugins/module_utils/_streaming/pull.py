@@ -13,7 +13,10 @@ import contextlib
 import dataclasses
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._errors import HeadroomError
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
+    HeadroomError,
+    LibvirtFailed,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._uris import mask_uri
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
     blocks,
@@ -157,7 +160,12 @@ class Pull:
 
 def find_crowd_problem(connection: Connection) -> str | None:
     """Return why QEMU there should not pull several disks of one guest at once, as a sentence; None if it can."""
-    driver, version = node.read_hypervisor(connection)
+    try:
+        driver, version = node.read_hypervisor(connection)
+    except (
+        LibvirtFailed
+    ):  # it has no QEMU, which whoever looks at the host for a guest finds, and says better
+        return None
     if driver != "QEMU" or version >= _PULLS_TOGETHER_FROM:
         return None
     name = f"{version // 1_000_000}.{version // 1_000 % 1_000}"

@@ -10,6 +10,7 @@ import typing as t
 
 import pytest
 
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import LibvirtFailed
 from ansible_collections.headroom.libvirt.plugins.module_utils._streaming import pull
 from ansible_collections.headroom.libvirt.plugins.module_utils._streaming.pull import (
     Observed,
@@ -129,3 +130,13 @@ def test_which_qemu_pulls_several_disks_at_once(
     monkeypatch.setattr(virt_node, "read_hypervisor", lambda _connection: (driver, version))
     found = pull.find_crowd_problem(node)
     assert found is None if problem is None else found is not None and found.startswith(problem)
+
+
+def test_a_host_without_any_qemu_is_not_judged_by_its_version(
+    node: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_connection: Connection) -> tuple[str, int]:
+        raise LibvirtFailed("internal error: Cannot find suitable emulator for x86_64")
+
+    monkeypatch.setattr(virt_node, "read_hypervisor", fail)
+    assert pull.find_crowd_problem(node) is None
