@@ -34,8 +34,12 @@ ON_TWINS = {
 }
 ON_BARE = {"full_join"}
 ON_OLD_TWINS = {"full_hostile_moves", "full_raw_appliance"}
+LONGEST = (
+    "optimistic_provisioning"  # what takes longest begins first, or a shared run waits for it alone
+)
 TARGETS = sorted(
-    path.name for path in (HERE / "targets").glob("[!.]*/") if not path.name.startswith("setup_")
+    (path.name for path in (HERE / "targets").glob("[!.]*/") if not path.name.startswith("setup_")),
+    key=lambda name: (name != LONGEST, name),
 )
 FULL = bool(os.environ.get("HEADROOM_FULL"))
 
