@@ -20,7 +20,7 @@ APART: t.Final = frozenset({"tests/integration/test_targets.py", "tests/lint/tes
 
 def find_unit(nodeid: str) -> str:
     """What of a test's name it shares with those that the same process has to run."""
-    module, _, rest = nodeid.partition("::")
+    module, _colons, rest = nodeid.partition("::")
     if module not in APART:
         return module
     case, at, place = rest.rstrip("]").rpartition("@")

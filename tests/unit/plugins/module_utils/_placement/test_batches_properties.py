@@ -91,7 +91,7 @@ def cases(draw: st.DrawFn, policies: st.SearchStrategy[PlacementPolicy] = POLICI
         return Case(hosts, policy, leaving, plan.moves)
     hosts = draw(tight_estates(12 if policy.n_plus_one == "hard" else 4))
     cluster, moves = Cluster(hosts, policy), []
-    stations = {(uuid, name) for uuid, name in cluster.where.items()}
+    stations = set(cluster.where.items())
     places = [one.name for one in cluster.open_hosts(leaving)]
     wishes = st.tuples(st.sampled_from(sorted(cluster.guests)), st.sampled_from(places))
     for uuid, name in draw(st.lists(wishes, min_size=5, max_size=25)):
