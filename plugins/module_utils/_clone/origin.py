@@ -152,8 +152,10 @@ def choose_strategy(
 
 
 def _refuse_crowd(plan: ClonePlan, connection: Connection) -> None:
+    if not plan.clones or len(plan.manifest.disks) == 1:
+        return
     problem = find_crowd_problem(connection)
-    if problem and len(plan.manifest.disks) > 1:
+    if problem:
         raise Unsupported(
             f"mode: streamed is not possible: {problem}, and one of {plan.manifest.name}:{plan.manifest.version} has "
             f"{len(plan.manifest.disks)}. Bring the appliance here with headroom.libvirt.appliance, or update QEMU "
