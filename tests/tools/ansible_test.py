@@ -48,7 +48,7 @@ def staged() -> Iterator[Path]:
 
 @dataclass(frozen=True)
 class Run:
-    """A run of ansible-test that goes on beside the tests."""
+    """A run of ansible-test that was begun."""
 
     process: subprocess.Popen[str]
     said: t.IO[str]

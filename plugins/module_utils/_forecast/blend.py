@@ -25,7 +25,7 @@ if t.TYPE_CHECKING:
     from .state import State
 
 # Four weeks: as far as the regression's longest lag, three weeks, and a week to learn from. Chosen, not measured.
-_LONGEST_SECONDS: t.Final = 28 * 86_400
+LONGEST_SECONDS: t.Final = 28 * 86_400
 # Bounds a first run on slots of less than five minutes, of which 28 days have 8064. Chosen, not measured.
 _MOST_SLOTS: t.Final = 10_000
 # Half a week of five-minute slots, of whose errors first upper values are made; what that costs is said at Blend.
@@ -74,7 +74,7 @@ class Blend:
         else:
             forecasts, past = [], None
             start = max(
-                0, len(series.values) - min(_MOST_SLOTS, _LONGEST_SECONDS // series.interval)
+                0, len(series.values) - min(_MOST_SLOTS, LONGEST_SECONDS // series.interval)
             )
         tracker = Tracker(series.interval, steps, [1 - self.risk], LIMIT_LEVEL, past)
         first = len(series.values) - last

@@ -24,6 +24,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._demand.series im
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
 from ansible_collections.headroom.libvirt.plugins.module_utils._forecast.blend import (
     ENOUGH_SLOTS,
+    LONGEST_SECONDS,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._forecast.online import Tracker
 from ansible_collections.headroom.libvirt.plugins.module_utils._forecast.registry import (
@@ -57,10 +58,7 @@ if t.TYPE_CHECKING:
 
 Options = t.Mapping[str, t.Any]
 
-_HOUR_SECONDS: t.Final = 3600
 _DAY_SECONDS: t.Final = 86_400
-# As far as a plan looks back (blend.py).
-_LONGEST_SECONDS: t.Final = 28 * 86_400
 _OBSERVATION: t.Final = (
     "Hand in what headroom.libvirt.fleet_observe returned on it, or null if it did not answer."
 )
@@ -155,9 +153,9 @@ def forecast_day(series: Series, rule: Rule) -> Path:
 
     What an hour asks for is its highest interval, and each is forecast by itself.
     """
-    size = max(1, _HOUR_SECONDS // rule.interval)
+    size = max(1, usage.HOUR_SECONDS // rule.interval)
     seconds = size * rule.interval
-    values = find_highest(bridge_gaps(series).values, size)[-_LONGEST_SECONDS // seconds :]
+    values = find_highest(bridge_gaps(series).values, size)[-LONGEST_SECONDS // seconds :]
     ahead = range(1, max(1, _DAY_SECONDS // seconds) + 1)
     tracker = Tracker(seconds, len(ahead), [1 - rule.risk], anchors=ahead)
     for value in values:
