@@ -155,7 +155,7 @@ attributes:
 notes:
   - A domain that is busy with another call (it migrates, or its monitor does not answer) is listed with
     RV(domains[].timed_out) and what is known of it; it does not hold up the others for longer than O(timeout). One that
-    another client just reads is asked once more before that is said.
+    another client just reads is asked up to three times more within half a second before that is said.
   - Where the memory of this process is limited (C(ulimit -v), a control group), the task fails before the statistics of
     the domains, and the result made of them, go beyond the limit.
 seealso:

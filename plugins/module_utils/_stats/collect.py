@@ -26,7 +26,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import SY
 
 from . import rates
 from .connection_pool import ConnectionPool, PooledConnection, choose_workers
-from .gather import Chunk, Gathering
+from .gather import Chunk, Collisions, Gathering
 from .memory_guard import MemoryGuard
 from .sample import DomainSample, parse_record
 
@@ -182,7 +182,7 @@ def _sample(
             request.timeout,
             len(attempts.groups),
             attempts.ask,
-            _has_timed_out,
+            Collisions(_has_timed_out),
             MemoryGuard().check,
         )
         samples, hung = gathering.run(list(by_uuid))

@@ -26,8 +26,6 @@ if t.TYPE_CHECKING:
 
 T = t.TypeVar("T")
 
-# Two clients that read the same guest at once collide: the second gets no answer, and asks once more after this.
-_COLLISION_SECONDS: t.Final = 0.05
 # A request that is late is waited for so many timeouts in all.
 _PATIENCE: t.Final = 1.75
 _LARGEST_CHUNK: t.Final = 16  # the most guests that have to be asked again on account of one
@@ -35,11 +33,15 @@ _LARGEST_CHUNK: t.Final = 16  # the most guests that have to be asked again on a
 
 @dataclasses.dataclass(frozen=True)
 class Chunk:
-    """Keys to ask for in one request, for the ``attempt``-th time (from 0), ``pause`` seconds from now."""
+    """Keys to ask for in one request, for the ``attempt``-th time (from 0), ``pause`` seconds from now.
+
+    ``collisions`` counts the requests before it that met another client at each of its keys.
+    """
 
     keys: tuple[str, ...]
     attempt: int = 0
     pause: float = 0.0
+    collisions: int = 0
 
     def split(self) -> list[Chunk]:
         """Return the chunks to ask for in its place, one a key."""
@@ -54,6 +56,18 @@ def share_out(keys: t.Sequence[str], workers: int) -> list[Chunk]:
         min(2 * workers, len(keys)) if workers > 1 else 1, math.ceil(len(keys) / _LARGEST_CHUNK)
     )
     return [Chunk(tuple(keys[start::number])) for start in range(number)]
+
+
+@dataclasses.dataclass(frozen=True)
+class Collisions(t.Generic[T]):
+    """Two clients that read the same guest at once: the second gets an answer that ``is_busy``.
+
+    It asks again after each of ``pauses``, in seconds. They differ, so that a client that reads at an even pace is not
+    met each time.
+    """
+
+    is_busy: t.Callable[[T], bool] = lambda _answer: False
+    pauses: tuple[float, ...] = (0.05, 0.11, 0.19)
 
 
 @dataclasses.dataclass
@@ -71,7 +85,8 @@ class Gathering(t.Generic[T]):
     """Asks for every key on ``pool``, ``workers`` requests at a time, each for ``timeout`` seconds at most.
 
     ``ask(pooled, chunk)`` runs in a thread of its own and returns answers by key; a key without one is left out. One
-    whose first answer ``is_busy`` is asked for once more. ``note(answered, asked)`` hears of progress, and may raise.
+    that another client reads meanwhile is asked for again as ``collisions`` say. ``note(answered, asked)`` hears of
+    progress, and may raise.
     """
 
     def __init__(
@@ -81,7 +96,7 @@ class Gathering(t.Generic[T]):
         timeout: float,
         attempts: int,
         ask: t.Callable[[PooledConnection, Chunk], dict[str, T]],
-        is_busy: t.Callable[[T], bool] = lambda _answer: False,
+        collisions: Collisions[T] | None = None,
         note: t.Callable[[int, int], None] = lambda _answered, _asked: None,
     ) -> None:
         self._pool = pool
@@ -89,7 +104,7 @@ class Gathering(t.Generic[T]):
         self._timeout = timeout
         self._attempts = attempts
         self._ask = ask
-        self._is_busy = is_busy
+        self._collisions = collisions or Collisions()
         self._note = note
         self._ended: queue.SimpleQueue[_Request[T]] = queue.SimpleQueue()
         self._waiting: collections.deque[Chunk] = collections.deque()
@@ -163,13 +178,15 @@ class Gathering(t.Generic[T]):
         self._ask_busy_again(request)
 
     def _ask_busy_again(self, request: _Request[T]) -> None:
-        chunk = request.chunk
+        chunk, pauses = request.chunk, self._collisions.pauses[request.chunk.collisions :]
         # Otherwise the request that it is busy with may be our own.
-        if chunk.attempt or chunk.pause or request.overdue:
+        if chunk.attempt or request.overdue or not pauses:
             return
-        busy = tuple(key for key, answer in request.answer.items() if self._is_busy(answer))
+        answers = request.answer.items()
+        busy = tuple(key for key, answer in answers if self._collisions.is_busy(answer))
         if busy:
-            self._waiting.append(Chunk(busy, pause=_COLLISION_SECONDS))
+            again = Chunk(busy, pause=pauses[0], collisions=chunk.collisions + 1)
+            self._waiting.append(again)
 
     def _give_up_overdue(self) -> None:
         now = time.monotonic()

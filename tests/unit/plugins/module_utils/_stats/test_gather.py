@@ -18,6 +18,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._stats.connection
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._stats.gather import (
     Chunk,
+    Collisions,
     Gathering,
     share_out,
 )
@@ -146,44 +147,41 @@ def test_a_request_that_is_late_is_used() -> None:
     assert "k1" in answers
 
 
-def test_one_that_another_client_reads_is_asked_for_once_more_by_itself() -> None:
-    asked: list[Chunk] = []
+class AnotherClient:
+    """Answers "busy" for ``k1``, the first so many times that it is asked for; keeps each chunk."""
 
-    def ask(_pooled: PooledConnection, chunk: Chunk) -> dict[str, str]:
-        asked.append(chunk)
-        busy = {"k1"} if len(asked) == 1 else {"k2"}
+    def __init__(self, collisions: int) -> None:
+        self.collisions = collisions
+        self.asked: list[Chunk] = []
+
+    def ask(self, _pooled: PooledConnection, chunk: Chunk) -> dict[str, str]:
+        self.asked.append(chunk)
+        busy = {"k1"} if len(self.asked) <= self.collisions else set()
         return {key: "busy" if key in busy else "free" for key in chunk.keys}
 
-    gathering = Gathering(
-        t.cast(ConnectionPool, OneConnection()),
-        1,
-        60.0,
-        ATTEMPTS,
-        ask,
-        lambda answer: answer == "busy",
-    )
-    assert gathering.run(["k1", "k2"]) == ({"k1": "free", "k2": "free"}, set())
-    assert [chunk.keys for chunk in asked] == [("k1", "k2"), ("k1",)]
-    assert asked[1].pause > 0
+    def gather(self) -> tuple[dict[str, str], set[str]]:
+        return Gathering(
+            t.cast(ConnectionPool, OneConnection()),
+            1,
+            60.0,
+            ATTEMPTS,
+            self.ask,
+            Collisions(lambda answer: answer == "busy", pauses=(0.001, 0.002, 0.003)),
+        ).run(["k1", "k2"])
 
 
-def test_one_that_stays_busy_is_asked_for_no_third_time() -> None:
-    asked: list[Chunk] = []
+@pytest.mark.parametrize("collisions", [1, 2, 3])
+def test_one_that_another_client_reads_is_asked_for_again_by_itself(collisions: int) -> None:
+    other = AnotherClient(collisions)
+    assert other.gather() == ({"k1": "free", "k2": "free"}, set())
+    assert [chunk.keys for chunk in other.asked] == [("k1", "k2"), *[("k1",)] * collisions]
+    assert [chunk.pause for chunk in other.asked] == [0.0, 0.001, 0.002, 0.003][: collisions + 1]
 
-    def ask(_pooled: PooledConnection, chunk: Chunk) -> dict[str, str]:
-        asked.append(chunk)
-        return dict.fromkeys(chunk.keys, "busy")
 
-    gathering = Gathering(
-        t.cast(ConnectionPool, OneConnection()),
-        1,
-        60.0,
-        ATTEMPTS,
-        ask,
-        lambda answer: answer == "busy",
-    )
-    assert gathering.run(["k1"]) == ({"k1": "busy"}, set())
-    assert len(asked) == 2
+def test_one_that_stays_busy_is_not_asked_for_forever() -> None:
+    other = AnotherClient(99)
+    assert other.gather() == ({"k1": "busy", "k2": "free"}, set())
+    assert len(other.asked) == 4
 
 
 def test_progress_is_told_and_may_end_it() -> None:
