@@ -42,8 +42,8 @@ def check_new_name(option: str, value: str) -> str:
 
 
 def is_appliance_volume(name: str) -> bool:
-    """Return whether a volume is called like one of the catalogue: no machine's is, as ``@`` is in no name."""
-    return name.startswith(APPLIANCE_PREFIX) and "@" in name
+    """Return whether a volume is called like one of the catalogue: no machine's is, as no name has ``@`` or ``=``."""
+    return name.startswith(APPLIANCE_PREFIX) and ("@" in name or "=" in name)
 
 
 def check_version(option: str, value: str) -> str:

@@ -58,10 +58,15 @@ def format_duration(seconds: float) -> str:
     return " ".join(parts) or "0 s"
 
 
-def format_moment(seconds: float) -> str:
-    """Return the moment of epoch ``seconds`` in UTC: ``Thu 3 Dec 00:00``."""
-    moment = dt.datetime.fromtimestamp(seconds, dt.timezone.utc)
-    return f"{moment:%a} {moment.day} {moment:%b %H:%M}"
+def format_moment(seconds: float, zone: dt.tzinfo = dt.timezone.utc) -> str:
+    """Return the moment of epoch ``seconds`` as the clocks of ``zone`` show it: ``Thu 3 Dec 00:00``.
+
+    Where they show it twice, as in the night in which they go back, it says which one: ``Sun 25 Oct 02:30 CEST``.
+    """
+    moment = dt.datetime.fromtimestamp(seconds, zone)
+    text = f"{moment:%a} {moment.day} {moment:%b %H:%M}"
+    occurs_twice = moment.replace(fold=0).utcoffset() != moment.replace(fold=1).utcoffset()
+    return f"{text} {moment:%Z}" if occurs_twice else text
 
 
 def format_count(count: int, singular: str, plural: str | None = None) -> str:

@@ -47,7 +47,10 @@ options:
     type: str
   pool:
     description:
-      - The storage pool that holds the catalogue. Its volumes must be files.
+      - The storage pool that holds the catalogue. Which types of pools can is said in
+        R(the storage guide,ansible_collections.headroom.libvirt.docsite.guide_storage).
+      - In Ceph an appliance is there once for all hosts that have the pool. It is filled and read by C(qemu-img) and
+        C(qemu-nbd) where the module runs, with the key that libvirt has; a secret that is private is refused.
     type: str
     default: default
   state:
@@ -91,6 +94,8 @@ options:
           - V(live) captures it as it runs. It never stops. Its disks are taken at one instant, and it writes into
             overlays while they are copied, which are merged afterwards. This is a transaction, so that after a crash
             the next run merges them.
+          - Of disks in Ceph, whether it runs or not, snapshots are copied, which are removed afterwards. Such an
+            appliance goes into a pool of that type.
           - V(shutdown) shuts it down, after sealing it if O(seal) is V(agent), and leaves it off. If the task fails, it
             is started again; if it is killed, the next one starts it and begins anew.
         type: str
@@ -99,7 +104,8 @@ options:
       quiesce:
         description:
           - Whether the file systems of a domain that is captured V(live) are frozen by its agent for the instant.
-          - V(auto) does so when the agent is connected. Otherwise the disks are as after a power cut.
+          - V(auto) does so when the agent is connected. Otherwise the disks are as after a power cut; where there are
+            several, of which some are in Ceph, its processors stand still until all are taken.
         type: str
         choices: [auto, always, never]
         default: auto
@@ -220,7 +226,7 @@ options:
   flatten:
     description:
       - Whether O(state=absent) first gives the domains that stand on the appliance disks of their own, instead of
-        refusing.
+        refusing. Refused in a pool in Ceph, where Ceph's own tools do that.
       - Domains that run pull their disks in and notice nothing. The disks of those that are off are copied; a domain
         that is saved must be started first. Each needs as much room as its disk holds.
     type: bool
@@ -566,11 +572,13 @@ appliance:
           type: int
           sample: 734003200
         sha256:
-          description: The SHA-256 of the file. Null in check mode.
+          description: The SHA-256 of the file; in Ceph of what a guest sees of the disk. Null in check mode.
           type: str
           sample: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
         source_sha256:
-          description: The SHA-256 of the packed file that it came as. Null when that was not packed.
+          description:
+            - The SHA-256 of the packed file that it came as, in Ceph of any file. Null when there was none, or it was
+              not packed.
           type: str
           sample: null
     manifest:

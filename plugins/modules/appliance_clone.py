@@ -57,7 +57,7 @@ options:
     description:
       - How the disks come about. What exists already stays as it is, whatever its mode.
       - V(linked) makes overlays on the disks of the appliance. It copies nothing; the appliance cannot be removed while
-        there are such clones.
+        there are such clones. In Ceph it makes Ceph's own copy-on-write clones, of which the same holds.
       - V(reflink) makes files that share the blocks of the appliance's disks until they are written to. It copies
         nothing either, and the clones stand on their own. It needs a file system that can do this, such as XFS or
         btrfs, with the appliance in the same one, and has to run on the host itself, not on a machine that reaches its
@@ -126,7 +126,9 @@ options:
     type: str
   pool:
     description:
-      - The storage pool for the disks of the clones. Its volumes must be files.
+      - The storage pool for the disks of the clones. Which modes each type of pool can is said in
+        R(the storage guide,ansible_collections.headroom.libvirt.docsite.guide_storage).
+      - In Ceph (a pool of the type C(rbd)) the appliance has to lie in the same pool.
       - Unset, it is V(default).
     type: str
   appliance_pool:

@@ -217,6 +217,7 @@ def ensure(connection: Connection, module: AnsibleModule) -> dict[str, t.Any]:
     )
     fingerprint = None if signer is None else signer.find_fingerprint()
     catalogue = catalogues.open_catalogue(connection, params["pool"])
+    catalogue.require_files("pool")
     run = publish.PublishRun(module.check_mode, time.time(), params["valid_for"])
     with publish.open_folder(params["path"], signer, check_mode=module.check_mode) as folder:
         before = folder.read_products()

@@ -63,7 +63,8 @@ options:
     default: false
   remove_volumes:
     description:
-      - Whether O(state=absent) deletes the volumes that the domain owns.
+      - Whether O(state=absent) deletes the volumes that the domain owns. Those of types of pools from which nothing is
+        deleted are kept, see R(the storage guide,ansible_collections.headroom.libvirt.docsite.guide_storage).
     type: bool
     default: true
   protected:

@@ -76,6 +76,8 @@ options:
   destination_pool:
     description:
       - The destination's storage pool for the disks. Unset, the one that has the path that they have on the source.
+      - Which types of pools disks are moved from and to is said in
+        R(the storage guide,ansible_collections.headroom.libvirt.docsite.guide_storage).
     type: str
   migrate_uri:
     description:

@@ -214,7 +214,9 @@ host:
         vcpus: 128
         memory_bytes: 136365211648
     committed:
-      description: What domains were promised.
+      description:
+        - What domains were promised. Domains that the collection keeps for itself are left out, such as the image that
+          warm clones go on from.
       type: dict
       returned: success
       contains:
@@ -233,7 +235,9 @@ host:
             vcpus: 16
             memory_bytes: 34359738368
     domains:
-      description: How many domains are in each state that occurs, and in C(total).
+      description:
+        - How many domains are in each state that occurs, and in C(total), without those that the collection keeps for
+          itself.
       type: dict
       returned: success
       sample:

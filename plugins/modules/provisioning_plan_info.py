@@ -225,7 +225,9 @@ options:
             that goes on is expected to go on.
           - V(blend) also learns days and weeks, and sets its upper value by its own past errors so that O(rule.risk) is
             kept. It uses up to four weeks of history.
-          - V(auto) is V(trend) until the demand of 48 intervals is known, and V(blend) from then on.
+          - V(auto) is V(trend) until the demand of 48 intervals is known, and V(blend) from then on. In intervals of
+            half an hour and more it is V(blend) from the beginning, which until then also believes in a rise as
+            V(trend) does, and of the first 20 hours expects a morning.
           - V(last_value) expects that demand stays where it is. With O(rule.headroom=0.43) the fleet is what a reactive
             autoscaler makes of it that uses its machines to 70 %, which is good to compare with.
           - Any other name is that of a filter plugin on the controller, with its collection, such as
@@ -305,6 +307,8 @@ options:
         description:
           - The share of the fleet that may be too much before any of it goes. V(0.1) lets a fleet of 20 keep 2 that are
             not needed, and then not make them again an hour later.
+          - Within six intervals after the fleet grew it is two and a half times that share, and always one machine,
+            since what goes then is often made again soon.
         type: float
         default: 0.0
       on_missing_data:
@@ -349,7 +353,8 @@ options:
             raised when demand is above what it exceeds once in 750 times, and has grown by this factor or is the work
             of a whole machine (O(rule.capacity)) above what was expected. It is also raised when demand goes on to grow
             by this factor after it was above the forecast's upper value for some intervals, and is a machine's work
-            above it again.
+            above it again. Within a day after demand was above that limit, but not within an hour, it is raised only
+            when demand is half as much again.
         type: float
         default: 2.0
       parked:
@@ -474,6 +479,19 @@ options:
       - Names of hosts that are gone for good with their machines. The latest decision, which every host keeps, says on
         which hosts the fleet has machines. One that is not among O(hosts) is unknown like one that a limited run leaves
         out, until it is named here once.
+    type: list
+    elements: str
+    default: []
+  pool_reserve:
+    description:
+      - The room that stays free in the pool of new machines for those that are there to grow, with a unit. A pool that
+        several hosts have keeps it once.
+    type: str
+    default: 1GiB
+  shared_pools:
+    description:
+      - Names of pools that are the same storage on all hosts, so that the room in them counts once. Pools of libvirt's
+        network types are known by their source.
     type: list
     elements: str
     default: []

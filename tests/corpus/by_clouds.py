@@ -226,7 +226,8 @@ SITUATIONS: t.Final = (
             "name='ovirt/volume-1'><host name='mon.example.org' port='6789'/></source>"
             "<target dev='vda' bus='virtio'/></disk>",
         ),
-        refused=("the disk vda on network",),
+        kept=('dev="vda"', 'cache="none"'),
+        gone=("mon.example.org", "volume-1", "0a81f5b2-8403-4b23-88d6-21ccd2f80d6f", "<auth"),
         moved=(("secret", "secret"),),
         stays=("is of the type network", "needs a secret of its host"),
     ),
@@ -281,9 +282,21 @@ SITUATIONS: t.Final = (
             f"<target dev='vda' bus='virtio'/>"
             "</disk>"
         ),
-        refused=("the disk vda on network", "storage pool of files"),
+        kept=('dev="vda"', 'cache="writeback"'),
+        gone=(*_NOVA_GONE, "192.0.2.60", "457eb676-33da-42ec-9a8c-9293d545c337", "<auth"),
+        noted=("<metadata/instance>",),
         moved=(("secret", "secret"),),
         stays=("is of the type network", "needs a secret of its host"),
+    ),
+    Situation(
+        "Nova: a disk that is a snapshot in Ceph",
+        _write_nova(
+            "<disk type='network' device='disk'><driver name='qemu' type='raw'/><source protocol='rbd' "
+            "name='vms/base'><host name='192.0.2.60' port='6789'/><snapshot name='monday'/></source>"
+            "<target dev='vda' bus='virtio'/></disk>"
+        ),
+        refused=("the disk vda with <snapshot>", "rbd clone"),
+        stays=("is of the type network",),
     ),
     Situation(
         "Nova: a config drive",

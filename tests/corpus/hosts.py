@@ -248,7 +248,7 @@ POOLS: t.Final = (
         "<secret uuid='0a81f5b2-8403-4b23-88d6-21ccd2f80d6f'/></auth>"
         "</source></pool>",
         "rbd mon1.example.org:6789 mon2.example.org libvirt",
-        "'rbd', whose volumes are not files",
+        None,
     ),
     PoolSituation(
         "iSCSI by the kernel",

@@ -34,11 +34,15 @@ class Floor(t.NamedTuple):
 # From the ground up. A file may import from lower floors and, without a circle, from its own.
 FLOORS: t.Final = (
     Floor("ground", "what any Python program needs; no libvirt", ()),
-    Floor("libvirt", "libvirt's objects, one call a function, and their XML", ("_virt",)),
+    Floor(
+        "libvirt",
+        "libvirt's objects, one call a function, their XML, and what storage can do",
+        ("_storage", "_virt"),
+    ),
     Floor(
         "mechanisms",
         "what several services share",
-        ("_layers", "_streaming", "_journal", "_catalogue", "_image", "_stats"),
+        ("_layers", "_streaming", "_journal", "_catalogue", "_image", "_stats", "_rbd"),
     ),
     Floor(
         "services",

@@ -117,20 +117,41 @@ def ensure_absent(connection: Connection, params: Params, run: RunContext) -> di
     else:
         if params["flatten"] and not run.check_mode:
             flatten.settle_all(run.journal, connection)
-        standing = dependents.find(catalogue, existing)
-        if params["flatten"]:
-            flatten.check(connection, standing)
-        else:
-            dependents.refuse(existing, standing)
+        standing = _judge_users(catalogue, existing, params, run)
         changes.add(str(existing.id), register.summarise(existing), None)
         for name in standing.domains:
             changes.add(f"disks of {name}", f"stand on {existing.id}", "stand alone")
         if not run.check_mode:
             flatten.flatten(connection, standing, run.journal, run.token())
             uses = Uses(connection)
-            dependents.refuse(existing, dependents.find(catalogue, existing, uses))
+            if catalogue.rbd is None:
+                dependents.refuse(existing, dependents.find(catalogue, existing, uses))
             removal.remove(catalogue, existing, uses, run.journal)
     return {**changes.as_result(), "appliance": None}
+
+
+def _judge_users(
+    catalogue: Catalogue, manifest: Manifest, params: Params, run: RunContext
+) -> dependents.Users:
+    """Return those who are to be parted from the appliance; raises InUse for any that keep it from going."""
+    users = dependents.find(catalogue, manifest)
+    if catalogue.rbd is not None:
+        if params["flatten"] and users.words:
+            raise Unsupported(
+                f"flatten: {', '.join(users.words)} stand on {manifest.id} in Ceph, where libvirt parts no clone from "
+                "its base. Do that with Ceph's own tool (rbd flatten, for each image that rbd children names), and "
+                "leave flatten out.",
+                appliance=str(manifest.id),
+            )
+        if run.check_mode:
+            dependents.refuse(manifest, users)
+        # which of them still stand on it Ceph alone knows: see removal.py
+        return dependents.Users({}, ())
+    if params["flatten"]:
+        flatten.check(catalogue.connection, users)
+    else:
+        dependents.refuse(manifest, users)
+    return users
 
 
 def synchronise(connection: Connection, params: Params, run: RunContext) -> dict[str, t.Any]:

@@ -19,7 +19,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Co
 from ansible_collections.headroom.libvirt.plugins.module_utils._layers import layers
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import domain_xml, domains
 
-from . import live, seal, sources, template, trial
+from . import live, rest, seal, sources, template, trial
 
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._journal.journal import Journal
@@ -53,7 +53,8 @@ class Capture:
 class Captured:
     """What a domain gives: its template, its disks, the appliance that it was cloned from, how it is sealed.
 
-    ``nvram`` is what its UEFI firmware keeps, packed; ``omissions`` what its owner may miss in the template.
+    ``nvram`` is what its UEFI firmware keeps, packed; ``omissions`` what its owner may miss in the template; ``rest``
+    what tells whether the disks stay as they are while they are copied.
     """
 
     template: str
@@ -62,13 +63,21 @@ class Captured:
     seal: seal.Method
     nvram: str | None = None
     omissions: tuple[str, ...] = ()
+    rest: rest.Rest | None = None
 
 
 @contextlib.contextmanager
 def open_capture(
-    connection: Connection, capture: Capture, *, look_only: bool
+    connection: Connection,
+    capture: Capture,
+    check: t.Callable[[Captured], None] = lambda _captured: None,
+    *,
+    look_only: bool,
 ) -> t.Iterator[Captured]:
-    """Yield what the domain gives, which stays so for the block. With ``look_only`` nothing is done to the domain."""
+    """Yield what the domain gives, which stays so for the block. With ``look_only`` nothing is done to the domain.
+
+    ``check`` raises for what cannot become an appliance, before anything is done to the domain.
+    """
     if not look_only:
         may_seal = capture.when_running == "shutdown" and capture.seal in {None, "agent"}
         live.settle(capture.journal, connection, capture.domain, needs_agent=may_seal)
@@ -94,35 +103,59 @@ def open_capture(
         raise InvalidInput(
             "source.domain", capture.domain, "has no disk", "Name a domain with a disk of its own."
         )
+    is_live = running and capture.when_running == "live"
+    sources.require_capturable(connection, definition, "capture live" if is_live else "capture")
     trial.try_definition(connection, text_of_template, domain.UUIDString())
+    captured = Captured(
+        text_of_template,
+        sources.find_disks(connection, definition),
+        definition.metadata.appliance,
+        method,
+        nvram.read(connection, text),
+        template.list_omissions(text),
+    )
+    check(captured)
+    if look_only:
+        yield captured
+        return
     with contextlib.ExitStack() as stack:
-        if look_only:
-            disks = sources.find_disks(connection, definition)
-        elif running and capture.when_running == "live":
-            frozen = live.freeze_disks(
-                connection,
-                capture.domain,
-                capture.journal,
-                capture.token,
-                capture.purpose,
-                quiesce=capture.quiesce,
-            )
-            disks = stack.enter_context(frozen)
+        if is_live:
+            disks = stack.enter_context(_freeze_disks(connection, capture))
         else:
-            if will_stop:
-                stopped = live.stop_domain(
-                    connection, capture.domain, capture.journal, method, capture.purpose
-                )
-                stack.enter_context(stopped)
-            disks = sources.find_disks(connection, domains.read_definition(domain))
-        yield Captured(
-            text_of_template,
-            disks,
-            definition.metadata.appliance,
-            method,
-            nvram.read(connection, text),
-            template.list_omissions(text),
+            disks = stack.enter_context(_hold_disks(connection, capture, method, stop=will_stop))
+        yield dataclasses.replace(
+            captured,
+            disks=disks,
+            nvram=nvram.read(connection, text),
+            rest=rest.observe(capture.domain, disks),
         )
+
+
+def _freeze_disks(
+    connection: Connection, capture: Capture
+) -> t.ContextManager[list[sources.VolumeDisk]]:
+    return live.freeze_disks(
+        connection,
+        capture.domain,
+        capture.journal,
+        capture.token,
+        capture.purpose,
+        quiesce=capture.quiesce,
+    )
+
+
+@contextlib.contextmanager
+def _hold_disks(
+    connection: Connection, capture: Capture, method: seal.Method, *, stop: bool
+) -> t.Iterator[list[sources.VolumeDisk]]:
+    name, journal, purpose = capture.domain, capture.journal, capture.purpose
+    with contextlib.ExitStack() as stack:
+        transaction = None
+        if stop:
+            stopped = live.stop_domain(connection, name, journal, method, purpose)
+            transaction = stack.enter_context(stopped)
+        held = live.hold_disks(connection, name, journal, capture.token, purpose, transaction)
+        yield stack.enter_context(held)
 
 
 def _require_complete(domain: libvirt.virDomain) -> None:

@@ -32,7 +32,7 @@ if t.TYPE_CHECKING:
     Finding = tuple[str, str]  # what it is, and what to do about it
 
 _DETACH: t.Final = "Detach it from the domain, or give a template without it."
-_FILES: t.Final = frozenset({"file", "block", "volume"})
+_COPIED: t.Final = frozenset({"file", "block", "volume"})
 _PASSED_ON: t.Final = frozenset({"hostdev", "vdpa", "vhostuser"})
 # What a drive holds is taken out of it, whatever it is; disks are looked at one by one.
 _OF_DISKS: t.Final = ("devices/disk/encryption", "devices/disk/shareable", "devices/disk/source")
@@ -145,8 +145,13 @@ def _find_disks(root: Element) -> t.Iterator[Finding]:
                 f"the shared disk {target}",
                 "Attach it to each clone afterwards (virsh attach-disk).",
             )
-        elif kind not in _FILES:
+        elif kind not in _COPIED and disk.find("source[@protocol='rbd']") is None:
             yield f"the disk {target} on {kind}", "Copy it into a storage pool of files first."
+        elif disk.find("source[@protocol='rbd']/snapshot") is not None:
+            yield (
+                f"the disk {target} with <snapshot>",
+                "Clone the snapshot into an image of its own first (rbd clone).",
+            )
         else:
             for name, remedy in _DISGUISES.items():
                 if disk.find(name) is not None or disk.find(f"source/{name}") is not None:

@@ -25,6 +25,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._feed import tran
 from ansible_collections.headroom.libvirt.plugins.module_utils._feed.checksums import find_checksum
 from ansible_collections.headroom.libvirt.plugins.module_utils._feed.download import Download, fetch
 from ansible_collections.headroom.libvirt.plugins.module_utils._image import header, tables, unpack
+from ansible_collections.headroom.libvirt.plugins.module_utils._rbd.nodes import FileImage
 from ansible_collections.headroom.libvirt.plugins.module_utils._uris import mask_uri
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
     content,
@@ -37,6 +38,7 @@ from .sources import DiskSource, describe_base
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._feed.entry import Checksum
     from ansible_collections.headroom.libvirt.plugins.module_utils._feed.transfer import Web
+    from ansible_collections.headroom.libvirt.plugins.module_utils._rbd.nodes import Image
     from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
         Connection,
     )
@@ -129,6 +131,14 @@ class FileDisk:
         """Upload the file."""
         return content.send_file(connection, volume, self.descriptor)
 
+    def open_image(self) -> Image:
+        """Return the open file, whose header was inspected."""
+        return FileImage(f"/proc/self/fd/{self.descriptor}", self.format, (self.descriptor,))
+
+    def digest_source(self) -> str | None:
+        """Return the SHA-256 of the file."""
+        return _compute_sha256(self.descriptor)
+
 
 @dataclasses.dataclass(frozen=True)
 class DistantDisk:
@@ -150,6 +160,14 @@ class DistantDisk:
         """Refuse."""
         del connection, volume
         raise HeadroomError(f"{self.place} was not fetched")
+
+    def open_image(self) -> Image:
+        """Refuse."""
+        raise HeadroomError(f"{self.place} was not fetched")
+
+    def digest_source(self) -> str | None:
+        """Return None: of the file only the beginning is known."""
+        return None
 
 
 @contextlib.contextmanager

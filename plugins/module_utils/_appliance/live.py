@@ -7,9 +7,10 @@
 
 """The disks of a running domain at rest: as they are at one instant, while its guest runs on, or with it shut down.
 
-freeze_disks(): the guest writes into overlays as long as its disks are copied; afterwards these are merged back.
-stop_domain(): the guest is sealed, if its agent is to do so, and shut down. Both are a transaction: a run that dies in
-between leaves a guest on overlays, or one that is off, and a record by which settle() has it as it was before, or as
+freeze_disks(): the guest writes into overlays as long as its disks are copied; afterwards these are merged back. Of
+disks in Ceph snapshots are copied (``instant``). stop_domain(): the guest is sealed, if its agent is to do so, and shut
+down. hold_disks(): the disks of a guest that is off. Each is a transaction: a run that dies in between leaves a guest
+on overlays or held, snapshots, or a guest that is off, and a record by which settle() has it as it was before, or as
 that run would have left it where the appliance is there.
 """
 
@@ -29,7 +30,11 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     HeadroomError,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._journal.records import Shape
-from ansible_collections.headroom.libvirt.plugins.module_utils._layers import deletion, overlays
+from ansible_collections.headroom.libvirt.plugins.module_utils._layers import (
+    deletion,
+    layers,
+    overlays,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
     agent,
     domain_xml,
@@ -40,7 +45,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.metadata import VolumeRef
 from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import SYSTEM_CLOCK, Waiter
 
-from . import seal, sources
+from . import instant, seal, sources
 
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._journal.journal import (
@@ -64,6 +69,7 @@ SHAPE: t.Final = Shape(
         "freeze": ("domain",),
         "seal": ("uuid",),
         "stop": ("uuid",),
+        **instant.STEPS,
     },
 )
 
@@ -93,8 +99,9 @@ class Purpose:
 
 @dataclasses.dataclass(frozen=True)
 class CaptureRecovery:
-    """Merges the overlays of a record back, and starts a domain that was shut down, whatever of that is left to do.
+    """Lets a domain be as it was, whatever of that is left to do.
 
+    A guest that is held goes on, one that was shut down is started, overlays are merged back, and snapshots go.
     One that was shut down stays off when the appliance is there: then it was not for nothing.
     """
 
@@ -110,6 +117,7 @@ class CaptureRecovery:
         SHAPE.check(record)
         steps = [step.arguments for step in record.steps if step.name == "overlay"]
         domain = domains.find_again(self.connection, record.intent.get("uuid"), record.subject)
+        instant.release(domain, record)
         is_published = _is_published(self.connection, record)
         if not is_published:
             for stop in (step for step in record.steps if step.name == "stop"):
@@ -127,6 +135,7 @@ class CaptureRecovery:
                 "the task again, or recover the transaction.",
                 domain=record.subject,
             )
+        instant.remove_snapshots(self.connection, record, self.clock)
         return "finished" if is_published else None
 
     def _start(self, domain: libvirt.virDomain | None, stop: Step) -> None:
@@ -164,30 +173,68 @@ def freeze_disks(
     purpose: Purpose | None = None,
     *,
     quiesce: str = "auto",
-) -> t.Iterator[list[sources.DiskSource]]:
+) -> t.Iterator[list[sources.VolumeDisk]]:
     """Yield the disks of the running domain called ``name`` as they are now; merges the overlays afterwards.
 
+    Of those in Ceph there are snapshots for the block, and the guest goes on writing into the images themselves.
     ``quiesce`` ``auto`` has file systems frozen where an agent is connected, ``always`` insists on it.
     """
     recovery = CaptureRecovery(connection)
     domain = domains.look_up(connection, name)
     text = domains.read_live_xml(domain)
     with_agent = _is_to_quiesce(domain, quiesce)
-    definition = domain_xml.parse(text)
+    definition, chains = domain_xml.parse(text), _read_chains(text)
     disks = sources.find_disks(connection, definition)
+    paths = {disk.target: storage.read_volume_path(disk.source) for disk in disks}
     intent = _describe_intent(connection, domain, purpose)
+    method = instant.choose_method(disks, with_agent=with_agent)
     with journal.begin(KIND, name, intent, recovery) as transaction:
         places = {
             disk.target: _make_overlay(connection, transaction, name, token, disk)
             for disk in definition.disks
-            if disk.device == "disk"
+            if disk.device == "disk" and disk.image is None
         }
         others = [disk.target for disk in definition.disks if disk.target not in places]
+        _require_chains(domain, chains, {}, paths)
         step = transaction.begin_step("freeze", domain=name)
-        overlays.put(domain, overlays.snapshot_xml(places, others), reuse=True, quiesce=with_agent)
+        with instant.hold(domain, transaction, method):
+            if places:
+                overlay_xml = overlays.snapshot_xml(places, others)
+                quiesce_alone = with_agent and method is None
+                overlays.put(domain, overlay_xml, reuse=True, quiesce=quiesce_alone)
+            disks = instant.take_snapshots(connection, transaction, disks, token)
+        _require_chains(domain, chains, places, paths)
         transaction.finish_step(step)
         yield disks
         recovery.roll_back(transaction.record)
+
+
+def _read_chains(text: str) -> dict[str, tuple[str, ...]]:
+    return {target: tuple(map(str, chain)) for target, chain in layers.read_layers(text).items()}
+
+
+def _require_chains(
+    domain: libvirt.virDomain,
+    chains: t.Mapping[str, tuple[str, ...]],
+    places: t.Mapping[str, str],
+    paths: t.Mapping[str, str],
+) -> None:
+    """Raise Conflict unless the disks stand on what they did, under the overlays in ``places`` and nothing else.
+
+    The files of the overlays say what they stand on. With somebody's snapshot between, the guest would skip what it has
+    written into that when it starts anew, and the disks that are copied would lack it.
+    """
+    actual = _read_chains(domains.read_live_xml(domain))
+    changed = overlays.find_changed_chains(chains, actual, places, paths)
+    if changed:
+        found = "; ".join(" <- ".join(actual.get(target, ())) for target in changed)
+        raise Conflict(
+            f"somebody has changed what the disk {', '.join(changed)} of {domain.name()!r} stands on while it was "
+            f"being frozen ({found}), by a snapshot for example. Nothing was captured. Run the task again once that is "
+            "done.",
+            domain=domain.name(),
+            disks=changed,
+        )
 
 
 @contextlib.contextmanager
@@ -197,10 +244,11 @@ def stop_domain(
     journal: Journal,
     method: seal.Method,
     purpose: Purpose | None = None,
-) -> t.Iterator[None]:
+) -> t.Iterator[Transaction]:
     """Have the domain off for the block, sealed before by its agent if ``method`` says so; it is left off.
 
-    When the block raises, it is started again, unless the appliance that it is for is there all the same.
+    When the block raises, it is started again, unless the appliance that it is for is there all the same. Yields the
+    transaction.
     """
     domain = domains.look_up(connection, name)
     intent = _describe_intent(connection, domain, purpose)
@@ -212,7 +260,37 @@ def stop_domain(
         step = transaction.begin_step("stop", uuid=domain.UUIDString())
         power.shut_down(domain, timeout=_SHUTDOWN_SECONDS)
         transaction.finish_step(step)
-        yield
+        yield transaction
+
+
+@contextlib.contextmanager
+def hold_disks(
+    connection: Connection,
+    name: str,
+    journal: Journal,
+    token: str,
+    purpose: Purpose | None = None,
+    transaction: Transaction | None = None,
+) -> t.Iterator[list[sources.VolumeDisk]]:
+    """Yield the disks of the domain called ``name``, which is off, as they are now; those in Ceph by snapshots.
+
+    What nobody is to write to meanwhile is told by ``rest`` for a file, and by nothing for an image. ``transaction`` is
+    that of stop_domain(), where there is one. Raises Conflict for a domain that somebody has started.
+    """
+    domain = domains.look_up(connection, name)
+    disks = sources.find_disks(connection, domains.read_definition(domain))
+    if not any(disk.lies_in_ceph for disk in disks):
+        yield disks
+        return
+    with contextlib.ExitStack() as stack:
+        if transaction is None:
+            intent = _describe_intent(connection, domain, purpose)
+            begun = journal.begin(KIND, name, intent, CaptureRecovery(connection))
+            transaction = stack.enter_context(begun)
+        held = instant.take_snapshots(connection, transaction, disks, token)
+        sources.require_stopped(connection, name)
+        yield held
+        instant.remove_snapshots(connection, transaction.record)
 
 
 def settle(journal: Journal, connection: Connection, name: str, *, needs_agent: bool) -> None:
@@ -339,4 +417,5 @@ def describe_recovery(record: Record, _direction: Direction) -> list[str]:
         *started,
         *merged,
         *(f"Delete the volume {step['name']} of the pool {step['pool']}." for step in steps),
+        *instant.describe_release(record),
     ]

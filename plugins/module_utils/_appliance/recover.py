@@ -124,10 +124,24 @@ class UnregistrationRecovery:
         unreadable = {row.volume for row in catalogue.list_unreadable()}
         if unreadable.intersection(record.intent["manifests"]):
             return None  # whose disks those are is not known
+        if catalogue.rbd is not None:
+            _delete_broken(catalogue, record, present, self.clock)
+            published = catalogue.list_published()
         gone = [name for name in record.intent["volumes"] if name not in published]
         refs = [VolumeRef(catalogue.pool_name, name) for name in gone if name in present]
-        _delete(self.connection, refs, self.clock)
+        _delete(self.connection, refs, self.clock, catalogue.delete)
         return "finished" if gone else None
+
+
+def _delete_broken(
+    catalogue: Catalogue, record: Record, present: t.Collection[str], clock: Clock
+) -> None:
+    """Delete the manifest of an appliance in Ceph whose first image has gone before it, as removal.py has it."""
+    lost = {name for name in record.intent["volumes"] if name not in present}
+    for manifest in catalogue.read_all():
+        if lost.intersection(disk.volume for disk in manifest.disks):
+            described, _disks = catalogue.list_own(manifest)
+            _delete(catalogue.connection, described, clock)
 
 
 def settle(journal: Journal, connection: Connection) -> None:
@@ -202,13 +216,18 @@ def _is_whole(catalogue: Catalogue, record: Record, name: str) -> bool:
     return hashlib.sha256(catalogue.read_manifest_text(name)).hexdigest() in expected
 
 
-def _delete(connection: Connection, refs: t.Sequence[VolumeRef], clock: Clock) -> None:
+def _delete(
+    connection: Connection,
+    refs: t.Sequence[VolumeRef],
+    clock: Clock,
+    delete: deletion.Delete | None = None,
+) -> None:
     """Delete volumes of an appliance that is not visible; raises Conflict naming what somebody uses all the same."""
     keep = deletion.delete_volumes(
         connection,
         refs,
         of_appliances=True,
-        delete=lambda volume: deletion.delete_written(volume, clock),
+        delete=lambda volume: deletion.delete_written(volume, clock, delete),
     )
     if keep:
         reasons = "; ".join(f"{ref.pool}/{ref.name}: {reason}" for ref, reason in keep.items())

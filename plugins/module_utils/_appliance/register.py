@@ -14,9 +14,6 @@ import dataclasses
 import hashlib
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue import (
-    manifest as manifests,
-)
 from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue import names
 from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue.catalogue import (
     describe_manifest,
@@ -36,14 +33,13 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
 from ansible_collections.headroom.libvirt.plugins.module_utils._names import check_name
 from ansible_collections.headroom.libvirt.plugins.module_utils._streaming import durable
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
-    content,
     domain_xml,
     node,
     storage,
     storage_xml,
 )
 
-from . import build, images, recover, remote, sources, template, trial
+from . import bases, build, images, recover, remote, sources, template, trial
 from . import capture as captures
 from . import seal as seals
 
@@ -59,6 +55,7 @@ if t.TYPE_CHECKING:
         Transaction,
     )
 
+    from .rest import Rest
     from .sources import DiskSource
 
 
@@ -96,13 +93,17 @@ class ApplianceRequest:
 
 @dataclasses.dataclass(frozen=True)
 class AppliancePlan:
-    """What will be stored. The disks of ``manifest`` have no checksum and size yet."""
+    """What will be stored. The disks of ``manifest`` have no checksum and size yet.
+
+    ``rest`` tells whether the disks of a domain have stayed as they were while they were copied.
+    """
 
     manifest: Manifest
     disks: tuple[DiskSource, ...]
     expected: t.Mapping[str, str]
     seal: seals.Method = "none"
     omissions: tuple[str, ...] = ()
+    rest: Rest | None = None
 
 
 @contextlib.contextmanager
@@ -110,9 +111,13 @@ def open_plan(catalogue: Catalogue, request: ApplianceRequest) -> t.Iterator[App
     """Yield the Plan, its sources held open; raises before anything is touched when it cannot work."""
     with contextlib.ExitStack() as stack:
         if request.capture is not None:
-            look_only = request.means.look_only
             capture = stack.enter_context(
-                captures.open_capture(catalogue.connection, request.capture, look_only=look_only)
+                captures.open_capture(
+                    catalogue.connection,
+                    request.capture,
+                    lambda captured: bases.check(catalogue, captured),
+                    look_only=request.means.look_only,
+                )
             )
         else:
             text, targets = _choose_template(catalogue, request)
@@ -132,13 +137,15 @@ def open_plan(catalogue: Catalogue, request: ApplianceRequest) -> t.Iterator[App
                 None if request.original is None else request.original.nvram,
                 () if request.template is None else template.list_omissions(request.template),
             )
-        manifest = _draft_manifest(request, capture)
+            bases.check(catalogue, capture)
+        manifest = _draft_manifest(request, capture, in_ceph=catalogue.rbd is not None)
         yield AppliancePlan(
             manifest,
             tuple(capture.disks),
             _find_expected_checksums(request, manifest),
             capture.seal,
             capture.omissions,
+            capture.rest,
         )
 
 
@@ -167,11 +174,15 @@ def store(
             _create(catalogue, disk, draft, transaction)
             for disk, draft in zip(plan.disks, plan.manifest.disks)
         ]
+        if catalogue.rbd is None:  # a domain's disks have been copied by now
+            _require_rest(plan)
         _seal(plan, volumes, transaction)
         stored = tuple(
             _fill(catalogue, disk, draft, volume, plan.expected.get(disk.target), transaction)
             for disk, draft, volume in zip(plan.disks, plan.manifest.disks, volumes)
         )
+        if catalogue.rbd is not None:  # into Ceph they are copied only when they are filled
+            _require_rest(plan)
         manifest = dataclasses.replace(plan.manifest, disks=stored)
         formats = {
             storage.read_volume_path(volume): disk.format for volume, disk in zip(volumes, stored)
@@ -180,6 +191,12 @@ def store(
         _sync(catalogue, formats, request.token, transaction)
         _publish(catalogue, manifest, request.token, transaction)
     return manifest
+
+
+def _require_rest(plan: AppliancePlan) -> None:
+    """Raise Conflict when somebody has written to the disks of a domain since they were looked at."""
+    if plan.rest is not None:
+        plan.rest.require_unchanged()
 
 
 def check_same(existing: Manifest, request: ApplianceRequest) -> None:
@@ -258,7 +275,11 @@ def _assign(
     return {target: named[target] for target in targets}
 
 
-def _draft_manifest(request: ApplianceRequest, capture: captures.Captured) -> Manifest:
+def _draft_manifest(
+    request: ApplianceRequest, capture: captures.Captured, *, in_ceph: bool
+) -> Manifest:
+    """Return the manifest as far as it is known. In Ceph all disks are raw, else each keeps its format."""
+    image_format = bases.FORMAT_IN_CEPH if in_ceph else None
     original, text, disks = request.original, capture.template, capture.disks
     definition = domain_xml.parse(text)
 
@@ -280,9 +301,13 @@ def _draft_manifest(request: ApplianceRequest, capture: captures.Captured) -> Ma
             BaseDisk(
                 target=disk.target,
                 volume=names.disk_volume(
-                    request.appliance, request.token, disk.target, disk.format
+                    request.appliance,
+                    request.token,
+                    disk.target,
+                    image_format or disk.format,
+                    in_ceph=in_ceph,
                 ),
-                format=disk.format,
+                format=image_format or disk.format,
                 virtual_size_bytes=disk.virtual_size_bytes,
                 size_bytes=0,
                 sha256="",
@@ -337,7 +362,7 @@ def _create(
     catalogue: Catalogue, disk: DiskSource, draft: BaseDisk, transaction: Transaction
 ) -> storage.Volume:
     step = transaction.begin_step("volume", pool=catalogue.pool_name, name=draft.volume)
-    volume = disk.create(catalogue.pool, draft.volume)
+    volume = bases.create(catalogue, disk, draft.volume)
     transaction.finish_step(step)
     return volume
 
@@ -360,9 +385,9 @@ def _fill(
     transaction: Transaction,
 ) -> BaseDisk:
     step = transaction.begin_step("content", name=draft.volume)
-    digest = disk.fill(catalogue.connection, volume)
-    if expected not in {None, digest.sha256, disk.source_sha256}:
-        sha256 = disk.source_sha256 or digest.sha256
+    digest, source_sha256 = bases.fill(catalogue, disk, volume)
+    if expected not in {None, digest.sha256, source_sha256}:
+        sha256 = source_sha256 or digest.sha256
         raise ChecksumMismatch(
             f"the disk {draft.target} has the SHA-256 {sha256}, not {expected}. Copy it again from where it was "
             "published; do not use it as it is.",
@@ -372,13 +397,15 @@ def _fill(
         )
     transaction.finish_step(step, sha256=digest.sha256)
     return dataclasses.replace(
-        draft, sha256=digest.sha256, size_bytes=digest.size_bytes, source_sha256=disk.source_sha256
+        draft, sha256=digest.sha256, size_bytes=digest.size_bytes, source_sha256=source_sha256
     )
 
 
 def _sync(
     catalogue: Catalogue, formats: t.Mapping[str, str], token: str, transaction: Transaction
 ) -> None:
+    if catalogue.rbd is not None:  # what Ceph has acknowledged is durable
+        return
     step = transaction.begin_step("sync", paths=list(formats), token=token)
     durable.make_durable(catalogue.connection, formats, token)
     transaction.finish_step(step)
@@ -394,10 +421,10 @@ def _publish(
                 f"somebody has removed the volume {disk.volume!r} while {manifest.id} was made. Run the task again.",
                 appliance=str(manifest.id),
             )
-    name, text = names.manifest_volume(manifest.id), manifests.serialise(manifest)
+    name, text = catalogue.name_manifest(manifest.id), bases.serialise(catalogue, manifest)
     volume = _create_manifest(catalogue, name, text, transaction)
     step = transaction.begin_step("publish", name=name)
-    content.send_bytes(catalogue.connection, volume, text)
+    catalogue.write_manifest_text(volume, text)
     if catalogue.read_manifest_text(name) != text:
         raise HeadroomError(
             f"the manifest of {manifest.id} is not in the volume {name!r} as it was written. See that the pool "
@@ -421,6 +448,19 @@ def _create_manifest(
         volume = storage.create(catalogue.pool, name, storage_xml.build_volume_xml(new))
     except (Conflict, LibvirtFailed):  # how libvirt tells of a file that its pool does not know
         transaction.finish_step(step, taken=True)
+        _refuse_taken(catalogue, name)
         raise
     transaction.finish_step(step)
     return volume
+
+
+def _refuse_taken(catalogue: Catalogue, name: str) -> None:
+    """Raise Conflict where Ceph has let another host make the manifest first; libvirt's own words are misleading."""
+    if catalogue.rbd is None or not storage.try_to_refresh(catalogue.pool):
+        return
+    if storage.find_volume(catalogue.pool, name) is not None:
+        raise Conflict(
+            f"another run has made {name} in the pool {catalogue.pool_name!r} meanwhile. Run the task again: it "
+            "compares the two.",
+            volume=name,
+        )

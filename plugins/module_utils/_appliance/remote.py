@@ -60,6 +60,7 @@ def open_remote(
     """
     with open_connection(source["uri"], timeout=timeout) as connection:
         catalogue = catalogues.open_catalogue(connection, source["pool"])
+        catalogue.require_files("source.pool")
         manifest = catalogue.get(
             *parse_reference("source.appliance", source["appliance"] or default)
         )

@@ -9,10 +9,12 @@
 
 from __future__ import annotations
 
+import itertools
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InUse
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import HeadroomError, InUse
 from ansible_collections.headroom.libvirt.plugins.module_utils._layers import deletion
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt import storage
 
 from . import recover
 
@@ -25,6 +27,7 @@ if t.TYPE_CHECKING:
     )
     from ansible_collections.headroom.libvirt.plugins.module_utils._journal.journal import Journal
     from ansible_collections.headroom.libvirt.plugins.module_utils._layers.users import Uses
+    from ansible_collections.headroom.libvirt.plugins.module_utils._virt.metadata import VolumeRef
 
 
 def remove(catalogue: Catalogue, manifest: Manifest, uses: Uses, journal: Journal) -> None:
@@ -33,7 +36,10 @@ def remove(catalogue: Catalogue, manifest: Manifest, uses: Uses, journal: Journa
     ``uses`` is a look from right before. Raises InUse, with nothing done, where somebody needs a disk of it.
     """
     described, disks = catalogue.list_own(manifest)
-    users = {str(user) for ref in disks for user in uses.index.users_of(ref, frozenset(disks))}
+    own = frozenset(disks)
+    users = set(
+        map(str, itertools.chain.from_iterable(uses.index.users_of(ref, own) for ref in disks))
+    )
     if users:
         raise InUse(
             f"{manifest.id} cannot go: {', '.join(sorted(users))} stand on it.",
@@ -51,9 +57,46 @@ def remove(catalogue: Catalogue, manifest: Manifest, uses: Uses, journal: Journa
     subject = recover.name_subject(catalogue.pool_name, manifest.id)
     recovery = recover.UnregistrationRecovery(catalogue.connection)
     with journal.begin(recover.UNREGISTER, subject, intent, recovery) as transaction:
+        if catalogue.rbd is not None:
+            _remove_first_image(catalogue, manifest, disks[:1], uses)
         for name, refs in (("manifest", described), ("volumes", disks)):
             step = transaction.begin_step(name, names=[ref.name for ref in refs])
             deletion.delete_volumes(
-                catalogue.connection, refs, index=uses.index, of_appliances=True
+                catalogue.connection,
+                refs,
+                index=uses.index,
+                of_appliances=True,
+                delete=catalogue.delete,
             )
             transaction.finish_step(step)
+
+
+def _remove_first_image(
+    catalogue: Catalogue, manifest: Manifest, disks: t.Sequence[VolumeRef], uses: Uses
+) -> None:
+    """Delete an image that clones in Ceph stand on; raises InUse, with nothing done, where any host's does.
+
+    Ceph alone knows that, and lets none go: so it is asked before the manifest goes. libvirt tells it in words of its
+    own, such as that a snapshot could not be unprotected.
+    """
+    try:
+        deletion.delete_volumes(
+            catalogue.connection,
+            disks,
+            index=uses.index,
+            of_appliances=True,
+            delete=catalogue.delete,
+        )
+    except HeadroomError as error:
+        refresh = storage.try_to_refresh(catalogue.pool)
+        if not refresh or storage.find_volume(catalogue.pool, disks[0].name) is None:
+            raise
+        names = catalogue.list_clones(manifest.id)
+        clones = f" On this host these are clones of it: {', '.join(names)}." if names else ""
+        raise InUse(
+            f"{manifest.id} cannot go: Ceph does not let its image {disks[0].name} go, on which clones stand, on this "
+            f"host or others, or which somebody has open ({error.message}).{clones} Remove these first; or part them "
+            "from it: rbd children, rbd flatten.",
+            appliance=str(manifest.id),
+            users=names,
+        ) from error

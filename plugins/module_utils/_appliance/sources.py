@@ -13,8 +13,18 @@ import dataclasses
 import os
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Conflict, NotFound
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
+    Conflict,
+    NotFound,
+    Unsupported,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._layers import disk_copy
+from ansible_collections.headroom.libvirt.plugins.module_utils._rbd.nodes import (
+    FileImage,
+    RbdImage,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._storage import kinds
+from ansible_collections.headroom.libvirt.plugins.module_utils._uris import leads_here
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
     content,
     domain_xml,
@@ -24,6 +34,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
 )
 
 if t.TYPE_CHECKING:
+    from ansible_collections.headroom.libvirt.plugins.module_utils._rbd.nodes import Image
     from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
         Connection,
     )
@@ -67,10 +78,19 @@ class DiskSource(t.Protocol):
     def fill(self, connection: Connection, volume: Volume) -> Digest:
         """Bring the content into the volume where create() did not; return the Digest of the volume's file."""
 
+    def open_image(self) -> Image:
+        """Return where the tools of QEMU find it, for a pool that libvirt brings no content into."""
+
+    def digest_source(self) -> str | None:
+        """Return the SHA-256 of the file that it is, where that is one as somebody published it."""
+
 
 @dataclasses.dataclass(frozen=True)
 class VolumeDisk:
-    """A disk of a stopped domain, copied by the host itself, without its backing chain."""
+    """A disk of a domain at rest, copied by the host itself, without its backing chain.
+
+    What is copied of an image in Ceph is its ``snapshot``, to which nobody can write.
+    """
 
     target: str
     source: Volume
@@ -79,11 +99,17 @@ class VolumeDisk:
     connection: Connection
     declared_format: str
     source_sha256: str | None = None
+    snapshot: str | None = None
 
     @property
     def format(self) -> str:
         """The format that the base will have: a raw disk stays raw, all else becomes qcow2."""
         return disk_copy.RAW if self.declared_format == disk_copy.RAW else "qcow2"
+
+    @property
+    def lies_in_ceph(self) -> bool:
+        """Whether it is an image there, of which libvirt reads no byte."""
+        return _find_rbd(self.source) is not None
 
     def create(self, pool: Pool, name: str) -> Volume:
         """Make a flat copy."""
@@ -93,6 +119,27 @@ class VolumeDisk:
     def fill(self, connection: Connection, volume: Volume) -> Digest:
         """Take the checksum of the copy."""
         return content.digest(connection, volume)
+
+    def open_image(self) -> Image:
+        """Return the volume; raises Unsupported where its file is not on this machine."""
+        disk_copy.require_declared(self.source, self.declared_format)
+        rbd = _find_rbd(self.source)
+        if rbd is not None:
+            return RbdImage(rbd, self.source.name(), self.snapshot)
+        if not leads_here(self.connection.uri):
+            raise Unsupported(
+                "source.domain: this module copies the disks into that pool itself, and so has to run on the host, not "
+                f"to reach {self.connection.uri}.",
+            )
+        return FileImage(storage.read_volume_path(self.source), self.declared_format)
+
+    def digest_source(self) -> str | None:
+        """Return None: nobody published it."""
+        return None
+
+
+def _find_rbd(volume: Volume) -> storage_xml.RbdSource | None:
+    return storage.read_pool(storage.look_up_pool_of(volume)).rbd
 
 
 def describe_base(
@@ -123,17 +170,31 @@ def require_stopped(connection: Connection, name: str) -> libvirt.virDomain:
     return domain
 
 
-def find_disks(connection: Connection, definition: domain_xml.Definition) -> list[DiskSource]:
+def require_capturable(
+    connection: Connection, definition: domain_xml.Definition, operation: kinds.Operation
+) -> None:
+    """Raise Unsupported for a disk of a domain, less its seed, that lies in a pool from which none is captured."""
+    for disk in _list_own(definition):
+        volume = _find_volume(connection, disk)
+        if volume is not None:
+            pool = storage.read_pool(storage.look_up_pool_of(volume))
+            kinds.require(f"source.domain: {disk.target}", pool.name, pool.type, operation)
+
+
+def _list_own(definition: domain_xml.Definition) -> list[domain_xml.Disk]:
+    return [
+        disk
+        for disk in definition.disks
+        if disk.device == "disk" and disk.alias != domain_xml.SEED_ALIAS
+    ]
+
+
+def find_disks(connection: Connection, definition: domain_xml.Definition) -> list[VolumeDisk]:
     """Return the disks of a domain, less its seed.
 
     Raises NotFound for one that lies in no storage pool, Conflict for one that is not what its definition declares.
     """
-    own = (
-        disk
-        for disk in definition.disks
-        if disk.device == "disk" and disk.alias != domain_xml.SEED_ALIAS
-    )
-    return [_find_volume_disk(connection, disk) for disk in own]
+    return [_find_volume_disk(connection, disk) for disk in _list_own(definition)]
 
 
 def _find_volume_disk(connection: Connection, disk: domain_xml.Disk) -> VolumeDisk:
@@ -157,9 +218,14 @@ def find_volume(connection: Connection, disk: domain_xml.Disk) -> Volume:
     """Return the volume that a domain's disk is; raises NotFound for one that lies in no storage pool."""
     volume = _find_volume(connection, disk)
     if volume is None:
+        remedy = (
+            "Define a pool of the type rbd over it, with the same monitors."
+            if disk.image
+            else "Define a pool over its folder, or register the image with source.file."
+        )
         raise NotFound(
-            f"source.domain: the disk {disk.target} ({disk.source}) lies in no active storage pool. "
-            "Define a pool over its folder, or register the image with source.file.",
+            f"source.domain: the disk {disk.target} ({disk.source or disk.image}) lies in no active storage pool. "
+            f"{remedy}",
             disk=disk.target,
         )
     return volume
@@ -168,6 +234,8 @@ def find_volume(connection: Connection, disk: domain_xml.Disk) -> Volume:
 def _find_volume(connection: Connection, disk: domain_xml.Disk) -> Volume | None:
     if disk.pool and disk.volume:
         return storage.find_volume(storage.look_up_pool(connection, disk.pool), disk.volume)
+    if disk.image:
+        return _find_image(connection, disk.image, disk.monitors)
     if not disk.source:
         return None
     volume = storage.find_volume_by_path(connection, disk.source)
@@ -183,4 +251,23 @@ def _find_volume(connection: Connection, disk: domain_xml.Disk) -> Volume | None
             and storage.try_to_refresh(pool)
         ):
             return storage.find_volume_by_path(connection, disk.source)
+    return None
+
+
+def _find_image(connection: Connection, image: str, monitors: t.Collection[str]) -> Volume | None:
+    """Return the volume that a disk in Ceph is; an RBD pool has it once it has looked.
+
+    Two clusters may have pools and images of the same names, so that the two have to name a monitor in common, or none.
+    """
+    ceph_pool, _slash, name = image.rpartition("/")
+    for pool in storage.list_pools(connection):
+        source = storage.read_pool(pool).rbd
+        if source is None or source.pool != ceph_pool or not storage.is_active(pool):
+            continue
+        hosts = {host for host, _port in source.hosts}
+        if hosts.intersection(monitors) or not (hosts or monitors):
+            storage.try_to_refresh(pool)
+            volume = storage.find_volume(pool, name)
+            if volume is not None:
+                return volume
     return None

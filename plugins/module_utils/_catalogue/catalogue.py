@@ -19,11 +19,13 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     NotFound,
     Unsupported,
 )
+from ansible_collections.headroom.libvirt.plugins.module_utils._rbd import images
+from ansible_collections.headroom.libvirt.plugins.module_utils._rbd.nodes import RbdImage
+from ansible_collections.headroom.libvirt.plugins.module_utils._storage import kinds
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
     content,
     domains,
     storage,
-    storage_xml,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.metadata import VolumeRef
 
@@ -36,6 +38,9 @@ if t.TYPE_CHECKING:
         Connection,
     )
     from ansible_collections.headroom.libvirt.plugins.module_utils._virt.libvirt_dep import libvirt
+    from ansible_collections.headroom.libvirt.plugins.module_utils._virt.storage_xml import (
+        RbdSource,
+    )
 
     from .names import ApplianceId
 
@@ -55,14 +60,22 @@ class UnreadableAppliance(t.NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Catalogue:
-    """The appliances in one pool of a host."""
+    """The appliances in one pool of a host; ``rbd`` says where its images are, of one in Ceph.
+
+    There a manifest is an image beside the disks: so it is there for all hosts of the cluster as soon as they are, and
+    outlives the one that made it; and of two hosts that make one of a name, Ceph lets the first.
+    """
 
     connection: Connection
     pool: Pool
     pool_name: str
+    rbd: RbdSource | None = None
 
     def read_all(self) -> list[Manifest]:
         """Return the manifest of each appliance that can be read, by name, the newest version first."""
+        # what another host has published in Ceph is as near as what this one has
+        if self.rbd is not None:
+            storage.try_to_refresh(self.pool)
         complete = [
             outcome for _volume, outcome in self._read_each() if isinstance(outcome, Manifest)
         ]
@@ -78,7 +91,7 @@ class Catalogue:
 
     def require_readable(self, appliance: ApplianceId) -> None:
         """Raise InvalidManifest where this version has a manifest that cannot be read."""
-        volume = storage.find_volume(self.pool, names.manifest_volume(appliance))
+        volume = storage.find_volume(self.pool, self.name_manifest(appliance))
         outcome = None if volume is None else self._try_to_read(volume)
         if volume is not None and isinstance(outcome, InvalidManifest):
             row = self._describe_unreadable(volume.name(), outcome)
@@ -136,7 +149,7 @@ class Catalogue:
         """As find(), of what libvirt knows to be in the pool without a refresh."""
         if version is not None:
             volume = storage.find_volume(
-                self.pool, names.manifest_volume(names.ApplianceId(name, version))
+                self.pool, self.name_manifest(names.ApplianceId(name, version))
             )
             return None if volume is None else self._read(volume)
         return next((manifest for manifest in self.read_all() if manifest.name == name), None)
@@ -148,9 +161,7 @@ class Catalogue:
     def _try_to_read(self, volume: Volume) -> Manifest | InvalidManifest | None:
         """Return the manifest, why it cannot be read, or None when it is gone since it was listed."""
         try:
-            return manifests.parse_manifest(
-                content.read_bytes(self.connection, volume, _LONGEST_MANIFEST_BYTES)
-            )
+            return manifests.parse_manifest(self._read_text(volume))
         except InvalidManifest as error:
             return error
         except NotFound:
@@ -189,7 +200,7 @@ class Catalogue:
         """Return the volumes of an appliance that are there: (with its manifest, its disks)."""
         own_names = [volume.name() for volume in storage.list_volumes(self.pool)]
         disk_names = {disk.volume for disk in manifest.disks}
-        manifest_name = names.manifest_volume(manifest.id)
+        manifest_name = self.name_manifest(manifest.id)
         return (
             [VolumeRef(self.pool_name, name) for name in own_names if name == manifest_name],
             [VolumeRef(self.pool_name, name) for name in own_names if name in disk_names],
@@ -207,7 +218,40 @@ class Catalogue:
         volume = storage.find_volume(self.pool, volume_name)
         if volume is None:
             return b""
-        return content.read_bytes(self.connection, volume, _LONGEST_MANIFEST_BYTES)
+        return self._read_text(volume)
+
+    def name_manifest(self, appliance: ApplianceId) -> str:
+        """Return the name of the volume with an appliance's manifest."""
+        return names.manifest_volume(appliance, in_ceph=self.rbd is not None)
+
+    def delete(self, volume: Volume) -> None:
+        """Delete one of its volumes."""
+        if self.rbd is None:
+            storage.delete(volume)
+        else:
+            storage.delete_image(volume)
+
+    def require_files(self, option: str) -> None:
+        """Raise Unsupported, with the option that named the pool, for one whose disks cannot be read out as files."""
+        if self.rbd is not None:
+            raise Unsupported(
+                f"{option}: the appliances of the pool {self.pool_name!r} lie in Ceph, out of which none is copied. "
+                "Have the other host use the same pool of Ceph, or register the image there from where it came.",
+                pool=self.pool_name,
+            )
+
+    def _read_text(self, volume: Volume) -> bytes:
+        if self.rbd is None:
+            return content.read_bytes(self.connection, volume, _LONGEST_MANIFEST_BYTES)
+        image = RbdImage(self.rbd, volume.name())
+        return images.read_content(self.connection, image, _LONGEST_MANIFEST_BYTES)
+
+    def write_manifest_text(self, volume: Volume, text: bytes) -> None:
+        """Write the manifest into its volume, which has its length."""
+        if self.rbd is None:
+            content.send_bytes(self.connection, volume, text)
+        else:
+            images.write_content(self.connection, RbdImage(self.rbd, volume.name()), text)
 
 
 def describe_manifest(manifest: Manifest) -> dict[str, t.Any]:
@@ -218,13 +262,8 @@ def describe_manifest(manifest: Manifest) -> dict[str, t.Any]:
 
 
 def open_catalogue(connection: Connection, pool_name: str) -> Catalogue:
-    """Return the catalogue in a pool; raises NotFound, or Unsupported for a pool whose volumes are not files."""
+    """Return the catalogue in a pool; raises NotFound, or Unsupported for a pool that can have none."""
     pool = storage.look_up_pool(connection, pool_name)
     described = storage.read_pool(pool)
-    if not described.holds_files:
-        raise Unsupported(
-            f"pool: {pool_name!r} is of the type {described.type!r}, whose volumes are not files. "
-            f"Name a pool of one of the types {', '.join(sorted(storage_xml.FILE_POOLS))}.",
-            pool=pool_name,
-        )
-    return Catalogue(connection, pool, pool_name)
+    kinds.require("pool", pool_name, described.type, "register")
+    return Catalogue(connection, pool, pool_name, described.rbd)

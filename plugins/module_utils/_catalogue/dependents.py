@@ -50,10 +50,14 @@ def find(catalogue: Catalogue, manifest: Manifest, uses: Uses | None = None) -> 
             elif all(one.kind == "volume" for one in index.users_of(user.identity)):
                 volumes.add(user.name)
     for need in index.needs:
-        if need.appliance == str(manifest.id) and any(
-            disk.layers and not index.storage.is_visible(disk.layers[0]) for disk in need.disks
-        ):
-            targets.setdefault(need.user.name, {})
+        if need.appliance == str(manifest.id):
+            for disk in filter(lambda disk: disk.layers, need.disks):
+                top = index.storage.find_volume(disk.layers[0])
+                if not index.storage.is_visible(disk.layers[0]):
+                    targets.setdefault(need.user.name, {})
+                # what an image in Ceph stands on no XML says, but that it is a clone its domain's metadata do
+                elif catalogue.rbd and top is not None and top.pool == catalogue.pool_name:
+                    targets.setdefault(need.user.name, {})[disk.target] = None
     return Users(
         {name: tuple(standing) for name, standing in targets.items()}, tuple(sorted(volumes))
     )

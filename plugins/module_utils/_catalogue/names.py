@@ -9,7 +9,8 @@
 
 ``headroom-appliance.NAME@VERSION.manifest.json`` is an appliance; ``headroom-appliance.NAME@VERSION.TOKEN.DISK.FORMAT``
 one of its disks. The token is chosen anew by each run, so that two runs never write one file. No ``:`` occurs, which
-QEMU would read as a protocol, and ``@`` is in no name, so that the two parts are told apart whatever dots they hold.
+QEMU would read as a protocol, and ``@`` is in no name, so that the two parts are told apart whatever dots they hold. In
+Ceph, whose tools take what follows an ``@`` for a snapshot, ``=`` stands for it.
 """
 
 from __future__ import annotations
@@ -24,11 +25,11 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._names import (
 )
 
 _MANIFEST = re.compile(
-    re.escape(APPLIANCE_PREFIX) + r"(?P<name>[^@]+)@(?P<version>.+)\.manifest\.json"
+    re.escape(APPLIANCE_PREFIX) + r"(?P<name>[^@=]+)[@=](?P<version>.+)\.manifest\.json"
 )
 _DISK = re.compile(
     re.escape(APPLIANCE_PREFIX)
-    + r"(?P<name>[^@]+)@(?P<version>.+)\.(?P<token>[0-9a-f]{12})\.(?P<target>\w+)\.(qcow2|raw)"
+    + r"(?P<name>[^@=]+)[@=](?P<version>.+)\.(?P<token>[0-9a-f]{12})\.(?P<target>\w+)\.(qcow2|raw)"
 )
 
 
@@ -58,14 +59,20 @@ def parse_reference(option: str, text: str) -> tuple[str, str | None]:
     return check_name(option, name), check_version(option, version) if colon else None
 
 
-def manifest_volume(appliance: ApplianceId) -> str:
+def manifest_volume(appliance: ApplianceId, *, in_ceph: bool = False) -> str:
     """Return the name of the volume with the manifest."""
-    return f"{APPLIANCE_PREFIX}{appliance.name}@{appliance.version}.manifest.json"
+    return f"{_begin(appliance, in_ceph)}.manifest.json"
 
 
-def disk_volume(appliance: ApplianceId, token: str, target: str, image_format: str) -> str:
+def _begin(appliance: ApplianceId, in_ceph: bool) -> str:
+    return f"{APPLIANCE_PREFIX}{appliance.name}{'=' if in_ceph else '@'}{appliance.version}"
+
+
+def disk_volume(
+    appliance: ApplianceId, token: str, target: str, image_format: str, *, in_ceph: bool = False
+) -> str:
     """Return the name of the volume with the disk that appears as ``target`` (vda)."""
-    return f"{APPLIANCE_PREFIX}{appliance.name}@{appliance.version}.{token}.{target}.{image_format}"
+    return f"{_begin(appliance, in_ceph)}.{token}.{target}.{image_format}"
 
 
 def read_manifest_volume(volume: str) -> ApplianceId | None:

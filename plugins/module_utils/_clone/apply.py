@@ -18,6 +18,8 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Co
 from ansible_collections.headroom.libvirt.plugins.module_utils._layers import deletion
 from ansible_collections.headroom.libvirt.plugins.module_utils._network import apply as reservations
 from ansible_collections.headroom.libvirt.plugins.module_utils._parallel import run_all
+from ansible_collections.headroom.libvirt.plugins.module_utils._rbd import images
+from ansible_collections.headroom.libvirt.plugins.module_utils._rbd.nodes import RbdImage
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
     content,
     domains,
@@ -273,7 +275,11 @@ def make_volume(
     connection: Connection, pool: libvirt.virStoragePool, name: str, data: bytes
 ) -> None:
     """Make the volume of a seed or of an NVRAM; raises Conflict when the name is taken."""
-    new = storage_xml.NewVolume(name, len(data), "raw", _PRIVATE)
-    content.send_bytes(
-        connection, storage.create(pool, name, storage_xml.build_volume_xml(new)), data
-    )
+    rbd = storage.read_pool(pool).rbd
+    mode = _PRIVATE if rbd is None else None
+    new = storage_xml.NewVolume(name, len(data), "raw", mode)
+    volume = storage.create(pool, name, storage_xml.build_volume_xml(new))
+    if rbd is None:
+        content.send_bytes(connection, volume, data)
+    else:
+        images.write_content(connection, RbdImage(rbd, name), data)

@@ -9,9 +9,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import posixpath
+import threading
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._errors import NotFound
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Conflict, NotFound
 from ansible_collections.headroom.libvirt.plugins.module_utils._layers import disk_copy
 from ansible_collections.headroom.libvirt.plugins.module_utils._uris import leads_here
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import storage, storage_xml
@@ -29,8 +32,36 @@ if t.TYPE_CHECKING:
     DiskMaker = t.Callable[[Connection, storage.Pool, Overlay], None]
 
 
+class FirstClones:
+    """Has the first clone of an image made alone; the others side by side.
+
+    The first makes libvirt put the snapshot under it that all stand on, and name it by the clock: two at once would
+    make two, or meet one name. A path of an appliance's image is never used again, so what is known stays true.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._cloned: set[str] = set()
+
+    @contextlib.contextmanager
+    def take_turn(self, path: str) -> t.Iterator[bool]:
+        """Yield whether nobody has cloned the image ``path`` in this process yet; then alone."""
+        with self._lock:
+            if path not in self._cloned:
+                yield True
+                self._cloned.add(path)
+                return
+        yield False
+
+
+_FIRST_CLONES: t.Final = FirstClones()
+
+
 def link(_connection: Connection, pool: storage.Pool, disk: Overlay) -> None:
-    """Make an empty overlay on the appliance's disk."""
+    """Make an empty overlay on the appliance's disk, in Ceph one of Ceph's own."""
+    if disk.rbd is not None:
+        _clone_image(pool, disk)
+        return
     name = disk.volume.name
     new = storage_xml.NewVolume(
         name, disk.capacity_bytes, backing_path=disk.base_path, backing_format=disk.base_format
@@ -67,6 +98,33 @@ def share(connection: Connection, pool: storage.Pool, disk: Overlay) -> None:
     volume = storage.create(pool, name, storage_xml.build_volume_xml(new))
     reflink.share(disk.base_path, storage.read_volume_path(volume))
     _grow(volume, disk)
+
+
+def _clone_image(pool: storage.Pool, disk: Overlay) -> None:
+    """Have libvirt clone an image in its pool; raises Conflict where base or clone are not what they must be.
+
+    libvirt puts a snapshot of the base under the clone, finds the base by its name in the pool of the clone, and leaves
+    the size that is asked for aside.
+    """
+    source = storage.look_up_volume(pool, posixpath.basename(disk.base_path))
+    name = disk.volume.name
+    new = storage_xml.NewVolume(name, disk.base_capacity_bytes, disk.format)
+    with _FIRST_CLONES.take_turn(disk.base_path) as is_first:
+        if is_first:  # each further one is told by its own size
+            _require_size(source, disk.base_capacity_bytes)
+        volume = disk_copy.clone_image(pool, source, new)
+    _require_size(volume, disk.base_capacity_bytes)
+    _grow(volume, disk)
+
+
+def _require_size(volume: storage.Volume, size_bytes: int) -> None:
+    found = storage.read_volume(volume).capacity_bytes
+    if found != size_bytes:
+        raise Conflict(
+            f"the image {volume.name()!r} has {found} bytes, and not {size_bytes} as the appliance's manifest says. "
+            "Somebody has replaced or resized it: remove the appliance, and register it again.",
+            volume=volume.name(),
+        )
 
 
 MAKERS: t.Final[t.Mapping[Mode, DiskMaker]] = {"linked": link, "reflink": share, "full": copy}

@@ -14,6 +14,9 @@ import typing as t
 
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._virt.metadata import VolumeRef
+    from ansible_collections.headroom.libvirt.plugins.module_utils._virt.storage_xml import (
+        RbdSource,
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,6 +24,7 @@ class Overlay:
     """A disk of a clone: an overlay on a disk of the appliance, or a copy of it.
 
     The ``base_`` ones are the appliance's; ``capacity_bytes`` is what the guest sees, and not less than theirs.
+    ``rbd`` says where the images are, of one in Ceph; its base is an image there, too.
     """
 
     target: str
@@ -32,6 +36,7 @@ class Overlay:
     base_format: str
     base_capacity_bytes: int
     base_size_bytes: int
+    rbd: RbdSource | None = None
 
 
 @dataclasses.dataclass(frozen=True)

@@ -13,7 +13,7 @@ import dataclasses
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Unsupported
-from ansible_collections.headroom.libvirt.plugins.module_utils._virt.storage_xml import FILE_POOLS
+from ansible_collections.headroom.libvirt.plugins.module_utils._storage import kinds
 
 Mode = t.Literal["linked", "reflink", "full", "streamed", "warm"]
 
@@ -28,7 +28,6 @@ class Place:
 
     pool: str
     pool_type: str
-    holds_files: bool
     no_reflink: str | None = None
 
 
@@ -41,7 +40,7 @@ class Choice:
 
 
 def choose_mode(desired: str, place: Place) -> Choice:
-    """Return how the disks come about; ``asked`` is a mode, or ``auto`` for the fastest that the place allows.
+    """Return how the disks come about; ``desired`` is a mode, or ``auto`` for the fastest that the place allows.
 
     Raises Unsupported when the place does not allow it, naming the way out.
     """
@@ -68,11 +67,9 @@ _BENEFITS: t.Final[t.Mapping[Mode, str]] = {
 
 
 def _find_obstacle(mode: Mode, place: Place) -> str | None:
-    if not place.holds_files:
-        return (
-            f"the pool {place.pool!r} is of the type {place.pool_type!r}, whose volumes are not files. "
-            f"Name a pool of one of the types {', '.join(sorted(FILE_POOLS))}."
-        )
+    refusal = kinds.find_refusal(place.pool, place.pool_type, kinds.name_operation("clone", mode))
+    if refusal is not None:
+        return str(refusal)
     if mode == "reflink" and place.no_reflink is not None:
         return f"{place.no_reflink} Use mode: full for clones that stand on their own, or mode: linked."
     return None

@@ -73,6 +73,7 @@ def open_origin(
     ports = parse_ports(options["source_ports"])
     with open_connection(uri, timeout=options.get("connect_timeout", 20.0)) as remote:
         catalogue = open_catalogue(remote, options["source_pool"] or pool)
+        catalogue.require_files("source_pool")
         address, name = streams.resolve_address(uri, options["source_address"])
         wish = _read_tls(options)
         source = streams.Source(

@@ -41,6 +41,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._virt.domain_xml import (
         Definition,
     )
+    from ansible_collections.headroom.libvirt.plugins.module_utils._virt.storage_xml import Pool
 
     from .modes import Mode
     from .seed.seed import Seed
@@ -240,28 +241,29 @@ def plan_clone(
     base_paths: t.Mapping[str, str],
     request: CloneRequest,
     mode: Mode,
-    path_of: t.Callable[[str], str],
+    pool: Pool,
 ) -> NewClone:
-    """Return the clone of that name with its disks; ``path_of`` gives the path of a volume of the pool.
+    """Return the clone of that name with its disks in ``pool``.
 
     Raises InvalidInput for a size of the first disk that is less than the appliance's.
     """
     disks = []
     for number, base in enumerate(manifest.disks):
-        image_format = base.format if mode == "reflink" else "qcow2"
+        image_format = base.format if mode == "reflink" or pool.rbd is not None else "qcow2"
         volume = f"{name}.{base.target}.{image_format}"
         desired_bytes = request.disk_size_bytes if number == 0 else None
         disks.append(
             Overlay(
                 target=base.target,
                 volume=VolumeRef(request.pool, volume),
-                path=path_of(volume),
+                path=pool.path_of(volume),
                 format=image_format,
                 capacity_bytes=_choose_capacity(manifest, base.virtual_size_bytes, desired_bytes),
                 base_path=base_paths[base.target],
                 base_format=base.format,
                 base_capacity_bytes=base.virtual_size_bytes,
                 base_size_bytes=base.size_bytes,
+                rbd=pool.rbd,
             )
         )
     return NewClone(name, tuple(disks))

@@ -28,6 +28,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.templa
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
 from ansible_collections.headroom.libvirt.plugins.module_utils._lxml_dep import etree
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import metadata as metadata_
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt import storage_xml
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.element_xml import (
     drop_elements,
     format_cpus,
@@ -82,7 +83,8 @@ def make_clone_xml(
     for interface, mac in zip(root.iterfind("devices/interface"), identity.macs):
         interface.insert(0, etree.Element("mac", address=mac))
     if identity.seed is not None:
-        disk_xml.add(root, identity.seed)
+        # it lies where the disks do
+        disk_xml.add(root, identity.seed, next((disk.rbd for disk in disks.values()), None))
     if identity.nvram is not None:
         _put_nvram(root, identity.nvram)
     consoles.protect_consoles(root, overrides.console_password)
@@ -132,12 +134,15 @@ def _put_nvram(root: etree._Element, path: str) -> None:
 
 
 def _put_disk(disk: etree._Element, overlay: Overlay) -> None:
-    disk.set("type", "file")
     driver = disk.find("driver")
     if driver is None:
         driver = etree.Element("driver", name="qemu")
         disk.insert(0, driver)
     driver.set("type", overlay.format)
+    if overlay.rbd is not None:
+        storage_xml.put_image(disk, overlay.rbd, overlay.volume.name)
+        return
+    disk.set("type", "file")
     driver.addnext(etree.Element("source", file=overlay.path))
 
 

@@ -22,9 +22,14 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue.manife
     InvalidManifest,
     Manifest,
 )
-from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Conflict, NotFound
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
+    Conflict,
+    NotFound,
+    Unsupported,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._layers import disk_copy
 from ansible_collections.headroom.libvirt.plugins.module_utils._network import apply
+from ansible_collections.headroom.libvirt.plugins.module_utils._storage import kinds
 from ansible_collections.headroom.libvirt.plugins.module_utils._text import join_names
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
     capabilities,
@@ -144,8 +149,9 @@ def make_plan(
     choice = modes.choose_mode(
         request.mode, _look_at_place(connection, request, described, paths.values())
     )
+    _require_one_pool(catalogue, manifest, request, described)
     clones = tuple(
-        plan.plan_clone(name, manifest, paths, request, choice.mode, described.path_of)
+        plan.plan_clone(name, manifest, paths, request, choice.mode, described)
         for name in selection.missing
     )
     names, with_nvram = {*selection.existing, *selection.missing}, manifest.nvram is not None
@@ -195,6 +201,26 @@ def _check_foreign(catalogue: Catalogue, manifest: Manifest, network: str | None
     return checked
 
 
+def _require_one_pool(
+    catalogue: Catalogue, manifest: Manifest, request: CloneRequest, pool: storage_xml.Pool
+) -> None:
+    """Raise Unsupported for clones in Ceph whose base is elsewhere, or that need a file beside it."""
+    if catalogue.rbd is None and pool.rbd is None:
+        return
+    if catalogue.pool_name != request.pool:
+        raise Unsupported(
+            f"pool: clones in Ceph come about within one pool, but the appliance lies in {catalogue.pool_name!r} and "
+            f"the clones are to lie in {request.pool!r}. Name one pool for both, and register the appliance there.",
+            pool=request.pool,
+        )
+    if manifest.nvram is not None:
+        raise Unsupported(
+            f"pool: {request.pool!r} lies in Ceph, and {manifest.id} keeps settings of UEFI, which are a file. Name a "
+            "pool of files, and register the appliance there.",
+            pool=request.pool,
+        )
+
+
 def _select(connection: Connection, request: CloneRequest, gone: plan.Leftovers) -> CloneSelection:
     named = {domain.name(): domain for domain in domains.list_all(connection)}
     by_name = {name: domain for name, domain in named.items() if name not in gone.domains}
@@ -210,7 +236,7 @@ def _look_at_place(
     base_paths: t.Iterable[str],
 ) -> modes.Place:
     no_reflink = None
-    if request.mode == "reflink" and pool.holds_files:
+    if request.mode == "reflink" and kinds.holds_files(pool.type):
         if urlsplit(connection.uri).netloc:
             no_reflink = (
                 "this module shares blocks itself, and so has to run on the host, not to reach "
@@ -219,7 +245,7 @@ def _look_at_place(
         else:
             obstacles = (reflink.find_obstacle(path, pool.path or "") for path in base_paths)
             no_reflink = next((obstacle for obstacle in obstacles if obstacle is not None), None)
-    return modes.Place(request.pool, pool.type, pool.holds_files, no_reflink)
+    return modes.Place(request.pool, pool.type, no_reflink)
 
 
 def _check_networks(

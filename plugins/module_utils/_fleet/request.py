@@ -58,6 +58,7 @@ class FleetRequest:
     appliance_pool: str = "default"
     network: str | None = None
     can_stream: bool = False
+    mode: str = "auto"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -129,6 +130,7 @@ def _read_fleet(
         pool=pool,
         appliance_pool=str(machine.get("appliance_pool") or pool),
         network=machine.get("network"),
+        mode=str(machine.get("mode") or "auto"),
         can_stream=bool(machine.get("source_uri"))
         and machine.get("mode") in {None, "auto", "streamed"},
     )

@@ -30,6 +30,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     HeadroomError,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._parallel import run_all
+from ansible_collections.headroom.libvirt.plugins.module_utils._storage import kinds
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import storage
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.machines import (
     read_machine_uri,
@@ -158,7 +159,11 @@ class _Equipment:
     def find(self, fleet: FleetRequest) -> dict[str, t.Any]:
         """Return the fields of FleetSurvey on it; all that is missing is told at once."""
         row, missing, lacks = self._judge_appliance(fleet)
-        refusals = [self._judge_pool(fleet.pool), self._judge_network(fleet), missing]
+        refusals = [
+            self._judge_pool(fleet.pool) or self._judge_kind(fleet),
+            self._judge_network(fleet),
+            missing,
+        ]
         # a pool that is not there holds no appliance either
         sentences = list(dict.fromkeys(refusal for refusal in refusals if refusal is not None))
         return {
@@ -199,6 +204,20 @@ class _Equipment:
         if pool["state"] != "running":
             return f"its pool {name} is {pool['state']} (virsh pool-start {name})"
         return None
+
+    def _judge_kind(self, fleet: FleetRequest) -> str | None:
+        """Return why no clone can be made in the fleet's pool, in the words of whoever would make it."""
+        kind = self._pools[fleet.pool]["type"]
+        names = ("linked", "reflink", "full") if fleet.mode == "auto" else (fleet.mode,)
+        operations = [f"clone {name}" for name in names]
+        refusals = [
+            kinds.find_refusal(fleet.pool, kind, operation)
+            for operation in kinds.OPERATIONS
+            if operation in operations
+        ]
+        if not refusals or None in refusals:
+            return None
+        return f"pool: {refusals[0]}".rstrip(".")
 
     def _judge_network(self, fleet: FleetRequest) -> str | None:
         if fleet.network is None:

@@ -13,6 +13,7 @@ import collections
 import dataclasses
 import typing as t
 
+from ansible_collections.headroom.libvirt.plugins.module_utils._storage import kinds
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.states import (
     ACTIVE_STATES,
     State,
@@ -157,8 +158,13 @@ def check_pool(pool: HostPool) -> Check:
         return Check("pool", "error", f"the pool is {pool.state}", pool.name)
     if pool.available_bytes is None:
         return Check("pool", "warning", f"the pool is {pool.state}", pool.name)
+    kind = kinds.find_kind(pool.type)
+    if kind is None:
+        detail = f"the type {pool.type!r} of the pool is none that this release knows"
+        return Check("pool", "warning", detail, pool.name)
     capacity = pool.capacity_bytes or 0
-    if pool.available_bytes < capacity * _LEAST_FREE_SHARE:
+    # where volumes have all of their room from the beginning, or are made elsewhere, nothing grows
+    if kind.allocation == "grows" and pool.available_bytes < capacity * _LEAST_FREE_SHARE:
         return Check(
             "pool",
             "warning",

@@ -19,6 +19,12 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     HeadroomError,
     NotFound,
 )
+from ansible_collections.headroom.libvirt.plugins.module_utils._streaming.export_xml import (
+    is_helper,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._streaming.model import (
+    is_helper_name,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
     domains,
     networks,
@@ -129,10 +135,14 @@ def _read_memory(connection: Connection) -> tuple[capacity.Resources, dict[str, 
 
 
 def _read_shares(connection: Connection) -> list[capacity.Share]:
-    return _read_each(_read_share, domains.list_all(connection))
+    """Return what each guest takes; a helper, such as the image of warm clones, is nobody's machine."""
+    shares = _read_each(_read_share, domains.list_all(connection))
+    return [share for share in shares if share is not None]
 
 
-def _read_share(domain: t.Any) -> capacity.Share:
+def _read_share(domain: t.Any) -> capacity.Share | None:
+    if is_helper_name(domain.name()) and is_helper(domains.read_live_element(domain)):
+        return None
     state, maximum_kib, _current_kib, vcpus, _cpu_time = domains.read_info(domain)
     return capacity.Share(state_name(state), capacity.Resources(vcpus, maximum_kib * _KIB))
 

@@ -248,16 +248,17 @@ class Journal:
                 return
             self._store.write(record)
         except HeadroomError as failed:
-            not_undone = f" Not everything was undone ({failed.message}):"
+            if failed.message != record.problem:  # else whoever broke off has said it
+                not_undone = f" Not everything was undone ({failed.message.rstrip('.')}):"
             with contextlib.suppress(
                 HeadroomError
             ):  # a full disk; the record is there as of the last step
                 self._store.write(record)
         if isinstance(error, HeadroomError):
             error.details["transaction"] = record.id
-            error.message += (
-                f".{not_undone} {record} stays unfinished. Run the task again, or headroom.libvirt.transaction with "
-                f"id: {record.id}"
+            error.message = (
+                f"{error.message.rstrip('.')}.{not_undone} {record} stays unfinished. Run the task again, or "
+                f"headroom.libvirt.transaction with id: {record.id}"
             )
 
     @property

@@ -14,6 +14,7 @@ returns what stays with the reason in words.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import time
 import typing as t
 
@@ -23,7 +24,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     NotFound,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import storage
-from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import Waiter
+from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import SYSTEM_CLOCK, Waiter
 
 from .users import Uses
 
@@ -41,6 +42,8 @@ if t.TYPE_CHECKING:
 # libvirt goes on copying a volume after the run that asked for it is gone, and deletes none that is being written.
 _COPY_SECONDS: t.Final = 600.0
 
+# After 30 s without a word of whoever has an image open, Ceph takes that one for gone.
+_WATCHED_SECONDS: t.Final = 45.0
 
 # How old a look may be when something is deleted by it. Between the two a task may be held up, by a signal or by a
 # machine that is busy, while others go on.
@@ -74,20 +77,54 @@ def delete_volumes(
     if not refs:
         return {}
     index = index or Uses(connection).index
-    gone = set(without)
-    keep: dict[VolumeRef, str] = {}
-    for ref in index.sort_by_depth(refs):
-        index = _renew(connection, index)
-        reason = index.explain_keep(ref, gone, of_appliances=of_appliances)
+    deleter = _Deleter(connection, index, set(without), of_appliances, delete or storage.delete)
+    reasons = {ref: deleter.settle(ref) for ref in index.sort_by_depth(refs)}
+    return {ref: reason for ref, reason in reasons.items() if reason is not None}
+
+
+@dataclasses.dataclass
+class _Deleter:
+    """Deletes volumes one after the other, each by a look that is new; ``gone`` are those that need none any more."""
+
+    connection: Connection
+    index: UseIndex
+    gone: set[str | VolumeRef]
+    of_appliances: bool
+    delete: Delete
+
+    def settle(self, ref: VolumeRef) -> str | None:
+        """Delete a volume, or return why it stays.
+
+        Whoever was killed is taken for a user by Ceph for a while. That is waited for, and all is looked at anew then.
+        """
+        reasons: list[str | None] = []
+        latest: list[HeadroomError] = []
+
+        def is_settled() -> bool:
+            try:
+                reasons.append(self._try(ref))
+            except HeadroomError as error:
+                if not storage.is_watched(error):
+                    raise
+                latest[:] = [error]
+                return False
+            return True
+
+        if not Waiter(_WATCHED_SECONDS, SYSTEM_CLOCK).holds(is_settled):
+            raise latest[0]
+        return reasons[0]
+
+    def _try(self, ref: VolumeRef) -> str | None:
+        self.index = _renew(self.connection, self.index)
+        reason = self.index.explain_keep(ref, self.gone, of_appliances=self.of_appliances)
         if reason is not None:
-            keep[ref] = reason
-            continue
-        volume = find_volume(connection, ref)
+            return reason
+        volume = find_volume(self.connection, ref)
         if volume is not None:
             with contextlib.suppress(NotFound):  # somebody else was faster
-                (delete or storage.delete)(volume)
-        gone.add(ref)
-    return keep
+                self.delete(volume)
+        self.gone.add(ref)
+        return None
 
 
 def delete_files(
@@ -122,12 +159,15 @@ def delete_own_files(connection: Connection, paths: t.Collection[str]) -> None:
         raise Conflict(f"files that were made for a time cannot be deleted: {reasons}", paths=keep)
 
 
-def delete_written(volume: storage.Volume, clock: Clock) -> None:
-    """Delete a volume that libvirt may still be copying into, for a run that is gone; waits until that has ended."""
+def delete_written(volume: storage.Volume, clock: Clock, delete: Delete | None = None) -> None:
+    """Delete a volume that libvirt may still be copying into, for a run that is gone; waits until that has ended.
+
+    It is how ``delete_volumes`` is to delete.
+    """
 
     def is_gone() -> bool:
         try:
-            storage.delete(volume)
+            (delete or storage.delete)(volume)
         except NotFound:
             return True
         except HeadroomError as error:

@@ -14,6 +14,7 @@ copied, and a raw disk byte for byte.
 
 from __future__ import annotations
 
+import posixpath
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Conflict
@@ -66,6 +67,8 @@ def require_declared(
             f"is declared to be {declared_format} and to stand alone, but libvirt sees it stand on "
             f"{described.backing_path}",
         )
+    if not posixpath.isabs(described.path):  # in Ceph: no tool is ever let to probe it
+        return described
     problem = _find_problem(
         storage.read_head(volume, header.HEADER_BYTES), declared_format, standalone
     )
@@ -122,3 +125,16 @@ def copy_disk(
         storage.delete(copied)
         raise
     return copied
+
+
+def clone_image(
+    pool: storage.Pool, source: storage.Volume, new: storage_xml.NewVolume
+) -> storage.Volume:
+    """Make ``new`` of an image in Ceph by Ceph's own copy-on-write, as libvirt does it there; both are in ``pool``.
+
+    Of a source elsewhere libvirt would take the image of the same name in this pool.
+    """
+    home = storage.read_pool(pool)
+    if home.rbd is None or storage.look_up_pool_of(source).name() != home.name:
+        raise ValueError(f"{source.name()} is no image in the pool {home.name} in Ceph")
+    return storage.create_from(pool, new.name, storage_xml.build_volume_xml(new), source)

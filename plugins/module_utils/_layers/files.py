@@ -35,6 +35,9 @@ class Files:
         return self._keys[path]
 
     def _find_keys(self, path: str) -> tuple[Key, ...]:
+        # of an image in Ceph libvirt says POOL/NAME; two clusters may have the same, which then count as one
+        if not path.startswith("/"):
+            return (("image", path),)
         keys: list[Key] = [_normalise(path), *_name_logical_volume(path)]
         if self._is_local:
             keys.append(os.path.realpath(path))

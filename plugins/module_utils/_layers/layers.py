@@ -49,7 +49,8 @@ class Layer:
     """One layer of a disk. ``kind`` is libvirt's word: file, block, volume, network, dir, nvme, vhostuser …
 
     A file or a block device has a ``path``, a volume ``pool`` and ``volume``, a network disk the ``address``
-    PROTOCOL://HOST:PORT/NAME; ``format`` is what the XML declares, None where it says nothing.
+    PROTOCOL://HOST:PORT/NAME, and one in Ceph the ``image`` POOL/NAME as well, which is what libvirt takes for the path
+    of a volume there; ``format`` is what the XML declares, None where it says nothing.
     """
 
     kind: str
@@ -59,6 +60,7 @@ class Layer:
     volume: str | None = None
     address: str | None = None
     export: str | None = None
+    image: str | None = None
 
     def __str__(self) -> str:
         return self.path or self.address or f"{self.pool}/{self.volume}"
@@ -175,7 +177,13 @@ def _read_layer(kind: str, source: etree._Element, declared: str | None) -> Laye
         volume=source.get("volume"),
         address=_build_address(source) if is_network or not _is_plain(source) else None,
         export=source.get("name") if source.get("protocol") == "nbd" else None,
+        image=_read_image(source) if source.get("protocol") == "rbd" else None,
     )
+
+
+def _read_image(source: etree._Element) -> str:
+    """Return the image of a disk in Ceph; one of its snapshots is a part of it."""
+    return source.get("name", "").partition("@")[0]
 
 
 def _is_plain(source: etree._Element) -> bool:

@@ -96,6 +96,27 @@ def merge(domain: Domain, target: str, path: str, clock: Clock) -> None:
         )
 
 
+def find_changed_chains(
+    before: t.Mapping[str, tuple[str, ...]],
+    after: t.Mapping[str, tuple[str, ...]],
+    places: t.Mapping[str, str],
+    paths: t.Mapping[str, str],
+) -> list[str]:
+    """Return the targets of the disks that do not stand, under our overlays, on what they did before. Pure.
+
+    Chains are {target: layers, the top first}, ``places`` {target: path} of the overlays. A disk that is a volume may
+    be told by its path, of ``paths``, once it is a lower layer.
+    """
+    changed = []
+    for target in sorted({*before, *after}):
+        chain = before.get(target, ())
+        told = {chain, (paths[target], *chain[1:])} if chain and target in paths else {chain}
+        overlay = (places[target],) if target in places else ()
+        if after.get(target, ()) not in {(*overlay, *layers) for layers in told}:
+            changed.append(target)
+    return changed
+
+
 def check_free(domain: Domain, target: str, path: str) -> None:
     """Raise Conflict naming the snapshots of the domain that hold the overlay at ``path``.
 

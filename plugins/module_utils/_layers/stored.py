@@ -19,6 +19,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     HeadroomError,
     NotFound,
 )
+from ansible_collections.headroom.libvirt.plugins.module_utils._storage import kinds
 from ansible_collections.headroom.libvirt.plugins.module_utils._uris import leads_here
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import storage, storage_xml
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.metadata import VolumeRef
@@ -65,6 +66,12 @@ class HostStorage:
                 existing.append(ref)
         return existing
 
+    def explain_undeletable(self, ref: VolumeRef) -> str | None:
+        """Return in words why no volume of its pool is deleted; None where that is done."""
+        pool = self.pools.get(ref.pool)
+        refusal = pool and kinds.find_refusal(pool.name, pool.type, "remove")
+        return str(refusal) if refusal else None
+
     def find_ref(self, path: str) -> VolumeRef | None:
         """Return the volume that the file at ``path`` is; None for one that is in no active pool."""
         keys = (self._by_key.get(key) for key in self.files.identify(path))
@@ -73,7 +80,7 @@ class HostStorage:
     def find_path(self, layer: Layer) -> str | None:
         """Return where a layer lies, for a volume of an inactive pool where it would; None where there is no path."""
         if layer.path is not None or not (layer.pool and layer.volume):
-            return layer.path
+            return layer.path or layer.image
         volume = self.volumes.get(VolumeRef(layer.pool, layer.volume))
         if volume is not None:
             return volume.path
@@ -85,7 +92,8 @@ class HostStorage:
         if layer.path is None and layer.pool and layer.volume:
             ref = VolumeRef(layer.pool, layer.volume)
             return ref if ref in self.volumes else None
-        return None if layer.path is None else self.find_ref(layer.path)
+        path = layer.path or layer.image
+        return None if path is None else self.find_ref(path)
 
     def is_visible(self, layer: Layer) -> bool:
         """Return whether what a layer stands on can be known: it is a volume that libvirt sees, or on a network."""

@@ -142,6 +142,9 @@ class UseIndex:
         """
         if is_appliance_volume(ref.name) and not of_appliances:
             return "it belongs to an appliance"
+        refusal = self.storage.explain_undeletable(ref)
+        if refusal is not None:
+            return refusal
         users = self.users_of(ref, without)
         if not users:
             return None

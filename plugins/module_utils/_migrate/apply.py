@@ -27,6 +27,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._interrupt import
     Stopped,
     raise_on_signals,
 )
+from ansible_collections.headroom.libvirt.plugins.module_utils._storage import kinds
 from ansible_collections.headroom.libvirt.plugins.module_utils._streaming import (
     dependency,
     export_xml,
@@ -323,7 +324,7 @@ class _Move:
         self, migration_plan: MigrationPlan, pools: tuple[Pool, ...]
     ) -> tuple[Handshake, ...] | None:
         """Try TLS, each way in which this migration will use it; None without a pool to try it with."""
-        destination_pool = next((pool.name for pool in pools if pool.holds_files), None)
+        destination_pool = next((pool.name for pool in pools if kinds.holds_files(pool.type)), None)
         if "TLS" not in migration_plan.flags or destination_pool is None:
             return None
         host = addresses.find_memory_host(self._sides.destination, migration_plan)

@@ -115,6 +115,7 @@ def tidy(sides: Endpoints, intent: Intent) -> dict[str, str]:
     """As complete(), when all is local."""
     if intent.streamed:
         _restore_definition(sides, intent)
+        _require_local(sides, intent)
         serve.stop(sides.source, intent.helper, intent.export_helper.leftover_paths)
     kept = _delete_source_files(sides, intent)
     arrived = sides.find_at_destination()
@@ -198,11 +199,33 @@ def _look_up_running(sides: Endpoints, intent: Intent) -> libvirt.virDomain:
 
 
 def _restore_definition(sides: Endpoints, intent: Intent) -> None:
-    """Give the definition on the destination the error policies back that it had before the move."""
+    """Give the definition on the destination the error policies back that it had before the move.
+
+    What its disks stood on goes: libvirt takes it out itself, but not always, and then the guest could not start again.
+    """
     domain = sides.find_at_destination()
     if domain is None or not intent.persistent or not domains.is_persistent(domain):
         return
     before = migration.read_migratable_xml(domain, inactive=True)
     after = export_xml.put_policies(before, intent.policies)
+    stale = {disk.target for disk in intent.streamed}.intersection(chain.find_remote(after))
+    if stale:
+        after = export_xml.remove_backings(after, stale)
     if after != before:
         domains.define(sides.destination, after)
+
+
+def _require_local(sides: Endpoints, intent: Intent) -> None:
+    """Raise HeadroomError unless the guest that runs and its definition need nothing of the source any more."""
+    domain = sides.find_at_destination()
+    if domain is None:
+        return
+    remote = set(chain.find_remote(domains.read_live_xml(domain)))
+    if domains.is_persistent(domain):
+        remote.update(chain.find_remote(domains.read_definition_xml(domain)))
+    remote.intersection_update(disk.target for disk in intent.streamed)
+    if remote:
+        raise HeadroomError(
+            f"the disk {', '.join(sorted(remote))} of {intent.name!r} has been pulled in, but libvirt still says that "
+            "it stands on what the source serves. Nothing is deleted there. Run the task again."
+        )

@@ -66,7 +66,8 @@ class Request:
 class SourceDisk:
     """A disk of the guest as the source has it.
 
-    ``pool`` is None for what lies in no active pool of the source, ``path`` for what is no local file or device.
+    ``pool`` is None for what lies in no active pool of the source, ``path`` for what is no local file or device;
+    ``pool_type`` is libvirt's word for the kind of pool.
     ``chain`` are the paths that it stands on; ``is_complete`` says that no part of it is still on another host.
     ``base_format`` is the declared format of what it stands on; ``obstacles`` are why it cannot be copied.
     ``layers`` is the whole chain as libvirt names it, the disk itself first, by which a change is noticed.
@@ -99,6 +100,13 @@ class SourceDisk:
     layers: tuple[str, ...] = ()
     is_own: bool = False
     looks_like: str | None = None
+    pool_type: str | None = None
+
+    @property
+    def is_device(self) -> bool:
+        """Whether its path is that of a device; in ``/dev/shm`` lie files."""
+        path = self.path or ""
+        return path.startswith("/dev/") and not path.startswith("/dev/shm/")  # noqa: S108 - a pool there is its owner's
 
     @property
     def is_written(self) -> bool:

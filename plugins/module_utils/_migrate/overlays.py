@@ -14,7 +14,7 @@ import typing as t
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Conflict
 from ansible_collections.headroom.libvirt.plugins.module_utils._layers import deletion, overlays
 from ansible_collections.headroom.libvirt.plugins.module_utils._layers.layers import read_layers
-from ansible_collections.headroom.libvirt.plugins.module_utils._virt import domains, storage
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt import domains, folders
 
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._virt.libvirt_dep import libvirt
@@ -64,7 +64,7 @@ def _refuse_off(domain: libvirt.virDomain, intent: Intent, disk: Streamed) -> No
 
 def _refuse_without_guest(sides: Endpoints, intent: Intent, disk: Streamed) -> None:
     """Raise Conflict for a guest that somebody undefined: what it wrote last is in the overlay, and nowhere else."""
-    if storage.find_volume_by_path(sides.source, disk.overlay_path) is None:
+    if folders.does_file_exist(sides.source, disk.overlay_path) is False:
         return
     raise Conflict(
         f"{intent.name!r} has gone from the source while it was being moved; its disk {disk.target} consists of "

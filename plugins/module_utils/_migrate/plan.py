@@ -17,6 +17,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     InvalidInput,
     Unsupported,
 )
+from ansible_collections.headroom.libvirt.plugins.module_utils._storage import kinds
 
 from .model import (
     Action,
@@ -145,7 +146,10 @@ def find_streaming_obstacle(disk: SourceDisk) -> str | None:
         return f"has the format {disk.format}"
     if disk.pool is None:
         return "lies in no active pool of the source"
-    if disk.path is not None and disk.path.startswith("/dev/"):
+    refusal = _find_refusal(disk)
+    if refusal is not None:
+        return f"cannot be frozen under an overlay beside it: {refusal.detail}"
+    if disk.is_device:
         return "is a block device"
     # what serves it would know nothing of a server and its password that only the guest's definition names; a part that
     # is still on another host is pulled in first
@@ -153,6 +157,13 @@ def find_streaming_obstacle(disk: SourceDisk) -> str | None:
     if far:
         return f"stands on {far[0]}, which is no file of its host"
     return None
+
+
+def _find_refusal(disk: SourceDisk) -> kinds.PoolRefusal | None:
+    """Return why no disk of its pool is streamed; None where that is done, and for one that lies in no pool."""
+    if disk.pool is None or disk.pool_type is None:
+        return None
+    return kinds.find_refusal(disk.pool, disk.pool_type, "move out streaming")
 
 
 def _choose_actions(
@@ -333,8 +344,9 @@ def check_streamable(plan: MigrationPlan) -> None:
     for disk in plan.disks_to_stream:
         why = find_streaming_obstacle(sources[disk.target])
         if why:
+            refusal = _find_refusal(sources[disk.target])
             raise Unsupported(
                 f"mode: streaming is not possible: the disk {disk.target} of {plan.guest.name!r} {why}. "
-                "Write mode: precopy.",
+                f"{'Write mode: precopy.' if refusal is None else refusal.remedy}",
                 disk=disk.target,
             )

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import itertools
 import typing as t
 from urllib.parse import urlsplit
 
@@ -45,7 +46,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._waiter import (
 from . import finish, overlays, settlement, severance, volumes
 from .endpoints import Endpoints, find_domain, read_state
 from .intent import read_intent
-from .situation import Ends
+from .situation import Ends, has_switched
 
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._journal.journal import (
@@ -118,6 +119,11 @@ class MigrationRecovery:
         """Take a migration back whose guest is still on its source; raises HasSwitchedOver for one that has moved."""
         with self._open_ends(record) as ends:
             rule = self._stop_migration(ends)
+            if rule.acts == ("tell",) and _is_tidied(ends):
+                raise HasSwitchedOver(
+                    f"{ends.intent.name!r} has moved to {ends.intent.destination_uri}, and has gone on from there. "
+                    "That is not taken back. Resume the transaction",
+                )
             if rule.course == "forward":
                 if (
                     "start destination" in rule.acts
@@ -372,18 +378,29 @@ def find_made_volumes(record: Record) -> list[VolumeRef]:
 def _is_tidied(ends: Ends) -> bool:
     """Return whether the guest has gone on from the destination, and whoever saw to that has tidied the source.
 
-    Its metadata say there what it takes, so that another task, with another journal, may have moved or removed it.
+    Its metadata say there what it takes, so that another task, with another journal, may have moved or removed it. It
+    may even have come home.
     """
     intent = ends.intent
     if ends.source is None or ends.destination is None or not intent.token:
         return False
     sides = ends.sides
-    is_gone = sides.find_at_destination() is None and sides.find_at_source() is None
+    domain = sides.find_at_source()
     return (
-        is_gone
+        sides.find_at_destination() is None
+        and (domain is None or _has_come_home(domain, ends))
         and domains.find(ends.source, intent.helper) is None
         and not dependency.find_remains(ends.source, intent.token).files
     )
+
+
+def _has_come_home(domain: libvirt.virDomain, ends: Ends) -> bool:
+    """Return whether the source's guest is not the one that was left there: that one stands on this move's overlays."""
+    overlay_paths = {disk.overlay_path for disk in ends.intent.streamed}
+    layers = itertools.chain.from_iterable(
+        chain.read_chains(domains.read_live_xml(domain)).values()
+    )
+    return bool(overlay_paths) and has_switched(ends.record) and overlay_paths.isdisjoint(layers)
 
 
 def find_made_files(record: Record, intent: Intent) -> list[str]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import posixpath
 import typing as t
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._virt.storage_xml import FILE_POOLS
+from ansible_collections.headroom.libvirt.plugins.module_utils._storage import kinds
 
 from .model import Finding
 from .xml import NVRAM
@@ -75,6 +75,8 @@ def _judge_moved(disk: DiskPlan, source: SourceDisk, plan: MigrationPlan, facts:
     where = f"{disk.target} ({disk.source_path})"
     fault = (
         _judge_source(where, source)
+        or _judge_kind(where, source, plan)
+        or _judge_destination_kind(where, disk, source, plan, facts)
         or _judge_place(where, disk, facts)
         or _judge_base(where, disk, source, plan, facts)
     )
@@ -94,6 +96,36 @@ def _judge_source(where: str, source: SourceDisk) -> Finding | None:
     )
 
 
+def _judge_kind(where: str, source: SourceDisk, plan: MigrationPlan) -> Finding | None:
+    """Judge whether disks of its pool are copied to another host, or a device that lies in one of files or in none."""
+    if source.pool is not None and source.pool_type is not None:
+        operation = kinds.name_operation("move out", plan.mode)
+        refusal = kinds.find_refusal(source.pool, source.pool_type, operation)
+        if refusal is not None:
+            return _fail(f"{where}: {refusal.detail}", refusal.remedy)
+    if source.is_device and plan.mode == "offline":
+        return _fail(
+            f"{where}: it is a block device, which does not tell when it was written to last",
+            "Start the guest, and move it while it runs.",
+        )
+    return None
+
+
+def _judge_destination_kind(
+    where: str, disk: DiskPlan, source: SourceDisk, plan: MigrationPlan, facts: Facts
+) -> Finding | None:
+    """Judge whether disks are copied into the destination's pool; one that both hosts have needs no copy."""
+    pool = next((pool for pool in facts.pools if pool.name == disk.pool), None)
+    operation = kinds.name_operation("move in", plan.mode)
+    refusal = None if pool is None else kinds.find_refusal(pool.name, pool.type, operation)
+    if refusal is None:
+        return None
+    remedy = refusal.remedy
+    if source.exists_there:
+        remedy = f"If both hosts have that very volume, write copy_storage: none. Else: {remedy}"
+    return _fail(f"{where}: at the destination {refusal.detail}", remedy)
+
+
 def _judge_place(where: str, disk: DiskPlan, facts: Facts) -> Finding | None:
     if disk.pool is None and disk.target == NVRAM:
         return _judge_settings(where, disk, facts)
@@ -101,13 +133,6 @@ def _judge_place(where: str, disk: DiskPlan, facts: Facts) -> Finding | None:
         return _fail(
             f"{where}: the destination has no active pool at {posixpath.dirname(disk.source_path)}",
             "Define one there, or write destination_pool.",
-        )
-    pool = next((pool for pool in facts.pools if pool.name == disk.pool), None)
-    if pool is not None and not pool.holds_files:
-        return _fail(
-            f"{where}: the volumes of the destination's pool {pool.name!r}, which is of the type {pool.type!r}, are "
-            "not files",
-            f"Write destination_pool: one of the types {', '.join(sorted(FILE_POOLS))}.",
         )
     if disk.destination_path in facts.volumes:
         return _fail(

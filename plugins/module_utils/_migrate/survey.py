@@ -118,12 +118,13 @@ def _read_disk(
 ) -> SourceDisk:
     path = disk.source
     if disk.pool and disk.volume:
-        pool = storage.look_up_pool(source, disk.pool)
-        path = storage.read_volume_path(storage.look_up_volume(pool, disk.volume))
+        named_pool = storage.look_up_pool(source, disk.pool)
+        path = storage.read_volume_path(storage.look_up_volume(named_pool, disk.volume))
     volume = None if path is None else storage.find_volume_by_path(source, path)
     read = storage_xml.Volume("") if volume is None else storage.read_volume(volume)
     size = domains.read_block_size(domain, disk.target) if path else None
     exists_there = path is not None and storage.find_volume_by_path(destination, path) is not None
+    pool = None if volume is None else storage.read_pool(storage.look_up_pool_of(volume))
     chain = tuple(map(str, lower))
     base, same = _find_base(destination, chain)
     image_format, head = disk.format or "raw", _read_head(volume)
@@ -135,7 +136,8 @@ def _read_disk(
         format=image_format,
         capacity_bytes=size.capacity_bytes if size else read.capacity_as(image_format),
         allocation_bytes=size.allocation_bytes if size else read.allocation_bytes,
-        pool=None if volume is None else storage.look_up_pool_of(volume).name(),
+        pool=None if pool is None else pool.name,
+        pool_type=None if pool is None else pool.type,
         chain=chain,
         readonly=disk.readonly,
         shareable=disk.shareable,
@@ -248,7 +250,10 @@ def _find_base(destination: Connection, chain: tuple[str, ...]) -> tuple[str | N
 
 
 class _SharedStorage:
-    """Proves that a pool is the same storage on both hosts: a volume made on one is seen by the other."""
+    """Proves that a pool is the same storage on both hosts.
+
+    A volume made on one is seen by the other; or both name the same storage of the network, where that is the proof.
+    """
 
     def __init__(self, source: Connection, destination: Connection) -> None:
         self._source = source
@@ -256,13 +261,24 @@ class _SharedStorage:
         self._proven: dict[str, bool] = {}
 
     def proves(self, volume: libvirt.virStorageVol) -> bool:
-        """Return whether the destination sees what is made beside ``volume``; made once a pool, and removed."""
+        """Return whether what the destination has at the path of ``volume`` is that one; found out once a pool."""
         pool = storage.look_up_pool_of(volume)
         if pool.name() not in self._proven:
-            self._proven[pool.name()] = self._try(pool)
+            described = storage.read_pool(pool)
+            proofs = {"probe": self._probe, "source": self._compare}
+            proof = proofs.get(described.sharing)
+            self._proven[described.name] = proof is not None and proof(pool)
         return self._proven[pool.name()]
 
-    def _try(self, pool: libvirt.virStoragePool) -> bool:
+    def _compare(self, pool: libvirt.virStoragePool) -> bool:
+        """Return whether an active pool of the destination names the same storage."""
+        described = storage.read_pool(pool)
+        others = filter(storage.is_active, storage.list_pools(self._destination))
+        return described.source is not None and any(
+            storage.read_pool(other).source == described.source for other in others
+        )
+
+    def _probe(self, pool: libvirt.virStoragePool) -> bool:
         name = f"headroom-probe.{secrets.token_hex(8)}"
         new = storage_xml.NewVolume(name, capacity_bytes=512, format="raw")
         try:

@@ -17,10 +17,24 @@ import dataclasses
 import posixpath
 import typing as t
 
-from .affinity import Affinities, find_groups
-from .model import HostView, InFlight, Move, PlacementGuest, PlacementPolicy, PlacementPool
+from ansible_collections.headroom.libvirt.plugins.module_utils._storage import kinds
+from ansible_collections.headroom.libvirt.plugins.module_utils._storage.identity import identify
 
-PoolId = tuple[str, str]
+from .affinity import Affinities, find_groups
+from .model import (
+    HostView,
+    InFlight,
+    Move,
+    PlacementDisk,
+    PlacementGuest,
+    PlacementPolicy,
+    PlacementPool,
+)
+
+if t.TYPE_CHECKING:
+    from ansible_collections.headroom.libvirt.plugins.module_utils._storage.identity import (
+        PoolKey,
+    )
 
 
 @dataclasses.dataclass
@@ -45,7 +59,7 @@ class Cluster:
 
     A guest that two hosts have is where it runs; it counts on both. So does one on its way, which ``arriving`` has with
     its destination. Disks are counted where they go to and not taken off where they come from, since they are removed
-    there only after all is over.
+    there only after all is over. What goes into a pool that several hosts have is missing for each of them.
     """
 
     def __init__(
@@ -63,7 +77,14 @@ class Cluster:
         self.arriving: dict[str, str] = {}
         self._promised: dict[str, HostShare] = collections.defaultdict(HostShare)
         self._running: dict[str, HostShare] = collections.defaultdict(HostShare)
-        self._taken: collections.Counter[PoolId] = collections.Counter()
+        self._taken: collections.Counter[PoolKey] = collections.Counter()
+        self._least_free: dict[PoolKey, int] = {}
+        for host in self.hosts.values():
+            for pool in host.pools:
+                key = self._identify(host, pool)
+                self._least_free[key] = min(
+                    pool.free_bytes, self._least_free.get(key, pool.free_bytes)
+                )
         for host in self.hosts.values():
             for guest in host.guests:
                 self._see(host.name, guest)
@@ -186,7 +207,7 @@ class Cluster:
     def list_shortages(self, guests: t.Sequence[PlacementGuest], host: HostView) -> list[str]:
         """Return what ``host`` lacks for the guests together, in words; nothing if they fit."""
         share, shortages = HostShare(), [] if guests else ["nobody is to come"]
-        space: collections.Counter[PoolId] = collections.Counter()
+        space: collections.Counter[PoolKey] = collections.Counter()
         for guest in guests:
             if guest.running or self.policy.count_stopped:
                 share.add(guest)
@@ -222,15 +243,26 @@ class Cluster:
         return max(_divide(vcpus, host.vcpus), _divide(memory, host.memory_bytes))
 
     def measure_pool_free(self, host: HostView, pool: PlacementPool) -> int:
-        """Return the bytes that may still be written into a pool."""
-        return (
-            pool.free_bytes - self._taken[(host.name, pool.name)] - self.policy.pool_reserve_bytes
-        )
+        """Return the bytes that may still be written into a pool, by whichever of its hosts has the least of it."""
+        key = self._identify(host, pool)
+        return self._least_free[key] - self._taken[key] - self.policy.pool_reserve_bytes
 
-    def _list_lacking_space(self, space: t.Mapping[PoolId, int], host: HostView) -> list[str]:
+    def find_shared(self, host: HostView, pool: PlacementPool) -> PoolKey | None:
+        """Return what identifies a pool that other hosts may have too; None for the host's own."""
+        is_shared = pool.source is not None or pool.name in self.policy.shared_pools
+        return self._identify(host, pool) if is_shared else None
+
+    def _identify(self, host: HostView, pool: PlacementPool) -> PoolKey:
+        is_declared = pool.name in self.policy.shared_pools
+        return identify(host.name, pool.name, pool.source, is_declared=is_declared)
+
+    def _list_lacking_space(self, space: t.Mapping[PoolKey, int], host: HostView) -> list[str]:
         sentences = []
         for pool in host.pools:
-            needed, free = space.get((host.name, pool.name), 0), self.measure_pool_free(host, pool)
+            needed, free = (
+                space.get(self._identify(host, pool), 0),
+                self.measure_pool_free(host, pool),
+            )
             # One that is below its reserve already is nothing to a guest without a disk there.
             if needed > max(free, 0):
                 sentences.append(
@@ -240,9 +272,9 @@ class Cluster:
 
     def _need_space(
         self, guest: PlacementGuest, host: HostView
-    ) -> tuple[collections.Counter[PoolId], list[str]]:
+    ) -> tuple[collections.Counter[PoolKey], list[str]]:
         """Return the bytes that the guest takes of each pool of ``host``, and what ``host`` does not have at all."""
-        space: collections.Counter[PoolId] = collections.Counter()
+        space: collections.Counter[PoolKey] = collections.Counter()
         missing = sorted(set(guest.networks) - host.networks)
         problems = [f"has no active network {name}" for name in missing]
         lacking = set() if host.cards is None else set(guest.bridges) - host.cards
@@ -256,7 +288,10 @@ class Cluster:
                 pool_name = self.policy.destination_pool or f"at {posixpath.dirname(disk.path)}"
                 problems.append(f"has no running pool {pool_name} for {disk.target}")
             else:
-                space[(host.name, pool.name)] += disk.bytes + (
+                refusal = _find_refusal(guest, disk, source, pool)
+                if refusal is not None:
+                    problems.append(f"takes no {disk.target}: {refusal.detail}")
+                space[self._identify(host, pool)] += disk.bytes + (
                     0 if disk.base in host.bases else disk.base_bytes
                 )
         return space, problems
@@ -279,6 +314,22 @@ class Cluster:
             elif pool.path == posixpath.dirname(path):
                 return pool
         return None
+
+
+def _find_refusal(
+    guest: PlacementGuest, disk: PlacementDisk, source: HostView | None, pool: PlacementPool
+) -> kinds.PoolRefusal | None:
+    """Return why a disk is not moved from its pool into ``pool``; None where it is, or where hosts tell no types."""
+    mode = "precopy" if guest.running else "offline"
+    pools = () if source is None else source.pools
+    own_type = next((own.type for own in pools if own.name == disk.pool), None)
+    ends = (("move out", disk.pool, own_type), ("move in", pool.name, pool.type))
+    refusals = (
+        kinds.find_refusal(name, pool_type, kinds.name_operation(direction, mode))
+        for direction, name, pool_type in ends
+        if name is not None and pool_type is not None
+    )
+    return next(filter(None, refusals), None)
 
 
 def build_move(cluster: Cluster, guest: PlacementGuest, destination: str, reason: str) -> Move:

@@ -57,12 +57,16 @@ class PlacementGuest:
 
 @dataclasses.dataclass(frozen=True)
 class PlacementPool:
-    """A pool that runs. ``source`` names storage that other hosts may have too; None for the host's own."""
+    """A pool that runs. ``source`` names storage that other hosts may have too; None for the host's own.
+
+    ``type`` is libvirt's word for its kind, where its host tells that.
+    """
 
     name: str
     path: str | None
     free_bytes: int
     source: str | None = None
+    type: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)

@@ -309,6 +309,7 @@ def _read_pool(pool: Value) -> PlacementPool:
         path=pool["path"].read_optional(Value.require_text),
         free_bytes=pool["available_bytes"].require_count(),
         source=pool["source"].read_optional(Value.require_text),
+        type=pool["type"].read_optional(Value.require_text),
     )
 
 

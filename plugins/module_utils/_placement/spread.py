@@ -18,9 +18,15 @@ import dataclasses
 import fnmatch
 import typing as t
 
+from ansible_collections.headroom.libvirt.plugins.module_utils._storage import kinds
+
 from .cluster import Cluster
 
 if t.TYPE_CHECKING:
+    from ansible_collections.headroom.libvirt.plugins.module_utils._storage.identity import (
+        PoolKey,
+    )
+
     from .model import AffinityRule, HostView, InFlight, PlacementPolicy
 
 Options = t.Mapping[str, t.Any]
@@ -68,7 +74,8 @@ class HostRoom:
     counted as taken; below zero where more is promised than there is), ``running`` what the running guests of any
     fleet hold. One that is ``closed`` is in maintenance. ``claimable`` is what lesser fleets would give up beside.
     The fleet wakes its own machines within ``wakeable``; None where their room is kept for them. One that
-    ``takes_clones`` has what they need.
+    ``takes_clones`` has what they need. ``storage`` identifies the pool of the clones where other hosts may have it
+    too, so that what one of them takes there is missing for all; None for the host's own.
     """
 
     name: str
@@ -79,6 +86,7 @@ class HostRoom:
     claimable: Size = Size()
     wakeable: Size | None = None
     takes_clones: bool = True
+    storage: PoolKey | None = None
 
     def claim(self) -> HostRoom:
         """Return the host as it is once lesser fleets have given up all that they would."""
@@ -104,14 +112,65 @@ class Placement:
 _NO_LIMIT: t.Final = 1_000_000
 
 
+# What a pool has whose clones take nothing of it at first, as long as it has anything beside its reserve.
+_PLENTY_BYTES: t.Final = 1 << 60
+
+
+@dataclasses.dataclass
+class _SharedPool:
+    """A pool that several hosts have, counted in clones."""
+
+    room: int
+
+
 @dataclasses.dataclass
 class _Space:
-    """A host while clones are being placed, everything counted in clones."""
+    """A host while clones are being placed, everything counted in clones.
+
+    With a shared ``pool`` its ``room`` is that of CPU and memory alone: a lost host's guests find their disks there.
+    """
 
     name: str
     members: int
     room: int
     to_evacuate: int
+    pool: _SharedPool | None = None
+
+    @property
+    def fits(self) -> int:
+        """How many clones more it takes."""
+        return self.room if self.pool is None else min(self.room, self.pool.room)
+
+
+def measure_clone_room(free_bytes: int, pool_type: str | None) -> int:
+    """Return the bytes that a pool, with ``free_bytes`` beside its reserve, has for clones."""
+    kind = None if pool_type is None else kinds.find_kind(pool_type)
+    if kind is not None and kind.clones_begin_empty:
+        return _PLENTY_BYTES if free_bytes > 0 else 0
+    return max(0, free_bytes)
+
+
+def fill(rooms: t.Sequence[HostRoom], hosts: t.Sequence[str], size: Size) -> list[HostRoom]:
+    """Return the rooms with a clone of ``size`` on each of ``hosts``, where a name may be there more than once."""
+    storages = {room.name: room.storage for room in rooms}
+    filled = []
+    for room in rooms:
+        count = hosts.count(room.name)
+        in_pool = sum(_is_same_pool(room, name, storages.get(name)) for name in hosts)
+        taken = Size(size.vcpus * count, size.memory_bytes * count)
+        filled.append(
+            dataclasses.replace(
+                room,
+                free=room.free - dataclasses.replace(taken, disk_bytes=size.disk_bytes * in_pool),
+                running=room.running + taken,
+                members=room.members + count,
+            )
+        )
+    return filled
+
+
+def _is_same_pool(room: HostRoom, host: str, storage: PoolKey | None) -> bool:
+    return host == room.name if room.storage is None else room.storage == storage
 
 
 def spread(
@@ -129,7 +188,7 @@ def spread(
     ``n_plus_one``, a clone is only placed while whatever runs on any one host would still fit on the others together.
     ``pack`` fills the hosts that the fleet is on already before it takes others. No host gets more than ``most``.
     """
-    spaces = [_measure_space(host, size) for host in hosts]
+    spaces = _measure_spaces(hosts, size)
     placed: list[str] = []
     while len(placed) < count:
         space = _choose_space(
@@ -148,10 +207,26 @@ def spread(
     )
 
 
-def _measure_space(host: HostRoom, size: Size) -> _Space:
+def _measure_spaces(hosts: t.Sequence[HostRoom], size: Size) -> list[_Space]:
+    pools: dict[PoolKey, _SharedPool] = {}
+    disk = Size(disk_bytes=size.disk_bytes)
+    for host in hosts:
+        if host.storage is not None:
+            count = host.free.count_fits(disk)
+            pool = pools.setdefault(host.storage, _SharedPool(count))
+            # hosts look at different moments: what is certain is the least
+            pool.room = min(pool.room, count)
+    return [
+        _measure_space(host, size, None if host.storage is None else pools[host.storage])
+        for host in hosts
+    ]
+
+
+def _measure_space(host: HostRoom, size: Size, pool: _SharedPool | None) -> _Space:
     evacuees = dataclasses.replace(host.running, disk_bytes=0)
-    room = 0 if host.closed else host.free.count_fits(size)
-    return _Space(host.name, host.members, room, _count_clones(evacuees, size))
+    own_size = size if pool is None else dataclasses.replace(size, disk_bytes=0)
+    room = 0 if host.closed else host.free.count_fits(own_size)
+    return _Space(host.name, host.members, room, _count_clones(evacuees, size), pool)
 
 
 def _count_clones(taken: Size, size: Size) -> int:
@@ -167,7 +242,7 @@ def _choose_space(
     for space in sorted(
         open_to, key=lambda space: (sign * space.members, sign * -space.room, space.name)
     ):
-        if space.room > 0 and (not n_plus_one or _survives_a_loss(spaces, space)):
+        if space.fits > 0 and (not n_plus_one or _survives_a_loss(spaces, space)):
             return space
     return None
 
@@ -185,6 +260,8 @@ def _take(space: _Space) -> None:
     space.members += 1
     space.room -= 1
     space.to_evacuate += 1
+    if space.pool is not None:
+        space.pool.room -= 1
 
 
 def _describe_shortage(
@@ -192,7 +269,7 @@ def _describe_shortage(
 ) -> str:
     if not hosts:
         return "no host that answers can take clones"
-    roomy = [space for space in spaces if space.room > 0]
+    roomy = [space for space in spaces if space.fits > 0]
     if most is not None and roomy and all(space.members >= most for space in roomy):
         return f"hosts with room have {most} of the fleet's machines already (rule.max_per_host)"
     if roomy:
@@ -206,8 +283,8 @@ def _describe_shortage(
 def _describe_scarcity(host: HostRoom, space: _Space, size: Size) -> str:
     if host.closed:
         return "it is in maintenance"
-    taken = host.free.count_fits(size) - space.room
-    if taken:
+    taken = host.free.count_fits(size) - space.fits
+    if taken > 0:
         return f"this plan takes the last room for {taken}"
     parts = (
         (host.free.vcpus, size.vcpus, "vCPUs"),
@@ -256,17 +333,19 @@ def describe_placement(placement: Placement, silent: t.Sequence[str]) -> dict[st
 
 def _read_room(cluster: Cluster, host: HostView, clones: Options) -> HostRoom:
     free, running = cluster.free(host), cluster.get_running(host)
-    space = [
-        cluster.measure_pool_free(host, pool) for pool in host.pools if pool.name == clones["pool"]
-    ]
+    pool = next((pool for pool in host.pools if pool.name == clones["pool"]), None)
+    space = (
+        0 if pool is None else measure_clone_room(cluster.measure_pool_free(host, pool), pool.type)
+    )
     return HostRoom(
         name=host.name,
-        free=Size(max(0, free.vcpus), max(0, free.memory_bytes), max(0, *space, 0)),
+        free=Size(max(0, free.vcpus), max(0, free.memory_bytes), space),
         members=sum(guest.fleet == clones["fleet"] for guest in cluster.list_guests(host.name))
         if clones["fleet"]
         else 0,
         running=Size(running.vcpus, running.memory_bytes),
         closed=host.maintenance is not None,
+        storage=None if pool is None else cluster.find_shared(host, pool),
     )
 
 

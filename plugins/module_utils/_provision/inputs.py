@@ -38,7 +38,9 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import In
 from ansible_collections.headroom.libvirt.plugins.module_utils._placement.spread import (
     HostRoom,
     Size,
+    measure_clone_room,
 )
+from ansible_collections.headroom.libvirt.plugins.module_utils._storage.identity import identify
 from ansible_collections.headroom.libvirt.plugins.module_utils._text import join_names
 from ansible_collections.headroom.libvirt.plugins.module_utils._times import (
     LATEST_SECONDS,
@@ -56,6 +58,11 @@ from .calibration import (
 )
 from .model import RUNNING, Member, Observation
 
+if t.TYPE_CHECKING:
+    from ansible_collections.headroom.libvirt.plugins.module_utils._storage.identity import (
+        PoolKey,
+    )
+
 _SAMPLE: t.Final = "Hand in what headroom.libvirt.demand_sample returned on the host, or null if it did not answer."
 _LEFT_OUT: t.Final = "it has no part in this run"
 _FACTS: t.Final = "Hand in the `host` that headroom.libvirt.host_info returned on the host, or null if it did not answer."  # noqa: E501
@@ -63,12 +70,17 @@ _FACTS: t.Final = "Hand in the `host` that headroom.libvirt.host_info returned o
 
 @dataclasses.dataclass(frozen=True)
 class MachineSize:
-    """What is known of one clone's size before it is made; None where only its appliance knows."""
+    """What is known of one clone's size before it is made; None where only its appliance knows.
+
+    Of its ``pool`` the reserve is left alone; ``pool_is_shared`` says that the pools of this name are one.
+    """
 
     vcpus: int | None = None
     memory_bytes: int | None = None
     disk_bytes: int = 0
     pool: str = "default"
+    pool_reserve_bytes: int = 0
+    pool_is_shared: bool = False
 
 
 def observe(
@@ -429,19 +441,38 @@ def _read_room(
     name: str, facts: Value, clone: MachineSize, members: t.Iterable[Member]
 ) -> HostRoom:
     free, running = facts["free"], facts["committed"]["running"]
-    pool = free["pools"][clone.pool] if clone.disk_bytes else None
+    disk_bytes, storage = _read_pool(name, facts, clone) if clone.disk_bytes else (0, None)
     overdraft = _read_overdraft(facts)
     return HostRoom(
         name=name,
         free=Size(
             vcpus=free["vcpus"].require_count() - overdraft.vcpus,
             memory_bytes=free["memory_bytes"].require_count() - overdraft.memory_bytes,
-            disk_bytes=0 if pool is None or pool.value is None else pool.require_count(),
+            disk_bytes=disk_bytes,
         ),
         members=sum(member.host == name for member in members),
         running=Size(running["vcpus"].require_count(), running["memory_bytes"].require_count()),
         closed=_is_closed(facts),
+        storage=storage,
     )
+
+
+def _read_pool(host: str, facts: Value, clone: MachineSize) -> tuple[int, PoolKey | None]:
+    """Return the bytes for clones in their pool, and what identifies it where other hosts may have it too."""
+    free = facts["free"]["pools"][clone.pool]
+    if free.value is None:
+        return 0, None
+    rows = [] if facts["pools"].value is None else facts["pools"].require_items()
+    row = next((row for row in rows if row["name"].value == clone.pool), None)
+    kind, source = (
+        (None, None)
+        if row is None
+        else (row[name].read_optional(Value.require_text) for name in ("type", "source"))
+    )
+    room = measure_clone_room(free.require_count() - clone.pool_reserve_bytes, kind)
+    if source is None and not clone.pool_is_shared:
+        return room, None
+    return room, identify(host, clone.pool, source, is_declared=clone.pool_is_shared)
 
 
 def _read_overdraft(facts: Value) -> Size:

@@ -76,6 +76,8 @@ ARGUMENTS: t.Final = ArgumentSpec(
         "machine": {"type": "dict", "default": {}, "options": MACHINE},
         "now": {"type": "float"},
         "gone": {"type": "list", "elements": "str", "default": []},
+        "pool_reserve": {"type": "str", "default": "1GiB"},
+        "shared_pools": {"type": "list", "elements": "str", "default": []},
         "expected_digest": {"type": "str"},
         "forecast_state": {"type": "path"},
         "forecasts": {"type": "list", "elements": "raw"},
@@ -124,11 +126,16 @@ class PlanRequest:
 def read_request(params: t.Mapping[str, t.Any]) -> PlanRequest:
     """Return what the options ask for, with the clock's time where they name none; raises InvalidInput."""
     now = params["now"]
+    clone = dataclasses.replace(
+        read_size(params["machine"]),
+        pool_reserve_bytes=parse_size("pool_reserve", params["pool_reserve"]),
+        pool_is_shared=params["machine"]["pool"] in params["shared_pools"],
+    )
     return PlanRequest(
         fleet=check_name("fleet", params["fleet"]),
         rule=read_rule(params["rule"]),
         hosts=params["hosts"],
-        clone=read_size(params["machine"]),
+        clone=clone,
         now=time.time() if now is None else check_moment("now", now),
         gone=tuple(params["gone"]),
         **{name: params[name] for name in ("expected_digest", "forecasts", "parked_forecasts")},

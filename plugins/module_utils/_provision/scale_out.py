@@ -18,6 +18,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._placement.spread
     HostRoom,
     Placement,
     Size,
+    fill,
     spread,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._text import (
@@ -117,7 +118,7 @@ def _place(observed: Observation, rule: Rule, count: int, needed: int) -> Placem
     placed = _spread(rooms, observed.size, count, rule)
     if len(placed.hosts) >= needed or all(room.claimable == Size() for room in rooms):
         return placed
-    claimed = [_fill(room, placed.hosts.count(room.name), observed.size).claim() for room in rooms]
+    claimed = [room.claim() for room in fill(rooms, placed.hosts, observed.size)]
     more = _spread(claimed, observed.size, needed - len(placed.hosts), rule)
     hosts = placed.hosts + more.hosts
     return Placement(hosts, count - len(hosts), more.shortage or placed.shortage)
@@ -131,17 +132,6 @@ def _spread(rooms: t.Sequence[HostRoom], size: Size, count: int, rule: Rule) -> 
         n_plus_one=rule.n_plus_one,
         pack=rule.spread == "pack",
         most=rule.max_per_host,
-    )
-
-
-def _fill(room: HostRoom, count: int, size: Size) -> HostRoom:
-    """Return the room with so many clones on it."""
-    taken = sum([size] * count, Size())
-    return dataclasses.replace(
-        room,
-        free=room.free - taken,
-        running=room.running + dataclasses.replace(taken, disk_bytes=0),
-        members=room.members + count,
     )
 
 

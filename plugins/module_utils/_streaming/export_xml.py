@@ -221,12 +221,14 @@ def _build_source(export: Export) -> etree._Element:
     return source
 
 
-def remove_backings(domain_xml: str) -> str:
-    """Return the domain with disks that stand on nothing."""
+def remove_backings(domain_xml: str, targets: t.Collection[str] | None = None) -> str:
+    """Return the domain with disks that stand on nothing: all of them, or those of ``targets``."""
     root = parse_element(domain_xml)
     for disk in root.iterfind("devices/disk"):
-        for backing in disk.findall("backingStore"):
-            disk.remove(backing)
+        target = disk.find("target")
+        if targets is None or (target is not None and target.get("dev") in targets):
+            for backing in disk.findall("backingStore"):
+                disk.remove(backing)
     return serialise(root)
 
 

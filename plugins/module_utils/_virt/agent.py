@@ -5,7 +5,7 @@
 # Note that this module_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""Run a program in a guest through its agent, or read its clock.
+"""Run a program in a guest through its agent, freeze its file systems, or read its clock.
 
 What the agent answers is the guest's word, and only read as numbers: ``parse_facts``, ``parse_time`` and
 ``parse_exit_code`` are pure, and raise HeadroomError for what no agent answers.
@@ -85,6 +85,26 @@ def read_time(domain: domains.Domain) -> int:
     """
     require_libvirt_qemu()
     return parse_time(domain.name(), _send(domain, "guest-get-time"))
+
+
+def is_frozen(domain: domains.Domain) -> bool:
+    """Return whether the guest's agent has frozen its file systems, for whomever."""
+    require_libvirt_qemu()
+    return bool(_parse_return(_send(domain, "guest-fsfreeze-status")) == "frozen")
+
+
+def freeze(domain: domains.Domain) -> None:
+    """Have the agent write down and freeze the guest's file systems."""
+    domains.bound_agent(domain)
+    with translate_errors(f"freeze the file systems of {domain.name()!r}"):
+        domain.fsFreeze()
+
+
+def thaw(domain: domains.Domain) -> None:
+    """Have the agent let the guest write to its file systems again; nothing happens to those that are not frozen."""
+    domains.bound_agent(domain)
+    with translate_errors(f"thaw the file systems of {domain.name()!r}"):
+        domain.fsThaw()
 
 
 def _ask(domain: domains.Domain, command: str, **arguments: t.Any) -> dict[str, t.Any]:

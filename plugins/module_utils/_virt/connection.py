@@ -150,6 +150,8 @@ def _map_codes() -> dict[int, type[HeadroomError]]:
         libvirt.VIR_ERR_NO_STORAGE_VOL: NotFound,
         libvirt.VIR_ERR_NO_NETWORK: NotFound,
         libvirt.VIR_ERR_NO_DOMAIN_METADATA: NotFound,
+        libvirt.VIR_ERR_NO_NWFILTER: NotFound,
+        libvirt.VIR_ERR_NO_SECRET: NotFound,
         libvirt.VIR_ERR_DOM_EXIST: Conflict,
         libvirt.VIR_ERR_STORAGE_VOL_EXIST: Conflict,
         libvirt.VIR_ERR_OPERATION_TIMEOUT: TimedOut,

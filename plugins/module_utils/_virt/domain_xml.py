@@ -34,7 +34,10 @@ _NOTHING: t.Final[dict[str, str]] = {}  # the attributes of an element that is n
 
 
 class Disk(t.NamedTuple):
-    """One ``<disk>``. ``source`` is a path; ``pool`` and ``volume`` are set where the source is a volume."""
+    """One ``<disk>``. ``source`` is a path; ``pool`` and ``volume`` are set where the source is a volume.
+
+    ``image`` is POOL/NAME of one in Ceph, whose cluster ``monitors`` name.
+    """
 
     target: str
     bus: str | None = None
@@ -48,6 +51,8 @@ class Disk(t.NamedTuple):
     shareable: bool = False
     alias: str | None = None
     cache: str | None = None
+    image: str | None = None
+    monitors: tuple[str, ...] = ()
 
 
 class Interface(t.NamedTuple):
@@ -144,6 +149,7 @@ def read_nvram(element: etree._Element | None) -> str | None:
 def _read_disk(element: etree._Element) -> Disk:
     parts = map_children(element)
     source, target = parts.get("source", _NOTHING), parts.get("target", _NOTHING)
+    in_ceph = source.get("protocol") == "rbd"
     return Disk(
         target=target.get("dev", ""),
         bus=target.get("bus"),
@@ -157,7 +163,13 @@ def _read_disk(element: etree._Element) -> Disk:
         shareable="shareable" in parts,
         alias=read_attribute(parts.get("alias"), "name") or None,
         cache=read_attribute(parts.get("driver"), "cache") or None,
+        image=source.get("name") if in_ceph else None,
+        monitors=_read_hosts(parts.get("source")) if in_ceph else (),
     )
+
+
+def _read_hosts(source: etree._Element | None) -> tuple[str, ...]:
+    return tuple(host.get("name", "") for host in iterate_children(source, "host"))
 
 
 def _read_interface(element: etree._Element) -> Interface:

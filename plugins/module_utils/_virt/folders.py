@@ -97,11 +97,17 @@ def does_folder_exist(connection: Connection, folder: str) -> bool | None:
 
 @contextlib.contextmanager
 def open_folders(connection: Connection, paths: t.Iterable[str]) -> t.Iterator[None]:
-    """While this lasts, the files at ``paths`` are volumes, also those whose folder no pool has."""
+    """While this lasts, the files at ``paths`` are volumes, also those that no pool has, or has not seen yet."""
+    paths = list(paths)
     with contextlib.ExitStack() as stack:
-        for folder in sorted({posixpath.dirname(path) for path in paths}):
-            if find_pool(connection, folder) is None:
+        for folder in sorted(set(map(posixpath.dirname, paths))):
+            pool = find_pool(connection, folder)
+            if pool is None:
                 stack.enter_context(open_folder(connection, folder))
+                continue
+            inside = [path for path in paths if posixpath.dirname(path) == folder]
+            if any(storage.find_volume_by_path(connection, path) is None for path in inside):
+                storage.try_to_refresh(pool)
         yield
 
 

@@ -20,12 +20,14 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
 )
 
 from . import capabilities, node_xml
-from .connection import Connection, translate_errors
+from .connection import Connection, translate_error, translate_errors
 from .element_xml import parse_element
 from .libvirt_dep import libvirt
 
 if t.TYPE_CHECKING:
     from ansible_collections.headroom.libvirt.plugins.module_utils._lxml_dep import etree
+
+    from .storage_xml import SecretRef
 
 
 def read_hostname(connection: Connection) -> str:
@@ -112,6 +114,31 @@ def has_emulator(connection: Connection, path: str, arch: str | None) -> bool | 
     except HeadroomError:
         return False
     return True
+
+
+def read_secret(connection: Connection, secret: SecretRef) -> bytes:
+    """Return the value of a secret of Ceph; raises NotFound, or Unsupported for one that libvirt keeps to itself."""
+    found = _look_up_secret(connection, secret)
+    try:
+        return found.value()
+    except libvirt.libvirtError as error:
+        if error.get_error_code() == libvirt.VIR_ERR_INVALID_SECRET:
+            raise Unsupported(
+                f"the secret {secret} is private, so that libvirt shows its value to nobody, and images in Ceph cannot "
+                "be filled and read. Define it again with private='no' (virsh secret-dumpxml, secret-define, "
+                "secret-set-value).",
+                secret=str(secret),
+            ) from error
+        raise translate_error(error, f"read the secret {secret}") from error
+
+
+def _look_up_secret(connection: Connection, secret: SecretRef) -> libvirt.virSecret:
+    with translate_errors(f"look up the secret {secret}"):
+        if secret.uuid is not None:
+            return connection.handle.secretLookupByUUIDString(secret.uuid)
+        return connection.handle.secretLookupByUsage(
+            libvirt.VIR_SECRET_USAGE_TYPE_CEPH, secret.usage or ""
+        )
 
 
 def has_filter(connection: Connection, name: str) -> bool | None:

@@ -13,9 +13,7 @@ import dataclasses
 import typing as t
 
 from .element_xml import parse_element, read_attribute, read_size_bytes
-
-if t.TYPE_CHECKING:
-    from ansible_collections.headroom.libvirt.plugins.module_utils._lxml_dep import etree
+from .storage_xml import describe_source
 
 PoolState = t.Literal["inactive", "building", "running", "degraded", "inaccessible", "unknown"]
 
@@ -25,10 +23,6 @@ _POOL_STATES: t.Final[tuple[PoolState, ...]] = (
     "running",
     "degraded",
     "inaccessible",
-)
-# Pools whose storage is elsewhere, so that another host can have the same; of block devices, those that need no copy.
-_NETWORK_POOLS: t.Final = frozenset(
-    {"netfs", "gluster", "rbd", "iscsi", "iscsi-direct", "sheepdog", "vstorage"}
 )
 _USABLE_POOL_STATES: t.Final[frozenset[PoolState]] = frozenset({"running", "degraded"})
 
@@ -134,25 +128,8 @@ def read_pool(text: str, *, state: PoolState, autostart: bool) -> HostPool:
         path=root.findtext("target/path"),
         state=state,
         autostart=autostart,
-        source=_describe_source(root),
+        source=describe_source(root),
         **sizes,
-    )
-
-
-def _describe_source(root: etree._Element) -> str | None:
-    """Return type, hosts and place of a pool on the network's storage, by which hosts tell that they have the same."""
-    source = root.find("source")
-    if source is None or root.get("type") not in _NETWORK_POOLS:
-        return None
-    hosts = sorted(
-        f"{host.get('name')}:{host.get('port', '')}".rstrip(":") for host in source.findall("host")
-    )
-    places = [source.find(name) for name in ("dir", "device", "adapter")]
-    parts = [place.get("path") or place.get("name") or "" for place in places if place is not None]
-    return " ".join(
-        part
-        for part in (root.get("type", ""), *hosts, *parts, source.findtext("name") or "")
-        if part
     )
 
 

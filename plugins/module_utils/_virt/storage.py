@@ -17,6 +17,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     NotFound,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._sparse import SparseDigest
+from ansible_collections.headroom.libvirt.plugins.module_utils._storage import kinds
 
 from . import capabilities, storage_xml
 from .connection import Connection, translate_errors
@@ -159,7 +160,11 @@ def read_qemu_group(pool: Pool) -> int | None:
 
 
 def create(pool: Pool, name: str, xml: str) -> Volume:
-    """Create a volume; raises Conflict when the name is taken, NoSpace when the pool is full."""
+    """Create a volume; raises Conflict when the name is taken, NoSpace when the pool is full.
+
+    Raises Unsupported for an allocation that would not give a volume of that capacity.
+    """
+    _check_volume(pool, name, xml)
     with translate_errors(f"create the volume {name!r} in the pool {pool.name()!r}"):
         return pool.createXML(xml, 0)
 
@@ -169,15 +174,37 @@ def create_from(pool: Pool, name: str, xml: str, source: Volume) -> Volume:
 
     libvirt reads ``source`` by the format that it has probed: called by _layers.disk_copy alone.
     """
+    _check_volume(pool, name, xml)
     with translate_errors(
         f"copy the volume {source.name()!r} to {name!r} in the pool {pool.name()!r}"
     ):
         return pool.createXMLFrom(xml, source, 0)
 
 
+def _check_volume(pool: Pool, name: str, xml: str) -> None:
+    """Raise Unsupported where libvirt would make something else than the volume: of LVM a small snapshot."""
+    described, new = read_pool(pool), storage_xml.parse_volume(xml)
+    kinds.check_volume(
+        described.name,
+        described.type,
+        name,
+        new.format,
+        new.allocation_bytes,
+        new.capacity_bytes,
+    )
+
+
 def is_being_written(error: HeadroomError) -> bool:
     """Return whether ``error`` of delete() says that libvirt is still copying into the volume."""
     return error.details.get("libvirt_code") == libvirt.VIR_ERR_OPERATION_INVALID
+
+
+def is_watched(error: HeadroomError) -> bool:
+    """Return whether ``error`` of delete() says that somebody has the image open, in Ceph, or had until just now.
+
+    libvirt names a wrong reason behind these words (11.3: that there is no such file).
+    """
+    return "failed to remove volume" in error.message
 
 
 def resize(volume: Volume, capacity_bytes: int) -> None:
@@ -190,6 +217,12 @@ def delete(volume: Volume) -> None:
     """Delete a volume and its data."""
     with translate_errors(f"delete the volume {volume.name()!r}"):
         volume.delete(0)
+
+
+def delete_image(volume: Volume) -> None:
+    """Delete an image in Ceph, and the snapshots that libvirt clones it by; raises while a clone stands on one."""
+    with translate_errors(f"delete the image {volume.name()!r}"):
+        volume.delete(libvirt.VIR_STORAGE_VOL_DELETE_WITH_SNAPSHOTS)
 
 
 def upload(

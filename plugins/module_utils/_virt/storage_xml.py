@@ -15,17 +15,44 @@ import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import HeadroomError
 from ansible_collections.headroom.libvirt.plugins.module_utils._lxml_dep import etree
+from ansible_collections.headroom.libvirt.plugins.module_utils._storage import kinds
 
 from .element_xml import parse_element, read_size_bytes, serialise
 
-# Pools whose volumes are files, so that an image of any format can lie in them and be backed by another.
-# Volumes of the type gluster are reached by a library; mounted (netfs), the same storage has files.
-FILE_POOLS: t.Final = frozenset({"dir", "fs", "netfs", "vstorage"})
+if t.TYPE_CHECKING:
+    from ansible_collections.headroom.libvirt.plugins.module_utils._storage.kinds import Sharing
+
+
+class SecretRef(t.NamedTuple):
+    """One of libvirt's secrets, by its UUID or by what it is used for."""
+
+    uuid: str | None = None
+    usage: str | None = None
+
+    def __str__(self) -> str:
+        return self.uuid or f"for {self.usage}"
+
+
+@dataclasses.dataclass(frozen=True)
+class RbdSource:
+    """Where the images of an RBD pool are: Ceph's own pool, (host, port) of its monitors, and as whom they are used."""
+
+    pool: str
+    hosts: tuple[tuple[str, str | None], ...] = ()
+    user: str | None = None
+    secret: SecretRef | None = None
+
+    def path_of(self, image: str) -> str:
+        """Return what libvirt takes for the path of an image."""
+        return f"{self.pool}/{image}"
 
 
 @dataclasses.dataclass(frozen=True)
 class Pool:
-    """What the collection reads of a ``<pool>``. ``available_bytes`` is as of the last refresh."""
+    """What the collection reads of a ``<pool>``. ``available_bytes`` is as of the last refresh.
+
+    ``source`` names the storage behind a pool that several hosts may have; None for one that is the host's own.
+    """
 
     name: str
     type: str
@@ -34,11 +61,16 @@ class Pool:
     capacity_bytes: int = 0
     source_paths: tuple[str, ...] = ()
     """The devices or files that it is made of."""
+    source: str | None = None
+    source_name: str | None = None
+    rbd: RbdSource | None = None
+    """Where its images are, of a pool of the type rbd."""
 
     @property
-    def holds_files(self) -> bool:
-        """Whether volumes are files."""
-        return self.type in FILE_POOLS
+    def sharing(self) -> Sharing:
+        """How it is proven that another host has the same pool; ``never`` where that cannot be."""
+        kind = kinds.find_kind(self.type)
+        return "never" if kind is None else kind.sharing
 
     def shares_room_with(self, other: Pool) -> bool:
         """Return whether both lie on one file system, as far as their sizes tell: what one takes, the other lacks."""
@@ -52,8 +84,10 @@ class Pool:
         )
 
     def path_of(self, volume: str) -> str:
-        """Return the path that a volume of that name has, or will have."""
-        return posixpath.join(self.path or "", volume)
+        """Return the path that a volume of that name has, or will have, where libvirt does not choose one itself."""
+        kind = kinds.find_kind(self.type)
+        folder = self.source_name if kind is not None and kind.path == "source" else self.path
+        return posixpath.join(folder or "", volume)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,7 +150,65 @@ def parse_pool(text: str) -> Pool:
         source_paths=tuple(
             path for path in map(str, root.xpath("source/device/@path")) if path.startswith("/")
         ),
+        source=describe_source(root),
+        source_name=root.findtext("source/name"),
+        rbd=_read_rbd(root),
     )
+
+
+def describe_source(root: etree._Element) -> str | None:
+    """Return type, hosts and place of a pool on the network's storage, by which hosts tell that they have the same."""
+    source, kind = root.find("source"), kinds.find_kind(root.get("type", ""))
+    if source is None or kind is None or not kind.is_remote:
+        return None
+    hosts = sorted(
+        f"{host.get('name')}:{host.get('port', '')}".rstrip(":") for host in source.findall("host")
+    )
+    places = [source.find(name) for name in ("dir", "device", "adapter")]
+    parts = [place.get("path") or place.get("name") or "" for place in places if place is not None]
+    return " ".join(
+        part for part in (kind.type, *hosts, *parts, source.findtext("name") or "") if part
+    )
+
+
+def _read_rbd(root: etree._Element) -> RbdSource | None:
+    source = root.find("source")
+    if root.get("type") != "rbd" or source is None:
+        return None
+    auth = source.find("auth")
+    return RbdSource(
+        source.findtext("name") or "",
+        tuple((host.get("name", ""), host.get("port")) for host in source.iterfind("host")),
+        None if auth is None else auth.get("username"),
+        None if auth is None else read_secret_ref(auth),
+    )
+
+
+def read_secret_ref(auth: etree._Element) -> SecretRef | None:
+    """Return the secret that an ``<auth>`` names."""
+    secret = auth.find("secret")
+    return None if secret is None else SecretRef(secret.get("uuid"), secret.get("usage"))
+
+
+def put_image(disk: etree._Element, source: RbdSource, image: str) -> None:
+    """Have a ``<disk>`` without a source stand on an image in Ceph, right behind its driver."""
+    disk.set("type", "network")
+    element = etree.Element("source", protocol="rbd", name=source.path_of(image))
+    for host, port in source.hosts:
+        etree.SubElement(element, "host", {"name": host, **({"port": port} if port else {})})
+    driver = disk.find("driver")
+    if driver is None:
+        disk.insert(0, element)
+    else:
+        driver.addnext(element)
+    if source.user is not None:
+        auth = etree.Element("auth", username=source.user)
+        element.addprevious(auth)
+        if source.secret is not None:
+            secret = etree.SubElement(auth, "secret", type="ceph")
+            for name, value in source.secret._asdict().items():
+                if value:
+                    secret.set(name, value)
 
 
 def parse_volume(text: str) -> Volume:

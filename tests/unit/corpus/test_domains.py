@@ -165,6 +165,7 @@ MADE_ANEW = {
     "devices/console/@type": "a pseudo-terminal",
     "devices/disk/@type": "a file, where it is one that can be copied",
     "devices/disk/driver/@type": "the clone's own format",
+    "devices/disk/source/@protocol": "of what lies on the network only images in Ceph are copied",
     "devices/graphics/@autoport": "libvirt chooses the port",
     "devices/graphics/@defaultMode": "as encrypted as the original",
     "devices/graphics/@listen": "the host alone, where a password is missing",

@@ -91,7 +91,7 @@ def test_a_pool_is_told_by_its_source_where_others_can_have_it(situation: PoolSi
 @pytest.mark.parametrize("situation", POOLS, ids=name_of)
 def test_clones_lie_in_a_pool_or_are_refused_by_name(situation: PoolSituation) -> None:
     pool = storage_xml.parse_pool(situation.text)
-    place = modes.Place(pool.name, pool.type, pool.holds_files)
+    place = modes.Place(pool.name, pool.type)
     if situation.refused is None:
         assert modes.choose_mode("auto", place).mode == "linked"
     else:

@@ -11,7 +11,11 @@ import typing as t
 import pytest
 import yaml
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._fleet.definition import DEMAND
+from ansible_collections.headroom.libvirt.plugins.module_utils._fleet.definition import (
+    DEMAND,
+    outline,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.request import MACHINE
 from ansible_collections.headroom.libvirt.plugins.modules import appliance_clone
 
 from tools.checkout import ROOT
@@ -33,6 +37,9 @@ OWN: t.Final = {
 # What makes no sense for machines that a plan names, or is set for all tasks by module_defaults.
 WITHOUT: t.Final = {"connect_timeout", "count", "journal", "machine", "machine_uri", "prefix"}
 
+# What only the plan needs to know of a machine.
+PLANNED: t.Final = {"disk"}
+
 
 def options() -> t.Any:
     text = (ROLE / "meta" / "argument_specs.yml").read_text(encoding="utf-8")
@@ -46,7 +53,11 @@ def clone_task() -> t.Any:
 
 
 def test_a_machine_has_every_option_of_a_clone() -> None:
-    machine = options()["machine"]["options"]
+    machine = {
+        name: option
+        for name, option in options()["machine"]["options"].items()
+        if name not in PLANNED
+    }
     assert set(machine) == set(appliance_clone.ARGUMENTS.options) - OWN - WITHOUT
     for name, option in machine.items():
         ours = appliance_clone.ARGUMENTS.options[name]
@@ -56,10 +67,18 @@ def test_a_machine_has_every_option_of_a_clone() -> None:
         assert "default" not in option, f"machine.{name}: its default is the module's"
 
 
+def test_what_the_plan_needs_to_know_of_a_machine_reaches_it() -> None:
+    said = dict.fromkeys(PLANNED, "8GiB")
+    outlined = outline({"name": "web", "machine": {**said, "user_data": "secret"}})
+    assert outlined["machine"] == said
+    for name in PLANNED:
+        assert options()["machine"]["options"][name]["type"] == MACHINE[name]["type"]
+
+
 def test_the_role_hands_every_option_on() -> None:
     task = clone_task()
     assert set(task) == set(appliance_clone.ARGUMENTS.options) - WITHOUT
-    for name in options()["machine"]["options"]:
+    for name in options()["machine"]["options"].keys() - PLANNED:
         assert f"optimistic_provisioning_fleet.machine.{name} |" in task[name]
         assert "omit" in task[name]
     choices = appliance_clone.ARGUMENTS.options["wait_for"]["choices"]

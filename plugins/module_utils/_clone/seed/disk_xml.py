@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.template import (
@@ -19,10 +20,16 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._lxml_dep import 
 from ansible_collections.headroom.libvirt.plugins.module_utils._streaming.export_xml import (
     name_target,
 )
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt import storage_xml
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.domain_xml import SEED_ALIAS
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.element_xml import (
     read_attribute,
 )
+
+if t.TYPE_CHECKING:
+    from ansible_collections.headroom.libvirt.plugins.module_utils._virt.storage_xml import (
+        RbdSource,
+    )
 
 # QEMU has no read-only disks on these buses, but CD-ROM drives.
 _DRIVES: t.Final = frozenset({"sata", "ide"})
@@ -33,8 +40,8 @@ _IDE_PLACES: t.Final = 4
 _MOST_DISKS: t.Final = 4096
 
 
-def add(root: etree._Element, path: str) -> None:
-    """Add the seed in the file ``path`` to the domain, on the bus of its first disk.
+def add(root: etree._Element, path: str, rbd: RbdSource | None = None) -> None:
+    """Add the seed in the file ``path`` to the domain, or in the image with ``rbd``, on the bus of its first disk.
 
     Its guest has a driver for that one. Many a cloud kernel has none for a CD-ROM drive.
     """
@@ -45,7 +52,10 @@ def add(root: etree._Element, path: str) -> None:
     bus = "sata" if not disks else read_attribute(disks[0].find("target"), "bus") or "virtio"
     disk = etree.Element("disk", type="file", device="cdrom" if bus in _DRIVES else "disk")
     etree.SubElement(disk, "driver", name="qemu", type="raw")
-    etree.SubElement(disk, "source", file=path)
+    if rbd is None:
+        etree.SubElement(disk, "source", file=path)
+    else:
+        storage_xml.put_image(disk, rbd, posixpath.basename(path))
     etree.SubElement(disk, "target", dev=_free_target(devices, _PREFIXES.get(bus, "sd")), bus=bus)
     etree.SubElement(disk, "readonly")
     etree.SubElement(disk, "alias", name=SEED_ALIAS)

@@ -194,7 +194,7 @@ class Preparer:
     ) -> dict[str, Overlay]:
         request = CloneRequest(appliance=manifest.name, pool=self.pool.name())
         described = storage.read_pool(self.pool)
-        clone = plan.plan_clone(name, manifest, bases, request, "linked", described.path_of)
+        clone = plan.plan_clone(name, manifest, bases, request, "linked", described)
         for disk in clone.overlays:
             step = transaction.begin_step("volume", pool=disk.volume.pool, name=disk.volume.name)
             disks.link(self.connection, self.pool, disk)

@@ -12,6 +12,7 @@ of those that run, which are parked for it then.
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import itertools
 import types
@@ -21,12 +22,17 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._placement.spread
     HostRoom,
     Size,
 )
+from ansible_collections.headroom.libvirt.plugins.module_utils._storage.identity import identify
 
 from ..model import MAKING, STARTING, Claim
 from .allowance import Usage
 from .loans import Loan, choose_victims, find_size, sum_sizes
 
 if t.TYPE_CHECKING:
+    from ansible_collections.headroom.libvirt.plugins.module_utils._storage.identity import (
+        PoolKey,
+    )
+
     from ..model import Observation, Plan
 
 
@@ -47,10 +53,10 @@ class Standpoint:
 
 @dataclasses.dataclass(frozen=True)
 class _Entry:
-    """One machine of a plan: whether it is created in a ``pool``, and whether it runs then."""
+    """One machine of a plan: whether it is created, in the pool that ``storage`` says, and whether it runs then."""
 
     host: str
-    pool: str
+    storage: PoolKey
     size: Size
     is_created: bool
     runs: bool
@@ -72,10 +78,11 @@ class Ledger:
 
     def add(self, observed: Observation, plan: Plan, standpoint: Standpoint) -> Ledger:
         """Return the ledger with what ``plan`` takes, and with the machines that are parked for it."""
+        storages = {room.name: _identify(room, standpoint) for room in observed.rooms}
         entries = [
             _Entry(
                 host=action.host,
-                pool=standpoint.pool,
+                storage=storages.get(action.host, identify(action.host, standpoint.pool, None)),
                 size=_find_size(observed, action.name),
                 is_created=action.action in MAKING,
                 runs=action.action in STARTING,
@@ -94,10 +101,18 @@ class Ledger:
     def subtract(self, rooms: t.Iterable[HostRoom], standpoint: Standpoint) -> tuple[HostRoom, ...]:
         """Return what is left of the hosts' rooms for the fleet, and what others would give up for it."""
         by_host: dict[str, list[_Entry]] = {}
+        in_pools: collections.Counter[PoolKey] = collections.Counter()
         for entry in self.entries:
             by_host.setdefault(entry.host, []).append(entry)
+            if entry.is_created:
+                in_pools[entry.storage] += entry.size.disk_bytes
         return tuple(
-            self._lend(_subtract_all(room, by_host.get(room.name, []), standpoint.pool), standpoint)
+            self._lend(
+                _subtract_all(
+                    room, by_host.get(room.name, []), in_pools[_identify(room, standpoint)]
+                ),
+                standpoint,
+            )
             for room in rooms
         )
 
@@ -191,13 +206,18 @@ def _wake_loans(loans: t.Sequence[Loan], fleet: str, plan: Plan) -> tuple[Loan, 
     )
 
 
-def _subtract_all(room: HostRoom, entries: t.Iterable[_Entry], pool: str) -> HostRoom:
-    free, running = room.free, room.running
+def _identify(room: HostRoom, standpoint: Standpoint) -> PoolKey:
+    """Return what identifies the pool of the fleet's clones on a host."""
+    return room.storage or identify(room.name, standpoint.pool, None)
+
+
+def _subtract_all(room: HostRoom, entries: t.Iterable[_Entry], disk_bytes: int) -> HostRoom:
+    """Return the room without what ``entries`` have of the host, and ``disk_bytes`` of its pool."""
+    free, running = room.free - Size(disk_bytes=disk_bytes), room.running
     for entry in entries:
-        size = entry.size
+        size = dataclasses.replace(entry.size, disk_bytes=0)
         if entry.is_created:
-            in_pool = size.disk_bytes if entry.pool == pool else 0
-            free = free - dataclasses.replace(size, disk_bytes=in_pool)
+            free = free - size
         if entry.runs:
-            running = running + dataclasses.replace(size, disk_bytes=0)
+            running = running + size
     return dataclasses.replace(room, free=free, running=running)

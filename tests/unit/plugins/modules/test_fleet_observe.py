@@ -17,6 +17,7 @@ import pytest
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
 from ansible_collections.headroom.libvirt.plugins.module_utils._fleet.definition import outline
+from ansible_collections.headroom.libvirt.plugins.module_utils._storage import kinds
 from ansible_collections.headroom.libvirt.plugins.modules import fleet_observe
 
 if t.TYPE_CHECKING:
@@ -32,6 +33,9 @@ WEB: t.Final = {"name": "web", "demand": COUNT, "rule": {"interval": 10}}
 CI: t.Final = {"name": "ci", "demand": {"value": 7}}
 NODE: t.Final = """<node><network><name>default</name><bridge name='virbr0'/></network>
 <pool type='dir'><name>default</name><target><path>{path}</path></target></pool></node>"""
+VOLUME_GROUP: t.Final = (
+    "<pool type='logical'><name>vg</name><source><name>vg</name></source></pool>"
+)
 
 
 class Run(t.Protocol):
@@ -187,6 +191,25 @@ def test_what_keeps_a_host_from_making_clones_is_told(run: Run) -> None:
     )
     assert "it has no network customers (it has: default;" in rows["ci"]["refuses"]
     assert "fast" in rows["fast"]["refuses"]
+
+
+@pytest.mark.parametrize("mode", ["auto", "full", "streamed", None])
+def test_a_pool_in_which_no_clone_can_be_made_is_told_once(
+    run: Run, tmp_path: Path, mode: str | None
+) -> None:
+    node = tmp_path / "node.xml"
+    node.write_text(node.read_text().replace("</node>", f"{VOLUME_GROUP}</node>"))
+    pools = {"pool": "vg", "appliance_pool": "default", "mode": mode}
+    rows = by_name(
+        run({**WEB, "machine": pools}, {**CI, "appliance": "web", "machine": {"pool": "vg"}})
+    )
+    told = "pool: the pool 'vg' is of the type 'logical', whose volumes are not files. Name a pool of one of the types "
+    usual, own = (
+        ", ".join(kinds.list_types(kinds.name_operation("clone", name)))
+        for name in ("linked", "linked" if mode in (None, "auto") else mode)
+    )
+    # once, although the catalogue is asked for there, too
+    assert (rows["web"]["refuses"], rows["ci"]["refuses"]) == (f"{told}{own}", f"{told}{usual}")
 
 
 def test_one_name_twice_is_refused(run: Run) -> None:

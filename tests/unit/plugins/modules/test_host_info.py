@@ -121,6 +121,27 @@ def test_a_stopped_domain_takes_from_free_what_it_is_defined_with(connection: Co
     assert after["domains"] == {"running": 1, "shutoff": 1, "total": 2}
 
 
+def test_what_the_collection_keeps_for_itself_takes_no_room(connection: Connection) -> None:
+    before = run(connection)
+    mark = "<metadata><m:warm xmlns:m='urn:headroom:libvirt:1:warm'/></metadata>"
+    defined = [
+        connection.handle.defineXMLFlags(
+            f"<domain type='test'><name>{name}</name>{metadata}<memory unit='GiB'>1</memory>"
+            "<vcpu>1</vcpu><os><type>hvm</type></os></domain>",
+            0,
+        )
+        for name, metadata in (("headroom-warm-web-1", mark), ("headroom-warm-of-mine", ""))
+    ]
+    try:
+        after = run(connection)
+    finally:
+        for one in defined:
+            one.undefineFlags(0)
+    assert after["committed"]["defined"]["vcpus"] - before["committed"]["defined"]["vcpus"] == 1
+    assert before["free"]["vcpus"] - after["free"]["vcpus"] == 1
+    assert after["domains"]["total"] - before["domains"]["total"] == 1
+
+
 def test_a_host_without_domains(connection: Connection) -> None:
     domain = connection.handle.lookupByName("test")
     definition = domain.XMLDesc(0)

@@ -241,16 +241,16 @@ def test_a_recorded_history_is_replayed_under_several_rules() -> None:
         now=START + len(DAYS) * HOUR - 1,
         backtest={
             "slots": True,
-            "rules": [{"name": "ample", "headroom": 0.5}, {"name": "blend", "forecaster": "blend"}],
+            "rules": [{"name": "ample", "headroom": 0.5}, {"name": "trend", "forecaster": "trend"}],
         },
     )
     replayed = rows(found)
-    assert list(replayed) == ["rule", "ample", "blend", "reactive 0.7", "perfect"]
+    assert list(replayed) == ["rule", "ample", "trend", "reactive 0.7", "perfect"]
     assert replayed["ample"]["changes"] == {"headroom": 0.5}
     assert replayed["ample"]["machine_hours"] > replayed["rule"]["machine_hours"] > 0
     assert replayed["ample"]["unmet_share"] <= replayed["rule"]["unmet_share"]
     assert replayed["perfect"]["under_provisioned_share"] == 0
-    assert replayed["blend"]["cost"] < replayed["rule"]["cost"]
+    assert replayed["rule"]["cost"] < replayed["trend"]["cost"]
     assert len(found["backtest"]["table"]) == 6
     start = int(0.1 * len(DAYS))
     assert found["backtest"]["start"] == START + start * HOUR

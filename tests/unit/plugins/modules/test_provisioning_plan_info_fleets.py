@@ -102,6 +102,44 @@ def test_what_goes_is_known_before_it_goes() -> None:
     assert result["work"][0]["removes"]
 
 
+def _share(kind: str, source: str | None, gib: int) -> dict[str, t.Any]:
+    """What a host says of its only pool."""
+    pool = {"name": "default", "type": kind, "source": source, "available_bytes": gib * GIB}
+    return {
+        "free": {**t.cast("t.Any", FACTS)["free"], "pools": {"default": gib * GIB}},
+        "pools": [pool],
+    }
+
+
+@pytest.mark.parametrize(
+    ("facts", "options", "machines"),
+    [
+        (_share("dir", None, 5), {}, 8),
+        (_share("dir", None, 5), {"pool_reserve": "2GiB"}, 6),
+        (_share("netfs", "netfs nas /images", 5), {}, 4),
+        (_share("netfs", "netfs nas /images", 5), {"pool_reserve": "4GiB"}, 1),
+        (_share("dir", None, 5), {"shared_pools": ["default"]}, 4),
+        (_share("rbd", "rbd mon vms", 2), {}, 16),
+        (_share("rbd", "rbd mon vms", 1), {}, 0),
+    ],
+)
+def test_a_pool_that_hosts_share_has_its_room_once_for_all_fleets(
+    facts: dict[str, t.Any], options: dict[str, t.Any], machines: int
+) -> None:
+    """The reserve stays in any case; a clone on Ceph takes nothing at first."""
+    hosts = [
+        observed(name, row("web", name, 5, 10, 20), row("db", name, 5, 10, 20), **facts)
+        for name in ("kvm1", "kvm2")
+    ]
+    fleets = [
+        {"name": name, "rule": {**RULE, "min": 10}, "machine": {"memory": "1MiB", "disk": "1GiB"}}
+        for name in ("web", "db")
+    ]
+    result = plan(*hosts, fleets=fleets, **options)
+    actions = [action for fleet in result["fleets"] for action in fleet["actions"]]
+    assert [action["action"] for action in actions] == ["create"] * machines
+
+
 @given(
     st.lists(st.tuples(st.integers(1, 3), st.integers(1, 3)), min_size=2, max_size=4),
     st.integers(0, 12),

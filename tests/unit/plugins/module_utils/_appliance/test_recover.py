@@ -12,6 +12,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import itertools
+import threading
 import typing as t
 from pathlib import Path
 
@@ -31,16 +32,19 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue.names 
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     Conflict,
     HeadroomError,
+    InUse,
     LibvirtFailed,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._journal.journal import Journal
 from ansible_collections.headroom.libvirt.plugins.module_utils._journal.store import Store
+from ansible_collections.headroom.libvirt.plugins.module_utils._rbd import images
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
     content,
     domains,
     storage,
     storage_xml,
 )
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.content import Digest
 from ansible_collections.headroom.libvirt.plugins.modules.appliance import ARGUMENTS
 
 if t.TYPE_CHECKING:
@@ -509,3 +513,108 @@ def test_a_guest_that_stays_on_its_overlay_is_no_success(
         frozen()
     assert OVERLAY in volumes(shelf)
     assert [record.kind for record in journal.list_unfinished()] == [live.KIND]
+
+
+CEPH: t.Final = (
+    "<pool type='rbd'><name>ceph</name><source><host name='mon'/><name>vms</name></source>"
+    "<target><path>/pools/ceph</path></target></pool>"
+)
+CALLS_IN_CEPH: t.Final = (
+    (storage, "create", 1),
+    (images, "fill_image", 1),
+    (storage, "create", 2),
+    (images, "write_content", 1),
+)
+
+
+@pytest.fixture
+def ceph(shelf: Catalogue, monkeypatch: pytest.MonkeyPatch) -> Catalogue:
+    """A catalogue in a pool in Ceph, of which there is none here: what is written is read again."""
+    written: dict[str, bytes] = {}
+
+    def write(_node: object, image: t.Any, text: bytes) -> None:
+        written[image.name] = text
+
+    def read(_node: object, image: t.Any, _limit: int) -> bytes:
+        return written.get(image.name, bytes(512))
+
+    monkeypatch.setattr(images, "fill_image", lambda *_arguments: Digest("0" * 64, 4096))
+    monkeypatch.setattr(images, "write_content", write)
+    monkeypatch.setattr(images, "read_content", read)
+    # libvirt's test driver has no flags
+    monkeypatch.setattr(storage, "delete_image", lambda volume: volume.delete(0))
+    shelf.connection.handle.storagePoolCreateXML(CEPH, 0)
+    return catalogue.open_catalogue(shelf.connection, "ceph")
+
+
+@pytest.mark.parametrize("before", [True, False])
+@pytest.mark.parametrize("call", CALLS_IN_CEPH, ids=lambda call: f"{call[1]}-{call[2]}")
+def test_the_next_run_in_ceph_is_as_an_undisturbed_one(
+    ceph: Catalogue, journal: Journal, run: Run, call: tuple[t.Any, str, int], before: bool
+) -> None:
+    register_there = functools.partial(run, pool="ceph")
+    crash(journal, register_there, call, before=before)
+    done = register_there()
+    assert volumes(ceph) == sorted(
+        [done["appliance"]["disks"][0]["volume"], ceph.name_manifest(WEB)]
+    )
+    assert journal.list_unfinished() == []
+    assert register_there()["changed"] is False
+
+
+@pytest.mark.usefixtures("golden")
+def test_a_disk_that_was_written_to_while_it_was_copied_into_ceph_is_not_captured(
+    ceph: Catalogue, journal: Journal, capture: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read_volume, started = storage.read_volume, threading.Event()
+
+    def fill(*_arguments: object) -> Digest:
+        started.set()
+        return Digest("0" * 64, 4096)
+
+    def read(volume: storage.Volume) -> storage_xml.Volume:
+        return dataclasses.replace(read_volume(volume), modified=float(started.is_set()))
+
+    monkeypatch.setattr(images, "fill_image", fill)
+    monkeypatch.setattr(storage, "read_volume", read)
+    with pytest.raises(Conflict, match="written to the disk vda of 'golden'"):
+        capture(pool="ceph")
+    assert volumes(ceph) == []
+    assert journal.list_unfinished() == []
+
+
+def test_ceph_keeps_an_image_on_which_clones_stand(
+    ceph: Catalogue, journal: Journal, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On this host there is none; libvirt's message says something of a snapshot."""
+    run(pool="ceph")
+    before = volumes(ceph)
+
+    def refuse(_volume: object) -> None:
+        raise LibvirtFailed("could not delete the image: failed to unprotect snapshot")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(storage, "delete_image", refuse)
+        with pytest.raises(InUse, match="on this host or others"):
+            run("absent", pool="ceph")
+    assert volumes(ceph) == before
+    assert journal.list_unfinished() == []
+    assert run("absent", pool="ceph")["changed"] is True
+    assert volumes(ceph) == []
+    assert run("absent", pool="ceph")["changed"] is False
+
+
+@pytest.mark.parametrize("call", [(storage, "delete_image", number) for number in (1, 2)])
+@pytest.mark.parametrize("before", [True, False])
+def test_a_removal_in_ceph_that_has_begun_is_finished(
+    ceph: Catalogue, journal: Journal, run: Run, call: tuple[t.Any, str, int], before: bool
+) -> None:
+    """Its first image goes before the manifest does, so that what is left would be an appliance that lacks a disk."""
+    run(pool="ceph")
+    crash(journal, functools.partial(run, "absent", pool="ceph"), call, before=before)
+    done = run(pool="ceph")
+    assert done["changed"] is not (call[2] == 1 and before)
+    assert volumes(ceph) == sorted(
+        [done["appliance"]["disks"][0]["volume"], ceph.name_manifest(WEB)]
+    )
+    assert journal.list_unfinished() == []

@@ -21,6 +21,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._appliance import
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.capture import Capture
 from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.images import Location
+from ansible_collections.headroom.libvirt.plugins.module_utils._appliance.rest import Rest
 from ansible_collections.headroom.libvirt.plugins.module_utils._catalogue import (
     catalogue,
     dependents,
@@ -413,6 +414,15 @@ def test_a_domain_is_captured_when_it_is_off(
     assert "seed.iso" not in made.template
 
 
+def define_raw(shelf: Catalogue, contents: dict[str, bytes], beginning: bytes) -> storage.Volume:
+    """Define a machine whose raw disk begins so, and return the disk."""
+    new = storage_xml.NewVolume("golden", 4096, "raw")
+    volume = storage.create(shelf.pool, "golden", storage_xml.build_volume_xml(new))
+    contents["/images/golden"] = beginning.ljust(4096, b"\1")
+    shelf.connection.handle.defineXMLFlags(DOMAIN.format(source="/images/golden", format="raw"))
+    return volume
+
+
 def test_a_raw_disk_is_captured_as_the_bytes_that_it_is(
     journal: Journal,
     shelf: Catalogue,
@@ -420,13 +430,28 @@ def test_a_raw_disk_is_captured_as_the_bytes_that_it_is(
     contents: dict[str, bytes],
     tmp_path: Path,
 ) -> None:
-    new = storage_xml.NewVolume("golden", 4096, "raw")
-    storage.create(shelf.pool, "golden", storage_xml.build_volume_xml(new))
-    contents["/images/golden"] = b"boot".ljust(4096, b"\1")
-    shelf.connection.handle.defineXMLFlags(DOMAIN.format(source="/images/golden", format="raw"))
+    define_raw(shelf, contents, b"boot")
     made = make(journal, shelf, ask(capture=capturing(tmp_path), files={}))
     assert [(disk.target, disk.format) for disk in made.disks] == [("vda", "raw")]
     assert contents[shelf.locate_disks(made)["vda"]] == contents["/images/golden"]
+
+
+def test_a_disk_that_was_written_to_while_it_was_copied_is_not_captured(
+    journal: Journal,
+    shelf: Catalogue,
+    ask: t.Callable[..., register.ApplianceRequest],
+    contents: dict[str, bytes],
+    tmp_path: Path,
+) -> None:
+    volume = define_raw(shelf, contents, b"boot")
+    request = ask(capture=capturing(tmp_path), files={})
+    with register.open_plan(shelf, request) as plan:
+        assert plan.rest is not None
+        assert list(plan.rest.disks) == ["vda"]
+        earlier = Rest("golden", {"vda": (volume, 1.0)})
+        with pytest.raises(Conflict, match="written to the disk vda of 'golden'"):
+            register.store(shelf, dataclasses.replace(plan, rest=earlier), request, journal)
+    assert volumes(shelf) == ["golden"]
 
 
 def test_a_raw_disk_that_begins_like_an_image_is_not_captured(
@@ -437,10 +462,7 @@ def test_a_raw_disk_that_begins_like_an_image_is_not_captured(
     tmp_path: Path,
 ) -> None:
     """S1: as libvirt has not looked again, or does not know the format."""
-    new = storage_xml.NewVolume("golden", 4096, "raw")
-    storage.create(shelf.pool, "golden", storage_xml.build_volume_xml(new))
-    contents["/images/golden"] = b"vhdxfile".ljust(4096, b"\1")
-    shelf.connection.handle.defineXMLFlags(DOMAIN.format(source="/images/golden", format="raw"))
+    define_raw(shelf, contents, b"vhdxfile")
     with pytest.raises(Conflict, match="begins like an image in the format VHDX"):
         make(journal, shelf, ask(capture=capturing(tmp_path), files={}))
     assert volumes(shelf) == ["golden"]

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import threading
 import typing as t
 
 import pytest
@@ -45,3 +46,35 @@ def test_a_base_that_begins_like_an_image_is_not_copied(
 def test_a_base_that_is_gone_is_told(shelf: Catalogue, mode: t.Literal["full", "reflink"]) -> None:
     with pytest.raises(NotFound, match="/images/gone is in no active pool"):
         disks.MAKERS[mode](shelf.connection, shelf.pool, plan("/images/gone"))
+
+
+def test_the_first_clone_of_an_image_is_made_alone_and_others_side_by_side() -> None:
+    firsts = disks.FirstClones()
+    at_work: list[bool] = []
+    both = threading.Barrier(2, timeout=60)
+
+    def clone_one_more() -> None:
+        with firsts.take_turn("ceph/base") as is_first:
+            at_work.append(is_first)
+            both.wait()
+
+    threads = [threading.Thread(target=clone_one_more) for _unused in range(2)]
+    with firsts.take_turn("ceph/base") as is_first:
+        for thread in threads:
+            thread.start()
+        assert is_first
+        assert at_work == []
+    for thread in threads:
+        thread.join(60)
+    assert at_work == [False, False]
+    assert not both.broken
+
+
+def test_a_first_clone_that_fails_leaves_the_next_to_be_the_first() -> None:
+    firsts = disks.FirstClones()
+    with pytest.raises(NotFound), firsts.take_turn("ceph/base"):
+        raise NotFound("no such image")
+    with firsts.take_turn("ceph/base") as is_first:
+        assert is_first
+    with firsts.take_turn("ceph/other") as is_first:
+        assert is_first

@@ -10,9 +10,9 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._clone import mod
 from ansible_collections.headroom.libvirt.plugins.module_utils._clone.modes import Choice, Place
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import Unsupported
 
-FILES = Place("default", "dir", holds_files=True)
-NO_REFLINK = Place("default", "dir", holds_files=True, no_reflink="ext4 cannot.")
-BLOCKS = Place("vg", "logical", holds_files=False)
+FILES = Place("default", "dir")
+NO_REFLINK = Place("default", "dir", no_reflink="ext4 cannot.")
+BLOCKS = Place("vg", "logical")
 
 
 def test_auto_takes_the_fastest_and_says_why() -> None:

@@ -24,6 +24,10 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     NoSpace,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.metadata import VolumeRef
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.storage_xml import (
+    Pool,
+    RbdSource,
+)
 
 DISKS = (
     BaseDisk("vda", "base-a", "qcow2", 10, 1, "00"),
@@ -32,6 +36,8 @@ DISKS = (
 MANIFEST = Manifest(
     "web", "1", "2026-01-01T00:00:00Z", "x86_64", "bios", "<domain/>", DISKS, min_ram_bytes=100
 )
+
+FAST = Pool("fast", "dir", "/fast", 0)
 
 
 def select(request: CloneRequest, domains: t.Mapping[str, str | None]) -> plan.CloneSelection:
@@ -124,7 +130,7 @@ def test_what_cannot_be_asked_for_names_the_option(request_: CloneRequest, optio
 
 def new_clone(request: CloneRequest, mode: Mode) -> plan.NewClone:
     paths = {"vda": "/cat/a", "vdb": "/cat/b"}
-    return plan.plan_clone("web-1", MANIFEST, paths, request, mode, "/fast/{}".format)
+    return plan.plan_clone("web-1", MANIFEST, paths, request, mode, FAST)
 
 
 def test_a_clone_has_an_overlay_for_each_disk() -> None:
@@ -217,3 +223,14 @@ def test_a_pool_without_room_is_refused_before_anything_is_made(mode: Mode, need
 def test_a_request_cannot_be_changed_under_way() -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         CloneRequest("web").count = 3  # type: ignore[misc]
+
+
+def test_a_clone_in_ceph_is_a_raw_image_there() -> None:
+    source = RbdSource("vms")
+    pool = Pool("ceph", "rbd", None, 0, source_name="vms", rbd=source)
+    paths = {"vda": "vms/base-a", "vdb": "vms/base-b"}
+    request = CloneRequest("web", names=("web-1",), pool="ceph")
+    disk = plan.plan_clone("web-1", MANIFEST, paths, request, "linked", pool).overlays[1]
+    assert disk.volume == VolumeRef("ceph", "web-1.vdb.raw")
+    assert (disk.path, disk.base_path) == ("vms/web-1.vdb.raw", "vms/base-b")
+    assert (disk.format, disk.rbd) == ("raw", source)

@@ -35,6 +35,10 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._virt.metadata im
     Metadata,
     VolumeRef,
 )
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.storage_xml import (
+    RbdSource,
+    SecretRef,
+)
 
 GOLDEN = Path(__file__).parent / "golden"
 DOMAINS = sorted(GOLDEN.glob("*.domain.xml"))
@@ -414,3 +418,20 @@ def test_the_firmware_finds_what_it_kept_in_a_file_of_the_clones_own(name: str) 
     made = clone(text, identity=dataclasses.replace(IDENTITY, nvram="/pool/web-7.nvram.raw"))
     assert domain_xml.parse(made).nvram == "/pool/web-7.nvram.raw"
     assert nvram.find_path(made) == "/pool/web-7.nvram.raw"
+
+
+def test_a_disk_in_ceph_is_said_to_be_there_and_raw() -> None:
+    text = build.build(build.Hardware(1 << 30), ["vda"], None)
+    rbd = RbdSource("vms", (("mon1", "6789"),), "me", SecretRef("0" * 8))
+    disk = dataclasses.replace(
+        overlay("vda", "raw"), path="vms/web-1.vda.raw", base_path="vms/base", rbd=rbd
+    )
+    made = rewrite.make_clone_xml(
+        text, "web-1", IDENTITY, {"vda": disk}, METADATA, KVM, Overrides()
+    )
+    element = element_xml.parse_element(made).find("devices/disk")
+    assert element is not None
+    assert (element.get("type"), element.xpath("string(driver/@type)")) == ("network", "raw")
+    assert element.xpath("string(source/@name)") == "vms/web-1.vda.raw"
+    assert element.xpath("string(auth/secret/@uuid)") == "0" * 8
+    assert domain_xml.parse(made).disks[0].image == "vms/web-1.vda.raw"

@@ -41,9 +41,12 @@ policies = st.builds(
 
 
 def pool(
-    state: PoolState = "running", available: int | None = 50, capacity_bytes: int | None = 100
+    state: PoolState = "running",
+    available: int | None = 50,
+    capacity_bytes: int | None = 100,
+    kind: str = "dir",
 ) -> HostPool:
-    return HostPool("images", "dir", "/images", state, True, capacity_bytes, None, available)
+    return HostPool("images", kind, "/images", state, True, capacity_bytes, None, available)
 
 
 @given(shares)
@@ -97,6 +100,11 @@ def test_only_pools_that_run_have_room() -> None:
         (pool(), "ok"),
         (pool(available=5), "ok"),
         (pool(available=4), "warning"),
+        (pool(available=4, kind="rbd"), "warning"),
+        # its volumes have all of their room already, or are made elsewhere
+        (pool(available=0, kind="logical"), "ok"),
+        (pool(available=0, kind="iscsi"), "ok"),
+        (pool(kind="holographic"), "warning"),
         (pool("inactive", None, None), "warning"),
         (pool("building", None, None), "warning"),
         (pool("degraded"), "error"),

@@ -160,23 +160,24 @@ def fail(journal: Journal, recovery: _journal.Recovery | None) -> None:
     with journal.begin("clone", "web-1", URI, recovery) as transaction:
         transaction.finish_step(transaction.begin_step("a"))
         transaction.begin_step("b")
-        raise NoSpace("full")
+        raise NoSpace("full.")
 
 
 def test_a_failure_is_rolled_back_with_all_that_was_begun(journal: Journal) -> None:
     undoer = Undoer()
-    with pytest.raises(NoSpace, match=r"^full$"):
+    with pytest.raises(NoSpace, match=r"^full\.$"):
         fail(journal, undoer)
     assert [[step.name for step in record.steps] for record in undoer.rolled_back] == [["a", "b"]]
     assert journal.list_unfinished() == []
     (record,) = journal.list_records()
-    assert (record.state, record.problem) == ("rolled_back", "full")
+    assert (record.state, record.problem) == ("rolled_back", "full.")
 
 
 @pytest.mark.parametrize(
     ("recovery", "words"),
     [
-        (Undoer(HeadroomError("web-1 is busy")), r"Not everything was undone \(web-1 is busy\)"),
+        (Undoer(HeadroomError("web-1 is busy.")), r"Not everything was undone \(web-1 is busy\)"),
+        (Undoer(HeadroomError("full.")), "the transaction "),
         (None, "the transaction "),
     ],
 )
@@ -190,7 +191,7 @@ def test_what_is_not_undone_stays_and_is_told(
     )
     (record,) = journal.list_unfinished()
     assert caught.value.details["transaction"] == record.id
-    assert (record.problem, record.alive) == ("full", False)
+    assert (record.problem, record.alive) == ("full.", False)
 
 
 def test_a_defect_is_rolled_back_too(journal: Journal) -> None:

@@ -8,6 +8,7 @@ import typing as t
 
 import pytest
 
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import LibvirtFailed
 from ansible_collections.headroom.libvirt.plugins.module_utils._layers import deletion
 from ansible_collections.headroom.libvirt.plugins.module_utils._layers.users import Uses
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
@@ -72,3 +73,59 @@ def test_a_look_may_be_as_old_as_it_took(
     monkeypatch.setattr(deletion, "Uses", look)
     assert deletion.delete_volumes(node, [REF], index=index) == {}
     assert bool(looks) is is_new
+
+
+class FakeClock:
+    """Time that passes only while somebody sleeps."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def now(self) -> float:
+        return self.seconds
+
+    def sleep(self, seconds: float) -> None:
+        self.seconds += seconds
+
+
+@pytest.mark.parametrize(("until", "is_deleted"), [(30.0, True), (90.0, False)])
+def test_an_image_in_ceph_that_has_just_lost_its_user_is_waited_for(
+    node: Connection, monkeypatch: pytest.MonkeyPatch, until: float, is_deleted: bool
+) -> None:
+    clock, pool = FakeClock(), storage.look_up_pool(node, REF.pool)
+    storage.create(pool, REF.name, storage_xml.build_volume_xml(storage_xml.NewVolume(REF.name, 1)))
+    monkeypatch.setattr(deletion, "SYSTEM_CLOCK", clock)
+
+    def delete(volume: storage.Volume) -> None:
+        if clock.now() < until:
+            raise LibvirtFailed("could not delete: failed to remove volume 'p/a': No such file")
+        storage.delete(volume)
+
+    if is_deleted:
+        assert deletion.delete_volumes(node, [REF], delete=delete) == {}
+    else:
+        with pytest.raises(LibvirtFailed, match="failed to remove volume"):
+            deletion.delete_volumes(node, [REF], delete=delete)
+    assert (storage.find_volume(pool, REF.name) is None) is is_deleted
+    assert clock.now() < 60
+
+
+def test_who_came_while_a_user_was_waited_for_keeps_the_volume(
+    node: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pool = storage.look_up_pool(node, REF.pool)
+    storage.create(pool, REF.name, storage_xml.build_volume_xml(storage_xml.NewVolume(REF.name, 1)))
+    monkeypatch.setattr(deletion, "SYSTEM_CLOCK", FakeClock())
+    monkeypatch.setattr(deletion, "_FRESH_SECONDS", 0.0)
+    index = Uses(node).index
+    index.look_seconds = 0.0
+
+    def delete(volume: storage.Volume) -> None:
+        if domains.find(node, "child") is None:
+            domains.define(node, DOMAIN)
+            raise LibvirtFailed("could not delete: failed to remove volume 'p/a': No such file")
+        storage.delete(volume)
+
+    keep = deletion.delete_volumes(node, [REF], index=index, delete=delete)
+    assert keep == {REF: "the domain 'child' uses it"}
+    assert storage.find_volume(pool, REF.name) is not None

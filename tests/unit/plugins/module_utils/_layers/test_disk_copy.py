@@ -186,6 +186,21 @@ def test_libvirt_converts_in_one_function_only() -> None:
         if isinstance(node, ast.Attribute) and node.attr in {"create_from", "createXMLFrom"}
     }
     assert users == {
+        (
+            "_layers/disk_copy.py",
+            "clone_image",
+            "create_from",
+        ),  # of images in Ceph, which have no format
         ("_layers/disk_copy.py", "copy_disk", "create_from"),
         ("_virt/storage.py", "create_from", "createXMLFrom"),
     }
+
+
+def test_only_images_of_the_same_pool_in_ceph_are_cloned(
+    pool: storage.Pool,
+) -> None:
+    """Of a source elsewhere libvirt would clone the image that has its name."""
+    source = put(pool, "raw")
+    with pytest.raises(ValueError, match="no image in the pool"):
+        disk_copy.clone_image(pool, source, storage_xml.NewVolume("copy", 1 << 20, "raw"))
+    assert list_names(pool) == ["disk"]

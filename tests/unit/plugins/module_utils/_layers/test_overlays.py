@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from ansible_collections.headroom.libvirt.plugins.module_utils._layers import overlays
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.element_xml import (
     parse_element,
@@ -42,3 +44,32 @@ def test_a_mirror_counts_when_it_is_ready() -> None:
     text = "<domain><devices><disk><target dev='vda'/><mirror{}/></disk></devices></domain>"
     assert overlays.is_ready(text.format(" ready='yes'"), "vda")
     assert not overlays.is_ready(text.format(""), "vda")
+
+
+BEFORE = {"vda": ("/a", "/base"), "vdb": ("pool/b",), "sda": ("/seed.iso",)}
+PLACES = {"vda": "/over-a", "vdb": "/over-b"}
+PATHS = {"vda": "/a", "vdb": "/pool/b"}
+
+
+@pytest.mark.parametrize(
+    ("change", "places", "changed"),
+    [
+        ({}, {}, []),
+        ({"vda": ("/nightly", "/a", "/base")}, {}, ["vda"]),
+        ({"vdz": ("/plug",)}, {}, ["vdz"]),
+        ({"vdb": ()}, {}, ["vdb"]),
+        ({"vda": ("/over-a", "/a", "/base"), "vdb": ("/over-b", "/pool/b")}, PLACES, []),
+        ({"vda": ("/over-a", "/a", "/base"), "vdb": ("/over-b", "pool/b")}, PLACES, []),
+        (
+            {"vda": ("/over-a", "/nightly", "/a", "/base"), "vdb": ("/over-b", "/pool/b")},
+            PLACES,
+            ["vda"],
+        ),
+        ({"vda": ("/a", "/base"), "vdb": ("/over-b", "/pool/b")}, PLACES, ["vda"]),
+        ({"vda": ("/over-a", "/a"), "vdb": ("/over-b", "/other")}, PLACES, ["vda", "vdb"]),
+    ],
+)
+def test_a_chain_is_what_it_was_under_our_overlay_and_nothing_else(
+    change: dict[str, tuple[str, ...]], places: dict[str, str], changed: list[str]
+) -> None:
+    assert overlays.find_changed_chains(BEFORE, {**BEFORE, **change}, places, PATHS) == changed

@@ -18,8 +18,12 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._layers.files imp
 from ansible_collections.headroom.libvirt.plugins.module_utils._layers.layers import (
     DiskLayers,
     Layer,
+    read_domain_disks,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._layers.stored import HostStorage
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt.element_xml import (
+    parse_element,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.metadata import VolumeRef
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.storage_xml import Pool, Volume
 
@@ -159,3 +163,28 @@ def test_two_names_of_a_logical_volume_are_one_wherever_the_host_is(
     distant = Files(is_local=False)
     names = set(distant.identify(f"/dev/mapper/{mapper}")) - {f"/dev/mapper/{mapper}"}
     assert names == (set() if device is None else {f"/dev/{device}"})
+
+
+def test_an_image_in_ceph_is_the_volume_that_its_pool_has(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its path is none of a file: one that is called so in the working directory has nothing to do with it."""
+    (tmp_path / "vms").mkdir()
+    (tmp_path / "vms/web-1").write_text("")
+    monkeypatch.chdir(tmp_path)
+    ref = VolumeRef("ceph", "web-1")
+    pool = Pool("ceph", "rbd", None, 0, source_name="vms")
+    volumes = {ref: Volume("web-1", "vms/web-1", "raw")}
+    storage = HostStorage({"ceph": pool}, volumes, Files(is_local=True))
+    disk = read_domain_disks(
+        parse_element(
+            "<domain><devices><disk type='network'><driver type='raw'/>"
+            "<source protocol='rbd' name='vms/web-1'><host name='mon' port='6789'/></source>"
+            "<target dev='vda'/></disk></devices></domain>"
+        )
+    )[0]
+    assert storage.find_volume(disk.layers[0]) == ref
+    assert not {*storage.identify(disk.layers[0])}.isdisjoint(storage.identify_volume(ref))
+    file = Layer("file", path=str(tmp_path / "vms/web-1"))
+    assert {*storage.identify(file)}.isdisjoint(storage.identify_volume(ref))
+    assert storage.find_ref(str(tmp_path / "vms/web-1")) is None

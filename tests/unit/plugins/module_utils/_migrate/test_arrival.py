@@ -21,7 +21,12 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._migrate.arrival 
     Arrival,
     list_leftovers,
 )
-from ansible_collections.headroom.libvirt.plugins.module_utils._streaming import dependency, serve
+from ansible_collections.headroom.libvirt.plugins.module_utils._streaming import (
+    chain,
+    dependency,
+    export_xml,
+    serve,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
     domains,
     storage,
@@ -104,6 +109,36 @@ def test_what_is_whole_already_is_tidied_on_both_hosts(node: Connection, base: s
     assert "error_policy='report'" in definition
     assert "rerror_policy" not in definition
     assert domains.read_metadata(arrival.domain) == Metadata(fleet="web")
+
+
+def arrive_with_stale_definition(node: Connection, path: str) -> Arrival:
+    """A guest that runs on disks of its own, and is defined with what they stood on."""
+    arrival = arrive(node, path, below="<backingStore/>")
+    domains.start(arrival.domain)
+    definition = domains.read_definition_xml(arrival.domain)
+    domains.define(node, definition.replace("<backingStore/>", EXPORT))
+    assert chain.find_remote(domains.read_definition_xml(arrival.domain)) == ["vda"]
+    assert not chain.find_remote(domains.read_live_xml(arrival.domain))
+    return arrival
+
+
+def test_a_definition_that_still_names_the_source_is_set_right(node: Connection, base: str) -> None:
+    """libvirt 9.0 has left it so when the pull had ended; the guest could not have been started again."""
+    arrival = arrive_with_stale_definition(node, base)
+    assert arrival.finish("local") == {}
+    assert not chain.find_remote(domains.read_definition_xml(arrival.domain))
+    assert volumes(node) == {"another.qcow2"}
+
+
+def test_nothing_goes_while_the_definition_names_the_source(
+    node: Connection, base: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arrival = arrive_with_stale_definition(node, base)
+    monkeypatch.setattr(export_xml, "remove_backings", lambda text, _targets: text)
+    before = volumes(node)
+    with pytest.raises(HeadroomError, match="Nothing is deleted there"):
+        arrival.finish("local")
+    assert volumes(node) == before
 
 
 def test_what_the_move_was_to_keep_stays_and_is_told(node: Connection, base: str) -> None:

@@ -161,6 +161,11 @@ def test_a_disk_on_files_can_be_streamed(chain: tuple[str, ...]) -> None:
     plan.check_streamable(planned(disk(chain=chain), mode="streaming"))
 
 
+def test_what_lies_in_shared_memory_is_a_file_for_all_that() -> None:
+    in_memory = disk(path="/dev/shm/pool/a.qcow2")
+    plan.check_streamable(planned(in_memory, mode="streaming"))
+
+
 def test_what_is_still_elsewhere_is_no_obstacle_as_it_is_pulled_in_first() -> None:
     arriving = disk(chain=("nbd://10.0.0.1:49216/0123456789abcdef-vda",), is_complete=False)
     plan.check_streamable(planned(arriving, mode="streaming"))

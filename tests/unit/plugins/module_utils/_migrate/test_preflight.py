@@ -112,6 +112,50 @@ def test_a_guest_that_says_from_where_it_reads_is_moved_on_once_it_is_whole() ->
 
 
 @pytest.mark.parametrize(
+    ("path", "running", "is_refused"),
+    [
+        ("/dev/vg/a", True, False),
+        ("/dev/vg/a", False, True),
+        ("/dev/shm/a", False, False),
+        ("/images/a", False, False),
+    ],
+)
+@pytest.mark.parametrize("pool_type", [None, "dir"])
+def test_a_device_moves_only_while_its_guest_runs(
+    path: str, *, running: bool, is_refused: bool, pool_type: str | None
+) -> None:
+    """Also one in a pool over the folder of a volume group, or in none."""
+    pool = pool_type and "own"
+    disk = SourceDisk("vda", path=path, capacity_bytes=MIB, pool=pool, pool_type=pool_type)
+    guest = dataclasses.replace(GUEST, disks=(disk,), running=running)
+    details = [finding.detail for finding in failed(GOOD, made(guest, destination_pool="default"))]
+    told = f"vda ({path}): it is a block device, which does not tell when it was written to last"
+    assert (told in details) is is_refused
+
+
+@pytest.mark.parametrize("exists_there", [True, False])
+def test_a_device_that_both_hosts_have_is_not_to_be_removed(*, exists_there: bool) -> None:
+    """B11: it was called another volume, with the advice to remove it."""
+    pool = Pool("san", "scsi", "/dev/disk/by-path", 100 * MIB)
+    lun = SourceDisk(
+        "vda",
+        path="/dev/disk/by-path/lun-1",
+        capacity_bytes=MIB,
+        pool="san",
+        pool_type="scsi",
+        exists_there=exists_there,
+    )
+    guest = dataclasses.replace(GUEST, disks=(lun,))
+    facts = dataclasses.replace(
+        GOOD, pools=(pool,), volumes=frozenset({"/dev/disk/by-path/lun-1"} if exists_there else ())
+    )
+    (finding,) = failed(facts, made(guest, pool))
+    assert "at the destination the pool 'san' is of the type 'scsi'" in finding.detail
+    assert ("copy_storage: none" in finding.remedy) is exists_there
+    assert "emove" not in finding.remedy
+
+
+@pytest.mark.parametrize(
     ("check", "change"),
     [
         ("host_uuid", {"destination_uuid": "1"}),

@@ -274,6 +274,28 @@ def test_a_guest_that_was_turned_off_there_needs_no_source(hosts: Hosts) -> None
     assert state_at(destination) == "shutoff"
 
 
+def test_a_guest_that_has_come_home_is_not_what_was_left_there(hosts: Hosts) -> None:
+    """Another task, with the journal of the destination, has finished the move and brought it back."""
+    source = hosts.set("qemu:///system", RUNS)
+    hosts.set("qemu+ssh://b/system", None)
+    made = record(make("streaming"), Step("migrate", {}, "done"), Step("settle", {}, "done"))
+    assert recovery().choose_direction(made) == "resume"
+    with pytest.raises(HasSwitchedOver, match="gone on from there"):
+        recovery().roll_back(made)
+    recovery().resume(made)
+    assert state_at(source) == "running"
+
+
+def test_what_was_left_on_the_source_stands_on_the_overlays_of_its_move(hosts: Hosts) -> None:
+    intent = make("streaming")
+    hosts.set("qemu:///system", RUNS, path=intent.streamed[0].overlay_path)
+    hosts.set("qemu+ssh://b/system", None)
+    made = record(intent, Step("migrate", {}, "done"), Step("settle", {}, "done"))
+    for act in (recovery().roll_back, recovery().resume):
+        with pytest.raises(Conflict, match="on disks that are older"):
+            act(made)
+
+
 def test_giving_up_deletes_no_disk_that_a_guest_ran_on(
     hosts: Hosts, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -156,7 +156,7 @@ def test_every_rule_is_of_use_and_its_words_are_complete(rule: settlement.Rule) 
 
 
 def test_the_guide_shows_the_table_of_the_code() -> None:
-    assert settling.read_guide() == settling.build_table()
+    assert settling.SECTION.read() == settling.build_table()
 
 
 @pytest.mark.parametrize(

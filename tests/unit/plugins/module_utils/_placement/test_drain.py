@@ -7,6 +7,8 @@ from __future__ import annotations
 import dataclasses
 import time
 
+import pytest
+
 from ansible_collections.headroom.libvirt.plugins.module_utils._placement.drain import (
     plan_drain,
     plan_restore,
@@ -123,6 +125,53 @@ def test_shared_disks_take_no_space() -> None:
     assert plan_drain(
         named, ["a"], dataclasses.replace(PLAIN, shared_pools=frozenset({"default"}))
     ).is_possible
+
+
+def test_what_goes_into_a_shared_pool_counts_once_over_its_hosts() -> None:
+    shared = (PlacementPool("default", IMAGES, 100 * GIB, "netfs nas:/images"),)
+    old = host("a", guest("x", disk=60), guest("y", disk=60))
+    plan = plan_drain([old, host("b", pools=shared), host("c", pools=shared)], ["a"], PLAIN)
+    assert "has 40 GiB free in the pool default of 60 GiB needed" in why(plan)
+    assert plan_drain([old, host("b", space=100), host("c", pools=shared)], ["a"], PLAIN).moves
+    declared = dataclasses.replace(PLAIN, shared_pools=frozenset({"default"}))
+    # disks that are in it already take nothing more of it
+    assert plan_drain([old, host("b"), host("c")], ["a"], declared).is_possible
+
+
+def test_the_reserve_of_a_shared_pool_is_kept_once() -> None:
+    shared = (PlacementPool("default", IMAGES, 130 * GIB, "netfs nas:/images"),)
+    old = host("a", guest("x", disk=60), guest("y", disk=60))
+    policy = dataclasses.replace(PLAIN, pool_reserve_bytes=10 * GIB)
+    hosts = [old, host("b", pools=shared), host("c", pools=shared)]
+    assert plan_drain(hosts, ["a"], policy).is_possible
+    policy = dataclasses.replace(PLAIN, pool_reserve_bytes=11 * GIB)
+    assert "of 60 GiB needed" in why(plan_drain(hosts, ["a"], policy))
+
+
+@pytest.mark.parametrize(
+    ("own", "other", "running", "reason"),
+    [
+        ("dir", "dir", True, None),
+        ("dir", "logical", True, "the pool 'default' is of the type 'logical', whose volumes are"),
+        ("logical", "dir", True, None),
+        ("logical", "dir", False, "'logical', whose volumes do not tell when they were written"),
+        ("vstorage", "dir", True, "'vstorage', with which this release was never run"),
+        ("dir", "holographic", True, "'holographic', which this release does not know"),
+        (None, None, True, None),
+    ],
+)
+def test_what_a_migration_refuses_of_a_pool_is_not_planned(
+    own: str | None, other: str | None, running: bool, reason: str | None
+) -> None:
+    pools = [PlacementPool("default", IMAGES, 100 * GIB, type=kind) for kind in (own, other)]
+    old = host("a", guest("x", disk=1, running=running), pools=(pools[0],))
+    policy = dataclasses.replace(PLAIN, include_stopped=True)
+    plan = plan_drain([old, host("b", pools=(pools[1],))], ["a"], policy)
+    if reason is None:
+        assert plan.is_possible
+    else:
+        assert "b takes no vda: " in why(plan)
+        assert reason in why(plan)
 
 
 def test_a_host_without_the_pool_or_the_network_is_no_destination() -> None:

@@ -8,12 +8,15 @@ import collections
 import dataclasses
 import random
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._placement.spread import (
     HostRoom,
     Size,
+    fill,
+    measure_clone_room,
     spread,
 )
 
@@ -108,3 +111,94 @@ def test_the_order_of_the_hosts_does_not_matter(
     shuffled = list(hosts)
     chance.shuffle(shuffled)
     assert spread(shuffled, CLONE, count).hosts == spread(hosts, CLONE, count).hosts
+
+
+NAS = ("source", "netfs nas:/images")
+
+
+def sharing(name: str, clones: int, in_pool: int, running: int = 0) -> HostRoom:
+    """A host with CPU and memory for so many clones, and a pool for ``in_pool`` that others have too."""
+    room = host(name, clones, running=running)
+    free = dataclasses.replace(room.free, disk_bytes=in_pool * 100)
+    return dataclasses.replace(room, free=free, storage=NAS)
+
+
+def test_a_pool_that_hosts_share_counts_once() -> None:
+    placement = spread([sharing("a", 9, 3), sharing("b", 9, 3)], CLONE, 5)
+    assert placement.hosts == ("a", "b", "a")
+    assert placement.shortage == (
+        "a has no room (this plan takes the last room for 3); b has no room (this plan takes the last room for 3)"
+    )
+    # of a host of its own it takes nothing
+    assert spread([sharing("a", 9, 1), host("b", 2)], CLONE, 4).hosts == ("a", "b", "b")
+
+
+def test_of_a_shared_pool_the_least_that_a_host_tells_counts() -> None:
+    assert len(spread([sharing("a", 9, 5), sharing("b", 9, 2)], CLONE, 9).hosts) == 2
+
+
+def test_a_host_in_maintenance_still_tells_of_the_pool_that_it_shares() -> None:
+    closed = dataclasses.replace(sharing("a", 9, 1), closed=True)
+    assert spread([closed, sharing("b", 9, 4)], CLONE, 9).hosts == ("b",)
+
+
+def test_the_guests_of_a_lost_host_find_their_disks_in_a_shared_pool() -> None:
+    hosts = [sharing("a", 4, 1, running=2), sharing("b", 4, 1)]
+    assert len(spread(hosts, CLONE, 9, n_plus_one=True).hosts) == 1
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 6), st.integers(0, 9), st.sampled_from([None, "x", "y"])),
+        min_size=1,
+        max_size=5,
+    ),
+    st.integers(0, 30),
+    st.booleans(),
+)
+def test_no_shared_pool_gets_more_than_fits_and_nothing_that_fits_is_left(
+    described: list[tuple[int, int, str | None]], count: int, pack: bool
+) -> None:
+    hosts = []
+    for number, (clones, in_pool, pool) in enumerate(described):
+        free = Size(clones, clones * 10, in_pool * 100)
+        hosts.append(HostRoom(f"h{number}", free, storage=None if pool is None else (pool,)))
+    placed = spread(hosts, CLONE, count, pack=pack)
+    for room in fill(hosts, placed.hosts, CLONE):
+        assert min(room.free.vcpus, room.free.memory_bytes) >= 0
+    groups: dict[str, list[HostRoom]] = {}
+    for room in hosts:
+        groups.setdefault(room.name if room.storage is None else room.storage[0], []).append(room)
+    most = sum(
+        min(
+            sum(room.free.vcpus for room in rooms),
+            min(room.free.disk_bytes for room in rooms) // 100,
+        )
+        for rooms in groups.values()
+    )
+    assert len(placed.hosts) == min(count, most)
+    for rooms in groups.values():
+        names = {room.name for room in rooms}
+        taken = 100 * sum(name in names for name in placed.hosts)
+        assert taken <= min(room.free.disk_bytes for room in rooms)
+
+
+def test_what_one_host_takes_of_a_shared_pool_is_missing_for_the_others() -> None:
+    rooms = fill([sharing("a", 4, 4), sharing("b", 4, 4), host("c", 4)], ["a", "a"], CLONE)
+    assert [room.free.disk_bytes for room in rooms] == [200, 200, 400]
+    assert [room.free.vcpus for room in rooms] == [2, 4, 4]
+    assert [room.members for room in rooms] == [2, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("free_bytes", "pool_type", "room"),
+    [(5, "dir", 5), (-5, "dir", 0), (5, None, 5), (0, "rbd", 0), (-5, "rbd", 0), (5, "logical", 5)],
+)
+def test_clones_find_what_is_left_beside_the_reserve(
+    free_bytes: int, pool_type: str | None, room: int
+) -> None:
+    assert measure_clone_room(free_bytes, pool_type) == room
+
+
+def test_a_clone_in_ceph_takes_nothing_at_first() -> None:
+    assert measure_clone_room(1, "rbd") > 1000 * CLONE.disk_bytes

@@ -10,7 +10,12 @@ import typing as t
 
 import pytest
 
-from ansible_collections.headroom.libvirt.plugins.module_utils._virt import folders, node_xml
+from ansible_collections.headroom.libvirt.plugins.module_utils._virt import (
+    folders,
+    node_xml,
+    storage,
+    storage_xml,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.connection import (
     Connection,
     open_connection,
@@ -47,6 +52,22 @@ def test_a_volume_group_is_a_folder_of_devices_that_a_pool_has(connection: Conne
         assert folders.does_folder_exist(connection, "/dev/vg0") is True
     finally:
         pool.destroy()
+
+
+def test_a_file_that_its_pool_has_not_seen_yet_is_a_volume(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one is that somebody has made by hand, and attached to a guest."""
+    new = storage_xml.build_volume_xml(storage_xml.NewVolume("plug.qcow2", 4096))
+
+    def look_again(pool: storage.Pool) -> bool:
+        storage.create(pool, "plug.qcow2", new)
+        return True
+
+    monkeypatch.setattr(storage, "try_to_refresh", look_again)
+    folder = storage.read_pool(storage.look_up_pool(connection, "default-pool")).path
+    with folders.open_folders(connection, [f"{folder}/plug.qcow2"]):
+        assert storage.find_volume_by_path(connection, f"{folder}/plug.qcow2") is not None
 
 
 @pytest.mark.parametrize("folder", ["/dev", "/dev/dri", "/sys"])

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ansible_collections.headroom.libvirt.plugins.module_utils._storage import kinds
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt import storage_xml
 from ansible_collections.headroom.libvirt.plugins.module_utils._virt.element_xml import (
     parse_element,
@@ -28,7 +29,7 @@ def test_a_pool_says_where_it_is_and_what_is_free() -> None:
     ("kind", "files"), [("dir", True), ("netfs", True), ("logical", False), ("rbd", False)]
 )
 def test_only_some_pools_hold_files(kind: str, *, files: bool) -> None:
-    assert storage_xml.parse_pool(POOL.format(type=kind)).holds_files is files
+    assert kinds.holds_files(kind) is files
 
 
 def test_a_volume_is_read_with_its_backing_and_time() -> None:
@@ -91,3 +92,33 @@ def test_a_volume_may_belong_to_a_group() -> None:
         ("group", "994"),
         ("mode", "0440"),
     ]
+
+
+RBD = """<pool type='rbd'><name>ceph</name><source><name>vms</name><host name='mon1' port='6789'/><host name='mon2'/>
+<auth type='ceph' username='me'><secret uuid='11111111-2222-3333-4444-555555555555'/></auth></source></pool>"""
+
+
+def test_a_disk_stands_on_an_image_as_its_pool_says() -> None:
+    pool = storage_xml.parse_pool(RBD)
+    assert pool.rbd is not None
+    assert pool.path_of("web-1") == pool.rbd.path_of("web-1") == "vms/web-1"
+    disk = parse_element("<disk type='file'><driver type='raw'/><target dev='vda'/></disk>")
+    storage_xml.put_image(disk, pool.rbd, "web-1")
+    assert disk.get("type") == "network"
+    assert [child.tag for child in disk] == ["driver", "auth", "source", "target"]
+    assert disk.xpath("string(auth/@username)") == "me"
+    assert [dict(secret.attrib) for secret in disk.iterfind("auth/secret")] == [
+        {"type": "ceph", "uuid": "11111111-2222-3333-4444-555555555555"}
+    ]
+    assert [dict(host.attrib) for host in disk.iterfind("source/host")] == [
+        {"name": "mon1", "port": "6789"},
+        {"name": "mon2"},
+    ]
+
+
+def test_a_cluster_without_users_needs_no_secret() -> None:
+    source = storage_xml.parse_pool("<pool type='rbd'><source><name>vms</name></source></pool>").rbd
+    disk = parse_element("<disk/>")
+    assert source is not None
+    storage_xml.put_image(disk, source, "a")
+    assert [child.tag for child in disk] == ["source"]
