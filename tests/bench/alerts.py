@@ -11,10 +11,10 @@ import json
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._demand.series import Series
-from ansible_collections.headroom.libvirt.plugins.module_utils._forecast.blend import (
+from ansible_collections.headroom.libvirt.plugins.module_utils._forecast.beginning import (
     ENOUGH_SLOTS,
-    LIMIT_LEVEL,
 )
+from ansible_collections.headroom.libvirt.plugins.module_utils._forecast.blend import LIMIT_LEVEL
 from ansible_collections.headroom.libvirt.plugins.module_utils._forecast.online import Tracker
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision import alert
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision.rule import Rule

@@ -17,7 +17,10 @@ import itertools
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._demand.series import Series
-from ansible_collections.headroom.libvirt.plugins.module_utils._forecast.blend import ENOUGH_SLOTS
+from ansible_collections.headroom.libvirt.plugins.module_utils._forecast.beginning import (
+    ENOUGH_SLOTS,
+    raise_uppers,
+)
 from ansible_collections.headroom.libvirt.plugins.module_utils._forecast.online import Tracker
 from ansible_collections.headroom.libvirt.plugins.module_utils._forecast.trend import (
     TrendRule,
@@ -43,23 +46,20 @@ def plan_blend(demand: Demand, interval: int, steps: int, risks: t.Sequence[floa
 
 
 def plan_auto(demand: Demand, interval: int, steps: int, risks: t.Sequence[float]) -> list[Table]:
-    """Return a table for each of ``risks`` of the forecaster that a rule has by default: first trend, then blend."""
+    """Return a table for each of ``risks`` of the forecaster that a rule has by default: the blend from a beginning."""
     tables = plan_blend(demand, interval, steps, risks)
-    counts = itertools.accumulate(value is not None for value in demand)
+    counts = list(itertools.accumulate(value is not None for value in demand))
     few = sum(count < ENOUGH_SLOTS for count in counts)
-    return [
-        [*plan_trend(demand[:few], interval, steps, risk), *table[few:]]
-        for risk, table in zip(risks, tables)
-    ]
-
-
-def plan_trend(demand: Demand, interval: int, steps: int, risk: float) -> Table:
-    """Return the table of the trend rule."""
-    series = Series(interval, 0, tuple(demand))
-    forecasts = TrendRule(risk).forecast(series, steps, last=len(demand))
-    return [
-        [step.upper for step in forecast.steps] if forecast else [0.0] for forecast in forecasts
-    ]
+    beginning = Series(interval, 0, tuple(demand[:few]))
+    begun: list[Table] = []
+    for risk, table in zip(risks, tables):
+        rises = TrendRule(risk).forecast(beginning, steps, last=few)
+        first = [
+            raise_uppers(uppers, rise, interval, count) if rise else uppers
+            for uppers, rise, count in zip(table, rises, counts)
+        ]
+        begun.append([*first, *table[few:]])
+    return begun
 
 
 def plan_reactive(demand: Demand, target: float) -> Table:

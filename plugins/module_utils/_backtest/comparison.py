@@ -96,7 +96,7 @@ def _replay_rule(series: Series, rule: Rule, start: int) -> Outcome:
         ]
         for (slot, value), row in zip(series.slots(), _forecast_uppers(series, rule))
     ]
-    terms = dataclasses.replace(make_terms(rule), in_tolerance=rule.hysteresis)
+    terms = dataclasses.replace(make_terms(rule), hysteresis=rule.hysteresis)
     return replay(series.values, planned, terms, series.interval, start)
 
 

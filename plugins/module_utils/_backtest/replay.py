@@ -18,6 +18,10 @@ import dataclasses
 import math
 import typing as t
 
+from ansible_collections.headroom.libvirt.plugins.module_utils._provision.rule import (
+    tolerated_surplus,
+)
+
 Table = t.Sequence[t.Sequence[float]]
 
 # As the bench's protocol has it: half an hour of five-minute slots.
@@ -30,7 +34,8 @@ class FleetTerms:
 
     ``capacity`` is the demand that one machine carries. A machine is of use ``delay`` slots after it was asked for.
     One goes when that many were too many in each of the last ``hold`` plans. A plan within ``out_tolerance`` above the
-    fleet's size, or ``in_tolerance`` below, changes nothing (both are shares of the size).
+    fleet's size, or ``in_tolerance`` below, changes nothing (both are shares of the size). ``hysteresis`` is a rule's
+    (tolerated_surplus() in _provision/rule.py).
     """
 
     capacity: float
@@ -40,6 +45,7 @@ class FleetTerms:
     hold: int = 1
     out_tolerance: float = 0.0
     in_tolerance: float = 0.0
+    hysteresis: float = 0.0
 
     def count_machines(self, demand: float) -> int:
         """Return how many machines carry ``demand``, without limits."""
@@ -111,17 +117,20 @@ class _Fleet:
 
 
 class _Turns:
-    """Counts actions and flaps."""
+    """Counts actions and flaps, and knows when the fleet last grew."""
 
     def __init__(self) -> None:
         self.actions = self.flaps = 0
         self._last: tuple[int, int] | None = None
+        self.grown_at = -math.inf
 
     def add(self, slot: int, direction: int) -> None:
         if self._last and self._last[0] != direction and slot - self._last[1] <= _FLAP_WITHIN:
             self.flaps += 1
         self.actions += 1
         self._last = direction, slot
+        if direction > 0:
+            self.grown_at = slot
 
 
 def replay(
@@ -156,7 +165,9 @@ def replay(
         if target > alive * (1 + terms.out_tolerance):
             launched = target - alive
             turns.add(index, 1)
-        elif floor < alive * (1 - terms.in_tolerance):
+        elif floor < alive * (1 - terms.in_tolerance) and alive - floor > tolerated_surplus(
+            terms.hysteresis, alive, index - turns.grown_at
+        ):
             fleet.remove(alive - floor)
             turns.add(index, -1)
         fleet.tick(launched)

@@ -13,9 +13,11 @@ What it is made of: ensemble.py. It works from the second sample on, and better 
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 import typing as t
 
+from .beginning import ENOUGH_SLOTS, LONG_SECONDS, raise_uppers
 from .online import Tracker
 from .trend import Forecast, Growth, Step, TrendRule
 
@@ -30,9 +32,6 @@ LONGEST_SECONDS: t.Final = 28 * 86_400
 _MOST_SLOTS: t.Final = 10_000
 # Half a week of five-minute slots, of whose errors first upper values are made; what that costs is said at Blend.
 _THOROUGH_SLOTS: t.Final = 1008
-# Four hours of five-minute slots, a day of half hours: below, too few errors are known for a quantile at 5 %.
-# Chosen, not measured.
-ENOUGH_SLOTS: t.Final = 48
 # With 1 in 750, 11 of NAB's 13 labelled events are found at 0.147 false pages a day
 # (`./dev bench provision --windows`); with 1 in 1000, and alerts that were not worth a machine, it was 10 at 0.144.
 LIMIT_LEVEL: t.Final = 1 - 1 / 750
@@ -128,19 +127,46 @@ def _is_same_demand(values: t.Sequence[float | None], recent: t.Sequence[float])
 
 
 class Auto(Blend):
-    """A Forecaster: the trend while less than 48 slots with a value are known, the blend from then on.
+    """A Forecaster: the blend, which believes in a rise while less than 48 slots with a value are known.
 
-    Until then too few errors are known for a quantile of them, and the rise itself says more than any average.
+    Until then too few errors are known for a quantile of them, and none of a day (beginning.py). In slots of less than
+    half an hour it is the trend until then.
     """
 
     def resume(
         self, series: Series, steps: int, last: int = 1, state: State | None = None
     ) -> tuple[list[Forecast | None], State]:
-        """See Blend. What is kept is the blend's from the first slot on."""
+        """See Blend. What is kept is the blend's."""
         forecasts, next_state = super().resume(series, steps, last, state)
-        if next_state["tracker"]["known"] < ENOUGH_SLOTS:
-            forecasts = TrendRule(self.risk).forecast(series, steps, last)
+        latest = series.values[len(series.values) - len(forecasts) :]
+        counts = list(itertools.accumulate(value is not None for value in latest))
+        if not counts:
+            return forecasts, next_state
+        known_before = next_state["tracker"]["known"] - counts[-1]
+        if known_before < ENOUGH_SLOTS:
+            rises = TrendRule(self.risk).forecast(series, steps, len(forecasts))
+            forecasts = [
+                _raise_forecast(forecast, rise, series.interval, known_before + count)
+                for forecast, rise, count in zip(forecasts, rises, counts)
+            ]
         return forecasts, next_state
+
+
+def _raise_forecast(
+    forecast: Forecast | None, rise: Forecast | None, interval: int, known_count: int
+) -> Forecast | None:
+    """Return ``forecast`` with the upper values that a beginning asks for; once enough is known, as it is."""
+    if forecast is None or rise is None or known_count >= ENOUGH_SLOTS:
+        return forecast
+    if interval < LONG_SECONDS:
+        return rise
+    uppers = raise_uppers([step.upper for step in forecast.steps], rise, interval, known_count)
+    steps = tuple(
+        Step(max(step.value, risen.value), upper)
+        for step, risen, upper in zip(forecast.steps, rise.steps, uppers)
+    )
+    method = rise.method if rise.method == "trend" else forecast.method
+    return dataclasses.replace(forecast, method=method, steps=steps)
 
 
 class Continuing:
@@ -169,4 +195,5 @@ def _load_forecast(state: State | None) -> Forecast | None:
         tuple(Step(**step) for step in state["steps"]),
         Growth(tuple(growth["values"]), growth["ratio"], growth["sustained"]),
         state["limit"],
+        state.get("recent_breach"),  # states of 0.1.0 have none
     )

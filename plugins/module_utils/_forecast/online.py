@@ -26,10 +26,15 @@ _RARE_ZEROS: t.Final = 0.01
 _WELL_ABOVE_ZERO: t.Final = 0.1
 # After half an hour it is no gap any more: the demand is gone. Chosen, not measured.
 _LONGEST_DOUBT_SECONDS: t.Final = 1800
+# An event goes on within an hour, and is told of for a day (_provision/alert.py).
+_HOUR_SECONDS: t.Final = 3600
+_DAY_SECONDS: t.Final = 86_400
 # As many values as the noise of a rise is judged by (trend.py: 24 gaps, and the three last).
 _RECENT: t.Final = 28
 # An hour of five-minute slots, over which a straight line is as good as forecasts between. Chosen, not measured.
 _ONE_LINE: t.Final = 12
+# Less above what was expected is no breach that anybody is told of. Chosen, not measured.
+NOTABLE: t.Final = 1.2
 # Two breaches in a row at a risk of 5 % (0.05² is 1 in 400). No run is recorded.
 _SURPRISE: t.Final = 1 / 400
 
@@ -68,6 +73,9 @@ class Tracker:
             for ahead, past in zip(anchors or choose_anchors(steps), states)
         ]
         self._issued = [Issued.load(issued) for issued in state.get("issued", ())]
+        self._has_limit = limit is not None
+        self._interval = interval
+        self._limit_breaches: list[tuple[float, float]] = list(state.get("limit_breaches", ()))
         self._recent = collections.deque(state.get("recent", ()), _RECENT)
         self._breaches: list[int] = state.get("breaches", [0 for _unused in levels])
         self._zeros: int = state.get("zeros", 0)
@@ -83,6 +91,7 @@ class Tracker:
             "issued": [issued.dump() for issued in self._issued],
             "recent": list(self._recent),
             "breaches": self._breaches,
+            "limit_breaches": self._limit_breaches,
             "zeros": self._zeros,
             "doubted": self._doubted,
             "grain": self._quantum,
@@ -103,6 +112,7 @@ class Tracker:
                     (breaches + 1 if value > upper else 0)
                     for breaches, upper in zip(self._breaches, issued.upper)
                 ]
+                self._note_breach(value, issued)
         if value is None and not self._issued:
             return
         self.known_count += value is not None
@@ -138,10 +148,30 @@ class Tracker:
                 Step(max(step.value, value), max(step.upper, value))
                 for step, value in zip(steps, surge)
             ]
+        growth = measure_growth(list(self._recent))
         most = self._issued[0].upper[-1] if limited else None
-        return Forecast(
-            "surge" if surge else "blend", tuple(steps), measure_growth(list(self._recent)), most
-        )
+        method = "surge" if surge else "blend"
+        breaches = self._list_breaches(_DAY_SECONDS)
+        earlier = breaches[: len(breaches) - len(self._list_breaches(_HOUR_SECONDS))]
+        recent = max((value for _slot, value in earlier), default=None)
+        return Forecast(method, tuple(steps), growth, most, recent)
+
+    def _list_breaches(self, seconds: int) -> list[tuple[float, float]]:
+        """Return the slots of the last ``seconds`` before the next one that have exceeded their limit, and by what."""
+        following = self._lookback.count + 1
+        return [
+            (slot, value)
+            for slot, value in self._limit_breaches
+            if (following - slot) * self._interval <= seconds
+        ]
+
+    def _note_breach(self, value: float, issued: Issued) -> None:
+        """Remember for a day that ``value``, of the next slot, exceeds its limit."""
+        if self._has_limit and value > issued.upper[-1] and value >= NOTABLE * issued.value:
+            self._limit_breaches = [
+                *self._list_breaches(_DAY_SECONDS),
+                (self._lookback.count + 1, value),
+            ]
 
     def _expect(self) -> float:
         """Return what is expected of the slot after the latest one, which has not been asked where that was skimmed."""

@@ -47,12 +47,15 @@ class Forecast:
     """Made at one slot, for the slots after it: ``steps[0]`` is the next one.
 
     ``limit`` is what the demand of the next slot exceeds once in 750 times; None while too little is known to say so.
+    ``recent_breach`` is the highest demand that exceeded its own within a day before the next slot, but not within an
+    hour; None where none did.
     """
 
     method: str
     steps: tuple[Step, ...]
     growth: Growth
     limit: float | None = None
+    recent_breach: float | None = None
 
     @property
     def peak(self) -> int:

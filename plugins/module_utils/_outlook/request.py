@@ -22,8 +22,10 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._demand.series im
     bridge_gaps,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
-from ansible_collections.headroom.libvirt.plugins.module_utils._forecast.blend import (
+from ansible_collections.headroom.libvirt.plugins.module_utils._forecast.beginning import (
     ENOUGH_SLOTS,
+)
+from ansible_collections.headroom.libvirt.plugins.module_utils._forecast.blend import (
     LONGEST_SECONDS,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._forecast.online import Tracker

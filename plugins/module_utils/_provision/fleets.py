@@ -186,7 +186,7 @@ def _read_fleet(
                     _select_host(place, host, row, peer)
                     for place, (host, row) in enumerate(zip(params["hosts"], rows))
                 ],
-                **{name: params[name] for name in ("now", "gone")},
+                **{name: params[name] for name in ("now", "gone", "pool_reserve", "shared_pools")},
                 **{name: fleet[name] for name in _OWN},
             }
         )

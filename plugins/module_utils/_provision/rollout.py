@@ -133,18 +133,21 @@ def plan_surge(
     """Return how many machines to make beyond what is needed."""
     if not course.is_moving:
         return 0
-    going = [
+    present = [
         member
         for member in (*observed.running, *observed.coming)
-        if _goes(member, rule, course) and member.name not in crew.stopped
+        if member.name not in crew.stopped
     ]
-    arriving = sum(
-        member.version == course.goal for member in (*observed.running, *observed.coming)
-    )
+    going = [member for member in present if _goes(member, rule, course)]
+    arriving = sum(member.version == course.goal for member in present)
+    kept = len(present) - len(going) - arriving
     growing = crew.growth if course.growth == course.goal else 0
-    limit = len(going) if course.limit is None else course.limit - arriving - growing
+    # Those that wait to go, as a run takes so many at most, have their replacements already.
+    missing = crew.need - kept - arriving - growing
+    if course.limit is not None:
+        missing = min(missing, course.limit - arriving - growing)
     room = upkeep.rollout.find_surge(crew.need) - max(0, crew.up - crew.need)
-    return max(0, min(room, limit, len(going)))
+    return max(0, min(room, missing, len(going)))
 
 
 def plan_replacement(

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.headroom.libvirt.plugins.module_utils._demand.series import slot_start
 from ansible_collections.headroom.libvirt.plugins.module_utils._text import (
     format_count,
     format_duration,
@@ -19,6 +20,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._text import (
 )
 
 from .model import Action, Member, Observation, Part
+from .rule import GROWTH_FACTOR, GROWTH_SLOTS, tolerated_surplus
 
 if t.TYPE_CHECKING:
     from .requirement import Requirement
@@ -71,7 +73,7 @@ def _stop_running(
     observed: Observation, rule: Rule, keep: int, parked: int, goal: str | None
 ) -> list[Action]:
     surplus = max(0, len(observed.running) - keep)
-    if surplus <= rule.hysteresis * len(observed.running):
+    if surplus <= _count_tolerated(observed, rule):
         return []
     free = [member for member in observed.running if not stays(member, rule)]
     old = [member for member in free if goal is not None and member.version != goal]
@@ -113,6 +115,34 @@ def _count_surplus(observed: Observation, requirement: Requirement) -> int:
     return 0 if requirement.now is None else max(0, len(observed.running) - requirement.now)
 
 
+def _count_tolerated(observed: Observation, rule: Rule) -> float:
+    return tolerated_surplus(
+        rule.hysteresis, len(observed.running), _count_slots_since_growth(observed, rule)
+    )
+
+
+def _count_slots_since_growth(observed: Observation, rule: Rule) -> float:
+    """Return how many slots ago the youngest of the machines was made or put into service; many where none tells."""
+    youngest = max(
+        (max(member.created or 0.0, member.since or 0.0) for member in observed.running),
+        default=0.0,
+    )
+    now = slot_start(observed.now, rule.interval)
+    return (now - slot_start(youngest, rule.interval)) / rule.interval
+
+
+def _explain_tolerance(observed: Observation, rule: Rule, surplus: int) -> str:
+    count = f"{format_count(surplus, 'machine')} too many"
+    if _count_slots_since_growth(observed, rule) > GROWTH_SLOTS:
+        share = format_number(rule.hysteresis * 100)
+        return f"{count}, which is within {share} % of the fleet (rule.hysteresis)."
+    share = format_number(min(100.0, rule.hysteresis * GROWTH_FACTOR * 100))
+    return (
+        f"{count}: the fleet grew within the last {GROWTH_SLOTS} intervals, and then {share} % of it may be, "
+        "and always one (rule.hysteresis)."
+    )
+
+
 def _explain_standstill(
     observed: Observation, rule: Rule, requirement: Requirement
 ) -> tuple[str, ...]:
@@ -144,11 +174,9 @@ def _explain_held_back(
             f"{format_duration(rule.cooldown)} (rule.cooldown) {keep} were needed."
         )
     surplus = len(observed.running) - keep
-    if 0 < surplus <= rule.hysteresis * len(observed.running):
-        share = format_number(rule.hysteresis * 100)
-        sentences.append(
-            f"{format_count(surplus, 'machine')} too many, which is within {share} % of the fleet (rule.hysteresis)."
-        )
+    tolerated = _count_tolerated(observed, rule)
+    if 0 < surplus <= tolerated:
+        sentences.append(_explain_tolerance(observed, rule, surplus))
     if postponed:
         sentences.append(
             f"{format_count(postponed, 'more machine')} can go in later runs: one run takes {rule.scale_in_limit} "
@@ -159,9 +187,7 @@ def _explain_held_back(
         for member in observed.running
         if member.activity is None and not stays(member, rule)
     ]
-    if 0 < len(unknown) < len(observed.running) and surplus > rule.hysteresis * len(
-        observed.running
-    ):
+    if 0 < len(unknown) < len(observed.running) and surplus > tolerated:
         sentences.append(
             f"{join_names(unknown)} {'stays' if len(unknown) == 1 else 'stay'}: how busy is not known."
         )

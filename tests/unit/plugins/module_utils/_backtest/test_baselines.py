@@ -95,23 +95,57 @@ def test_a_spike_takes_one_step_at_most_and_is_cleaned_up_after_the_cooldown(
     assert alerts == [False, True, False, False, False, False, False]
 
 
-def test_it_is_the_trend_at_first_and_then_the_blend() -> None:
+def test_a_rise_is_believed_at_first_and_judged_from_then_on() -> None:
+    values = [20.0 + index % 3 for index in range(46)] + [30.0, 45.0, 70.0]
+    for count in (48, 49):
+        series = Series(HOUR, 0, tuple(values[-count:]))
+        (auto,), (blend,) = Auto().forecast(series, 2), Blend().forecast(series, 2)
+        assert auto == blend
+    series = Series(HOUR, 0, tuple(values[-47:]))
+    (auto,), (trend,) = Auto().forecast(series, 2), TrendRule().forecast(series, 2)
+    assert auto is not None
+    assert trend is not None
+    assert auto.method == "trend"
+    assert all(
+        made.upper >= rise.value > 70 for made, rise in zip(auto.steps, trend.steps, strict=True)
+    )
+
+
+def test_in_short_slots_it_is_the_trend_at_first_and_then_the_blend() -> None:
     values = [NOISE.gauss(50, 5) for _unused in range(60)]
-    for count, expected in ((47, TrendRule()), (48, Blend())):
-        series = Series(HOUR, 0, tuple(values[:count]))
+    for count, expected in ((47, TrendRule()), (50, Blend())):
+        series = Series(300, 0, tuple(values[:count]))
         assert Auto().forecast(series, 2, 3) == expected.forecast(series, 2, 3)
-    (table,) = baselines.plan_auto(values, HOUR, 2, [0.05])
-    for count in (1, 20, 47, 48, 60):
-        (made,) = Auto().forecast(Series(HOUR, 0, tuple(values[:count])), 2)
+
+
+def test_a_morning_is_expected_of_the_first_hours_and_not_of_minutes() -> None:
+    morning = 50 * 2 ** (1 / 8)
+    for interval, count, most in ((HOUR, 19, morning), (HOUR, 20, 50), (HOUR // 2, 19, 50)):
+        (made,) = Auto().forecast(Series(interval, 0, (*[50.0] * (count - 2), 51.0, 50.0)), 1)
         assert made is not None
-        assert table[count - 1] == [step.upper for step in made.steps]
+        assert made.steps[0].value == 50
+        assert made.steps[0].upper == pytest.approx(most)
+
+
+def test_a_table_holds_what_each_slot_was_forecast_with() -> None:
+    values = [NOISE.gauss(50, 5) for _unused in range(60)]
+    for interval in (HOUR, 300):
+        (table,) = baselines.plan_auto(values, interval, 2, [0.05])
+        for count in (1, 19, 20, 47, 48, 60):
+            series = Series(interval, 0, tuple(values[:count]))
+            for last, made in enumerate(reversed(Auto().forecast(series, 2, 3)), 1):
+                assert made is not None
+                assert table[count - last] == [step.upper for step in made.steps]
 
 
 def test_gaps_are_no_history() -> None:
     """An interval of a second and a sample a minute: what lies between is not known, however many slots it is."""
     values = [value for demand in (10.0, 20.0, 40.0) for value in (demand, *[None] * 59)]
     (made,) = Auto().forecast(Series(1, 0, tuple(values)), 2)
-    assert made == TrendRule().forecast(Series(1, 0, tuple(values)), 2)[0]
+    (rise,) = TrendRule().forecast(Series(1, 0, tuple(values)), 2)
+    assert made is not None
+    assert rise is not None
+    assert made == rise
 
 
 def test_what_is_kept_counts_as_history() -> None:
@@ -122,9 +156,10 @@ def test_what_is_kept_counts_as_history() -> None:
     day = Series(HOUR, HOUR * (len(values) - 24), whole.values[-24:])
     (kept,) = Auto().resume(day, 1, state=json.loads(json.dumps(state)))[0]
     assert kept == Auto().forecast(whole, 1)[0]
-    (short,) = Auto().forecast(day, 1)
+    later = dataclasses.replace(day, values=(*day.values[:-2], 60.0, 75.0))
+    (short,) = Auto().forecast(later, 1)
     assert short is not None
-    assert short.method in {"trend", "last value"}
+    assert short.method == "trend"
 
 
 def test_the_first_two_days_are_short_for_no_more_than_the_risk() -> None:

@@ -33,6 +33,7 @@ TERMS = st.builds(
     hold=st.integers(1, 5),
     out_tolerance=st.floats(0, 0.3),
     in_tolerance=st.floats(0, 0.3),
+    hysteresis=st.sampled_from([0.0, 0.1, 0.3]),
 )
 HOUR = 3600
 
@@ -89,6 +90,19 @@ def test_small_differences_are_tolerated() -> None:
     demand = [100, 105, 95, 120]
     tolerant = FleetTerms(1, out_tolerance=0.1, in_tolerance=0.1)
     assert alive(replay(demand, plan_reactive(demand, 1.0), tolerant, HOUR)) == [100] * 4
+
+
+def test_hysteresis_lets_more_stay_in_the_six_slots_after_growth() -> None:
+    demand = [100, 120, *[100] * 8]
+    terms = FleetTerms(1, hysteresis=0.1)
+    sizes = alive(replay(demand, plan_reactive(demand, 1.0), terms, HOUR))
+    assert sizes == [100, 100, *[120] * 7, 100]
+    demand = [1, 2, *[1] * 8]
+    assert alive(replay(demand, plan_reactive(demand, 1.0), terms, HOUR)) == [
+        *[1, 1],
+        *[2] * 7,
+        1,
+    ]
 
 
 def test_a_change_of_direction_soon_after_is_a_flap() -> None:

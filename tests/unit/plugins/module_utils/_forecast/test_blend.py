@@ -266,6 +266,25 @@ def test_state_that_does_not_fit_is_not_used() -> None:
     assert Blend(0.05).resume(moved, 1, state=state)[0] == Blend(0.05).forecast(moved, 1)
 
 
+def test_a_breach_of_the_limit_is_remembered_for_a_day() -> None:
+    values = [100 + 5 * math.sin(hour) for hour in range(100)]
+    values += [400.0, *values[:24]]
+    series = Series(HOUR, 0, tuple(values))
+    made, state = Blend().resume(dataclasses.replace(series, values=series.values[:-9]), 1, 17)
+    made = [*made, *Blend().resume(series, 1, 9, json.loads(json.dumps(state)))[0]]
+    told = [one.recent_breach for one in made if one is not None]
+    assert told == [None, None, *[400] * 23, None]
+
+
+def test_a_state_of_the_first_release_goes_on() -> None:
+    series = Series(HOUR, 0, tuple(days(5)))
+    state = Blend().resume(dataclasses.replace(series, values=series.values[:-1]), 1, 2)[1]
+    del state["tracker"]["limit_breaches"]
+    for one in state["made"]:
+        del one["recent_breach"]
+    assert Blend().resume(series, 1, 2, state)[0] == Blend().forecast(series, 1, 2)
+
+
 @pytest.mark.parametrize("left", [0, 1])
 def test_a_state_makes_no_forecasts_for_a_history_that_was_lost(left: int) -> None:
     series = Series(HOUR, 0, tuple(days(3)))

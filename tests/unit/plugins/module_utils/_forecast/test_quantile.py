@@ -29,10 +29,18 @@ def quantile(made: ErrorWindow, level: float) -> float:
 
 
 def test_a_quantile_is_the_rank_that_the_next_error_stays_under() -> None:
-    errors = window([float(error) for error in range(1, 20)])
-    assert quantile(errors, 0.95) == pytest.approx(19)
-    assert quantile(errors, 0.5) == pytest.approx(10)
-    assert quantile(errors, 0.51) == pytest.approx(10.2)
+    errors = window([float(error) for error in range(1, 60)])
+    assert quantile(errors, 0.95) == pytest.approx(57)
+    assert quantile(errors, 0.5) == pytest.approx(30)
+    assert quantile(errors, 0.51) == pytest.approx(30.6)
+
+
+def test_of_few_errors_the_largest_is_a_spike_unless_the_level_asks_for_spikes() -> None:
+    few = [1.0, 2.0, 90.0]
+    assert [quantile(window(few[-count:]), 0.95) for count in (1, 2, 3)] == [0, 2, 2]
+    assert quantile(window(few), 0.99) > 90
+    assert quantile(window([1.0] * 47 + [90.0]), 0.98) > 1
+    assert quantile(window([1.0] * 46 + [90.0]), 0.97) == 1
 
 
 def test_without_an_error_there_is_no_quantile() -> None:
@@ -48,6 +56,7 @@ def test_only_the_latest_errors_count(errors: list[float], size: int) -> None:
 
 @given(ERRORS, LEVELS, LEVELS)
 @example([699051.2056856842] * 3, 0.5, 0.875)
+@example([-1.0], 0.5, 0.99)
 def test_a_higher_level_never_asks_for_less(
     errors: list[float], level: float, other: float
 ) -> None:

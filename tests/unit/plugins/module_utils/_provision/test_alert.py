@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._demand.series import Series
@@ -91,6 +93,24 @@ def test_a_surge_that_doubles_again_is_one_whatever_the_limit() -> None:
         Series(60, 0, (5.0,) * 20 + (10.0, 19.0)), RULE, learned(8, 90), surge=True
     ).raised
     assert not judge(series, RULE, learned(10.1, 90), surge=True).raised
+    told = dataclasses.replace(learned(10, 90), recent_breach=14)
+    assert not judge(series, RULE, told, surge=True).raised
+
+
+@pytest.mark.parametrize(("now", "outcome"), [(120.0, False), (120.1, True)])
+def test_what_is_not_half_as_much_again_is_of_the_event_of_the_day(
+    now: float, outcome: bool
+) -> None:
+    series = Series(60, 0, (35.0,) * 20 + (now,))
+    assert judge(series, RULE, learned(60, 90)).raised
+    told = dataclasses.replace(learned(60, 90), recent_breach=80)
+    assert judge(series, RULE, told).raised is outcome
+
+
+@pytest.mark.parametrize(("upper", "outcome"), [(9.9, True), (10.0, False)])
+def test_a_growth_that_was_provisioned_for_is_none(upper: float, outcome: bool) -> None:
+    before = Forecast("trend", (Step(5.0, upper),), Growth((5.0,)))
+    assert judge(Series(60, 0, (5, 5, 5, 10)), RULE, before).raised is outcome
 
 
 def test_it_says_what_was_expected() -> None:

@@ -350,6 +350,25 @@ def test_a_surplus_within_the_hysteresis_stays() -> None:
     assert plan((45,) * 9, running(8), rule).target == 5
 
 
+@pytest.mark.parametrize("moment", ["created", "since"])
+def test_more_may_be_too_many_just_after_the_fleet_grew(moment: str) -> None:
+    rule = dataclasses.replace(RULE, hysteresis=0.2)
+    *members, youngest = running(8)
+
+    def plan_after(slots: int, demand: float) -> Plan:
+        grown: dict[str, t.Any] = {moment: (8 - slots) * HOUR + 5.0}
+        new = dataclasses.replace(youngest, **grown)
+        return plan((demand,) * 9, (*members, new), rule)
+
+    assert plan_after(7, 45).target == 5
+    assert plan_after(6, 45).target == 8
+    assert plan_after(6, 25).target == 3
+    assert (
+        "3 machines too many: the fleet grew within the last 6 intervals, and then 50 % of it may be, and always one "
+        "(rule.hysteresis)."
+    ) in plan_after(0, 45).reasons
+
+
 def test_machines_that_the_rule_protects_stay() -> None:
     made = plan((5,) * 9, running(3), dataclasses.replace(RULE, protected=("web-[23]",)))
     assert names(made, "remove") == ["web-1"]

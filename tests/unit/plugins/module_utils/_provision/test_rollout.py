@@ -20,6 +20,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._demand.rollouts 
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._demand.series import Series
 from ansible_collections.headroom.libvirt.plugins.module_utils._errors import InvalidInput
+from ansible_collections.headroom.libvirt.plugins.module_utils._fleet.definition import read_options
 from ansible_collections.headroom.libvirt.plugins.module_utils._forecast.trend import TrendRule
 from ansible_collections.headroom.libvirt.plugins.module_utils._placement.spread import (
     HostRoom,
@@ -40,7 +41,10 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._provision.upkeep
     Upkeep,
     read_rollout,
     read_share,
+    read_upkeep,
 )
+
+from tools.examples import read_examples
 
 MINUTE = 60
 OLD, NEW = "web:1.0", "web:2.0"
@@ -218,6 +222,33 @@ def test_blue_green_brings_all_before_one_goes() -> None:
     assert world.versions() == {OLD: 4, NEW: 4}
     roll(world, 5)
     assert world.versions() == {NEW: 4}
+
+
+def test_no_more_are_made_of_the_new_version_than_are_needed() -> None:
+    """Where fewer old ones may go in a run than there are, those that wait for theirs get no further replacement."""
+    world = World(go_to(NEW, surge=Share(percent=100), bake=0), start())
+    roll(world, 20)
+    assert world.versions() == {NEW: 4}
+    assert world.peak_new == 4
+
+
+def test_the_guides_example_rolls_as_the_guide_says() -> None:
+    pages = (e for e in read_examples() if e.page == "guide_provisioning" and "rollout:" in e.text)
+    ((fleet,),) = (page.content["optimistic_provisioning_fleets"] for page in pages)
+    options = read_options("rollout", ROLLOUT, fleet["rollout"])
+    world = World(read_upkeep(fleet["appliance"], None, options), start(8), demand=80.0)
+    plans = [world.run()]
+    assert world.versions() == {OLD: 8, NEW: 1}
+    while not any(action.action == "remove" for action in plans[-1].actions):
+        plans.append(world.run())
+    assert MINUTE * (len(plans) - 1) >= options["bake"]
+    assert {plan.phase for plan in plans[:-1]} == {"canary"}
+    sizes = []
+    while world.versions().get(OLD):
+        world.run()
+        sizes.append(sum(world.versions().values()))
+    assert 8 <= min(sizes) <= max(sizes) == 10
+    assert world.versions() == {NEW: 8}
 
 
 def test_a_version_that_fails_is_returned_from_by_itself_and_remembered() -> None:
