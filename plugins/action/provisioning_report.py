@@ -6,36 +6,51 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
-import pathlib
+import posixpath
 import time
 import typing as t
+import urllib.parse
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import ArgumentSpec
-from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
-    HeadroomError,
-    InvalidInput,
+from ansible_collections.headroom.libvirt.plugins.module_utils._errors import HeadroomError
+from ansible_collections.headroom.libvirt.plugins.plugin_utils._report.data import render_data
+from ansible_collections.headroom.libvirt.plugins.plugin_utils._report.files import (
+    PAGE,
+    choose_files,
+    encode_name,
+    name_beside,
 )
-from ansible_collections.headroom.libvirt.plugins.plugin_utils._report.files import choose_files
+from ansible_collections.headroom.libvirt.plugins.plugin_utils._report.look import Look, read_look
 from ansible_collections.headroom.libvirt.plugins.plugin_utils._report.page import (
+    Link,
+    Report,
     build_report,
     render,
 )
 
+_MACHINE: t.Final = {"vcpus": {"type": "int"}, "memory": {"type": "str"}, "disk": {"type": "str"}}
 _FLEET: t.Final = {
     "name": {"type": "str", "required": True},
     "tenant": {"type": "str"},
     "interval": {"type": "int"},
     "past": {"type": "list", "elements": "dict", "default": []},
+    "machine": {"type": "dict", "options": _MACHINE},
 }
 _HOST: t.Final = {
     "name": {"type": "str", "required": True},
     "facts": {"type": "dict"},
     "domains": {"type": "list", "elements": "dict", "default": []},
 }
-_MACHINE: t.Final = {"vcpus": {"type": "int"}, "memory": {"type": "str"}, "disk": {"type": "str"}}
+_TENANT: t.Final = {
+    "name": {"type": "str", "required": True},
+    "title": {"type": "str"},
+    "logo": {"type": "path"},
+    "templates": {"type": "path"},
+}
 ARGUMENTS: t.Final = ArgumentSpec(
     options={
         "dest": {"type": "path", "required": True},
@@ -49,6 +64,10 @@ ARGUMENTS: t.Final = ArgumentSpec(
         "backtest": {"type": "dict"},
         "outlook": {"type": "dict"},
         "templates": {"type": "path"},
+        "logo": {"type": "path"},
+        "tenants": {"type": "list", "elements": "dict", "default": [], "options": _TENANT},
+        "timezone": {"type": "str", "default": "UTC"},
+        "data": {"type": "list", "elements": "str", "choices": ["csv", "json"], "default": []},
         "now": {"type": "float"},
         "mode": {"type": "raw", "default": "0640"},
     }
@@ -59,11 +78,12 @@ ARGUMENTS: t.Final = ArgumentSpec(
 _FOLDER_MODE: t.Final = "0750"
 
 
-class _Page(t.NamedTuple):
-    """The text of a page, and the tenant that it is for; None for the operator's."""
+class _File(t.NamedTuple):
+    """The text of a file, the tenant that it is for (None: the operator), and whether it is a page."""
 
     text: str
-    tenant: str | None = None
+    tenant: str | None
+    is_page: bool
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core has no types
@@ -79,55 +99,37 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core has no typ
         super().run(tmp, task_vars)
         _validated, params = self.validate_argument_spec(argument_spec=ARGUMENTS.options)
         try:
-            pages, left_out = self._render_pages(params)
+            files, left_out = _render_files(params)
         except HeadroomError as error:
             # Ansible would tell the cause once more.
             raise AnsibleActionFail(
                 f"Failed to make the report: {error.message}", result={"error": error.as_result()}
             ) from None
         variables = task_vars or {}
-        is_missing = self._make_folder(params["tenant_dest"], pages, variables)
+        is_missing = self._make_folder(params["tenant_dest"], files, variables)
         results: list[dict[str, t.Any]] = [
             {"changed": True}
-            if page.tenant is not None and is_missing
-            else self._write(path, page.text, params["mode"], variables)
-            for path, page in pages.items()
+            if file.tenant is not None and is_missing
+            else self._write(path, file.text, params["mode"], variables)
+            for path, file in files.items()
         ]
         for tenant, reason in left_out.items():
             self._display.warning(f"The tenant {tenant!r} has no page: {reason}.")
         return {
             "changed": any(result.get("changed") for result in results),
             "diff": list(itertools.chain(*(result.get("diff") or [] for result in results))),
-            "pages": [
-                {"path": path, "size_bytes": len(page.text.encode()), "tenant": page.tenant}
-                for path, page in pages.items()
-            ],
+            "pages": _describe_files(files, pages=True),
+            "data": _describe_files(files, pages=False),
             "left_out": [
                 {"tenant": tenant, "reason": reason} for tenant, reason in left_out.items()
             ],
         }
 
-    def _render_pages(self, params: dict[str, t.Any]) -> tuple[dict[str, _Page], dict[str, str]]:
-        """Return each page by its path, and why tenants have none."""
-        templates = params["templates"]
-        if templates is not None and not pathlib.Path(templates).is_dir():
-            remedy = "Write the path of a folder on the controller."
-            raise InvalidInput("templates", templates, "is not a folder", remedy)
-        report = build_report(params, time.time() if params["now"] is None else params["now"])
-        pages = {params["dest"]: _Page(render(report, templates))}
-        if not params["tenant_dest"]:
-            return pages, {}
-        names = [tenant.name for tenant in report.tenants]
-        paths, left_out = choose_files(names, params["tenant_dest"], params["dest"])
-        for tenant, path in paths.items():
-            pages[path] = _Page(render(report.select_tenant(tenant), templates), tenant)
-        return pages, left_out
-
     def _make_folder(
-        self, path: str | None, pages: t.Mapping[str, _Page], task_vars: dict[str, t.Any]
+        self, path: str | None, files: t.Mapping[str, _File], task_vars: dict[str, t.Any]
     ) -> bool:
         """Make the folder of the tenants' pages where it is missing; return whether it still is, as in check mode."""
-        if path is None or not any(page.tenant for page in pages.values()):
+        if path is None or not any(file.tenant for file in files.values()):
             return False
         asked: dict[str, t.Any] = {"path": path}
         told = self._execute_module("ansible.builtin.stat", asked, task_vars=task_vars)
@@ -157,3 +159,57 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core has no typ
         if result.get("failed"):
             raise AnsibleActionFail(f"Failed to write {path}: {result.get('msg')}", result=result)
         return result
+
+
+def _render_files(params: dict[str, t.Any]) -> tuple[dict[str, _File], dict[str, str]]:
+    """Return each page, and the data beside it, by its path, and why tenants have none."""
+    look = read_look("", {**params, "title": None})
+    looks = {row["name"]: read_look(f"tenants ({row['name']}).", row) for row in params["tenants"]}
+    report = build_report(params, time.time() if params["now"] is None else params["now"])
+    base = posixpath.basename(name_beside(params["dest"], ""))
+    contents = _render_contents(report, look, params["data"], base)
+    files = {
+        params["dest"] if suffix == PAGE else name_beside(params["dest"], suffix): _File(
+            text, None, suffix == PAGE
+        )
+        for suffix, text in contents.items()
+    }
+    if not params["tenant_dest"]:
+        return files, {}
+    names = [tenant.name for tenant in report.tenants]
+    of_tenants = {
+        name: _render_contents(
+            report.select_tenant(name),
+            looks.get(name, Look()).above(look),
+            params["data"],
+            encode_name(name),
+        )
+        for name in names
+    }
+    chosen, left_out = choose_files(of_tenants, params["tenant_dest"], list(files))
+    for tenant, texts in chosen.items():
+        files.update(
+            {path: _File(text, tenant, path.endswith(PAGE)) for path, text in texts.items()}
+        )
+    return files, left_out
+
+
+def _render_contents(
+    report: Report, look: Look, kinds: t.Sequence[str], base: str
+) -> dict[str, str]:
+    """Return a page and its data by what their names end in; ``base`` is what they begin with."""
+    report = dataclasses.replace(report, title=look.title or report.title)
+    data = render_data(report, kinds)
+    links = [
+        Link(suffix.lstrip(".").removesuffix(".csv"), urllib.parse.quote(f"{base}{suffix}"))
+        for suffix in data
+    ]
+    return {PAGE: render(report, look, links), **data}
+
+
+def _describe_files(files: t.Mapping[str, _File], *, pages: bool) -> list[dict[str, t.Any]]:
+    return [
+        {"path": path, "size_bytes": len(file.text.encode()), "tenant": file.tenant}
+        for path, file in files.items()
+        if file.is_page is pages
+    ]

@@ -39,6 +39,11 @@ options:
       - The page's title.
     type: str
     default: Provisioning
+  logo:
+    description:
+      - An image on the controller that stands above the title, an SVG, PNG or JPEG of at most 128 KiB. It becomes a
+        part of the page.
+    type: path
   fleets:
     description:
       - The fleets to show.
@@ -65,6 +70,25 @@ options:
         type: list
         elements: dict
         default: []
+      machine:
+        description:
+          - What one of its machines takes of a host, as C(appliance) of
+            RV(headroom.libvirt.fleet_observe#module:fleets) says. It is told how many more of them fit, on each host
+            and on all.
+        type: dict
+        suboptions:
+          vcpus:
+            description:
+              - Its vCPUs.
+            type: int
+          memory:
+            description:
+              - Its memory with a unit.
+            type: str
+          disk:
+            description:
+              - Its disk with a unit.
+            type: str
   hosts:
     description:
       - The hosts to show. One that did not answer belongs here too, without facts.
@@ -113,7 +137,8 @@ options:
     default: {}
   transactions:
     description:
-      - Unfinished transactions, dictionaries with C(kind), C(subject), C(host), C(started) and C(alive).
+      - Unfinished transactions, dictionaries with C(kind), C(subject), C(host), C(started), C(alive) and C(problem), as
+        RV(headroom.libvirt.transaction_info#module:transactions) has them. C(started) may also be epoch seconds.
     type: list
     elements: dict
     default: []
@@ -134,8 +159,52 @@ options:
         C(plugins/plugin_utils/_report/templates).
       - The collection's are also found below C(collection/), so a C(report.html.j2) of one's own may begin with
         C({% extends "collection/report.html.j2" %}) and override the blocks C(fleets), C(outlook), C(hosts),
-        C(tenants), C(guests), C(transactions), C(backtest) or C(footer).
+        C(tenants), C(guests), C(transactions), C(backtest) or C(footer), in the head of the page also C(logo),
+        C(subtitle) and C(alerts), and at its end C(data).
     type: path
+  tenants:
+    description:
+      - How the pages of tenants look, where they are to look otherwise than the operator's.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description:
+          - The tenant.
+        type: str
+        required: true
+      title:
+        description:
+          - The title of its page, O(title) without it.
+        type: str
+      logo:
+        description:
+          - Its logo, O(logo) without it.
+        type: path
+      templates:
+        description:
+          - A folder as O(templates), in whose place it comes, with the words that this tenant is to read.
+        type: path
+  timezone:
+    description:
+      - The time zone of all times on the pages, and of the axes of their charts, by its name in the IANA database, such
+        as V(Europe/Berlin). An hour that the clocks there show twice says which one it is.
+      - Sentences that were recorded keep their times, which say UTC.
+    type: str
+    default: UTC
+  data:
+    description:
+      - What each page is written as besides, for programs and spreadsheets, into files beside it to which it links.
+      - V(json) makes one file, C(report.json) for C(report.html), with moments in epoch seconds, and a C(format) that
+        changes when its shape does.
+      - V(csv) makes C(report.demand.csv), C(report.decisions.csv), C(report.guests.csv) and, of the operator's page,
+        C(report.hosts.csv), with moments in ISO 8601. A text that a spreadsheet would compute has an apostrophe before
+        it.
+    type: list
+    elements: str
+    choices: [csv, json]
+    default: []
   mode:
     description:
       - The permissions of the pages, as for M(ansible.builtin.copy).
@@ -196,6 +265,21 @@ EXAMPLES = r"""
     hosts: "{{ ansible_play_hosts | map('extract', hostvars, 'observed') }}"
   delegate_to: localhost
   run_once: true
+
+- name: Write it in local time, as data too, and in a tenant's own colours and words
+  headroom.libvirt.provisioning_report:
+    dest: /var/www/html/headroom.html
+    tenant_dest: /var/www/html/tenants
+    timezone: Europe/Berlin
+    data: [json, csv]
+    hosts: "{{ ansible_play_hosts | map('extract', hostvars, 'observed') }}"
+    tenants:
+      - name: acme
+        title: Machines of ACME
+        logo: files/acme.svg
+        templates: files/acme-report
+  delegate_to: localhost
+  run_once: true
 """
 
 RETURN = r"""
@@ -218,6 +302,28 @@ pages:
       sample: 115100
     tenant:
       description: The tenant that it is for. Null for the operator's page.
+      type: str
+      returned: success
+      sample: Team A
+data:
+  description: The files beside the pages.
+  returned: success
+  type: list
+  elements: dict
+  sample: [{path: /var/www/html/headroom.json, size_bytes: 80210, tenant: null}]
+  contains:
+    path:
+      description: Where the file is.
+      type: str
+      returned: success
+      sample: /var/www/html/headroom.json
+    size_bytes:
+      description: Its size.
+      type: int
+      returned: success
+      sample: 80210
+    tenant:
+      description: The tenant whose page it belongs to. Null for the operator's.
       type: str
       returned: success
       sample: Team A

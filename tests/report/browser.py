@@ -44,6 +44,11 @@ class Browser:
         """What a script returns."""
         return self._driver.execute_script(script)
 
+    def wait(self, script: str) -> t.Any:
+        """What a script hands to its last argument, a function that it calls when it is done."""
+        self._driver.set_script_timeout(60)
+        return self._driver.execute_async_script(script)
+
     def complaints(self) -> list[str]:
         """What the console says, errors and warnings."""
         return [entry["message"] for entry in self._log("browser")]

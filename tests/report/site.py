@@ -234,12 +234,14 @@ def site() -> dict[str, t.Any]:
     demands = {"web": wave(1, 1000, SLOTS - 40, 5), "api": wave(2, 70, SLOTS, 1)}
     return {
         "title": "Headroom",
+        "data": ["json", "csv"],
         "now": float(NOW),
         "fleets": [
             {
                 "name": "web",
                 "tenant": "acme",
                 "past": [past("web", demands["web"], web)],
+                "machine": {"vcpus": 4, "memory": "8GiB", "disk": "20GiB"},
             },
             {"name": "api", "tenant": "globex", "past": [past("api", demands["api"], api)]},
         ],

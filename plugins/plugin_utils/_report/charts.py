@@ -7,7 +7,8 @@
 
 """``draw``: charts of values over time as SVG, drawn here by pygal, so that a page needs no script. Pure.
 
-``split_at_gaps``, ``draw_steps`` and ``outline_band`` make its lines.
+``split_at_gaps``, ``draw_steps`` and ``outline_band`` make its lines. A ``Reading`` is what a pointer over the chart
+is told.
 
 Colours are the page's: what a line is for becomes its class, and the style sheet does the rest, light or dark.
 """
@@ -56,6 +57,13 @@ _STEPS: t.Final = (
     1_209_600,
     2_592_000,
 )
+_DAY: t.Final = 86_400
+_EPOCH: t.Final = dt.date(1970, 1, 1)
+# A space as wide as a figure. Four significant digits, a sign and a point take six letters.
+_FIGURE_SPACE: t.Final = "\u2007"
+_LABEL_LETTERS: t.Final = 6
+# As many columns as a pointer can tell apart on the wide chart, each some 10 pixels.
+_MOST_READINGS: t.Final = 96
 _LONG_DECIMAL: t.Final = re.compile(r"(\d+\.\d)\d+")
 
 
@@ -72,6 +80,24 @@ class Line:
     angular: bool = False
 
 
+@dataclasses.dataclass(frozen=True)
+class Reading:
+    """What a browser shows of a moment under the pointer; where there are too many, that of the highest value stays."""
+
+    moment: float
+    value: float
+    text: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Axis:
+    """The time that a chart covers, which the clocks of ``zone`` tell."""
+
+    first: float
+    last: float
+    zone: dt.tzinfo = dt.timezone.utc
+
+
 def require_pygal() -> None:
     """Raise MissingDependency unless charts can be drawn."""
     if PYGAL_IMPORT_ERROR is not None:
@@ -83,10 +109,23 @@ def require_pygal() -> None:
         )
 
 
-def draw(title: str, lines: t.Sequence[Line], span: tuple[float, float]) -> dict[str, str]:
-    """Return the chart of the time ``span`` as SVG for each of SIZES; an empty text where there is nothing to draw."""
+def draw(
+    title: str, lines: t.Sequence[Line], axis: Axis, readings: t.Sequence[Reading] = ()
+) -> dict[str, str]:
+    """Return the chart as SVG for each of SIZES; an empty text where there is nothing to draw.
+
+    ``readings`` are in the wide one only: a finger hovers over nothing.
+    """
     return {
-        size: _draw(title, size, [_thin(line, _MOST_POINTS[size]) for line in lines], span)
+        size: _draw(
+            _Chart(
+                title,
+                size,
+                [_thin(line, _MOST_POINTS[size]) for line in lines],
+                axis,
+                _thin_readings(readings) if size == "wide" else (),
+            )
+        )
         for size in SIZES
     }
 
@@ -135,11 +174,44 @@ def _keep_highest(part: t.Sequence[Point], size: int) -> list[Point]:
     ]
 
 
-def _draw(title: str, size: str, lines: t.Sequence[Line], span: tuple[float, float]) -> str:
-    parts = itertools.chain.from_iterable(line.stretches for line in lines)
+@dataclasses.dataclass(frozen=True)
+class _Chart:
+    title: str
+    size: str
+    lines: t.Sequence[Line]
+    axis: Axis
+    readings: t.Sequence[Reading]
+
+
+def _thin_readings(readings: t.Sequence[Reading]) -> list[Reading]:
+    size = -(-len(readings) // _MOST_READINGS) or 1
+    return [
+        max(readings[first : first + size], key=lambda reading: reading.value)
+        for first in range(0, len(readings), size)
+    ]
+
+
+def _draw(spec: _Chart) -> str:
+    parts = itertools.chain.from_iterable(line.stretches for line in spec.lines)
     moments = {moment for moment, _unused in itertools.chain.from_iterable(parts)}
     if len(moments) < 2:
         return ""
+    axis = spec.axis
+    chart = _prepare(spec.size, (0, _find_highest(spec.lines)), axis)
+    roles: list[str] = []
+    for line in spec.lines:
+        for part in line.stretches:
+            chart.add(
+                None, [(_read_moment(moment), value) for moment, value in part], fill=line.filled
+            )
+            roles.append(line.role)
+    chart.add_xml_filter(lambda root: _adapt(root, spec.title, roles))
+    chart.add_xml_filter(lambda root: _add_readings(root, chart.view, spec.readings))
+    return _LONG_DECIMAL.sub(r"\1", chart.render(is_unicode=True))
+
+
+def _prepare(size: str, values: tuple[float, float], axis: Axis) -> t.Any:
+    """Return an empty chart of pygal's with its axes."""
     width, height = SIZES[size]
     chart = pygal.DateTimeLine(
         width=width,
@@ -154,22 +226,22 @@ def _draw(title: str, size: str, lines: t.Sequence[Line], span: tuple[float, flo
         truncate_label=-1,
         min_scale=3,
         max_scale=5,
-        range=(0, _find_highest(lines)),
-        xrange=tuple(map(_read_moment, span)),
-        y_value_formatter=format_number,
-        value_formatter=format_number,
+        range=values,
+        xrange=(_read_moment(axis.first), _read_moment(axis.last)),
+        value_formatter=_format_label,
     )
-    chart.x_labels = [_read_moment(moment) for moment in _choose_ticks(*span, _LABELS[size])]
-    chart.x_value_formatter = _choose_label(span[1] - span[0])
-    roles: list[str] = []
-    for line in lines:
-        for part in line.stretches:
-            chart.add(
-                None, [(_read_moment(moment), value) for moment, value in part], fill=line.filled
-            )
-            roles.append(line.role)
-    chart.add_xml_filter(lambda root: _adapt(root, title, roles))
-    return _LONG_DECIMAL.sub(r"\1", chart.render(is_unicode=True))
+    chart.x_labels = [_read_moment(moment) for moment in choose_ticks(axis, _LABELS[size])]
+    label = _choose_label(axis.last - axis.first)
+    # pygal hands in a moment in UTC that does not say so
+    chart.x_value_formatter = lambda moment: label(
+        moment.replace(tzinfo=dt.timezone.utc).astimezone(axis.zone)
+    )
+    return chart
+
+
+def _format_label(value: float) -> str:
+    """Return a label as wide as those of other charts, so that one below another has the same axis of time."""
+    return format_number(value).rjust(_LABEL_LETTERS, _FIGURE_SPACE)
 
 
 def _find_highest(lines: t.Sequence[Line]) -> float:
@@ -178,10 +250,25 @@ def _find_highest(lines: t.Sequence[Line]) -> float:
     return max(highest, 0.0) * 1.05 or 1.0
 
 
-def _choose_ticks(first: float, last: float, most: int) -> list[float]:
-    step = next((step for step in _STEPS if (last - first) / step <= most), _STEPS[-1])
-    start = -(-first // step) * step
-    return [start + index * step for index in range(int((last - start) // step) + 1)] or [first]
+def choose_ticks(axis: Axis, most: int) -> list[float]:
+    """Return at most about ``most`` moments within the axis at which clocks there show something round."""
+    length = axis.last - axis.first
+    step = next((step for step in _STEPS if length / step <= most), _STEPS[-1])
+    days = range(-1, int(length // _DAY) + 2)
+    start = dt.datetime.fromtimestamp(axis.first, axis.zone).date()
+    moments: set[float] = set()
+    for day in (start + dt.timedelta(days=count) for count in days):
+        if step <= _DAY or (day - _EPOCH).days % (step // _DAY) == 0:
+            moments.update(_list_moments(day, min(step, _DAY), axis.zone))
+    return sorted(moment for moment in moments if axis.first <= moment <= axis.last) or [axis.first]
+
+
+def _list_moments(day: dt.date, step: int, zone: dt.tzinfo) -> t.Iterator[float]:
+    """Yield the moments of a day every ``step`` seconds of its clocks, both where they show the same twice."""
+    midnight = dt.datetime.combine(day, dt.time(), zone)
+    for seconds, fold in itertools.product(range(0, _DAY, step), (0, 1)):
+        moment = (midnight + dt.timedelta(seconds=seconds)).replace(fold=fold)
+        yield moment.timestamp()
 
 
 def _read_moment(seconds: float) -> dt.datetime:
@@ -213,4 +300,25 @@ def _adapt(root: t.Any, title: str, roles: t.Sequence[str]) -> t.Any:
         names = str(group.get("class", "")).split()
         if names[:1] == ["series"] and len(names) > 1:
             group.set("class", f"series {roles[int(names[1].rpartition('-')[2])]}")
+    return root
+
+
+def _add_readings(root: t.Any, view: t.Any, readings: t.Sequence[Reading]) -> t.Any:
+    """Lay a column over the plot for each reading, whose title the browser shows under the pointer."""
+    plot = next((node for node in root.iter() if node.get("class") == "plot"), None)
+    if plot is None or not readings:
+        return root
+    edges = [view.x(reading.moment) for reading in readings]
+    bounds = [(before + after) / 2 for before, after in zip(edges, edges[1:])]
+    # half a column more at both ends, as far as the plot goes
+    first = max(0.0, 2 * edges[0] - bounds[0]) if bounds else 0.0
+    last = min(view.width, 2 * edges[-1] - bounds[-1]) if bounds else view.width
+    for reading, begin, end in zip(readings, [first, *bounds], [*bounds, last]):
+        place = {"x": begin, "y": 0, "width": max(end - begin, 1.0), "height": view.height}
+        attributes = {name: f"{value:.1f}" for name, value in place.items()}
+        column = plot.makeelement("rect", {**attributes, "class": "reading"})
+        title = column.makeelement("title", {})
+        title.text = reading.text
+        column.append(title)
+        plot.append(column)
     return root

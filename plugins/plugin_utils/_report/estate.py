@@ -5,7 +5,7 @@
 # Note that this plugin_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""``read_host``, ``read_guests`` and ``read_tenants``: what the report shows of them. Pure."""
+"""``read_host``, ``read_guests``, ``group_guests`` and ``read_tenants``: what the report shows of them. Pure."""
 
 from __future__ import annotations
 
@@ -42,9 +42,20 @@ class Bar:
         return "full" if self.share >= 0.9 else "busy" if self.share >= 0.7 else "fine"
 
 
+class Fits(t.NamedTuple):
+    """How many more machines of a fleet a host takes, and what sets the limit."""
+
+    fleet: str
+    number: int
+    limited_by: str
+
+
 @dataclasses.dataclass(frozen=True)
 class ReportHost:
-    """A host for the templates; without ``facts`` it did not answer."""
+    """A host for the templates; without ``facts`` it did not answer.
+
+    ``fits`` counts clones of the task's own size, ``by_fleet`` those of the fleets whose size is known.
+    """
 
     name: str
     facts: Dict | None
@@ -52,6 +63,7 @@ class ReportHost:
     fits: int = 0
     limited_by: str = ""
     running: int = 0
+    by_fleet: tuple[Fits, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,6 +86,24 @@ class ReportGuest:
 
 
 @dataclasses.dataclass(frozen=True)
+class GuestGroup:
+    """The guests of one fleet; ``fleet`` is None for those of none."""
+
+    fleet: str | None
+    guests: t.Sequence[ReportGuest]
+
+    @property
+    def running(self) -> int:
+        """How many of them run."""
+        return sum(guest.state == "running" for guest in self.guests)
+
+    @property
+    def used_cores(self) -> float:
+        """What those use of whom that is known."""
+        return sum(guest.used_cores or 0 for guest in self.guests)
+
+
+@dataclasses.dataclass(frozen=True)
 class ReportTenant:
     """What a tenant has, with a bar for each limit of its quota on each host."""
 
@@ -86,20 +116,17 @@ class ReportTenant:
     bars: tuple[Bar, ...]
 
 
-def read_host(row: Dict, size: Size) -> ReportHost:
-    """Return what the report shows of a host; ``row`` is ``{name, facts: host_info's host}``."""
+def read_host(row: Dict, size: Size, fleets: t.Mapping[str, Size] | None = None) -> ReportHost:
+    """Return what the report shows of a host; ``row`` is ``{name, facts: host_info's host}``.
+
+    ``fleets`` are the sizes of their machines.
+    """
     facts = row.get("facts")
     if not facts:
         return ReportHost(row["name"], None)
     free, committed = facts["free"], facts["committed"]["defined"]
     pools = [pool for pool in facts["pools"] if pool.get("capacity_bytes")]
-    room = {
-        "vCPUs": (free["vcpus"], size.vcpus),
-        "memory": (free["memory_bytes"], size.memory_bytes),
-        "disk": (max(free["pools"].values(), default=0), size.disk_bytes),
-    }
-    fits = {what: have // need for what, (have, need) in room.items() if need}
-    least = min(fits, key=lambda what: fits[what]) if fits else ""
+    fits, limited_by = _count_fits(free, size)
     return ReportHost(
         name=row["name"],
         facts=facts,
@@ -116,10 +143,23 @@ def read_host(row: Dict, size: Size) -> ReportHost:
                 for pool in pools
             ),
         ),
-        fits=max(0, fits.get(least, 0)),
-        limited_by=least,
+        fits=fits,
+        limited_by=limited_by,
         running=facts["domains"].get("running", 0),
+        by_fleet=tuple(Fits(name, *_count_fits(free, own)) for name, own in (fleets or {}).items()),
     )
+
+
+def _count_fits(free: Dict, size: Size) -> tuple[int, str]:
+    """Return how many machines of a size fit into what is free, and what they run out of first."""
+    room = {
+        "vCPUs": (free["vcpus"], size.vcpus),
+        "memory": (free["memory_bytes"], size.memory_bytes),
+        "disk": (max(free["pools"].values(), default=0), size.disk_bytes),
+    }
+    fits = {what: have // need for what, (have, need) in room.items() if need}
+    least = min(fits, key=lambda what: fits[what]) if fits else ""
+    return max(0, fits.get(least, 0)), least
 
 
 def _count_used(pool: Dict) -> float:
@@ -139,6 +179,16 @@ def read_guests(hosts: t.Sequence[Dict]) -> list[ReportGuest]:
 def limit_guests(guests: t.Sequence[ReportGuest]) -> tuple[list[ReportGuest], int]:
     """Return the guests that a page shows, and how many it leaves out."""
     return list(guests[:_MOST_GUESTS]), max(0, len(guests) - _MOST_GUESTS)
+
+
+def group_guests(guests: t.Sequence[ReportGuest]) -> list[GuestGroup]:
+    """Return the guests by their fleets, the busiest first, and at last those of none."""
+    names = dict.fromkeys(guest.fleet or None for guest in guests)
+    groups = [
+        GuestGroup(name, [guest for guest in guests if (guest.fleet or None) == name])
+        for name in names
+    ]
+    return sorted(groups, key=lambda group: (group.fleet is None, -group.used_cores))
 
 
 def _read_guest(host: str, domain: Dict) -> ReportGuest:
@@ -213,14 +263,14 @@ def _read_limits(name: str, quota: Dict) -> t.Iterator[tuple[str, str, float, st
             )
 
 
-def read_clone_size(machine: Dict) -> Size:
-    """Return the size of the clones that the report counts; raises InvalidInput for what is not a size."""
+def read_clone_size(machine: Dict, option: str = "machine") -> Size:
+    """Return the size of the clones that the report counts; raises InvalidInput naming ``option`` for what is none."""
     return Size(
         vcpus=int(machine.get("vcpus") or _USUAL.vcpus),
-        memory_bytes=parse_size("machine.memory", machine["memory"])
+        memory_bytes=parse_size(f"{option}.memory", machine["memory"])
         if machine.get("memory")
         else _USUAL.memory_bytes,
-        disk_bytes=parse_size("machine.disk", machine["disk"])
+        disk_bytes=parse_size(f"{option}.disk", machine["disk"])
         if machine.get("disk")
         else _USUAL.disk_bytes,
     )

@@ -5,7 +5,7 @@
 # Note that this plugin_util is **PRIVATE** to the collection. Do not use it from outside.
 # It may change or vanish in any release.
 
-"""``choose_files``: which file in a folder is the page of a tenant. Pure.
+"""``choose_files``: which files in a folder are a tenant's: its page, and the data beside it. Pure.
 
 A tenant is called as its owner likes: with spaces, slashes, in any script.
 """
@@ -18,7 +18,7 @@ import typing as t
 
 _PLAIN: t.Final = re.compile(rb"[A-Za-z0-9._-]")
 _LONGEST_BYTES: t.Final = 255
-_SUFFIX: t.Final = ".html"
+PAGE: t.Final = ".html"
 
 
 def encode_name(name: str) -> str:
@@ -36,21 +36,30 @@ def encode_name(name: str) -> str:
 
 
 def choose_files(
-    tenants: t.Iterable[str], folder: str, taken: str
-) -> tuple[dict[str, str], dict[str, str]]:
-    """Return the path of each tenant's page in ``folder``, and why others have none.
+    contents: t.Mapping[str, t.Mapping[str, str]], folder: str, taken: t.Collection[str]
+) -> tuple[dict[str, dict[str, str]], dict[str, str]]:
+    """Return the files of each tenant by their paths in ``folder``, and why others have none.
 
-    ``taken`` is the operator's page.
+    ``contents`` are those files by what their names end in, of each tenant; ``taken`` are the paths of the operator's.
     """
-    paths: dict[str, str] = {}
+    files: dict[str, dict[str, str]] = {}
     left_out: dict[str, str] = {}
-    for tenant in tenants:
-        name = f"{encode_name(tenant)}{_SUFFIX}"
-        path = posixpath.join(folder, name)
-        if len(name) > _LONGEST_BYTES:
-            left_out[tenant] = f"its name makes a file name of {len(name)} bytes"
-        elif posixpath.normpath(path) == posixpath.normpath(taken):
-            left_out[tenant] = f"its page would be {taken}, which is the operator's"
+    normal = {posixpath.normpath(path): path for path in taken}
+    for tenant, texts in contents.items():
+        base = posixpath.join(folder, encode_name(tenant))
+        paths = {f"{base}{suffix}": text for suffix, text in texts.items()}
+        longest = max(len(posixpath.basename(path)) for path in paths)
+        clash = next((path for path in map(posixpath.normpath, paths) if path in normal), None)
+        if longest > _LONGEST_BYTES:
+            left_out[tenant] = f"its name makes a file name of {longest} bytes"
+        elif clash is not None:
+            what = "page" if clash.endswith(PAGE) else "data"
+            left_out[tenant] = f"its {what} would be {normal[clash]}, which is the operator's"
         else:
-            paths[tenant] = path
-    return paths, left_out
+            files[tenant] = paths
+    return files, left_out
+
+
+def name_beside(page: str, suffix: str) -> str:
+    """Return the path of data beside a page: ``report.html`` has ``report.json``."""
+    return f"{page.removesuffix(PAGE)}{suffix}"

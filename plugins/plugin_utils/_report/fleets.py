@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._demand.amount import require_amount
@@ -19,10 +20,14 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._demand.series im
     merge,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._provision import decisions
+from ansible_collections.headroom.libvirt.plugins.module_utils._text import (
+    format_moment,
+    format_number,
+)
 from ansible_collections.headroom.libvirt.plugins.plugin_utils._report import charts
 
 Dict = t.Mapping[str, t.Any]
-Span = tuple[float, float]
+Slots = t.Mapping[int, t.Optional[float]]
 
 _LATEST: t.Final = 25
 _PARTICIPLES: t.Final = {
@@ -42,8 +47,34 @@ _COLOURS: t.Final = {
 
 
 @dataclasses.dataclass(frozen=True)
+class Rollout:
+    """How far a rollout is, the version that the fleet last had as a whole, and the one whose machines failed."""
+
+    phase: str
+    stable: str | None
+    failed: str | None
+    failed_at: float | None
+    reason: str | None
+
+    @property
+    def level(self) -> str:
+        """How worrying that is."""
+        return "bad" if self.failed else "warn" if self.phase in ("paused", "returning") else ""
+
+
+class Peak(t.NamedTuple):
+    """The highest demand, and when it was."""
+
+    moment: float
+    value: float
+
+
+@dataclasses.dataclass(frozen=True)
 class ReportFleet:
-    """A fleet for the templates: ``latest`` is its last decision, ``decided`` the last ones, the newest first."""
+    """A fleet for the templates: ``latest`` is its last decision, ``decided`` the last ones, the newest first.
+
+    ``slots`` and ``decisions`` are all that its charts are drawn of, the oldest first.
+    """
 
     name: str
     tenant: str | None
@@ -53,7 +84,9 @@ class ReportFleet:
     kept: float | None
     demand: t.Mapping[str, str]
     machines: t.Mapping[str, str]
-    fits: int | None = None
+    slots: Slots = dataclasses.field(default_factory=dict)
+    decisions: t.Sequence[Dict] = ()
+    rollout: Rollout | None = None
 
     @property
     def alert(self) -> str | None:
@@ -64,8 +97,21 @@ class ReportFleet:
             else None
         )
 
+    @property
+    def peak(self) -> Peak | None:
+        """The highest demand of the time that is shown; None where none is known."""
+        return max(self._list_values(), key=lambda peak: peak.value, default=None)
 
-def read_fleet(row: Dict, now: float) -> ReportFleet:
+    @property
+    def last(self) -> Peak | None:
+        """The newest demand that is known."""
+        return max(self._list_values(), default=None)
+
+    def _list_values(self) -> list[Peak]:
+        return [Peak(moment, value) for moment, value in self.slots.items() if value is not None]
+
+
+def read_fleet(row: Dict, now: float, zone: dt.tzinfo = dt.timezone.utc) -> ReportFleet:
     """Return what the report shows of one fleet; ``row`` is ``{name, tenant, past: [demand_history_info, …]}``."""
     past = [
         answer
@@ -89,7 +135,7 @@ def read_fleet(row: Dict, now: float) -> ReportFleet:
     check_span(f"fleets ({row['name']})", samples, interval, now)
     series = merge(samples, interval, now)
     demand = dict(series.slots())
-    span = _measure_span(demand, decided, interval)
+    axis = _measure_axis(demand, decided, interval, zone)
     return ReportFleet(
         name=row["name"],
         tenant=row.get("tenant"),
@@ -97,9 +143,22 @@ def read_fleet(row: Dict, now: float) -> ReportFleet:
         decided=[_describe_decision(decision) for decision in reversed(decided[-_LATEST:])],
         balance=decisions.compute_balance(decided),
         kept=_compute_held_share(decided, demand),
-        demand=_draw_demand(row["name"], demand, decided, span),
-        machines=_draw_machines(row["name"], decided, span),
+        demand=_draw_demand(row["name"], demand, decided, axis),
+        machines=_draw_machines(row["name"], decided, axis),
+        slots=demand,
+        decisions=decided,
+        rollout=_read_rollout(decided[-1]) if decided else None,
     )
+
+
+def _read_rollout(decision: Dict) -> Rollout | None:
+    """Return what a decision says of a rollout; None where there is none and none has failed."""
+    memory = decision.get("rollout") or {}
+    phase = decision.get("phase") or "none"
+    if phase == "none" and not memory.get("failed"):
+        return None
+    names = ("stable", "failed", "failed_at", "reason")
+    return Rollout(phase, *(memory.get(name) for name in names))
 
 
 def _read_demand(value: float | None) -> float | None:
@@ -146,18 +205,19 @@ def _compute_held_share(
     return sum(due) / len(due) if due else None
 
 
-def _measure_span(
-    demand: t.Mapping[int, float | None], decided: t.Sequence[Dict], interval: int
-) -> Span:
+def _measure_axis(
+    demand: Slots, decided: t.Sequence[Dict], interval: int, zone: dt.tzinfo
+) -> charts.Axis:
     """Return from when to when the charts of a fleet go, so that they can be read together."""
     moments = [*demand, *(decision["timestamp"] for decision in decided)]
     forecasts = [decision["forecast"] for decision in decided]
     ahead = [forecast["at"] for forecast in forecasts if forecast.get("at") is not None]
-    return min(moments, default=0.0), max([*moments, *ahead], default=0.0) + interval
+    first, last = min(moments, default=0.0), max([*moments, *ahead], default=0.0)
+    return charts.Axis(first, last + interval, zone)
 
 
 def _draw_demand(
-    name: str, demand: t.Mapping[int, float | None], decided: t.Sequence[Dict], span: Span
+    name: str, demand: Slots, decided: t.Sequence[Dict], axis: charts.Axis
 ) -> t.Mapping[str, str]:
     forecasts = {
         decision["forecast"]["at"]: (decision["forecast"]["value"], decision["forecast"]["upper"])
@@ -172,11 +232,27 @@ def _draw_demand(
             charts.Line("band", [outline] if len(forecasts) > 1 else [], filled=True, angular=True),
             charts.Line("demand", parts),
         ],
-        span,
+        axis,
+        _read_demands(demand, {at: upper for at, (_value, upper) in forecasts.items()}, axis.zone),
     )
 
 
-def _draw_machines(name: str, decided: t.Sequence[Dict], span: Span) -> t.Mapping[str, str]:
+def _read_demands(
+    demand: Slots, uppers: t.Mapping[float, float], zone: dt.tzinfo
+) -> list[charts.Reading]:
+    """Return what the demand was, and at most was expected to be, of each moment of which one is known."""
+    readings = []
+    for moment in sorted({*demand, *uppers}):
+        value, upper = demand.get(int(moment)), uppers.get(moment)
+        words = [] if value is None else [f"demand {format_number(value)}"]
+        words += [] if upper is None else [f"expected at most {format_number(upper)}"]
+        if words:
+            text = f"{format_moment(moment, zone)}: {', '.join(words)}"
+            readings.append(charts.Reading(moment, value or 0.0, text))
+    return readings
+
+
+def _draw_machines(name: str, decided: t.Sequence[Dict], axis: charts.Axis) -> t.Mapping[str, str]:
     running = [(row["timestamp"], float(row["machines"]["current"])) for row in decided]
     needed = [(row["timestamp"], row["machines"]["needed"]) for row in decided]
     if decided:
@@ -194,5 +270,13 @@ def _draw_machines(name: str, decided: t.Sequence[Dict], span: Span) -> t.Mappin
                 angular=True,
             ),
         ],
-        span,
+        axis,
+        [_read_machines(row, axis.zone) for row in decided],
     )
+
+
+def _read_machines(decision: Dict, zone: dt.tzinfo) -> charts.Reading:
+    machines, moment = decision["machines"], decision["timestamp"]
+    needed = "not known" if machines["needed"] is None else format_number(machines["needed"])
+    text = f"{format_moment(moment, zone)}: {machines['current']} running, {needed} needed"
+    return charts.Reading(moment, float(machines["current"]), text)

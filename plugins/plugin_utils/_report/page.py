@@ -14,6 +14,8 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import functools
+import itertools
 import pathlib
 import typing as t
 
@@ -29,18 +31,28 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._text import (
     format_number,
     replace_unprintable,
 )
+from ansible_collections.headroom.libvirt.plugins.module_utils._timezones import find_zone
 from ansible_collections.headroom.libvirt.plugins.plugin_utils._report import (
     charts,
     estate,
     fleets,
     outlook,
 )
+from ansible_collections.headroom.libvirt.plugins.plugin_utils._report.look import Look
 
 Dict = t.Mapping[str, t.Any]
 
 TEMPLATES: t.Final = pathlib.Path(__file__).parent / "templates"
 _UNKNOWN: t.Final = "—"
 _PREFIXES: t.Final = ("", "Ki", "Mi", "Gi", "Ti", "Pi")
+_PLAIN: t.Final = Look()
+
+
+class Link(t.NamedTuple):
+    """What a page links to beside it."""
+
+    label: str
+    href: str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,6 +70,14 @@ class Report:
     size: Size = dataclasses.field(default_factory=Size)
     tenant: str | None = None
     outlook: outlook.ReportOutlook | None = None
+    zone: dt.tzinfo = dt.timezone.utc
+    zone_name: str = "UTC"
+
+    def count_fits(self, fleet: str) -> int | None:
+        """Return how many more machines of a fleet fit on all hosts; None where their size is not known."""
+        by_fleet = itertools.chain.from_iterable(host.by_fleet for host in self.hosts)
+        counts = [fits.number for fits in by_fleet if fits.fleet == fleet]
+        return sum(counts) if counts else None
 
     def select_tenant(self, name: str) -> Report:
         """Return what this tenant may see: its own, nothing of hosts, of others, or of what the operator does."""
@@ -76,15 +96,20 @@ class Report:
 
 
 def _strip_fleet(fleet: fleets.ReportFleet) -> fleets.ReportFleet:
-    latest = None if fleet.latest is None else _strip_decision(fleet.latest)
+    rollout = fleet.rollout
     return dataclasses.replace(
-        fleet, latest=latest, decided=[_strip_decision(decision) for decision in fleet.decided]
+        fleet,
+        latest=None if fleet.latest is None else _strip_decision(fleet.latest),
+        decided=[_strip_decision(decision) for decision in fleet.decided],
+        decisions=[_strip_decision(decision) for decision in fleet.decisions],
+        rollout=None if rollout is None else dataclasses.replace(rollout, reason=None),
     )
 
 
 def _strip_decision(decision: Dict) -> Dict:
-    """Return it without reasons and names of actions: they name hosts, which are not the tenant's business."""
-    return {**decision, "reasons": [], "names": [], "actions": []}
+    """Return it without reasons and what is acted on: they name hosts, which are not the tenant's business."""
+    actions = [{"action": action["action"]} for action in decision["actions"]]
+    return {**decision, "reasons": [], "names": [], "actions": actions}
 
 
 def _strip_tenant(tenant: estate.ReportTenant) -> estate.ReportTenant:
@@ -104,27 +129,63 @@ def build_report(params: Dict, now: float) -> Report:
     params = replace_unprintable(params)
     size = estate.read_clone_size(params["machine"] or {})
     guests = estate.read_guests(params["hosts"])
+    zone_name = params.get("timezone") or "UTC"
+    zone = find_zone("timezone", zone_name)
+    sizes = {
+        row["name"]: estate.read_clone_size(row["machine"], f"fleets ({row['name']}).machine")
+        for row in params["fleets"]
+        if row.get("machine")
+    }
     return Report(
         title=params["title"],
         now=now,
-        fleets=[fleets.read_fleet(row, now) for row in params["fleets"]],
-        hosts=[estate.read_host(row, size) for row in params["hosts"]],
+        fleets=[fleets.read_fleet(row, now, zone) for row in params["fleets"]],
+        hosts=[estate.read_host(row, size, sizes) for row in params["hosts"]],
         guests=guests,
         tenants=estate.read_tenants(guests, params["quotas"]),
-        transactions=params["transactions"],
+        transactions=[_read_transaction(row) for row in params["transactions"]],
         backtest=params["backtest"],
         size=size,
         outlook=outlook.read_outlook(params["outlook"]),
+        zone=zone,
+        zone_name=zone_name,
     )
 
 
-def render(report: Report, templates: str | None) -> str:
-    """Return the page; templates of the same name in the folder ``templates`` come before ours."""
+def _read_transaction(row: Dict) -> dict[str, t.Any]:
+    """Return what is shown of an unfinished transaction; ``started`` as epoch seconds where it says when that was."""
+    names = ("kind", "subject", "host", "problem")
+    started = row.get("started")
+    if isinstance(started, str):
+        started = _read_moment(started)
+    return {
+        **{name: row.get(name) or "" for name in names},
+        "started": started,
+        "alive": bool(row.get("alive")),
+    }
+
+
+def _read_moment(text: str) -> float | None:
+    try:
+        moment = dt.datetime.fromisoformat(text.replace("Z", "+00:00"))
+    except ValueError:
+        return None
+    return moment.timestamp() if moment.tzinfo else None
+
+
+def render(report: Report, look: Look = _PLAIN, links: t.Sequence[Link] = ()) -> str:
+    """Return the page; templates of the same name in the folder ``look.templates`` come before ours."""
     guests, left_out = estate.limit_guests(report.guests)
-    environment = _build_environment(templates)
+    environment = _build_environment(look.templates, report.zone)
     try:
         return environment.get_template("report.html.j2").render(
-            report=report, guests=guests, left_out=left_out, style=_render_style(environment)
+            report=report,
+            look=look,
+            links=links,
+            guests=guests,
+            groups=estate.group_guests(guests),
+            left_out=left_out,
+            style=_render_style(environment),
         )
     except jinja2.TemplateError as error:
         where = (
@@ -134,11 +195,11 @@ def render(report: Report, templates: str | None) -> str:
         )
         remedy = "Compare it with the collection's plugins/plugin_utils/_report/templates."
         raise InvalidInput(
-            "templates", templates, f"cannot be rendered: {error}{where}", remedy
+            "templates", look.templates, f"cannot be rendered: {error}{where}", remedy
         ) from error
 
 
-def _build_environment(templates: str | None) -> jinja2.Environment:
+def _build_environment(templates: str | None, zone: dt.tzinfo) -> jinja2.Environment:
     ours = jinja2.FileSystemLoader(str(TEMPLATES))
     theirs = [jinja2.FileSystemLoader(templates)] if templates else []
     environment = jinja2.Environment(
@@ -153,8 +214,8 @@ def _build_environment(templates: str | None) -> jinja2.Environment:
         number=format_number,
         percent=_format_percent,
         bytes=_format_bytes,
-        when=format_moment,
-        clock=_format_clock,
+        when=functools.partial(format_moment, zone=zone),
+        clock=functools.partial(_format_clock, zone=zone),
         counted=format_count,
         duration=format_duration,
         drawn=_trust_svg,
@@ -190,5 +251,5 @@ def _format_amount(value: float, unit: str) -> str:
     return _format_bytes(value) if unit == "bytes" else format_number(value)
 
 
-def _format_clock(seconds: float) -> str:
-    return f"{dt.datetime.fromtimestamp(seconds, dt.timezone.utc):%Y-%m-%d %H:%M} UTC"
+def _format_clock(seconds: float, zone: dt.tzinfo) -> str:
+    return f"{dt.datetime.fromtimestamp(seconds, zone):%Y-%m-%d %H:%M %Z}"

@@ -46,6 +46,12 @@ def test_a_host_tells_how_many_more_clones_fit_and_why_no_more() -> None:
     assert read_host({"name": "a", "facts": None}, Size(1)).facts is None
 
 
+def test_a_host_tells_how_many_more_of_each_fleet_fit() -> None:
+    sizes = {"web": Size(2, 2 * GIB, 10 * GIB), "db": Size(1, GIB, 60 * GIB)}
+    told = read_host({"name": "a", "facts": FACTS}, Size(1, GIB, GIB), sizes)
+    assert told.by_fleet == (("web", 2, "memory"), ("db", 1, "disk"))
+
+
 def test_a_host_that_promised_too_much_has_room_for_none() -> None:
     free = {**FACTS["free"], "memory_bytes": -GIB}
     assert read_host({"name": "a", "facts": {**FACTS, "free": free}}, Size(1, GIB, GIB)).fits == 0

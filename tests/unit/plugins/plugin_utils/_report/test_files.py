@@ -10,20 +10,23 @@ from hypothesis import strategies as st
 from ansible_collections.headroom.libvirt.plugins.plugin_utils._report.files import (
     choose_files,
     encode_name,
+    name_beside,
 )
+
+PAGE = {".html": "page"}
 
 
 def test_a_tenant_may_be_called_anything() -> None:
     names = ["shop", "Team A", "a/b", "..", ".hidden", "Bäcker", "team~20A", "x" * 251, "ä" * 90]
-    paths, left_out = choose_files(names, "/srv/tenants", "/srv/all.html")
-    assert paths == {
-        "shop": "/srv/tenants/shop.html",
-        "Team A": "/srv/tenants/Team~20A.html",
-        "a/b": "/srv/tenants/a~2Fb.html",
-        "..": "/srv/tenants/~2E..html",
-        ".hidden": "/srv/tenants/~2Ehidden.html",
-        "Bäcker": "/srv/tenants/B~C3~A4cker.html",
-        "team~20A": "/srv/tenants/team~7E20A.html",
+    files, left_out = choose_files(dict.fromkeys(names, PAGE), "/srv/tenants", ["/srv/all.html"])
+    assert {tenant: list(paths) for tenant, paths in files.items()} == {
+        "shop": ["/srv/tenants/shop.html"],
+        "Team A": ["/srv/tenants/Team~20A.html"],
+        "a/b": ["/srv/tenants/a~2Fb.html"],
+        "..": ["/srv/tenants/~2E..html"],
+        ".hidden": ["/srv/tenants/~2Ehidden.html"],
+        "Bäcker": ["/srv/tenants/B~C3~A4cker.html"],
+        "team~20A": ["/srv/tenants/team~7E20A.html"],
     }
     assert left_out == {
         "x" * 251: "its name makes a file name of 256 bytes",
@@ -32,9 +35,22 @@ def test_a_tenant_may_be_called_anything() -> None:
 
 
 def test_a_tenant_never_takes_the_operators_page() -> None:
-    paths, left_out = choose_files(["report", "shop"], "/srv/", "/srv/./report.html")
-    assert paths == {"shop": "/srv/shop.html"}
-    assert "which is the operator's" in left_out["report"]
+    contents = {name: {**PAGE, ".json": "data"} for name in ("report", "shop", "all")}
+    files, left_out = choose_files(contents, "/srv/", ["/srv/./report.html", "/srv/all.json"])
+    assert files == {"shop": {"/srv/shop.html": "page", "/srv/shop.json": "data"}}
+    assert left_out == {
+        "report": "its page would be /srv/./report.html, which is the operator's",
+        "all": "its data would be /srv/all.json, which is the operator's",
+    }
+
+
+def test_the_longest_name_counts_and_data_lies_beside_its_page() -> None:
+    contents = {"x" * 248: {**PAGE, ".guests.csv": "data"}}
+    assert choose_files(contents, "/srv", [])[1] == {
+        "x" * 248: "its name makes a file name of 259 bytes"
+    }
+    assert name_beside("/srv/report.html", ".json") == "/srv/report.json"
+    assert name_beside("/srv/index", ".guests.csv") == "/srv/index.guests.csv"
 
 
 @given(st.lists(st.text(), unique=True))

@@ -86,7 +86,7 @@ def build_params(name: str) -> dict[str, t.Any]:
 def test_a_name_that_no_page_can_have_makes_no_report_fail(character: str) -> None:
     """S19: one guest's name keeps nobody from the report."""
     report = page.build_report(build_params(f"web{character}1"), NOW)
-    for text in (page.render(report, None), page.render(report.select_tenant("acme"), None)):
+    for text in (page.render(report), page.render(report.select_tenant("acme"))):
         assert text.encode()
         assert "web" in text
         assert character not in text or character in "\x7f\u202e"
@@ -94,14 +94,14 @@ def test_a_name_that_no_page_can_have_makes_no_report_fail(character: str) -> No
 
 def test_a_name_is_text_and_no_markup() -> None:
     name = "<script>alert(1)</script>{{ 7 * 7 }}\"'"
-    text = page.render(page.build_report(build_params(name), NOW), None)
+    text = page.render(page.build_report(build_params(name), NOW))
     assert "<script>alert" not in text
     assert "{{ 7 * 7 }}" in text
 
 
 def test_what_is_foreseen_is_on_the_operators_page_alone() -> None:
     report = page.build_report(build_params("web"), NOW)
-    text = page.render(report, None)
+    text = page.render(report)
     assert "8 of 9" in text
     assert "In 8 of 10 cases" in text
     assert "web loses 2 of 3 machines." in text
@@ -110,15 +110,13 @@ def test_what_is_foreseen_is_on_the_operators_page_alone() -> None:
     assert [row.label for row in report.outlook.near] == ["Pool web", "Memory", "Pool web"]
     assert len(report.outlook.far) == 2
     assert report.outlook.exposed == ("web",)
-    assert "What runs short" not in page.render(report.select_tenant("acme"), None)
+    assert "What runs short" not in page.render(report.select_tenant("acme"))
 
 
 def test_what_nobody_looked_at_is_not_told_and_what_is_empty_says_what_to_do() -> None:
     params = build_params("web")
-    assert "What runs short" not in page.render(
-        page.build_report({**params, "outlook": None}, NOW), None
-    )
+    assert "What runs short" not in page.render(page.build_report({**params, "outlook": None}, NOW))
     nothing = {**params["outlook"], "runways": [], "losses": [], "problems": []}
-    text = page.render(page.build_report({**params, "outlook": nothing}, NOW), None)
+    text = page.render(page.build_report({**params, "outlook": nothing}, NOW))
     assert "Nothing is recorded yet." in text
     assert "No host that answered was looked at." in text
