@@ -227,17 +227,11 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._argspec import (
     ArgumentSpec,
 )
 from ansible_collections.headroom.libvirt.plugins.module_utils._journal.journal import open_journal
-from ansible_collections.headroom.libvirt.plugins.module_utils._recovery.everywhere import (
-    list_everywhere,
-)
-from ansible_collections.headroom.libvirt.plugins.module_utils._recovery.report import (
-    describe_transaction,
-)
-from ansible_collections.headroom.libvirt.plugins.module_utils._recovery.sweep import list_exports
 from ansible_collections.headroom.libvirt.plugins.module_utils._runner import run_module
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
+    from ansible_collections.headroom.libvirt.plugins.module_utils._journal.records import Record
 
 ARGUMENTS = JOURNAL.merge(HOSTS).merge(
     ArgumentSpec(
@@ -257,19 +251,29 @@ def collect(module: AnsibleModule) -> dict[str, t.Any]:
     """Return the transactions that the options choose."""
     params, now = module.params, time.time()
     if params["uris"] is not None:
-        return list_everywhere(params, now)
-    chosen = open_journal(module).list_records(kind=params["kind"], subject=params["subject"])
-    uri, timeout = params["uri"], params["connect_timeout"]
-    exports = {} if uri is None else {"exports": list_exports(uri, timeout, now)}
-    return {
-        "changed": False,
-        **exports,
-        "transactions": [
-            {**describe_transaction(record, now), "host": None}
-            for record in chosen
-            if params["state"] in {"all", record.state}
-        ],
-    }
+        from ansible_collections.headroom.libvirt.plugins.module_utils._recovery import everywhere  # noqa: PLC0415
+
+        return everywhere.list_everywhere(params, now)
+    records = open_journal(module).list_records(kind=params["kind"], subject=params["subject"])
+    chosen = [record for record in records if params["state"] in {"all", record.state}]
+    return {"changed": False, **_list_exports(params, now), "transactions": _describe(chosen, now)}
+
+
+def _list_exports(params: t.Mapping[str, t.Any], now: float) -> dict[str, t.Any]:
+    if params["uri"] is None:
+        return {}
+    from ansible_collections.headroom.libvirt.plugins.module_utils._recovery import sweep  # noqa: PLC0415
+
+    return {"exports": sweep.list_exports(params["uri"], params["connect_timeout"], now)}
+
+
+def _describe(records: t.Sequence[Record], now: float) -> list[dict[str, t.Any]]:
+    """Return the rows of records of this host's journal."""
+    if not records:  # as a rule: and who could recover them is most of the collection to import
+        return []
+    from ansible_collections.headroom.libvirt.plugins.module_utils._recovery import report  # noqa: PLC0415
+
+    return [{**report.describe_transaction(record, now), "host": None} for record in records]
 
 
 def main() -> None:
