@@ -41,8 +41,10 @@ def test_ships_what_users_need_and_no_more(collection: Path) -> None:
             ".editorconfig",
             ".git-blame-ignore-revs",
             ".github",
+            "antsibull-nox.toml",
             "conftest.py",
             "dev",
+            "noxfile.py",
             "pyproject.toml",
             "tests",
         }

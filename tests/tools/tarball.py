@@ -6,7 +6,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import shutil
 import subprocess
 import typing as t
 
@@ -25,6 +27,20 @@ def ansible(collections: Path, *command: str) -> str:
     if done.returncode != 0:
         raise AssertionError(f"{' '.join(command)}:\n{done.stdout}{done.stderr}")
     return done.stdout
+
+
+def install_once(folder: Path) -> Path:
+    """Install the tarball below `folder`, if no other process has; return where it is."""
+    folder.mkdir(exist_ok=True)
+    scratch, whole = folder / "scratch", folder / "whole"
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not whole.exists():
+            shutil.rmtree(scratch, ignore_errors=True)  # of one that failed
+            scratch.mkdir()
+            install(scratch)
+            whole.touch()
+    return scratch / "installed"
 
 
 def install(scratch: Path) -> Path:
