@@ -44,5 +44,6 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: t.Any) -> sharing.By
 
 @pytest.fixture(scope="session")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An empty path into which the built tarball was installed."""
-    return tarball.install(tmp_path_factory.mktemp("tarball"))
+    """A path into which the built tarball was installed, which the processes of a run have in common: only read it."""
+    own = tmp_path_factory.getbasetemp()
+    return tarball.install_once((own.parent if sharing.is_shared() else own) / "tarball")

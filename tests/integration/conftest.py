@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from lab import lifecycle
-from tools import checkout
+from tools import checkout, warm
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,6 +30,8 @@ FAULTS_SEED = int(os.environ.setdefault("HEADROOM_FAULTS_SEED", str(secrets.rand
 TWINS = "trixie"  # guests move to and fro between hosts of the same release only
 OLD_TWINS = "bookworm"
 BARE = "trixie-bare"  # with everything in apt's cache, as a lab reaches no mirror
+
+STORAGE = "trixie-storage"  # with Ceph
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,7 @@ class Lab:
         done = self.run(*command, cwd=playbooks[0].parent)
         if done.returncode != 0:
             pytest.fail(f"{' '.join(command)}\n{done.stdout}", pytrace=False)
+        print(done.stdout)  # for -rP: some targets tell figures
 
     def cycle_power(self) -> None:
         """Take the power of all hosts at once, and boot them again."""
@@ -102,9 +105,9 @@ def _lab(
 ) -> subprocess.CompletedProcess[str]:
     environment = {
         **os.environ,
-        **({} if collections is None else {"ANSIBLE_COLLECTIONS_PATH": str(collections)}),
-        "ANSIBLE_PIPELINING": "1",
         "PYTHONPATH": str(checkout.ROOT / "tests"),
+        **({} if collections is None else _name_collections(collections)),
+        "ANSIBLE_PIPELINING": "1",
         "ANSIBLE_ROLES_PATH": str(checkout.ROOT / "tests/integration/targets"),
     }
     return subprocess.run(
@@ -117,6 +120,17 @@ def _lab(
         stderr=subprocess.STDOUT if capture_errors else None,
         text=True,
     )
+
+
+def _name_collections(collections: Path) -> dict[str, str]:
+    """The environment in which Ansible finds collections, and what earlier playbooks packed of them."""
+    warmth = {} if _is_full() else warm.prepare_environment(collections.with_name("payloads"))
+    return {"ANSIBLE_COLLECTIONS_PATH": str(collections), **warmth}
+
+
+def _is_full() -> bool:
+    """Whether hosts do all that a user's do, however long it takes."""
+    return bool(os.environ.get("HEADROOM_FULL"))
 
 
 def pytest_report_header() -> str:
@@ -146,7 +160,7 @@ def huge_pages() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def full() -> None:
     """What takes its time is left to --full."""
-    if not os.environ.get("HEADROOM_FULL"):
+    if not _is_full():
         pytest.skip("./dev test --full runs it")
 
 
@@ -192,12 +206,19 @@ def triplets(installed: Path) -> Iterator[Lab]:
         yield up
 
 
+@pytest.fixture(scope="module")
+def ceph(installed: Path) -> Iterator[Lab]:
+    """Two hosts that are alike, with a pool in a Ceph cluster that the second has."""
+    with _up("ceph", 2, STORAGE, installed) as up:
+        yield up
+
+
 @contextlib.contextmanager
 def _up(kind: str, hosts: int, releases: str, installed: Path) -> Iterator[Lab]:
     """Yield a lab that is up; it is taken down whatever happens, a termination included."""
     name = f"{kind}-{RUN}-{os.environ.get('PYTEST_XDIST_WORKER', 'only')}"
     try:
-        full = ["--full-size"] if os.environ.get("HEADROOM_FULL") else []
+        full = ["--full-size"] if _is_full() else []
         shape = ["--hosts", str(hosts), "--release", releases, *full]
         up = _lab("up", "--name", name, *shape, "--json", capture_errors=False)
         if up.returncode != 0:
@@ -205,7 +226,11 @@ def _up(kind: str, hosts: int, releases: str, installed: Path) -> Iterator[Lab]:
                 f"the lab did not come up (what it said is above or under 'Captured stderr'):\n{up.stdout}",
                 pytrace=False,
             )
-        yield Lab(name, json.loads(up.stdout), installed)
+        lab = Lab(name, json.loads(up.stdout), installed)
+        if not _is_full():
+            done = lab.run(*warm.keep_bytecode(host["name"] for host in lab.facts["hosts"]))
+            assert done.returncode == 0, done.stdout
+        yield lab
     finally:
         down = _lab("down", "--name", name)
         if down.returncode != 0:

@@ -24,6 +24,7 @@ HERE = Path(__file__).parent
 ON_TWINS = {
     "domain_migrate",
     "domain_migrate_own_volumes",
+    "full_block_disks",
     "full_domain_migrate_tls",
     "full_hostile_moves",
     "full_mixed_host",
@@ -33,6 +34,7 @@ ON_TWINS = {
     "placement",
 }
 ON_BARE = {"full_join"}
+ON_CEPH = {"full_rbd"}
 ON_OLD_TWINS = {"full_hostile_moves", "full_raw_appliance"}
 LONGEST = (
     "optimistic_provisioning"  # what takes longest begins first, or a shared run waits for it alone
@@ -46,7 +48,8 @@ FULL = bool(os.environ.get("HEADROOM_FULL"))
 
 def target(name: str, hosts: str = "") -> t.Any:
     skipped = (name.startswith("full_") or hosts) and not FULL
-    place = hosts or ("bare" if name in ON_BARE else "twins" if name in ON_TWINS else "lab")
+    kinds = {"bare": ON_BARE, "ceph": ON_CEPH, "twins": ON_TWINS}
+    place = hosts or next((kind for kind, names in kinds.items() if name in names), "lab")
     return pytest.param(
         name,
         place,

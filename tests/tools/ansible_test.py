@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import signal
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -20,11 +20,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tools.checkout import ROOT, cache_path, collections_path, stage
+from tools.processes import kill_family
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
 BOOTSTRAP = "https://ci-files.testing.ansible.com/ansible-test/get-pip-{version}.py"
+IMPORTING = ("sanity", "sanity.import.plugin")
 
 # Stands in for get-pip.py: installs the pip that an index gave us, with the options that get-pip takes.
 SHIM = """\
@@ -43,7 +45,22 @@ def staged() -> Iterator[Path]:
     base.mkdir(exist_ok=True)
     with (base / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
+        hurry_pylint(base)
         yield stage(base)
+
+
+def hurry_pylint(base: Path) -> None:
+    """Have pylint that has `base` on its path, as ansible-test puts it there, collect no garbage."""
+    shutil.copy(Path(__file__).with_name("in_pylint") / "sitecustomize.py", base)
+
+
+def hurry_import(home: Path) -> None:
+    """Have each virtual environment in which ansible-test, with this home, imports our files compile them once."""
+    program = Path(__file__).with_name("in_import") / "headroom_compile_once.py"
+    for packages in home.glob(".ansible/test/venv/sanity*/*/*/lib/python3*/site-packages"):
+        if packages.parents[3].parent.name in IMPORTING:
+            shutil.copy(program, packages)
+            (packages / f"{program.stem}.pth").write_text(f"import {program.stem}\n")
 
 
 @dataclass(frozen=True)
@@ -77,20 +94,8 @@ def begun(*arguments: str) -> Iterator[Run]:
             yield Run(process, said)
         finally:
             if process.poll() is None:
-                _end(process)
-
-
-def _end(process: subprocess.Popen[str]) -> None:
-    """End the process and all that it started: ansible-test gives some of that a session of its own."""
-    family = [process.pid]
-    for parent in family:
-        for children in Path(f"/proc/{parent}/task").glob("*/children"):
-            with contextlib.suppress(FileNotFoundError):
-                family += map(int, children.read_text().split())
-    for member in family:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(member, signal.SIGKILL)
-    process.wait()
+                kill_family(process.pid)  # ansible-test gives some of it a session of its own
+                process.wait()
 
 
 def run(collection: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -109,6 +114,16 @@ def run(collection: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         or str(Path.home() / ".cache"),  # pip's wheels
     }
     environment.pop("PYTHONPATH", None)
+    if "--test" not in arguments or "import" in arguments:
+        # If that does not succeed, the run itself says why.
+        _run(collection, environment, *arguments, "--test", "import", "--prime-venvs")
+        hurry_import(home)
+    return _run(collection, environment, *arguments)
+
+
+def _run(
+    collection: Path, environment: t.Mapping[str, str], *arguments: str
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         ["ansible-test", *arguments],
         cwd=collection,

@@ -11,7 +11,7 @@ import sys
 import time
 import typing as t
 
-from tools.checkout import NAME, NAMESPACE, ROOT, collections_path, files
+from tools.checkout import NAME, NAMESPACE, ROOT, cache_path, collections_path, files
 
 if t.TYPE_CHECKING:
     from pathlib import Path
@@ -40,7 +40,7 @@ def mypy(python: str, *paths: str) -> Linter:
     """Types, seen from above ansible_collections: a module's name is the one by which it is imported."""
     options = [
         f"--config-file={ROOT}/pyproject.toml",
-        f"--cache-dir={ROOT}/.mypy_cache",
+        f"--cache-dir={cache_path() / 'mypy'}",  # of contents, so checkouts may share it
         "--no-error-summary",
     ]
     return Linter(["mypy", *options, f"--python-version={python}", *paths], collections_path())

@@ -6,16 +6,14 @@
 
 from __future__ import annotations
 
-import textwrap
 import typing as t
 
 from ansible_collections.headroom.libvirt.plugins.module_utils._migrate import settlement
 
-from tools.checkout import ROOT
+from tools import guide_tables
+from tools.guide_tables import Section
 
-GUIDE: t.Final = ROOT / "docs" / "docsite" / "rst" / "guide_migration.rst"
-_BEGIN: t.Final = ".. rules: written by ``python3 -m tools.settling``\n"
-_END: t.Final = "\n.. end of the rules\n"
+SECTION: t.Final = Section("guide_migration.rst", "rules", "settling")
 _ACTS: t.Final[t.Mapping[settlement.Act, str]] = {
     "wait": "wait for libvirt",
     "drop arrival": "power off what came to the destination",
@@ -40,7 +38,6 @@ _NAMES: t.Final = {
 
 def build_table() -> str:
     """Return the rules as a table of reStructuredText."""
-    lines = [".. list-table::", "   :header-rows: 1", "   :widths: 16 16 14 8 18 28", ""]
     header = (
         "on the source",
         "on the destination",
@@ -49,12 +46,9 @@ def build_table() -> str:
         "next step",
         "why",
     )
-    return "\n".join([*lines, *_build_row(header), *_build_rows()]) + "\n"
-
-
-def _build_rows() -> t.Iterator[str]:
-    for rule in settlement.RULES:
-        yield from _build_row(_describe(rule))
+    return guide_tables.build_table(
+        header, (16, 16, 14, 8, 18, 28), map(_describe, settlement.RULES)
+    )
 
 
 def _describe(rule: settlement.Rule) -> tuple[str, ...]:
@@ -73,26 +67,5 @@ def _join(names: str, words: t.Mapping[t.Any, str]) -> str:
     return ", ".join(words[name] for name in names.split()) or "any"
 
 
-def _build_row(cells: t.Sequence[str]) -> t.Iterator[str]:
-    for index, cell in enumerate(cells):
-        first = "   * - " if index == 0 else "     - "
-        yield from textwrap.wrap(
-            cell, 118, initial_indent=first, subsequent_indent="       ", break_on_hyphens=False
-        )
-
-
-def read_guide() -> str:
-    """Return the table that the guide shows."""
-    return GUIDE.read_text(encoding="utf-8").partition(_BEGIN)[2].partition(_END)[0].lstrip("\n")
-
-
-def write_guide() -> None:
-    """Put the table into the guide."""
-    text = GUIDE.read_text(encoding="utf-8")
-    before, rest = text.split(_BEGIN)
-    after = rest.split(_END)[1]
-    GUIDE.write_text(f"{before}{_BEGIN}\n{build_table()}{_END}{after}", encoding="utf-8")
-
-
 if __name__ == "__main__":
-    write_guide()
+    SECTION.write(build_table())

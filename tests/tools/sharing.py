@@ -11,11 +11,17 @@ same `@PLACE` have a lab in common that is not made twice.
 
 from __future__ import annotations
 
+import os
 import typing as t
 
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 APART: t.Final = frozenset({"tests/integration/test_targets.py", "tests/lint/test_lint.py"})
+
+
+def is_shared() -> bool:
+    """Whether this is one of the processes that share a run."""
+    return "PYTEST_XDIST_WORKER" in os.environ
 
 
 def find_unit(nodeid: str) -> str:
