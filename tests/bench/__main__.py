@@ -26,10 +26,12 @@ from bench import (
     migrate,
     opcount,
     planning,
+    priorities,
     provision,
     run,
     runway,
     stats,
+    storage,
 )
 from crowd.stage import StageError
 
@@ -58,10 +60,12 @@ BENCHES: dict[str, Bench] = {
     "migrate": migrate,
     "opcount": opcount,
     "planning": planning,
+    "priorities": priorities,
     "provision": provision,
     "run": run,
     "runway": runway,
     "stats": stats,
+    "storage": storage,
 }
 
 

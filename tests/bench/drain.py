@@ -76,12 +76,12 @@ class Site:
 
     def __init__(self, stage: Stage, number: int) -> None:
         self._stage = stage
-        self._drained, *self._others = stage.hosts
+        self.drained, *self.others = stage.hosts
         self._addresses = {
             f"drained-{place}": f"10.77.0.{100 + place}" for place in range(1, number + 1)
         }
         self._identities: dict[str, dict[str, t.Any]] = {}
-        total = int(stage.ssh(self._drained, "virsh nodeinfo | awk '/^Memory size/ {print $3}'"))
+        total = int(stage.ssh(self.drained, "virsh nodeinfo | awk '/^Memory size/ {print $3}'"))
         self._reserve_kib = total - number * MEMORY_MIB * 1024 - _SLACK_KIB
 
     def make_guests(self) -> None:
@@ -89,7 +89,7 @@ class Site:
         for name, address in self._addresses.items():
             xml = domain_xml(name, "qemu", address=address)
             self._stage.ssh(
-                self._drained,
+                self.drained,
                 f"""set -e; cp --sparse=always /var/lib/headroom-lab/guest.qcow2 {_IMAGES}/{name}.qcow2
                 virsh -q pool-refresh default
                 printf %s "{xml}" | virsh -q define /dev/stdin
@@ -100,31 +100,33 @@ class Site:
     def drain(self, **limits: int) -> None:
         """Empty the first host, and see that either of the others might be lost all the time."""
         with self._watch() as samples:
-            self._play("drain", drain_host=self._drained, **limits)
-        breaches = list(list_breaches(samples, self._others, len(self._addresses)))
+            self._play("drain", drain_host=self.drained, **limits)
+        breaches = list(list_breaches(samples, self.others, len(self._addresses)))
         if breaches or not samples:
             raise StageError(f"N+1 was not kept, or nothing was seen: {breaches}")
 
     def restore(self) -> None:
         """Give the first host its guests back."""
-        self._play("restore", restore_host=self._drained)
+        self._play("restore", restore_host=self.drained)
 
     def prove_and_restore(self) -> None:
         """See that no guest was lost, neither by the drain nor by the way back."""
-        self._prove(self._others)
+        self.prove(self.others)
         self.restore()
-        self._prove([self._drained])
+        self.prove([self.drained])
 
     def _play(self, playbook: str, **variables: t.Any) -> None:
-        self._stage.play(
-            f"headroom.libvirt.{playbook}",
-            placement_n_plus_one="hard",
-            placement_cpu_overcommit=len(self._addresses),  # memory is what is short
-            placement_memory_reserve=f"{self._reserve_kib}KiB",
-            **variables,
-        )
+        self._stage.play(f"headroom.libvirt.{playbook}", **self.list_limits(), **variables)
 
-    def _prove(self, hosts: Sequence[str]) -> None:
+    def list_limits(self) -> dict[str, t.Any]:
+        """Return the variables by which either of the other hosts may be lost, and memory is what is short."""
+        return {
+            "placement_n_plus_one": "hard",
+            "placement_cpu_overcommit": len(self._addresses),
+            "placement_memory_reserve": f"{self._reserve_kib}KiB",
+        }
+
+    def prove(self, hosts: Sequence[str]) -> None:
         """See that each guest runs on one of `hosts` and nowhere else, and is who it was."""
         running = [
             name

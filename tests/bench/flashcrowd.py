@@ -15,6 +15,7 @@ measure that the case names.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import math
 import os
@@ -35,9 +36,12 @@ if t.TYPE_CHECKING:
     import argparse
     from collections.abc import Iterable, Sequence
 
+    from crowd.load import Tally
+
 HELP = "a flash crowd on real guests: failed and late requests with reactive, optimistic and parked provisioning"
 
 FLEET: t.Final = "web"
+VERSION: t.Final = "1.0"
 CAPACITY: t.Final = 5.0  # requests a second of one machine
 TURN_MS: t.Final = (
     180  # what a guest takes for a request; the rest of the fifth of a second is for taking it in
@@ -60,6 +64,9 @@ CASES: t.Final = (
     "machine-seconds",
     "parked machine-seconds",
 )
+
+# The role's variables by the demand and by when the crowd begins to come (epoch seconds; None: nobody knows yet).
+Describe = t.Callable[[float, float | None], dict[str, t.Any]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -140,17 +147,45 @@ def run(options: argparse.Namespace) -> list[Row]:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     outcomes: dict[str, Outcome] = {}
     with staging.set_up(f"flashcrowd-{os.getpid()}", hosts=1) as stage:
-        stage.play(str(PLAYS / "prepare.yml"))
+        stage.play(str(PLAYS / "prepare.yml"), versions=[VERSION])
         balancer = Balancer(stage, "k1")
-        interval = options.interval or _interval(stage, balancer)
+        interval = options.interval or measure_interval(stage, balancer)
         for name, rule in rules(interval, options.parked_as).items():
-            outcomes[name] = Contest(stage, balancer, name, rule).run()
-    return rows(outcomes)
+            describe = functools.partial(describe_role, rule)
+            outcomes[name] = Contest(stage, balancer, name, interval, describe).run()
+    return rows("flashcrowd", outcomes, PEER)
 
 
-def _interval(stage: staging.Stage, balancer: Balancer) -> int:
+def describe_role(rule: dict[str, t.Any], demand: float, _start: float | None) -> dict[str, t.Any]:
+    """The role's variables for the fleet alone."""
+    fleet = {**describe_fleet(FLEET, rule, demand), **name_hooks()}
+    return {"optimistic_provisioning_fleets": [fleet]}
+
+
+def describe_fleet(name: str, rule: dict[str, t.Any], demand: float) -> dict[str, t.Any]:
+    """A fleet of the role whose machines go on from the memory of their appliance."""
+    return {
+        "name": name,
+        "appliance": f"web:{VERSION}",
+        "demand": {"value": demand},
+        "rule": rule,
+        "machine": {"mode": "warm"},
+        "wait_for": "address",
+        "shutdown_timeout": 10,
+    }
+
+
+def name_hooks() -> dict[str, str]:
+    """The hooks by which a machine gets behind the balancer, and leaves it."""
+    hooks = ("after_create", "before_park", "before_remove")
+    return {hook: str(PLAYS / f"{hook}.yml") for hook in hooks}
+
+
+def measure_interval(stage: staging.Stage, balancer: Balancer) -> int:
     """Twice the seconds in which this machine makes the smallest fleet, at least INTERVAL."""
-    rehearsal = Contest(stage, balancer, "rehearsal", rules(INTERVAL, "paused")[PEER])
+    rule = rules(INTERVAL, "paused")[PEER]
+    describe = functools.partial(describe_role, rule)
+    rehearsal = Contest(stage, balancer, "rehearsal", INTERVAL, describe)
     rehearsal.begin()  # boots the appliance, too, whose memory is kept from then on
     seconds = rehearsal.begin()
     interval = max(INTERVAL, math.ceil(2 * seconds))
@@ -160,33 +195,44 @@ def _interval(stage: staging.Stage, balancer: Balancer) -> int:
 
 
 class Contest:
-    """One contender's encounter with the crowd."""
+    """One contender's encounter with the crowd: ``describe`` returns the role's variables by demand and its start."""
 
     def __init__(
-        self, stage: staging.Stage, balancer: Balancer, name: str, rule: dict[str, t.Any]
+        self,
+        stage: staging.Stage,
+        balancer: Balancer,
+        name: str,
+        interval: int,
+        describe: Describe,
     ) -> None:
         self._stage = stage
         self._balancer = balancer
         self._name = name
-        self._rule = rule
-        self._interval = rule["interval"]
+        self._interval = interval
+        self._describe = describe
+        self._start: float | None = None
 
     def begin(self) -> float:
         """Leave nothing of who came before, and make the smallest fleet, with the machines parked that belong to it.
 
         Returns the seconds that making it took.
         """
-        self._stage.play(str(PLAYS / "clear.yml"), fleet=FLEET)
+        described = self._describe(BASE, None)["optimistic_provisioning_fleets"]
+        self._stage.play(str(PLAYS / "clear.yml"), fleets=[fleet["name"] for fleet in described])
         self._balancer.set_up()
         began = time.monotonic()
         self.provision(BASE)
         return time.monotonic() - began
 
     def run(self) -> Outcome:
-        """Begin, let the crowd come, and provision at the end of each interval."""
+        """Begin, and meet the crowd."""
         self.begin()
+        return self.meet()
+
+    def meet(self) -> Outcome:
+        """Let the crowd come, and provision at the end of each interval."""
         # Slots of the history begin at multiples of the interval.
-        start = (time.time() // self._interval + 1) * self._interval
+        start = self._start = (time.time() // self._interval + 1) * self._interval
         url = f"{self._balancer.url}/turn?ms={TURN_MS}"
         rates = crowd()
         came = visitors.come(self._stage, url, start, self._interval / STEPS, rates)
@@ -220,28 +266,17 @@ class Contest:
             )
 
     def provision(self, demand: float) -> str:
-        """Run the provisioning once with this demand; return what was decided, in words."""
-        fleet = {
-            "name": FLEET,
-            "appliance": "web:1.0",
-            "demand": {"value": demand},
-            "rule": self._rule,
-            "machine": {"mode": "warm"},
-            "wait_for": "address",
-            **{
-                hook: str(PLAYS / f"{hook}.yml")
-                for hook in ("after_create", "before_park", "before_remove")
-            },
-            "shutdown_timeout": 10,
-        }
+        """Run the provisioning once with this demand; return what was decided for the fleet, in words."""
+        decisions = self._stage.folder / "decisions.jsonl"
         self._stage.play(
             "headroom.libvirt.provision",
             balancer=self._balancer.host,
-            optimistic_provisioning_fleets=[fleet],
-            optimistic_provisioning_decisions=str(self._stage.folder / "decisions.jsonl"),
+            optimistic_provisioning_decisions=str(decisions),
             optimistic_provisioning_memory_reserve="256MiB",
+            **self._describe(demand, self._start),
         )
-        plan = json.loads((self._stage.folder / "decisions.jsonl").read_text().splitlines()[-1])
+        plans = map(json.loads, decisions.read_text().splitlines())
+        *_earlier, plan = (plan for plan in plans if plan["fleet"] == FLEET)
         return story.decision(plan["actions"])
 
     def _watch(self) -> subprocess.Popen[str]:
@@ -256,7 +291,7 @@ class Contest:
 
 
 def outcome(
-    tallies: dict[int, dict[str, int]],
+    tallies: dict[int, Tally],
     watched: Iterable[dict[str, float]],
     start: float,
     end: float,
@@ -266,25 +301,25 @@ def outcome(
     until = [count["at"] for count in counts[1:]] + [end]
     spans = [(count, after - count["at"]) for count, after in zip(counts, until, strict=True)]
     return Outcome(
-        requests=sum(tally["sent"] for tally in tallies.values()),
-        failed=sum(tally["failed"] for tally in tallies.values()),
-        late=sum(tally["late"] for tally in tallies.values()),
+        requests=sum(tally.sent for tally in tallies.values()),
+        failed=sum(tally.failed for tally in tallies.values()),
+        late=sum(tally.late for tally in tallies.values()),
         running_seconds=sum(count["running"] * seconds for count, seconds in spans),
         parked_seconds=sum(count["parked"] * seconds for count, seconds in spans),
     )
 
 
-def rows(outcomes: dict[str, Outcome]) -> list[Row]:
-    """A row a measure for each contender, the reactive one being the peer of all."""
-    peer = dict(zip(CASES, outcomes[PEER].measures(), strict=True))
+def rows(bench: str, outcomes: dict[str, Outcome], peer_name: str) -> list[Row]:
+    """A row a measure for each contender, one of which is the peer of all."""
+    peer = dict(zip(CASES, outcomes[peer_name].measures(), strict=True))
     return [
         Row(
-            "flashcrowd",
+            bench,
             case,
             one.requests,
             name,
             value,
-            PEER,
+            peer_name,
             peer[case],
             value / peer[case] if peer[case] else 0.0,
         )
@@ -302,7 +337,7 @@ def table(comparisons: Sequence[Row]) -> str:
             "failed",
             "late",
             "share",
-            "of reactive's",
+            f"of {comparisons[0].peer}'s",
             "machine-s",
             "parked machine-s",
         )

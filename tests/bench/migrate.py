@@ -18,7 +18,7 @@ import time
 import typing as t
 
 from bench import frame
-from moving.guest import Guest
+from moving.guest import Guest, needs_one_disk
 from moving.hosts import Hosts, lab, result
 from moving.service import Service, watched
 
@@ -69,7 +69,7 @@ def run(options: argparse.Namespace) -> list[frame.Row]:
 
 
 def _measure(hosts: Hosts, size_mib: int, rate: str, rounds: int) -> list[frame.Row]:
-    guest = Guest(hosts, "bench-moving", "10.77.0.211")
+    guest = Guest(hosts, "bench-moving", "10.77.0.211", one_disk=needs_one_disk(hosts.releases))
     guest.remove()
     figures: dict[str, list[Figures]] = {"streaming": [], "virsh --copy-storage-all": []}
     try:

@@ -300,8 +300,8 @@ class _Contest:
 
 
 def calmer(terms: FleetTerms) -> FleetTerms:
-    """The same fleet with hysteresis: fewer machines must do for a slot longer, and by a tenth, before one goes."""
-    return dataclasses.replace(terms, hold=terms.hold + 1, in_tolerance=0.1)
+    """The same fleet under a rule whose hysteresis is a tenth."""
+    return dataclasses.replace(terms, hysteresis=0.1)
 
 
 def points(outcomes: Iterable[Outcome]) -> Points:

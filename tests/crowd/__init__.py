@@ -4,5 +4,5 @@
 
 """A crowd of visitors that comes to a fleet: the lab, a balancer before the fleet, the load, and the playbooks.
 
-What ./dev demo and ./dev bench flashcrowd have in common.
+What ./dev demo, ./dev bench flashcrowd and ./dev bench priorities have in common.
 """

@@ -44,6 +44,15 @@ class Balancer:
         """The addresses of the machines in service, by name."""
         return machines(self._ask("show servers state web"))
 
+    def read_versions(self, machines: t.Mapping[str, str]) -> dict[str, str]:
+        """Which version each of the machines, whose addresses these are, says that it is of."""
+        asked = [
+            f"echo {name} $(curl -s -m 5 --retry 2 -o /dev/null -w '%header{{X-Version}}' http://{address}/health)"
+            for name, address in machines.items()
+        ]
+        lines = self.stage.ssh(self.host, "; ".join(asked) or "true").splitlines()
+        return {name: version for name, _space, version in (line.partition(" ") for line in lines)}
+
     def _ask(self, command: str) -> str:
         return self.stage.ssh(self.host, f"echo '{command}' | socat - /run/haproxy/admin.sock")
 

@@ -4,7 +4,8 @@
 
 """Sends real HTTP requests at a scheduled rate to one address, and writes down how each went.
 
-Runs inside the lab's network as a process of its own. It ends by itself when the schedule does.
+Runs inside the lab's network as a process of its own. It ends by itself when the schedule does, or when it is told to,
+once what is under way has been answered.
 """
 
 from __future__ import annotations
@@ -13,10 +14,13 @@ import argparse
 import collections
 import concurrent.futures
 import dataclasses
+import http.client
 import json
+import signal
+import sys
 import threading
 import time
-import urllib.error
+import typing as t
 import urllib.request
 from pathlib import Path
 
@@ -28,13 +32,25 @@ _WORKERS = 256
 
 @dataclasses.dataclass
 class Tally:
-    """How the requests of one interval went."""
+    """How the requests of one interval went; `versions` counts the answers by the version that gave them."""
 
     sent: int = 0
     ok: int = 0
     late: int = 0
     failed: int = 0
-    received_bytes: int = 0
+    slowest_seconds: float = 0.0
+    versions: dict[str, int] = dataclasses.field(default_factory=dict)
+
+    def add(self, version: str | None, seconds: float) -> None:
+        """Count a request that took so long, from when it was due; None: it was not answered."""
+        self.sent += 1
+        if version is None:
+            self.failed += 1
+            return
+        self.late += seconds > LATE_SECONDS
+        self.ok += seconds <= LATE_SECONDS
+        self.slowest_seconds = max(self.slowest_seconds, seconds)
+        self.versions[version] = self.versions.get(version, 0) + 1
 
 
 class Load:
@@ -43,7 +59,12 @@ class Load:
     def __init__(self, url: str) -> None:
         self._url = url
         self._lock = threading.Lock()
-        self.tallies: dict[int, Tally] = collections.defaultdict(Tally)
+        self._tallies: dict[int, Tally] = collections.defaultdict(Tally)
+
+    def describe(self) -> dict[int, dict[str, t.Any]]:
+        """The tallies so far, for JSON."""
+        with self._lock:
+            return {index: dataclasses.asdict(tally) for index, tally in self._tallies.items()}
 
     def run(self, start: float, interval: float, rates: list[float]) -> None:
         """Send `rates[i]` requests a second during interval i after `start` (epoch seconds)."""
@@ -56,22 +77,18 @@ class Load:
                     pool.submit(self._request, index, due)
 
     def _request(self, index: int, due: float) -> None:
-        size = self._get()
-        late = time.time() - due > LATE_SECONDS
+        version = self._get()
+        seconds = time.time() - due
         with self._lock:
-            tally = self.tallies[index]
-            tally.sent += 1
-            tally.failed += size is None
-            tally.late += size is not None and late
-            tally.ok += size is not None and not late
-            tally.received_bytes += size or 0
+            self._tallies[index].add(version, seconds)
 
-    def _get(self) -> int | None:
-        """Return the bytes of the answer, None without one."""
+    def _get(self) -> str | None:
+        """Return which version the answer says that it is of, empty where it does not; None without an answer."""
         try:
             with urllib.request.urlopen(self._url, timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310 - the lab's balancer
-                return len(answer.read())
-        except (OSError, urllib.error.URLError, ValueError):
+                answer.read()
+                return str(answer.headers.get("X-Version", ""))
+        except (OSError, http.client.HTTPException, ValueError):
             return None
 
 
@@ -84,6 +101,7 @@ def main() -> None:
     parser.add_argument("--interval", type=float, required=True)
     parser.add_argument("--rates", type=float, nargs="+", required=True)
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda _signal, _frame: sys.exit())
     load = Load(options.url)
     done = threading.Event()
 
@@ -103,11 +121,7 @@ def main() -> None:
 
 def _write(path: Path, load: Load) -> None:
     fresh = path.with_suffix(".new")
-    fresh.write_text(
-        json.dumps(
-            {index: dataclasses.asdict(tally) for index, tally in list(load.tallies.items())}
-        )
-    )
+    fresh.write_text(json.dumps(load.describe()))
     fresh.replace(path)
 
 

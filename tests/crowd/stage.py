@@ -55,18 +55,27 @@ class Stage:
 
     def play(self, playbook: str, **variables: t.Any) -> str:
         """Run a playbook against the lab's hosts and return what it printed; raises StageError with all of it."""
+        with self.begin(playbook, **variables) as running:
+            try:
+                output, errors = running.communicate()
+            except BaseException:
+                running.kill()
+                raise
+        if running.returncode != 0:
+            raise StageError(f"{playbook} failed:\n{output}\n{errors}")
+        return output
+
+    def begin(self, playbook: str, **variables: t.Any) -> subprocess.Popen[str]:
+        """Begin a playbook against the lab's hosts; what it says comes by communicate()."""
         given = json.dumps({"stage": str(self.folder), **variables})
-        result = subprocess.run(
+        return subprocess.Popen(
             self.in_lab("ansible-playbook", "-i", str(self.inventory), playbook, "-e", given),
             env={**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_PIPELINING": "1"},
             stdin=subprocess.DEVNULL,
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
-            check=False,
         )
-        if result.returncode != 0:
-            raise StageError(f"{playbook} failed:\n{result.stdout}\n{result.stderr}")
-        return result.stdout
 
 
 @contextlib.contextmanager

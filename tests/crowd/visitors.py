@@ -13,6 +13,8 @@ import typing as t
 from dataclasses import dataclass
 from pathlib import Path
 
+from crowd.load import Tally
+
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -27,16 +29,15 @@ class Visitors:
     start: float
     tallies_file: Path
 
-    def tallies(self) -> dict[int, dict[str, int]]:
+    def tallies(self) -> dict[int, Tally]:
         """What the visitors saw, by interval."""
         if not self.tallies_file.exists():
             return {}
-        return {
-            int(index): tally for index, tally in json.loads(self.tallies_file.read_text()).items()
-        }
+        rows = json.loads(self.tallies_file.read_text())
+        return {int(index): Tally(**row) for index, row in rows.items()}
 
     def stop(self) -> None:
-        """Send them home, if they are still there."""
+        """Send them home, if they are still there, once they have their answers."""
         self.process.terminate()
         self.process.wait()
 

@@ -15,6 +15,7 @@ from faults import (
     appliance,
     clocks,
     clone,
+    drain,
     every,
     finish,
     full,
@@ -48,6 +49,7 @@ class Faults(t.Protocol):
 FAULTS: dict[str, Faults] = {
     "appliance": appliance,
     "clone": clone,
+    "drain": drain,
     "migrate": migrate,
     "mutations": mutations,
     "others": others,

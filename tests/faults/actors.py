@@ -31,12 +31,17 @@ class Actor:
     needs: t.Literal["running", "off", "any"] = "running"
 
 
-_DISKS: t.Final = " ".join(
-    f"--diskspec {target},file={IMAGES}/nightly-{target}.qcow2" for target in ("vda", "vdb")
-)
+_TARGETS: t.Final = f"virsh -q domblklist {NAME} | awk 'NF {{print $1}}'"
+_DISKS: t.Final = f"$({_TARGETS} | sed 's|.*|--diskspec &,file={IMAGES}/nightly-&.qcow2|')"
+_LEDGER: t.Final = f"$({_TARGETS} | tail -1)"
 _BACKUP: t.Final = (
-    f"<domainbackup><disks><disk name='vda' backup='no'/><disk name='vdb' type='file'>"
-    f"<target file='{IMAGES}/nightly-backup.qcow2'/><driver type='qcow2'/></disk></disks></domainbackup>"
+    f"<domainbackup><disks><disk name='{_LEDGER}' type='file'><target file='{IMAGES}/nightly-backup.qcow2'/>"
+    f"<driver type='qcow2'/></disk></disks></domainbackup>"
+)
+# whichever of its files it stands on by now
+_UNTIL_IT_WRITES: t.Final = (
+    f"touch /run/before; virsh start {NAME} && timeout 90 sh -c 'until find {IMAGES} -newer /run/before -name "
+    f'"{NAME}*" | grep -q .; do sleep 0.2; done\''
 )
 _DEFINITION: t.Final = f"/root/{NAME}.xml"
 
@@ -57,11 +62,11 @@ ACTORS: t.Final = (
         f"virsh snapshot-delete {NAME} nightly",
         refuses=True,
     ),
-    Actor("blockcommit", f"timeout 20 virsh blockcommit {NAME} vdb --active --pivot --wait"),
+    Actor("blockcommit", f"timeout 20 virsh blockcommit {NAME} {_LEDGER} --active --pivot --wait"),
     Actor("backup", f'echo "{_BACKUP}" | virsh backup-begin {NAME} /dev/stdin'),
     Actor(
         "checkpoint",
-        f"virsh checkpoint-create-as {NAME} nightly --diskspec vdb",
+        f"virsh checkpoint-create-as {NAME} nightly --diskspec {_LEDGER}",
         f"virsh checkpoint-delete {NAME} nightly || virsh checkpoint-delete {NAME} nightly --metadata",
         refuses=True,
     ),
@@ -81,6 +86,9 @@ ACTORS: t.Final = (
         needs="off",
     ),
     Actor("start", f"virsh start {NAME}", f"virsh destroy {NAME}", needs="off"),
+    Actor(
+        "a while on", f"{_UNTIL_IT_WRITES}; code=$?; virsh destroy {NAME}; exit $code", needs="off"
+    ),
     Actor(
         "hot-plug",
         f"qemu-img create -q -f qcow2 {IMAGES}/nightly-plug.qcow2 16M && virsh attach-disk {NAME} "

@@ -41,7 +41,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--operation",
-        choices=OPERATION_NAMES,
+        choices=OPERATION_NAMES["default"],
         action="append",
         help="only this one (default: all of them, one after the other)",
     )
@@ -50,6 +50,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--release", default="trixie", help="the host's Debian release (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--pool",
+        choices=tuple(OPERATION_NAMES),
+        default="default",
+        help="where the guest lies: in a folder, or in a Ceph cluster on the host (default: %(default)s)",
     )
     parser.add_argument("--lab", help="a lab that is up, in place of one of its own")
 
@@ -60,10 +66,13 @@ def run(options: argparse.Namespace) -> int:
     kills: list[dict[str, t.Any]] = []
     guest = base64.b64encode(domain_xml(GOLDEN, "qemu").encode()).decode()
     with _open_host(options) as tried:
-        for name in options.operation or OPERATION_NAMES:
-            words = f"--operation {name} --kills {options.kills} --seed {seed}"
+        for name in options.operation or OPERATION_NAMES[options.pool]:
+            words = (
+                f"--pool {options.pool} --operation {name} --kills {options.kills} --seed {seed}"
+            )
             print(f"seed {seed}: ./dev faults appliance {words}", flush=True)
-            text = tried.measure("appliance", name, str(options.kills), str(seed), guest)
+            facts = (options.pool, name, str(options.kills), str(seed), guest)
+            text = tried.measure("appliance", *facts)
             rows = json.loads(text)
             kills += rows
             print(table(rows), flush=True)
@@ -72,11 +81,12 @@ def run(options: argparse.Namespace) -> int:
 
 @contextlib.contextmanager
 def _open_host(options: argparse.Namespace) -> Iterator[host.Host]:
+    release = options.release + ("-storage" if options.pool == "ceph" else "")
     if options.lab is None:
-        with host.lab_host(options.release, "faults") as tried:
+        with host.lab_host(release, "faults") as tried:
             yield tried
         return
-    with lab(options.release, 1, options.lab) as hosts:
+    with lab(release, 1, options.lab) as hosts:
         yield host.Host(options.lab, hosts.names[0], "faults")
 
 

@@ -20,7 +20,7 @@ import time
 import typing as t
 from pathlib import Path
 
-from faults.known_red import KNOWN_RED, PROVEN
+from faults.known_red import KNOWN_RED, find_proven
 from faults.scene import Scene, open_scene
 from moving.hosts import end_when_told
 
@@ -140,8 +140,9 @@ def run_cells(options: argparse.Namespace, cells: t.Sequence[Cell], group: str) 
     chosen = [
         cell for cell in cells if any(all(word in cell.id for word in words) for words in wanted)
     ]
+    proven = find_proven(options.release)
     if options.unproven:
-        chosen = [cell for cell in chosen if cell.id not in PROVEN]
+        chosen = [cell for cell in chosen if cell.id not in proven]
     if options.slice is not None:
         print(
             f"seed {seed}: ./dev faults {group}{' --unproven' * options.unproven} "
@@ -149,7 +150,7 @@ def run_cells(options: argparse.Namespace, cells: t.Sequence[Cell], group: str) 
             flush=True,
         )
         if not options.unproven:
-            chosen = [cell for cell in chosen if cell.id in PROVEN]
+            chosen = [cell for cell in chosen if cell.id in proven]
         chosen = random.Random(seed).sample(chosen, min(options.slice, len(chosen)))  # noqa: S311
         if not chosen:
             print("no cell of the group is proven yet")

@@ -29,6 +29,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--release", default="trixie", help="the host's Debian release (default: %(default)s)"
     )
     parser.add_argument(
+        "--pool",
+        choices=("default", "ceph"),
+        default="default",
+        help="where the clones lie: in a folder, or in a Ceph cluster on the host (default: %(default)s)",
+    )
+    parser.add_argument(
         "--json", type=Path, metavar="FILE", help="also write what came of each there"
     )
 
@@ -37,10 +43,12 @@ def run(options: argparse.Namespace) -> int:
     """Kill, on a lab host of its own; 0 when every second run was as an undisturbed one."""
     seed = secrets.randbelow(10**6) if options.seed is None else options.seed
     print(
-        f"seed {seed}: ./dev faults clone --kills {options.kills} --seed {seed} --release {options.release}"
+        f"seed {seed}: ./dev faults clone --kills {options.kills} --seed {seed} --release {options.release} "
+        f"--pool {options.pool}"
     )
-    with host.lab_host(options.release, "faults") as tried:
-        text = tried.measure("clone", str(options.kills), str(seed))
+    release = options.release + ("-storage" if options.pool == "ceph" else "")
+    with host.lab_host(release, "faults") as tried:
+        text = tried.measure("clone", str(options.kills), str(seed), options.pool)
     kills: list[dict[str, t.Any]] = json.loads(text)
     if options.json:
         options.json.write_text(text)

@@ -6,6 +6,7 @@
 
 A cell that is in neither was not run to its end yet: a whole group insists that it holds. The suite's slice is drawn
 from PROVEN alone. When KNOWN_RED is empty and every group was green, PROVEN goes, and the slice is of every cell.
+PROVEN_ON_PAIRS is for hosts of other releases, source and destination as --release has them.
 """
 
 from __future__ import annotations
@@ -57,6 +58,7 @@ PROVEN: t.Final[t.AbstractSet[str]] = frozenset(
         "full: capture, frozen, journal",
         "full: capture, frozen, source's pool",
         "full: capture, overlay made, journal",
+        "full: capture, overlay made, source's pool",
         "full: offline, before, target's inodes",
         "full: offline, before, target's pool from the beginning",
         "full: offline, copied, journal",
@@ -91,19 +93,33 @@ PROVEN: t.Final[t.AbstractSet[str]] = frozenset(
         "full: streaming, memory under way, target's pool",
         "full: streaming, pulling, journal",
         "full: streaming, pulling, target's pool",
+        "others: capture off, a disk copied, a while on",
+        "others: capture, frozen, blockcommit",
         "others: capture, frozen, checkpoint",
+        "others: capture, frozen, destroy",
+        "others: capture, frozen, snapshot with metadata",
         "others: capture, frozen, snapshot without metadata",
+        "others: capture, frozen, undefine",
         "others: capture, overlay made, destroy",
+        "others: capture, overlay made, hot-plug",
         "others: capture, overlay made, reset",
+        "others: capture, overlay made, snapshot without metadata",
         "others: clone, defined, clone started",
         "others: clone, defined, clone undefined",
+        "others: clone, volumes made, clone's volume deleted",
+        "others: flatten running, a disk pulled, snapshot without metadata",
+        "others: flatten running, a disk pulled, undefine",
+        "others: flatten running, pull under way, destroy",
         "others: flatten, copied, snapshot without metadata",
         "others: flatten, copied, start",
         "others: flatten, copy under way, rename",
         "others: flatten, copy under way, snapshot with metadata",
         "others: flatten, copy under way, snapshot without metadata",
         "others: flatten, copy under way, start",
+        "others: offline, copied, a while on",
+        "others: offline, copied, hot-plug",
         "others: offline, copied, start",
+        "others: offline, disks under way, hot-plug",
         "others: offline, disks under way, start",
         "others: precopy, disks under way, checkpoint",
         "others: precopy, disks under way, pool refresh",
@@ -132,10 +148,14 @@ PROVEN: t.Final[t.AbstractSet[str]] = frozenset(
         "others: streaming, memory under way, blockcommit",
         "others: streaming, memory under way, snapshot without metadata",
         "others: streaming, pulling, blockcommit",
+        "others: streaming, pulling, destroy",
+        "others: streaming, pulling, snapshot without metadata",
+        "others: streaming, pulling, undefine",
         "power: clone, streaming, both",
         "power: offline, copied, both, autostart off",
         "power: offline, copied, source, autostart on",
         "power: offline, moved, source, definition stays",
+        "power: precopy, disks under way, both, autostart on",
         "power: precopy, disks under way, source, autostart on",
         "power: precopy, disks under way, target, autostart on",
         "power: precopy, memory under way, both, autostart on",
@@ -145,9 +165,11 @@ PROVEN: t.Final[t.AbstractSet[str]] = frozenset(
         "power: precopy, volumes made, target, autostart off",
         "power: streaming, exported, both, autostart on",
         "power: streaming, frozen, both, autostart off",
+        "power: streaming, memory under way, both, autostart on",
         "power: streaming, memory under way, source, autostart on",
         "power: streaming, memory under way, target, autostart on",
         "power: streaming, moved, source, definition stays",
+        "power: streaming, pulling, both, autostart off",
         "power: streaming, pulling, both, autostart on",
         "power: streaming, pulling, both, journal lost",
         "power: streaming, pulling, target, autostart on",
@@ -166,3 +188,34 @@ PROVEN: t.Final[t.AbstractSet[str]] = frozenset(
         "second: undefined by somebody, swept",
     }
 )
+PROVEN_ON_PAIRS: t.Final[t.Mapping[str, t.AbstractSet[str]]] = {
+    "bookworm": frozenset(
+        {
+            "finish: streaming, peer-to-peer, target's daemon killed",
+            "finish: streaming, peer-to-peer, target's daemon stands still and is killed, source's too",
+            "finish: streaming, peer-to-peer, target's daemon stands still, module killed",
+            "finish: streaming, peer-to-peer, target's daemon stands still, source's and the module killed",
+            "others: streaming, frozen, snapshot without metadata",
+            "others: streaming, pulling, blockcommit",
+            "others: streaming, pulling, snapshot without metadata",
+            "power: streaming, frozen, both, autostart off",
+            "power: streaming, pulling, both, autostart on",
+            "second: moved back",
+            "second: moved on",
+            "second: moved on with its disks",
+            "second: off, captured",
+            "second: off, moved on",
+            "second: parked",
+            "second: power-cycled, moved on",
+            "second: removed",
+            "second: swept",
+            "second: undefined by somebody, swept",
+        }
+    ),
+    "bookworm,trixie": frozenset(),
+}
+
+
+def find_proven(release: str) -> t.AbstractSet[str]:
+    """Return the cells that were seen to hold on hosts of a release, or of several."""
+    return PROVEN if release == "trixie" else PROVEN_ON_PAIRS.get(release, frozenset())

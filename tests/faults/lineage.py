@@ -4,8 +4,7 @@
 
 """Somebody else acts while an appliance is cloned, a machine flattened that stands on it, or one removed.
 
-Part of `./dev faults others`. A machine that runs is flattened by block jobs alone, without a transaction: its phases
-cannot be met from the journal, so only one that is off is flattened here.
+Part of `./dev faults others`.
 """
 
 from __future__ import annotations
@@ -35,9 +34,6 @@ _CHILD: t.Final = (
     "machine='q35'>hvm</type></os><devices><disk type='file' device='disk'><driver name='qemu' type='qcow2'/>"
     f"<source file='{_FAST}/child.qcow2'/><target dev='vda' bus='virtio'/></disk></devices></domain>"
 )
-_OWNED: t.Final = "".join(
-    f"<volume pool='default'>{NAME}{disk}.qcow2</volume>" for disk in ("", "-data")
-)
 
 FLATTEN: t.Final = Operation(
     "flatten",
@@ -47,6 +43,12 @@ FLATTEN: t.Final = Operation(
     (*APPLIANCE, ("state", "absent"), ("flatten", True)),
     (Moment("copy under way", "copy"), Moment("copied", ".copy")),
     off=True,
+)
+FLATTEN_RUNNING: t.Final = dataclasses.replace(
+    FLATTEN,
+    name="flatten running",
+    moments=(Moment("pull under way", "pull"), Moment("a disk pulled", ".pull")),
+    off=False,
 )
 CLONE: t.Final = Operation(
     "clone",
@@ -71,7 +73,7 @@ REMOVAL: t.Final = Operation(
 _OF_CLONE: t.Final = (
     Actor("clone undefined", f"virsh undefine {_CLONE}", needs="off"),
     Actor("clone started", f"virsh start {_CLONE}", f"virsh destroy {_CLONE}", needs="off"),
-    Actor("clone's volume deleted", f"virsh vol-delete {_CLONE}.vdb.qcow2 default"),
+    Actor("clone's volume deleted", f"virsh vol-delete $(ls {IMAGES}/{_CLONE}.* | tail -1)"),
     Actor("pool refresh", "virsh pool-refresh default"),
     Actor("second controller", task=True, holds=False),
 )
@@ -95,6 +97,7 @@ def list_cells() -> list[Cell]:
         if actor.name.startswith("snapshot")
     ]
     of_flatten = [*snapshots, *(actor for actor in ACTORS if actor.needs in ("off", "any"))]
+    of_running = [actor for actor in ACTORS if actor.needs != "off"]
     return [
         Cell(
             "others",
@@ -103,6 +106,7 @@ def list_cells() -> list[Cell]:
         )
         for operation, actors, run in (
             (FLATTEN, of_flatten, _flatten),
+            (FLATTEN_RUNNING, of_running, _flatten),
             (CLONE, _OF_CLONE, _clone),
             (REMOVAL, _OF_REMOVAL, _remove),
         )
@@ -115,7 +119,11 @@ def list_cells() -> list[Cell]:
 def _flatten(
     operation: Operation, moment: Moment, actor: Actor, scene: Scene, outcome: Outcome
 ) -> None:
-    acked = _stand_on_appliance(scene, outcome)
+    acked: int | None = _stand_on_appliance(scene, outcome)
+    if not operation.off:
+        scene.hosts.ssh(scene.source, f"virsh -q start {NAME}")
+        scene.service.await_growth()
+        acked = None
     last = _provoke(operation, moment, actor, scene, outcome)
     if last["failed"] and not actor.refuses:
         outcome.problems.append("the same task does not bring it to an end")
@@ -129,10 +137,11 @@ def _clone(
 ) -> None:
     acked = scene.begin()
     _capture(scene, outcome)
+    disk = f"{IMAGES}/{_CLONE}.{scene.guest.ledger_target}.qcow2"
     last = _provoke(operation, moment, actor, scene, outcome)
     if last["failed"]:
         outcome.problems.append("the same task does not bring it to an end")
-    outcome.problems += judge_disk(scene, scene.source, f"{IMAGES}/{_CLONE}.vdb.qcow2", acked)
+    outcome.problems += judge_disk(scene, scene.source, disk, acked)
     scene.ssh(scene.source, actor.heal)
     said = scene.ssh(scene.source, f"virsh start {_CLONE}")
     if "error" in said:
@@ -145,9 +154,11 @@ def _remove(
     operation: Operation, moment: Moment, actor: Actor, scene: Scene, outcome: Outcome
 ) -> None:
     scene.begin(off=True)
+    names = (path.rpartition("/")[2] for path in scene.guest.disks.values())
+    owned = "".join(f"<volume pool='default'>{name}</volume>" for name in names)
     scene.ssh(
         scene.source,
-        f'virsh metadata {NAME} urn:headroom:libvirt:1 --key headroom --config --set "<machine>{_OWNED}</machine>"',
+        f'virsh metadata {NAME} urn:headroom:libvirt:1 --key headroom --config --set "<machine>{owned}</machine>"',
     )
     try:
         last = _provoke(operation, moment, actor, scene, outcome)
@@ -171,9 +182,9 @@ def _stand_on_appliance(scene: Scene, outcome: Outcome) -> int:
     acked = scene.begin()
     disks = {disk["target"]: disk["path"] for disk in _capture(scene, outcome)["disks"]}
     script = [f"set -e; virsh -q destroy {NAME}"]
-    for target, name in (("vda", f"{NAME}.qcow2"), ("vdb", f"{NAME}-data.qcow2")):
-        script.append(f"rm {IMAGES}/{name}")
-        script.append(f"qemu-img create -q -f qcow2 -F qcow2 -b {disks[target]} {IMAGES}/{name}")
+    for target, path in scene.guest.disks.items():
+        script.append(f"rm {path}")
+        script.append(f"qemu-img create -q -f qcow2 -F qcow2 -b {disks[target]} {path}")
     scene.hosts.ssh(scene.source, "\n".join([*script, "virsh -q pool-refresh default"]))
     return acked
 

@@ -47,10 +47,12 @@ def describe(domain: libvirt.virDomain) -> dict[str, t.Any]:
         text=True,
         check=False,
     ).stdout.strip()
-    texts = [domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE)] if domain.isPersistent() else []
+    defined, live = set(), set()
+    if domain.isPersistent():
+        defined = set(chain(domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE)))
     if domain.isActive():
-        texts.append(domain.XMLDesc())
-    layers = sorted({layer for text in texts for layer in chain(text)})
+        live = set(chain(domain.XMLDesc()))
+    layers = sorted(defined | live)
     return {
         "state": state,
         "persistent": bool(domain.isPersistent()),
@@ -59,7 +61,11 @@ def describe(domain: libvirt.virDomain) -> dict[str, t.Any]:
         "missing": [
             layer for layer in layers if layer.startswith("/") and not Path(layer).exists()
         ],
-        "network": [layer for layer in layers if not layer.startswith("/")],
+        "network": [
+            layer if layer in live else f"{layer} (by its definition)"
+            for layer in layers
+            if not layer.startswith("/")
+        ],
     }
 
 

@@ -22,7 +22,7 @@ import typing as t
 from pathlib import Path
 
 from faults.matrix import IMAGES, Cell, cells
-from moving.guest import Guest
+from moving.guest import Guest, needs_one_disk
 from moving.hosts import Hosts, lab, result
 from moving.service import Service, watched
 
@@ -91,7 +91,7 @@ def run(options: argparse.Namespace) -> int:
     chosen = cells(options.mode, options.phase, options.fault)
     verdicts = []
     with lab(options.release, name=options.lab) as hosts:
-        guest = Guest(hosts, "moving", "10.77.0.210")
+        guest = Guest(hosts, "moving", "10.77.0.210", one_disk=needs_one_disk(hosts.releases))
         guest.remove()
         try:
             for host in hosts.names:

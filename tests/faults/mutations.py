@@ -115,6 +115,14 @@ MUTATIONS: t.Final = (
         _UNIT + "_migrate/test_offline.py",
     ),
     Mutation(
+        "capture-at-rest",
+        "a disk that somebody wrote to while it was copied is no appliance",
+        "_appliance/register.py",
+        "        plan.rest.require_unchanged()\n",
+        "        pass\n",
+        _UNIT + "_appliance/test_register.py",
+    ),
+    Mutation(
         "thaw",
         "a move that broke off gives the guest its disks back as they were",
         "_migrate/recover.py",

@@ -108,5 +108,15 @@ CAPTURE: t.Final = Operation(
     (Moment("overlay made", ".overlay"), Moment("frozen", ".freeze")),
 )
 
+CAPTURE_OFF: t.Final = Operation(
+    "capture off",
+    "appliance",
+    "register",
+    "default/cap:1",
+    (*APPLIANCE, ("source", {"domain": NAME}), ("seal", "none")),
+    (Moment("copy under way", "volume"), Moment("a disk copied", ".volume")),
+    off=True,
+)
+
 MIGRATIONS: t.Final = (STREAMING, PRECOPY, OFFLINE)
-OPERATIONS: t.Final = (*MIGRATIONS, CAPTURE)
+OPERATIONS: t.Final = (*MIGRATIONS, CAPTURE, CAPTURE_OFF)

@@ -172,7 +172,7 @@ def _run_clone(scene: Scene, outcome: Outcome) -> None:
     scene.hosts.crash(scene.source, scene.target)
     scene.boot()
     outcome.add("again", scene.run(scene.target, "appliance_clone", **task))
-    lift = "; ".join(f"virsh blockjob {_CLONE} {disk} --bandwidth 0" for disk in ("vda", "vdb"))
+    lift = "; ".join(f"virsh blockjob {_CLONE} {disk} --bandwidth 0" for disk in scene.guest.disks)
     outcome.acted = f"{scene.ssh(scene.target, lift)}\ncode 0"
     outcome.add("local", scene.run(scene.target, "appliance_clone", **task, wait_for="local"))
     views = scene.look()
@@ -185,5 +185,6 @@ def _run_clone(scene: Scene, outcome: Outcome) -> None:
         if (names := [name for name in view["domains"] if name.startswith("headroom-")])
         or view["ports"]
     ]
-    outcome.problems += judge_disk(scene, scene.target, f"{IMAGES}/{_CLONE}.vdb.qcow2", acked)
+    disk = f"{IMAGES}/{_CLONE}.{scene.guest.ledger_target}.qcow2"
+    outcome.problems += judge_disk(scene, scene.target, disk, acked)
     scene.ssh(scene.target, _NO_NETWORK)

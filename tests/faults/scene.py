@@ -14,7 +14,7 @@ import typing as t
 from pathlib import Path
 
 from faults.matrix import IMAGES
-from moving.guest import Guest
+from moving.guest import Guest, needs_one_disk
 from moving.hosts import Hosts, lab, result
 from moving.service import Service, watched
 
@@ -121,7 +121,7 @@ def open_scene(release: str, number: int, name: str | None) -> Iterator[Scene]:
     with lab(release, number, name) as hosts:
         for host in hosts.names:
             hosts.link(host, "--rate", RATE, "--up")
-        guest = Guest(hosts, NAME, ADDRESS)
+        guest = Guest(hosts, NAME, ADDRESS, one_disk=needs_one_disk(hosts.releases[1:2]))
         with watched(hosts, guest.address) as service:
             scene = Scene(hosts, guest, service)
             try:

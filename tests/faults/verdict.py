@@ -36,7 +36,7 @@ def judge(
     """
     views = _look_when_settled(scene)
     told = scene.service.acked if acked is None else acked
-    problems = _left_behind(views, kept)
+    problems = list_remains(views, kept)
     homes = [host for host, view in views.items() if NAME in view["domains"]]
     running = [host for host in homes if _state(views[host]).startswith("running")]
     if len(running) > 1:
@@ -89,7 +89,8 @@ def _broken(host: str, view: dict[str, t.Any]) -> list[str]:
     return problems
 
 
-def _left_behind(views: dict[str, dict[str, t.Any]], kept: t.Collection[str] = ()) -> list[str]:
+def list_remains(views: dict[str, dict[str, t.Any]], kept: t.Collection[str] = ()) -> list[str]:
+    """What operations have left on the hosts that look.py describes, but for the files that were told of."""
     problems = []
     for host, view in views.items():
         helpers = [name for name in view["domains"] if name.startswith("headroom-")]
@@ -155,7 +156,7 @@ def judge_gone(scene: Scene, *, owned: bool = False) -> list[str]:
     if not owned:
         for view in views.values():
             view["files"] = [name for name in view["files"] if "headroom" in name]
-    problems = _left_behind(views)
+    problems = list_remains(views)
     return problems + [
         f"{host}: the guest is still there"
         for host, view in views.items()
@@ -167,16 +168,13 @@ def judge_appliance(
     scene: Scene, appliance: dict[str, t.Any], acked: int, host: str | None = None
 ) -> list[str]:
     """What is wrong with the ledger in an appliance that the guest was captured into, when it had ``acked`` entries."""
-    path = next(disk["path"] for disk in appliance["disks"] if disk["target"] == "vdb")
+    target = scene.guest.ledger_target
+    path = next(disk["path"] for disk in appliance["disks"] if disk["target"] == target)
     return judge_disk(scene, host or scene.source, path, acked)
 
 
 def judge_disk(scene: Scene, host: str, path: str, acked: int) -> list[str]:
     """What is wrong with a disk that was made of the guest's ledger, when that had ``acked`` entries."""
-    said = scene.ssh(
-        host,
-        f"""qemu-img convert -U -O raw {path} /var/tmp/captured.raw &&
-        /var/lib/headroom-lab/ledger check /var/tmp/captured.raw {acked}; rm -f /var/tmp/captured.raw""",
-    )
+    said = scene.ssh(host, scene.guest.check_script(path, acked))
     whole = '"changed": 0, "lost": 0' in said
     return [] if whole else [f"{host}: {path} is not what the guest had: {said}"]

@@ -16,7 +16,16 @@ from pathlib import Path
 from . import cache, hosts, lifecycle, machine, network, state
 from .guest import debian
 from .guest.domain import LEDGER_MEMORY_MIB, MEMORY_MIB, domain_xml
-from .naming import RELEASES, Lab, check_name, default_name, namespace, plan_lab
+from .naming import (
+    KINDS,
+    RELEASES,
+    Lab,
+    check_name,
+    default_name,
+    name_releases,
+    namespace,
+    plan_lab,
+)
 from .shell import LabError, require_root_and_tools
 
 CHECKOUT = Path(__file__).parents[2]
@@ -61,6 +70,14 @@ def parse(arguments: t.Sequence[str]) -> argparse.Namespace:
         )
         return sub
 
+    def add_kind(sub: argparse.ArgumentParser) -> None:
+        sub.add_argument(
+            "--kind",
+            choices=KINDS,
+            default="hypervisor",
+            help="bare: machines that have yet to become hypervisors; storage: with a Ceph cluster on the last host",
+        )
+
     up = add_named("up", _up, "start a lab, or what is missing of it; builds what it needs")
     up.add_argument("--hosts", type=int, default=2, help="how many (default: 2)")
     up.add_argument(
@@ -68,6 +85,7 @@ def parse(arguments: t.Sequence[str]) -> argparse.Namespace:
         default=RELEASES[0],
         help="Debian release(s), with commas, dealt over the hosts",
     )
+    add_kind(up)
     up.add_argument(
         "--full-size", action="store_true", help="build the full-size guest's image too"
     )
@@ -126,6 +144,7 @@ def parse(arguments: t.Sequence[str]) -> argparse.Namespace:
     )
     make = add("build", _build, "fill the cache, start nothing")
     make.add_argument("--release", default=RELEASES[0], help="Debian release(s), with commas")
+    add_kind(make)
     make.add_argument("--full-size", action="store_true", help="the full-size guest's image too")
     stock = add("cache", _cache, "show what is cached", root=False)
     stock.add_argument("--clean", action="store_true", help="remove it (no lab may be up)")
@@ -143,7 +162,7 @@ def _rate(text: str) -> str:
 
 
 def _up(options: argparse.Namespace) -> None:
-    lab = plan_lab(options.name, options.hosts, options.release.split(","))
+    lab = plan_lab(options.name, options.hosts, name_releases(options.release, options.kind))
     if options.full_size:
         lifecycle.build((host.release for host in lab.hosts), full_size=True)
     lifecycle.up(lab)
@@ -238,7 +257,7 @@ def _guest_xml(options: argparse.Namespace) -> None:
 
 
 def _build(options: argparse.Namespace) -> None:
-    lifecycle.build(options.release.split(","), full_size=options.full_size)
+    lifecycle.build(name_releases(options.release, options.kind), full_size=options.full_size)
 
 
 def _full_size_guest(_options: argparse.Namespace) -> None:

@@ -68,6 +68,12 @@ def running(lab: Lab, host: Host) -> bool:
     return cgroups.populated(cgroups.path(lab.name, host.name))
 
 
+def has_longer_ram(lab: Lab, host: Host) -> bool:
+    """Whether the host's guests get longer RAM: all of a lab with one that needs it, or none could move to another."""
+    needed = any(machine.needs_longer_ram(other.release) for other in lab.hosts)
+    return needed and not host.is_bare
+
+
 def start(lab: Lab, host: Host, root: Path, guest: Path) -> None:
     """Boot the host on its overlay, which is filled first if it is new. Does not wait for it."""
     directory = state.host_directory(lab.name, host.name)
@@ -88,7 +94,7 @@ def start(lab: Lab, host: Host, root: Path, guest: Path) -> None:
         host.name,
     ]
     binds = [f"--bind={path}" for path in machine.devices()]
-    if machine.needs_longer_ram(host.release):
+    if has_longer_ram(lab, host):
         binds.append(f"--bind-ro={root}{QEMU}:{QEMU}-itself")
     with (directory / "console.log").open("ab") as log:
         subprocess.Popen(
@@ -157,9 +163,7 @@ class Seed:
         """What makes the machine a hypervisor."""
         libvirtd = (self.root / "etc/libvirt/libvirtd.conf").read_text()
         longer_ram = (
-            {QEMU: (LONGER_RAM.read_text(), 0o755)}
-            if machine.needs_longer_ram(self.host.release)
-            else {}
+            {QEMU: (LONGER_RAM.read_text(), 0o755)} if has_longer_ram(self.lab, self.host) else {}
         )
         return {
             **longer_ram,

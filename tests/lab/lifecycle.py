@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
-from . import cgroups, hosts, network, render, rootfs, state
+from . import ceph, cgroups, hosts, network, render, rootfs, state
 from .guest import debian, image
 from .naming import Host, Lab, namespace
 from .shell import LabError, run, say
@@ -50,6 +50,7 @@ def up(lab: Lab) -> None:
         network.ensure(lab, hosts.make_keys(lab))
         with ThreadPoolExecutor(max_workers=len(lab.hosts)) as pool:
             list(pool.map(lambda host: _up_host(lab, host, roots[host.release], guest), lab.hosts))
+        ceph.ensure(lab)
 
 
 def _up_host(lab: Lab, host: Host, root: Path, guest: Path) -> None:

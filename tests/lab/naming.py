@@ -16,8 +16,10 @@ from pathlib import Path
 from .shell import LabError
 
 # Of a "-bare" one a host has SSH and Python, and the packages of a hypervisor only as files in apt's cache.
-RELEASES = ("trixie", "bookworm", "trixie-bare")
+# Those of a "-storage" one can hold a Ceph cluster and use one.
+RELEASES = ("trixie", "bookworm", "trixie-bare", "trixie-storage")
 BARE_SUFFIX = "-bare"
+STORAGE_SUFFIX = "-storage"
 MAX_HOSTS = 50
 
 # Lab and host make one namespace name, "headroom.LAB.HOST", so a lab's own name has no dot.
@@ -41,6 +43,11 @@ class Host:
     def is_bare(self) -> bool:
         """Whether it is a machine that has yet to become a hypervisor."""
         return self.release.endswith(BARE_SUFFIX)
+
+    @property
+    def is_storage(self) -> bool:
+        """Whether it can hold a Ceph cluster and use one."""
+        return self.release.endswith(STORAGE_SUFFIX)
 
     @property
     def address(self) -> str:
@@ -78,6 +85,15 @@ class Lab:
 
 
 CONTROLLER_ADDRESS = "10.77.0.1"
+
+
+# What hosts of a lab are: the suffix of their releases.
+KINDS = {"hypervisor": "", "bare": BARE_SUFFIX, "storage": STORAGE_SUFFIX}
+
+
+def name_releases(text: str, kind: str) -> list[str]:
+    """The releases of an option such as "trixie,bookworm", as those of that kind are called."""
+    return [release + KINDS[kind] for release in text.split(",")]
 
 
 def plan_lab(name: str, hosts: int, releases: t.Sequence[str]) -> Lab:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import typing as t
+import uuid
 from pathlib import Path
 
 from .naming import CONTROLLER_ADDRESS, Host, Lab
@@ -92,5 +93,39 @@ def libvirt_pool(lab: Lab, host: Host) -> str:
   <target>
     <path>/var/lib/libvirt/images</path>
   </target>
+</pool>
+"""
+
+
+def secret_uuid(lab: Lab) -> uuid.UUID:
+    """The secret that the pool `ceph` has on each host of the lab: guests that move need the same one everywhere."""
+    return lab.uuid("ceph", "secret")
+
+
+def libvirt_secret(lab: Lab) -> str:
+    """The secret by which libvirt gets at the cluster. Not private: modules read images with it, too."""
+    return f"""\
+<secret ephemeral='no' private='no'>
+  <uuid>{secret_uuid(lab)}</uuid>
+  <usage type='ceph'>
+    <name>client.libvirt secret</name>
+  </usage>
+</secret>
+"""
+
+
+def libvirt_ceph_pool(lab: Lab, server: Host) -> str:
+    """The pool `ceph`, which each host of a lab of kind storage has."""
+    return f"""\
+<pool type='rbd'>
+  <name>ceph</name>
+  <uuid>{lab.uuid("ceph", "pool")}</uuid>
+  <source>
+    <name>libvirt</name>
+    <host name='{server.address}' port='6789'/>
+    <auth type='ceph' username='libvirt'>
+      <secret uuid='{secret_uuid(lab)}'/>
+    </auth>
+  </source>
 </pool>
 """

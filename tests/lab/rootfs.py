@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from . import cache
-from .naming import BARE_SUFFIX
+from .naming import BARE_SUFFIX, STORAGE_SUFFIX
 from .shell import contained, run, say
 
 # What a hypervisor needs, and what Ansible's modules need on it. No recommended packages: they would be the half of it.
@@ -65,6 +65,15 @@ CACHED_PACKAGES = (
     "polkitd",
     "genisoimage",
 )
+# What a host needs beside PACKAGES to hold a Ceph cluster and to use one; it is twice the size with them.
+STORAGE_PACKAGES = (
+    "ceph-mon",
+    "ceph-mgr",
+    "ceph-osd",
+    "ceph-common",
+    "libvirt-daemon-driver-storage-rbd",
+    "qemu-block-extra",  # QEMU's own driver for RBD
+)
 UNWANTED = ("/usr/share/man/*", "/usr/share/doc/*", "/usr/share/locale/*", "/usr/share/info/*")
 
 
@@ -89,18 +98,27 @@ def _build_name(release: str) -> str:
 
 
 def _recipe(release: str) -> list[str]:
-    is_bare = release.endswith(BARE_SUFFIX)
+    suite, is_bare, packages = _split(release)
     return [
         "mmdebstrap",
         "--quiet",
         "--variant=minbase",
-        f"--include={','.join(BARE_PACKAGES if is_bare else PACKAGES)}",
+        f"--include={','.join(packages)}",
         *(f"--dpkgopt=path-exclude={pattern}" for pattern in UNWANTED),
         # a host's own identity comes with the host, see hosts.py
         "--customize-hook=rm -f $1/etc/ssh/ssh_host_* $1/etc/machine-id $1/etc/hostname $1/etc/resolv.conf",
         *(_fill_cache() if is_bare else _disable_balancer()),
-        release.removesuffix(BARE_SUFFIX),
+        suite,
     ]
+
+
+def _split(release: str) -> tuple[str, bool, tuple[str, ...]]:
+    """Return the suite, whether it is bare, and the packages."""
+    if release.endswith(BARE_SUFFIX):
+        return release.removesuffix(BARE_SUFFIX), True, BARE_PACKAGES
+    if release.endswith(STORAGE_SUFFIX):
+        return release.removesuffix(STORAGE_SUFFIX), False, PACKAGES + STORAGE_PACKAGES
+    return release, False, PACKAGES
 
 
 def _disable_balancer() -> list[str]:

@@ -43,7 +43,7 @@ class Hosts:
     def __init__(self, lab: str, facts: dict[str, t.Any]) -> None:
         self.lab = lab
         self.names = tuple(str(host["name"]) for host in facts["hosts"])
-        self._releases = [str(host["release"]) for host in facts["hosts"]]
+        self.releases = [str(host["release"]) for host in facts["hosts"]]
         self._in_network = ("ip", "netns", "exec", namespace(lab))
         archive = bundle.archive("faults")
         for name in self.names:
@@ -88,7 +88,7 @@ class Hosts:
     def boot(self) -> None:
         """Boot every host that has no power, and return when it is ready; its link has no limit then."""
         _describe(
-            self.lab, "up", "--hosts", str(len(self.names)), "--release", ",".join(self._releases)
+            self.lab, "up", "--hosts", str(len(self.names)), "--release", ",".join(self.releases)
         )
 
     def module(self, host: str, module: str, /, **options: t.Any) -> subprocess.Popen[str]:

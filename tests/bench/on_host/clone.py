@@ -44,7 +44,8 @@ from bench import frame
 from bench.on_host import virsh
 
 OURS = "appliance_clone"
-_IMAGES = Path("/var/lib/libvirt/images")
+IMAGES = Path("/var/lib/libvirt/images")
+GOLDEN = IMAGES / "golden.qcow2"
 _GUEST = Path("/var/lib/headroom-lab/guest.qcow2")
 _JOURNAL = "/var/lib/headroom-bench-journal/journal.sqlite"
 _MIB = 1024**2
@@ -154,7 +155,8 @@ class Bench:
             self.connection.handle.networkDefineXML(named.replace("</network>", options)).create()
 
 
-def _register(bench: Bench, pool: str, image: Path) -> None:
+def register_image(bench: Bench, pool: str, image: Path = GOLDEN) -> None:
+    """Make the image the appliance `web` in the pool."""
     catalogue = open_catalogue(bench.connection, pool)
     request = register.ApplianceRequest(
         ApplianceId("web", "1"),
@@ -167,31 +169,36 @@ def _register(bench: Bench, pool: str, image: Path) -> None:
         register.store(catalogue, planned, request, Journal(_JOURNAL))
 
 
-def _prepare(bench: Bench, size_mib: str) -> list[frame.Row]:
-    """Make an appliance whose disk is the lab's guest and random bytes, and a machine for virt-clone with the same."""
-    raw, golden = _IMAGES / "golden.raw", _IMAGES / "golden.qcow2"
-    _run("qemu-img", "convert", "-O", "raw", _GUEST, raw)
+def make_golden(bench: Bench, size_mib: str) -> None:
+    """Make an image of the lab's guest and random bytes."""
+    raw = IMAGES / "golden.raw"
+    run_tool("qemu-img", "convert", "-O", "raw", _GUEST, raw)
     with raw.open("r+b") as file:
         file.seek(_GUEST_MIB * _MIB)
         for _index in range(int(size_mib) - _GUEST_MIB):
             file.write(os.urandom(_MIB))
-    _run("qemu-img", "convert", "-O", "qcow2", raw, golden)
+    run_tool("qemu-img", "convert", "-O", "qcow2", raw, GOLDEN)
     raw.unlink()
     bench.connection.handle.storagePoolLookupByName("default").refresh(0)
-    _register(bench, "default", golden)
+
+
+def _prepare(bench: Bench, size_mib: str) -> list[frame.Row]:
+    """Make an appliance of the golden image, and a machine for virt-clone with the same."""
+    make_golden(bench, size_mib)
+    register_image(bench, "default")
     bench.make(
         1, "linked", "shutdown"
     )  # its definition, with the disk in another place, is the peer's original
     text = domains.read_definition_xml(domains.look_up(bench.connection, "ours-1"))
     bench.tidy()
     text = text.replace("<name>ours-1<", "<name>golden<").replace(
-        str(_IMAGES / "ours-1.vda.qcow2"), str(golden)
+        str(IMAGES / "ours-1.vda.qcow2"), str(GOLDEN)
     )
     domains.define(bench.connection, text)
     return []
 
 
-def _run(*words: str | Path) -> str:
+def run_tool(*words: str | Path) -> str:
     return subprocess.run(words, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
@@ -206,8 +213,10 @@ def _linked(bench: Bench, clones: str, _rounds: str, *, started: bool) -> list[f
     def theirs() -> None:
         for index in range(number):
             name = f"peer-{index}"
-            disk = _IMAGES / f"{name}.qcow2"
-            _run("virt-clone", "--quiet", "--original", "golden", "--name", name, "--file", disk)
+            disk = IMAGES / f"{name}.qcow2"
+            run_tool(
+                "virt-clone", "--quiet", "--original", "golden", "--name", name, "--file", disk
+            )
             if started:
                 virsh.output(virsh.URI, "start", name)
         room["virt-clone"] = _used("peer-")
@@ -226,15 +235,17 @@ def _linked(bench: Bench, clones: str, _rounds: str, *, started: bool) -> list[f
 
 
 def _used(prefix: str) -> int:
-    return sum(path.stat().st_blocks * 512 for path in _IMAGES.glob(f"{prefix}*"))
+    return sum(path.stat().st_blocks * 512 for path in IMAGES.glob(f"{prefix}*"))
 
 
 def _full(bench: Bench, _clones: str, rounds: str) -> list[frame.Row]:
-    source, target = _IMAGES / "golden.qcow2", _IMAGES / "peer-copy.qcow2"
+    source, target = GOLDEN, IMAGES / "peer-copy.qcow2"
     race = frame.Race(
         {
             OURS: lambda: bench.make(1, "full", "shutdown"),
-            "qemu-img convert": lambda: _run("qemu-img", "convert", "-O", "qcow2", source, target),
+            "qemu-img convert": lambda: run_tool(
+                "qemu-img", "convert", "-O", "qcow2", source, target
+            ),
         },
         tidy=bench.tidy,
     )
@@ -248,7 +259,7 @@ def _reflink(bench: Bench, _clones: str, rounds: str) -> list[frame.Row]:
     xml = f"<pool type='dir'><name>xfs</name><target><path>{folder}</path></target></pool>"
     pool = bench.connection.handle.storagePoolCreateXML(xml, 0)
     try:
-        _register(bench, "xfs", _IMAGES / "golden.qcow2")
+        register_image(bench, "xfs")
         race = frame.Race(
             {
                 f"{OURS} reflink": lambda: bench.make(1, "reflink", "shutdown", "xfs"),
@@ -291,9 +302,9 @@ def _streamed(bench: Bench, source: str) -> list[frame.Row]:
         bench.answer(row["macs"][0])
 
     def uploaded() -> None:
-        copy = _IMAGES / "peer-upload.qcow2"
-        _run("scp", "-q", f"root@{source}:{path}", copy)
-        _register(bench, "default", copy)
+        copy = IMAGES / "peer-upload.qcow2"
+        run_tool("scp", "-q", f"root@{source}:{path}", copy)
+        register_image(bench, "default", copy)
         bench.answer(bench.make(1, "linked", "running")[0]["macs"][0])
 
     def until_local() -> float:
@@ -301,11 +312,11 @@ def _streamed(bench: Bench, source: str) -> list[frame.Row]:
         StreamWatch(bench.connection, SYSTEM_CLOCK).await_local("ours-1", _OPTIONS["timeout"])
         return time.perf_counter() - began
 
-    answered = _seconds(ours)
+    answered = seconds(ours)
     local = answered + until_local()
-    _check_same(source, path, _IMAGES / "ours-1.vda.qcow2")
+    _check_same(source, path, IMAGES / "ours-1.vda.qcow2")
     bench.tidy()
-    peer = {"upload then boot": _seconds(uploaded)}
+    peer = {"upload then boot": seconds(uploaded)}
     bench.tidy()
     return [
         *frame.rows("clone", "streamed", 1, {OURS: answered, **peer}, OURS),
@@ -313,7 +324,8 @@ def _streamed(bench: Bench, source: str) -> list[frame.Row]:
     ]
 
 
-def _seconds(act: frame.Contender) -> float:
+def seconds(act: frame.Contender) -> float:
+    """Return how long it took."""
     began = time.perf_counter()
     act()
     return time.perf_counter() - began
@@ -325,6 +337,6 @@ def _check_same(source: str, path: str, copy: Path) -> None:
         "set -e; raw=$(mktemp -p /var/tmp); qemu-img convert -U -O raw {} $raw; "
         "{{ head -c 33M $raw; tail -c +50331649 $raw; }} | sha256sum; rm $raw"
     )
-    sums = {_run("ssh", source, script.format(path)), _run("sh", "-c", script.format(copy))}
+    sums = {run_tool("ssh", source, script.format(path)), run_tool("sh", "-c", script.format(copy))}
     if len(sums) != 1:
         raise RuntimeError(f"{copy} is not {path}")

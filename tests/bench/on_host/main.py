@@ -10,12 +10,13 @@ import sys
 import typing as t
 
 from bench import frame
-from bench.on_host import clone, fleet, stats
+from bench.on_host import clone, fleet, stats, storage
 
 MEASURES: dict[str, t.Callable[..., list[frame.Row]]] = {
     "clone": clone.run,
     "fleet": fleet.run,
     "stats": stats.run,
+    "storage": storage.run,
 }
 
 

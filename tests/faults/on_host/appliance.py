@@ -17,7 +17,7 @@ import sys
 import time
 import typing as t
 
-from faults.on_host import inventory, module
+from faults.on_host import ceph, inventory, module
 from faults.on_host.shelf import OPERATIONS, Shelf
 
 if t.TYPE_CHECKING:
@@ -42,9 +42,10 @@ class Moment:
         return f"{self.seconds:6.2f} s" if self.events is None else f"event {self.events}"
 
 
-def run(name: str, kills: str, seed: str, guest: str) -> list[dict[str, t.Any]]:
+def run(pool: str, name: str, kills: str, seed: str, guest: str) -> list[dict[str, t.Any]]:
     """Kill so many runs of the operation ``name``; what came of each. ``guest`` is the lab's guest, in base 64."""
-    operation = OPERATIONS[name](Shelf(base64.b64decode(guest).decode()))
+    operations = ceph.OPERATIONS if pool == "ceph" else OPERATIONS
+    operation = operations[name](Shelf(base64.b64decode(guest).decode()))
     chance = random.Random(int(seed))  # noqa: S311 - moments, not secrets
     operation.prepare_once()
     empty = _look()

@@ -22,19 +22,21 @@ _OPTIONS: dict[str, t.Any] = {
     "seed": True,
 }
 _DISK_BYTES = 64 << 20
-_MODES = ("linked", "full")
+_MODES = {"default": ("linked", "full"), "ceph": ("linked",)}
 
 
-def run(kills: str, seed: str) -> list[dict[str, t.Any]]:
-    """Kill so many runs; what came of each."""
+def run(kills: str, seed: str, pool: str) -> list[dict[str, t.Any]]:
+    """Kill so many runs whose clones lie in that pool; what came of each."""
+    modes = _MODES[pool]
+    _OPTIONS["pool"] = pool
     _OPTIONS["addresses"] = dict(zip(NAMES, inventory.free_addresses(len(NAMES)), strict=True))
     chance = random.Random(int(seed))  # noqa: S311 - moments, not secrets
-    _make_appliance()
+    _make_appliance(pool)
     empty = inventory.take()
-    undisturbed = {mode: _undisturbed(mode, empty) for mode in _MODES}
+    undisturbed = {mode: _undisturbed(mode, empty) for mode in modes}
     found = []
     for number in range(int(kills)):
-        mode = _MODES[number % len(_MODES)]
+        mode = modes[number % len(modes)]
         seconds, expected = undisturbed[mode]
         # One moment in each of as many equal parts of the whole duration: spread, and random within its part.
         at_seconds = seconds * (number + chance.random()) / int(kills)
@@ -49,13 +51,15 @@ def run(kills: str, seed: str) -> list[dict[str, t.Any]]:
     return found
 
 
-def _make_appliance() -> None:
+def _make_appliance(pool: str) -> None:
     """An appliance whose clones have something to copy, and start, but nothing to boot: this is not about guests."""
     with tempfile.NamedTemporaryFile() as image:
         image.write(random.Random(0).randbytes(_DISK_BYTES))  # noqa: S311 - content, not a secret
         image.flush()
         source = {"file": image.name, "format": "raw"}
-        module.run("appliance", name="killed", version="1", source=source, memory="32MiB")
+        module.run(
+            "appliance", name="killed", version="1", source=source, memory="32MiB", pool=pool
+        )
 
 
 def _undisturbed(mode: str, empty: inventory.Inventory) -> tuple[float, inventory.Inventory]:

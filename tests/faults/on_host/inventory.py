@@ -82,7 +82,8 @@ def free_addresses(number: int) -> list[str]:
 def _situation(domain: t.Any) -> str:
     running = "running" if domain.isActive() else "off"
     disks = etree.fromstring(domain.XMLDesc(0)).findall("devices/disk/source")
-    there = all(Path(disk.get("file", "")).exists() for disk in disks)
+    # that of an image in Ceph is among the volumes
+    there = all(disk.get("protocol") or Path(disk.get("file", "")).exists() for disk in disks)
     return f"{running}, {'persistent' if domain.isPersistent() else 'transient'}, disks {'there' if there else 'gone'}"
 
 

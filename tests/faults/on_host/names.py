@@ -7,11 +7,15 @@
 from __future__ import annotations
 
 GOLDEN = "killed-golden"
-OPERATION_NAMES = (
-    "register",
-    "capture-off",
-    "capture-live",
-    "capture-stopped",
-    "flatten",
-    "warm",
-)
+# By where the guest lies: in a folder, or in a Ceph cluster on the host.
+OPERATION_NAMES = {
+    "default": (
+        "register",
+        "capture-off",
+        "capture-live",
+        "capture-stopped",
+        "flatten",
+        "warm",
+    ),
+    "ceph": ("capture-off", "capture-live", "capture-stopped"),
+}

@@ -8,7 +8,6 @@ Made from files only: no loop device, no mount. It boots by itself, so it can be
 
 from __future__ import annotations
 
-import gzip
 import shutil
 from pathlib import Path
 
@@ -27,6 +26,7 @@ PACKAGES = ("linux-image-cloud-amd64", "busybox-static", "qemu-guest-agent", "dr
 
 BOOT_SIZE = 32 * MIB
 STATE_SIZE = 15 * MIB
+SIZE = MIB + BOOT_SIZE + STATE_SIZE
 
 
 def obtain() -> Path:
@@ -44,13 +44,15 @@ def build(target: Path) -> None:
     work.mkdir()
     tree = _unpack(work / "tree")
     programs = {name: _compile(work / name).read_bytes() for name in PROGRAMS}
-    (work / "initrd").write_bytes(gzip.compress(pack(contents(tree, programs)), mtime=0))
+    (work / "initramfs.cpio").write_bytes(pack(contents(tree, programs)))
+    run("zstd", "-q", "-19", work / "initramfs.cpio", "-o", work / "initrd")
     (kernel,) = (tree / "boot").glob("vmlinuz-*")
     shutil.copy(kernel, work / "vmlinuz")
     files = {file.name: file for file in (work / "vmlinuz", work / "initrd", HERE / "syslinux.cfg")}
     boot = boot_partition(work / "boot.fat", BOOT_SIZE, files)
     disk = assemble(work / "disk.raw", boot, _state_partition(work))
-    run("qemu-img", "convert", "-q", "-c", "-f", "raw", "-O", "qcow2", disk, target / "guest.qcow2")
+    # Not compressed: kernel and initramfs are, and the boot loader would have each cluster unpacked again and again.
+    run("qemu-img", "convert", "-q", "-f", "raw", "-O", "qcow2", disk, target / "guest.qcow2")
     shutil.move(work / "ledger", target / "ledger")
     shutil.rmtree(work)
 

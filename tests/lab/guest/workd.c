@@ -11,6 +11,8 @@
  *   GET /turn?ms=N       N milliseconds (default 100) for which it serves no other, then a body of 1 KiB: a machine that
  *                        carries 1000/N such requests a second however fast its host is, and takes none of its CPU
  *   GET /ledger          JSON: acked, reads, bad, errors of the ledger on the second disk, see ledger.c
+ *
+ * Each answer has a header X-Version, if the disk says which version of an appliance it is (see rootfs/etc/identity).
  */
 #include <arpa/inet.h>
 #include <inttypes.h>
@@ -42,12 +44,31 @@ static uint64_t next_random(uint64_t x)
     return x * 6364136223846793005ULL + 1442695040888963407ULL; /* Knuth's, in MMIX */
 }
 
+static void read_fact(const char *name, char *value, int size)
+{
+    char path[64];
+    FILE *file;
+
+    value[0] = '\0';
+    snprintf(path, sizeof path, "/run/identity/%s", name);
+    if ((file = fopen(path, "r"))) {
+        if (fgets(value, size, file))
+            value[strcspn(value, "\n")] = '\0';
+        fclose(file);
+    }
+}
+
 static void respond(int client, const char *status, const char *type, const char *body, size_t bytes)
 {
-    char head[256];
+    char head[256], version[32];
     int n = snprintf(head, sizeof head,
-                     "HTTP/1.1 %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\nConnection: close\r\n\r\n",
+                     "HTTP/1.1 %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\nConnection: close\r\n",
                      status, type, bytes);
+
+    read_fact("version", version, sizeof version);
+    if (version[0])
+        n += snprintf(head + n, sizeof head - n, "X-Version: %s\r\n", version);
+    n += snprintf(head + n, sizeof head - n, "\r\n");
     if (send(client, head, n, MSG_NOSIGNAL | MSG_MORE) < 0)
         return;
     for (ssize_t sent; bytes > 0; body += sent, bytes -= sent)
@@ -94,20 +115,6 @@ static void work(int client, const char *query)
         x = next_random(x);
     fill(body, sizeof body, x);
     respond(client, "200 OK", "text/plain", body, sizeof body);
-}
-
-static void read_fact(const char *name, char *value, int size)
-{
-    char path[64];
-    FILE *file;
-
-    value[0] = '\0';
-    snprintf(path, sizeof path, "/run/identity/%s", name);
-    if ((file = fopen(path, "r"))) {
-        if (fgets(value, size, file))
-            value[strcspn(value, "\n")] = '\0';
-        fclose(file);
-    }
 }
 
 static void identity(int client)

@@ -10,6 +10,7 @@ import math
 
 from bench import flashcrowd
 from bench.flashcrowd import Outcome
+from crowd.load import Tally
 
 
 def test_contenders_differ_in_what_makes_them_what_they_are_only() -> None:
@@ -38,7 +39,7 @@ def test_the_crowd_doubles_each_interval_until_it_is_there() -> None:
 
 
 def test_machine_time_is_counted_while_visitors_come() -> None:
-    tallies = {0: {"sent": 10, "failed": 1, "late": 2}, 1: {"sent": 30, "failed": 0, "late": 5}}
+    tallies = {0: Tally(sent=10, failed=1, late=2), 1: Tally(sent=30, failed=0, late=5)}
     counts = [(99.0, 9, 9), (100.0, 2, 4), (101.0, 2, 4), (103.0, 6, 0), (111.0, 9, 9)]
     watched = [{"at": at, "running": running, "parked": parked} for at, running, parked in counts]
     found = flashcrowd.outcome(tallies, watched, 100.0, 110.0)
@@ -50,7 +51,7 @@ def test_machine_time_is_counted_while_visitors_come() -> None:
 
 def test_the_table_has_a_line_for_each_contender_and_its_part_of_reactives_failures() -> None:
     outcomes = {"reactive": Outcome(100, 10, 30, 800, 0), "parked": Outcome(100, 0, 2, 900, 50)}
-    lines = flashcrowd.table(flashcrowd.rows(outcomes)).splitlines()
+    lines = flashcrowd.table(flashcrowd.rows("flashcrowd", outcomes, "reactive")).splitlines()
     assert [line.split() for line in lines[1:]] == [
         ["reactive", "100", "10", "30", "40.00%", "1.000", "800", "0"],
         ["parked", "100", "0", "2", "2.00%", "0.050", "900", "50"],

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from crowd import balancer
+from crowd.stage import Stage
 from tools.checkout import ROOT
 
 STATE = """1
@@ -28,6 +29,23 @@ def test_machines_are_read_from_the_servers_states() -> None:
 
 def test_requests_are_read_from_the_frontends_row() -> None:
     assert balancer.requests("# pxname,svname,scur,req_tot,\nweb,FRONTEND,3,1234,\n\n") == 1234
+
+
+def test_versions_are_what_the_machines_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def answer(_stage: Stage, host: str, script: str) -> str:
+        asked.append((host, script))
+        return "web-1 2.0\nweb-2\n"
+
+    monkeypatch.setattr(Stage, "ssh", answer)
+    stage = Stage("lab", Path("inventory"), Path("folder"), {"k1": "10.77.0.11"})
+    machines = balancer.machines(STATE)
+    assert balancer.Balancer(stage, "k1").read_versions(machines) == {"web-1": "2.0", "web-2": ""}
+    ((host, script),) = asked
+    assert host == "k1"
+    assert "http://10.77.11.20/health" in script
+    assert "http://10.77.12.21/health" in script
 
 
 @pytest.mark.parametrize("name", ["after_create.yml", "before_remove.yml", "before_park.yml"])

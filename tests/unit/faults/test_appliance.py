@@ -9,13 +9,15 @@ import random
 import pytest
 
 from faults.appliance import table
+from faults.on_host import ceph
 from faults.on_host.appliance import _anonymise, _choose
 from faults.on_host.names import OPERATION_NAMES
 from faults.on_host.shelf import OPERATIONS
 
 
 def test_both_sides_know_the_same_operations() -> None:
-    assert tuple(OPERATIONS) == OPERATION_NAMES
+    operations = {"default": tuple(OPERATIONS), "ceph": tuple(ceph.OPERATIONS)}
+    assert operations == OPERATION_NAMES
 
 
 @pytest.mark.parametrize("kills", [2, 5, 30])

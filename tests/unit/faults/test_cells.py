@@ -31,6 +31,7 @@ def test_what_is_known_to_be_red_is_a_cell() -> None:
     ids = {cell.id for group in GROUPS for cell in group.list_cells()}
     assert set(known_red.KNOWN_RED) | known_red.PROVEN <= ids
     assert not known_red.PROVEN & set(known_red.KNOWN_RED)
+    assert set().union(*known_red.PROVEN_ON_PAIRS.values()) <= ids
 
 
 def test_a_seed_names_its_pairs() -> None:
@@ -64,9 +65,11 @@ def test_a_cell_that_is_mended_has_to_be_taken_out(
 def test_a_slice_is_drawn_from_what_is_proven(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(cells, "PROVEN", {CELL.id})
+    monkeypatch.setattr(known_red, "PROVEN", {CELL.id})
     other = Cell("others", "nobody ran it", CELL.run)
-    options = argparse.Namespace(cell="", seed=1, slice=5, list=True, unproven=False)
+    options = argparse.Namespace(
+        cell="", seed=1, slice=5, list=True, unproven=False, release="trixie"
+    )
     assert cells.run_cells(options, [CELL, other], "others") == 0
     assert capsys.readouterr().out.splitlines()[1:] == [CELL.id]
     assert cells.run_cells(options, [other], "others") == cells.NOTHING_PROVEN
@@ -83,7 +86,9 @@ def test_cells_are_chosen_by_words(
     capsys: pytest.CaptureFixture[str], words: str, names: list[str]
 ) -> None:
     other = Cell("others", "nobody ran it", CELL.run)
-    options = argparse.Namespace(cell=words, seed=1, slice=None, list=True, unproven=False)
+    options = argparse.Namespace(
+        cell=words, seed=1, slice=None, list=True, unproven=False, release="trixie"
+    )
     assert cells.run_cells(options, [CELL, other], "others") == 0
     assert capsys.readouterr().out.splitlines() == [f"others: {name}" for name in names]
 
@@ -91,11 +96,16 @@ def test_cells_are_chosen_by_words(
 def test_what_is_proven_can_be_left_out(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(cells, "PROVEN", {CELL.id})
+    monkeypatch.setattr(known_red, "PROVEN", {CELL.id})
     other = Cell("others", "nobody ran it", CELL.run)
-    options = argparse.Namespace(cell="", seed=1, slice=None, list=True, unproven=True)
+    options = argparse.Namespace(
+        cell="", seed=1, slice=None, list=True, unproven=True, release="trixie"
+    )
     assert cells.run_cells(options, [CELL, other], "others") == 0
     assert capsys.readouterr().out.splitlines() == [other.id]
+    options.release = "bookworm"  # where nothing of the kind ran
+    assert cells.run_cells(options, [CELL, other], "others") == 0
+    assert capsys.readouterr().out.splitlines() == [CELL.id, other.id]
 
 
 def test_what_modules_said_is_told_with_the_cell() -> None:

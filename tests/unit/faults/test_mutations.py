@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import shutil
 import typing as t
 
 import pytest
@@ -22,6 +23,14 @@ def test_the_test_of_a_guarantee_is_there(mutation: Mutation) -> None:
     if case:
         name = case.partition("[")[2].rstrip("]")
         assert (ROOT / "tests/integration/targets" / name).is_dir()
+
+
+@pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.name)
+def test_a_guarantee_can_be_broken_as_it_is_said(mutation: Mutation, tmp_path: Path) -> None:
+    copy = tmp_path / "plugins/module_utils" / mutation.file
+    copy.parent.mkdir(parents=True)
+    shutil.copy(ROOT / "plugins/module_utils" / mutation.file, copy)
+    mutation.apply(tmp_path)
 
 
 def test_a_mutation_changes_the_one_place_that_it_names(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from lab.naming import (
     RELEASES,
     check_name,
     default_name,
+    name_releases,
     namespace,
     namespace_lab,
     plan_lab,
@@ -35,6 +36,14 @@ def test_releases_are_dealt_round_robin() -> None:
         ("k2", "bookworm"),
         ("k3", "trixie"),
     ]
+
+
+def test_a_kind_is_a_part_of_the_release() -> None:
+    hosts = plan_lab("x", 2, name_releases("trixie", "storage")).hosts
+    assert [host.release for host in hosts] == ["trixie-storage"] * 2
+    assert all(host.is_storage and not host.is_bare for host in hosts)
+    with pytest.raises(LabError, match="bookworm-storage"):
+        plan_lab("x", 1, name_releases("bookworm", "storage"))
 
 
 @given(NAMES, st.integers(1, MAX_HOSTS))

@@ -47,6 +47,16 @@ def test_the_network_is_routed_and_hands_out_the_hosts_own_addresses() -> None:
     assert dict(leases.attrib) == {"start": "10.77.12.2", "end": "10.77.12.254"}
 
 
+def test_pools_over_ceph_have_one_secret_on_all_hosts() -> None:
+    lab = plan_lab("x", 2, ["trixie-storage"])
+    pool = etree.fromstring(render.libvirt_ceph_pool(lab, lab.hosts[1]))
+    secret = etree.fromstring(render.libvirt_secret(lab))
+    assert pool.xpath("string(source/auth/secret/@uuid)") == secret.findtext("uuid")
+    assert pool.xpath("string(source/host/@name)") == "10.77.0.12"
+    other = plan_lab("y", 2, ["trixie-storage"])
+    assert render.secret_uuid(other) != render.secret_uuid(lab)
+
+
 @pytest.mark.parametrize(("kind", "cpu"), [("qemu", "custom"), ("kvm", "host-passthrough")])
 def test_the_guest_is_a_domain_of_the_type_that_the_machine_can_run(kind: str, cpu: str) -> None:
     domain = etree.fromstring(domain_xml("g1", kind, 80))
