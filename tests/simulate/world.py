@@ -446,7 +446,7 @@ class World:
             self.rule.max if plan.phase == "none" and self.memory.failed is None else most
         ):
             self._broke(f"{serving} machines run, more than rule.max")
-        scarce = any("not made" in reason for reason in plan.reasons)
+        scarce = any("not made" in why or "not woken" in why for why in plan.reasons)
         failed = failed or bool(self._now("failing hooks") or self._now("killed run") or self.hung)
         if serving < self.rule.min and not (failed or scarce):
             self._broke(f"{serving} machines run, fewer than rule.min")

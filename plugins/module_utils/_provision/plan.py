@@ -26,7 +26,7 @@ from . import alert, explain, health, parked, rollout
 from .model import STARTING, Action, Member, Observation, Part, Plan
 from .requirement import assess
 from .scale_in import plan_scale_in
-from .scale_out import Order, plan_creation, plan_service, plan_wake
+from .scale_out import Order, explain_withheld, plan_creation, plan_service, plan_wake
 from .sharing.yielding import WakingRoom, explain_absence, give_room, plan_return, plan_yield
 from .upkeep import Upkeep
 
@@ -169,24 +169,33 @@ def _count_present(observed: Observation, ward: health.Triage) -> int:
 
 @dataclasses.dataclass(frozen=True)
 class _Waking:
-    """The machines that wake, the ``spare`` ones that do not, and what the hosts still have after that."""
+    """The machines that wake, the ``spare`` ones that do not, and what the hosts still have after that.
+
+    ``withheld`` would wake in a run on all hosts.
+    """
 
     actions: tuple[Action, ...]
+    withheld: tuple[Action, ...]
     spare: list[Member]
     observed: Observation
     lends: bool
 
 
 def _plan_waking(outlook: _Outlook, claims: Claims) -> _Waking:
-    """Return what wakes: first what was parked for others, then what is needed beside."""
+    """Return what wakes: first what was parked for others, then what is needed beside.
+
+    In a limited run nothing does: what is needed may be up on the hosts that it leaves out.
+    """
     observed, rule, course = outlook.observed, outlook.rule, outlook.course
     room = WakingRoom(observed)
     back = plan_return(observed, claims, rule.max - outlook.present, room)
     spare = sorted(observed.spare, key=lambda member: _is_second_choice(member, course))
     up = outlook.present + len(back)
     woken = plan_wake(spare, up, outlook.to_run, outlook.keep, room)
+    chosen = back + woken
     return _Waking(
-        actions=back + woken,
+        actions=() if observed.left_out else chosen,
+        withheld=chosen if observed.left_out else (),
         spare=[member for member in spare if member.name not in _list_names(woken)],
         observed=dataclasses.replace(observed, rooms=room.list_rooms()),
         lends=len(back) < len(observed.lent),
@@ -217,7 +226,7 @@ def _plan_moves(outlook: _Outlook, claims: Claims) -> _Moves:
     observed, rule, requirement = outlook.observed, outlook.rule, outlook.requirement
     upkeep, course, to_run = outlook.upkeep, outlook.course, outlook.to_run
     waking = _plan_waking(outlook, claims)
-    up = outlook.present + len(waking.actions)
+    up = outlook.present + len(waking.actions) + len(waking.withheld)
     scale_in = _plan_leaving(outlook, waking, up)
     growth = max(0, to_run - up)
     crew = rollout.Crew(outlook.need, up + growth, growth, _list_names(scale_in.actions))
@@ -233,7 +242,11 @@ def _plan_moves(outlook: _Outlook, claims: Claims) -> _Moves:
         + scale_in.actions
         + replaced
         + (() if requirement.now is None else removed),
-        (*creation.held_back, *scale_in.held_back),
+        (
+            *explain_withheld(observed, _list_names(waking.withheld)),
+            *creation.held_back,
+            *scale_in.held_back,
+        ),
         len(observed.running) - staying,
     )
 

@@ -94,7 +94,8 @@ def plan_creation(observed: Observation, rule: Rule, order: Order) -> Part:
     """Return the clones to make: those that are needed, those that take an older one's place, those that are parked."""
     count, held_back = _limit_count(observed, rule, order)
     if count and observed.left_out:
-        left_out = _explain_left_out(observed, order.serving + order.surge, order.parked)
+        missing = _describe_missing(order.serving + order.surge, order.parked, 0)
+        left_out = _explain_left_out(observed, missing)
         return Part((), (*held_back, left_out))
     if not count:
         return Part((), tuple(held_back))
@@ -205,10 +206,19 @@ def _limit_count(observed: Observation, rule: Rule, order: Order) -> tuple[int, 
     return min(count, limit), held_back
 
 
-def _explain_left_out(observed: Observation, serving: int, parked: int) -> str:
+def explain_withheld(observed: Observation, names: t.Collection[str]) -> list[str]:
+    """Say which machines do not wake as the run leaves hosts out."""
+    if not names:
+        return []
+    be = "is" if len(names) == 1 else "are"
+    held_back = f"{join_names(sorted(names))} {be} needed but not woken"
+    return [_explain_left_out(observed, held_back)]
+
+
+def _explain_left_out(observed: Observation, held_back: str) -> str:
     hosts = join_names(sorted(observed.left_out))
     return (
-        f"{_describe_missing(serving, parked, 0)}: the machines of {hosts}, which this run leaves out, may be those. "
+        f"{held_back}: the machines of {hosts}, which this run leaves out, may be those. "
         "Run it on all hosts."
     )
 

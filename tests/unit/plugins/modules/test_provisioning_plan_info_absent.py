@@ -91,6 +91,21 @@ def test_nothing_goes_and_no_name_comes_twice_whoever_is_missing(demand: int) ->
             assert not made or stand_in == [{"name": missing["name"]}]
 
 
+def test_a_limited_run_wakes_nothing_as_what_is_needed_may_be_up_elsewhere() -> None:
+    seen = host("kvm1", 30, 30, 30, machines=["web-1", "web-2", "web-3"])
+    for member in seen["sample"]["members"][1:]:
+        member["state"] = "saved"
+    limited = [seen, {"name": "kvm2", "sample": {"left_out": True}}]
+    plan = call(hosts=limited, rule={"max": 3})
+    assert plan["actions"] == []
+    assert (
+        "web-2 and web-3 are needed but not woken: the machines of kvm2, which this run leaves out, may be those. "
+        "Run it on all hosts." in plan["reasons"]
+    )
+    silent = call(hosts=[seen, {"name": "kvm2"}], rule={"max": 3})
+    assert silent["wake"] == {"kvm1": ["web-2", "web-3"]}
+
+
 def test_a_roster_of_a_clock_that_was_ahead_is_no_newer_for_that() -> None:
     seen = host("kvm1", 5, 5, 5, machines=["web-1"])
     ahead = host("kvm2", 5, 5, 5)
