@@ -29,6 +29,11 @@ def test_a_moment_at_which_a_host_could_not_be_lost_is_found() -> None:
     assert not list(drain.list_breaches(samples, ["k2", "k3"], 4))
 
 
+def test_a_host_whose_watcher_told_nothing_is_named() -> None:
+    samples = [*drain.read_samples("k1", "1.0 a\n"), *drain.read_samples("k2", "1.1")]
+    assert drain.list_unseen(samples, ["k1", "k2", "k3"]) == ["k2", "k3"]
+
+
 @pytest.mark.parametrize(
     ("change", "same"),
     [({}, True), ({"uptime": 3.0}, False), ({"boot_count": 2}, False), ({"uuid": "x"}, False)],
