@@ -204,7 +204,7 @@ def read_samples(host: str, text: str) -> Iterator[Sample]:
             yield Sample(float(moment), host, frozenset(names))
 
 
-def list_unseen(samples: Iterable[Sample], hosts: Sequence[str]) -> list[str]:
+def list_unseen(samples: Iterable[Sample], hosts: Iterable[str]) -> list[str]:
     """Return the hosts whose watcher told nothing, as a broken connection's does: they may have had anything."""
     return sorted(set(hosts) - {sample.host for sample in samples})
 
