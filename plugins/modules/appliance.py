@@ -132,6 +132,21 @@ options:
           - The list is read when the appliance is made. From the same server it shows that nothing was damaged, and no
             more; give O(sha256) for what you checked yourself.
         type: str
+      cloud:
+        description:
+          - The newest image for clouds of a distribution, by its release. Known are V(almalinux-9), V(almalinux-10),
+            V(centos-stream-10), V(debian-12), V(debian-13), V(rocky-9), V(rocky-10), V(ubuntu-24.04) and
+            V(ubuntu-26.04).
+          - It is the image for O(arch), fetched from its publisher with the list of checksums that lies beside it, as
+            by O(source.url) and O(source.checksums). With O(sha256) it is checked by that instead.
+          - What the publisher calls newest changes, and an appliance does not. Take the day as O(version), for example.
+        type: str
+      mirror:
+        description:
+          - Address of a mirror of what the publisher of O(source.cloud) has below C(https://cloud.debian.org/images/cloud/),
+            C(https://cloud-images.ubuntu.com/releases/), C(https://repo.almalinux.org/almalinux/),
+            C(https://dl.rockylinux.org/pub/rocky/) or C(https://cloud.centos.org/centos/).
+        type: str
       uri:
         description:
           - The libvirt URI of another host that has the appliance, such as C(qemu+ssh://root@kvm1/system). Its disks
@@ -417,6 +432,13 @@ EXAMPLES = r"""
       url: https://cloud.debian.org/images/cloud/trixie/latest/debian-13-genericcloud-amd64.qcow2
     sha256: "{{ published_sha256 }}"
 
+- name: Keep Debian's newest image for clouds, checked by the list that lies beside it
+  headroom.libvirt.appliance:
+    name: debian
+    version: "{{ '%Y%m%d' | strftime }}"
+    source:
+      cloud: debian-13
+
 - name: Copy an appliance from another host
   headroom.libvirt.appliance:
     name: web
@@ -664,7 +686,7 @@ _FEED: t.Mapping[str, t.Any] = {
     },
     "mutually_exclusive": [("product", "products")],
 }
-_SOURCES: t.Final = ("domain", "machine", "file", "files", "url", "feed", "uri")
+_SOURCES: t.Final = ("domain", "machine", "file", "files", "url", "cloud", "feed", "uri")
 _SOURCE: t.Mapping[str, t.Any] = {
     "type": "dict",
     "options": {
@@ -680,6 +702,8 @@ _SOURCE: t.Mapping[str, t.Any] = {
         "files": {"type": "dict"},
         "url": {"type": "str"},
         "checksums": {"type": "str"},
+        "cloud": {"type": "str"},
+        "mirror": {"type": "str"},
         "feed": _FEED,
         "uri": {"type": "str"},
         "appliance": {"type": "str"},
@@ -688,6 +712,7 @@ _SOURCE: t.Mapping[str, t.Any] = {
     },
     "mutually_exclusive": [_SOURCES],
     "required_one_of": [_SOURCES],
+    "required_by": {"mirror": "cloud"},
 }
 
 ARGUMENTS = CONNECTION.merge(JOURNAL).merge(

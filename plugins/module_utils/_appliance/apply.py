@@ -28,6 +28,7 @@ from ansible_collections.headroom.libvirt.plugins.module_utils._errors import (
     InvalidInput,
     Unsupported,
 )
+from ansible_collections.headroom.libvirt.plugins.module_utils._feed.clouds import find_cloud_image
 from ansible_collections.headroom.libvirt.plugins.module_utils._feed.entry import (
     derive_version,
     kernel_arch,
@@ -86,6 +87,7 @@ class RunContext:
 def ensure_present(connection: Connection, params: Params, run: RunContext) -> dict[str, t.Any]:
     """Make the appliance, if it is not there, and return the task's result."""
     check_new_name("name", params["name"])
+    params = _resolve_cloud(params, run)
     catalogue = _open_catalogue(connection, params, run)
     request = None
     if params["source"]["feed"] and params["version"] is not None:
@@ -104,6 +106,23 @@ def ensure_present(connection: Connection, params: Params, run: RunContext) -> d
     if params["source"]["uri"]:
         return _copy_from_host(catalogue, params, request, run)
     return _make(catalogue, request, run)
+
+
+def _resolve_cloud(params: Params, run: RunContext) -> Params:
+    """Return the options with the address of the image that ``source.cloud`` names, which ``sha256`` may pin."""
+    source = params["source"]
+    if not source.get("cloud"):
+        return params
+    if source["checksums"]:
+        remedy = "Leave it out: the image is checked by its publisher's list, or give sha256."
+        raise InvalidInput("source.checksums", source["checksums"], "is for source.url", remedy)
+    image = find_cloud_image(source["cloud"], _choose_arch(params, run), source["mirror"])
+    checksums = None if params["sha256"] else image.checksums
+    return {
+        **params,
+        "source": {**source, "url": image.url, "checksums": checksums},
+        "os_id": params["os_id"] or image.os_id,
+    }
 
 
 def ensure_absent(connection: Connection, params: Params, run: RunContext) -> dict[str, t.Any]:

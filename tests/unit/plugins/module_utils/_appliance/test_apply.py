@@ -137,3 +137,34 @@ def test_what_concerns_all_alike_ends_the_run(follow: Follow) -> None:
         follow({"a": product("dead"), "box": product("disk")}, machine="pc")
     with pytest.raises(InvalidInput, match="memory"):
         follow({"box": product("disk")}, memory="much")
+
+
+def resolve(source: dict[str, t.Any], tmp_path: Path, **params: t.Any) -> t.Mapping[str, t.Any]:
+    """What the options become on a host of aarch64."""
+    options = {"arch": None, "sha256": None, "os_id": None, **params}
+    empty = {"url": None, "checksums": None, "mirror": None}
+    run = apply.RunContext(False, 0.0, lambda: "0" * 12, Journal(str(tmp_path / "j")), "aarch64")
+    return apply._resolve_cloud({**options, "source": {**empty, **source}}, run)
+
+
+def test_the_image_of_a_cloud_is_that_for_the_host(tmp_path: Path) -> None:
+    params = resolve({"cloud": "debian-13"}, tmp_path)
+    assert params["source"]["url"].endswith("debian-13-genericcloud-arm64.qcow2")
+    assert params["source"]["checksums"].endswith("/trixie/latest/SHA512SUMS")
+    assert params["os_id"] == "http://debian.org/debian/13"
+
+
+def test_the_image_of_a_cloud_is_that_for_the_option(tmp_path: Path) -> None:
+    params = resolve({"cloud": "debian-13"}, tmp_path, arch="x86_64", os_id="mine")
+    assert params["source"]["url"].endswith("debian-13-genericcloud-amd64.qcow2")
+    assert params["os_id"] == "mine"
+
+
+def test_a_checksum_of_ones_own_takes_the_place_of_the_list(tmp_path: Path) -> None:
+    params = resolve({"cloud": "debian-13"}, tmp_path, sha256="a" * 64)
+    assert params["source"]["checksums"] is None
+
+
+def test_a_list_of_ones_own_is_not_for_the_image_of_a_cloud(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="give sha256"):
+        resolve({"cloud": "debian-13", "checksums": f"{SITE}SHA512SUMS"}, tmp_path)
