@@ -79,10 +79,10 @@ class Stage:
 
 
 @contextlib.contextmanager
-def set_up(lab: str, hosts: int) -> t.Iterator[Stage]:
-    """Bring the lab up, yield it, and take everything down again, whatever happened."""
+def set_up(lab: str, hosts: int, kind: str = "hypervisor") -> t.Iterator[Stage]:
+    """Bring a lab of that kind up, yield it, and take everything down again, whatever happened."""
     try:
-        yield _up(lab, hosts)
+        yield _up(lab, hosts, kind)
     finally:
         down(lab)
 
@@ -94,8 +94,8 @@ def down(lab: str) -> None:
     )
 
 
-def _up(lab: str, hosts: int) -> Stage:
-    command = [*_LAB, "up", "--name", lab, "--hosts", str(hosts), "--json"]
+def _up(lab: str, hosts: int, kind: str) -> Stage:
+    command = [*_LAB, "up", "--name", lab, "--hosts", str(hosts), "--kind", kind, "--json"]
     result = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
     if result.returncode != 0:
         raise StageError("the lab did not come up; its words are above")

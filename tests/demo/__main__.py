@@ -27,6 +27,8 @@ from lab.naming import default_name
 
 UNITS: t.Final = 1  # of the guest's /work, a request
 MEASURE: t.Final = Path(__file__).parent / "plays" / "measure.yml"
+# What the lab is, by where the machines' disks lie: in a folder of each host, or in a pool of Ceph that both have.
+STORAGE: t.Final = {"dir": ("hypervisor", "default"), "rbd": ("storage", "ceph")}
 HOOKS: t.Final = {hook: str(PLAYS / f"{hook}.yml") for hook in ("after_create", "before_remove")}
 
 
@@ -36,15 +38,23 @@ def main() -> int:
     parser.add_argument(
         "--verbose", action="store_true", help="print what the playbooks print, too"
     )
+    parser.add_argument(
+        "--storage",
+        choices=STORAGE,
+        default="dir",
+        help="where disks lie: in a folder of each host, or in Ceph (default: %(default)s)",
+    )
     options = parser.parse_args()
+    kind, pool = STORAGE[options.storage]
     signal.signal(signal.SIGTERM, _interrupt)
     began = time.monotonic()
     say(
-        "Two libvirt hosts are started on this machine, in containers, with a network of their own."
+        "Two libvirt hosts are started on this machine, in containers, with a network of their own"
+        + (", and a Ceph cluster on one of them." if kind == "storage" else ".")
     )
     try:
-        with staging.set_up(default_name(CHECKOUT), hosts=2) as stage:
-            return play(stage, began, verbose=options.verbose)
+        with staging.set_up(default_name(CHECKOUT), hosts=2, kind=kind) as stage:
+            return play(stage, pool, began, verbose=options.verbose)
     except staging.StageError as error:
         print(f"demo: {error}", file=sys.stderr)
         return 1
@@ -53,9 +63,9 @@ def main() -> int:
         return 130
 
 
-def play(stage: staging.Stage, began: float, *, verbose: bool) -> int:
+def play(stage: staging.Stage, pool: str, began: float, *, verbose: bool) -> int:
     """Set the scene, let the crowd come, and tell what happens; `began` is when the demo did (monotonic)."""
-    scene = _set_scene(stage)
+    scene = _set_scene(stage, pool)
     took = time.monotonic() - began
     say(
         f"The fleet {script.FLEET} has one machine, behind HAProxy on k1. One request makes "
@@ -80,10 +90,14 @@ def play(stage: staging.Stage, began: float, *, verbose: bool) -> int:
 
 @dataclasses.dataclass(frozen=True)
 class Scene:
-    """Where it happens, in intervals of so many seconds; one request makes `request_bytes` of traffic."""
+    """Where it happens, in intervals of so many seconds; one request makes `request_bytes` of traffic.
+
+    The machines' disks are in the `pool`.
+    """
 
     stage: staging.Stage
     balancer: Balancer
+    pool: str
     interval: int
     request_bytes: float
 
@@ -105,7 +119,7 @@ class Scene:
 
     def describe_fleet(self, version: str) -> dict[str, t.Any]:
         """The fleet for the role and for the report."""
-        return script.describe_fleet(version, self.interval, self.request_bytes, HOOKS)
+        return script.describe_fleet(version, self.interval, self.request_bytes, HOOKS, self.pool)
 
 
 def build_url(balancer: Balancer) -> str:
@@ -113,19 +127,20 @@ def build_url(balancer: Balancer) -> str:
     return f"{balancer.url}/work?units={UNITS}"
 
 
-def _set_scene(stage: staging.Stage) -> Scene:
+def _set_scene(stage: staging.Stage, pool: str) -> Scene:
     """Prepare the appliances, the balancer and the fleet's first machine, and measure a request."""
     say(
         f"On both hosts a guest is installed, started, checked and shut down. That of k1 becomes the appliance "
-        f"web:{script.OLD}, that of k2 web:{script.NEW}, and each host gets the other's."
+        f"web:{script.OLD}, that of k2 web:{script.NEW}, and each host "
+        + ("gets the other's." if pool == "default" else f"has the other's, in the pool {pool}.")
     )
-    stage.play(str(PLAYS / "prepare.yml"), versions=[script.OLD, script.NEW])
+    stage.play(str(PLAYS / "prepare.yml"), versions=[script.OLD, script.NEW], pool=pool)
     balancer = Balancer(stage, "k1")
     balancer.set_up()
     began = time.monotonic()
-    Scene(stage, balancer, script.choose_interval(0), 1.0).provision(script.OLD)
+    Scene(stage, balancer, pool, script.choose_interval(0), 1.0).provision(script.OLD)
     interval = script.choose_interval(time.monotonic() - began)
-    scene = Scene(stage, balancer, interval, _measure_request(stage, balancer))
+    scene = Scene(stage, balancer, pool, interval, _measure_request(stage, balancer))
     # So that the traffic of the first interval is known from its beginning, or nearly.
     scene.provision(script.OLD)
     return scene

@@ -36,12 +36,17 @@ def choose_version(number: int) -> str:
 
 
 def describe_fleet(
-    version: str, interval: int, request_bytes: float, hooks: t.Mapping[str, str]
+    version: str,
+    interval: int,
+    request_bytes: float,
+    hooks: t.Mapping[str, str],
+    pool: str = "default",
 ) -> dict[str, t.Any]:
     """The fleet for the role, whose demand is its traffic, `request_bytes` of which are a request."""
     return {
         "name": FLEET,
         "appliance": f"web:{version}",
+        "machine": {"pool": pool},
         "demand": {
             "query": "sum(domains[].rates.interface.total.tx_bytes_per_second)",
             "scale": 1 / request_bytes,
