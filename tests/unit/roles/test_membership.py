@@ -20,6 +20,7 @@ if t.TYPE_CHECKING:
 
 TEMPLATE: t.Final = ROOT / "roles/hypervisor/templates/membership.sh.j2"
 SSH: t.Final = """#!/bin/sh
+case " $* " in *" -p 2222 root@"*) ;; *) echo "no port" >&2; exit 2 ;; esac
 for word in "$@"; do case $word in root@*) host=${word#root@} ;; esac; done
 case $host in
     lets) exit 0 ;;
@@ -50,7 +51,8 @@ def start(root: Path, *peers: str) -> None:
     environment = jinja2.Environment(trim_blocks=True, autoescape=False)  # noqa: S701 - a shell script
     environment.filters["quote"] = shlex.quote
     text = environment.from_string(TEMPLATE.read_text()).render(
-        __hypervisor_key=str(root / "key"), __hypervisor_peer_addresses=peers
+        __hypervisor_key=str(root / "key"),
+        __hypervisor_peer_places=[f"2222@{peer}" for peer in peers],
     )
     text = text.replace("/etc/libvirt", f"{root}/etc/libvirt").replace(
         "/var/lib", f"{root}/var/lib"
