@@ -142,6 +142,11 @@ def parse(arguments: t.Sequence[str]) -> argparse.Namespace:
         _full_size_guest,
         "print the path of the full-size guest's image, which is built if missing",
     )
+    add(
+        "full-size-packages",
+        _full_size_packages,
+        "print the path of a folder with packages for that guest, for a web server to serve",
+    )
     make = add("build", _build, "fill the cache, start nothing")
     make.add_argument("--release", default=RELEASES[0], help="Debian release(s), with commas")
     add_kind(make)
@@ -262,6 +267,10 @@ def _build(options: argparse.Namespace) -> None:
 
 def _full_size_guest(_options: argparse.Namespace) -> None:
     print(debian.obtain())
+
+
+def _full_size_packages(_options: argparse.Namespace) -> None:
+    print(debian.obtain_packages())
 
 
 def _cache(options: argparse.Namespace) -> None:

@@ -9,6 +9,7 @@ itself from its disk, in half a minute where QEMU emulates.
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from pathlib import Path
 
@@ -32,7 +33,12 @@ PACKAGES = (
     "linux-image-cloud-amd64",
     "initramfs-tools",
     "zstd",
+    # as images for clouds have them: how Ansible becomes root, and installs packages
+    "sudo",
+    "python3-apt",
 )
+# What tests install in it, with all that it needs: lie beside the image, as a lab reaches no mirror.
+SERVED_PACKAGES = ("nginx", "haproxy", "postgresql")
 BOOT_SIZE = 64 * MIB
 ROOT_SIZE = 1024 * MIB
 
@@ -83,13 +89,19 @@ def obtain() -> Path:
     return cache.obtain(cache.item_name("debian", *sources), build) / "debian.qcow2"
 
 
+def obtain_packages() -> Path:
+    """The folder of packages for it, which any web server can serve: `deb [trusted=yes] URL ./`."""
+    return obtain().with_name("packages")
+
+
 def build(target: Path) -> None:
-    """Make `target`/debian.qcow2."""
+    """Make `target`/debian.qcow2 and `target`/packages."""
     say(f"building the full-size guest from Debian {RELEASE} (once, about two minutes)")
     work = target / "work"
     work.mkdir()
     tree = work / "tree"
     run(*contained(*_recipe(), tree))
+    _take_packages(tree, target / "packages")
     _seal(tree)
     boot = _boot(work, tree)
     root = work / "root.ext4"
@@ -120,8 +132,30 @@ def _recipe() -> list[str]:
         *(f"--dpkgopt=path-exclude={pattern}" for pattern in UNWANTED),
         "--customize-hook=systemctl --root=$1 enable systemd-networkd ssh",
         f"--customize-hook=systemctl --root=$1 mask {' '.join(MASKED)}",
+        "--skip=cleanup/apt",
+        "--customize-hook=env APT_CONFIG=$MMDEBSTRAP_APT_CONFIG apt-get --yes --quiet --no-install-recommends "
+        f"--download-only install {' '.join(SERVED_PACKAGES)}",
         RELEASE,
     ]
+
+
+def _take_packages(tree: Path, folder: Path) -> None:
+    """Move what apt has fetched out of the tree, with an index for apt."""
+    folder.mkdir()
+    index = []
+    for package in sorted((tree / "var/cache/apt/archives").glob("*.deb")):
+        # an epoch's colon is written %3a in names, which a web server reads as a colon
+        moved = Path(shutil.move(package, folder / package.name.replace("%3a", "_")))
+        content = moved.read_bytes()
+        control = run("dpkg-deb", "--field", moved).rstrip()
+        digest = hashlib.sha256(content).hexdigest()
+        index.append(
+            f"{control}\nFilename: ./{moved.name}\nSize: {len(content)}\nSHA256: {digest}\n"
+        )
+    (folder / "Packages").write_text("\n".join(index))
+    for name in ("var/lib/apt/lists", "var/cache/apt"):
+        shutil.rmtree(tree / name)
+        (tree / name).mkdir()
 
 
 def _seal(tree: Path) -> None:
