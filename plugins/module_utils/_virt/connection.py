@@ -42,6 +42,17 @@ _LOST = re.compile(
     r"|end of file while (?:reading|writing) data|cannot (?:recv|write) data(?! to file)",
     re.IGNORECASE,
 )
+# What libvirt says in words that name no remedy: what it says, and the sentence that is put behind.
+_REMEDIES: t.Final = (
+    (
+        re.compile(r"storage pool '(?P<name>[^']*)' is not active"),
+        "Start it once its storage answers: virsh pool-start {name}.",
+    ),
+    (
+        re.compile(r"failed to connect to the RADOS monitor"),
+        "Look at the health of Ceph (ceph -s), and whether its monitors are reached from the host.",
+    ),
+)
 
 
 class Connection(t.NamedTuple):
@@ -138,7 +149,15 @@ def translate_error(error: libvirt.libvirtError, action: str) -> HeadroomError:
     family = ConnectionFailed if _LOST.search(text) else _map_codes().get(code, LibvirtFailed)
     if _event_loop_errors:
         text += f" (libvirt's event loop has failed, too: {_event_loop_errors[0]})"
-    return family(f"could not {action}: {text}", libvirt_code=code)
+    return family(f"could not {action}: {text}{_find_remedy(text)}", libvirt_code=code)
+
+
+def _find_remedy(text: str) -> str:
+    for pattern, remedy in _REMEDIES:
+        found = pattern.search(text)
+        if found:
+            return f". {remedy.format_map(found.groupdict())}"
+    return ""
 
 
 def _map_codes() -> dict[int, type[HeadroomError]]:

@@ -79,6 +79,14 @@ def test_a_connection_that_breaks_in_mid_call_is_told_as_such(text: str) -> None
     assert isinstance(translate_error(error, "start 'web-1'"), ConnectionFailed)
 
 
+def test_a_pool_that_stopped_is_told_how_to_start() -> None:
+    stopped = "Requested operation is not valid: storage pool 'ceph' is not active"
+    error = refusal(libvirt.VIR_ERR_OPERATION_INVALID, stopped)
+    assert translate_error(error, "list the volumes").message == (
+        f"could not list the volumes: {stopped}. Start it once its storage answers: virsh pool-start ceph."
+    )
+
+
 def test_a_file_that_cannot_be_written_is_no_broken_connection() -> None:
     error = refusal(libvirt.VIR_ERR_SYSTEM_ERROR, "cannot write data to file '/x'")
     assert isinstance(translate_error(error, "define 'web-1'"), LibvirtFailed)
