@@ -48,6 +48,7 @@ EMPTY: t.Final[dict[str, t.Any]] = {
     "domain_info": {"domains": []},
     "host_maintenance": {"lost": []},
     "network_reservation_info": {"reservations": []},
+    "transaction_info": {"exports": [], "transactions": []},
 }
 SILENT: t.Final = "ansible_connection=ssh ansible_host=127.0.0.1 ansible_port=1"
 
@@ -123,6 +124,23 @@ LOST: t.Final = {
     "host_maintenance": {"lost": [{"name": "web-1"}, {"name": "web-2"}]},
     "network_reservation_info": {"reservations": [{"name": "web-1"}, {"name": "web-2"}]},
 }
+
+
+def test_what_is_not_finished_is_told(tmp_path: Path) -> None:
+    rows = [
+        {"id": "a1", "kind": "export", "resume": ["Stop the export e on qemu+ssh://kvm3/system."]},
+        {"id": "b2", "kind": "clone", "resume": ["Make kvm3 anew."]},
+    ]
+    exports = [
+        {"name": "headroom-export-1", "reader_uri": "qemu+ssh://root@[fd00::2]/system"},
+        {"name": "headroom-export-2", "reader_uri": "qemu+ssh://root@kvm2/system"},
+        {"name": "headroom-export-3", "reader_uri": None},
+    ]
+    answers = {"kvm1": {"transaction_info": {"exports": exports, "transactions": rows}}}
+    run = remove(tmp_path, answers=answers)
+    assert run.code == 0, run.said
+    assert 'Exports that still serve disks to them: headroom-export-1 on kvm1"' in run.said
+    assert 'with state rolled_back: export a1 on kvm1"' in run.said
 
 
 def test_all_that_was_seen_is_told_and_forgotten(tmp_path: Path) -> None:
