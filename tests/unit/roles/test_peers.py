@@ -77,6 +77,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             },
             *forgotten,
             *write,
+            {
+                "template": {
+                    "src": str(ROLE / "templates" / "membership.sh.j2"),
+                    "dest": "{{ playbook_dir }}/alone.sh",
+                },
+                "vars": {"hypervisor_peers": ["kvm1"]},
+                "when": "inventory_hostname == 'kvm1'",
+            },
             *list_tasks("main.yml", "Warn of hypervisors of which nothing is known"),
             *(
                 {"include_vars": {"file": str(ROOT / "roles" / name / "defaults/main.yml")}}
@@ -101,6 +109,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         text=True,
     )
     assert done.returncode == 0, done.stdout
+    assert "FutureWarning" not in done.stderr
     (folder / "said").write_text(done.stdout)
     return folder
 
@@ -143,6 +152,7 @@ def test_the_keys_of_one_that_was_removed_go(folder: Path, name: str) -> None:
 def test_one_that_starts_asks_each_at_its_port(folder: Path) -> None:
     script = (folder / "membership.sh").read_text()
     assert "places='2222@fd00::2 2223@198.51.100.3 22@192.0.2.4'" in script
+    assert "places=''" in (folder / "alone.sh").read_text()
 
 
 @pytest.mark.parametrize(

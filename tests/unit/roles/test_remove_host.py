@@ -107,6 +107,7 @@ def remove(
         capture_output=True,
         text=True,
     )
+    assert "Warning" not in done.stderr
     calls = {path.stem: path.read_text().splitlines() for path in tmp_path.glob("*.log")}
     return Run(done.returncode, done.stdout, calls)
 
