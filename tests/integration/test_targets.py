@@ -25,6 +25,7 @@ ON_TWINS = {
     "domain_migrate",
     "domain_migrate_own_volumes",
     "full_block_disks",
+    "full_build",
     "full_domain_migrate_tls",
     "full_hostile_moves",
     "full_mixed_host",
