@@ -29,6 +29,13 @@ from .naming import (
 from .shell import LabError, require_root_and_tools
 
 CHECKOUT = Path(__file__).parents[2]
+# "ip netns exec" mounts a /sys of its own, in which the control groups are missing that `crash` and `up` need in there.
+_WITH_GROUPS = (
+    "sh",
+    "-c",
+    'mount -t cgroup2 none /sys/fs/cgroup 2>/dev/null; exec "$@"',
+    "sh",
+)
 _RATE = re.compile(r"\d+(\.\d+)?[kmgt]?(bit|bps)", re.IGNORECASE)
 
 
@@ -230,7 +237,7 @@ def _enter(name: str, words: list[str]) -> t.NoReturn:
     os.environ["HEADROOM_LAB_INVENTORY"] = str(state.directory(name) / "inventory.yml")
     # Ansible names these sockets after host, port and user only: k1 of one lab would be k1 of the next.
     os.environ["ANSIBLE_SSH_CONTROL_PATH_DIR"] = str(state.directory(name) / "cp")
-    os.execvp("ip", ["ip", "netns", "exec", namespace(name), *words])  # noqa: S606
+    os.execvp("ip", ["ip", "netns", "exec", namespace(name), *_WITH_GROUPS, *words])  # noqa: S606
 
 
 def _link(options: argparse.Namespace) -> None:
