@@ -209,6 +209,15 @@ def test_a_member_is_told_with_its_fleet(host: t.Any) -> None:
     assert {one["domain"]["fleet"] for one in events} == {"web"}
 
 
+def test_a_guest_that_goes_while_it_is_looked_up_keeps_its_labels(host: t.Any) -> None:
+    guest = host.defineXML(
+        "<domain type='test'><name>web-9</name><memory>1024</memory><os><type>hvm</type></os></domain>"
+    )
+    assert source.read_labels(guest) == (None, None)
+    guest.undefine()
+    assert source.read_labels(guest) is None
+
+
 def test_without_a_host_there_is_nothing_to_follow() -> None:
     with pytest.raises(ValueError, match="uris: is empty"):
         asyncio.run(source.main(asyncio.Queue(), {}))

@@ -333,18 +333,21 @@ def _register_networks(handle: t.Any, link: Link) -> None:
 def read_guests(handle: t.Any) -> Guests:
     """Return all guests of a host by UUID."""
     return {
-        domain.UUIDString(): Guest(domain.name(), domain.ID(), *read_labels(domain))
+        domain.UUIDString(): Guest(domain.name(), domain.ID(), *(read_labels(domain) or ()))
         for domain in handle.listAllDomains()
     }
 
 
-def read_labels(domain: t.Any) -> tuple[str | None, str | None]:
-    """Return fleet and tenant by the guest's metadata."""
+def read_labels(domain: t.Any) -> tuple[str | None, str | None] | None:
+    """Return fleet and tenant by the guest's metadata; None where that cannot be read, as of a guest that has gone."""
     try:
         text = domain.metadata(libvirt.VIR_DOMAIN_METADATA_ELEMENT, _NAMESPACE)
         parser = etree.XMLParser(resolve_entities=False, no_network=True)
         root = etree.fromstring(text.encode(), parser)
-    except (libvirt.libvirtError, etree.XMLSyntaxError):
+    except libvirt.libvirtError as error:
+        is_bare = error.get_error_code() == libvirt.VIR_ERR_NO_DOMAIN_METADATA
+        return (None, None) if is_bare else None
+    except etree.XMLSyntaxError:
         return None, None
     texts = {etree.QName(child).localname: child.text for child in root.iterchildren("*")}
     return texts.get("fleet"), texts.get("tenant")

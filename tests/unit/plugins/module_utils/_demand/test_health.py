@@ -61,11 +61,14 @@ def listen(answer: bytes) -> t.Iterator[int]:
             with contextlib.suppress(OSError):
                 while True:
                     connection, _address = server.accept()
-                    connection.sendall(answer)
                     connections.append(connection)
+                    connection.sendall(answer)
 
-        threading.Thread(target=serve, daemon=True).start()
+        serving = threading.Thread(target=serve, daemon=True)
+        serving.start()
         yield server.getsockname()[1]
+        server.shutdown(socket.SHUT_RDWR)  # which ends the wait for another
+        serving.join()
         for connection in connections:
             connection.close()
 
