@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 import typing as t
+import uuid
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,9 @@ ROLE: t.Final = ROOT / "roles" / "build"
 NODE: t.Final = """<node><cpu><mhz>3000</mhz><model>x86_64</model><active>8</active><nodes>1</nodes>
   <sockets>1</sockets><cores>8</cores><threads>1</threads></cpu><memory>33554432</memory>
   <network><name>default</name><bridge name='virbr0'/></network>
-  <pool type='dir'><name>default</name><target><path>{path}</path></target></pool></node>"""
+  <pool type='dir'><name>default</name><target><path>{path}</path></target></pool>{guest}</node>"""
+GUEST: t.Final = """<domain type='test'><name>build-web-1.0</name><uuid>{uuid}</uuid>{title}<memory>1024</memory>
+  <os><type>hvm</type></os></domain>"""
 RIGHT: t.Final = {
     "build_name": "web",
     "build_version": "1.0",
@@ -63,9 +66,9 @@ def run(tmp_path: Path, book: str, *words: str, host: str = "ansible_connection=
     )
 
 
-def build(tmp_path: Path, given: dict[str, t.Any], *words: str) -> tuple[int, str]:
+def build(tmp_path: Path, given: dict[str, t.Any], *words: str, guest: str = "") -> tuple[int, str]:
     (tmp_path / "pool").mkdir(exist_ok=True)
-    (tmp_path / "node.xml").write_text(NODE.format(path=tmp_path / "pool"))
+    (tmp_path / "node.xml").write_text(NODE.format(path=tmp_path / "pool", guest=guest))
     variables = {"build_uri": f"test://{tmp_path}/node.xml", **given}
     done = run(tmp_path, "headroom.libvirt.build_appliance", "-e", json.dumps(variables), *words)
     return done.returncode, done.stdout
@@ -139,6 +142,31 @@ def test_check_mode_tells_what_would_be_built(tmp_path: Path) -> None:
     assert "web:1.0 would be built on kvm1 from web-base:" in output
     assert "with nginx." in output
     assert not list((tmp_path / "pool").iterdir())
+
+
+@pytest.mark.parametrize(
+    ("title", "replace", "words"),
+    [
+        ("", False, "has a guest build-web-1.0 that no build has made"),
+        ("<title>Mine</title>", True, "has a guest build-web-1.0 that no build has made"),
+        ("<title>Being built into web:1.0 by x</title>", False, "another run is building web:1.0"),
+        ("<title>Being built into web:1.0 by x</title>", True, "web:1.0 would be built"),
+    ],
+)
+def test_a_guest_of_that_name_is_only_replaced_when_a_build_has_made_it(
+    tmp_path: Path, title: str, replace: bool, words: str
+) -> None:
+    image = tmp_path / "debian.raw"
+    image.write_bytes(bytes(1 << 20))
+    given = {name: value for name, value in RIGHT.items() if name != "build_cloud"}
+    source = {"build_source": {"file": str(image)}, "build_arch": "i686"}
+    _code, output = build(
+        tmp_path,
+        {**given, **source, "build_replace": replace},
+        "--check",
+        guest=GUEST.format(title=title, uuid=uuid.UUID(int=1)),
+    )
+    assert words in output
 
 
 @pytest.mark.parametrize(
