@@ -186,21 +186,21 @@ class Site:
         return [f"left: {one}" for one in found]
 
     def _judge_guest(self) -> list[str]:
-        """Whether the guest runs on one host, may write, and is where it was again afterwards."""
+        """Whether the guest runs on one host and may write, and comes back to where it was."""
         states = {
             host: self._hosts.ssh(host, f"virsh domstate {_GUEST} 2>/dev/null || true").strip()
             for host in self._hosts.names
         }
-        home = [host for host, state in states.items() if state == "running"]
-        if len(home) != 1 or any(state not in ("", "running") for state in states.values()):
+        running = [host for host, state in states.items() if state == "running"]
+        if len(running) != 1 or any(state not in ("", "running") for state in states.values()):
             return [f"the guest: {states}"]
+        (host,) = running
         asked = f'virsh qemu-agent-command {_GUEST} \'{{"execute":"guest-fsfreeze-status"}}\''
-        if "thawed" not in self._hosts.ssh(home[0], asked, check=False):
+        if "thawed" not in self._hosts.ssh(host, asked, check=False):
             return ["the guest is frozen, or does not answer"]
-        if home[0] != self._here:
-            back = f"qemu+ssh://root@{self._here}/system"
-            said = result(
-                self._hosts.module(home[0], "domain_migrate", name=_GUEST, destination_uri=back)
-            )
-            return [f"it does not come back: {said['msg']}"] if said["failed"] else []
-        return []
+        return [] if host == self._here else self._bring_back(host)
+
+    def _bring_back(self, host: str) -> list[str]:
+        home = f"qemu+ssh://root@{self._here}/system"
+        said = result(self._hosts.module(host, "domain_migrate", name=_GUEST, destination_uri=home))
+        return [f"it does not come back: {said['msg']}"] if said["failed"] else []

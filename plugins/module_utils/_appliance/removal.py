@@ -61,14 +61,18 @@ def remove(catalogue: Catalogue, manifest: Manifest, uses: Uses, journal: Journa
             _remove_first_image(catalogue, manifest, disks[:1], uses)
         for name, refs in (("manifest", described), ("volumes", disks)):
             step = transaction.begin_step(name, names=[ref.name for ref in refs])
-            deletion.delete_volumes(
-                catalogue.connection,
-                refs,
-                index=uses.index,
-                of_appliances=True,
-                delete=catalogue.delete,
-            )
+            _delete(catalogue, refs, uses)
             transaction.finish_step(step)
+
+
+def _delete(catalogue: Catalogue, refs: t.Sequence[VolumeRef], uses: Uses) -> None:
+    deletion.delete_volumes(
+        catalogue.connection,
+        refs,
+        index=uses.index,
+        of_appliances=True,
+        delete=catalogue.delete,
+    )
 
 
 def _remove_first_image(
@@ -80,13 +84,7 @@ def _remove_first_image(
     own, such as that a snapshot could not be unprotected.
     """
     try:
-        deletion.delete_volumes(
-            catalogue.connection,
-            disks,
-            index=uses.index,
-            of_appliances=True,
-            delete=catalogue.delete,
-        )
+        _delete(catalogue, disks, uses)
     except HeadroomError as error:
         refresh = storage.try_to_refresh(catalogue.pool)
         if not refresh or storage.find_volume(catalogue.pool, disks[0].name) is None:

@@ -8,9 +8,9 @@
 """Images in Ceph, read and written by the tools of QEMU, as libvirt moves no bytes into or out of an RBD pool.
 
 fill_image(), digest_image(), take_snapshot() and remove_snapshot() are for disks, read_content() and write_content()
-for what is small. They work wherever
-this runs, as long as the monitors of Ceph are reached from there. The key is libvirt's secret: it stands in memory of
-this process that the tool is given a descriptor of, on no disk and on no command line.
+for what is small. They work wherever this runs, as long as the monitors of Ceph are reached from there. The key is
+libvirt's secret: it stands in memory of this process that the tool is given a descriptor of, on no disk and on no
+command line.
 """
 
 from __future__ import annotations
