@@ -26,7 +26,7 @@ import typing as t
 from operator import mul
 
 from .features import FEATURES
-from .quantile import ErrorWindow
+from .quantile import FEW, ErrorWindow
 from .quantum import round_to_quantum
 from .regression import Regression
 from .state import pack, unpack
@@ -211,8 +211,12 @@ class Ensemble:
                 issued.value, _undo_root(lookback.extend_trend(self.ahead), most), risen, lookback
             )
         window = self._choose_window(issued.idle)
-        issued.uppers = [_compute_uppers(level, issued.experts, window) for level in self._levels]
-        issued.upper = [min(most, _mix(*pair)) for pair in zip(issued.uppers, self._losses)]
+        issued.uppers = _compute_uppers(self._levels, issued.experts, window)
+        mixed = issued.uppers
+        # Experts are judged by the whole of their errors from the first on.
+        if sum(map(len, self._windows)) < FEW:
+            mixed = _compute_uppers(self._levels, issued.experts, window, without_largest=True)
+        issued.upper = [min(most, _mix(*pair)) for pair in zip(mixed, self._losses)]
 
     def _ask_experts(
         self, fitted: float, trend: float, risen: list[float], lookback: Lookback
@@ -250,13 +254,23 @@ class Ensemble:
 
 
 def _compute_uppers(
-    level: float, experts: list[tuple[float, float]], window: ErrorWindow
-) -> list[float]:
+    levels: t.Sequence[float],
+    experts: list[tuple[float, float]],
+    window: ErrorWindow,
+    *,
+    without_largest: bool = False,
+) -> list[list[float]]:
+    """Return for each of ``levels`` what demand stays under by each of ``experts``."""
     if not len(window):
-        return [guess for guess, _unused in experts]
+        return [[guess for guess, _unused in experts] for _unused_level in levels]
     return [
-        max(0.0, guess + scale * error)
-        for (guess, scale), error in zip(experts, window.estimate(level))
+        [
+            max(0.0, guess + scale * error)
+            for (guess, scale), error in zip(
+                experts, window.estimate(level, without_largest=without_largest)
+            )
+        ]
+        for level in levels
     ]
 
 

@@ -75,6 +75,20 @@ def test_a_spike_in_a_long_calm_is_no_surge() -> None:
     assert forecast([5.0] * 400 + [50.0, 5.0, 5.0]).steps[0].upper < 10
 
 
+def test_a_spike_among_few_errors_keeps_no_machines_and_tells_which_expert_to_believe() -> None:
+    """So that a forecast of which enough is known has nothing of how carefully it began."""
+    tracker = Tracker(HOUR, 1, [0.95])
+    for value in (10.0, 11.0, 10.0, 11.0, 90.0, 10.0, 11.0, 10.0):
+        tracker.observe(value)
+    (issued,) = tracker.dump_state()["horizons"][0]["pending"]
+    assert issued["upper"][0] < min(issued["uppers"][0])
+    for _hour in range(48):
+        tracker.observe(11.0)
+    (issued,) = tracker.dump_state()["horizons"][0]["pending"]
+    # The upper value of a count is one.
+    assert math.floor(min(issued["uppers"][0])) <= issued["upper"][0] <= max(issued["uppers"][0])
+
+
 def test_nothing_is_forecast_from_nothing() -> None:
     assert Blend().forecast(Series(HOUR, 0, ()), 2) == []
     assert Blend().forecast(Series(HOUR, 0, (None, None)), 2, last=2) == [None, None]
